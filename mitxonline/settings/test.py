@@ -1,0 +1,5 @@
+"""For the tests."""
+
+from mitxonline.settings.dev import *  # noqa: F403
+
+DEBUG = False
