@@ -1,0 +1,55 @@
+"""Publishing: tell those who listen, in this transaction, and write down who hears of it after the commit."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.db import transaction
+
+from mitxonline.coordinator.events import Event
+from mitxonline.coordinator.models import Delivery
+from mitxonline.coordinator.routes import Handler, Route, UnroutedEvent, path_of, route_of
+from mitxonline.coordinator.sending import send_deliveries
+from mitxonline.kernel import clock
+from mitxonline.kernel.db import in_transaction
+from mitxonline.kernel.trace import trace_id
+
+__all__ = ["Handler", "NotInTransaction", "Route", "UnroutedEvent", "publish"]
+
+
+class NotInTransaction(RuntimeError):
+    """An event was published outside a transaction, where nothing could be recorded together with it."""
+
+
+def publish(event: Event) -> None:
+    """Call the `within` receivers in their order, record the `after_commit` ones, and send these on after the commit.
+
+    Whatever a receiver raises marks the whole transaction for rollback, so a refusal can't be half done.
+    Raises NotInTransaction (a test case's own transaction is none) and UnroutedEvent.
+    """
+    route = route_of(type(event))
+    if not in_transaction():
+        raise NotInTransaction(f"{event.type_name()} was published outside a transaction")
+    with transaction.atomic(savepoint=False):
+        for handler in route.within:
+            handler(event)
+        if route.after_commit:
+            _record(event, route.after_commit)
+
+
+def _record(event: Event, handlers: tuple[Handler, ...]) -> None:
+    payload = event.to_payload()
+    now = clock.now()
+    deliveries = Delivery.objects.bulk_create(
+        Delivery(
+            event_type=event.type_name(),
+            payload=payload,
+            handler=path_of(handler),
+            trace_id=trace_id(),
+            next_attempt_at=now,
+            sent_at=now,
+        )
+        for handler in handlers
+    )
+    # Robust: the work is committed, and a broker that can't be reached is the sweep's business, not the visitor's.
+    transaction.on_commit(partial(send_deliveries, [delivery.pk for delivery in deliveries]), robust=True)

@@ -1,0 +1,86 @@
+"""Deliveries: the outbox of events and the trace of what became of them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from mitxonline.kernel import clock
+
+
+class DeliveryState(models.TextChoices):
+    PENDING = "pending", _("Pending")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def due(self, *, now: datetime) -> Self:
+        """Those a worker may claim: waiting and past their time, or abandoned by a worker whose lease ended."""
+        return self.filter(
+            Q(state=DeliveryState.PENDING, next_attempt_at__lte=now)
+            | Q(state=DeliveryState.RUNNING, lease_until__lt=now)
+        )
+
+    def unsent(self, *, now: datetime, patience: timedelta) -> Self:
+        """Due ones the broker does not have, or has had for longer than anything should wait in its queue."""
+        return self.due(now=now).filter(Q(sent_at=None) | Q(sent_at__lt=now - patience))
+
+
+class Delivery(models.Model):
+    """One event on its way to one receiver."""
+
+    event_type = models.CharField(_("event"), max_length=200)
+    payload = models.JSONField(_("payload"))
+    handler = models.CharField(_("receiver"), max_length=200)
+    state = models.CharField(
+        _("state"), max_length=10, choices=DeliveryState.choices, default=DeliveryState.PENDING
+    )
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt"), default=clock.now)
+    sent_at = models.DateTimeField(_("handed to the broker"), null=True, blank=True)
+    lease_until = models.DateTimeField(_("leased until"), null=True, blank=True)
+    last_error = models.CharField(_("last error"), max_length=300, blank=True)
+    trace_id = models.CharField(_("trace"), max_length=64, blank=True)
+    created_at = models.DateTimeField(_("created"), default=clock.now)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [
+            models.CheckConstraint(
+                name="delivery_lease_while_running",
+                condition=Q(state=DeliveryState.RUNNING, lease_until__isnull=False)
+                | (~Q(state=DeliveryState.RUNNING) & Q(lease_until__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="delivery_finished_when_over",
+                condition=Q(state__in=[DeliveryState.DONE, DeliveryState.FAILED], finished_at__isnull=False)
+                | Q(state__in=[DeliveryState.PENDING, DeliveryState.RUNNING], finished_at__isnull=True),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="delivery_waiting",
+                fields=["next_attempt_at"],
+                condition=Q(state__in=[DeliveryState.PENDING, DeliveryState.RUNNING]),
+            ),
+            models.Index(name="delivery_by_age", fields=["state", "finished_at"]),
+            models.Index(name="delivery_by_trace", fields=["trace_id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_name} → {self.handler}"
+
+    @property
+    def event_name(self) -> str:
+        """The event's name without its path."""
+        return self.event_type.rpartition(".")[2]

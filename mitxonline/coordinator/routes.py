@@ -1,0 +1,80 @@
+"""The route table: which receivers hear an event, in which order and on which side of the commit.
+
+The table itself is a dict at the top of the import graph, named by the `EVENT_ROUTES` setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.utils.module_loading import import_string
+
+from mitxonline.coordinator.events import Event
+
+Handler: TypeAlias = Callable[[Any], None]
+
+
+class UnroutedEvent(LookupError):
+    """An event was published that the route table does not know."""
+
+
+class UnroutedHandler(LookupError):
+    """A delivery names a receiver that no longer hears its event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The receivers of one event, each list in the order of hearing.
+
+    `within` receivers share the publisher's transaction and may refuse it by raising; `after_commit` receivers are
+    recorded in it and run later, at least once, so they must bear being called twice.
+    """
+
+    within: tuple[Handler, ...] = ()
+    after_commit: tuple[Handler, ...] = ()
+
+
+def routes() -> Mapping[type[Event], Route]:
+    """The table in force."""
+    return _routes()
+
+
+def route_of(event: type[Event]) -> Route:
+    """The route of an event type; UnroutedEvent if the table has none (an empty Route is a route)."""
+    try:
+        return _routes()[event]
+    except KeyError:
+        raise UnroutedEvent(f"{event.type_name()} is not in {settings.EVENT_ROUTES}") from None
+
+
+def path_of(handler: Handler) -> str:
+    """The dotted path a delivery row knows a receiver by."""
+    return f"{getattr(handler, '__module__', '?')}.{getattr(handler, '__qualname__', repr(handler))}"
+
+
+def find_receiver(event_type: str, handler: str) -> tuple[type[Event], Handler]:
+    """What a delivery row names: only what the table lists is ever called, whatever the row says."""
+    for event, route in _routes().items():
+        if event.type_name() == event_type:
+            for each in route.after_commit:
+                if path_of(each) == handler:
+                    return event, each
+    raise UnroutedHandler(f"{handler} does not hear {event_type}")
+
+
+@cache
+def _routes() -> Mapping[type[Event], Route]:
+    table: Mapping[type[Event], Route] = import_string(settings.EVENT_ROUTES)
+    return table
+
+
+@receiver(setting_changed)
+def _forget_routes(*, setting: str, **_kwargs: object) -> None:
+    if setting == "EVENT_ROUTES":
+        _routes.cache_clear()

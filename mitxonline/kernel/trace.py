@@ -1,0 +1,47 @@
+"""One id for everything that follows from one request or command, in logs and on delivery rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse
+
+HEADER = "X-Request-ID"
+_ACCEPTABLE = re.compile(
+    r"[A-Za-z0-9._-]{8,64}"
+)  # what a proxy may hand us; anything else could forge log lines
+_current: ContextVar[str] = ContextVar("trace_id", default="")
+
+
+def trace_id() -> str:
+    """The id of what is going on; empty where nobody opened a trace."""
+    return _current.get()
+
+
+@contextmanager
+def traced(identifier: str = "") -> Iterator[str]:
+    """Everything in the block belongs to the given trace, or to a new one."""
+    chosen = identifier or uuid4().hex
+    token = _current.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _current.reset(token)
+
+
+class TraceMiddleware:
+    """Opens a trace for each request, takes over the proxy's id if it looks like one, and tells it to the client."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        offered = request.headers.get(HEADER, "")
+        with traced(offered if _ACCEPTABLE.fullmatch(offered) else "") as identifier:
+            response = self.get_response(request)
+        response.headers[HEADER] = identifier
+        return response

@@ -1,0 +1,102 @@
+"""People: an e-mail address to sign in with, a name to be called by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from mitxonline.kernel import clock
+from mitxonline.kernel.text import normalized_email
+from mitxonline.users.managers import UserManager
+
+
+class Theme(models.TextChoices):
+    AUTO = "auto", _("As the device")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody who can sign in: learner, organization manager, editor or operator."""
+
+    email = models.EmailField(
+        _("e-mail"),
+        max_length=254,
+        unique=True,  # Django asks this of a login; the constraint below is what counts
+        error_messages={"unique": _("There is already an account with this e-mail address.")},
+    )
+    name = models.CharField(_("name"), max_length=150, blank=True)
+    is_active = models.BooleanField(
+        _("active"),
+        default=True,
+        help_text=_(
+            "Switch this off instead of deleting somebody: orders and enrollments keep their person."
+        ),
+    )
+    is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May sign in to the Django admin."))
+    date_joined = models.DateTimeField(_("joined"), default=clock.now, editable=False)
+    email_verified_at = models.DateTimeField(_("e-mail verified"), null=True, blank=True)
+    theme = models.CharField(_("theme"), max_length=5, choices=Theme.choices, default=Theme.AUTO)
+
+    objects = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = []
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_once",
+                violation_error_message=_("There is already an account with this e-mail address."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = normalized_email(self.email)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email = normalized_email(self.email)
+        super().save(*args, **kwargs)
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.first_name
+
+    @property
+    def first_name(self) -> str:
+        """What we call the person: the first word of the name, else the part of the address before the @."""
+        return next(iter(self.name.split()), "") or self.email.partition("@")[0]
+
+    @property
+    def last_name(self) -> str:
+        """The rest of the name; some of Wagtail's screens ask for it."""
+        return " ".join(self.name.split()[1:])
+
+    @property
+    def display_name(self) -> str:
+        return self.name or self.email
+
+    @property
+    def display_initials(self) -> str:
+        """One or two letters for the round picture of somebody who has none."""
+        words = self.name.split()
+        letters = words[0][0] + words[-1][0] if len(words) > 1 else (self.name.strip() or self.email)[:1]
+        return letters.upper()
+
+    @property
+    def is_email_verified(self) -> bool:
+        return self.email_verified_at is not None
