@@ -1,0 +1,21 @@
+"""Who bought seats for others, and who took them."""
+
+from b2b.models.contract_run import ContractRun
+from b2b.models.courseware import ContractCourseware
+from b2b.models.membership import ContractMembership, OrganizationMembership
+from b2b.models.pages import ContractPage, OrganizationIndexPage, OrganizationPage
+from b2b.models.reconcile import Reconcile
+from b2b.models.terms import ContractTerms, ContractTermsQuerySet
+
+__all__ = [
+    "ContractCourseware",
+    "ContractMembership",
+    "ContractPage",
+    "ContractRun",
+    "ContractTerms",
+    "ContractTermsQuerySet",
+    "OrganizationIndexPage",
+    "OrganizationMembership",
+    "OrganizationPage",
+    "Reconcile",
+]

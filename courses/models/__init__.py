@@ -1,0 +1,19 @@
+"""What can be learned, and who learns it."""
+
+from courses.models.course import Course, CourseQuerySet, Department
+from courses.models.enrollment import Enrollment, EnrollmentGrant, EnrollmentQuerySet
+from courses.models.program import Program, ProgramRequirement
+from courses.models.run import CourseRun, CourseRunQuerySet
+
+__all__ = [
+    "Course",
+    "CourseQuerySet",
+    "CourseRun",
+    "CourseRunQuerySet",
+    "Department",
+    "Enrollment",
+    "EnrollmentGrant",
+    "EnrollmentQuerySet",
+    "Program",
+    "ProgramRequirement",
+]

@@ -1,0 +1,184 @@
+"""What an editor writes about organizations and contracts.
+
+No counters, no states and no ``save()``: publishing an old draft rewrites every column of a page. What the system
+counts is in ``ContractTerms`` and the tables beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.panels import FieldPanel, MultiFieldPanel
+from wagtail.fields import RichTextField
+from wagtail.models import Page
+
+from b2b.enums import IntegrationType
+
+DEFAULT_PREFIX = "UAI_"
+ORG_KEY_LENGTH = 30
+RICH_TEXT = ["bold", "italic", "link", "ul", "ol"]
+
+validate_org_key = RegexValidator(
+    r"\A[A-Za-z0-9_.-]+\Z",
+    _("An organization key has only letters without accents, digits, “_”, “.” and “-”: it becomes part of course keys."),
+)
+
+
+def default_currency() -> str:
+    """The currency of this shop."""
+    return settings.DEFAULT_CURRENCY
+
+
+class OrganizationIndexPage(Page):
+    """The one page under which organizations are kept; visitors get 404."""
+
+    max_count = 1
+    subpage_types = ["b2b.OrganizationPage"]
+    parent_page_types = ["cms.HomePage"]
+    template = "b2b/organization_index_page.html"
+
+    class Meta:
+        verbose_name = _("organizations")
+
+    def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Tell nobody who our customers are (API-01)."""
+        raise Http404
+
+
+class OrganizationPage(Page):
+    """An organization that buys seats: what its members read about it, and its keys."""
+
+    name = models.CharField(_("name"), max_length=255)
+    org_key = models.CharField(
+        _("organization key"), max_length=ORG_KEY_LENGTH, unique=True, validators=[validate_org_key],
+        help_text=_("Becomes part of course keys. It can't be changed once there are runs."),
+    )
+    org_key_prefix = models.CharField(
+        _("prefix of course keys"), max_length=ORG_KEY_LENGTH, blank=True, default=DEFAULT_PREFIX,
+        validators=[RegexValidator(r"\A[A-Za-z0-9_.-]*\Z", _("Only letters, digits, “_”, “.” and “-”."))],
+    )
+    description = RichTextField(_("description"), blank=True, features=RICH_TEXT)
+    logo = models.ForeignKey(
+        "wagtailimages.Image", verbose_name=_("logo"), null=True, blank=True, on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    sso_organization_id = models.UUIDField(
+        _("Keycloak id"), null=True, blank=True, unique=True, editable=False,
+        help_text=_("Set by the synchronization with Keycloak."),
+    )
+    add_code_learners_to_sso = models.BooleanField(
+        _("add people who came by code to the organization in Keycloak"), default=False,
+        help_text=_("This opens the organization's single sign-on contracts to them."),
+    )
+
+    parent_page_types = ["b2b.OrganizationIndexPage"]
+    subpage_types = ["b2b.ContractPage"]
+    template = "b2b/organization_page.html"
+
+    content_panels = [
+        *Page.content_panels,
+        FieldPanel("name"),
+        FieldPanel("logo"),
+        FieldPanel("description"),
+        MultiFieldPanel(
+            [FieldPanel("org_key"), FieldPanel("org_key_prefix"), FieldPanel("add_code_learners_to_sso")],
+            heading=_("Keys"),
+        ),
+    ]
+    promote_panels = [FieldPanel("slug")]
+
+    class Meta:
+        verbose_name = _("organization")
+        verbose_name_plural = _("organizations")
+
+    def __str__(self) -> str:
+        return self.name or self.title
+
+
+class ContractPage(Page):
+    """The terms of a contract as an editor wrote them; those in force are in ``ContractTerms``."""
+
+    name = models.CharField(_("name"), max_length=255)
+    description = RichTextField(_("description"), blank=True, features=RICH_TEXT)
+    welcome_message = models.CharField(_("welcome"), max_length=255, blank=True)
+    welcome_message_extra = RichTextField(_("more of the welcome"), blank=True, features=RICH_TEXT)
+    integration_type = models.CharField(
+        _("how learners come in"), max_length=20, choices=IntegrationType, default=IntegrationType.NON_SSO
+    )
+    active = models.BooleanField(_("active"), default=True)
+    contract_start = models.DateField(_("first day"), null=True, blank=True)
+    contract_end = models.DateField(
+        _("last day"), null=True, blank=True, help_text=_("The contract can be used through this day.")
+    )
+    max_learners = models.PositiveIntegerField(
+        _("seats"), null=True, blank=True, help_text=_("Empty or 0 means without limit.")
+    )
+    enrollment_fixed_price = models.DecimalField(
+        _("price for each learner and course"), max_digits=12, decimal_places=3, null=True, blank=True,
+        help_text=_("Empty or 0 means free for the learner."),
+    )
+    currency = models.CharField(_("currency"), max_length=3, default=default_currency)
+    codes_only_for_assignee = models.BooleanField(
+        _("codes work only for the address they were given to"), default=False
+    )
+
+    parent_page_types = ["b2b.OrganizationPage"]
+    subpage_types: list[str] = []
+    template = "b2b/contract_page.html"
+
+    content_panels = [
+        *Page.content_panels,
+        FieldPanel("name"),
+        FieldPanel("description"),
+        MultiFieldPanel(
+            [FieldPanel("welcome_message"), FieldPanel("welcome_message_extra")], heading=_("What members read")
+        ),
+        MultiFieldPanel(
+            [
+                FieldPanel("integration_type"),
+                FieldPanel("max_learners"),
+                FieldPanel("enrollment_fixed_price"),
+                FieldPanel("currency"),
+                FieldPanel("codes_only_for_assignee"),
+            ],
+            heading=_("Learners"),
+        ),
+        MultiFieldPanel(
+            [FieldPanel("active"), FieldPanel("contract_start"), FieldPanel("contract_end")], heading=_("Availability")
+        ),
+    ]
+    promote_panels = [FieldPanel("slug")]
+
+    class Meta:
+        verbose_name = _("contract")
+        verbose_name_plural = _("contracts")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(enrollment_fixed_price__isnull=True) | Q(enrollment_fixed_price__gte=0),
+                name="contract_page_price_not_negative",
+                violation_error_message=_("The price can't be negative."),
+            ),
+            models.CheckConstraint(
+                condition=Q(contract_start__isnull=True)
+                | Q(contract_end__isnull=True)
+                | Q(contract_end__gte=F("contract_start")),
+                name="contract_page_ends_after_it_starts",
+                violation_error_message=_("The contract can't end before it starts."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.title
+
+    def clean(self) -> None:
+        """Refuse dates in the wrong order at the field where they were typed."""
+        super().clean()
+        if self.contract_start and self.contract_end and self.contract_end < self.contract_start:
+            raise ValidationError({"contract_end": _("The contract can't end before it starts.")})

@@ -1,0 +1,46 @@
+"""The record of bringing a contract's runs, products and codes in line with its terms."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from b2b.enums import ReconcileState
+from b2b.models.pages import ContractPage
+
+
+class Reconcile(models.Model):
+    """One request to bring a contract in line, and what it did. Many requests fold into the one that waits."""
+
+    contract = models.ForeignKey(
+        ContractPage, verbose_name=_("contract"), on_delete=models.PROTECT, related_name="reconciles"
+    )
+    state = models.CharField(_("state"), max_length=20, choices=ReconcileState, default=ReconcileState.WAITING)
+    reason = models.CharField(_("reason"), max_length=255, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("requested by"), null=True, blank=True, on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    requested_at = models.DateTimeField(_("requested"))
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    before = models.JSONField(_("before"), default=dict, blank=True)
+    after = models.JSONField(_("after"), default=dict, blank=True)
+    error = models.TextField(_("error"), blank=True)
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("reconcile")
+        verbose_name_plural = _("reconciles")
+        ordering = ["-requested_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contract"], condition=Q(state=ReconcileState.WAITING), name="reconcile_waits_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"reconcile of contract {self.contract_id}: {self.state}"

@@ -1,0 +1,97 @@
+"""The terms in force: what every rule reads and locks."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from b2b.enums import IntegrationType
+from b2b.models.pages import ContractPage
+from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.money import Money
+
+
+class ContractTermsQuerySet(LockableQuerySet["ContractTerms"]):
+    """The vocabulary for asking after contracts."""
+
+    def valid_on(self, day: date) -> Self:
+        """Contracts one can come into on this day, both ends included (B2B-05)."""
+        return self.filter(
+            Q(start__isnull=True) | Q(start__lte=day), Q(end__isnull=True) | Q(end__gte=day), active=True
+        )
+
+
+class ContractTerms(models.Model):
+    """A contract's terms in force, one row for each contract page, with the same primary key.
+
+    Only ``b2b.services`` writes here. Its row lock is what every door takes before it counts seats.
+    ``max_learners`` and ``price`` are null where the editor wrote 0: none is none (design 5.5).
+    """
+
+    page = models.OneToOneField(
+        ContractPage, verbose_name=_("contract"), primary_key=True, on_delete=models.PROTECT, related_name="terms"
+    )
+    integration_type = models.CharField(_("how learners come in"), max_length=20, choices=IntegrationType)
+    active = models.BooleanField(_("active"))
+    start = models.DateField(_("first day"), null=True, blank=True)
+    end = models.DateField(_("last day"), null=True, blank=True)
+    max_learners = models.PositiveIntegerField(_("seats"), null=True, blank=True)
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=3, null=True, blank=True)
+    currency = models.CharField(_("currency"), max_length=3)
+    codes_only_for_assignee = models.BooleanField(_("codes only for their assignee"), default=False)
+    revision_id = models.BigIntegerField(
+        _("revision in force"), null=True, blank=True, help_text=_("The page's revision these terms were read from.")
+    )
+    reconciled_revision_id = models.BigIntegerField(_("revision last reconciled"), null=True, blank=True)
+    reconciled_at = models.DateTimeField(_("reconciled"), null=True, blank=True)
+    in_force_since = models.DateTimeField(_("in force since"))
+
+    objects = ContractTermsQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("terms in force")
+        verbose_name_plural = _("terms in force")
+        constraints = [
+            models.CheckConstraint(condition=Q(price__isnull=True) | Q(price__gt=0), name="terms_price_positive"),
+            models.CheckConstraint(
+                condition=Q(max_learners__isnull=True) | Q(max_learners__gt=0), name="terms_seats_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(start__isnull=True) | Q(end__isnull=True) | Q(end__gte=F("start")),
+                name="terms_end_after_start",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"terms of contract {self.pk}"
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the learner pays nothing."""
+        return self.price is None
+
+    @property
+    def money(self) -> Money:
+        """What a learner pays for a course: the price, or zero."""
+        return Money(self.price or 0, self.currency)
+
+    @property
+    def needs_codes(self) -> bool:
+        """Whether codes are made: always without single sign-on, with it only for a price (CODE-01)."""
+        return self.integration_type == IntegrationType.NON_SSO or not self.is_free
+
+    def is_valid_on(self, day: date) -> bool:
+        """Whether one can come in on this day: active, and both ends included."""
+        return self.active and not self.is_before_start(day) and not self.is_after_end(day)
+
+    def is_before_start(self, day: date) -> bool:
+        """Whether the first day is still to come."""
+        return self.start is not None and day < self.start
+
+    def is_after_end(self, day: date) -> bool:
+        """Whether the last day is over."""
+        return self.end is not None and day > self.end

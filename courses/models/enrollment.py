@@ -1,0 +1,102 @@
+"""Who learns what, and why they may."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from courses.enums import EnrollmentMode, EnrollmentSource, LmsState
+from courses.models.run import CourseRun
+from mitxonline.kernel.db import LockableQuerySet
+
+
+class EnrollmentQuerySet(LockableQuerySet["Enrollment"]):
+    """The vocabulary for asking after enrollments."""
+
+    def active(self) -> Self:
+        """Enrollments that count today."""
+        return self.filter(active=True)
+
+    def of(self, user_id: int) -> Self:
+        """One person's enrollments."""
+        return self.filter(user_id=user_id)
+
+
+class Enrollment(models.Model):
+    """A person in a run.
+
+    ``active`` and ``mode`` follow from the grants that are not revoked: taking one grant away never removes what
+    another one gives (a refund of one order can't undo what a second order paid for).
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("learner"), on_delete=models.PROTECT, related_name="enrollments"
+    )
+    run = models.ForeignKey(CourseRun, verbose_name=_("run"), on_delete=models.PROTECT, related_name="enrollments")
+    mode = models.CharField(_("mode"), max_length=20, choices=EnrollmentMode, default=EnrollmentMode.AUDIT)
+    active = models.BooleanField(_("active"), default=True)
+    lms_state = models.CharField(_("course site"), max_length=20, choices=LmsState, default=LmsState.PENDING)
+    enrolled_at = models.DateTimeField(_("enrolled"))
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = EnrollmentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("enrollment")
+        verbose_name_plural = _("enrollments")
+        ordering = ["-enrolled_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "run"], name="enrollment_once_per_learner_and_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.run_id} ({self.mode})"
+
+
+class EnrollmentGrant(models.Model):
+    """One reason why a person may be in a run: an order, a code, a contract, or somebody on the staff."""
+
+    enrollment = models.ForeignKey(
+        Enrollment, verbose_name=_("enrollment"), on_delete=models.PROTECT, related_name="grants"
+    )
+    mode = models.CharField(_("mode"), max_length=20, choices=EnrollmentMode)
+    source = models.CharField(_("source"), max_length=20, choices=EnrollmentSource)
+    reference = models.CharField(
+        _("reference"), max_length=100, blank=True, help_text=_("Which order, contract or code use it was.")
+    )
+    granted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("granted by"), null=True, blank=True, on_delete=models.PROTECT,
+        related_name="+",
+    )
+    reason = models.CharField(_("reason"), max_length=255, blank=True)
+    granted_at = models.DateTimeField(_("granted"))
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("revoked by"), null=True, blank=True, on_delete=models.PROTECT,
+        related_name="+",
+    )
+    revoked_reason = models.CharField(_("why revoked"), max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("grant")
+        verbose_name_plural = _("grants")
+        ordering = ["granted_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["enrollment", "source", "reference"],
+                condition=Q(revoked_at__isnull=True),
+                name="grant_once_per_reason",
+            ),
+            models.CheckConstraint(
+                condition=~Q(source=EnrollmentSource.MANUAL) | (Q(granted_by__isnull=False) & ~Q(reason="")),
+                name="grant_by_staff_says_who_and_why",
+                violation_error_message=_("An enrollment made by hand says who made it and why."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.reference}".strip()

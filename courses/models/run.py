@@ -1,0 +1,122 @@
+"""One taking-place of a course."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from courses.enums import LmsState, RunAccess
+from courses.models.course import Course
+from courses.models.keys import validate_run_key
+
+SOURCE_TAG = "SOURCE"
+
+
+class CourseRunQuerySet(models.QuerySet["CourseRun"]):
+    """The vocabulary for asking after runs."""
+
+    def live(self) -> Self:
+        """Runs that are switched on."""
+        return self.filter(live=True)
+
+    def enrollable(self, now: datetime) -> Self:
+        """Live runs whose enrollment is open at this moment (both ends included)."""
+        return self.live().filter(
+            Q(enrollment_start__isnull=True) | Q(enrollment_start__lte=now),
+            Q(enrollment_end__isnull=True) | Q(enrollment_end__gte=now),
+            Q(end_date__isnull=True) | Q(end_date__gte=now),
+        )
+
+    def not_over(self, now: datetime) -> Self:
+        """Live runs one can still enroll in, now or later."""
+        return self.live().filter(
+            Q(enrollment_end__isnull=True) | Q(enrollment_end__gte=now),
+            Q(end_date__isnull=True) | Q(end_date__gte=now),
+        )
+
+
+class PublicRunManager(models.Manager.from_queryset(CourseRunQuerySet)):  # type: ignore[misc]
+    """Hides contract runs, so that a forgotten filter can't show one (design rule: deny unless asked for)."""
+
+    def get_queryset(self) -> CourseRunQuerySet:
+        return CourseRunQuerySet(self.model, using=self._db).filter(access=RunAccess.PUBLIC)
+
+
+class CourseRun(models.Model):
+    """One taking-place of a course, with its key in Open edX and its dates.
+
+    ``objects`` (also behind ``course.runs``) sees public runs only; ``all_objects`` sees contract runs too.
+    Foreign keys from other rows always resolve.
+    """
+
+    course = models.ForeignKey(Course, verbose_name=_("course"), on_delete=models.PROTECT, related_name="runs")
+    courseware_id = models.CharField(
+        _("course key"), max_length=255, unique=True, validators=[validate_run_key],
+        help_text=_("course-v1:ORG+NUMBER+RUN, as Open edX has it."),
+    )
+    run_tag = models.CharField(
+        _("run tag"), max_length=100, help_text=_("The last part of the key. SOURCE marks the run others are made from.")
+    )
+    title = models.CharField(_("title"), max_length=255)
+    access = models.CharField(_("access"), max_length=20, choices=RunAccess, default=RunAccess.PUBLIC)
+    start_date = models.DateTimeField(_("starts"), null=True, blank=True)
+    end_date = models.DateTimeField(_("ends"), null=True, blank=True)
+    enrollment_start = models.DateTimeField(_("enrollment opens"), null=True, blank=True)
+    enrollment_end = models.DateTimeField(_("enrollment closes"), null=True, blank=True)
+    upgrade_deadline = models.DateTimeField(_("last day to upgrade"), null=True, blank=True)
+    certificate_available_date = models.DateTimeField(_("certificates from"), null=True, blank=True)
+    is_self_paced = models.BooleanField(_("self-paced"), default=False)
+    live = models.BooleanField(_("live"), default=False)
+    source_run = models.ForeignKey(
+        "self", verbose_name=_("made from"), null=True, blank=True, on_delete=models.PROTECT, related_name="reruns"
+    )
+    lms_state = models.CharField(
+        _("course site"), max_length=20, choices=LmsState, default=LmsState.NOT_NEEDED, editable=False
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = PublicRunManager()
+    all_objects = CourseRunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("course run")
+        verbose_name_plural = _("course runs")
+        ordering = ["start_date", "pk"]
+        default_manager_name = "objects"
+        base_manager_name = "all_objects"
+        indexes = [models.Index(fields=["course", "start_date"], name="run_course_start")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(start_date__isnull=True) | Q(end_date__isnull=True) | Q(end_date__gte=F("start_date")),
+                name="run_ends_after_it_starts",
+                violation_error_message=_("The run can't end before it starts."),
+            ),
+            models.CheckConstraint(
+                condition=Q(enrollment_start__isnull=True)
+                | Q(enrollment_end__isnull=True)
+                | Q(enrollment_end__gte=F("enrollment_start")),
+                name="run_enrollment_closes_after_it_opens",
+                violation_error_message=_("Enrollment can't close before it opens."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.courseware_id})"
+
+    @property
+    def is_contract_only(self) -> bool:
+        """Whether only people whom a contract lets in may be here."""
+        return self.access == RunAccess.CONTRACT
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether the run's last moment has passed."""
+        return self.end_date is not None and self.end_date < now
+
+    def has_started(self, now: datetime) -> bool:
+        """Whether learning may begin; a run without a start date has always begun."""
+        return self.start_date is None or self.start_date <= now

@@ -1,0 +1,110 @@
+"""Baskets: what somebody means to buy."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from ecommerce.enums import BasketKind
+from ecommerce.models.discount import DiscountCode
+from ecommerce.models.product import Product
+from mitxonline.kernel.db import LockableQuerySet
+
+LINK_BASKET_LIFE = timedelta(hours=24)
+
+
+class Basket(models.Model):
+    """What an account or an anonymous visitor means to buy.
+
+    An owner has at most one ordinary basket and one *link basket* (opened by a contract's product link, never
+    merged). The link basket is current for 24 hours or until it is bought, emptied or left; then the ordinary one
+    is current again (design 5.3).
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("account"), null=True, blank=True, on_delete=models.CASCADE,
+        related_name="baskets",
+    )
+    token = models.UUIDField(_("visitor"), null=True, blank=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=BasketKind, default=BasketKind.ORDINARY)
+    opened_at = models.DateTimeField(_("opened"))
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = LockableQuerySet["Basket"].as_manager()
+
+    class Meta:
+        verbose_name = _("basket")
+        verbose_name_plural = _("baskets")
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=False, token__isnull=True) | Q(user__isnull=True, token__isnull=False),
+                name="basket_has_one_owner",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "kind"], condition=Q(user__isnull=False), name="basket_once_per_account_and_kind"
+            ),
+            models.UniqueConstraint(
+                fields=["token", "kind"], condition=Q(token__isnull=False), name="basket_once_per_visitor_and_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} basket {self.pk}"
+
+    @property
+    def is_link(self) -> bool:
+        """Whether a contract's link opened it."""
+        return self.kind == BasketKind.LINK
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether a link basket's 24 hours are over; an ordinary basket doesn't go stale."""
+        return self.is_link and self.opened_at + LINK_BASKET_LIFE < now
+
+
+class BasketItem(models.Model):
+    """One product in a basket; a product is there once."""
+
+    basket = models.ForeignKey(Basket, verbose_name=_("basket"), on_delete=models.CASCADE, related_name="items")
+    product = models.ForeignKey(
+        Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="basket_items"
+    )
+    added_at = models.DateTimeField(_("added"))
+
+    class Meta:
+        verbose_name = _("basket item")
+        verbose_name_plural = _("basket items")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["basket", "product"], name="basket_item_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_id} in {self.basket_id}"
+
+
+class BasketCode(models.Model):
+    """A code somebody applied to a basket; whether it still works is asked again at every total."""
+
+    basket = models.ForeignKey(
+        Basket, verbose_name=_("basket"), on_delete=models.CASCADE, related_name="applied_codes"
+    )
+    code = models.ForeignKey(
+        DiscountCode, verbose_name=_("code"), on_delete=models.CASCADE, related_name="basket_codes"
+    )
+    applied_at = models.DateTimeField(_("applied"))
+
+    class Meta:
+        verbose_name = _("applied code")
+        verbose_name_plural = _("applied codes")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["basket", "code"], name="basket_code_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code_id} on {self.basket_id}"

@@ -1,0 +1,192 @@
+"""Discounts (rules), their codes (texts), and the uses of codes."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Replace, Upper
+from django.utils.translation import gettext_lazy as _
+
+from ecommerce.enums import LIVE_USE_STATES, DiscountType, PaymentType, RedemptionType, UseState
+from ecommerce.models.fields import amount_field, currency_field
+from ecommerce.models.order import Order
+from ecommerce.models.product import Product
+from mitxonline.kernel.text import normalized_code
+
+
+class Discount(models.Model):
+    """A rule that lowers a price. Codes are rows under it; an automatic one needs none.
+
+    ``unlocks`` is set by contracts alone: the codes of such a discount open that one product and touch no other
+    line, and no other discount touches that product.
+    """
+
+    name = models.CharField(_("name"), max_length=255, blank=True)
+    discount_type = models.CharField(_("type"), max_length=20, choices=DiscountType)
+    amount = amount_field(_("amount"), help_text=_("Percent, or money in the discount's currency."))
+    currency = currency_field(_("currency"), blank=True, help_text=_("Empty for a percentage."))
+    redemption_type = models.CharField(
+        _("can be used"), max_length=20, choices=RedemptionType, default=RedemptionType.UNLIMITED
+    )
+    payment_type = models.CharField(_("paid from"), max_length=30, choices=PaymentType)
+    activates_at = models.DateTimeField(_("valid from"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    automatic = models.BooleanField(_("applies by itself"), default=False)
+    is_bulk = models.BooleanField(_("made in bulk"), default=False)
+    for_all_products = models.BooleanField(
+        _("for all products"), default=False, help_text=_("Otherwise only for the products chosen below.")
+    )
+    products = models.ManyToManyField(Product, verbose_name=_("products"), blank=True, related_name="discounts")
+    unlocks = models.OneToOneField(
+        Product, verbose_name=_("opens the contract product"), null=True, blank=True, editable=False,
+        on_delete=models.PROTECT, related_name="unlocked_by",
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("discount")
+        verbose_name_plural = _("discounts")
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount__gte=0), name="discount_amount_not_negative",
+                violation_error_message=_("The amount can't be negative."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(discount_type=DiscountType.PERCENT_OFF) | Q(amount__lte=100),
+                name="discount_at_most_100_percent",
+                violation_error_message=_("A percentage can't be more than 100."),
+            ),
+            models.CheckConstraint(
+                condition=(Q(discount_type=DiscountType.PERCENT_OFF) & Q(currency=""))
+                | (~Q(discount_type=DiscountType.PERCENT_OFF) & ~Q(currency="")),
+                name="discount_money_has_a_currency",
+                violation_error_message=_("An amount of money needs a currency, a percentage has none."),
+            ),
+            models.CheckConstraint(
+                condition=Q(activates_at__isnull=True)
+                | Q(expires_at__isnull=True)
+                | Q(expires_at__gt=F("activates_at")),
+                name="discount_expires_after_it_starts",
+                violation_error_message=_("The discount can't end before it starts."),
+            ),
+            models.CheckConstraint(
+                condition=Q(unlocks__isnull=True) | Q(for_all_products=False, automatic=False),
+                name="discount_of_a_contract_opens_one_product",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"{self.get_discount_type_display()} {self.amount}"
+
+
+class DiscountCodeQuerySet(models.QuerySet["DiscountCode"]):
+    """The vocabulary for asking after codes."""
+
+    def matching(self, text: str) -> Self:
+        """The code with this text, compared without case, blanks and dashes."""
+        return self.filter(normalized=normalized_code(text))
+
+
+class DiscountCode(models.Model):
+    """One text that gives access to its discount. An enrollment code is one whose discount opens a contract run.
+
+    ``uses`` counts the held, confirmed and retired uses of a limited code and moves only in the statement that
+    changes a use's state (CODE-02, design 3.7). Of an unlimited code only the rows count.
+    """
+
+    discount = models.ForeignKey(
+        Discount, verbose_name=_("discount"), on_delete=models.PROTECT, related_name="codes"
+    )
+    text = models.CharField(_("code"), max_length=100)
+    normalized = models.GeneratedField(
+        expression=Upper(Replace(Replace(F("text"), Value(" "), Value("")), Value("-"), Value(""))),
+        output_field=models.CharField(max_length=100),
+        db_persist=True,
+    )
+    max_uses = models.PositiveIntegerField(
+        _("can be used"), null=True, blank=True, help_text=_("How many times in all; empty means without limit.")
+    )
+    uses = models.PositiveIntegerField(_("used"), default=0, db_default=0, editable=False)
+    active = models.BooleanField(_("active"), default=True, db_default=True)
+    assigned_email = models.EmailField(_("given to"), blank=True, default="", db_default="")
+    assigned_name = models.CharField(_("name"), max_length=255, blank=True, default="", db_default="")
+    assigned_at = models.DateTimeField(_("given on"), null=True, blank=True)
+    assigned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("given by"), null=True, blank=True, on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = DiscountCodeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("code")
+        verbose_name_plural = _("codes")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["normalized"], name="code_unique_without_case_blanks_dashes",
+                violation_error_message=_("This code exists already (capitals, blanks and dashes don't count)."),
+            ),
+            models.CheckConstraint(
+                condition=Q(max_uses__isnull=True) | Q(uses__lte=F("max_uses")), name="code_not_used_too_often"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_uses__isnull=True) | Q(max_uses__gte=1), name="code_can_be_used_at_all"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.text[:8]}…"
+
+
+class CodeUseQuerySet(models.QuerySet["CodeUse"]):
+    """The vocabulary for asking after uses."""
+
+    def live(self) -> Self:
+        """Uses that keep others out: held or confirmed."""
+        return self.filter(state__in=LIVE_USE_STATES)
+
+
+class CodeUse(models.Model):
+    """One person's use of one code: held while an order is pending, confirmed by fulfilment or by attaching."""
+
+    code = models.ForeignKey(
+        DiscountCode, verbose_name=_("code"), on_delete=models.PROTECT, related_name="code_uses"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("learner"), on_delete=models.PROTECT, related_name="code_uses"
+    )
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), null=True, blank=True, on_delete=models.PROTECT, related_name="code_uses"
+    )
+    state = models.CharField(_("state"), max_length=20, choices=UseState)
+    held_until = models.DateTimeField(_("held until"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"))
+    changed_at = models.DateTimeField(_("changed"))
+
+    objects = CodeUseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("use of a code")
+        verbose_name_plural = _("uses of codes")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code", "user"], condition=Q(state__in=LIVE_USE_STATES),
+                name="code_use_live_once_per_learner",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=UseState.HELD) | Q(order__isnull=False, held_until__isnull=False),
+                name="code_use_held_for_an_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code_id} by {self.user_id}: {self.state}"

@@ -1,0 +1,177 @@
+"""Orders and their lines: snapshots that nothing recomputes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from courses.enums import EnrollmentMode
+from ecommerce.enums import OrderState
+from ecommerce.errors import WrongOrderState
+from ecommerce.models.fields import amount_field, currency_field
+from ecommerce.models.product import Product
+from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.money import Money
+
+
+class OrderQuerySet(LockableQuerySet["Order"]):
+    """The vocabulary for asking after orders."""
+
+    def of(self, user_id: int) -> Self:
+        """One buyer's orders."""
+        return self.filter(purchaser_id=user_id)
+
+    def pending(self) -> Self:
+        """Orders nobody has paid or given up yet."""
+        return self.filter(state=OrderState.PENDING)
+
+
+class Order(models.Model):
+    """What somebody bought, at the prices shown when it was placed.
+
+    Its number is known before anything is paid. ``hold_until`` is how long its codes and seats are kept.
+    """
+
+    TRANSITIONS: ClassVar[dict[OrderState, frozenset[OrderState]]] = {
+        OrderState.PENDING: frozenset(
+            {OrderState.FULFILLED, OrderState.DECLINED, OrderState.ERRORED, OrderState.CANCELED, OrderState.REVIEW}
+        ),
+        OrderState.DECLINED: frozenset({OrderState.REVIEW}),
+        OrderState.ERRORED: frozenset({OrderState.REVIEW}),
+        OrderState.CANCELED: frozenset({OrderState.REVIEW}),
+        OrderState.REVIEW: frozenset({OrderState.FULFILLED, OrderState.REFUNDED, OrderState.CANCELED}),
+        OrderState.FULFILLED: frozenset({OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED}),
+        OrderState.PARTIALLY_REFUNDED: frozenset({OrderState.REFUNDED}),
+        OrderState.REFUNDED: frozenset(),
+    }
+
+    number = models.CharField(_("number"), max_length=32, unique=True)
+    purchaser = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("buyer"), on_delete=models.PROTECT, related_name="orders"
+    )
+    state = models.CharField(_("state"), max_length=20, choices=OrderState, default=OrderState.PENDING)
+    currency = currency_field(_("currency"))
+    list_total = amount_field(_("list price"))
+    discount_total = amount_field(_("discount"))
+    total = amount_field(_("total"))
+    basket_id = models.BigIntegerField(
+        _("basket"), null=True, blank=True, editable=False,
+        help_text=_("Which basket it was placed from; the basket itself doesn't stay."),
+    )
+    fingerprint = models.CharField(
+        _("fingerprint"), max_length=64, editable=False,
+        help_text=_("What was in the basket: the same again re-uses the pending order."),
+    )
+    placed_at = models.DateTimeField(_("placed"))
+    hold_until = models.DateTimeField(_("held until"), null=True, blank=True)
+    fulfilled_at = models.DateTimeField(_("fulfilled"), null=True, blank=True)
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    state_reason = models.CharField(_("reason"), max_length=255, blank=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ["-placed_at", "-pk"]
+        indexes = [models.Index(fields=["purchaser", "-placed_at"], name="order_purchaser_placed")]
+        constraints = [
+            models.CheckConstraint(condition=Q(total__gte=0), name="order_total_not_negative"),
+            models.CheckConstraint(
+                condition=Q(total=models.F("list_total") - models.F("discount_total")), name="order_totals_add_up"
+            ),
+            models.UniqueConstraint(
+                fields=["purchaser", "basket_id"],
+                condition=Q(state=OrderState.PENDING, basket_id__isnull=False),
+                name="order_pending_once_per_basket",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=OrderState.FULFILLED) | Q(fulfilled_at__isnull=False),
+                name="order_fulfilled_has_a_moment",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def is_fulfilled(self) -> bool:
+        """Whether the buyer has what was bought (also after a refund of a part)."""
+        return self.state in {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED}
+
+    @property
+    def money(self) -> Money:
+        """What is to be paid, or was."""
+        return Money(self.total, self.currency)
+
+    def move(self, to: OrderState, *, at: datetime, reason: str = "") -> None:
+        """Go to another state and save it; WrongOrderState if nothing leads there from here."""
+        if to not in self.TRANSITIONS[OrderState(self.state)]:
+            raise WrongOrderState(number=self.number, state=self.state, wanted=to)
+        self.state = to
+        self.state_reason = reason
+        if to == OrderState.FULFILLED:
+            self.fulfilled_at = at
+        if to != OrderState.REVIEW:
+            self.hold_until = None
+        if to in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED, OrderState.REFUNDED}:
+            self.closed_at = at
+        self.save(
+            update_fields=["state", "state_reason", "fulfilled_at", "hold_until", "closed_at", "updated_at"]
+        )
+
+
+class OrderLine(models.Model):
+    """One thing bought: a snapshot of title, key, price and discount."""
+
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="lines")
+    product = models.ForeignKey(
+        Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="order_lines"
+    )
+    title = models.CharField(_("title"), max_length=255)
+    item_id = models.CharField(_("course key or program id"), max_length=255)
+    sku = models.CharField(_("SKU"), max_length=100)
+    mode = models.CharField(_("mode"), max_length=20, choices=EnrollmentMode)
+    list_price = amount_field(_("list price"))
+    discount_amount = amount_field(_("discount"))
+    due = amount_field(_("price"))
+    currency = currency_field(_("currency"))
+    requires_code = models.BooleanField(_("needs its code"))
+    code = models.ForeignKey(
+        "ecommerce.DiscountCode", verbose_name=_("code"), null=True, blank=True, on_delete=models.PROTECT,
+        related_name="order_lines",
+    )
+    discount_label = models.CharField(_("discount's name"), max_length=255, blank=True)
+    entitlement = models.CharField(
+        _("right"), max_length=100, blank=True, help_text=_("What a checkout rule granted instead of a code.")
+    )
+
+    class Meta:
+        verbose_name = _("order line")
+        verbose_name_plural = _("order lines")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "product"], name="order_line_once_per_product"),
+            models.CheckConstraint(condition=Q(due__gte=0), name="order_line_not_negative"),
+            models.CheckConstraint(
+                condition=Q(due=models.F("list_price") - models.F("discount_amount")), name="order_line_adds_up"
+            ),
+            models.CheckConstraint(
+                condition=Q(requires_code=False) | Q(code__isnull=False) | ~Q(entitlement=""),
+                name="order_line_has_its_code_or_a_right",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.due} {self.currency}"
+
+    @property
+    def money(self) -> Money:
+        """What is to be paid for this line."""
+        return Money(self.due, self.currency)

@@ -1,0 +1,59 @@
+"""One row for every try at paying."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from ecommerce.enums import AttemptState
+from ecommerce.models.fields import amount_field, currency_field
+from ecommerce.models.order import Order
+from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.money import Money
+
+
+class PaymentAttempt(models.Model):
+    """One try at paying one order through one gateway, with a reference and an idempotency key of its own."""
+
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="attempts")
+    gateway = models.CharField(_("gateway"), max_length=40)
+    reference = models.UUIDField(_("reference"), default=uuid.uuid4, unique=True, editable=False)
+    idempotency_key = models.CharField(_("idempotency key"), max_length=255, unique=True, editable=False)
+    session_id = models.CharField(_("session at the gateway"), max_length=255, blank=True)
+    payment_id = models.CharField(_("payment at the gateway"), max_length=255, blank=True)
+    amount = amount_field(_("amount"))
+    currency = currency_field(_("currency"))
+    state = models.CharField(_("state"), max_length=20, choices=AttemptState, default=AttemptState.STARTED)
+    started_at = models.DateTimeField(_("started"))
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    note = models.CharField(_("note"), max_length=255, blank=True)
+
+    objects = LockableQuerySet["PaymentAttempt"].as_manager()
+
+    class Meta:
+        verbose_name = _("payment attempt")
+        verbose_name_plural = _("payment attempts")
+        ordering = ["-started_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gateway", "session_id"], condition=~Q(session_id=""), name="attempt_once_per_session"
+            ),
+            models.UniqueConstraint(
+                fields=["order"],
+                condition=Q(state__in=[AttemptState.STARTED, AttemptState.PROCESSING]),
+                name="attempt_open_once_per_order",
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="attempt_asks_for_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.reference}: {self.state}"
+
+    @property
+    def money(self) -> Money:
+        """What was asked for."""
+        return Money(self.amount, self.currency)

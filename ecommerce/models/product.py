@@ -1,0 +1,137 @@
+"""What can be bought: a run or a program, for a price."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from courses.enums import EnrollmentMode
+from courses.models import CourseRun, Program
+from ecommerce.models.fields import amount_field, currency_field
+from mitxonline.kernel.money import Money
+
+
+def default_currency() -> str:
+    """The currency of this shop."""
+    return settings.DEFAULT_CURRENCY
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    """The vocabulary for asking after products."""
+
+    def active(self) -> Self:
+        """Products on sale."""
+        return self.filter(is_active=True)
+
+    def public(self) -> Self:
+        """Products anybody may buy without a code."""
+        return self.active().filter(requires_code=False)
+
+    def with_item(self) -> Self:
+        """Each product with the run or program it sells, in the same query."""
+        return self.select_related("course_run__course__department", "program__department")
+
+
+class Product(models.Model):
+    """The offer of one run or one program at a price. Never deleted: orders name it."""
+
+    course_run = models.ForeignKey(
+        CourseRun, verbose_name=_("course run"), null=True, blank=True, on_delete=models.PROTECT,
+        related_name="products",
+    )
+    program = models.ForeignKey(
+        Program, verbose_name=_("program"), null=True, blank=True, on_delete=models.PROTECT, related_name="products"
+    )
+    mode = models.CharField(
+        _("mode"), max_length=20, choices=EnrollmentMode, default=EnrollmentMode.VERIFIED,
+        help_text=_("What the buyer gets in the course."),
+    )
+    sku = models.CharField(_("SKU"), max_length=100, unique=True)
+    description = models.CharField(_("description"), max_length=255, blank=True)
+    price = amount_field(_("price"))
+    currency = currency_field(_("currency"), default=default_currency)
+    is_active = models.BooleanField(_("on sale"), default=True)
+    requires_code = models.BooleanField(
+        _("needs its code"), default=False,
+        help_text=_("Set by contracts: nobody gets this without a code of its own or a right from the contract."),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = ProductQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(course_run__isnull=False, program__isnull=True)
+                | Q(course_run__isnull=True, program__isnull=False),
+                name="product_sells_exactly_one_thing",
+                violation_error_message=_("A product sells one course run or one program, not both."),
+            ),
+            models.CheckConstraint(
+                condition=Q(price__gte=0), name="product_price_not_negative",
+                violation_error_message=_("The price can't be negative."),
+            ),
+            models.UniqueConstraint(
+                fields=["course_run", "mode"], condition=Q(course_run__isnull=False),
+                name="product_once_per_run_and_mode",
+            ),
+            models.UniqueConstraint(
+                fields=["program", "mode"], condition=Q(program__isnull=False),
+                name="product_once_per_program_and_mode",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku} – {self.title}"
+
+    @property
+    def money(self) -> Money:
+        """The list price."""
+        return Money(self.price, self.currency)
+
+    @property
+    def title(self) -> str:
+        """What is bought, in people's words."""
+        if self.course_run is not None:
+            return self.course_run.title
+        return self.program.title if self.program is not None else ""
+
+    @property
+    def item_id(self) -> str:
+        """The course key or program id of what is bought."""
+        if self.course_run is not None:
+            return self.course_run.courseware_id
+        return self.program.readable_id if self.program is not None else ""
+
+
+class PriceChange(models.Model):
+    """One change of a product's price; the history finance reads."""
+
+    product = models.ForeignKey(
+        Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="price_changes"
+    )
+    old_price = amount_field(_("old price"), null=True, blank=True)
+    new_price = amount_field(_("new price"))
+    currency = currency_field(_("currency"))
+    changed_at = models.DateTimeField(_("changed"))
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("changed by"), null=True, blank=True, on_delete=models.PROTECT,
+        related_name="+",
+    )
+    reason = models.CharField(_("reason"), max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("price change")
+        verbose_name_plural = _("price changes")
+        ordering = ["-changed_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.product_id}: {self.old_price} → {self.new_price} {self.currency}"
