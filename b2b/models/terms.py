@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from b2b.enums import IntegrationType
-from b2b.models.pages import ContractPage
+from b2b.models.pages import ContractPage, OrganizationPage
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
 
@@ -35,6 +35,9 @@ class ContractTerms(models.Model):
     page = models.OneToOneField(
         ContractPage, verbose_name=_("contract"), primary_key=True, on_delete=models.PROTECT, related_name="terms"
     )
+    organization = models.ForeignKey(
+        OrganizationPage, verbose_name=_("organization"), on_delete=models.PROTECT, related_name="terms"
+    )
     integration_type = models.CharField(_("how learners come in"), max_length=20, choices=IntegrationType)
     active = models.BooleanField(_("active"))
     start = models.DateField(_("first day"), null=True, blank=True)
@@ -51,6 +54,8 @@ class ContractTerms(models.Model):
     in_force_since = models.DateTimeField(_("in force since"))
 
     objects = ContractTermsQuerySet.as_manager()
+
+    wagtail_reference_index_ignore = True
 
     class Meta:
         verbose_name = _("terms in force")

@@ -1,0 +1,29 @@
+"""The one policy on who may enter a run, asked by every door (B8)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from courses.errors import EnrollmentClosed, EnrollmentNotOpen, RunNotLive, RunUnknown
+from courses.models import CourseRun
+
+
+def refuse_unless_enrollable(run: CourseRun, *, now: datetime) -> None:
+    """Raise RunNotLive, EnrollmentNotOpen or EnrollmentClosed unless somebody entitled may come in now.
+
+    Both ends are included. Whether this person is entitled is asked by the app that sells or grants the right;
+    without one, ``refuse_unless_public`` stands in the way.
+    """
+    if not run.live:
+        raise RunNotLive(run.title)
+    if run.enrollment_start is not None and now < run.enrollment_start:
+        raise EnrollmentNotOpen(run.title, opens_at=run.enrollment_start)
+    closes = min((moment for moment in (run.enrollment_end, run.end_date) if moment is not None), default=None)
+    if closes is not None and now > closes:
+        raise EnrollmentClosed(run.title, closed_at=closes)
+
+
+def refuse_unless_public(run: CourseRun) -> None:
+    """Raise RunUnknown for a contract run: nobody who isn't let in by the contract learns that it exists."""
+    if run.is_contract_only:
+        raise RunUnknown

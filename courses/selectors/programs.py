@@ -1,0 +1,47 @@
+"""What a program asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from courses.enums import RequirementKind
+from courses.models import Course, ProgramRequirement
+
+
+@dataclass
+class RequirementNode:
+    """One node of the tree, with its children in order."""
+
+    requirement: ProgramRequirement
+    children: list[RequirementNode] = field(default_factory=list)
+
+    @property
+    def course(self) -> Course | None:
+        """The course, at a leaf."""
+        return self.requirement.course
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether only some of the children are needed."""
+        return self.requirement.kind == RequirementKind.AT_LEAST
+
+
+def requirements_tree(program_id: int) -> list[RequirementNode]:
+    """The program's top requirements with everything under them; one query for any size."""
+    rows = ProgramRequirement.objects.filter(program_id=program_id).select_related("course__department")
+    nodes = {row.pk: RequirementNode(row) for row in rows.order_by("position", "pk")}
+    top: list[RequirementNode] = []
+    for node in nodes.values():
+        parent = nodes.get(node.requirement.parent_id or 0)
+        (parent.children if parent else top).append(node)
+    return top
+
+
+def courses_of_program(program_id: int) -> list[Course]:
+    """Every course the program's requirements name, in the tree's order; one query."""
+    return [course for node in requirements_tree(program_id) for course in _courses_under(node)]
+
+
+def _courses_under(node: RequirementNode) -> list[Course]:
+    here = [node.course] if node.course is not None else []
+    return here + [course for child in node.children for course in _courses_under(child)]

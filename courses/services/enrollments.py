@@ -1,0 +1,105 @@
+"""Coming into a run and leaving it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from courses.enums import EnrollmentMode, EnrollmentSource, LmsState
+from courses.errors import RunUnknown
+from courses.events import LearnerEnrolled, LearnerUnenrolled
+from courses.models import CourseRun, Enrollment, EnrollmentGrant
+from courses.rules import refuse_unless_enrollable, refuse_unless_public
+from mitxonline.coordinator.bus import publish
+
+_STRENGTH = {mode: place for place, mode in enumerate(EnrollmentMode.values)}
+
+
+def enroll(
+    *,
+    user_id: int,
+    run_id: int,
+    mode: str,
+    source: str,
+    now: datetime,
+    reference: str = "",
+    granted_by_id: int | None = None,
+    reason: str = "",
+) -> Enrollment:
+    """Give a learner a right to be in a run; the same right twice is one.
+
+    Asks no policy: the caller has judged who may come in. Staff say who and why (design: nothing by hand without
+    a trace), which the database enforces.
+    """
+    with transaction.atomic():
+        enrollment, is_new = Enrollment.objects.get_or_create(
+            user_id=user_id, run_id=run_id, defaults={"mode": mode, "enrolled_at": now, "active": True}
+        )
+        if not is_new:
+            enrollment = Enrollment.objects.locked().get(pk=enrollment.pk)
+        _grant, is_new_grant = EnrollmentGrant.objects.get_or_create(
+            enrollment=enrollment,
+            source=source,
+            reference=reference,
+            revoked_at=None,
+            defaults={"mode": mode, "granted_at": now, "granted_by_id": granted_by_id, "reason": reason},
+        )
+        changed = _follow_grants(enrollment) if is_new_grant and not is_new else is_new
+        if changed:
+            publish(
+                LearnerEnrolled(
+                    enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id, mode=str(enrollment.mode)
+                )
+            )
+    return enrollment
+
+
+def enroll_free(*, user_id: int, run_id: int, now: datetime) -> Enrollment:
+    """Let a learner into a public run as an auditor; whether the run has a price is the caller's question.
+
+    Raises RunUnknown, RunNotLive, EnrollmentNotOpen, EnrollmentClosed.
+    """
+    run = CourseRun.all_objects.filter(pk=run_id).first()
+    if run is None:
+        raise RunUnknown
+    refuse_unless_public(run)
+    refuse_unless_enrollable(run, now=now)
+    return enroll(
+        user_id=user_id, run_id=run.pk, mode=EnrollmentMode.AUDIT, source=EnrollmentSource.FREE, now=now
+    )
+
+
+def revoke(
+    *,
+    user_id: int,
+    run_id: int,
+    source: str,
+    reference: str,
+    now: datetime,
+    revoked_by_id: int | None = None,
+    reason: str = "",
+) -> Enrollment | None:
+    """Take one right away; the learner stays in the run as long as another one holds (K3)."""
+    with transaction.atomic():
+        enrollment = Enrollment.objects.locked().filter(user_id=user_id, run_id=run_id).first()
+        if enrollment is None:
+            return None
+        revoked = enrollment.grants.filter(source=source, reference=reference, revoked_at=None).update(
+            revoked_at=now, revoked_by_id=revoked_by_id, revoked_reason=reason
+        )
+        if revoked and _follow_grants(enrollment) and not enrollment.active:
+            publish(LearnerUnenrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id))
+    return enrollment
+
+
+def _follow_grants(enrollment: Enrollment) -> bool:
+    """Bring ``active`` and ``mode`` in line with the grants that hold; whether anything changed."""
+    modes = enrollment.grants.filter(revoked_at=None).values_list("mode", flat=True)
+    strongest = max(modes, key=_STRENGTH.__getitem__, default=None)
+    active, mode = strongest is not None, strongest or enrollment.mode
+    if (enrollment.active, enrollment.mode) == (active, mode):
+        return False
+    enrollment.active, enrollment.mode, enrollment.lms_state = active, mode, LmsState.PENDING
+    enrollment.save(update_fields=["active", "mode", "lms_state", "changed_at"])
+    return True
