@@ -1,11 +1,19 @@
-"""What every environment shares."""
+"""What every environment shares. Subjects that read the environment or are long have a file in parts/."""
 
-from pathlib import Path
+from django.utils.translation import gettext_lazy as _
 
-import environ
+from mitxonline.settings.env import BASE_DIR, env
+from mitxonline.settings.parts.commerce import *
+from mitxonline.settings.parts.content import *
+from mitxonline.settings.parts.coordinator import *
+from mitxonline.settings.parts.limits import *
+from mitxonline.settings.parts.logs import *
+from mitxonline.settings.parts.mail import *
+from mitxonline.settings.parts.security import *
+from mitxonline.settings.parts.storage import *
+from mitxonline.settings.parts.tasks import *
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
-env = environ.Env()
+DEBUG = False
 
 INSTALLED_APPS = [
     "frontend",
@@ -30,6 +38,7 @@ INSTALLED_APPS = [
     "wagtail",
     "modelcluster",
     "taggit",
+    "csp",
     "django_htmx",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -44,6 +53,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "mitxonline.security.PolicyMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -53,10 +64,13 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "wagtail.contrib.redirects.middleware.RedirectMiddleware",
+    "mitxonline.kernel.http.DomainErrorMiddleware",
 ]
 
 ROOT_URLCONF = "mitxonline.urls"
 WSGI_APPLICATION = "mitxonline.wsgi.application"
+ASGI_APPLICATION = "mitxonline.asgi.application"
 
 TEMPLATES = [
     {
@@ -66,6 +80,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "wagtail.contrib.settings.context_processors.settings",
@@ -77,27 +92,16 @@ TEMPLATES = [
 AUTH_USER_MODEL = "users.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-LANGUAGE_CODE = "en-us"
-TIME_ZONE = "UTC"
-USE_I18N = True
-USE_TZ = True
-
-STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-MEDIA_URL = "media/"
-MEDIA_ROOT = BASE_DIR / "media"
-
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/dashboard/"
 LOGOUT_REDIRECT_URL = "/"
 
-WAGTAIL_SITE_NAME = "Tessera"
-WAGTAILADMIN_BASE_URL = "http://127.0.0.1:8000"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+# Contract dates are days in this zone, both ends included.
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
 
 EVENT_ROUTES = "mitxonline.event_routes.ROUTES"
-CHECKOUT_RULES = [
-    "ecommerce.rules.Sellable",
-    "ecommerce.rules.NotAlreadyEnrolled",
-    "b2b.rules.ContractSeats",
-]
-DEFAULT_CURRENCY = "USD"

@@ -1,8 +1,31 @@
-"""For a developer's own machine."""
+"""For a developer's own machine: servers are embedded where no address is given, mail goes into files."""
 
-from mitxonline.settings.base import *  # noqa: F403
+import os
+import sys
 
-DEBUG = True
-SECRET_KEY = "development-only"
+from mitxonline.embedded.commands import needs_no_server
+from mitxonline.embedded.places import local_dir
+from mitxonline.embedded.servers import development_servers, name_unreachable_servers
+from mitxonline.settings.env import env, read_dotenv
+
+read_dotenv()
+if needs_no_server(sys.argv):
+    name_unreachable_servers(os.environ)
+else:
+    development_servers().provide(os.environ)
+os.environ.setdefault("SITE_BASE_URL", f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
+os.environ.setdefault("EMAIL_URL", f"filemail:///{local_dir() / 'mail'}")
+
+from mitxonline.settings.base import *
+
+# Off by default, so that pages, errors and speed are those of the real thing; DEBUG=1 shows tracebacks.
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY", "for-development-only-and-therefore-no-secret")
 ALLOWED_HOSTS = ["*"]
-DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "tessera"}}
+
+MEDIA_ROOT = env.str("MEDIA_ROOT", str(local_dir() / "media"))
+SERVE_MEDIA = True
+WHITENOISE_USE_FINDERS = True  # static files straight from the apps, nothing to collect
+WHITENOISE_AUTOREFRESH = DEBUG
+
+SANDBOX_PAYMENTS = True

@@ -1,5 +1,33 @@
-"""For the tests."""
+"""For the tests and the type checker: real PostgreSQL, nothing that leaves the process unless a test asks."""
 
-from mitxonline.settings.dev import *  # noqa: F403
+import os
+
+from mitxonline.embedded.places import local_dir
+from mitxonline.embedded.servers import name_unreachable_servers, test_servers
+
+# pytest sets this before it reads settings. The type checker reads them too, and needs no server.
+# The addresses go into the environment: parallel workers inherit them and start nothing.
+EMBEDDED_STARTED = test_servers().provide(os.environ) if "PYTEST_VERSION" in os.environ else []
+name_unreachable_servers(os.environ)
+os.environ["SITE_BASE_URL"] = "http://testserver"
+os.environ["EMAIL_URL"] = "memorymail://"
+
+from mitxonline.settings.base import *
 
 DEBUG = False
+SECRET_KEY = "for-tests-only-and-therefore-no-secret"
+ALLOWED_HOSTS = ["*"]
+
+# The live server serves static files itself; scanning them for every test client takes longer than a test.
+MIDDLEWARE = [name for name in MIDDLEWARE if not name.startswith("whitenoise.")]
+MEDIA_ROOT = str(local_dir() / "test" / "media" / os.environ.get("PYTEST_XDIST_WORKER", "main"))
+SERVE_MEDIA = True
+
+DATABASES["default"]["CONN_MAX_AGE"] = 0
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = {}
+CELERY_BEAT_SCHEDULE = {}
+
+SANDBOX_PAYMENTS = True

@@ -1,0 +1,24 @@
+"""Where the embedded servers live."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from mitxonline.embedded.errors import EmbeddedError
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
+
+def local_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of everything local; a relative LOCAL_DIR means the same from every working directory."""
+    return PROJECT / Path(environ.get("LOCAL_DIR") or ".local").expanduser()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that only its owner opens; passwords and data lie in it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedError(
+            f"The folder {folder} can't be made ({error.strerror}); set LOCAL_DIR to another folder."
+        ) from error

@@ -1,0 +1,45 @@
+"""Logs on standard error: lines for people in development, JSON for machines in production."""
+
+from typing import Any
+
+import structlog
+
+from mitxonline.settings.env import env
+
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+
+_SHARED = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+structlog.configure(
+    processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
+
+
+def logging_config(*, json: bool) -> dict[str, Any]:
+    """One handler for everything; the last step before writing takes out what logs must not hold."""
+    formatter = "mitxonline.logs.JsonFormatter" if json else "mitxonline.logs.LineFormatter"
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"all": {"()": formatter, "foreign_pre_chain": _SHARED}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "all"}},
+        "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+        "loggers": {
+            "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+            "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+            "_granian": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        },
+    }
+
+
+LOGGING = logging_config(json=False)

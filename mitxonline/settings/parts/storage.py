@@ -1,0 +1,36 @@
+"""Database, cache, files. One database engine everywhere: constraints, locks and set-based SQL are relied on."""
+
+from mitxonline.settings.env import BASE_DIR, env
+
+_CONNECTION = {"connect_timeout": 5, "application_name": "tessera"}
+
+_database = env.db_url("DATABASE_URL")
+DATABASES = {
+    "default": {
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        **_database,
+        "OPTIONS": {**_CONNECTION, **_database.get("OPTIONS", {})},
+    }
+}
+
+REDIS_URL = env.str("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "tessera",
+        # A page may wait a second for a cache that hangs, not longer.
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+}
+
+# In the database: emptying the cache signs nobody out and loses no cart.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+MEDIA_URL = "/media/"
+MEDIA_ROOT = env.str("MEDIA_ROOT", str(BASE_DIR / "media"))
+# Uploaded pictures come from the web process itself unless a proxy or an object store serves them.
+SERVE_MEDIA = env.bool("SERVE_MEDIA", False)

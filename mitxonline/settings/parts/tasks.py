@@ -1,0 +1,55 @@
+"""Celery: what runs beside the web, and when."""
+
+from typing import Any
+
+from mitxonline.settings.env import env
+from mitxonline.settings.parts.coordinator import DELIVERY_BEAT_SCHEDULE
+from mitxonline.settings.parts.storage import REDIS_URL
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL
+
+# A visitor waits for the broker at most this long; what could not be sent is swept later from the database.
+_PATIENCE = 2
+CELERY_BROKER_CONNECTION_TIMEOUT = _PATIENCE
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY = False
+
+# Redis hands a task out again when it was not acknowledged in time, so no task may run longer than that.
+_VISIBILITY = 60 * 60
+CELERY_TASK_TIME_LIMIT = _VISIBILITY - 60
+CELERY_TASK_SOFT_TIME_LIMIT = _VISIBILITY - 120
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {
+        "visibility_timeout": _VISIBILITY,
+        "socket_connect_timeout": _PATIENCE,
+        "socket_timeout": 2 * _PATIENCE + 1,
+        "health_check_interval": 25,
+    }
+    if CELERY_BROKER_URL.startswith("redis")
+    else {}
+)
+
+# Acknowledged on receipt: what must not be lost has a row and a sweep, and a task that kills its worker is not
+# handed to the next one.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "tessera"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_ENABLE_UTC = True
+
+# Seconds between two runs. Each is safe to run twice and safe to miss.
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    **DELIVERY_BEAT_SCHEDULE,
+    "publish-scheduled-pages": {
+        "task": "mitxonline.celery.publish_scheduled_pages",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "clear-sessions": {
+        "task": "mitxonline.celery.clear_sessions",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
+}
