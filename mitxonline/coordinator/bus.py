@@ -22,7 +22,7 @@ class NotInTransaction(RuntimeError):
 
 
 def publish(event: Event) -> None:
-    """Call the `within` receivers in their order, record the `after_commit` ones, and send these on after the commit.
+    """Call the `within` receivers in their order and record the `after_commit` ones, sent once committed.
 
     Whatever a receiver raises marks the whole transaction for rollback, so a refusal can't be half done.
     Raises NotInTransaction (a test case's own transaction is none) and UnroutedEvent.
@@ -51,5 +51,6 @@ def _record(event: Event, handlers: tuple[Handler, ...]) -> None:
         )
         for handler in handlers
     )
-    # Robust: the work is committed, and a broker that can't be reached is the sweep's business, not the visitor's.
+    # Robust: the work is committed, and a broker that can't be reached is the sweep's business, not the
+    # visitor's.
     transaction.on_commit(partial(send_deliveries, [delivery.pk for delivery in deliveries]), robust=True)

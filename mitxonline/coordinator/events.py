@@ -1,7 +1,7 @@
 """Events: what happened, as ids and plain values, so that a receiver can hear it now or in another process.
 
-An event is stored as JSON and read back by the types of its fields: `int`, `str`, `bool`, `date`, `datetime`, `Decimal`,
-`UUID`, tuples of them, and `… | None`.
+An event is stored as JSON and read back by the types of its fields: `int`, `str`, `bool`, `date`,
+`datetime`, `Decimal`, `UUID`, tuples of them, and `… | None`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Self, TypeAlias
 from uuid import UUID
 
 Payload: TypeAlias = "dict[str, JSON]"
-JSON: TypeAlias = "None | bool | int | str | list[JSON]"
+JSON: TypeAlias = "bool | int | str | list[JSON] | None"
 
 _PLAIN = (bool, int, str)
 _TEXTUAL = (date, datetime, Decimal, UUID)

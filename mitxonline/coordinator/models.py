@@ -21,7 +21,7 @@ class DeliveryState(models.TextChoices):
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def due(self, *, now: datetime) -> Self:
-        """Those a worker may claim: waiting and past their time, or abandoned by a worker whose lease ended."""
+        """Those a worker may claim: waiting and past their time, or left by a worker whose lease ended."""
         return self.filter(
             Q(state=DeliveryState.PENDING, next_attempt_at__lte=now)
             | Q(state=DeliveryState.RUNNING, lease_until__lt=now)

@@ -32,8 +32,8 @@ class UnroutedHandler(LookupError):
 class Route:
     """The receivers of one event, each list in the order of hearing.
 
-    `within` receivers share the publisher's transaction and may refuse it by raising; `after_commit` receivers are
-    recorded in it and run later, at least once, so they must bear being called twice.
+    `within` receivers share the publisher's transaction and may refuse it by raising; `after_commit`
+    receivers are recorded in it and run later, at least once, so they must bear being called twice.
     """
 
     within: tuple[Handler, ...] = ()

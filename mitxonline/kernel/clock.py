@@ -29,5 +29,5 @@ def start_of_day(day: date) -> datetime:
 
 
 def end_of_day(day: date) -> datetime:
-    """The last microsecond of the day where the site is: a contract ending on the 30th can be used on the 30th."""
+    """The last microsecond of the day where the site is: what ends on the 30th can be used on the 30th."""
     return datetime.combine(day, time.max, tzinfo=timezone.get_default_timezone())

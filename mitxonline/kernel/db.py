@@ -1,8 +1,8 @@
 """Locks with names, and set-based SQL in one line.
 
-Row locks come from `LockableQuerySet.locked()`, in primary key order, so that two transactions can't wait on each
-other. Where no row stands for the thing that is done once at a time there are advisory locks: `named_lock` for work that
-commits several times, `transaction_lock` inside one transaction.
+Row locks come from `LockableQuerySet.locked()`, in primary key order, so that two transactions can't wait
+on each other. Where no row stands for the thing that is done once at a time there are advisory locks:
+`named_lock` for work that commits several times, `transaction_lock` inside one transaction.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class LockableQuerySet(models.QuerySet[M_co]):
     def locked(self) -> Self:
         """Lock these rows, and no joined ones, in primary key order.
 
-        `no_key` lets others insert rows that refer to a locked one: the foreign key check needs no more than that.
+        `no_key` lets others insert rows that refer to a locked one: the foreign key check needs no more
+        than that.
         """
         return self.order_by("pk").select_for_update(of=("self",), no_key=True)
 
@@ -50,9 +51,9 @@ class LockableQuerySet(models.QuerySet[M_co]):
 def named_lock(namespace: str, key: int | str, *, wait: bool = True) -> Iterator[None]:
     """Do something once at a time in the whole system, over several transactions.
 
-    Held by the database session, so it ends with the process at the latest. Refused inside a transaction (RuntimeError):
-    it would be given back before the commit and the next one in would not see what was done.
-    Raises LockTaken when the lock is taken and `wait` is false.
+    Held by the database session, so it ends with the process at the latest. Refused inside a transaction
+    (RuntimeError): it would be given back before the commit and the next one in would not see what was
+    done. Raises LockTaken when the lock is taken and `wait` is false.
     """
     if in_transaction():
         raise RuntimeError("A named lock is taken outside a transaction; inside one use transaction_lock")
@@ -104,8 +105,8 @@ def fetch_sql(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
 def _unlock(number: int, namespace: str) -> None:
     """Give a session lock back without hiding the error that may be on its way out.
 
-    A session that is gone has given its locks back itself, and one in an aborted transaction can't run a statement
-    (only within a test case's own transaction, whose end closes the matter).
+    A session that is gone has given its locks back itself, and one in an aborted transaction can't run a
+    statement (only within a test case's own transaction, whose end closes the matter).
     """
     session = connection.connection
     if session is None or session.closed or session.info.transaction_status == TransactionStatus.INERROR:

@@ -13,14 +13,14 @@ from django.utils.translation import ngettext
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-JSON: TypeAlias = "None | bool | int | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | str | list[JSON] | dict[str, JSON] | None"
 
 
 class DomainError(Exception):
     """Something was refused, and a person can be told why.
 
-    A subclass sets `code` and `status`, names in `exposes` the attributes an API client gets as data, and says in
-    `retry_url` where a visitor can do something about it.
+    A subclass sets `code` and `status`, names in `exposes` the attributes an API client gets as data, and
+    says in `retry_url` where a visitor can do something about it.
     """
 
     code: ClassVar[str] = "refused"
@@ -51,8 +51,8 @@ class NotFound(DomainError):
     code = "not_found"
     status = 404
 
-    def __init__(self, message: StrOrPromise = _("There is nothing here, or it isn’t yours to see.")) -> None:
-        super().__init__(message)
+    def __init__(self, message: StrOrPromise = "") -> None:
+        super().__init__(message or _("There is nothing here, or it isn’t yours to see."))
 
 
 class Forbidden(DomainError):
@@ -61,8 +61,8 @@ class Forbidden(DomainError):
     code = "forbidden"
     status = 403
 
-    def __init__(self, message: StrOrPromise = _("You don’t have permission to do this.")) -> None:
-        super().__init__(message)
+    def __init__(self, message: StrOrPromise = "") -> None:
+        super().__init__(message or _("You don’t have permission to do this."))
 
 
 class RateLimited(DomainError):
@@ -72,17 +72,23 @@ class RateLimited(DomainError):
     status = 429
     exposes = ("retry_after",)
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, message: StrOrPromise = "") -> None:
         self.retry_after = retry_after
-        minutes = max(1, -(-retry_after // 60))
-        super().__init__(
-            ngettext(
-                "Too many tries. Try again in %(minutes)d minute.",
-                "Too many tries. Try again in %(minutes)d minutes.",
-                minutes,
-            )
-            % {"minutes": minutes}
-        )
+        super().__init__(message or _wait(self.minutes))
+
+    @property
+    def minutes(self) -> int:
+        """The time left in whole minutes, at least one: what a sentence says."""
+        return max(1, -(-self.retry_after // 60))
+
+
+def _wait(minutes: int) -> str:
+    sentence = ngettext(
+        "You have tried too often. Wait %(minutes)d minute, then try again.",
+        "You have tried too often. Wait %(minutes)d minutes, then try again.",
+        minutes,
+    )
+    return sentence % {"minutes": minutes}
 
 
 def _as_json(value: object) -> JSON:

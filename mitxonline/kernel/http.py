@@ -19,8 +19,9 @@ from mitxonline.kernel.errors import DomainError, RateLimited
 
 FRAGMENT = "partials/refusal.html"
 PAGE = "errors/refusal.html"
-# Where a refusal is shown: the status region every form page has. A page with several forms names its own in the
-# header, as a plain id selector (anything else is ignored: it would be a stranger's selector in our answer).
+# Where a refusal is shown: the status region every form page has. A page with several forms names its own
+# in the header, as a plain id selector (anything else is ignored: it would be a stranger's selector in our
+# answer).
 STATUS_REGION = "#form-status"
 STATUS_REGION_HEADER = "X-Status-Region"
 _ID_SELECTOR = re.compile(r"#[A-Za-z][\w-]*")
@@ -42,7 +43,7 @@ class DomainErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Django calls this outside the view's own transactions, which the refusal has rolled back by then."""
+        """By then the refusal has left, and so rolled back, whatever transaction the view had opened."""
         return domain_error_response(request, exception) if isinstance(exception, DomainError) else None
 
 
@@ -101,12 +102,14 @@ def _is_here(request: HttpRequest, url: str) -> bool:
 def client_address(request: HttpRequest) -> str:
     """The address of the visitor, as far as it can be trusted.
 
-    `TRUSTED_PROXY_COUNT` says how many proxies of ours stand in front: each adds the address it heard from to the
-    right of X-Forwarded-For, so the visitor is that many entries from the right, and what stands further left is
-    the visitor's own invention. With 0 the header is not looked at.
+    `TRUSTED_PROXY_COUNT` says how many proxies of ours stand in front: each adds the address it heard from
+    to the right of X-Forwarded-For, so the visitor is that many entries from the right, and what stands
+    further left is the visitor's own invention. With 0 the header is not looked at.
     """
     proxies: int = settings.TRUSTED_PROXY_COUNT
-    forwarded = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",") if each.strip()]
+    forwarded = [
+        each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",") if each.strip()
+    ]
     if proxies and len(forwarded) >= proxies:
         return forwarded[-proxies]
     return str(request.META.get("REMOTE_ADDR", ""))

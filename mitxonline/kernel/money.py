@@ -1,7 +1,8 @@
 """Money as a value: an exact amount and its currency, rounded in one place and never a float.
 
-The number of minor units comes from the Unicode CLDR through Babel (USD 2, JPY 0, KWD 3). A gateway that counts
-differently for some currency converts in its own adapter; nothing else in the project knows about minor units.
+The number of minor units comes from the Unicode CLDR through Babel (USD 2, JPY 0, KWD 3). A gateway that
+counts differently for some currency converts in its own adapter; nothing else in the project knows about
+minor units.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def _locale(language: str) -> Locale:
 class Money:
     """An amount in a currency, rounded half up to its minor units when it is made.
 
-    Raises TypeError for a float, ValueError for text that is no number, for NaN and infinity and for an unknown
-    currency, CurrencyMismatch where two currencies meet.
+    Raises TypeError for a float, ValueError for text that is no number, for NaN and infinity and for an
+    unknown currency, CurrencyMismatch where two currencies meet.
     """
 
     amount: Decimal

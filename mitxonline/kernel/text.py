@@ -2,7 +2,8 @@
 
 import unicodedata
 
-# White space and control or format characters (zero-width spaces come along with a paste), and every dash there is.
+# White space and control or format characters (zero-width spaces come along with a paste), and every dash
+# there is.
 _DROPPED_FROM_CODES = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
 
 
@@ -15,3 +16,8 @@ def normalized_code(text: str) -> str:
 def normalized_email(text: str) -> str:
     """An address as it is stored and compared: trimmed, composed, lower case throughout."""
     return unicodedata.normalize("NFKC", text).strip().lower()
+
+
+def spreadsheet_safe(cell: str) -> str:
+    """A cell that a spreadsheet shows and does not run: one that would start a formula gets an apostrophe."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

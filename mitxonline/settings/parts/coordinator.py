@@ -1,9 +1,8 @@
 """How deliveries are sent, run and retried. Times in seconds unless the name says otherwise."""
 
 # What a visitor may lose on a broker that doesn't answer, and for how long the process then leaves it alone.
-# The rows stay, and the sweep sends them.
-DELIVERY_BROKER_TIMEOUT = 0.4
-DELIVERY_BROKER_PAUSE = 15
+BROKER_SEND_TIMEOUT = 0.4
+BROKER_SEND_PAUSE = 15
 
 # A receiver is told to stop at the soft limit and stopped at the hard one. The lease outlives both, so that
 # no second worker starts while the first may still be at it; the broker's visibility timeout outlives the

@@ -3,8 +3,8 @@
 RATE_LIMITS: dict[str, dict[str, tuple[int, int]]] = {
     # Codes typed in a cart or opened as a link.
     "codes": {"user": (10, 600), "session": (10, 600), "address": (200, 600)},
-    # Passwords. One guesser can't lock a person out from elsewhere: an account is limited together with the network
-    # the guesses come from; alone only at a number that needs many networks.
+    # Passwords. One guesser can't lock a person out from elsewhere: an account is limited together with the
+    # network the guesses come from; alone only at a number that needs many networks.
     "login": {"account_here": (10, 600), "account": (100, 3600), "address": (200, 600)},
     # Mails somebody can have us send: confirmation and reset links. Every one counts.
     "mails": {"account": (5, 3600), "address": (50, 3600)},

@@ -1,0 +1,89 @@
+"""What became of the events: to look at, and to send again."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from mitxonline.coordinator import deliveries
+from mitxonline.coordinator.models import Delivery
+from mitxonline.kernel import clock
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(admin.ModelAdmin[Delivery]):
+    """Nothing is made, changed or deleted here: a delivery is what happened."""
+
+    list_display = (
+        "id",
+        "event_name",
+        "handler",
+        "state",
+        "attempts",
+        "next_attempt_at",
+        "last_error",
+        "created_at",
+    )
+    list_filter = ("state", "event_type", "handler", "created_at")
+    search_fields = ("=id", "=trace_id", "event_type", "handler")
+    search_help_text = _("Number, trace, event or receiver")
+    ordering = ("-pk",)
+    show_full_result_count = False
+    actions = ("send_again",)
+    fields = (
+        "event_type",
+        "payload_text",
+        "handler",
+        "state",
+        "attempts",
+        "next_attempt_at",
+        "sent_at",
+        "lease_until",
+        "last_error",
+        "trace_id",
+        "created_at",
+        "finished_at",
+    )
+    readonly_fields = fields
+
+    @admin.display(description=_("event"), ordering="event_type")
+    def event_name(self, delivery: Delivery) -> str:
+        return delivery.event_name
+
+    @admin.display(description=_("payload"))
+    def payload_text(self, delivery: Delivery) -> SafeString:
+        return format_html("<pre>{}</pre>", json.dumps(delivery.payload, indent=2, ensure_ascii=False))
+
+    @admin.action(description=_("Send again (failed or waiting ones)"), permissions=["send_again"])
+    def send_again(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        ids = list(chosen.values_list("pk", flat=True))
+        count = deliveries.send_again(ids=ids, now=clock.now())
+        sentence = ngettext(
+            "%(count)d delivery is sent again.", "%(count)d deliveries are sent again.", count
+        )
+        self.message_user(
+            request, sentence % {"count": count}, messages.SUCCESS if count else messages.WARNING
+        )
+
+    def has_send_again_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change deliveries: the right exists although the form does not."""
+        return request.user.has_perm("coordinator.change_delivery")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
+        return request.user.has_perm("coordinator.view_delivery") or self.has_send_again_permission(request)

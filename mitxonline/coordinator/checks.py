@@ -1,0 +1,111 @@
+"""What can be wrong with the route table is said when the process starts, not when the event happens."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
+from importlib import import_module
+from itertools import pairwise
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+from django.utils.module_loading import import_string, module_has_submodule
+
+from mitxonline.coordinator.events import Event, UnsuitableField, field_types
+from mitxonline.coordinator.routes import Handler, Route, path_of, routes
+
+_HINT_HANDLER = "A receiver is a module-level function that takes the event and nothing else."
+
+
+def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
+    """Every event that can travel has a route, and every receiver in it can be called, once."""
+    try:
+        table = routes()
+    except (ImportError, AttributeError) as error:
+        return [Error(f"EVENT_ROUTES can't be imported: {error}", id="coordinator.E001")]
+    if not isinstance(table, Mapping):
+        return [Error("EVENT_ROUTES does not name a mapping of events to routes", id="coordinator.E001")]
+    problems: list[CheckMessage] = []
+    for event, route in table.items():
+        problems += _check_route(event, route)
+    return problems + [
+        Warning(
+            f"{event.type_name()} is not routed",
+            hint="Even an event nobody hears has an empty Route().",
+            id="coordinator.W001",
+        )
+        for event in sorted(known_events() - set(table), key=Event.type_name.__func__)
+    ]
+
+
+def check_times(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
+    """Soft limit < hard limit < lease < visibility timeout, or work would be done twice at once."""
+    transport = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
+    ladder = [
+        ("DELIVERY_SOFT_TIME_LIMIT", settings.DELIVERY_SOFT_TIME_LIMIT),
+        ("DELIVERY_TIME_LIMIT", settings.DELIVERY_TIME_LIMIT),
+        ("DELIVERY_LEASE", settings.DELIVERY_LEASE),
+        ("the broker's visibility timeout", transport.get("visibility_timeout", 3600)),
+    ]
+    return [
+        Error(f"{shorter} ({low} s) has to be shorter than {longer} ({high} s)", id="coordinator.E007")
+        for (shorter, low), (longer, high) in pairwise(ladder)
+        if low >= high
+    ]
+
+
+def known_events() -> set[type[Event]]:
+    """The events declared in the `events` modules of the installed apps."""
+    for app in apps.get_app_configs():
+        if app.module is not None and module_has_submodule(app.module, "events"):
+            import_module(f"{app.name}.events")
+    homes = tuple(f"{app.name}.events" for app in apps.get_app_configs())
+    return {event for event in _descendants(Event) if event.__module__.startswith(homes)}
+
+
+def _descendants(event: type[Event]) -> Iterator[type[Event]]:
+    for child in event.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _check_route(event: object, route: object) -> Iterator[CheckMessage]:
+    if not (isinstance(event, type) and issubclass(event, Event) and is_dataclass(event)):
+        yield Error(f"{event!r} is routed but is no Event", id="coordinator.E002")
+        return
+    if not isinstance(route, Route):
+        yield Error(f"{event.type_name()} has no Route but {route!r}", id="coordinator.E002")
+        return
+    try:
+        field_types(event)
+    except (UnsuitableField, NameError) as error:
+        yield Error(str(error), id="coordinator.E003")
+    for side, handlers in (("within", route.within), ("after_commit", route.after_commit)):
+        where = f"{event.type_name()}, {side}"
+        for handler in handlers:
+            yield from _check_handler(handler, where=where)
+        for path, times in Counter(map(path_of, handlers)).items():
+            if times > 1:
+                yield Error(f"{where}: {path} is listed {times} times", id="coordinator.E006")
+
+
+def _check_handler(handler: Handler, *, where: str) -> Iterator[CheckMessage]:
+    path = path_of(handler)
+    try:
+        found = import_string(path)
+    except ImportError:
+        found = None
+    if found is not handler or not callable(handler):
+        yield Error(f"{where}: {path} can't be found by its name", hint=_HINT_HANDLER, id="coordinator.E004")
+        return
+    try:
+        inspect.signature(handler).bind(object())
+    except TypeError as error:
+        yield Error(
+            f"{where}: {path} can't be called with an event: {error}",
+            hint=_HINT_HANDLER,
+            id="coordinator.E005",
+        )

@@ -1,0 +1,182 @@
+"""What happens to a delivery: claimed under a lease, done, tried again later, or given up."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from random import SystemRandom
+from types import TracebackType
+from typing import Literal, Self
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from mitxonline.coordinator.models import Delivery, DeliveryState
+from mitxonline.coordinator.routes import find_receiver
+from mitxonline.coordinator.sending import send_deliveries
+from mitxonline.kernel import clock
+from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.trace import traced
+
+logger = logging.getLogger(__name__)
+
+_chance = SystemRandom()
+_over = {"lease_until": None, "sent_at": None}
+
+
+def claim_delivery(*, delivery_id: int, now: datetime) -> Delivery | None:
+    """Take a due delivery for `DELIVERY_LEASE` seconds; None if it is done, taken, or not yet due.
+
+    One conditional write: of two workers holding the same task, the second finds a row that no longer
+    matches.
+    """
+    taken = (
+        Delivery.objects.due(now=now)
+        .filter(pk=delivery_id, attempts__lt=settings.DELIVERY_MAX_ATTEMPTS)
+        .update(
+            state=DeliveryState.RUNNING,
+            attempts=F("attempts") + 1,
+            lease_until=now + timedelta(seconds=settings.DELIVERY_LEASE),
+            sent_at=None,
+        )
+    )
+    return Delivery.objects.get(pk=delivery_id) if taken else None
+
+
+class Attempt:
+    """One run of a claimed delivery: leaving the block writes down how it went.
+
+    An exception ends here, as a failed attempt with its type and place (its message may name people). What
+    is not an `Exception` is the worker being stopped: the row stays leased, and the sweep hands it to
+    somebody else.
+    """
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        now = clock.now()
+        if error is None:
+            _finish(self.delivery, state=DeliveryState.DONE, finished_at=now, last_error="")
+        elif isinstance(error, Exception):
+            _fail(self.delivery, error=error, now=now)
+            return True
+        return False
+
+
+def run_delivery(*, delivery_id: int, now: datetime) -> bool:
+    """Claim the delivery and call its receiver; whether there was anything to do."""
+    delivery = claim_delivery(delivery_id=delivery_id, now=now)
+    if delivery is None:
+        return False
+    with traced(delivery.trace_id), Attempt(delivery):
+        event, handler = find_receiver(delivery.event_type, delivery.handler)
+        handler(event.from_payload(delivery.payload))
+    return True
+
+
+def sweep(*, now: datetime) -> int:
+    """Send what is due and not with the broker; how many it took.
+
+    Picks up what a visitor's process could not send, retries whose time has come, and what a lost worker
+    left.
+    """
+    _give_up_abandoned(now=now)
+    patience = timedelta(seconds=settings.DELIVERY_RESEND_AFTER)
+    waiting = Delivery.objects.unsent(now=now, patience=patience).order_by("next_attempt_at", "pk")
+    ids = list(waiting.values_list("pk", flat=True)[: settings.DELIVERY_SWEEP_SIZE])
+    Delivery.objects.filter(pk__in=ids).update(sent_at=now)
+    return send_deliveries(ids)
+
+
+def send_again(*, ids: Sequence[int], now: datetime) -> int:
+    """Start over with deliveries that failed or wait for their next attempt; how many there were."""
+    again = Delivery.objects.filter(pk__in=ids, state__in=[DeliveryState.FAILED, DeliveryState.PENDING])
+    chosen = list(again.order_by("pk").values_list("pk", flat=True))
+    again.filter(pk__in=chosen).update(
+        state=DeliveryState.PENDING, attempts=0, next_attempt_at=now, finished_at=None, sent_at=now
+    )
+    transaction.on_commit(partial(send_deliveries, chosen), robust=True)
+    return len(chosen)
+
+
+def purge(*, now: datetime) -> int:
+    """Delete what was delivered long ago; failures stay until somebody has looked at them."""
+    before = now - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
+    deleted, _ = Delivery.objects.filter(state=DeliveryState.DONE, finished_at__lt=before).delete()
+    return deleted
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after that many attempts: doubling, and up to a quarter more to spread crowds out."""
+    seconds = min(settings.DELIVERY_BACKOFF * 2 ** min(attempts - 1, 30), settings.DELIVERY_BACKOFF_MAX)
+    return timedelta(seconds=seconds * _chance.uniform(1, 1.25))
+
+
+def describe_error(error: Exception) -> str:
+    """What went wrong and where, without the message: `ConnectionError at gateways/openedx.py:57`."""
+    name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    if isinstance(error, DomainError):
+        name = f"{name} ({error.code})"
+    return f"{name}{_place(error)}"[:300]
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of our own code the error came through, else of anybody's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in frame.filename]
+    for frame in reversed(ours or frames):
+        return f" at {'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}"
+    return ""
+
+
+def _fail(delivery: Delivery, *, error: Exception, now: datetime) -> None:
+    reason = describe_error(error)
+    facts = {
+        "delivery": delivery.pk,
+        "receiver": delivery.handler,
+        "attempt": delivery.attempts,
+        "error": reason,
+    }
+    if delivery.attempts >= settings.DELIVERY_MAX_ATTEMPTS:
+        logger.error("delivery given up", extra=facts, exc_info=error)
+        _finish(delivery, state=DeliveryState.FAILED, finished_at=now, last_error=reason)
+    else:
+        logger.warning("delivery failed, will be tried again", extra=facts, exc_info=error)
+        later = now + backoff(delivery.attempts)
+        _finish(delivery, state=DeliveryState.PENDING, next_attempt_at=later, last_error=reason)
+
+
+def _finish(
+    delivery: Delivery,
+    *,
+    state: Literal[DeliveryState.DONE, DeliveryState.FAILED, DeliveryState.PENDING],
+    last_error: str,
+    **changes: datetime,
+) -> None:
+    """Give the lease back, if it is still ours: `attempts` tells our claim from one that came after it."""
+    ours = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.RUNNING, attempts=delivery.attempts)
+    if not ours.update(state=state, last_error=last_error, **_over, **changes):
+        logger.warning("delivery finished after its lease", extra={"delivery": delivery.pk})
+
+
+def _give_up_abandoned(*, now: datetime) -> None:
+    """A receiver that takes its worker down with it must not do so for ever."""
+    hopeless = Q(
+        state=DeliveryState.RUNNING, lease_until__lt=now, attempts__gte=settings.DELIVERY_MAX_ATTEMPTS
+    )
+    given_up = Delivery.objects.filter(hopeless).update(
+        state=DeliveryState.FAILED, finished_at=now, last_error="worker lost", **_over
+    )
+    if given_up:
+        logger.error("deliveries given up: their workers were lost", extra={"deliveries": given_up})

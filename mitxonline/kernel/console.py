@@ -1,0 +1,63 @@
+"""What an operator's commands share: results on stdout, talk on stderr, one sentence on failure."""
+
+from __future__ import annotations
+
+import csv
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+from django.core.management.base import BaseCommand, CommandError
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.text import spreadsheet_safe
+
+FORMATS = ("table", "json", "csv")
+
+
+class OperatorCommand(BaseCommand):
+    """A command whose refusals end with exit status 1 and their sentence, instead of a traceback."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except DomainError as refusal:
+            raise CommandError(refusal.message) from refusal
+
+
+def add_format_option(parser: ArgumentParser) -> None:
+    """`--format table|json|csv`, a table for people unless a program asks."""
+    parser.add_argument("--format", choices=FORMATS, default="table", help="how to print the result")
+
+
+def write_rows(
+    out: TextIO, rows: Iterable[Sequence[object]], *, columns: Sequence[str], style: str = "table"
+) -> None:
+    """Print rows the way the operator asked for; columns are headings, or the keys of the JSON objects."""
+    if style == "json":
+        keys = [column.lower().replace(" ", "_") for column in columns]
+        out.write(
+            json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2, default=str) + "\n"
+        )
+    elif style == "csv":
+        writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+        writer.writerow(columns)
+        writer.writerows([spreadsheet_safe(str(cell)) for cell in row] for row in rows)
+    else:
+        _write_table(out, rows, columns)
+
+
+def _write_table(out: TextIO, rows: Iterable[Sequence[object]], columns: Sequence[str]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, highlight=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    is_terminal = getattr(out, "isatty", lambda: False)()
+    # Piped, a table keeps its natural width: folding at an imagined 80 columns would break what is being
+    # searched.
+    Console(file=out, width=None if is_terminal else 200, markup=False).print(table)

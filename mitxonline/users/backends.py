@@ -1,0 +1,52 @@
+"""Signing in by e-mail and password, at every door: the storefront's, Wagtail's and Django's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
+
+from mitxonline.kernel.http import client_address
+from mitxonline.kernel.ratelimit import FailureLimit, network_of
+from mitxonline.kernel.text import normalized_email
+from mitxonline.users.models import User
+
+login_failures = FailureLimit("login")
+
+
+class EmailBackend(ModelBackend):
+    """Django's own check, with the address compared in any case and failures limited.
+
+    Raises RateLimited before the password is looked at, so that a limited guesser learns nothing from a right guess.
+    An unknown address costs the same time as a wrong password: Django hashes one in vain.
+    """
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        email = username if username is not None else kwargs.get("email")
+        if not email or password is None:
+            return None
+        keys = _keys(request, email)
+        login_failures.check(keys)
+        user = super().authenticate(request, username=email, password=password)
+        if not isinstance(user, User):
+            login_failures.record_failure(keys)
+            return None
+        login_failures.forget({"account_here": keys["account_here"]})
+        return user
+
+
+def _keys(request: HttpRequest | None, email: str) -> dict[str, str | None]:
+    account = normalized_email(email)
+    network = network_of(client_address(request)) if request is not None else None
+    return {
+        "account": account,
+        "account_here": f"{account} {network}" if network else None,
+        "address": network,
+    }
