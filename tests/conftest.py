@@ -1,0 +1,7 @@
+"""What every test may ask for. Each subject has a module of its own under support/."""
+
+pytest_plugins = [
+    "tests.support.databases",
+    "tests.support.together",
+    "tests.support.programs",
+]

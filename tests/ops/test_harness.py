@@ -1,0 +1,68 @@
+"""The test harness itself: a database that starts over, races that are races."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.utils import timezone
+from wagtail.models import Page
+
+from tests.support.together import MeetAt, Together
+
+
+def _make_session(key: str) -> Callable[[], str]:
+    def make() -> str:
+        Session.objects.create(session_key=key, session_data="", expire_date=timezone.now())
+        return key
+
+    return make
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_transactional_test_finds_what_migrations_made_and_nothing_else(turn: int) -> None:
+    assert Page.objects.filter(depth=1).exists()
+    assert Session.objects.count() == 0
+    Session.objects.create(session_key=f"turn {turn}", session_data="", expire_date=timezone.now())
+    Page.objects.all().delete()
+
+
+def test_calls_run_together_have_connections_of_their_own(together: Together) -> None:
+    def backend() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            return int(cursor.fetchone()[0])
+
+    assert len(set(together(*[backend] * 16))) == 16
+
+
+def test_results_and_exceptions_come_back_in_order(together: Together) -> None:
+    first, second, third = together(_make_session("a"), lambda: 1 // 0, _make_session("b"))
+    assert (first, third) == ("a", "b")
+    assert isinstance(second, ZeroDivisionError)
+    assert Session.objects.count() == 2
+
+
+def test_readers_who_meet_have_all_seen_the_old_state(together: Together, meet_at: MeetAt) -> None:
+    reads = SimpleNamespace(count=Session.objects.count)
+    meeting = meet_at(reads, "count", parties=2)
+
+    def add(key: str) -> Callable[[], int]:
+        def read_then_write() -> int:
+            seen = int(reads.count())
+            _make_session(key)()
+            return seen
+
+        return read_then_write
+
+    assert together(add("a"), add("b")) == [0, 0]
+    assert meeting.happened
+
+
+def test_who_waits_in_vain_goes_on_alone(meet_at: MeetAt) -> None:
+    reads = SimpleNamespace(count=lambda: 7)
+    meeting = meet_at(reads, "count", parties=2, patience=0.01)
+    assert reads.count() == 7
+    assert not meeting.happened
