@@ -23,7 +23,7 @@ _HINT_HANDLER = "A receiver is a module-level function that takes the event and 
 def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
     """Every event that can travel has a route, and every receiver in it can be called, once."""
     try:
-        table = routes()
+        table: object = routes()
     except (ImportError, AttributeError) as error:
         return [Error(f"EVENT_ROUTES can't be imported: {error}", id="coordinator.E001")]
     if not isinstance(table, Mapping):
@@ -37,7 +37,7 @@ def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: o
             hint="Even an event nobody hears has an empty Route().",
             id="coordinator.W001",
         )
-        for event in sorted(known_events() - set(table), key=Event.type_name.__func__)
+        for event in sorted(known_events() - set(table), key=lambda event: event.type_name())
     ]
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, Self, TypeAlias
 from uuid import UUID
 
@@ -54,23 +53,18 @@ class Event:
         return cls(**{name: _decode(value, kinds[name]) for name, value in payload.items() if name in kinds})
 
 
-@cache
 def field_types(event: type[Event]) -> dict[str, Any]:
-    """The events' fields and their types; UnsuitableField where one can't travel."""
-    hints = typing.get_type_hints(event)
-    kinds = {field.name: hints[field.name] for field in fields(event)}
-    for name, kind in kinds.items():
-        _refuse_unless_plain(kind, where=f"{event.type_name()}.{name}")
-    return kinds
+    """The event's fields and their types; UnsuitableField where one can't travel."""
+    if event not in _known_types:
+        hints = typing.get_type_hints(event)
+        kinds = {field.name: hints[field.name] for field in fields(event)}
+        for name, kind in kinds.items():
+            _refuse_unless_plain(kind, where=f"{event.type_name()}.{name}")
+        _known_types[event] = kinds
+    return _known_types[event]
 
 
-def required_fields(event: type[Event]) -> set[str]:
-    """The fields without which such an event can't be made."""
-    return {field.name for field in fields(event) if _is_required(field)}
-
-
-def _is_required(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+_known_types: dict[type[Event], dict[str, Any]] = {}
 
 
 def _refuse_unless_plain(kind: Any, *, where: str) -> None:

@@ -45,7 +45,7 @@ broker_pause = _Pause()
 def send_tasks(name: str, arguments: Iterable[tuple[int | str, ...]]) -> int:
     """Queue the task once for each tuple of arguments; how many the broker took, from the first on.
 
-    By name, because a web process knows its tasks' names and not their code. Never raises for a broker that is away.
+    By name, because a web process need not know the code. Never raises for a broker that is away.
     """
     if broker_pause.is_on():
         return 0

@@ -6,7 +6,8 @@ import csv
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
-from typing import Any, TextIO
+from io import StringIO
+from typing import Any, Protocol
 
 from django.core.management.base import BaseCommand, CommandError
 from rich import box
@@ -15,6 +16,13 @@ from rich.table import Table
 
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.text import spreadsheet_safe
+
+
+class Output(Protocol):
+    """What a command writes to: `self.stdout`, or a file it opened."""
+
+    def write(self, text: str, /) -> object: ...
+
 
 FORMATS = ("table", "json", "csv")
 
@@ -35,7 +43,7 @@ def add_format_option(parser: ArgumentParser) -> None:
 
 
 def write_rows(
-    out: TextIO, rows: Iterable[Sequence[object]], *, columns: Sequence[str], style: str = "table"
+    out: Output, rows: Iterable[Sequence[object]], *, columns: Sequence[str], style: str = "table"
 ) -> None:
     """Print rows the way the operator asked for; columns are headings, or the keys of the JSON objects."""
     if style == "json":
@@ -46,18 +54,23 @@ def write_rows(
     elif style == "csv":
         writer = csv.writer(out, quoting=csv.QUOTE_ALL)
         writer.writerow(columns)
-        writer.writerows([spreadsheet_safe(str(cell)) for cell in row] for row in rows)
+        writer.writerows([spreadsheet_safe(_shown(cell)) for cell in row] for row in rows)
     else:
         _write_table(out, rows, columns)
 
 
-def _write_table(out: TextIO, rows: Iterable[Sequence[object]], columns: Sequence[str]) -> None:
+def _write_table(out: Output, rows: Iterable[Sequence[object]], columns: Sequence[str]) -> None:
     table = Table(box=box.SIMPLE_HEAD, highlight=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(_shown(cell) for cell in row))
     is_terminal = getattr(out, "isatty", lambda: False)()
-    # Piped, a table keeps its natural width: folding at an imagined 80 columns would break what is being
-    # searched.
-    Console(file=out, width=None if is_terminal else 200, markup=False).print(table)
+    text = StringIO()
+    # Piped, a table keeps its natural width: folding at an imagined 80 columns would break what is sought.
+    Console(file=text, width=Console().width if is_terminal else 400, markup=False).print(table)
+    out.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
+
+
+def _shown(cell: object) -> str:
+    return "" if cell is None else str(cell)

@@ -23,7 +23,7 @@ from mitxonline.kernel.errors import DomainError
 logger = logging.getLogger(__name__)
 
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
-Params = Sequence[object] | Mapping[str, object]
+Params = Sequence[Any] | Mapping[str, Any]
 
 
 class LockTaken(DomainError):
@@ -92,14 +92,16 @@ def run_sql(sql: str, params: Params = ()) -> int:
     """Run one statement; how many rows it wrote or found."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.rowcount
+        count: int = cursor.rowcount
+        return count
 
 
 def fetch_sql(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
     """Run one statement and take all its rows."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def _unlock(number: int, namespace: str) -> None:

@@ -68,9 +68,7 @@ class Money:
     @classmethod
     def from_minor(cls, units: int, currency: str) -> Self:
         """Money from the smallest unit: `from_minor(24900, "USD")` is 249.00 USD."""
-        if not isinstance(units, int) or isinstance(units, bool):
-            raise TypeError("Minor units are a whole number")
-        return cls(Decimal(units).scaleb(-minor_digits(currency)), currency)
+        return cls(Decimal(_whole(units)).scaleb(-minor_digits(currency)), currency)
 
     @classmethod
     def sum(cls, amounts: Iterable[Money], currency: str) -> Self:
@@ -143,6 +141,12 @@ class Money:
         if other.currency != self.currency:
             raise CurrencyMismatch(self.currency, other.currency)
         return other.amount
+
+
+def _whole(units: object) -> int:
+    if isinstance(units, bool) or not isinstance(units, int):
+        raise TypeError(f"Minor units are a whole number, never {type(units).__name__}")
+    return units
 
 
 def _rounded(amount: Decimal | int | str, currency: str) -> Decimal:

@@ -107,7 +107,7 @@ def visitor_keys(request: HttpRequest) -> dict[str, int | str | None]:
 
 
 def network_of(address: str) -> str:
-    """The address as it is limited: an IPv6 customer has a whole /64 to choose from, so that counts as one."""
+    """The address as it is limited: an IPv6 customer has a whole /64 to choose from, and counts as one."""
     try:
         parsed = ip_address(address)
     except ValueError:
