@@ -1,4 +1,4 @@
-"""Whether this process can serve: asked by load balancers and containers, answered without a session or a person."""
+"""Whether this process can serve: asked by load balancers and containers, without a session."""
 
 import logging
 

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 
 class PolicyMiddleware(CSPMiddleware):
-    """One content security policy for visitors, another for the administrations; the permissions policy for all."""
+    """One content security policy for visitors, one for the administrations; one permissions policy."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

@@ -34,8 +34,8 @@ NAMESPACE = Identity(
     prefix=("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"),
     owner=0,
 )
-# Where user namespaces are forbidden (many containers): another person, who may still walk through folders that
-# only root can open.
+# Where user namespaces are forbidden (many containers): another person, who may still walk through folders
+# that only root can open.
 WALKER = Identity(
     prefix=(
         "setpriv",
@@ -78,13 +78,13 @@ def choose_identity(
     root: bool | None = None,
     candidates: tuple[Identity, ...] = (NAMESPACE, WALKER, STRANGER),
 ) -> Identity:
-    """Whoever is not root runs servers as themselves; for root, the first candidate that works in the folder."""
+    """Servers run as whoever starts them; for root, as the first candidate that works in the folder."""
     if not (os.geteuid() == 0 if root is None else root):
         return Identity()
     for identity in candidates:
         if _works(identity, program=program, folder=folder):
             return identity
     raise EmbeddedError(
-        "The embedded servers don't run as root, and neither `unshare --user` nor `setpriv` could run them as "
-        "somebody else here. Use an ordinary account, or set DATABASE_URL and REDIS_URL to servers of your own."
+        "The embedded servers don't run as root, and neither `unshare --user` nor `setpriv` could run them "
+        "as somebody else here. Use an ordinary account, or set DATABASE_URL and REDIS_URL."
     )

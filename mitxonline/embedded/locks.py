@@ -38,8 +38,8 @@ def _take(fd: int, path: Path) -> bool:
 def exclusive(path: Path, *, seconds: float, busy: str) -> Iterator[int]:
     """Hold the file's lock and hand out its descriptor; EmbeddedError(busy) when it stays taken.
 
-    The descriptor is closed at the end and never unlocked: a server that inherited it goes on holding the lock
-    until its last process is gone.
+    The descriptor is closed at the end and never unlocked: a server that inherited it goes on holding the
+    lock until its last process is gone.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -144,8 +144,9 @@ class PostgresServer(Server):
     def _disown_pid_file(self) -> None:
         """Make a pid file that outlived its server name nobody.
 
-        We hold `alive.lock`, so no process of this server lives; but its old number may be somebody else's by now,
-        and PostgreSQL would refuse to start. The other lines stay: by them it finds and frees the old shared memory.
+        We hold `alive.lock`, so no process of this server lives; but its old number may be somebody else's by
+        now, and PostgreSQL would refuse to start. The other lines stay: by them it finds and frees the old
+        shared memory.
         """
         path = self.data / "postmaster.pid"
         if not path.exists():

@@ -1,6 +1,7 @@
 """What the two embedded servers have in common: one is started at a time, and life is proved by an answer."""
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -23,9 +24,9 @@ class PortTaken(EmbeddedError):
 class Server(ABC):
     """One server in a folder of its own.
 
-    Two locks: `start.lock` is held by who starts or stops it, `alive.lock` is inherited by the server and held by
-    the kernel for as long as one of its processes lives. So a pid is never asked, which after a kill or a reboot
-    may be anybody's.
+    Two locks: `start.lock` is held by who starts or stops it, `alive.lock` is inherited by the server and
+    stays held for as long as one of its processes lives. So a pid is never asked, which after a kill or a
+    reboot may be anybody's.
     """
 
     home: Path
@@ -71,7 +72,7 @@ class Server(ABC):
         return address if address and self.answers(address) else None
 
     def ensure(self) -> tuple[Address, bool]:
-        """The address of the running server, and whether this call started it. Any number may call at once."""
+        """The running server's address, and whether this call started it. Any number may call at once."""
         if address := self.find():
             return address, False
         make_folder(self.home)
@@ -102,7 +103,7 @@ class Server(ABC):
         words = "".join(f"\n    {line}" for line in lines)
         return EmbeddedError(f"The embedded {self.name} {what}. Its log is {self.log}.{words}")
 
-    def _alone(self):  # type: ignore[no-untyped-def]
+    def _alone(self) -> AbstractContextManager[int]:
         busy = (
             f"Another process has been starting or stopping the embedded {self.name} in {self.home} for long."
         )
@@ -112,7 +113,7 @@ class Server(ABC):
         return choose_identity(program=self.program(), folder=self.home)
 
     def _find_or_wait(self) -> Address | None:
-        """A server that lives but does not answer is starting, recovering or ending: wait for either outcome."""
+        """One that lives but does not answer is starting, recovering or ending: wait for the outcome."""
         wait_until(lambda: self.find() is not None or not self.is_alive, seconds=PATIENCE)
         if address := self.find():
             return address
@@ -146,7 +147,7 @@ class Server(ABC):
         alive_lock = self.home / "alive.lock"
         with exclusive(alive_lock, seconds=PATIENCE, busy=f"{alive_lock} is held by somebody.") as alive:
             self.launch(address, identity=identity, alive=alive)
-        # Our own descriptor is closed by now: the lock is the server's alone, and is_alive means what it says.
+        # Our own descriptor is closed by now: the lock is the server's alone.
         wait_until(lambda: self.answers(address) or not self.is_alive, seconds=PATIENCE)
         if self.answers(address):
             return

@@ -27,7 +27,7 @@ class Servers:
         return RedisServer(home=self.folder / "redis", disposable=self.disposable)
 
     def provide(self, environ: MutableMapping[str, str] = os.environ) -> list[Server]:
-        """Name a server in each variable that names none, starting it if it is not up; what this call started.
+        """Name a server in each variable that names none, starting it if need be; what this call started.
 
         Child processes inherit the variables, so they use the same servers without looking.
         """

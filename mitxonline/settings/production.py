@@ -6,6 +6,7 @@ require(["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "SITE_BASE_
 
 from mitxonline.settings.base import *
 from mitxonline.settings.parts.reports import *
+from mitxonline.settings.parts.site import SITE_BASE_URL
 
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY")

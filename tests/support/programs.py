@@ -1,6 +1,6 @@
 """Tests that need a program which not every machine has.
 
-`@pytest.mark.needs("chromium")` leaves a test out where the program is missing and the summary says how to get it.
+`@pytest.mark.needs("chromium")` leaves a test out where that is missing; the summary says how to get it.
 With NOTHING_LEFT_OUT=1 a test that is left out, for whatever reason, fails the run.
 """
 

@@ -3,12 +3,13 @@
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 from mitxonline.settings.env import env
 
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
 
-_SHARED = [
+_SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,

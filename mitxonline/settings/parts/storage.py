@@ -1,4 +1,4 @@
-"""Database, cache, files. One database engine everywhere: constraints, locks and set-based SQL are relied on."""
+"""Database, cache, files. One engine everywhere: constraints, locks and set-based SQL are relied on."""
 
 from mitxonline.settings.env import BASE_DIR, env
 

@@ -29,8 +29,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     else {}
 )
 
-# Acknowledged on receipt: what must not be lost has a row and a sweep, and a task that kills its worker is not
-# handed to the next one.
+# Acknowledged on receipt: what must not be lost has a row and a sweep, and a task that kills its worker is
+# not handed to the next one.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
