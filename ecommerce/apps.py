@@ -5,3 +5,10 @@ from django.utils.translation import gettext_lazy as _
 class EcommerceConfig(AppConfig):
     name = "ecommerce"
     verbose_name = _("Shop")
+
+    def ready(self) -> None:
+        from django.contrib.auth.signals import user_logged_in
+
+        from ecommerce.receivers import keep_basket_at_sign_in
+
+        user_logged_in.connect(keep_basket_at_sign_in, dispatch_uid="ecommerce.keep_basket_at_sign_in")

@@ -114,6 +114,15 @@ class CodeForSomebodyElse(CodeRefused):
         super().__init__(_("This code was given to somebody else. Sign in with the address it was sent to."))
 
 
+class CodeNotBetter(CodeRefused):
+    """Everything in the basket is as cheap or cheaper without this code."""
+
+    code: ClassVar[str] = "code_not_better"
+
+    def __init__(self) -> None:
+        super().__init__(_("This code would not lower your total, so it was not used. Keep it for another course."))
+
+
 class CodeNeeded(CheckoutRefused):
     """A contract product is in the basket without its own code (LOOK 8)."""
 
@@ -186,6 +195,24 @@ class TotalChanged(CheckoutRefused):
             _("The total was %(shown)s and is now %(now)s. Look at your cart again, then check out.")
             % {"shown": shown, "now": now}
         )
+
+
+class NoWayToPay(CheckoutRefused):
+    """No gateway is configured."""
+
+    code: ClassVar[str] = "no_way_to_pay"
+
+    def __init__(self) -> None:
+        super().__init__(_("Paying isn't possible here yet. Your cart is kept. Please write to us."))
+
+
+class PaymentUnavailable(CheckoutRefused):
+    """The gateway can't be reached at the moment."""
+
+    code: ClassVar[str] = "payment_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(_("The payment page can't be reached just now. Nothing was taken. Try again in a moment."))
 
 
 class OrderUnknown(NotFound):

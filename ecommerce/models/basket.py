@@ -26,7 +26,11 @@ class Basket(models.Model):
     """
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("account"), null=True, blank=True, on_delete=models.CASCADE,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("account"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
         related_name="baskets",
     )
     token = models.UUIDField(_("visitor"), null=True, blank=True)
@@ -46,10 +50,14 @@ class Basket(models.Model):
                 name="basket_has_one_owner",
             ),
             models.UniqueConstraint(
-                fields=["user", "kind"], condition=Q(user__isnull=False), name="basket_once_per_account_and_kind"
+                fields=["user", "kind"],
+                condition=Q(user__isnull=False),
+                name="basket_once_per_account_and_kind",
             ),
             models.UniqueConstraint(
-                fields=["token", "kind"], condition=Q(token__isnull=False), name="basket_once_per_visitor_and_kind"
+                fields=["token", "kind"],
+                condition=Q(token__isnull=False),
+                name="basket_once_per_visitor_and_kind",
             ),
         ]
 
@@ -90,9 +98,7 @@ class BasketItem(models.Model):
 class BasketCode(models.Model):
     """A code somebody applied to a basket; whether it still works is asked again at every total."""
 
-    basket = models.ForeignKey(
-        Basket, verbose_name=_("basket"), on_delete=models.CASCADE, related_name="applied_codes"
-    )
+    basket = models.ForeignKey(Basket, verbose_name=_("basket"), on_delete=models.CASCADE, related_name="applied_codes")
     code = models.ForeignKey(
         DiscountCode, verbose_name=_("code"), on_delete=models.CASCADE, related_name="basket_codes"
     )

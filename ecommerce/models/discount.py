@@ -42,8 +42,13 @@ class Discount(models.Model):
     )
     products = models.ManyToManyField(Product, verbose_name=_("products"), blank=True, related_name="discounts")
     unlocks = models.OneToOneField(
-        Product, verbose_name=_("opens the contract product"), null=True, blank=True, editable=False,
-        on_delete=models.PROTECT, related_name="unlocked_by",
+        Product,
+        verbose_name=_("opens the contract product"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="unlocked_by",
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -54,7 +59,8 @@ class Discount(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(amount__gte=0), name="discount_amount_not_negative",
+                condition=Q(amount__gte=0),
+                name="discount_amount_not_negative",
                 violation_error_message=_("The amount can't be negative."),
             ),
             models.CheckConstraint(
@@ -100,9 +106,7 @@ class DiscountCode(models.Model):
     changes a use's state (CODE-02, design 3.7). Of an unlimited code only the rows count.
     """
 
-    discount = models.ForeignKey(
-        Discount, verbose_name=_("discount"), on_delete=models.PROTECT, related_name="codes"
-    )
+    discount = models.ForeignKey(Discount, verbose_name=_("discount"), on_delete=models.PROTECT, related_name="codes")
     text = models.CharField(_("code"), max_length=100)
     normalized = models.GeneratedField(
         expression=Upper(Replace(Replace(F("text"), Value(" "), Value("")), Value("-"), Value(""))),
@@ -110,7 +114,10 @@ class DiscountCode(models.Model):
         db_persist=True,
     )
     max_uses = models.PositiveIntegerField(
-        _("can be used"), null=True, blank=True, help_text=_("How many times in all; empty means without limit.")
+        _("can be used"),
+        null=True,
+        blank=True,
+        help_text=_("How many times in all; empty means without limit."),
     )
     uses = models.PositiveIntegerField(_("used"), default=0, db_default=0, editable=False)
     active = models.BooleanField(_("active"), default=True, db_default=True)
@@ -118,7 +125,11 @@ class DiscountCode(models.Model):
     assigned_name = models.CharField(_("name"), max_length=255, blank=True, default="", db_default="")
     assigned_at = models.DateTimeField(_("given on"), null=True, blank=True)
     assigned_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("given by"), null=True, blank=True, on_delete=models.SET_NULL,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("given by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
         related_name="+",
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -131,11 +142,13 @@ class DiscountCode(models.Model):
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["normalized"], name="code_unique_without_case_blanks_dashes",
+                fields=["normalized"],
+                name="code_unique_without_case_blanks_dashes",
                 violation_error_message=_("This code exists already (capitals, blanks and dashes don't count)."),
             ),
             models.CheckConstraint(
-                condition=Q(max_uses__isnull=True) | Q(uses__lte=F("max_uses")), name="code_not_used_too_often"
+                condition=Q(max_uses__isnull=True) | Q(uses__lte=F("max_uses")),
+                name="code_not_used_too_often",
             ),
             models.CheckConstraint(
                 condition=Q(max_uses__isnull=True) | Q(max_uses__gte=1), name="code_can_be_used_at_all"
@@ -157,14 +170,20 @@ class CodeUseQuerySet(models.QuerySet["CodeUse"]):
 class CodeUse(models.Model):
     """One person's use of one code: held while an order is pending, confirmed by fulfilment or by attaching."""
 
-    code = models.ForeignKey(
-        DiscountCode, verbose_name=_("code"), on_delete=models.PROTECT, related_name="code_uses"
-    )
+    code = models.ForeignKey(DiscountCode, verbose_name=_("code"), on_delete=models.PROTECT, related_name="code_uses")
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("learner"), on_delete=models.PROTECT, related_name="code_uses"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("learner"),
+        on_delete=models.PROTECT,
+        related_name="code_uses",
     )
     order = models.ForeignKey(
-        Order, verbose_name=_("order"), null=True, blank=True, on_delete=models.PROTECT, related_name="code_uses"
+        Order,
+        verbose_name=_("order"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="code_uses",
     )
     state = models.CharField(_("state"), max_length=20, choices=UseState)
     held_until = models.DateTimeField(_("held until"), null=True, blank=True)
@@ -179,7 +198,8 @@ class CodeUse(models.Model):
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["code", "user"], condition=Q(state__in=LIVE_USE_STATES),
+                fields=["code", "user"],
+                condition=Q(state__in=LIVE_USE_STATES),
                 name="code_use_live_once_per_learner",
             ),
             models.CheckConstraint(

@@ -39,7 +39,13 @@ class Order(models.Model):
 
     TRANSITIONS: ClassVar[dict[OrderState, frozenset[OrderState]]] = {
         OrderState.PENDING: frozenset(
-            {OrderState.FULFILLED, OrderState.DECLINED, OrderState.ERRORED, OrderState.CANCELED, OrderState.REVIEW}
+            {
+                OrderState.FULFILLED,
+                OrderState.DECLINED,
+                OrderState.ERRORED,
+                OrderState.CANCELED,
+                OrderState.REVIEW,
+            }
         ),
         OrderState.DECLINED: frozenset({OrderState.REVIEW}),
         OrderState.ERRORED: frozenset({OrderState.REVIEW}),
@@ -60,11 +66,16 @@ class Order(models.Model):
     discount_total = amount_field(_("discount"))
     total = amount_field(_("total"))
     basket_id = models.BigIntegerField(
-        _("basket"), null=True, blank=True, editable=False,
+        _("basket"),
+        null=True,
+        blank=True,
+        editable=False,
         help_text=_("Which basket it was placed from; the basket itself doesn't stay."),
     )
     fingerprint = models.CharField(
-        _("fingerprint"), max_length=64, editable=False,
+        _("fingerprint"),
+        max_length=64,
+        editable=False,
         help_text=_("What was in the basket: the same again re-uses the pending order."),
     )
     placed_at = models.DateTimeField(_("placed"))
@@ -84,7 +95,8 @@ class Order(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(total__gte=0), name="order_total_not_negative"),
             models.CheckConstraint(
-                condition=Q(total=models.F("list_total") - models.F("discount_total")), name="order_totals_add_up"
+                condition=Q(total=models.F("list_total") - models.F("discount_total")),
+                name="order_totals_add_up",
             ),
             models.UniqueConstraint(
                 fields=["purchaser", "basket_id"],
@@ -122,9 +134,7 @@ class Order(models.Model):
             self.hold_until = None
         if to in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED, OrderState.REFUNDED}:
             self.closed_at = at
-        self.save(
-            update_fields=["state", "state_reason", "fulfilled_at", "hold_until", "closed_at", "updated_at"]
-        )
+        self.save(update_fields=["state", "state_reason", "fulfilled_at", "hold_until", "closed_at", "updated_at"])
 
 
 class OrderLine(models.Model):
@@ -144,7 +154,11 @@ class OrderLine(models.Model):
     currency = currency_field(_("currency"))
     requires_code = models.BooleanField(_("needs its code"))
     code = models.ForeignKey(
-        "ecommerce.DiscountCode", verbose_name=_("code"), null=True, blank=True, on_delete=models.PROTECT,
+        "ecommerce.DiscountCode",
+        verbose_name=_("code"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="order_lines",
     )
     discount_label = models.CharField(_("discount's name"), max_length=255, blank=True)
@@ -160,7 +174,8 @@ class OrderLine(models.Model):
             models.UniqueConstraint(fields=["order", "product"], name="order_line_once_per_product"),
             models.CheckConstraint(condition=Q(due__gte=0), name="order_line_not_negative"),
             models.CheckConstraint(
-                condition=Q(due=models.F("list_price") - models.F("discount_amount")), name="order_line_adds_up"
+                condition=Q(due=models.F("list_price") - models.F("discount_amount")),
+                name="order_line_adds_up",
             ),
             models.CheckConstraint(
                 condition=Q(requires_code=False) | Q(code__isnull=False) | ~Q(entitlement=""),

@@ -40,14 +40,26 @@ class Product(models.Model):
     """The offer of one run or one program at a price. Never deleted: orders name it."""
 
     course_run = models.ForeignKey(
-        CourseRun, verbose_name=_("course run"), null=True, blank=True, on_delete=models.PROTECT,
+        CourseRun,
+        verbose_name=_("course run"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="products",
     )
     program = models.ForeignKey(
-        Program, verbose_name=_("program"), null=True, blank=True, on_delete=models.PROTECT, related_name="products"
+        Program,
+        verbose_name=_("program"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="products",
     )
     mode = models.CharField(
-        _("mode"), max_length=20, choices=EnrollmentMode, default=EnrollmentMode.VERIFIED,
+        _("mode"),
+        max_length=20,
+        choices=EnrollmentMode,
+        default=EnrollmentMode.VERIFIED,
         help_text=_("What the buyer gets in the course."),
     )
     sku = models.CharField(_("SKU"), max_length=100, unique=True)
@@ -56,7 +68,8 @@ class Product(models.Model):
     currency = currency_field(_("currency"), default=default_currency)
     is_active = models.BooleanField(_("on sale"), default=True)
     requires_code = models.BooleanField(
-        _("needs its code"), default=False,
+        _("needs its code"),
+        default=False,
         help_text=_("Set by contracts: nobody gets this without a code of its own or a right from the contract."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -76,15 +89,18 @@ class Product(models.Model):
                 violation_error_message=_("A product sells one course run or one program, not both."),
             ),
             models.CheckConstraint(
-                condition=Q(price__gte=0), name="product_price_not_negative",
+                condition=Q(price__gte=0),
+                name="product_price_not_negative",
                 violation_error_message=_("The price can't be negative."),
             ),
             models.UniqueConstraint(
-                fields=["course_run", "mode"], condition=Q(course_run__isnull=False),
+                fields=["course_run", "mode"],
+                condition=Q(course_run__isnull=False),
                 name="product_once_per_run_and_mode",
             ),
             models.UniqueConstraint(
-                fields=["program", "mode"], condition=Q(program__isnull=False),
+                fields=["program", "mode"],
+                condition=Q(program__isnull=False),
                 name="product_once_per_program_and_mode",
             ),
         ]
@@ -123,7 +139,11 @@ class PriceChange(models.Model):
     currency = currency_field(_("currency"))
     changed_at = models.DateTimeField(_("changed"))
     changed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("changed by"), null=True, blank=True, on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("changed by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="+",
     )
     reason = models.CharField(_("reason"), max_length=255, blank=True)

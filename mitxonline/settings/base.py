@@ -10,6 +10,7 @@ from mitxonline.settings.parts.limits import *
 from mitxonline.settings.parts.logs import *
 from mitxonline.settings.parts.mail import *
 from mitxonline.settings.parts.security import *
+from mitxonline.settings.parts.site import *
 from mitxonline.settings.parts.storage import *
 from mitxonline.settings.parts.tasks import *
 

@@ -29,3 +29,4 @@ WHITENOISE_USE_FINDERS = True  # static files straight from the apps, nothing to
 WHITENOISE_AUTOREFRESH = DEBUG
 
 SANDBOX_PAYMENTS = True
+PAYMENT_GATEWAYS = ["ecommerce.gateways.sandbox.SandboxGateway"]

@@ -5,9 +5,18 @@ DEFAULT_CURRENCY = "USD"
 # Asked in this order, once to show and once under the lock.
 CHECKOUT_RULES = [
     "ecommerce.rules.Sellable",
-    "ecommerce.rules.NotAlreadyEnrolled",
     "b2b.rules.ContractSeats",
+    "ecommerce.rules.NotAlreadyEnrolled",
 ]
 
 # The payment page where everybody may decide how a payment ends. Never outside development.
 SANDBOX_PAYMENTS = False
+
+# Adapters by dotted path; new payments begin with the first.
+PAYMENT_GATEWAYS: list[str] = []
+
+# How long a payment session lives, and how long codes and seats are held for its order: a quarter of an hour longer.
+PAYMENT_SESSION_SECONDS = 30 * 60
+ORDER_HOLD_SECONDS = PAYMENT_SESSION_SECONDS + 15 * 60
+
+ORDER_NUMBER_PREFIX = "TS"

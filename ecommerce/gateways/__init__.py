@@ -1,0 +1,1 @@
+"""Ways to pay. A gateway knows no tables: frozen data in, frozen data out."""

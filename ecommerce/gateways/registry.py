@@ -1,0 +1,30 @@
+"""Which gateways this installation has."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.utils.module_loading import import_string
+
+from ecommerce.gateways.base import PaymentGateway
+
+
+@cache
+def gateways() -> dict[str, PaymentGateway]:
+    """The gateways of ``PAYMENT_GATEWAYS`` by name, the first one being the default."""
+    made: list[PaymentGateway] = [import_string(path)() for path in settings.PAYMENT_GATEWAYS]
+    return {gateway.name: gateway for gateway in made}
+
+
+def default_gateway() -> PaymentGateway | None:
+    """The gateway new payments begin with, or None where none is configured."""
+    return next(iter(gateways().values()), None)
+
+
+@receiver(setting_changed)
+def _forget_gateways(*, setting: str, **_kwargs: object) -> None:
+    if setting == "PAYMENT_GATEWAYS":
+        gateways.cache_clear()

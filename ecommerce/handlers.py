@@ -1,0 +1,66 @@
+"""What the shop does when it hears of its own orders."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from courses.enums import EnrollmentSource
+from courses.selectors.programs import courses_of_program
+from courses.services.enrollments import enroll
+from ecommerce.errors import NotForSale
+from ecommerce.events import OrderFulfilled
+from ecommerce.models import Order, OrderLine
+from mitxonline.kernel import clock
+
+
+def enrol_buyer(event: OrderFulfilled) -> None:
+    """Enroll the buyer in what each line sells, in the transaction that fulfils the order."""
+    order = Order.objects.get(pk=event.order_id)
+    for line in order.lines.select_related("product__course_run", "product__program"):
+        for run_id in _runs_of(line):
+            enroll(
+                user_id=order.purchaser_id,
+                run_id=run_id,
+                mode=line.mode,
+                source=_source_of(line),
+                reference=order.number,
+                now=order.fulfilled_at or clock.now(),
+            )
+
+
+def email_receipt(event: OrderFulfilled) -> None:
+    """Mail the receipt to the buyer."""
+    order = Order.objects.select_related("purchaser").prefetch_related("lines").get(pk=event.order_id)
+    context = {"order": order, "lines": list(order.lines.all()), "site_url": settings.SITE_BASE_URL}
+    mail = EmailMultiAlternatives(
+        subject=_("Your receipt %(number)s") % {"number": order.number},
+        body=render_to_string("emails/receipt.txt", context),
+        to=[order.purchaser.email],
+    )
+    mail.attach_alternative(render_to_string("emails/receipt.html", context), "text/html")
+    mail.send()
+
+
+def _runs_of(line: OrderLine) -> list[int]:
+    """The run the line sells, or for a program the run that is open of each course it requires."""
+    if line.product.course_run_id is not None:
+        return [line.product.course_run_id]
+    if line.product.program_id is None:
+        raise NotForSale(title=line.title)
+    now = clock.now()
+    open_runs = [
+        course.runs.enrollable(now).order_by("start_date", "pk").first()
+        for course in courses_of_program(line.product.program_id)
+    ]
+    return [run.pk for run in open_runs if run is not None]
+
+
+def _source_of(line: OrderLine) -> EnrollmentSource:
+    if line.entitlement:
+        return EnrollmentSource.CONTRACT
+    if line.requires_code:
+        return EnrollmentSource.CODE
+    return EnrollmentSource.ORDER

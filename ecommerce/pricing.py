@@ -1,0 +1,98 @@
+"""What things cost: pure functions over plain values, without database or clock.
+
+Each line is priced by at most one discount, the one that takes off the most. Equal ones are told apart by kind and
+id, so the order in which they were applied never matters. A contract product is touched by nothing but a code of
+its own; such a code touches nothing else (design 5.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ecommerce.enums import DiscountType
+from mitxonline.kernel.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A discount that may be used here and now, as pricing needs it.
+
+    ``products`` None means all; ``code_id`` None means that it applies by itself. ``amount`` is percent for
+    PERCENT_OFF, else money in ``currency``.
+    """
+
+    discount_id: int
+    discount_type: str
+    amount: Decimal
+    currency: str
+    products: frozenset[int] | None
+    unlocks: int | None = None
+    code_id: int | None = None
+    label: str = ""
+
+    def covers(self, item: Item) -> bool:
+        """Whether this discount may touch the item at all."""
+        if item.requires_code or self.unlocks is not None:
+            return self.unlocks == item.product_id
+        if self.discount_type != DiscountType.PERCENT_OFF and self.currency != item.listed.currency:
+            return False
+        return self.products is None or item.product_id in self.products
+
+    def off(self, listed: Money) -> Money:
+        """What it takes off a list price: never more than the price, never less than nothing."""
+        if self.discount_type == DiscountType.PERCENT_OFF:
+            off = listed * (self.amount / 100)
+        elif self.discount_type == DiscountType.AMOUNT_OFF:
+            off = Money(self.amount, listed.currency)
+        else:
+            off = listed - Money(self.amount, listed.currency)
+        return max(listed.zero, min(off, listed))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to be priced."""
+
+    product_id: int
+    listed: Money
+    requires_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one item costs, and which discount made it so."""
+
+    item: Item
+    listed: Money
+    off: Money
+    offer: Offer | None
+
+    @property
+    def due(self) -> Money:
+        """What is to be paid."""
+        return self.listed - self.off
+
+
+def price_item(item: Item, offers: Iterable[Offer]) -> Price:
+    """The best price for one item."""
+    best = max(
+        (offer for offer in offers if offer.covers(item)),
+        key=lambda offer: _rank(offer, item.listed),
+        default=None,
+    )
+    if best is None or (best.off(item.listed).is_zero and best.unlocks is None):
+        return Price(item=item, listed=item.listed, off=item.listed.zero, offer=None)
+    return Price(item=item, listed=item.listed, off=best.off(item.listed), offer=best)
+
+
+def price_items(items: Iterable[Item], offers: Iterable[Offer]) -> list[Price]:
+    """The best price for each item, on its own."""
+    usable = list(offers)
+    return [price_item(item, usable) for item in items]
+
+
+def _rank(offer: Offer, listed: Money) -> tuple[Decimal, bool, int, int]:
+    """More off first; then one that spends no code; then the older one."""
+    return (offer.off(listed).amount, offer.code_id is None, -offer.discount_id, -(offer.code_id or 0))

@@ -1,0 +1,69 @@
+"""Whose basket, and which one is current."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+
+from ecommerce.enums import BasketKind
+from ecommerce.models import Basket
+
+
+@dataclass(frozen=True, slots=True)
+class BasketOwner:
+    """An account, or a visitor known by the token in their session. Neither: somebody without a basket yet."""
+
+    user_id: int | None = None
+    token: UUID | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anybody to own a basket."""
+        return self.user_id is not None or self.token is not None
+
+    def baskets(self) -> QuerySet[Basket]:
+        """The owner's baskets: of the account where there is one, else of the visitor."""
+        if self.user_id is not None:
+            return Basket.objects.filter(user_id=self.user_id)
+        if self.token is not None:
+            return Basket.objects.filter(token=self.token)
+        return Basket.objects.none()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBaskets:
+    """The current basket, and the ordinary one that waits behind a link basket."""
+
+    current: Basket | None = None
+    current_count: int = 0
+    waiting: Basket | None = None
+    waiting_count: int = 0
+
+
+def open_baskets(owner: BasketOwner, *, now: datetime) -> OpenBaskets:
+    """The owner's baskets in one query: a link basket is current while it is fresh and not empty."""
+    if not owner.exists:
+        return OpenBaskets()
+    found = {basket.kind: basket for basket in owner.baskets().annotate(item_count=Count("items"))}
+    link, ordinary = found.get(BasketKind.LINK), found.get(BasketKind.ORDINARY)
+    if link is None or link.is_stale(now) or not link.item_count:
+        return OpenBaskets(current=ordinary, current_count=ordinary.item_count if ordinary else 0)
+    return OpenBaskets(
+        current=link,
+        current_count=link.item_count,
+        waiting=ordinary,
+        waiting_count=ordinary.item_count if ordinary else 0,
+    )
+
+
+def current_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
+    """The basket the cart page shows, or None."""
+    return open_baskets(owner, now=now).current
+
+
+def cart_count(owner: BasketOwner, *, now: datetime) -> int:
+    """How many things are in the current basket, for the header; one query, none for somebody without a basket."""
+    return open_baskets(owner, now=now).current_count

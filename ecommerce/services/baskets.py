@@ -1,0 +1,213 @@
+"""Filling, emptying and handing over baskets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from ecommerce.enums import BasketKind
+from ecommerce.errors import BasketEmpty, CodeMissing, CodeNotBetter, CodeRefused, CodeUnknown, ProductUnknown
+from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Product
+from ecommerce.selectors.baskets import BasketOwner, current_basket
+from ecommerce.services.cart import (
+    PricedBasket,
+    code_fits,
+    code_refusal,
+    price_basket,
+    priced_basket,
+    products_in,
+    uses_of,
+)
+
+
+def add_products(
+    *, owner: BasketOwner, now: datetime, product_ids: Sequence[int] = (), skus: Sequence[str] = ()
+) -> Basket:
+    """Put products on sale into the owner's basket; one that is there already stays there once.
+
+    A product that needs its code opens a link basket holding just the products asked for of that kind; others go
+    into the ordinary basket. Raises ProductUnknown, and changes nothing, if any product isn't on sale (CO-01).
+    """
+    products = list(Product.objects.active().filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
+    missing = set(product_ids) - {p.pk for p in products} or set(skus) - {p.sku for p in products}
+    if not products or missing:
+        raise ProductUnknown
+    linked = [product for product in products if product.requires_code]
+    plain = [product for product in products if not product.requires_code]
+    with transaction.atomic():
+        basket = None
+        if plain:
+            basket = _open(owner, BasketKind.ORDINARY, now)
+            _put(basket, plain, now)
+        if linked:
+            basket = _fresh_link_basket(owner, linked, now)
+    if basket is None:
+        raise ProductUnknown
+    return basket
+
+
+def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
+    """Take a product out of the current basket; a link basket that is empty then is gone."""
+    with transaction.atomic():
+        basket = current_basket(owner, now=now)
+        if basket is None:
+            return
+        BasketItem.objects.filter(basket=basket, product_id=product_id).delete()
+        basket.applied_codes.filter(code__discount__unlocks_id=product_id).delete()
+        if basket.is_link and not basket.items.exists():
+            basket.delete()
+
+
+def leave_link_basket(*, owner: BasketOwner, now: datetime) -> None:
+    """Go back to the ordinary basket; the link can be opened again at any time."""
+    owner.baskets().filter(kind=BasketKind.LINK).delete()
+
+
+def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime) -> PricedBasket:
+    """Apply a code to the current basket; the same code again changes nothing.
+
+    Raises CodeMissing, CodeUnknown, CodeSwitchedOff, CodeUsed, CodeNotYetValid, CodeExpired, CodeForAnotherProduct,
+    CodeNotBetter, or what a rule says of the code. A signed-out visitor is told CodeUnknown for all of them, so that
+    nobody can find out which codes exist (X2).
+    """
+    if not text.strip():
+        raise CodeMissing
+    try:
+        return _apply(owner=owner, text=text, user_id=user_id, now=now)
+    except CodeNotBetter:
+        raise
+    except CodeRefused:
+        if user_id is None:
+            raise CodeUnknown from None
+        raise
+
+
+def remove_code(*, owner: BasketOwner, code_id: int, now: datetime) -> None:
+    """Take a code off the current basket; the code itself is as it was."""
+    basket = current_basket(owner, now=now)
+    if basket is not None:
+        basket.applied_codes.filter(code_id=code_id).delete()
+
+
+def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> None:
+    """Give a visitor's baskets to the account they signed in to.
+
+    The link basket becomes the account's as it is and replaces an older one (design 5.3). The ordinary ones are
+    joined: nothing of either is lost (K4). Harmless when it has happened already.
+    """
+    with transaction.atomic():
+        mine = {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
+        for basket in Basket.objects.locked().filter(token=token):
+            own = mine.get(basket.kind)
+            if own is not None and basket.is_link and _has_items(basket):
+                own.delete()
+                own = None
+            if own is None:
+                basket.user_id, basket.token = user_id, None
+                basket.save(update_fields=["user", "token", "updated_at"])
+            else:
+                _join(basket, own, now)
+
+
+def _apply(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime) -> PricedBasket:
+    basket = current_basket(owner, now=now)
+    if basket is None:
+        raise BasketEmpty
+    code = (
+        DiscountCode.objects.matching(text)
+        .select_related("discount__unlocks__course_run", "discount__unlocks__program")
+        .prefetch_related("discount__products")
+        .first()
+    )
+    if code is None:
+        raise CodeUnknown
+    own = uses_of([code], user_id).get(code.pk)
+    if (refusal := code_refusal(code, own=own, now=now)) is not None:
+        raise refusal
+    if (refusal := code_fits(code, products_in(basket))) is not None:
+        raise refusal
+    with transaction.atomic():
+        _replace_codes_of_same_product(basket, code)
+        _applied, is_new = BasketCode.objects.get_or_create(basket=basket, code=code, defaults={"applied_at": now})
+        priced = price_basket(basket, user_id=user_id, now=now)
+        _refuse_unless_useful(priced, code, is_new=is_new)
+    return priced
+
+
+def _refuse_unless_useful(priced: PricedBasket, code: DiscountCode, *, is_new: bool) -> None:
+    """Raise what a rule says of the line the code is for, or CodeNotBetter where every line is cheaper without it."""
+    lines = [line for line in priced.lines if line.code is not None and line.code.pk == code.pk]
+    for line in lines:
+        if isinstance(line.refusal, CodeRefused):
+            raise line.refusal
+    if not lines and is_new:
+        raise CodeNotBetter
+
+
+def _replace_codes_of_same_product(basket: Basket, code: DiscountCode) -> None:
+    """A contract product has one code; a second one replaces the first."""
+    if code.discount.unlocks_id is not None:
+        basket.applied_codes.filter(code__discount_id=code.discount_id).exclude(code=code).delete()
+
+
+def _open(owner: BasketOwner, kind: BasketKind, now: datetime) -> Basket:
+    """The owner's basket of this kind, made if there is none."""
+    key = {"user_id": owner.user_id} if owner.user_id is not None else {"token": owner.token}
+    try:
+        with transaction.atomic():
+            basket, _is_new = Basket.objects.get_or_create(kind=kind, **key, defaults={"opened_at": now})
+    except IntegrityError:
+        basket = Basket.objects.get(kind=kind, **key)
+    return basket
+
+
+def _fresh_link_basket(owner: BasketOwner, products: list[Product], now: datetime) -> Basket:
+    """The link basket with just these products. Opened again by the same link it keeps the code applied so far."""
+    basket = _open(owner, BasketKind.LINK, now)
+    wanted = {product.pk for product in products}
+    if set(basket.items.values_list("product_id", flat=True)) != wanted:
+        basket.items.exclude(product_id__in=wanted).delete()
+        basket.applied_codes.exclude(code__discount__unlocks_id__in=wanted).delete()
+        _put(basket, products, now)
+    basket.opened_at = now
+    basket.save(update_fields=["opened_at", "updated_at"])
+    return basket
+
+
+def _put(basket: Basket, products: list[Product], now: datetime) -> None:
+    BasketItem.objects.bulk_create(
+        [BasketItem(basket=basket, product=product, added_at=now) for product in products],
+        ignore_conflicts=True,
+    )
+
+
+def _has_items(basket: Basket) -> bool:
+    return basket.items.exists()
+
+
+def _join(source: Basket, target: Basket, now: datetime) -> None:
+    """Move what is in one basket into another and drop the empty one."""
+    BasketItem.objects.bulk_create(
+        [BasketItem(basket=target, product_id=item.product_id, added_at=item.added_at) for item in source.items.all()],
+        ignore_conflicts=True,
+    )
+    BasketCode.objects.bulk_create(
+        [BasketCode(basket=target, code_id=row.code_id, applied_at=now) for row in source.applied_codes.all()],
+        ignore_conflicts=True,
+    )
+    source.delete()
+
+
+__all__ = [
+    "add_products",
+    "apply_code",
+    "claim_baskets",
+    "leave_link_basket",
+    "priced_basket",
+    "remove_code",
+    "remove_product",
+]
