@@ -102,6 +102,7 @@ LOGOUT_REDIRECT_URL = "/"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["mitxonline.formats"]
 USE_I18N = True
 USE_TZ = True
 # Contract dates are days in this zone, both ends included.
