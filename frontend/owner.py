@@ -1,0 +1,26 @@
+"""Whose basket a request is about: the account's, or the anonymous visitor's by a token in the session."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest
+
+from ecommerce.selectors.baskets import BasketOwner
+
+# ecommerce's receiver of a sign-in claims the anonymous basket by this very key.
+TOKEN_KEY = "basket_token"
+
+
+def basket_owner(request: HttpRequest, *, create: bool = False) -> BasketOwner:
+    """The owner of this request's basket.
+
+    A visitor without a basket has no token, so that looking costs neither a session nor a query; with `create` one
+    is made, because something is about to be put in.
+    """
+    if request.user.is_authenticated:
+        return BasketOwner(user_id=request.user.pk, token=None)
+    token = request.session.get(TOKEN_KEY)
+    if token is None and create:
+        token = request.session[TOKEN_KEY] = str(uuid4())
+    return BasketOwner(user_id=None, token=UUID(token) if token else None)

@@ -1,0 +1,99 @@
+"""The cart: what is in it, and the five things one can do there."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from ecommerce.errors import CodeRefused, ProductUnknown
+from ecommerce.services.baskets import add_products, apply_code, leave_link_basket, remove_code, remove_product
+from frontend.cart import CodeField, cart_page
+from frontend.limits import counted_codes
+from frontend.owner import basket_owner
+from frontend.views.decorators import personal
+from frontend.views.parsing import name, row_id
+from mitxonline.kernel import clock
+from mitxonline.kernel.errors import RateLimited
+
+PAGE = "frontend/cart/page.html"
+FRAGMENT = "frontend/cart/fragment.html"
+
+
+@personal
+@require_GET
+def cart(request: HttpRequest) -> HttpResponse:
+    """The cart as it stands."""
+    return _cart(request)
+
+
+@personal
+@require_http_methods(["GET", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    """Put products into the cart and go there.
+
+    A GET is what exported links are: it fills a basket and does nothing else, so following one twice, or on
+    somebody's behalf, harms nobody. One unknown product among several leaves the cart as it was.
+    """
+    asked = request.POST if request.method == "POST" else request.GET
+    product_ids = [row_id(text) for text in asked.getlist("product_id")]
+    skus = [name(text) for text in asked.getlist("sku")]
+    if None in product_ids or "" in skus or not (product_ids or skus):
+        raise ProductUnknown
+    add_products(
+        owner=basket_owner(request, create=True),
+        product_ids=[each for each in product_ids if each is not None],
+        skus=skus,
+        now=clock.now(),
+    )
+    return redirect("cart")
+
+
+@personal
+@require_POST
+def remove(request: HttpRequest) -> HttpResponse:
+    """Take one product out."""
+    if product_id := row_id(request.POST.get("product_id")):
+        remove_product(owner=basket_owner(request), product_id=product_id, now=clock.now())
+    return redirect("cart")
+
+
+@personal
+@require_POST
+def apply(request: HttpRequest) -> HttpResponse:
+    """Apply the code that was typed; what is refused is shown at the field, with everything as it was."""
+    text = request.POST.get("code", "")
+    try:
+        with counted_codes(request):
+            apply_code(
+                owner=basket_owner(request), text=text, user_id=request.user.pk, now=clock.now()
+            )
+    except (CodeRefused, RateLimited) as refusal:
+        return _cart(request, CodeField(value=text.strip(), error=refusal.message), status=refusal.status)
+    return redirect("cart")
+
+
+@personal
+@require_POST
+def remove_applied_code(request: HttpRequest) -> HttpResponse:
+    """Take a code off the cart."""
+    if code_id := row_id(request.POST.get("code_id")):
+        remove_code(owner=basket_owner(request), code_id=code_id, now=clock.now())
+    return redirect("cart")
+
+
+@personal
+@require_POST
+def leave(request: HttpRequest) -> HttpResponse:
+    """Go back from a contract's cart to one's own."""
+    leave_link_basket(owner=basket_owner(request), now=clock.now())
+    return redirect("cart")
+
+
+def _cart(request: HttpRequest, field: CodeField | None = None, *, status: int = 200) -> HttpResponse:
+    """The whole page, or for htmx the part that moves."""
+    page = cart_page(request, field=field or CodeField())
+    response = render(request, FRAGMENT if request.htmx else PAGE, {"page": page}, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response

@@ -1,0 +1,38 @@
+"""From the cart to an order."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from ecommerce.services.checkout import begin_checkout
+from frontend.owner import basket_owner
+from frontend.views.decorators import personal
+from frontend.views.links import receipt_url
+from frontend.views.parsing import money
+from mitxonline.kernel import clock
+
+
+@personal
+@require_http_methods(["GET", "HEAD", "POST"])
+def checkout(request: HttpRequest) -> HttpResponse:
+    """Place the order the cart shows; with nothing to pay it is done at once, else payment comes next.
+
+    Looking at this address (the way back from signing in, a bookmark) leads to the cart, where the button is.
+    """
+    cart = reverse("cart")
+    if request.method != "POST":
+        return redirect(cart)
+    user_id = request.user.pk
+    if user_id is None:
+        return redirect_to_login(cart)
+    begun = begin_checkout(
+        owner=basket_owner(request),
+        user_id=user_id,
+        expected_total=money(request.POST.get("expected_total")),
+        now=clock.now(),
+    )
+    return redirect(begun.pay_url or receipt_url(begun.order))

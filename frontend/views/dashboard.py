@@ -1,0 +1,37 @@
+"""A learner's own courses, and coming into one that is free for them."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from b2b.services.doors import start_course
+from courses.errors import RunUnknown
+from frontend.dashboard import dashboard_page
+from frontend.views.decorators import signed_in
+from frontend.views.parsing import account_id, next_url, row_id
+from mitxonline.kernel import clock
+
+
+@signed_in()
+@require_safe
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """What is going on, what waits and who pays for it."""
+    page = dashboard_page(user_id=account_id(request), now=clock.now())
+    return render(request, "frontend/dashboard/page.html", {"page": page})
+
+
+@signed_in()
+@require_POST
+def start(request: HttpRequest) -> HttpResponse:
+    """A member's one click into a course of their contract."""
+    contract_run_id = row_id(request.POST.get("contract_run"))
+    if contract_run_id is None:
+        raise RunUnknown
+    enrollment = start_course(contract_run_id=contract_run_id, user_id=account_id(request), now=clock.now())
+    messages.success(request, _("You are enrolled in “%(title)s”.") % {"title": enrollment.run.title})
+    return redirect(next_url(request, reverse("dashboard")))

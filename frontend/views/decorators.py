@@ -1,0 +1,47 @@
+"""What views of personal pages have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeAlias
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+
+P = ParamSpec("P")
+View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def personal(view: View[P]) -> View[P]:
+    """A page about one visitor: no cache keeps it, and no search engine lists it."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response.headers["X-Robots-Tag"] = "noindex"
+        return response
+
+    return never_cache(wrapped)
+
+
+def signed_in(*, back_to: str = "dashboard") -> Callable[[View[P]], View[P]]:
+    """A personal page that needs an account.
+
+    Others sign in first and come back to the page; what was posted is not posted again by itself, so after a POST
+    they come back to the page named by `back_to`, where the button is.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                comes_again = request.method in ("GET", "HEAD")
+                return redirect_to_login(request.get_full_path() if comes_again else reverse(back_to))
+            return view(request, *args, **kwargs)
+
+        return personal(wrapped)
+
+    return decorate
