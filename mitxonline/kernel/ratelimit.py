@@ -70,7 +70,9 @@ class FailureLimit:
         full = [each for each in counters if found.get(each.name, 0) >= each.most]
         if full:
             ends = max(float(found.get(each.until, 0)) for each in full)
-            raise RateLimited(max(1, round(ends - time.time())))
+            refusal = RateLimited(max(1, round(ends - time.time())))
+            refusal.retry_url = retry_url
+            raise refusal
 
     def record_failure(self, keys: Keys) -> None:
         """Count one failure for each key."""

@@ -1,5 +1,6 @@
 """What every environment shares. Subjects that read the environment or are long have a file in parts/."""
 
+import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.settings.env import BASE_DIR, env
@@ -13,6 +14,9 @@ from mitxonline.settings.parts.security import *
 from mitxonline.settings.parts.site import *
 from mitxonline.settings.parts.storage import *
 from mitxonline.settings.parts.tasks import *
+
+# Lets classes be written as the type checker wants them: admin.ModelAdmin[Order], forms.ModelForm[User].
+django_stubs_ext.monkeypatch()
 
 DEBUG = False
 
@@ -30,7 +34,7 @@ INSTALLED_APPS = [
     "wagtail.contrib.settings",
     "wagtail.embeds",
     "wagtail.sites",
-    "wagtail.users",
+    "mitxonline.users.apps.WagtailPeopleConfig",
     "wagtail.snippets",
     "wagtail.documents",
     "wagtail.images",

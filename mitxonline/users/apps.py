@@ -2,8 +2,17 @@
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+from wagtail.users.apps import WagtailUsersAppConfig
 
 
 class UsersConfig(AppConfig):
+    default = True
     name = "mitxonline.users"
     verbose_name = _("People")
+
+
+class WagtailPeopleConfig(WagtailUsersAppConfig):
+    """Stands in INSTALLED_APPS instead of wagtail.users."""
+
+    default = False
+    user_viewset = "mitxonline.users.viewsets.PersonViewSet"

@@ -18,8 +18,8 @@ login_failures = FailureLimit("login")
 class EmailBackend(ModelBackend):
     """Django's own check, with the address compared in any case and failures limited.
 
-    Raises RateLimited before the password is looked at, so that a limited guesser learns nothing from a right guess.
-    An unknown address costs the same time as a wrong password: Django hashes one in vain.
+    Raises RateLimited before the password is looked at, so that a limited guesser learns nothing from a
+    right guess. An unknown address costs the same time as a wrong password: Django hashes one in vain.
     """
 
     def authenticate(

@@ -33,9 +33,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(
         _("active"),
         default=True,
-        help_text=_(
-            "Switch this off instead of deleting somebody: orders and enrollments keep their person."
-        ),
+        help_text=_("Switch this off instead of deleting somebody: orders and enrollments keep their person."),
     )
     is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May sign in to the Django admin."))
     date_joined = models.DateTimeField(_("joined"), default=clock.now, editable=False)

@@ -1,0 +1,53 @@
+"""People in Django's admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from mitxonline.users.admin_forms import PersonChangeForm, PersonCreationForm
+from mitxonline.users.models import User
+
+_RIGHTS = ("is_superuser", "groups", "user_permissions")
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin[User]):
+    """Rights are given by superusers alone: whoever may change people could else make themselves one."""
+
+    form = PersonChangeForm
+    add_form = PersonCreationForm
+    ordering = ("email",)
+    list_display = ("email", "name", "is_active", "is_staff", "email_verified_at", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    search_fields = ("email", "name")
+    readonly_fields = ("email_verified_at", "last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("email", "password")}),
+        (_("Person"), {"fields": ("name", "theme", "email_verified_at")}),
+        (_("Rights"), {"fields": ("is_active", "is_staff", *_RIGHTS)}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")},
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fixed = super().get_readonly_fields(request, obj)
+        return fixed if request.user.is_superuser else (*fixed, "is_staff", *_RIGHTS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Only superusers change superusers: setting one's password would be being one."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (request.user.is_superuser or obj is None or not obj.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and (request.user.is_superuser or obj is None or not obj.is_superuser)

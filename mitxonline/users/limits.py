@@ -1,0 +1,36 @@
+"""Limits on what a visitor can set going without having proved who they are."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from mitxonline.kernel.errors import RateLimited
+from mitxonline.kernel.http import client_address
+from mitxonline.kernel.ratelimit import FailureLimit, network_of
+from mitxonline.kernel.text import normalized_email
+
+_mails = FailureLimit("mails")
+_registrations = FailureLimit("register")
+
+
+def count_mail(request: HttpRequest, *, email: str, retry_url: str | None = None) -> None:
+    """Count a mail the visitor asks for, whether or not there is anybody to get it; RateLimited beyond the limit."""
+    keys = {"account": normalized_email(email), "address": network_of(client_address(request))}
+    _mails.check(keys, retry_url=retry_url)
+    _mails.record_failure(keys)
+
+
+def may_mail(request: HttpRequest, *, email: str) -> bool:
+    """The same, for a mail the visitor is not told about."""
+    try:
+        count_mail(request, email=email)
+    except RateLimited:
+        return False
+    return True
+
+
+def count_registration(request: HttpRequest) -> None:
+    """Count a try to register: who asks about many addresses this way is stopped."""
+    keys = {"address": network_of(client_address(request))}
+    _registrations.check(keys)
+    _registrations.record_failure(keys)

@@ -1,0 +1,68 @@
+"""The mails about an account. Queued after the commit, and sent at once where there is no broker to queue them with."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from mitxonline.kernel.broker import send_tasks
+from mitxonline.users.models import User
+from mitxonline.users.next_page import with_next
+from mitxonline.users.verification import make_token
+
+logger = logging.getLogger(__name__)
+
+TASK = "mitxonline.users.tasks.send_account_mail"
+VERIFY, RESET, KNOWN = "verify_email", "password_reset", "already_registered"
+
+
+def queue_mail(kind: str, *, user: User, next_page: str = "") -> None:
+    """Have a mail sent once this transaction is committed; `next_page` is where its link leads on to."""
+    transaction.on_commit(partial(_hand_over, kind, user.pk, next_page), robust=True)
+
+
+def send_mail(kind: str, *, user_id: int, next_page: str = "") -> None:
+    """Write and send the mail; to nobody if the person is gone or switched off."""
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        return
+    context = {"user": user, "link": _link(kind, user, next_page), "site_url": settings.SITE_BASE_URL}
+    subject = render_to_string(f"users/mails/{kind}_subject.txt", context)
+    mail = EmailMultiAlternatives(
+        subject=" ".join(subject.split()),
+        body=render_to_string(f"users/mails/{kind}.txt", context),
+        to=[user.email],
+    )
+    mail.attach_alternative(render_to_string(f"users/mails/{kind}.html", context), "text/html")
+    mail.send()
+
+
+def _hand_over(kind: str, user_id: int, next_page: str) -> None:
+    # Somebody waits for this mail. With the broker away a second on the mail server is better than no mail:
+    # nobody would send it later, unlike a delivery.
+    if not send_tasks(TASK, [(kind, user_id, next_page)]):
+        logger.warning("account mail sent without the broker", extra={"mail": kind, "user": user_id})
+        send_mail(kind, user_id=user_id, next_page=next_page)
+
+
+def _link(kind: str, user: User, next_page: str) -> str:
+    if kind == VERIFY:
+        return _absolute(reverse("verify_email", args=[make_token(user)]))
+    if kind == RESET:
+        uid = urlsafe_base64_encode(force_bytes(user.pk))
+        address = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
+        return _absolute(with_next(address, next_page))
+    return _absolute(with_next(reverse("login"), next_page))
+
+
+def _absolute(address: str) -> str:
+    return f"{settings.SITE_BASE_URL}{address}"

@@ -1,0 +1,50 @@
+"""What people can do with their account."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from mitxonline.users import mails
+from mitxonline.users.models import User
+
+
+def register(*, email: str, name: str, password: str, now: datetime) -> User | None:
+    """Make an account and have its address confirmed by mail; None if the address has one already.
+
+    Of two registrations at once the database decides which is the first.
+    """
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email, password, name=name.strip(), date_joined=now)
+    except IntegrityError:
+        return None
+    mails.queue_mail(mails.VERIFY, user=user)
+    return user
+
+
+def remind_of_account(*, email: str, next_page: str = "") -> None:
+    """Tell the owner of the address, and nobody else, that they have an account and how to sign in."""
+    if known := User.objects.with_email(email).filter(is_active=True).first():
+        mails.queue_mail(mails.KNOWN, user=known, next_page=next_page)
+
+
+def request_password_reset(*, email: str, next_page: str = "") -> None:
+    """Send a link to the person with that address, if there is one who signs in by a password."""
+    user = User.objects.with_email(email).filter(is_active=True).first()
+    if user is not None and user.has_usable_password():
+        mails.queue_mail(mails.RESET, user=user, next_page=next_page)
+
+
+def request_verification(*, user: User) -> bool:
+    """Send the confirmation link again; whether there was anything to confirm."""
+    if user.is_email_verified:
+        return False
+    mails.queue_mail(mails.VERIFY, user=user)
+    return True
+
+
+def record_password_reset(*, user: User, now: datetime) -> None:
+    """Who followed a link sent to the address reads its mail: that confirms it too."""
+    User.objects.filter(pk=user.pk, email_verified_at=None).update(email_verified_at=now)

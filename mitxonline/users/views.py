@@ -1,0 +1,242 @@
+"""Pages around an account: signing in and out, registering, passwords, settings.
+
+Every one carries `next` on, from link to link and form to form, so that whoever came from a cart gets back
+to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render, resolve_url
+from django.urls import reverse, reverse_lazy
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.generic import FormView, TemplateView, UpdateView
+
+from mitxonline.kernel import clock
+from mitxonline.users import services
+from mitxonline.users.forms import (
+    AccountForm,
+    LimitedForm,
+    PasswordResetForm,
+    RegistrationForm,
+    SignInForm,
+)
+from mitxonline.users.limits import count_mail, may_mail
+from mitxonline.users.models import User
+from mitxonline.users.next_page import next_page, safe_page, with_next
+from mitxonline.users.verification import read_token, verify_email
+
+BACKEND = "mitxonline.users.backends.EmailBackend"
+_SESSION_NEXT = "users.next_after_reset"
+
+
+def account_links(page: str) -> dict[str, str]:
+    """The addresses these pages link each other by, with the page to go to in the end."""
+    return {
+        "next_page": page,
+        "login_url": with_next(reverse("login"), page),
+        "register_url": with_next(reverse("register"), page),
+        "reset_url": with_next(reverse("password_reset"), page),
+    }
+
+
+@method_decorator([sensitive_post_parameters(), never_cache], name="dispatch")
+class VisitorFormView(FormView[Any]):
+    """A form for somebody we don't know yet."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | account_links(next_page(self.request))
+
+    def get_success_url(self) -> str:
+        return next_page(self.request) or resolve_url(settings.LOGIN_REDIRECT_URL)
+
+    def form_invalid(self, form: BaseForm) -> HttpResponse:
+        response = super().form_invalid(form)
+        if isinstance(form, LimitedForm) and form.limited:
+            response.status_code = form.limited.status
+            response.headers["Retry-After"] = str(form.limited.retry_after)
+        return response
+
+
+class EntranceView(VisitorFormView):
+    """A form that lets somebody in; who is in already goes straight on."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return HttpResponseRedirect(self.get_success_url())
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def let_in(self, user: User) -> HttpResponse:
+        """Sign the person in; Django keeps what the session held, unless it was another person's."""
+        login(self.request, user, backend=BACKEND)
+        return HttpResponseRedirect(self.get_success_url())
+
+
+class LoginView(EntranceView):
+    """Sign in with e-mail and password."""
+
+    form_class = SignInForm
+    template_name = "users/login.html"
+
+    def form_valid(self, form: SignInForm) -> HttpResponse:
+        return self.let_in(form.get_user())
+
+
+class RegisterView(EntranceView):
+    """Make an account and go on signed in, without waiting for a mail.
+
+    For an address that has an account already the answer is a page that sends everybody to their mailbox.
+    Whoever gave that account's own password is simply signed in.
+    """
+
+    form_class = RegistrationForm
+    template_name = "users/register.html"
+
+    def form_valid(self, form: RegistrationForm) -> HttpResponse:
+        content = form.cleaned_data
+        user = services.register(
+            email=content["email"], name=content["name"], password=content["password"], now=clock.now()
+        )
+        if user is None:
+            user = authenticate(self.request, username=content["email"], password=content["password"])
+        if isinstance(user, User):
+            return self.let_in(user)
+        return self._look_in_mailbox(content["email"])
+
+    def _look_in_mailbox(self, email: str) -> HttpResponse:
+        page = next_page(self.request)
+        if may_mail(self.request, email=email):
+            services.remind_of_account(email=email, next_page=page)
+        return render(self.request, "users/register_mailbox.html", {"email": email} | account_links(page))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def log_out(request: HttpRequest) -> HttpResponse:
+    """Ask on GET, sign out on POST: a link or picture elsewhere can't sign anybody out."""
+    page = next_page(request)
+    if request.method == "POST" or not request.user.is_authenticated:
+        logout(request)
+        return redirect(page or settings.LOGOUT_REDIRECT_URL)
+    return render(request, "users/logout.html", account_links(page))
+
+
+class PasswordResetView(VisitorFormView):
+    """Ask for a link to set a new password; the answer is the same for every address."""
+
+    form_class = PasswordResetForm
+    template_name = "users/password_reset.html"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def get_success_url(self) -> str:
+        return with_next(reverse("password_reset_done"), next_page(self.request))
+
+    def form_valid(self, form: PasswordResetForm) -> HttpResponse:
+        services.request_password_reset(email=form.cleaned_data["email"], next_page=next_page(self.request))
+        return super().form_valid(form)
+
+
+@require_GET
+def password_reset_done(request: HttpRequest) -> HttpResponse:
+    """Says where to look for the link, whoever asked for it."""
+    return render(request, "users/password_reset_done.html", account_links(next_page(request)))
+
+
+class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
+    """Set a new password from the link in the mail, and go on signed in."""
+
+    template_name = "users/password_reset_confirm.html"
+    post_reset_login = True
+    post_reset_login_backend = BACKEND
+
+    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Django moves the token from the address into the session and redirects, which drops the query.
+        if page := next_page(self.request):
+            self.request.session[_SESSION_NEXT] = page
+        response: HttpResponse = super().dispatch(*args, **kwargs)
+        return response
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        services.record_password_reset(user=form.user, now=clock.now())
+        messages.success(self.request, _("Your new password is set."))
+        return response
+
+    def get_success_url(self) -> str:
+        page = safe_page(self.request, self.request.session.pop(_SESSION_NEXT, ""))
+        return page or resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
+class PasswordChangeView(LoginRequiredMixin, auth_views.PasswordChangeView):
+    """Change the password knowing the old one; other sessions of the account end."""
+
+    template_name = "users/password_change.html"
+    success_url = reverse_lazy("account")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        messages.success(self.request, _("Your password is changed. Other devices are signed out."))
+        return response
+
+
+class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
+    """Name and colors, and the state of the address."""
+
+    form_class = AccountForm
+    template_name = "users/account.html"
+    success_url = reverse_lazy("account")
+
+    def get_object(self, queryset: object = None) -> User:
+        # A fresh copy: a refused name must not show in the header, where the signed-in person is drawn from.
+        return User.objects.get(pk=self.request.user.pk)
+
+    def form_valid(self, form: AccountForm) -> HttpResponse:
+        messages.success(self.request, _("Your settings are saved."))
+        return super().form_valid(form)
+
+
+@require_POST
+@login_required
+def send_verification(request: HttpRequest) -> HttpResponse:
+    """Send the confirmation link again."""
+    user = User.objects.get(pk=request.user.pk)
+    count_mail(request, email=user.email, retry_url=reverse("account"))
+    if services.request_verification(user=user):
+        messages.success(request, _("We have sent you a new link. Look in your mailbox."))
+    else:
+        messages.info(request, _("Your e-mail address is confirmed already."))
+    return redirect("account")
+
+
+class VerifyEmailView(TemplateView):
+    """Confirm an address: the link shows a button, because mail scanners follow links and press no buttons."""
+
+    template_name = "users/verify_email.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        person = read_token(self.kwargs["token"])
+        return super().get_context_data(**kwargs) | {"person": person}
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        verify_email(token=token, now=clock.now())
+        messages.success(request, _("Thank you. Your e-mail address is confirmed."))
+        return redirect("account" if request.user.is_authenticated else "login")
