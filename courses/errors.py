@@ -49,9 +49,7 @@ class EnrollmentNotOpen(EnrollmentRefused):
 
     def __init__(self, title: str, *, opens_at: datetime) -> None:
         self.opens_at = opens_at
-        super().__init__(
-            _("Enrollment for “%(title)s” opens on %(day)s.") % {"title": title, "day": day(opens_at)}
-        )
+        super().__init__(_("Enrollment for “%(title)s” opens on %(day)s.") % {"title": title, "day": day(opens_at)})
 
 
 class EnrollmentClosed(EnrollmentRefused):
@@ -62,9 +60,7 @@ class EnrollmentClosed(EnrollmentRefused):
 
     def __init__(self, title: str, *, closed_at: datetime) -> None:
         self.closed_at = closed_at
-        super().__init__(
-            _("Enrollment for “%(title)s” closed on %(day)s.") % {"title": title, "day": day(closed_at)}
-        )
+        super().__init__(_("Enrollment for “%(title)s” closed on %(day)s.") % {"title": title, "day": day(closed_at)})
 
 
 class RunNotFree(EnrollmentRefused):

@@ -17,9 +17,13 @@ class CheckoutRefused(DomainError):
 
 
 class CodeRefused(CheckoutRefused):
-    """A code doesn't work here. A signed-out visitor is told no more than ``CodeUnknown`` says."""
+    """A code doesn't work here. A signed-out visitor is told no more than ``CodeUnknown`` says.
+
+    One that ``outranks`` is told even where the code is used up or switched off.
+    """
 
     code: ClassVar[str] = "code_refused"
+    outranks: ClassVar[bool] = False
 
 
 class CodeUnknown(CodeRefused):
@@ -121,6 +125,15 @@ class CodeNotBetter(CodeRefused):
 
     def __init__(self) -> None:
         super().__init__(_("This code would not lower your total, so it was not used. Keep it for another course."))
+
+
+class CodeBelongsInCart(CodeRefused):
+    """A discount code was entered where enrollment codes are redeemed."""
+
+    code: ClassVar[str] = "code_belongs_in_cart"
+
+    def __init__(self) -> None:
+        super().__init__(_("This is a discount code. Put a course into your cart and enter it there."))
 
 
 class CodeNeeded(CheckoutRefused):

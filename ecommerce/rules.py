@@ -45,10 +45,15 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule says of one product: a refusal, a right that replaces the code, or who pays for it."""
+    """What a rule says of one product: a refusal, a right that replaces the code, or who pays for it.
+
+    ``vouches`` says that this rule watches over the product. One that needs a code and that no rule vouches for is
+    not sold at all, so a rule missing from the settings lets nobody in (design 3.9).
+    """
 
     product_id: int
     refusal: DomainError | None = None
+    vouches: bool = False
     entitlement: str = ""
     provider: str = ""
     contact: str = ""

@@ -4,7 +4,24 @@ The one file that knows both sides. `within` receivers share the publisher's tra
 `after_commit` receivers are recorded as deliveries in that transaction and carried by the worker.
 """
 
+from b2b import handlers as b2b
+from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
+from ecommerce import handlers as ecommerce
+from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
 from mitxonline.coordinator.bus import Route
 from mitxonline.coordinator.events import Event
 
-ROUTES: dict[type[Event], Route] = {}
+ROUTES: dict[type[Event], Route] = {
+    # Enrolled and seated in the one transaction that fulfils: no paid order without a course, no seat without one.
+    OrderFulfilled: Route(
+        within=(ecommerce.enrol_buyer, b2b.claim_seats),
+        after_commit=(ecommerce.email_receipt,),
+    ),
+    OrderClosed: Route(within=(b2b.release_seats,)),
+    # Staff see these orders in their list; nobody else has to hear of them.
+    OrderInReview: Route(),
+    # The rows themselves wait for the course site: their `lms_state` is the queue.
+    LearnerEnrolled: Route(),
+    LearnerUnenrolled: Route(),
+    RunsRequested: Route(),
+}

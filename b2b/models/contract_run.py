@@ -35,14 +35,25 @@ class ContractRun(models.Model):
         CourseRun, verbose_name=_("course run"), on_delete=models.PROTECT, related_name="contract_run"
     )
     product = models.OneToOneField(
-        Product, verbose_name=_("product"), null=True, blank=True, on_delete=models.PROTECT, related_name="contract_run"
+        Product,
+        verbose_name=_("product"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="contract_run",
     )
     courseware = models.ForeignKey(
-        ContractCourseware, verbose_name=_("made for"), null=True, blank=True, on_delete=models.PROTECT,
+        ContractCourseware,
+        verbose_name=_("made for"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="contract_runs",
     )
     generation = models.PositiveSmallIntegerField(
-        _("generation"), default=1, help_text=_("1 for the first run of the course in this contract, 2 for a re-run …")
+        _("generation"),
+        default=1,
+        help_text=_("1 for the first run of the course in this contract, 2 for a re-run …"),
     )
     added_at = models.DateTimeField(_("added"))
     removed_at = models.DateTimeField(_("removed"), null=True, blank=True)

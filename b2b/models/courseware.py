@@ -17,16 +17,29 @@ class ContractCourseware(models.Model):
     contract = models.ForeignKey(
         ContractPage, verbose_name=_("contract"), on_delete=models.PROTECT, related_name="courseware"
     )
-    course = models.ForeignKey(Course, verbose_name=_("course"), null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    program = models.ForeignKey(Program, verbose_name=_("program"), null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    course = models.ForeignKey(
+        Course, verbose_name=_("course"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    program = models.ForeignKey(
+        Program, verbose_name=_("program"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     course_run = models.ForeignKey(
-        CourseRun, verbose_name=_("course run"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        CourseRun,
+        verbose_name=_("course run"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
     )
     create_runs = models.BooleanField(_("make runs"), default=True)
     position = models.PositiveIntegerField(_("position"), default=0)
     added_at = models.DateTimeField(_("added"))
     added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("added by"), null=True, blank=True, on_delete=models.SET_NULL,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("added by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
         related_name="+",
     )
     removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
@@ -45,13 +58,19 @@ class ContractCourseware(models.Model):
                 name="courseware_is_one_thing",
             ),
             models.UniqueConstraint(
-                fields=["contract", "course"], condition=Q(course__isnull=False), name="courseware_course_once"
+                fields=["contract", "course"],
+                condition=Q(course__isnull=False),
+                name="courseware_course_once",
             ),
             models.UniqueConstraint(
-                fields=["contract", "program"], condition=Q(program__isnull=False), name="courseware_program_once"
+                fields=["contract", "program"],
+                condition=Q(program__isnull=False),
+                name="courseware_program_once",
             ),
             models.UniqueConstraint(
-                fields=["contract", "course_run"], condition=Q(course_run__isnull=False), name="courseware_run_once"
+                fields=["contract", "course_run"],
+                condition=Q(course_run__isnull=False),
+                name="courseware_run_once",
             ),
         ]
 

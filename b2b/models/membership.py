@@ -19,19 +19,35 @@ class ContractMembership(models.Model):
         ContractPage, verbose_name=_("contract"), on_delete=models.PROTECT, related_name="memberships"
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("learner"), on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("learner"),
+        on_delete=models.PROTECT,
         related_name="contract_memberships",
     )
     state = models.CharField(_("state"), max_length=20, choices=MembershipState, default=MembershipState.ACTIVE)
     source = models.CharField(_("source"), max_length=20, choices=MembershipSource)
     code_use = models.ForeignKey(
-        CodeUse, verbose_name=_("use of a code"), null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        CodeUse,
+        verbose_name=_("use of a code"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
     )
     order = models.ForeignKey(
-        Order, verbose_name=_("held for the order"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        Order,
+        verbose_name=_("held for the order"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
     )
     added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("added by"), null=True, blank=True, on_delete=models.SET_NULL,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("added by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
         related_name="+",
     )
     since = models.DateTimeField(_("since"))
@@ -45,7 +61,8 @@ class ContractMembership(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["contract", "user"], name="one_seat_per_learner_and_contract"),
             models.CheckConstraint(
-                condition=~Q(state=MembershipState.HELD) | Q(order__isnull=False), name="held_seat_names_its_order"
+                condition=~Q(state=MembershipState.HELD) | Q(order__isnull=False),
+                name="held_seat_names_its_order",
             ),
         ]
 
@@ -60,13 +77,16 @@ class OrganizationMembership(models.Model):
         OrganizationPage, verbose_name=_("organization"), on_delete=models.PROTECT, related_name="memberships"
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("person"), on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("person"),
+        on_delete=models.PROTECT,
         related_name="organization_memberships",
     )
     source = models.CharField(_("source"), max_length=20, choices=MembershipSource)
     is_manager = models.BooleanField(_("manager"), default=False)
     seen_in_claim = models.BooleanField(
-        _("seen in Keycloak's claim"), default=False,
+        _("seen in Keycloak's claim"),
+        default=False,
         help_text=_("Somebody added here first isn't thrown out before Keycloak knows them."),
     )
     since = models.DateTimeField(_("since"))

@@ -27,7 +27,7 @@ RICH_TEXT = ["bold", "italic", "link", "ul", "ol"]
 
 validate_org_key = RegexValidator(
     r"\A[A-Za-z0-9_.-]+\Z",
-    _("An organization key has only letters without accents, digits, “_”, “.” and “-”: it becomes part of course keys."),
+    _("An organization key has only letters without accents, digits, “_”, “.” and “-”: course keys contain it."),
 )
 
 
@@ -57,24 +57,39 @@ class OrganizationPage(Page):
 
     name = models.CharField(_("name"), max_length=255)
     org_key = models.CharField(
-        _("organization key"), max_length=ORG_KEY_LENGTH, unique=True, validators=[validate_org_key],
+        _("organization key"),
+        max_length=ORG_KEY_LENGTH,
+        unique=True,
+        validators=[validate_org_key],
         help_text=_("Becomes part of course keys. It can't be changed once there are runs."),
     )
     org_key_prefix = models.CharField(
-        _("prefix of course keys"), max_length=ORG_KEY_LENGTH, blank=True, default=DEFAULT_PREFIX,
+        _("prefix of course keys"),
+        max_length=ORG_KEY_LENGTH,
+        blank=True,
+        default=DEFAULT_PREFIX,
         validators=[RegexValidator(r"\A[A-Za-z0-9_.-]*\Z", _("Only letters, digits, “_”, “.” and “-”."))],
     )
     description = RichTextField(_("description"), blank=True, features=RICH_TEXT)
     logo = models.ForeignKey(
-        "wagtailimages.Image", verbose_name=_("logo"), null=True, blank=True, on_delete=models.SET_NULL,
+        "wagtailimages.Image",
+        verbose_name=_("logo"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
         related_name="+",
     )
     sso_organization_id = models.UUIDField(
-        _("Keycloak id"), null=True, blank=True, unique=True, editable=False,
+        _("Keycloak id"),
+        null=True,
+        blank=True,
+        unique=True,
+        editable=False,
         help_text=_("Set by the synchronization with Keycloak."),
     )
     add_code_learners_to_sso = models.BooleanField(
-        _("add people who came by code to the organization in Keycloak"), default=False,
+        _("add people who came by code to the organization in Keycloak"),
+        default=False,
         help_text=_("This opens the organization's single sign-on contracts to them."),
     )
 
@@ -121,7 +136,11 @@ class ContractPage(Page):
         _("seats"), null=True, blank=True, help_text=_("Empty or 0 means without limit.")
     )
     enrollment_fixed_price = models.DecimalField(
-        _("price for each learner and course"), max_digits=12, decimal_places=3, null=True, blank=True,
+        _("price for each learner and course"),
+        max_digits=12,
+        decimal_places=3,
+        null=True,
+        blank=True,
         help_text=_("Empty or 0 means free for the learner."),
     )
     currency = models.CharField(_("currency"), max_length=3, default=default_currency)
@@ -138,7 +157,8 @@ class ContractPage(Page):
         FieldPanel("name"),
         FieldPanel("description"),
         MultiFieldPanel(
-            [FieldPanel("welcome_message"), FieldPanel("welcome_message_extra")], heading=_("What members read")
+            [FieldPanel("welcome_message"), FieldPanel("welcome_message_extra")],
+            heading=_("What members read"),
         ),
         MultiFieldPanel(
             [
@@ -151,7 +171,8 @@ class ContractPage(Page):
             heading=_("Learners"),
         ),
         MultiFieldPanel(
-            [FieldPanel("active"), FieldPanel("contract_start"), FieldPanel("contract_end")], heading=_("Availability")
+            [FieldPanel("active"), FieldPanel("contract_start"), FieldPanel("contract_end")],
+            heading=_("Availability"),
         ),
     ]
     promote_panels = [FieldPanel("slug")]

@@ -20,7 +20,11 @@ class Reconcile(models.Model):
     state = models.CharField(_("state"), max_length=20, choices=ReconcileState, default=ReconcileState.WAITING)
     reason = models.CharField(_("reason"), max_length=255, blank=True)
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("requested by"), null=True, blank=True, on_delete=models.SET_NULL,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("requested by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
         related_name="+",
     )
     requested_at = models.DateTimeField(_("requested"))

@@ -33,7 +33,11 @@ class ContractTerms(models.Model):
     """
 
     page = models.OneToOneField(
-        ContractPage, verbose_name=_("contract"), primary_key=True, on_delete=models.PROTECT, related_name="terms"
+        ContractPage,
+        verbose_name=_("contract"),
+        primary_key=True,
+        on_delete=models.PROTECT,
+        related_name="terms",
     )
     organization = models.ForeignKey(
         OrganizationPage, verbose_name=_("organization"), on_delete=models.PROTECT, related_name="terms"
@@ -47,7 +51,10 @@ class ContractTerms(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     codes_only_for_assignee = models.BooleanField(_("codes only for their assignee"), default=False)
     revision_id = models.BigIntegerField(
-        _("revision in force"), null=True, blank=True, help_text=_("The page's revision these terms were read from.")
+        _("revision in force"),
+        null=True,
+        blank=True,
+        help_text=_("The page's revision these terms were read from."),
     )
     reconciled_revision_id = models.BigIntegerField(_("revision last reconciled"), null=True, blank=True)
     reconciled_at = models.DateTimeField(_("reconciled"), null=True, blank=True)

@@ -42,7 +42,10 @@ class Course(models.Model):
     """Something to be learned; it is taken in one of its runs."""
 
     readable_id = models.CharField(
-        _("course id"), max_length=255, unique=True, validators=[validate_course_id],
+        _("course id"),
+        max_length=255,
+        unique=True,
+        validators=[validate_course_id],
         help_text=_("course-v1:ORG+NUMBER, as Open edX has it."),
     )
     title = models.CharField(_("title"), max_length=255)

@@ -34,7 +34,10 @@ class Enrollment(models.Model):
     """
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("learner"), on_delete=models.PROTECT, related_name="enrollments"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("learner"),
+        on_delete=models.PROTECT,
+        related_name="enrollments",
     )
     run = models.ForeignKey(CourseRun, verbose_name=_("run"), on_delete=models.PROTECT, related_name="enrollments")
     mode = models.CharField(_("mode"), max_length=20, choices=EnrollmentMode, default=EnrollmentMode.AUDIT)
@@ -69,14 +72,22 @@ class EnrollmentGrant(models.Model):
         _("reference"), max_length=100, blank=True, help_text=_("Which order, contract or code use it was.")
     )
     granted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("granted by"), null=True, blank=True, on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("granted by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="+",
     )
     reason = models.CharField(_("reason"), max_length=255, blank=True)
     granted_at = models.DateTimeField(_("granted"))
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
     revoked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("revoked by"), null=True, blank=True, on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("revoked by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="+",
     )
     revoked_reason = models.CharField(_("why revoked"), max_length=255, blank=True)

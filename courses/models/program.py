@@ -44,14 +44,24 @@ class ProgramRequirement(models.Model):
         Program, verbose_name=_("program"), on_delete=models.CASCADE, related_name="requirements"
     )
     parent = models.ForeignKey(
-        "self", verbose_name=_("part of"), null=True, blank=True, on_delete=models.CASCADE, related_name="children"
+        "self",
+        verbose_name=_("part of"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="children",
     )
     position = models.PositiveSmallIntegerField(_("position"), default=0)
     kind = models.CharField(_("asks for"), max_length=20, choices=RequirementKind)
     at_least = models.PositiveSmallIntegerField(_("how many"), null=True, blank=True)
     title = models.CharField(_("title"), max_length=255, blank=True)
     course = models.ForeignKey(
-        Course, verbose_name=_("course"), null=True, blank=True, on_delete=models.PROTECT, related_name="required_by"
+        Course,
+        verbose_name=_("course"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="required_by",
     )
 
     class Meta:

@@ -55,11 +55,16 @@ class CourseRun(models.Model):
 
     course = models.ForeignKey(Course, verbose_name=_("course"), on_delete=models.PROTECT, related_name="runs")
     courseware_id = models.CharField(
-        _("course key"), max_length=255, unique=True, validators=[validate_run_key],
+        _("course key"),
+        max_length=255,
+        unique=True,
+        validators=[validate_run_key],
         help_text=_("course-v1:ORG+NUMBER+RUN, as Open edX has it."),
     )
     run_tag = models.CharField(
-        _("run tag"), max_length=100, help_text=_("The last part of the key. SOURCE marks the run others are made from.")
+        _("run tag"),
+        max_length=100,
+        help_text=_("The last part of the key. SOURCE marks the run others are made from."),
     )
     title = models.CharField(_("title"), max_length=255)
     access = models.CharField(_("access"), max_length=20, choices=RunAccess, default=RunAccess.PUBLIC)
@@ -72,7 +77,12 @@ class CourseRun(models.Model):
     is_self_paced = models.BooleanField(_("self-paced"), default=False)
     live = models.BooleanField(_("live"), default=False)
     source_run = models.ForeignKey(
-        "self", verbose_name=_("made from"), null=True, blank=True, on_delete=models.PROTECT, related_name="reruns"
+        "self",
+        verbose_name=_("made from"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="reruns",
     )
     lms_state = models.CharField(
         _("course site"), max_length=20, choices=LmsState, default=LmsState.NOT_NEEDED, editable=False

@@ -48,9 +48,7 @@ def enroll(
         changed = _follow_grants(enrollment) if is_new_grant and not is_new else is_new
         if changed:
             publish(
-                LearnerEnrolled(
-                    enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id, mode=str(enrollment.mode)
-                )
+                LearnerEnrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id, mode=str(enrollment.mode))
             )
     return enrollment
 
@@ -65,9 +63,7 @@ def enroll_free(*, user_id: int, run_id: int, now: datetime) -> Enrollment:
         raise RunUnknown
     refuse_unless_public(run)
     refuse_unless_enrollable(run, now=now)
-    return enroll(
-        user_id=user_id, run_id=run.pk, mode=EnrollmentMode.AUDIT, source=EnrollmentSource.FREE, now=now
-    )
+    return enroll(user_id=user_id, run_id=run.pk, mode=EnrollmentMode.AUDIT, source=EnrollmentSource.FREE, now=now)
 
 
 def revoke(

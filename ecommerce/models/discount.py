@@ -140,6 +140,9 @@ class DiscountCode(models.Model):
         verbose_name = _("code")
         verbose_name_plural = _("codes")
         ordering = ["pk"]
+        indexes = [
+            models.Index(fields=["assigned_email"], condition=~Q(assigned_email=""), name="code_assigned_to"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["normalized"],

@@ -16,11 +16,11 @@ from ecommerce.selectors.baskets import BasketOwner, current_basket
 from ecommerce.services.cart import (
     PricedBasket,
     code_fits,
-    code_refusal,
+    find_code,
     price_basket,
     priced_basket,
     products_in,
-    uses_of,
+    refuse_code,
 )
 
 
@@ -117,17 +117,8 @@ def _apply(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime)
     basket = current_basket(owner, now=now)
     if basket is None:
         raise BasketEmpty
-    code = (
-        DiscountCode.objects.matching(text)
-        .select_related("discount__unlocks__course_run", "discount__unlocks__program")
-        .prefetch_related("discount__products")
-        .first()
-    )
-    if code is None:
-        raise CodeUnknown
-    own = uses_of([code], user_id).get(code.pk)
-    if (refusal := code_refusal(code, own=own, now=now)) is not None:
-        raise refusal
+    code = find_code(text)
+    refuse_code(code, user_id=user_id, now=now)
     if (refusal := code_fits(code, products_in(basket))) is not None:
         raise refusal
     with transaction.atomic():

@@ -18,7 +18,9 @@ from ecommerce.errors import (
     CodeForAnotherProduct,
     CodeNeeded,
     CodeNotYetValid,
+    CodeRefused,
     CodeSwitchedOff,
+    CodeUnknown,
     CodeUsed,
     SeveralCurrencies,
 )
@@ -262,6 +264,37 @@ def code_refusal(code: DiscountCode, *, own: CodeUse | None, now: datetime) -> D
     if code.max_uses is not None and code.uses >= code.max_uses:
         return CodeUsed()
     return None
+
+
+def refuse_code(code: DiscountCode, *, user_id: int | None, now: datetime) -> None:
+    """Raise why this person can't use the code at all, naming the organization that gave it out."""
+    refusal = code_refusal(code, own=uses_of([code], user_id).get(code.pk), now=now)
+    if refusal is None:
+        return
+    opens = code.discount.unlocks
+    if opens is None:
+        raise refusal
+    findings = check_rules(Purchase(lines=(PurchaseLine(opens, code),), user_id=user_id, now=now))
+    for finding in findings:
+        if isinstance(finding.refusal, CodeRefused) and finding.refusal.outranks:
+            raise finding.refusal
+    provider = next((finding.provider for finding in findings if finding.provider), "")
+    if isinstance(refusal, CodeUsed | CodeSwitchedOff):
+        refusal = type(refusal)(organization=provider)
+    raise refusal
+
+
+def find_code(text: str) -> DiscountCode:
+    """The code with this text, with its discount and what it opens; CodeUnknown if there is none."""
+    code = (
+        DiscountCode.objects.matching(text)
+        .select_related("discount__unlocks__course_run__course__department", "discount__unlocks__program__department")
+        .prefetch_related(Prefetch("discount__products", queryset=Product.objects.only("pk")))
+        .first()
+    )
+    if code is None:
+        raise CodeUnknown
+    return code
 
 
 def code_fits(code: DiscountCode, products: Sequence[Product]) -> DomainError | None:

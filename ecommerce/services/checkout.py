@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from ecommerce.enums import AttemptState, OrderState
-from ecommerce.errors import BasketEmpty, CodeNeeded, TotalChanged
+from ecommerce.errors import BasketEmpty, CodeNeeded, NotForSale, TotalChanged
 from ecommerce.events import OrderClosed
 from ecommerce.models import Basket, Order, OrderLine
 from ecommerce.rules import Finding, Purchase, PurchaseLine, checkout_rules
@@ -155,7 +155,10 @@ def _snapshot(line: PricedLine, order: Order, findings: list[Finding]) -> OrderL
     Asked here and not only by the rules: were b2b's rule missing from the settings, nobody would get in (design 3.9).
     """
     product = line.product
-    right = next((f.entitlement for f in findings if f.product_id == product.pk and f.entitlement), "")
+    mine = [finding for finding in findings if finding.product_id == product.pk]
+    if product.requires_code and not any(finding.vouches for finding in mine):
+        raise NotForSale(title=line.title)
+    right = next((finding.entitlement for finding in mine if finding.entitlement), "")
     has_own_code = line.code is not None and line.code.discount.unlocks_id == product.pk
     if product.requires_code and not right and not has_own_code:
         raise CodeNeeded(title=line.title)

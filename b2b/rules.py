@@ -1,0 +1,201 @@
+"""The contracts' say in what may be bought (named in CHECKOUT_RULES).
+
+Membership is the entitlement in a free contract; the code is how one becomes a member. Asked twice: to show, and
+under the lock of the contract's terms, where seats are counted and held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from b2b.enums import MembershipSource, MembershipState
+from b2b.errors import (
+    AccessWithdrawn,
+    AlreadyHasCourse,
+    AlreadySeated,
+    ContractEnded,
+    ContractFull,
+    ContractInactive,
+    ContractNotStarted,
+    CourseNotOpen,
+)
+from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership
+from b2b.models.seats import claim_seat, free_seats, lock_terms
+from courses.errors import EnrollmentRefused
+from courses.models import Enrollment
+from courses.rules import refuse_unless_enrollable
+from ecommerce.enums import UseState
+from ecommerce.errors import CodeForSomebodyElse
+from ecommerce.models import CodeUse, DiscountCode, Order
+from ecommerce.rules import Finding, Purchase, PurchaseLine
+from mitxonline.kernel import clock
+from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.text import normalized_email
+from mitxonline.users.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of one learner in one contract before anything is decided."""
+
+    user: User | None
+    seat: ContractMembership | None
+    has_course: bool
+    use: CodeUse | None
+    withdrawn: bool
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the learner has a seat that gives access."""
+        return self.seat is not None and self.seat.state == MembershipState.ACTIVE
+
+
+class ContractSeats:
+    """A contract product is bought with its own code, or by a member of a free contract, while a seat is free."""
+
+    def check(self, purchase: Purchase) -> Sequence[Finding]:
+        """Judge the contract lines without a lock; queries don't grow with them."""
+        found = [self._finding(purchase, line, run, standing) for line, run, standing in _gather(purchase)]
+        return found
+
+    def hold(self, purchase: Purchase, order: Order) -> Sequence[Finding]:
+        """Lock the terms, judge again, and hold a seat for the order in every contract it touches."""
+        terms = lock_terms(run.contract_id for _line, run, _standing in _gather(purchase))
+        if not terms:
+            return []
+        findings = []
+        for line, run, standing in _gather(purchase):  # read again: what was read before the lock may be stale
+            run.contract.terms = terms[run.contract_id]
+            finding = self._finding(purchase, line, run, standing)
+            if finding.refusal is not None:
+                raise finding.refusal
+            claim_seat(
+                terms=terms[run.contract_id],
+                user_id=order.purchaser_id,
+                state=MembershipState.HELD,
+                source=MembershipSource.CODE,
+                order=order,
+                now=purchase.now,
+                contact=finding.contact,
+            )
+            findings.append(finding)
+        return findings
+
+    def _finding(self, purchase: Purchase, line: PurchaseLine, run: ContractRun, standing: Standing) -> Finding:
+        terms = run.contract.terms
+        entitled = terms.is_free and standing.is_member
+        contact = contact_of(terms.organization_id) if line.code is not None or entitled else ""
+        return Finding(
+            product_id=line.product.pk,
+            refusal=self._refusal(purchase, line, run, standing, contact) if line.code or entitled else None,
+            vouches=True,
+            entitlement=f"contract {terms.pk}" if entitled else "",
+            provider=terms.organization.name,
+            contact=contact,
+        )
+
+    def _refusal(
+        self, purchase: Purchase, line: PurchaseLine, run: ContractRun, standing: Standing, contact: str
+    ) -> DomainError | None:
+        terms = run.contract.terms
+        if standing.withdrawn:
+            return AccessWithdrawn(organization=terms.organization.name, contact=contact)
+        if standing.has_course:
+            return (
+                AlreadySeated() if standing.use is not None or line.code is None else AlreadyHasCourse(contact=contact)
+            )
+        if (refusal := refuse_entry(terms, now=purchase.now)) is not None:
+            return refusal
+        if line.code is not None and (refusal := refuse_person(terms, line.code, standing.user)) is not None:
+            return refusal
+        if standing.seat is None and free_seats(terms) == 0:
+            return ContractFull(contact=contact)
+        try:
+            refuse_unless_enrollable(run.course_run, now=purchase.now)
+        except EnrollmentRefused as closed:
+            return CourseNotOpen(closed.message)
+        return None
+
+
+def refuse_entry(terms: ContractTerms, *, now: datetime) -> DomainError | None:
+    """Why nobody can come into the contract on this day, or None (B2B-05: both ends included)."""
+    today = clock.date_of(now)
+    if terms.start is not None and terms.is_before_start(today):
+        return ContractNotStarted(opens=terms.start)
+    if terms.end is not None and terms.is_after_end(today):
+        return ContractEnded(ended=terms.end, organization=terms.organization.name)
+    return None if terms.active else ContractInactive(organization=terms.organization.name)
+
+
+def refuse_person(terms: ContractTerms, code: DiscountCode, user: User | None) -> DomainError | None:
+    """Why this person can't use a code that was given to another address, or None: only where the contract says so."""
+    if not terms.codes_only_for_assignee or not code.assigned_email:
+        return None
+    mine = user is not None and user.email_verified_at is not None
+    if mine and user is not None and normalized_email(user.email) == normalized_email(code.assigned_email):
+        return None
+    return CodeForSomebodyElse()
+
+
+def contact_of(organization_id: int) -> str:
+    """The name of a manager whom a learner may ask; empty where there is none."""
+    managers = OrganizationMembership.objects.filter(organization_id=organization_id, is_manager=True)
+    return managers.order_by("pk").values_list("user__name", flat=True).first() or ""
+
+
+def _gather(purchase: Purchase) -> list[tuple[PurchaseLine, ContractRun, Standing]]:
+    """The contract lines with their runs, terms, and what the learner has there; constant queries."""
+    wanted = {line.product.pk: line for line in purchase.lines if line.product.requires_code}
+    if not wanted:
+        return []
+    runs = list(
+        ContractRun.objects.current()
+        .filter(product_id__in=list(wanted), contract__terms__isnull=False)
+        .select_related("contract__terms__organization", "course_run")
+        .order_by("pk")
+    )
+    standings = _standings(purchase, [wanted[run.product_id or 0] for run in runs], runs)
+    return [(wanted[run.product_id or 0], run, standing) for run, standing in zip(runs, standings, strict=True)]
+
+
+def _standings(purchase: Purchase, lines: list[PurchaseLine], runs: list[ContractRun]) -> list[Standing]:
+    if purchase.user_id is None:
+        return [Standing(user=None, seat=None, has_course=False, use=None, withdrawn=False) for _run in runs]
+    user = User.objects.get(pk=purchase.user_id)
+    seats = {
+        seat.contract_id: seat
+        for seat in ContractMembership.objects.filter(user=user, contract_id__in=[run.contract_id for run in runs])
+    }
+    enrolled = set(
+        Enrollment.objects.active()
+        .of(user.pk)
+        .filter(run_id__in=[run.course_run_id for run in runs])
+        .values_list("run_id", flat=True)
+    )
+    uses: dict[int, list[CodeUse]] = {}
+    for use in CodeUse.objects.filter(user=user, code__in=[line.code for line in lines if line.code]):
+        uses.setdefault(use.code_id, []).append(use)
+    return [
+        Standing(
+            user=user,
+            seat=seats.get(run.contract_id),
+            has_course=run.course_run_id in enrolled,
+            use=_live(uses.get(line.code.pk, [])) if line.code else None,
+            withdrawn=_was_withdrawn(uses.get(line.code.pk, [])) if line.code else False,
+        )
+        for line, run in zip(lines, runs, strict=True)
+    ]
+
+
+def _live(uses: list[CodeUse]) -> CodeUse | None:
+    return next((use for use in uses if use.state in {UseState.HELD, UseState.CONFIRMED}), None)
+
+
+def _was_withdrawn(uses: list[CodeUse]) -> bool:
+    return (
+        bool(uses)
+        and all(use.state != UseState.CONFIRMED for use in uses)
+        and any(use.state == UseState.RETIRED for use in uses)
+    )

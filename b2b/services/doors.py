@@ -1,0 +1,118 @@
+"""The doors into a contract that need no cart: a code's own link, and a member's one click (design 5.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from b2b.enums import MembershipSource, MembershipState
+from b2b.errors import AlreadySeated, NotAMember, PaymentNeeded
+from b2b.models import ContractMembership, ContractRun
+from b2b.rules import refuse_entry
+from b2b.selectors.doors import contract_run_of, finding_for
+from b2b.services.seats import claim_seat, lock_terms
+from courses.enums import EnrollmentMode, EnrollmentSource
+from courses.models import Enrollment
+from courses.rules import refuse_unless_enrollable
+from courses.services.enrollments import enroll
+from ecommerce.models import Basket
+from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.services.baskets import add_products, apply_code
+from ecommerce.services.cart import find_code, refuse_code
+from ecommerce.services.codes import use_code
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What redeeming a code came to."""
+
+    membership: ContractMembership
+    contract_run: ContractRun
+    enrollment: Enrollment
+    already: bool
+
+
+def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
+    """Take the seat a free contract's code stands for, and enroll in its course; again gives the same result.
+
+    One confirmed use, one seat, all or nothing, under the contract's lock. Raises what ``code_offer`` raises, and
+    PaymentNeeded where the contract has a price.
+    """
+    with transaction.atomic():
+        code = find_code(text)
+        run = contract_run_of(code)
+        terms = lock_terms([run.contract_id])[run.contract_id]
+        refuse_code(code, user_id=user_id, now=now)
+        finding = finding_for(code, run, user_id=user_id, now=now)
+        if finding.refusal is not None and not isinstance(finding.refusal, AlreadySeated):
+            raise finding.refusal
+        if not terms.is_free:
+            raise PaymentNeeded(price=terms.money.formatted())
+        use = use_code(code=code, user_id=user_id, now=now)
+        membership = claim_seat(
+            terms=terms,
+            user_id=user_id,
+            state=MembershipState.ACTIVE,
+            source=MembershipSource.CODE,
+            code_use=use,
+            now=now,
+            contact=finding.contact,
+        )
+        enrollment = enroll(
+            user_id=user_id,
+            run_id=run.course_run_id,
+            mode=EnrollmentMode.VERIFIED,
+            source=EnrollmentSource.CODE,
+            reference=f"use {use.pk}",
+            now=now,
+        )
+    return Attachment(
+        membership=membership, contract_run=run, enrollment=enrollment, already=finding.refusal is not None
+    )
+
+
+def put_in_link_basket(*, text: str, owner: BasketOwner, user_id: int, now: datetime) -> Basket:
+    """Open the link basket with a priced contract's course and its code applied; use and seat begin with the order."""
+    with transaction.atomic():
+        run = contract_run_of(find_code(text))
+        if run.product_id is None:
+            raise NotAMember
+        basket = add_products(owner=owner, product_ids=[run.product_id], now=now)
+        apply_code(owner=owner, text=text, user_id=user_id, now=now)
+    return basket
+
+
+def start_course(*, contract_run_id: int, user_id: int, now: datetime) -> Enrollment:
+    """Enroll a member of a free contract with one click: no code is needed and nobody's is spent.
+
+    Raises NotAMember for a run that isn't in one of the learner's contracts, PaymentNeeded where there is a price,
+    or why the contract or the course isn't open.
+    """
+    run = (
+        ContractRun.objects.current()
+        .filter(
+            pk=contract_run_id,
+            contract__memberships__user_id=user_id,
+            contract__memberships__state=MembershipState.ACTIVE,
+        )
+        .select_related("course_run", "contract__terms__organization")
+        .first()
+    )
+    if run is None:
+        raise NotAMember
+    terms = run.contract.terms
+    if (refusal := refuse_entry(terms, now=now)) is not None:
+        raise refusal
+    if not terms.is_free:
+        raise PaymentNeeded(price=terms.money.formatted())
+    refuse_unless_enrollable(run.course_run, now=now)
+    return enroll(
+        user_id=user_id,
+        run_id=run.course_run_id,
+        mode=EnrollmentMode.VERIFIED,
+        source=EnrollmentSource.CONTRACT,
+        reference=f"contract {run.contract_id}",
+        now=now,
+    )
