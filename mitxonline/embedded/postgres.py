@@ -74,9 +74,7 @@ class PostgresServer(Server):
         self._configure(address)
         self._disown_pid_file()
         identity.give(self.home)
-        started = self._control(
-            identity, "start", "-l", self.log.name, "-w", "-t", f"{PATIENCE:.0f}", alive=alive
-        )
+        started = self._control(identity, "start", "-l", self.log.name, "-w", "-t", f"{PATIENCE:.0f}", alive=alive)
         if started:
             self._create_database(address)
 

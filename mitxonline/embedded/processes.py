@@ -18,8 +18,8 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _writing = Lock()
 
 
-def _end_with_parent() -> None:
-    """Asks the kernel to end this process should the supervisor be killed (Linux only)."""
+def end_with_parent() -> None:
+    """Ask the kernel to end this process when the one that started it is gone (Linux only)."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -37,7 +37,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
         self._reader = Thread(target=self._show, args=[self._child.stdout], daemon=True)
         self._reader.start()

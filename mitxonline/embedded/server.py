@@ -104,9 +104,7 @@ class Server(ABC):
         return EmbeddedError(f"The embedded {self.name} {what}. Its log is {self.log}.{words}")
 
     def _alone(self) -> AbstractContextManager[int]:
-        busy = (
-            f"Another process has been starting or stopping the embedded {self.name} in {self.home} for long."
-        )
+        busy = f"Another process has been starting or stopping the embedded {self.name} in {self.home} for long."
         return exclusive(self.home / "start.lock", seconds=2 * PATIENCE, busy=busy)
 
     def _identity(self) -> Identity:

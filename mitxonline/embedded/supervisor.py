@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from types import FrameType
 
 from mitxonline.embedded.address import port_is_free
 from mitxonline.embedded.errors import EmbeddedError
 from mitxonline.embedded.locks import exclusive, wait_until
 from mitxonline.embedded.places import PROJECT, local_dir, make_folder
-from mitxonline.embedded.processes import Process
+from mitxonline.embedded.processes import Process, end_with_parent
 from mitxonline.embedded.servers import development_servers
 
 PATIENCE = 60.0  # seconds until the first page
@@ -26,6 +27,8 @@ class Ended(BaseException):
 
 def run() -> int:
     """Run the storefront until Ctrl-C; the exit status."""
+    if "MAKELEVEL" in os.environ:
+        end_with_parent()
     host, port = os.environ.get("HOST") or "127.0.0.1", _port(os.environ)
     os.environ |= {"DJANGO_SETTINGS_MODULE": "mitxonline.settings.dev", "PORT": str(port)}
     if not port_is_free(port, host):
@@ -101,7 +104,8 @@ def _prepare() -> str:
 def _commands(host: str, port: int) -> dict[str, list[str]]:
     """The same processes as in the Procfile, in sizes for one person."""
     python = sys.executable
-    celery = [python, "-m", "celery", "-A", "mitxonline"]
+    # Whoever starts this as root knows that; the warning is for production.
+    celery = [python, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "mitxonline"]
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
     web += ["--workers", "1", "--blocking-threads", "4", "--no-ws", "--workers-kill-timeout", "5"]
     web += ["mitxonline.wsgi:application"]
@@ -109,8 +113,8 @@ def _commands(host: str, port: int) -> dict[str, list[str]]:
         web = [python, "manage.py", "runserver", f"{host}:{port}"]  # reloads changed code
     return {
         "web": web,
-        "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO"],
-        "beat": [*celery, "beat", "--schedule", str(local_dir() / "beat"), "--loglevel", "WARNING"],
+        "worker": [*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle"],
+        "beat": [*celery, "beat", "--schedule", str(local_dir() / "beat")],
     }
 
 
@@ -152,11 +156,28 @@ def _welcome(port: int, accounts: str) -> None:
 
 def _watch(processes: list[Process]) -> int:
     """Until somebody ends us, or one of them ends by itself, which it should not."""
-    while not wait_until(lambda: _any_ended(processes) is not None, seconds=3600):
-        continue
+    while not wait_until(lambda: _any_ended(processes) is not None, seconds=1):
+        if _make_was_interrupted():
+            raise Ended
     ended = _any_ended(processes)
     _say(f"{ended.name if ended else 'A process'} ended by itself; stopping the others.")
     return 1
+
+
+def _make_was_interrupted() -> bool:
+    """Whether the `make` above us got a SIGINT that was sent to it alone, as a script does and no terminal.
+
+    GNU make passes on a SIGTERM but waits silently after a SIGINT, having reset its handler: so the signal is no
+    longer among those it catches.
+    """
+    if "MAKELEVEL" not in os.environ:
+        return False
+    try:
+        status = Path(f"/proc/{os.getppid()}/status").read_text()
+    except OSError:
+        return False
+    caught = next((line for line in status.splitlines() if line.startswith("SigCgt:")), "SigCgt: ff")
+    return not int(caught.split()[1], 16) >> (signal.SIGINT - 1) & 1
 
 
 def _any_ended(processes: list[Process]) -> Process | None:

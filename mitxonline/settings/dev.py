@@ -2,6 +2,7 @@
 
 import os
 import sys
+from urllib.parse import quote
 
 from mitxonline.embedded.commands import needs_no_server
 from mitxonline.embedded.places import local_dir
@@ -14,7 +15,7 @@ if needs_no_server(sys.argv):
 else:
     development_servers().provide(os.environ)
 os.environ.setdefault("SITE_BASE_URL", f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
-os.environ.setdefault("EMAIL_URL", f"filemail:///{local_dir() / 'mail'}")
+os.environ.setdefault("EMAIL_URL", f"filemail://{quote(str(local_dir() / 'mail'))}")
 
 from mitxonline.settings.base import *
 
@@ -27,6 +28,10 @@ MEDIA_ROOT = env.str("MEDIA_ROOT", str(local_dir() / "media"))
 SERVE_MEDIA = True
 WHITENOISE_USE_FINDERS = True  # static files straight from the apps, nothing to collect
 WHITENOISE_AUTOREFRESH = DEBUG
+STATIC_ROOT = None
+
+# A line for every run of every sweep is for machines.
+LOGGING["loggers"]["celery.app.trace"] = {"level": "WARNING"}
 
 SANDBOX_PAYMENTS = True
 PAYMENT_GATEWAYS = ["ecommerce.gateways.sandbox.SandboxGateway"]

@@ -1,5 +1,8 @@
 """How many failures are borne, as (failures, seconds), by what they are counted for."""
 
+# How long the link lives that confirms an e-mail address.
+EMAIL_VERIFICATION_SECONDS = 3 * 24 * 3600
+
 RATE_LIMITS: dict[str, dict[str, tuple[int, int]]] = {
     # Codes typed in a cart or opened as a link.
     "codes": {"user": (10, 600), "session": (10, 600), "address": (200, 600)},

@@ -39,6 +39,7 @@ def logging_config(*, json: bool) -> dict[str, Any]:
             "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
             "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
             "_granian": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+            "celery.worker.strategy": {"level": "WARNING"},
         },
     }
 

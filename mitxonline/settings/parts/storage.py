@@ -1,5 +1,7 @@
 """Database, cache, files. One engine everywhere: constraints, locks and set-based SQL are relied on."""
 
+from pathlib import Path
+
 from mitxonline.settings.env import BASE_DIR, env
 
 _CONNECTION = {"connect_timeout": 5, "application_name": "tessera"}
@@ -29,7 +31,7 @@ CACHES = {
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(BASE_DIR / "media"))
 # Uploaded pictures come from the web process itself unless a proxy or an object store serves them.
