@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.models import ContractMembership, ContractRun
-from b2b.rules import contact_of
+from b2b.rules import contacts_of
 from b2b.services.seats import activate_held_seats, claim_seat, lock_terms, release_held_seats
 from ecommerce.events import OrderClosed, OrderFulfilled
 from ecommerce.models import CodeUse, Order
@@ -31,6 +31,7 @@ def claim_seats(event: OrderFulfilled) -> None:
             user_id=order.purchaser_id, contract_id__in=contract_ids, state=MembershipState.ACTIVE
         ).values_list("contract_id", flat=True)
     )
+    contacts = contacts_of(each.organization_id for each in terms.values())
     for contract_id in set(contract_ids) - seated:
         claim_seat(
             terms=terms[contract_id],
@@ -39,7 +40,7 @@ def claim_seats(event: OrderFulfilled) -> None:
             source=MembershipSource.CODE,
             order=order,
             now=now,
-            contact=contact_of(terms[contract_id].organization_id),
+            contact=contacts.get(terms[contract_id].organization_id, ""),
         )
     _name_uses(order)
 

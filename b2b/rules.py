@@ -6,7 +6,7 @@ under the lock of the contract's terms, where seats are counted and held.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from b2b.errors import (
     CourseNotOpen,
 )
 from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership
-from b2b.models.seats import claim_seat, free_seats, lock_terms
+from b2b.models.seats import claim_seat, lock_terms, taken_by_contract
 from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
@@ -40,11 +40,13 @@ from mitxonline.users.models import User
 class Standing:
     """What is known of one learner in one contract before anything is decided."""
 
-    user: User | None
-    seat: ContractMembership | None
-    has_course: bool
-    use: CodeUse | None
-    withdrawn: bool
+    contact: str = ""
+    taken: int = 0
+    user: User | None = None
+    seat: ContractMembership | None = None
+    has_course: bool = False
+    use: CodeUse | None = None
+    withdrawn: bool = False
 
     @property
     def is_member(self) -> bool:
@@ -57,8 +59,7 @@ class ContractSeats:
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
         """Judge the contract lines without a lock; queries don't grow with them."""
-        found = [self._finding(purchase, line, run, standing) for line, run, standing in _gather(purchase)]
-        return found
+        return [self._finding(purchase, line, run, standing) for line, run, standing in _gather(purchase)]
 
     def hold(self, purchase: Purchase, order: Order) -> Sequence[Finding]:
         """Lock the terms, judge again, and hold a seat for the order in every contract it touches."""
@@ -86,32 +87,30 @@ class ContractSeats:
     def _finding(self, purchase: Purchase, line: PurchaseLine, run: ContractRun, standing: Standing) -> Finding:
         terms = run.contract.terms
         entitled = terms.is_free and standing.is_member
-        contact = contact_of(terms.organization_id) if line.code is not None or entitled else ""
         return Finding(
             product_id=line.product.pk,
-            refusal=self._refusal(purchase, line, run, standing, contact) if line.code or entitled else None,
+            refusal=self._refusal(purchase, line, run, standing) if line.code or entitled else None,
             vouches=True,
             entitlement=f"contract {terms.pk}" if entitled else "",
             provider=terms.organization.name,
-            contact=contact,
+            contact=standing.contact,
         )
 
     def _refusal(
-        self, purchase: Purchase, line: PurchaseLine, run: ContractRun, standing: Standing, contact: str
+        self, purchase: Purchase, line: PurchaseLine, run: ContractRun, standing: Standing
     ) -> DomainError | None:
         terms = run.contract.terms
         if standing.withdrawn:
-            return AccessWithdrawn(organization=terms.organization.name, contact=contact)
+            return AccessWithdrawn(organization=terms.organization.name, contact=standing.contact)
         if standing.has_course:
-            return (
-                AlreadySeated() if standing.use is not None or line.code is None else AlreadyHasCourse(contact=contact)
-            )
+            same = standing.use is not None or line.code is None
+            return AlreadySeated() if same else AlreadyHasCourse(contact=standing.contact)
         if (refusal := refuse_entry(terms, now=purchase.now)) is not None:
             return refusal
         if line.code is not None and (refusal := refuse_person(terms, line.code, standing.user)) is not None:
             return refusal
-        if standing.seat is None and free_seats(terms) == 0:
-            return ContractFull(contact=contact)
+        if standing.seat is None and terms.max_learners is not None and standing.taken >= terms.max_learners:
+            return ContractFull(contact=standing.contact)
         try:
             refuse_unless_enrollable(run.course_run, now=purchase.now)
         except EnrollmentRefused as closed:
@@ -139,10 +138,10 @@ def refuse_person(terms: ContractTerms, code: DiscountCode, user: User | None) -
     return CodeForSomebodyElse()
 
 
-def contact_of(organization_id: int) -> str:
-    """The name of a manager whom a learner may ask; empty where there is none."""
-    managers = OrganizationMembership.objects.filter(organization_id=organization_id, is_manager=True)
-    return managers.order_by("pk").values_list("user__name", flat=True).first() or ""
+def contacts_of(organization_ids: Iterable[int]) -> dict[int, str]:
+    """The name of each organization's first manager, whom a learner may ask; left out where there is none."""
+    managers = OrganizationMembership.objects.filter(organization_id__in=set(organization_ids), is_manager=True)
+    return dict(managers.order_by("-pk").values_list("organization_id", "user__name"))
 
 
 def _gather(purchase: Purchase) -> list[tuple[PurchaseLine, ContractRun, Standing]]:
@@ -161,8 +160,13 @@ def _gather(purchase: Purchase) -> list[tuple[PurchaseLine, ContractRun, Standin
 
 
 def _standings(purchase: Purchase, lines: list[PurchaseLine], runs: list[ContractRun]) -> list[Standing]:
+    contacts = contacts_of(run.contract.terms.organization_id for run in runs)
+    taken = taken_by_contract(run.contract_id for run in runs)
     if purchase.user_id is None:
-        return [Standing(user=None, seat=None, has_course=False, use=None, withdrawn=False) for _run in runs]
+        return [
+            Standing(contact=contacts.get(run.contract.terms.organization_id, ""), taken=taken.get(run.contract_id, 0))
+            for run in runs
+        ]
     user = User.objects.get(pk=purchase.user_id)
     seats = {
         seat.contract_id: seat
@@ -179,6 +183,8 @@ def _standings(purchase: Purchase, lines: list[PurchaseLine], runs: list[Contrac
         uses.setdefault(use.code_id, []).append(use)
     return [
         Standing(
+            contact=contacts.get(run.contract.terms.organization_id, ""),
+            taken=taken.get(run.contract_id, 0),
             user=user,
             seat=seats.get(run.contract_id),
             has_course=run.course_run_id in enrolled,

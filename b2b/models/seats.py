@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import Count
+
 from b2b.enums import MembershipSource, MembershipState
 from b2b.errors import ContractFull
 from b2b.models.membership import ContractMembership, OrganizationMembership
@@ -21,6 +23,12 @@ def lock_terms(contract_ids: Iterable[int]) -> dict[int, ContractTerms]:
 def taken_seats(terms: ContractTerms) -> int:
     """Seats taken or held; the caller holds the lock if it acts on the number."""
     return ContractMembership.objects.filter(contract_id=terms.pk).count()
+
+
+def taken_by_contract(contract_ids: Iterable[int]) -> dict[int, int]:
+    """Seats taken or held in each of these contracts, in one query."""
+    counts = ContractMembership.objects.filter(contract_id__in=set(contract_ids)).values_list("contract_id")
+    return dict(counts.annotate(taken=Count("pk")).order_by("contract_id"))
 
 
 def free_seats(terms: ContractTerms) -> int | None:

@@ -61,9 +61,7 @@ def find_organization(text: str) -> OrganizationPage:
     by_text = Q(name__iexact=wanted) | Q(slug__iexact=wanted) | Q(org_key__iexact=wanted)
     by_id = Q(pk=int(wanted)) if wanted.isascii() and wanted.isdigit() and len(wanted) < 18 else Q()
     found = list(OrganizationPage.objects.filter(by_text | by_id).order_by("pk"))
-    for exactly in (str(wanted),):
-        same = [one for one in found if exactly in {str(one.pk), one.name, one.slug, one.org_key}]
-        found = same or found
+    found = [one for one in found if wanted in {str(one.pk), one.name, one.slug, one.org_key}] or found
     if not found:
         raise OrganizationUnknown(text)
     if len(found) > 1:
@@ -79,18 +77,16 @@ def ensure_organization(
     ``create`` makes one although another has almost the same name. Raises SimilarOrganization, OrgKeyTaken,
     OrgKeyDiffers, OrgKeyImpossible, OrganizationUnclear, TermsInvalid.
     """
-    if (existing := existing_organization(name, org_key=org_key)) is not None:
+    existing, _key = choose_organization(name=name, create=create, org_key=org_key)
+    if existing is not None:
         return existing, False
     index = ensure_organization_index()
     with transaction.atomic():
         lock_page(index.pk)
         # Asked again under the lock: of two commands with a new name the second finds what the first has made.
-        if (existing := existing_organization(name, org_key=org_key)) is not None:
+        existing, key = choose_organization(name=name, create=create, org_key=org_key)
+        if existing is not None:
             return existing, False
-        if not create:
-            refuse_if_similar(name)
-        key = org_key or new_org_key(name)
-        refuse_if_taken(key)
         title = name.strip()
         page = add_child(
             parent_id=index.pk,
@@ -100,6 +96,17 @@ def ensure_organization(
         )
         publish_new(page, user=user)
     return OrganizationPage.objects.get(pk=page.pk), True
+
+
+def choose_organization(*, name: str, create: bool = False, org_key: str = "") -> tuple[OrganizationPage | None, str]:
+    """The organization a name means, or None and the key a new one would get; refuses like ``ensure_organization``."""
+    if (existing := existing_organization(name, org_key=org_key)) is not None:
+        return existing, existing.org_key
+    if not create:
+        refuse_if_similar(name)
+    key = org_key or new_org_key(name)
+    refuse_if_taken(key)
+    return None, key
 
 
 def existing_organization(name: str, *, org_key: str = "") -> OrganizationPage | None:

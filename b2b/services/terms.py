@@ -1,0 +1,183 @@
+"""Terms in force: read from the live page, and nowhere else.
+
+Wagtail publishes in many ways (an editor, a schedule, a workflow, in bulk, an old draft, a copy) and they don't share
+their hooks. All of them write the page's row; so the row is what is read here, under the terms' lock, whoever calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
+
+from b2b.enums import ReconcileState
+from b2b.models import ContractPage, ContractRun, ContractTerms, Reconcile
+from courses.models import CourseRun
+from mitxonline.kernel.clock import end_of_day, start_of_day
+from mitxonline.kernel.money import Money
+
+# The number of a live page's state that no revision stands for (a page put into the tree already live).
+NO_REVISION = 0
+
+_WRITTEN = (
+    "organization_id",
+    "integration_type",
+    "active",
+    "start",
+    "end",
+    "max_learners",
+    "price",
+    "currency",
+    "codes_only_for_assignee",
+    "revision_id",
+)
+
+
+def bring_into_force(*, page_id: int, now: datetime) -> ContractTerms | None:
+    """Make the live page's terms those in force, and move the runs' dates with the contract's.
+
+    Does nothing when they are already; a page that isn't live leaves the terms it had, inactive. None where the contract
+    was never live. Harmless to call at any time.
+    """
+    terms, wanted = _terms_and_page(page_id)
+    if terms is not None and not _differ(terms, wanted):
+        return terms
+    if terms is None and wanted is None:
+        return None
+    with transaction.atomic():
+        _lock_terms(page_id, wanted)
+        # Read again after the lock: two publications may overlap, and the later reader sees the later page.
+        terms, wanted = _terms_and_page(page_id)
+        if terms is None or not _differ(terms, wanted):
+            return terms
+        if wanted is None:
+            terms.active, terms.revision_id = False, None
+        else:
+            move_run_dates(contract_id=page_id, old=Days.of(terms), new=Days.of(wanted))
+            for name in _WRITTEN:
+                setattr(terms, name, getattr(wanted, name))
+        terms.in_force_since = now
+        terms.save(update_fields=[*_WRITTEN, "in_force_since"])
+    return terms
+
+
+def terms_as_written(page: ContractPage) -> ContractTerms:
+    """What the page says, as terms that are not saved: 0 is none, the price has the currency's digits."""
+    price = Money(page.enrollment_fixed_price or 0, page.currency).amount
+    return ContractTerms(
+        page_id=page.pk,
+        organization_id=page.get_parent().pk,
+        integration_type=page.integration_type,
+        active=page.active,
+        start=page.contract_start,
+        end=page.contract_end,
+        max_learners=page.max_learners or None,
+        price=price or None,
+        currency=page.currency,
+        codes_only_for_assignee=page.codes_only_for_assignee,
+        revision_id=page.live_revision_id or NO_REVISION,
+    )
+
+
+def contracts_out_of_line(*, stuck_before: datetime) -> list[int]:
+    """Contracts whose page and terms have drifted apart, or whose request to be reconciled got lost on the way."""
+    stuck = Reconcile.objects.filter(
+        contract=OuterRef("pk"), state=ReconcileState.WAITING, requested_at__lt=stuck_before
+    )
+    live_but_behind = Q(live=True) & (
+        Q(terms__isnull=True) | ~Q(revision=F("in_force")) | ~Q(revision=F("reconciled")) | Exists(stuck)
+    )
+    gone_but_in_force = Q(live=False, terms__active=True)
+    pages = ContractPage.objects.filter(alias_of__isnull=True).annotate(
+        revision=Coalesce("live_revision_id", NO_REVISION),
+        in_force=Coalesce("terms__revision_id", -1),
+        reconciled=Coalesce("terms__reconciled_revision_id", -1),
+    )
+    return list(pages.filter(live_but_behind | gone_but_in_force).order_by("pk").values_list("pk", flat=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """A contract's first and last day."""
+
+    start: date | None
+    end: date | None
+
+    @classmethod
+    def of(cls, terms: ContractTerms) -> Days:
+        """The days of these terms."""
+        return cls(start=terms.start, end=terms.end)
+
+
+def move_run_dates(*, contract_id: int, old: Days, new: Days) -> int:
+    """Let the runs whose dates are still the contract's old ones follow to the new ones; how many did (design 5.1).
+
+    A date that was removed from the contract changes no run, and one set by hand stays.
+    """
+    if old == new:
+        return 0
+    moved = []
+    for contract_run in ContractRun.objects.current().filter(contract_id=contract_id).select_related("course_run"):
+        if _follow(contract_run.course_run, added_at=contract_run.added_at, old=old, new=new):
+            moved.append(contract_run.course_run)
+    CourseRun.all_objects.bulk_update(moved, ["start_date", "enrollment_start", "end_date", "enrollment_end"])
+    return len(moved)
+
+
+def _follow(run: CourseRun, *, added_at: datetime, old: Days, new: Days) -> bool:
+    """Move one run in memory; whether it moved. A run whose hand-set date would then contradict stays as it is."""
+    before = (run.start_date, run.enrollment_start, run.end_date, run.enrollment_end)
+    if new.start and new.start != old.start:
+        # Without a first day the run began when it was added.
+        was, will = start_of_day(old.start) if old.start else added_at, start_of_day(new.start)
+        run.start_date = will if run.start_date == was else run.start_date
+        run.enrollment_start = will if run.enrollment_start == was else run.enrollment_start
+    if new.end and new.end != old.end:
+        last, until = end_of_day(old.end) if old.end else None, end_of_day(new.end)
+        run.end_date = until if run.end_date == last else run.end_date
+        run.enrollment_end = until if run.enrollment_end == last else run.enrollment_end
+    after = (run.start_date, run.enrollment_start, run.end_date, run.enrollment_end)
+    return (
+        after != before
+        and _in_order(run.start_date, run.end_date)
+        and _in_order(run.enrollment_start, run.enrollment_end)
+    )
+
+
+def _in_order(start: datetime | None, end: datetime | None) -> bool:
+    return start is None or end is None or start <= end
+
+
+def _terms_and_page(page_id: int) -> tuple[ContractTerms | None, ContractTerms | None]:
+    """The terms in force, and those the live page says (None where it isn't live)."""
+    terms = ContractTerms.objects.filter(pk=page_id).first()
+    page = ContractPage.objects.filter(pk=page_id, live=True, alias_of__isnull=True).first()
+    return terms, terms_as_written(page) if page is not None else None
+
+
+def _differ(terms: ContractTerms, wanted: ContractTerms | None) -> bool:
+    if wanted is None:
+        return terms.active or terms.revision_id is not None
+    return any(getattr(terms, name) != getattr(wanted, name) for name in _WRITTEN)
+
+
+def _lock_terms(page_id: int, wanted: ContractTerms | None) -> None:
+    """Lock the terms' row; the first time it is put there, whoever comes at the same moment."""
+    if ContractTerms.objects.locked().filter(pk=page_id).first() is None and wanted is not None:
+        ContractTerms.objects.bulk_create([_blank(wanted)], ignore_conflicts=True)
+        ContractTerms.objects.locked().get(pk=page_id)
+
+
+def _blank(wanted: ContractTerms) -> ContractTerms:
+    """A first row that admits nobody; what it shall say is written under its lock."""
+    return ContractTerms(
+        page_id=wanted.pk,
+        organization_id=wanted.organization_id,
+        integration_type=wanted.integration_type,
+        active=False,
+        currency=wanted.currency,
+        in_force_since=datetime.min,
+    )
