@@ -55,11 +55,11 @@ class FailureLimit:
 
     name: str
 
-    def check(self, keys: Keys) -> None:
+    def check(self, keys: Keys, *, retry_url: str | None = None) -> None:
         """Raise RateLimited, with the seconds left, if any of the keys has used up its failures.
 
         Keys are what can be limited separately (`user`, `session`, `address`); one whose value is None is
-        left out.
+        left out. `retry_url` is the page the refusal is shown on.
         """
         counters = list(self._counters(keys))
         try:

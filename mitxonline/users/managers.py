@@ -14,16 +14,12 @@ if TYPE_CHECKING:
     from mitxonline.users.models import User
 
 
-class UserQuerySet(models.QuerySet["User"]):
-    def with_email(self, email: str) -> UserQuerySet:
-        """The person with that address, however it is written; at most one, by constraint."""
-        return self.alias(lowered=Lower("email")).filter(lowered=normalized_email(email))
-
-
-class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+class UserManager(BaseUserManager["User"]):
     """Creates users and superusers, and finds them by address."""
 
-    use_in_migrations = False
+    def with_email(self, email: str) -> models.QuerySet[User]:
+        """The person with that address, however it is written; at most one, by constraint."""
+        return self.alias(lowered=Lower("email")).filter(lowered=normalized_email(email))
 
     @classmethod
     def normalize_email(cls, email: str | None) -> str:
@@ -34,7 +30,7 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
         """Make a person; without a password they can't sign in by one. ValueError without an address."""
         if not email or not email.strip():
             raise ValueError("A user needs an e-mail address")
-        user: User = self.model(email=email, **fields)
+        user = self.model(email=email, **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -45,5 +41,4 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Look a login up as Django's authentication does: case does not matter."""
-        user: User = self.with_email(username or "").get()
-        return user
+        return self.with_email(username or "").get()

@@ -10,12 +10,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import SESSION_KEY, authenticate, login, logout
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
@@ -53,6 +53,11 @@ def account_links(page: str) -> dict[str, str]:
     }
 
 
+def _signed_in(request: HttpRequest) -> User:
+    """The signed-in person, read anew; behind views that ask for signing in."""
+    return User.objects.get(pk=request.session[SESSION_KEY])
+
+
 @method_decorator([sensitive_post_parameters(), never_cache], name="dispatch")
 class VisitorFormView(FormView[Any]):
     """A form for somebody we don't know yet."""
@@ -74,11 +79,10 @@ class VisitorFormView(FormView[Any]):
 class EntranceView(VisitorFormView):
     """A form that lets somebody in; who is in already goes straight on."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
             return HttpResponseRedirect(self.get_success_url())
-        response: HttpResponse = super().dispatch(request, *args, **kwargs)
-        return response
+        return super().dispatch(request, *args, **kwargs)
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"request": self.request}
@@ -168,12 +172,11 @@ class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
     post_reset_login = True
     post_reset_login_backend = BACKEND
 
-    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # Django moves the token from the address into the session and redirects, which drops the query.
         if page := next_page(self.request):
             self.request.session[_SESSION_NEXT] = page
-        response: HttpResponse = super().dispatch(*args, **kwargs)
-        return response
+        return super().dispatch(*args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
@@ -207,7 +210,7 @@ class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
 
     def get_object(self, queryset: object = None) -> User:
         # A fresh copy: a refused name must not show in the header, where the signed-in person is drawn from.
-        return User.objects.get(pk=self.request.user.pk)
+        return _signed_in(self.request)
 
     def form_valid(self, form: AccountForm) -> HttpResponse:
         messages.success(self.request, _("Your settings are saved."))
@@ -218,7 +221,7 @@ class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
 @login_required
 def send_verification(request: HttpRequest) -> HttpResponse:
     """Send the confirmation link again."""
-    user = User.objects.get(pk=request.user.pk)
+    user = _signed_in(request)
     count_mail(request, email=user.email, retry_url=reverse("account"))
     if services.request_verification(user=user):
         messages.success(request, _("We have sent you a new link. Look in your mailbox."))
