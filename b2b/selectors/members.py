@@ -1,0 +1,214 @@
+"""What a member sees of their organizations: contracts, courses, and the codes that wait. Never seats."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.db.models import Exists, OuterRef, Q
+
+from b2b.enums import IntegrationType, MembershipState
+from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership, OrganizationPage
+from b2b.models.seats import taken_by_contract
+from courses.models import Course
+from courses.selectors.dashboard import enrolled_run_ids
+from ecommerce.models import CodeUse, DiscountCode
+from mitxonline.kernel import clock
+from mitxonline.kernel.money import Money
+from mitxonline.kernel.text import normalized_email
+from mitxonline.users.models import User
+
+
+class ContractStanding(StrEnum):
+    """Where a contract stands for one person today."""
+
+    OPEN = "open"
+    NOT_STARTED = "not_started"
+    ENDED = "ended"
+    INACTIVE = "inactive"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRun:
+    """One course of a contract, as a member sees it."""
+
+    contract_run: ContractRun
+    is_enrolled: bool
+    can_start: bool
+
+    @property
+    def course(self) -> Course:
+        """The course, with its department."""
+        return self.contract_run.course_run.course
+
+    @property
+    def title(self) -> str:
+        """What is learned."""
+        return self.contract_run.course_run.title
+
+
+@dataclass(frozen=True, slots=True)
+class MemberContract:
+    """One contract of an organization, as a member sees it."""
+
+    terms: ContractTerms
+    standing: ContractStanding
+    is_member: bool
+    runs: tuple[MemberRun, ...]
+
+    @property
+    def name(self) -> str:
+        """The contract's name."""
+        return self.terms.page.name
+
+    @property
+    def is_open(self) -> bool:
+        """Whether courses can be started today."""
+        return self.standing is ContractStanding.OPEN
+
+    @property
+    def price(self) -> Money:
+        """What a member pays for a course; zero in a free contract."""
+        return self.terms.money
+
+
+@dataclass(frozen=True, slots=True)
+class MemberOrganization:
+    """One organization somebody belongs to."""
+
+    organization: OrganizationPage
+    is_manager: bool
+    contracts: tuple[MemberContract, ...]
+
+    @property
+    def initials(self) -> str:
+        """Two letters for the organization without a logo."""
+        words = self.organization.name.split()
+        return "".join(word[0] for word in words[:2]).upper()
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCode:
+    """A code that was given to somebody's confirmed address and isn't used yet."""
+
+    code: DiscountCode
+    contract_run: ContractRun
+    organization: OrganizationPage
+    given_by: str
+
+
+def organizations_of(user_id: int, *, now: datetime, organization_id: int | None = None) -> list[MemberOrganization]:
+    """The organizations somebody belongs to with contracts and courses; constant queries for any number."""
+    memberships = OrganizationMembership.objects.filter(user_id=user_id).select_related("organization__logo")
+    if organization_id is not None:
+        memberships = memberships.filter(organization_id=organization_id)
+    joined = list(memberships.order_by("organization__name", "pk"))
+    if not joined:
+        return []
+    by_organization = _contracts(user_id, [each.organization_id for each in joined], now)
+    return [
+        MemberOrganization(
+            organization=each.organization,
+            is_manager=each.is_manager,
+            contracts=tuple(by_organization.get(each.organization_id, ())),
+        )
+        for each in joined
+    ]
+
+
+def waiting_codes(user: User) -> list[WaitingCode]:
+    """Unused codes given to the person's confirmed address; one query, none before the address is confirmed."""
+    if user.email_verified_at is None:
+        return []
+    used = CodeUse.objects.filter(code=OuterRef("pk"), state__in=["held", "confirmed", "retired"])
+    codes = (
+        DiscountCode.objects.filter(
+            ~Exists(used),
+            assigned_email=normalized_email(user.email),
+            active=True,
+            discount__unlocks__contract_run__removed_at__isnull=True,
+            discount__unlocks__contract_run__contract__terms__active=True,
+        )
+        .select_related(
+            "assigned_by",
+            "discount__unlocks__contract_run__contract__terms__organization",
+            "discount__unlocks__contract_run__course_run__course__department",
+        )
+        .order_by("assigned_at", "pk")
+    )
+    return [_waiting(code) for code in codes]
+
+
+def _waiting(code: DiscountCode) -> WaitingCode:
+    run = code.discount.unlocks.contract_run  # type: ignore[union-attr]  # the query asks for codes that unlock one
+    return WaitingCode(
+        code=code,
+        contract_run=run,
+        organization=run.contract.terms.organization,
+        given_by=code.assigned_by.name if code.assigned_by else "",
+    )
+
+
+def _contracts(user_id: int, organization_ids: list[int], now: datetime) -> dict[int, list[MemberContract]]:
+    """Contracts the person has a seat in, and the single sign-on ones of their organizations."""
+    mine = set(
+        ContractMembership.objects.filter(user_id=user_id, state=MembershipState.ACTIVE).values_list(
+            "contract_id", flat=True
+        )
+    )
+    terms = list(
+        ContractTerms.objects.filter(organization_id__in=organization_ids)
+        .filter(Q(pk__in=mine) | Q(integration_type=IntegrationType.SSO))
+        .select_related("page")
+        .order_by("end", "pk")
+    )
+    runs = _runs([each.pk for each in terms])
+    enrolled = enrolled_run_ids(user_id)
+    taken = taken_by_contract(each.pk for each in terms)
+    found: dict[int, list[MemberContract]] = defaultdict(list)
+    for each in terms:
+        standing = _standing(each, is_mine=each.pk in mine, taken=taken.get(each.pk, 0), now=now)
+        startable = each.pk in mine and each.is_free and standing is ContractStanding.OPEN
+        found[each.organization_id].append(
+            MemberContract(
+                terms=each,
+                standing=standing,
+                is_member=each.pk in mine,
+                runs=tuple(_member_runs(runs.get(each.pk, []), enrolled, startable=startable, now=now)),
+            )
+        )
+    return found
+
+
+def _runs(contract_ids: list[int]) -> dict[int, list[ContractRun]]:
+    found: dict[int, list[ContractRun]] = defaultdict(list)
+    rows = ContractRun.objects.current().filter(contract_id__in=contract_ids)
+    for run in rows.select_related("course_run__course__department", "product").order_by("pk"):
+        found[run.contract_id].append(run)
+    return found
+
+
+def _member_runs(
+    runs: Iterable[ContractRun], enrolled: frozenset[int], *, startable: bool, now: datetime
+) -> Iterable[MemberRun]:
+    for run in runs:
+        is_enrolled = run.course_run_id in enrolled
+        is_open = run.course_run.live and not run.course_run.has_ended(now)
+        yield MemberRun(contract_run=run, is_enrolled=is_enrolled, can_start=startable and is_open and not is_enrolled)
+
+
+def _standing(terms: ContractTerms, *, is_mine: bool, taken: int, now: datetime) -> ContractStanding:
+    today = clock.date_of(now)
+    if not terms.active:
+        return ContractStanding.INACTIVE
+    if terms.is_before_start(today):
+        return ContractStanding.NOT_STARTED
+    if terms.is_after_end(today):
+        return ContractStanding.ENDED
+    if not is_mine and terms.max_learners is not None and taken >= terms.max_learners:
+        return ContractStanding.FULL
+    return ContractStanding.OPEN
