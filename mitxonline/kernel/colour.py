@@ -1,4 +1,8 @@
-"""Whether text can be read on a color: contrast as WCAG 2.x counts it."""
+"""Colors as people see them: contrast between two, a lighter or darker shade, a mixture.
+
+Contrast is the ratio of WCAG 2.x. Shades are made in OKLab, where the same step in lightness looks the same
+in every hue, so that a site's own brand color gives a hover and a pressed shade that fit.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +44,19 @@ def text_on(background: str, *, ink: str = INK) -> str | None:
     return best if contrast(best, background) >= TEXT_CONTRAST else None
 
 
+def shade(colour: str, factor: float) -> str:
+    """The color with its lightness multiplied: below 1 darker, above 1 lighter, the hue kept."""
+    lightness, a, b = _oklab(_linear(colour))
+    return _hex(_from_oklab((min(1.0, lightness * factor), a, b)))
+
+
+def mixture(colour: str, other: str, share: float) -> str:
+    """So much of the first color in the second: 0 gives the second, 1 the first."""
+    ours, theirs = _oklab(_linear(colour)), _oklab(_linear(other))
+    mixed = [mine * share + its * (1 - share) for mine, its in zip(ours, theirs, strict=True)]
+    return _hex(_from_oklab((mixed[0], mixed[1], mixed[2])))
+
+
 def _bytes(colour: str) -> Channels:
     if not is_hex_colour(colour):
         raise ValueError(f"{colour!r} is not a color; it looks like #00694F")
@@ -53,3 +70,34 @@ def _linear(colour: str) -> Channels:
         for channel in _bytes(colour)
     )
     return red, green, blue
+
+
+def _hex(linear: Channels) -> str:
+    """The nearest color a screen can show."""
+    clipped = (min(1.0, max(0.0, channel)) for channel in linear)
+    encoded = (12.92 * c if c <= 0.0031308 else 1.055 * c ** (1 / 2.4) - 0.055 for c in clipped)
+    return "#" + "".join(f"{round(channel * 255):02X}" for channel in encoded)
+
+
+def _oklab(linear: Channels) -> Channels:
+    red, green, blue = linear
+    long = (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue) ** (1 / 3)
+    medium = (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue) ** (1 / 3)
+    short = (0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue) ** (1 / 3)
+    return (
+        0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
+        1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
+        0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
+    )
+
+
+def _from_oklab(lab: Channels) -> Channels:
+    lightness, a, b = lab
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    return (
+        4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+        -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+        -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+    )
