@@ -1,0 +1,24 @@
+"""What the site says."""
+
+from cms.models.brand import SiteBrand
+from cms.models.catalog import CatalogPage
+from cms.models.content_page import ContentPage
+from cms.models.course_page import CourseIndexPage, CoursePage
+from cms.models.home import HomePage
+from cms.models.instructor import Instructor
+from cms.models.product_page import ProductIndexPage, ProductPage
+from cms.models.program_page import ProgramIndexPage, ProgramPage
+
+__all__ = [
+    "CatalogPage",
+    "ContentPage",
+    "CourseIndexPage",
+    "CoursePage",
+    "HomePage",
+    "Instructor",
+    "ProductIndexPage",
+    "ProductPage",
+    "ProgramIndexPage",
+    "ProgramPage",
+    "SiteBrand",
+]

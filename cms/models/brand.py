@@ -1,0 +1,170 @@
+"""How the site is called and colored. Nothing else may hard-code it."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.panels import FieldPanel, MultiFieldPanel
+from wagtail.contrib.settings.models import BaseSiteSetting, register_setting
+from wagtail.images.models import Image
+from wagtail.models import Page
+
+from mitxonline.kernel.colour import (
+    ACCENT_INK,
+    DEEP,
+    SIGN_CONTRAST,
+    TEXT_CONTRAST,
+    contrast,
+    is_hex_colour,
+    text_on,
+)
+
+LINKS = ("organizations_page", "help_page", "refunds_page", "accessibility_page", "terms_page", "privacy_page")
+
+
+def validate_colour(colour: str) -> None:
+    """Raise ValidationError unless this is a color as we store it."""
+    if not is_hex_colour(colour):
+        raise ValidationError(_("“%(colour)s” is not a color. It looks like #00694F."), params={"colour": colour})
+
+
+def validate_carries_text(colour: str) -> None:
+    """Raise ValidationError where neither white nor the ink would be readable on this color (4.5:1)."""
+    if is_hex_colour(colour) and text_on(colour) is None:
+        raise ValidationError(
+            _(
+                "Neither white nor dark text can be read well on %(colour)s (it needs a contrast of 4.5:1). "
+                "Choose a darker or a lighter shade."
+            ),
+            params={"colour": colour},
+        )
+
+
+def validate_accent(colour: str) -> None:
+    """Raise ValidationError where the dark text of golden buttons, or the color on deep areas, could not be seen."""
+    if is_hex_colour(colour) and (
+        contrast(colour, ACCENT_INK) < TEXT_CONTRAST or contrast(colour, DEEP) < SIGN_CONTRAST
+    ):
+        raise ValidationError(
+            _("Dark text can't be read well on %(colour)s. Choose a lighter shade."), params={"colour": colour}
+        )
+
+
+def _page_link(verbose_name: object) -> models.ForeignKey[Page | None, Page | None]:
+    return models.ForeignKey(
+        Page, verbose_name=verbose_name, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+
+@register_setting(icon="cog", order=100)
+class SiteBrand(BaseSiteSetting):
+    """The site's name, mark, two colors, and where its footer leads."""
+
+    brand_name = models.CharField(_("name"), max_length=60, default="Tessera")
+    tagline = models.CharField(_("tagline"), max_length=120, blank=True, default="Courses that fit together.")
+    about = models.CharField(
+        _("about"),
+        max_length=255,
+        blank=True,
+        default="Courses that fit together. Learn one piece at a time, on your own or with your organization.",
+        help_text=_("A sentence or two for the footer."),
+    )
+    mark = models.ForeignKey(
+        Image,
+        verbose_name=_("mark"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("A square picture. Empty: the three tiles and the golden disc."),
+    )
+    brand_colour = models.CharField(
+        _("brand color"), max_length=7, default="#00694F", validators=[validate_colour, validate_carries_text]
+    )
+    accent_colour = models.CharField(
+        _("accent color"), max_length=7, default="#FFB224", validators=[validate_colour, validate_accent]
+    )
+    support_email = models.EmailField(_("support address"), blank=True)
+    copyright_name = models.CharField(_("name in the copyright line"), max_length=120, blank=True)
+    copyright_note = models.CharField(
+        _("after the copyright line"), max_length=120, blank=True, help_text=_("“A demonstration brand.”")
+    )
+    social_image = models.ForeignKey(
+        Image,
+        verbose_name=_("picture for sharing"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("1200 × 630. Used where a page has none of its own."),
+    )
+    organizations_page = _page_link(_("for organizations"))
+    help_page = _page_link(_("help"))
+    refunds_page = _page_link(_("refunds"))
+    accessibility_page = _page_link(_("accessibility"))
+    terms_page = _page_link(_("terms"))
+    privacy_page = _page_link(_("privacy"))
+
+    # Read once for each request, together with all it points at.
+    select_related = ["mark", "social_image", *LINKS]
+
+    panels = [
+        MultiFieldPanel(
+            [
+                FieldPanel("brand_name"),
+                FieldPanel("tagline"),
+                FieldPanel("about"),
+                FieldPanel("mark"),
+                FieldPanel("social_image"),
+            ],
+            heading=_("Name and mark"),
+        ),
+        MultiFieldPanel([FieldPanel("brand_colour"), FieldPanel("accent_colour")], heading=_("Colors")),
+        MultiFieldPanel(
+            [FieldPanel("support_email"), FieldPanel("copyright_name"), FieldPanel("copyright_note")],
+            heading=_("Contact and copyright"),
+        ),
+        MultiFieldPanel([FieldPanel(name) for name in LINKS], heading=_("Pages in header and footer")),
+    ]
+
+    class Meta:
+        verbose_name = _("brand")
+        verbose_name_plural = _("brands")
+
+    def link(self, name: str, request: HttpRequest | None = None) -> str:
+        """The address of one of the linked pages, empty if there is none or it isn't public; without a query."""
+        page: Page | None = getattr(self, f"{name}_page")
+        if page is None or not page.live:
+            return ""
+        return page.get_url(request or getattr(self, "_request", None)) or ""
+
+    @property
+    def organizations_url(self) -> str:
+        return self.link("organizations")
+
+    @property
+    def help_url(self) -> str:
+        return self.link("help")
+
+    @property
+    def refunds_url(self) -> str:
+        return self.link("refunds")
+
+    @property
+    def accessibility_url(self) -> str:
+        return self.link("accessibility")
+
+    @property
+    def terms_url(self) -> str:
+        return self.link("terms")
+
+    @property
+    def privacy_url(self) -> str:
+        return self.link("privacy")
+
+    @property
+    def copyright_owner(self) -> str:
+        """Who the copyright line names."""
+        return self.copyright_name or self.brand_name

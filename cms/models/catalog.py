@@ -1,0 +1,52 @@
+"""The page that lists every course."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.panels import FieldPanel
+
+from cms.models.base import PublicPageManager, SitePage
+
+
+class CatalogPage(SitePage):
+    """Search, filters and course cards. What it shows comes from the courses; an editor writes its opening words."""
+
+    introduction = models.CharField(_("introduction"), max_length=255, blank=True)
+
+    objects = PublicPageManager()
+
+    parent_page_types: ClassVar[list[str]] = ["cms.HomePage"]
+    subpage_types: ClassVar[list[str]] = []
+    max_count_per_parent = 1
+    template = "cms/catalog_page.html"
+    results_template = "cms/partials/catalog_results.html"
+
+    content_panels = [*SitePage.content_panels, FieldPanel("introduction")]
+
+    class Meta:
+        verbose_name = _("catalog")
+        verbose_name_plural = _("catalogs")
+
+    def get_template(self, request: HttpRequest, *args: Any, **kwargs: Any) -> str:
+        """Only the results where htmx swaps them in place."""
+        return self.results_template if wants_results_only(request) else self.template
+
+    def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """One address, two answers: caches have to tell them apart."""
+        response: HttpResponse = super().serve(request, *args, **kwargs)
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+
+def wants_results_only(request: HttpRequest) -> bool:
+    """Whether htmx asks for the list alone; going back in the history it wants the whole page."""
+    headers = request.headers
+    return headers.get("HX-Request") == "true" and not {
+        headers.get("HX-Boosted"),
+        headers.get("HX-History-Restore-Request"),
+    } & {"true"}

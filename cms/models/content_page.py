@@ -1,0 +1,34 @@
+"""Plain pages."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.panels import FieldPanel
+from wagtail.fields import StreamField
+from wagtail.search import index
+
+from cms.blocks import ContentBlocks
+from cms.models.base import PublicPageManager, SitePage
+
+
+class ContentPage(SitePage):
+    """Anything the site says beside its courses: about, help, terms."""
+
+    introduction = models.TextField(_("introduction"), max_length=400, blank=True)
+    body = StreamField(ContentBlocks(), verbose_name=_("page"), blank=True)
+
+    objects = PublicPageManager()
+
+    parent_page_types: ClassVar[list[str]] = ["cms.HomePage", "cms.ContentPage"]
+    subpage_types: ClassVar[list[str]] = ["cms.ContentPage"]
+    template = "cms/content_page.html"
+
+    content_panels = [*SitePage.content_panels, FieldPanel("introduction"), FieldPanel("body")]
+    search_fields = [*SitePage.search_fields, index.SearchField("introduction"), index.SearchField("body")]
+
+    class Meta:
+        verbose_name = _("page")
+        verbose_name_plural = _("pages")

@@ -1,0 +1,92 @@
+"""Course pages, and the page they hang under."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.panels import FieldPanel, MultiFieldPanel
+from wagtail.fields import StreamField
+from wagtail.search import index
+
+from cms.blocks import CourseBlocks
+from cms.models.base import SitePage, SubjectPage, SubjectPageManager
+from cms.models.keyed import KeyedIndex, Tab, tabs_of
+from courses.models import Course
+
+
+class CourseIndexPage(KeyedIndex):
+    """Keeps the course pages; its own address leads to the catalog."""
+
+    keyed_model = "cms.CoursePage"
+    parent_page_types: ClassVar[list[str]] = ["cms.HomePage"]
+    subpage_types: ClassVar[list[str]] = ["cms.CoursePage"]
+    max_count_per_parent = 1
+    preview_modes: ClassVar[list[Any]] = []
+
+    class Meta:
+        verbose_name = _("folder of course pages")
+        verbose_name_plural = _("folders of course pages")
+
+    def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The list of courses is the catalog."""
+        return self.redirect_to_sibling(request, "cms.CatalogPage")
+
+
+class CoursePage(SubjectPage):
+    """What the site says about one course. Prices, dates and the button come from the course's runs and products."""
+
+    # null only for a copy of a page, which waits for a course of its own, and for drafts.
+    course = models.OneToOneField(
+        Course,
+        verbose_name=_("course"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="page",
+        error_messages={"unique": _("This course has a page already.")},
+    )
+    prerequisites = models.CharField(
+        _("what learners need"), max_length=120, blank=True, help_text=_("“No experience needed”")
+    )
+    body = StreamField(CourseBlocks(), verbose_name=_("page"), blank=True)
+
+    objects = SubjectPageManager()
+
+    parent_page_types: ClassVar[list[str]] = ["cms.CourseIndexPage"]
+    subpage_types: ClassVar[list[str]] = []
+    exclude_fields_in_copy: ClassVar[list[str]] = ["course"]
+    subject_field = "course"
+    subject_missing = _("Choose the course this page is about.")
+    template = "cms/course_page.html"
+    card_template = "cms/partials/course_card_preview.html"
+
+    content_panels = [
+        MultiFieldPanel([FieldPanel("course"), FieldPanel("prerequisites")], heading=_("Course")),
+        FieldPanel("card_image"),
+        FieldPanel("body"),
+    ]
+    search_fields = [
+        *SitePage.search_fields,
+        index.SearchField("body"),
+        index.RelatedFields("course", [index.SearchField("summary"), index.SearchField("readable_id")]),
+    ]
+
+    class Meta:
+        verbose_name = _("course page")
+        verbose_name_plural = _("course pages")
+
+    @property
+    def preview_modes(self) -> list[tuple[str, Any]]:
+        """The page, and how the course looks among others."""
+        return [("", _("Page")), ("card", _("Card in the catalog"))]
+
+    def get_preview_template(self, request: HttpRequest, mode_name: str) -> str:
+        """The template of a preview mode."""
+        return self.card_template if mode_name == "card" else self.template
+
+    @property
+    def tabs(self) -> list[Tab]:
+        """The page's parts one can jump to."""
+        return tabs_of(self.body)

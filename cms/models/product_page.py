@@ -1,0 +1,67 @@
+"""Pages that sell one product."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.panels import FieldPanel
+from wagtail.fields import StreamField
+from wagtail.search import index
+
+from cms.blocks import ContentBlocks
+from cms.models.base import PublicPageManager, SitePage
+from cms.models.keyed import KeyedIndex
+from ecommerce.models import Product
+
+
+class ProductIndexPage(KeyedIndex):
+    """Keeps the product pages; its own address leads to the catalog."""
+
+    keyed_model = "cms.ProductPage"
+    key_mark = "\0"  # products have slugs: nothing is an id here
+    parent_page_types: ClassVar[list[str]] = ["cms.HomePage"]
+    subpage_types: ClassVar[list[str]] = ["cms.ProductPage"]
+    max_count_per_parent = 1
+    preview_modes: ClassVar[list[Any]] = []
+
+    class Meta:
+        verbose_name = _("folder of product pages")
+        verbose_name_plural = _("folders of product pages")
+
+    def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What can be bought is in the catalog."""
+        return self.redirect_to_sibling(request, "cms.CatalogPage")
+
+
+class ProductPage(SitePage):
+    """A page of its own for one offer: a run or a program at its price. It says so when the offer is gone."""
+
+    product = models.ForeignKey(
+        Product, verbose_name=_("product"), null=True, on_delete=models.PROTECT, related_name="pages"
+    )
+    body = StreamField(ContentBlocks(), verbose_name=_("page"), blank=True)
+
+    objects = PublicPageManager()
+
+    parent_page_types: ClassVar[list[str]] = ["cms.ProductIndexPage"]
+    subpage_types: ClassVar[list[str]] = []
+    template = "cms/product_page.html"
+
+    content_panels = [*SitePage.content_panels, FieldPanel("product"), FieldPanel("body")]
+    search_fields = [*SitePage.search_fields, index.SearchField("body")]
+
+    class Meta:
+        verbose_name = _("product page")
+        verbose_name_plural = _("product pages")
+
+    def clean(self) -> None:
+        """A contract's product is nobody else's business, so it gets no page."""
+        super().clean()
+        if self.live and self.product is None:
+            raise ValidationError({"product": _("Choose the product this page sells.")})
+        if self.product is not None and self.product.requires_code:
+            raise ValidationError({"product": _("This product belongs to a contract. It can't have a public page.")})
