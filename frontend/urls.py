@@ -1,5 +1,17 @@
 """Addresses."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path, register_converter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from frontend.converters import Hexadecimal
+from frontend.views import covers
+
+register_converter(Hexadecimal, "hex32")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(
+        "covers/<int:version>/<slug:shape>/<slug:palette>-<hex32:seed>.svg",
+        covers.cover,
+        name="cover",
+    ),
+    path("brand.css", covers.brand_stylesheet, name="brand-stylesheet"),
+]

@@ -1,0 +1,110 @@
+"""The site's own colors: everything that follows from a brand color and an accent color.
+
+Pure functions over `#RRGGBB`. The tokens of the default colors are written out in tokens.css; a site that chose
+others gets these over them. Whether a brand color can be used at all is asked where it is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+
+from frontend.shades import full, mixture, shade
+from mitxonline.kernel.colour import INK, TEXT_CONTRAST, WHITE, contrast, luminance, text_on
+
+DEFAULT_BRAND: Final = "#00694F"
+DEFAULT_ACCENT: Final = "#FFB224"
+
+# Of the tokens with the same names; each light, then dark.
+SURFACE: Final = ("#FFFFFF", "#151F1C")
+GROUND: Final = ("#F6F8F7", "#0C1311")
+DEEP: Final = ("#0B2A23", "#0F231E")
+DEEP_2: Final = ("#123A31", "#16312A")
+ON_ACCENT: Final = "#2A1C00"
+
+HOVER: Final = 0.82  # of the lightness, under white text
+PRESSED: Final = 0.64
+HOVER_LIGHTER: Final = 1.08  # under dark text there is less room before white
+PRESSED_LIGHTER: Final = 1.16
+SOFT: Final = 0.12
+LINE: Final = 0.34
+DARK_CONTRAST: Final = 7.0  # of the brand on the dark surface; the default one has 8.2
+TINT: Final = 0.6  # share of the brand in deep areas
+
+
+@dataclass(frozen=True, slots=True)
+class Colors:
+    """What a site chose."""
+
+    brand: str = DEFAULT_BRAND
+    accent: str = DEFAULT_ACCENT
+
+    @property
+    def are_default(self) -> bool:
+        return (full(self.brand), full(self.accent)) == (DEFAULT_BRAND, DEFAULT_ACCENT)
+
+    @property
+    def digest(self) -> str:
+        """A short name of the stylesheet with exactly these colors."""
+        return sha256(stylesheet(self).encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=64)
+def stylesheet(colors: Colors) -> str:
+    """The rules that put a site's colors over the default tokens."""
+    lines = "".join(f"    {name}: light-dark({light}, {dark});\n" for name, (light, dark) in tokens(colors).items())
+    return f"@layer tokens {{\n  :root {{\n{lines}  }}\n}}\n"
+
+
+def tokens(colors: Colors) -> dict[str, tuple[str, str]]:
+    """Each token that follows from the site's colors, for the light and for the dark theme."""
+    brand = colors.brand, _lighter_until(colors.brand, lambda each: contrast(each, SURFACE[1]) >= DARK_CONTRAST)
+    text = text_on(brand[0]) or WHITE, INK
+    soft = mixture(brand[0], SURFACE[0], SOFT), mixture(brand[1], SURFACE[1], SOFT)
+    return {
+        "--brand": brand,
+        "--brand-hover": (_hovered(brand[0], text[0]), _hovered(brand[1], text[1])),
+        "--brand-active": (_pressed(brand[0], text[0]), _pressed(brand[1], text[1])),
+        "--on-brand": text,
+        "--brand-soft": soft,
+        "--brand-line": (mixture(brand[0], SURFACE[0], LINE), mixture(brand[1], SURFACE[1], LINE)),
+        "--brand-ink": (
+            _darker_until(brand[0], _readable_on(soft[0], GROUND[0], SURFACE[0])),
+            _lighter_until(brand[1], _readable_on(soft[1], GROUND[1], SURFACE[1])),
+        ),
+        "--accent": (colors.accent, mixture(colors.accent, WHITE, 0.9)),
+        "--on-accent": (text_on(colors.accent, ink=ON_ACCENT) or ON_ACCENT,) * 2,
+        "--deep": (_tinted(DEEP[0], colors.brand), _tinted(DEEP[1], colors.brand)),
+        "--deep-2": (_tinted(DEEP_2[0], colors.brand), _tinted(DEEP_2[1], colors.brand)),
+        "--mark-deep": (brand[1], brand[1]),
+    }
+
+
+def _hovered(color: str, text: str) -> str:
+    return shade(color, HOVER if text == WHITE else HOVER_LIGHTER)
+
+
+def _pressed(color: str, text: str) -> str:
+    return shade(color, PRESSED if text == WHITE else PRESSED_LIGHTER)
+
+
+def _tinted(deep: str, brand: str) -> str:
+    """A deep area towards the hue of the brand, no brighter than it was, so that what stands on it can be read."""
+    return mixture(_darker_until(brand, lambda each: luminance(each) <= luminance(deep)), deep, TINT)
+
+
+def _readable_on(*grounds: str) -> Callable[[str], bool]:
+    return lambda each: all(contrast(each, ground) >= TEXT_CONTRAST for ground in grounds)
+
+
+def _lighter_until(color: str, good: Callable[[str], bool]) -> str:
+    """The color, or its first shade towards white that is good."""
+    return next((each for step in range(60) if good(each := shade(color, 1 + step / 20))), WHITE)
+
+
+def _darker_until(color: str, good: Callable[[str], bool]) -> str:
+    """The color, or its first shade towards black that is good."""
+    return next((each for step in range(50) if good(each := shade(color, 1 - step / 50))), INK)

@@ -1,0 +1,13 @@
+"""How numbers are written in addresses."""
+
+
+class Hexadecimal:
+    """A number of 32 bits as eight hexadecimal digits."""
+
+    regex = "[0-9a-f]{8}"
+
+    def to_python(self, value: str) -> int:
+        return int(value, 16)
+
+    def to_url(self, value: int) -> str:
+        return f"{value:08x}"

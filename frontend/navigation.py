@@ -1,0 +1,94 @@
+"""Where header and footers lead. These addresses are public; pages an editor chooses come from the site settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place to go. Without an address it isn't shown."""
+
+    text: StrPromise
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A column of the footer."""
+
+    title: StrPromise
+    links: tuple[Link, ...]
+
+
+CATALOG = Link(_("Catalog"), "/catalog/")
+PROGRAMS = Link(_("Programs"), "/programs/")
+REDEEM = Link(_("Redeem a code"), "/enrollmentcode/")
+CART = Link(_("Cart"), "/cart/")
+DASHBOARD = Link(_("Dashboard"), "/dashboard/")
+ORDERS = Link(_("Orders and receipts"), "/orders/history/")
+ACCOUNT = Link(_("Account settings"), "/account/")
+SIGN_IN = Link(_("Sign in"), "/login/")
+SIGN_OUT = Link(_("Sign out"), "/logout/")
+REGISTER = Link(_("Create an account"), "/register/")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Every link of the frame; the lists contain only those that lead somewhere."""
+
+    main: tuple[Link, ...]
+    footer: tuple[Group, ...]
+    legal: tuple[Link, ...]
+    slim: tuple[Link, ...]
+
+    catalog: Link = CATALOG
+    redeem: Link = REDEEM
+    cart: Link = CART
+    dashboard: Link = DASHBOARD
+    orders: Link = ORDERS
+    account: Link = ACCOUNT
+    sign_in: Link = SIGN_IN
+    sign_out: Link = SIGN_OUT
+    register: Link = REGISTER
+
+
+def places(
+    *,
+    for_organizations: str = "",
+    help: str = "",
+    refunds: str = "",
+    accessibility: str = "",
+    terms: str = "",
+    privacy: str = "",
+    support_email: str = "",
+) -> Places:
+    """The links of a site with these pages; an address left empty is a page the site doesn't have."""
+    organizations = Link(_("For organizations"), for_organizations)
+    helping = Link(_("Help"), help)
+    support = Link(_("Contact support"), f"mailto:{support_email}" if support_email else "")
+    refunding = Link(_("Refunds"), refunds)
+    legal = _shown(Link(_("Terms"), terms), Link(_("Privacy"), privacy))
+    columns = (
+        Group(_("Learn"), (CATALOG, PROGRAMS, REDEEM)),
+        Group(
+            _("Organizations"), _shown(Link(_("Buy seats"), for_organizations), Link(_("Manage seats"), DASHBOARD.url))
+        ),
+        Group(_("Help"), _shown(helping, support, refunding, Link(_("Accessibility"), accessibility))),
+    )
+    return Places(
+        main=_shown(CATALOG, PROGRAMS, organizations),
+        footer=tuple(column for column in columns if column.links),
+        legal=legal,
+        slim=_shown(helping, refunding) + legal,
+    )
+
+
+def _shown(*links: Link) -> tuple[Link, ...]:
+    return tuple(link for link in links if link.url)

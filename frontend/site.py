@@ -1,0 +1,69 @@
+"""Who the site says it is: name, mark and colors from the site settings, as templates use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import cached_property
+
+from cms.models import SiteBrand
+from frontend.brand import Colors
+from frontend.navigation import Places, places
+
+if TYPE_CHECKING:
+    from wagtail.images.models import Image
+
+
+@dataclass(frozen=True)
+class Brand:
+    """The brand of one site."""
+
+    name: str
+    tagline: str = ""
+    about: str = ""
+    support_email: str = ""
+    copyright_owner: str = ""
+    copyright_note: str = ""
+    mark: Image | None = None
+    colors: Colors = field(default_factory=Colors)
+    places: Places = field(default_factory=places)
+
+    @cached_property
+    def stylesheet_url(self) -> str:
+        """The address of the site's own colors; empty while they are the default ones."""
+        if self.colors.are_default:
+            return ""
+        return f"{reverse('brand-stylesheet')}?v={self.colors.digest}"
+
+
+def default_brand() -> Brand:
+    """The brand of error pages that may not ask the database."""
+    return Brand(name=settings.WAGTAIL_SITE_NAME, copyright_owner=settings.WAGTAIL_SITE_NAME)
+
+
+def brand_of(request: HttpRequest) -> Brand:
+    """The brand of the site this request came to; Wagtail keeps the settings on the request."""
+    chosen = SiteBrand.for_request(request)
+    return Brand(
+        name=chosen.brand_name,
+        tagline=chosen.tagline,
+        about=chosen.about,
+        support_email=chosen.support_email,
+        copyright_owner=chosen.copyright_owner,
+        copyright_note=chosen.copyright_note,
+        mark=chosen.mark,
+        colors=Colors(brand=chosen.brand_colour, accent=chosen.accent_colour),
+        places=places(
+            for_organizations=chosen.organizations_url,
+            help=chosen.help_url,
+            refunds=chosen.refunds_url,
+            accessibility=chosen.accessibility_url,
+            terms=chosen.terms_url,
+            privacy=chosen.privacy_url,
+            support_email=chosen.support_email,
+        ),
+    )

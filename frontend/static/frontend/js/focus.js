@@ -1,0 +1,26 @@
+// Where the focus goes: to the error summary after a full page, to the field in error after a swap.
+
+import { toast } from "./toast.js";
+
+document.querySelector("[data-focus]")?.focus();
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  // A refusal says where it goes; a form with errors comes back as 422.
+  if (xhr.getResponseHeader("HX-Retarget") || xhr.status === 422) {
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  }
+});
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  const place = event.detail.elt;
+  const field = place.querySelector?.("[aria-invalid='true']") ?? place.querySelector?.("[data-focus-after-swap]");
+  if (field) field.focus();
+});
+
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, () => {
+    toast(document.getElementById("toasts").dataset.failed);
+  });
+}

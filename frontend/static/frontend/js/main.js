@@ -1,0 +1,8 @@
+// Everything here only adds comfort: each page works without it.
+
+import "./copy.js";
+import "./disclosure.js";
+import "./focus.js";
+import "./forms.js";
+import "./panel.js";
+import "./toast.js";

@@ -1,0 +1,49 @@
+"""Covers in templates."""
+
+from __future__ import annotations
+
+from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from frontend import covers
+
+register = template.Library()
+
+
+@register.simple_tag
+def cover_url(readable_id: str, department_slug: str = "", shape: str = "card") -> str:
+    """The address of a cover.
+
+    `readable_id` is the course's (a run in it doesn't count); shape is card, redeem, hero, swatch or square;
+    the department "mosaic" mixes the colours of all of them.
+    """
+    return reverse(
+        "cover",
+        kwargs={
+            "version": covers.VERSION,
+            "shape": shape,
+            "palette": covers.palette_key(str(department_slug)),
+            "seed": covers.seed_of(str(readable_id)),
+        },
+    )
+
+
+@register.simple_tag
+def cover(
+    readable_id: str, department_slug: str = "", shape: str = "card", css: str = "cover", lazy: bool = True
+) -> SafeString:
+    """A cover as an `img`: decoration, so its alternative text is empty.
+
+    `css` is its class (cover, thumb, tile …); `lazy=False` for the one that is seen at once.
+    """
+    grid = covers.SHAPES[shape]
+    return format_html(
+        '<img class="{}" src="{}" alt="" width="{}" height="{}" {}>',
+        css,
+        cover_url(readable_id, department_slug, shape),
+        grid.width * 2,
+        grid.height * 2,
+        SafeString('loading="lazy" decoding="async"' if lazy else 'fetchpriority="high"'),
+    )
