@@ -22,9 +22,9 @@ def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
     return True
 
 
-def _take(fd: int, path: Path) -> bool:
+def _take(fd: int, path: Path, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
@@ -51,11 +51,11 @@ def exclusive(path: Path, *, seconds: float, busy: str) -> Iterator[int]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process holds the file's lock now."""
+    """Whether some process holds the file's lock now. Asking shares the lock, so askers don't see each other."""
     if not path.exists():
         return False
     fd = os.open(path, os.O_RDWR)
     try:
-        return not _take(fd, path)
+        return not _take(fd, path, fcntl.LOCK_SH)
     finally:
         os.close(fd)

@@ -31,8 +31,9 @@ ALWAYS = {
     "log_timezone": "UTC",
     "scram_iterations": "1",  # the password is 192 random bits: stretching it protects nothing and costs time
 }
-# Losing the last half second at a power cut is fine for a developer; a database that does not start is not.
-DEVELOPMENT = {"synchronous_commit": "off"}
+# A developer may lose the last 30 ms when the server is killed or the power fails, and saves a disk's patience
+# at every commit; a database that does not start again would be something else, so fsync stays on.
+DEVELOPMENT = {"synchronous_commit": "off", "wal_writer_delay": "10ms"}
 # A test database is worth nothing tomorrow.
 DISPOSABLE = {
     "synchronous_commit": "off",
@@ -60,6 +61,14 @@ class PostgresServer(Server):
 
     def url(self, address: Address, database: str = DATABASE) -> str:
         return f"postgres://{USER}:{address.password}@{HOST}:{address.port}/{database}"
+
+    def first_address(self) -> Address:
+        if self.data.exists():
+            raise EmbeddedError(
+                f"{self.record} is lost, and with it the password of the data in {self.data}. "
+                "If nothing in there is needed, delete that folder."
+            )
+        return super().first_address()
 
     def answers(self, address: Address) -> bool:
         try:

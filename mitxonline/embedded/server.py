@@ -38,6 +38,10 @@ class Server(ABC):
     def program(self) -> Path:
         """The binary, for trying out an identity."""
 
+    def first_address(self) -> Address:
+        """Where it is to be when it starts for the first time."""
+        return Address.fresh()
+
     @abstractmethod
     def answers(self, address: Address) -> bool:
         """Whether our server, known by its password, takes connections at the address."""
@@ -69,7 +73,8 @@ class Server(ABC):
     def find(self) -> Address | None:
         """The address at which it answers now, if it does."""
         address = Address.read(self.record)
-        return address if address and self.answers(address) else None
+        # A dead server's port may be a stranger's, who keeps us waiting for an answer.
+        return address if address and self.is_alive and self.answers(address) else None
 
     def ensure(self) -> tuple[Address, bool]:
         """The running server's address, and whether this call started it. Any number may call at once."""
@@ -130,7 +135,7 @@ class Server(ABC):
             return self._start_at_some_port(identity)
 
     def _start_at_some_port(self, identity: Identity) -> Address:
-        address = (Address.read(self.record) or Address.fresh()).usable()
+        address = (Address.read(self.record) or self.first_address()).usable()
         for _ in range(TRIES):
             address.write(self.record)
             try:
