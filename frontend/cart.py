@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
 from django.http import HttpRequest
-from django.utils.functional import SimpleLazyObject
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from ecommerce.selectors.baskets import cart_count
 from ecommerce.services.cart import AppliedCode, PricedBasket, PricedLine, priced_basket
+from frontend.forms import CodeForm
 from frontend.owner import basket_owner
 from mitxonline.kernel import clock
 
 
 @dataclass(frozen=True, slots=True)
-class CodeField:
-    """The code field as it comes back after a try: what was typed, and why it wasn't applied."""
+class CartSummary:
+    """What the header says of the cart."""
 
-    value: str = ""
-    error: str = ""
+    count: int
+
+
+def cart_summary(request: HttpRequest) -> CartSummary:
+    """The visitor's cart in a word; one query, none for somebody without a basket."""
+    return CartSummary(count=cart_count(basket_owner(request), now=clock.now()))
 
 
 @dataclass(frozen=True)
 class CartPage:
-    """The cart, in the words of the page."""
+    """The cart in the words of its page."""
 
     priced: PricedBasket
-    field: CodeField
     now: datetime
 
-    @cached_property
-    def lines(self) -> list[CartLine]:
-        return [CartLine(line, self.now) for line in self.priced.lines]
+    @property
+    def lines(self) -> tuple[PricedLine, ...]:
+        """What is in it."""
+        return self.priced.lines
 
     @property
     def heading(self) -> str:
@@ -42,13 +46,8 @@ class CartPage:
         return _("Ready to start") if self.is_ready else _("Your cart")
 
     @property
-    def title(self) -> str:
-        """The title of the browser's tab; an error is the first thing it says."""
-        return _("Error: %(title)s") % {"title": self.heading} if self.field.error else self.heading
-
-    @property
     def is_ready(self) -> bool:
-        """Whether this is a contract's cart with nothing left to do but to check out."""
+        """Whether this is a contract's cart in which nothing is left to do but to check out."""
         return self.priced.is_link and self.priced.can_check_out
 
     @property
@@ -57,30 +56,33 @@ class CartPage:
         return self.priced.total.is_zero
 
     @property
-    def shows_field(self) -> bool:
-        """The field is there while a code could still do something; after an error always."""
-        return bool(self.field.error) or any(
-            line.code is None and not line.entitlement for line in self.priced.lines
-        )
+    def code_could_help(self) -> bool:
+        """Whether there is a line that a code could still do something for."""
+        return any(line.code is None and not line.entitlement for line in self.lines)
 
     @property
     def waiting_for_code(self) -> PricedLine | None:
         """The first line that needs its own code."""
-        return next((line for line in self.priced.lines if line.needs_code), None)
+        return next((line for line in self.lines if line.needs_code), None)
 
     @property
     def provider(self) -> str:
-        """The one organization that pays for everything here, or nothing."""
-        providers = {line.provider for line in self.priced.lines}
+        """The one organization that all of this is for, or nothing."""
+        providers = {line.provider for line in self.lines}
         return providers.pop() if len(providers) == 1 else ""
 
     @property
-    def blocked(self) -> list[str]:
-        """What stands in the way besides a missing code, each sentence once; the lines say theirs themselves."""
-        on_lines = {line.refusal.message for line in self.priced.lines if line.refusal is not None}
+    def obstacles(self) -> list[str]:
+        """What stands in the way of the whole cart; what stands in the way of one line, the line says itself."""
+        on_lines = [line.refusal for line in self.lines if line.refusal is not None]
         if self.waiting_for_code is not None:
             return []
-        return [each.message for each in self.priced.refusals if each.message not in on_lines]
+        return [each.message for each in self.priced.refusals if each not in on_lines]
+
+    @property
+    def has_refused_lines(self) -> bool:
+        """Whether a line has to go before the rest can be bought."""
+        return any(line.refusal is not None for line in self.lines)
 
     @property
     def codes_that_stopped_working(self) -> list[AppliedCode]:
@@ -88,26 +90,39 @@ class CartPage:
         return [applied for applied in self.priced.codes if applied.refusal is not None]
 
     @property
+    def total_text(self) -> str:
+        """What is to be paid, as a person reads it; a dash while a code or one currency is missing."""
+        known = self.waiting_for_code is None and self.priced.has_one_currency
+        return self.priced.total.formatted() if known else "–"
+
+    @property
+    def shows_discount(self) -> bool:
+        """Whether something was taken off that had a price before; a contract's course never had one."""
+        return self.waiting_for_code is None and not self.provider and not self.priced.discount_total.is_zero
+
+    @property
     def expected_total(self) -> str:
-        """What the buyer sees, as the checkout compares it."""
+        """The total that is shown, as the checkout compares it."""
         return str(self.priced.total)
 
+    def code_form(self, form: CodeForm | None) -> CodeForm:
+        """The form for a code, with the help that fits what is in the cart."""
+        form = form or CodeForm()
+        form.fields["code"].help_text = self._code_help()
+        return form
 
-@dataclass(frozen=True, slots=True)
-class CartLine:
-    """One line of the cart."""
+    def _code_help(self) -> str:
+        if self.waiting_for_code is None:
+            return ""
+        return format_html(
+            _("From {organization}’s invitation. It looks like {example}"),
+            organization=self.waiting_for_code.provider or _("your organization"),
+            example="7f3a90b1-6c55-47aa-…",
+        )
 
-    line: PricedLine
-    now: datetime
 
-
-def cart_page(request: HttpRequest, *, field: CodeField) -> CartPage:
+def cart_page(request: HttpRequest) -> CartPage:
     """The visitor's current cart."""
     now = clock.now()
     priced = priced_basket(basket_owner(request), user_id=request.user.pk, now=now)
-    return CartPage(priced=priced, field=field, now=now)
-
-
-def context(request: HttpRequest) -> dict[str, object]:
-    """The header's count, worked out only where a page shows it; one query, none without a basket."""
-    return {"cart_count": SimpleLazyObject(lambda: cart_count(basket_owner(request), now=clock.now()))}
+    return CartPage(priced=priced, now=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -11,54 +11,26 @@ from django.utils.translation import ngettext
 
 from ecommerce.errors import CodeMissing, CodeRefused
 from mitxonline.kernel.errors import RateLimited
-from mitxonline.kernel.ratelimit import FailureLimit, visitor_keys
+from mitxonline.kernel.ratelimit import FailureLimit, Keys, visitor_keys
 
 CODES = FailureLimit("codes")
 
 
 class TooManyCodes(RateLimited):
-    """This person, or this browser, has tried too many codes that didn't work (LOOK 22)."""
+    """Too many codes that didn't work."""
 
     code = "too_many_codes"
-
-    def __init__(self, retry_after: int, *, tries: int) -> None:
-        super().__init__(retry_after)
-        self.tries = tries
-        minutes = max(1, -(-retry_after // 60))
-        self._message = ngettext(
-            "You have tried %(tries)d codes that didn't work. Wait %(minutes)d minute, then try again. "
-            "Your cart is kept.",
-            "You have tried %(tries)d codes that didn't work. Wait %(minutes)d minutes, then try again. "
-            "Your cart is kept.",
-            minutes,
-        ) % {"tries": tries, "minutes": minutes}
-
-
-class TooManyCodesFromHere(RateLimited):
-    """Too many codes that didn't work came from one network."""
-
-    code = "too_many_codes"
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(retry_after)
-        minutes = max(1, -(-retry_after // 60))
-        self._message = ngettext(
-            "Too many codes that didn't work came from your network. Wait %(minutes)d minute, then try again. "
-            "Your cart is kept.",
-            "Too many codes that didn't work came from your network. Wait %(minutes)d minutes, then try again. "
-            "Your cart is kept.",
-            minutes,
-        ) % {"minutes": minutes}
 
 
 @contextmanager
 def counted_codes(request: HttpRequest) -> Iterator[None]:
-    """Refuse whoever failed too often, else count it if the code inside is refused.
+    """Refuse whoever has failed too often (TooManyCodes), else count it if the code inside is refused.
 
-    Raises TooManyCodes or TooManyCodesFromHere. A field left empty is no try.
+    A field left empty is no try.
     """
     keys = visitor_keys(request)
-    _refuse_if_exhausted(keys)
+    _refuse_if_exhausted({"user": keys["user"], "session": keys["session"]}, _own_tries)
+    _refuse_if_exhausted({"address": keys["address"]}, _tries_of_network)
     try:
         yield
     except CodeMissing:
@@ -68,17 +40,33 @@ def counted_codes(request: HttpRequest) -> Iterator[None]:
         raise
 
 
-def _refuse_if_exhausted(keys: dict[str, int | str | None]) -> None:
-    own = {"user": keys["user"], "session": keys["session"]}
+def _refuse_if_exhausted(keys: Keys, sentence: Callable[[int], str]) -> None:
     try:
-        CODES.check(own)
+        CODES.check(keys)
     except RateLimited as refused:
-        tries, _window = settings.RATE_LIMITS["codes"]["user"]
-        raise TooManyCodes(refused.retry_after, tries=tries) from None
-    try:
-        CODES.check({"address": keys["address"]})
-    except RateLimited as refused:
-        raise TooManyCodesFromHere(refused.retry_after) from None
+        raise TooManyCodes(refused.retry_after, sentence(refused.minutes)) from None
+
+
+def _own_tries(minutes: int) -> str:
+    """Of one person or one browser."""
+    tries, _window = settings.RATE_LIMITS["codes"]["user"]
+    return ngettext(
+        "You have tried %(tries)d codes that didn’t work. Wait %(minutes)d minute, then try again. "
+        "Your cart is kept.",
+        "You have tried %(tries)d codes that didn’t work. Wait %(minutes)d minutes, then try again. "
+        "Your cart is kept.",
+        minutes,
+    ) % {"tries": tries, "minutes": minutes}
+
+
+def _tries_of_network(minutes: int) -> str:
+    return ngettext(
+        "Too many codes that didn’t work came from your network. Wait %(minutes)d minute, then try again. "
+        "Your cart is kept.",
+        "Too many codes that didn’t work came from your network. Wait %(minutes)d minutes, then try again. "
+        "Your cart is kept.",
+        minutes,
+    ) % {"minutes": minutes}
 
 
 def _session_key(request: HttpRequest) -> str | None:

@@ -9,11 +9,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from ecommerce.errors import CodeRefused, ProductUnknown
 from ecommerce.services.baskets import add_products, apply_code, leave_link_basket, remove_code, remove_product
-from frontend.cart import CodeField, cart_page
+from frontend.cart import cart_page
+from frontend.forms import CodeForm
 from frontend.limits import counted_codes
 from frontend.owner import basket_owner
 from frontend.views.decorators import personal
-from frontend.views.parsing import name, row_id
+from frontend.views.parsing import name, row_id, typed_code
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import RateLimited
 
@@ -63,14 +64,20 @@ def remove(request: HttpRequest) -> HttpResponse:
 @require_POST
 def apply(request: HttpRequest) -> HttpResponse:
     """Apply the code that was typed; what is refused is shown at the field, with everything as it was."""
-    text = request.POST.get("code", "")
+    form = CodeForm(request.POST)
+    if not form.is_valid():
+        return _cart(request, form, status=400)
     try:
         with counted_codes(request):
             apply_code(
-                owner=basket_owner(request), text=text, user_id=request.user.pk, now=clock.now()
+                owner=basket_owner(request),
+                text=typed_code(form.cleaned_data["code"]),
+                user_id=request.user.pk,
+                now=clock.now(),
             )
     except (CodeRefused, RateLimited) as refusal:
-        return _cart(request, CodeField(value=text.strip(), error=refusal.message), status=refusal.status)
+        form.add_error("code", refusal.message)
+        return _cart(request, form, status=refusal.status)
     return redirect("cart")
 
 
@@ -91,9 +98,10 @@ def leave(request: HttpRequest) -> HttpResponse:
     return redirect("cart")
 
 
-def _cart(request: HttpRequest, field: CodeField | None = None, *, status: int = 200) -> HttpResponse:
+def _cart(request: HttpRequest, form: CodeForm | None = None, *, status: int = 200) -> HttpResponse:
     """The whole page, or for htmx the part that moves."""
-    page = cart_page(request, field=field or CodeField())
-    response = render(request, FRAGMENT if request.htmx else PAGE, {"page": page}, status=status)
+    page = cart_page(request)
+    template = FRAGMENT if request.htmx else PAGE
+    response = render(request, template, {"page": page, "form": page.code_form(form)}, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response

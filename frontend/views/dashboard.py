@@ -13,8 +13,9 @@ from b2b.services.doors import start_course
 from courses.errors import RunUnknown
 from frontend.dashboard import dashboard_page
 from frontend.views.decorators import signed_in
-from frontend.views.parsing import account_id, next_url, row_id
+from frontend.views.parsing import account_id, row_id
 from mitxonline.kernel import clock
+from mitxonline.users.next_page import next_page
 
 
 @signed_in()
@@ -34,4 +35,4 @@ def start(request: HttpRequest) -> HttpResponse:
         raise RunUnknown
     enrollment = start_course(contract_run_id=contract_run_id, user_id=account_id(request), now=clock.now())
     messages.success(request, _("You are enrolled in “%(title)s”.") % {"title": enrollment.run.title})
-    return redirect(next_url(request, reverse("dashboard")))
+    return redirect(next_page(request) or reverse("dashboard"))

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from ecommerce.models import Order
+from mitxonline.users.next_page import with_next
 
 
 def receipt_url(order: Order) -> str:
@@ -15,10 +16,15 @@ def receipt_url(order: Order) -> str:
 
 
 def login_url(then: str) -> str:
-    """The sign-in page that leads on to an address of this site."""
-    return f"{reverse('login')}?{urlencode({'next': then}, safe='/')}"
+    """The sign-in page, which leads on to an address of this site."""
+    return with_next(reverse("login"), then)
 
 
 def register_url(then: str) -> str:
-    """The page for a new account that leads on to an address of this site."""
-    return f"{reverse('register')}?{urlencode({'next': then}, safe='/')}"
+    """The page for a new account, which leads on to an address of this site."""
+    return with_next(reverse("register"), then)
+
+
+def other_account_url(then: str) -> str:
+    """The page to sign out on, which leads on to an address of this site."""
+    return with_next(reverse("logout"), then)

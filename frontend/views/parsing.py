@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from mitxonline.kernel.money import Money
 
@@ -66,14 +65,6 @@ def typed_code(text: str | None) -> str:
     if len(folders) >= 2 and folders[-2] == _REDEEM_FOLDER:
         return unquote(folders[-1])
     return typed
-
-
-def next_url(request: HttpRequest, default: str) -> str:
-    """Where the form wants to go on to, if that is on this site."""
-    wanted = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
-        return wanted
-    return default
 
 
 def _path(address: str) -> str:

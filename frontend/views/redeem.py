@@ -1,0 +1,106 @@
+"""A code's own page: it shows what the code opens, and one press takes the seat."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from b2b.selectors.doors import code_offer
+from b2b.services.doors import attach_by_code, put_in_link_basket
+from ecommerce.errors import CodeRefused, CodeUnknown
+from frontend.forms import RedeemForm
+from frontend.limits import counted_codes
+from frontend.owner import basket_owner
+from frontend.redeem import offer_card, refusal_card
+from frontend.views.decorators import personal
+from frontend.views.links import login_url, other_account_url, register_url
+from frontend.views.parsing import typed_code
+from mitxonline.kernel import clock
+from mitxonline.kernel.errors import DomainError, RateLimited
+
+
+@personal
+@require_http_methods(["GET", "HEAD", "POST"])
+def enter(request: HttpRequest) -> HttpResponse:
+    """One field that leads to the code's own page. A code nobody knows is refused here, where it was typed."""
+    form = RedeemForm(request.POST or None)
+    if not form.is_valid():
+        return _field(request, form, status=422 if form.is_bound else 200)
+    text = typed_code(form.cleaned_data["code"])
+    try:
+        with counted_codes(request):
+            code_offer(text=text, user_id=request.user.pk, now=clock.now())
+    except (CodeUnknown, RateLimited) as refusal:
+        form.add_error("code", refusal.message)
+        return _field(request, form, status=422 if isinstance(refusal, CodeUnknown) else refusal.status)
+    except CodeRefused as refusal:
+        return _refused(request, text, refusal)
+    return redirect("enrollment-code", code=text)
+
+
+@personal
+@require_http_methods(["GET", "HEAD", "POST"])
+def redeem(request: HttpRequest, code: str) -> HttpResponse:
+    """Looking shows what the code opens and changes nothing; a POST takes the seat."""
+    try:
+        with counted_codes(request):
+            return _take(request, code) if request.method == "POST" else _offer(request, code)
+    except (CodeRefused, RateLimited) as refusal:
+        return _refused(request, code, refusal)
+
+
+def _offer(request: HttpRequest, code: str) -> HttpResponse:
+    now = clock.now()
+    offer = code_offer(text=code, user_id=request.user.pk, now=now)
+    card = offer_card(offer, text=code, now=now)
+    return render(request, "frontend/redeem/offer.html", {"card": card} | _ways(code))
+
+
+def _take(request: HttpRequest, code: str) -> HttpResponse:
+    """The seat, or for a contract with a price the cart with the code applied."""
+    here = reverse("enrollment-code", args=[code])
+    if not request.user.is_authenticated:
+        return redirect_to_login(here)
+    now = clock.now()
+    offer = code_offer(text=code, user_id=request.user.pk, now=now)
+    if not offer.is_free:
+        put_in_link_basket(text=code, owner=basket_owner(request), user_id=request.user.pk, now=now)
+        return redirect("cart")
+    attachment = attach_by_code(text=code, user_id=request.user.pk, now=now)
+    if attachment.already:
+        messages.info(request, _("You already have this seat. Go to your course."))
+    else:
+        messages.success(
+            request,
+            _("You’re in, %(name)s. Your course is on your dashboard.") % {"name": request.user.first_name},
+        )
+    return redirect("dashboard")
+
+
+def _refused(request: HttpRequest, code: str, refusal: DomainError) -> HttpResponse:
+    card = refusal_card(refusal, text=code, user_id=request.user.pk)
+    status = 404 if isinstance(refusal, CodeUnknown) else refusal.status
+    response = render(request, "frontend/redeem/refusal.html", {"card": card} | _ways(code), status=status)
+    if isinstance(refusal, RateLimited):
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+def _field(request: HttpRequest, form: RedeemForm, *, status: int) -> HttpResponse:
+    return render(request, "frontend/redeem/enter.html", {"form": form}, status=status)
+
+
+def _ways(code: str) -> dict[str, str]:
+    """The addresses around a code's page, each of which leads back to it."""
+    here = reverse("enrollment-code", args=[code])
+    return {
+        "here": here,
+        "login_url": login_url(here),
+        "register_url": register_url(here),
+        "other_account_url": other_account_url(here),
+    }
