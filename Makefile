@@ -17,7 +17,7 @@ help: ## This list
 	@echo "  PORT=8001 make run               another port        HOST=0.0.0.0 make run  for other machines"
 	@echo "  DEBUG=1 make run                 tracebacks in the browser, code reloads"
 	@echo "  LOCAL_DIR=/elsewhere make run    another folder for the embedded servers and their data"
-	@echo "  make test ARGS='tests/b2b -k seat'"
+	@echo "  ARGS='tests/b2b -k seat' make test    some of the tests"
 
 setup: ## Make .venv and install the pinned packages, if that is not done
 	@cmp -s requirements/dev.txt $(INSTALLED) && $(PYTHON) -c '' 2>/dev/null || { \

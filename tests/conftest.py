@@ -3,5 +3,7 @@
 pytest_plugins = [
     "tests.support.databases",
     "tests.support.together",
+    "tests.support.broker",
     "tests.support.programs",
+    "tests.support.workers",
 ]

