@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SMALLEST = 1.5  # per cent of the bar: a single seat of a thousand can still be seen
+SMALLEST = 3.0  # per cent of the bar: a single seat of a thousand can still be seen
 NEARLY_FULL = 0.9
 
 

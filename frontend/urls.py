@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 
 from frontend.converters import Hexadecimal
-from frontend.views import covers
+from frontend.views import covers, style_guide
 
 register_converter(Hexadecimal, "hex32")
 
@@ -14,4 +14,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="cover",
     ),
     path("brand.css", covers.brand_stylesheet, name="brand-stylesheet"),
+    path("style-guide/", style_guide.style_guide, name="style-guide"),
 ]

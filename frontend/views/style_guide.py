@@ -104,9 +104,7 @@ class SampleForm(forms.Form):
     """One field of each kind."""
 
     email = forms.EmailField(label=_("Email"))
-    password = forms.CharField(
-        label=_("Password"), widget=forms.PasswordInput(render_value=True), min_length=12
-    )
+    password = forms.CharField(label=_("Password"), widget=forms.PasswordInput(render_value=True), min_length=12)
     course = forms.ChoiceField(
         label=_("Course"), choices=[("a", "Databases you can trust"), ("b", "Writing clearly at work")]
     )
@@ -148,9 +146,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "code", "This code is for another course, “Reading a changing climate”. Enter the code for this course."
     )
     return {
-        "sample": SampleForm(
-            initial={"email": "amara.okafor@northgate.example", "theme": "auto", "agree": True}
-        ),
+        "sample": SampleForm(initial={"email": "amara.okafor@northgate.example", "theme": "auto", "agree": True}),
         "wrong": wrong,
         "code_form": CodeForm(),
         "wrong_code_form": wrong_code,

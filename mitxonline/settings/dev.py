@@ -34,4 +34,5 @@ STATIC_ROOT = None
 LOGGING["loggers"]["celery.app.trace"] = {"level": "WARNING"}
 
 SANDBOX_PAYMENTS = True
+STYLE_GUIDE = True
 PAYMENT_GATEWAYS = ["ecommerce.gateways.sandbox.SandboxGateway"]

@@ -11,8 +11,8 @@ EMBEDDED_STARTED = test_servers().provide(os.environ) if "PYTEST_VERSION" in os.
 name_unreachable_servers(os.environ)
 os.environ["SITE_BASE_URL"] = "http://testserver"
 os.environ["EMAIL_URL"] = "memorymail://"
-# Celery prefers this variable to its setting. Nothing is sent unless a test gives a broker.
-os.environ["CELERY_BROKER_URL"] = os.environ.get("TEST_BROKER_URL", "memory://")
+# Celery prefers this variable to its setting, and tests give it a broker of their own or none.
+os.environ.pop("CELERY_BROKER_URL", None)
 
 from mitxonline.settings.base import *
 
@@ -28,6 +28,10 @@ SERVE_MEDIA = True
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = {}
 CELERY_BEAT_SCHEDULE = {}
 
 SANDBOX_PAYMENTS = True
+PAYMENT_GATEWAYS = ["ecommerce.gateways.sandbox.SandboxGateway"]
+STYLE_GUIDE = True

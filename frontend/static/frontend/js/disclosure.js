@@ -25,6 +25,11 @@ document.addEventListener("keydown", (event) => {
   });
 });
 
+// The sheet of filters is open while the address ends in #filters.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.querySelector(".filters:target")) location.hash = "#results";
+});
+
 document.addEventListener("focusin", (event) => {
   menus().forEach((menu) => {
     if (!menu.contains(event.target)) menu.open = false;

@@ -48,5 +48,5 @@ function rest(form) {
 document.addEventListener("change", (event) => {
   const field = event.target;
   if (field.matches("[data-code]")) field.value = field.value.replace(/\s+/g, "");
-  if (field.form?.matches("[data-autosubmit]")) field.form.requestSubmit();
+  if (field.type !== "search" && field.form?.matches("[data-autosubmit]")) field.form.requestSubmit();
 });
