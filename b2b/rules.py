@@ -7,8 +7,10 @@ under the lock of the contract's terms, where seats are counted and held.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from django.db.models import Count, Max, Q
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.errors import (
@@ -22,7 +24,7 @@ from b2b.errors import (
     CourseNotOpen,
 )
 from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership
-from b2b.models.seats import claim_seat, lock_terms, taken_by_contract
+from b2b.models.seats import claim_seat, lock_terms
 from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
@@ -43,7 +45,7 @@ class Standing:
     contact: str = ""
     taken: int = 0
     user: User | None = None
-    seat: ContractMembership | None = None
+    seat: str | None = None
     has_course: bool = False
     use: CodeUse | None = None
     withdrawn: bool = False
@@ -51,7 +53,7 @@ class Standing:
     @property
     def is_member(self) -> bool:
         """Whether the learner has a seat that gives access."""
-        return self.seat is not None and self.seat.state == MembershipState.ACTIVE
+        return self.seat == MembershipState.ACTIVE
 
 
 class ContractSeats:
@@ -59,28 +61,36 @@ class ContractSeats:
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
         """Judge the contract lines without a lock; queries don't grow with them."""
-        return [self._finding(purchase, line, run, standing) for line, run, standing in _gather(purchase)]
+        found = _gather(purchase)
+        contacts = contacts_of(run.contract.terms.organization_id for _line, run, _standing in found)
+        return [
+            self._finding(purchase, line, run, replace(standing, contact=_contact(run, contacts)))
+            for line, run, standing in found
+        ]
 
     def hold(self, purchase: Purchase, order: Order) -> Sequence[Finding]:
         """Lock the terms, judge again, and hold a seat for the order in every contract it touches."""
-        terms = lock_terms(run.contract_id for _line, run, _standing in _gather(purchase))
-        if not terms:
+        wanted = [line.product.pk for line in purchase.lines if line.product.requires_code]
+        if not wanted:
             return []
-        findings = []
-        for line, run, standing in _gather(purchase):  # read again: what was read before the lock may be stale
-            run.contract.terms = terms[run.contract_id]
+        runs = ContractRun.objects.current().filter(product_id__in=wanted)
+        terms = lock_terms(runs.values_list("contract_id", flat=True))
+        findings, seated = [], set()
+        for line, run, standing in _gather(purchase):  # only now: what was read before the lock could be stale
             finding = self._finding(purchase, line, run, standing)
             if finding.refusal is not None:
-                raise finding.refusal
-            claim_seat(
-                terms=terms[run.contract_id],
-                user_id=order.purchaser_id,
-                state=MembershipState.HELD,
-                source=MembershipSource.CODE,
-                order=order,
-                now=purchase.now,
-                contact=finding.contact,
-            )
+                raise next((named.refusal for named in self.check(purchase) if named.refusal), finding.refusal)
+            if not standing.is_member and run.contract_id not in seated:
+                claim_seat(
+                    terms=terms[run.contract_id],
+                    user_id=order.purchaser_id,
+                    state=MembershipState.HELD,
+                    source=MembershipSource.CODE,
+                    order=order,
+                    now=purchase.now,
+                    contact=finding.contact,
+                )
+                seated.add(run.contract_id)
             findings.append(finding)
         return findings
 
@@ -144,6 +154,10 @@ def contacts_of(organization_ids: Iterable[int]) -> dict[int, str]:
     return dict(managers.order_by("-pk").values_list("organization_id", "user__name"))
 
 
+def _contact(run: ContractRun, contacts: dict[int, str]) -> str:
+    return contacts.get(run.contract.terms.organization_id, "")
+
+
 def _gather(purchase: Purchase) -> list[tuple[PurchaseLine, ContractRun, Standing]]:
     """The contract lines with their runs, terms, and what the learner has there; constant queries."""
     wanted = {line.product.pk: line for line in purchase.lines if line.product.requires_code}
@@ -160,39 +174,36 @@ def _gather(purchase: Purchase) -> list[tuple[PurchaseLine, ContractRun, Standin
 
 
 def _standings(purchase: Purchase, lines: list[PurchaseLine], runs: list[ContractRun]) -> list[Standing]:
-    contacts = contacts_of(run.contract.terms.organization_id for run in runs)
-    taken = taken_by_contract(run.contract_id for run in runs)
+    """What the learner has in each run's contract; the same few queries for one run and for fifty."""
+    seats = _seats(runs, purchase.user_id)
     if purchase.user_id is None:
-        return [
-            Standing(contact=contacts.get(run.contract.terms.organization_id, ""), taken=taken.get(run.contract_id, 0))
-            for run in runs
-        ]
-    user = User.objects.get(pk=purchase.user_id)
-    seats = {
-        seat.contract_id: seat
-        for seat in ContractMembership.objects.filter(user=user, contract_id__in=[run.contract_id for run in runs])
-    }
-    enrolled = set(
-        Enrollment.objects.active()
-        .of(user.pk)
-        .filter(run_id__in=[run.course_run_id for run in runs])
-        .values_list("run_id", flat=True)
-    )
+        return [Standing(taken=seats.get(run.contract_id, (0, None))[0]) for run in runs]
+    limited = any(run.contract.terms.codes_only_for_assignee for run in runs)
+    user = User.objects.get(pk=purchase.user_id) if limited else None
+    in_these = Enrollment.objects.active().of(purchase.user_id).filter(run__in=[run.course_run_id for run in runs])
+    enrolled = set(in_these.values_list("run_id", flat=True))
     uses: dict[int, list[CodeUse]] = {}
-    for use in CodeUse.objects.filter(user=user, code__in=[line.code for line in lines if line.code]):
+    codes = [line.code for line in lines if line.code]
+    for use in CodeUse.objects.filter(user_id=purchase.user_id, code__in=codes) if codes else ():
         uses.setdefault(use.code_id, []).append(use)
     return [
         Standing(
-            contact=contacts.get(run.contract.terms.organization_id, ""),
-            taken=taken.get(run.contract_id, 0),
+            taken=seats.get(run.contract_id, (0, None))[0],
+            seat=seats.get(run.contract_id, (0, None))[1],
             user=user,
-            seat=seats.get(run.contract_id),
             has_course=run.course_run_id in enrolled,
             use=_live(uses.get(line.code.pk, [])) if line.code else None,
             withdrawn=_was_withdrawn(uses.get(line.code.pk, [])) if line.code else False,
         )
         for line, run in zip(lines, runs, strict=True)
     ]
+
+
+def _seats(runs: list[ContractRun], user_id: int | None) -> dict[int, tuple[int, str | None]]:
+    """For each contract how many seats are taken or held, and the state of the learner's own."""
+    rows = ContractMembership.objects.filter(contract_id__in={run.contract_id for run in runs})
+    counts = rows.values_list("contract_id").annotate(taken=Count("pk"), mine=Max("state", filter=Q(user_id=user_id)))
+    return {contract_id: (taken, mine) for contract_id, taken, mine in counts.order_by("contract_id")}
 
 
 def _live(uses: list[CodeUse]) -> CodeUse | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from mitxonline.coordinator.events import Event
 
@@ -13,6 +14,8 @@ class OrderFulfilled(Event):
 
     order_id: int
     purchaser_id: int
+    number: str
+    at: datetime
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
@@ -13,21 +15,19 @@ from courses.services.enrollments import enroll
 from ecommerce.errors import NotForSale
 from ecommerce.events import OrderFulfilled
 from ecommerce.models import Order, OrderLine
-from mitxonline.kernel import clock
 
 
 def enrol_buyer(event: OrderFulfilled) -> None:
     """Enroll the buyer in what each line sells, in the transaction that fulfils the order."""
-    order = Order.objects.get(pk=event.order_id)
-    for line in order.lines.select_related("product__course_run", "product__program"):
-        for run_id in _runs_of(line):
+    for line in OrderLine.objects.filter(order_id=event.order_id).select_related("product"):
+        for run_id in _runs_of(line, now=event.at):
             enroll(
-                user_id=order.purchaser_id,
+                user_id=event.purchaser_id,
                 run_id=run_id,
                 mode=line.mode,
                 source=_source_of(line),
-                reference=order.number,
-                now=order.fulfilled_at or clock.now(),
+                reference=event.number,
+                now=event.at,
             )
 
 
@@ -44,13 +44,12 @@ def email_receipt(event: OrderFulfilled) -> None:
     mail.send()
 
 
-def _runs_of(line: OrderLine) -> list[int]:
+def _runs_of(line: OrderLine, *, now: datetime) -> list[int]:
     """The run the line sells, or for a program the run that is open of each course it requires."""
     if line.product.course_run_id is not None:
         return [line.product.course_run_id]
     if line.product.program_id is None:
         raise NotForSale(title=line.title)
-    now = clock.now()
     open_runs = [
         course.runs.enrollable(now).order_by("start_date", "pk").first()
         for course in courses_of_program(line.product.program_id)

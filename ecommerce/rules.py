@@ -131,8 +131,12 @@ class NotAlreadyEnrolled(_Judging):
     """Nobody pays twice for the same course run (K2)."""
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
-        """One query for all lines; a buyer who only audits may still upgrade."""
-        runs = {line.product.course_run_id: line.product for line in purchase.lines if line.product.course_run_id}
+        """One query for all lines; a buyer who only audits may still upgrade.
+
+        Products that need a code are judged by the rule that vouches for them: it knows whose seat it is.
+        """
+        plain = [line.product for line in purchase.lines if not line.product.requires_code]
+        runs = {product.course_run_id: product for product in plain if product.course_run_id}
         if purchase.user_id is None or not runs:
             return []
         enrolled = Enrollment.objects.active().of(purchase.user_id).filter(run_id__in=list(runs))

@@ -5,5 +5,5 @@ pytest_plugins = [
     "tests.support.together",
     "tests.support.broker",
     "tests.support.programs",
-    "tests.support.workers",
+    "tests.support.broker",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, Max, OuterRef, Q, Subquery
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.errors import ContractFull
@@ -45,7 +45,7 @@ def claim_seat(
     state: str,
     source: str,
     now: datetime,
-    code_use: CodeUse | None = None,
+    code_use_id: int | None = None,
     order: Order | None = None,
     added_by_id: int | None = None,
     contact: str = "",
@@ -54,35 +54,36 @@ def claim_seat(
 
     The caller holds the lock of ``terms``. Raises ContractFull.
     """
-    mine = ContractMembership.objects.filter(contract_id=terms.pk, user_id=user_id).first()
-    if mine is not None:
-        return _strengthen(mine, state=state, source=source, code_use=code_use, order=order, now=now)
-    if free_seats(terms) == 0:
+    seats = ContractMembership.objects.filter(contract_id=terms.pk)
+    found = seats.aggregate(taken=Count("pk"), mine=Max("pk", filter=Q(user_id=user_id)))
+    if found["mine"] is not None:
+        mine = ContractMembership.objects.get(pk=found["mine"])
+        return _strengthen(mine, terms, state=state, source=source, code_use_id=code_use_id, order=order, now=now)
+    if terms.max_learners is not None and found["taken"] >= terms.max_learners:
         raise ContractFull(contact=contact)
     seat = ContractMembership.objects.create(
         contract_id=terms.pk,
         user_id=user_id,
         state=state,
         source=source,
-        code_use=code_use,
+        code_use_id=code_use_id,
         order=order,
         added_by_id=added_by_id,
         since=now,
     )
     if state == MembershipState.ACTIVE:
-        join_organization(terms=terms, user_id=user_id, source=source, now=now)
+        join_organizations(organization_ids=[terms.organization_id], user_id=user_id, source=source, now=now)
     return seat
 
 
-def activate_held_seats(*, order: Order, now: datetime) -> int:
-    """Turn the seats held for an order into members; how many."""
-    held = ContractMembership.objects.filter(order=order, state=MembershipState.HELD)
-    seats = list(held.select_related("contract__terms"))
-    for seat in seats:
-        seat.state, seat.since = MembershipState.ACTIVE, now
-        seat.save(update_fields=["state", "since"])
-        join_organization(terms=seat.contract.terms, user_id=seat.user_id, source=seat.source, now=now)
-    return len(seats)
+def activate_held_seats(*, order_id: int, now: datetime) -> int:
+    """Turn the seats held for an order into members, each with the use of the code that won it; how many."""
+    won_by = CodeUse.objects.filter(
+        order_id=order_id, code__discount__unlocks__contract_run__contract_id=OuterRef("contract_id")
+    )
+    return ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD).update(
+        state=MembershipState.ACTIVE, since=now, code_use=Subquery(won_by.order_by("pk").values("pk")[:1])
+    )
 
 
 def release_held_seats(*, order_id: int) -> int:
@@ -90,32 +91,42 @@ def release_held_seats(*, order_id: int) -> int:
     return ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD).delete()[0]
 
 
-def join_organization(*, terms: ContractTerms, user_id: int, source: str, now: datetime) -> None:
-    """Make a member of the contract a member of its organization; ``sso`` gives way to any other source."""
-    membership, is_new = OrganizationMembership.objects.get_or_create(
-        organization_id=terms.organization_id, user_id=user_id, defaults={"source": source, "since": now}
+def join_organizations(*, organization_ids: Iterable[int], user_id: int, source: str, now: datetime) -> None:
+    """Make somebody a member of organizations; ``sso`` gives way to any other source, never the other way round."""
+    ids = set(organization_ids)
+    OrganizationMembership.objects.bulk_create(
+        [OrganizationMembership(organization_id=pk, user_id=user_id, source=source, since=now) for pk in sorted(ids)],
+        ignore_conflicts=True,
     )
-    if not is_new and membership.source == MembershipSource.SSO and source != MembershipSource.SSO:
-        membership.source = source
-        membership.save(update_fields=["source"])
+    if source != MembershipSource.SSO:
+        OrganizationMembership.objects.filter(
+            organization_id__in=ids, user_id=user_id, source=MembershipSource.SSO
+        ).update(source=source)
 
 
 def _strengthen(
-    seat: ContractMembership, *, state: str, source: str, code_use: CodeUse | None, order: Order | None, now: datetime
+    seat: ContractMembership,
+    terms: ContractTerms,
+    *,
+    state: str,
+    source: str,
+    code_use_id: int | None,
+    order: Order | None,
+    now: datetime,
 ) -> ContractMembership:
     changed = []
     if seat.state == MembershipState.HELD and state == MembershipState.ACTIVE:
         seat.state, seat.since = MembershipState.ACTIVE, now
         changed += ["state", "since"]
-        join_organization(terms=seat.contract.terms, user_id=seat.user_id, source=source, now=now)
+        join_organizations(organization_ids=[terms.organization_id], user_id=seat.user_id, source=source, now=now)
     elif seat.state == MembershipState.HELD and order is not None and seat.order_id != order.pk:
         seat.order = order
         changed.append("order")
     if seat.source == MembershipSource.SSO and source != MembershipSource.SSO:
         seat.source = source
         changed.append("source")
-    if seat.code_use_id is None and code_use is not None:
-        seat.code_use = code_use
+    if seat.code_use_id is None and code_use_id is not None:
+        seat.code_use_id = code_use_id
         changed.append("code_use")
     if changed:
         seat.save(update_fields=changed)

@@ -50,13 +50,13 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
             raise finding.refusal
         if not terms.is_free:
             raise PaymentNeeded(price=terms.money.formatted())
-        use = use_code(code=code, user_id=user_id, now=now)
+        use_id = use_code(code=code, user_id=user_id, now=now)
         membership = claim_seat(
             terms=terms,
             user_id=user_id,
             state=MembershipState.ACTIVE,
             source=MembershipSource.CODE,
-            code_use=use,
+            code_use_id=use_id,
             now=now,
             contact=finding.contact,
         )
@@ -65,7 +65,7 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
             run_id=run.course_run_id,
             mode=EnrollmentMode.VERIFIED,
             source=EnrollmentSource.CODE,
-            reference=f"use {use.pk}",
+            reference=f"use {use_id}",
             now=now,
         )
     return Attachment(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
-
 from courses.enums import EnrollmentMode, EnrollmentSource, LmsState
 from courses.errors import RunUnknown
 from courses.events import LearnerEnrolled, LearnerUnenrolled
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from courses.rules import refuse_unless_enrollable, refuse_unless_public
 from mitxonline.coordinator.bus import publish
+from mitxonline.kernel.db import all_or_nothing
 
 _STRENGTH = {mode: place for place, mode in enumerate(EnrollmentMode.values)}
 
@@ -32,21 +31,23 @@ def enroll(
     Asks no policy: the caller has judged who may come in. Staff say who and why (design: nothing by hand without
     a trace), which the database enforces.
     """
-    with transaction.atomic():
-        enrollment, is_new = Enrollment.objects.get_or_create(
-            user_id=user_id, run_id=run_id, defaults={"mode": mode, "enrolled_at": now, "active": True}
-        )
-        if not is_new:
-            enrollment = Enrollment.objects.locked().get(pk=enrollment.pk)
-        _grant, is_new_grant = EnrollmentGrant.objects.get_or_create(
+    with all_or_nothing():
+        enrollment = _one_locked(Enrollment(user_id=user_id, run_id=run_id, mode=mode, active=True, enrolled_at=now))
+        earlier = list(enrollment.grants.all())
+        if any(g.revoked_at is None and (g.source, g.reference) == (source, reference) for g in earlier):
+            return enrollment
+        EnrollmentGrant.objects.create(
             enrollment=enrollment,
+            mode=mode,
             source=source,
             reference=reference,
-            revoked_at=None,
-            defaults={"mode": mode, "granted_at": now, "granted_by_id": granted_by_id, "reason": reason},
+            granted_at=now,
+            granted_by_id=granted_by_id,
+            reason=reason,
         )
-        changed = _follow_grants(enrollment) if is_new_grant and not is_new else is_new
-        if changed:
+        if earlier:
+            enrollment.refresh_from_db()
+        if not earlier or _follow_grants(enrollment):
             publish(
                 LearnerEnrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id, mode=str(enrollment.mode))
             )
@@ -77,7 +78,7 @@ def revoke(
     reason: str = "",
 ) -> Enrollment | None:
     """Take one right away; the learner stays in the run as long as another one holds (K3)."""
-    with transaction.atomic():
+    with all_or_nothing():
         enrollment = Enrollment.objects.locked().filter(user_id=user_id, run_id=run_id).first()
         if enrollment is None:
             return None
@@ -87,6 +88,13 @@ def revoke(
         if revoked and _follow_grants(enrollment) and not enrollment.active:
             publish(LearnerUnenrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id))
     return enrollment
+
+
+def _one_locked(wanted: Enrollment) -> Enrollment:
+    """The learner's one row for the run, made or found, and locked until the transaction ends."""
+    return Enrollment.objects.bulk_create(
+        [wanted], update_conflicts=True, unique_fields=["user", "run"], update_fields=["user"]
+    )[0]
 
 
 def _follow_grants(enrollment: Enrollment) -> bool:

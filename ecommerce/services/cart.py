@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, Q, prefetch_related_objects
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -162,24 +162,29 @@ def priced_basket(owner: BasketOwner, *, user_id: int | None, now: datetime) -> 
     return price_basket(baskets.current, user_id=user_id, now=now, other_count=baskets.waiting_count)
 
 
-def price_basket(basket: Basket, *, user_id: int | None, now: datetime, other_count: int = 0) -> PricedBasket:
-    """Price one basket: its products, the codes that still work, automatic discounts, and what the rules say."""
+def price_basket(
+    basket: Basket, *, user_id: int | None, now: datetime, other_count: int = 0, ask_rules: bool = True
+) -> PricedBasket:
+    """Price one basket: its products, the codes that still work, automatic discounts, and what the rules say.
+
+    Checkout leaves the rules out here: it asks them under their locks.
+    """
     products = products_in(basket)
     codes = codes_on(basket)
     own_uses = uses_of(codes, user_id)
     applied = [AppliedCode(code, code_refusal(code, own=own_uses.get(code.pk), now=now)) for code in codes]
     offers = [offer_of(each.code.discount, code=each.code) for each in applied if each.refusal is None]
-    offers += [offer_of(discount) for discount in automatic_discounts(now)]
+    if not all(product.requires_code for product in products):
+        offers += [offer_of(discount) for discount in automatic_discounts(now)]
     prices = price_items([Item(p.pk, p.money, p.requires_code) for p in products], offers)
     by_id = {each.code.pk: each.code for each in applied}
     spent = [by_id.get(price.offer.code_id or 0) if price.offer else None for price in prices]
-    findings = check_rules(
-        Purchase(
-            lines=tuple(PurchaseLine(product, code) for product, code in zip(products, spent, strict=True)),
-            user_id=user_id,
-            now=now,
-        )
+    purchase = Purchase(
+        lines=tuple(PurchaseLine(product, code) for product, code in zip(products, spent, strict=True)),
+        user_id=user_id,
+        now=now,
     )
+    findings = check_rules(purchase) if ask_rules else []
     refusals = first_refusals(findings)
     lines = tuple(
         _line(product, price, code, refusals.get(product.pk), findings)
@@ -201,19 +206,21 @@ def check_rules(purchase: Purchase) -> list[Finding]:
 
 def products_in(basket: Basket) -> list[Product]:
     """The basket's products with what they sell, in the order they were added; one query."""
-    in_basket = BasketItem.objects.filter(basket=basket).order_by("pk").values_list("product_id", flat=True)
-    products = {product.pk: product for product in Product.objects.with_item().filter(basket_items__basket=basket)}
-    return [products[pk] for pk in sorted(products, key=list(in_basket).index)]
+    items = BasketItem.objects.filter(basket=basket).order_by("pk")
+    return [
+        item.product
+        for item in items.select_related("product__course_run__course__department", "product__program__department")
+    ]
 
 
 def codes_on(basket: Basket) -> list[DiscountCode]:
     """The codes applied to a basket, with their discounts and the products these are for."""
-    rows = (
-        BasketCode.objects.filter(basket=basket)
-        .select_related("code__discount__unlocks__course_run", "code__discount__unlocks__program")
-        .prefetch_related(Prefetch("code__discount__products", queryset=Product.objects.only("pk")))
+    rows = BasketCode.objects.filter(basket=basket).select_related(
+        "code__discount__unlocks__course_run", "code__discount__unlocks__program"
     )
-    return [row.code for row in rows.order_by("pk")]
+    codes = [row.code for row in rows.order_by("pk")]
+    _load_products([code.discount for code in codes])
+    return codes
 
 
 def uses_of(codes: Sequence[DiscountCode], user_id: int | None) -> dict[int, CodeUse]:
@@ -225,14 +232,16 @@ def uses_of(codes: Sequence[DiscountCode], user_id: int | None) -> dict[int, Cod
 
 def automatic_discounts(now: datetime) -> list[Discount]:
     """Discounts that apply by themselves at this moment."""
-    return list(
+    found = list(
         Discount.objects.filter(
             Q(activates_at__isnull=True) | Q(activates_at__lte=now),
             Q(expires_at__isnull=True) | Q(expires_at__gt=now),
             automatic=True,
             is_active=True,
-        ).prefetch_related(Prefetch("products", queryset=Product.objects.only("pk")))
+        )
     )
+    _load_products(found)
+    return found
 
 
 def offer_of(discount: Discount, *, code: DiscountCode | None = None) -> Offer:
@@ -242,7 +251,7 @@ def offer_of(discount: Discount, *, code: DiscountCode | None = None) -> Offer:
         discount_type=discount.discount_type,
         amount=discount.amount,
         currency=discount.currency,
-        products=None if discount.for_all_products else frozenset(p.pk for p in discount.products.all()),
+        products=None if discount.for_all_products else _chosen(discount),
         unlocks=discount.unlocks_id,
         code_id=code.pk if code else None,
         label=_label(discount, code),
@@ -289,11 +298,11 @@ def find_code(text: str) -> DiscountCode:
     code = (
         DiscountCode.objects.matching(text)
         .select_related("discount__unlocks__course_run__course__department", "discount__unlocks__program__department")
-        .prefetch_related(Prefetch("discount__products", queryset=Product.objects.only("pk")))
         .first()
     )
     if code is None:
         raise CodeUnknown
+    _load_products([code.discount])
     return code
 
 
@@ -304,6 +313,17 @@ def code_fits(code: DiscountCode, products: Sequence[Product]) -> DomainError | 
         return None
     opens = code.discount.unlocks
     return CodeForAnotherProduct(title=opens.title if opens is not None else "")
+
+
+def _chosen(discount: Discount) -> frozenset[int]:
+    """The products a discount was limited to; one that opens a contract product has none of these."""
+    return frozenset() if discount.unlocks_id is not None else frozenset(p.pk for p in discount.products.all())
+
+
+def _load_products(discounts: Sequence[Discount]) -> None:
+    """Read what the discounts are limited to, in one query for all that need it."""
+    limited = [each for each in discounts if not each.for_all_products and each.unlocks_id is None]
+    prefetch_related_objects(limited, Prefetch("products", queryset=Product.objects.only("pk")))
 
 
 def _line(

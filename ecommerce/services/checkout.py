@@ -14,18 +14,19 @@ from django.conf import settings
 from django.db import transaction
 
 from ecommerce.enums import AttemptState, OrderState
-from ecommerce.errors import BasketEmpty, CodeNeeded, NotForSale, TotalChanged
+from ecommerce.errors import BasketEmpty, CodeNeeded, NotForSale, SeveralCurrencies, TotalChanged
 from ecommerce.events import OrderClosed
 from ecommerce.models import Basket, Order, OrderLine
 from ecommerce.rules import Finding, Purchase, PurchaseLine, checkout_rules
 from ecommerce.selectors.baskets import BasketOwner, current_basket
 from ecommerce.services.cart import PricedBasket, PricedLine, price_basket
 from ecommerce.services.codes import hold_code, release_uses
-from ecommerce.services.fulfilment import fulfil_order
+from ecommerce.services.fulfilment import fulfil_locked
 from ecommerce.services.numbers import new_order_number
 from ecommerce.services.payments import start_payment
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
+from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.money import Money
 
 
@@ -46,20 +47,23 @@ def begin_checkout(*, owner: BasketOwner, user_id: int, now: datetime, expected_
     with transaction.atomic():
         order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total)
         if order.money.is_zero:
-            order = fulfil_order(order_id=order.pk, now=now)
+            fulfil_locked(order, now=now)
     if order.is_fulfilled:
         return Checkout(order=order, pay_url=None)
     return Checkout(order=order, pay_url=start_payment(order_id=order.pk, now=now))
 
 
 def place_order(*, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None) -> Order:
-    """Write the order down and hold its codes and seats, all or nothing."""
-    with transaction.atomic():
+    """Write the order down and hold its codes and seats, all or nothing.
+
+    The rules judge once, under their locks; what they refuse undoes the rest.
+    """
+    with all_or_nothing():
         found = current_basket(owner, now=now)
         if found is None:
             raise BasketEmpty
         basket = Basket.objects.locked().get(pk=found.pk)
-        priced = price_basket(basket, user_id=user_id, now=now)
+        priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
         print_of = fingerprint(priced)
         for order in Order.objects.locked().of(user_id).pending():
             if order.basket_id == basket.pk and order.fingerprint == print_of and not _has_lapsed(order, now):
@@ -109,8 +113,10 @@ def fingerprint(priced: PricedBasket) -> str:
 
 
 def _refuse_unless_sellable(priced: PricedBasket, expected_total: Money | None) -> None:
-    for refusal in priced.refusals:
-        raise refusal
+    if priced.is_empty:
+        raise BasketEmpty
+    if not priced.has_one_currency:
+        raise SeveralCurrencies
     if expected_total is not None and expected_total != priced.total:
         raise TotalChanged(shown=expected_total.formatted(), now=priced.total.formatted())
 

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from ecommerce.enums import UseState
 from ecommerce.errors import CodeSwitchedOff, CodeUsed
 from ecommerce.models import CodeUse, DiscountCode
+from mitxonline.kernel.db import fetch_sql
 
-# The count and the row move together or not at all: whoever finds the last use taken gets no row. An unlimited code
-# has no counter to fight over.
+# The count and the row move together or not at all: whoever finds the last use taken gets no row. The learner's own
+# live use serves again. An unlimited code has no counter to fight over.
 CLAIM = """
-WITH claimed AS (
+WITH own AS (
+    SELECT id FROM ecommerce_codeuse
+    WHERE code_id = %(code)s AND user_id = %(user)s AND state IN ('held', 'confirmed')
+), claimed AS (
     UPDATE ecommerce_discountcode SET uses = uses + 1
-    WHERE id = %(code)s AND active AND uses < max_uses
+    WHERE id = %(code)s AND active AND uses < max_uses AND NOT EXISTS (SELECT FROM own)
     RETURNING id
 ), unlimited AS (
-    SELECT id FROM ecommerce_discountcode WHERE id = %(code)s AND active AND max_uses IS NULL
+    SELECT id FROM ecommerce_discountcode
+    WHERE id = %(code)s AND active AND max_uses IS NULL AND NOT EXISTS (SELECT FROM own)
+), made AS (
+    INSERT INTO ecommerce_codeuse (code_id, user_id, order_id, state, held_until, created_at, changed_at)
+    SELECT id, %(user)s, %(order)s, %(state)s, %(until)s, %(now)s, %(now)s
+    FROM (SELECT id FROM claimed UNION ALL SELECT id FROM unlimited) AS won
+    RETURNING id
 )
-INSERT INTO ecommerce_codeuse (code_id, user_id, order_id, state, held_until, created_at, changed_at)
-SELECT id, %(user)s, %(order)s, %(state)s, %(until)s, %(now)s, %(now)s
-FROM (SELECT id FROM claimed UNION ALL SELECT id FROM unlimited) AS won
-RETURNING id
+SELECT id FROM own UNION ALL SELECT id FROM made
 """
 
 # Only rows that are still held are released, and the counters follow exactly those: two releases can't subtract twice.
@@ -43,20 +51,20 @@ SELECT code_id FROM released
 """
 
 
-def hold_code(*, code: DiscountCode, user_id: int, order_id: int, until: datetime, now: datetime) -> CodeUse:
-    """Hold one use for a pending order; the learner's own live use serves again.
+def hold_code(*, code: DiscountCode, user_id: int, order_id: int, until: datetime, now: datetime) -> int:
+    """Hold one use for a pending order; the id of the use. The learner's own live use serves again.
 
     Raises CodeUsed where every use is taken, CodeSwitchedOff where the code is off.
     """
-    return _claim(code=code, user_id=user_id, order_id=order_id, state=UseState.HELD, until=until, now=now)
+    return _claim(code, user_id=user_id, order_id=order_id, state=UseState.HELD, until=until, now=now)
 
 
-def use_code(*, code: DiscountCode, user_id: int, now: datetime) -> CodeUse:
-    """Use a code at once, without an order; a use of the learner's own that is held or confirmed serves again.
+def use_code(*, code: DiscountCode, user_id: int, now: datetime) -> int:
+    """Use a code at once, without an order; the id of the use. A live use of the learner's own serves again.
 
     Raises CodeUsed or CodeSwitchedOff.
     """
-    return _claim(code=code, user_id=user_id, order_id=None, state=UseState.CONFIRMED, until=None, now=now)
+    return _claim(code, user_id=user_id, order_id=None, state=UseState.CONFIRMED, until=None, now=now)
 
 
 def confirm_uses(*, order_id: int, now: datetime) -> int:
@@ -68,64 +76,28 @@ def confirm_uses(*, order_id: int, now: datetime) -> int:
 
 def release_uses(*, order_id: int, now: datetime) -> list[int]:
     """Give back what is held for the order; the ids of the codes that are free again."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(RELEASE, {"order": order_id, "now": now})
-        return [row[0] for row in cursor.fetchall()]
+    return [code_id for (code_id,) in fetch_sql(RELEASE, {"order": order_id, "now": now})]
 
 
 def _claim(
-    *,
-    code: DiscountCode,
-    user_id: int,
-    order_id: int | None,
-    state: UseState,
-    until: datetime | None,
-    now: datetime,
-) -> CodeUse:
-    if (own := own_live_use(code_id=code.pk, user_id=user_id)) is not None:
-        return own
+    code: DiscountCode, *, user_id: int, order_id: int | None, state: UseState, until: datetime | None, now: datetime
+) -> int:
+    values = {"code": code.pk, "user": user_id, "order": order_id, "state": str(state), "until": until, "now": now}
     try:
         with transaction.atomic():
-            claimed = _claim_row(code_id=code.pk, user_id=user_id, order_id=order_id, state=state, until=until, now=now)
+            claimed = claim_row(values)
     except IntegrityError:
-        # The same learner's other tab claimed it between our look and our claim; its use is theirs as well.
-        if (own := own_live_use(code_id=code.pk, user_id=user_id)) is not None:
-            return own
-        raise
+        # The same learner's other tab claimed it in the same moment; its use is theirs as well, and is seen now.
+        claimed = claim_row(values)
     if claimed is None:
         raise _why_not(code)
-    return CodeUse.objects.get(pk=claimed)
+    return claimed
 
 
-def _claim_row(
-    *,
-    code_id: int,
-    user_id: int,
-    order_id: int | None,
-    state: UseState,
-    until: datetime | None,
-    now: datetime,
-) -> int | None:
-    """Take a use with the one conditional write; the new row's id, or None where nothing was left."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CLAIM,
-            {
-                "code": code_id,
-                "user": user_id,
-                "order": order_id,
-                "state": str(state),
-                "until": until,
-                "now": now,
-            },
-        )
-        row = cursor.fetchone()
-    return None if row is None else int(row[0])
-
-
-def own_live_use(*, code_id: int, user_id: int) -> CodeUse | None:
-    """The learner's own held or confirmed use of this code."""
-    return CodeUse.objects.live().filter(code_id=code_id, user_id=user_id).first()
+def claim_row(values: Mapping[str, object]) -> int | None:
+    """Take a use with the one conditional write; its id, or None where nothing was left."""
+    found = fetch_sql(CLAIM, values)
+    return int(found[0][0]) if found else None
 
 
 def _why_not(code: DiscountCode) -> CodeUsed | CodeSwitchedOff:

@@ -12,12 +12,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 from django.utils.translation import get_language
 
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.errors import NoWayToPay, OrderUnknown, PaymentUnavailable, WrongOrderState
-from ecommerce.events import OrderInReview
 from ecommerce.gateways.base import (
     Outcome,
     PaymentFailed,
@@ -29,8 +27,11 @@ from ecommerce.gateways.base import (
 from ecommerce.gateways.registry import default_gateway, gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
-from ecommerce.services.fulfilment import fulfil_or_review
-from mitxonline.coordinator.bus import publish
+from ecommerce.services.fulfilment import fulfil_or_review, send_to_review
+
+# Public addresses (design 6); the pages behind them belong to an upper app.
+CART = "/cart/"
+RECEIPT = "/checkout/receipt/"
 
 OPEN_STATES = (AttemptState.STARTED, AttemptState.PROCESSING)
 
@@ -72,12 +73,13 @@ def settle(*, notice: PaymentNotice, gateway_name: str, now: datetime) -> Order:
             return order
         _note_paid(attempt, notice, now)
         if not _pays(notice, attempt):
-            _send_to_review(order, f"paid {notice.paid}, asked {attempt.money}", now)
+            send_to_review(order, reason=f"paid {notice.paid}, asked {attempt.money}", now=now)
             return order
         if order.is_fulfilled:
             _note_second_payment(attempt)
             return order
         if order.state in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED}:
+            # Nothing leads from there to fulfilled but through review; it stays there only if claiming again fails.
             order.move(OrderState.REVIEW, at=now, reason="paid after the hold was over")
     return fulfil_or_review(order_id=order.pk, now=now)
 
@@ -127,7 +129,7 @@ def _open_attempt(*, order_id: int, gateway: PaymentGateway, now: datetime) -> P
 
 def _request_for(attempt: PaymentAttempt) -> PaymentRequest:
     order = attempt.order
-    receipt = f"{settings.SITE_BASE_URL}{reverse('receipt')}?order_number={order.number}"
+    receipt = f"{settings.SITE_BASE_URL}{RECEIPT}?order_number={order.number}"
     return PaymentRequest(
         reference=attempt.reference,
         order_number=order.number,
@@ -135,7 +137,7 @@ def _request_for(attempt: PaymentAttempt) -> PaymentRequest:
         lines=tuple(PaymentLine(title=line.title, due=line.money) for line in order.lines.all()),
         buyer_email=order.purchaser.email,
         return_url=receipt,
-        cancel_url=f"{settings.SITE_BASE_URL}{reverse('cart')}",
+        cancel_url=f"{settings.SITE_BASE_URL}{CART}",
         idempotency_key=attempt.idempotency_key,
         locale=get_language() or settings.LANGUAGE_CODE,
     )
@@ -178,9 +180,3 @@ def _note_unpaid(attempt: PaymentAttempt, outcome: Outcome, now: datetime) -> No
     attempt.state = wanted
     attempt.settled_at = None if wanted == AttemptState.PROCESSING else now
     attempt.save(update_fields=["state", "settled_at"])
-
-
-def _send_to_review(order: Order, reason: str, now: datetime) -> None:
-    if not order.is_fulfilled and order.state not in {OrderState.REVIEW, OrderState.REFUNDED}:
-        order.move(OrderState.REVIEW, at=now, reason=reason)
-        publish(OrderInReview(order_id=order.pk, purchaser_id=order.purchaser_id))

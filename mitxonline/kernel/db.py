@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, Self, TypeVar
 
-from django.db import connection, models
-from django.db.transaction import TransactionManagementError
+from django.db import connection, models, transaction
+from django.db.transaction import Atomic, TransactionManagementError
 from django.utils.translation import gettext_lazy as _
 from psycopg.pq import TransactionStatus
 
@@ -71,10 +71,17 @@ def named_lock(namespace: str, key: int | str, *, wait: bool = True) -> Iterator
 def transaction_lock(namespace: str, key: int | str) -> None:
     """Wait for the lock and keep it until this transaction ends; refused outside of one."""
     if not connection.in_atomic_block:
-        raise TransactionManagementError(
-            "transaction_lock needs a transaction: it is what gives the lock back"
-        )
+        raise TransactionManagementError("transaction_lock needs a transaction: it is what gives the lock back")
     run_sql("SELECT pg_advisory_xact_lock(%s)", [lock_number(namespace, key)])
+
+
+def all_or_nothing() -> Atomic:
+    """A transaction, or a part of the one the caller opened, without a savepoint of its own.
+
+    For services that call each other and whose refusals always go up to the outermost one: what an inner one did is
+    undone with all the rest. Whoever means to catch an error and go on uses `transaction.atomic`.
+    """
+    return transaction.atomic(savepoint=not in_transaction())
 
 
 def in_transaction() -> bool:

@@ -73,9 +73,7 @@ def meet_at(monkeypatch: pytest.MonkeyPatch) -> MeetAt:
     Where a lock keeps the others out they can't meet; then whoever is there goes on after `patience` seconds.
     """
 
-    def patch(
-        owner: object, name: str, *, parties: int, before: bool = False, patience: float = 1.0
-    ) -> Meeting:
+    def patch(owner: object, name: str, *, parties: int, before: bool = False, patience: float = 1.0) -> Meeting:
         meeting = Meeting(parties=parties, patience=patience)
         original = getattr(owner, name)
 

@@ -1,0 +1,127 @@
+"""Prices are pure: never negative, never above the list price, and blind to the order of application."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecommerce.enums import DiscountType
+from ecommerce.pricing import Item, Offer, price_item, price_items
+from mitxonline.kernel.money import Money
+
+
+def usd(amount: str | int) -> Money:
+    return Money(amount, "USD")
+
+
+def offer(kind: str, amount: str, **fields: object) -> Offer:
+    values: dict[str, object] = {
+        "discount_id": 1,
+        "discount_type": kind,
+        "amount": Decimal(amount),
+        "currency": "" if kind == DiscountType.PERCENT_OFF else "USD",
+        "products": None,
+        "code_id": 1,
+    }
+    return Offer(**(values | fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "due"),
+    [
+        (DiscountType.PERCENT_OFF, "10", "224.10"),
+        (DiscountType.PERCENT_OFF, "100", "0"),
+        (DiscountType.PERCENT_OFF, "33.333", "166.00"),  # 83.00 off: 82.99917 rounds half up
+        (DiscountType.AMOUNT_OFF, "49.50", "199.50"),
+        (DiscountType.AMOUNT_OFF, "300", "0"),
+        (DiscountType.FIXED_PRICE, "120", "120"),
+        (DiscountType.FIXED_PRICE, "0", "0"),
+        (DiscountType.FIXED_PRICE, "400", "249"),
+    ],
+)
+def test_each_type_does_what_it_says(kind: str, amount: str, due: str) -> None:
+    assert price_item(Item(1, usd("249")), [offer(kind, amount)]).due == usd(due)
+
+
+def test_half_a_cent_goes_up() -> None:
+    assert price_item(Item(1, usd("0.05")), [offer(DiscountType.PERCENT_OFF, "50")]).off == usd("0.03")
+
+
+def test_yen_has_no_cents() -> None:
+    item = Item(1, Money(999, "JPY"))
+    assert price_item(item, [offer(DiscountType.PERCENT_OFF, "10")]).due == Money(899, "JPY")
+
+
+def test_money_off_in_another_currency_touches_nothing() -> None:
+    assert price_item(Item(1, Money(999, "JPY")), [offer(DiscountType.AMOUNT_OFF, "5")]).offer is None
+
+
+def test_only_the_chosen_products_get_cheaper() -> None:
+    chosen = offer(DiscountType.PERCENT_OFF, "50", products=frozenset({1}))
+    prices = price_items([Item(1, usd(100)), Item(2, usd(100))], [chosen])
+    assert [price.due for price in prices] == [usd(50), usd(100)]
+
+
+def test_a_contract_product_is_priced_by_its_own_code_alone() -> None:
+    item = Item(7, usd(49), requires_code=True)
+    marketing = offer(DiscountType.PERCENT_OFF, "100", discount_id=1)
+    own = offer(DiscountType.FIXED_PRICE, "49", discount_id=2, unlocks=7, products=frozenset())
+    assert price_item(item, [marketing]).offer is None
+    assert price_item(item, [marketing, own]).offer == own  # though it takes nothing off
+    assert price_item(item, [marketing, own]).due == usd(49)
+
+
+def test_a_contract_code_touches_no_other_line() -> None:
+    own = offer(DiscountType.FIXED_PRICE, "0", unlocks=7, products=None)
+    assert price_item(Item(8, usd(249)), [own]).offer is None
+
+
+def test_where_two_take_off_the_same_the_one_without_a_code_is_spent() -> None:
+    automatic = offer(DiscountType.PERCENT_OFF, "10", discount_id=9, code_id=None)
+    typed = offer(DiscountType.PERCENT_OFF, "10", discount_id=1, code_id=4)
+    assert price_item(Item(1, usd(100)), [typed, automatic]).offer == automatic
+
+
+kinds = st.sampled_from(list(DiscountType))
+offers = st.builds(
+    lambda kind, amount, number, code: offer(
+        kind,
+        str(min(amount, Decimal(100)) if kind == DiscountType.PERCENT_OFF else amount),
+        discount_id=number,
+        code_id=code,
+    ),
+    kinds,
+    st.decimals(min_value=0, max_value=2000, places=3),
+    st.integers(1, 50),
+    st.none() | st.integers(1, 50),
+)
+prices = st.decimals(min_value=0, max_value=5000, places=2).map(lambda amount: Money(amount, "USD"))
+
+
+@given(listed=prices, several=st.lists(offers, max_size=6))
+def test_never_negative_never_above_the_list_price(listed: Money, several: list[Offer]) -> None:
+    price = price_item(Item(1, listed), several)
+    assert listed.zero <= price.due <= listed
+    assert price.due + price.off == listed
+
+
+@given(listed=st.lists(prices, min_size=1, max_size=5), several=st.lists(offers, max_size=6), data=st.data())
+def test_the_order_of_application_is_irrelevant(listed: list[Money], several: list[Offer], data: st.DataObject) -> None:
+    items = [Item(number, price) for number, price in enumerate(listed)]
+    shuffled = data.draw(st.permutations(several))
+    one, other = price_items(items, several), price_items(items, shuffled)
+    assert [price.due for price in one] == [price.due for price in other]
+    assert [_id(price.offer) for price in one] == [_id(price.offer) for price in other]
+
+
+def _id(chosen: Offer | None) -> tuple[int, int | None] | None:
+    return None if chosen is None else (chosen.discount_id, chosen.code_id)
+
+
+@given(listed=prices, several=st.lists(offers, max_size=4), one_more=offers)
+def test_one_discount_more_never_makes_it_dearer(listed: Money, several: list[Offer], one_more: Offer) -> None:
+    item = Item(1, listed)
+    assert price_item(item, [*several, one_more]).due <= price_item(item, several).due
