@@ -5,5 +5,4 @@ pytest_plugins = [
     "tests.support.together",
     "tests.support.broker",
     "tests.support.programs",
-    "tests.support.broker",
 ]
