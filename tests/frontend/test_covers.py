@@ -1,0 +1,103 @@
+"""The same id gives the same cover, for ever."""
+
+import re
+from hashlib import sha256
+from xml.etree import ElementTree
+
+import pytest
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frontend import covers
+from frontend.templatetags.covers import cover_url
+
+# Computed once; a change here is a new VERSION, or browsers would show old and new covers side by side.
+GOLDEN = {
+    ("course-v1:Tessera+PY101", "computing", "card"): "a04e24ac20b87bf1",
+    ("course-v1:Tessera+ST120", "data-statistics", "card"): "2d71e5028c5d9440",
+    ("course-v1:Tessera+BU140", "business", "square"): "4c5f8555c1d99b85",
+    ("course-v1:Tessera+EN130", "engineering", "card"): "5bd8fb490b6a4a09",
+    ("course-v1:Tessera+HE201", "health", "redeem"): "665dc691dbe5160a",
+    ("course-v1:Tessera+CL110", "climate-environment", "card"): "19b289a2d09a2e8a",
+    ("course-v1:Tessera+WR101", "humanities", "swatch"): "2fb2dc94dfb5de3a",
+    ("course-v1:Tessera+DE105", "design", "card"): "56408190f68b1eaa",
+    ("home", "mosaic", "hero"): "c59e47d463826df0",
+    ("course-v1:Ünïcode+数学", "law", "card"): "f5b8cb6a8c803c76",
+}
+
+SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
+PALETTES = st.sampled_from([*covers.PALETTES, covers.MOSAIC])
+SHAPES = st.sampled_from(sorted(covers.SHAPES))
+
+
+@pytest.mark.parametrize(("drawing", "digest"), GOLDEN.items())
+def test_a_cover_never_changes(drawing: tuple[str, str, str], digest: str) -> None:
+    readable_id, department, shape = drawing
+
+    svg = covers.draw(covers.seed_of(readable_id), covers.palette_key(department), shape)
+
+    assert sha256(svg.encode()).hexdigest()[:16] == digest
+
+
+def test_the_seed_is_fnv_1a() -> None:
+    assert covers.seed_of("") == 0x811C9DC5
+    assert covers.seed_of("foobar") == 0xBF9CF968
+
+
+def test_runs_of_a_course_share_its_cover() -> None:
+    course = covers.seed_of("course-v1:Tessera+PY101")
+
+    assert covers.seed_of("course-v1:Tessera+PY101+2026_T1") == course
+    assert covers.seed_of("course-v1:Tessera+PY102+2026_T1") != course
+
+
+@given(seed=SEEDS, palette=PALETTES, shape=SHAPES)
+def test_every_cover_is_small_and_well_formed(seed: int, palette: str, shape: str) -> None:
+    svg = covers.draw(seed, palette, shape)
+
+    ElementTree.fromstring(svg)  # noqa: S314 – our own drawing
+    assert len(svg) <= (4096 if shape in ("card", "square", "swatch") else 6144)
+
+
+@given(seed=SEEDS, palette=PALETTES, shape=SHAPES)
+def test_exactly_one_tile_is_golden(seed: int, palette: str, shape: str) -> None:
+    gold = re.findall(rf'<path (?:fill|stroke)="{covers.GOLD}"[^>]* d="([^"]+)"', covers.draw(seed, palette, shape))
+
+    assert len(gold) == 1
+    assert gold[0].count("M") == 1
+
+
+@pytest.mark.parametrize(
+    ("slug", "key"),
+    [("computing", "computing"), ("data-statistics", "data"), ("climate-environment", "climate"), ("mosaic", "mosaic")],
+)
+def test_a_department_has_its_own_palette(slug: str, key: str) -> None:
+    assert covers.palette_key(slug) == key
+
+
+def test_other_departments_always_get_the_same_palette() -> None:
+    assert covers.palette_key("law") == covers.palette_key("law")
+    assert covers.palette_key("law") in covers.PALETTES
+
+
+def test_an_address_may_be_kept_for_ever(client: Client) -> None:
+    response = client.get(cover_url("course-v1:Tessera+PY101", "computing"))
+
+    assert response["Content-Type"] == "image/svg+xml"
+    assert "immutable" in response["Cache-Control"]
+    assert response.content.decode() == covers.draw(covers.seed_of("course-v1:Tessera+PY101"), "computing", "card")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/covers/2/card/computing-00000001.svg",
+        "/covers/1/poster/computing-00000001.svg",
+        "/covers/1/card/law-00000001.svg",
+        "/covers/1/card/computing-1.svg",
+    ],
+)
+@pytest.mark.django_db
+def test_unknown_covers_are_not_found(client: Client, address: str) -> None:
+    assert client.get(address).status_code == 404
