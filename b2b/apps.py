@@ -5,3 +5,13 @@ from django.utils.translation import gettext_lazy as _
 class B2bConfig(AppConfig):
     name = "b2b"
     verbose_name = _("Organizations and contracts")
+
+    def ready(self) -> None:
+        """Listen to Wagtail from the start: hook modules are loaded late, and never in some processes."""
+        from wagtail.signals import page_published, page_unpublished
+
+        from b2b import receivers
+        from b2b.models import ContractPage
+
+        page_published.connect(receivers.contract_published, sender=ContractPage, dispatch_uid="b2b.published")
+        page_unpublished.connect(receivers.contract_unpublished, sender=ContractPage, dispatch_uid="b2b.unpublished")

@@ -5,6 +5,8 @@ The one file that knows both sides. `within` receivers share the publisher's tra
 """
 
 from b2b import handlers as b2b
+from b2b import tasks as b2b_tasks
+from b2b.events import ReconcileRequested
 from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
 from ecommerce import handlers as ecommerce
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
@@ -24,4 +26,5 @@ ROUTES: dict[type[Event], Route] = {
     LearnerEnrolled: Route(),
     LearnerUnenrolled: Route(),
     RunsRequested: Route(),
+    ReconcileRequested: Route(after_commit=(b2b_tasks.reconcile_requested,)),
 }

@@ -49,7 +49,8 @@ def ensure_organization_index() -> OrganizationIndexPage:
             make=lambda: OrganizationIndexPage(title=_("Organizations"), slug=INDEX_SLUG, live=False),
         )
         publish_new(page, user=None)
-    return OrganizationIndexPage.objects.get(pk=page.pk)
+    made: OrganizationIndexPage = OrganizationIndexPage.objects.get(pk=page.pk)
+    return made
 
 
 def find_organization(text: str) -> OrganizationPage:
@@ -66,7 +67,8 @@ def find_organization(text: str) -> OrganizationPage:
         raise OrganizationUnknown(text)
     if len(found) > 1:
         raise OrganizationUnclear(text, ids=tuple(one.pk for one in found))
-    return found[0]
+    organization: OrganizationPage = found[0]
+    return organization
 
 
 def ensure_organization(

@@ -22,7 +22,7 @@ from mitxonline.kernel.money import Money
 # The number of a live page's state that no revision stands for (a page put into the tree already live).
 NO_REVISION = 0
 
-_WRITTEN = (
+_TERMS = (
     "organization_id",
     "integration_type",
     "active",
@@ -32,15 +32,14 @@ _WRITTEN = (
     "price",
     "currency",
     "codes_only_for_assignee",
-    "revision_id",
 )
 
 
 def bring_into_force(*, page_id: int, now: datetime) -> ContractTerms | None:
     """Make the live page's terms those in force, and move the runs' dates with the contract's.
 
-    Does nothing when they are already; a page that isn't live leaves the terms it had, inactive. None where the contract
-    was never live. Harmless to call at any time.
+    Does nothing when they are already; a page that isn't live leaves the terms it had, inactive. None where the
+    contract was never live. Harmless to call at any time.
     """
     terms, wanted = _terms_and_page(page_id)
     if terms is not None and not _differ(terms, wanted):
@@ -48,19 +47,11 @@ def bring_into_force(*, page_id: int, now: datetime) -> ContractTerms | None:
     if terms is None and wanted is None:
         return None
     with transaction.atomic():
-        _lock_terms(page_id, wanted)
+        _lock_terms(page_id, wanted, now=now)
         # Read again after the lock: two publications may overlap, and the later reader sees the later page.
         terms, wanted = _terms_and_page(page_id)
-        if terms is None or not _differ(terms, wanted):
-            return terms
-        if wanted is None:
-            terms.active, terms.revision_id = False, None
-        else:
-            move_run_dates(contract_id=page_id, old=Days.of(terms), new=Days.of(wanted))
-            for name in _WRITTEN:
-                setattr(terms, name, getattr(wanted, name))
-        terms.in_force_since = now
-        terms.save(update_fields=[*_WRITTEN, "in_force_since"])
+        if terms is not None and _differ(terms, wanted):
+            _write(terms, wanted, now=now)
     return terms
 
 
@@ -120,7 +111,8 @@ def move_run_dates(*, contract_id: int, old: Days, new: Days) -> int:
     if old == new:
         return 0
     moved = []
-    for contract_run in ContractRun.objects.current().filter(contract_id=contract_id).select_related("course_run"):
+    # Removed runs too: given back, they are where the contract is by then.
+    for contract_run in ContractRun.objects.filter(contract_id=contract_id).select_related("course_run"):
         if _follow(contract_run.course_run, added_at=contract_run.added_at, old=old, new=new):
             moved.append(contract_run.course_run)
     CourseRun.all_objects.bulk_update(moved, ["start_date", "enrollment_start", "end_date", "enrollment_end"])
@@ -161,23 +153,36 @@ def _terms_and_page(page_id: int) -> tuple[ContractTerms | None, ContractTerms |
 def _differ(terms: ContractTerms, wanted: ContractTerms | None) -> bool:
     if wanted is None:
         return terms.active or terms.revision_id is not None
-    return any(getattr(terms, name) != getattr(wanted, name) for name in _WRITTEN)
+    return terms.revision_id != wanted.revision_id or _changed(terms, wanted)
 
 
-def _lock_terms(page_id: int, wanted: ContractTerms | None) -> None:
-    """Lock the terms' row; the first time it is put there, whoever comes at the same moment."""
-    if ContractTerms.objects.locked().filter(pk=page_id).first() is None and wanted is not None:
-        ContractTerms.objects.bulk_create([_blank(wanted)], ignore_conflicts=True)
-        ContractTerms.objects.locked().get(pk=page_id)
+def _changed(terms: ContractTerms, wanted: ContractTerms) -> bool:
+    return any(getattr(terms, name) != getattr(wanted, name) for name in _TERMS)
 
 
-def _blank(wanted: ContractTerms) -> ContractTerms:
-    """A first row that admits nobody; what it shall say is written under its lock."""
-    return ContractTerms(
-        page_id=wanted.pk,
-        organization_id=wanted.organization_id,
-        integration_type=wanted.integration_type,
-        active=False,
-        currency=wanted.currency,
-        in_force_since=datetime.min,
-    )
+def _write(terms: ContractTerms, wanted: ContractTerms | None, *, now: datetime) -> None:
+    """Write the wanted terms, or that nothing is in force; the caller holds the lock."""
+    if wanted is None:
+        terms.active, terms.revision_id, terms.in_force_since = False, None, now
+    else:
+        if _changed(terms, wanted):
+            move_run_dates(contract_id=terms.pk, old=Days.of(terms), new=Days.of(wanted))
+            terms.in_force_since = now
+        for name in (*_TERMS, "revision_id"):
+            setattr(terms, name, getattr(wanted, name))
+    terms.save(update_fields=[*_TERMS, "revision_id", "in_force_since"])
+
+
+def _lock_terms(page_id: int, wanted: ContractTerms | None, *, now: datetime) -> None:
+    """Lock the terms' row. The first time it is put there, admitting nobody, whoever else comes at the same moment."""
+    if wanted is not None and not ContractTerms.objects.locked().filter(pk=page_id):
+        blank = ContractTerms(
+            page_id=page_id,
+            organization_id=wanted.organization_id,
+            integration_type=wanted.integration_type,
+            active=False,
+            currency=wanted.currency,
+            in_force_since=now,
+        )
+        ContractTerms.objects.bulk_create([blank], ignore_conflicts=True)
+    list(ContractTerms.objects.locked().filter(pk=page_id))

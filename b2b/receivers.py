@@ -1,0 +1,37 @@
+"""Hears Wagtail. Connected in apps.py, so that a worker that publishes on schedule hears it too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from b2b.models import ContractPage
+from b2b.services.reconcile import request_reconcile
+from b2b.services.terms import bring_into_force
+from mitxonline.kernel import clock
+
+
+def contract_published(*, instance: ContractPage, revision: Any = None, **_kwargs: Any) -> None:
+    """Bring the terms of a contract that went live into force and have its runs and codes follow.
+
+    Wagtail also says “published” of pages that will go live later, and of aliases, which are no contracts. It sends
+    outside any transaction, or inside its caller's; ours makes the terms and the request one.
+    """
+    if not instance.live or instance.alias_of_id is not None:
+        return
+    now = clock.now()
+    with transaction.atomic():
+        bring_into_force(page_id=instance.pk, now=now)
+        request_reconcile(
+            contract_id=instance.pk,
+            reason=_("Published"),
+            now=now,
+            requested_by_id=getattr(revision, "user_id", None),
+        )
+
+
+def contract_unpublished(*, instance: ContractPage, **_kwargs: Any) -> None:
+    """A contract that isn't live admits nobody; nothing else changes."""
+    bring_into_force(page_id=instance.pk, now=clock.now())

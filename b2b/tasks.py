@@ -1,0 +1,37 @@
+"""What the worker does for contracts."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from django.utils.translation import gettext as _
+
+from b2b.errors import ContractNotPublished, ContractUnknown
+from b2b.events import ReconcileRequested
+from b2b.services.reconcile import STUCK_AFTER, request_reconcile, run_reconcile
+from b2b.services.terms import bring_into_force, contracts_out_of_line
+from mitxonline.kernel import clock
+
+logger = logging.getLogger(__name__)
+
+
+def reconcile_requested(event: ReconcileRequested) -> None:
+    """Bring the contract in line. Where somebody is at it already, LockTaken: the delivery comes again shortly.
+
+    Takes as long as the contract has codes to make; stopped at a time limit, the next attempt goes on from there.
+    """
+    try:
+        run_reconcile(contract_id=event.contract_id, now=clock.now(), wait=False)
+    except (ContractNotPublished, ContractUnknown) as refusal:
+        # Deleted or withdrawn since it was asked: there is nothing to bring in line, also next time.
+        logger.info("nothing to reconcile", extra={"contract": event.contract_id, "reason": refusal.code})
+
+
+@shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
+def sweep_contracts() -> None:
+    """Find the contracts that no signal was heard of, and those whose request got lost."""
+    now = clock.now()
+    for contract_id in contracts_out_of_line(stuck_before=now - STUCK_AFTER):
+        if bring_into_force(page_id=contract_id, now=now) is not None:
+            request_reconcile(contract_id=contract_id, reason=_("Sweep"), now=now)
