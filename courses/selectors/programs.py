@@ -39,9 +39,10 @@ def requirements_tree(program_id: int) -> list[RequirementNode]:
 
 def courses_of_program(program_id: int) -> list[Course]:
     """Every course the program's requirements name, in the tree's order; one query."""
-    return [course for node in requirements_tree(program_id) for course in _courses_under(node)]
+    return [course for node in requirements_tree(program_id) for course in courses_under(node)]
 
 
-def _courses_under(node: RequirementNode) -> list[Course]:
+def courses_under(node: RequirementNode) -> list[Course]:
+    """The courses at and below a node, in order."""
     here = [node.course] if node.course is not None else []
-    return here + [course for child in node.children for course in _courses_under(child)]
+    return here + [course for child in node.children for course in courses_under(child)]
