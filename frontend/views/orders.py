@@ -7,9 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from ecommerce.selectors.receipts import orders_of, receipt_for
+from ecommerce.selectors.receipts import orders_of
+from frontend.receipt import receipt_page
 from frontend.views.decorators import signed_in
 from frontend.views.parsing import account_id, name
+from mitxonline.kernel import clock
 
 ORDERS_ON_A_PAGE = 20
 
@@ -18,8 +20,10 @@ ORDERS_ON_A_PAGE = 20
 @require_safe
 def receipt(request: HttpRequest) -> HttpResponse:
     """One order of this buyer; somebody else's number, a wrong one and none get the same answer."""
-    found = receipt_for(user_id=account_id(request), number=name(request.GET.get("order_number")))
-    return render(request, "frontend/orders/receipt.html", {"receipt": found, "order": found.order})
+    number = name(request.GET.get("order_number"))
+    page = receipt_page(user_id=account_id(request), number=number, now=clock.now())
+    context = {"page": page, "receipt": page.receipt, "order": page.order}
+    return render(request, "frontend/orders/receipt.html", context)
 
 
 @signed_in()

@@ -1,0 +1,32 @@
+"""Coming into a public course that costs nothing."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from courses.errors import RunUnknown
+from ecommerce.services.free_enrollment import enroll_free
+from frontend.views.decorators import personal
+from frontend.views.parsing import row_id
+from mitxonline.kernel import clock
+from mitxonline.users.next_page import next_page
+
+
+@personal
+@require_POST
+def enroll(request: HttpRequest) -> HttpResponse:
+    """Enroll in a run without a price; signed out: sign in and come back to the page with the button (`next`)."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(next_page(request) or reverse("dashboard"))
+    run_id = row_id(request.POST.get("run"))
+    if run_id is None:
+        raise RunUnknown
+    enrollment = enroll_free(user_id=request.user.pk, run_id=run_id, now=clock.now())
+    messages.success(request, _("You are enrolled in “%(title)s”.") % {"title": enrollment.run.title})
+    return redirect("dashboard")
