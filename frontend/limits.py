@@ -51,10 +51,8 @@ def _own_tries(minutes: int) -> str:
     """Of one person or one browser."""
     tries, _window = settings.RATE_LIMITS["codes"]["user"]
     return ngettext(
-        "You have tried %(tries)d codes that didn’t work. Wait %(minutes)d minute, then try again. "
-        "Your cart is kept.",
-        "You have tried %(tries)d codes that didn’t work. Wait %(minutes)d minutes, then try again. "
-        "Your cart is kept.",
+        "You have tried %(tries)d codes that didn’t work. Wait %(minutes)d minute, then try again. Your cart is kept.",
+        "You have tried %(tries)d codes that didn’t work. Wait %(minutes)d minutes, then try again. Your cart is kept.",
         minutes,
     ) % {"tries": tries, "minutes": minutes}
 

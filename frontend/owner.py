@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ecommerce.selectors.baskets import BasketOwner
 
 # ecommerce's receiver of a sign-in claims the anonymous basket by this very key.
-TOKEN_KEY = "basket_token"
+BASKET_KEY = "basket_token"
 
 
 def basket_owner(request: HttpRequest, *, create: bool = False) -> BasketOwner:
@@ -20,7 +20,7 @@ def basket_owner(request: HttpRequest, *, create: bool = False) -> BasketOwner:
     """
     if request.user.is_authenticated:
         return BasketOwner(user_id=request.user.pk, token=None)
-    token = request.session.get(TOKEN_KEY)
+    token = request.session.get(BASKET_KEY)
     if token is None and create:
-        token = request.session[TOKEN_KEY] = str(uuid4())
+        token = request.session[BASKET_KEY] = str(uuid4())
     return BasketOwner(user_id=None, token=UUID(token) if token else None)

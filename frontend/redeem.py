@@ -125,7 +125,7 @@ class RefusalCard:
 
 def offer_card(offer: CodeOffer, *, text: str, now: datetime) -> OfferCard:
     """The card of a code that works, with what else the seat opens."""
-    others = ()
+    others: tuple[str, ...] = ()
     if offer.is_free:
         siblings = ContractRun.objects.current().filter(contract_id=offer.contract_run.contract_id)
         siblings = siblings.exclude(pk=offer.contract_run.pk).order_by("course_run__title")
@@ -155,9 +155,10 @@ def refusal_card(refusal: DomainError, *, text: str, user_id: int | None) -> Ref
 
 def _organization_of(text: str) -> OrganizationPage | None:
     try:
-        return contract_run_of(find_code(text)).contract.terms.organization
+        organization: OrganizationPage = contract_run_of(find_code(text)).contract.terms.organization
     except CodeRefused:
         return None
+    return organization
 
 
 def _manager_of(organization: OrganizationPage | None) -> User | None:

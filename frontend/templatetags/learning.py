@@ -5,12 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import template
+from django.template import Context
+from django.utils.translation import gettext_lazy as _
 
+from b2b.models import OrganizationPage
+from b2b.selectors.members import MemberOrganization, organizations_of
 from courses.models import Course, CourseRun, Department
-from ecommerce.models import Product
+from ecommerce.models import OrderLine, Product
 from frontend import dates
+from mitxonline.kernel import clock
+from mitxonline.kernel.money import Money
 
 register = template.Library()
+
+_GATEWAYS = {"sandbox": _("Sandbox, no money"), "paypal": "PayPal"}
 
 
 @register.simple_tag
@@ -51,6 +59,34 @@ def department_name(product: Product) -> str:
     """The department a product is of, by name."""
     department = _department(product)
     return department.name if department else ""
+
+
+@register.filter
+def list_money(line: OrderLine) -> str:
+    """The list price of an order's line."""
+    return Money(line.list_price, line.currency).formatted()
+
+
+@register.filter
+def discount_money(line: OrderLine) -> str:
+    """What was taken off an order's line."""
+    return Money(line.discount_amount, line.currency).formatted()
+
+
+@register.filter
+def gateway_name(gateway: str) -> str:
+    """A payment provider's name as buyers know it."""
+    return str(_GATEWAYS.get(gateway, gateway.title()))
+
+
+@register.simple_tag(takes_context=True)
+def member_organization(context: Context, organization: OrganizationPage) -> MemberOrganization | None:
+    """The organization as the visitor sees it who belongs to it; None in an editor's preview."""
+    user = context["request"].user
+    if not user.is_authenticated or organization.pk is None:
+        return None
+    found = organizations_of(user.pk, now=clock.now(), organization_id=organization.pk)
+    return found[0] if found else None
 
 
 def _department(product: Product) -> Department | None:

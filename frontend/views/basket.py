@@ -17,6 +17,7 @@ from frontend.views.decorators import personal
 from frontend.views.parsing import name, row_id, typed_code
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import RateLimited
+from mitxonline.kernel.http import wants_fragment
 
 PAGE = "frontend/cart/page.html"
 FRAGMENT = "frontend/cart/fragment.html"
@@ -101,7 +102,7 @@ def leave(request: HttpRequest) -> HttpResponse:
 def _cart(request: HttpRequest, form: CodeForm | None = None, *, status: int = 200) -> HttpResponse:
     """The whole page, or for htmx the part that moves."""
     page = cart_page(request)
-    template = FRAGMENT if request.htmx else PAGE
+    template = FRAGMENT if wants_fragment(request) else PAGE
     response = render(request, template, {"page": page, "form": page.code_form(form)}, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response

@@ -13,7 +13,7 @@ from b2b.services.doors import start_course
 from courses.errors import RunUnknown
 from frontend.dashboard import dashboard_page
 from frontend.views.decorators import signed_in
-from frontend.views.parsing import account_id, row_id
+from frontend.views.parsing import account, account_id, row_id
 from mitxonline.kernel import clock
 from mitxonline.users.next_page import next_page
 
@@ -22,7 +22,7 @@ from mitxonline.users.next_page import next_page
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
     """What is going on, what waits and who pays for it."""
-    page = dashboard_page(user_id=account_id(request), now=clock.now())
+    page = dashboard_page(user=account(request), now=clock.now())
     return render(request, "frontend/dashboard/page.html", {"page": page})
 
 

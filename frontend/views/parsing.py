@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from mitxonline.kernel.money import Money
+from mitxonline.users.models import User
 
 # The largest number a primary key column holds; the database refuses to compare with more.
 MAX_ROW_ID = 2**63 - 1
@@ -50,12 +51,16 @@ def uuid(text: str | None) -> UUID | None:
         return None
 
 
-def account_id(request: HttpRequest) -> int:
-    """The signed-in account's key; for views that nobody else reaches (`signed_in`)."""
-    user_id = request.user.pk
-    if user_id is None:
+def account(request: HttpRequest) -> User:
+    """The signed-in account; for views that nobody else reaches (`signed_in`)."""
+    if not request.user.is_authenticated:
         raise PermissionDenied
-    return user_id
+    return request.user
+
+
+def account_id(request: HttpRequest) -> int:
+    """The signed-in account's key, likewise."""
+    return account(request).pk
 
 
 def typed_code(text: str | None) -> str:

@@ -1,0 +1,32 @@
+"""A receipt as its page shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ecommerce.enums import AttemptState, OrderState
+from ecommerce.models import Order
+from ecommerce.selectors.receipts import Receipt, receipt_for
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptPage:
+    """One order of the buyer's, and whether a payment for it is still on its way."""
+
+    receipt: Receipt
+    is_processing: bool
+    now: datetime
+
+    @property
+    def order(self) -> Order:
+        """The order it is the receipt of."""
+        return self.receipt.order
+
+
+def receipt_page(*, user_id: int, number: str, now: datetime) -> ReceiptPage:
+    """The receipt of this number; OrderUnknown for somebody else's and for none."""
+    receipt = receipt_for(user_id=user_id, number=number)
+    order = receipt.order
+    processing = order.state == OrderState.PENDING and order.attempts.filter(state=AttemptState.PROCESSING).exists()
+    return ReceiptPage(receipt=receipt, is_processing=processing, now=now)
