@@ -7,6 +7,9 @@ PYTHON := $(VENV)/bin/python
 # What is installed, word for word: while it equals the pins there is nothing to do.
 INSTALLED := $(VENV)/.installed
 
+# For the lowest Python that is supported: Debian's 3.11.2 needs a package that 3.11.3 does without.
+COMPILE := --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+
 # One test process per core, and not more than four: each has a database of its own.
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 ARGS ?=
@@ -60,6 +63,6 @@ bench: setup ## Measure the budgets
 	@exec $(PYTHON) -m tests.bench $(ARGS)
 
 requirements: setup ## Update every pin to the newest allowed version and install it
-	$(PYTHON) -m uv pip compile pyproject.toml --upgrade --generate-hashes --no-header --no-annotate --quiet --output-file requirements/base.txt
-	$(PYTHON) -m uv pip compile pyproject.toml --group dev --upgrade --generate-hashes --no-header --no-annotate --quiet --output-file requirements/dev.txt
+	$(PYTHON) -m uv pip compile pyproject.toml --upgrade $(COMPILE) --output-file requirements/base.txt
+	$(PYTHON) -m uv pip compile pyproject.toml --group dev --upgrade $(COMPILE) --output-file requirements/dev.txt
 	@$(MAKE) --no-print-directory setup
