@@ -47,6 +47,11 @@ class Colors:
         return (full(self.brand), full(self.accent)) == (DEFAULT_BRAND, DEFAULT_ACCENT)
 
     @property
+    def on_brand(self) -> str:
+        """The text on a button in the brand color."""
+        return text_on(self.brand) or WHITE
+
+    @property
     def digest(self) -> str:
         """A short name of the stylesheet with exactly these colors."""
         return sha256(stylesheet(self).encode()).hexdigest()[:12]
@@ -62,7 +67,7 @@ def stylesheet(colors: Colors) -> str:
 def tokens(colors: Colors) -> dict[str, tuple[str, str]]:
     """Each token that follows from the site's colors, for the light and for the dark theme."""
     brand = colors.brand, _lighter_until(colors.brand, lambda each: contrast(each, SURFACE[1]) >= DARK_CONTRAST)
-    text = text_on(brand[0]) or WHITE, INK
+    text = colors.on_brand, INK
     soft = mixture(brand[0], SURFACE[0], SOFT), mixture(brand[1], SURFACE[1], SOFT)
     return {
         "--brand": brand,

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
 
+from wagtail.models import Site
+
 from cms.models import SiteBrand
 from frontend.brand import Colors
 from frontend.navigation import Places, places
@@ -47,7 +49,16 @@ def default_brand() -> Brand:
 
 def brand_of(request: HttpRequest) -> Brand:
     """The brand of the site this request came to; Wagtail keeps the settings on the request."""
-    chosen = SiteBrand.for_request(request)
+    return _as_chosen(SiteBrand.for_request(request))
+
+
+def mail_brand() -> Brand:
+    """The brand of mails, which belong to no request: the default site's."""
+    site = Site.objects.filter(is_default_site=True).first()
+    return _as_chosen(SiteBrand.for_site(site)) if site else default_brand()
+
+
+def _as_chosen(chosen: SiteBrand) -> Brand:
     return Brand(
         name=chosen.brand_name,
         tagline=chosen.tagline,

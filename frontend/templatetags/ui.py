@@ -14,6 +14,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from frontend import site
 from frontend.covers import seed_of
 from frontend.seats import SeatMeter
 from frontend.site import Brand, default_brand
@@ -63,6 +64,13 @@ def short_code(code: str) -> str:
 def site_brand(context: Context) -> Brand:
     """The brand of the page; the default one where nothing could be asked (an error page)."""
     found: Brand = context.get("brand") or default_brand()
+    return found
+
+
+@register.simple_tag(takes_context=True)
+def mail_brand(context: Context) -> Brand:
+    """The brand of a mail: the one its writer gave, else the default site's."""
+    found: Brand = context.get("brand") or site.mail_brand()
     return found
 
 
