@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from b2b.enums import MembershipSource, MembershipState
-from b2b.models import ContractMembership, ContractRun
+from b2b.models import ContractRun
 from b2b.rules import contacts_of
 from b2b.services.seats import (
     activate_held_seats,
@@ -16,18 +16,20 @@ from ecommerce.events import OrderClosed, OrderFulfilled
 
 
 def claim_seats(event: OrderFulfilled) -> None:
-    """Make the buyer a member of the contracts the order's runs belong to.
+    """Make the buyer a member of the contracts whose codes the order used.
 
     A seat that was held becomes theirs. Where the hold was given up meanwhile it is claimed again under the lock, and
     ContractFull stops the fulfilment.
     """
-    runs = ContractRun.objects.filter(product__order_lines__order_id=event.order_id)
+    runs = ContractRun.objects.filter(
+        product__order_lines__order_id=event.order_id, product__order_lines__code__isnull=False
+    )
     organizations = dict(runs.values_list("contract_id", "contract__terms__organization_id"))
     if not organizations:
         return
     activated = activate_held_seats(order_id=event.order_id, now=event.at)
     if activated < len(organizations):
-        _claim_missing(event, list(organizations))
+        _claim_again(event, list(organizations))
     join_organizations(
         organization_ids=organizations.values(), user_id=event.purchaser_id, source=MembershipSource.CODE, now=event.at
     )
@@ -38,18 +40,16 @@ def release_seats(event: OrderClosed) -> None:
     release_held_seats(order_id=event.order_id)
 
 
-def _claim_missing(event: OrderFulfilled, contract_ids: list[int]) -> None:
-    """Claim a seat in each contract where the buyer has none."""
+def _claim_again(event: OrderFulfilled, contract_ids: list[int]) -> None:
+    """Claim the seats that were not held any more; a member keeps theirs, which only gets stronger."""
     terms = lock_terms(contract_ids)
-    mine = ContractMembership.objects.filter(user_id=event.purchaser_id, state=MembershipState.ACTIVE)
-    missing = set(contract_ids) - set(mine.filter(contract_id__in=contract_ids).values_list("contract_id", flat=True))
-    contacts = contacts_of(terms[contract_id].organization_id for contract_id in missing)
-    for contract_id in sorted(missing):
+    contacts = contacts_of(each.organization_id for each in terms.values())
+    for each in terms.values():
         claim_seat(
-            terms=terms[contract_id],
+            terms=each,
             user_id=event.purchaser_id,
             state=MembershipState.ACTIVE,
             source=MembershipSource.CODE,
             now=event.at,
-            contact=contacts.get(terms[contract_id].organization_id, ""),
+            contact=contacts.get(each.organization_id, ""),
         )

@@ -118,7 +118,6 @@ def _strengthen(
     if seat.state == MembershipState.HELD and state == MembershipState.ACTIVE:
         seat.state, seat.since = MembershipState.ACTIVE, now
         changed += ["state", "since"]
-        join_organizations(organization_ids=[terms.organization_id], user_id=seat.user_id, source=source, now=now)
     elif seat.state == MembershipState.HELD and order is not None and seat.order_id != order.pk:
         seat.order = order
         changed.append("order")
@@ -130,4 +129,6 @@ def _strengthen(
         changed.append("code_use")
     if changed:
         seat.save(update_fields=changed)
+    if {"state", "source"} & set(changed):
+        join_organizations(organization_ids=[terms.organization_id], user_id=seat.user_id, source=source, now=now)
     return seat

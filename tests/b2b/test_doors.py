@@ -1,0 +1,323 @@
+"""Every door into a contract and what it answers (design 5.3), sentence by sentence."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from b2b.enums import MembershipSource
+from b2b.errors import (
+    AccessWithdrawn,
+    AlreadyHasCourse,
+    ContractEnded,
+    ContractFull,
+    ContractInactive,
+    ContractNotStarted,
+    CourseNotOpen,
+    NotAMember,
+    PaymentNeeded,
+)
+from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationMembership
+from b2b.selectors.doors import code_offer
+from b2b.selectors.members import ContractStanding, organizations_of, waiting_codes
+from b2b.services.doors import attach_by_code, put_in_link_basket, start_course
+from b2b.services.seats import add_member
+from courses.enums import EnrollmentSource
+from courses.models import Enrollment, EnrollmentGrant
+from ecommerce.enums import UseState
+from ecommerce.errors import CodeBelongsInCart, CodeForSomebodyElse, CodeRefused, CodeUnknown, CodeUsed
+from ecommerce.models import CodeUse, DiscountCode
+from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.services.baskets import add_products, apply_code
+from ecommerce.services.cart import priced_basket
+from ecommerce.services.checkout import begin_checkout
+from mitxonline.kernel import clock
+from mitxonline.kernel.money import Money
+from mitxonline.users.models import User
+from tests.factories import (
+    NOON,
+    codes_of,
+    make_code,
+    make_contract,
+    make_contract_run,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+TODAY = clock.date_of(NOON)
+
+
+@pytest.fixture
+def contract() -> ContractPage:
+    return make_contract(seats=2)
+
+
+@pytest.fixture
+def run(contract: ContractPage) -> ContractRun:
+    return make_contract_run(contract, codes=3)
+
+
+def attach(code: DiscountCode, user: User, *, now=NOON):  # type: ignore[no-untyped-def]
+    return attach_by_code(text=code.text, user_id=user.pk, now=now)
+
+
+def test_a_code_attaches_enrolls_and_is_used(run: ContractRun) -> None:
+    learner, code = make_user(), codes_of(run)[0]
+    attachment = attach(code, learner)
+    seat = ContractMembership.objects.get()
+    assert (seat.user, seat.source, seat.state) == (learner, MembershipSource.CODE, "active")
+    assert attachment.enrollment.run == run.course_run
+    assert EnrollmentGrant.objects.get().source == EnrollmentSource.CODE
+    assert CodeUse.objects.get().state == UseState.CONFIRMED
+    assert OrganizationMembership.objects.get().user == learner
+
+
+def test_the_same_code_again_is_the_same_result(run: ContractRun) -> None:
+    learner, code = make_user(), codes_of(run)[0]
+    attach(code, learner)
+    assert attach(code, learner).already
+    assert code_offer(text=code.text, user_id=learner.pk, now=NOON).is_mine
+    assert (CodeUse.objects.count(), ContractMembership.objects.count()) == (1, 1)
+
+
+def test_the_second_learner_is_told_that_it_is_used(run: ContractRun) -> None:
+    code = codes_of(run)[0]
+    attach(code, make_user())
+    with pytest.raises(CodeUsed, match="Ask Northgate Health for a new one"):
+        attach(code, make_user())
+    assert ContractMembership.objects.count() == 1
+
+
+def test_another_code_for_a_course_one_has_stays_free(run: ContractRun) -> None:
+    learner = make_user()
+    one, other = codes_of(run)[:2]
+    attach(one, learner)
+    with pytest.raises(AlreadyHasCourse):
+        attach(other, learner)
+    other.refresh_from_db()
+    assert other.uses == 0
+
+
+def test_a_full_contract_says_so_and_the_code_stays_valid(run: ContractRun) -> None:
+    manager = make_user(name="Dana Whitfield")
+    codes = codes_of(run)
+    OrganizationMembership.objects.create(
+        organization=run.contract.terms.organization, user=manager, source="staff", is_manager=True, since=NOON
+    )
+    for code in codes[:2]:
+        attach(code, make_user())
+    with pytest.raises(ContractFull, match="ask Dana Whitfield"):
+        attach(codes[2], make_user())
+    codes[2].refresh_from_db()
+    assert codes[2].uses == 0
+    assert ContractMembership.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({"start": TODAY}, None),
+        ({"end": TODAY}, None),
+        ({"start": TODAY + timedelta(days=1)}, ContractNotStarted),
+        ({"end": TODAY - timedelta(days=1)}, ContractEnded),
+        ({"active": False}, ContractInactive),
+    ],
+)
+def test_both_ends_of_a_contract_are_included(
+    run: ContractRun, fields: dict[str, object], refusal: type | None
+) -> None:
+    ContractTerms.objects.update(**fields)
+    learner, code = make_user(), codes_of(run)[0]
+    if refusal is None:
+        attach(code, learner)
+        return
+    with pytest.raises(refusal):
+        attach(code, learner)
+    with pytest.raises(CodeUnknown):  # a signed-out visitor learns nothing
+        code_offer(text=code.text, user_id=None, now=NOON)
+    assert not CodeUse.objects.exists()
+    assert not Enrollment.objects.exists()
+
+
+def test_a_contracts_last_day_ends_with_the_day() -> None:
+    run = make_contract_run(make_contract(seats=5, end=TODAY), codes=2)
+    one, other = codes_of(run)
+    attach(one, make_user(), now=clock.end_of_day(TODAY))
+    with pytest.raises(ContractEnded):
+        attach(other, make_user(), now=clock.end_of_day(TODAY) + timedelta(microseconds=1))
+
+
+def test_a_closed_course_says_that_the_code_is_fine(run: ContractRun) -> None:
+    run.course_run.enrollment_end = NOON - timedelta(days=1)
+    run.course_run.save()
+    with pytest.raises(CourseNotOpen, match="Your code is fine"):
+        attach(codes_of(run)[0], make_user())
+
+
+def test_a_withdrawn_learner_is_told_so(run: ContractRun) -> None:
+    learner, code = make_user(), codes_of(run)[0]
+    attach(code, learner)
+    CodeUse.objects.update(state=UseState.RETIRED)
+    ContractMembership.objects.all().delete()
+    with pytest.raises(AccessWithdrawn):
+        attach(code, learner)
+    with pytest.raises(CodeUsed):
+        attach(code, make_user())
+
+
+@pytest.mark.parametrize("text", ["", "   ", "no-such-code", "';--", "x" * 5000, "\x00"])
+def test_junk_is_no_code(text: str) -> None:
+    with pytest.raises(CodeRefused):
+        code_offer(text=text, user_id=None, now=NOON)
+
+
+def test_a_discount_code_belongs_in_the_cart() -> None:
+    with pytest.raises(CodeBelongsInCart):
+        code_offer(text=make_code(text="WELCOME10").text, user_id=make_user().pk, now=NOON)
+
+
+def test_a_priced_contract_leads_to_payment() -> None:
+    run = make_contract_run(make_contract(seats=2, price="49"), codes=1)
+    learner, code = make_user(), codes_of(run)[0]
+    with pytest.raises(PaymentNeeded):
+        attach(code, learner)
+    owner = BasketOwner(user_id=learner.pk)
+    put_in_link_basket(text=code.text, owner=owner, user_id=learner.pk, now=NOON)
+    priced = priced_basket(owner, user_id=learner.pk, now=NOON)
+    assert (priced.total, priced.can_check_out) == (Money("49", "USD"), True)
+    assert not ContractMembership.objects.exists()
+    checkout = begin_checkout(owner=owner, user_id=learner.pk, now=NOON)
+    assert checkout.pay_url is not None
+    assert ContractMembership.objects.get().state == "held"
+    assert not Enrollment.objects.exists()
+
+
+def test_a_held_seat_gives_no_access(run: ContractRun) -> None:
+    ContractTerms.objects.update(price=49)
+    learner = make_user()
+    run.product.price = 49  # type: ignore[union-attr]
+    run.product.save()  # type: ignore[union-attr]
+    owner = BasketOwner(user_id=learner.pk)
+    put_in_link_basket(text=codes_of(run)[0].text, owner=owner, user_id=learner.pk, now=NOON)
+    DiscountCode.objects.first().discount.save()  # type: ignore[union-attr]
+    with pytest.raises(NotAMember):
+        start_course(contract_run_id=run.pk, user_id=learner.pk, now=NOON)
+
+
+def test_a_member_starts_any_course_with_one_click_and_spends_nobodys_code(
+    contract: ContractPage, run: ContractRun
+) -> None:
+    other = make_contract_run(contract, codes=1)
+    learner = make_user()
+    attach(codes_of(run)[0], learner)
+    for _click in range(2):
+        enrollment = start_course(contract_run_id=other.pk, user_id=learner.pk, now=NOON)
+    assert enrollment.run == other.course_run
+    assert codes_of(other)[0].uses == 0
+    assert EnrollmentGrant.objects.get(enrollment=enrollment).source == EnrollmentSource.CONTRACT
+
+
+def test_somebody_elses_contract_is_as_unknown_as_none(run: ContractRun) -> None:
+    stranger = make_user()
+    for pk in (run.pk, 999_999):
+        with pytest.raises(NotAMember):
+            start_course(contract_run_id=pk, user_id=stranger.pk, now=NOON)
+
+
+def test_a_member_needs_no_code_in_the_cart_of_a_free_contract(contract: ContractPage, run: ContractRun) -> None:
+    learner = make_user()
+    add_member(contract_id=contract.pk, user_id=learner.pk, now=NOON)
+    owner = BasketOwner(user_id=learner.pk)
+    add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
+    assert priced_basket(owner, user_id=learner.pk, now=NOON).can_check_out
+    order = begin_checkout(owner=owner, user_id=learner.pk, now=NOON).order
+    assert order.lines.get().entitlement == f"contract {contract.pk}"
+    assert not CodeUse.objects.exists()
+
+
+def test_attaching_and_buying_with_a_code_are_the_same_use(contract: ContractPage, run: ContractRun) -> None:
+    learner, code = make_user(), codes_of(run)[0]
+    attach(code, learner)
+    Enrollment.objects.all().update(active=False)
+    owner = BasketOwner(user_id=learner.pk)
+    add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
+    apply_code(owner=owner, text=code.text, user_id=learner.pk, now=NOON)
+    assert begin_checkout(owner=owner, user_id=learner.pk, now=NOON).order.is_fulfilled
+    code.refresh_from_db()
+    assert (code.uses, CodeUse.objects.count()) == (1, 1)
+    with pytest.raises(CodeUsed):
+        attach(code, make_user())
+
+
+def test_a_code_bought_with_is_used_for_the_link_too(run: ContractRun) -> None:
+    learner, code = make_user(), codes_of(run)[0]
+    owner = BasketOwner(user_id=learner.pk)
+    add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
+    apply_code(owner=owner, text=code.text, user_id=learner.pk, now=NOON)
+    begin_checkout(owner=owner, user_id=learner.pk, now=NOON)
+    seat = ContractMembership.objects.get()
+    assert (seat.state, seat.code_use) == ("active", CodeUse.objects.get())
+    assert attach(code, learner).already
+    with pytest.raises(CodeUsed):
+        attach(code, make_user())
+
+
+@pytest.mark.parametrize(
+    ("address", "verified", "works"),
+    [("amara@northgate.test", True, True), ("AMARA@northgate.test", True, True),
+     ("amara@northgate.test", False, False), ("joe@northgate.test", True, False)],
+)  # fmt: skip
+def test_where_the_contract_says_so_a_code_is_only_for_its_address(address: str, verified: bool, works: bool) -> None:
+    run = make_contract_run(make_contract(seats=2, codes_only_for_assignee=True), codes=1)
+    DiscountCode.objects.update(assigned_email="amara@northgate.test")
+    learner = make_user(address, email_verified_at=NOON if verified else None)
+    if works:
+        attach(codes_of(run)[0], learner)
+        return
+    with pytest.raises(CodeForSomebodyElse):
+        attach(codes_of(run)[0], learner)
+
+
+def test_an_assigned_code_works_for_whoever_holds_it(run: ContractRun) -> None:
+    DiscountCode.objects.update(assigned_email="amara@northgate.test")
+    attach(codes_of(run)[0], make_user("joe@northgate.test"))
+    assert ContractMembership.objects.count() == 1
+
+
+def test_a_sso_seat_becomes_a_code_seat_and_never_back(contract: ContractPage, run: ContractRun) -> None:
+    learner = make_user()
+    add_member(contract_id=contract.pk, user_id=learner.pk, now=NOON, source=MembershipSource.SSO)
+    attach(codes_of(run)[0], learner)
+    add_member(contract_id=contract.pk, user_id=learner.pk, now=NOON, source=MembershipSource.SSO)
+    assert ContractMembership.objects.get().source == MembershipSource.CODE
+    assert OrganizationMembership.objects.get().source == MembershipSource.CODE
+
+
+def test_codes_waiting_for_a_confirmed_address_are_shown(run: ContractRun) -> None:
+    code = codes_of(run)[0]
+    DiscountCode.objects.filter(pk=code.pk).update(assigned_email="amara@northgate.test")
+    assert waiting_codes(make_user("Amara@northgate.test", email_verified_at=None)) == []
+    learner = make_user("amara2@northgate.test")
+    DiscountCode.objects.filter(pk=code.pk).update(assigned_email="amara2@northgate.test")
+    assert [each.code for each in waiting_codes(learner)] == [code]
+    attach(code, learner)
+    assert waiting_codes(learner) == []
+
+
+@pytest.mark.parametrize("runs", [1, 5])
+def test_a_members_organizations_cost_the_same_for_any_number_of_runs(
+    runs: int,
+    django_assert_num_queries,  # type: ignore[no-untyped-def]
+) -> None:
+    learner = make_user()
+    for name in ("Northgate Health", "Harbor Council")[: 1 + (runs > 1)]:
+        contract = make_contract(name=name, seats=9)
+        for _each in range(runs):
+            make_contract_run(contract)
+        add_member(contract_id=contract.pk, user_id=learner.pk, now=NOON)
+    with django_assert_num_queries(6):
+        found = organizations_of(learner.pk, now=NOON)
+    assert [len(each.contracts[0].runs) for each in found] == [runs] * (1 + (runs > 1))
+    assert found[0].contracts[0].standing is ContractStanding.OPEN
+    assert found[0].contracts[0].runs[0].can_start
