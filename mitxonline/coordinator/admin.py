@@ -65,12 +65,8 @@ class DeliveryAdmin(admin.ModelAdmin[Delivery]):
     def send_again(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
         ids = list(chosen.values_list("pk", flat=True))
         count = deliveries.send_again(ids=ids, now=clock.now())
-        sentence = ngettext(
-            "%(count)d delivery is sent again.", "%(count)d deliveries are sent again.", count
-        )
-        self.message_user(
-            request, sentence % {"count": count}, messages.SUCCESS if count else messages.WARNING
-        )
+        sentence = ngettext("%(count)d delivery is sent again.", "%(count)d deliveries are sent again.", count)
+        self.message_user(request, sentence % {"count": count}, messages.SUCCESS if count else messages.WARNING)
 
     def has_send_again_permission(self, request: HttpRequest) -> bool:
         """Whoever may change deliveries: the right exists although the form does not."""

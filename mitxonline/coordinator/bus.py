@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from django.db import transaction
 
 from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.models import Delivery
 from mitxonline.coordinator.routes import Handler, Route, UnroutedEvent, path_of, route_of
-from mitxonline.coordinator.sending import send_deliveries
+from mitxonline.coordinator.sending import send_after_commit
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.trace import trace_id
@@ -51,6 +49,4 @@ def _record(event: Event, handlers: tuple[Handler, ...]) -> None:
         )
         for handler in handlers
     )
-    # Robust: the work is committed, and a broker that can't be reached is the sweep's business, not the
-    # visitor's.
-    transaction.on_commit(partial(send_deliveries, [delivery.pk for delivery in deliveries]), robust=True)
+    send_after_commit([delivery.pk for delivery in deliveries])

@@ -6,25 +6,25 @@ import logging
 import traceback
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from random import SystemRandom
 from types import TracebackType
 from typing import Literal, Self
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F, Q
 
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.coordinator.routes import find_receiver
-from mitxonline.coordinator.sending import send_deliveries
+from mitxonline.coordinator.sending import send_after_commit, send_deliveries
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.trace import traced
 
 logger = logging.getLogger(__name__)
 
+# The clocks of two machines differ a little: a delivery handed over this early is not turned away.
+_SKEW = timedelta(seconds=2)
 _chance = SystemRandom()
 _over = {"lease_until": None, "sent_at": None}
 
@@ -36,7 +36,7 @@ def claim_delivery(*, delivery_id: int, now: datetime) -> Delivery | None:
     matches.
     """
     taken = (
-        Delivery.objects.due(now=now)
+        Delivery.objects.due(now=now, skew=_SKEW)
         .filter(pk=delivery_id, attempts__lt=settings.DELIVERY_MAX_ATTEMPTS)
         .update(
             state=DeliveryState.RUNNING,
@@ -78,6 +78,8 @@ def run_delivery(*, delivery_id: int, now: datetime) -> bool:
     """Claim the delivery and call its receiver; whether there was anything to do."""
     delivery = claim_delivery(delivery_id=delivery_id, now=now)
     if delivery is None:
+        # Too early: the broker has it no more, so the sweep has to send it when its time comes.
+        Delivery.objects.filter(pk=delivery_id, state=DeliveryState.PENDING).update(sent_at=None)
         return False
     with traced(delivery.trace_id), Attempt(delivery):
         event, handler = find_receiver(delivery.event_type, delivery.handler)
@@ -106,7 +108,7 @@ def send_again(*, ids: Sequence[int], now: datetime) -> int:
     again.filter(pk__in=chosen).update(
         state=DeliveryState.PENDING, attempts=0, next_attempt_at=now, finished_at=None, sent_at=now
     )
-    transaction.on_commit(partial(send_deliveries, chosen), robust=True)
+    send_after_commit(chosen)
     return len(chosen)
 
 
@@ -172,9 +174,7 @@ def _finish(
 
 def _give_up_abandoned(*, now: datetime) -> None:
     """A receiver that takes its worker down with it must not do so for ever."""
-    hopeless = Q(
-        state=DeliveryState.RUNNING, lease_until__lt=now, attempts__gte=settings.DELIVERY_MAX_ATTEMPTS
-    )
+    hopeless = Q(state=DeliveryState.RUNNING, lease_until__lt=now, attempts__gte=settings.DELIVERY_MAX_ATTEMPTS)
     given_up = Delivery.objects.filter(hopeless).update(
         state=DeliveryState.FAILED, finished_at=now, last_error="worker lost", **_over
     )

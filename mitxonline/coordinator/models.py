@@ -20,10 +20,10 @@ class DeliveryState(models.TextChoices):
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
-    def due(self, *, now: datetime) -> Self:
+    def due(self, *, now: datetime, skew: timedelta = timedelta()) -> Self:
         """Those a worker may claim: waiting and past their time, or left by a worker whose lease ended."""
         return self.filter(
-            Q(state=DeliveryState.PENDING, next_attempt_at__lte=now)
+            Q(state=DeliveryState.PENDING, next_attempt_at__lte=now + skew)
             | Q(state=DeliveryState.RUNNING, lease_until__lt=now)
         )
 
@@ -38,9 +38,7 @@ class Delivery(models.Model):
     event_type = models.CharField(_("event"), max_length=200)
     payload = models.JSONField(_("payload"))
     handler = models.CharField(_("receiver"), max_length=200)
-    state = models.CharField(
-        _("state"), max_length=10, choices=DeliveryState.choices, default=DeliveryState.PENDING
-    )
+    state = models.CharField(_("state"), max_length=10, choices=DeliveryState.choices, default=DeliveryState.PENDING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"), default=clock.now)
     sent_at = models.DateTimeField(_("handed to the broker"), null=True, blank=True)

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db import transaction
+
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.broker import send_tasks
 
 DELIVER = "mitxonline.coordinator.tasks.deliver"
+
+
+def send_after_commit(ids: Sequence[int]) -> None:
+    """Send once this transaction is committed, and let no trouble in sending reach whoever committed it."""
+
+    def send() -> None:  # not a partial: Django asks a failing robust callback for its name, and those have none
+        send_deliveries(ids)
+
+    transaction.on_commit(send, robust=True)
 
 
 def send_deliveries(ids: Sequence[int]) -> int:

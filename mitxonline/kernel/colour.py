@@ -66,8 +66,7 @@ def _bytes(colour: str) -> Channels:
 
 def _linear(colour: str) -> Channels:
     red, green, blue = (
-        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
-        for channel in _bytes(colour)
+        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in _bytes(colour)
     )
     return red, green, blue
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from argparse import ArgumentParser
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -27,14 +29,52 @@ class Output(Protocol):
 FORMATS = ("table", "json", "csv")
 
 
+# Libraries that tell of every page saved; an operator asked for one sentence.
+TALKATIVE = ("wagtail", "django_tasks", "modelsearch")
+
+
+class OperatorParser(CommandParser):
+    """Says what is wrong with the arguments in one sentence, with exit status 1 like every refusal."""
+
+    def error(self, message: str) -> NoReturn:
+        if self.called_from_command_line:
+            self.exit(1, f"{self.prog}: {message}. See {self.prog} --help.\n")
+        raise CommandError(message)
+
+
 class OperatorCommand(BaseCommand):
     """A command whose refusals end with exit status 1 and their sentence, instead of a traceback."""
 
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        # Django builds the parser in its own class; subcommands take theirs from it.
+        parser.__class__ = OperatorParser
+        return parser
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
-            return super().execute(*args, **options)
+            with quiet_libraries(unless=options.get("verbosity", 1) > 1):
+                return super().execute(*args, **options)
         except DomainError as refusal:
             raise CommandError(refusal.message) from refusal
+
+    def say(self, sentence: str) -> None:
+        """Talk to the person: on standard error, so that a program reading the result doesn't hear it."""
+        self.stderr.write(sentence, lambda text: text)
+
+
+@contextmanager
+def quiet_libraries(*, unless: bool = False) -> Iterator[None]:
+    """Hear warnings only of libraries that otherwise report every step."""
+    loggers = [] if unless else [logging.getLogger(name) for name in TALKATIVE]
+    before = [(logger, logger.level) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in before:
+            logger.setLevel(level)
 
 
 def add_format_option(parser: ArgumentParser) -> None:
@@ -42,15 +82,11 @@ def add_format_option(parser: ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print the result")
 
 
-def write_rows(
-    out: Output, rows: Iterable[Sequence[object]], *, columns: Sequence[str], style: str = "table"
-) -> None:
+def write_rows(out: Output, rows: Iterable[Sequence[object]], *, columns: Sequence[str], style: str = "table") -> None:
     """Print rows the way the operator asked for; columns are headings, or the keys of the JSON objects."""
     if style == "json":
         keys = [column.lower().replace(" ", "_") for column in columns]
-        out.write(
-            json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2, default=str) + "\n"
-        )
+        out.write(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2, default=str) + "\n")
     elif style == "csv":
         writer = csv.writer(out, quoting=csv.QUOTE_ALL)
         writer.writerow(columns)

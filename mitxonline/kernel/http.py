@@ -76,9 +76,7 @@ def wants_fragment(request: HttpRequest) -> bool:
 
 
 def _json(error: DomainError) -> HttpResponse:
-    return JsonResponse(
-        {"code": error.code, "message": error.message, "data": error.data()}, status=error.status
-    )
+    return JsonResponse({"code": error.code, "message": error.message, "data": error.data()}, status=error.status)
 
 
 def _fragment(request: HttpRequest, error: DomainError) -> HttpResponse:
@@ -107,9 +105,7 @@ def client_address(request: HttpRequest) -> str:
     further left is the visitor's own invention. With 0 the header is not looked at.
     """
     proxies: int = settings.TRUSTED_PROXY_COUNT
-    forwarded = [
-        each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",") if each.strip()
-    ]
+    forwarded = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",") if each.strip()]
     if proxies and len(forwarded) >= proxies:
         return forwarded[-proxies]
     return str(request.META.get("REMOTE_ADDR", ""))

@@ -134,6 +134,4 @@ def _increment(counter: _Counter) -> None:
 
 
 def _log_away(name: str, error: Exception) -> None:
-    logger.warning(
-        "cache away: failures are not limited", extra={"limit": name, "error": type(error).__name__}
-    )
+    logger.warning("cache away: failures are not limited", extra={"limit": name, "error": type(error).__name__})

@@ -11,9 +11,7 @@ from secrets import token_hex
 from django.http import HttpRequest, HttpResponse
 
 HEADER = "X-Request-ID"
-_ACCEPTABLE = re.compile(
-    r"[A-Za-z0-9._-]{8,64}"
-)  # what a proxy may hand us; anything else could forge log lines
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")  # what a proxy may hand us; anything else could forge log lines
 _current: ContextVar[str] = ContextVar("trace_id", default="")
 
 

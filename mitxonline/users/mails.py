@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
@@ -27,7 +26,11 @@ VERIFY, RESET, KNOWN = "verify_email", "password_reset", "already_registered"
 
 def queue_mail(kind: str, *, user: User, next_page: str = "") -> None:
     """Have a mail sent once this transaction is committed; `next_page` is where its link leads on to."""
-    transaction.on_commit(partial(_hand_over, kind, user.pk, next_page), robust=True)
+
+    def hand_over() -> None:  # not a partial: Django asks a failing robust callback for its name
+        _hand_over(kind, user.pk, next_page)
+
+    transaction.on_commit(hand_over, robust=True)
 
 
 def send_mail(kind: str, *, user_id: int, next_page: str = "") -> None:

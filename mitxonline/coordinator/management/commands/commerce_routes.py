@@ -10,9 +10,7 @@ from mitxonline.kernel.console import OperatorCommand, add_format_option, write_
 
 
 class Command(OperatorCommand):
-    help = (
-        "Prints every event with its receivers: those within the transaction first, in the order of hearing."
-    )
+    help = "Prints every event with its receivers: those within the transaction first, in the order of hearing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_format_option(parser)
@@ -25,9 +23,7 @@ class Command(OperatorCommand):
 def _rows() -> Iterator[tuple[str, str, str, str]]:
     for event, route in sorted(routes().items(), key=lambda item: item[0].type_name()):
         fields = ", ".join(field_types(event))
-        heard = [("within", each) for each in route.within] + [
-            ("after commit", each) for each in route.after_commit
-        ]
+        heard = [("within", each) for each in route.within] + [("after commit", each) for each in route.after_commit]
         if not heard:
             yield event.type_name(), fields, "nobody", ""
         for when, handler in heard:

@@ -1,0 +1,271 @@
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.test import override_settings
+
+from mitxonline.coordinator import deliveries
+from mitxonline.coordinator.bus import publish
+from mitxonline.coordinator.models import Delivery, DeliveryState
+from mitxonline.kernel import clock
+from tests.coordinator.world import SeatRefused, SeatTaken, SeatWatched, leave_trace, traces
+from tests.support.together import MeetAt, Together
+
+pytestmark = pytest.mark.django_db
+
+PENDING, RUNNING, DONE, FAILED = DeliveryState.PENDING, DeliveryState.RUNNING, DeliveryState.DONE, DeliveryState.FAILED
+
+
+def published(event: SeatTaken | SeatWatched, handler: str) -> Delivery:
+    with transaction.atomic():
+        publish(event)
+    return Delivery.objects.get(handler__endswith=f".{handler}")
+
+
+def abandon(delivery: Delivery, *, since: datetime) -> None:
+    """Claimed by a worker that was never heard of again."""
+    Delivery.objects.filter(pk=delivery.pk).update(next_attempt_at=since)
+    assert deliveries.claim_delivery(delivery_id=delivery.pk, now=since)
+
+
+def run(delivery: Delivery, *, now: datetime | None = None) -> bool:
+    done = deliveries.run_delivery(delivery_id=delivery.pk, now=now or clock.now())
+    delivery.refresh_from_db()
+    return done
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What the broker was given."""
+    taken: list[int] = []
+
+    def take(name: str, arguments: list[tuple[int]]) -> int:
+        taken.extend(each[0] for each in arguments)
+        return len(arguments)
+
+    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", take)
+    return taken
+
+
+def test_a_delivery_is_done_once() -> None:
+    delivery = published(SeatTaken(1), "remember")
+    assert run(delivery)
+    assert (delivery.state, delivery.attempts, delivery.last_error) == (DONE, 1, "")
+    assert delivery.finished_at is not None
+    assert delivery.lease_until is None
+    assert not run(delivery)
+    assert traces("remembered", 1) == 1
+
+
+def test_its_receiver_belongs_to_the_trace_of_the_publisher() -> None:
+    delivery = published(SeatTaken(1), "tell_on")
+    Delivery.objects.filter(pk=delivery.pk).update(trace_id="request-77")
+    run(delivery)
+    assert traces("trace-request-77", 1) == 1
+
+
+def test_a_failure_is_tried_again_later_and_said_without_names(caplog: pytest.LogCaptureFixture) -> None:
+    delivery = published(SeatWatched(1), "stumble")
+    with caplog.at_level(logging.WARNING):
+        assert run(delivery)
+    assert (delivery.state, delivery.attempts) == (PENDING, 1)
+    assert delivery.last_error.startswith("LookupError at coordinator/world.py:")
+    assert "example.org" not in delivery.last_error
+    assert delivery.sent_at is None
+    assert not run(delivery), "its time has not come"
+    leave_trace("repaired", 1)
+    assert run(delivery, now=delivery.next_attempt_at)
+    assert (delivery.state, delivery.attempts, delivery.last_error) == (DONE, 2, "")
+    assert traces("watched", 1) == 1
+
+
+def test_one_that_arrives_before_its_time_is_sent_again_when_it_has_come(sent: list[int]) -> None:
+    delivery = published(SeatTaken(1), "remember")
+    later = clock.now() + timedelta(minutes=5)
+    Delivery.objects.update(next_attempt_at=later)
+    assert not run(delivery)
+    assert deliveries.sweep(now=later) == 1
+    assert sent == [delivery.pk]
+
+
+def test_clocks_may_differ_a_little() -> None:
+    delivery = published(SeatTaken(1), "remember")
+    assert run(delivery, now=delivery.next_attempt_at - timedelta(seconds=1))
+
+
+@override_settings(DELIVERY_MAX_ATTEMPTS=2)
+def test_after_the_last_attempt_it_is_given_up_and_stays_visible(caplog: pytest.LogCaptureFixture) -> None:
+    delivery = published(SeatWatched(1), "stumble")
+    run(delivery)
+    with caplog.at_level(logging.ERROR):
+        run(delivery, now=delivery.next_attempt_at)
+    assert (delivery.state, delivery.attempts) == (FAILED, 2)
+    assert delivery.finished_at is not None
+    assert "delivery given up" in caplog.messages
+    assert not run(delivery, now=clock.now() + timedelta(days=9))
+
+
+def test_a_receiver_that_was_taken_out_of_the_table_is_not_called() -> None:
+    delivery = published(SeatTaken(1), "remember")
+    Delivery.objects.filter(pk=delivery.pk).update(handler="tests.coordinator.world.first")
+    run(delivery)
+    assert delivery.state == PENDING
+    assert delivery.last_error.startswith("mitxonline.coordinator.routes.UnroutedHandler")
+    assert traces("first", 1) == 1, "only the one within the transaction"
+
+
+def test_a_refusal_is_named_by_its_code() -> None:
+    described = deliveries.describe_error(SeatRefused("no"))
+    assert described == "tests.coordinator.world.SeatRefused (seat_refused)"
+
+
+def test_while_it_runs_nobody_else_can_claim_it() -> None:
+    delivery = published(SeatTaken(1), "remember")
+    now = clock.now()
+    claimed = deliveries.claim_delivery(delivery_id=delivery.pk, now=now)
+    assert claimed is not None
+    assert (claimed.state, claimed.attempts) == (RUNNING, 1)
+    assert deliveries.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(seconds=299)) is None
+    again = deliveries.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(seconds=301))
+    assert again is not None
+    assert again.attempts == 2
+
+
+def test_who_finishes_after_the_lease_does_not_undo_the_next_one() -> None:
+    delivery = published(SeatTaken(1), "remember")
+    now = clock.now()
+    late = deliveries.claim_delivery(delivery_id=delivery.pk, now=now)
+    next_one = deliveries.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(hours=1))
+    assert late is not None
+    assert next_one is not None
+    with deliveries.Attempt(late):
+        raise LookupError
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts) == (RUNNING, 2)
+    with deliveries.Attempt(next_one):
+        leave_trace("done", 1)
+    delivery.refresh_from_db()
+    assert delivery.state == DONE
+
+
+def test_a_worker_that_is_stopped_leaves_its_lease_to_run_out() -> None:
+    delivery = published(SeatTaken(1), "remember")
+    claimed = deliveries.claim_delivery(delivery_id=delivery.pk, now=clock.now())
+    assert claimed is not None
+    with pytest.raises(SystemExit), deliveries.Attempt(claimed):
+        raise SystemExit
+    delivery.refresh_from_db()
+    assert delivery.state == RUNNING
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_workers_with_the_same_task_one_does_it(together: Together, meet_at: MeetAt) -> None:
+    delivery = published(SeatTaken(1), "remember")
+    meeting = meet_at(deliveries, "claim_delivery", parties=4, before=True)
+    answers = together(*[lambda: deliveries.run_delivery(delivery_id=delivery.pk, now=clock.now())] * 4)
+    assert meeting.happened
+    assert sorted(answers) == [False, False, False, True]
+    assert traces("remembered", 1) == 1
+
+
+def test_what_could_not_be_sent_is_swept(monkeypatch: pytest.MonkeyPatch, sent: list[int]) -> None:
+    delivery = published(SeatTaken(1), "remember")
+    Delivery.objects.exclude(pk=delivery.pk).delete()
+    assert deliveries.sweep(now=clock.now()) == 0, "the broker has it"
+    Delivery.objects.update(sent_at=None)
+    assert deliveries.sweep(now=clock.now()) == 1
+    assert deliveries.sweep(now=clock.now()) == 0
+    assert sent == [delivery.pk]
+    assert deliveries.sweep(now=clock.now() + timedelta(seconds=601)) == 1, "lost by the broker"
+
+
+def test_what_the_broker_does_not_take_stays_for_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    published(SeatTaken(1), "remember")
+    Delivery.objects.update(sent_at=None)
+    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", lambda name, arguments: 1)
+    assert deliveries.sweep(now=clock.now()) == 1
+    assert Delivery.objects.filter(sent_at=None).count() == 1
+
+
+def test_a_lost_worker_and_a_due_retry_are_swept(sent: list[int]) -> None:
+    now = clock.now()
+    lost = published(SeatTaken(1), "remember")
+    abandon(lost, since=now - timedelta(hours=1))
+    retry = published(SeatWatched(1), "stumble")
+    run(retry)
+    Delivery.objects.exclude(pk__in=[lost.pk, retry.pk]).delete()
+    assert deliveries.sweep(now=now) == 1
+    assert deliveries.sweep(now=retry.next_attempt_at) == 1
+    assert sent == [lost.pk, retry.pk]
+
+
+@override_settings(DELIVERY_MAX_ATTEMPTS=1)
+def test_a_receiver_that_takes_its_worker_down_is_given_up_too(sent: list[int]) -> None:
+    delivery = published(SeatTaken(1), "remember")
+    now = clock.now()
+    abandon(delivery, since=now - timedelta(hours=1))
+    deliveries.sweep(now=now)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.last_error) == (FAILED, "worker lost")
+    assert delivery.pk not in sent
+
+
+@override_settings(DELIVERY_SWEEP_SIZE=3)
+def test_a_sweep_takes_the_oldest_and_no_more_than_it_can_carry(sent: list[int]) -> None:
+    for seat in range(3):
+        published(SeatTaken(seat), "remember") if seat == 0 else _publish(SeatTaken(seat))
+    Delivery.objects.update(sent_at=None)
+    assert deliveries.sweep(now=clock.now()) == 3
+    assert sent == list(Delivery.objects.order_by("pk").values_list("pk", flat=True)[:3])
+
+
+def test_a_failed_delivery_can_be_sent_again(sent: list[int], django_capture_on_commit_callbacks: object) -> None:
+    delivery = published(SeatWatched(1), "stumble")
+    with override_settings(DELIVERY_MAX_ATTEMPTS=1):
+        run(delivery)
+    assert delivery.state == FAILED
+    done = published(SeatTaken(1), "remember")
+    run(done)
+    assert deliveries.send_again(ids=[delivery.pk, done.pk], now=clock.now()) == 1
+    leave_trace("repaired", 1)
+    assert run(delivery)
+    assert (delivery.state, delivery.attempts) == (DONE, 1)
+
+
+def test_what_was_delivered_long_ago_is_forgotten_and_failures_are_not() -> None:
+    done, failed = published(SeatTaken(1), "remember"), published(SeatWatched(1), "stumble")
+    Delivery.objects.exclude(pk__in=[done.pk, failed.pk]).delete()
+    run(done)
+    with override_settings(DELIVERY_MAX_ATTEMPTS=1):
+        run(failed)
+    assert deliveries.purge(now=clock.now() + timedelta(days=29)) == 0
+    assert deliveries.purge(now=clock.now() + timedelta(days=31)) == 1
+    assert Delivery.objects.get() == failed
+
+
+def test_waiting_doubles_up_to_an_hour_and_never_exactly() -> None:
+    waits = [deliveries.backoff(attempts).total_seconds() for attempts in range(1, 40)]
+    for attempts, wait in enumerate(waits):
+        low = min(5 * 2**attempts, 3600)
+        assert low <= wait <= low * 1.25
+    assert len({deliveries.backoff(3) for _time in range(20)}) > 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": RUNNING},
+        {"lease_until": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"state": DONE},
+        {"finished_at": datetime(2026, 1, 1, tzinfo=UTC)},
+    ],
+)
+def test_the_database_knows_what_a_delivery_can_be(changes: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError):
+        Delivery.objects.create(event_type="x", payload={}, handler="y", **changes)
+
+
+def _publish(event: SeatTaken) -> None:
+    with transaction.atomic():
+        publish(event)

@@ -1,0 +1,115 @@
+"""With a real broker, a real worker, and with neither."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import transaction
+from redis import Redis
+
+from mitxonline.coordinator import deliveries
+from mitxonline.coordinator.bus import publish
+from mitxonline.coordinator.models import Delivery, DeliveryState
+from mitxonline.kernel import clock
+from mitxonline.kernel.broker import broker_pause, send_tasks
+from mitxonline.kernel.db import named_lock
+from mitxonline.kernel.trace import traced
+from tests.coordinator.world import GATE, SeatTaken, SeatWatched, leave_trace, traces
+from tests.support.broker import StartWorker, until, use_broker
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+
+DONE, RUNNING = DeliveryState.DONE, DeliveryState.RUNNING
+
+
+def all_are(state: DeliveryState) -> bool:
+    return Delivery.objects.exists() and not Delivery.objects.exclude(state=state).exists()
+
+
+def test_deliveries_arrive_after_the_commit(start_worker: StartWorker) -> None:
+    start_worker()
+    with traced("request-77"), transaction.atomic():
+        publish(SeatTaken(1))
+    until(lambda: all_are(DONE))
+    assert (traces("remembered", 1), traces("trace-request-77", 1)) == (1, 1)
+
+
+def test_a_failing_receiver_is_tried_again_until_it_works(start_worker: StartWorker) -> None:
+    start_worker()
+    with transaction.atomic():
+        publish(SeatWatched(1))
+    until(lambda: Delivery.objects.filter(attempts=1, last_error__startswith="LookupError").exists())
+    leave_trace("repaired", 1)
+    Delivery.objects.filter(state=DeliveryState.PENDING).update(next_attempt_at=clock.now())
+    deliveries.sweep(now=clock.now())
+    until(lambda: all_are(DONE))
+    assert traces("watched", 1) == 1
+
+
+def test_a_killed_workers_delivery_is_done_once_more(start_worker: StartWorker) -> None:
+    leave_trace("repaired", 1)
+    with named_lock(*GATE):
+        first = start_worker()
+        with transaction.atomic():
+            publish(SeatWatched(1))
+        until(lambda: traces("at the gate", 1))
+        first.kill()
+    waiting = Delivery.objects.get(state=RUNNING)
+    start_worker()
+    assert deliveries.sweep(now=clock.now()) == 0, "the lease has not ended"
+    assert waiting.lease_until is not None
+    Delivery.objects.filter(pk=waiting.pk).update(lease_until=clock.now())
+    assert deliveries.sweep(now=clock.now()) == 1
+    until(lambda: all_are(DONE))
+    waiting.refresh_from_db()
+    assert waiting.attempts == 2
+    assert (traces("at the gate", 1), traces("through the gate", 1)) == (2, 1)
+
+
+def test_with_the_broker_down_the_rows_stay_and_the_sweep_sends_them(start_worker: StartWorker) -> None:
+    with nobody_listens() as port, use_broker(f"redis://127.0.0.1:{port}/0"):
+        assert seconds_to_publish(SeatTaken(1)) < 1
+        assert Delivery.objects.filter(sent_at=None, state=DeliveryState.PENDING).count() == 2
+        assert broker_pause.is_on()
+    start_worker()
+    assert deliveries.sweep(now=clock.now()) == 2
+    until(lambda: all_are(DONE))
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_broker_that_hangs_costs_less_than_a_second_and_is_then_left_alone(scheme: str) -> None:
+    with never_answers() as port, use_broker(f"{scheme}://guest:guest@127.0.0.1:{port}/0"):
+        assert seconds_to_publish(SeatTaken(1)) < 1
+        assert broker_pause.is_on()
+        assert seconds_to_publish(SeatTaken(2)) < 0.2
+    assert Delivery.objects.filter(sent_at=None).count() == 4
+
+
+def test_a_broker_that_answers_takes_everything(redis_broker: Redis) -> None:
+    assert send_tasks("no.such.task", [(1,), (2,)]) == 2
+    (queue,) = [key for key in redis_broker.scan_iter("test-*") if redis_broker.type(key) == b"list"]
+    assert redis_broker.llen(queue) == 2
+
+
+def seconds_to_publish(event: SeatTaken) -> float:
+    begin = time.monotonic()
+    with transaction.atomic():
+        publish(event)
+    return time.monotonic() - begin
+
+
+@contextmanager
+def nobody_listens() -> Iterator[int]:
+    """A port that refuses."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@contextmanager
+def never_answers() -> Iterator[int]:
+    """A port that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
+        yield server.getsockname()[1]

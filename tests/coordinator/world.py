@@ -1,0 +1,101 @@
+"""Events and receivers to test with. A receiver leaves its trace as a group, a table that is there anyway."""
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from django.contrib.auth.models import Group
+
+from mitxonline.coordinator.bus import Route, publish
+from mitxonline.coordinator.events import Event
+from mitxonline.kernel.db import named_lock
+from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.trace import trace_id
+
+GATE = ("tests", "gate")
+
+
+@dataclass(frozen=True)
+class SeatTaken(Event):
+    seat: int
+
+
+@dataclass(frozen=True)
+class SeatLost(Event):
+    seat: int
+
+
+@dataclass(frozen=True)
+class SeatWatched(Event):
+    seat: int
+
+
+@dataclass(frozen=True)
+class Unheard(Event):
+    seat: int = 0
+
+
+@dataclass(frozen=True)
+class Unrouted(Event):
+    seat: int = 0
+
+
+class SeatRefused(DomainError):
+    code = "seat_refused"
+
+
+def leave_trace(word: str, seat: int) -> None:
+    Group.objects.create(name=f"{word} {seat} {uuid4().hex}")
+
+
+def traces(word: str, seat: int) -> int:
+    return Group.objects.filter(name__startswith=f"{word} {seat} ").count()
+
+
+def first(event: SeatTaken) -> None:
+    leave_trace("first", event.seat)
+
+
+def second(event: SeatTaken) -> None:
+    if not traces("first", event.seat):
+        raise AssertionError("the first receiver was not first")
+    leave_trace("second", event.seat)
+
+
+def remember(event: SeatTaken) -> None:
+    leave_trace("remembered", event.seat)
+
+
+def tell_on(event: SeatTaken) -> None:
+    leave_trace(f"trace-{trace_id()}", event.seat)
+
+
+def refuse(event: SeatLost) -> None:
+    leave_trace("before refusal", event.seat)
+    raise SeatRefused("No.")
+
+
+def stumble(event: SeatWatched) -> None:
+    """Fails until somebody has repaired what it needs."""
+    if not traces("repaired", event.seat):
+        raise LookupError("somebody@example.org is not there")
+    leave_trace("watched", event.seat)
+
+
+def wait_at_gate(event: SeatWatched) -> None:
+    """Goes on when the test lets it."""
+    leave_trace("at the gate", event.seat)
+    with named_lock(*GATE):
+        leave_trace("through the gate", event.seat)
+
+
+def take_and_lose(seat: int) -> None:
+    publish(SeatTaken(seat))
+    publish(SeatLost(seat))
+
+
+ROUTES = {
+    SeatTaken: Route(within=(first, second), after_commit=(remember, tell_on)),
+    SeatLost: Route(within=(refuse,), after_commit=(remember,)),
+    SeatWatched: Route(after_commit=(stumble, wait_at_gate)),
+    Unheard: Route(),
+}

@@ -1,0 +1,43 @@
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from mitxonline.kernel.console import OperatorCommand, write_rows
+from mitxonline.kernel.errors import NotFound
+
+ROWS = [("Northgate", 200, None), ("=Evil()", 5, "a name that is long enough to be folded " * 5)]
+COLUMNS = ("Organization", "Seats left", "Note")
+
+
+def printed(style: str) -> str:
+    out = StringIO()
+    write_rows(out, ROWS, columns=COLUMNS, style=style)
+    return out.getvalue()
+
+
+def test_json_is_for_programs() -> None:
+    first, second = json.loads(printed("json"))
+    assert first == {"organization": "Northgate", "seats_left": 200, "note": None}
+    assert second["organization"] == "=Evil()"
+
+
+def test_csv_can_be_opened_in_a_spreadsheet() -> None:
+    head, first, second = printed("csv").splitlines()
+    assert head == '"Organization","Seats left","Note"'
+    assert first == '"Northgate","200",""'
+    assert second.startswith('"\'=Evil()"')
+
+
+def test_a_table_is_not_folded_where_it_is_piped() -> None:
+    assert "a name that is long enough to be folded " * 4 in printed("table")
+
+
+def test_a_refusal_is_a_sentence_and_not_a_traceback() -> None:
+    class Command(OperatorCommand):
+        def handle(self, *args: object, **options: object) -> None:
+            raise NotFound("There is no organization “Northgat”.")
+
+    with pytest.raises(CommandError, match="There is no organization"):
+        call_command(Command())

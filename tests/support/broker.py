@@ -1,0 +1,126 @@
+"""A real broker and a real worker, for tests about delivery."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from redis import Redis
+
+from mitxonline.celery import app
+from mitxonline.kernel.broker import broker_pause
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
+
+StartWorker = Callable[[], "Worker"]
+
+
+def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
+    """Ask again and again until the answer is true; what it was. Fails the test when it takes too long."""
+    deadline = time.monotonic() + patience
+    while not (answer := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {patience:.0f} s in vain")
+        threading.Event().wait(0.05)
+    return answer
+
+
+class Worker:
+    """A Celery worker in a process group of its own, reading the queue of this test and the database of this test."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "celery", "-A", "mitxonline", "worker", "--concurrency", "1"),
+                    *("--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+                ],
+                cwd=ROOT,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        until(self._is_ready)
+
+    def kill(self) -> None:
+        """End it as a power cut would: no handler runs, nothing is given back."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
+
+    def stop(self) -> None:
+        """End it, and whatever it started, if it still runs."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def _is_ready(self) -> bool:
+        if self.process.poll() is not None:
+            pytest.fail(f"the worker ended: {self.log.read_text()[-2000:]}")
+        return " ready." in self.log.read_text()
+
+
+@pytest.fixture
+def redis_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
+    """The test process sends to Redis, under keys of this test alone."""
+    url, prefix = os.environ.get("CELERY_BROKER_URL") or settings.REDIS_URL, f"test-{uuid4().hex}."
+    monkeypatch.setenv("TEST_BROKER_URL", url)
+    monkeypatch.setenv("TEST_BROKER_PREFIX", prefix)
+    with use_broker(url, {"global_keyprefix": prefix}), Redis.from_url(url) as client:
+        yield client
+        for key in client.scan_iter(f"{prefix}*"):
+            client.delete(key)
+
+
+@pytest.fixture
+def start_worker(redis_broker: Redis, transactional_db: None, tmp_path: Path) -> Iterator[StartWorker]:
+    """Starts workers, and ends those that are left."""
+    workers: list[Worker] = []
+
+    def start() -> Worker:
+        workers.append(Worker(tmp_path / f"worker-{len(workers)}.log"))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.stop()
+
+
+@contextmanager
+def use_broker(url: str, options: dict[str, Any] | None = None) -> Iterator[None]:
+    """Send this process's tasks to that address, and forget that another one did not answer."""
+    before = {name: app.conf[name] for name in ("broker_url", "broker_transport_options")}
+    app.conf.update(broker_url=url, broker_transport_options=options or {})
+    broker_pause.end()
+    try:
+        yield
+    finally:
+        app.conf.update(before)
+        broker_pause.end()
+
+
+def _environment() -> dict[str, str]:
+    known = connection.settings_dict
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
+    return environment | {
+        "DJANGO_SETTINGS_MODULE": "tests.support.worker_settings",
+        "DATABASE_URL": urlunsplit(parts._replace(path=f"/{known['NAME']}")),
+    }
