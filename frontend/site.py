@@ -9,7 +9,6 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
-
 from wagtail.models import Site
 
 from cms.models import SiteBrand
