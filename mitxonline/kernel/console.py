@@ -47,7 +47,7 @@ class OperatorCommand(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        # Django builds the parser in its own class; subcommands take theirs from it.
+        # Django builds it in a class of its own. A command with subcommands names ours for them (`parser_class`).
         parser.__class__ = OperatorParser
         return parser
 
