@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -307,8 +308,7 @@ def test_codes_waiting_for_a_confirmed_address_are_shown(run: ContractRun) -> No
 
 @pytest.mark.parametrize("runs", [1, 5])
 def test_a_members_organizations_cost_the_same_for_any_number_of_runs(
-    runs: int,
-    django_assert_num_queries,  # type: ignore[no-untyped-def]
+    runs: int, django_assert_num_queries: Any
 ) -> None:
     learner = make_user()
     for name in ("Northgate Health", "Harbor Council")[: 1 + (runs > 1)]:

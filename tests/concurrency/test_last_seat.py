@@ -107,7 +107,7 @@ def learners_with_one_discount_code(many: int) -> tuple[DiscountCode, list[User]
 
 
 def test_a_one_time_discount_code_is_used_once(together: Together, meet_at: MeetAt) -> None:
-    code, learners = learners_with_one_discount_code(8)
+    _code, learners = learners_with_one_discount_code(8)
     meeting = meet_at(code_services, "claim_row", parties=8, before=True, patience=20.0)
     answers = kinds(together(*map(buying, learners)))
     assert meeting.happened

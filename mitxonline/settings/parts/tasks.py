@@ -47,6 +47,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "release-lapsed-orders": {
+        "task": "ecommerce.tasks.release_lapsed",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "clear-sessions": {
         "task": "mitxonline.celery.clear_sessions",
         "schedule": 24 * 3600.0,
