@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -259,7 +260,7 @@ def test_orders_of_a_buyer_cost_the_same_for_any_number(owner: BasketOwner, djan
 def test_zero_value_checkout_keeps_its_budget(
     owner: BasketOwner,
     learner: User,
-    django_assert_num_queries,  # type: ignore[no-untyped-def]
+    django_assert_num_queries: Any,
 ) -> None:
     run = make_contract_run(make_contract(seats=5), codes=5)
     add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
