@@ -47,6 +47,8 @@ class Places:
     footer: tuple[Group, ...]
     legal: tuple[Link, ...]
     slim: tuple[Link, ...]
+    help: Link
+    privacy: Link
 
     catalog: Link = CATALOG
     redeem: Link = REDEEM
@@ -74,7 +76,8 @@ def places(
     helping = Link(_("Help"), help)
     support = Link(_("Contact support"), f"mailto:{support_email}" if support_email else "")
     refunding = Link(_("Refunds"), refunds)
-    legal = _shown(Link(_("Terms"), terms), Link(_("Privacy"), privacy))
+    private = Link(_("Privacy"), privacy)
+    legal = _shown(Link(_("Terms"), terms), private)
     columns = (
         Group(_("Learn"), (CATALOG, PROGRAMS, REDEEM)),
         Group(
@@ -87,6 +90,8 @@ def places(
         footer=tuple(column for column in columns if column.links),
         legal=legal,
         slim=_shown(helping, refunding) + legal,
+        help=helping,
+        privacy=private,
     )
 
 
