@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from b2b.models import ContractRun, OrganizationMembership, OrganizationPage
-from b2b.selectors.doors import CodeOffer, contract_run_of
+from b2b.services.offers import CodeOffer, contract_run_of
 from courses.models import Course, CourseRun
 from ecommerce.errors import CodeRefused
 from ecommerce.services.cart import find_code

@@ -11,7 +11,7 @@ from b2b.enums import MembershipSource, MembershipState
 from b2b.errors import AlreadySeated, NotAMember, PaymentNeeded
 from b2b.models import ContractMembership, ContractRun
 from b2b.rules import refuse_entry
-from b2b.selectors.doors import contract_run_of, finding_for
+from b2b.services.offers import contract_run_of, finding_for
 from b2b.services.seats import claim_seat, lock_terms
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Enrollment

@@ -10,13 +10,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from b2b.selectors.doors import code_offer
+from b2b.services.offers import code_offer
 from b2b.services.doors import attach_by_code, put_in_link_basket
 from ecommerce.errors import CodeRefused, CodeUnknown
 from frontend.forms import RedeemForm
 from frontend.limits import counted_codes
 from frontend.owner import basket_owner
 from frontend.redeem import offer_card, refusal_card
+from frontend.views.answers import UNPROCESSABLE, with_retry_after
 from frontend.views.decorators import personal
 from frontend.views.links import login_url, other_account_url, register_url
 from frontend.views.parsing import typed_code
@@ -30,14 +31,17 @@ def enter(request: HttpRequest) -> HttpResponse:
     """One field that leads to the code's own page. A code nobody knows is refused here, where it was typed."""
     form = RedeemForm(request.POST or None)
     if not form.is_valid():
-        return _field(request, form, status=422 if form.is_bound else 200)
+        return _field(request, form, status=UNPROCESSABLE if form.is_bound else 200)
     text = typed_code(form.cleaned_data["code"])
     try:
         with counted_codes(request):
             code_offer(text=text, user_id=request.user.pk, now=clock.now())
-    except (CodeUnknown, RateLimited) as refusal:
+    except CodeUnknown as refusal:
         form.add_error("code", refusal.message)
-        return _field(request, form, status=422 if isinstance(refusal, CodeUnknown) else refusal.status)
+        return _field(request, form, status=UNPROCESSABLE)
+    except RateLimited as refusal:
+        form.add_error("code", refusal.message)
+        return with_retry_after(_field(request, form, status=refusal.status), refusal)
     except CodeRefused as refusal:
         return _refused(request, text, refusal)
     return redirect("enrollment-code", code=text)
@@ -86,9 +90,7 @@ def _refused(request: HttpRequest, code: str, refusal: DomainError) -> HttpRespo
     card = refusal_card(refusal, text=code, user_id=request.user.pk)
     status = 404 if isinstance(refusal, CodeUnknown) else refusal.status
     response = render(request, "frontend/redeem/refusal.html", {"card": card} | _ways(code), status=status)
-    if isinstance(refusal, RateLimited):
-        response.headers["Retry-After"] = str(refusal.retry_after)
-    return response
+    return with_retry_after(response, refusal) if isinstance(refusal, RateLimited) else response
 
 
 def _field(request: HttpRequest, form: RedeemForm, *, status: int) -> HttpResponse:
