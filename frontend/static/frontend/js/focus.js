@@ -13,6 +13,17 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+// A sheet that was open stays open when its page part is replaced (:target belongs to the element that went).
+let sheet = "";
+document.addEventListener("htmx:beforeSwap", () => {
+  const open = document.querySelector(".filters:target");
+  sheet = open ? `#${open.id}` : "";
+});
+document.addEventListener("htmx:afterSettle", () => {
+  if (sheet) location.replace(sheet);
+  sheet = "";
+});
+
 document.addEventListener("htmx:afterSettle", (event) => {
   const place = event.detail.elt;
   const field = place.querySelector?.("[aria-invalid='true']") ?? place.querySelector?.("[data-focus-after-swap]");
