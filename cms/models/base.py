@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, ExpressionWrapper, F, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
@@ -21,7 +21,8 @@ class PublicPageQuerySet(PageQuerySet):
 
     def visible(self) -> Self:
         """Live, and in no private part of the site; in the same query (Wagtail's own asks first)."""
-        closed = PageViewRestriction.objects.alias(here=OuterRef("path")).filter(here__startswith=F("page__path"))
+        here = ExpressionWrapper(OuterRef("path"), output_field=models.CharField())
+        closed = PageViewRestriction.objects.alias(here=here).filter(here__startswith=F("page__path"))
         return self.live().filter(~Exists(closed))
 
 

@@ -1,0 +1,239 @@
+"""The words a new site starts with. Editors replace them; nothing reads them again once a page is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+HERO_TITLE = _("Courses that fit together.")
+HERO_TEXT = _(
+    "Short, serious courses from people who do the work. Take one on its own, or put several together into a program."
+)
+BAND_TEXT = _(
+    "Agree a contract, hand out codes by e-mail or connect your single sign-on. "
+    "See who has joined, who has not, and how many seats are left."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StartingPage:
+    """A plain page a new site has; `link` is the brand's field that leads to it."""
+
+    slug: str
+    title: Any
+    introduction: Any
+    sections: tuple[tuple[Any, Any], ...]
+    link: str = ""
+
+    @property
+    def body(self) -> list[dict[str, Any]]:
+        """Its sections as a stream's raw data."""
+        return [
+            {"type": "text", "value": {"heading": str(heading), "text": str(text)}} for heading, text in self.sections
+        ]
+
+
+PAGES = (
+    StartingPage(
+        slug="about",
+        title=_("About us"),
+        introduction=_("We make short courses with people who do the work they teach."),
+        sections=(
+            (
+                _("How our courses are made"),
+                _(
+                    "<p>Each course is written by somebody who does the thing for a living, together with an editor "
+                    "who does not. It ends with something you made yourself.</p>"
+                ),
+            ),
+            (
+                _("Courses that fit together"),
+                _(
+                    "<p>Every course stands on its own. Some of them build on each other: those are our programs. "
+                    "A course you have taken counts for every program it belongs to.</p>"
+                ),
+            ),
+        ),
+    ),
+    StartingPage(
+        slug="help",
+        title=_("Help"),
+        introduction=_("The questions we hear most often. If yours isn’t among them, write to us."),
+        sections=(
+            (
+                _("I have a code from my organization"),
+                _(
+                    "<p>Open the link in your invitation, or choose “Redeem a code” at the top of any page and enter "
+                    "the code there. It has 36 characters, in five groups. You need an account; making one takes a "
+                    "minute.</p>"
+                ),
+            ),
+            (
+                _("Where are my courses?"),
+                _("<p>On your dashboard, as soon as you are signed in with the address you enrolled with.</p>"),
+            ),
+            (
+                _("I can’t sign in"),
+                _(
+                    "<p>Use “Forgot your password?” on the sign-in page. If no mail arrives, look into your junk "
+                    "folder, and check that you used the same address as before.</p>"
+                ),
+            ),
+            (
+                _("I want my money back"),
+                _("<p>The page about refunds says until when and how.</p>"),
+            ),
+        ),
+        link="help_page",
+    ),
+    StartingPage(
+        slug="for-organizations",
+        title=_("For organizations"),
+        introduction=_("Buy seats for your people, and see who has taken them."),
+        sections=(
+            (
+                _("One contract, as many courses as you need"),
+                _(
+                    "<p>A contract says which courses it covers, from when to when, and how many people may join. "
+                    "A seat is a place in the contract: whoever has one can take every course in it.</p>"
+                ),
+            ),
+            (
+                _("Hand out codes, or connect your sign-in"),
+                _(
+                    "<ul><li>By code: we give you enrollment codes, you hand them out by e-mail or in a file.</li>"
+                    "<li>By single sign-on: whoever signs in through your organization is in.</li></ul>"
+                ),
+            ),
+            (
+                _("What you see, and what you don’t"),
+                _(
+                    "<p>You see who has joined and which seats are free. You don’t see anybody’s grades: those belong "
+                    "to the person who learned.</p>"
+                ),
+            ),
+        ),
+        link="organizations_page",
+    ),
+    StartingPage(
+        slug="refunds",
+        title=_("Refunds"),
+        introduction=_("If a course isn’t what you hoped for, you get your money back."),
+        sections=(
+            (
+                _("Until when"),
+                _(
+                    "<p>The course’s page and your receipt name the day. For a course with a fixed start it lies after "
+                    "the start, so that you can look at the first lessons before you decide. For a course you can "
+                    "start any time it counts from the day you paid.</p>"
+                ),
+            ),
+            (
+                _("How"),
+                _("<p>Write to us with the number of your order. The money goes back the way it came.</p>"),
+            ),
+            (
+                _("If your organization paid"),
+                _("<p>Then there is nothing to give back to you. Your organization can tell you more.</p>"),
+            ),
+        ),
+        link="refunds_page",
+    ),
+    StartingPage(
+        slug="accessibility",
+        title=_("Accessibility"),
+        introduction=_("Everybody should be able to find a course, enroll and learn."),
+        sections=(
+            (
+                _("What we aim for"),
+                _(
+                    "<p>These pages follow the Web Content Accessibility Guidelines 2.2, level AA. They work with the "
+                    "keyboard alone, with a screen reader, at four times the size, and without scripts.</p>"
+                ),
+            ),
+            (
+                _("If something doesn’t work"),
+                _("<p>Tell us which page and what you use. We answer within two working days.</p>"),
+            ),
+        ),
+        link="accessibility_page",
+    ),
+    StartingPage(
+        slug="terms",
+        title=_("Terms"),
+        introduction=_("What you may expect from us, and we from you."),
+        sections=(
+            (
+                _("Your account"),
+                _("<p>An account belongs to one person. Keep your password to yourself.</p>"),
+            ),
+            (
+                _("Enrolling"),
+                _(
+                    "<p>You are enrolled once your order is complete. A price you were shown when you checked out is "
+                    "the price you pay. Refunds are described on a page of their own.</p>"
+                ),
+            ),
+            (
+                _("Codes"),
+                _("<p>A code works for whoever holds it, unless the organization that gave it says otherwise.</p>"),
+            ),
+            (
+                _("Learning together"),
+                _("<p>Be kind. What you hand in is your own work; say so where you used somebody else’s.</p>"),
+            ),
+        ),
+        link="terms_page",
+    ),
+    StartingPage(
+        slug="privacy",
+        title=_("Privacy"),
+        introduction=_("What we keep about you, and why."),
+        sections=(
+            (
+                _("What we keep"),
+                _(
+                    "<ul><li>Your name and e-mail address, to know you.</li><li>Your courses and orders, because you "
+                    "and the law ask for them.</li><li>A session cookie while you are signed in or have something in "
+                    "your cart.</li></ul>"
+                ),
+            ),
+            (
+                _("What we don’t do"),
+                _("<p>No advertising, no tracking across sites, no selling of data.</p>"),
+            ),
+            (
+                _("Your organization"),
+                _("<p>If an organization paid for your seat, it learns that you have joined, and nothing else.</p>"),
+            ),
+        ),
+        link="privacy_page",
+    ),
+)
+
+
+def home_body(organizations_page_id: int | None) -> list[dict[str, Any]]:
+    """The home page under its headline, as a stream's raw data."""
+    band = {
+        "heading": str(_("Buy seats for your people")),
+        "text": str(BAND_TEXT),
+        "label": str(_("Talk to us about seats")),
+        "page": organizations_page_id,
+        "address": "" if organizations_page_id else "/for-organizations/",
+        "example": "Northgate Health",
+        "seats": 200,
+        "joined": 128,
+        "in_checkout": 3,
+        "invited": 22,
+    }
+    return [
+        {"type": "departments", "value": {"heading": ""}},
+        {"type": "starting_soon", "value": {"heading": str(_("Starting soon")), "how_many": 4}},
+        {
+            "type": "programs",
+            "value": {"heading": str(_("Programs: courses that build on each other")), "programs": []},
+        },
+        {"type": "organizations_band", "value": band},
+    ]

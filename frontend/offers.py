@@ -1,0 +1,169 @@
+"""What of a course is on offer now: its public runs that one can come into, and what they cost.
+
+Pages say neither dates nor prices themselves (W15): they ask here. One query for any number of courses.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from babel import Locale
+from babel.numbers import format_currency
+from django.conf import settings
+from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, Value, When
+from django.utils.translation import get_language, to_locale
+
+from courses.enums import EnrollmentMode
+from courses.models import CourseRun
+from courses.models.run import SOURCE_TAG
+from ecommerce.models import Product
+from mitxonline.kernel.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class RunOffer:
+    """One public run somebody can come into, now or once its enrollment opens. ``price`` None: it is free."""
+
+    run_id: int
+    course_id: int
+    self_paced: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+    opens_at: datetime | None
+    product_id: int | None
+    price: Money | None
+    mode: str
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether enrollment has begun; that it isn't over, the query has made sure of."""
+        return self.opens_at is None or self.opens_at <= now
+
+    def has_date(self) -> bool:
+        """Whether it starts for everybody on one day."""
+        return not self.self_paced and self.starts_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class CourseOffer:
+    """What one course has on offer at one moment."""
+
+    runs: tuple[RunOffer, ...]
+    now: datetime
+
+    @property
+    def open_runs(self) -> tuple[RunOffer, ...]:
+        """Runs one can enroll in at once."""
+        return tuple(run for run in self.runs if run.is_open(self.now))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one can enroll at once."""
+        return bool(self.open_runs)
+
+    @property
+    def opens_at(self) -> datetime | None:
+        """When enrollment begins, of a course that isn't open yet."""
+        if self.is_open:
+            return None
+        return min((run.opens_at for run in self.runs if run.opens_at is not None), default=None)
+
+    @property
+    def any_time(self) -> bool:
+        """Whether one can begin whenever one likes."""
+        return any(run.self_paced for run in self.open_runs)
+
+    @property
+    def dates(self) -> list[datetime]:
+        """The days it starts on for everybody, in order."""
+        return sorted(run.starts_at for run in self.runs if run.has_date() and run.starts_at is not None)
+
+    @property
+    def next_start(self) -> datetime | None:
+        """The next day it starts on; of a course that runs already and takes people in, the day it did."""
+        to_come = [day for day in self.dates if day > self.now]
+        return to_come[0] if to_come else (self.dates[-1] if self.dates else None)
+
+    @property
+    def price(self) -> Money | None:
+        """The lowest price among the runs that can be had now (else later); None where none has one."""
+        runs = self.open_runs or self.runs
+        prices = [run.price for run in runs if run.price is not None]
+        return min(prices, key=_by_currency_then_amount, default=None)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether there is something to be had and none of it has a price."""
+        return bool(self.runs) and self.price is None
+
+    @property
+    def gives_certificate(self) -> bool:
+        """Whether somebody who passes gets a certificate."""
+        return any(run.mode == EnrollmentMode.VERIFIED for run in self.runs)
+
+
+def course_offers(course_ids: Iterable[int], *, now: datetime) -> dict[int, CourseOffer]:
+    """The offers of these courses; one that has nothing on offer has an empty one."""
+    wanted = list(course_ids)
+    found = _grouped(offered_runs(now).filter(course_id__in=wanted))
+    return {course_id: CourseOffer(runs=tuple(found.get(course_id, ())), now=now) for course_id in wanted}
+
+
+def all_offers(*, now: datetime) -> dict[int, CourseOffer]:
+    """The offers of every course that has one."""
+    return {course: CourseOffer(runs=tuple(runs), now=now) for course, runs in _grouped(offered_runs(now)).items()}
+
+
+def offered_runs(now: datetime) -> QuerySet[CourseRun]:
+    """Public runs that aren't over, are no source for others, and are on sale or free.
+
+    A run whose priced product is off sale is not free for that: it isn't on offer.
+    """
+    priced = Product.objects.filter(course_run=OuterRef("pk"), requires_code=False, price__gt=0)
+    runs: QuerySet[CourseRun] = CourseRun.objects.not_over(now).exclude(run_tag=SOURCE_TAG)
+    return runs.filter(Exists(priced.filter(is_active=True)) | ~Exists(priced))
+
+
+def short_price(money: Money) -> str:
+    """A price as cards and buttons show it: “$249”, and “$199.20” where there are cents."""
+    if money.amount != money.amount.to_integral_value():
+        return money.formatted()
+    locale = Locale.parse(to_locale(get_language() or settings.LANGUAGE_CODE))
+    whole = locale.currency_formats["standard"].pattern.replace(".00", "")
+    return str(format_currency(money.amount, money.currency, whole, locale, currency_digits=False))
+
+
+def _grouped(runs: QuerySet[CourseRun]) -> Mapping[int, list[RunOffer]]:
+    on_sale = Product.objects.public().filter(course_run=OuterRef("pk"), price__gt=0)
+    ours_first = Case(When(currency=settings.DEFAULT_CURRENCY, then=Value(0)), default=Value(1))
+    cheapest = on_sale.order_by(ours_first, "price", "pk")
+    rows = runs.annotate(
+        offer_product=Subquery(cheapest.values("pk")[:1]),
+        offer_price=Subquery(cheapest.values("price")[:1]),
+        offer_currency=Subquery(cheapest.values("currency")[:1]),
+        offer_mode=Subquery(cheapest.values("mode")[:1]),
+    ).order_by("start_date", "pk")
+    found: dict[int, list[RunOffer]] = defaultdict(list)
+    for run in rows.values_list(
+        "pk",
+        "course_id",
+        "is_self_paced",
+        "start_date",
+        "end_date",
+        "enrollment_start",
+        "offer_product",
+        "offer_price",
+        "offer_currency",
+        "offer_mode",
+    ):
+        *plain, product_id, price, currency, mode = run
+        money = Money(price, currency) if price is not None else None
+        found[run[1]].append(RunOffer(*plain, product_id=product_id, price=money, mode=mode or ""))
+    return found
+
+
+def _by_currency_then_amount(money: Money) -> tuple[bool, Decimal]:
+    return money.currency != settings.DEFAULT_CURRENCY, money.amount

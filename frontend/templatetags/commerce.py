@@ -1,0 +1,161 @@
+"""Where a page and a price meet: what the templates of pages ask the shop.
+
+Pages know courses and products but no prices, offers or visitors; those come in through these tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django import template
+from django.http import HttpRequest, QueryDict
+from django.template import Context
+
+from cms.models import CoursePage, ProductPage, ProgramPage
+from cms.selectors.pages import listed_courses, visible_program_pages, with_pages
+from courses.models import Course
+from frontend.buy_panel import BuyPanel
+from frontend.buy_panel import buy_panel as make_panel
+from frontend.cards import CourseCard, ProgramCard, enrolled_course_ids
+from frontend.cards import course_cards as make_cards
+from frontend.catalogue import Catalogue, DepartmentTile, Row, cards_of, catalogue_rows, department_tiles, soonest_first
+from frontend.catalogue import catalogue as make_catalogue
+from frontend.course_pages import CourseView, OfferPanel, ProgramView
+from frontend.course_pages import course_view as make_course_view
+from frontend.course_pages import product_panel as make_product_panel
+from frontend.course_pages import program_cards as make_program_cards
+from frontend.course_pages import program_view as make_program_view
+from frontend.offers import course_offers
+from mitxonline.kernel import clock
+
+register = template.Library()
+
+PROGRAMS_SHOWN = 2
+_ROWS = "_catalogue_rows"
+
+
+@register.simple_tag(takes_context=True)
+def catalogue(context: Context) -> Catalogue:
+    """`{% catalogue as c %}`: the catalog as the page's address asks for it."""
+    request = _request(context)
+    return make_catalogue(
+        request.GET if request else QueryDict(),
+        path=request.path if request else "",
+        user_id=_user_id(context),
+        now=clock.now(),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def buy_panel(context: Context, course: Course) -> BuyPanel:
+    """`{% buy_panel course as panel %}`: price, starts and button of a course for this visitor."""
+    return make_panel(course, user_id=_user_id(context), now=clock.now(), support_email=_support_email(context))
+
+
+@register.simple_tag(takes_context=True)
+def enroll_panel(context: Context, page: CoursePage) -> BuyPanel | None:
+    """`{% enroll_panel page as panel %}`: the panel of a course page's course; None where a visitor can't see it."""
+    course = page.course
+    own = context.get("page")
+    if course is None or not (page == own or listed_courses().filter(pk=course.pk).exists()):
+        return None
+    return make_panel(course, user_id=_user_id(context), now=clock.now(), support_email=_support_email(context))
+
+
+@register.simple_tag(takes_context=True)
+def course_view(context: Context, page: CoursePage) -> CourseView | None:
+    """`{% course_view page as view %}`: all a course page shows beside its body; None while it has no course."""
+    return make_course_view(page, user_id=_user_id(context), now=clock.now(), support_email=_support_email(context))
+
+
+@register.simple_tag(takes_context=True)
+def program_view(context: Context, page: ProgramPage) -> ProgramView | None:
+    """`{% program_view page as view %}`: all a program page shows beside its body; None while it has no program."""
+    return make_program_view(page, user_id=_user_id(context), now=clock.now())
+
+
+@register.simple_tag
+def product_panel(page: ProductPage) -> OfferPanel:
+    """`{% product_panel page as panel %}`: the offer of a product page, or why there is none."""
+    return make_product_panel(page, now=clock.now())
+
+
+@register.simple_tag(takes_context=True)
+def course_cards(context: Context, pages: Iterable[CoursePage | None]) -> list[CourseCard]:
+    """`{% course_cards value.courses as cards %}`: chosen course pages as cards; what isn't public is left out."""
+    wanted = [page.course_id for page in pages if page is not None and page.course_id]
+    found = {course.pk: course for course in with_pages(listed_courses().filter(pk__in=wanted))}
+    courses = [found[course_id] for course_id in dict.fromkeys(wanted) if course_id in found]
+    offers = course_offers(found, now=clock.now())
+    return make_cards(courses, offers=offers, enrolled=enrolled_course_ids(_user_id(context)))
+
+
+@register.simple_tag(takes_context=True)
+def course_card(context: Context, page: CoursePage) -> CourseCard | None:
+    """`{% course_card page as card %}`: the card of this very page, public or not (for its preview)."""
+    if page.course is None:
+        return None
+    page.course.page = page
+    offers = course_offers([page.course.pk], now=clock.now())
+    return make_cards([page.course], offers=offers)[0]
+
+
+@register.simple_tag(takes_context=True)
+def starting_soon(context: Context, how_many: int = 4) -> list[CourseCard]:
+    """`{% starting_soon 4 as cards %}`: the courses that start next."""
+    rows = [row for row in _rows(context) if row.offer.runs]
+    return cards_of(sorted(rows, key=soonest_first)[:how_many], user_id=_user_id(context))
+
+
+@register.simple_tag(takes_context=True)
+def departments(context: Context) -> list[DepartmentTile]:
+    """`{% departments as tiles %}`: the departments that have courses, with their number."""
+    return department_tiles(_rows(context))
+
+
+@register.simple_tag(takes_context=True)
+def course_count(context: Context) -> int:
+    """`{% course_count as number %}`: how many courses the catalog lists."""
+    return len(_rows(context))
+
+
+@register.simple_tag
+def program_cards(pages: Iterable[ProgramPage | None] = (), how_many: int = PROGRAMS_SHOWN) -> list[ProgramCard]:
+    """`{% program_cards value.programs as cards %}`: chosen programs as cards; none chosen: the first ones."""
+    wanted = [page.pk for page in pages if page is not None]
+    if not wanted:
+        return make_program_cards(visible_program_pages()[:how_many], now=clock.now())
+    found = {page.pk: page for page in visible_program_pages().filter(pk__in=wanted)}
+    return make_program_cards([found[pk] for pk in wanted if pk in found], now=clock.now())
+
+
+@register.simple_tag
+def all_program_cards() -> list[ProgramCard]:
+    """`{% all_program_cards as cards %}`: every program a visitor can open."""
+    return make_program_cards(visible_program_pages(), now=clock.now())
+
+
+def _rows(context: Context) -> list[Row]:
+    """The catalog's rows, read once for a page however many of its parts ask."""
+    request = _request(context)
+    known: list[Row] | None = getattr(request, _ROWS, None)
+    if known is None:
+        known = catalogue_rows(now=clock.now())
+        if request is not None:
+            setattr(request, _ROWS, known)
+    return known
+
+
+def _request(context: Context) -> HttpRequest | None:
+    found: HttpRequest | None = context.get("request")
+    return found
+
+
+def _user_id(context: Context) -> int | None:
+    request = _request(context)
+    user = getattr(request, "user", None)
+    return user.pk if user is not None and user.is_authenticated else None
+
+
+def _support_email(context: Context) -> str:
+    return str(getattr(context.get("brand"), "support_email", "") or "")
