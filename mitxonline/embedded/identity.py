@@ -1,6 +1,7 @@
 """As whom a server runs. PostgreSQL refuses to run as root, and in a container everybody is root."""
 
 import os
+import pwd
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,25 +16,21 @@ class Identity:
     """How to start a program, and who has to own its files."""
 
     prefix: tuple[str, ...] = ()
-    owner: int | None = None  # None: whoever owns them already
+    owner: int | None = None  # None: whoever starts it
 
     def command(self, program: Path, *arguments: str) -> list[str]:
         return [*self.prefix, str(program), *arguments]
 
     def give(self, folder: Path) -> None:
         """Make the owner own the folder and all in it, whoever ran the servers the last time."""
-        if self.owner is None:
-            return
+        owner = os.geteuid() if self.owner is None else self.owner
         for path in (folder, *folder.rglob("*")):
-            if path.lstat().st_uid != self.owner:
-                os.chown(path, self.owner, self.owner, follow_symlinks=False)
+            if path.lstat().st_uid != owner:
+                os.chown(path, owner, owner, follow_symlinks=False)
 
 
-# The same person under another number: keeps every right of root's on root's own files, none elsewhere.
-NAMESPACE = Identity(
-    prefix=("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"),
-    owner=0,
-)
+# The same person under another number: keeps every right on their own files, none elsewhere.
+NAMESPACE = Identity(prefix=("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"))
 # Where user namespaces are forbidden (many containers): another person, who may still walk through folders
 # that only root can open.
 WALKER = Identity(
@@ -71,6 +68,13 @@ def _works(identity: Identity, *, program: Path, folder: Path) -> bool:
     return True
 
 
+def _is_root_or_nameless() -> bool:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_uid == 0
+    except KeyError:
+        return True
+
+
 def choose_identity(
     *,
     program: Path,
@@ -78,13 +82,16 @@ def choose_identity(
     root: bool | None = None,
     candidates: tuple[Identity, ...] = (NAMESPACE, WALKER, STRANGER),
 ) -> Identity:
-    """Servers run as whoever starts them; for root, as the first candidate that works in the folder."""
-    if not (os.geteuid() == 0 if root is None else root):
+    """Servers run as whoever starts them; for root, as the first candidate that works in the folder.
+
+    So for somebody whose number has no name, as containers give out: PostgreSQL wants a name.
+    """
+    if not (_is_root_or_nameless() if root is None else root):
         return Identity()
     for identity in candidates:
         if _works(identity, program=program, folder=folder):
             return identity
     raise EmbeddedError(
-        "The embedded servers don't run as root, and neither `unshare --user` nor `setpriv` could run them "
-        "as somebody else here. Use an ordinary account, or set DATABASE_URL and REDIS_URL."
+        "The embedded servers run neither as root nor as somebody without a name, and neither `unshare --user` "
+        "nor `setpriv` could run them as somebody else. Use an ordinary account, or set DATABASE_URL and REDIS_URL."
     )

@@ -81,10 +81,16 @@ class Server(ABC):
         if address := self.find():
             return address, False
         make_folder(self.home)
-        with self._alone():
-            if address := self._find_or_wait():
-                return address, False
-            return self._start(), True
+        try:
+            with self._alone():
+                if address := self._find_or_wait():
+                    return address, False
+                return self._start(), True
+        except PermissionError as error:
+            raise EmbeddedError(
+                f"{error.filename} belongs to somebody else, who ran the embedded {self.name} before. "
+                f"Delete {self.home} as that person, or set LOCAL_DIR to another folder."
+            ) from error
 
     def stop(self) -> bool:
         """End it; False if it did not run."""

@@ -4,7 +4,10 @@ import os
 import sys
 from urllib.parse import quote
 
+from django.core.exceptions import ImproperlyConfigured
+
 from mitxonline.embedded.commands import needs_no_server
+from mitxonline.embedded.errors import EmbeddedError
 from mitxonline.embedded.places import local_dir
 from mitxonline.embedded.servers import development_servers, name_unreachable_servers
 from mitxonline.settings.env import env, read_dotenv
@@ -13,7 +16,10 @@ read_dotenv()
 if needs_no_server(sys.argv):
     name_unreachable_servers(os.environ)
 else:
-    development_servers().provide(os.environ)
+    try:
+        development_servers().provide(os.environ)
+    except EmbeddedError as error:
+        raise ImproperlyConfigured(str(error)) from error
 os.environ.setdefault("SITE_BASE_URL", f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
 os.environ.setdefault("EMAIL_URL", f"filemail://{quote(str(local_dir() / 'mail'))}")
 
