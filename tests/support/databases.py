@@ -7,6 +7,7 @@ end with their process, so the leftovers of a killed run are known as such and r
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,6 +172,7 @@ def stop_unused_servers() -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave nothing running behind."""
+    """Leave no uploads behind, and nothing running."""
+    shutil.rmtree(settings.MEDIA_ROOT, ignore_errors=True)
     if not hasattr(config, "workerinput") and settings.EMBEDDED_STARTED:
         stop_unused_servers()
