@@ -38,12 +38,7 @@ def send_mail(kind: str, *, user_id: int, next_page: str = "") -> None:
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         return
-    context = {
-        "user": user,
-        "link": _link(kind, user, next_page),
-        "site_name": settings.WAGTAIL_SITE_NAME,
-        "site_url": settings.SITE_BASE_URL,
-    }
+    context = {"user": user, "link": _link(kind, user, next_page)}
     subject = render_to_string(f"users/mails/{kind}_subject.txt", context)
     mail = EmailMultiAlternatives(
         subject=" ".join(subject.split()),

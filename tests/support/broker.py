@@ -90,6 +90,13 @@ def redis_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
 
 
 @pytest.fixture
+def mailbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where the workers of this test put their mails; asked for before one is started."""
+    monkeypatch.setenv("TEST_MAILBOX", str(tmp_path / "mails"))
+    return tmp_path / "mails"
+
+
+@pytest.fixture
 def start_worker(redis_broker: Redis, transactional_db: None, tmp_path: Path) -> Iterator[StartWorker]:
     """Starts workers, and ends those that are left."""
     workers: list[Worker] = []

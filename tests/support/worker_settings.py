@@ -11,4 +11,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": os.environ["TEST_BROKER_PREFIX"],
     "visibility_timeout": 3600,
 }
+if "TEST_MAILBOX" in os.environ:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = os.environ["TEST_MAILBOX"]
 EVENT_ROUTES = "tests.coordinator.world.ROUTES"

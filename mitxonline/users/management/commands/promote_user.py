@@ -51,10 +51,12 @@ class Command(OperatorCommand):
             plan = _plan(person, options, groups=_groups(options["group"]))
             if not options["dry_run"]:
                 _carry_out(person, plan)
+        if options["dry_run"]:
+            self.stderr.write("Nothing is changed (--dry-run). The plan:")
         if not plan.lines():
             self.stdout.write(f"{person.email}: nothing to change.")
         for line in plan.lines():
-            self.stdout.write(f"{person.email} {'would: ' if options['dry_run'] else ''}{line}.")
+            self.stdout.write(f"{person.email} {line}.")
 
 
 def _person(email: str) -> User:
