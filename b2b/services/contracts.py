@@ -134,9 +134,11 @@ def modify_contract(
     return True
 
 
-def planned_terms(*, contract_id: int, changes: Mapping[str, Any]) -> ContractTerms:
+def planned_terms(*, contract_id: int, changes: Mapping[str, Any], over_draft: bool = False) -> ContractTerms:
     """The terms a contract would have with these changes; nothing is written. Refuses like ``modify_contract``."""
     page = changed_page(contract_id=contract_id, changes=changes)
+    if not over_draft:
+        refuse_over_draft(page)
     with saying_what_is_invalid():
         page.full_clean()
     return terms_as_written(page)

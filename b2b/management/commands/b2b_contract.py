@@ -1,0 +1,331 @@
+"""Make contracts, change them, and say what they cover."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from b2b.enums import IntegrationType
+from b2b.management.arguments import (
+    read_cap,
+    read_contract_id,
+    read_date,
+    read_name,
+    read_price,
+    read_type,
+    refuse_dates_in_wrong_order,
+)
+from b2b.management.listing import CONTRACT_COLUMNS
+from b2b.management.plans import PLAN_COLUMNS, Row, addition_rows, in_words, plan_rows, removal_rows, row, summary
+from b2b.management.printing import print_rows
+from b2b.management.progress import LateProgress
+from b2b.models import ContractPage
+from b2b.selectors.contracts import contract_rows
+from b2b.services.contracts import (
+    WrittenTerms,
+    as_rich_text,
+    create_contract,
+    equal_contract,
+    find_contract,
+    modify_contract,
+    planned_terms,
+)
+from b2b.services.courseware import (
+    add_courseware,
+    assigned_codes,
+    plan_courseware,
+    plan_removal,
+    remove_courseware,
+)
+from b2b.services.organizations import choose_organization, ensure_organization
+from b2b.services.plan import ReconcilePlan, Supposed, plan_reconcile
+from b2b.services.reconcile import contract_lock, request_reconcile, run_reconcile
+from mitxonline.kernel import clock
+from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
+
+
+class Command(OperatorCommand):
+    help = "Make contracts, change them, and say what they cover."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True, parser_class=OperatorParser)
+        create = actions.add_parser("create", help="make a contract, and its organization if there is none")
+        create.add_argument("organization", metavar="ORGANIZATION", help="the organization's name")
+        create.add_argument("name", metavar="NAME", help="the contract's name")
+        create.add_argument("type", metavar="sso|non-sso", help="how learners come in")
+        create.add_argument(
+            "--create", action="store_true", help="make the organization although one of almost this name exists"
+        )
+        create.add_argument(
+            "--org-key", default="", help="the new organization's key, which becomes part of course keys"
+        )
+        _add_terms(create)
+        _add_how(create)
+
+        modify = actions.add_parser("modify", help="change a contract's terms")
+        modify.add_argument("contract", metavar="CONTRACT_ID")
+        _add_terms(modify)
+        modify.add_argument("--active", action="store_true", help="switch the contract on")
+        modify.add_argument(
+            "--inactive", "--delete", dest="inactive", action="store_true", help="switch the contract off"
+        )
+        modify.add_argument("--no-price", action="store_true", help="make it free for learners")
+        modify.add_argument("--no-learner-cap", action="store_true", help="let in any number of learners")
+        modify.add_argument("--no-start-date", action="store_true", help="remove the first day; runs keep theirs")
+        modify.add_argument("--no-end-date", action="store_true", help="remove the last day; runs keep theirs")
+        modify.add_argument("--over-draft", action="store_true", help="go on although somebody has unpublished changes")
+        _add_how(modify)
+
+        courseware = actions.add_parser("courseware", help="add a course, a program or a run, or remove it")
+        courseware.add_argument("contract", metavar="CONTRACT_ID")
+        courseware.add_argument("courseware", metavar="COURSEWARE_ID", help="the id of a course, a program or a run")
+        courseware.add_argument("--remove", action="store_true", help="remove it, with its runs and unused codes")
+        courseware.add_argument("--no-create-runs", action="store_true", help="cover the courses without making runs")
+        courseware.add_argument("--rerun", action="store_true", help="make another run, with this year's key")
+        courseware.add_argument("--prefix", help="begin the new runs' keys with this instead of the organization's own")
+        _add_how(courseware)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        actions = {"create": self.create, "modify": self.modify, "courseware": self.courseware}
+        actions[options["action"]](options)
+
+    # --- create ------------------------------------------------------------------------------------------------------
+
+    def create(self, options: Mapping[str, Any]) -> None:
+        """Make the contract; the same command again finds it."""
+        organization_name = read_name(options["organization"], _("The organization"))
+        name = read_name(options["name"], _("The contract"))
+        terms = _written_terms(options)
+        org = {"name": organization_name, "create": options["create"], "org_key": options["org_key"]}
+        if options["dry_run"]:
+            self._plan_create(org, name, terms, style=options["format"])
+            return
+        organization, is_new = ensure_organization(**org)
+        if is_new:
+            self.say(
+                _("Made the organization “%(name)s” (id %(id)s, key %(key)s).")
+                % {"name": organization.name, "id": organization.pk, "key": organization.org_key}
+            )
+        now = clock.now()
+        created = create_contract(organization_id=organization.pk, name=name, terms=terms, now=now)
+        page = created.page
+        if created.is_new:
+            self.say(_("Made contract %(id)s, “%(name)s”.") % {"id": page.pk, "name": page.name})
+        else:
+            self.say(_("Contract %(id)s is the same already; nothing was made.") % {"id": page.pk})
+        self._say_about(terms, namesakes=created.namesakes)
+        if not options["queue"]:
+            run_reconcile(contract_id=page.pk, now=now)
+        rows = [asdict(one) for one in contract_rows(contract_id=page.pk)]
+        print_rows(self.stdout, rows, CONTRACT_COLUMNS, style=options["format"])
+
+    def _plan_create(self, org: Mapping[str, Any], name: str, terms: WrittenTerms, *, style: str) -> None:
+        organization, key = choose_organization(**org)
+        rows: list[Row] = []
+        equal: ContractPage | None = None
+        namesakes: list[int] = []
+        if organization is None:
+            rows.append(row("make_organization", title=org["name"], note=_("key %(key)s") % {"key": key}))
+        else:
+            equal, namesakes = equal_contract(organization_id=organization.pk, name=name, terms=terms)
+        if equal is None:
+            rows.append(row("make_contract", title=name))
+        else:
+            self.say(_("Contract %(id)s is the same already; nothing would be made.") % {"id": equal.pk})
+        self._say_about(terms, namesakes=tuple(pk for pk in namesakes if equal is None or pk != equal.pk))
+        self._print_plan(rows, style=style)
+
+    def _say_about(self, terms: WrittenTerms, *, namesakes: tuple[int, ...]) -> None:
+        if namesakes:
+            self.say(_("There is another contract of this name: %(ids)s.") % {"ids": ", ".join(map(str, namesakes))})
+        if terms.integration_type == IntegrationType.NON_SSO and not terms.max_learners:
+            self.say(
+                _("Warning: this contract has no learner cap; one code for each course lets in any number of people.")
+            )
+
+    # --- modify ------------------------------------------------------------------------------------------------------
+
+    def modify(self, options: Mapping[str, Any]) -> None:
+        """Publish the contract with other terms, and have runs and codes follow."""
+        contract_id = read_contract_id(options["contract"])
+        page = find_contract(contract_id)
+        changes = _changes(options, page)
+        now = clock.now()
+        if options["dry_run"]:
+            terms = planned_terms(contract_id=contract_id, changes=changes, over_draft=options["over_draft"])
+            plan = plan_reconcile(contract_id=contract_id, now=now, supposed=Supposed(terms=terms))
+            self._say_changes(page, changes)
+            self._print_plan(plan_rows(plan), style=options["format"], warnings=plan.warnings)
+            return
+        with nullcontext() if options["queue"] else contract_lock(contract_id):
+            changed = modify_contract(
+                contract_id=contract_id, changes=changes, now=now, over_draft=options["over_draft"]
+            )
+            if changed:
+                self._say_changes(page, changes)
+            else:
+                self.say(_("The contract says this already."))
+            plan = plan_reconcile(contract_id=contract_id, now=now)
+            self._follow(contract_id, plan, plan_rows(plan), options, now=now)
+
+    def _say_changes(self, page: ContractPage, changes: Mapping[str, Any]) -> None:
+        for name, value in changes.items():
+            before = getattr(page, name)
+            if before != value:
+                label = str(ContractPage._meta.get_field(name).verbose_name)
+                self.say(f"{label}: {_shown(before)} → {_shown(value)}")
+
+    # --- courseware --------------------------------------------------------------------------------------------------
+
+    def courseware(self, options: Mapping[str, Any]) -> None:
+        """Add something to the contract, or remove it, and have runs and codes follow."""
+        contract_id = read_contract_id(options["contract"])
+        find_contract(contract_id)
+        alone = nullcontext() if options["queue"] or options["dry_run"] else contract_lock(contract_id)
+        with alone:
+            if options["remove"]:
+                self._remove(contract_id, options)
+            else:
+                self._add(contract_id, options)
+
+    def _add(self, contract_id: int, options: Mapping[str, Any]) -> None:
+        now = clock.now()
+        what = {
+            "contract_id": contract_id,
+            "readable_id": options["courseware"],
+            "now": now,
+            "create_runs": not options["no_create_runs"],
+            "rerun": options["rerun"],
+            "prefix": options["prefix"],
+        }
+        addition, plan = plan_courseware(**what)
+        rows = addition_rows(addition, plan)
+        warnings = (*(one.warning for one in addition.making if one.warning), *plan.warnings)
+        if options["dry_run"]:
+            self._print_plan(rows, style=options["format"], warnings=warnings)
+            return
+        add_courseware(**what)
+        self._follow(contract_id, plan, rows, options, now=now, warnings=warnings)
+
+    def _remove(self, contract_id: int, options: Mapping[str, Any]) -> None:
+        for option in ("no_create_runs", "rerun", "prefix"):
+            if options[option]:
+                raise CommandError(
+                    _("--%(option)s doesn't go together with --remove.") % {"option": option.replace("_", "-")}
+                )
+        now = clock.now()
+        what = {"contract_id": contract_id, "readable_id": options["courseware"], "now": now}
+        removal, plan = plan_removal(**what)
+        rows = removal_rows(removal, plan, assigned=assigned_codes(removal.runs))
+        if options["dry_run"]:
+            self._print_plan(rows, style=options["format"])
+            return
+        remove_courseware(**what)
+        self._follow(contract_id, plan, rows, options, now=now)
+
+    # --- what they share ---------------------------------------------------------------------------------------------
+
+    def _follow(
+        self,
+        contract_id: int,
+        plan: ReconcilePlan,
+        rows: list[Row],
+        options: Mapping[str, Any],
+        *,
+        now: datetime,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        """Bring the contract in line here and now, or hand it to the worker; then say what was done."""
+        if options["queue"]:
+            request_reconcile(contract_id=contract_id, reason=_("Command"), now=now)
+        else:
+            with LateProgress(self.stderr, label=_("Bringing codes in line")) as progress:
+                run_reconcile(contract_id=contract_id, now=now, progress=progress, reason=_("Command"))
+        for warning in dict.fromkeys((*warnings, *plan.warnings)):
+            self.say(_("Warning: %(text)s") % {"text": warning})
+        if options["queue"]:
+            self.say(_("Queued; the worker will follow: %(summary)s.") % {"summary": summary(rows)})
+        else:
+            self.say(_("Done: %(summary)s.") % {"summary": summary(rows)})
+        self._print_rows(rows, style=options["format"])
+
+    def _print_plan(self, rows: list[Row], *, style: str, warnings: tuple[str, ...] = ()) -> None:
+        for warning in dict.fromkeys(warnings):
+            self.say(_("Warning: %(text)s") % {"text": warning})
+        self.say(_("Dry run, nothing was changed. It would be: %(summary)s.") % {"summary": summary(rows)})
+        self._print_rows(rows, style=style)
+
+    def _print_rows(self, rows: list[Row], *, style: str) -> None:
+        if rows or style == "json":
+            print_rows(self.stdout, rows if style == "json" else in_words(rows), PLAN_COLUMNS, style=style)
+
+
+def _add_terms(parser: CommandParser) -> None:
+    parser.add_argument("--start", metavar="DATE", help="the first day, like 2025-12-31")
+    parser.add_argument("--end", metavar="DATE", help="the last day; the contract can be used through it")
+    parser.add_argument("--max-learners", metavar="N", help="how many learners; 0 for any number")
+    parser.add_argument("--price", metavar="AMOUNT", help="what a learner pays for each course; 0 for nothing")
+    parser.add_argument("--description", help="a text about the contract")
+
+
+def _add_how(parser: CommandParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+    parser.add_argument("--queue", action="store_true", help="let the worker make runs and codes")
+    add_format_option(parser)
+
+
+def _written_terms(options: Mapping[str, Any]) -> WrittenTerms:
+    """The terms as typed, each value read or refused."""
+    currency = settings.DEFAULT_CURRENCY
+    start, end = read_date(options["start"], "--start"), read_date(options["end"], "--end")
+    refuse_dates_in_wrong_order(start, end)
+    return WrittenTerms(
+        integration_type=read_type(options["type"]),
+        currency=currency,
+        start=start,
+        end=end,
+        max_learners=read_cap(options["max_learners"]),
+        price=read_price(options["price"], currency=currency),
+        description=options["description"] or "",
+    )
+
+
+def _changes(options: Mapping[str, Any], page: ContractPage) -> dict[str, Any]:
+    """The page's columns that the options change. The --no-… options win over values, --inactive over --active."""
+    typed: dict[str, Any] = {
+        "contract_start": read_date(options["start"], "--start"),
+        "contract_end": read_date(options["end"], "--end"),
+        "max_learners": read_cap(options["max_learners"]),
+        "enrollment_fixed_price": read_price(options["price"], currency=page.currency),
+    }
+    changes = {name: value or None for name, value in typed.items() if value is not None}
+    if options["description"] is not None:
+        changes["description"] = as_rich_text(options["description"])
+    removed = {
+        "contract_start": "no_start_date",
+        "contract_end": "no_end_date",
+        "max_learners": "no_learner_cap",
+        "enrollment_fixed_price": "no_price",
+    }
+    changes |= {name: None for name, option in removed.items() if options[option]}
+    if options["active"] or options["inactive"]:
+        changes["active"] = not options["inactive"]
+    start = changes.get("contract_start", page.contract_start)
+    end = changes.get("contract_end", page.contract_end)
+    refuse_dates_in_wrong_order(start, end)
+    return changes
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return _("none")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,110 @@
+"""List organizations, contracts, what they cover and who is in them; write a contract's codes into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from b2b.management.arguments import read_contract_id
+from b2b.management.files import refuse_unless_writable, replacing
+from b2b.management.listing import (
+    CONTRACT_COLUMNS,
+    COURSEWARE_COLUMNS,
+    FILE_COLUMNS,
+    LEARNER_COLUMNS,
+    ORGANIZATION_COLUMNS,
+)
+from b2b.management.printing import Column, print_rows
+from b2b.management.progress import LateProgress
+from b2b.models import OrganizationPage
+from b2b.selectors.contracts import (
+    contract_rows,
+    courseware_rows,
+    is_being_brought_in_line,
+    learner_rows,
+    organization_rows,
+)
+from b2b.selectors.export import write_codes
+from b2b.services.contracts import find_contract
+from b2b.services.organizations import find_organization
+from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
+
+
+class Command(OperatorCommand):
+    help = "List organizations, contracts, what they cover and who is in them; write a contract's codes into a file."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        lists = parser.add_subparsers(dest="what", required=True, parser_class=OperatorParser)
+        organizations = lists.add_parser("organizations", help="list organizations")
+        contracts = lists.add_parser("contracts", help="list contracts, or write a contract's codes into a file")
+        courses = lists.add_parser("courses", help="like courseware; with --codes like contracts")
+        courseware = lists.add_parser("courseware", help="list what contracts cover")
+        learners = lists.add_parser("learners", help="list who is in an organization's contracts, or in a contract")
+        for one in (organizations, contracts, courses, courseware, learners):
+            one.add_argument("--org", "--organization", dest="organization", help="an id, name, slug or key")
+            add_format_option(one)
+        for one in (courses, courseware, learners):
+            one.add_argument("--contract", metavar="CONTRACT_ID", help="only this contract")
+        for one in (contracts, courses):
+            one.add_argument("--codes", metavar="CONTRACT_ID", help="write this contract's codes into a CSV file")
+            one.add_argument("--codes-out", metavar="FILE", help="the file; codes-<contract id>.csv if not given")
+            one.add_argument("--all", action="store_true", help="with the codes that were switched off")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options.get("codes") is not None:
+            self.codes(options)
+            return
+        for option in ("codes_out", "all"):
+            if options.get(option):
+                name = option.replace("_", "-")
+                raise CommandError(_("--%(option)s needs --codes with a contract's id.") % {"option": name})
+        text = options["organization"]
+        organization = find_organization(text) if text is not None else None
+        contract_id = self._contract_id(options.get("contract"))
+        columns, rows = self._rows(options["what"], organization, contract_id)
+        if not rows:
+            self.say(_("There is nothing to list."))
+        print_rows(self.stdout, [asdict(one) for one in rows], columns, style=options["format"])
+
+    def _rows(
+        self, what: str, organization: OrganizationPage | None, contract_id: int | None
+    ) -> tuple[Sequence[Column], Sequence[Any]]:
+        if what == "organizations":
+            return ORGANIZATION_COLUMNS, organization_rows(organization_id=organization.pk if organization else None)
+        if what == "contracts":
+            return CONTRACT_COLUMNS, contract_rows(organization=organization)
+        if what == "learners":
+            if organization is None and contract_id is None:
+                raise CommandError(_("Say whose learners: --org with an organization, or --contract with an id."))
+            return LEARNER_COLUMNS, learner_rows(organization=organization, contract_id=contract_id)
+        return COURSEWARE_COLUMNS, courseware_rows(organization=organization, contract_id=contract_id)
+
+    def _contract_id(self, text: str | None) -> int | None:
+        """The contract that was named, which has to exist: an empty list would look like an empty contract."""
+        return None if text is None else int(find_contract(read_contract_id(text)).pk)
+
+    def codes(self, options: Mapping[str, Any]) -> None:
+        """Write the contract's codes; what stood in the file stays until all is written."""
+        for option in ("organization", "contract"):
+            if options.get(option) is not None:
+                raise CommandError(_("--codes names the contract; leave the other filters out."))
+        contract_id = read_contract_id(options["codes"])
+        find_contract(contract_id)
+        path = Path(options["codes_out"] or f"codes-{contract_id}.csv")
+        refuse_unless_writable(path)
+        with replacing(path) as file, LateProgress(self.stderr, label=_("Writing codes")) as progress:
+            written = write_codes(file, contract_id=contract_id, everything=options["all"], progress=progress)
+        self.say(
+            ngettext("Wrote %(n)d code to %(file)s.", "Wrote %(n)d codes to %(file)s.", written)
+            % {"n": written, "file": path}
+        )
+        if is_being_brought_in_line(contract_id):
+            self.say(_("Warning: the worker is still making this contract's codes; write the file again later."))
+        row = {"contract_id": contract_id, "file": str(path), "codes": written}
+        print_rows(self.stdout, [row], FILE_COLUMNS, style=options["format"])

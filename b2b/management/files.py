@@ -1,0 +1,63 @@
+"""Writing a file so that whoever had one before keeps it until the new one is complete."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+
+
+def refuse_unless_writable(path: Path) -> None:
+    """Say before the work that the file can't be written, rather than after it."""
+    folder = path.resolve().parent
+    reason = ""
+    if path.is_dir():
+        reason = _("it is a folder")
+    elif not folder.is_dir():
+        reason = _("the folder %(folder)s doesn't exist") % {"folder": folder}
+    elif path.exists() and not os.access(path, os.W_OK):
+        reason = _("it is write-protected")
+    elif not _is_special(path) and not os.access(folder, os.W_OK | os.X_OK):
+        reason = _("nothing can be written in %(folder)s") % {"folder": folder}
+    if reason:
+        raise _refusal(path, reason)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A new file that takes the place of the old one when all is written, and leaves it alone if anything fails.
+
+    Only its owner can read it: who has the codes has the seats. A device or a pipe is written to directly.
+    """
+    if _is_special(path):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
+    target = path.resolve()
+    draft: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="", dir=target.parent, prefix=f".{target.name}.", delete=False
+        ) as file:
+            draft = Path(file.name)
+            yield file  # type: ignore[misc]
+        draft.replace(target)
+    except OSError as error:
+        raise _refusal(path, error.strerror or str(error)) from error
+    finally:
+        if draft is not None:
+            draft.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+def _refusal(path: Path, reason: str) -> CommandError:
+    return CommandError(_("The file %(path)s can't be written: %(reason)s.") % {"path": path, "reason": reason})
