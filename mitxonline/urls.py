@@ -26,4 +26,4 @@ if settings.SERVE_MEDIA:
         re_path(rf"^{prefix}/(?P<path>.*)$", serve, {"document_root": settings.MEDIA_ROOT}, name="media")
     ]
 
-urlpatterns += [path("", include(wagtail_urls))]
+urlpatterns += [path("", include("cms.urls")), path("", include(wagtail_urls))]

@@ -20,3 +20,6 @@ PAYMENT_SESSION_SECONDS = 30 * 60
 ORDER_HOLD_SECONDS = PAYMENT_SESSION_SECONDS + 15 * 60
 
 ORDER_NUMBER_PREFIX = "TS"
+
+# How many days after the start (of a self-paced course: after buying) the whole price is given back; 0: never.
+REFUND_WINDOW_DAYS = 14
