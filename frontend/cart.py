@@ -9,11 +9,14 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from ecommerce.errors import CodeSwitchedOff, CodeUsed
+from ecommerce.models import DiscountCode
 from ecommerce.selectors.baskets import cart_count
-from ecommerce.services.cart import AppliedCode, PricedBasket, PricedLine, priced_basket
+from ecommerce.services.cart import PricedBasket, PricedLine, priced_basket
 from frontend.forms import CodeForm
 from frontend.owner import basket_owner
 from mitxonline.kernel import clock
+from mitxonline.kernel.errors import DomainError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,14 @@ class CartSummary:
 def cart_summary(request: HttpRequest) -> CartSummary:
     """The visitor's cart in a word; one query, none for somebody without a basket."""
     return CartSummary(count=cart_count(basket_owner(request), now=clock.now()))
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedCode:
+    """A code on the cart that doesn't work any more."""
+
+    code: DiscountCode
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -85,9 +96,13 @@ class CartPage:
         return any(line.refusal is not None for line in self.lines)
 
     @property
-    def codes_that_stopped_working(self) -> list[AppliedCode]:
-        """Codes that were fine when they were applied."""
-        return [applied for applied in self.priced.codes if applied.refusal is not None]
+    def codes_that_stopped_working(self) -> list[StoppedCode]:
+        """Codes that were fine when they were applied, and why they aren't any more."""
+        return [
+            StoppedCode(applied.code, self._why(applied.code, applied.refusal))
+            for applied in self.priced.codes
+            if applied.refusal is not None
+        ]
 
     @property
     def total_text(self) -> str:
@@ -105,10 +120,18 @@ class CartPage:
         """The total that is shown, as the checkout compares it."""
         return str(self.priced.total)
 
+    def _why(self, code: DiscountCode, refusal: DomainError) -> str:
+        """The refusal's sentence, naming the organization whose code it is."""
+        product_id = code.discount.unlocks_id
+        provider = next((line.provider for line in self.lines if line.product.pk == product_id), "")
+        if provider and isinstance(refusal, CodeUsed | CodeSwitchedOff):
+            return type(refusal)(organization=provider).message
+        return refusal.message
+
     def code_form(self, form: CodeForm | None) -> CodeForm:
         """The form for a code, with the help that fits what is in the cart."""
         form = form or CodeForm()
-        form.fields["code"].help_text = self._code_help()
+        form["code"].help_text = self._code_help()
         return form
 
     def _code_help(self) -> str:

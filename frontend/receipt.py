@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ecommerce.enums import AttemptState, OrderState
-from ecommerce.models import Order
+from ecommerce.models import Order, PaymentAttempt
 from ecommerce.selectors.receipts import Receipt, receipt_for
 
 
@@ -28,5 +28,9 @@ def receipt_page(*, user_id: int, number: str, now: datetime) -> ReceiptPage:
     """The receipt of this number; OrderUnknown for somebody else's and for none."""
     receipt = receipt_for(user_id=user_id, number=number)
     order = receipt.order
-    processing = order.state == OrderState.PENDING and order.attempts.filter(state=AttemptState.PROCESSING).exists()
+    processing = order.state == OrderState.PENDING and _is_processing(order)
     return ReceiptPage(receipt=receipt, is_processing=processing, now=now)
+
+
+def _is_processing(order: Order) -> bool:
+    return PaymentAttempt.objects.filter(order=order, state=AttemptState.PROCESSING).exists()

@@ -13,6 +13,7 @@ from frontend.cart import cart_page
 from frontend.forms import CodeForm
 from frontend.limits import counted_codes
 from frontend.owner import basket_owner
+from frontend.views.answers import UNPROCESSABLE, with_retry_after
 from frontend.views.decorators import personal
 from frontend.views.parsing import name, row_id, typed_code
 from mitxonline.kernel import clock
@@ -67,7 +68,7 @@ def apply(request: HttpRequest) -> HttpResponse:
     """Apply the code that was typed; what is refused is shown at the field, with everything as it was."""
     form = CodeForm(request.POST)
     if not form.is_valid():
-        return _cart(request, form, status=400)
+        return _cart(request, form, status=UNPROCESSABLE)
     try:
         with counted_codes(request):
             apply_code(
@@ -76,9 +77,12 @@ def apply(request: HttpRequest) -> HttpResponse:
                 user_id=request.user.pk,
                 now=clock.now(),
             )
-    except (CodeRefused, RateLimited) as refusal:
+    except CodeRefused as refusal:
         form.add_error("code", refusal.message)
-        return _cart(request, form, status=refusal.status)
+        return _cart(request, form, status=UNPROCESSABLE)
+    except RateLimited as refusal:
+        form.add_error("code", refusal.message)
+        return with_retry_after(_cart(request, form, status=refusal.status), refusal)
     return redirect("cart")
 
 
@@ -104,5 +108,7 @@ def _cart(request: HttpRequest, form: CodeForm | None = None, *, status: int = 2
     page = cart_page(request)
     template = FRAGMENT if wants_fragment(request) else PAGE
     response = render(request, template, {"page": page, "form": page.code_form(form)}, status=status)
+    if template == FRAGMENT:
+        response.headers["HX-Retarget"] = "#cart"  # htmx puts an error, too, where it belongs
     patch_vary_headers(response, ["HX-Request"])
     return response

@@ -1,0 +1,78 @@
+"""Reading a page as a person does: words, headings, buttons, fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bs4 import BeautifulSoup, Tag
+
+BLOCKS = ["p", "div", "li", "h1", "h2", "h3", "dt", "dd", "tr", "td", "th", "section", "header", "form", "label"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What an answer of the server says."""
+
+    soup: BeautifulSoup
+
+    @property
+    def title(self) -> str:
+        return words(self.one("title"))
+
+    @property
+    def h1(self) -> str:
+        return words(self.one("h1"))
+
+    @property
+    def text(self) -> str:
+        """Everything in main (or in the fragment), one blank between words."""
+        return words(self.soup.find("main") or self.soup)
+
+    @property
+    def error_summary(self) -> tuple[str, str, str] | None:
+        """The summary's title, its first error and where that leads."""
+        if not self.select(".error-summary"):
+            return None
+        link = self.one(".error-summary a")
+        return words(self.one(".error-summary h2")), words(link), str(link["href"])
+
+    def select(self, selector: str) -> list[Tag]:
+        return list(self.soup.select(selector))
+
+    def one(self, selector: str) -> Tag:
+        found = self.select(selector)
+        assert len(found) == 1, f"{selector}: {len(found)} found"
+        return found[0]
+
+    def headings(self, level: int) -> list[str]:
+        return [words(each) for each in self.select(f"main h{level}")]
+
+    def buttons(self) -> list[str]:
+        """The buttons in main, by what readers hear."""
+        return [words(each) for each in self.select("main button, #cart button")]
+
+    def links(self) -> dict[str, str]:
+        """The links in main, words to address."""
+        return {words(each): str(each["href"]) for each in self.select("main a[href]")}
+
+    def label_of(self, name: str) -> str:
+        field = self.one(f"[name={name}]")
+        return words(self.one(f"label[for={field['id']}]"))
+
+
+def read(response: Any) -> Page:
+    return Page(BeautifulSoup(response.content.decode(), "html.parser"))
+
+
+def page_text(response: Any) -> str:
+    return read(response).text
+
+
+def words(tag: Tag) -> str:
+    """The text of an element; block elements stand apart, inline ones do not."""
+    for block in tag.find_all(BLOCKS):
+        block.insert_after(" ")
+    for hidden in tag.find_all(["script", "style", "template"]):
+        hidden.decompose()
+    return " ".join(tag.get_text().split())

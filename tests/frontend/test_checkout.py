@@ -1,0 +1,190 @@
+"""From the cart to the receipt, with nothing to pay and through the sandbox."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from b2b.models import ContractMembership
+from courses.models import Enrollment
+from ecommerce.enums import AttemptState, OrderState
+from ecommerce.models import CodeUse, Order, PaymentAttempt, Product
+from mitxonline.users.models import User
+from tests.factories import PASSWORD, make_contract_run, make_course, make_product, make_user
+from tests.frontend.conftest import SignIn, northgate
+from tests.frontend.counting import queries
+from tests.frontend.reading import Page, read
+
+pytestmark = pytest.mark.django_db
+
+
+def check_out(client: Client, *, total: str = "") -> Page:
+    """Press the button the cart shows, with what the form carries."""
+    shown = read(client.get("/cart/")).select("input[name=expected_total]")
+    return read(client.post("/checkout/", {"expected_total": total or str(shown[0]["value"])}, follow=True))
+
+
+def with_code(client: Client, **terms: object) -> None:
+    contract = northgate(**terms)  # type: ignore[arg-type]
+    client.get(contract.link)
+    client.post("/cart/code/", {"code": contract.code})
+
+
+def test_nothing_to_pay_enrolls_at_once(learners_client: Client, learner: User) -> None:
+    with_code(learners_client)
+    page = check_out(learners_client)
+    order = Order.objects.get()
+    assert page.title == f"Receipt {order.number} · Tessera"
+    assert page.h1 == "You’re in, Amara"
+    assert "Your course is on your dashboard." in page.text
+    assert "Total paid $0.00" in page.text
+    assert "Statistics for people who make decisions" in page.text
+    assert (order.state, order.total) == (OrderState.FULFILLED, 0)
+    assert Enrollment.objects.get().user_id == learner.pk
+    assert ContractMembership.objects.get().state == "active"
+    assert CodeUse.objects.get().state == "confirmed"
+    assert "Your cart is empty." in read(learners_client.get("/cart/")).text
+    assert "Statistics for people who make decisions" in read(learners_client.get("/dashboard/")).text
+
+
+def test_signed_out_the_button_leads_through_registering_and_nothing_is_lost(client: Client) -> None:
+    with_code(client)
+    response = client.post("/checkout/", {"expected_total": "0.00 USD"})
+    assert response["Location"] == "/login/?next=/cart/"
+    sign_in = read(client.get(response["Location"]))
+    register = sign_in.links()["Create an account"]
+    new = {"name": "Amara Okafor", "email": "amara@northgate.example", "password": PASSWORD, "next": "/cart/"}
+    response = client.post(register, new | {"password1": PASSWORD, "password2": PASSWORD}, follow=True)
+    assert response.redirect_chain[-1][0] == "/cart/"
+    page = read(response)
+    assert page.h1 == "Ready to start"
+    assert "You’ll be enrolled straight away as amara@northgate.example." in page.text
+    assert check_out(client).h1 == "You’re in, Amara"
+
+
+def test_looking_at_the_address_leads_to_the_cart(client: Client, learners_client: Client) -> None:
+    for visitor in (client, learners_client):
+        assert visitor.get("/checkout/")["Location"] == "/cart/"
+
+
+def test_a_total_that_changed_is_shown_before_it_is_bought(learners_client: Client) -> None:
+    product = make_product(price="249.00")
+    learners_client.get(f"/cart/add/?product_id={product.pk}")
+    Product.objects.update(price=260)
+    page = check_out(learners_client, total="249.00 USD")
+    assert "The total was $249.00 and is now $260.00." in page.text
+    assert "Total $260.00" in page.text
+    assert not Order.objects.exists()
+
+
+def test_an_empty_cart_is_not_bought(learners_client: Client) -> None:
+    page = read(learners_client.post("/checkout/", follow=True))
+    assert "Your cart is empty. Browse courses, or redeem a code from your organization." in page.text
+
+
+def test_without_its_code_a_contract_course_is_not_bought(learners_client: Client) -> None:
+    learners_client.get(northgate().link)
+    page = read(learners_client.post("/checkout/", {"expected_total": "0.00 USD"}, follow=True))
+    assert page.h1 == "Your cart"
+    assert "needs its enrollment code" in page.text
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("total", ["", "abc", "1", "9" * 60, "NaN USD", "0.00", "1.00 XXX", "\0"])
+def test_junk_for_a_total_ends_in_a_page(learners_client: Client, total: str) -> None:
+    with_code(learners_client)
+    assert learners_client.post("/checkout/", {"expected_total": total}, follow=True).status_code == 200
+
+
+def test_the_second_learner_with_the_same_code_is_refused(sign_in: SignIn, learner: User) -> None:
+    contract = northgate()
+    first, second = sign_in(learner), sign_in(make_user())
+    for visitor in (first, second):
+        visitor.get(contract.link)
+        visitor.post("/cart/code/", {"code": contract.code})
+    assert check_out(first).h1 == "You’re in, Amara"
+    page = read(second.get("/cart/"))
+    assert "This code has been used by somebody else. Ask Northgate Health for a new one." in page.text
+    assert "Check out" not in page.buttons()
+    page = read(second.post("/checkout/", {"expected_total": "0.00 USD"}, follow=True))
+    assert page.headings(2)[0] == "Statistics for people who make decisions"
+    assert Order.objects.count() == 1
+
+
+def test_a_price_leads_to_the_sandbox_page_and_in(learners_client: Client) -> None:
+    with_code(learners_client, price="49.00")
+    page = check_out(learners_client)
+    assert page.h1 == "Pay $49.00"
+    assert "Sandbox: no money moves" in page.text
+    assert page.buttons() == ["Accept the payment", "Decline the card", "Abandon the payment"]
+    attempt = PaymentAttempt.objects.get()
+    assert not Enrollment.objects.exists()
+    page = read(learners_client.post(f"/payment/sandbox/{attempt.reference}/", {"answer": "accept"}, follow=True))
+    assert page.h1 == "You’re in, Amara"
+    assert "Total paid $49.00" in page.text
+    assert "Paid with Sandbox, no money" in page.text
+    assert Enrollment.objects.count() == 1
+    page = read(learners_client.get(f"/payment/sandbox/{attempt.reference}/"))
+    assert "This payment has ended." in page.text
+
+
+def test_a_declined_card_loses_nothing(learners_client: Client) -> None:
+    with_code(learners_client, price="49.00")
+    check_out(learners_client)
+    attempt = PaymentAttempt.objects.get()
+    page = read(learners_client.post(f"/payment/sandbox/{attempt.reference}/", {"answer": "decline"}, follow=True))
+    assert "Your card was declined. Nothing was taken. Try another card; your seat is held until" in page.text
+    assert page.h1 == "Ready to start"
+    assert "Total $49.00" in page.text
+    assert check_out(learners_client).h1 == "Pay $49.00"
+    assert Order.objects.count() == 1
+    assert PaymentAttempt.objects.count() == 2
+
+
+def test_an_abandoned_payment_leaves_the_cart(learners_client: Client) -> None:
+    with_code(learners_client, price="49.00")
+    check_out(learners_client)
+    attempt = PaymentAttempt.objects.get()
+    page = read(learners_client.post(f"/payment/sandbox/{attempt.reference}/", {"answer": "abandon"}, follow=True))
+    assert "You left the payment. Nothing was taken, and your cart is as it was." in page.text
+    assert page.h1 == "Ready to start"
+
+
+@pytest.mark.parametrize("answer", ["", "steal", "\0"])
+def test_another_answer_changes_nothing(learners_client: Client, answer: str) -> None:
+    with_code(learners_client, price="49.00")
+    check_out(learners_client)
+    attempt = PaymentAttempt.objects.get()
+    response = learners_client.post(f"/payment/sandbox/{attempt.reference}/", {"answer": answer})
+    assert response.status_code == 404
+    attempt.refresh_from_db()
+    assert attempt.state == AttemptState.STARTED
+
+
+def test_somebody_elses_payment_is_not_found(learners_client: Client, sign_in: SignIn) -> None:
+    with_code(learners_client, price="49.00")
+    check_out(learners_client)
+    address = f"/payment/sandbox/{PaymentAttempt.objects.get().reference}/"
+    for other in (sign_in(make_user()), sign_in(make_user(is_staff=True, is_superuser=True))):
+        assert other.get(address).status_code == 404
+        assert other.post(address, {"answer": "accept"}).status_code == 404
+    assert Client().get(address)["Location"] == f"/login/?next={address}"
+    assert learners_client.get(f"/payment/sandbox/{uuid4()}/").status_code == 404
+    assert Order.objects.get().state == OrderState.PENDING
+
+
+@pytest.mark.parametrize("lines", [1, 3])
+def test_checking_out_costs_little(learners_client: Client, lines: int) -> None:
+    contract = northgate()
+    runs = [contract.run]
+    for _each in range(lines - 1):
+        runs.append(make_contract_run(contract.contract, make_course(), codes=1))
+    learners_client.get("/cart/add/", {"product_id": [run.product_id or 0 for run in runs]})
+    for run in runs:
+        code = run.product.unlocked_by.codes.first() if run.product else None
+        learners_client.post("/cart/code/", {"code": code.text if code else ""})
+    with queries({1: 32, 3: 40}[lines]):
+        response = learners_client.post("/checkout/", {"expected_total": "0.00 USD"})
+    assert response["Location"].startswith("/checkout/receipt/?order_number=")

@@ -1,0 +1,276 @@
+"""A code's own page: looking changes nothing, one press takes the seat, a refusal says why and whom to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from b2b.models import ContractMembership, ContractRun
+from courses.models import CourseRun, Enrollment
+from ecommerce.models import Basket, CodeUse, DiscountCode
+from mitxonline.kernel import clock
+from mitxonline.users.models import User
+from tests.factories import codes_of, make_code, make_contract_run, make_course, make_discount, make_user
+from tests.frontend.conftest import Northgate, SignIn, northgate
+from tests.frontend.counting import queries
+from tests.frontend.reading import read
+
+pytestmark = pytest.mark.django_db
+
+UNKNOWN = "Check it against your invitation: it has 36 characters, in five groups."
+
+
+def test_looking_shows_the_seat_and_changes_nothing(learners_client: Client) -> None:
+    contract = northgate()
+    response = learners_client.get(contract.redeem_link)
+    page = read(response)
+    assert page.h1 == "Your seat is ready, Amara"
+    assert "Northgate Health" in page.text
+    assert "Your code opens this course. You have nothing to pay." in page.text
+    assert page.headings(2) == ["Statistics for people who make decisions"]
+    assert "Price Paid by Northgate Health" in page.text
+    assert page.buttons() == ["Take my seat and enroll"]
+    assert "You’re signed in as amara.okafor@northgate.example. Not you?" in page.text
+    assert not CodeUse.objects.exists()
+    assert not ContractMembership.objects.exists()
+
+
+def test_signed_out_it_leads_through_signing_in_and_back(client: Client) -> None:
+    contract = northgate()
+    page = read(client.get(contract.redeem_link))
+    assert page.h1 == "Your seat is ready"
+    assert page.buttons() == []
+    links = page.links()
+    assert links["Sign in to take my seat"] == f"/login/?next=%2Fenrollmentcode%2F{contract.code}%2F"
+    assert links["Create an account"] == f"/register/?next=%2Fenrollmentcode%2F{contract.code}%2F"
+    pressed = client.post(contract.redeem_link)
+    assert pressed["Location"] == f"/login/?next=/enrollmentcode/{contract.code}/"
+    assert not CodeUse.objects.exists()
+
+
+def test_one_press_takes_the_seat_and_enrolls(learners_client: Client, learner: User) -> None:
+    contract = northgate()
+    response = learners_client.post(contract.redeem_link, follow=True)
+    page = read(response)
+    assert response.redirect_chain == [("/dashboard/", 302)]
+    assert "You’re in, Amara. Your course is on your dashboard." in page.text
+    assert "Statistics for people who make decisions" in page.text
+    assert Enrollment.objects.get().run_id == contract.run.course_run_id
+    assert ContractMembership.objects.get().user_id == learner.pk
+    again = read(learners_client.post(contract.redeem_link, follow=True))
+    assert "You already have this seat. Go to your course." in again.text
+    assert CodeUse.objects.count() == 1
+    assert read(learners_client.get(contract.redeem_link)).h1 == "You already have this seat"
+
+
+def test_the_second_learner_is_refused_with_a_sentence(sign_in: SignIn, learner: User) -> None:
+    contract = northgate()
+    sign_in(learner).post(contract.redeem_link)
+    second = sign_in(make_user(name="Ben Sato"))
+    for response in (second.get(contract.redeem_link), second.post(contract.redeem_link)):
+        page = read(response)
+        assert page.h1 == "This code has been used by somebody else"
+        assert "Ask Northgate Health for a new one." in page.text
+        assert "Dana Whitfield manages Northgate Health’s seats: dana.whitfield@northgate.example" in page.text
+        assert page.links()["Try another code"] == "/redeem/"
+    assert ContractMembership.objects.count() == 1
+
+
+def test_a_full_contract_says_so_and_keeps_the_code(sign_in: SignIn, learner: User) -> None:
+    contract = northgate(seats=1)
+    sign_in(learner).post(contract.redeem_link)
+    other = f"/enrollmentcode/{contract.codes[1].text}/"
+    page = read(sign_in(make_user()).post(other))
+    assert page.h1 == "All seats are taken"
+    assert "Your code is right, but Northgate Health has no free seat at the moment." in page.text
+    assert "Your code stays valid: try again when a seat is free." in page.text
+    assert "Ask for a seat" in page.text
+    assert page.links()["Check again"] == other
+    assert DiscountCode.objects.get(pk=contract.codes[1].pk).uses == 0
+
+
+def _not_started(contract: Northgate) -> None:
+    contract.contract.terms.start = clock.today() + timedelta(days=1)
+    contract.contract.terms.save()
+
+
+def _ended(contract: Northgate) -> None:
+    contract.contract.terms.end = clock.today() - timedelta(days=1)
+    contract.contract.terms.save()
+
+
+def _inactive(contract: Northgate) -> None:
+    contract.contract.terms.active = False
+    contract.contract.terms.save()
+
+
+def _code_off(contract: Northgate) -> None:
+    DiscountCode.objects.filter(pk=contract.codes[0].pk).update(active=False)
+
+
+def _course_closed(contract: Northgate) -> None:
+    CourseRun.all_objects.filter(pk=contract.run.course_run_id).update(enrollment_end=clock.now() - timedelta(days=1))
+
+
+def _removed(contract: Northgate) -> None:
+    ContractRun.objects.update(removed_at=clock.now())
+
+
+@pytest.mark.parametrize(
+    ("change", "heading", "sentence"),
+    [
+        (_not_started, "This code opens on ", "Keep it and come back on that day."),
+        (_ended, "This code could be used until ", "Ask Northgate Health whether there is a new one."),
+        (_inactive, "This contract is not active at the moment", "Ask Northgate Health about it."),
+        (_code_off, "This code has been switched off", "Ask Northgate Health for a new one."),
+        (_course_closed, "This course isn’t open", "Your code is fine, but"),
+        (_removed, "We don’t know this code", UNKNOWN),
+    ],
+)
+def test_why_a_code_does_not_open(
+    learners_client: Client, change: Callable[[Northgate], None], heading: str, sentence: str
+) -> None:
+    contract = northgate()
+    change(contract)
+    for response in (learners_client.get(contract.redeem_link), learners_client.post(contract.redeem_link)):
+        page = read(response)
+        assert page.h1.startswith(heading)
+        assert sentence in page.text
+        assert len(page.select("main .btn-primary")) == 1
+    assert not CodeUse.objects.exists()
+    signed_out = read(Client().get(contract.redeem_link))
+    assert signed_out.h1 == "We don’t know this code"
+    assert UNKNOWN in signed_out.text
+    assert "Northgate" not in signed_out.text
+    assert "Sign in" in signed_out.links()
+
+
+@pytest.mark.parametrize("code", ["nothing", "a/b/c", "..", "%00", "x" * 2000, "👩🏽‍🎓", "' or 1=1"])
+def test_an_unknown_code_is_not_found(client: Client, code: str) -> None:
+    northgate()
+    response = client.get(f"/enrollmentcode/{code}/")
+    assert response.status_code == 404
+    assert read(response).h1 == "We don’t know this code"
+
+
+def test_a_priced_contract_leads_to_the_cart_with_the_code_applied(learners_client: Client) -> None:
+    contract = northgate(price="49.00")
+    page = read(learners_client.get(contract.redeem_link))
+    assert page.buttons() == ["Continue to payment: $49.00"]
+    assert "Your code opens this course at Northgate Health’s price of $49.00." in page.text
+    cart = read(learners_client.post(contract.redeem_link, follow=True))
+    assert cart.h1 == "Ready to start"
+    assert "Total $49.00" in cart.text
+    assert not CodeUse.objects.exists()
+
+
+def test_the_other_courses_of_the_seat_are_named(learners_client: Client) -> None:
+    contract = northgate()
+    make_contract_run(contract.contract, make_course(title="Writing clearly at work"))
+    assert (
+        "Your seat opens one more course: Writing clearly at work."
+        in read(learners_client.get(contract.redeem_link)).text
+    )
+
+
+@pytest.mark.parametrize("address", ["/redeem/", "/enrollmentcode/"])
+def test_one_field_leads_to_the_codes_page(client: Client, address: str) -> None:
+    contract = northgate()
+    page = read(client.get(address))
+    assert page.label_of("code") == "Enrollment code"
+    assert page.buttons() == ["Continue"]
+    for typed in (contract.code, f" {contract.code} ", f"http://testserver{contract.redeem_link}"):
+        assert client.post("/redeem/", {"code": typed})["Location"] == contract.redeem_link
+
+
+def test_a_code_nobody_knows_is_refused_at_the_field(client: Client) -> None:
+    response = client.post("/redeem/", {"code": "wrong"})
+    page = read(response)
+    assert response.status_code == 422
+    assert page.title.startswith("Error: ")
+    assert page.one("input[name=code]")["value"] == "wrong"
+    assert page.error_summary is not None
+    assert read(client.post("/redeem/", {})).error_summary is not None
+
+
+def test_a_code_that_does_not_work_shows_its_card_to_its_holder(learners_client: Client) -> None:
+    contract = northgate()
+    _code_off(contract)
+    assert read(learners_client.post("/redeem/", {"code": contract.code})).h1 == "This code has been switched off"
+    discount = make_code(make_discount(), text="SAVE/20")
+    page = read(learners_client.post("/redeem/", {"code": discount.text}))
+    assert page.h1 == "This is a discount code"
+    assert page.links()["Go to my cart"] == "/cart/"
+
+
+def test_wrong_codes_are_limited_and_right_ones_are_not(learners_client: Client) -> None:
+    contract = northgate()
+    for _each in range(15):
+        assert learners_client.get(contract.redeem_link).status_code == 200
+    for each in range(10):
+        assert learners_client.get(f"/enrollmentcode/wrong-{each}/").status_code == 404
+    response = learners_client.get(contract.redeem_link)
+    assert response.status_code == 429
+    assert read(response).h1 == "That was too many tries"
+    assert int(response["Retry-After"]) > 0
+    assert learners_client.post("/redeem/", {"code": contract.code}).status_code == 429
+    assert learners_client.post(contract.redeem_link).status_code == 429
+    assert not CodeUse.objects.exists()
+
+
+def test_one_network_cannot_try_for_ever() -> None:
+    for each in range(200):
+        assert Client().get(f"/enrollmentcode/wrong-{each}/").status_code == 404
+    response = Client().get("/enrollmentcode/wrong/")
+    assert response.status_code == 429
+    assert "Too many codes that didn’t work came from your network." in read(response).text
+
+
+def test_the_address_with_the_code_stays_here(learners_client: Client) -> None:
+    response = learners_client.get(northgate().redeem_link)
+    assert response["Referrer-Policy"] == "same-origin"
+    assert response["X-Robots-Tag"] == "noindex"
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_the_code_is_written_into_no_log(learners_client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    contract = northgate()
+    with caplog.at_level("DEBUG"):
+        learners_client.get(contract.redeem_link)
+        learners_client.post("/cart/code/", {"code": contract.code})
+        learners_client.post("/redeem/", {"code": contract.code})
+        learners_client.post(contract.redeem_link)
+    assert contract.code not in "".join(
+        record.getMessage() for record in caplog.records if not record.name.startswith("django.db")
+    )
+
+
+def test_somebody_with_the_course_keeps_the_other_code_free(learners_client: Client) -> None:
+    contract = northgate()
+    learners_client.post(contract.redeem_link)
+    page = read(learners_client.get(f"/enrollmentcode/{contract.codes[1].text}/"))
+    assert page.h1 == "You already have this course"
+    assert "So your code was not used. You can give it back to Dana Whitfield." in page.text
+    assert not Basket.objects.exists()
+
+
+@pytest.mark.parametrize("courses", [1, 5])
+def test_the_page_costs_the_same_for_any_number_of_courses(learners_client: Client, courses: int) -> None:
+    contract = northgate(codes=3)
+    for _each in range(courses - 1):
+        make_contract_run(contract.contract)
+    learners_client.get(contract.redeem_link)
+    with queries(14):
+        learners_client.get(contract.redeem_link)
+
+
+def test_codes_of_one_contract_open_their_own_courses(learners_client: Client) -> None:
+    contract = northgate()
+    other = make_contract_run(contract.contract, make_course(title="Writing clearly at work"), codes=1)
+    learners_client.post(contract.redeem_link)
+    learners_client.post(f"/enrollmentcode/{codes_of(other)[0].text}/")
+    assert Enrollment.objects.count() == 2
+    assert ContractMembership.objects.count() == 1
