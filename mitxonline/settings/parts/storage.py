@@ -19,7 +19,7 @@ DATABASES = {
 REDIS_URL = env.str("REDIS_URL")
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "mitxonline.cache.ForgivingRedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "tessera",
         # A page may wait a second for a cache that hangs, not longer.

@@ -1,0 +1,98 @@
+"""A Redis cache whose absence slows pages down and stops none.
+
+While Redis is away a read finds nothing and a write does nothing, so pages are made as if the cache were empty and
+failures are not limited. After a failure this process leaves Redis alone for a few seconds, or
+each of a page's questions would wait for its own timeout. What was not deleted in that time is old when Redis comes
+back, for as long as its own expiry allows.
+"""
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, TypeVar, cast
+
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+PAUSE = 5.0  # seconds
+
+
+class _Client:
+    """Asks Django's own client, and answers for Redis while that is away."""
+
+    def __init__(self, servers: list[str], **options: Any) -> None:
+        # One more try, because a connection that was kept may be from before Redis was restarted.
+        self._redis = RedisCacheClient(servers, retry=Retry(NoBackoff(), 1), **options)
+        self._away_until = 0.0
+
+    def works(self) -> bool:
+        """Whether Redis answers at this moment, pause or not."""
+        try:
+            return bool(self._redis.get_client(write=True).ping())
+        except (RedisError, OSError):
+            return False
+
+    def add(self, key: str, value: Any, timeout: Any) -> bool:
+        return self._try(lambda: self._redis.add(key, value, timeout), otherwise=False)
+
+    def get(self, key: str, default: Any) -> Any:
+        return self._try(lambda: self._redis.get(key, default), otherwise=default)
+
+    def set(self, key: str, value: Any, timeout: Any) -> None:
+        self._try(lambda: self._redis.set(key, value, timeout), otherwise=None)
+
+    def touch(self, key: str, timeout: Any) -> bool:
+        return self._try(lambda: self._redis.touch(key, timeout), otherwise=False)
+
+    def delete(self, key: str) -> bool:
+        return self._try(lambda: self._redis.delete(key), otherwise=False)
+
+    def get_many(self, keys: Any) -> dict[Any, Any]:
+        return self._try(lambda: self._redis.get_many(keys), otherwise={})
+
+    def has_key(self, key: str) -> bool:
+        return self._try(lambda: self._redis.has_key(key), otherwise=False)
+
+    def incr(self, key: str, delta: int) -> int:
+        """The new count; ValueError if there is none to count up, as everywhere in Django's caches."""
+        count: int | None = self._try(lambda: self._redis.incr(key, delta), otherwise=None)
+        if count is None:
+            raise ValueError(f"Key {key!r} not found: the cache is away.")
+        return count
+
+    def set_many(self, data: Any, timeout: Any) -> None:
+        self._try(lambda: self._redis.set_many(data, timeout), otherwise=None)
+
+    def delete_many(self, keys: Any) -> None:
+        self._try(lambda: self._redis.delete_many(keys), otherwise=None)
+
+    def clear(self) -> bool:
+        return self._try(self._redis.clear, otherwise=False)
+
+    def _try(self, ask: Callable[[], T], *, otherwise: T) -> T:
+        if monotonic() < self._away_until:
+            return otherwise
+        try:
+            return ask()
+        except (RedisError, OSError) as error:
+            self._away_until = monotonic() + PAUSE
+            logger.warning("The cache is away; pages go on without it", extra={"error": type(error).__name__})
+            return otherwise
+
+
+class ForgivingRedisCache(RedisCache):
+    """For CACHES."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = _Client
+
+    def works(self) -> bool:
+        """Whether Redis answers at this moment."""
+        client = cast("_Client", self._cache)
+        return client.works()
