@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 VERSION: Final = 1
@@ -217,12 +218,17 @@ def _golden(random: _Random, column: int, row: int, size: int, palettes: Sequenc
 
 
 def _squares(tiles: Sequence[_Tile]) -> str:
-    """The grounds, one path for each colour."""
-    paths: dict[str, list[str]] = defaultdict(list)
-    for tile in tiles:
-        x, y, side = tile.column * CELL, tile.row * CELL, _short(tile.size * CELL + SEAM)
-        paths[tile.ground].append(f"M{x} {y}h{side}v{side}H{x}z")
-    return "".join(f'<path fill="{ground}" d="{"".join(data)}"/>' for ground, data in paths.items())
+    """The grounds: each after those to its left and above it, so that it covers what they stick out."""
+    ordered = sorted(tiles, key=lambda tile: (tile.column + tile.row + 2 * tile.size, -tile.size))
+    return "".join(
+        f'<path fill="{ground}" d="{"".join(_square(tile) for tile in run)}"/>'
+        for ground, run in groupby(ordered, key=lambda tile: tile.ground)
+    )
+
+
+def _square(tile: _Tile) -> str:
+    x, y, side = tile.column * CELL, tile.row * CELL, _short(tile.size * CELL + SEAM)
+    return f"M{x} {y}h{side}v{side}H{x}z"
 
 
 def _figures(tiles: Sequence[_Tile]) -> str:

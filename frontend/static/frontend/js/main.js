@@ -5,4 +5,5 @@ import "./disclosure.js";
 import "./focus.js";
 import "./forms.js";
 import "./panel.js";
+import "./tabs.js";
 import "./toast.js";
