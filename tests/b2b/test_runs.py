@@ -1,0 +1,288 @@
+"""Runs that contracts make: keys, sources, dates, what goes with them (design 5.1)."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from django.core.exceptions import ValidationError
+from pytest_django import Settings
+
+from b2b.errors import CourseKeyImpossible
+from b2b.models import ContractPage, ContractRun, OrganizationPage
+from b2b.services.runs import sku_of
+from b2b.services.tree import publish_changed
+from courses.enums import LmsState, RunAccess
+from courses.events import RunsRequested
+from courses.models import Course, CourseRun
+from courses.models.keys import validate_run_key
+from mitxonline.coordinator.bus import Route
+from mitxonline.event_routes import ROUTES
+from tests.b2b.worlds import (
+    NOW,
+    change,
+    contract,
+    course,
+    cover,
+    organization,
+    program,
+    public_run,
+    require,
+    runs_of,
+    settle,
+)
+
+HEARD: list[RunsRequested] = []
+LISTENING = {**ROUTES, RunsRequested: Route(within=(HEARD.append,))}
+
+LAST_MICROSECOND = {"hour": 23, "minute": 59, "second": 59, "microsecond": 999999}
+
+
+def keys_of(page: ContractPage) -> list[str]:
+    return [run.courseware_id for run in runs_of(page)]
+
+
+def test_the_key_has_organization_number_year_and_contract() -> None:
+    page = contract(course("course-v1:MITx+6.00.1x"), cap=1)
+    assert keys_of(page) == [f"course-v1:UAI_UniversityX+6.00.1x+2025_C{page.pk}"]
+    assert runs_of(page)[0].run_tag == f"2025_C{page.pk}"
+
+
+def test_the_year_is_the_site_s() -> None:
+    new_year = datetime(2025, 12, 31, 23, 30, tzinfo=UTC)
+    assert "+2025_C" in keys_of(contract(course(), now=new_year))[0]
+
+
+def test_the_year_is_the_site_s_wherever_the_site_is(settings: Settings) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    new_year = datetime(2025, 12, 31, 23, 30, tzinfo=UTC)
+    assert "+2026_C" in keys_of(contract(course(), now=new_year))[0]
+
+
+def test_an_organization_may_have_a_prefix_of_its_own() -> None:
+    owner = organization()
+    owner.org_key_prefix = "B2B-"
+    publish_changed(owner, user=None)
+    page = contract(course("course-v1:MITx+1x"), of=OrganizationPage.objects.get(pk=owner.pk))
+    assert keys_of(page) == [f"course-v1:B2B-UniversityX+1x+2025_C{page.pk}"]
+
+
+def test_a_taken_key_gets_a_number() -> None:
+    page = contract()
+    stem = f"course-v1:UAI_UniversityX+1x+2025_C{page.pk}"
+    other = course("course-v1:Other+1x", runs=())
+    for key in (stem, f"{stem}-2", f"{stem}-3".upper().replace("COURSE-V1", "course-v1")):
+        CourseRun.objects.create(course=other, courseware_id=key, run_tag="x", title="x")
+    cover(page, course("course-v1:MITx+1x"))
+    settle(page)
+    assert keys_of(page) == [f"{stem}-4"]
+    assert runs_of(page)[0].run_tag == f"2025_C{page.pk}-4"
+
+
+def test_two_courses_of_one_number_get_two_keys() -> None:
+    page = contract(course("course-v1:MITx+1x"), course("course-v1:HarvardX+1x"))
+    stem = f"course-v1:UAI_UniversityX+1x+2025_C{page.pk}"
+    assert keys_of(page) == [stem, f"{stem}-2"]
+
+
+def test_a_number_at_the_end_of_another_contract_s_key_is_not_ours() -> None:
+    page = contract()
+    other = course("course-v1:Other+1x", runs=())
+    CourseRun.objects.create(
+        course=other,
+        courseware_id=f"course-v1:UAI_UniversityX+1x+2025_C{page.pk}9",
+        run_tag="x",
+        title="x",
+    )
+    cover(page, course("course-v1:MITx+1x"))
+    settle(page)
+    assert keys_of(page) == [f"course-v1:UAI_UniversityX+1x+2025_C{page.pk}"]
+
+
+@pytest.mark.parametrize("prefix", ["U A I", "UAI+", "ÜAI/", "x" * 300])
+def test_a_key_open_edx_would_refuse_is_refused_with_the_reason(prefix: str) -> None:
+    page = contract(cap=2)
+    with pytest.raises(CourseKeyImpossible, match="Open edX would refuse"):
+        cover(page, course(), prefix=prefix)
+    assert runs_of(page) == []
+
+
+def test_every_made_key_is_one_open_edx_accepts() -> None:
+    page = contract(course("course-v1:MITx+6.00.1x_a-b"), course("course-v1:MITx+CTL.SC1x"))
+    for key in keys_of(page):
+        validate_run_key(key)
+    with pytest.raises(ValidationError):
+        validate_run_key("course-v1:UAI_X+1 x+2025_C1")
+
+
+def test_the_source_is_the_run_tagged_source() -> None:
+    one = course(runs=("1T2024", "SOURCE", "2T2024"))
+    (run,) = runs_of(contract(one))
+    assert run.source_run is not None
+    assert run.source_run.run_tag == "SOURCE"
+    assert run.lms_state == LmsState.PENDING
+
+
+def test_without_a_source_run_the_first_run_serves() -> None:
+    one = course(runs=("1T2024", "2T2024"))
+    (run,) = runs_of(contract(one))
+    assert run.source_run is not None
+    assert run.source_run.run_tag == "1T2024"
+
+
+def test_another_contract_s_run_is_no_source() -> None:
+    one = course(runs=())
+    contract(one, name="First")
+    (run,) = runs_of(contract(one, name="Second"))
+    assert run.source_run is None
+
+
+def test_a_course_needs_no_runs() -> None:
+    one = course(runs=())
+    (run,) = runs_of(contract(one))
+    assert (run.source_run, run.title, run.lms_state) == (None, one.title, LmsState.WAITING_FOR_SOURCE)
+
+
+def test_open_edx_is_asked_for_the_runs_that_have_a_source(settings: Settings) -> None:
+    HEARD.clear()
+    settings.EVENT_ROUTES = "tests.b2b.test_runs.LISTENING"
+    page = contract(course(), course(runs=()), course())
+    first, _second, third = runs_of(page)
+    assert [RunsRequested(run_ids=(first.pk, third.pk))] == HEARD
+
+
+def test_a_run_of_a_contract_is_live_self_paced_and_hidden() -> None:
+    one = course()
+    (run,) = runs_of(contract(one))
+    assert (run.live, run.is_self_paced, run.access) == (True, True, RunAccess.CONTRACT)
+    assert not CourseRun.objects.filter(pk=run.pk).exists()
+    assert run.course_id == one.pk
+
+
+def test_dates_are_the_contract_s_with_both_ends_included() -> None:
+    (run,) = runs_of(contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30)))
+    assert run.start_date == run.enrollment_start == datetime(2026, 1, 1, tzinfo=UTC)
+    assert run.end_date == run.enrollment_end == datetime(2026, 6, 30, **LAST_MICROSECOND, tzinfo=UTC)
+
+
+def test_dates_are_days_where_the_site_is(settings: Settings) -> None:
+    settings.TIME_ZONE = "America/New_York"
+    (run,) = runs_of(contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30)))
+    assert run.start_date == datetime(2026, 1, 1, 5, tzinfo=UTC)
+    # Summer time by then: midnight is four hours behind UTC.
+    assert run.end_date == datetime(2026, 7, 1, 3, 59, 59, 999999, tzinfo=UTC)
+
+
+def test_an_open_contract_s_runs_begin_now_and_never_end() -> None:
+    (run,) = runs_of(contract(course()))
+    assert (run.start_date, run.enrollment_start, run.end_date, run.enrollment_end) == (NOW, NOW, None, None)
+
+
+def test_a_run_of_a_contract_that_is_over_still_begins_before_it_ends() -> None:
+    (run,) = runs_of(contract(course(), end=date(2025, 1, 31)))
+    assert run.start_date is not None
+    assert run.end_date is not None
+    assert run.start_date < run.end_date
+
+
+def test_a_contract_lasting_one_day_has_runs_of_one_day() -> None:
+    (run,) = runs_of(contract(course(), start=date(2026, 1, 1), end=date(2026, 1, 1)))
+    assert run.start_date == datetime(2026, 1, 1, tzinfo=UTC)
+    assert run.end_date == datetime(2026, 1, 1, **LAST_MICROSECOND, tzinfo=UTC)
+
+
+def test_runs_move_with_the_contract_s_dates() -> None:
+    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    change(page, contract_start=date(2026, 2, 1), contract_end=date(2026, 7, 31))
+    (run,) = runs_of(page)
+    assert run.start_date == run.enrollment_start == datetime(2026, 2, 1, tzinfo=UTC)
+    assert run.end_date == run.enrollment_end == datetime(2026, 7, 31, **LAST_MICROSECOND, tzinfo=UTC)
+
+
+def test_a_date_set_by_hand_stays() -> None:
+    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    by_hand = datetime(2026, 3, 1, tzinfo=UTC)
+    CourseRun.all_objects.filter(contract_run__contract=page).update(enrollment_end=by_hand)
+    change(page, contract_end=date(2026, 7, 31))
+    (run,) = runs_of(page)
+    assert run.enrollment_end == by_hand
+    assert run.end_date == datetime(2026, 7, 31, **LAST_MICROSECOND, tzinfo=UTC)
+
+
+def test_a_date_set_by_hand_that_would_contradict_keeps_the_run_where_it_is() -> None:
+    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 12, 31))
+    by_hand = datetime(2026, 3, 1, tzinfo=UTC)
+    CourseRun.all_objects.filter(contract_run__contract=page).update(end_date=by_hand, enrollment_end=by_hand)
+    change(page, contract_start=date(2026, 5, 1))
+    (run,) = runs_of(page)
+    assert (run.start_date, run.end_date) == (datetime(2026, 1, 1, tzinfo=UTC), by_hand)
+
+
+def test_removing_the_contract_s_dates_changes_no_run() -> None:
+    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    before = CourseRun.all_objects.filter(contract_run__contract=page).values().get()
+    change(page, contract_start=None, contract_end=None)
+    assert CourseRun.all_objects.filter(contract_run__contract=page).values().get() == before
+
+
+def test_an_open_contract_that_gets_dates_takes_its_runs_along() -> None:
+    page = contract(course())
+    change(page, contract_start=date(2026, 1, 1), contract_end=date(2026, 6, 30))
+    (run,) = runs_of(page)
+    assert run.start_date == run.enrollment_start == datetime(2026, 1, 1, tzinfo=UTC)
+    assert run.end_date == run.enrollment_end == datetime(2026, 6, 30, **LAST_MICROSECOND, tzinfo=UTC)
+
+
+def test_a_program_makes_a_run_for_each_course_it_names() -> None:
+    courses = [course() for _ in range(3)]
+    page = contract(program(*courses), cap=2)
+    assert [run.course_id for run in runs_of(page)] == [one.pk for one in courses]
+
+
+def test_a_program_that_gained_a_course_gives_it_to_the_contract() -> None:
+    one = program(course(), course())
+    page = contract(one, cap=2)
+    before = keys_of(page)
+    new = course()
+    require(one, new)
+    settle(page)
+    assert keys_of(page)[:2] == before
+    assert [run.course_id for run in runs_of(page)][2:] == [new.pk]
+
+
+def test_a_course_that_two_programs_name_gets_one_run() -> None:
+    both = course()
+    page = contract(program(both, course()), program(both), both)
+    assert [run.course_id for run in runs_of(page)].count(both.pk) == 1
+
+
+def test_a_sku_fits_however_long_the_key_is() -> None:
+    long = "course-v1:" + "x" * 200 + "+1+1"
+    assert sku_of("course-v1:A+1+1") == "course-v1:A+1+1"
+    assert len(sku_of(long)) == 100
+    assert sku_of(long) != sku_of(long + "2")
+
+
+def test_next_year_s_rerun_has_a_new_key() -> None:
+    one = course("course-v1:MITx+1x")
+    page = contract(one, cap=2)
+    next_year = NOW.replace(year=2026)
+    cover(page, one, rerun=True, now=next_year)
+    settle(page, now=next_year)
+    stem = "course-v1:UAI_UniversityX+1x"
+    assert keys_of(page) == [f"{stem}+2025_C{page.pk}", f"{stem}+2026_C{page.pk}"]
+    assert list(ContractRun.objects.order_by("pk").values_list("generation", flat=True)) == [1, 2]
+    cover(page, one, rerun=True, now=next_year)
+    assert keys_of(page)[2:] == [f"{stem}+2026_C{page.pk}-2"]
+
+
+def test_a_prefix_can_be_given_for_once() -> None:
+    page = contract()
+    cover(page, course("course-v1:MITx+1x"), prefix="ONCE_")
+    settle(page)
+    assert keys_of(page) == [f"course-v1:ONCE_UniversityX+1x+2025_C{page.pk}"]
+
+
+def test_runs_of_the_public_stay_public() -> None:
+    one: Course = course(runs=())
+    public = public_run(one, "1T2025")
+    contract(one)
+    assert list(one.runs.all()) == [public]
