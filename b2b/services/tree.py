@@ -37,12 +37,22 @@ def add_child(*, parent_id: int, make: Callable[[], P]) -> P:
             with transaction.atomic(), saying_what_is_invalid():
                 parent = lock_page(parent_id)
                 page = make()
+                refuse_invalid(page)
                 parent.add_child(instance=page)
                 return page
         except IntegrityError:
             if not remaining:
                 raise
     raise AssertionError("unreachable")
+
+
+def refuse_invalid(page: Page) -> None:
+    """Raise ValidationError for what the page's own fields can't be.
+
+    Wagtail lets a draft be saved half-filled and validates on publishing; the database is stricter, and says it worse.
+    """
+    page.clean_fields(exclude={field.name for field in Page._meta.fields})
+    page.validate_constraints()
 
 
 def publish_new(page: Page, *, user: User | None) -> None:
