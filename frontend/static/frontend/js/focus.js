@@ -20,7 +20,10 @@ document.addEventListener("htmx:beforeSwap", () => {
   sheet = open ? `#${open.id}` : "";
 });
 document.addEventListener("htmx:afterSettle", () => {
-  if (sheet) location.replace(sheet);
+  if (!sheet) return;
+  const focused = document.activeElement;
+  location.replace(sheet);
+  focused?.focus({ preventScroll: true });
   sheet = "";
 });
 
