@@ -13,17 +13,20 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
-// A sheet that was open stays open when its page part is replaced (:target belongs to the element that went).
+// A sheet that was open stays open when its part of the page is replaced (:target belongs to the element that went),
+// and the focus goes back to what was chosen in it.
 let sheet = "";
+let chosen = "";
 document.addEventListener("htmx:beforeSwap", () => {
   const open = document.querySelector(".filters:target");
   sheet = open ? `#${open.id}` : "";
+  chosen = document.activeElement.id;
 });
 document.addEventListener("htmx:afterSettle", () => {
   if (!sheet) return;
-  const focused = document.activeElement;
+  const back = () => document.getElementById(chosen)?.focus({ preventScroll: true });
+  addEventListener("hashchange", back, { once: true });
   location.replace(sheet);
-  focused?.focus({ preventScroll: true });
   sheet = "";
 });
 
