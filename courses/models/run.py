@@ -39,7 +39,10 @@ class CourseRunQuerySet(models.QuerySet["CourseRun"]):
         )
 
 
-class PublicRunManager(models.Manager.from_queryset(CourseRunQuerySet)):  # type: ignore[misc]
+_RunManager = models.Manager.from_queryset(CourseRunQuerySet)
+
+
+class PublicRunManager(_RunManager):
     """Hides contract runs, so that a forgotten filter can't show one (design rule: deny unless asked for)."""
 
     def get_queryset(self) -> CourseRunQuerySet:

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from b2b.services.offers import code_offer
 from b2b.services.doors import attach_by_code, put_in_link_basket
+from b2b.services.offers import code_offer
 from ecommerce.errors import CodeRefused, CodeUnknown
 from frontend.forms import RedeemForm
 from frontend.limits import counted_codes

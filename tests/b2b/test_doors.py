@@ -20,9 +20,9 @@ from b2b.errors import (
     PaymentNeeded,
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationMembership
-from b2b.services.offers import code_offer
 from b2b.selectors.members import ContractStanding, organizations_of, waiting_codes
 from b2b.services.doors import attach_by_code, put_in_link_basket, start_course
+from b2b.services.offers import code_offer
 from b2b.services.seats import add_member
 from courses.enums import EnrollmentSource
 from courses.models import Enrollment, EnrollmentGrant
