@@ -42,7 +42,7 @@ class CourseRunQuerySet(models.QuerySet["CourseRun"]):
 _RunManager = models.Manager.from_queryset(CourseRunQuerySet)
 
 
-class PublicRunManager(_RunManager):
+class PublicRunManager(_RunManager["CourseRun"]):
     """Hides contract runs, so that a forgotten filter can't show one (design rule: deny unless asked for)."""
 
     def get_queryset(self) -> CourseRunQuerySet:
