@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from secrets import token_hex
 
 from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import bound_contextvars
 
 HEADER = "X-Request-ID"
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")  # what a proxy may hand us; anything else could forge log lines
@@ -26,7 +27,8 @@ def traced(identifier: str = "") -> Iterator[str]:
     chosen = identifier or token_hex(8)  # shorter than a code, so that no log redacts it
     token = _current.set(chosen)
     try:
-        yield chosen
+        with bound_contextvars(trace=chosen):  # every log line says it
+            yield chosen
     finally:
         _current.reset(token)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm as DjangoAuthenticationForm
 from django.contrib.auth.password_validation import validate_password
 from django.http import HttpRequest
@@ -32,27 +33,47 @@ class EmailField(forms.EmailField):
 
     widget = forms.EmailInput(attrs={"autocapitalize": "none", "spellcheck": "false"})
 
-    def __init__(self, *, autocomplete: str = "email", **kwargs: Any) -> None:
-        super().__init__(label=_("Email"), max_length=254, **kwargs)
-        self.widget.attrs["autocomplete"] = autocomplete
+    def __init__(self, **kwargs: Any) -> None:
+        sentence = _("Enter your e-mail address, for example name@example.org.")
+        errors = {"required": sentence, "invalid": sentence}
+        super().__init__(label=_("Email"), max_length=254, error_messages=errors, **kwargs)
+        self.widget.attrs["autocomplete"] = "username"  # it is what one signs in with, and browsers keep it as that
 
     def clean(self, value: Any) -> str:
         return normalized_email(super().clean(value))
 
 
+class PasswordField(forms.CharField):
+    """A password one has."""
+
+    autocomplete = "current-password"
+    required_message = _("Enter your password.")
+
+    def __init__(self, **kwargs: Any) -> None:
+        errors = {"required": self.required_message}
+        super().__init__(strip=False, widget=forms.PasswordInput, error_messages=errors, **kwargs)
+        self.widget.attrs["autocomplete"] = self.autocomplete
+
+
+class NewPasswordField(PasswordField):
+    """A password one thinks up. Asked for once: who mistypes it can set another by mail."""
+
+    autocomplete = "new-password"
+    required_message = _("Enter a password.")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(help_text=_("At least 8 characters, not only digits, and not a common word."), **kwargs)
+
+
 class SignInForm(LimitedForm, DjangoAuthenticationForm):
     """E-mail and password. One sentence for every way they can be wrong, also for an account switched off."""
 
-    username = EmailField(autocomplete="username")
+    username = EmailField()
+    password = PasswordField(label=_("Password"))
     error_messages = {
         "invalid_login": _("We don’t know this e-mail and password together. Check both, or set a new password."),
         "inactive": _("We don’t know this e-mail and password together. Check both, or set a new password."),
     }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["username"].label = _("Email")
-        self.fields["password"].label = _("Password")
 
     def clean(self) -> dict[str, Any]:
         try:
@@ -70,14 +91,10 @@ class RegistrationForm(LimitedForm):
         max_length=150,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         help_text=_("As it should stand on your receipts and certificates."),
+        error_messages={"required": _("Enter your name.")},
     )
-    email = EmailField(autocomplete="username")
-    password = forms.CharField(
-        label=_("Password"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("At least 8 characters, and not a common one."),
-    )
+    email = EmailField()
+    password = NewPasswordField(label=_("Password"))
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,12 +102,8 @@ class RegistrationForm(LimitedForm):
 
     def clean(self) -> dict[str, Any]:
         content = super().clean() or self.cleaned_data
-        if password := content.get("password"):
-            person = User(email=content.get("email", ""), name=content.get("name", ""))
-            try:
-                validate_password(password, user=person)
-            except forms.ValidationError as error:
-                self.add_error("password", error)
+        person = User(email=content.get("email", ""), name=content.get("name", ""))
+        _judge_password(self, "password", person)
         if not self.errors:
             try:
                 count_registration(self.request)
@@ -102,7 +115,7 @@ class RegistrationForm(LimitedForm):
 class PasswordResetForm(LimitedForm):
     """Whom to send a link for a new password."""
 
-    email = EmailField(autocomplete="username")
+    email = EmailField()
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -118,6 +131,48 @@ class PasswordResetForm(LimitedForm):
         return content
 
 
+class NewPasswordForm(LimitedForm):
+    """A new password for somebody who came by a link."""
+
+    new_password = NewPasswordField(label=_("New password"))
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        self.user = user
+        super().__init__(*args, **kwargs)
+
+    def clean(self) -> dict[str, Any]:
+        content = super().clean() or self.cleaned_data
+        _judge_password(self, "new_password", self.user)
+        return content
+
+    def save(self) -> User:
+        """Set it; every session of the person but the one that asks ends by that."""
+        self.user.set_password(self.cleaned_data["new_password"])
+        self.user.save(update_fields=["password"])
+        return self.user
+
+
+class PasswordChangeForm(NewPasswordForm):
+    """A new password for somebody who knows the old one; guessing that is limited like signing in."""
+
+    old_password = PasswordField(label=_("Current password"))
+    field_order = ("old_password", "new_password")
+
+    def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(user, *args, **kwargs)
+
+    def clean(self) -> dict[str, Any]:
+        content = super().clean()
+        if old := content.get("old_password"):
+            try:
+                if authenticate(self.request, username=self.user.email, password=old) is None:
+                    self.add_error("old_password", _("This is not your current password."))
+            except RateLimited as refusal:
+                self.refuse(refusal)
+        return content
+
+
 class AccountForm(forms.ModelForm[User]):
     """What people change about themselves. The address is not here: it is what they sign in with."""
 
@@ -127,3 +182,12 @@ class AccountForm(forms.ModelForm[User]):
     class Meta:
         model = User
         fields: ClassVar = ["name", "theme"]
+
+
+def _judge_password(form: forms.Form, field: str, person: User) -> None:
+    """Put what the password rules say beside the field."""
+    if password := form.cleaned_data.get(field):
+        try:
+            validate_password(password, user=person)
+        except forms.ValidationError as error:
+            form.add_error(field, error)

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import SESSION_KEY, authenticate, login, logout
+from django.contrib.auth import SESSION_KEY, authenticate, login, logout, update_session_auth_hash
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
@@ -30,6 +30,8 @@ from mitxonline.users import services
 from mitxonline.users.forms import (
     AccountForm,
     LimitedForm,
+    NewPasswordForm,
+    PasswordChangeForm,
     PasswordResetForm,
     RegistrationForm,
     SignInForm,
@@ -59,8 +61,8 @@ def _signed_in(request: HttpRequest) -> User:
 
 
 @method_decorator([sensitive_post_parameters(), never_cache], name="dispatch")
-class VisitorFormView(FormView[Any]):
-    """A form for somebody we don't know yet."""
+class AccountFormView(FormView[Any]):
+    """A form of these pages, whatever the visitor is."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | account_links(next_page(self.request))
@@ -76,7 +78,7 @@ class VisitorFormView(FormView[Any]):
         return response
 
 
-class EntranceView(VisitorFormView):
+class EntranceView(AccountFormView):
     """A form that lets somebody in; who is in already goes straight on."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -142,7 +144,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
     return render(request, "users/logout.html", account_links(page))
 
 
-class PasswordResetView(VisitorFormView):
+class PasswordResetView(AccountFormView):
     """Ask for a link to set a new password; the answer is the same for every address."""
 
     form_class = PasswordResetForm
@@ -178,6 +180,9 @@ class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
             self.request.session[_SESSION_NEXT] = page
         return super().dispatch(*args, **kwargs)
 
+    def get_form_class(self) -> type[Any]:
+        return NewPasswordForm
+
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
         services.record_password_reset(user=form.user, now=clock.now())
@@ -189,16 +194,22 @@ class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
         return page or resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
-class PasswordChangeView(LoginRequiredMixin, auth_views.PasswordChangeView):
+class PasswordChangeView(LoginRequiredMixin, AccountFormView):
     """Change the password knowing the old one; other sessions of the account end."""
 
+    form_class = PasswordChangeForm
     template_name = "users/password_change.html"
-    success_url = reverse_lazy("account")
 
-    def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"user": _signed_in(self.request), "request": self.request}
+
+    def get_success_url(self) -> str:
+        return reverse("account")
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        update_session_auth_hash(self.request, form.save())
         messages.success(self.request, _("Your password is changed. Other devices are signed out."))
-        return response
+        return super().form_valid(form)
 
 
 class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):

@@ -143,9 +143,9 @@ def test_every_mail_is_whole_and_safe(ada: User, outbox: list[EmailMessage], kin
 def test_a_mail_is_carried_by_the_worker(ada: User, mailbox: Path, start_worker: StartWorker) -> None:
     start_worker()
     services.request_password_reset(email=ada.email)
-    (mail,) = until(lambda: list(mailbox.glob("*")))
+    until(lambda: "/password-reset/" in "".join(mail.read_text() for mail in mailbox.glob("*")))
+    (mail,) = mailbox.glob("*")
     assert "To: ada@example.org" in mail.read_text()
-    assert "/password-reset/" in mail.read_text()
 
 
 def test_somebody_who_is_gone_gets_no_mail(ada: User, outbox: list[EmailMessage]) -> None:

@@ -93,8 +93,8 @@ def test_nobodys_mailbox_is_filled(client: Client, ada: User, outbox: list[Email
         ({"password": "password"}, "This password is too common."),
         ({"password": "gracehopper"}, "The password is too similar to the"),
         ({"password": "8723648723"}, "This password is entirely numeric."),
-        ({"email": "grace"}, "Enter a valid email address."),
-        ({"name": ""}, "This field is required."),
+        ({"email": "grace"}, "Enter your e-mail address, for example"),
+        ({"name": ""}, "Enter your name."),
     ],
 )
 def test_what_is_wrong_is_said_and_what_was_typed_stays(client: Client, changes: dict[str, str], sentence: str) -> None:

@@ -3,16 +3,26 @@
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from mitxonline.settings.env import env
 
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
 
+
+def _without_requests(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Django hangs the request on its own lines; the line says what matters of it."""
+    for name in ("request", "server_time"):
+        event.pop(name, None)
+    return event
+
+
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
+    structlog.stdlib.ExtraAdder(),  # logger.info("…", extra={"order": 7}) shows order=7
+    _without_requests,
     structlog.stdlib.PositionalArgumentsFormatter(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),

@@ -1,0 +1,33 @@
+import logging
+
+import pytest
+from django.conf import settings
+from django.test import RequestFactory
+
+from mitxonline.kernel.trace import traced
+from mitxonline.logs import JsonFormatter
+
+
+@pytest.fixture
+def formatter() -> logging.Formatter:
+    return JsonFormatter(foreign_pre_chain=settings.LOGGING["formatters"]["all"]["foreign_pre_chain"])
+
+
+def line(formatter: logging.Formatter, **facts: object) -> str:
+    record = logging.LogRecord("tests", logging.WARNING, __file__, 1, "delivery failed", None, None)
+    record.__dict__.update(facts)
+    return formatter.format(record)
+
+
+def test_a_line_says_its_facts_and_its_trace(formatter: logging.Formatter) -> None:
+    with traced() as trace:
+        text = line(formatter, delivery=7, error="LookupError at coordinator/world.py:3")
+    assert '"delivery": 7' in text
+    assert "LookupError at coordinator/world.py:3" in text
+    assert f'"trace": "{trace}"' in text
+
+
+def test_a_line_tells_no_address_and_no_request(formatter: logging.Formatter, rf: RequestFactory) -> None:
+    text = line(formatter, person="ada@example.org", request=rf.get("/secret-address/"))
+    assert "ada@example.org" not in text
+    assert "secret-address" not in text
