@@ -48,7 +48,10 @@ class LineFormatter(_Redacting):
         super().__init__(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
+                # A plain traceback: the rich one shows the values of variables, and some of those are codes.
+                structlog.dev.ConsoleRenderer(
+                    colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+                ),
             ],
             **options,
         )

@@ -41,10 +41,9 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
     yield start
     for child in children:
-        if child.poll() is None:
+        if child.stdout and not child.stdout.closed:
             child.terminate()
-        with child:  # waits, and closes the pipe
-            pass
+            child.communicate()
     Servers(folder=tmp_path / "local").stop()
 
 

@@ -1,5 +1,6 @@
 """Settings: what production refuses, what the environment means, what a browser is told."""
 
+import logging
 import re
 import subprocess
 import sys
@@ -123,3 +124,18 @@ def test_error_reports_are_redacted_at_any_depth() -> None:
     event = {"request": {"url": "https://x/enrollmentcode/abc/"}, "extra": [("a@b.example", 1)]}
     report = logs.redact_report(event, {})
     assert report == {"request": {"url": "https://x/enrollmentcode/[code]/"}, "extra": [["[e-mail]", 1]]}
+
+
+@pytest.mark.parametrize("formatter", [logs.LineFormatter(), logs.JsonFormatter()])
+def test_a_traceback_in_the_log_shows_no_values(formatter: logging.Formatter) -> None:
+    def fail(code: str) -> None:
+        raise LookupError("no such thing")
+
+    record = logging.LogRecord("tessera", logging.ERROR, __file__, 1, "It failed", None, None)
+    try:
+        fail(str(271828))
+    except LookupError:
+        record.exc_info = sys.exc_info()
+    written = formatter.format(record)
+    assert "LookupError: no such thing" in written
+    assert "'271828'" not in written
