@@ -67,6 +67,11 @@ class CartPage:
         return self.priced.total.is_zero
 
     @property
+    def has_codes(self) -> bool:
+        """Whether a code did its work on any line."""
+        return any(line.code is not None for line in self.lines)
+
+    @property
     def code_could_help(self) -> bool:
         """Whether there is a line that a code could still do something for."""
         return any(line.code is None and not line.entitlement for line in self.lines)

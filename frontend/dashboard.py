@@ -55,6 +55,11 @@ class OrganizationCard:
     open: tuple[ContractBox, ...]
     closed: tuple[MemberContract, ...]
 
+    @property
+    def names_its_page(self) -> bool:
+        """Whether a link to the organization's page stands beside a contract already."""
+        return any(box.hidden_count for box in self.open)
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramTile:
