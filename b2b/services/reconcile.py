@@ -151,10 +151,13 @@ class _Work:
             if bring_into_force(page_id=contract_id, now=self.now) is None:
                 raise ContractNotPublished(find_contract(contract_id).name)
             plan = plan_reconcile(contract_id=contract_id, now=self.now)
-            self.record.before = self.record.before or dict(plan.counts)
+            is_first_look = not self.record.before
+            if is_first_look:
+                self.record.before = dict(plan.counts)
             if plan.is_empty:
                 return plan
-            if self.record._state.adding:
+            if is_first_look:
+                # Whoever continues after us would no longer know what was before.
                 self.record.save()
             with suppress(TermsMoved):
                 self.apply(plan)

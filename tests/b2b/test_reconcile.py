@@ -1,0 +1,418 @@
+"""Bringing a contract in line: again and again, at once, killed half way, recorded (design 3.5)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
+
+from b2b.enums import ReconcileState
+from b2b.errors import ContractNotPublished, ContractUnknown
+from b2b.events import ReconcileRequested
+from b2b.models import ContractPage, ContractTerms, Reconcile
+from b2b.services import code_stock, reconcile
+from b2b.services.contracts import modify_contract
+from b2b.services.reconcile import contract_lock, request_reconcile, run_reconcile
+from b2b.services.tree import add_child
+from b2b.tasks import reconcile_requested
+from courses.models import CourseRun
+from ecommerce.models import Discount, DiscountCode, Product
+from mitxonline.coordinator.models import Delivery
+from mitxonline.kernel.db import LockTaken
+from tests.b2b.worlds import (
+    NOW,
+    active_codes_of,
+    change,
+    codes_of,
+    contract,
+    course,
+    hold,
+    organization,
+    program,
+    redeem,
+    runs_of,
+    settle,
+    terms_of,
+)
+from tests.support.together import MeetAt, Together
+
+WRITES = ("INSERT", "UPDATE", "DELETE")
+
+
+def requests() -> list[Delivery]:
+    return list(Delivery.objects.filter(event_type=ReconcileRequested.type_name()).order_by("pk"))
+
+
+def ask(page: ContractPage, **options: Any) -> Reconcile:
+    return request_reconcile(contract_id=page.pk, reason="test", now=NOW, **options)
+
+
+def unsettled(cap: int = 5, runs: int = 2) -> ContractPage:
+    return contract(program(*[course() for _ in range(runs)]), cap=cap, settled=False)
+
+
+class Killed(BaseException):
+    """The process ends, without a chance to write anything down."""
+
+
+@contextmanager
+def killed_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> Iterator[None]:
+    """The work stops before its next short transaction."""
+    done = 0
+    step = reconcile._step
+
+    @contextmanager
+    def fragile(terms: ContractTerms) -> Iterator[None]:
+        nonlocal done
+        done += 1
+        if done > steps:
+            raise Killed
+        with step(terms):
+            yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reconcile, "_step", fragile)
+        with pytest.raises(Killed):
+            yield
+
+
+class TestRequests:
+    """Asking, and folding."""
+
+    def test_publishing_and_adding_courseware_is_one_request(self) -> None:
+        page = contract(course(), course(), settled=False)
+        assert Reconcile.objects.filter(state=ReconcileState.WAITING).count() == 1
+        assert len(requests()) == 1
+        assert requests()[0].payload == {"contract_id": page.pk}
+
+    def test_while_one_runs_the_next_request_waits(self) -> None:
+        page = contract()
+        running = Reconcile.objects.create(contract=page, requested_at=NOW, state=ReconcileState.RUNNING)
+        assert ask(page).pk != running.pk
+        assert ask(page) == ask(page)
+
+    def test_one_that_waited_long_is_sent_again(self) -> None:
+        page = contract(settled=False)
+        request_reconcile(contract_id=page.pk, reason="", now=NOW + timedelta(minutes=1))
+        assert len(requests()) == 1
+        request_reconcile(contract_id=page.pk, reason="", now=NOW + timedelta(days=400))
+        assert len(requests()) == 2
+
+    def test_the_first_one_s_reason_and_person_stay(self) -> None:
+        page = contract()
+        first = ask(page)
+        again = request_reconcile(contract_id=page.pk, reason="other", now=NOW)
+        assert (again.pk, again.reason) == (first.pk, "test")
+
+    def test_a_hundred_saves_at_once_are_one_request(self, together: Together) -> None:
+        page = contract()
+        results = together(*[lambda: ask(page)] * 8)
+        assert len({record.pk for record in results}) == 1
+        assert len(requests()) == 2  # one for the publication, one for all of these
+
+    def test_a_request_in_an_open_transaction_is_not_overtaken(self, together: Together) -> None:
+        """The runner takes the waiting request only when what it was asked for can be seen."""
+        page = contract(course(), cap=2)
+        ask(page)
+
+        def slow_change() -> None:
+            with transaction.atomic():
+                modify_contract(contract_id=page.pk, changes={"max_learners": 4}, now=NOW)
+
+        together(slow_change, lambda: settle(page), lambda: settle(page))
+        settle(page)
+        assert len(active_codes_of(page)) == 4
+        assert terms_of(page).reconciled_revision_id == terms_of(page).revision_id
+
+
+class TestRecord:
+    """What is written down."""
+
+    def test_it_says_what_was_before_and_after(self) -> None:
+        page = unsettled(cap=5, runs=2)
+        record = settle(page)
+        record.refresh_from_db()
+        assert record.state == ReconcileState.DONE
+        assert record.before == {"runs": 0, "products": 0, "codes": 0, "codes_off": 0}
+        assert record.after == {
+            "runs": 2,
+            "products": 2,
+            "codes": 10,
+            "codes_off": 0,
+            "changes": {"runs_made": 2, "products_made": 2, "codes_make": 10},
+        }
+        assert record.finished_at is not None
+        assert record.error == ""
+        assert terms_of(page).reconciled_revision_id == terms_of(page).revision_id
+
+    def test_with_nothing_to_do_and_nobody_asking_nothing_is_written(self) -> None:
+        page = contract(course(), cap=2)
+        with CaptureQueriesContext(connection) as queries:
+            assert settle(page).pk is None
+        assert [query["sql"] for query in queries if query["sql"].startswith(WRITES)] == []
+
+    def test_with_nothing_to_do_a_request_is_done_all_the_same(self) -> None:
+        page = contract(course(), cap=2)
+        asked = ask(page)
+        assert settle(page).pk == asked.pk
+        asked.refresh_from_db()
+        assert asked.state == ReconcileState.DONE
+        assert asked.before == {name: count for name, count in asked.after.items() if name != "changes"}
+
+    def test_a_failure_says_why_and_the_next_one_goes_on_with_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        page = unsettled()
+
+        def broken(*args: object, **kwargs: object) -> int:
+            raise DatabaseError("the disk is full of names and addresses")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(reconcile, "make_codes", broken)
+            with pytest.raises(DatabaseError):
+                settle(page)
+        record = Reconcile.objects.get()
+        assert record.state == ReconcileState.FAILED
+        assert record.error.startswith("django.db.utils.DatabaseError at b2b/test_reconcile.py")
+        assert "addresses" not in record.error
+        assert settle(page).pk == record.pk
+        record.refresh_from_db()
+        assert (record.state, record.error) == (ReconcileState.DONE, "")
+        assert len(active_codes_of(page)) == 10
+
+    def test_a_refusal_is_recorded_in_its_words(self) -> None:
+        page = contract(course(), settled=False)
+        owner = page.get_parent().specific
+        owner.org_key_prefix = "not a key "
+        type(owner).objects.filter(pk=owner.pk).update(org_key_prefix="not a key ")
+        with pytest.raises(reconcile.DomainError):
+            settle(page)
+        assert "Open edX would refuse" in Reconcile.objects.get().error
+
+    def test_a_draft_has_nothing_to_bring_in_line(self) -> None:
+        page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="D", name="D", live=False))
+        with pytest.raises(ContractNotPublished):
+            settle(page)
+        with pytest.raises(ContractUnknown):
+            run_reconcile(contract_id=99, now=NOW)
+        reconcile_requested(ReconcileRequested(contract_id=page.pk))
+        reconcile_requested(ReconcileRequested(contract_id=99))
+
+
+class TestInterrupted:
+    """Killed anywhere, it goes on where it stopped."""
+
+    @pytest.mark.parametrize("steps", [0, 1, 2, 3])
+    def test_a_killed_run_is_continued(self, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+        monkeypatch.setattr(code_stock, "BATCH", 4)
+        page = unsettled(cap=5, runs=2)
+        with killed_after(monkeypatch, steps):
+            settle(page)
+        record = Reconcile.objects.get()
+        assert record.state == ReconcileState.RUNNING
+        assert len(codes_of(page)) == max(0, steps - 1) * 4
+        assert settle(page).pk == record.pk
+        record.refresh_from_db()
+        assert record.state == ReconcileState.DONE
+        assert record.before["codes"] == 0
+        assert len(active_codes_of(page)) == len(codes_of(page)) == 10
+        assert len(runs_of(page)) == 2
+
+    def test_one_that_was_killed_and_one_that_waits_are_done_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        page = unsettled()
+        with killed_after(monkeypatch, 1):
+            settle(page)
+        waiting = ask(page)
+        assert settle(page).pk == waiting.pk
+        states = Reconcile.objects.order_by("pk").values_list("state", flat=True)
+        assert list(states) == [ReconcileState.FAILED, ReconcileState.DONE]
+
+    def test_a_killed_change_of_the_cap_is_continued(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(code_stock, "BATCH", 3)
+        page = contract(course(), cap=20)
+        texts = [code.text for code in codes_of(page)]
+        change(page, max_learners=2, settled=False)
+        with killed_after(monkeypatch, 2):
+            settle(page)
+        assert 2 < len(active_codes_of(page)) < 20
+        settle(page)
+        assert [code.text for code in active_codes_of(page)] == texts[:2]
+
+
+class TestTermsThatMove:
+    """Other terms come into force while the first ones are being followed."""
+
+    def test_the_new_terms_win(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(code_stock, "BATCH", 3)
+        page = unsettled(cap=9, runs=1)
+        meanwhile(monkeypatch, page, after=2, max_learners=4)
+        settle(page)
+        assert len(active_codes_of(page)) == 4
+        assert terms_of(page).reconciled_revision_id == terms_of(page).revision_id
+
+    def test_a_contract_that_is_switched_off_meanwhile_gets_no_more_codes(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(code_stock, "BATCH", 3)
+        page = unsettled(cap=9, runs=1)
+        meanwhile(monkeypatch, page, after=2, active=False)
+        settle(page)
+        assert len(codes_of(page)) == 3
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, page: ContractPage, *, after: int, **changes: Any) -> None:
+    """Somebody publishes other terms after so many steps of the work."""
+    step = reconcile._step
+    done = 0
+
+    @contextmanager
+    def eventful(terms: ContractTerms) -> Iterator[None]:
+        nonlocal done
+        done += 1
+        if done == after + 1:
+            modify_contract(contract_id=page.pk, changes=changes, now=NOW)
+        with step(terms):
+            yield
+
+    monkeypatch.setattr(reconcile, "_step", eventful)
+
+
+class TestAtOnce:
+    """Several at the same time on real PostgreSQL."""
+
+    def test_two_at_once_make_each_thing_once(self, together: Together, meet_at: MeetAt) -> None:
+        page = unsettled(cap=50, runs=3)
+        meet_at(reconcile, "plan_reconcile", parties=2, patience=0.3)
+        results = together(lambda: settle(page), lambda: settle(page))
+        assert [result for result in results if isinstance(result, Exception)] == []
+        assert len(active_codes_of(page)) == 150
+        assert (len(runs_of(page)), Product.objects.count(), Discount.objects.count()) == (3, 3, 3)
+
+    def test_without_the_contract_s_lock_they_would_not(
+        self, together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The control of the test above: if this fails, that one proves nothing."""
+
+        @contextmanager
+        def no_lock(contract_id: int, *, wait: bool = True) -> Iterator[None]:
+            yield
+
+        page = contract(course(), cap=20)
+        change(page, max_learners=50, settled=False)
+        monkeypatch.setattr(reconcile, "contract_lock", no_lock)
+        meeting = meet_at(reconcile, "plan_reconcile", parties=2)
+        together(lambda: settle(page), lambda: settle(page))
+        assert meeting.happened
+        assert len(codes_of(page)) > 50
+
+    def test_a_worker_does_not_wait_for_another_one(self, together: Together) -> None:
+        page = unsettled()
+
+        def work_inside() -> object:
+            with contract_lock(page.pk):
+                results = together(lambda: reconcile_requested(ReconcileRequested(contract_id=page.pk)))
+                settle(page)  # the one who has the lock is not in its own way
+                return results[0]
+
+        assert isinstance(work_inside(), LockTaken)
+        assert len(active_codes_of(page)) == 10
+
+    def test_codes_redeemed_while_the_cap_falls_stay(self, together: Together) -> None:
+        page = contract(course(), cap=40)
+        codes = codes_of(page)
+        change(page, max_learners=1, settled=False)
+
+        def spend(code: DiscountCode) -> Callable[[], bool]:
+            def call() -> bool:
+                with transaction.atomic():
+                    ContractTerms.objects.locked().get(pk=page.pk)
+                    fresh = DiscountCode.objects.get(pk=code.pk)
+                    if not fresh.active:
+                        return False
+                    redeem(page, fresh)
+                    return True
+
+            return call
+
+        results = together(lambda: settle(page), *[spend(code) for code in codes[-6:]])
+        spent = [code.pk for code, was_spent in zip(codes[-6:], results[1:], strict=True) if was_spent is True]
+        assert not [result for result in results if isinstance(result, Exception)]
+        settle(page)
+        active = {code.pk for code in active_codes_of(page)}
+        assert set(spent) <= active
+        assert len(active) == max(1, len(spent))
+
+
+class TestCosts:
+    """Exact numbers of statements, at two sizes (design 7)."""
+
+    @pytest.mark.parametrize(("runs", "cap"), [(2, 3), (20, 200)])
+    def test_a_new_contract_costs_the_same_whatever_its_size(
+        self, runs: int, cap: int, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        page = unsettled(cap=cap, runs=runs)
+        with django_assert_num_queries(37):
+            settle(page)
+        assert len(active_codes_of(page)) == runs * cap
+
+    @pytest.mark.parametrize(("runs", "cap"), [(2, 3), (20, 50)])
+    def test_again_costs_the_same_whatever_its_size(
+        self, runs: int, cap: int, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        page = unsettled(cap=cap, runs=runs)
+        settle(page)
+        with django_assert_num_queries(12):
+            settle(page)
+
+    @pytest.mark.parametrize(("runs", "cap"), [(2, 3), (5, 60)])
+    def test_a_price_change_costs_the_same_whatever_its_size(
+        self, runs: int, cap: int, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        page = unsettled(cap=cap, runs=runs)
+        settle(page)
+        change(page, enrollment_fixed_price=12, settled=False)
+        with django_assert_num_queries(31):
+            settle(page)
+
+    @pytest.mark.parametrize(("runs", "cap"), [(2, 8), (5, 60)])
+    def test_a_lower_cap_costs_the_same_whatever_its_size(
+        self, runs: int, cap: int, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        page = unsettled(cap=cap, runs=runs)
+        settle(page)
+        change(page, max_learners=2, settled=False)
+        with django_assert_num_queries(30):
+            settle(page)
+
+    def test_codes_are_written_in_portions(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(code_stock, "BATCH", 7)
+        told: list[tuple[int, int]] = []
+        page = unsettled(cap=10, runs=2)
+        run_reconcile(contract_id=page.pk, now=NOW, progress=lambda done, total: told.append((done, total)))
+        assert told == [(7, 20), (14, 20), (20, 20)]
+        assert len(active_codes_of(page)) == 20
+
+    def test_every_change_works_in_portions(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(code_stock, "BATCH", 4)
+        page = unsettled(cap=11, runs=3)
+        settle(page)
+        texts = [code.text for code in codes_of(page)]
+        change(page, max_learners=None)
+        assert {code.max_uses for code in active_codes_of(page)} == {None}
+        hold(codes_of(page)[0])
+        change(page, max_learners=2)
+        assert len(active_codes_of(page)) == 6
+        assert {code.max_uses for code in active_codes_of(page)} == {1}
+        change(page, max_learners=9)
+        assert len(active_codes_of(page)) == 27
+        change(page, integration_type="sso", max_learners=None)
+        assert [code.text for code in codes_of(page)] == [texts[0]]
+
+
+def test_no_run_is_ever_made_twice_for_a_course_that_two_requests_ask_for() -> None:
+    one = course()
+    page = contract(one, program(one), cap=1)
+    settle(page)
+    assert CourseRun.all_objects.filter(course=one, access="contract").count() == 1
