@@ -8,7 +8,10 @@ import structlog
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _UUID = re.compile(r"(?<![\w[-])[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}(?![\w\]-])")
-_IN_ADDRESS = re.compile(r"((?:/enrollmentcode/|[?&](?:code|token)=))[^/?&\s\"']+")
+# What opens something for whoever has it: codes, and the links of account mails.
+_IN_ADDRESS = re.compile(
+    r"((?:/enrollmentcode/|/verify-email/|/password-reset/[^/\s]+/|[?&](?:code|token)=))[^/?&\s\"']+"
+)
 
 
 def redact(text: str) -> str:

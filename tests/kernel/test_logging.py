@@ -5,7 +5,7 @@ from django.conf import settings
 from django.test import RequestFactory
 
 from mitxonline.kernel.trace import traced
-from mitxonline.logs import JsonFormatter
+from mitxonline.logs import JsonFormatter, redact
 
 
 @pytest.fixture
@@ -31,3 +31,12 @@ def test_a_line_tells_no_address_and_no_request(formatter: logging.Formatter, rf
     text = line(formatter, person="ada@example.org", request=rf.get("/secret-address/"))
     assert "ada@example.org" not in text
     assert "secret-address" not in text
+
+
+@pytest.mark.parametrize(
+    "address", ["/verify-email/eyJ1c2VyIjox:1abc:xyz-_/", "/password-reset/MQ/c9x-0123456789abcdef/"]
+)
+def test_a_line_holds_no_link_of_a_mail(address: str) -> None:
+    secret = address.strip("/").rpartition("/")[2]
+    assert secret not in redact(f'"GET {address} HTTP/1.1" 200 512')
+    assert redact("GET /password-reset/sent/ 200") == "GET /password-reset/sent/ 200"
