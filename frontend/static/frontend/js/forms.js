@@ -1,4 +1,4 @@
-// Buttons that are busy, codes without blanks, filters that apply themselves.
+// Buttons that are busy, codes without blanks.
 
 // The second press of a button that is already at work does nothing.
 // Heard on the way down, before htmx hears it.
@@ -48,5 +48,4 @@ function rest(form) {
 document.addEventListener("change", (event) => {
   const field = event.target;
   if (field.matches("[data-code]")) field.value = field.value.replace(/\s+/g, "");
-  if (field.type !== "search" && field.form?.matches("[data-autosubmit]")) field.form.requestSubmit();
 });
