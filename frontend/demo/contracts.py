@@ -1,0 +1,156 @@
+"""Organizations and contracts of the demonstration, made by the same services as real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db.models import Q
+
+from b2b.enums import IntegrationType, MembershipSource
+from b2b.models import ContractMembership, ContractPage, ContractRun, OrganizationMembership, OrganizationPage
+from b2b.services.contracts import WrittenTerms, create_contract, modify_contract
+from b2b.services.courseware import add_courseware
+from b2b.services.doors import attach_by_code
+from b2b.services.organizations import ensure_organization
+from b2b.services.reconcile import run_reconcile
+from b2b.services.seats import add_member
+from ecommerce.models import DiscountCode
+from frontend.demo.calendar import ContractDates
+from frontend.demo.people import AMARA, DANA, JONAS, SAM
+from frontend.demo.specs import ORGANIZATION
+from mitxonline.kernel import clock
+from mitxonline.users.models import User
+
+NORTHGATE, LARKFIELD, BRIGHTWATER = "Northgate Health", "Larkfield University", "Brightwater Council"
+SEATS = 200
+INVITED = 22
+
+
+@dataclass(frozen=True, slots=True)
+class ContractSpec:
+    """One contract; ``key`` is how it is found again in later years, whatever the year in its name."""
+
+    organization: str
+    key: str
+    name: str
+    terms: WrittenTerms
+    courses: tuple[str, ...]
+
+
+def contract_specs(dates: ContractDates) -> tuple[ContractSpec, ...]:
+    """A capped one by codes, one that hasn't begun, one by single sign-on, one with a price."""
+    currency = settings.DEFAULT_CURRENCY
+    by_code, by_sso = IntegrationType.NON_SSO, IntegrationType.SSO
+    return (
+        ContractSpec(
+            NORTHGATE,
+            "Clinical skills",
+            f"Clinical skills {dates.year}",
+            WrittenTerms(by_code, currency, start=dates.start, end=dates.end, max_learners=SEATS),
+            ("ST120", "HE201", "WR101", "PY102", "HE220", "BU210"),
+        ),
+        ContractSpec(
+            NORTHGATE,
+            "Leading teams",
+            f"Leading teams {dates.next_start.year}",
+            WrittenTerms(by_code, currency, start=dates.next_start, end=dates.next_end, max_learners=40),
+            ("BU210", "BU260"),
+        ),
+        ContractSpec(
+            LARKFIELD,
+            "Campus",
+            "Campus",
+            WrittenTerms(by_sso, currency, start=dates.start),
+            ("ST120", "WR101", "ET210"),
+        ),
+        ContractSpec(
+            BRIGHTWATER,
+            "Service design",
+            "Service design",
+            WrittenTerms(by_code, currency, start=dates.start, end=dates.end, max_learners=25, price=Decimal(49)),
+            ("DE105", "WR101"),
+        ),
+    )
+
+
+def ensure_contract(spec: ContractSpec, *, now: datetime) -> ContractPage:
+    """The contract with its runs, products and codes; one whose last day is over gets a new one."""
+    organization, _new = ensure_organization(name=spec.organization, create=True)
+    page = _find(organization, spec.key)
+    if page is None:
+        created = create_contract(organization_id=organization.pk, name=spec.name, terms=spec.terms, now=now)
+        page = created.page
+        for number in spec.courses:
+            readable_id = f"course-v1:{ORGANIZATION}+{number}"
+            add_courseware(contract_id=page.pk, readable_id=readable_id, now=now)
+        run_reconcile(contract_id=page.pk, now=now)
+    elif page.contract_end is not None and page.contract_end < clock.date_of(now):
+        modify_contract(contract_id=page.pk, changes={"contract_end": spec.terms.end}, now=now, over_draft=True)
+        run_reconcile(contract_id=page.pk, now=now)
+    return page
+
+
+def ensure_members(
+    contract: ContractPage, people: Mapping[str, User], colleagues: Sequence[User], *, now: datetime
+) -> None:
+    """Dana hands out the seats, Amara and her colleagues have taken some, and codes wait for others."""
+    _ensure_manager(contract, people[DANA.email], now)
+    if ContractMembership.objects.filter(contract=contract).exists():
+        return
+    runs = {run.course_run.course.number: run for run in _runs(contract)}
+    for user in [people[AMARA.email], *colleagues[:3]]:
+        attach_by_code(text=_free_code(runs["WR101"]).text, user_id=user.pk, now=now)
+    for user in colleagues[3:]:
+        add_member(
+            contract_id=contract.pk, user_id=user.pk, source=MembershipSource.CODE, now=now,
+            added_by_id=people[DANA.email].pk,
+        )  # fmt: skip
+    _give_code(runs["PY102"], people[AMARA.email], by=people[DANA.email], now=now)
+    _give_code(runs["HE201"], people[JONAS.email], by=people[DANA.email], now=now)
+    for number in range(1, INVITED):
+        invited = User(email=f"invited{number:02d}@northgate.example", name="")
+        _give_code(runs["HE201"], invited, by=people[DANA.email], now=now)
+
+
+def ensure_sso_member(contract: ContractPage, people: Mapping[str, User], *, now: datetime) -> None:
+    """Sam came in by signing in through the university."""
+    user = people[SAM.email]
+    if not ContractMembership.objects.filter(contract=contract, user=user).exists():
+        add_member(contract_id=contract.pk, user_id=user.pk, source=MembershipSource.SSO, now=now)
+
+
+def _find(organization: OrganizationPage, key: str) -> ContractPage | None:
+    found: ContractPage | None = (
+        ContractPage.objects.child_of(organization).filter(Q(name=key) | Q(name__startswith=f"{key} ")).first()
+    )
+    return found
+
+
+def _runs(contract: ContractPage) -> list[ContractRun]:
+    return list(ContractRun.objects.current().filter(contract=contract).select_related("course_run__course"))
+
+
+def _free_code(run: ContractRun) -> DiscountCode:
+    """A code of the run that nobody has been given and nobody has used."""
+    codes = DiscountCode.objects.filter(discount__unlocks_id=run.product_id, active=True, assigned_email="", uses=0)
+    return codes.order_by("pk")[:1].get()
+
+
+def _give_code(run: ContractRun, to: User, *, by: User, now: datetime) -> None:
+    code = _free_code(run)
+    code.assigned_email, code.assigned_name = to.email, to.name
+    code.assigned_at, code.assigned_by = now, by
+    code.save(update_fields=["assigned_email", "assigned_name", "assigned_at", "assigned_by"])
+
+
+def _ensure_manager(contract: ContractPage, user: User, now: datetime) -> None:
+    OrganizationMembership.objects.update_or_create(
+        organization_id=contract.get_parent().pk,
+        user=user,
+        defaults={"is_manager": True},
+        create_defaults={"is_manager": True, "source": MembershipSource.STAFF, "since": now},
+    )

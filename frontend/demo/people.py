@@ -1,0 +1,89 @@
+"""The demonstration's accounts. Their addresses end in .example: no mail ever leaves for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
+
+from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE
+from mitxonline.users.models import User
+
+PASSWORD = "tessera-demo"  # noqa: S105  # printed for everybody to see; refused in production
+COLLEAGUES = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody to sign in as."""
+
+    email: str
+    name: str
+    role: str
+    group: str = ""
+    is_staff: bool = False
+    is_superuser: bool = False
+
+
+ADMIN = Account("admin@tessera.example", "Robin Hale", "Administrator", is_staff=True, is_superuser=True)
+EDITOR = Account("editor@tessera.example", "Nils Aune", "Content editor", group=EDITORS)
+FINANCE_OFFICER = Account("finance@tessera.example", "Farah Kassem", "Finance", group=FINANCE, is_staff=True)
+CONTRACTS = Account("contracts@tessera.example", "Carla Jansen", "Contracts (B2B manager)", group=B2B_MANAGERS)
+DANA = Account("dana.whitfield@northgate.example", "Dana Whitfield", "Organization manager, Northgate Health")
+AMARA = Account("amara.okafor@northgate.example", "Amara Okafor", "Learner, Northgate Health")
+JONAS = Account("jonas.berg@northgate.example", "Jonas Berg", "Learner with a code waiting")
+SAM = Account("sam.taylor@larkfield.example", "Sam Taylor", "Learner, Larkfield University (single sign-on)")
+LEA = Account("lea.moreau@mail.example", "Lea Moreau", "Learner on their own")
+
+ACCOUNTS = (ADMIN, EDITOR, FINANCE_OFFICER, CONTRACTS, DANA, AMARA, JONAS, SAM, LEA)
+
+_FIRST = (
+    "Aiko", "Björn", "Carmen", "Dawit", "Elif", "Femi", "Greta", "Hassan", "Ines", "Jakub", "Kofi", "Lina",
+    "Mateo", "Nadia", "Oskar", "Priya",
+)  # fmt: skip
+_LAST = ("Adeyemi", "Bergström", "Castillo", "Dubois", "Eriksen", "Fischer", "Gallagher", "Horvat")
+
+
+def account_rows() -> list[tuple[str, str, str, str]]:
+    """What the table of accounts says."""
+    return [(account.role, account.name, account.email, PASSWORD) for account in ACCOUNTS]
+
+
+def ensure_accounts(*, now: datetime) -> dict[str, User]:
+    """The accounts by address; one that is there keeps its password."""
+    password = make_password(PASSWORD)  # once: hashing is slow on purpose
+    return {account.email: _ensure_account(account, password, now) for account in ACCOUNTS}
+
+
+def ensure_colleagues(*, now: datetime) -> list[User]:
+    """Northgate's other people, who can't sign in; they are there to be counted."""
+    names = [f"{first} {last}" for last in _LAST for first in _FIRST][:COLLEAGUES]
+    emails = {f"colleague{number:03d}@northgate.example": name for number, name in enumerate(names, start=1)}
+    there = set(User.objects.filter(email__in=emails).values_list("email", flat=True))
+    unusable = make_password(None)
+    User.objects.bulk_create(
+        [
+            User(email=email, name=name, password=unusable, email_verified_at=now)
+            for email, name in emails.items()
+            if email not in there
+        ]
+    )
+    return list(User.objects.filter(email__in=emails).order_by("email"))
+
+
+def _ensure_account(account: Account, password: str, now: datetime) -> User:
+    user, is_new = User.objects.get_or_create(
+        email=account.email,
+        defaults={
+            "name": account.name,
+            "password": password,
+            "is_staff": account.is_staff,
+            "is_superuser": account.is_superuser,
+            "email_verified_at": now,
+        },
+    )
+    if is_new and account.group:
+        user.groups.add(Group.objects.get(name=account.group))
+    return user

@@ -1,0 +1,153 @@
+"""What the demonstration is made of, read from the files in ``content``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+CONTENT = Path(__file__).parent / "content"
+DEPARTMENT_FILES = (
+    "computing",
+    "data",
+    "business",
+    "engineering",
+    "health",
+    "climate",
+    "humanities",
+    "design",
+)
+ORGANIZATION = "Tessera"
+SOURCE_ORGANIZATION = "UAI_SOURCE"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One start of a course: which kind, and how many weeks from now."""
+
+    kind: str
+    week: int = 0
+    opens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentSpec:
+    """A department."""
+
+    name: str
+    slug: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class CourseSpec:
+    """A course with all its page says."""
+
+    number: str
+    title: str
+    summary: str
+    level: str
+    weeks: int
+    hours: tuple[int, int]
+    needs: str
+    note: str
+    runs: tuple[RunSpec, ...]
+    outcomes: tuple[str, ...]
+    syllabus: tuple[tuple[str, str, str], ...]
+    instructors: tuple[str, ...]
+    questions: tuple[tuple[str, str], ...]
+    testimonials: tuple[tuple[str, str, str], ...] = ()
+    price: str = ""
+    picture: str = ""
+
+    @property
+    def readable_id(self) -> str:
+        """The course id."""
+        return f"course-v1:{ORGANIZATION}+{self.number}"
+
+    @property
+    def source_key(self) -> str:
+        """The key of the run that contract runs are made from."""
+        return f"course-v1:{SOURCE_ORGANIZATION}+{self.number}+SOURCE"
+
+    def run_key(self, tag: str) -> str:
+        """The key of one of its runs."""
+        return f"{self.readable_id}+{tag}"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSpec:
+    """Courses a program asks for together: all, or at least some of them."""
+
+    title: str
+    courses: tuple[str, ...]
+    at_least: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSpec:
+    """A program with all its page says."""
+
+    id: str
+    title: str
+    summary: str
+    department: str
+    groups: tuple[GroupSpec, ...]
+    outcomes: tuple[str, ...]
+    about: str
+    questions: tuple[tuple[str, str], ...]
+    price: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSpec:
+    """All of it."""
+
+    departments: tuple[tuple[DepartmentSpec, tuple[CourseSpec, ...]], ...]
+    programs: tuple[ProgramSpec, ...]
+    instructors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def courses(self) -> tuple[CourseSpec, ...]:
+        """Every course, department by department."""
+        return tuple(course for _department, courses in self.departments for course in courses)
+
+
+@cache
+def demo_spec() -> DemoSpec:
+    """Everything, read once."""
+    return DemoSpec(
+        departments=tuple(_department(_read(name)) for name in DEPARTMENT_FILES),
+        programs=tuple(_program(entry) for entry in _read("programs")["program"]),
+        instructors=_read("people")["instructors"],
+    )
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((CONTENT / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _department(data: dict[str, Any]) -> tuple[DepartmentSpec, tuple[CourseSpec, ...]]:
+    return DepartmentSpec(**data["department"]), tuple(_course(entry) for entry in data["course"])
+
+
+def _course(entry: dict[str, Any]) -> CourseSpec:
+    runs = tuple(RunSpec(**run) for run in entry["runs"])
+    return CourseSpec(**_frozen(entry | {"runs": runs}))
+
+
+def _program(entry: dict[str, Any]) -> ProgramSpec:
+    groups = tuple(GroupSpec(**_frozen(group)) for group in entry["groups"])
+    return ProgramSpec(**_frozen(entry | {"groups": groups}))
+
+
+def _frozen(entry: dict[str, Any]) -> dict[str, Any]:
+    """Lists as tuples, the inner ones too."""
+    return {
+        name: tuple(tuple(item) if isinstance(item, list) else item for item in value)
+        if isinstance(value, list)
+        else value
+        for name, value in entry.items()
+    }
