@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.core import signing
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import DomainError
@@ -26,6 +27,7 @@ class LinkUnusable(DomainError):
 
     def __init__(self) -> None:
         super().__init__(_("This link can’t be used any more. Sign in and ask for a new one on your account page."))
+        self.retry_url = reverse("account")
 
 
 def make_token(user: User) -> str:

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from django.db import transaction
@@ -70,7 +70,7 @@ def test_a_killed_workers_delivery_is_done_once_more(start_worker: StartWorker) 
 
 def test_with_the_broker_down_the_rows_stay_and_the_sweep_sends_them(start_worker: StartWorker) -> None:
     with nobody_listens() as port, use_broker(f"redis://127.0.0.1:{port}/0"):
-        assert seconds_to_publish(SeatTaken(1)) < 1
+        publish_one(SeatTaken(1))
         assert Delivery.objects.filter(sent_at=None, state=DeliveryState.PENDING).count() == 2
         assert broker_pause.is_on()
     start_worker()
@@ -79,11 +79,16 @@ def test_with_the_broker_down_the_rows_stay_and_the_sweep_sends_them(start_worke
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
-def test_a_broker_that_hangs_costs_less_than_a_second_and_is_then_left_alone(scheme: str) -> None:
-    with never_answers() as port, use_broker(f"{scheme}://guest:guest@127.0.0.1:{port}/0"):
-        assert seconds_to_publish(SeatTaken(1)) < 1
+def test_a_broker_that_hangs_is_asked_once_for_a_moment_and_then_left_alone(scheme: str) -> None:
+    with never_answers() as server, use_broker(f"{scheme}://guest:guest@127.0.0.1:{server.getsockname()[1]}/0"):
+        begin = time.monotonic()
+        publish_one(SeatTaken(1))
+        # It waits 0.4 seconds; the rest is for a busy machine. Without the timeouts it would not come back at all.
+        assert time.monotonic() - begin < 5
         assert broker_pause.is_on()
-        assert seconds_to_publish(SeatTaken(2)) < 0.2
+        assert connections_to(server) == 1
+        publish_one(SeatTaken(2))
+        assert connections_to(server) == 0
     assert Delivery.objects.filter(sent_at=None).count() == 4
 
 
@@ -93,11 +98,20 @@ def test_a_broker_that_answers_takes_everything(redis_broker: Redis) -> None:
     assert redis_broker.llen(queue) == 2
 
 
-def seconds_to_publish(event: SeatTaken) -> float:
-    begin = time.monotonic()
+def publish_one(event: SeatTaken) -> None:
     with transaction.atomic():
         publish(event)
-    return time.monotonic() - begin
+
+
+def connections_to(server: socket.socket) -> int:
+    """How many came in since it was last asked."""
+    server.settimeout(0)
+    count = 0
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            count += 1
+    return count
 
 
 @contextmanager
@@ -109,7 +123,7 @@ def nobody_listens() -> Iterator[int]:
 
 
 @contextmanager
-def never_answers() -> Iterator[int]:
+def never_answers() -> Iterator[socket.socket]:
     """A port that takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
-        yield server.getsockname()[1]
+        yield server
