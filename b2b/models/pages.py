@@ -42,7 +42,7 @@ class OrganizationIndexPage(Page):
     max_count = 1
     subpage_types = ["b2b.OrganizationPage"]
     parent_page_types = ["cms.HomePage"]
-    template = "b2b/organization_index_page.html"
+    preview_modes: list[Any] = []
 
     class Meta:
         verbose_name = _("organizations")
@@ -115,6 +115,13 @@ class OrganizationPage(Page):
 
     def __str__(self) -> str:
         return self.name or self.title
+
+    def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """For members, at whatever address the page is kept; everybody else is told that there is no such page."""
+        if not self.memberships.filter(user_id=request.user.pk).exists():
+            raise Http404
+        response: HttpResponse = super().serve(request, *args, **kwargs)
+        return response
 
 
 class ContractPage(Page):
@@ -197,6 +204,10 @@ class ContractPage(Page):
 
     def __str__(self) -> str:
         return self.name or self.title
+
+    def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """No page for visitors: members read about it on their organization's page."""
+        raise Http404
 
     def clean(self) -> None:
         """Refuse dates in the wrong order at the field where they were typed."""

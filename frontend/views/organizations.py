@@ -7,7 +7,6 @@ from django.views.decorators.http import require_safe
 
 from b2b.models import OrganizationPage
 from frontend.views.decorators import signed_in
-from frontend.views.parsing import account_id
 
 
 @signed_in()
@@ -15,15 +14,10 @@ from frontend.views.parsing import account_id
 def organization(request: HttpRequest, rest: str) -> HttpResponse:
     """The page at this address below /organizations/.
 
-    Signed out: sign in first, for every address. Not a member: 404, as for an organization that doesn't exist. What
-    lies under an organization (its contracts) is no visitor's page at all.
+    Signed out: sign in first, for every address. Not a member: 404 from the page itself, as for an organization that
+    doesn't exist. What lies under an organization (its contracts) is no visitor's page at all.
     """
-    page = (
-        OrganizationPage.objects.live()
-        .filter(slug=rest, memberships__user_id=account_id(request))
-        .select_related("logo")
-        .first()
-    )
+    page = OrganizationPage.objects.live().filter(slug=rest).select_related("logo").first()
     if page is None:
         raise Http404
     response: HttpResponse = page.serve(request)

@@ -187,6 +187,24 @@ def test_a_contract_has_no_page_for_visitors(learners_client: Client) -> None:
     assert response.status_code == 404
 
 
+def test_members_read_what_an_editor_wrote(learners_client: Client) -> None:
+    contract = joined(learners_client)
+    page = contract.contract
+    page.welcome_message, page.description = "Good that you are here.", "<p>Six courses for the wards.</p>"
+    page.save()
+    text = read(learners_client.get("/organizations/northgate-health/")).text
+    assert "Good that you are here." in text
+    assert "Six courses for the wards." in text
+
+
+def test_an_editor_previews_organization_and_contract(learners_client: Client) -> None:
+    contract = joined(learners_client)
+    for page in (contract.organization, contract.contract):
+        response = page.make_preview_request(preview_mode=page.default_preview_mode)
+        assert response.status_code == 200
+        assert read(response).h1 == page.name
+
+
 def test_programs_show_what_was_started(learners_client: Client, learner: User) -> None:
     course = make_course()
     enrolled_in(learner, make_run(course))
