@@ -1,7 +1,9 @@
 """Codes after each change of terms, on the database (design 5.2)."""
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -294,8 +296,8 @@ def test_an_inactive_contract_makes_no_codes_and_catches_up_when_it_is_active_ag
     assert len(active_codes_of(page)) == 4
 
 
-@pytest.mark.parametrize("days", [{"contract_start": "2026-01-01"}, {"contract_end": "2025-01-01"}])
-def test_a_contract_that_has_not_begun_or_is_over_keeps_its_codes(days: dict[str, str]) -> None:
+@pytest.mark.parametrize("days", [{"contract_start": date(2026, 1, 1)}, {"contract_end": date(2025, 1, 1)}])
+def test_a_contract_that_has_not_begun_or_is_over_keeps_its_codes(days: dict[str, Any]) -> None:
     page = contract(course(), cap=2)
     before = list(DiscountCode.objects.order_by("pk").values())
     change(page, **days)

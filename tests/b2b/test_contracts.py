@@ -45,7 +45,7 @@ def test_a_contract_is_a_published_page_with_terms_in_force() -> None:
 
 
 def test_the_same_again_makes_nothing() -> None:
-    facts = {"max_learners": 5, "price": Decimal(10), "start": date(2026, 1, 1)}
+    facts: dict[str, Any] = {"max_learners": 5, "price": Decimal(10), "start": date(2026, 1, 1)}
     first = create(**facts)
     again = create(**facts, description="other words are no other terms")
     assert (again.page.pk, again.is_new) == (first.page.pk, False)
@@ -68,7 +68,7 @@ def test_zero_and_nothing_are_the_same() -> None:
     ],
 )
 def test_anything_different_is_another_contract(other: dict[str, Any]) -> None:
-    facts = {"max_learners": 5, "price": Decimal(10), "start": date(2026, 1, 1)}
+    facts: dict[str, Any] = {"max_learners": 5, "price": Decimal(10), "start": date(2026, 1, 1)}
     first = create(**facts)
     second = create(**{**facts, **other})
     assert second.is_new

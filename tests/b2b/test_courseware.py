@@ -23,7 +23,7 @@ from b2b.services.courseware import (
 )
 from b2b.services.tree import add_child
 from courses.enums import EnrollmentMode, RunAccess
-from courses.models import CourseRun
+from courses.models import Course, CourseRun, Program
 from ecommerce.enums import DiscountType, PaymentType
 from ecommerce.models import Discount, DiscountCode, PriceChange, Product
 from tests.b2b.worlds import (
@@ -67,7 +67,12 @@ def everything(page: ContractPage) -> list[object]:
 @pytest.mark.parametrize("kind", ["course", "program", "run"])
 def test_adding_again_changes_nothing(kind: str) -> None:
     one = course(runs=("1T2025",))
-    what = {"course": one, "program": program(one, course()), "run": one.runs.get()}[kind]
+    choices: dict[str, Course | Program | CourseRun] = {
+        "course": one,
+        "program": program(one, course()),
+        "run": one.runs.get(),
+    }
+    what = choices[kind]
     page = contract(what, cap=2)
     before = everything(page)
     cover(page, what)

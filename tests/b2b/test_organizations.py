@@ -175,6 +175,6 @@ def test_two_commands_at_once_make_one_organization(together: Together) -> None:
 
 def test_many_children_at_once_get_places_of_their_own(together: Together) -> None:
     ensure_organization_index()
-    results = together(*[lambda number=number: ensure_organization(name=f"Org {number}") for number in range(6)])  # type: ignore[misc]
+    results = together(*[lambda number=number: ensure_organization(name=f"Org {number}") for number in range(6)])
     assert [result for result in results if isinstance(result, Exception)] == []
     assert Page.find_problems() == ([], [], [], [], [])

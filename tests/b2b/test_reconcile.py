@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from b2b.enums import ReconcileState
-from b2b.errors import ContractNotPublished, ContractUnknown
+from b2b.errors import ContractNotPublished, ContractUnknown, CourseKeyImpossible
 from b2b.events import ReconcileRequested
 from b2b.models import ContractPage, ContractTerms, Reconcile
 from b2b.services import code_stock, reconcile
@@ -187,7 +187,7 @@ class TestRecord:
         owner = page.get_parent().specific
         owner.org_key_prefix = "not a key "
         type(owner).objects.filter(pk=owner.pk).update(org_key_prefix="not a key ")
-        with pytest.raises(reconcile.DomainError):
+        with pytest.raises(CourseKeyImpossible):
             settle(page)
         assert "Open edX would refuse" in Reconcile.objects.get().error
 

@@ -175,6 +175,4 @@ def _use(code: DiscountCode, learner: User, state: UseState, **facts: Any) -> Co
     if code.max_uses is not None:
         code.uses += 1
         code.save(update_fields=["uses"])
-    return CodeUse.objects.create(
-        code=code, user=learner, state=state, created_at=NOW, changed_at=NOW, **facts
-    )
+    return CodeUse.objects.create(code=code, user=learner, state=state, created_at=NOW, changed_at=NOW, **facts)

@@ -1,0 +1,575 @@
+"""What operators type: the documents' set-ups word for word, and every slip of the finger."""
+
+import csv
+import json
+import shlex
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from b2b.enums import ReconcileState
+from b2b.management.commands.b2b_contract import Command
+from b2b.models import ContractPage, ContractRun, OrganizationPage, Reconcile
+from courses.models import Course, CourseRun
+from ecommerce.models import DiscountCode
+from mitxonline.kernel import clock
+from tests.b2b.worlds import (
+    NOW,
+    active_codes_of,
+    codes_of,
+    contract,
+    course,
+    hold,
+    organization,
+    person,
+    program,
+    public_run,
+    redeem,
+    runs_of,
+    take_seat,
+    terms_of,
+)
+
+COURSE = "course-v1:TesseraX+CLIM101x"
+
+
+class Said:
+    """What a command put out."""
+
+    def __init__(self, result: str, talk: str) -> None:
+        self.result = result
+        self.talk = talk
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self.result)
+        return rows
+
+
+def run(line: str) -> Said:
+    """Type a line as it stands in the documents."""
+    name, *arguments = shlex.split(line)
+    out, err = StringIO(), StringIO()
+    call_command(name, *arguments, stdout=out, stderr=err)
+    return Said(out.getvalue(), err.getvalue())
+
+
+def refused(line: str) -> str:
+    with pytest.raises(CommandError) as refusal:
+        run(line)
+    assert refusal.value.returncode == 1
+    return str(refusal.value)
+
+
+@pytest.fixture(autouse=True)
+def _today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+@pytest.fixture(autouse=True)
+def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def climate() -> Course:
+    return course(COURSE, title="Reading a changing climate")
+
+
+@pytest.fixture
+def capped(climate: Course) -> ContractPage:
+    return contract(climate, cap=3, name="Capped")
+
+
+class TestTheDocuments:
+    """The two quick set-ups, as printed."""
+
+    def test_sso_no_price_uncapped(self, climate: Course) -> None:
+        made = run(
+            'b2b_contract create UniversityX "UniversityX Contract" sso --description "Test uncapped SSO contract"'
+        )
+        assert "Made the organization “UniversityX”" in made.talk
+        assert "UniversityX" in run("b2b_list organizations").result
+        assert "UniversityX Contract" in run("b2b_list contracts").result
+        page = ContractPage.objects.get()
+        run(f"b2b_contract courseware {page.pk} {COURSE}")
+        key = f"course-v1:UAI_UniversityX+CLIM101x+2025_C{page.pk}"
+        assert key in run(f"b2b_list courseware --contract {page.pk}").result
+        assert [one.courseware_id for one in runs_of(page)] == [key]
+        assert codes_of(page) == []
+        assert page.description == "<p>Test uncapped SSO contract</p>"
+
+    def test_non_sso_no_price_capped(self, climate: Course) -> None:
+        run(
+            'b2b_contract create UniversityX "UniversityX Contract" non-sso --max-learners 200 '
+            '--description "Test capped non-SSO contract"'
+        )
+        assert "UniversityX" in run("b2b_list organizations").result
+        assert "200" in run("b2b_list contracts").result
+        page = ContractPage.objects.get()
+        done = run(f"b2b_contract courseware {page.pk} {COURSE}")
+        assert "Done: 1 run made, 200 codes made." in done.talk
+        assert "2025_C" in run(f"b2b_list courseware --contract {page.pk}").result
+        run(f"b2b_list contracts --codes {page.pk}")
+        with Path(f"codes-{page.pk}.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == 200
+        assert set(rows[0]) == {"Code", "Product", "Redeemed", "Product URL", "Redeem URL"}
+
+    def test_both_after_each_other_are_two_contracts(self) -> None:
+        run('b2b_contract create UniversityX "UniversityX Contract" sso')
+        second = run('b2b_contract create UniversityX "UniversityX Contract" non-sso --max-learners 200')
+        assert "another contract of this name" in second.talk
+        assert OrganizationPage.objects.count() == 1
+        assert ContractPage.objects.count() == 2
+
+    @pytest.mark.parametrize("name", ["b2b_contract", "b2b_contracts"])
+    def test_both_names_of_the_command_work(self, name: str) -> None:
+        run(f"{name} create UniversityX C sso")
+        assert ContractPage.objects.count() == 1
+
+    def test_codes_can_be_listed_by_either_name(self, capped: ContractPage) -> None:
+        run(f"b2b_list courses --codes {capped.pk} --codes-out a.csv")
+        run(f"b2b_list contracts --codes {capped.pk} --codes-out b.csv")
+        assert Path("a.csv").read_text() == Path("b.csv").read_text()
+
+
+class TestCreate:
+    def test_every_option(self) -> None:
+        said = run(
+            "b2b_contract create 'Tür & Tor' C sso --create --org-key TT --start 2026-01-01 --end 2026-06-30 "
+            "--max-learners 20 --price 49.50 --description D --format json"
+        )
+        page = ContractPage.objects.get()
+        assert said.rows == [
+            {
+                "id": page.pk,
+                "name": "C",
+                "slug": "c",
+                "organization": "Tür & Tor",
+                "type": "sso",
+                "start": "2026-01-01",
+                "end": "2026-06-30",
+                "active": True,
+                "max_learners": 20,
+                "members": 0,
+                "price": "49.50",
+            }
+        ]
+        assert OrganizationPage.objects.get().org_key == "TT"
+        assert Reconcile.objects.get().state == ReconcileState.DONE
+
+    def test_the_same_again_finds_it(self) -> None:
+        first = run("b2b_contract create U C sso --max-learners 3 --format json")
+        again = run("b2b_contract create U C sso --max-learners 3 --format json")
+        assert again.rows == first.rows
+        assert "nothing was made" in again.talk
+
+    @pytest.mark.parametrize(
+        ("word", "kind"), [("auto", "sso"), ("managed", "sso"), ("code", "non-sso"), ("SSO", "sso")]
+    )
+    def test_older_words_for_the_type(self, word: str, kind: str) -> None:
+        run(f"b2b_contract create U C {word}")
+        assert ContractPage.objects.get().integration_type == kind
+
+    def test_codes_without_a_cap_are_made_with_a_warning(self) -> None:
+        assert "Warning" in run("b2b_contract create U C non-sso").talk
+        assert "Warning" not in run("b2b_contract create U D non-sso --max-learners 2").talk
+        assert "Warning" not in run("b2b_contract create U E sso").talk
+
+    def test_a_dry_run_makes_nothing(self) -> None:
+        said = run("b2b_contract create U C sso --dry-run --format json")
+        assert [row["action"] for row in said.rows] == ["make_organization", "make_contract"]
+        assert not OrganizationPage.objects.exists()
+        run("b2b_contract create U C sso")
+        assert run("b2b_contract create U C sso --dry-run --format json").rows == []
+
+    def test_queued_it_waits_for_the_worker(self) -> None:
+        run("b2b_contract create U C sso --queue")
+        assert Reconcile.objects.get().state == ReconcileState.WAITING
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            ("U C", "required"),
+            ("'' C sso", "needs a name"),
+            ("U ' ' sso", "needs a name"),
+            (f"U {'x' * 256} sso", "longer than 255"),
+            ("U C maybe", "“maybe” is no integration type"),
+            ("U C sso --start 31/12/2025", "--start: “31/12/2025” is not a date"),
+            ("U C sso --end 2025-02-30", "--end: “2025-02-30” is not a date"),
+            ("U C sso --start tomorrow", "not a date"),
+            ("U C sso --start 2026-02-01 --end 2026-01-31", "can't end"),
+            ("U C sso --max-learners -1", "--max-learners"),
+            ("U C sso --max-learners many", "--max-learners"),
+            ("U C sso --max-learners 1.5", "--max-learners"),
+            ("U C sso --max-learners 9999999999", "--max-learners"),
+            ("U C sso --price -1", "--price"),
+            ("U C sso --price free", "--price"),
+            ("U C sso --price NaN", "--price"),
+            ("U C sso --price 1e30", "--price"),
+            ("U C sso --price 9.999", "USD has 2 digits"),
+            ("U C sso --org-key 'a b'", "organization key"),
+            ("株式会社 C sso", "--org-key"),
+            ("U C sso --nonsense", "nonsense"),
+        ],
+    )
+    def test_a_slip_gets_a_sentence_and_makes_nothing(self, line: str, words: str) -> None:
+        assert words in refused(f"b2b_contract create {line}")
+        assert not ContractPage.objects.exists()
+
+    def test_almost_the_name_of_another_organization(self) -> None:
+        organization("UniversityX")
+        assert "--create" in refused("b2b_contract create 'University x' C sso")
+        run("b2b_contract create 'University x' C sso --create")
+        assert OrganizationPage.objects.count() == 2
+
+
+class TestModify:
+    def test_terms_change_and_codes_follow(self, capped: ContractPage) -> None:
+        said = run(
+            f"b2b_contract modify {capped.pk} --max-learners 5 --price 10 --start 2026-01-01 --end 2026-06-30 "
+            "--description 'New words'"
+        )
+        assert "seats: 3 → 5" in said.talk
+        assert "Done: 1 price set, 2 codes made." in said.talk
+        terms = terms_of(capped)
+        assert (terms.max_learners, terms.price, terms.start, terms.end) == (
+            5,
+            Decimal(10),
+            date(2026, 1, 1),
+            date(2026, 6, 30),
+        )
+        assert len(active_codes_of(capped)) == 5
+        assert ContractPage.objects.get().description == "<p>New words</p>"
+
+    def test_removing_wins_over_setting_and_inactive_over_active(self, capped: ContractPage) -> None:
+        run(
+            f"b2b_contract modify {capped.pk} --max-learners 5 --no-learner-cap --price 3 --no-price "
+            "--start 2026-01-01 --no-start-date --end 2026-01-01 --no-end-date --active --inactive"
+        )
+        terms = terms_of(capped)
+        assert (terms.max_learners, terms.price, terms.start, terms.end) == (None, None, None, None)
+        assert not terms.active
+
+    @pytest.mark.parametrize("word", ["--inactive", "--delete"])
+    def test_switching_off_makes_and_changes_no_codes(self, capped: ContractPage, word: str) -> None:
+        before = list(DiscountCode.objects.order_by("pk").values())
+        run(f"b2b_contract modify {capped.pk} {word}")
+        assert not terms_of(capped).active
+        assert list(DiscountCode.objects.order_by("pk").values()) == before
+        run(f"b2b_contract modify {capped.pk} --active")
+        assert terms_of(capped).active
+
+    def test_zero_is_none(self, capped: ContractPage) -> None:
+        run(f"b2b_contract modify {capped.pk} --max-learners 0 --price 0")
+        assert (terms_of(capped).max_learners, terms_of(capped).price) == (None, None)
+
+    def test_nothing_to_change_still_checks_the_codes(self, capped: ContractPage) -> None:
+        DiscountCode.objects.filter(pk=codes_of(capped)[0].pk).delete()
+        said = run(f"b2b_contract modify {capped.pk}")
+        assert "says this already" in said.talk
+        assert "1 code made" in said.talk
+
+    def test_a_dry_run_says_what_would_happen(self, capped: ContractPage) -> None:
+        said = run(f"b2b_contract modify {capped.pk} --max-learners 1 --price 5 --dry-run --format json")
+        assert [(row["action"], row["count"]) for row in said.rows] == [("set_price", None), ("switch_off", 2)]
+        assert terms_of(capped).max_learners == 3
+        assert len(active_codes_of(capped)) == 3
+
+    def test_queued_the_worker_follows(self, capped: ContractPage) -> None:
+        said = run(f"b2b_contract modify {capped.pk} --max-learners 9 --queue")
+        assert "Queued" in said.talk
+        assert len(codes_of(capped)) == 3
+        assert Reconcile.objects.filter(state=ReconcileState.WAITING).exists()
+
+    def test_somebody_s_draft_stops_it(self, capped: ContractPage) -> None:
+        capped.welcome_message = "Draft"
+        capped.save_revision(user=person("editor@example.com"))
+        assert "editor@example.com" in refused(f"b2b_contract modify {capped.pk} --max-learners 5")
+        assert "--over-draft" in refused(f"b2b_contract modify {capped.pk} --max-learners 5 --dry-run")
+        run(f"b2b_contract modify {capped.pk} --max-learners 5 --over-draft")
+        assert terms_of(capped).max_learners == 5
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            ("abc", "“abc” is not a contract id"),
+            ("-1", "-1"),
+            ("99999", "There is no contract 99999"),
+            ("{id} --end 2020-01-01 --start 2021-01-01", "can't end"),
+            ("{id} --price -3", "--price"),
+            ("{id} --max-learners x", "--max-learners"),
+        ],
+    )
+    def test_a_slip_gets_a_sentence_and_changes_nothing(self, capped: ContractPage, line: str, words: str) -> None:
+        assert words in refused(f"b2b_contract modify {line.format(id=capped.pk)}")
+        assert terms_of(capped).max_learners == 3
+
+    def test_an_end_before_the_start_the_contract_has(self) -> None:
+        page = contract(start=date(2026, 1, 1))
+        assert "can't end" in refused(f"b2b_contract modify {page.pk} --end 2025-12-31")
+
+
+class TestCourseware:
+    def test_a_program_makes_runs_for_all_its_courses(self) -> None:
+        page = contract(cap=2)
+        both = program(course(), course())
+        said = run(f"b2b_contract courseware {page.pk} {both.readable_id} --format json")
+        assert [(row["action"], row["count"]) for row in said.rows] == [
+            ("cover", None),
+            ("make_run", None),
+            ("make_run", None),
+            ("make", 2),
+            ("make", 2),
+        ]
+        assert len(active_codes_of(page)) == 4
+
+    def test_again_says_there_is_nothing_to_do(self, capped: ContractPage) -> None:
+        said = run(f"b2b_contract courseware {capped.pk} {COURSE} --format json")
+        assert said.rows == []
+        assert "nothing to make or change" in said.talk
+
+    def test_a_run_is_assigned(self) -> None:
+        page = contract(cap=2)
+        given = public_run(course(runs=()), "1T2025")
+        said = run(f"b2b_contract courseware {page.pk} {given.courseware_id}")
+        assert "1 run taken over, 2 codes made" in said.talk
+        assert runs_of(page)[0].pk == given.pk
+
+    def test_without_runs(self, climate: Course) -> None:
+        page = contract(cap=2)
+        run(f"b2b_contract courseware {page.pk} {COURSE} --no-create-runs")
+        assert runs_of(page) == []
+        listed = run(f"b2b_list courseware --contract {page.pk} --format json").rows
+        assert [(row["type"], row["readable_id"]) for row in listed] == [("course", COURSE)]
+
+    def test_the_source_is_warned_of(self) -> None:
+        page = contract(cap=1)
+        plain, bare = course(runs=("1T2024",)), course(runs=())
+        assert "has no SOURCE run: made from" in run(f"b2b_contract courseware {page.pk} {plain.readable_id}").talk
+        assert "waits for a source" in run(f"b2b_contract courseware {page.pk} {bare.readable_id}").talk
+
+    def test_prefix_and_rerun(self, climate: Course) -> None:
+        page = contract(cap=1)
+        run(f"b2b_contract courseware {page.pk} {COURSE} --prefix X_")
+        run(f"b2b_contract courseware {page.pk} {COURSE} --rerun")
+        stem = f"UniversityX+CLIM101x+2025_C{page.pk}"
+        assert [one.courseware_id for one in runs_of(page)] == [f"course-v1:X_{stem}", f"course-v1:UAI_{stem}"]
+        assert len(active_codes_of(page)) == 2
+
+    def test_a_dry_run_makes_nothing_and_says_the_same(self, climate: Course) -> None:
+        page = contract(cap=2)
+        planned = run(f"b2b_contract courseware {page.pk} {COURSE} --dry-run --format json")
+        assert not page.courseware.exists()
+        done = run(f"b2b_contract courseware {page.pk} {COURSE} --format json")
+        assert planned.rows == done.rows
+
+    def test_queued_the_worker_follows(self, climate: Course) -> None:
+        page = contract(cap=2)
+        said = run(f"b2b_contract courseware {page.pk} {COURSE} --queue")
+        assert "Queued" in said.talk
+        assert runs_of(page) == []
+        assert page.courseware.count() == 1
+
+    def test_removing_names_the_people_whose_codes_go(self, capped: ContractPage) -> None:
+        codes = codes_of(capped)
+        redeem(capped, codes[0])
+        hold(codes[1])
+        DiscountCode.objects.filter(pk=codes[2].pk).update(assigned_email="amara@example.com")
+        planned = run(f"b2b_contract courseware {capped.pk} {COURSE} --remove --dry-run --format json")
+        assert len(active_codes_of(capped)) == 3
+        said = run(f"b2b_contract courseware {capped.pk} {COURSE} --remove --format json")
+        assert said.rows == planned.rows
+        assert "given to amara@example.com" in said.result
+        assert "1 run removed, 2 codes switched off" in said.talk
+        assert runs_of(capped) == []
+        assert ContractRun.objects.filter(contract=capped).count() == 1
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            ("abc x", "“abc” is not a contract id"),
+            ("99999 x", "There is no contract 99999"),
+            ("{id}", "required"),
+            ("{id} course-v1:TesseraX+CLIM10x", f"Did you mean “{COURSE}”"),
+            ("{id} nonsense", "There is no course, run or program “nonsense”"),
+            ("{id} program-v1:TesseraX+none", "There is no course, run or program"),
+            ("{id} {empty}", "requires no courses"),
+            ("{id} {taken}", "belongs to contract"),
+            ("{id} {fresh} --remove", "doesn't cover"),
+            ("{id} {fresh} --remove --rerun", "doesn't go together"),
+            ("{id} {fresh} --prefix 'a b'", "Open edX would refuse"),
+        ],
+    )
+    def test_a_slip_gets_a_sentence_and_changes_nothing(self, capped: ContractPage, line: str, words: str) -> None:
+        fresh = course()
+        other = contract(course(), name="Other", cap=1)
+        names = {
+            "id": capped.pk,
+            "empty": program().readable_id,
+            "taken": runs_of(other)[0].courseware_id,
+            "fresh": fresh.readable_id,
+        }
+        before = (CourseRun.all_objects.count(), DiscountCode.objects.count(), capped.courseware.count())
+        for way in ("", " --dry-run", " --queue"):
+            assert words in refused(f"b2b_contract courseware {line.format(**names)}{way}")
+        assert (CourseRun.all_objects.count(), DiscountCode.objects.count(), capped.courseware.count()) == before
+
+
+class TestLists:
+    def test_organizations(self) -> None:
+        contract(name="One")
+        contract(name="Two")
+        organization("Elsewhere")
+        rows = run("b2b_list organizations --format json").rows
+        assert [(row["name"], row["key"], row["contracts"]) for row in rows] == [
+            ("UniversityX", "UniversityX", 2),
+            ("Elsewhere", "Elsewhere", 0),
+        ]
+        only = run("b2b_list organizations --organization elsewhere --format json").rows
+        assert [row["name"] for row in only] == ["Elsewhere"]
+
+    def test_contracts_of_an_organization_by_any_of_its_names(self) -> None:
+        contract(name="One")
+        owner = organization("University of Y")
+        contract(name="Two", of=owner)
+        for text in (owner.pk, "University of Y", owner.slug, owner.org_key):
+            rows = run(f"b2b_list contracts --org '{text}' --format json").rows
+            assert [row["name"] for row in rows] == ["Two"]
+
+    def test_words_for_people_and_values_for_programs(self) -> None:
+        contract(name="One")
+        table = run("b2b_list contracts").result
+        assert "Unlimited" in table
+        assert "Free" in table
+        (row,) = run("b2b_list contracts --format json").rows
+        assert (row["max_learners"], row["price"], row["active"], row["members"]) == (None, None, True, 0)
+        assert run("b2b_list contracts --format csv").result.startswith('"ID","Name"')
+
+    def test_courseware(self, climate: Course) -> None:
+        both = program(climate, course())
+        page = contract(both, cap=1, start=date(2026, 1, 1), end=date(2026, 6, 30))
+        contract(course(), name="Other")
+        rows = run(f"b2b_list courseware --contract {page.pk} --format json").rows
+        assert [row["type"] for row in rows] == ["program", "run", "run"]
+        assert rows[0]["readable_id"] == both.readable_id
+        assert (rows[1]["start"], rows[1]["end"]) == ("2026-01-01", "2026-06-30")
+        assert len(run("b2b_list courseware --format json").rows) == 4
+        assert len(run("b2b_list courses --format json").rows) == 4
+
+    def test_removed_runs_are_not_the_contract_s_any_more(self, capped: ContractPage) -> None:
+        run(f"b2b_contract courseware {capped.pk} {COURSE} --remove")
+        assert run(f"b2b_list courseware --contract {capped.pk} --format json").rows == []
+
+    def test_learners(self, capped: ContractPage) -> None:
+        redeem(capped, codes_of(capped)[0], person("amara@example.com"))
+        other = contract(name="Other")
+        take_seat(other, person("zoe@example.com"))
+        rows = run(f"b2b_list learners --contract {capped.pk} --format json").rows
+        assert [(row["email"], row["contract"], row["source"]) for row in rows] == [
+            ("amara@example.com", "Capped", "code")
+        ]
+        assert len(run("b2b_list learners --org UniversityX --format json").rows) == 2
+
+    def test_nothing_to_list_is_said(self) -> None:
+        said = run("b2b_list contracts")
+        assert "nothing to list" in said.talk
+        assert run("b2b_list contracts --format json").rows == []
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            ("", "required"),
+            ("nonsense", "invalid choice"),
+            ("organizations --org nope", "There is no organization “nope”"),
+            ("contracts --org nope", "There is no organization “nope”"),
+            ("courseware --contract abc", "“abc” is not a contract id"),
+            ("courseware --contract 99999", "There is no contract 99999"),
+            ("learners", "Say whose learners"),
+            ("contracts --all", "--all needs --codes"),
+            ("contracts --codes-out x.csv", "--codes-out needs --codes"),
+            ("contracts --codes abc", "“abc” is not a contract id"),
+            ("contracts --codes 99999", "There is no contract 99999"),
+            ("contracts --codes 99999 --org UniversityX", "leave the other filters out"),
+            ("courses --codes 99999 --contract 3", "leave the other filters out"),
+        ],
+    )
+    def test_a_slip_gets_a_sentence(self, line: str, words: str) -> None:
+        assert words in refused(f"b2b_list {line}")
+        assert not list(Path.cwd().iterdir())
+
+
+class TestCodesFile:
+    def test_the_result_names_the_file(self, capped: ContractPage) -> None:
+        said = run(f"b2b_list contracts --codes {capped.pk} --format json")
+        assert said.rows == [{"contract_id": capped.pk, "file": f"codes-{capped.pk}.csv", "codes": 3}]
+        assert "Wrote 3 codes" in said.talk
+
+    def test_switched_off_codes_are_added_with_all(self, capped: ContractPage) -> None:
+        run(f"b2b_contract modify {capped.pk} --max-learners 1")
+        run(f"b2b_list contracts --codes {capped.pk} --codes-out some.csv")
+        run(f"b2b_list contracts --codes {capped.pk} --codes-out all.csv --all")
+        assert len(Path("some.csv").read_text().splitlines()) == 2
+        assert len(Path("all.csv").read_text().splitlines()) == 4
+
+    def test_only_its_owner_can_read_it(self, capped: ContractPage) -> None:
+        run(f"b2b_list contracts --codes {capped.pk} --codes-out x.csv")
+        assert Path("x.csv").stat().st_mode & 0o077 == 0
+
+    def test_the_worker_is_mentioned_where_it_is_not_done(self, climate: Course) -> None:
+        page = contract(climate, cap=2, settled=False)
+        assert "Warning: the worker is still" in run(f"b2b_list contracts --codes {page.pk}").talk
+
+    @pytest.mark.parametrize(("path", "words"), [("nowhere/x.csv", "doesn't exist"), (".", "it is a folder")])
+    def test_a_file_that_can_t_be_written_is_said_first(self, capped: ContractPage, path: str, words: str) -> None:
+        assert words in refused(f"b2b_list contracts --codes {capped.pk} --codes-out {path}")
+        assert not list(Path.cwd().iterdir())
+
+    def test_what_was_there_stays_when_writing_fails(
+        self, capped: ContractPage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Path("x.csv").write_text("before")
+
+        def full(file: Any, **options: Any) -> int:
+            file.write("half of it")
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("b2b.management.commands.b2b_list.write_codes", full)
+        words = refused(f"b2b_list contracts --codes {capped.pk} --codes-out x.csv")
+        assert "No space left on device" in words
+        assert Path("x.csv").read_text() == "before"
+        assert [path.name for path in Path.cwd().iterdir()] == ["x.csv"]
+
+    def test_it_can_go_to_a_device(self, capped: ContractPage) -> None:
+        run(f"b2b_list contracts --codes {capped.pk} --codes-out /dev/null")
+        assert Path("/dev/null").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["create", "U"], ["courseware", "1", "x", "--nonsense"]])
+def test_wrong_arguments_end_with_status_1_and_a_sentence(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        Command().run_from_argv(["manage.py", "b2b_contract", *arguments])
+    assert end.value.code == 1
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_the_site_s_zone_decides_which_day_is_the_first(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.TIME_ZONE = "Asia/Tokyo"
+    late: Callable[[], datetime] = lambda: datetime(2025, 12, 31, 20, 0, tzinfo=UTC)  # noqa: E731
+    monkeypatch.setattr(clock, "now", late)
+    one = course()
+    page = contract(cap=1, start=date(2026, 1, 1))
+    run(f"b2b_contract courseware {page.pk} {one.readable_id}")
+    (made,) = runs_of(page)
+    assert made.courseware_id.endswith(f"+2026_C{page.pk}")
+    assert made.start_date == datetime(2025, 12, 31, 15, 0, tzinfo=UTC)
