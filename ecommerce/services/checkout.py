@@ -62,7 +62,9 @@ def place_order(*, owner: BasketOwner, user_id: int, now: datetime, expected_tot
         found = current_basket(owner, now=now)
         if found is None:
             raise BasketEmpty
-        basket = Basket.objects.locked().get(pk=found.pk)
+        basket = Basket.objects.locked().filter(pk=found.pk).first()
+        if basket is None:  # bought by the same button's first press while we waited for the lock
+            raise BasketEmpty
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
         print_of = fingerprint(priced)
         for order in Order.objects.locked().of(user_id).pending():
