@@ -34,3 +34,11 @@ def receipt_page(*, user_id: int, number: str, now: datetime) -> ReceiptPage:
 
 def _is_processing(order: Order) -> bool:
     return PaymentAttempt.objects.filter(order=order, state=AttemptState.PROCESSING).exists()
+
+
+def order_from_basket(*, user_id: int, basket_id: int | None) -> Order | None:
+    """The latest order somebody had fulfilled from this basket, if they did: a second press finds the first one's."""
+    if basket_id is None:
+        return None
+    bought = Order.objects.of(user_id).filter(basket_id=basket_id, state=OrderState.FULFILLED)
+    return bought.order_by("-placed_at", "-pk").first()

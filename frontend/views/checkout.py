@@ -8,11 +8,13 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from ecommerce.errors import BasketEmpty
 from ecommerce.services.checkout import begin_checkout
 from frontend.owner import basket_owner
+from frontend.receipt import order_from_basket
 from frontend.views.decorators import personal
 from frontend.views.links import receipt_url
-from frontend.views.parsing import money
+from frontend.views.parsing import money, row_id
 from mitxonline.kernel import clock
 
 
@@ -29,10 +31,16 @@ def checkout(request: HttpRequest) -> HttpResponse:
     user_id = request.user.pk
     if user_id is None:
         return redirect_to_login(cart)
-    begun = begin_checkout(
-        owner=basket_owner(request),
-        user_id=user_id,
-        expected_total=money(request.POST.get("expected_total")),
-        now=clock.now(),
-    )
+    try:
+        begun = begin_checkout(
+            owner=basket_owner(request),
+            user_id=user_id,
+            expected_total=money(request.POST.get("expected_total")),
+            now=clock.now(),
+        )
+    except BasketEmpty:
+        order = order_from_basket(user_id=user_id, basket_id=row_id(request.POST.get("basket")))
+        if order is None:
+            raise
+        return redirect(receipt_url(order))  # the button was pressed twice
     return redirect(begun.pay_url or receipt_url(begun.order))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+from bs4 import Tag
 from django.test import Client
 
 from b2b.models import ContractMembership
@@ -82,6 +83,20 @@ def test_a_total_that_changed_is_shown_before_it_is_bought(learners_client: Clie
 def test_an_empty_cart_is_not_bought(learners_client: Client) -> None:
     page = read(learners_client.post("/checkout/", follow=True))
     assert "Your cart is empty. Browse courses, or redeem a code from your organization." in page.text
+
+
+def test_pressing_twice_leads_to_the_same_receipt(learners_client: Client, sign_in: SignIn) -> None:
+    with_code(learners_client)
+    form = {str(field["name"]): str(field["value"]) for field in _checkout_form(learners_client)}
+    first, second = (learners_client.post("/checkout/", form) for _press in range(2))
+    assert first["Location"] == second["Location"] == f"/checkout/receipt/?order_number={Order.objects.get().number}"
+    for junk in ("", "abc", "0", "9" * 40):
+        assert learners_client.post("/checkout/", form | {"basket": junk})["Location"] == "/cart/"
+    assert sign_in(make_user()).post("/checkout/", form)["Location"] == "/cart/"
+
+
+def _checkout_form(client: Client) -> list[Tag]:
+    return read(client.get("/cart/")).select("form[action='/checkout/'] input[type=hidden]")
 
 
 def test_without_its_code_a_contract_course_is_not_bought(learners_client: Client) -> None:
