@@ -119,7 +119,7 @@ def buy_panel(
             return _member(course, *member)
     if not offer.is_open:
         return _not_open(course, offer, support_email)
-    paid = [run for run in offer.open_runs if run.product_id is not None]
+    paid = [run for run in _in_order(offer.open_runs, now) if run.product_id is not None]
     return _buy(course, offer, paid) if paid else _free(course, offer)
 
 
@@ -245,8 +245,8 @@ def _not_open(course: Course, offer: CourseOffer, support_email: str) -> BuyPane
 
 
 def _choices(runs: Iterable[RunOffer], offer: CourseOffer, *, name: str) -> Iterable[StartChoice]:
-    """The starts in order, dates before “any time”; the first that can be had is chosen."""
-    ordered = sorted(runs, key=lambda run: (run.self_paced, run.starts_at or offer.now, run.run_id))
+    """The starts in order; the first that can be had is chosen."""
+    ordered = _in_order(runs, offer.now)
     chosen = next((run.run_id for run in ordered if run.is_open(offer.now)), None)
     for run in ordered:
         value = run.product_id if name == "product_id" and run.product_id is not None else run.run_id
@@ -259,6 +259,17 @@ def _choices(runs: Iterable[RunOffer], offer: CourseOffer, *, name: str) -> Iter
             checked=run.run_id == chosen,
             disabled=not run.is_open(offer.now),
         )
+
+
+def _in_order(runs: Iterable[RunOffer], now: datetime) -> list[RunOffer]:
+    """Dates to come, then “any time”, then what has begun."""
+    return sorted(runs, key=lambda run: (_kind(run, now), run.starts_at or now, run.run_id))
+
+
+def _kind(run: RunOffer, now: datetime) -> int:
+    if not run.has_date():
+        return 1
+    return 0 if run.starts_at is not None and run.starts_at > now else 2
 
 
 def _title(run: RunOffer, now: datetime) -> str:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Exists, ExpressionWrapper, F, OuterRef
+from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
@@ -60,6 +60,12 @@ class SitePage(Page):
 
     class Meta:
         abstract = True
+
+    def get_view_restrictions(self) -> QuerySet[PageViewRestriction]:
+        """Restrictions of this page and those above it, or of what they are aliases of; one query, not one a level."""
+        above = [self.path[:end] for end in range(self.steplen, len(self.path) + 1, self.steplen)]
+        here = Q(page__path__in=above) | Q(page__aliases__path__in=above)
+        return PageViewRestriction.objects.filter(here).distinct()
 
 
 class SubjectPageQuerySet(PublicPageQuerySet):

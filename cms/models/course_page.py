@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.fields import StreamField
@@ -13,26 +13,20 @@ from wagtail.search import index
 
 from cms.blocks import CourseBlocks
 from cms.models.base import SitePage, SubjectPage, SubjectPageManager
-from cms.models.keyed import KeyedIndex, Tab, tabs_of
+from cms.models.keyed import FolderPage, Tab, tabs_of
 from courses.models import Course
 
 
-class CourseIndexPage(KeyedIndex):
-    """Keeps the course pages; its own address leads to the catalog."""
+class CourseIndexPage(FolderPage):
+    """Keeps the course pages."""
 
-    keyed_model = "cms.CoursePage"
     parent_page_types: ClassVar[list[str]] = ["cms.HomePage"]
     subpage_types: ClassVar[list[str]] = ["cms.CoursePage"]
     max_count_per_parent = 1
-    preview_modes: ClassVar[list[Any]] = []
 
     class Meta:
         verbose_name = _("folder of course pages")
         verbose_name_plural = _("folders of course pages")
-
-    def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The list of courses is the catalog."""
-        return self.redirect_to_sibling(request, "cms.CatalogPage")
 
 
 class CoursePage(SubjectPage):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.fields import StreamField
 from wagtail.search import index
+from wagtail.url_routing import RouteResult
 
 from cms.blocks import HomeBlocks
 from cms.models.base import PublicPageManager, SitePage
+from cms.models.keyed import ID_MARK, route_by_id
 
 
 class HomePage(SitePage):
@@ -36,3 +39,9 @@ class HomePage(SitePage):
     class Meta:
         verbose_name = _("home page")
         verbose_name_plural = _("home pages")
+
+    def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
+        """Pages about a course or program stand at its id, which is no slug: they are found here, without a detour."""
+        if len(path_components) == 2 and ID_MARK in path_components[1]:
+            return route_by_id(self, folder=path_components[0], typed=path_components[1])
+        return super().route(request, path_components)

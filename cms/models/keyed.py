@@ -1,4 +1,4 @@
-"""Pages reached by the id of what they are about, and their tabs."""
+"""Folders in the tree, and how a page is found by the id of what it is about."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Any, ClassVar
 
 from django.apps import apps
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from wagtail.models import Page
 from wagtail.url_routing import RouteResult
 
 from cms.models.base import SitePage
+from courses.models.keys import PROGRAM_PREFIX
+
+ID_MARK = ":"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +33,31 @@ def tabs_of(body: Any) -> list[Tab]:
     ]
 
 
-class KeyedIndex(SitePage):
-    """An index whose children are reached by an id such as course-v1:ORG+NUMBER instead of their slug."""
+def route_by_id(home: Page, *, folder: str, typed: str) -> RouteResult:
+    """The page about the course or program with this id, in that folder under the home page; one query.
 
-    keyed_model: ClassVar[str]
-    key_mark: ClassVar[str] = ":"
+    An id whose plus some client took for a blank is led to the right address. Raises Http404.
+    """
+    key = typed.replace(" ", "+")
+    model = apps.get_model("cms", "ProgramPage" if key.startswith(PROGRAM_PREFIX) else "CoursePage")
+    in_folder = {"url_path__startswith": f"{home.url_path}{folder}/", "depth": home.depth + 2}
+    page = model.objects.offered().filter(**in_folder).with_key(key)
+    if page is None:
+        raise Http404
+    return RouteResult(page, kwargs={"moved": True} if key != typed else {})
+
+
+class FolderPage(SitePage):
+    """Keeps pages; its own address leads to the catalog."""
+
+    preview_modes: ClassVar[list[Any]] = []
 
     class Meta:
         abstract = True
 
-    def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
-        """Find a child by id. An id whose plus some client took for a blank is led to the right address."""
-        if len(path_components) != 1 or self.key_mark not in path_components[0]:
-            return super().route(request, path_components)
-        typed = path_components[0]
-        key = typed.replace(" ", "+")
-        page = apps.get_model(self.keyed_model).objects.child_of(self).offered().with_key(key)
-        if page is None:
+    def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Everything there is to choose from is in the catalog."""
+        catalog = apps.get_model("cms", "CatalogPage").objects.sibling_of(self).live().first()
+        if catalog is None:
             raise Http404
-        return RouteResult(page, kwargs={"moved": True} if key != typed else {})
-
-    def redirect_to_sibling(self, request: HttpRequest, model: str) -> HttpResponse:
-        """Lead to the live sibling of that type; Http404 if there is none."""
-        sibling = apps.get_model(model).objects.sibling_of(self).live().first()
-        if sibling is None:
-            raise Http404
-        return HttpResponseRedirect(sibling.get_url(request))
+        return HttpResponseRedirect(catalog.get_url(request))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel
 from wagtail.fields import StreamField
@@ -14,27 +13,20 @@ from wagtail.search import index
 
 from cms.blocks import ContentBlocks
 from cms.models.base import PublicPageManager, SitePage
-from cms.models.keyed import KeyedIndex
+from cms.models.keyed import FolderPage
 from ecommerce.models import Product
 
 
-class ProductIndexPage(KeyedIndex):
-    """Keeps the product pages; its own address leads to the catalog."""
+class ProductIndexPage(FolderPage):
+    """Keeps the product pages."""
 
-    keyed_model = "cms.ProductPage"
-    key_mark = "\0"  # products have slugs: nothing is an id here
     parent_page_types: ClassVar[list[str]] = ["cms.HomePage"]
     subpage_types: ClassVar[list[str]] = ["cms.ProductPage"]
     max_count_per_parent = 1
-    preview_modes: ClassVar[list[Any]] = []
 
     class Meta:
         verbose_name = _("folder of product pages")
         verbose_name_plural = _("folders of product pages")
-
-    def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """What can be bought is in the catalog."""
-        return self.redirect_to_sibling(request, "cms.CatalogPage")
 
 
 class ProductPage(SitePage):

@@ -12,18 +12,17 @@ from wagtail.search import index
 
 from cms.blocks import ProgramBlocks
 from cms.models.base import PublicPageManager, SitePage, SubjectPage, SubjectPageManager
-from cms.models.keyed import KeyedIndex, Tab, tabs_of
+from cms.models.keyed import Tab, tabs_of
 from courses.models import Program
 
 
-class ProgramIndexPage(KeyedIndex):
+class ProgramIndexPage(SitePage):
     """Lists the programs and keeps their pages."""
 
     introduction = models.CharField(_("introduction"), max_length=255, blank=True)
 
     objects = PublicPageManager()
 
-    keyed_model = "cms.ProgramPage"
     parent_page_types: ClassVar[list[str]] = ["cms.HomePage"]
     subpage_types: ClassVar[list[str]] = ["cms.ProgramPage"]
     max_count_per_parent = 1

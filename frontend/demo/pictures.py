@@ -12,6 +12,7 @@ from PIL import ImageDraw
 from wagtail.images.models import Image
 
 SIZE = (1440, 810)
+SHOWN = (0, 80, 1440, 730)  # the drawings leave the edges free
 SCALE = 2  # drawn larger and made smaller: the edges come out smooth
 PAPER, GRID = "#F6F8F7", "#DAE1DE"
 GOLD = "#FFB224"
@@ -92,7 +93,7 @@ def _focus(pen: ImageDraw.ImageDraw) -> None:
 
 
 DRAWINGS: dict[str, tuple[Draw, str]] = {
-    "loops": (_loops, "One tall block beside the same block taken apart into twelve small ones"),
+    "loops": (_loops, "One tall block beside the same block taken apart into nine small ones"),
     "spread": (_spread, "Sixty dots above and below a golden line that runs through their middle"),
     "contact": (_contact, "Five circles around a bed; the second one is golden"),
     "curve": (_curve, "Forty-two bars that rise from left to right with ups and downs; the last one is golden"),
@@ -118,5 +119,5 @@ def _drawn(name: str, draw: Draw) -> ImageFile:
         pen.line((x * SCALE, 0, x * SCALE, SIZE[1] * SCALE), fill=GRID, width=SCALE)
     draw(pen)
     file = BytesIO()
-    canvas.resize(SIZE, Canvas.Resampling.LANCZOS).save(file, format="PNG", optimize=True)
+    canvas.resize(SIZE, Canvas.Resampling.LANCZOS).crop(SHOWN).save(file, format="PNG", optimize=True)
     return ImageFile(file, name=f"demonstration-{name}.png")
