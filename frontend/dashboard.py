@@ -23,6 +23,7 @@ from frontend.places import course_url, courses_with_a_page, organization_url, p
 from mitxonline.users.models import User
 
 RUNS_SHOWN = 3
+PROGRAMS_SHOWN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _organization(member: MemberOrganization) -> OrganizationCard:
 
 
 def _programs(started: Iterable[int]) -> tuple[ProgramCard, ...]:
-    """Programs with a page that ask for a course the learner is in; two queries, none for somebody without courses."""
+    """The programs the learner has got furthest in, of those with a page; two queries, none without courses."""
     mine = frozenset(started)
     if not mine:
         return ()
@@ -167,8 +168,9 @@ def _programs(started: Iterable[int]) -> tuple[ProgramCard, ...]:
     for row in courses.select_related("course__department").order_by("program_id", "position", "pk"):
         if row.course is not None:
             tiles[row.program_id].append(ProgramTile(course=row.course, is_started=row.course_id in mine))
-    return tuple(
+    cards = [
         ProgramCard(program=program, url=program_url(program), tiles=tuple(tiles[program.pk]))
         for program in (page.program for page in pages)
         if program is not None
-    )
+    ]
+    return tuple(sorted(cards, key=lambda card: -card.started)[:PROGRAMS_SHOWN])
