@@ -7,7 +7,9 @@ from mitxonline.embedded.servers import name_unreachable_servers, test_servers
 
 # pytest sets this before it reads settings. The type checker reads them too, and needs no server.
 # The addresses go into the environment: parallel workers inherit them and start nothing.
-EMBEDDED_STARTED = test_servers().provide(os.environ) if "PYTEST_VERSION" in os.environ else []
+USES_EMBEDDED_SERVERS = "PYTEST_VERSION" in os.environ and not os.environ.get("DATABASE_URL")
+if USES_EMBEDDED_SERVERS:
+    test_servers().provide(os.environ)
 name_unreachable_servers(os.environ)
 os.environ["SITE_BASE_URL"] = "http://testserver"
 os.environ["EMAIL_URL"] = "memorymail://"

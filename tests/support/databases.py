@@ -159,7 +159,7 @@ def _drop_leftovers(server: "psycopg.Connection[Any]") -> None:
 
 
 def stop_unused_servers() -> None:
-    """End the embedded test servers unless another run is using them."""
+    """End the embedded test servers; the last run that uses them does."""
     servers = test_servers()
     address = servers.postgres.find()
     if address is None:
@@ -174,5 +174,5 @@ def stop_unused_servers() -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave no uploads behind, and nothing running."""
     shutil.rmtree(settings.MEDIA_ROOT, ignore_errors=True)
-    if not hasattr(config, "workerinput") and settings.EMBEDDED_STARTED:
+    if not hasattr(config, "workerinput") and settings.USES_EMBEDDED_SERVERS:
         stop_unused_servers()
