@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from courses.enums import EnrollmentSource
@@ -34,7 +35,8 @@ def enrol_buyer(event: OrderFulfilled) -> None:
 def email_receipt(event: OrderFulfilled) -> None:
     """Mail the receipt to the buyer."""
     order = Order.objects.select_related("purchaser").prefetch_related("lines").get(pk=event.order_id)
-    context = {"order": order, "lines": list(order.lines.all()), "site_url": settings.SITE_BASE_URL}
+    receipt = f"{settings.SITE_BASE_URL}{reverse('receipt')}?order_number={order.number}"
+    context = {"order": order, "lines": list(order.lines.all()), "link": receipt}
     mail = EmailMultiAlternatives(
         subject=_("Your receipt %(number)s") % {"number": order.number},
         body=render_to_string("emails/receipt.txt", context),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 
 from ecommerce.enums import AttemptState, OrderState
+from ecommerce.events import OrderFulfilled
+from ecommerce.handlers import email_receipt
 from ecommerce.models import Order, OrderLine, PaymentAttempt, Product
 from mitxonline.users.models import User
 from tests.factories import NOON, make_product, make_user
@@ -166,3 +169,17 @@ def test_a_receipt_costs_the_same_for_any_number_of_lines(learners_client: Clien
     learners_client.get(receipt(learners_client, order))
     with queries(8):
         learners_client.get(receipt(learners_client, order))
+
+
+def test_the_receipt_is_mailed_with_a_way_back(learner: User, mailoutbox: list[EmailMultiAlternatives]) -> None:
+    order = make_order(learner, make_product(), make_product(price="149.00"))
+    email_receipt(OrderFulfilled(order_id=order.pk, number=order.number, purchaser_id=learner.pk, at=NOON))
+    (mail,) = mailoutbox
+    html = str(mail.alternatives[0][0])
+    assert mail.subject == f"Your receipt {order.number}"
+    assert mail.to == [learner.email]
+    for text in (str(mail.body), html):
+        assert "You’re in, Amara" in text
+        assert "Your courses are on your dashboard." in text
+        assert "$398.00" in text
+        assert f"http://testserver/checkout/receipt/?order_number={order.number}" in text
