@@ -23,8 +23,6 @@ from mitxonline.kernel.looking import LookOnly
 class WrittenInWagtail(LookOnly):
     """A page that is written elsewhere, with the way there."""
 
-    readonly_fields = ["wagtail_link"]
-
     @admin.display(description=_("Wagtail"))
     def wagtail_link(self, page: OrganizationPage | ContractPage) -> SafeString:
         """Where the page is written."""
@@ -47,6 +45,7 @@ class OrganizationAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[typ
     search_fields = ["name", "slug", "org_key"]
     ordering = ["name"]
     fields = ["name", "slug", "org_key", "org_key_prefix", "sso_organization_id", "live", "wagtail_link"]
+    readonly_fields = ["wagtail_link"]
     inlines = [ManagerInline]
 
 
@@ -100,4 +99,5 @@ class ContractAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[type-ar
         "live",
         "wagtail_link",
     ]
+    readonly_fields = ["wagtail_link"]
     inlines = [CoursewareInline, ContractRunInline, ReconcileInline]
