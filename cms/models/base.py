@@ -79,16 +79,22 @@ class SubjectPageQuerySet(PublicPageQuerySet):
         """Offered, and in no private part of the site."""
         return super().visible().filter(**{f"{self.model.subject_field}__live": True})
 
-    def with_subject(self) -> Self:
-        """Each page with its course or program and the department, in the same query."""
-        return self.select_related(f"{self.model.subject_field}__department", "card_image", "social_image")
+    def with_pictures(self) -> Self:
+        """Each page with its pictures, in the same query."""
+        return self.select_related("card_image", "social_image")
 
     def with_key(self, key: str) -> Any:
         """The page of the course or program with this id, or None."""
-        return self.with_subject().filter(**{f"{self.model.subject_field}__readable_id": key}).first()
+        return self.with_pictures().filter(**{f"{self.model.subject_field}__readable_id": key}).first()
 
 
-SubjectPageManager = PageManager.from_queryset(SubjectPageQuerySet)
+class SubjectPageManager(PageManager.from_queryset(SubjectPageQuerySet)):  # type: ignore[misc]
+    """Reads what a page is about along with it: its address is made of that, wherever Wagtail lists it (F-1)."""
+
+    def get_queryset(self) -> SubjectPageQuerySet:
+        """Pages with their course or program, and its department."""
+        pages: SubjectPageQuerySet = super().get_queryset()
+        return pages.select_related(f"{self.model.subject_field}__department")
 
 
 class SubjectPage(SitePage):

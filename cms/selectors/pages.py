@@ -20,7 +20,7 @@ def with_pages(courses: QuerySet[Course]) -> QuerySet[Course]:
 
 def visible_program_pages() -> QuerySet[ProgramPage]:
     """Program pages a visitor can open, with program and department, in the editors' order of the tree."""
-    pages: QuerySet[ProgramPage] = ProgramPage.objects.visible().with_subject().order_by("path")
+    pages: QuerySet[ProgramPage] = ProgramPage.objects.visible().order_by("path")
     return pages
 
 

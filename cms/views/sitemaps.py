@@ -17,7 +17,7 @@ class PageSitemap(Sitemap[Any]):
         plain = (HomePage, CatalogPage, ProgramIndexPage, ContentPage, ProductPage)
         pages = [page for model in plain for page in model.objects.visible().order_by("path")]
         for model in (CoursePage, ProgramPage):
-            pages += model.objects.visible().with_subject().order_by("path")
+            pages += model.objects.visible().order_by("path")
         return pages
 
     def location(self, item: Any) -> str:

@@ -1,0 +1,74 @@
+"""How an editor writes down what a program asks for: groups of courses, all of them or at least some."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from wagtail import blocks
+from wagtail.snippets.blocks import SnippetChooserBlock
+
+
+class AllOfBlock(blocks.StructBlock):
+    """Courses that are all needed."""
+
+    title = blocks.CharBlock(label=_("Title"), max_length=255, required=False)
+    courses = blocks.ListBlock(SnippetChooserBlock("courses.Course"), label=_("Courses"), min_num=1, max_num=40)
+
+    class Meta:
+        icon = "list-ul"
+        label = _("All of these")
+
+
+class AtLeastBlock(blocks.StructBlock):
+    """Courses of which some are needed."""
+
+    at_least = blocks.IntegerBlock(label=_("How many"), min_value=1, max_value=40)
+    title = blocks.CharBlock(label=_("Title"), max_length=255, required=False)
+    courses = blocks.ListBlock(SnippetChooserBlock("courses.Course"), label=_("Courses"), min_num=1, max_num=40)
+
+    class Meta:
+        icon = "list-ul"
+        label = _("At least some of these")
+
+    def clean(self, value: Any) -> Any:
+        """Nobody can take more courses than the group has."""
+        cleaned = super().clean(value)
+        if cleaned["at_least"] > len(cleaned["courses"]):
+            raise blocks.StructBlockValidationError(
+                block_errors={
+                    "at_least": ValidationError(
+                        _("The group has fewer courses than that. Add courses or ask for fewer.")
+                    )
+                }
+            )
+        return cleaned
+
+
+class RequirementsBlock(blocks.StreamBlock):
+    """What a program asks for, group by group; each group is needed."""
+
+    all_of = AllOfBlock()
+    at_least = AtLeastBlock()
+
+    class Meta:
+        required = False
+        max_num = 12
+
+    def clean(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """A course counts once."""
+        cleaned = super().clean(value, *args, **kwargs)
+        seen: set[int] = set()
+        errors: dict[int, ValidationError] = {}
+        for index, group in enumerate(cleaned):
+            for course in group.value["courses"]:
+                if course.pk in seen:
+                    errors[index] = ValidationError(
+                        _("“%(title)s” is among the requirements twice. A course counts once."),
+                        params={"title": course.title},
+                    )
+                seen.add(course.pk)
+        if errors:
+            raise blocks.StreamBlockValidationError(block_errors=errors)
+        return cleaned

@@ -1,0 +1,246 @@
+"""Courses, runs, programs, departments, instructors and products in the Wagtail admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, ObjectList
+from wagtail.admin.ui.tables import BooleanColumn, Column, UpdatedAtColumn
+from wagtail.permission_policies import ModelPermissionPolicy
+from wagtail.permissions import register_permission_policy
+from wagtail.snippets.views.snippets import SnippetViewSet, SnippetViewSetGroup
+
+from cms.models import Instructor
+from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProductForm, ProgramForm
+from courses.models import Course, CourseRun, Department, Program
+from ecommerce.models import Product
+
+PER_PAGE = 50
+
+
+class KeptForEver(ModelPermissionPolicy):
+    """What orders name is never deleted; it is taken off sale."""
+
+    def user_has_permission(self, user: Any, action: str) -> bool:
+        """Anything but deleting, as the groups say."""
+        return action != "delete" and bool(super().user_has_permission(user, action))
+
+    def user_has_permission_for_instance(self, user: Any, action: str, instance: Any) -> bool:
+        """The same for a single one."""
+        return action != "delete" and bool(super().user_has_permission_for_instance(user, action, instance))
+
+    def user_has_any_permission(self, user: Any, actions: Any) -> bool:
+        """The same for any of several."""
+        return bool(super().user_has_any_permission(user, set(actions) - {"delete"}))
+
+
+register_permission_policy(Product, KeptForEver(Product), exact_class=True)
+
+
+class CourseViewSet(SnippetViewSet):
+    """Courses."""
+
+    model = Course
+    icon = "openquote"
+    menu_label = _("Courses")
+    list_display = [
+        "title",
+        "readable_id",
+        "department",
+        "level",
+        BooleanColumn("live", label=_("Offered")),
+        UpdatedAtColumn(),
+    ]
+    list_filter = ["department", "level", "live"]
+    search_fields = ["title", "readable_id"]
+    ordering = ["title"]
+    list_per_page = PER_PAGE
+    copy_view_enabled = False
+    edit_handler = ObjectList(
+        [
+            MultiFieldPanel(
+                [FieldPanel("title"), FieldPanel("readable_id"), FieldPanel("summary"), FieldPanel("department")],
+                heading=_("Course"),
+            ),
+            MultiFieldPanel(
+                [
+                    FieldPanel("level"),
+                    FieldRowPanel(
+                        [
+                            FieldPanel("duration_weeks"),
+                            FieldPanel("hours_per_week_min"),
+                            FieldPanel("hours_per_week_max"),
+                        ]
+                    ),
+                ],
+                heading=_("Effort"),
+            ),
+            FieldPanel("live"),
+        ],
+        base_form_class=CourseForm,
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Course]:
+        """With what the list shows."""
+        return Course.objects.select_related("department")
+
+
+class CourseRunViewSet(SnippetViewSet):
+    """Public runs. Contract runs are made and kept by their contracts."""
+
+    model = CourseRun
+    icon = "calendar-alt"
+    menu_label = _("Course runs")
+    list_display = [
+        "title",
+        "courseware_id",
+        Column("start_date", label=_("Starts"), sort_key="start_date"),
+        Column("end_date", label=_("Ends"), sort_key="end_date"),
+        BooleanColumn("is_self_paced", label=_("Self-paced")),
+        BooleanColumn("live", label=_("Live")),
+    ]
+    list_filter = ["live", "is_self_paced"]
+    search_fields = ["title", "courseware_id"]
+    ordering = ["-start_date", "title"]
+    list_per_page = PER_PAGE
+    copy_view_enabled = False
+    edit_handler = ObjectList(
+        [
+            MultiFieldPanel([FieldPanel("course"), FieldPanel("courseware_id"), FieldPanel("title")], heading=_("Run")),
+            MultiFieldPanel(
+                [
+                    FieldPanel("is_self_paced"),
+                    FieldRowPanel([FieldPanel("start_date"), FieldPanel("end_date")]),
+                    FieldRowPanel([FieldPanel("enrollment_start"), FieldPanel("enrollment_end")]),
+                    FieldRowPanel([FieldPanel("upgrade_deadline"), FieldPanel("certificate_available_date")]),
+                ],
+                heading=_("Dates"),
+            ),
+            FieldPanel("live"),
+        ],
+        base_form_class=CourseRunForm,
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CourseRun]:
+        """Public ones only."""
+        runs: QuerySet[CourseRun] = CourseRun.objects.select_related("course")
+        return runs
+
+
+class ProgramViewSet(SnippetViewSet):
+    """Programs."""
+
+    model = Program
+    icon = "list-ul"
+    menu_label = _("Programs")
+    list_display = ["title", "readable_id", "department", BooleanColumn("live", label=_("Offered")), UpdatedAtColumn()]
+    list_filter = ["department", "live"]
+    search_fields = ["title", "readable_id"]
+    ordering = ["title"]
+    list_per_page = PER_PAGE
+    copy_view_enabled = False
+    edit_handler = ObjectList(
+        [
+            MultiFieldPanel(
+                [FieldPanel("title"), FieldPanel("readable_id"), FieldPanel("summary"), FieldPanel("department")],
+                heading=_("Program"),
+            ),
+            FieldPanel("requirements"),
+            FieldPanel("live"),
+        ],
+        base_form_class=ProgramForm,
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Program]:
+        """With what the list shows."""
+        return Program.objects.select_related("department")
+
+
+class DepartmentViewSet(SnippetViewSet):
+    """Departments."""
+
+    model = Department
+    icon = "folder-open-inverse"
+    menu_label = _("Departments")
+    list_display = ["name", "slug", "position"]
+    search_fields = ["name", "slug"]
+    ordering = ["position", "name"]
+    copy_view_enabled = False
+    edit_handler = ObjectList(
+        [FieldPanel("name"), FieldPanel("slug"), FieldPanel("position")], base_form_class=DepartmentForm
+    )
+
+
+class InstructorViewSet(SnippetViewSet):
+    """People who teach."""
+
+    model = Instructor
+    icon = "group"
+    menu_label = _("Instructors")
+    list_display = ["name", "about"]
+    ordering = ["name"]
+    list_per_page = PER_PAGE
+    copy_view_enabled = False
+
+
+class ProductViewSet(SnippetViewSet):
+    """What is on sale to the public. Contracts make and price their own products."""
+
+    model = Product
+    icon = "tag"
+    menu_label = _("Products and prices")
+    list_display = [
+        "sku",
+        Column("title", label=_("Sells")),
+        Column("money", label=_("Price"), sort_key="price"),
+        "mode",
+        BooleanColumn("is_active", label=_("On sale")),
+        UpdatedAtColumn(),
+    ]
+    list_filter = ["is_active", "mode"]
+    search_fields = ["sku", "course_run__title", "course_run__courseware_id", "program__title"]
+    ordering = ["sku"]
+    list_per_page = PER_PAGE
+    copy_view_enabled = False
+    edit_handler = ObjectList(
+        [
+            MultiFieldPanel(
+                [FieldPanel("course_run"), FieldPanel("program"), FieldPanel("mode")], heading=_("What is sold")
+            ),
+            MultiFieldPanel(
+                [
+                    FieldPanel("sku"),
+                    FieldPanel("description"),
+                    FieldRowPanel([FieldPanel("price"), FieldPanel("currency")]),
+                    FieldPanel("is_active"),
+                ],
+                heading=_("Sale"),
+            ),
+        ],
+        base_form_class=ProductForm,
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        """Public ones only."""
+        return Product.objects.filter(requires_code=False).with_item()
+
+
+class CatalogGroup(SnippetViewSetGroup):
+    """One place in the menu for what is taught and sold."""
+
+    items = (
+        CourseViewSet,
+        CourseRunViewSet,
+        ProgramViewSet,
+        ProductViewSet,
+        InstructorViewSet,
+        DepartmentViewSet,
+    )
+    menu_icon = "openquote"
+    menu_label = _("Courses")
+    menu_name = "catalog"
+    menu_order = 150
+    add_to_admin_menu = True
