@@ -10,10 +10,9 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from b2b.enums import IntegrationType
+from b2b.models.pages import MOST_SEATS
 from mitxonline.kernel.money import minor_digits
 
-# Enough for any customer; a slip of the finger shall not make a billion codes.
-MOST_SEATS = 1_000_000
 MOST_MONEY = Decimal(10) ** 9
 
 # The documents' words, and those that were used before them.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from babel.numbers import is_currency
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -23,6 +24,8 @@ from b2b.enums import IntegrationType
 
 DEFAULT_PREFIX = "UAI_"
 ORG_KEY_LENGTH = 30
+# Enough for any customer; a slip of the finger shall not make a billion codes.
+MOST_SEATS = 1_000_000
 RICH_TEXT = ["bold", "italic", "link", "ul", "ol"]
 
 validate_org_key = RegexValidator(
@@ -210,7 +213,11 @@ class ContractPage(Page):
         raise Http404
 
     def clean(self) -> None:
-        """Refuse dates in the wrong order at the field where they were typed."""
+        """Refuse what no contract can say, at the field where it was typed."""
         super().clean()
         if self.contract_start and self.contract_end and self.contract_end < self.contract_start:
             raise ValidationError({"contract_end": _("The contract can't end before it starts.")})
+        if not is_currency(self.currency):
+            raise ValidationError({"currency": _("This is not a currency. Write its three letters, like USD.")})
+        if (self.max_learners or 0) > MOST_SEATS:
+            raise ValidationError({"max_learners": _("That is more seats than there can be codes for.")})

@@ -21,7 +21,9 @@ from b2b.services.tree import add_child
 from b2b.tasks import reconcile_requested
 from courses.models import CourseRun
 from ecommerce.models import Discount, DiscountCode, Product
+from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
+from mitxonline.kernel import clock
 from mitxonline.kernel.db import LockTaken
 from tests.b2b.worlds import (
     NOW,
@@ -127,6 +129,15 @@ class TestRequests:
         settle(page)
         assert len(active_codes_of(page)) == 4
         assert terms_of(page).reconciled_revision_id == terms_of(page).revision_id
+
+
+def test_the_worker_does_what_was_asked() -> None:
+    page = unsettled(cap=5, runs=2)
+    (delivery,) = requests()
+    assert run_delivery(delivery_id=delivery.pk, now=clock.now())
+    assert len(active_codes_of(page)) == 10
+    assert Reconcile.objects.get().state == ReconcileState.DONE
+    assert not run_delivery(delivery_id=delivery.pk, now=clock.now())
 
 
 class TestRecord:

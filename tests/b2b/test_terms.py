@@ -1,9 +1,11 @@
 """Terms in force: which ways of publishing bring them, and what they look like (design, decision 5)."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -66,6 +68,24 @@ def test_a_price_has_the_digits_of_its_currency() -> None:
     page = draft(enrollment_fixed_price=Decimal("9.996"))
     page.save_revision().publish()
     assert terms_of(page).price == Decimal(10)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"currency": "XXY"},
+        {"max_learners": 2_000_000},
+        {"contract_start": date(2026, 2, 1), "contract_end": date(2026, 1, 1)},
+        {"enrollment_fixed_price": Decimal(-1)},
+    ],
+)
+def test_what_no_contract_can_say_is_not_published(facts: dict[str, Any]) -> None:
+    page = contract(cap=3)
+    for name, value in facts.items():
+        setattr(page, name, value)
+    with pytest.raises(ValidationError):
+        page.save_revision().publish()
+    assert terms_of(page).max_learners == 3
 
 
 def test_a_draft_of_a_live_contract_changes_nothing() -> None:
