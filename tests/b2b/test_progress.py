@@ -1,0 +1,50 @@
+"""The progress bar that comes late."""
+
+from io import StringIO
+
+import pytest
+from django.core.management.base import OutputWrapper
+
+from b2b.management.progress import LateProgress
+
+
+class Screen(StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that pass when they are put in."""
+    seconds = [0.0]
+    monkeypatch.setattr("b2b.management.progress.time.monotonic", lambda: seconds[-1])
+    return seconds
+
+
+def test_what_is_quick_shows_nothing(clock: list[float]) -> None:
+    screen = Screen()
+    with LateProgress(OutputWrapper(screen), label="Working") as show:
+        clock.append(1.9)
+        show(5, 10)
+    assert screen.getvalue() == ""
+
+
+def test_what_takes_longer_shows_how_far_it_is(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Screen()
+    with LateProgress(OutputWrapper(screen), label="Working") as show:
+        clock.append(2.1)
+        show(5, 10)
+        show(10, 10)
+    assert "Working" in screen.getvalue()
+
+
+def test_where_nobody_watches_there_is_one_line(clock: list[float]) -> None:
+    file = StringIO()
+    with LateProgress(OutputWrapper(file), label="Working") as show:
+        clock.append(2.1)
+        show(5)
+        show(6)
+    assert file.getvalue() == "Working …\n"
