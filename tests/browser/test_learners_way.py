@@ -264,3 +264,20 @@ def with_password(user: User) -> User:
     user.set_password(PASSWORD)
     user.save()
     return user
+
+
+def test_a_receipt_can_be_printed(open_visitor: OpenVisitor, make_contract: MakeContract) -> None:
+    line = make_contract().first
+    visitor = open_visitor()
+    page = visitor.page
+    visitor.opens("/login/")
+    signs_in(visitor, with_password(make_user("amara.okafor@northgate.example")))
+    visitor.opens(line.product_url)
+    enters_code(page, line.code)
+    page.get_by_role("button", name="Check out").click()
+    page.evaluate("window.print = () => { document.title = 'printing' }")
+    page.get_by_role("button", name="Print").click()
+    expect(page).to_have_title("printing")
+    page.emulate_media(media="print")
+    expect(page.get_by_role("heading", level=2, name="Receipt")).to_be_visible()
+    expect(page.get_by_role("link", name="Go to my dashboard")).to_be_hidden()

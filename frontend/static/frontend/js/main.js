@@ -5,5 +5,6 @@ import "./disclosure.js";
 import "./focus.js";
 import "./forms.js";
 import "./panel.js";
+import "./print.js";
 import "./tabs.js";
 import "./toast.js";
