@@ -47,7 +47,14 @@ UNREDEEMED = """code.active AND NOT EXISTS (
     SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id AND use.state = 'confirmed'
 )"""
 LIMITED = "code.active AND code.max_uses IS NOT NULL"
-LOOSE = "code.active AND (code.max_uses IS NULL OR code.max_uses > greatest(1, code.uses))"
+LOOSE = """code.active AND (
+    code.max_uses IS NULL
+    OR code.max_uses > greatest(1, code.uses)
+    OR EXISTS (
+        SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id
+        HAVING count(*) > 0 AND count(*) FILTER (WHERE use.state IN ('held', 'confirmed', 'retired')) <> code.uses
+    )
+)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,6 @@ class Change:
     which: str
     statement: str
     also: str = ""
-    first: str = ""
     newest_first: bool = False
 
     @property
@@ -100,18 +106,11 @@ UNLIMIT = Change(
     which=LIMITED,
     statement="UPDATE ecommerce_discountcode AS code SET max_uses = NULL FROM picked WHERE code.id = picked.id",
 )
-# An unlimited code counts no uses: its rows are counted here, and a code that was used k times is spent with k. Who
-# gives a use back first takes its row and then the code's counter, and so do we: after the lock the rows are final.
+# An unlimited code counts no uses: its rows are counted here, and a code that was used k times is spent with k. No row
+# of a use is locked for that: who gives one back may come later for the terms' lock, which we hold. If one is given
+# back in this very moment the count is one too high, and the next look finds it (LOOSE asks whether the counts agree).
 LIMIT = Change(
     which=LOOSE,
-    first="""
-        SELECT count(*) FROM (
-            SELECT FROM ecommerce_codeuse AS use JOIN ecommerce_discountcode AS code ON code.id = use.code_id
-            WHERE code.discount_id = ANY(%(discounts)s) AND code.max_uses IS NULL
-                AND use.state IN ('held', 'confirmed')
-            ORDER BY use.id FOR NO KEY UPDATE OF use
-        ) AS locked
-    """,
     statement="""
         UPDATE ecommerce_discountcode AS code SET uses = used.n, max_uses = greatest(1, used.n)
         FROM (
@@ -148,18 +147,22 @@ MAKE = """
     CROSS JOIN generate_series(1, wanted.n)
 """
 
-BACKED = """
-    SELECT code.discount_id,
-        count(DISTINCT code.id) FILTER (WHERE code.max_uses IS NULL) AS used_unlimited,
-        count(DISTINCT code.id) FILTER (
-            WHERE use.state = 'held' OR (use.state = 'confirmed' AND seat.id IS NOT NULL)
-        ) AS backed
-    FROM ecommerce_codeuse AS use
-    JOIN ecommerce_discountcode AS code ON code.id = use.code_id
-    LEFT JOIN b2b_contractmembership AS seat ON seat.user_id = use.user_id AND seat.contract_id = %(contract)s
-    WHERE code.discount_id = ANY(%(discounts)s) AND code.active AND (code.max_uses IS NULL OR code.uses > 0)
-        AND use.state IN ('held', 'confirmed', 'retired')
-    GROUP BY code.discount_id
+USED = """
+    SELECT discount_id,
+        count(*) FILTER (WHERE n > 0) - count(*) FILTER (WHERE max_uses IS NOT NULL AND uses > 0) AS not_counted,
+        count(*) FILTER (WHERE n > 0 AND is_serving) AS serving,
+        count(*) FILTER (WHERE max_uses IS NOT NULL AND n <> uses) AS miscounted
+    FROM (
+        SELECT code.discount_id, code.max_uses, code.uses,
+            count(*) FILTER (WHERE use.state IN ('held', 'confirmed', 'retired')) AS n,
+            bool_or(use.state = 'held' OR (use.state = 'confirmed' AND seat.id IS NOT NULL)) AS is_serving
+        FROM ecommerce_codeuse AS use
+        JOIN ecommerce_discountcode AS code ON code.id = use.code_id
+        LEFT JOIN b2b_contractmembership AS seat ON seat.user_id = use.user_id AND seat.contract_id = %(contract)s
+        WHERE code.discount_id = ANY(%(discounts)s) AND code.active
+        GROUP BY code.id
+    ) AS used
+    GROUP BY discount_id
 """
 
 # A short transaction that holds the terms' lock; entering it may refuse to go on.
@@ -224,8 +227,6 @@ def change_codes(change: Change, wants: Counts, *, max_uses: int | None = None, 
             "max_uses": max_uses,
         }
         with step():
-            if change.first:
-                fetch_sql(change.first, params)
             done = {pk: (count, edge) for pk, count, edge in fetch_sql(change.sql, params)}
         for pk, asked in portion.items():
             count, edge = done.get(pk, (0, open_end))
@@ -271,25 +272,25 @@ def _counted(terms: ContractTerms, discount_ids: Sequence[int]) -> dict[int, Sto
             used=Count("pk", filter=limited & Q(uses__gt=0)),
         )
     )
-    backed = _backed(terms, discount_ids)
+    used = _used(terms, discount_ids)
     for row in rows:
-        used_unlimited, serving = backed.get(row["discount_id"], (0, 0))
+        not_counted, serving, miscounted = used.get(row["discount_id"], (0, 0, 0))
         stocks[row["discount_id"]] = Stock(
             total=row["total"],
             active=row["on"],
-            counting=row["on"] - row["used"] - used_unlimited + serving,
+            counting=row["on"] - row["used"] - not_counted + serving,
             limited=row["limited"],
-            loose=row["loose"],
+            loose=row["loose"] + miscounted,
         )
     return stocks
 
 
-def _backed(terms: ContractTerms, discount_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """For each discount: its unlimited codes that were used, and its used codes that still serve a seat."""
+def _used(terms: ContractTerms, discount_ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
+    """Of each discount: used codes beyond those counted as used, codes that serve a seat, wrongly counted ones."""
     if terms.max_learners is None:
         return {}
     params = {"contract": terms.pk, "discounts": list(discount_ids)}
-    return {pk: (unlimited, serving) for pk, unlimited, serving in fetch_sql(BACKED, params)}
+    return {pk: tuple(counts) for pk, *counts in fetch_sql(USED, params)}
 
 
 def _with_leftovers(terms: ContractTerms, stocks: dict[int, Stock]) -> dict[int, Stock]:

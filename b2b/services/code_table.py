@@ -12,7 +12,7 @@ class Stock:
     """The codes of one product, as counted.
 
     ``counting``: active codes that serve a seat, which is all but those whose user holds no seat any more.
-    ``limited`` and ``loose``: active codes that don't fit “without limit” and “one use each”.
+    ``limited`` and ``loose``: active codes that don't fit “without limit” and “one use each”, or are counted wrongly.
     ``spare``: switched off, unassigned and never used; the ones that may be switched on again.
     ``idle``: active, unassigned and never used; the only ones that may be switched off.
     ``unwanted`` and ``past``: not redeemed, held or assigned; the latter are named by an order or a past use.

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from b2b.enums import ReconcileState
@@ -84,14 +84,20 @@ def contract_lock(contract_id: int, *, wait: bool = True) -> AbstractContextMana
 
 def request_reconcile(*, contract_id: int, reason: str, now: datetime, requested_by_id: int | None = None) -> Reconcile:
     """Have the contract brought in line by the worker; many requests fold into the one that waits."""
+    asked = {"reason": reason[:255], "requested_by_id": requested_by_id, "requested_at": now}
     with transaction.atomic():
-        # The waiting row is locked: a worker that is about to take it waits for what this transaction changes.
+        # The waiting row is locked: a worker that is about to take it waits for what this transaction changes. Between
+        # finding that somebody else has put one there and locking it, it may be taken; then there is room for ours.
         waiting = Reconcile.objects.select_for_update(no_key=True)
-        record, is_new = waiting.get_or_create(
-            contract_id=contract_id,
-            state=ReconcileState.WAITING,
-            defaults={"reason": reason[:255], "requested_by_id": requested_by_id, "requested_at": now},
-        )
+        for remaining in reversed(range(3)):
+            try:
+                record, is_new = waiting.get_or_create(
+                    contract_id=contract_id, state=ReconcileState.WAITING, defaults=asked
+                )
+                break
+            except IntegrityError:
+                if not remaining:
+                    raise
         if is_new or record.requested_at < now - STUCK_AFTER:
             publish(ReconcileRequested(contract_id=contract_id))
     return record
