@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern
 
+from frontend.covers import VERSION
 from frontend.urls import urlpatterns
 from mitxonline.users.models import User
 from tests.factories import make_user
@@ -38,7 +39,7 @@ ADDRESSES: dict[str, tuple[str, int | str, int, int, int | str]] = {
     "enroll": ("/enroll/", 405, 405, 405, LOGIN),
     "organization": ("/organizations/{slug}/", LOGIN, 404, 404, LOGIN),
     "sandbox-payment": (f"/payment/sandbox/{NOBODYS}/", LOGIN, 404, 404, LOGIN),
-    "cover": ("/covers/1/card/computing-00000000.svg", 200, 200, 200, 405),
+    "cover": (f"/covers/{VERSION}/card/computing-00000000.svg", 200, 200, 200, 405),
     "brand-stylesheet": ("/brand.css", 200, 200, 200, 405),
     "style-guide": ("/style-guide/", 200, 200, 200, 302),
 }
