@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.utils.translation import gettext_lazy as _
+from wagtail.admin.forms import WagtailAdminPageForm
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.images.models import Image
 from wagtail.models import Page, PageManager, PageViewRestriction
@@ -97,6 +97,19 @@ class SubjectPageManager(PageManager.from_queryset(SubjectPageQuerySet)):  # typ
         return pages.select_related(f"{self.model.subject_field}__department")
 
 
+class NamesItsSubject(WagtailAdminPageForm):
+    """The editors' form of a page that is about something. A draft may wait for it, a public page may not.
+
+    The column is empty for a copy of a page, which gets a subject of its own; until then visitors don't find it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if (field := self.fields.get(self._meta.model.subject_field)) is not None:
+            field.required = True
+            field.error_messages["required"] = self._meta.model.subject_missing
+
+
 class SubjectPage(SitePage):
     """A page about one course or program: it has its subject's title, and its address is its subject's id.
 
@@ -106,6 +119,7 @@ class SubjectPage(SitePage):
 
     subject_field: ClassVar[str]
     subject_missing: ClassVar[Any]
+    base_form_class = NamesItsSubject
 
     card_image = models.ForeignKey(
         Image,
@@ -147,12 +161,6 @@ class SubjectPage(SitePage):
         """Called when a draft is saved."""
         self.follow_subject()
         super().minimal_clean()
-
-    def clean(self) -> None:
-        """A public page without its subject would have no address and nothing to say."""
-        super().clean()
-        if self.live and self.subject is None:
-            raise ValidationError({self.subject_field: self.subject_missing})
 
     def get_url_parts(self, request: HttpRequest | None = None) -> tuple[int, str | None, str | None] | None:
         """The address with the subject's id in the place of the slug: it is what the outside world knows."""

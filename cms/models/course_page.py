@@ -32,11 +32,11 @@ class CourseIndexPage(FolderPage):
 class CoursePage(SubjectPage):
     """What the site says about one course. Prices, dates and the button come from the course's runs and products."""
 
-    # null only for a copy of a page, which waits for a course of its own, and for drafts.
     course = models.OneToOneField(
         Course,
         verbose_name=_("course"),
         null=True,
+        blank=True,
         on_delete=models.PROTECT,
         related_name="page",
         error_messages={"unique": _("This course has a page already.")},

@@ -12,7 +12,7 @@ from wagtail.fields import StreamField
 from wagtail.search import index
 
 from cms.blocks import ContentBlocks
-from cms.models.base import PublicPageManager, SitePage
+from cms.models.base import NamesItsSubject, PublicPageManager, SitePage
 from cms.models.keyed import FolderPage
 from ecommerce.models import Product
 
@@ -33,12 +33,15 @@ class ProductPage(SitePage):
     """A page of its own for one offer: a run or a program at its price. It says so when the offer is gone."""
 
     product = models.ForeignKey(
-        Product, verbose_name=_("product"), null=True, on_delete=models.PROTECT, related_name="pages"
+        Product, verbose_name=_("product"), null=True, blank=True, on_delete=models.PROTECT, related_name="pages"
     )
     body = StreamField(ContentBlocks(), verbose_name=_("page"), blank=True)
 
     objects = PublicPageManager()
 
+    subject_field = "product"
+    subject_missing = _("Choose the product this page sells.")
+    base_form_class = NamesItsSubject
     parent_page_types: ClassVar[list[str]] = ["cms.ProductIndexPage"]
     subpage_types: ClassVar[list[str]] = []
     template = "cms/product_page.html"
@@ -53,7 +56,5 @@ class ProductPage(SitePage):
     def clean(self) -> None:
         """A contract's product is nobody else's business, so it gets no page."""
         super().clean()
-        if self.live and self.product is None:
-            raise ValidationError({"product": _("Choose the product this page sells.")})
         if self.product is not None and self.product.requires_code:
             raise ValidationError({"product": _("This product belongs to a contract. It can't have a public page.")})

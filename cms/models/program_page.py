@@ -38,11 +38,11 @@ class ProgramIndexPage(SitePage):
 class ProgramPage(SubjectPage):
     """What the site says about one program. Its courses and prices come from its requirements and products."""
 
-    # null only for a copy of a page, which waits for a program of its own, and for drafts.
     program = models.OneToOneField(
         Program,
         verbose_name=_("program"),
         null=True,
+        blank=True,
         on_delete=models.PROTECT,
         related_name="page",
         error_messages={"unique": _("This program has a page already.")},

@@ -1,0 +1,138 @@
+"""What blocks take, and what they refuse with a sentence."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from cms.blocks.commerce import CallToActionBlock
+from cms.blocks.home import OrganizationsBandBlock
+from cms.blocks.media import VideoBlock, player_url
+from cms.blocks.requirements import RequirementsBlock
+from tests.factories import make_course
+
+YOUTUBE = "https://www.youtube-nocookie.com/embed/aqz-KE-bpKQ"
+
+
+@pytest.mark.parametrize(
+    ("address", "player"),
+    [
+        ("https://www.youtube.com/watch?v=aqz-KE-bpKQ", YOUTUBE),
+        ("https://youtube.com/watch?t=10&v=aqz-KE-bpKQ", YOUTUBE),
+        ("https://m.youtube.com/watch?v=aqz-KE-bpKQ", YOUTUBE),
+        ("https://youtu.be/aqz-KE-bpKQ?t=3", YOUTUBE),
+        ("https://www.youtube.com/embed/aqz-KE-bpKQ", YOUTUBE),
+        ("https://www.youtube.com/shorts/aqz-KE-bpKQ", YOUTUBE),
+        ("https://vimeo.com/76979871", "https://player.vimeo.com/video/76979871"),
+        ("https://player.vimeo.com/video/76979871", "https://player.vimeo.com/video/76979871"),
+        ("https://www.youtube.com/", None),
+        ("https://www.youtube.com/watch?v=", None),
+        ("https://www.youtube.com/watch?v=../../etc", None),
+        ("https://vimeo.com/about", None),
+        ("https://youtube.com.example.test/watch?v=aqz-KE-bpKQ", None),
+        ("https://example.test/film.mp4", None),
+        ("not an address", None),
+    ],
+)
+def test_the_player_of_a_film(address, player):
+    assert player_url(address) == player
+
+
+def video(**value: object) -> object:
+    block = VideoBlock()
+    return block.clean(block.to_python({"title": "A first look", "address": "https://youtu.be/aqz-KE-bpKQ"} | value))
+
+
+def test_a_film_is_taken():
+    assert video()["title"] == "A first look"
+
+
+def test_a_film_without_a_title_is_refused():
+    with pytest.raises(ValidationError) as refused:
+        video(title="")
+    assert "title" in refused.value.block_errors
+
+
+def test_what_is_no_film_is_refused_with_a_sentence():
+    with pytest.raises(ValidationError) as refused:
+        video(address="https://example.test/film")
+    assert "isn't the address of a film" in str(refused.value.block_errors["address"])
+
+
+def test_a_player_that_pages_may_not_show_is_refused(settings):
+    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {"frame-src": ["'self'"]}}
+    with pytest.raises(ValidationError) as refused:
+        video()
+    assert "switched off" in str(refused.value.block_errors["address"])
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("", "Choose a page or type an address"),
+        ("javascript:alert(1)", "begins with /"),
+        ("//example.test/", "begins with one /"),
+        ("example.test", "begins with /"),
+    ],
+)
+def test_a_call_to_action_needs_a_target_a_browser_may_follow(address, sentence):
+    block = CallToActionBlock()
+    with pytest.raises(ValidationError) as refused:
+        block.clean(block.to_python({"heading": "Come", "label": "Go", "address": address}))
+    assert sentence in str(refused.value.block_errors["address"])
+
+
+@pytest.mark.parametrize("address", ["/catalog/", "https://example.test/", "mailto:hello@example.test"])
+def test_a_call_to_action_leads_somewhere(address):
+    block = CallToActionBlock()
+    cleaned = block.clean(block.to_python({"heading": "Come", "label": "Go", "address": address}))
+    assert cleaned["address"] == address
+
+
+def band(**value: object) -> object:
+    block = OrganizationsBandBlock()
+    given = {"text": "Seats.", "address": "/for-organizations/", "seats": 200, "joined": 128, "invited": 22}
+    return block.clean(block.to_python(given | {"in_checkout": 3} | value))
+
+
+def test_the_bands_free_seats_follow_from_the_others():
+    cleaned = band()
+    assert (cleaned.taken, cleaned.free) == (131, 47)
+
+
+def test_the_band_refuses_more_people_than_seats():
+    with pytest.raises(ValidationError) as refused:
+        band(joined=198)
+    assert "fewer seats than people" in str(refused.value.block_errors["seats"])
+
+
+@pytest.mark.django_db
+class TestRequirements:
+    def clean(self, *groups: dict[str, object]) -> object:
+        block = RequirementsBlock()
+        return block.clean(block.to_python(list(groups)))
+
+    def test_groups_of_courses_are_taken(self):
+        first, second = make_course(), make_course()
+        cleaned = self.clean(
+            {"type": "all_of", "value": {"title": "Core", "courses": [first.pk]}},
+            {"type": "at_least", "value": {"at_least": 1, "title": "", "courses": [second.pk]}},
+        )
+        assert [group.block_type for group in cleaned] == ["all_of", "at_least"]
+
+    def test_a_group_can_t_ask_for_more_than_it_has(self):
+        course = make_course()
+        with pytest.raises(ValidationError) as refused:
+            self.clean({"type": "at_least", "value": {"at_least": 2, "title": "", "courses": [course.pk]}})
+        assert "fewer courses than that" in str(refused.value.block_errors[0].block_errors["at_least"])
+
+    def test_a_course_counts_once(self):
+        course = make_course(title="Statistics")
+        group = {"type": "all_of", "value": {"title": "", "courses": [course.pk]}}
+        with pytest.raises(ValidationError) as refused:
+            self.clean(group, group)
+        assert "“Statistics” is among the requirements twice" in str(refused.value.block_errors[1])
+
+    def test_a_group_without_courses_is_refused(self):
+        with pytest.raises(ValidationError):
+            self.clean({"type": "all_of", "value": {"title": "", "courses": []}})
