@@ -313,7 +313,7 @@ class TestAtOnce:
         page = contract(course(), cap=20)
         change(page, max_learners=50, settled=False)
         monkeypatch.setattr(reconcile, "contract_lock", no_lock)
-        meeting = meet_at(reconcile, "plan_reconcile", parties=2)
+        meeting = meet_at(reconcile, "plan_reconcile", parties=2, patience=5)
         together(lambda: settle(page), lambda: settle(page))
         assert meeting.happened
         assert len(codes_of(page)) > 50
