@@ -210,6 +210,20 @@ class TotalChanged(CheckoutRefused):
         )
 
 
+class PaymentUnderWay(CheckoutRefused):
+    """What is in the basket is being paid for already; paying again would take the money twice."""
+
+    code: ClassVar[str] = "payment_under_way"
+    retry_url = "/orders/history/"
+
+    def __init__(self, *, number: str) -> None:
+        self.number = number
+        super().__init__(
+            _("Your payment for order %(number)s is still being processed. There is nothing more for you to do.")
+            % {"number": number}
+        )
+
+
 class NoWayToPay(CheckoutRefused):
     """No gateway is configured."""
 

@@ -48,6 +48,8 @@ class Enrollment(models.Model):
 
     objects = EnrollmentQuerySet.as_manager()
 
+    wagtail_reference_index_ignore = True
+
     class Meta:
         verbose_name = _("enrollment")
         verbose_name_plural = _("enrollments")
@@ -91,6 +93,8 @@ class EnrollmentGrant(models.Model):
         related_name="+",
     )
     revoked_reason = models.CharField(_("why revoked"), max_length=255, blank=True)
+
+    wagtail_reference_index_ignore = True
 
     class Meta:
         verbose_name = _("grant")

@@ -96,6 +96,8 @@ class CourseRun(models.Model):
     objects = PublicRunManager()
     all_objects = CourseRunQuerySet.as_manager()
 
+    wagtail_reference_index_ignore = True
+
     class Meta:
         verbose_name = _("course run")
         verbose_name_plural = _("course runs")

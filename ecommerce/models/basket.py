@@ -40,6 +40,8 @@ class Basket(models.Model):
 
     objects = LockableQuerySet["Basket"].as_manager()
 
+    wagtail_reference_index_ignore = True
+
     class Meta:
         verbose_name = _("basket")
         verbose_name_plural = _("baskets")
@@ -83,6 +85,8 @@ class BasketItem(models.Model):
     )
     added_at = models.DateTimeField(_("added"))
 
+    wagtail_reference_index_ignore = True
+
     class Meta:
         verbose_name = _("basket item")
         verbose_name_plural = _("basket items")
@@ -103,6 +107,8 @@ class BasketCode(models.Model):
         DiscountCode, verbose_name=_("code"), on_delete=models.CASCADE, related_name="basket_codes"
     )
     applied_at = models.DateTimeField(_("applied"))
+
+    wagtail_reference_index_ignore = True
 
     class Meta:
         verbose_name = _("applied code")

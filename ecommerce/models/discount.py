@@ -53,6 +53,8 @@ class Discount(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
+    wagtail_reference_index_ignore = True
+
     class Meta:
         verbose_name = _("discount")
         verbose_name_plural = _("discounts")
@@ -136,6 +138,8 @@ class DiscountCode(models.Model):
 
     objects = DiscountCodeQuerySet.as_manager()
 
+    wagtail_reference_index_ignore = True
+
     class Meta:
         verbose_name = _("code")
         verbose_name_plural = _("codes")
@@ -194,6 +198,8 @@ class CodeUse(models.Model):
     changed_at = models.DateTimeField(_("changed"))
 
     objects = CodeUseQuerySet.as_manager()
+
+    wagtail_reference_index_ignore = True
 
     class Meta:
         verbose_name = _("use of a code")

@@ -87,6 +87,8 @@ class Order(models.Model):
 
     objects = OrderQuerySet.as_manager()
 
+    wagtail_reference_index_ignore = True
+
     class Meta:
         verbose_name = _("order")
         verbose_name_plural = _("orders")
@@ -165,6 +167,8 @@ class OrderLine(models.Model):
     entitlement = models.CharField(
         _("right"), max_length=100, blank=True, help_text=_("What a checkout rule granted instead of a code.")
     )
+
+    wagtail_reference_index_ignore = True
 
     class Meta:
         verbose_name = _("order line")

@@ -34,6 +34,8 @@ class PaymentAttempt(models.Model):
 
     objects = LockableQuerySet["PaymentAttempt"].as_manager()
 
+    wagtail_reference_index_ignore = True
+
     class Meta:
         verbose_name = _("payment attempt")
         verbose_name_plural = _("payment attempts")

@@ -77,6 +77,8 @@ class Product(models.Model):
 
     objects = ProductQuerySet.as_manager()
 
+    wagtail_reference_index_ignore = True
+
     class Meta:
         verbose_name = _("product")
         verbose_name_plural = _("products")
@@ -147,6 +149,8 @@ class PriceChange(models.Model):
         related_name="+",
     )
     reason = models.CharField(_("reason"), max_length=255, blank=True)
+
+    wagtail_reference_index_ignore = True
 
     class Meta:
         verbose_name = _("price change")

@@ -19,9 +19,20 @@ from ecommerce.services.cart import (
     find_code,
     price_basket,
     priced_basket,
-    products_in,
     refuse_code,
 )
+from mitxonline.kernel.db import run_sql
+
+# A contract product has one code: a second one takes the first one's place. One statement, so both or neither.
+APPLY = """
+WITH replaced AS (
+    DELETE FROM ecommerce_basketcode AS applied USING ecommerce_discountcode AS other
+    WHERE applied.basket_id = %(basket)s AND applied.code_id = other.id
+    AND other.discount_id = %(discount)s AND other.id <> %(code)s AND %(is_contracts)s
+)
+INSERT INTO ecommerce_basketcode (basket_id, code_id, applied_at) VALUES (%(basket)s, %(code)s, %(now)s)
+ON CONFLICT (basket_id, code_id) DO NOTHING
+"""
 
 
 def add_products(
@@ -41,7 +52,7 @@ def add_products(
     with transaction.atomic():
         basket = None
         if plain:
-            basket = _open(owner, BasketKind.ORDINARY, now)
+            basket, _is_new = _open(owner, BasketKind.ORDINARY, now)
             _put(basket, plain, now)
         if linked:
             basket = _fresh_link_basket(owner, linked, now)
@@ -114,58 +125,67 @@ def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> None:
 
 
 def _apply(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime) -> PricedBasket:
+    """Price the basket as if the code were on it, refuse what is to be refused, and only then write it down."""
     basket = current_basket(owner, now=now)
     if basket is None:
         raise BasketEmpty
     code = find_code(text)
-    refuse_code(code, user_id=user_id, now=now)
-    if (refusal := code_fits(code, products_in(basket))) is not None:
+    priced = price_basket(basket, user_id=user_id, now=now, with_code=code)
+    if any(each.code == code and each.refusal is not None for each in priced.codes):
+        refuse_code(code, user_id=user_id, now=now)
+    if (refusal := code_fits(code, [line.product for line in priced.lines])) is not None:
         raise refusal
-    with transaction.atomic():
-        _replace_codes_of_same_product(basket, code)
-        _applied, is_new = BasketCode.objects.get_or_create(basket=basket, code=code, defaults={"applied_at": now})
-        priced = price_basket(basket, user_id=user_id, now=now)
-        _refuse_unless_useful(priced, code, is_new=is_new)
+    _refuse_unless_useful(priced, code)
+    _write_down(basket, code, now)
     return priced
 
 
-def _refuse_unless_useful(priced: PricedBasket, code: DiscountCode, *, is_new: bool) -> None:
+def _refuse_unless_useful(priced: PricedBasket, code: DiscountCode) -> None:
     """Raise what a rule says of the line the code is for, or CodeNotBetter where every line is cheaper without it."""
-    lines = [line for line in priced.lines if line.code is not None and line.code.pk == code.pk]
+    lines = [line for line in priced.lines if line.code == code]
     for line in lines:
         if isinstance(line.refusal, CodeRefused):
             raise line.refusal
-    if not lines and is_new:
+    if not lines:
         raise CodeNotBetter
 
 
-def _replace_codes_of_same_product(basket: Basket, code: DiscountCode) -> None:
-    """A contract product has one code; a second one replaces the first."""
-    if code.discount.unlocks_id is not None:
-        basket.applied_codes.filter(code__discount_id=code.discount_id).exclude(code=code).delete()
+def _write_down(basket: Basket, code: DiscountCode, now: datetime) -> None:
+    run_sql(
+        APPLY,
+        {
+            "basket": basket.pk,
+            "code": code.pk,
+            "discount": code.discount_id,
+            "is_contracts": code.discount.unlocks_id is not None,
+            "now": now,
+        },
+    )
 
 
-def _open(owner: BasketOwner, kind: BasketKind, now: datetime) -> Basket:
-    """The owner's basket of this kind, made if there is none."""
+def _open(owner: BasketOwner, kind: BasketKind, now: datetime) -> tuple[Basket, bool]:
+    """The owner's basket of this kind, and whether it was made just now."""
+    found = owner.baskets().filter(kind=kind).first()
+    if found is not None:
+        return found, False
     key = {"user_id": owner.user_id} if owner.user_id is not None else {"token": owner.token}
     try:
         with transaction.atomic():
-            basket, _is_new = Basket.objects.get_or_create(kind=kind, **key, defaults={"opened_at": now})
-    except IntegrityError:
-        basket = Basket.objects.get(kind=kind, **key)
-    return basket
+            return Basket.objects.create(kind=kind, opened_at=now, **key), True
+    except IntegrityError:  # the same owner's other tab was faster
+        return owner.baskets().get(kind=kind), False
 
 
 def _fresh_link_basket(owner: BasketOwner, products: list[Product], now: datetime) -> Basket:
     """The link basket with just these products. Opened again by the same link it keeps the code applied so far."""
-    basket = _open(owner, BasketKind.LINK, now)
-    wanted = {product.pk for product in products}
-    if set(basket.items.values_list("product_id", flat=True)) != wanted:
+    basket, is_new = _open(owner, BasketKind.LINK, now)
+    if not is_new:
+        wanted = {product.pk for product in products}
         basket.items.exclude(product_id__in=wanted).delete()
         basket.applied_codes.exclude(code__discount__unlocks_id__in=wanted).delete()
-        _put(basket, products, now)
-    basket.opened_at = now
-    basket.save(update_fields=["opened_at", "updated_at"])
+        basket.opened_at = now
+        basket.save(update_fields=["opened_at", "updated_at"])
+    _put(basket, products, now)
     return basket
 
 

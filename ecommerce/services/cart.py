@@ -163,14 +163,22 @@ def priced_basket(owner: BasketOwner, *, user_id: int | None, now: datetime) -> 
 
 
 def price_basket(
-    basket: Basket, *, user_id: int | None, now: datetime, other_count: int = 0, ask_rules: bool = True
+    basket: Basket,
+    *,
+    user_id: int | None,
+    now: datetime,
+    other_count: int = 0,
+    ask_rules: bool = True,
+    with_code: DiscountCode | None = None,
 ) -> PricedBasket:
     """Price one basket: its products, the codes that still work, automatic discounts, and what the rules say.
 
-    Checkout leaves the rules out here: it asks them under their locks.
+    Checkout leaves the rules out here: it asks them under their locks. ``with_code`` is supposed to be applied too.
     """
     products = products_in(basket)
     codes = codes_on(basket)
+    if with_code is not None and with_code not in codes:
+        codes = [code for code in codes if not is_replaced(code, by=with_code)] + [with_code]
     own_uses = uses_of(codes, user_id)
     applied = [AppliedCode(code, code_refusal(code, own=own_uses.get(code.pk), now=now)) for code in codes]
     offers = [offer_of(each.code.discount, code=each.code) for each in applied if each.refusal is None]
@@ -259,20 +267,37 @@ def offer_of(discount: Discount, *, code: DiscountCode | None = None) -> Offer:
 
 
 def code_refusal(code: DiscountCode, *, own: CodeUse | None, now: datetime) -> DomainError | None:
-    """Why a code can't be used at all, or None. A live use of the learner's own keeps it usable for them."""
+    """Why a code can't be used at all, or None. What it was used for stays the learner's, see ``_serves_again``."""
     discount = code.discount
+    if own is not None and _serves_again(own, code, now=now):
+        return None
     if discount.activates_at is not None and now < discount.activates_at:
         return CodeNotYetValid(opens=_moment(discount.activates_at))
     if discount.expires_at is not None and now >= discount.expires_at:
         return CodeExpired(ended=_moment(discount.expires_at))
-    if own is not None:
-        once = discount.redemption_type == RedemptionType.ONE_TIME_PER_USER
-        return CodeUsed() if once and own.state == UseState.CONFIRMED and own.order_id is not None else None
     if not code.active or not discount.is_active:
         return CodeSwitchedOff()
-    if code.max_uses is not None and code.uses >= code.max_uses:
+    if own is not None and own.state == UseState.CONFIRMED and _is_for_one_order(code):
+        return CodeUsed()
+    if own is None and code.max_uses is not None and code.uses >= code.max_uses:
         return CodeUsed()
     return None
+
+
+def _serves_again(own: CodeUse, code: DiscountCode, *, now: datetime) -> bool:
+    """Whether the learner's own live use is what they come with again.
+
+    Held for an order in payment: it was judged when that was placed, and its hold isn't over. An enrollment code: the
+    seat is theirs, and the contract's rule says what that means.
+    """
+    if own.state == UseState.HELD:
+        return own.held_until is not None and now <= own.held_until
+    return code.discount.unlocks_id is not None
+
+
+def _is_for_one_order(code: DiscountCode) -> bool:
+    """Whether one person can buy with the code only once: a person has one use of it, and here uses are limited."""
+    return code.max_uses is not None or code.discount.redemption_type != RedemptionType.UNLIMITED
 
 
 def refuse_code(code: DiscountCode, *, user_id: int | None, now: datetime) -> None:
@@ -304,6 +329,11 @@ def find_code(text: str) -> DiscountCode:
         raise CodeUnknown
     _load_products([code.discount])
     return code
+
+
+def is_replaced(code: DiscountCode, *, by: DiscountCode) -> bool:
+    """Whether a code gives way: a contract product has one code, and a second one replaces the first."""
+    return by.discount.unlocks_id is not None and code.discount_id == by.discount_id and code != by
 
 
 def code_fits(code: DiscountCode, products: Sequence[Product]) -> DomainError | None:

@@ -14,10 +14,19 @@ from django.conf import settings
 from django.db import transaction
 
 from ecommerce.enums import AttemptState, OrderState
-from ecommerce.errors import BasketEmpty, CodeNeeded, NotForSale, SeveralCurrencies, TotalChanged
+from ecommerce.errors import (
+    BasketEmpty,
+    CodeNeeded,
+    NotForSale,
+    NoWayToPay,
+    PaymentUnderWay,
+    SeveralCurrencies,
+    TotalChanged,
+)
 from ecommerce.events import OrderClosed
-from ecommerce.models import Basket, Order, OrderLine
-from ecommerce.rules import Finding, Purchase, PurchaseLine, checkout_rules
+from ecommerce.gateways.registry import default_gateway
+from ecommerce.models import Basket, Order, OrderLine, PaymentAttempt
+from ecommerce.rules import Finding, Purchase, PurchaseLine, checkout_rules, lock_for
 from ecommerce.selectors.baskets import BasketOwner, current_basket
 from ecommerce.services.cart import PricedBasket, PricedLine, price_basket
 from ecommerce.services.codes import hold_code, release_uses
@@ -41,13 +50,16 @@ class Checkout:
 def begin_checkout(*, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None) -> Checkout:
     """Place the order of the owner's current basket; nothing to pay fulfils it at once, else a payment begins.
 
-    Raises BasketEmpty, TotalChanged if the total isn't the one the buyer was shown, or the first refusal of a rule;
-    then nothing is held and the basket is as it was. The same basket twice is the same order.
+    Raises BasketEmpty, TotalChanged if the total isn't the one the buyer was shown, PaymentUnderWay, NoWayToPay, or
+    the first refusal of a rule; then nothing is held and the basket is as it was. The same basket twice is the same
+    order.
     """
     with transaction.atomic():
         order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total)
         if order.money.is_zero:
             fulfil_locked(order, now=now)
+        elif default_gateway() is None:
+            raise NoWayToPay
     if order.is_fulfilled:
         return Checkout(order=order, pay_url=None)
     return Checkout(order=order, pay_url=start_payment(order_id=order.pk, now=now))
@@ -66,13 +78,12 @@ def place_order(*, owner: BasketOwner, user_id: int, now: datetime, expected_tot
         if basket is None:  # bought by the same button's first press while we waited for the lock
             raise BasketEmpty
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
-        print_of = fingerprint(priced)
-        for order in Order.objects.locked().of(user_id).pending():
-            if order.basket_id == basket.pk and order.fingerprint == print_of and not _has_lapsed(order, now):
-                return order
-            if order.basket_id == basket.pk or _shares_products(order, priced):
-                close_order(order=order, to=OrderState.CANCELED, now=now, reason="replaced by a newer order")
         _refuse_unless_sellable(priced, expected_total)
+        print_of = fingerprint(priced)
+        pending = list(Order.objects.locked().of(user_id).pending().prefetch_related("lines")) 
+        same = _replaced_by(pending, priced, basket=basket, print_of=print_of, now=now)
+        if same is not None:
+            return same
         return _write(priced, basket=basket, user_id=user_id, print_of=print_of, now=now)
 
 

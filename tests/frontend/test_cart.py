@@ -288,7 +288,7 @@ def test_adding_costs_the_same_beside_any_number_of_lines(learners_client: Clien
     for _each in range(lines):
         learners_client.get(f"/cart/add/?product_id={make_product().pk}")
     link = northgate().link
-    with queries(10):
+    with queries(7):
         learners_client.get(link)
 
 
@@ -297,7 +297,7 @@ def test_applying_a_code_costs_the_same_for_any_number_of_lines(learners_client:
     contract = northgate()
     runs = [contract.run, *(make_contract_run(contract.contract) for _each in range(lines - 1))]
     learners_client.get("/cart/add/", {"product_id": [run.product_id or 0 for run in runs]})
-    with queries(17):
+    with queries(13):
         learners_client.post("/cart/code/", {"code": contract.code})
 
 
