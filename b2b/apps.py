@@ -8,10 +8,14 @@ class B2bConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to Wagtail from the start: hook modules are loaded late, and never in some processes."""
+        from django.db.models.signals import post_delete, post_save
         from wagtail.signals import page_published, page_unpublished
 
         from b2b import receivers
         from b2b.models import ContractPage
+        from courses.models import ProgramRequirement
 
         page_published.connect(receivers.contract_published, sender=ContractPage, dispatch_uid="b2b.published")
         page_unpublished.connect(receivers.contract_unpublished, sender=ContractPage, dispatch_uid="b2b.unpublished")
+        for signal in (post_save, post_delete):
+            signal.connect(receivers.program_changed, sender=ProgramRequirement, dispatch_uid="b2b.program_changed")

@@ -1,4 +1,4 @@
-"""Hears Wagtail. Connected in apps.py, so that a worker that publishes on schedule hears it too."""
+"""Hears Wagtail and changed programs. Connected in apps.py: a worker that publishes on schedule hears it too."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from b2b.models import ContractPage
+from b2b.models import ContractCourseware, ContractPage
 from b2b.services.reconcile import request_reconcile
 from b2b.services.terms import bring_into_force
+from courses.models import ProgramRequirement
 from mitxonline.kernel import clock
 
 
@@ -30,6 +31,18 @@ def contract_published(*, instance: ContractPage, revision: Any = None, **_kwarg
             now=now,
             requested_by_id=getattr(revision, "user_id", None),
         )
+
+
+def program_changed(*, instance: ProgramRequirement, raw: bool = False, **_kwargs: Any) -> None:
+    """A program that gained or lost a course: its contracts look whether a run is missing (CW-04)."""
+    if raw:
+        return
+    now = clock.now()
+    covering = ContractCourseware.objects.filter(
+        program_id=instance.program_id, create_runs=True, removed_at__isnull=True, contract__terms__isnull=False
+    )
+    for contract_id in covering.order_by("contract_id").values_list("contract_id", flat=True):
+        request_reconcile(contract_id=contract_id, reason=_("Program changed"), now=now)
 
 
 def contract_unpublished(*, instance: ContractPage, **_kwargs: Any) -> None:

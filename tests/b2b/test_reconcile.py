@@ -36,6 +36,7 @@ from tests.b2b.worlds import (
     organization,
     program,
     redeem,
+    require,
     runs_of,
     settle,
     terms_of,
@@ -115,6 +116,17 @@ class TestRequests:
         results = together(*[lambda: ask(page)] * 8)
         assert len({record.pk for record in results}) == 1
         assert len(requests()) == 2  # one for the publication, one for all of these
+
+    def test_a_changed_program_asks_for_its_contracts_once(self) -> None:
+        both = program(course(), course())
+        page = contract(both, cap=1, name="With the program")
+        contract(course(), cap=1, name="Without")
+        require(both, course(), course())
+        both.requirements.order_by("pk")[0].delete()
+        waiting = Reconcile.objects.filter(state=ReconcileState.WAITING)
+        assert [request.contract_id for request in waiting] == [page.pk]
+        settle(page)
+        assert len(runs_of(page)) == 4
 
     def test_a_request_in_an_open_transaction_is_not_overtaken(self, together: Together) -> None:
         """The runner takes the waiting request only when what it was asked for can be seen."""

@@ -55,7 +55,9 @@ class Command(OperatorCommand):
     help = "Make contracts, change them, and say what they cover."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True, parser_class=OperatorParser)
+        actions = parser.add_subparsers(
+            dest="action", metavar="create|modify|courseware", required=True, parser_class=OperatorParser
+        )
         create = actions.add_parser("create", help="make a contract, and its organization if there is none")
         create.add_argument("organization", metavar="ORGANIZATION", help="the organization's name")
         create.add_argument("name", metavar="NAME", help="the contract's name")

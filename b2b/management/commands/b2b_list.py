@@ -40,7 +40,12 @@ class Command(OperatorCommand):
     help = "List organizations, contracts, what they cover and who is in them; write a contract's codes into a file."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        lists = parser.add_subparsers(dest="what", required=True, parser_class=OperatorParser)
+        lists = parser.add_subparsers(
+            dest="what",
+            metavar="organizations|contracts|courseware|learners",
+            required=True,
+            parser_class=OperatorParser,
+        )
         organizations = lists.add_parser("organizations", help="list organizations")
         contracts = lists.add_parser("contracts", help="list contracts, or write a contract's codes into a file")
         courses = lists.add_parser("courses", help="like courseware; with --codes like contracts")
@@ -104,6 +109,8 @@ class Command(OperatorCommand):
             ngettext("Wrote %(n)d code to %(file)s.", "Wrote %(n)d codes to %(file)s.", written)
             % {"n": written, "file": path}
         )
+        if not written:
+            self.say(_("This contract has no codes to hand out."))
         if is_being_brought_in_line(contract_id):
             self.say(_("Warning: the worker is still making this contract's codes; write the file again later."))
         row = {"contract_id": contract_id, "file": str(path), "codes": written}
