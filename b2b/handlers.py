@@ -12,7 +12,7 @@ from b2b.services.seats import (
     lock_terms,
     release_held_seats,
 )
-from ecommerce.events import OrderClosed, OrderFulfilled
+from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
 
 
 def claim_seats(event: OrderFulfilled) -> None:
@@ -35,8 +35,8 @@ def claim_seats(event: OrderFulfilled) -> None:
     )
 
 
-def release_seats(event: OrderClosed) -> None:
-    """Free the seats that were held for an order that came to nothing."""
+def release_seats(event: OrderClosed | OrderInReview) -> None:
+    """Free the seats that were held for an order that came to nothing, or for which nothing is held any more."""
     release_held_seats(order_id=event.order_id)
 
 

@@ -6,7 +6,7 @@ under the lock of the contract's terms, where seats are counted and held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -67,6 +67,10 @@ class ContractSeats:
             self._finding(purchase, line, run, replace(standing, contact=_contact(run, contacts)))
             for line, run, standing in found
         ]
+
+    def lock(self, product_ids: Collection[int]) -> None:
+        """Lock the terms of the contracts these products belong to."""
+        lock_terms(ContractRun.objects.filter(product_id__in=product_ids).values_list("contract_id", flat=True))
 
     def hold(self, purchase: Purchase, order: Order) -> Sequence[Finding]:
         """Lock the terms, judge again, and hold a seat for the order in every contract it touches."""

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from courses.errors import EnrollmentClosed, EnrollmentNotOpen, RunNotLive, RunUnknown
 from courses.models import CourseRun
+from courses.models.run import SOURCE_TAG
 
 
 def refuse_unless_enrollable(run: CourseRun, *, now: datetime) -> None:
@@ -24,6 +25,9 @@ def refuse_unless_enrollable(run: CourseRun, *, now: datetime) -> None:
 
 
 def refuse_unless_public(run: CourseRun) -> None:
-    """Raise RunUnknown for a contract run: nobody who isn't let in by the contract learns that it exists."""
-    if run.is_contract_only:
+    """Raise RunUnknown for a contract run, or one that is a source for others: it is on offer to nobody.
+
+    Nobody who isn't let in by the contract learns that its runs exist.
+    """
+    if run.is_contract_only or run.run_tag == SOURCE_TAG:
         raise RunUnknown

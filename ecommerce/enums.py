@@ -72,3 +72,7 @@ class AttemptState(models.TextChoices):
     DECLINED = "declined", _("Declined")
     EXPIRED = "expired", _("Expired")
     FAILED = "failed", _("Failed")
+
+
+# The money is on its way, or here: such an order is neither given up nor paid again.
+PAYING_STATES = (AttemptState.PROCESSING, AttemptState.PAID)

@@ -11,9 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from courses.enums import EnrollmentSource
-from courses.selectors.programs import courses_of_program
+from courses.selectors.programs import open_runs_of_programs
 from courses.services.enrollments import enroll
-from ecommerce.errors import NotForSale
 from ecommerce.events import OrderFulfilled
 from ecommerce.models import Order, OrderLine
 
@@ -50,13 +49,8 @@ def _runs_of(line: OrderLine, *, now: datetime) -> list[int]:
     """The run the line sells, or for a program the run that is open of each course it requires."""
     if line.product.course_run_id is not None:
         return [line.product.course_run_id]
-    if line.product.program_id is None:
-        raise NotForSale(title=line.title)
-    open_runs = [
-        course.runs.enrollable(now).order_by("start_date", "pk").first()
-        for course in courses_of_program(line.product.program_id)
-    ]
-    return [run.pk for run in open_runs if run is not None]
+    program_id = line.product.program_id or 0
+    return open_runs_of_programs([program_id], now=now).get(program_id, [])
 
 
 def _source_of(line: OrderLine) -> EnrollmentSource:

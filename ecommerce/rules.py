@@ -6,7 +6,7 @@ ecommerce knows the protocol only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,7 +21,8 @@ from courses.enums import EnrollmentMode
 from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
-from ecommerce.errors import AlreadyEnrolled, NotForSale
+from courses.selectors.programs import open_runs_of_programs
+from ecommerce.errors import AlreadyEnrolled, CheckoutRefused, NotForSale
 from ecommerce.models import DiscountCode, Order, Product
 from mitxonline.kernel.errors import DomainError
 
@@ -65,6 +66,9 @@ class CheckoutRule(Protocol):
     def check(self, purchase: Purchase) -> Sequence[Finding]:
         """Judge without writing or locking; also what greys out the button."""
 
+    def lock(self, product_ids: Collection[int]) -> None:
+        """Lock what the rule counts for these products, before anybody touches their codes."""
+
     def hold(self, purchase: Purchase, order: Order) -> Sequence[Finding]:
         """Judge again under the lock and reserve what runs out; raise to refuse the whole order."""
 
@@ -79,6 +83,12 @@ def checkout_rules() -> tuple[CheckoutRule, ...]:
 def _forget_rules(*, setting: str, **_kwargs: object) -> None:
     if setting == "CHECKOUT_RULES":
         checkout_rules.cache_clear()
+
+
+def lock_for(product_ids: Collection[int]) -> None:
+    """Let the rules take their locks for these products: they come before the codes' (ADR 0003)."""
+    for rule in checkout_rules():
+        rule.lock(product_ids)
 
 
 def first_refusals(findings: Sequence[Finding]) -> dict[int, DomainError]:
@@ -96,32 +106,40 @@ class _Judging:
     def check(self, purchase: Purchase) -> Sequence[Finding]:
         raise NotImplementedError
 
+    def lock(self, product_ids: Collection[int]) -> None:
+        """Nothing is counted here."""
+
     def hold(self, purchase: Purchase, order: Order) -> Sequence[Finding]:
-        """Ask again and raise the first refusal."""
+        """Ask again and raise the first refusal, which leads back to the cart."""
         findings = self.check(purchase)
         for refusal in first_refusals(findings).values():
+            refusal.retry_url = refusal.retry_url or CheckoutRefused.retry_url
             raise refusal
         return findings
 
 
 class Sellable(_Judging):
-    """The product is on sale and, for a run, enrollment is open."""
+    """The product is on sale and enrollment is open: in the run, or in some course of the program."""
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
-        """Judge each line by its product and its run's dates."""
+        """Judge each line by its product and its runs' dates."""
+        programs = open_runs_of_programs(_programs(purchase), now=purchase.now)
         return [
             Finding(product_id=line.product.pk, refusal=refusal)
             for line in purchase.lines
-            if (refusal := self._refusal(line.product, purchase.now)) is not None
+            if (refusal := self._refusal(line.product, programs, purchase.now)) is not None
         ]
 
-    def _refusal(self, product: Product, now: datetime) -> DomainError | None:
-        if not product.is_active:
+    def _refusal(self, product: Product, programs: Mapping[int, list[int]], now: datetime) -> DomainError | None:
+        run = product.course_run
+        if not product.is_active or (run is None and not programs.get(product.program_id or 0)):
             return NotForSale(title=product.title)
-        if product.course_run is None:
+        if run is None:
             return None
+        if run.is_contract_only and not product.requires_code:  # whoever made it: no way around the contract
+            return NotForSale(title=product.title)
         try:
-            refuse_unless_enrollable(product.course_run, now=now)
+            refuse_unless_enrollable(run, now=now)
         except EnrollmentRefused as refusal:
             return refusal
         return None
@@ -131,17 +149,36 @@ class NotAlreadyEnrolled(_Judging):
     """Nobody pays twice for the same course run (K2)."""
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
-        """One query for all lines; a buyer who only audits may still upgrade.
+        """The same few queries for any number of lines; a buyer who only audits may still upgrade.
 
-        Products that need a code are judged by the rule that vouches for them: it knows whose seat it is.
+        A program is had already when each run it would give is. Products that need a code are judged by the rule that
+        vouches for them: it knows whose seat it is.
         """
-        plain = [line.product for line in purchase.lines if not line.product.requires_code]
-        runs = {product.course_run_id: product for product in plain if product.course_run_id}
-        if purchase.user_id is None or not runs:
+        if purchase.user_id is None:
             return []
-        enrolled = Enrollment.objects.active().of(purchase.user_id).filter(run_id__in=list(runs))
+        programs = open_runs_of_programs(_programs(purchase), now=purchase.now)
+        gives = {
+            line.product: [line.product.course_run_id]
+            if line.product.course_run_id
+            else programs.get(line.product.program_id or 0, [])
+            for line in purchase.lines
+            if not line.product.requires_code
+        }
+        had = runs_had(purchase.user_id, [run_id for run_ids in gives.values() for run_id in run_ids])
         return [
-            Finding(product_id=runs[run_id].pk, refusal=AlreadyEnrolled(title=runs[run_id].title))
-            for run_id, mode in enrolled.values_list("run_id", "mode")
-            if mode == runs[run_id].mode or mode == EnrollmentMode.VERIFIED
+            Finding(product_id=product.pk, refusal=AlreadyEnrolled(title=product.title))
+            for product, run_ids in gives.items()
+            if run_ids and all(had.get(run_id) in {product.mode, EnrollmentMode.VERIFIED} for run_id in run_ids)
         ]
+
+
+def runs_had(user_id: int, run_ids: Collection[int]) -> dict[int, str]:
+    """Which of these runs somebody is in, and in which mode; one query, none without runs."""
+    if not run_ids:
+        return {}
+    enrolled = Enrollment.objects.active().of(user_id).filter(run_id__in=run_ids)
+    return dict(enrolled.values_list("run_id", "mode"))
+
+
+def _programs(purchase: Purchase) -> list[int]:
+    return [line.product.program_id for line in purchase.lines if line.product.program_id is not None]

@@ -20,8 +20,8 @@ ROUTES: dict[type[Event], Route] = {
         after_commit=(ecommerce.email_receipt,),
     ),
     OrderClosed: Route(within=(b2b.release_seats,)),
-    # Staff see these orders in their list; nobody else has to hear of them.
-    OrderInReview: Route(),
+    # Staff see these orders in their list.
+    OrderInReview: Route(within=(b2b.release_seats,)),
     # The rows themselves wait for the course site: their `lms_state` is the queue.
     LearnerEnrolled: Route(),
     LearnerUnenrolled: Route(),

@@ -24,8 +24,9 @@ class CourseRunQuerySet(models.QuerySet["CourseRun"]):
         return self.filter(live=True)
 
     def enrollable(self, now: datetime) -> Self:
-        """Live runs whose enrollment is open at this moment (both ends included)."""
+        """Live runs whose enrollment is open at this moment (both ends included); a source is for copying only."""
         return self.live().filter(
+            ~Q(run_tag=SOURCE_TAG),
             Q(enrollment_start__isnull=True) | Q(enrollment_start__lte=now),
             Q(enrollment_end__isnull=True) | Q(enrollment_end__gte=now),
             Q(end_date__isnull=True) | Q(end_date__gte=now),

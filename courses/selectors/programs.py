@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from courses.enums import RequirementKind
-from courses.models import Course, ProgramRequirement
+from courses.models import Course, CourseRun, ProgramRequirement
 
 
 @dataclass
@@ -40,6 +42,21 @@ def requirements_tree(program_id: int) -> list[RequirementNode]:
 def courses_of_program(program_id: int) -> list[Course]:
     """Every course the program's requirements name, in the tree's order; one query."""
     return [course for node in requirements_tree(program_id) for course in courses_under(node)]
+
+
+def open_runs_of_programs(program_ids: Collection[int], *, now: datetime) -> dict[int, list[int]]:
+    """For each program the run that is open of each course it requires, the soonest; two queries, none without one."""
+    if not program_ids:
+        return {}
+    required = ProgramRequirement.objects.filter(program_id__in=program_ids, course__isnull=False)
+    courses = list(required.order_by("position", "pk").values_list("program_id", "course_id"))
+    runs = CourseRun.objects.enrollable(now).filter(course_id__in={course_id for _program, course_id in courses})
+    soonest = dict(runs.order_by("course_id", "start_date", "pk").distinct("course_id").values_list("course_id", "pk"))
+    found: dict[int, list[int]] = {}
+    for program_id, course_id in courses:
+        if course_id in soonest:
+            found.setdefault(program_id, []).append(soonest[course_id])
+    return found
 
 
 def courses_under(node: RequirementNode) -> list[Course]:

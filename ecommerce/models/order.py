@@ -132,8 +132,7 @@ class Order(models.Model):
         self.state_reason = reason
         if to == OrderState.FULFILLED:
             self.fulfilled_at = at
-        if to != OrderState.REVIEW:
-            self.hold_until = None
+        self.hold_until = None
         if to in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED, OrderState.REFUNDED}:
             self.closed_at = at
         self.save(update_fields=["state", "state_reason", "fulfilled_at", "hold_until", "closed_at", "updated_at"])

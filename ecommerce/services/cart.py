@@ -277,7 +277,7 @@ def code_refusal(code: DiscountCode, *, own: CodeUse | None, now: datetime) -> D
         return CodeExpired(ended=_moment(discount.expires_at))
     if not code.active or not discount.is_active:
         return CodeSwitchedOff()
-    if own is not None and own.state == UseState.CONFIRMED and _is_for_one_order(code):
+    if own is not None and own.state == UseState.CONFIRMED and is_for_one_order(code):
         return CodeUsed()
     if own is None and code.max_uses is not None and code.uses >= code.max_uses:
         return CodeUsed()
@@ -295,9 +295,13 @@ def _serves_again(own: CodeUse, code: DiscountCode, *, now: datetime) -> bool:
     return code.discount.unlocks_id is not None
 
 
-def _is_for_one_order(code: DiscountCode) -> bool:
-    """Whether one person can buy with the code only once: a person has one use of it, and here uses are limited."""
-    return code.max_uses is not None or code.discount.redemption_type != RedemptionType.UNLIMITED
+def is_for_one_order(code: DiscountCode) -> bool:
+    """Whether one person can buy with the code only once: a person has one use of it, and here uses are limited.
+
+    An enrollment code is not: the contract's rule judges who comes with it again.
+    """
+    limited = code.max_uses is not None or code.discount.redemption_type != RedemptionType.UNLIMITED
+    return limited and code.discount.unlocks_id is None
 
 
 def refuse_code(code: DiscountCode, *, user_id: int | None, now: datetime) -> None:

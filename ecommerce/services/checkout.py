@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from ecommerce.enums import AttemptState, OrderState
+from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
 from ecommerce.errors import (
     BasketEmpty,
     CodeNeeded,
@@ -25,7 +25,7 @@ from ecommerce.errors import (
 )
 from ecommerce.events import OrderClosed
 from ecommerce.gateways.registry import default_gateway
-from ecommerce.models import Basket, Order, OrderLine, PaymentAttempt
+from ecommerce.models import Basket, Order, OrderLine
 from ecommerce.rules import Finding, Purchase, PurchaseLine, checkout_rules, lock_for
 from ecommerce.selectors.baskets import BasketOwner, current_basket
 from ecommerce.services.cart import PricedBasket, PricedLine, price_basket
@@ -79,12 +79,8 @@ def place_order(*, owner: BasketOwner, user_id: int, now: datetime, expected_tot
             raise BasketEmpty
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
         _refuse_unless_sellable(priced, expected_total)
-        print_of = fingerprint(priced)
-        pending = list(Order.objects.locked().of(user_id).pending().prefetch_related("lines")) 
-        same = _replaced_by(pending, priced, basket=basket, print_of=print_of, now=now)
-        if same is not None:
-            return same
-        return _write(priced, basket=basket, user_id=user_id, print_of=print_of, now=now)
+        placed = _placed_before(priced, basket=basket, user_id=user_id, now=now)
+        return placed or _write(priced, basket=basket, user_id=user_id, now=now)
 
 
 def cancel_order(*, order_id: int, now: datetime, reason: str) -> Order:
@@ -104,14 +100,14 @@ def close_order(*, order: Order, to: OrderState, now: datetime, reason: str) -> 
 
 
 def release_lapsed_orders(*, now: datetime, limit: int = 200) -> int:
-    """Cancel pending orders whose hold is over, unless their payment is still processing; how many."""
+    """Cancel pending orders whose hold is over, unless their money may still come or has; how many."""
     lapsed = Order.objects.pending().filter(hold_until__lt=now)
-    lapsed = lapsed.exclude(attempts__state=AttemptState.PROCESSING).order_by("pk")
+    lapsed = lapsed.exclude(attempts__state__in=PAYING_STATES).order_by("pk")
     closed = 0
     for order_id in lapsed.values_list("pk", flat=True)[:limit]:
         with transaction.atomic():
             order = Order.objects.locked().get(pk=order_id)
-            if order.state == OrderState.PENDING and _has_lapsed(order, now):
+            if order.state == OrderState.PENDING and _has_lapsed(order, now) and not _is_being_paid(order):
                 close_order(order=order, to=OrderState.CANCELED, now=now, reason="not paid in time")
                 closed += 1
     return closed
@@ -134,16 +130,43 @@ def _refuse_unless_sellable(priced: PricedBasket, expected_total: Money | None) 
         raise TotalChanged(shown=expected_total.formatted(), now=priced.total.formatted())
 
 
+def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime) -> Order | None:
+    """The learner's pending order of this very basket; others that stand in its way are given up.
+
+    Raises PaymentUnderWay where the money for some of it may be on its way: nobody pays twice for the same.
+    """
+    wanted, print_of = {line.product.pk for line in priced.lines}, fingerprint(priced)
+    given_up = []
+    for order in Order.objects.locked().of(user_id).pending():
+        from_here, shares = order.basket_id == basket.pk, order.lines.filter(product_id__in=wanted).exists()
+        if not from_here and not shares:
+            continue
+        if not _is_being_paid(order):
+            if from_here and order.fingerprint == print_of and not _has_lapsed(order, now):
+                return order
+            given_up.append(order)
+        elif shares:
+            raise PaymentUnderWay(number=order.number)
+        else:  # it will be fulfilled by itself; the basket is free for another order
+            order.basket_id = None
+            order.save(update_fields=["basket_id", "updated_at"])
+    if given_up:
+        sold = OrderLine.objects.filter(order__in=given_up).values_list("product_id", flat=True)
+        lock_for(wanted.union(sold))
+    for order in given_up:
+        close_order(order=order, to=OrderState.CANCELED, now=now, reason="replaced by a newer order")
+    return None
+
+
+def _is_being_paid(order: Order) -> bool:
+    return order.attempts.filter(state__in=PAYING_STATES).exists()
+
+
 def _has_lapsed(order: Order, now: datetime) -> bool:
     return order.hold_until is not None and order.hold_until < now
 
 
-def _shares_products(order: Order, priced: PricedBasket) -> bool:
-    wanted = {line.product.pk for line in priced.lines}
-    return any(product_id in wanted for product_id in order.lines.values_list("product_id", flat=True))
-
-
-def _write(priced: PricedBasket, *, basket: Basket, user_id: int, print_of: str, now: datetime) -> Order:
+def _write(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime) -> Order:
     until = now + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
     order = Order.objects.create(
         number=new_order_number(on=clock.date_of(now)),
@@ -153,7 +176,7 @@ def _write(priced: PricedBasket, *, basket: Basket, user_id: int, print_of: str,
         discount_total=priced.discount_total.amount,
         total=priced.total.amount,
         basket_id=basket.pk,
-        fingerprint=print_of,
+        fingerprint=fingerprint(priced),
         placed_at=now,
         hold_until=until,
     )
@@ -161,9 +184,9 @@ def _write(priced: PricedBasket, *, basket: Basket, user_id: int, print_of: str,
         lines=tuple(PurchaseLine(line.product, line.code) for line in priced.lines), user_id=user_id, now=now
     )
     findings = [finding for rule in checkout_rules() for finding in rule.hold(purchase, order)]
-    for line in priced.lines:
-        if line.code is not None:
-            hold_code(code=line.code, user_id=user_id, order_id=order.pk, until=until, now=now)
+    codes = {line.code.pk: line.code for line in priced.lines if line.code is not None}
+    for _pk, code in sorted(codes.items()):  # in one order for everybody: no two buyers wait for each other
+        hold_code(code=code, user_id=user_id, order_id=order.pk, until=until, now=now)
     OrderLine.objects.bulk_create([_snapshot(line, order, findings) for line in priced.lines])
     return order
 

@@ -13,11 +13,15 @@ from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import fetch_sql
 
 # The count and the row move together or not at all: whoever finds the last use taken gets no row. The learner's own
-# live use serves again. An unlimited code has no counter to fight over.
+# live use serves again, and is confirmed where it was only held. An unlimited code has no counter to fight over.
 CLAIM = """
 WITH own AS (
-    SELECT id FROM ecommerce_codeuse
+    UPDATE ecommerce_codeuse
+    SET state = CASE WHEN %(state)s = 'confirmed' THEN 'confirmed' ELSE state END,
+        held_until = CASE WHEN %(state)s = 'confirmed' THEN NULL ELSE held_until END,
+        changed_at = CASE WHEN %(state)s = 'confirmed' AND state = 'held' THEN %(now)s ELSE changed_at END
     WHERE code_id = %(code)s AND user_id = %(user)s AND state IN ('held', 'confirmed')
+    RETURNING id
 ), claimed AS (
     UPDATE ecommerce_discountcode SET uses = uses + 1
     WHERE id = %(code)s AND active AND uses < max_uses AND NOT EXISTS (SELECT FROM own)
@@ -35,6 +39,7 @@ SELECT id FROM own UNION ALL SELECT id FROM made
 """
 
 # Only rows that are still held are released, and the counters follow exactly those: two releases can't subtract twice.
+# Codes are locked in the order of their keys, as everywhere.
 RELEASE = """
 WITH released AS (
     UPDATE ecommerce_codeuse SET state = 'released', changed_at = %(now)s, held_until = NULL
@@ -42,9 +47,13 @@ WITH released AS (
     RETURNING code_id
 ), counted AS (
     SELECT code_id, count(*) AS n FROM released GROUP BY code_id
+), locked AS (
+    SELECT id FROM ecommerce_discountcode WHERE id IN (SELECT code_id FROM counted)
+    ORDER BY id FOR NO KEY UPDATE
 ), returned AS (
     UPDATE ecommerce_discountcode AS code SET uses = code.uses - counted.n
-    FROM counted WHERE code.id = counted.code_id AND code.max_uses IS NOT NULL
+    FROM counted JOIN locked ON locked.id = counted.code_id
+    WHERE code.id = counted.code_id AND code.max_uses IS NOT NULL
     RETURNING code.id
 )
 SELECT code_id FROM released
@@ -72,6 +81,11 @@ def confirm_uses(*, order_id: int, now: datetime) -> int:
     return CodeUse.objects.filter(order_id=order_id, state=UseState.HELD).update(
         state=UseState.CONFIRMED, held_until=None, changed_at=now
     )
+
+
+def prolong_uses(*, order_id: int, until: datetime) -> int:
+    """Hold longer what is held for the order; how many uses that were."""
+    return CodeUse.objects.filter(order_id=order_id, state=UseState.HELD).update(held_until=until)
 
 
 def release_uses(*, order_id: int, now: datetime) -> list[int]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
-from ecommerce.enums import OrderState, UseState
+from courses.enums import EnrollmentMode
+from ecommerce.enums import OrderState
+from ecommerce.errors import AlreadyEnrolled, CodeUsed
 from ecommerce.events import OrderFulfilled, OrderInReview
-from ecommerce.models import BasketCode, BasketItem, CodeUse, Order
-from ecommerce.services.codes import confirm_uses, use_code
+from ecommerce.models import BasketCode, BasketItem, CodeUse, DiscountCode, Order
+from ecommerce.rules import lock_for, runs_had
+from ecommerce.services.cart import is_for_one_order
+from ecommerce.services.codes import confirm_uses, release_uses, use_code
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError
@@ -24,15 +29,19 @@ def fulfil_order(*, order_id: int, now: datetime) -> Order:
     with all_or_nothing():
         order = Order.objects.locked().get(pk=order_id)
         if not order.is_fulfilled:
+            lock_for(order.lines.values_list("product_id", flat=True))
             fulfil_locked(order, now=now)
     return order
 
 
 def fulfil_locked(order: Order, *, now: datetime) -> None:
-    """Fulfil an order whose row this transaction has locked or made."""
+    """Fulfil an order whose row this transaction has locked or made, as it has what its rules count."""
     was_held = order.state == OrderState.PENDING
     order.move(OrderState.FULFILLED, at=now)
-    _confirm_codes(order, was_held=was_held, now=now)
+    confirm_uses(order_id=order.pk, now=now)
+    if not was_held:
+        _refuse_what_is_had(order)
+        _claim_codes_again(order, now=now)
     publish(OrderFulfilled(order_id=order.pk, purchaser_id=order.purchaser_id, number=order.number, at=now))
     _clear_basket(order)
 
@@ -49,7 +58,10 @@ def fulfil_or_review(*, order_id: int, now: datetime) -> Order:
 
 
 def send_to_review(order: Order, *, reason: str, now: datetime) -> None:
-    """Put a locked order whose money came before staff, with the reason; one that ended well stays as it is."""
+    """Put a locked order whose money came before staff, with the reason; one that ended well stays as it is.
+
+    Nothing is held for it any more (a hold ends when the order leaves pending); whoever fulfils it claims again.
+    """
     if order.is_fulfilled or order.state == OrderState.REFUNDED:
         return
     if order.state == OrderState.REVIEW:
@@ -57,19 +69,27 @@ def send_to_review(order: Order, *, reason: str, now: datetime) -> None:
         order.save(update_fields=["state_reason", "updated_at"])
     else:
         order.move(OrderState.REVIEW, at=now, reason=reason[:255])
+    release_uses(order_id=order.pk, now=now)
     publish(OrderInReview(order_id=order.pk, purchaser_id=order.purchaser_id))
 
 
-def _confirm_codes(order: Order, *, was_held: bool, now: datetime) -> None:
-    """Confirm the held uses; after the hold was given up, claim again (CodeUsed if somebody else was faster)."""
-    confirm_uses(order_id=order.pk, now=now)
-    if was_held:
-        return
-    for line in order.lines.filter(code__isnull=False).select_related("code"):
-        mine = CodeUse.objects.filter(code=line.code, user_id=order.purchaser_id, state=UseState.CONFIRMED)
-        if line.code is not None and not mine.exists():
-            use_id = use_code(code=line.code, user_id=order.purchaser_id, now=now)
-            CodeUse.objects.filter(pk=use_id, state=UseState.CONFIRMED).update(order=order)
+def _refuse_what_is_had(order: Order) -> None:
+    """AlreadyEnrolled if the buyer came by one of the courses in another way meanwhile: that is money to give back."""
+    lines = {line.product.course_run_id: line for line in order.lines.select_related("product")}
+    had = runs_had(order.purchaser_id, [run_id for run_id in lines if run_id is not None])
+    for run_id, mode in had.items():
+        if mode in {lines[run_id].mode, EnrollmentMode.VERIFIED}:
+            raise AlreadyEnrolled(title=lines[run_id].title)
+
+
+def _claim_codes_again(order: Order, *, now: datetime) -> None:
+    """Claim the codes whose hold was given up; CodeUsed if somebody else was faster, or another order of theirs."""
+    codes = DiscountCode.objects.filter(order_lines__order=order).distinct().select_related("discount").order_by("pk")
+    for code in codes:
+        use_id = use_code(code=code, user_id=order.purchaser_id, now=now)
+        is_mine = CodeUse.objects.filter(Q(order=order) | Q(order=None), pk=use_id).update(order=order)
+        if not is_mine and is_for_one_order(code):
+            raise CodeUsed
 
 
 def _clear_basket(order: Order) -> None:

@@ -27,6 +27,7 @@ from ecommerce.gateways.base import (
 from ecommerce.gateways.registry import default_gateway, gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
+from ecommerce.services.codes import prolong_uses
 from ecommerce.services.fulfilment import fulfil_or_review, send_to_review
 
 # Public addresses (design 6); the pages behind them belong to an upper app.
@@ -37,7 +38,7 @@ OPEN_STATES = (AttemptState.STARTED, AttemptState.PROCESSING)
 
 
 def start_payment(*, order_id: int, now: datetime) -> str:
-    """Begin a try at paying; the address to send the buyer to. An earlier open try ends.
+    """Begin a try at paying; the address to send the buyer to. An earlier open try ends, the hold begins anew.
 
     Raises NoWayToPay where no gateway is configured, PaymentUnavailable where it can't be reached, WrongOrderState
     for an order that isn't pending.
@@ -66,7 +67,8 @@ def settle(*, notice: PaymentNotice, gateway_name: str, now: datetime) -> Order:
         attempt = _attempt_of(notice, gateway_name)
         order = Order.objects.locked().get(pk=attempt.order_id)
         attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
-        if attempt.state == AttemptState.PAID:
+        # Paid and still pending: we were interrupted between the two, and the gateway says it again.
+        if attempt.state == AttemptState.PAID and order.state != OrderState.PENDING:
             return order
         if notice.outcome is not Outcome.PAID:
             _note_unpaid(attempt, notice.outcome, now)
@@ -75,7 +77,7 @@ def settle(*, notice: PaymentNotice, gateway_name: str, now: datetime) -> Order:
         if not _pays(notice, attempt):
             send_to_review(order, reason=f"paid {notice.paid}, asked {attempt.money}", now=now)
             return order
-        if order.is_fulfilled:
+        if order.is_fulfilled or order.state == OrderState.REFUNDED:
             _note_second_payment(attempt)
             return order
         if order.state in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED}:
@@ -114,6 +116,7 @@ def _open_attempt(*, order_id: int, gateway: PaymentGateway, now: datetime) -> P
         if order.state != OrderState.PENDING:
             raise WrongOrderState(number=order.number, state=order.state, wanted=OrderState.FULFILLED)
         order.attempts.filter(state__in=OPEN_STATES).update(state=AttemptState.EXPIRED, settled_at=now)
+        _prolong_hold(order, now=now)
         reference = uuid.uuid4()
         return PaymentAttempt.objects.create(
             order=order,
@@ -125,6 +128,15 @@ def _open_attempt(*, order_id: int, gateway: PaymentGateway, now: datetime) -> P
             started_at=now,
             expires_at=now + timedelta(seconds=settings.PAYMENT_SESSION_SECONDS),
         )
+
+
+def _prolong_hold(order: Order, *, now: datetime) -> None:
+    """Keep codes and seats a quarter of an hour longer than the session that begins now lives (design 5.3)."""
+    until = now + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
+    if order.hold_until is None or order.hold_until < until:
+        order.hold_until = until
+        order.save(update_fields=["hold_until", "updated_at"])
+        prolong_uses(order_id=order.pk, until=until)
 
 
 def _request_for(attempt: PaymentAttempt) -> PaymentRequest:
@@ -163,7 +175,7 @@ def _note_paid(attempt: PaymentAttempt, notice: PaymentNotice, now: datetime) ->
 
 
 def _note_second_payment(attempt: PaymentAttempt) -> None:
-    attempt.note = "second payment of a fulfilled order: to be refunded"
+    attempt.note = "second payment of an order that was paid: to be refunded"
     attempt.save(update_fields=["note"])
 
 

@@ -4,22 +4,48 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core import mail
 from django.db import IntegrityError, transaction
 
 from courses.enums import EnrollmentSource
-from courses.errors import EnrollmentClosed
-from courses.models import Enrollment, EnrollmentGrant
-from ecommerce.enums import AttemptState, OrderState, UseState
-from ecommerce.errors import AlreadyEnrolled, BasketEmpty, CodeNeeded, NotForSale, OrderUnknown, TotalChanged
-from ecommerce.models import Basket, BasketItem, CodeUse, DiscountCode, Order, OrderLine, PaymentAttempt, Product
+from courses.errors import EnrollmentClosed, EnrollmentRefused, RunUnknown
+from courses.models import Course, CourseRun, Enrollment, EnrollmentGrant, Program, ProgramRequirement
+from ecommerce.enums import AttemptState, OrderState, RedemptionType, UseState
+from ecommerce.errors import (
+    AlreadyEnrolled,
+    BasketEmpty,
+    CodeNeeded,
+    CodeRefused,
+    CodeUsed,
+    NotForSale,
+    NoWayToPay,
+    OrderUnknown,
+    PaymentUnderWay,
+    TotalChanged,
+)
+from ecommerce.gateways.sandbox import SandboxGateway
+from ecommerce.models import (
+    Basket,
+    BasketItem,
+    CodeUse,
+    Discount,
+    DiscountCode,
+    Order,
+    OrderLine,
+    PaymentAttempt,
+    Product,
+)
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.receipts import orders_of, receipt_for
-from ecommerce.services.baskets import add_products, apply_code
+from ecommerce.services import payments
+from ecommerce.services.baskets import add_products, apply_code, remove_product
 from ecommerce.services.checkout import begin_checkout, release_lapsed_orders
-from ecommerce.services.payments import answer_sandbox
+from ecommerce.services.free_enrollment import enroll_free
+from ecommerce.services.fulfilment import fulfil_order
+from ecommerce.services.payments import answer_sandbox, settle
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
@@ -31,6 +57,7 @@ from tests.factories import (
     make_contract_run,
     make_discount,
     make_product,
+    make_run,
     make_user,
 )
 
@@ -246,6 +273,210 @@ def test_money_after_the_hold_goes_to_review_where_somebody_was_faster(owner: Ba
     assert "code_used" in after.state_reason
     assert not Enrollment.objects.exists()
     assert order.attempts.get().state == AttemptState.PAID
+
+
+def test_a_total_that_another_window_changed_is_said_before_paying(owner: BasketOwner) -> None:
+    add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
+    buy(owner)
+    with pytest.raises(TotalChanged):
+        buy(owner, expected_total=Money("60", "USD"))
+
+
+def test_a_discount_that_ends_during_the_hold_still_counts_for_the_order(owner: BasketOwner, learner: User) -> None:
+    code = make_code(make_discount(amount="50", expires_at=NOON + timedelta(minutes=5)), max_uses=1)
+    add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
+    apply_code(owner=owner, text=code.text, user_id=learner.pk, now=NOON)
+    order = buy(owner).order
+    pay(order, "decline")
+    assert buy(owner, now=NOON + timedelta(minutes=10)).order == order
+    later = buy(owner, now=NOON + timedelta(hours=2)).order
+    assert (later.discount_total, later.total) == (0, 100)
+
+
+def test_trying_again_holds_as_long_as_the_new_payment_session_lives(owner: BasketOwner, learner: User) -> None:
+    code = make_code(make_discount(amount="50"), max_uses=1)
+    add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
+    apply_code(owner=owner, text=code.text, user_id=learner.pk, now=NOON)
+    order = buy(owner).order
+    again = NOON + timedelta(minutes=40)
+    assert buy(owner, now=again).order == order
+    session_ends = order.attempts.get(state=AttemptState.STARTED).expires_at
+    order.refresh_from_db()
+    assert order.hold_until == CodeUse.objects.get().held_until == session_ends + timedelta(minutes=15)
+    assert release_lapsed_orders(now=NOON + timedelta(minutes=46)) == 0
+
+
+def test_without_a_way_to_pay_nothing_is_held(owner: BasketOwner, learner: User, settings) -> None:  # type: ignore[no-untyped-def]
+    settings.PAYMENT_GATEWAYS = []
+    code = make_code(make_discount(amount="50"), max_uses=1)
+    add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
+    apply_code(owner=owner, text=code.text, user_id=learner.pk, now=NOON)
+    with pytest.raises(NoWayToPay):
+        buy(owner)
+    assert not Order.objects.exists()
+    assert not CodeUse.objects.exists()
+
+
+def test_a_refusal_of_the_course_leads_back_to_the_cart(owner: BasketOwner) -> None:
+    product = make_product(price="0")
+    add_products(owner=owner, product_ids=[product.pk], now=NOON)
+    CourseRun.objects.update(enrollment_end=NOON - timedelta(seconds=1))
+    with pytest.raises(EnrollmentClosed) as refused:
+        buy(owner)
+    assert refused.value.retry_url == "/cart/"
+
+
+def test_a_notice_that_comes_again_after_a_crash_finishes_what_was_paid(
+    owner: BasketOwner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
+    order = buy(owner).order
+    with monkeypatch.context() as broken:
+        broken.setattr(payments, "fulfil_or_review", Mock(side_effect=RuntimeError))
+        with pytest.raises(RuntimeError):
+            pay(order, "accept")
+    assert release_lapsed_orders(now=NOON + timedelta(days=1)) == 0
+    assert pay(order, "accept", now=NOON + timedelta(days=1)).state == OrderState.FULFILLED
+    assert Enrollment.objects.count() == 1
+
+
+@pytest.mark.parametrize("state", [AttemptState.PROCESSING, AttemptState.PAID])
+def test_while_a_payment_is_under_way_nothing_is_paid_twice(owner: BasketOwner, state: AttemptState) -> None:
+    product = make_product(price="100")
+    add_products(owner=owner, product_ids=[product.pk], now=NOON)
+    order = buy(owner).order
+    order.attempts.update(state=state)
+    with pytest.raises(PaymentUnderWay, match=order.number):
+        buy(owner)
+    add_products(owner=owner, product_ids=[make_product(price="30").pk], now=NOON)
+    with pytest.raises(PaymentUnderWay):
+        buy(owner)
+    remove_product(owner=owner, product_id=product.pk, now=NOON)
+    assert buy(owner).order.total == 30
+    order.refresh_from_db()
+    assert order.state == OrderState.PENDING
+    assert order.attempts.count() == 1
+
+
+def test_money_for_an_order_that_was_replaced_and_bought_goes_to_review(owner: BasketOwner) -> None:
+    add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
+    first = buy(owner).order
+    add_products(owner=owner, product_ids=[make_product(price="30").pk], now=NOON)
+    assert pay(buy(owner).order, "accept").state == OrderState.FULFILLED
+    after = pay(first, "accept")
+    assert after.state == OrderState.REVIEW
+    assert "already_enrolled" in after.state_reason
+
+
+def test_a_second_payment_of_a_refunded_order_is_noted(owner: BasketOwner) -> None:
+    add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
+    buy(owner)
+    order = buy(owner).order  # the first window's payment page is still open
+    older, _newer = order.attempts.order_by("pk")
+    pay(order, "accept")
+    Order.objects.get().move(OrderState.REFUNDED, at=NOON)
+    answer_sandbox(reference=older.reference, user_id=order.purchaser_id, answer="accept", now=NOON)
+    older.refresh_from_db()
+    assert (older.state, "to be refunded" in older.note) == (AttemptState.PAID, True)
+
+
+def test_in_review_nothing_is_held_any_more(owner: BasketOwner) -> None:
+    contract = make_contract(seats=1, price="49")
+    run = make_contract_run(contract, codes=1)
+    add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
+    apply_code(owner=owner, text=codes_of(run)[0].text, user_id=owner.user_id, now=NOON)
+    order = buy(owner).order
+    gateway = SandboxGateway()
+    too_little = gateway.notice_body(
+        reference=order.attempts.get().reference, answer="accept", total=Money("48", "USD")
+    )
+    settle(notice=gateway.read_notice(too_little, {}), gateway_name=gateway.name, now=NOON)
+    order.refresh_from_db()
+    assert (order.state, order.hold_until) == (OrderState.REVIEW, None)
+    assert DiscountCode.objects.get().uses == 0
+    assert not contract.memberships.exists()
+    assert fulfil_order(order_id=order.pk, now=NOON).is_fulfilled  # staff may still give both
+    assert (DiscountCode.objects.get().uses, contract.memberships.get().state) == (1, "active")
+
+
+def test_a_limited_code_is_a_learners_once(owner: BasketOwner, learner: User) -> None:
+    code = make_code(make_discount(amount="100", redemption_type=RedemptionType.ONE_TIME), max_uses=1)
+    add_products(owner=owner, product_ids=[make_product().pk], now=NOON)
+    apply_code(owner=owner, text=code.text, user_id=learner.pk, now=NOON)
+    buy(owner)
+    add_products(owner=owner, product_ids=[make_product().pk], now=NOON)
+    with pytest.raises(CodeUsed):
+        apply_code(owner=owner, text=code.text, user_id=learner.pk, now=NOON)
+
+
+@pytest.mark.parametrize("ended", [{"is_active": False}, {"expires_at": NOON - timedelta(seconds=1)}])
+def test_a_discount_that_is_over_is_over_for_those_who_used_it(
+    owner: BasketOwner, learner: User, ended: dict[str, object]
+) -> None:
+    code = make_code(make_discount(amount="100"))
+    for _each in range(2):  # without limit: as often as one likes
+        add_products(owner=owner, product_ids=[make_product().pk], now=NOON)
+        apply_code(owner=owner, text=code.text, user_id=learner.pk, now=NOON)
+        buy(owner)
+    Discount.objects.update(**ended)
+    add_products(owner=owner, product_ids=[make_product().pk], now=NOON)
+    with pytest.raises(CodeRefused):
+        apply_code(owner=owner, text=code.text, user_id=learner.pk, now=NOON)
+
+
+def test_a_contracts_run_is_not_sold_by_a_product_that_needs_no_code(owner: BasketOwner) -> None:
+    run = make_contract_run(make_contract(seats=1))
+    other = Product.objects.create(course_run=run.course_run, mode="audit", sku="LOOKING", price=0, currency="USD")
+    add_products(owner=owner, product_ids=[other.pk], now=NOON)
+    with pytest.raises(NotForSale):
+        buy(owner)
+
+
+def test_a_program_gives_a_run_of_each_course_and_never_a_source(owner: BasketOwner) -> None:
+    run = make_run()
+    make_run(run.course, tag="SOURCE", start_date=NOON - timedelta(days=900))
+    add_products(owner=owner, product_ids=[make_program_product(run.course).pk], now=NOON)
+    buy(owner)
+    assert Enrollment.objects.get().run == run
+
+
+def test_a_program_that_could_give_nothing_is_not_sold(owner: BasketOwner) -> None:
+    product = make_program_product(make_run(enrollment_end=NOON - timedelta(days=1)).course)
+    add_products(owner=owner, product_ids=[product.pk], now=NOON)
+    with pytest.raises(NotForSale):
+        buy(owner)
+    assert not Order.objects.exists()
+
+
+def test_a_program_one_has_is_not_sold_again(owner: BasketOwner) -> None:
+    product = make_program_product(make_run().course, make_run().course)
+    for _time in range(2):
+        add_products(owner=owner, product_ids=[product.pk], now=NOON)
+        if not Order.objects.exists():
+            buy(owner)
+    with pytest.raises(AlreadyEnrolled):
+        buy(owner)
+
+
+def make_program_product(*courses: Course) -> Product:
+    program = Program.objects.create(
+        readable_id="program-v1:TesseraX+P1", title="Data, properly", department=courses[0].department
+    )
+    for position, course in enumerate(courses):
+        ProgramRequirement.objects.create(program=program, kind="course", course=course, position=position)
+    return Product.objects.create(program=program, sku="P1", price=0, currency="USD")
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+def test_a_run_with_a_price_is_entered_by_nobody_for_nothing(learner: User, is_active: bool) -> None:
+    product = make_product(price="100", is_active=is_active)
+    with pytest.raises(EnrollmentRefused):
+        enroll_free(user_id=learner.pk, run_id=product.course_run_id or 0, now=NOON)
+
+
+def test_a_source_is_entered_by_nobody(learner: User) -> None:
+    with pytest.raises(RunUnknown):
+        enroll_free(user_id=learner.pk, run_id=make_run(tag="SOURCE").pk, now=NOON)
 
 
 def test_orders_of_a_buyer_cost_the_same_for_any_number(owner: BasketOwner, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
