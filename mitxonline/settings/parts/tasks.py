@@ -52,6 +52,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "sweep-contracts": {
+        "task": "b2b.tasks.sweep_contracts",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "clear-sessions": {
         "task": "mitxonline.celery.clear_sessions",
         "schedule": 24 * 3600.0,
