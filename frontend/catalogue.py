@@ -41,6 +41,7 @@ SHOWN_OPTIONS = 5
 PRICE_STEP = 200
 SEARCH, PAGE, SORT = "q", "page", "sort"
 _WORD = re.compile(r"\w+")
+_OPERATOR = re.compile(r"\"|(?:^|\s)-\w")  # somebody who says exactly what they mean: "these words", -this
 
 
 class Start(StrEnum):
@@ -426,12 +427,10 @@ def _matches(text: str) -> ExpressionWrapper:
     """Words as a search engine reads them, beginnings of words, and the text as it stands."""
     if not text:
         return ExpressionWrapper(Q(pk__isnull=False), output_field=BooleanField())
-    condition = (
-        Q(search=SearchQuery(text, search_type="websearch", config="english"))
-        | Q(title__icontains=text)
-        | Q(department__name__icontains=text)
-        | Q(readable_id__icontains=text)
-    )
+    condition = Q(search=SearchQuery(text, search_type="websearch", config="english"))
+    if _OPERATOR.search(text):
+        return ExpressionWrapper(condition, output_field=BooleanField())
+    condition |= Q(title__icontains=text) | Q(department__name__icontains=text) | Q(readable_id__icontains=text)
     if words := _WORD.findall(text):
         beginnings = " & ".join(f"'{word}':*" for word in words)
         condition |= Q(search=SearchQuery(beginnings, search_type="raw", config="english"))

@@ -1,0 +1,213 @@
+"""The panel beside a course: right for every visitor, and what its buttons do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from b2b.enums import MembershipSource
+from b2b.services.seats import add_member
+from courses.enums import EnrollmentMode, EnrollmentSource
+from courses.models import Course, CourseRun, Enrollment
+from courses.services.enrollments import enroll
+from frontend.buy_panel import BuyPanel, PanelState, buy_panel
+from frontend.offers import RunOffer
+from mitxonline.kernel import clock
+from mitxonline.users.models import User
+from tests.factories import NOON, make_contract, make_contract_run, make_course, make_product, make_run
+from tests.factories.pages import make_course_page
+
+pytestmark = pytest.mark.django_db
+
+
+def panel(course: Course, user: User | None = None, **options: Any) -> BuyPanel:
+    return buy_panel(course, user_id=user.pk if user else None, now=NOON, **options)
+
+
+def on(days: int) -> Any:
+    return NOON + timedelta(days=days)
+
+
+class TestBuying:
+    def test_one_start(self):
+        course = make_course()
+        product = make_product(make_run(course, start_date=on(41), end_date=on(96)), price="249")
+        found = panel(course)
+        assert (found.state, found.price_text, found.button_text) == (PanelState.BUY, "$249", "Enroll for $249")
+        assert (found.action_url, found.badge_text) == ("/cart/add/", "Open for enrollment")
+        assert found.refund_text == "Full refund until 26 April"
+        choice = found.only_choice
+        assert choice is not None
+        assert (choice.name, choice.value, choice.checked) == ("product_id", product.pk, True)
+        assert (choice.title, choice.text) == ("12 April 2026", "With an instructor · ends 6 June 2026")
+
+    def test_starts_come_in_order_and_the_next_one_is_chosen(self):
+        course = make_course()
+        make_product(make_run(course, is_self_paced=True), price="249")
+        make_product(make_run(course, start_date=on(-3)), price="249")
+        make_product(make_run(course, start_date=on(60)), price="249")
+        make_product(make_run(course, start_date=on(30)), price="249")
+        assert [(choice.title, choice.checked) for choice in panel(course).choices] == [
+            ("1 April 2026", True),
+            ("1 May 2026", False),
+            ("Start any time", False),
+            ("Started 27 February 2026", False),
+        ]
+
+    def test_starts_of_different_prices_say_so_and_the_button_names_none(self):
+        course = make_course()
+        make_product(make_run(course, start_date=on(30)), price="249")
+        make_product(make_run(course, is_self_paced=True), price="199")
+        found = panel(course)
+        assert (found.price_text, found.button_text) == ("$199", "Add to cart")
+        assert [choice.price_text for choice in found.choices] == ["$249", "$199"]
+
+    def test_a_free_start_beside_a_paid_one_has_a_form_of_its_own(self):
+        course = make_course()
+        make_product(make_run(course, start_date=on(30)), price="249")
+        free = make_run(course, is_self_paced=True)
+        found = panel(course)
+        assert (found.state, found.price_text) == (PanelState.BUY, "$249")
+        assert [(choice.name, choice.value) for choice in found.free_choices] == [("run", free.pk)]
+        assert found.free_action_url == "/enroll/"
+
+    def test_any_time_is_refunded_for_some_days_after_buying(self, settings):
+        course = make_course()
+        make_product(make_run(course, is_self_paced=True), price="249")
+        assert panel(course).refund_text == "Full refund within 14 days"
+        settings.REFUND_WINDOW_DAYS = 0
+        assert panel(course).refund_text == ""
+
+
+def test_free():
+    course = make_course()
+    run = make_run(course, start_date=on(30))
+    found = panel(course)
+    assert (found.state, found.price_text, found.button_text) == (PanelState.FREE, "Free", "Enroll for free")
+    assert found.action_url == "/enroll/"
+    assert found.only_choice is not None
+    assert (found.only_choice.name, found.only_choice.value) == ("run", run.pk)
+
+
+def test_not_open_yet():
+    course = make_course()
+    make_product(make_run(course, start_date=on(60), enrollment_start=on(9)), price="320")
+    found = panel(course)
+    assert (found.state, found.badge_text, found.price_text) == (PanelState.OPENS, "Opens 11 Mar", "$320")
+    assert found.sentence == "Enrollment opens on 11 March 2026."
+    assert not found.has_form
+    assert [(choice.disabled, choice.text) for choice in found.choices] == [(True, "Enrollment opens on 11 March 2026")]
+
+
+@pytest.mark.parametrize("email", ["hello@tessera.example", ""])
+def test_closed(email):
+    course = make_course(title="Ethics & machines")
+    make_product(make_run(course, start_date=on(-90), end_date=on(-1)), price="320")
+    found = panel(course, support_email=email)
+    assert (found.state, found.badge_text, found.price_text) == (PanelState.CLOSED, "Enrollment closed", "")
+    assert not found.has_form
+    expected = f"mailto:{email}?subject=Next%20start%20of%20Ethics%20%26%20machines" if email else ""
+    assert (found.go_url, bool(found.go_text)) == (expected, bool(email))
+
+
+class TestEnrolled:
+    def enrolled(self, learner: User, **run: Any) -> Course:
+        course = make_course()
+        made = make_run(course, **run)
+        make_product(make_run(course, start_date=on(30)), price="249")
+        enroll(user_id=learner.pk, run_id=made.pk, mode=EnrollmentMode.AUDIT, source=EnrollmentSource.FREE, now=NOON)
+        return course
+
+    def test_in_a_run_that_goes_on(self, learner: User):
+        course = self.enrolled(learner, start_date=on(-9))
+        found = panel(course, learner)
+        assert (found.state, found.go_text, found.go_url) == (PanelState.ENROLLED, "Go to course", "/dashboard/")
+        assert not found.has_form
+        assert panel(course).state is PanelState.BUY
+
+    def test_in_a_run_to_come(self, learner: User):
+        found = panel(self.enrolled(learner, start_date=on(9)), learner)
+        assert found.sentence == "You are enrolled. The course starts on 11 March 2026."
+
+    def test_in_a_run_that_is_over_one_may_come_again(self, learner: User):
+        course = self.enrolled(learner, start_date=on(-90), end_date=on(-9))
+        assert panel(course, learner).state is PanelState.BUY
+
+
+class TestMember:
+    @pytest.fixture
+    def course(self) -> Course:
+        course = make_course()
+        make_product(make_run(course, start_date=on(30)), price="249")
+        return course
+
+    def member(self, learner: User, course: Course, **terms: Any) -> int:
+        contract = make_contract(**terms)
+        run = make_contract_run(contract, course)
+        add_member(contract_id=contract.pk, user_id=learner.pk, source=MembershipSource.CODE, now=NOON)
+        return run.pk
+
+    def test_of_a_free_contract_starts_with_one_click(self, learner: User, course: Course):
+        contract_run = self.member(learner, course)
+        found = panel(course, learner)
+        assert (found.state, found.price_text, found.price_note) == (
+            PanelState.MEMBER,
+            "$0.00",
+            "Paid by Northgate Health",
+        )
+        assert (found.button_text, found.action_url) == ("Enroll", "/dashboard/start/")
+        assert found.only_choice is not None
+        assert (found.only_choice.name, found.only_choice.value) == ("contract_run", contract_run)
+
+    def test_of_a_contract_with_a_price_goes_to_the_cart(self, learner: User, course: Course):
+        self.member(learner, course, price="49")
+        found = panel(course, learner)
+        assert (found.price_text, found.price_note, found.button_text) == ("$49", "", "Enroll for $49")
+        assert found.action_url == "/cart/add/"
+
+    def test_whose_contract_is_over_buys_like_everybody(self, learner: User, course: Course):
+        self.member(learner, course, end=clock.date_of(on(-1)))
+        assert panel(course, learner).state is PanelState.BUY
+
+    def test_others_see_nothing_of_it(self, learner: User, course: Course):
+        make_contract_run(make_contract(), course)
+        assert panel(course).state is PanelState.BUY
+        assert panel(course, learner).state is PanelState.BUY
+
+
+class TestButtons:
+    """What the panel's forms do when they are sent as the page has them."""
+
+    def test_buying_puts_the_chosen_start_into_the_cart(self, client: Client):
+        page = make_course_page()
+        product = make_product(make_run(page.course, start_date=clock.now() + timedelta(days=9)), price="249")
+        assert f'name="product_id" value="{product.pk}" checked' in client.get(page.url).content.decode()
+        response = client.post("/cart/add/", {"product_id": product.pk, "next": page.url}, follow=True)
+        assert page.course.title in response.content.decode()
+
+    def test_a_free_start_enrolls(self, learner: User, learners_client: Client):
+        page = make_course_page()
+        run = make_run(page.course, is_self_paced=True)
+        assert f'name="run" value="{run.pk}" checked' in learners_client.get(page.url).content.decode()
+        learners_client.post("/enroll/", {"run": run.pk, "next": page.url})
+        assert Enrollment.objects.get(user=learner).run == run
+        text = learners_client.get(page.url).content.decode()
+        assert "Go to course" in text
+        assert "Enroll for free" not in text
+
+    def test_a_members_click_enrolls_in_the_contracts_run(self, learner: User, learners_client: Client):
+        page = make_course_page()
+        contract_run = TestMember().member(learner, page.course)
+        assert f'name="contract_run" value="{contract_run}"' in learners_client.get(page.url).content.decode()
+        learners_client.post("/dashboard/start/", {"contract_run": contract_run})
+        assert Enrollment.objects.get(user=learner).run.is_contract_only
+        assert CourseRun.objects.filter(course=page.course).count() == 0
+
+
+def test_a_run_without_a_date_can_be_begun_any_time():
+    run = RunOffer(1, 1, False, None, None, None, product_id=None, price=None, mode="")
+    assert not run.has_date()
+    assert run.is_open(NOON)

@@ -1,0 +1,363 @@
+"""The catalog: what it lists, finds, filters, counts and orders, at a constant price."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import pytest
+from django.http import QueryDict
+from django.test import Client
+
+from courses.enums import EnrollmentMode, EnrollmentSource
+from courses.models import Course, CourseRun
+from courses.services.enrollments import enroll
+from ecommerce.models import Product
+from frontend.catalogue import PAGE_SIZE, Catalogue, CatalogueQuery, catalogue, soon_until
+from frontend.offers import course_offers
+from mitxonline.kernel import clock
+from tests.factories import (
+    NOON,
+    make_contract,
+    make_contract_run,
+    make_course,
+    make_department,
+    make_product,
+    make_run,
+    make_user,
+)
+from tests.factories.pages import make_course_page, make_home
+from tests.frontend.conftest import SignIn
+from tests.frontend.counting import queries
+
+pytestmark = pytest.mark.django_db
+
+
+def listed(
+    title: str,
+    *,
+    department: str = "Computing",
+    price: str | None = "249",
+    starts: int | None = 30,
+    self_paced: bool = False,
+    level: str = "intro",
+    **fields: object,
+) -> Course:
+    """A course with a public page and one run that begins so many days from noon (None: nothing on offer)."""
+    course = make_course(title=title, department=make_department(department), level=level, **fields)
+    make_course_page(course)
+    if starts is not None:
+        run = make_run(course, start_date=NOON + timedelta(days=starts), is_self_paced=self_paced)
+        if price is not None:
+            make_product(run, price=price)
+    return course
+
+
+def ask(address: str = "", *, now: datetime = NOON) -> Catalogue:
+    return catalogue(QueryDict(address), path="/catalog/", now=now)
+
+
+def titles(address: str = "", *, now: datetime = NOON) -> list[str]:
+    return [card.title for card in ask(address, now=now).cards]
+
+
+class TestWhatIsListed:
+    def test_courses_with_a_public_page(self):
+        listed("Programming")
+        make_course(title="Without a page")
+        hidden = listed("Draft")
+        hidden.page.unpublish()
+        assert titles() == ["Programming"]
+
+    def test_contract_runs_and_their_products_never_count(self):
+        course = listed("Statistics", price="199")
+        run = make_contract_run(make_contract(), course).course_run
+        run.start_date = NOON + timedelta(days=1)
+        run.save()
+        [card] = ask().cards
+        assert (card.price_text, card.start_text) == ("$199", "Starts 1 Apr")
+        assert [each.run_id for each in course_offers([course.pk], now=NOON)[course.pk].runs] == [
+            CourseRun.objects.get(course=course).pk
+        ]
+
+    def test_source_runs_are_for_copying_not_for_taking(self):
+        course = listed("Statistics", starts=None)
+        make_run(course, tag="SOURCE")
+        [card] = ask().cards
+        assert (card.price_text, card.start_text, card.state) == ("", "", "closed")
+
+    def test_a_run_whose_product_was_taken_off_sale_is_not_free_for_that(self):
+        course = listed("Statistics", price="199")
+        Product.objects.update(is_active=False)
+        [card] = ask().cards
+        assert (card.price_text, card.state) == ("", "closed")
+        assert not course_offers([course.pk], now=NOON)[course.pk].runs
+
+    def test_the_price_is_the_lowest_that_can_be_had_now(self):
+        course = listed("Statistics", price="199")
+        make_product(make_run(course), price="149")
+        make_product(make_run(course, enrollment_start=NOON + timedelta(days=3)), price="99")
+        make_product(make_run(course, enrollment_end=NOON - timedelta(days=3)), price="79")
+        [card] = ask().cards
+        assert card.price_text == "$149"
+
+    def test_a_course_that_costs_nothing_says_free(self):
+        listed("Climate", price=None)
+        listed("Ethics", price="0")
+        assert [card.price_text for card in ask().cards] == ["Free", "Free"]
+
+    def test_cents_are_shown_where_there_are_any(self):
+        listed("Climate", price="199.20")
+        [card] = ask().cards
+        assert card.price_text == "$199.20"
+
+
+@pytest.mark.parametrize(
+    ("run", "text", "self_paced"),
+    [
+        ({"start_date": NOON + timedelta(days=30)}, "Starts 1 Apr", False),
+        ({"start_date": NOON + timedelta(days=400)}, "Starts 6 Apr 2027", False),
+        ({"start_date": NOON - timedelta(days=5)}, "Started 25 Feb", False),
+        ({"start_date": NOON - timedelta(days=5), "is_self_paced": True}, "Start any time", True),
+        ({"is_self_paced": True}, "Start any time", True),
+        ({"is_self_paced": True, "enrollment_start": NOON + timedelta(days=9)}, "Opens 11 Mar", False),
+        ({"start_date": NOON - timedelta(days=90), "end_date": NOON - timedelta(days=1)}, "", False),
+    ],
+)
+def test_when_a_course_can_be_begun(run, text, self_paced):
+    course = listed("Course", starts=None)
+    make_run(course, **run)
+    [card] = ask().cards
+    assert (card.start_text, card.self_paced) == (text, self_paced)
+
+
+class TestSearch:
+    @pytest.fixture(autouse=True)
+    def courses(self):
+        listed("Programming with Python, properly", summary="Write programs that others can read.")
+        listed("Databases you can trust", summary="Design tables that refuse nonsense.")
+        listed("Statistics for people who make decisions", department="Data & statistics")
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("python", ["Programming with Python, properly"]),
+            ("PYTHON", ["Programming with Python, properly"]),
+            ("pyth", ["Programming with Python, properly"]),
+            ("program read", ["Programming with Python, properly"]),
+            ("programmin", ["Programming with Python, properly"]),
+            ("table", ["Databases you can trust"]),
+            ("data & stat", ["Statistics for people who make decisions"]),
+            ("statistic decision", ["Statistics for people who make decisions"]),
+            ("databases -trust", []),
+            ('"you can trust"', ["Databases you can trust"]),
+            ("cooking", []),
+            ("'; DROP TABLE courses; --", []),
+            ("a:* & | ! (", []),
+            ("%", []),
+            ("\x00", None),
+        ],
+    )
+    def test_finds(self, text, found):
+        address = QueryDict(mutable=True)
+        address["q"] = text
+        everything = sorted(titles())
+        assert sorted(titles(address.urlencode())) == (everything if found is None else sorted(found))
+
+    def test_by_course_id(self):
+        course = Course.objects.get(title__startswith="Databases")
+        assert titles(f"q={course.readable_id.replace('+', '%2B')}") == ["Databases you can trust"]
+
+    def test_what_stands_in_the_title_comes_first(self):
+        listed("Reading tables aloud")
+        assert titles("q=table") == ["Reading tables aloud", "Databases you can trust"]
+
+    def test_a_likelier_word_is_suggested_where_nothing_is_found(self):
+        found = ask("q=pyhton")
+        assert (found.total, found.suggestion, found.suggestion_url) == (0, "python", "/catalog/?q=python")
+        assert ask("q=zzzzzz").suggestion == ""
+        assert ask("q=python").suggestion == ""
+
+
+class TestFilters:
+    @pytest.fixture(autouse=True)
+    def courses(self):
+        listed("Python", price="249", starts=30)
+        listed("Databases", price="249", starts=90, level="intermediate")
+        listed("Statistics", department="Data", price="199", starts=-3, self_paced=True)
+        listed("Climate", department="Climate", price=None, starts=40)
+        listed("Control", department="Engineering", price="340", starts=100, level="advanced")
+        listed("Ethics", department="Humanities", starts=None, level="intermediate")
+
+    @pytest.mark.parametrize(
+        ("address", "found"),
+        [
+            ("", ["Python", "Climate", "Databases", "Control", "Statistics", "Ethics"]),
+            ("department=computing", ["Python", "Databases"]),
+            ("department=computing&department=data", ["Python", "Databases", "Statistics"]),
+            ("level=intro", ["Python", "Climate", "Statistics"]),
+            ("price=free", ["Climate"]),
+            ("price=low", ["Statistics"]),
+            ("price=high", ["Python", "Databases", "Control"]),
+            ("price=free&price=low", ["Climate", "Statistics"]),
+            ("start=any", ["Statistics"]),
+            ("start=soon", ["Python", "Climate", "Databases"]),
+            ("start=later", ["Control"]),
+            ("department=computing&level=intermediate&price=high&start=soon", ["Databases"]),
+            ("department=data&price=free", []),
+            ("q=python&department=data", []),
+        ],
+    )
+    def test_show(self, address, found):
+        assert titles(address) == found
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "department=nonsense",
+            "department='%22%3C",
+            "level=expert",
+            "price=999",
+            "start=never",
+            "page=-3",
+            "page=zz",
+            "page=99999999999999999999",
+            "page=1e9",
+            "sort=random",
+            "sort=best",
+            "q=",
+            "unknown=1",
+            "level=&price=",
+            "page=%00&q=%00",
+            "level=" + "x" * 5000,
+        ],
+    )
+    def test_junk_is_left_out(self, client: Client, address):
+        assert titles(address) == titles()
+        assert client.get(f"/catalog/?{address}").status_code == 200
+
+    @pytest.mark.parametrize(
+        ("sort", "found"),
+        [
+            ("start", ["Python", "Climate", "Databases", "Control", "Statistics", "Ethics"]),
+            ("title", ["Climate", "Control", "Databases", "Ethics", "Python", "Statistics"]),
+            ("price", ["Climate", "Statistics", "Databases", "Python", "Control", "Ethics"]),
+        ],
+    )
+    def test_order(self, sort, found):
+        assert titles(f"sort={sort}") == found
+
+    def test_newest_first(self):
+        page = Course.objects.get(title="Databases").page
+        type(page).objects.filter(pk=page.pk).update(first_published_at=NOON)
+        assert titles("sort=newest")[0] == "Databases"
+
+    def test_each_group_counts_what_it_would_show_together_with_the_others(self):
+        counts = {
+            facet.name: {option.value: option.count for option in facet.options}
+            for facet in ask("level=intro&level=intermediate").facets
+        }
+        assert counts["level"] == {"intro": 3, "intermediate": 2, "advanced": 1}
+        assert counts["department"] == {"computing": 2, "data": 1, "climate": 1, "engineering": 0, "humanities": 1}
+        assert counts["price"] == {"free": 1, "low": 1, "high": 2}
+        assert counts["start"] == {"any": 1, "soon": 3, "later": 0}
+
+    def test_what_is_counted_is_what_is_shown(self):
+        for facet in ask().facets:
+            for option in facet.options:
+                assert ask(f"{facet.name}={option.value}").total == option.count, option
+
+    def test_chips_take_one_filter_off_each(self):
+        found = ask("q=a&level=intro&level=intermediate&price=high&sort=title&page=2")
+        assert [(chip.label, chip.url) for chip in found.chips] == [
+            ("Intro", "/catalog/?q=a&level=intermediate&price=high&sort=title"),
+            ("Intermediate", "/catalog/?q=a&level=intro&price=high&sort=title"),
+            ("Over $200", "/catalog/?q=a&level=intermediate&level=intro&sort=title"),
+        ]
+        assert found.clear_url == "/catalog/?q=a&sort=title"
+        assert found.query.filter_count == 3
+
+    def test_the_start_filter_says_until_when(self):
+        labels = [option.label for option in ask().facets[1].options]
+        assert labels == ["Any time", "By the end of May", "Later"]
+
+
+@pytest.mark.parametrize(
+    ("today", "until"),
+    [
+        (date(2025, 11, 21), date(2026, 1, 31)),
+        (date(2025, 12, 31), date(2026, 2, 28)),
+        (date(2026, 1, 1), date(2026, 3, 31)),
+        (date(2027, 12, 15), date(2028, 2, 29)),
+    ],
+)
+def test_soon_is_until_the_end_of_the_month_two_months_on(today, until):
+    assert soon_until(today) == until
+
+
+def test_the_address_of_a_query_reads_as_the_same_query():
+    address = "q=maps+%26+data&department=climate&department=data&start=any&level=advanced&price=low&sort=newest"
+    query = CatalogueQuery.of(QueryDict(address))
+    assert query.address() == f"?{address}"
+    assert CatalogueQuery.of(QueryDict(query.address()[1:])) == query
+
+
+class TestPages:
+    def test_of_nine(self):
+        for number in range(PAGE_SIZE + 2):
+            listed(f"Course {number:02d}")
+        first, second = ask("sort=title"), ask("sort=title&page=2")
+        assert (len(first.cards), len(second.cards)) == (PAGE_SIZE, 2)
+        assert (first.page.paginator.num_pages, first.total, first.everything) == (2, 11, 11)
+        assert not {card.title for card in first.cards} & {card.title for card in second.cards}
+
+    def test_beyond_the_end_is_the_last(self):
+        listed("Only one")
+        assert titles("page=7") == ["Only one"]
+
+
+class TestThePage:
+    def test_is_whole_for_a_browser_and_the_list_alone_for_htmx(self, client: Client):
+        listed("Python")
+        whole = client.get("/catalog/?level=intro")
+        part = client.get("/catalog/?level=intro", headers={"HX-Request": "true"})
+        back = client.get("/catalog/", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+        assert b"<html" in whole.content
+        assert b"<html" in back.content
+        assert b"<html" not in part.content
+        assert b"Python" in part.content
+        assert "HX-Request" in whole.headers["Vary"]
+
+    def test_says_what_to_do_when_nothing_fits(self, client: Client):
+        listed("Python")
+        text = client.get("/catalog/?q=cooking").content.decode()
+        assert "No course matches these filters" in text
+        assert "Try fewer filters, or look for a broader word." in text
+
+    @pytest.mark.parametrize("number", [1, 50])
+    def test_costs_a_visitor_the_same_for_any_number_of_courses(self, client: Client, number):
+        for _each in range(number):
+            listed(f"Course {_each}")
+        client.get("/catalog/")
+        with queries(exactly=10):
+            client.get("/catalog/?q=course&level=intro")
+
+    def test_shows_a_learner_what_they_are_in(self, client: Client, learner, learners_client: Client):
+        course = listed("Python")
+        run = CourseRun.objects.get(course=course)
+        enroll(
+            user_id=learner.pk,
+            run_id=run.pk,
+            mode=EnrollmentMode.AUDIT,
+            source=EnrollmentSource.FREE,
+            now=clock.now(),
+        )
+        found = catalogue(QueryDict(), user_id=learner.pk, now=NOON)
+        assert [card.state for card in found.cards] == ["enrolled"]
+        assert "Enrolled" in learners_client.get("/catalog/").content.decode()
+        assert "Enrolled" not in client.get("/catalog/").content.decode()
+
+
+def test_an_empty_house_has_an_empty_catalog(client: Client, sign_in: SignIn):
+    make_home()
+    assert client.get("/catalog/").status_code == 200
+    assert sign_in(make_user()).get("/").status_code == 200

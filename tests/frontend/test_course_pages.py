@@ -1,0 +1,196 @@
+"""Course, program and home pages: what they show, and what they cost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.utils.html import escape
+
+from cms.models import HomePage, Instructor, ProgramPage
+from courses.models import Course
+from ecommerce.models import Product
+from frontend.course_pages import OfferPanel, course_view, program_cards, program_view
+from mitxonline.kernel import clock
+from tests.factories import NOON, make_contract, make_contract_run, make_course, make_department, make_product, make_run
+from tests.factories.pages import block, make_course_page, make_home, make_program, make_program_page
+from tests.frontend.counting import queries
+
+pytestmark = pytest.mark.django_db
+
+
+def course_on_sale(title: str, price: str, *, department: str = "Computing", weeks: int = 6) -> Course:
+    course = make_course(title=title, department=make_department(department), duration_weeks=weeks)
+    make_course_page(course)
+    make_product(make_run(course, start_date=NOON + timedelta(days=30)), price=price)
+    return course
+
+
+class TestCoursePage:
+    def test_says_the_facts_that_are_known(self):
+        course = course_on_sale("Python", "249", weeks=8)
+        course.hours_per_week_min, course.hours_per_week_max = 4, 6
+        course.page.prerequisites = "No experience needed"
+        view = course_view(course.page, user_id=None, now=NOON)
+        assert view is not None
+        assert [(fact.title, fact.note) for fact in view.facts] == [
+            ("1 Apr 2026", "Next start"),
+            ("8 weeks", "4–6 hours a week"),
+            ("Intro", "No experience needed"),
+            ("Certificate", "When you pass"),
+        ]
+
+    def test_says_nothing_it_doesn_t_know(self):
+        page = make_course_page(make_course())
+        view = course_view(page, user_id=None, now=NOON)
+        assert view is not None
+        assert [fact.icon for fact in view.facts] == ["level"]
+
+    def test_leads_back_through_its_department(self):
+        view = course_view(course_on_sale("Python", "249").page, user_id=None, now=NOON)
+        assert view is not None
+        assert [(crumb.title, crumb.url) for crumb in view.breadcrumb] == [
+            ("Catalog", "/catalog/"),
+            ("Computing", "/catalog/?department=computing"),
+            ("Python", ""),
+        ]
+
+    def test_names_the_programs_it_belongs_to_that_can_be_opened(self):
+        course = course_on_sale("Python", "249")
+        make_program_page(make_program("A", courses=[course], title="Shown"))
+        make_program_page(make_program("B", courses=[course], title="Draft")).unpublish()
+        make_program_page(make_program("C", title="Another course's"))
+        view = course_view(course.page, user_id=None, now=NOON)
+        assert view is not None
+        assert [(link.title, link.url) for link in view.programs] == [("Shown", "/programs/program-v1:TesseraX+A/")]
+        assert [tile.title for tile in view.programs[0].courses] == ["Python"]
+
+    def test_people_also_take_what_is_in_the_same_program_then_the_same_department(self):
+        course = course_on_sale("Python", "249")
+        mate = course_on_sale("Writing", "95", department="Humanities")
+        course_on_sale("Databases", "249")
+        course_on_sale("Bridges", "195", department="Engineering")
+        make_program(courses=[course, mate])
+        view = course_view(course.page, user_id=None, now=NOON)
+        assert view is not None
+        assert [card.title for card in view.related] == ["Writing", "Databases", "Bridges"]
+
+    def test_never_shows_a_contracts_run(self, client: Client):
+        course = course_on_sale("Python", "249")
+        run = make_contract_run(make_contract(), course)
+        text = client.get(course.page.url).content.decode()
+        assert run.course_run.courseware_id not in text
+        assert f'value="{run.product_id}"' not in text
+        assert "Northgate" not in text
+
+    @pytest.mark.parametrize("number", [1, 20])
+    def test_costs_a_visitor_the_same_whatever_is_around_it(self, client: Client, number):
+        course = make_course()
+        teachers = [Instructor.objects.create(name=f"Teacher {each}") for each in range(number)]
+        page = make_course_page(
+            course,
+            body=[block("faculty", heading="Instructors", people=[teacher.pk for teacher in teachers])],
+        )
+        courses = [course] + [course_on_sale(f"Course {each}", "100") for each in range(number)]
+        for each in range(number):
+            make_product(make_run(course, start_date=clock.now() + timedelta(days=each + 1)), price="249")
+            make_program_page(make_program(f"P{each}", courses=courses))
+        client.get(page.url)
+        with queries(exactly=10):
+            client.get(page.url)
+
+
+class TestPrograms:
+    def three(self) -> list[Course]:
+        return [
+            course_on_sale("Infection", "180", weeks=5),
+            course_on_sale("Statistics", "199", weeks=6),
+            course_on_sale("Interface", "210", weeks=6),
+        ]
+
+    def page(self, courses: list[Course], *, at_least: int | None = None, price: str = "520") -> ProgramPage:
+        page = make_program_page(make_program(courses=courses, at_least=at_least))
+        if price:
+            Product.objects.create(program=page.program, sku="SCBR", price=Decimal(price), currency="USD")
+        return page
+
+    def test_a_card_says_what_the_courses_would_cost_one_by_one(self):
+        [card] = program_cards([self.page(self.three())], now=NOON)
+        assert (card.price_text, card.was_text, card.count_text) == ("$520", "$589", "3 courses")
+        assert [tile.title for tile in card.courses] == ["Infection", "Statistics", "Interface"]
+
+    @pytest.mark.parametrize(
+        ("at_least", "price", "free", "expected"),
+        [
+            (2, "520", False, ("$520", "")),
+            (None, "600", False, ("$600", "")),
+            (None, "", False, ("", "")),
+            (None, "520", True, ("$520", "")),
+        ],
+    )
+    def test_nothing_is_struck_through_that_nobody_would_have_paid(self, at_least, price, free, expected):
+        courses = self.three()
+        if free:
+            courses.append(make_course(title="Free"))
+        [card] = program_cards([self.page(courses, at_least=at_least, price=price)], now=NOON)
+        assert (card.price_text, card.was_text) == expected
+
+    def test_a_page_shows_what_is_asked_for_with_cards_where_there_are_pages(self):
+        courses = [*self.three(), make_course(title="Without a page")]
+        view = program_view(self.page(courses), user_id=None, now=NOON)
+        assert view is not None
+        [group] = view.steps
+        assert group.is_group
+        assert [(step.title, step.card is not None) for step in group.steps] == [
+            ("Infection", True),
+            ("Statistics", True),
+            ("Interface", True),
+            ("Without a page", False),
+        ]
+        assert isinstance(view.panel, OfferPanel)
+        assert (view.panel.button_text, view.panel.can_buy) == ("Enroll for $520", True)
+
+    def test_a_program_without_a_product_says_what_to_do(self, client: Client):
+        page = self.page(self.three(), price="")
+        assert "Take its courses one by one." in client.get(page.url).content.decode()
+
+    @pytest.mark.parametrize("number", [1, 12])
+    def test_a_page_costs_the_same_for_any_number_of_courses(self, client: Client, number):
+        page = self.page([course_on_sale(f"Course {each}", "100") for each in range(number)])
+        client.get(page.url)
+        with queries(exactly=9):
+            client.get(page.url)
+
+
+class TestHome:
+    def home(self) -> HomePage:
+        home = make_home()
+        home.body = [
+            ("departments", {"heading": ""}),
+            ("starting_soon", {"heading": "Starting soon", "how_many": 4}),
+            ("programs", {"heading": "Programs", "programs": []}),
+        ]
+        home.save()
+        return home
+
+    def test_fills_itself_from_the_catalog(self, client: Client):
+        self.home()
+        course_on_sale("Later", "100")
+        course = course_on_sale("Sooner", "249", department="Data & statistics")
+        course.runs.update(start_date=clock.now() + timedelta(days=2))
+        make_program_page(make_program(courses=[course]))
+        text = client.get("/").content.decode()
+        assert text.index("Sooner") < text.index("Later")
+        for words in (escape("Data & statistics"), "Computing", "See all 2 courses", "Data Foundations"):
+            assert words in text
+
+    @pytest.mark.parametrize("number", [1, 20])
+    def test_costs_the_same_for_any_number_of_courses(self, client: Client, number):
+        self.home()
+        courses = [course_on_sale(f"Course {each}", "100") for each in range(number)]
+        make_program_page(make_program(courses=courses))
+        client.get("/")
+        with queries(exactly=12):
+            client.get("/")
