@@ -6,29 +6,19 @@ changes the recipe raises `VERSION`, which is part of the address. The tests' go
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
-VERSION: Final = 1
+from frontend.figures import CELL, FAINT, FIGURES, Part, Point, Step, placed
+
+VERSION: Final = 2
 GOLD: Final = "#FFB224"
 MOSAIC: Final = "mosaic"  # every department's colours in one drawing
 
-CELL: Final = 40
-SEAM: Final = 0.4  # squares are drawn this much wider, so that no background shines through between them
 PLAIN: Final = 0.16
-
-Point: TypeAlias = tuple[float, float]
-
-
-class Step(NamedTuple):
-    """One command of an outline; the numbers are absolute, the last two are where it ends."""
-
-    letter: str
-    numbers: tuple[float, ...] = ()
+UNIT: Final = 10  # what counts 1 in a drawing: shorter numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +106,54 @@ def palette_key(department_slug: str) -> str:
 def draw(seed: int, palette: str, shape: str) -> str:
     """The cover as an SVG document; KeyError for an unknown palette or shape."""
     grid = SHAPES[shape]
-    choices = list(PALETTES.values()) if palette == MOSAIC else [PALETTES[palette]]
-    tiles = _laid_out(_Random(seed), grid, choices)
+    tiles = lay_out(seed, palette, shape)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {grid.width} {grid.height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_numbers((grid.width, grid.height))}" '
         f'width="{grid.width * 2}" height="{grid.height * 2}" preserveAspectRatio="xMidYMid slice" '
         'stroke-linecap="round">'
-        f'<g shape-rendering="crispEdges">{_squares(tiles)}</g>'
+        f'<g shape-rendering="crispEdges">{_grounds(tiles, grid)}</g>'
         f"{_figures(tiles)}</svg>"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A square of one or two cells and, unless it is plain, the figure in it."""
+
+    column: int
+    row: int
+    size: int
+    ground: str
+    figure: str = ""
+    ink: str = ""
+    turns: int = 0
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The pieces of the figure as they are in a cell of their own."""
+        return FIGURES.get(self.figure, ())
+
+    def outline(self, part: Part) -> list[Step]:
+        """The outline of a piece at its place in the drawing."""
+        return placed(part.outline, turns=self.turns, column=self.column, row=self.row, size=self.size)
+
+
+def lay_out(seed: int, palette: str, shape: str) -> list[Tile]:
+    """The tiles of a cover, the big ones first, then row by row; KeyError for an unknown palette or shape."""
+    random, grid = _Random(seed), SHAPES[shape]
+    palettes = list(PALETTES.values()) if palette == MOSAIC else [PALETTES[palette]]
+    taken: set[Point] = set()
+    tiles = []
+    for column, row in _big_places(random, grid):
+        taken |= {(column + dx, row + dy) for dx in (0, 1) for dy in (0, 1)}
+        tiles.append(_ordinary(random, column, row, 2, palettes))
+    cells = [(x, y) for y in range(grid.rows) for x in range(grid.columns) if (x, y) not in taken]
+    inner = [cell for cell in cells if 0 < cell[0] < grid.columns - 1]
+    golden = (inner or cells)[random.below(len(inner or cells))]
+    for column, row in cells:
+        make = _golden if (column, row) == golden else _ordinary
+        tiles.append(make(random, column, row, 1, palettes))
+    return tiles
 
 
 class _Random:
@@ -160,33 +189,6 @@ def _multiplied(a: int, b: int) -> int:
     return (a * b) & 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class _Tile:
-    column: int
-    row: int
-    size: int
-    ground: str
-    figure: str = ""
-    ink: str = ""
-    turns: int = 0
-
-
-def _laid_out(random: _Random, grid: Shape, palettes: Sequence[Palette]) -> list[_Tile]:
-    """The tiles in the order they are drawn: the big ones first, then row by row."""
-    taken: set[Point] = set()
-    tiles = []
-    for column, row in _big_places(random, grid):
-        taken |= {(column + dx, row + dy) for dx in (0, 1) for dy in (0, 1)}
-        tiles.append(_ordinary(random, column, row, 2, palettes))
-    cells = [(x, y) for y in range(grid.rows) for x in range(grid.columns) if (x, y) not in taken]
-    inner = [cell for cell in cells if 0 < cell[0] < grid.columns - 1]
-    golden = (inner or cells)[random.below(len(inner or cells))]
-    for column, row in cells:
-        make = _golden if (column, row) == golden else _ordinary
-        tiles.append(make(random, column, row, 1, palettes))
-    return tiles
-
-
 def _big_places(random: _Random, grid: Shape) -> Iterable[tuple[int, int]]:
     """Places of the two by two tiles; none overlaps another."""
     free = [(x, y) for y in range(grid.rows - 1) for x in range(grid.columns - 1)]
@@ -196,85 +198,87 @@ def _big_places(random: _Random, grid: Shape) -> Iterable[tuple[int, int]]:
         yield column, row
 
 
-def _ordinary(random: _Random, column: int, row: int, size: int, palettes: Sequence[Palette]) -> _Tile:
+def _ordinary(random: _Random, column: int, row: int, size: int, palettes: Sequence[Palette]) -> Tile:
     palette = palettes[random.below(len(palettes))]
     ground = random.weighted(palette.tones, TONE_WEIGHTS)
     if size == 1 and random.number() < PLAIN:
-        return _Tile(column, row, size, ground)
+        return Tile(column, row, size, ground)
     others = [(tone, weight) for tone, weight in zip(palette.tones, TONE_WEIGHTS, strict=True) if tone != ground]
     ink = random.weighted([tone for tone, _ in others], [weight for _, weight in others])
     figure = random.one_of(palette.figures)
     turns = 0 if figure in UPRIGHT else random.below(4)
-    return _Tile(column, row, size, ground, figure, ink, turns)
+    return Tile(column, row, size, ground, figure, ink, turns)
 
 
-def _golden(random: _Random, column: int, row: int, size: int, palettes: Sequence[Palette]) -> _Tile:
+def _golden(random: _Random, column: int, row: int, size: int, palettes: Sequence[Palette]) -> Tile:
     """The one golden tile: a golden quarter or leaf on dark, or a dark dot on gold."""
     dark = palettes[random.below(len(palettes))].dark
     figure = random.one_of(("quarter", "leaf", "dot"))
     if figure == "dot":
-        return _Tile(column, row, size, GOLD, figure, dark)
-    return _Tile(column, row, size, dark, figure, GOLD, random.below(4))
+        return Tile(column, row, size, GOLD, figure, dark)
+    return Tile(column, row, size, dark, figure, GOLD, random.below(4))
 
 
-def _squares(tiles: Sequence[_Tile]) -> str:
-    """The grounds: each after those to its left and above it, so that it covers what they stick out."""
-    ordered = sorted(tiles, key=lambda tile: (tile.column + tile.row + 2 * tile.size, -tile.size))
+def _grounds(tiles: Sequence[Tile], grid: Shape) -> str:
+    """The grounds, a path for each colour; the commonest one lies under all of them, so that no seam is seen."""
+    area: Counter[str] = Counter()
+    squares: dict[str, list[str]] = defaultdict(list)
+    for tile in tiles:
+        area[tile.ground] += tile.size**2
+        squares[tile.ground].append(_square(tile.column * CELL, tile.row * CELL, tile.size * CELL))
+    [(commonest, _)] = area.most_common(1)
+    squares[commonest] = [f"M0 0h{_short(grid.width)}v{_short(grid.height)}H0"]
     return "".join(
-        f'<path fill="{ground}" d="{"".join(_square(tile) for tile in run)}"/>'
-        for ground, run in groupby(ordered, key=lambda tile: tile.ground)
+        f'<path fill="{ground}" d="{"".join(squares[ground])}"/>'
+        for ground in sorted(squares, key=lambda each: each != commonest)
     )
 
 
-def _square(tile: _Tile) -> str:
-    x, y, side = tile.column * CELL, tile.row * CELL, _short(tile.size * CELL + SEAM)
-    return f"M{x} {y}h{side}v{side}H{x}z"
+def _square(x: int, y: int, side: int) -> str:
+    return f"M{_numbers((x, y))}h{_short(side)}v{_short(side)}h{_short(-side)}"
 
 
-def _figures(tiles: Sequence[_Tile]) -> str:
+def _figures(tiles: Sequence[Tile]) -> str:
     """All figures, one path for each way of painting: they never overlap, so their order doesn't matter."""
     paths: dict[str, list[str]] = defaultdict(list)
     for tile in tiles:
-        for part in _FIGURES.get(tile.figure, ()):
-            paths[_paint(tile, part)].append(_placed(part.outline, tile))
+        for part in tile.parts:
+            paths[_paint(tile, part)].append(_written(tile.outline(part)))
     return "".join(f'<path {paint} d="{"".join(data)}"/>' for paint, data in paths.items())
 
 
-def _paint(tile: _Tile, part: _Part) -> str:
+def _paint(tile: Tile, part: Part) -> str:
     if part.dot:
-        return f'stroke="{tile.ink}" stroke-width="{part.dot * tile.size}"'
-    return f'fill="{tile.ink}"' + (' opacity=".55"' if part.faint else "")
+        return f'stroke="{tile.ink}" stroke-width="{_short(part.dot * tile.size)}"'
+    return f'fill="{tile.ink}"' + (f' opacity="{_short(FAINT * UNIT)}"' if part.faint else "")
 
 
-def _placed(outline: Sequence[Step], tile: _Tile) -> str:
-    """The outline turned about the middle of its cell, scaled to the tile and moved to its place.
-
-    Written with relative commands, which are shorter.
-    """
-
-    def moved(x: float, y: float) -> Point:
-        for _ in range(tile.turns):
-            x, y = CELL - y, x
-        return tile.column * CELL + x * tile.size, tile.row * CELL + y * tile.size
-
-    written, here = [], (0.0, 0.0)
-    for letter, numbers in outline:
-        if letter == "Z":
+def _written(outline: Sequence[Step]) -> str:
+    """The outline as path data, with relative commands wherever they are shorter."""
+    written: list[str] = []
+    start = here = (0.0, 0.0)
+    for step in outline:
+        if step.letter == "Z":
             written.append("z")
+            here = start
             continue
-        points = numbers[2:] if letter == "A" else numbers
-        way = [_way(here, moved(x, y)) for x, y in zip(points[::2], points[1::2], strict=True)]
-        here = moved(*points[-2:])
-        if letter == "M":
-            written.append("M" + _numbers(here))
-        elif letter == "L":
+        way = [_way(here, point) for point in step.points]
+        if step.letter == "M":
+            start = step.points[0]
+            written.append(_first("M" + _numbers(start), "m" + _numbers(way[0]) if written else ""))
+        elif step.letter == "L":
             written.append(_line(*way[0]))
-        elif letter == "A":
-            radius = numbers[0] * tile.size
-            written.append("a" + _numbers([radius, radius, 0, 0, numbers[1], *way[0]]))
+        elif step.letter == "A":
+            radius, sweep = step.numbers[:2]
+            written.append(f"a{_numbers((radius, radius))} 0 0 {sweep:.0f} {_numbers(way[0])}".replace(" -", "-"))
         else:
-            written.append(letter.lower() + _numbers([number for pair in way for number in pair]))
-    return "".join(written)
+            written.append(step.letter.lower() + _numbers([number for pair in way for number in pair]))
+        here = step.points[-1]
+    return "".join(written).removesuffix("z")  # what is filled needs no closing
+
+
+def _first(absolute: str, relative: str) -> str:
+    return relative if relative and len(relative) < len(absolute) else absolute
 
 
 def _way(here: Point, there: Point) -> Point:
@@ -293,71 +297,7 @@ def _numbers(numbers: Iterable[float]) -> str:
 
 
 def _short(number: float) -> str:
-    text = f"{number:.2f}".rstrip("0").rstrip(".")
+    text = f"{number / UNIT:.2f}".rstrip("0").rstrip(".")
+    if text.lstrip("-").startswith("0."):
+        text = text.replace("0.", ".", 1)
     return "0" if text == "-0" else text
-
-
-def _outline(text: str) -> list[Step]:
-    """Read an outline written with absolute M, L, H, V, Q, T and Z, and A as radius, sweep, x, y."""
-    steps: list[Step] = []
-    x = y = 0.0
-    for letter, arguments in re.findall(r"([A-Z])([^A-Z]*)", text):
-        numbers = tuple(float(number) for number in arguments.split())
-        if letter == "Z":
-            steps.append(Step("Z"))
-            continue
-        if letter in "HV":
-            numbers = (numbers[0], y) if letter == "H" else (x, numbers[0])
-        x, y = numbers[-2:]
-        steps.append(Step("L" if letter in "HV" else letter, numbers))
-    return steps
-
-
-def _circle(x: float, y: float, radius: float, sweep: int) -> str:
-    return f"M{x - radius} {y}A{radius} {sweep} {x + radius} {y}A{radius} {sweep} {x - radius} {y}Z"
-
-
-def _bars() -> str:
-    columns = ((4, 24), (13, 12), (22, 30), (31, 18))
-    return "".join(f"M{x} 40V{40 - height}H{x + 6}V40Z" for x, height in columns)
-
-
-def _waves() -> str:
-    return "".join(
-        f"M0 {y}Q10 {y - 8} 20 {y}T40 {y}V{y + 5}Q30 {y + 13} 20 {y + 5}T0 {y + 5}Z" for y in (5.5, 17.5, 29.5)
-    )
-
-
-class _Part(NamedTuple):
-    """A piece of a figure: an outline to fill, or a point painted with a round pen of the diameter `dot`."""
-
-    outline: list[Step]
-    faint: bool = False
-    dot: int = 0
-
-
-def _filled(text: str) -> _Part:
-    return _Part(_outline(text))
-
-
-def _dot(x: int, y: int, radius: int) -> _Part:
-    return _Part(_outline(f"M{x} {y}H{x}"), dot=2 * radius)
-
-
-# Every figure in a cell of 40 by 40. A hole runs the other way round than its edge.
-_FIGURES: Final[dict[str, tuple[_Part, ...]]] = {
-    "quarter": (_filled("M0 40A40 1 40 0V40Z"),),
-    "leaf": (_filled("M0 40V20A20 1 20 0H40V20A20 1 20 40Z"),),
-    "half": (_filled("M0 40A20 1 40 40Z"), _Part(_outline("M0 20A20 1 40 20Z"), faint=True)),
-    "dot": (_dot(20, 20, 13),),
-    "dots": (_dot(10, 10, 3), _dot(30, 10, 6), _dot(10, 30, 6), _dot(30, 30, 8)),
-    "bars": (_filled(_bars()),),
-    "triangle": (_filled("M0 40L40 0V40Z"),),
-    "diamond": (_filled("M20 4L36 20L20 36L4 20Z"),),
-    "rings": (_filled("M0 40A40 1 40 0V10A30 0 10 40ZM20 40A20 1 40 20V40Z"),),
-    "ring": (_filled(_circle(20, 20, 16, 1) + _circle(20, 20, 8, 0)),),
-    "cross": (_filled("M15 6H25V15H34V25H25V34H15V25H6V15H15Z"),),
-    "waves": (_filled(_waves()),),
-    "arch": (_filled("M4 40V20A16 1 36 20V40H27V20A7 0 13 20V40Z"),),
-    "pill": (_filled("M12 12H28A8 1 28 28H12A8 1 12 12Z"),),
-}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.functional import cached_property
 from wagtail.models import Site
@@ -39,6 +40,15 @@ class Brand:
         if self.colors.are_default:
             return ""
         return f"{reverse('brand-stylesheet')}?v={self.colors.digest}"
+
+    @cached_property
+    def icon_url(self) -> str:
+        """The address of the sign in a browser's tab: the mark that was uploaded, else ours in the site's colors."""
+        if self.mark is not None:
+            return str(self.mark.file.url)
+        if self.colors.are_default:
+            return static("frontend/mark.svg")
+        return f"{reverse('brand-mark')}?v={self.colors.digest}"
 
 
 def default_brand() -> Brand:

@@ -14,6 +14,7 @@ from frontend.views import (
     organizations,
     payment,
     redeem,
+    robots,
     style_guide,
 )
 
@@ -25,7 +26,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
         covers.cover,
         name="cover",
     ),
+    path("covers/<int:version>/social/<slug:palette>-<hex32:seed>.png", covers.card, name="social-card"),
     path("brand.css", covers.brand_stylesheet, name="brand-stylesheet"),
+    path("brand-mark.svg", covers.brand_mark, name="brand-mark"),
+    path("favicon.ico", covers.favicon, name="favicon"),
+    path("apple-touch-icon.png", covers.phone_icon, name="phone-icon"),
+    path("robots.txt", robots.robots, name="robots"),
     path("style-guide/", style_guide.style_guide, name="style-guide"),
     path("cart/", basket.cart, name="cart"),
     path("cart/add/", basket.add, name="cart-add"),

@@ -1,28 +1,37 @@
-"""Drawings and colours that are computed, each at an address of its own."""
+"""Drawings, pictures and colours that are computed, each at an address of its own."""
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
+from wagtail.images.models import Image
 
-from frontend import covers
-from frontend.brand import stylesheet
+from frontend import covers, mark, social_card
+from frontend.brand import Colors, stylesheet
 from frontend.site import brand_of
 
 FOREVER = 365 * 24 * 60 * 60
+DAY = 24 * 60 * 60
 FIVE_MINUTES = 5 * 60
+
+PHONE_ICON = 180  # pixels
 
 
 @require_safe
 def cover(request: HttpRequest, version: int, shape: str, palette: str, seed: int) -> HttpResponse:
     """One cover; the address says everything, so it may be kept for ever. Another version's address is gone."""
-    known = shape in covers.SHAPES and palette in (*covers.PALETTES, covers.MOSAIC)
-    if version != covers.VERSION or not known:
+    if shape not in covers.SHAPES or not _is_drawn(version, palette):
         raise Http404
-    response = HttpResponse(covers.draw(seed, palette, shape), content_type="image/svg+xml")
-    patch_cache_control(response, public=True, max_age=FOREVER, immutable=True)
-    return response
+    return _kept(HttpResponse(covers.draw(seed, palette, shape), content_type="image/svg+xml"), FOREVER)
+
+
+@require_safe
+def card(request: HttpRequest, version: int, palette: str, seed: int) -> HttpResponse:
+    """The same cover for places where a page is shared; at such an address, too."""
+    if not _is_drawn(version, palette):
+        raise Http404
+    return _kept(HttpResponse(social_card.picture(seed, palette), content_type="image/png"), FOREVER)
 
 
 @require_safe
@@ -30,8 +39,48 @@ def brand_stylesheet(request: HttpRequest) -> HttpResponse:
     """The site's own colours; for ever under the digest of these very colours, else for five minutes."""
     colors = brand_of(request).colors
     response = HttpResponse(stylesheet(colors), content_type="text/css; charset=utf-8")
-    if request.GET.get("v") == colors.digest:
-        patch_cache_control(response, public=True, max_age=FOREVER, immutable=True)
-    else:
-        patch_cache_control(response, public=True, max_age=FIVE_MINUTES)
+    return _kept(response, _how_long(request, colors))
+
+
+@require_safe
+def brand_mark(request: HttpRequest) -> HttpResponse:
+    """The mark in the site's own colours, kept like the style sheet."""
+    colors = brand_of(request).colors
+    return _kept(HttpResponse(mark.svg(colors), content_type="image/svg+xml"), _how_long(request, colors))
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """The icon for what asks for one without having read a page."""
+    brand = brand_of(request)
+    if brand.mark is not None:
+        return _kept(_rendition(brand.mark, "fill-48x48|format-png"), DAY)
+    return _kept(HttpResponse(mark.ico(brand.colors), content_type="image/x-icon"), DAY)
+
+
+@require_safe
+def phone_icon(request: HttpRequest) -> HttpResponse:
+    """The icon on the home screens of phones."""
+    brand = brand_of(request)
+    if brand.mark is not None:
+        return _kept(_rendition(brand.mark, f"fill-{PHONE_ICON}x{PHONE_ICON}|format-png"), DAY)
+    return _kept(HttpResponse(mark.png(brand.colors, side=PHONE_ICON), content_type="image/png"), DAY)
+
+
+def _is_drawn(version: int, palette: str) -> bool:
+    return version == covers.VERSION and palette in (*covers.PALETTES, covers.MOSAIC)
+
+
+def _rendition(image: Image, cut: str) -> HttpResponse:
+    return HttpResponseRedirect(image.get_rendition(cut).url)
+
+
+def _how_long(request: HttpRequest, colors: Colors) -> int:
+    return FOREVER if request.GET.get("v") == colors.digest else FIVE_MINUTES
+
+
+def _kept(response: HttpResponse, seconds: int) -> HttpResponse:
+    patch_cache_control(response, public=True, max_age=seconds)
+    if seconds == FOREVER:
+        patch_cache_control(response, immutable=True)
     return response
