@@ -3,12 +3,12 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.static import serve
 from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 from wagtail.documents import urls as wagtaildocs_urls
 
 from mitxonline.health import health
+from mitxonline.media import media
 
 urlpatterns = [
     path("health/", health, name="health"),
@@ -22,8 +22,6 @@ urlpatterns = [
 
 if settings.SERVE_MEDIA:
     prefix = settings.MEDIA_URL.strip("/")
-    urlpatterns += [
-        re_path(rf"^{prefix}/(?P<path>.*)$", serve, {"document_root": settings.MEDIA_ROOT}, name="media")
-    ]
+    urlpatterns += [re_path(rf"^{prefix}/(?P<path>.*)$", media, name="media")]
 
 urlpatterns += [path("", include("cms.urls")), path("", include(wagtail_urls))]

@@ -21,7 +21,8 @@ else:
     except EmbeddedError as error:
         raise ImproperlyConfigured(str(error)) from error
 os.environ.setdefault("SITE_BASE_URL", f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
-os.environ.setdefault("EMAIL_URL", f"filemail://{quote(str(local_dir() / 'mail'))}")
+# Three slashes: one of them is taken off, and the folder would be looked for below the current one.
+os.environ.setdefault("EMAIL_URL", f"filemail:///{quote(str(local_dir() / 'mail'))}")
 
 from mitxonline.settings.base import *
 
