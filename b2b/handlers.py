@@ -11,6 +11,7 @@ from b2b.services.seats import (
     join_organizations,
     lock_terms,
     release_held_seats,
+    uses_of_order,
 )
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
 
@@ -44,12 +45,14 @@ def _claim_again(event: OrderFulfilled, contract_ids: list[int]) -> None:
     """Claim the seats that were not held any more; a member keeps theirs, which only gets stronger."""
     terms = lock_terms(contract_ids)
     contacts = contacts_of(each.organization_id for each in terms.values())
+    uses = uses_of_order(event.order_id)
     for each in terms.values():
         claim_seat(
             terms=each,
             user_id=event.purchaser_id,
             state=MembershipState.ACTIVE,
             source=MembershipSource.CODE,
+            code_use_id=uses.get(each.pk),
             now=event.at,
             contact=contacts.get(each.organization_id, ""),
         )

@@ -29,7 +29,7 @@ from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import UseState
-from ecommerce.errors import CodeForSomebodyElse
+from ecommerce.errors import AddressUnconfirmed, CodeForSomebodyElse
 from ecommerce.models import CodeUse, DiscountCode, Order
 from ecommerce.rules import Finding, Purchase, PurchaseLine
 from mitxonline.kernel import clock
@@ -84,7 +84,7 @@ class ContractSeats:
             finding = self._finding(purchase, line, run, standing)
             if finding.refusal is not None:
                 raise next((named.refusal for named in self.check(purchase) if named.refusal), finding.refusal)
-            if not standing.is_member and run.contract_id not in seated:
+            if line.code is not None and not standing.is_member and run.contract_id not in seated:
                 claim_seat(
                     terms=terms[run.contract_id],
                     user_id=order.purchaser_id,
@@ -143,18 +143,22 @@ def refuse_entry(terms: ContractTerms, *, now: datetime) -> DomainError | None:
 
 
 def refuse_person(terms: ContractTerms, code: DiscountCode, user: User | None) -> DomainError | None:
-    """Why this person can't use a code that was given to another address, or None: only where the contract says so."""
-    if not terms.codes_only_for_assignee or not code.assigned_email:
+    """Why this person can't use a code that was given to another address, or None: only where the contract says so.
+
+    Whom a signed-out visitor turns out to be is judged after they signed in.
+    """
+    if user is None or not terms.codes_only_for_assignee or not code.assigned_email:
         return None
-    mine = user is not None and user.email_verified_at is not None
-    if mine and user is not None and normalized_email(user.email) == normalized_email(code.assigned_email):
-        return None
-    return CodeForSomebodyElse()
+    if normalized_email(user.email) != normalized_email(code.assigned_email):
+        return CodeForSomebodyElse()
+    return None if user.email_verified_at is not None else AddressUnconfirmed()
 
 
 def contacts_of(organization_ids: Iterable[int]) -> dict[int, str]:
     """The name of each organization's first manager, whom a learner may ask; left out where there is none."""
-    managers = OrganizationMembership.objects.filter(organization_id__in=set(organization_ids), is_manager=True)
+    managers = OrganizationMembership.objects.filter(
+        organization_id__in=set(organization_ids), is_manager=True, user__is_active=True
+    )
     return dict(managers.order_by("-pk").values_list("organization_id", "user__name"))
 
 

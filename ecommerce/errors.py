@@ -118,6 +118,17 @@ class CodeForSomebodyElse(CodeRefused):
         super().__init__(_("This code was given to somebody else. Sign in with the address it was sent to."))
 
 
+class AddressUnconfirmed(CodeForSomebodyElse):
+    """The code works only for the person it was given to, and that this is the one hasn't been shown yet."""
+
+    code: ClassVar[str] = "address_unconfirmed"
+
+    def __init__(self) -> None:
+        super(CodeForSomebodyElse, self).__init__(
+            _("This code was given to your address. Confirm the address first: open the link in the mail we sent you.")
+        )
+
+
 class CodeNotBetter(CodeRefused):
     """Everything in the basket is as cheap or cheaper without this code."""
 

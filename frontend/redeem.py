@@ -69,6 +69,12 @@ WORDS: dict[str, Words] = {
     "code_other_person": Words(
         _("This code was given to somebody else"), _("Sign in with the address it was sent to."), way_on="account"
     ),
+    "address_unconfirmed": Words(
+        _("Confirm your address first"),
+        _("This code was given to your address. Open the link in the mail we sent you, then come back."),
+        way_on="again",
+        asks=False,
+    ),
     "code_belongs_in_cart": Words(
         _("This is a discount code"), _("Put a course into your cart and enter it there."), way_on="cart", asks=False
     ),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count, Max, OuterRef, Q, Subquery
+from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.errors import ContractFull
 from b2b.models.membership import ContractMembership, OrganizationMembership
 from b2b.models.terms import ContractTerms
+from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, Order
 
 
@@ -78,16 +79,30 @@ def claim_seat(
 
 def activate_held_seats(*, order_id: int, now: datetime) -> int:
     """Turn the seats held for an order into members, each with the use of the code that won it; how many."""
-    won_by = CodeUse.objects.filter(
-        order_id=order_id, code__discount__unlocks__contract_run__contract_id=OuterRef("contract_id")
-    )
+    won_by = _uses_in_contracts(order_id).filter(contract=OuterRef("contract_id"))
     return ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD).update(
         state=MembershipState.ACTIVE, since=now, code_use=Subquery(won_by.order_by("pk").values("pk")[:1])
     )
 
 
+def uses_of_order(order_id: int) -> dict[int, int]:
+    """For each contract the use of a code that an order came in by, the first one where there are several."""
+    return dict(_uses_in_contracts(order_id).order_by("-pk").values_list("contract", "pk"))
+
+
 def release_held_seats(*, order_id: int) -> int:
-    """Free the seats held for an order. Freeing needs no lock: it can't overfill anything."""
+    """Free the seats held for an order; how many. Freeing needs no lock of the terms: it can't overfill anything.
+
+    A seat the learner's other pending order waits for as well is held on for that one.
+    """
+    for seat in ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD):
+        # An order somebody has locked is ending just now: waiting for it here could be waiting for one another.
+        waiting = (
+            Order.objects.pending().of(seat.user_id).select_for_update(of=("self",), no_key=True, skip_locked=True)
+        )
+        heir = waiting.filter(lines__product__contract_run__contract_id=seat.contract_id).exclude(pk=order_id).first()
+        if heir is not None:
+            ContractMembership.objects.filter(pk=seat.pk, order_id=order_id).update(order=heir)
     return ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD).delete()[0]
 
 
@@ -102,6 +117,14 @@ def join_organizations(*, organization_ids: Iterable[int], user_id: int, source:
         OrganizationMembership.objects.filter(
             organization_id__in=ids, user_id=user_id, source=MembershipSource.SSO
         ).update(source=source)
+
+
+def _uses_in_contracts(order_id: int) -> QuerySet[CodeUse]:
+    """The confirmed uses behind an order's contract lines; a use from before the order serves it too."""
+    uses = CodeUse.objects.filter(state=UseState.CONFIRMED, code__order_lines__order_id=order_id)
+    return uses.filter(user_id=F("code__order_lines__order__purchaser_id")).annotate(
+        contract=F("code__discount__unlocks__contract_run__contract_id")
+    )
 
 
 def _strengthen(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.errors import AlreadySeated, NotAMember, PaymentNeeded
@@ -17,11 +18,14 @@ from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from courses.services.enrollments import enroll
-from ecommerce.models import Basket
+from ecommerce.enums import UseState
+from ecommerce.models import Basket, BasketCode, CodeUse, DiscountCode
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets import add_products, apply_code
 from ecommerce.services.cart import find_code, refuse_code
 from ecommerce.services.codes import use_code
+from mitxonline.kernel.text import normalized_email
+from mitxonline.users.models import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,31 @@ def put_in_link_basket(*, text: str, owner: BasketOwner, user_id: int, now: date
         basket = add_products(owner=owner, product_ids=[run.product_id], now=now)
         apply_code(owner=owner, text=text, user_id=user_id, now=now)
     return basket
+
+
+def apply_given_codes(*, basket: Basket, user: User, now: datetime) -> None:
+    """Apply codes given to the learner's confirmed address to the priced courses in their link basket by themselves.
+
+    Two queries at the most. Whether a code still works is asked at every total.
+    """
+    if user.email_verified_at is None:
+        return
+    used = CodeUse.objects.filter(code=OuterRef("pk")).exclude(state=UseState.RELEASED)
+    given = (
+        DiscountCode.objects.filter(
+            ~Exists(used),
+            assigned_email=normalized_email(user.email),
+            active=True,
+            discount__unlocks__basket_items__basket=basket,
+            discount__unlocks__contract_run__contract__terms__price__isnull=False,
+        )
+        .exclude(discount__codes__basket_codes__basket=basket)
+        .order_by("discount_id", "assigned_at", "pk")
+        .distinct("discount_id")
+    )
+    BasketCode.objects.bulk_create(
+        [BasketCode(basket=basket, code=code, applied_at=now) for code in given], ignore_conflicts=True
+    )
 
 
 def start_course(*, contract_run_id: int, user_id: int, now: datetime) -> Enrollment:

@@ -17,6 +17,7 @@ from b2b.models.seats import (
     lock_terms,
     release_held_seats,
     taken_seats,
+    uses_of_order,
 )
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "lock_terms",
     "release_held_seats",
     "taken_seats",
+    "uses_of_order",
 ]
 
 

@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from b2b.services.doors import apply_given_codes
 from ecommerce.errors import CodeRefused, ProductUnknown
 from ecommerce.services.baskets import add_products, apply_code, leave_link_basket, remove_code, remove_product
 from frontend.cart import cart_page
@@ -44,12 +45,15 @@ def add(request: HttpRequest) -> HttpResponse:
     skus = [name(text) for text in asked.getlist("sku")]
     if None in product_ids or "" in skus or not (product_ids or skus):
         raise ProductUnknown
-    add_products(
+    now = clock.now()
+    basket = add_products(
         owner=basket_owner(request, create=True),
         product_ids=[each for each in product_ids if each is not None],
         skus=skus,
-        now=clock.now(),
+        now=now,
     )
+    if basket.is_link and request.user.is_authenticated:
+        apply_given_codes(basket=basket, user=request.user, now=now)
     return redirect("cart")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -20,19 +21,28 @@ from b2b.errors import (
     PaymentNeeded,
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationMembership
+from b2b.rules import contacts_of
 from b2b.selectors.members import ContractStanding, organizations_of, waiting_codes
-from b2b.services.doors import attach_by_code, put_in_link_basket, start_course
+from b2b.services.doors import apply_given_codes, attach_by_code, put_in_link_basket, start_course
 from b2b.services.offers import code_offer
 from b2b.services.seats import add_member
 from courses.enums import EnrollmentSource
-from courses.models import Enrollment, EnrollmentGrant
+from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from ecommerce.enums import UseState
-from ecommerce.errors import CodeBelongsInCart, CodeForSomebodyElse, CodeRefused, CodeUnknown, CodeUsed
-from ecommerce.models import CodeUse, DiscountCode
+from ecommerce.errors import (
+    AddressUnconfirmed,
+    CodeBelongsInCart,
+    CodeForSomebodyElse,
+    CodeNeeded,
+    CodeRefused,
+    CodeUnknown,
+    CodeUsed,
+)
+from ecommerce.models import CodeUse, DiscountCode, Order
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.baskets import add_products, apply_code
+from ecommerce.services.baskets import add_products, apply_code, leave_link_basket
 from ecommerce.services.cart import priced_basket
-from ecommerce.services.checkout import begin_checkout
+from ecommerce.services.checkout import begin_checkout, cancel_order
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
@@ -304,6 +314,121 @@ def test_codes_waiting_for_a_confirmed_address_are_shown(run: ContractRun) -> No
     assert [each.code for each in waiting_codes(learner)] == [code]
     attach(code, learner)
     assert waiting_codes(learner) == []
+
+
+def in_cart(run: ContractRun, learner: User | None) -> BasketOwner:
+    owner = BasketOwner(user_id=learner.pk) if learner is not None else BasketOwner(token=uuid4())
+    add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
+    return owner
+
+
+def buying(run: ContractRun, learner: User, code: DiscountCode, *, now=NOON) -> Order:  # type: ignore[no-untyped-def]
+    owner = in_cart(run, learner)
+    apply_code(owner=owner, text=code.text, user_id=learner.pk, now=now)
+    return begin_checkout(owner=owner, user_id=learner.pk, now=now).order
+
+
+@pytest.mark.parametrize(
+    ("dates", "terms", "refusal"),
+    [
+        ({"enrollment_end": NOON - timedelta(days=1)}, {"end": TODAY - timedelta(days=1)}, ContractEnded),
+        ({"enrollment_start": NOON + timedelta(days=1)}, {"start": TODAY + timedelta(days=1)}, ContractNotStarted),
+        ({"enrollment_end": NOON - timedelta(days=1)}, {}, CourseNotOpen),
+        ({"live": False}, {"active": False}, ContractInactive),
+    ],
+)
+def test_in_the_cart_the_contract_speaks_before_its_runs_dates(
+    run: ContractRun, dates: dict[str, object], terms: dict[str, object], refusal: type[CodeRefused]
+) -> None:
+    CourseRun.all_objects.filter(pk=run.course_run_id).update(**dates)
+    ContractTerms.objects.update(**terms)
+    learner, code = make_user(), codes_of(run)[0]
+    with pytest.raises(refusal):
+        apply_code(owner=in_cart(run, learner), text=code.text, user_id=learner.pk, now=NOON)
+    with pytest.raises(CodeUnknown):
+        apply_code(owner=in_cart(run, None), text=code.text, user_id=None, now=NOON)
+
+
+def test_whoever_has_no_code_is_not_told_that_the_contract_is_full(run: ContractRun) -> None:
+    ContractTerms.objects.update(max_learners=1)
+    attach(codes_of(run)[0], make_user())
+    stranger = make_user()
+    with pytest.raises(CodeNeeded):
+        begin_checkout(owner=in_cart(run, stranger), user_id=stranger.pk, now=NOON)
+
+
+def test_a_code_for_one_address_is_shown_to_a_visitor_whose_address_nobody_knows_yet() -> None:
+    run = make_contract_run(make_contract(seats=2, codes_only_for_assignee=True), codes=1)
+    DiscountCode.objects.update(assigned_email="amara@northgate.test")
+    code = codes_of(run)[0]
+    assert code_offer(text=code.text, user_id=None, now=NOON).run == run.course_run
+    unconfirmed = make_user("amara@northgate.test", email_verified_at=None)
+    with pytest.raises(AddressUnconfirmed):
+        code_offer(text=code.text, user_id=unconfirmed.pk, now=NOON)
+    assert priced_basket(in_cart(run, None), user_id=None, now=NOON).needs_code
+
+
+def test_taking_the_seat_confirms_a_use_that_was_held() -> None:
+    run = make_contract_run(make_contract(seats=2, price="49"), codes=1)
+    learner, code = make_user(), codes_of(run)[0]
+    order = buying(run, learner, code)
+    ContractTerms.objects.update(price=None)  # free from now on, while the payment page is open
+    attach(code, learner)
+    assert CodeUse.objects.get().state == UseState.CONFIRMED
+    cancel_order(order_id=order.pk, now=NOON, reason="not paid")
+    with pytest.raises(CodeUsed):
+        attach(code, make_user())
+    assert ContractMembership.objects.get().state == "active"
+
+
+def test_a_member_by_single_sign_on_who_buys_with_a_code_has_that_codes_seat(
+    contract: ContractPage, run: ContractRun
+) -> None:
+    learner = make_user()
+    add_member(contract_id=contract.pk, user_id=learner.pk, now=NOON, source=MembershipSource.SSO)
+    buying(run, learner, codes_of(run)[0])
+    seat = ContractMembership.objects.get()
+    assert (seat.source, seat.code_use) == (MembershipSource.CODE, CodeUse.objects.get())
+
+
+def test_a_seat_two_orders_wait_for_is_held_until_the_last_of_them_ends() -> None:
+    contract = make_contract(seats=1, price="49")
+    one, other = (make_contract_run(contract, codes=1) for _each in range(2))
+    learner = make_user()
+    first = buying(one, learner, codes_of(one)[0])
+    leave_link_basket(owner=BasketOwner(user_id=learner.pk), now=NOON)  # in another window
+    second = buying(other, learner, codes_of(other)[0])
+    assert ContractMembership.objects.get().order == second
+    cancel_order(order_id=second.pk, now=NOON, reason="not paid")
+    assert ContractMembership.objects.get().order == first
+    cancel_order(order_id=first.pk, now=NOON, reason="not paid")
+    assert not ContractMembership.objects.exists()
+
+
+def test_a_manager_who_left_is_nobody_to_ask(run: ContractRun) -> None:
+    organization = run.contract.terms.organization
+    for name, is_active in (("Gone Long Ago", False), ("Dana Whitfield", True)):
+        manager = make_user(name=name, is_active=is_active)
+        OrganizationMembership.objects.create(
+            organization=organization, user=manager, source="staff", is_manager=True, since=NOON
+        )
+    assert contacts_of([organization.pk]) == {organization.pk: "Dana Whitfield"}
+
+
+@pytest.mark.parametrize("to", ["hers", "another's"])
+def test_a_members_own_code_is_applied_by_itself_in_a_contract_with_a_price(to: str) -> None:
+    contract = make_contract(seats=2, price="49")
+    run = make_contract_run(contract, codes=2)
+    learner = make_user("amara@northgate.test")
+    add_member(contract_id=contract.pk, user_id=learner.pk, now=NOON)
+    given = codes_of(run)[1]
+    DiscountCode.objects.filter(pk=given.pk).update(assigned_email=learner.email if to == "hers" else "joe@x.test")
+    owner = BasketOwner(user_id=learner.pk)
+    basket = add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
+    apply_given_codes(basket=basket, user=learner, now=NOON)
+    priced = priced_basket(owner, user_id=learner.pk, now=NOON)
+    assert priced.can_check_out == (to == "hers")
+    assert [each.code for each in priced.codes] == ([given] if to == "hers" else [])
 
 
 @pytest.mark.parametrize("runs", [1, 5])

@@ -176,6 +176,14 @@ def test_a_priced_contract_shows_its_price(learners_client: Client) -> None:
     assert "There is nothing to pay" not in page.text
 
 
+def test_a_code_that_was_given_to_the_learner_is_applied_by_itself(learners_client: Client, learner: User) -> None:
+    contract = northgate(price="49.00")
+    DiscountCode.objects.filter(pk=contract.codes[1].pk).update(assigned_email=learner.email)
+    page = read(learners_client.get(contract.link, follow=True))
+    assert page.h1 == "Ready to start"
+    assert "Total $49.00" in page.text
+
+
 def test_a_public_discount_shows_old_and_new_price(client: Client) -> None:
     product = make_product(price="249.00")
     code = make_code(make_discount(amount="20"), text="AUTUMN20")

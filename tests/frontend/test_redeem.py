@@ -167,6 +167,18 @@ def test_a_priced_contract_leads_to_the_cart_with_the_code_applied(learners_clie
     assert not CodeUse.objects.exists()
 
 
+def test_a_code_for_one_address_waits_until_it_is_confirmed(client: Client, sign_in: SignIn) -> None:
+    contract = northgate(codes_only_for_assignee=True)
+    DiscountCode.objects.update(assigned_email="amara@northgate.example")
+    assert read(client.get(contract.redeem_link)).h1 == "Your seat is ready"
+    unconfirmed = sign_in(make_user("amara@northgate.example", email_verified_at=None))
+    page = read(unconfirmed.post(contract.redeem_link))
+    assert page.h1 == "Confirm your address first"
+    assert "Open the link in the mail we sent you, then come back." in page.text
+    page = read(sign_in(make_user()).post(contract.redeem_link))
+    assert page.h1 == "This code was given to somebody else"
+
+
 def test_the_other_courses_of_the_seat_are_named(learners_client: Client) -> None:
     contract = northgate()
     make_contract_run(contract.contract, make_course(title="Writing clearly at work"))

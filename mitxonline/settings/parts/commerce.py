@@ -2,10 +2,11 @@
 
 DEFAULT_CURRENCY = "USD"
 
-# Asked in this order, once to show and once under the lock.
+# Asked in this order, once to show and once under the lock. The contracts' first: who comes after a contract's end is
+# told so, and not only that its run is closed.
 CHECKOUT_RULES = [
-    "ecommerce.rules.Sellable",
     "b2b.rules.ContractSeats",
+    "ecommerce.rules.Sellable",
     "ecommerce.rules.NotAlreadyEnrolled",
 ]
 
