@@ -114,11 +114,13 @@ class CatalogueQuery:
 
     def without(self, facet: str, value: str) -> CatalogueQuery:
         """The same with one filter taken off, from the first page."""
-        return replace(self, **{facet: self.chosen(facet) - {value}}, page="1")
+        fewer: dict[str, Any] = {facet: self.chosen(facet) - {value}}
+        return replace(self, **fewer, page="1")
 
     def cleared(self) -> CatalogueQuery:
         """The same search without any filter."""
-        return replace(self, **{facet: frozenset() for facet in FACETS}, page="1")
+        none: dict[str, Any] = {facet: frozenset() for facet in FACETS}
+        return replace(self, **none, page="1")
 
     def address(self) -> str:
         """The part of the address after the path, in one fixed order; empty where nothing is asked."""
@@ -423,7 +425,7 @@ SORT_KEYS: dict[Sort, Callable[[Row], Any]] = {
 }
 
 
-def _matches(text: str) -> ExpressionWrapper:
+def _matches(text: str) -> Any:
     """Words as a search engine reads them, beginnings of words, and the text as it stands."""
     if not text:
         return ExpressionWrapper(Q(pk__isnull=False), output_field=BooleanField())

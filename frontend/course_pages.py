@@ -146,7 +146,7 @@ def course_view(page: CoursePage, *, user_id: int | None, now: datetime, support
     course = page.course
     if course is None:
         return None
-    related = list(related_courses(course))
+    related = related_courses(course)
     offers = course_offers([course.pk, *(each.pk for each in related)], now=now)
     return CourseView(
         course=course,
@@ -165,7 +165,7 @@ def course_view(page: CoursePage, *, user_id: int | None, now: datetime, support
 
 def course_facts(page: CoursePage, offer: CourseOffer) -> Iterable[Fact]:
     """Start, length, level and certificate, as far as they are known."""
-    course = page.course
+    course = page.subject
     start = offer.next_start
     if start is not None and start > offer.now:
         yield Fact("calendar", date_format(localtime(start), "j M Y"), _("Next start"))
@@ -189,13 +189,13 @@ def hours_text(course: Course) -> str:
     return ngettext("%(hours)d hour a week", "%(hours)d hours a week", hours) % {"hours": hours} if hours else ""
 
 
-def related_courses(course: Course) -> Sequence[Course]:
+def related_courses(course: Course) -> list[Course]:
     """What people take as well: courses of the same programs first, then of the same department; one query."""
     programs = ProgramRequirement.objects.filter(course=course).values("program_id")
     together = ProgramRequirement.objects.filter(course=OuterRef("pk"), program_id__in=programs)
     others = with_pages(listed_courses()).exclude(pk=course.pk).annotate(together=Exists(together))
     here_first = Case(When(department=course.department_id, then=Value(0)), default=Value(1))
-    return others.order_by("-together", here_first, "title", "pk")[:RELATED]
+    return list(others.order_by("-together", here_first, "title", "pk")[:RELATED])
 
 
 def program_links(pages: Iterable[ProgramPage]) -> Iterable[ProgramLink]:
@@ -203,7 +203,7 @@ def program_links(pages: Iterable[ProgramPage]) -> Iterable[ProgramLink]:
     listed = list(pages)
     tiles = program_tiles([page.program_id for page in listed])
     for page in listed:
-        yield ProgramLink(title=page.program.title, url=program_url(page.program), courses=tiles[page.program_id])
+        yield ProgramLink(title=page.subject.title, url=program_url(page.subject), courses=tiles[page.program_id])
 
 
 def program_tiles(program_ids: Sequence[int]) -> dict[int, tuple[CourseTile, ...]]:
@@ -253,7 +253,7 @@ def program_view(page: ProgramPage, *, user_id: int | None, now: datetime) -> Pr
         panel=_program_panel(page, product, contents, offers),
         steps=tuple(_step(node, cards) for node in tree),
         facts=tuple(_program_facts(courses)),
-        breadcrumb=(Crumb(str(PROGRAMS.text), PROGRAMS.url), Crumb(page.program.title)),
+        breadcrumb=(Crumb(str(PROGRAMS.text), PROGRAMS.url), Crumb(page.subject.title)),
         tiles=tuple(_tile(course) for course in courses),
     )
 
@@ -291,9 +291,9 @@ def _program_card(
     price, was = _program_price(product, contents, offers)
     return ProgramCard(
         program_id=page.program_id,
-        url=program_url(page.program),
-        title=page.program.title,
-        text=page.program.summary,
+        url=program_url(page.subject),
+        title=page.subject.title,
+        text=page.subject.summary,
         courses=tuple(_tile(course) for course in contents.courses),
         count_text=_count_text(contents.courses),
         price_text=price,
@@ -327,9 +327,9 @@ def _program_panel(
 ) -> OfferPanel:
     price, was = _program_price(product, contents, offers)
     if product is None:
-        return OfferPanel(title=page.program.title, sentence=_("Take its courses one by one."))
+        return OfferPanel(title=page.subject.title, sentence=_("Take its courses one by one."))
     return OfferPanel(
-        title=page.program.title,
+        title=page.subject.title,
         price_text=price,
         was_text=was,
         product_id=product.pk,

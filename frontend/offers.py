@@ -159,9 +159,20 @@ def _grouped(runs: QuerySet[CourseRun]) -> Mapping[int, list[RunOffer]]:
         "offer_currency",
         "offer_mode",
     ):
-        *plain, product_id, price, currency, mode = run
-        money = Money(price, currency) if price is not None else None
-        found[run[1]].append(RunOffer(*plain, product_id=product_id, price=money, mode=mode or ""))
+        run_id, course_id, self_paced, starts_at, ends_at, opens_at, product_id, price, currency, mode = run
+        found[course_id].append(
+            RunOffer(
+                run_id=run_id,
+                course_id=course_id,
+                self_paced=self_paced,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                opens_at=opens_at,
+                product_id=product_id,
+                price=Money(price, currency) if price is not None else None,
+                mode=mode or "",
+            )
+        )
     return found
 
 

@@ -23,7 +23,8 @@ class PublicPageQuerySet(PageQuerySet):
         """Live, and in no private part of the site; in the same query (Wagtail's own asks first)."""
         here = ExpressionWrapper(OuterRef("path"), output_field=models.CharField())
         closed = PageViewRestriction.objects.alias(here=here).filter(here__startswith=F("page__path"))
-        return self.live().filter(~Exists(closed))
+        pages: Self = self.live().filter(~Exists(closed))
+        return pages
 
 
 PublicPageManager = PageManager.from_queryset(PublicPageQuerySet)
@@ -65,7 +66,8 @@ class SitePage(Page):
         """Restrictions of this page and those above it, or of what they are aliases of; one query, not one a level."""
         above = [self.path[:end] for end in range(self.steplen, len(self.path) + 1, self.steplen)]
         here = Q(page__path__in=above) | Q(page__aliases__path__in=above)
-        return PageViewRestriction.objects.filter(here).distinct()
+        restrictions: QuerySet[PageViewRestriction] = PageViewRestriction.objects.filter(here).distinct()
+        return restrictions
 
 
 class SubjectPageQuerySet(PublicPageQuerySet):
@@ -73,15 +75,18 @@ class SubjectPageQuerySet(PublicPageQuerySet):
 
     def offered(self) -> Self:
         """Live pages whose course or program the house offers."""
-        return self.live().filter(**{f"{self.model.subject_field}__live": True})
+        pages: Self = self.live().filter(**{f"{self.model.subject_field}__live": True})
+        return pages
 
     def visible(self) -> Self:
         """Offered, and in no private part of the site."""
-        return super().visible().filter(**{f"{self.model.subject_field}__live": True})
+        pages: Self = super().visible().filter(**{f"{self.model.subject_field}__live": True})
+        return pages
 
     def with_pictures(self) -> Self:
         """Each page with its pictures, in the same query."""
-        return self.select_related("card_image", "social_image")
+        pages: Self = self.select_related("card_image", "social_image")
+        return pages
 
     def with_key(self, key: str) -> Any:
         """The page of the course or program with this id, or None."""
@@ -93,8 +98,8 @@ class SubjectPageManager(PageManager.from_queryset(SubjectPageQuerySet)):  # typ
 
     def get_queryset(self) -> SubjectPageQuerySet:
         """Pages with their course or program, and its department."""
-        pages: SubjectPageQuerySet = super().get_queryset()
-        return pages.select_related(f"{self.model.subject_field}__department")
+        pages: SubjectPageQuerySet = super().get_queryset().select_related(f"{self.model.subject_field}__department")
+        return pages
 
 
 class NamesItsSubject(WagtailAdminPageForm):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
@@ -52,7 +54,7 @@ def validate_accent(colour: str) -> None:
         )
 
 
-def _page_link(verbose_name: object) -> models.ForeignKey[Page | None, Page | None]:
+def _page_link(verbose_name: Any) -> models.ForeignKey[Page | None, Page | None]:
     return models.ForeignKey(
         Page, verbose_name=verbose_name, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

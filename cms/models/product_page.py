@@ -33,7 +33,7 @@ class ProductPage(SitePage):
     """A page of its own for one offer: a run or a program at its price. It says so when the offer is gone."""
 
     product = models.ForeignKey(
-        Product, verbose_name=_("product"), null=True, blank=True, on_delete=models.PROTECT, related_name="pages"
+        Product, verbose_name=_("product"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     body = StreamField(ContentBlocks(), verbose_name=_("page"), blank=True)
 

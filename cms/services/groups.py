@@ -74,10 +74,10 @@ def ensure_group(rights: GroupRights, *, pages: Iterable[Page], renew: bool = Fa
         if not (is_new or renew):
             return []
         group.permissions.set(_permissions(rights.permissions))
-        group.page_permissions.all().delete()
+        GroupPagePermission.objects.filter(group=group).delete()
         for page in pages:
             _let_write(group, page)
-        group.collection_permissions.all().delete()
+        GroupCollectionPermission.objects.filter(group=group).delete()
         if rights.writes_media:
             _let_write_media(group)
     return [_("Gave the group “%(name)s” its rights.") % {"name": rights.name}]

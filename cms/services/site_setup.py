@@ -111,12 +111,13 @@ def ensure_child(home: HomePage, page: P, setup: SiteSetup) -> P:
 
 def ensure_brand(site: Site, plain: dict[str, ContentPage], setup: SiteSetup) -> SiteBrand:
     """The site's brand; a new one links to the plain pages that were made."""
-    brand = SiteBrand.objects.filter(site=site).first()
-    if brand is not None:
-        return brand
+    found: SiteBrand | None = SiteBrand.objects.filter(site=site).first()
+    if found is not None:
+        return found
     links = {page.link: plain[page.slug] for page in PAGES if page.link and page.slug in plain}
     setup.note(_("Made the brand settings."))
-    return SiteBrand.objects.create(site=site, **links)
+    brand: SiteBrand = SiteBrand.objects.create(site=site, **links)
+    return brand
 
 
 def _structure() -> list[Page]:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
         "/courses/course-v1%3aTesseraX+PY101/",
     ],
 )
-def test_a_course_page_stands_at_its_courses_id_however_that_is_encoded(client: Client, address):
+def test_a_course_page_stands_at_its_courses_id_however_that_is_encoded(client: Client, address: str) -> None:
     make_course_page(make_course("PY101", title="Programming with Python"))
     response = client.get(address)
     assert response.status_code == 200
@@ -43,7 +43,7 @@ def test_a_course_page_stands_at_its_courses_id_however_that_is_encoded(client: 
         "/courses/programming-with-python/",
     ],
 )
-def test_addresses_that_nearly_fit_lead_there(client: Client, address):
+def test_addresses_that_nearly_fit_lead_there(client: Client, address: str) -> None:
     make_course_page(make_course("PY101", title="Programming with Python"))
     response = client.get(address)
     assert response.status_code == 301
@@ -61,30 +61,30 @@ def test_addresses_that_nearly_fit_lead_there(client: Client, address):
         "/courses/%00:x/",
     ],
 )
-def test_other_addresses_are_not_found(client: Client, address):
+def test_other_addresses_are_not_found(client: Client, address: str) -> None:
     make_course_page(make_course("PY101"))
     assert client.get(address).status_code == 404
 
 
-def test_a_program_page_stands_at_its_programs_id(client: Client):
+def test_a_program_page_stands_at_its_programs_id(client: Client) -> None:
     page = make_program_page(make_program("DFPS"))
     assert page.url == "/programs/program-v1:TesseraX+DFPS/"
     assert client.get(page.url).status_code == 200
 
 
-def test_folders_lead_to_the_catalog(client: Client):
+def test_folders_lead_to_the_catalog(client: Client) -> None:
     make_home()
     for folder in ("/courses/", "/products/"):
         response = client.get(folder)
         assert (response.status_code, response.headers["Location"]) == (302, "/catalog/")
 
 
-def test_a_product_page_stands_at_its_slug(client: Client):
+def test_a_product_page_stands_at_its_slug(client: Client) -> None:
     make_product_page(make_product(price="95"), slug="writing")
     assert "Enroll for $95" in client.get("/products/writing/").content.decode()
 
 
-def test_a_product_page_says_so_when_its_offer_is_gone(client: Client):
+def test_a_product_page_says_so_when_its_offer_is_gone(client: Client) -> None:
     product = make_product(price="95")
     make_product_page(product, slug="writing")
     product.is_active = False
@@ -112,25 +112,27 @@ class TestHidden:
         assert len(set(found)) == 1, found
         return found[0]
 
-    def test_a_live_page_is_found(self, client: Client, page: CoursePage):
+    def test_a_live_page_is_found(self, client: Client, page: CoursePage) -> None:
         assert self.is_found(client)
 
-    def test_a_draft_is_not(self, client: Client, page: CoursePage):
+    def test_a_draft_is_not(self, client: Client, page: CoursePage) -> None:
         page.unpublish()
         assert not self.is_found(client)
 
-    def test_a_course_that_is_not_offered_is_not(self, client: Client, page: CoursePage):
-        page.course.live = False
-        page.course.save()
+    def test_a_course_that_is_not_offered_is_not(self, client: Client, page: CoursePage) -> None:
+        page.subject.live = False
+        page.subject.save()
         assert not self.is_found(client)
 
-    def test_changes_that_are_not_published_are_not(self, client: Client, page: CoursePage):
+    def test_changes_that_are_not_published_are_not(self, client: Client, page: CoursePage) -> None:
         page.prerequisites = "Not yet public"
         page.save_revision()
         assert "Not yet public" not in client.get(page.url).content.decode()
 
     @pytest.mark.parametrize("closed", ["page", "folder"])
-    def test_a_page_in_a_private_part_is_listed_nowhere_and_asks_who_is_there(self, client: Client, page, closed):
+    def test_a_page_in_a_private_part_is_listed_nowhere_and_asks_who_is_there(
+        self, client: Client, page: CoursePage, closed: str
+    ) -> None:
         place = page if closed == "page" else CourseIndexPage.objects.get()
         PageViewRestriction.objects.create(page=place, restriction_type="login")
         for listed in ("/catalog/", "/sitemap.xml"):
@@ -138,7 +140,7 @@ class TestHidden:
         assert client.get(page.url).status_code == 302
 
 
-def test_the_sitemap_lists_pages_and_no_organization(client: Client):
+def test_the_sitemap_lists_pages_and_no_organization(client: Client) -> None:
     make_content_page("about")
     make_program_page()
     make_contract(make_organization())
@@ -148,7 +150,7 @@ def test_the_sitemap_lists_pages_and_no_organization(client: Client):
     assert "organization" not in text
 
 
-def test_pages_answer_to_nothing_but_reading(client: Client):
+def test_pages_answer_to_nothing_but_reading(client: Client) -> None:
     make_home()
     assert client.post("/catalog/").status_code == 405
     assert CatalogPage.objects.get().url == "/catalog/"

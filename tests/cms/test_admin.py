@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
@@ -78,7 +80,7 @@ def run_form(course: Course, **fields: object) -> dict[str, object]:
 
 
 class TestCourses:
-    def test_an_editor_makes_a_course(self, editor: Client):
+    def test_an_editor_makes_a_course(self, editor: Client) -> None:
         response = editor.post(f"{COURSES}add/", course_form())
         assert response.status_code == 302
         assert Course.objects.get().readable_id == "course-v1:TesseraX+PY102"
@@ -92,24 +94,26 @@ class TestCourses:
             ({"department": ""}, "This field is required"),
         ],
     )
-    def test_what_can_t_be_is_refused_with_a_sentence(self, editor: Client, fields, sentence):
+    def test_what_can_t_be_is_refused_with_a_sentence(
+        self, editor: Client, fields: dict[str, object], sentence: str
+    ) -> None:
         response = editor.post(f"{COURSES}add/", course_form(**fields))
         assert sentence in response.content.decode()
         assert not Course.objects.exists()
 
-    def test_an_id_that_runs_carry_stays(self, editor: Client):
+    def test_an_id_that_runs_carry_stays(self, editor: Client) -> None:
         course = make_run(make_course("PY101")).course
         editor.post(f"{COURSES}edit/{course.pk}/", course_form(title="New title"))
         course.refresh_from_db()
         assert (course.title, course.readable_id) == ("New title", "course-v1:TesseraX+PY101")
 
-    def test_a_course_with_a_page_is_not_deleted(self, editor: Client):
+    def test_a_course_with_a_page_is_not_deleted(self, editor: Client) -> None:
         page = make_course_page()
         response = editor.post(f"{COURSES}delete/{page.course_id}/", follow=True)
         assert "can’t be deleted: course pages need it." in response.content.decode()
         assert Course.objects.filter(pk=page.course_id).exists()
 
-    def test_the_list_costs_the_same_for_any_number_of_courses(self, editor: Client):
+    def test_the_list_costs_the_same_for_any_number_of_courses(self, editor: Client) -> None:
         make_course()
         editor.get(COURSES)
         with queries(exactly=15):
@@ -121,7 +125,9 @@ class TestCourses:
 
 
 class TestRuns:
-    def test_an_editor_makes_a_run_which_takes_its_tag_from_the_key_and_its_title_from_the_course(self, editor: Client):
+    def test_an_editor_makes_a_run_which_takes_its_tag_from_the_key_and_its_title_from_the_course(
+        self, editor: Client
+    ) -> None:
         course = make_course("PY101", title="Programming with Python")
         editor.post(f"{RUNS}add/", run_form(course))
         run = CourseRun.objects.get()
@@ -139,24 +145,26 @@ class TestRuns:
             ),
         ],
     )
-    def test_what_can_t_be_is_refused_with_a_sentence(self, editor: Client, fields, sentence):
+    def test_what_can_t_be_is_refused_with_a_sentence(
+        self, editor: Client, fields: dict[str, object], sentence: str
+    ) -> None:
         response = editor.post(f"{RUNS}add/", run_form(make_course("PY101"), **fields))
         assert sentence in response.content.decode()
         assert not CourseRun.objects.exists()
 
-    def test_a_source_run_may_belong_to_the_source_organization(self, editor: Client):
+    def test_a_source_run_may_belong_to_the_source_organization(self, editor: Client) -> None:
         course = make_course("PY101")
         editor.post(f"{RUNS}add/", run_form(course, courseware_id="course-v1:UAI_SOURCE+PY101+SOURCE"))
         assert CourseRun.objects.get().run_tag == "SOURCE"
 
-    def test_contract_runs_are_not_here(self, editor: Client):
+    def test_contract_runs_are_not_here(self, editor: Client) -> None:
         run = make_contract_run(make_contract()).course_run
         assert run.courseware_id not in editor.get(RUNS).content.decode()
         assert editor.get(f"{RUNS}edit/{run.pk}/").status_code == 404
 
 
 class TestPrograms:
-    def form(self, groups: list[tuple[str, dict[str, object]]], **fields: object) -> dict[str, object]:
+    def form(self, groups: list[tuple[str, dict[str, object]]], **fields: object) -> Any:
         given = {
             "title": "Data Foundations",
             "readable_id": "program-v1:TesseraX+DF",
@@ -170,7 +178,7 @@ class TestPrograms:
     def group(self, *courses: Course, **fields: object) -> dict[str, object]:
         return {"title": "", "courses": streamfield_list([course.pk for course in courses])} | fields
 
-    def test_an_editor_makes_a_program_with_its_requirements(self, editor: Client):
+    def test_an_editor_makes_a_program_with_its_requirements(self, editor: Client) -> None:
         first, second, third = make_course(), make_course(), make_course()
         groups = [("all_of", self.group(first)), ("at_least", self.group(second, third, at_least="1", title="Choose"))]
         response = editor.post(f"{PROGRAMS}add/", self.form(groups))
@@ -184,28 +192,28 @@ class TestPrograms:
         leaves = program.requirements.filter(parent=top[1]).order_by("position")
         assert [leaf.course for leaf in leaves] == [second, third]
 
-    def test_a_course_twice_is_refused_and_nothing_is_made(self, editor: Client):
+    def test_a_course_twice_is_refused_and_nothing_is_made(self, editor: Client) -> None:
         course = make_course(title="Statistics")
         groups = [("all_of", self.group(course)), ("all_of", self.group(course))]
         response = editor.post(f"{PROGRAMS}add/", self.form(groups))
         assert "A course counts once." in response.content.decode()
         assert not Program.objects.exists()
 
-    def test_requirements_are_shown_and_changed(self, editor: Client):
+    def test_requirements_are_shown_and_changed(self, editor: Client) -> None:
         first, second = make_course(), make_course()
         program = make_program(courses=[first])
         editor.post(f"{PROGRAMS}edit/{program.pk}/", self.form([("all_of", self.group(second, first))]))
         leaves = program.requirements.filter(course__isnull=False).order_by("position")
         assert [leaf.course for leaf in leaves] == [second, first]
 
-    def test_saving_without_a_change_writes_no_requirement_anew(self, editor: Client):
+    def test_saving_without_a_change_writes_no_requirement_anew(self, editor: Client) -> None:
         course = make_course()
         program = make_program(courses=[course])
         before = set(program.requirements.values_list("pk", flat=True))
         editor.post(f"{PROGRAMS}edit/{program.pk}/", self.form([("all_of", self.group(course))]))
         assert set(program.requirements.values_list("pk", flat=True)) == before
 
-    def test_groups_inside_groups_are_left_as_they_are(self, editor: Client):
+    def test_groups_inside_groups_are_left_as_they_are(self, editor: Client) -> None:
         course = make_course()
         program = make_program(courses=[course])
         outer = ProgramRequirement.objects.create(program=program, kind=RequirementKind.ALL_OF, position=1)
@@ -232,14 +240,14 @@ class TestProducts:
         }
         return given | fields
 
-    def test_finance_changes_a_price_and_it_is_written_down_with_who_did_it(self):
+    def test_finance_changes_a_price_and_it_is_written_down_with_who_did_it(self) -> None:
         client, user = client_of(FINANCE)
         product = make_product(price="249")
         client.post(f"{PRODUCTS}edit/{product.pk}/", self.form(product, price="260"))
         change = PriceChange.objects.get()
         assert (change.product, change.old_price, change.new_price, change.changed_by) == (product, 249, 260, user)
 
-    def test_saving_the_same_price_writes_nothing_down(self):
+    def test_saving_the_same_price_writes_nothing_down(self) -> None:
         client, _user = client_of(FINANCE)
         product = make_product(price="249")
         client.post(f"{PRODUCTS}edit/{product.pk}/", self.form(product))
@@ -252,25 +260,25 @@ class TestProducts:
             ({"course_run": ""}, "a product sells one of them"),
         ],
     )
-    def test_what_can_t_be_is_refused_with_a_sentence(self, fields, sentence):
+    def test_what_can_t_be_is_refused_with_a_sentence(self, fields: dict[str, object], sentence: str) -> None:
         client, _user = client_of(FINANCE)
         product = make_product(price="249")
         response = client.post(f"{PRODUCTS}edit/{product.pk}/", self.form(product, **fields))
         assert sentence in response.content.decode()
 
-    def test_editors_see_prices_but_do_not_set_them(self, editor: Client):
+    def test_editors_see_prices_but_do_not_set_them(self, editor: Client) -> None:
         product = make_product()
         assert product.sku in editor.get(PRODUCTS).content.decode()
         assert editor.post(f"{PRODUCTS}edit/{product.pk}/", self.form(product, price="1")).status_code == 302
         product.refresh_from_db()
         assert product.price == 249
 
-    def test_nobody_deletes_a_product(self, admin_client: Client):
+    def test_nobody_deletes_a_product(self, admin_client: Client) -> None:
         product = make_product()
         admin_client.post(f"{PRODUCTS}delete/{product.pk}/")
         assert Product.objects.filter(pk=product.pk).exists()
 
-    def test_contract_products_are_not_here(self, admin_client: Client):
+    def test_contract_products_are_not_here(self, admin_client: Client) -> None:
         product = make_contract_run(make_contract()).product
         assert product is not None
         assert product.sku not in admin_client.get(PRODUCTS).content.decode()
@@ -278,7 +286,7 @@ class TestProducts:
 
 
 class TestPageLists:
-    def test_course_pages_are_listed_with_their_course_in_constant_queries(self, editor: Client):
+    def test_course_pages_are_listed_with_their_course_in_constant_queries(self, editor: Client) -> None:
         make_course_page(make_course("PY101"))
         editor.get("/cms/course_pages/")
         with queries(exactly=23):
@@ -288,7 +296,7 @@ class TestPageLists:
         with queries(exactly=23):
             editor.get("/cms/course_pages/")
 
-    def test_the_admin_is_the_brands(self, editor: Client):
+    def test_the_admin_is_the_brands(self, editor: Client) -> None:
         assert "Welcome to Tessera" in editor.get("/cms/").content.decode()
         assert "Sign in to Tessera" in Client().get("/cms/login/").content.decode()
 

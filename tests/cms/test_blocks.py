@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -12,6 +14,11 @@ from cms.blocks.requirements import RequirementsBlock
 from tests.factories import make_course
 
 YOUTUBE = "https://www.youtube-nocookie.com/embed/aqz-KE-bpKQ"
+
+
+def errors_of(refused: Any) -> Any:
+    """What was said about which part of the block."""
+    return refused.value.block_errors
 
 
 @pytest.mark.parametrize(
@@ -34,36 +41,36 @@ YOUTUBE = "https://www.youtube-nocookie.com/embed/aqz-KE-bpKQ"
         ("not an address", None),
     ],
 )
-def test_the_player_of_a_film(address, player):
+def test_the_player_of_a_film(address: str, player: str | None) -> None:
     assert player_url(address) == player
 
 
-def video(**value: object) -> object:
+def video(**value: object) -> Any:
     block = VideoBlock()
     return block.clean(block.to_python({"title": "A first look", "address": "https://youtu.be/aqz-KE-bpKQ"} | value))
 
 
-def test_a_film_is_taken():
+def test_a_film_is_taken() -> None:
     assert video()["title"] == "A first look"
 
 
-def test_a_film_without_a_title_is_refused():
+def test_a_film_without_a_title_is_refused() -> None:
     with pytest.raises(ValidationError) as refused:
         video(title="")
-    assert "title" in refused.value.block_errors
+    assert "title" in errors_of(refused)
 
 
-def test_what_is_no_film_is_refused_with_a_sentence():
+def test_what_is_no_film_is_refused_with_a_sentence() -> None:
     with pytest.raises(ValidationError) as refused:
         video(address="https://example.test/film")
-    assert "isn't the address of a film" in str(refused.value.block_errors["address"])
+    assert "isn't the address of a film" in str(errors_of(refused)["address"])
 
 
-def test_a_player_that_pages_may_not_show_is_refused(settings):
+def test_a_player_that_pages_may_not_show_is_refused(settings: Any) -> None:
     settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {"frame-src": ["'self'"]}}
     with pytest.raises(ValidationError) as refused:
         video()
-    assert "switched off" in str(refused.value.block_errors["address"])
+    assert "switched off" in str(errors_of(refused)["address"])
 
 
 @pytest.mark.parametrize(
@@ -75,44 +82,44 @@ def test_a_player_that_pages_may_not_show_is_refused(settings):
         ("example.test", "begins with /"),
     ],
 )
-def test_a_call_to_action_needs_a_target_a_browser_may_follow(address, sentence):
+def test_a_call_to_action_needs_a_target_a_browser_may_follow(address: str, sentence: str) -> None:
     block = CallToActionBlock()
     with pytest.raises(ValidationError) as refused:
         block.clean(block.to_python({"heading": "Come", "label": "Go", "address": address}))
-    assert sentence in str(refused.value.block_errors["address"])
+    assert sentence in str(errors_of(refused)["address"])
 
 
 @pytest.mark.parametrize("address", ["/catalog/", "https://example.test/", "mailto:hello@example.test"])
-def test_a_call_to_action_leads_somewhere(address):
+def test_a_call_to_action_leads_somewhere(address: str) -> None:
     block = CallToActionBlock()
     cleaned = block.clean(block.to_python({"heading": "Come", "label": "Go", "address": address}))
     assert cleaned["address"] == address
 
 
-def band(**value: object) -> object:
+def band(**value: object) -> Any:
     block = OrganizationsBandBlock()
     given = {"text": "Seats.", "address": "/for-organizations/", "seats": 200, "joined": 128, "invited": 22}
     return block.clean(block.to_python(given | {"in_checkout": 3} | value))
 
 
-def test_the_bands_free_seats_follow_from_the_others():
+def test_the_bands_free_seats_follow_from_the_others() -> None:
     cleaned = band()
     assert (cleaned.taken, cleaned.free) == (131, 47)
 
 
-def test_the_band_refuses_more_people_than_seats():
+def test_the_band_refuses_more_people_than_seats() -> None:
     with pytest.raises(ValidationError) as refused:
         band(joined=198)
-    assert "fewer seats than people" in str(refused.value.block_errors["seats"])
+    assert "fewer seats than people" in str(errors_of(refused)["seats"])
 
 
 @pytest.mark.django_db
 class TestRequirements:
-    def clean(self, *groups: dict[str, object]) -> object:
+    def clean(self, *groups: dict[str, Any]) -> Any:
         block = RequirementsBlock()
         return block.clean(block.to_python(list(groups)))
 
-    def test_groups_of_courses_are_taken(self):
+    def test_groups_of_courses_are_taken(self) -> None:
         first, second = make_course(), make_course()
         cleaned = self.clean(
             {"type": "all_of", "value": {"title": "Core", "courses": [first.pk]}},
@@ -120,19 +127,19 @@ class TestRequirements:
         )
         assert [group.block_type for group in cleaned] == ["all_of", "at_least"]
 
-    def test_a_group_can_t_ask_for_more_than_it_has(self):
+    def test_a_group_can_t_ask_for_more_than_it_has(self) -> None:
         course = make_course()
         with pytest.raises(ValidationError) as refused:
             self.clean({"type": "at_least", "value": {"at_least": 2, "title": "", "courses": [course.pk]}})
-        assert "fewer courses than that" in str(refused.value.block_errors[0].block_errors["at_least"])
+        assert "fewer courses than that" in str(errors_of(refused)[0].block_errors["at_least"])
 
-    def test_a_course_counts_once(self):
+    def test_a_course_counts_once(self) -> None:
         course = make_course(title="Statistics")
-        group = {"type": "all_of", "value": {"title": "", "courses": [course.pk]}}
+        group: dict[str, Any] = {"type": "all_of", "value": {"title": "", "courses": [course.pk]}}
         with pytest.raises(ValidationError) as refused:
             self.clean(group, group)
-        assert "“Statistics” is among the requirements twice" in str(refused.value.block_errors[1])
+        assert "“Statistics” is among the requirements twice" in str(errors_of(refused)[1])
 
-    def test_a_group_without_courses_is_refused(self):
+    def test_a_group_without_courses_is_refused(self) -> None:
         with pytest.raises(ValidationError):
             self.clean({"type": "all_of", "value": {"title": "", "courses": []}})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ValidationError
 from wagtail.models import Site
@@ -15,22 +17,25 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def brand() -> SiteBrand:
     make_home()
-    return SiteBrand.for_site(Site.objects.get(is_default_site=True))
+    brand: SiteBrand = SiteBrand.for_site(Site.objects.get(is_default_site=True))
+    return brand
 
 
-def test_a_new_site_has_a_brand_that_can_be_read(brand):
+def test_a_new_site_has_a_brand_that_can_be_read(brand: SiteBrand) -> None:
     brand.full_clean()
     assert brand.brand_name == "Tessera"
 
 
 @pytest.mark.parametrize("colour", ["#00694F", "#FFB224", "#000000", "#ffffff", "#4A2", "#1B5A9E"])
-def test_colors_on_which_text_can_be_read_are_taken(brand, colour):
+def test_colors_on_which_text_can_be_read_are_taken(brand: SiteBrand, colour: str) -> None:
     brand.brand_colour = colour
     brand.full_clean()
 
 
 @pytest.mark.parametrize("colour", ["#808080", "#E0457B", "#2A8F2A"])
-def test_a_color_that_carries_neither_white_nor_dark_text_is_refused_with_a_sentence(brand, colour):
+def test_a_color_that_carries_neither_white_nor_dark_text_is_refused_with_a_sentence(
+    brand: SiteBrand, colour: str
+) -> None:
     brand.brand_colour = colour
     with pytest.raises(ValidationError) as refused:
         brand.full_clean()
@@ -39,20 +44,20 @@ def test_a_color_that_carries_neither_white_nor_dark_text_is_refused_with_a_sent
 
 
 @pytest.mark.parametrize("colour", ["green", "00694F", "#00694", "#00694F;"])
-def test_what_is_no_color_is_refused(brand, colour):
+def test_what_is_no_color_is_refused(brand: SiteBrand, colour: str) -> None:
     brand.brand_colour = colour
     with pytest.raises(ValidationError, match=r"is not a color|at most 7"):
         brand.full_clean()
 
 
 @pytest.mark.parametrize("colour", ["#123A31", "#00694F"])
-def test_an_accent_too_dark_for_its_text_is_refused(brand, colour):
+def test_an_accent_too_dark_for_its_text_is_refused(brand: SiteBrand, colour: str) -> None:
     brand.accent_colour = colour
     with pytest.raises(ValidationError, match="Choose a lighter shade"):
         brand.full_clean()
 
 
-def test_links_lead_to_public_pages_only(brand, django_assert_num_queries):
+def test_links_lead_to_public_pages_only(brand: SiteBrand, django_assert_num_queries: Any) -> None:
     page = make_content_page("terms")
     brand.terms_page = page
     brand.save()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import QueryDict
 from wagtail.models import Page
 from wagtail.test.utils import WagtailPageTestCase
@@ -32,7 +34,7 @@ from tests.factories.pages import (
 )
 
 
-class Places(WagtailPageTestCase):
+class Places(WagtailPageTestCase):  # type: ignore[misc]
     """Which page may be made where."""
 
     def test_home_page_keeps_what_belongs_under_it(self) -> None:
@@ -61,7 +63,7 @@ class Places(WagtailPageTestCase):
             self.assertCanNotCreateAt(model, CoursePage)
 
 
-class Rendering(WagtailPageTestCase):
+class Rendering(WagtailPageTestCase):  # type: ignore[misc]
     """Every kind of page can be opened, previewed and edited."""
 
     def setUp(self) -> None:
@@ -98,7 +100,7 @@ class Rendering(WagtailPageTestCase):
         """The edit form as a browser without blocks would send it: streams are written by scripts."""
         self.client.force_login(self.editor)  # Wagtail's assertions sign out again
         html = self.client.get(f"/cms/pages/{page.pk}/edit/").content.decode()
-        data = querydict_from_html(html, form_id="page-edit-form")
+        data: QueryDict = querydict_from_html(html, form_id="page-edit-form")
         data["body-count"] = "0"
         return data
 
@@ -126,7 +128,7 @@ class Rendering(WagtailPageTestCase):
         assert anchors == ["about", "syllabus", "instructors", "questions"]
 
 
-class Creating(WagtailPageTestCase):
+class Creating(WagtailPageTestCase):  # type: ignore[misc]
     """The editor's way to a new course page."""
 
     def setUp(self) -> None:
@@ -176,12 +178,12 @@ class Creating(WagtailPageTestCase):
         assert not ProductPage.objects.exists()
 
 
-class Titles(WagtailPageTestCase):
+class Titles(WagtailPageTestCase):  # type: ignore[misc]
     """A page has its course's title, whoever changes it where."""
 
     def test_page_follows_its_course(self) -> None:
         page = make_course_page(make_course(title="Old"))
-        course = page.course
+        course = page.subject
         course.title = "New"
         course.save()
         page.refresh_from_db()
@@ -190,14 +192,14 @@ class Titles(WagtailPageTestCase):
     def test_publishing_an_old_draft_does_not_bring_the_old_title_back(self) -> None:
         page = make_course_page(make_course(title="Old"))
         revision = page.save_revision()
-        page.course.title = "New"
-        page.course.save()
+        page.subject.title = "New"
+        page.subject.save()
         revision.publish()
         page.refresh_from_db()
         assert page.title == "New"
 
 
-def _form(**fields: object) -> dict[str, object]:
+def _form(**fields: object) -> Any:
     empty = {"prerequisites": "", "card_image": "", "body": streamfield([]), "comments-TOTAL_FORMS": 0}
     return nested_form_data(
         empty

@@ -29,9 +29,9 @@ Block = dict[str, Any]
 
 def make_home() -> HomePage:
     """The site's home page with its folders; the same one when asked again."""
-    home = HomePage.objects.first()
-    if home is not None:
-        return home
+    there: HomePage | None = HomePage.objects.first()
+    if there is not None:
+        return there
     home = HomePage(title="Home", slug="start", hero_title="Courses that fit together.")
     Page.objects.get(depth=1).add_child(instance=home)
     for page in (

@@ -32,7 +32,7 @@ def on(days: int) -> Any:
 
 
 class TestBuying:
-    def test_one_start(self):
+    def test_one_start(self) -> None:
         course = make_course()
         product = make_product(make_run(course, start_date=on(41), end_date=on(96)), price="249")
         found = panel(course)
@@ -44,7 +44,7 @@ class TestBuying:
         assert (choice.name, choice.value, choice.checked) == ("product_id", product.pk, True)
         assert (choice.title, choice.text) == ("12 April 2026", "With an instructor · ends 6 June 2026")
 
-    def test_starts_come_in_order_and_the_next_one_is_chosen(self):
+    def test_starts_come_in_order_and_the_next_one_is_chosen(self) -> None:
         course = make_course()
         make_product(make_run(course, is_self_paced=True), price="249")
         make_product(make_run(course, start_date=on(-3)), price="249")
@@ -57,7 +57,7 @@ class TestBuying:
             ("Started 27 February 2026", False),
         ]
 
-    def test_starts_of_different_prices_say_so_and_the_button_names_none(self):
+    def test_starts_of_different_prices_say_so_and_the_button_names_none(self) -> None:
         course = make_course()
         make_product(make_run(course, start_date=on(30)), price="249")
         make_product(make_run(course, is_self_paced=True), price="199")
@@ -65,7 +65,7 @@ class TestBuying:
         assert (found.price_text, found.button_text) == ("$199", "Add to cart")
         assert [choice.price_text for choice in found.choices] == ["$249", "$199"]
 
-    def test_a_free_start_beside_a_paid_one_has_a_form_of_its_own(self):
+    def test_a_free_start_beside_a_paid_one_has_a_form_of_its_own(self) -> None:
         course = make_course()
         make_product(make_run(course, start_date=on(30)), price="249")
         free = make_run(course, is_self_paced=True)
@@ -74,7 +74,7 @@ class TestBuying:
         assert [(choice.name, choice.value) for choice in found.free_choices] == [("run", free.pk)]
         assert found.free_action_url == "/enroll/"
 
-    def test_any_time_is_refunded_for_some_days_after_buying(self, settings):
+    def test_any_time_is_refunded_for_some_days_after_buying(self, settings: Any) -> None:
         course = make_course()
         make_product(make_run(course, is_self_paced=True), price="249")
         assert panel(course).refund_text == "Full refund within 14 days"
@@ -82,7 +82,7 @@ class TestBuying:
         assert panel(course).refund_text == ""
 
 
-def test_free():
+def test_free() -> None:
     course = make_course()
     run = make_run(course, start_date=on(30))
     found = panel(course)
@@ -92,7 +92,7 @@ def test_free():
     assert (found.only_choice.name, found.only_choice.value) == ("run", run.pk)
 
 
-def test_not_open_yet():
+def test_not_open_yet() -> None:
     course = make_course()
     make_product(make_run(course, start_date=on(60), enrollment_start=on(9)), price="320")
     found = panel(course)
@@ -103,7 +103,7 @@ def test_not_open_yet():
 
 
 @pytest.mark.parametrize("email", ["hello@tessera.example", ""])
-def test_closed(email):
+def test_closed(email: str) -> None:
     course = make_course(title="Ethics & machines")
     make_product(make_run(course, start_date=on(-90), end_date=on(-1)), price="320")
     found = panel(course, support_email=email)
@@ -121,18 +121,18 @@ class TestEnrolled:
         enroll(user_id=learner.pk, run_id=made.pk, mode=EnrollmentMode.AUDIT, source=EnrollmentSource.FREE, now=NOON)
         return course
 
-    def test_in_a_run_that_goes_on(self, learner: User):
+    def test_in_a_run_that_goes_on(self, learner: User) -> None:
         course = self.enrolled(learner, start_date=on(-9))
         found = panel(course, learner)
         assert (found.state, found.go_text, found.go_url) == (PanelState.ENROLLED, "Go to course", "/dashboard/")
         assert not found.has_form
         assert panel(course).state is PanelState.BUY
 
-    def test_in_a_run_to_come(self, learner: User):
+    def test_in_a_run_to_come(self, learner: User) -> None:
         found = panel(self.enrolled(learner, start_date=on(9)), learner)
         assert found.sentence == "You are enrolled. The course starts on 11 March 2026."
 
-    def test_in_a_run_that_is_over_one_may_come_again(self, learner: User):
+    def test_in_a_run_that_is_over_one_may_come_again(self, learner: User) -> None:
         course = self.enrolled(learner, start_date=on(-90), end_date=on(-9))
         assert panel(course, learner).state is PanelState.BUY
 
@@ -150,7 +150,7 @@ class TestMember:
         add_member(contract_id=contract.pk, user_id=learner.pk, source=MembershipSource.CODE, now=NOON)
         return run.pk
 
-    def test_of_a_free_contract_starts_with_one_click(self, learner: User, course: Course):
+    def test_of_a_free_contract_starts_with_one_click(self, learner: User, course: Course) -> None:
         contract_run = self.member(learner, course)
         found = panel(course, learner)
         assert (found.state, found.price_text, found.price_note) == (
@@ -162,17 +162,17 @@ class TestMember:
         assert found.only_choice is not None
         assert (found.only_choice.name, found.only_choice.value) == ("contract_run", contract_run)
 
-    def test_of_a_contract_with_a_price_goes_to_the_cart(self, learner: User, course: Course):
+    def test_of_a_contract_with_a_price_goes_to_the_cart(self, learner: User, course: Course) -> None:
         self.member(learner, course, price="49")
         found = panel(course, learner)
         assert (found.price_text, found.price_note, found.button_text) == ("$49", "", "Enroll for $49")
         assert found.action_url == "/cart/add/"
 
-    def test_whose_contract_is_over_buys_like_everybody(self, learner: User, course: Course):
+    def test_whose_contract_is_over_buys_like_everybody(self, learner: User, course: Course) -> None:
         self.member(learner, course, end=clock.date_of(on(-1)))
         assert panel(course, learner).state is PanelState.BUY
 
-    def test_others_see_nothing_of_it(self, learner: User, course: Course):
+    def test_others_see_nothing_of_it(self, learner: User, course: Course) -> None:
         make_contract_run(make_contract(), course)
         assert panel(course).state is PanelState.BUY
         assert panel(course, learner).state is PanelState.BUY
@@ -181,14 +181,14 @@ class TestMember:
 class TestButtons:
     """What the panel's forms do when they are sent as the page has them."""
 
-    def test_buying_puts_the_chosen_start_into_the_cart(self, client: Client):
+    def test_buying_puts_the_chosen_start_into_the_cart(self, client: Client) -> None:
         page = make_course_page()
         product = make_product(make_run(page.course, start_date=clock.now() + timedelta(days=9)), price="249")
         assert f'name="product_id" value="{product.pk}" checked' in client.get(page.url).content.decode()
         response = client.post("/cart/add/", {"product_id": product.pk, "next": page.url}, follow=True)
-        assert page.course.title in response.content.decode()
+        assert page.subject.title in response.content.decode()
 
-    def test_a_free_start_enrolls(self, learner: User, learners_client: Client):
+    def test_a_free_start_enrolls(self, learner: User, learners_client: Client) -> None:
         page = make_course_page()
         run = make_run(page.course, is_self_paced=True)
         assert f'name="run" value="{run.pk}" checked' in learners_client.get(page.url).content.decode()
@@ -198,16 +198,16 @@ class TestButtons:
         assert "Go to course" in text
         assert "Enroll for free" not in text
 
-    def test_a_members_click_enrolls_in_the_contracts_run(self, learner: User, learners_client: Client):
+    def test_a_members_click_enrolls_in_the_contracts_run(self, learner: User, learners_client: Client) -> None:
         page = make_course_page()
-        contract_run = TestMember().member(learner, page.course)
+        contract_run = TestMember().member(learner, page.subject)
         assert f'name="contract_run" value="{contract_run}"' in learners_client.get(page.url).content.decode()
         learners_client.post("/dashboard/start/", {"contract_run": contract_run})
         assert Enrollment.objects.get(user=learner).run.is_contract_only
         assert CourseRun.objects.filter(course=page.course).count() == 0
 
 
-def test_a_run_without_a_date_can_be_begun_any_time():
+def test_a_run_without_a_date_can_be_begun_any_time() -> None:
     run = RunOffer(1, 1, False, None, None, None, product_id=None, price=None, mode="")
     assert not run.has_date()
     assert run.is_open(NOON)

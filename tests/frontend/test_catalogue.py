@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.http import QueryDict
@@ -15,6 +16,7 @@ from ecommerce.models import Product
 from frontend.catalogue import PAGE_SIZE, Catalogue, CatalogueQuery, catalogue, soon_until
 from frontend.offers import course_offers
 from mitxonline.kernel import clock
+from mitxonline.users.models import User
 from tests.factories import (
     NOON,
     make_contract,
@@ -40,7 +42,7 @@ def listed(
     starts: int | None = 30,
     self_paced: bool = False,
     level: str = "intro",
-    **fields: object,
+    **fields: Any,
 ) -> Course:
     """A course with a public page and one run that begins so many days from noon (None: nothing on offer)."""
     course = make_course(title=title, department=make_department(department), level=level, **fields)
@@ -61,14 +63,14 @@ def titles(address: str = "", *, now: datetime = NOON) -> list[str]:
 
 
 class TestWhatIsListed:
-    def test_courses_with_a_public_page(self):
+    def test_courses_with_a_public_page(self) -> None:
         listed("Programming")
         make_course(title="Without a page")
         hidden = listed("Draft")
         hidden.page.unpublish()
         assert titles() == ["Programming"]
 
-    def test_contract_runs_and_their_products_never_count(self):
+    def test_contract_runs_and_their_products_never_count(self) -> None:
         course = listed("Statistics", price="199")
         run = make_contract_run(make_contract(), course).course_run
         run.start_date = NOON + timedelta(days=1)
@@ -79,20 +81,20 @@ class TestWhatIsListed:
             CourseRun.objects.get(course=course).pk
         ]
 
-    def test_source_runs_are_for_copying_not_for_taking(self):
+    def test_source_runs_are_for_copying_not_for_taking(self) -> None:
         course = listed("Statistics", starts=None)
         make_run(course, tag="SOURCE")
         [card] = ask().cards
         assert (card.price_text, card.start_text, card.state) == ("", "", "closed")
 
-    def test_a_run_whose_product_was_taken_off_sale_is_not_free_for_that(self):
+    def test_a_run_whose_product_was_taken_off_sale_is_not_free_for_that(self) -> None:
         course = listed("Statistics", price="199")
         Product.objects.update(is_active=False)
         [card] = ask().cards
         assert (card.price_text, card.state) == ("", "closed")
         assert not course_offers([course.pk], now=NOON)[course.pk].runs
 
-    def test_the_price_is_the_lowest_that_can_be_had_now(self):
+    def test_the_price_is_the_lowest_that_can_be_had_now(self) -> None:
         course = listed("Statistics", price="199")
         make_product(make_run(course), price="149")
         make_product(make_run(course, enrollment_start=NOON + timedelta(days=3)), price="99")
@@ -100,12 +102,12 @@ class TestWhatIsListed:
         [card] = ask().cards
         assert card.price_text == "$149"
 
-    def test_a_course_that_costs_nothing_says_free(self):
+    def test_a_course_that_costs_nothing_says_free(self) -> None:
         listed("Climate", price=None)
         listed("Ethics", price="0")
         assert [card.price_text for card in ask().cards] == ["Free", "Free"]
 
-    def test_cents_are_shown_where_there_are_any(self):
+    def test_cents_are_shown_where_there_are_any(self) -> None:
         listed("Climate", price="199.20")
         [card] = ask().cards
         assert card.price_text == "$199.20"
@@ -123,7 +125,7 @@ class TestWhatIsListed:
         ({"start_date": NOON - timedelta(days=90), "end_date": NOON - timedelta(days=1)}, "", False),
     ],
 )
-def test_when_a_course_can_be_begun(run, text, self_paced):
+def test_when_a_course_can_be_begun(run: dict[str, Any], text: str, self_paced: bool) -> None:
     course = listed("Course", starts=None)
     make_run(course, **run)
     [card] = ask().cards
@@ -132,7 +134,7 @@ def test_when_a_course_can_be_begun(run, text, self_paced):
 
 class TestSearch:
     @pytest.fixture(autouse=True)
-    def courses(self):
+    def courses(self) -> None:
         listed("Programming with Python, properly", summary="Write programs that others can read.")
         listed("Databases you can trust", summary="Design tables that refuse nonsense.")
         listed("Statistics for people who make decisions", department="Data & statistics")
@@ -157,21 +159,21 @@ class TestSearch:
             ("\x00", None),
         ],
     )
-    def test_finds(self, text, found):
+    def test_finds(self, text: str, found: Any) -> None:
         address = QueryDict(mutable=True)
         address["q"] = text
         everything = sorted(titles())
         assert sorted(titles(address.urlencode())) == (everything if found is None else sorted(found))
 
-    def test_by_course_id(self):
+    def test_by_course_id(self) -> None:
         course = Course.objects.get(title__startswith="Databases")
         assert titles(f"q={course.readable_id.replace('+', '%2B')}") == ["Databases you can trust"]
 
-    def test_what_stands_in_the_title_comes_first(self):
+    def test_what_stands_in_the_title_comes_first(self) -> None:
         listed("Reading tables aloud")
         assert titles("q=table") == ["Reading tables aloud", "Databases you can trust"]
 
-    def test_a_likelier_word_is_suggested_where_nothing_is_found(self):
+    def test_a_likelier_word_is_suggested_where_nothing_is_found(self) -> None:
         found = ask("q=pyhton")
         assert (found.total, found.suggestion, found.suggestion_url) == (0, "python", "/catalog/?q=python")
         assert ask("q=zzzzzz").suggestion == ""
@@ -180,7 +182,7 @@ class TestSearch:
 
 class TestFilters:
     @pytest.fixture(autouse=True)
-    def courses(self):
+    def courses(self) -> None:
         listed("Python", price="249", starts=30)
         listed("Databases", price="249", starts=90, level="intermediate")
         listed("Statistics", department="Data", price="199", starts=-3, self_paced=True)
@@ -207,7 +209,7 @@ class TestFilters:
             ("q=python&department=data", []),
         ],
     )
-    def test_show(self, address, found):
+    def test_show(self, address: str, found: Any) -> None:
         assert titles(address) == found
 
     @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ class TestFilters:
             "level=" + "x" * 5000,
         ],
     )
-    def test_junk_is_left_out(self, client: Client, address):
+    def test_junk_is_left_out(self, client: Client, address: str) -> None:
         assert titles(address) == titles()
         assert client.get(f"/catalog/?{address}").status_code == 200
 
@@ -243,15 +245,15 @@ class TestFilters:
             ("price", ["Climate", "Statistics", "Databases", "Python", "Control", "Ethics"]),
         ],
     )
-    def test_order(self, sort, found):
+    def test_order(self, sort: str, found: Any) -> None:
         assert titles(f"sort={sort}") == found
 
-    def test_newest_first(self):
+    def test_newest_first(self) -> None:
         page = Course.objects.get(title="Databases").page
         type(page).objects.filter(pk=page.pk).update(first_published_at=NOON)
         assert titles("sort=newest")[0] == "Databases"
 
-    def test_each_group_counts_what_it_would_show_together_with_the_others(self):
+    def test_each_group_counts_what_it_would_show_together_with_the_others(self) -> None:
         counts = {
             facet.name: {option.value: option.count for option in facet.options}
             for facet in ask("level=intro&level=intermediate").facets
@@ -261,12 +263,12 @@ class TestFilters:
         assert counts["price"] == {"free": 1, "low": 1, "high": 2}
         assert counts["start"] == {"any": 1, "soon": 3, "later": 0}
 
-    def test_what_is_counted_is_what_is_shown(self):
+    def test_what_is_counted_is_what_is_shown(self) -> None:
         for facet in ask().facets:
             for option in facet.options:
                 assert ask(f"{facet.name}={option.value}").total == option.count, option
 
-    def test_chips_take_one_filter_off_each(self):
+    def test_chips_take_one_filter_off_each(self) -> None:
         found = ask("q=a&level=intro&level=intermediate&price=high&sort=title&page=2")
         assert [(chip.label, chip.url) for chip in found.chips] == [
             ("Intro", "/catalog/?q=a&level=intermediate&price=high&sort=title"),
@@ -276,7 +278,7 @@ class TestFilters:
         assert found.clear_url == "/catalog/?q=a&sort=title"
         assert found.query.filter_count == 3
 
-    def test_the_start_filter_says_until_when(self):
+    def test_the_start_filter_says_until_when(self) -> None:
         labels = [option.label for option in ask().facets[1].options]
         assert labels == ["Any time", "By the end of May", "Later"]
 
@@ -290,11 +292,11 @@ class TestFilters:
         (date(2027, 12, 15), date(2028, 2, 29)),
     ],
 )
-def test_soon_is_until_the_end_of_the_month_two_months_on(today, until):
+def test_soon_is_until_the_end_of_the_month_two_months_on(today: date, until: date) -> None:
     assert soon_until(today) == until
 
 
-def test_the_address_of_a_query_reads_as_the_same_query():
+def test_the_address_of_a_query_reads_as_the_same_query() -> None:
     address = "q=maps+%26+data&department=climate&department=data&start=any&level=advanced&price=low&sort=newest"
     query = CatalogueQuery.of(QueryDict(address))
     assert query.address() == f"?{address}"
@@ -302,7 +304,7 @@ def test_the_address_of_a_query_reads_as_the_same_query():
 
 
 class TestPages:
-    def test_of_nine(self):
+    def test_of_nine(self) -> None:
         for number in range(PAGE_SIZE + 2):
             listed(f"Course {number:02d}")
         first, second = ask("sort=title"), ask("sort=title&page=2")
@@ -310,13 +312,13 @@ class TestPages:
         assert (first.page.paginator.num_pages, first.total, first.everything) == (2, 11, 11)
         assert not {card.title for card in first.cards} & {card.title for card in second.cards}
 
-    def test_beyond_the_end_is_the_last(self):
+    def test_beyond_the_end_is_the_last(self) -> None:
         listed("Only one")
         assert titles("page=7") == ["Only one"]
 
 
 class TestThePage:
-    def test_is_whole_for_a_browser_and_the_list_alone_for_htmx(self, client: Client):
+    def test_is_whole_for_a_browser_and_the_list_alone_for_htmx(self, client: Client) -> None:
         listed("Python")
         whole = client.get("/catalog/?level=intro")
         part = client.get("/catalog/?level=intro", headers={"HX-Request": "true"})
@@ -327,21 +329,21 @@ class TestThePage:
         assert b"Python" in part.content
         assert "HX-Request" in whole.headers["Vary"]
 
-    def test_says_what_to_do_when_nothing_fits(self, client: Client):
+    def test_says_what_to_do_when_nothing_fits(self, client: Client) -> None:
         listed("Python")
         text = client.get("/catalog/?q=cooking").content.decode()
         assert "No course matches these filters" in text
         assert "Try fewer filters, or look for a broader word." in text
 
     @pytest.mark.parametrize("number", [1, 50])
-    def test_costs_a_visitor_the_same_for_any_number_of_courses(self, client: Client, number):
+    def test_costs_a_visitor_the_same_for_any_number_of_courses(self, client: Client, number: int) -> None:
         for _each in range(number):
             listed(f"Course {_each}")
         client.get("/catalog/")
         with queries(exactly=10):
             client.get("/catalog/?q=course&level=intro")
 
-    def test_shows_a_learner_what_they_are_in(self, client: Client, learner, learners_client: Client):
+    def test_shows_a_learner_what_they_are_in(self, client: Client, learner: User, learners_client: Client) -> None:
         course = listed("Python")
         run = CourseRun.objects.get(course=course)
         enroll(
@@ -357,7 +359,7 @@ class TestThePage:
         assert "Enrolled" not in client.get("/catalog/").content.decode()
 
 
-def test_an_empty_house_has_an_empty_catalog(client: Client, sign_in: SignIn):
+def test_an_empty_house_has_an_empty_catalog(client: Client, sign_in: SignIn) -> None:
     make_home()
     assert client.get("/catalog/").status_code == 200
     assert sign_in(make_user()).get("/").status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -29,7 +30,7 @@ def course_on_sale(title: str, price: str, *, department: str = "Computing", wee
 
 
 class TestCoursePage:
-    def test_says_the_facts_that_are_known(self):
+    def test_says_the_facts_that_are_known(self) -> None:
         course = course_on_sale("Python", "249", weeks=8)
         course.hours_per_week_min, course.hours_per_week_max = 4, 6
         course.page.prerequisites = "No experience needed"
@@ -42,13 +43,13 @@ class TestCoursePage:
             ("Certificate", "When you pass"),
         ]
 
-    def test_says_nothing_it_doesn_t_know(self):
+    def test_says_nothing_it_doesn_t_know(self) -> None:
         page = make_course_page(make_course())
         view = course_view(page, user_id=None, now=NOON)
         assert view is not None
         assert [fact.icon for fact in view.facts] == ["level"]
 
-    def test_leads_back_through_its_department(self):
+    def test_leads_back_through_its_department(self) -> None:
         view = course_view(course_on_sale("Python", "249").page, user_id=None, now=NOON)
         assert view is not None
         assert [(crumb.title, crumb.url) for crumb in view.breadcrumb] == [
@@ -57,7 +58,7 @@ class TestCoursePage:
             ("Python", ""),
         ]
 
-    def test_names_the_programs_it_belongs_to_that_can_be_opened(self):
+    def test_names_the_programs_it_belongs_to_that_can_be_opened(self) -> None:
         course = course_on_sale("Python", "249")
         make_program_page(make_program("A", courses=[course], title="Shown"))
         make_program_page(make_program("B", courses=[course], title="Draft")).unpublish()
@@ -67,7 +68,7 @@ class TestCoursePage:
         assert [(link.title, link.url) for link in view.programs] == [("Shown", "/programs/program-v1:TesseraX+A/")]
         assert [tile.title for tile in view.programs[0].courses] == ["Python"]
 
-    def test_people_also_take_what_is_in_the_same_program_then_the_same_department(self):
+    def test_people_also_take_what_is_in_the_same_program_then_the_same_department(self) -> None:
         course = course_on_sale("Python", "249")
         mate = course_on_sale("Writing", "95", department="Humanities")
         course_on_sale("Databases", "249")
@@ -77,7 +78,7 @@ class TestCoursePage:
         assert view is not None
         assert [card.title for card in view.related] == ["Writing", "Databases", "Bridges"]
 
-    def test_never_shows_a_contracts_run(self, client: Client):
+    def test_never_shows_a_contracts_run(self, client: Client) -> None:
         course = course_on_sale("Python", "249")
         run = make_contract_run(make_contract(), course)
         text = client.get(course.page.url).content.decode()
@@ -86,7 +87,7 @@ class TestCoursePage:
         assert "Northgate" not in text
 
     @pytest.mark.parametrize("number", [1, 20])
-    def test_costs_a_visitor_the_same_whatever_is_around_it(self, client: Client, number):
+    def test_costs_a_visitor_the_same_whatever_is_around_it(self, client: Client, number: int) -> None:
         course = make_course()
         teachers = [Instructor.objects.create(name=f"Teacher {each}") for each in range(number)]
         page = make_course_page(
@@ -116,7 +117,7 @@ class TestPrograms:
             Product.objects.create(program=page.program, sku="SCBR", price=Decimal(price), currency="USD")
         return page
 
-    def test_a_card_says_what_the_courses_would_cost_one_by_one(self):
+    def test_a_card_says_what_the_courses_would_cost_one_by_one(self) -> None:
         [card] = program_cards([self.page(self.three())], now=NOON)
         assert (card.price_text, card.was_text, card.count_text) == ("$520", "$589", "3 courses")
         assert [tile.title for tile in card.courses] == ["Infection", "Statistics", "Interface"]
@@ -130,14 +131,16 @@ class TestPrograms:
             (None, "520", True, ("$520", "")),
         ],
     )
-    def test_nothing_is_struck_through_that_nobody_would_have_paid(self, at_least, price, free, expected):
+    def test_nothing_is_struck_through_that_nobody_would_have_paid(
+        self, at_least: int | None, price: str, free: bool, expected: Any
+    ) -> None:
         courses = self.three()
         if free:
             courses.append(make_course(title="Free"))
         [card] = program_cards([self.page(courses, at_least=at_least, price=price)], now=NOON)
         assert (card.price_text, card.was_text) == expected
 
-    def test_a_page_shows_what_is_asked_for_with_cards_where_there_are_pages(self):
+    def test_a_page_shows_what_is_asked_for_with_cards_where_there_are_pages(self) -> None:
         courses = [*self.three(), make_course(title="Without a page")]
         view = program_view(self.page(courses), user_id=None, now=NOON)
         assert view is not None
@@ -152,12 +155,12 @@ class TestPrograms:
         assert isinstance(view.panel, OfferPanel)
         assert (view.panel.button_text, view.panel.can_buy) == ("Enroll for $520", True)
 
-    def test_a_program_without_a_product_says_what_to_do(self, client: Client):
+    def test_a_program_without_a_product_says_what_to_do(self, client: Client) -> None:
         page = self.page(self.three(), price="")
         assert "Take its courses one by one." in client.get(page.url).content.decode()
 
     @pytest.mark.parametrize("number", [1, 12])
-    def test_a_page_costs_the_same_for_any_number_of_courses(self, client: Client, number):
+    def test_a_page_costs_the_same_for_any_number_of_courses(self, client: Client, number: int) -> None:
         page = self.page([course_on_sale(f"Course {each}", "100") for each in range(number)])
         client.get(page.url)
         with queries(exactly=9):
@@ -175,7 +178,7 @@ class TestHome:
         home.save()
         return home
 
-    def test_fills_itself_from_the_catalog(self, client: Client):
+    def test_fills_itself_from_the_catalog(self, client: Client) -> None:
         self.home()
         course_on_sale("Later", "100")
         course = course_on_sale("Sooner", "249", department="Data & statistics")
@@ -187,7 +190,7 @@ class TestHome:
             assert words in text
 
     @pytest.mark.parametrize("number", [1, 20])
-    def test_costs_the_same_for_any_number_of_courses(self, client: Client, number):
+    def test_costs_the_same_for_any_number_of_courses(self, client: Client, number: int) -> None:
         self.home()
         courses = [course_on_sale(f"Course {each}", "100") for each in range(number)]
         make_program_page(make_program(courses=courses))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -46,13 +46,12 @@ def everything() -> dict[str, str]:
 
 
 @pytest.fixture
-def loaded() -> Iterator[None]:
+def loaded() -> None:
     configure(base_url="http://testserver")
     load()
-    return None
 
 
-def test_what_is_there(loaded, client: Client):
+def test_what_is_there(loaded: None, client: Client) -> None:
     """One loading, looked at from all sides: it takes a second or two."""
     assert Department.objects.count() == 8
     assert 16 <= Course.objects.count() <= 20
@@ -107,7 +106,7 @@ def test_what_is_there(loaded, client: Client):
     assert everything() == before
 
 
-def test_an_editors_changes_stay_and_time_goes_on(loaded):
+def test_an_editors_changes_stay_and_time_goes_on(loaded: None) -> None:
     course = Course.objects.get(readable_id="course-v1:Tessera+PY101")
     course.title = "Python, renamed"
     course.save()
@@ -122,14 +121,13 @@ def test_an_editors_changes_stay_and_time_goes_on(loaded):
     assert Product.objects.get(sku="WR101-ANY").price == 80
     assert CourseRun.objects.count() > runs
     offers = {row.course_id: row.offer for row in catalogue_rows(now=later)}
-    assert offers[course.pk].next_start is not None
-    assert offers[course.pk].next_start > later
+    assert any(start > later for start in offers[course.pk].dates)
     assert ContractPage.objects.count() == 4
     assert ContractTerms.objects.get(page__name="Clinical skills 2026").is_valid_on(clock.date_of(later))
 
 
 class TestTheCommand:
-    def test_prints_the_accounts_alone(self):
+    def test_prints_the_accounts_alone(self) -> None:
         out = StringIO()
         call_command("load_demo", accounts=True, format="json", stdout=out)
         rows = json.loads(out.getvalue())
@@ -137,7 +135,7 @@ class TestTheCommand:
         assert not User.objects.exists()
         assert all(row["email"].endswith(".example") for row in rows)
 
-    def test_refuses_on_a_real_site_with_a_reason(self, settings):
+    def test_refuses_on_a_real_site_with_a_reason(self, settings: Any) -> None:
         settings.SANDBOX_PAYMENTS = False
         with pytest.raises(CommandError, match="an administrator whose password everybody knows"):
             call_command("load_demo")
@@ -153,14 +151,14 @@ class TestTheCommand:
         (date(2026, 12, 31), date(2026, 11, 1), date(2027, 6, 30), date(2027, 1, 1)),
     ],
 )
-def test_contracts_run_for_a_while_from_any_day(today, start, end, next_start):
+def test_contracts_run_for_a_while_from_any_day(today: date, start: date, end: date, next_start: date) -> None:
     dates = contract_dates(today)
     assert (dates.start, dates.end, dates.next_start) == (start, end, next_start)
     assert dates.start < today < dates.end
     assert today < dates.next_start <= dates.next_end
 
 
-def test_weeks_begin_on_the_monday_after_today():
+def test_weeks_begin_on_the_monday_after_today() -> None:
     assert [next_monday(date(2025, 11, 21) + timedelta(days=day)) for day in (0, 2, 3, 4)] == [
         date(2025, 11, 24),
         date(2025, 11, 24),
@@ -169,7 +167,7 @@ def test_weeks_begin_on_the_monday_after_today():
     ]
 
 
-def test_every_course_says_enough():
+def test_every_course_says_enough() -> None:
     spec = demo_spec()
     assert len({course.number for course in spec.courses}) == len(spec.courses)
     for course in spec.courses:

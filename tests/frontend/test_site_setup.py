@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 BASE_URL = "https://courses.example.test"
 
 
-def test_a_new_site_has_all_its_addresses(client: Client):
+def test_a_new_site_has_all_its_addresses(client: Client) -> None:
     configure(base_url="http://testserver")
     for address in (
         "/",
@@ -39,7 +39,7 @@ def test_a_new_site_has_all_its_addresses(client: Client):
     assert client.get("/organizations/").status_code in (302, 404)
 
 
-def test_it_is_made_once():
+def test_it_is_made_once() -> None:
     assert configure(base_url=BASE_URL)
     before = list(Page.objects.order_by("pk").values_list("pk", "latest_revision_id", "path"))
     assert configure(base_url=BASE_URL) == []
@@ -48,7 +48,7 @@ def test_it_is_made_once():
         assert model.objects.count() == 1
 
 
-def test_wagtails_welcome_page_is_gone():
+def test_wagtails_welcome_page_is_gone() -> None:
     configure(base_url=BASE_URL)
     assert not Page.objects.filter(title__startswith="Welcome to your new Wagtail site").exists()
 
@@ -61,7 +61,7 @@ def test_wagtails_welcome_page_is_gone():
         ("http://127.0.0.1:8123", "127.0.0.1", 8123),
     ],
 )
-def test_the_address_follows_the_settings(base_url, hostname, port):
+def test_the_address_follows_the_settings(base_url: str, hostname: str, port: int) -> None:
     configure(base_url="http://before.example.test")
     changes = configure(base_url=base_url)
     site = Site.objects.get(is_default_site=True)
@@ -73,45 +73,45 @@ class TestWhatEditorsDid:
     """Nothing of it is taken back by a second run."""
 
     @pytest.fixture(autouse=True)
-    def first_run(self):
+    def first_run(self) -> None:
         configure(base_url=BASE_URL)
 
-    def test_words(self):
+    def test_words(self) -> None:
         home = HomePage.objects.get()
         home.hero_title = "Learn with us"
         home.save_revision().publish()
         assert configure(base_url=BASE_URL) == []
         assert HomePage.objects.get().hero_title == "Learn with us"
 
-    def test_a_deleted_page(self):
+    def test_a_deleted_page(self) -> None:
         ContentPage.objects.get(slug="about").delete()
         assert configure(base_url=BASE_URL) == []
         assert not ContentPage.objects.filter(slug="about").exists()
 
-    def test_a_page_taken_offline(self):
+    def test_a_page_taken_offline(self) -> None:
         ContentPage.objects.get(slug="about").unpublish()
         configure(base_url=BASE_URL)
         assert not ContentPage.objects.get(slug="about").live
 
-    def test_the_brand(self):
+    def test_the_brand(self) -> None:
         SiteBrand.objects.update(brand_name="Mosaic", terms_page=None)
         configure(base_url=BASE_URL)
         brand = SiteBrand.objects.get()
         assert (brand.brand_name, brand.terms_page) == ("Mosaic", None)
 
-    def test_rights_an_administrator_took_away(self):
+    def test_rights_an_administrator_took_away(self) -> None:
         Group.objects.get(name="Finance").permissions.clear()
         configure(base_url=BASE_URL)
         assert not Group.objects.get(name="Finance").permissions.exists()
 
-    def test_a_folder_others_rely_on_is_made_again(self):
+    def test_a_folder_others_rely_on_is_made_again(self) -> None:
         CatalogPage.objects.get().delete()
         assert configure(base_url=BASE_URL) == ["Made the page “Catalog”."]
 
 
 class TestGroups:
     @pytest.fixture(autouse=True)
-    def first_run(self):
+    def first_run(self) -> None:
         configure(base_url="http://testserver")
 
     def member(self, group: str) -> User:
@@ -119,30 +119,30 @@ class TestGroups:
         user.groups.add(Group.objects.get(name=group))
         return user
 
-    def test_editors_write_pages_and_the_catalog(self):
+    def test_editors_write_pages_and_the_catalog(self) -> None:
         editor = self.member("Editors")
         assert editor.has_perms(["wagtailadmin.access_admin", "courses.add_course", "courses.change_courserun"])
         assert not editor.has_perm("ecommerce.change_product")
         assert HomePage.objects.get().permissions_for_user(editor).can_publish()
 
-    def test_editors_write_nothing_above_the_site(self):
+    def test_editors_write_nothing_above_the_site(self) -> None:
         pages = GroupPagePermission.objects.filter(group__name="Editors").values_list("page_id", flat=True)
         assert set(pages) == {HomePage.objects.get().pk}
 
-    def test_finance_sets_prices_and_writes_no_page(self):
+    def test_finance_sets_prices_and_writes_no_page(self) -> None:
         finance = self.member("Finance")
         assert finance.has_perms(["wagtailadmin.access_admin", "ecommerce.change_product", "ecommerce.view_order"])
         assert not finance.has_perm("courses.change_course")
         assert not HomePage.objects.get().permissions_for_user(finance).can_edit()
 
-    def test_b2b_managers_write_organizations_only(self):
+    def test_b2b_managers_write_organizations_only(self) -> None:
         manager = self.member("B2B managers")
         assert OrganizationIndexPage.objects.get().permissions_for_user(manager).can_add_subpage()
         assert not HomePage.objects.get().permissions_for_user(manager).can_edit()
         assert not manager.has_perm("ecommerce.change_product")
 
 
-def test_the_command_says_what_it_did():
+def test_the_command_says_what_it_did() -> None:
     out = StringIO()
     call_command("configure_wagtail", stdout=out)
     assert "Made the page “Catalog”." in out.getvalue()
