@@ -9,9 +9,9 @@ from django.urls import URLPattern
 from frontend.covers import VERSION
 from frontend.urls import urlpatterns
 from mitxonline.users.models import User
-from tests.factories import make_user
+from tests.factories import make_product, make_user
 from tests.frontend.conftest import SignIn, northgate
-from tests.frontend.test_orders import make_order, make_product
+from tests.frontend.test_orders import make_order
 
 pytestmark = pytest.mark.django_db
 
