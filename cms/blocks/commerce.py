@@ -44,6 +44,20 @@ class FeaturedCoursesBlock(blocks.StructBlock):
         description = _("Course cards in the order you choose. Courses that aren't public are left out.")
 
 
+class ContactBlock(blocks.StructBlock):
+    """The way to a person. The address is the brand's, so that it is right everywhere."""
+
+    heading = blocks.CharBlock(label=_("Heading"), max_length=120, default=_("Talk to us"))
+    text = blocks.TextBlock(label=_("Text"), max_length=300, rows=2, required=False)
+    label = blocks.CharBlock(label=_("Words on the button"), max_length=40, default=_("Write to us"))
+
+    class Meta:
+        icon = "mail"
+        label = _("Contact")
+        template = "cms/blocks/contact.html"
+        description = _("A button that opens a mail to the support address of the brand.")
+
+
 class CallToActionBlock(blocks.StructBlock):
     """One thing to do next."""
 

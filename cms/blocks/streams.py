@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
 
-from cms.blocks.commerce import CallToActionBlock, EnrollPanelBlock, FeaturedCoursesBlock
+from cms.blocks.commerce import CallToActionBlock, ContactBlock, EnrollPanelBlock, FeaturedCoursesBlock
 from cms.blocks.home import DepartmentsBlock, OrganizationsBandBlock, ProgramsBlock, StartingSoonBlock
 from cms.blocks.media import PictureBlock, VideoBlock
 from cms.blocks.teaching import FacultyBlock, OutcomesBlock, SyllabusBlock
@@ -27,6 +27,7 @@ class ContentBlocks(blocks.StreamBlock):
     featured_courses = FeaturedCoursesBlock(group=SHOP)
     enroll_panel = EnrollPanelBlock(group=SHOP)
     call_to_action = CallToActionBlock(group=SHOP)
+    contact = ContactBlock(group=WORDS)
 
     class Meta:
         max_num = 60

@@ -26,13 +26,18 @@ class StartingPage:
     introduction: Any
     sections: tuple[tuple[Any, Any], ...]
     link: str = ""
+    contact: Any = ""
 
     @property
     def body(self) -> list[dict[str, Any]]:
-        """Its sections as a stream's raw data."""
-        return [
+        """Its sections as a stream's raw data; at the end the way to a person, where the page promises one."""
+        blocks: list[dict[str, Any]] = [
             {"type": "text", "value": {"heading": str(heading), "text": str(text)}} for heading, text in self.sections
         ]
+        if self.contact:
+            words = {"heading": str(_("Talk to us")), "text": str(self.contact), "label": str(_("Write to us"))}
+            blocks.append({"type": "contact", "value": words})
+        return blocks
 
 
 PAGES = (
@@ -87,6 +92,7 @@ PAGES = (
             ),
         ),
         link="help_page",
+        contact=_("We answer within two working days."),
     ),
     StartingPage(
         slug="for-organizations",
@@ -116,6 +122,7 @@ PAGES = (
             ),
         ),
         link="organizations_page",
+        contact=_("Tell us how many people you have in mind, and for which courses."),
     ),
     StartingPage(
         slug="refunds",
@@ -140,6 +147,7 @@ PAGES = (
             ),
         ),
         link="refunds_page",
+        contact=_("Have the number of your order at hand; it stands on your receipt."),
     ),
     StartingPage(
         slug="accessibility",
@@ -159,6 +167,7 @@ PAGES = (
             ),
         ),
         link="accessibility_page",
+        contact=_("Say which page it was, and what you use to read it."),
     ),
     StartingPage(
         slug="terms",

@@ -39,6 +39,14 @@ def test_a_new_site_has_all_its_addresses(client: Client) -> None:
     assert client.get("/organizations/").status_code in (302, 404)
 
 
+def test_pages_that_promise_a_person_lead_to_the_brands_address(client: Client) -> None:
+    configure(base_url="http://testserver")
+    assert "mailto:" not in client.get("/for-organizations/").content.decode()
+    SiteBrand.objects.update(support_email="hello@tessera.example")
+    for address in ("/for-organizations/", "/help/", "/refunds/", "/accessibility/"):
+        assert "mailto:hello@tessera.example" in client.get(address).content.decode(), address
+
+
 def test_it_is_made_once() -> None:
     assert configure(base_url=BASE_URL)
     before = list(Page.objects.order_by("pk").values_list("pk", "latest_revision_id", "path"))
