@@ -14,6 +14,9 @@ from b2b.models.terms import ContractTerms
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, Order
 
+# From the use of an enrollment code to the contract that gave it out.
+USED_IN = "code__discount__unlocks__contract_run__contract_id"
+
 
 def lock_terms(contract_ids: Iterable[int]) -> dict[int, ContractTerms]:
     """Lock the terms of these contracts in primary key order: seats are counted by one door at a time."""
@@ -79,7 +82,7 @@ def claim_seat(
 
 def activate_held_seats(*, order_id: int, now: datetime) -> int:
     """Turn the seats held for an order into members, each with the use of the code that won it; how many."""
-    won_by = _uses_in_contracts(order_id).filter(contract=OuterRef("contract_id"))
+    won_by = _uses_behind(order_id).filter(**{USED_IN: OuterRef("contract_id")})
     return ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD).update(
         state=MembershipState.ACTIVE, since=now, code_use=Subquery(won_by.order_by("pk").values("pk")[:1])
     )
@@ -87,7 +90,7 @@ def activate_held_seats(*, order_id: int, now: datetime) -> int:
 
 def uses_of_order(order_id: int) -> dict[int, int]:
     """For each contract the use of a code that an order came in by, the first one where there are several."""
-    return dict(_uses_in_contracts(order_id).order_by("-pk").values_list("contract", "pk"))
+    return dict(_uses_behind(order_id).order_by("-pk").values_list(USED_IN, "pk"))
 
 
 def release_held_seats(*, order_id: int) -> int:
@@ -119,11 +122,12 @@ def join_organizations(*, organization_ids: Iterable[int], user_id: int, source:
         ).update(source=source)
 
 
-def _uses_in_contracts(order_id: int) -> QuerySet[CodeUse]:
-    """The confirmed uses behind an order's contract lines; a use from before the order serves it too."""
-    uses = CodeUse.objects.filter(state=UseState.CONFIRMED, code__order_lines__order_id=order_id)
-    return uses.filter(user_id=F("code__order_lines__order__purchaser_id")).annotate(
-        contract=F("code__discount__unlocks__contract_run__contract_id")
+def _uses_behind(order_id: int) -> QuerySet[CodeUse]:
+    """The buyer's confirmed uses of an order's codes; one from before the order serves it too."""
+    return CodeUse.objects.filter(
+        state=UseState.CONFIRMED,
+        code__order_lines__order_id=order_id,
+        code__order_lines__order__purchaser_id=F("user_id"),
     )
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count
 
 from ecommerce.enums import BasketKind
 from ecommerce.models import Basket
+from mitxonline.kernel.db import LockableQuerySet
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class BasketOwner:
         """Whether there is anybody to own a basket."""
         return self.user_id is not None or self.token is not None
 
-    def baskets(self) -> QuerySet[Basket]:
+    def baskets(self) -> LockableQuerySet[Basket]:
         """The owner's baskets: of the account where there is one, else of the visitor."""
         if self.user_id is not None:
             return Basket.objects.filter(user_id=self.user_id)

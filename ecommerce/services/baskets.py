@@ -1,4 +1,8 @@
-"""Filling, emptying and handing over baskets."""
+"""Filling, emptying and handing over baskets.
+
+Whoever changes what is in a basket locks its row first, as checkout does (ADR 0003): two windows of one visitor go one
+after the other.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +27,16 @@ from ecommerce.services.cart import (
 )
 from mitxonline.kernel.db import run_sql
 
-# A contract product has one code: a second one takes the first one's place. One statement, so both or neither.
+# A contract product has one code: a second one takes the first one's place. One statement, so both or neither; nothing
+# where the basket is gone by now.
 APPLY = """
 WITH replaced AS (
     DELETE FROM ecommerce_basketcode AS applied USING ecommerce_discountcode AS other
     WHERE applied.basket_id = %(basket)s AND applied.code_id = other.id
     AND other.discount_id = %(discount)s AND other.id <> %(code)s AND %(is_contracts)s
 )
-INSERT INTO ecommerce_basketcode (basket_id, code_id, applied_at) VALUES (%(basket)s, %(code)s, %(now)s)
+INSERT INTO ecommerce_basketcode (basket_id, code_id, applied_at)
+SELECT basket.id, %(code)s, %(now)s FROM ecommerce_basket AS basket WHERE basket.id = %(basket)s FOR KEY SHARE
 ON CONFLICT (basket_id, code_id) DO NOTHING
 """
 
@@ -64,7 +70,7 @@ def add_products(
 def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
     """Take a product out of the current basket; a link basket that is empty then is gone."""
     with transaction.atomic():
-        basket = current_basket(owner, now=now)
+        basket = locked_basket(owner, now=now)
         if basket is None:
             return
         BasketItem.objects.filter(basket=basket, product_id=product_id).delete()
@@ -75,7 +81,9 @@ def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> Non
 
 def leave_link_basket(*, owner: BasketOwner, now: datetime) -> None:
     """Go back to the ordinary basket; the link can be opened again at any time."""
-    owner.baskets().filter(kind=BasketKind.LINK).delete()
+    with transaction.atomic():
+        for basket in owner.baskets().filter(kind=BasketKind.LINK).locked():
+            basket.delete()
 
 
 def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime) -> PricedBasket:
@@ -107,14 +115,30 @@ def remove_code(*, owner: BasketOwner, code_id: int, now: datetime) -> None:
 def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> None:
     """Give a visitor's baskets to the account they signed in to.
 
-    The link basket becomes the account's as it is and replaces an older one (design 5.3). The ordinary ones are
-    joined: nothing of either is lost (K4). Harmless when it has happened already.
+    The link basket becomes the account's as it is and replaces an older one (design 5.3), unless it is empty or its
+    day is over. The ordinary ones are joined: nothing of either is lost (K4). Harmless when it has happened already.
     """
+    try:
+        _claim(token=token, user_id=user_id, now=now)
+    except IntegrityError:  # the account opened a basket of its own on another device in this moment: join that one
+        _claim(token=token, user_id=user_id, now=now)
+
+
+def locked_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
+    """The owner's current basket, locked; None where there is none, or none any more after the wait."""
+    basket = current_basket(owner, now=now)
+    return Basket.objects.locked().filter(pk=basket.pk).first() if basket is not None else None
+
+
+def _claim(*, token: UUID, user_id: int, now: datetime) -> None:
     with transaction.atomic():
-        mine = {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
+        mine = baskets_of(user_id)
         for basket in Basket.objects.locked().filter(token=token):
             own = mine.get(basket.kind)
-            if own is not None and basket.is_link and _has_items(basket):
+            if basket.is_link and (basket.is_stale(now) or not basket.items.exists()):
+                basket.delete()
+                continue
+            if own is not None and basket.is_link:
                 own.delete()
                 own = None
             if own is None:
@@ -122,6 +146,11 @@ def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> None:
                 basket.save(update_fields=["user", "token", "updated_at"])
             else:
                 _join(basket, own, now)
+
+
+def baskets_of(user_id: int) -> dict[str, Basket]:
+    """The account's baskets by their kind, locked."""
+    return {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
 
 
 def _apply(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime) -> PricedBasket:
@@ -164,8 +193,8 @@ def _write_down(basket: Basket, code: DiscountCode, now: datetime) -> None:
 
 
 def _open(owner: BasketOwner, kind: BasketKind, now: datetime) -> tuple[Basket, bool]:
-    """The owner's basket of this kind, and whether it was made just now."""
-    found = owner.baskets().filter(kind=kind).first()
+    """The owner's basket of this kind, locked, and whether it was made just now."""
+    found = owner.baskets().filter(kind=kind).locked().first()
     if found is not None:
         return found, False
     key = {"user_id": owner.user_id} if owner.user_id is not None else {"token": owner.token}
@@ -173,7 +202,10 @@ def _open(owner: BasketOwner, kind: BasketKind, now: datetime) -> tuple[Basket, 
         with transaction.atomic():
             return Basket.objects.create(kind=kind, opened_at=now, **key), True
     except IntegrityError:  # the same owner's other tab was faster
-        return owner.baskets().get(kind=kind), False
+        found = owner.baskets().filter(kind=kind).locked().first()
+        if found is None:
+            raise
+        return found, False
 
 
 def _fresh_link_basket(owner: BasketOwner, products: list[Product], now: datetime) -> Basket:
@@ -194,10 +226,6 @@ def _put(basket: Basket, products: list[Product], now: datetime) -> None:
         [BasketItem(basket=basket, product=product, added_at=now) for product in products],
         ignore_conflicts=True,
     )
-
-
-def _has_items(basket: Basket) -> bool:
-    return basket.items.exists()
 
 
 def _join(source: Basket, target: Basket, now: datetime) -> None:

@@ -27,7 +27,8 @@ from ecommerce.events import OrderClosed
 from ecommerce.gateways.registry import default_gateway
 from ecommerce.models import Basket, Order, OrderLine
 from ecommerce.rules import Finding, Purchase, PurchaseLine, checkout_rules, lock_for
-from ecommerce.selectors.baskets import BasketOwner, current_basket
+from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.services.baskets import locked_basket
 from ecommerce.services.cart import PricedBasket, PricedLine, price_basket
 from ecommerce.services.codes import hold_code, release_uses
 from ecommerce.services.fulfilment import fulfil_locked
@@ -71,11 +72,8 @@ def place_order(*, owner: BasketOwner, user_id: int, now: datetime, expected_tot
     The rules judge once, under their locks; what they refuse undoes the rest.
     """
     with all_or_nothing():
-        found = current_basket(owner, now=now)
-        if found is None:
-            raise BasketEmpty
-        basket = Basket.objects.locked().filter(pk=found.pk).first()
-        if basket is None:  # bought by the same button's first press while we waited for the lock
+        basket = locked_basket(owner, now=now)
+        if basket is None:  # it may have been bought by the same button's first press while we waited for the lock
             raise BasketEmpty
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
         _refuse_unless_sellable(priced, expected_total)

@@ -158,5 +158,9 @@ def _rounded(amount: Decimal | int | str, currency: str) -> Decimal:
         raise ValueError(f"{amount!r} is not an amount") from None
     if not exact.is_finite():
         raise ValueError(f"{amount!r} is not an amount")
-    rounded = exact.quantize(_step(currency), ROUND_HALF_UP)
+    step = _step(currency)
+    try:
+        rounded = exact.quantize(step, ROUND_HALF_UP)
+    except InvalidOperation:  # more digits than can be counted with
+        raise ValueError(f"{amount!r} is too large an amount") from None
     return abs(rounded) if rounded == 0 else rounded  # no "-0.00" on a receipt
