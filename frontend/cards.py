@@ -144,8 +144,9 @@ def prefetch_covers(images: Sequence[Image]) -> None:
         prefetch_related_objects(images, Prefetch("renditions", queryset=found, to_attr="prefetched_renditions"))
 
 
-def enrolled_course_ids(user_id: int | None) -> frozenset[int]:
-    """Courses somebody is in, in whichever run; none for a signed-out visitor, without a query."""
+def enrolled_course_ids(user_id: int | None, *, now: datetime) -> frozenset[int]:
+    """Courses somebody is in, in a run that isn't over; none for a signed-out visitor, without a query."""
     if user_id is None:
         return frozenset()
-    return frozenset(Enrollment.objects.active().of(user_id).values_list("run__course_id", flat=True))
+    enrollments = Enrollment.objects.active().of(user_id).exclude(run__end_date__lt=now)
+    return frozenset(enrollments.values_list("run__course_id", flat=True))

@@ -262,7 +262,7 @@ class Catalogue:
     @cached_property
     def cards(self) -> list[CourseCard]:
         """The courses of this page."""
-        return cards_of(self.page.object_list, user_id=self.user_id)
+        return cards_of(self.page.object_list, user_id=self.user_id, now=self.now)
 
     @cached_property
     def facets(self) -> list[Facet]:
@@ -378,7 +378,7 @@ def catalogue_rows(text: str = "", *, now: datetime) -> list[Row]:
     ]
 
 
-def cards_of(rows: Iterable[Row], *, user_id: int | None = None) -> list[CourseCard]:
+def cards_of(rows: Iterable[Row], *, user_id: int | None = None, now: datetime) -> list[CourseCard]:
     """The cards of some of the catalog's rows, in their order."""
     wanted = list(rows)
     courses = {
@@ -387,7 +387,7 @@ def cards_of(rows: Iterable[Row], *, user_id: int | None = None) -> list[CourseC
     return course_cards(
         [courses[row.course_id] for row in wanted if row.course_id in courses],
         offers={row.course_id: row.offer for row in wanted},
-        enrolled=enrolled_course_ids(user_id),
+        enrolled=enrolled_course_ids(user_id, now=now),
     )
 
 

@@ -158,7 +158,7 @@ def course_view(page: CoursePage, *, user_id: int | None, now: datetime, support
             Crumb(course.title),
         ),
         programs=tuple(program_links(program_pages_naming(course.pk))),
-        related=tuple(course_cards(related, offers=offers, enrolled=enrolled_course_ids(user_id))),
+        related=tuple(course_cards(related, offers=offers, enrolled=enrolled_course_ids(user_id, now=now))),
         image_url=cover_url(page.card_image),
     )
 
@@ -246,7 +246,8 @@ def program_view(page: ProgramPage, *, user_id: int | None, now: datetime) -> Pr
     listed = list(with_pages(listed_courses().filter(pk__in=[course.pk for course in courses])))
     offers = course_offers([course.pk for course in courses], now=now)
     cards = {
-        card.course_id: card for card in course_cards(listed, offers=offers, enrolled=enrolled_course_ids(user_id))
+        card.course_id: card
+        for card in course_cards(listed, offers=offers, enrolled=enrolled_course_ids(user_id, now=now))
     }
     product = program_products([page.program_id]).get(page.program_id)
     return ProgramView(

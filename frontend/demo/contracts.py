@@ -20,7 +20,7 @@ from b2b.services.reconcile import run_reconcile
 from b2b.services.seats import add_member
 from ecommerce.models import DiscountCode
 from frontend.demo.calendar import ContractDates
-from frontend.demo.people import AMARA, DANA, JONAS, SAM
+from frontend.demo.people import AMARA, DANA, JONAS
 from frontend.demo.specs import ORGANIZATION
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
@@ -116,11 +116,10 @@ def ensure_members(
         _give_code(runs["HE201"], invited, by=people[DANA.email], now=now)
 
 
-def ensure_sso_member(contract: ContractPage, people: Mapping[str, User], *, now: datetime) -> None:
-    """Sam came in by signing in through the university."""
-    user = people[SAM.email]
+def ensure_member(contract: ContractPage, user: User, *, source: str, now: datetime) -> None:
+    """Somebody has a seat in the contract."""
     if not ContractMembership.objects.filter(contract=contract, user=user).exists():
-        add_member(contract_id=contract.pk, user_id=user.pk, source=MembershipSource.SSO, now=now)
+        add_member(contract_id=contract.pk, user_id=user.pk, source=source, now=now)
 
 
 def _find(organization: OrganizationPage, key: str) -> ContractPage | None:

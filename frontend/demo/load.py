@@ -9,16 +9,17 @@ from datetime import datetime
 
 from django.db import transaction
 
+from b2b.enums import MembershipSource
 from b2b.models import ContractMembership, ContractPage, OrganizationPage
 from cms.models import CoursePage, ProgramPage, SiteBrand
 from courses.models import Course, CourseRun, Enrollment, Program
 from ecommerce.models import DiscountCode, Product
 from frontend.demo.calendar import contract_dates
 from frontend.demo.catalogue import ensure_course, ensure_department, ensure_program
-from frontend.demo.contracts import contract_specs, ensure_contract, ensure_members, ensure_sso_member
+from frontend.demo.contracts import contract_specs, ensure_contract, ensure_member, ensure_members
 from frontend.demo.learning import ensure_discounts, ensure_enrollments, ensure_order
 from frontend.demo.pages import ensure_course_page, ensure_instructors, ensure_product_page, ensure_program_page
-from frontend.demo.people import ensure_accounts, ensure_colleagues
+from frontend.demo.people import AMARA, SAM, ensure_accounts, ensure_colleagues
 from frontend.demo.specs import demo_spec
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
@@ -52,10 +53,10 @@ def load_demo(*, now: datetime, tell: Tell) -> Loaded:
     _load_courses(now)
     tell("Pages")
     _load_pages()
-    tell("Discounts, enrollments, an order")
-    _load_learning(people, now)
     tell("Organizations and contracts")
     _load_contracts(people, now)
+    tell("Discounts, enrollments, an order")
+    _load_learning(people, now)
     after = _counts()
     return Loaded(counts=after, new=after - before)
 
@@ -101,12 +102,13 @@ def _load_learning(people: dict[str, User], now: datetime) -> None:
 
 
 def _load_contracts(people: dict[str, User], now: datetime) -> None:
-    skills, _leading, campus, _design = [
+    skills, leading, campus, _design = [
         ensure_contract(spec, now=now) for spec in contract_specs(contract_dates(clock.date_of(now)))
     ]
     with transaction.atomic():
         ensure_members(skills, people, ensure_colleagues(now=now), now=now)
-        ensure_sso_member(campus, people, now=now)
+        ensure_member(leading, people[AMARA.email], source=MembershipSource.STAFF, now=now)
+        ensure_member(campus, people[SAM.email], source=MembershipSource.SSO, now=now)
 
 
 def _counts() -> Counter[str]:

@@ -14,7 +14,7 @@ from wagtail.images.models import Image
 SIZE = (1440, 810)
 SHOWN = (0, 80, 1440, 730)  # the drawings leave the edges free
 SCALE = 2  # drawn larger and made smaller: the edges come out smooth
-PAPER, GRID = "#F6F8F7", "#DAE1DE"
+PAPER = "#EDF1EF"
 GOLD = "#FFB224"
 GREEN, GREEN_2 = "#0B4537", "#74D3AE"
 BLUE, BLUE_2 = "#3459CC", "#9AB6FF"
@@ -61,7 +61,7 @@ def _contact(pen: ImageDraw.ImageDraw) -> None:
     _bar(pen, 520, 300, 400, 210, CORAL)
     for index in range(5):
         angle = math.pi * (0.5 + 0.4 * index)
-        x, y = 720 + 520 * math.cos(angle), 405 - 290 * math.sin(angle)
+        x, y = 720 + 520 * math.cos(angle), 405 - 220 * math.sin(angle)
         _circle(pen, x, y, 74, GOLD if index == 1 else CORAL_2)
 
 
@@ -115,8 +115,6 @@ def ensure_picture(name: str) -> Image:
 def _drawn(name: str, draw: Draw) -> ImageFile:
     canvas = Canvas.new("RGB", (SIZE[0] * SCALE, SIZE[1] * SCALE), PAPER)
     pen = ImageDraw.Draw(canvas)
-    for x in range(0, SIZE[0], 90):
-        pen.line((x * SCALE, 0, x * SCALE, SIZE[1] * SCALE), fill=GRID, width=SCALE)
     draw(pen)
     file = BytesIO()
     canvas.resize(SIZE, Canvas.Resampling.LANCZOS).crop(SHOWN).save(file, format="PNG", optimize=True)

@@ -86,8 +86,9 @@ def course_cards(context: Context, pages: Iterable[CoursePage | None]) -> list[C
     wanted = [page.course_id for page in pages if page is not None and page.course_id]
     found = {course.pk: course for course in with_pages(listed_courses().filter(pk__in=wanted))}
     courses = [found[course_id] for course_id in dict.fromkeys(wanted) if course_id in found]
-    offers = course_offers(found, now=clock.now())
-    return make_cards(courses, offers=offers, enrolled=enrolled_course_ids(_user_id(context)))
+    now = clock.now()
+    offers = course_offers(found, now=now)
+    return make_cards(courses, offers=offers, enrolled=enrolled_course_ids(_user_id(context), now=now))
 
 
 @register.simple_tag(takes_context=True)
@@ -104,7 +105,7 @@ def course_card(context: Context, page: CoursePage) -> CourseCard | None:
 def starting_soon(context: Context, how_many: int = 4) -> list[CourseCard]:
     """`{% starting_soon 4 as cards %}`: the courses that start next."""
     rows = [row for row in _rows(context) if row.offer.runs]
-    return cards_of(sorted(rows, key=soonest_first)[:how_many], user_id=_user_id(context))
+    return cards_of(sorted(rows, key=soonest_first)[:how_many], user_id=_user_id(context), now=clock.now())
 
 
 @register.simple_tag(takes_context=True)

@@ -355,6 +355,12 @@ class TestThePage:
         )
         found = catalogue(QueryDict(), user_id=learner.pk, now=NOON)
         assert [card.state for card in found.cards] == ["enrolled"]
+        CourseRun.objects.filter(pk=run.pk).update(
+            start_date=NOON - timedelta(days=9), end_date=NOON - timedelta(days=1)
+        )
+        found = catalogue(QueryDict(), user_id=learner.pk, now=NOON)
+        assert [card.state for card in found.cards] == ["closed"]
+        CourseRun.objects.filter(pk=run.pk).update(end_date=None)
         assert "Enrolled" in learners_client.get("/catalog/").content.decode()
         assert "Enrolled" not in client.get("/catalog/").content.decode()
 
