@@ -17,7 +17,7 @@ from cms.models import CoursePage, ProductPage, ProgramPage
 from cms.selectors.pages import listed_courses, program_pages_naming, with_pages
 from courses.enums import RequirementKind
 from courses.models import Course, ProgramRequirement
-from courses.selectors.programs import RequirementNode, courses_under, requirements_tree
+from courses.selectors.programs import RequirementNode, courses_under, open_runs_of_programs, requirements_tree
 from ecommerce.models import Product
 from frontend.buy_panel import BUY, BuyPanel, buy_panel
 from frontend.cards import (
@@ -278,10 +278,10 @@ def product_panel(page: ProductPage, *, now: datetime) -> OfferPanel:
 
 
 def _can_be_had(product: Product, now: datetime) -> bool:
-    """Whether the run can be entered now; a program can be bought as long as it is offered."""
+    """Whether the run can be entered now, or some course of the program."""
     run = product.course_run
     if run is None:
-        return product.program is not None and product.program.live
+        return bool(open_runs_of_programs([product.program_id or 0], now=now).get(product.program_id or 0))
     offer = course_offers([run.course_id], now=now)[run.course_id]
     return any(each.run_id == run.pk for each in offer.open_runs)
 
@@ -329,6 +329,9 @@ def _program_panel(
     price, was = _program_price(product, contents, offers)
     if product is None:
         return OfferPanel(title=page.subject.title, sentence=_("Take its courses one by one."))
+    if not any(offers[course.pk].is_open for course in contents.courses):
+        sentence = _("None of its courses is open for enrollment at the moment.")
+        return OfferPanel(title=page.subject.title, price_text=price, was_text=was, sentence=sentence)
     return OfferPanel(
         title=page.subject.title,
         price_text=price,

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils.html import escape
 
 from cms.models import HomePage, Instructor, ProgramPage
-from courses.models import Course
+from courses.models import Course, CourseRun
 from ecommerce.models import Product
 from frontend.course_pages import OfferPanel, course_view, program_cards, program_view
 from mitxonline.kernel import clock
@@ -158,6 +158,13 @@ class TestPrograms:
     def test_a_program_without_a_product_says_what_to_do(self, client: Client) -> None:
         page = self.page(self.three(), price="")
         assert "Take its courses one by one." in client.get(page.url).content.decode()
+
+    def test_a_program_none_of_whose_courses_is_open_can_t_be_bought(self, client: Client) -> None:
+        page = self.page(self.three())
+        CourseRun.objects.update(enrollment_end=clock.now() - timedelta(days=1))
+        text = client.get(page.url).content.decode()
+        assert "None of its courses is open for enrollment at the moment." in text
+        assert "Enroll for" not in text
 
     @pytest.mark.parametrize("number", [1, 12])
     def test_a_page_costs_the_same_for_any_number_of_courses(self, client: Client, number: int) -> None:
