@@ -7,8 +7,8 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   });
 
-  const opener = event.target.closest("[data-dialog]");
-  const dialog = opener && document.getElementById(opener.dataset.dialog);
+  const link = event.target.closest("[data-dialog]");
+  const dialog = link && document.getElementById(link.dataset.dialog);
   if (dialog && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
     event.preventDefault();
     dialog.showModal();
@@ -25,9 +25,13 @@ document.addEventListener("keydown", (event) => {
   });
 });
 
-// The sheet of filters is open while the address ends in #filters.
+// The sheet of filters is open while the address ends in #filters. What opened it has the focus again afterwards.
+const opener = () => document.querySelector(".filters-open");
+addEventListener("hashchange", ({ oldURL, newURL }) => {
+  if (oldURL.endsWith("#filters") && newURL.endsWith("#catalog")) opener()?.focus({ preventScroll: true });
+});
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.querySelector(".filters:target")) location.hash = "#results";
+  if (event.key === "Escape" && document.querySelector(".filters:target")) location.hash = "#catalog";
 });
 
 document.addEventListener("focusin", (event) => {
