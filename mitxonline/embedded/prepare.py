@@ -1,7 +1,7 @@
 """Bring the database up to date and fill it: `python -m mitxonline.embedded.prepare`.
 
 One process for all steps, because loading the project takes longer than most of them. Talk goes to standard
-error; on standard output is what the demo content says at its end: who can sign in.
+error; on standard output is what the demo content says at its end: who can sign in. `--without-demo` stops before it.
 """
 
 import os
@@ -16,7 +16,8 @@ def main() -> None:
     django.setup()
     call_command("migrate", interactive=False, stdout=sys.stderr)
     call_command("configure_wagtail", stdout=sys.stderr)
-    call_command("load_demo")
+    if "--without-demo" not in sys.argv:
+        call_command("load_demo")
 
 
 if __name__ == "__main__":

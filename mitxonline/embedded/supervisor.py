@@ -165,19 +165,26 @@ def _watch(processes: list[Process]) -> int:
 
 
 def _make_was_interrupted() -> bool:
-    """Whether the `make` above us got a SIGINT that was sent to it alone, as a script does and no terminal.
-
-    GNU make passes on a SIGTERM but waits silently after a SIGINT, having reset its handler: so the signal is no
-    longer among those it catches.
-    """
+    """Whether the `make` above us got a SIGINT that was sent to it alone, as a script does and no terminal."""
     if "MAKELEVEL" not in os.environ:
         return False
     try:
-        status = Path(f"/proc/{os.getppid()}/status").read_text()
+        return _gave_up_interrupts(Path(f"/proc/{os.getppid()}/status").read_text())
     except OSError:
         return False
-    caught = next((line for line in status.splitlines() if line.startswith("SigCgt:")), "SigCgt: ff")
-    return not int(caught.split()[1], 16) >> (signal.SIGINT - 1) & 1
+
+
+def _gave_up_interrupts(status: str) -> bool:
+    """Whether a process neither catches nor ignores SIGINT, going by its /proc status.
+
+    GNU make passes on a SIGTERM but waits silently after a SIGINT, having reset its handler. A make that a script
+    put into the background never had one: there the shell has SIGINT ignored from the start.
+    """
+    masks = dict(line.split(":", 1) for line in status.splitlines() if line.startswith(("SigCgt:", "SigIgn:")))
+    handled = 0
+    for mask in masks.values():
+        handled |= int(mask, 16)
+    return len(masks) == 2 and not handled >> (signal.SIGINT - 1) & 1
 
 
 def _any_ended(processes: list[Process]) -> Process | None:

@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from mitxonline.embedded.commands import needs_no_server
 from mitxonline.embedded.errors import EmbeddedError
+from mitxonline.embedded.fresh import make_tables_when_new
 from mitxonline.embedded.places import local_dir
 from mitxonline.embedded.servers import development_servers, name_unreachable_servers
 from mitxonline.settings.env import env, read_dotenv
@@ -17,7 +18,10 @@ if needs_no_server(sys.argv):
     name_unreachable_servers(os.environ)
 else:
     try:
+        is_embedded = not os.environ.get("DATABASE_URL")
         development_servers().provide(os.environ)
+        if is_embedded:
+            make_tables_when_new(sys.argv, os.environ["DATABASE_URL"])
     except EmbeddedError as error:
         raise ImproperlyConfigured(str(error)) from error
 os.environ.setdefault("SITE_BASE_URL", f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")

@@ -14,6 +14,7 @@ import pytest
 from mitxonline.embedded.address import free_port
 from mitxonline.embedded.places import PROJECT
 from mitxonline.embedded.servers import Servers
+from mitxonline.embedded.supervisor import _gave_up_interrupts
 
 Run = Callable[..., "subprocess.Popen[str]"]
 
@@ -90,3 +91,19 @@ def test_a_port_that_is_none_is_refused(run: Run) -> None:
     said, _ = child.communicate()
     assert child.returncode == 1
     assert said == "PORT is a number between 1 and 65534, not 'http'.\n"
+
+
+@pytest.mark.parametrize(
+    ("caught", "ignored", "gave_up"),
+    [
+        ("0000000000000002", "0000000000000000", False),  # waiting for its recipe
+        ("0000000000000000", "0000000000000000", True),  # was sent one
+        ("0000000000000000", "0000000000000006", False),  # `make run &` in a script
+    ],
+)
+def test_only_a_make_that_was_interrupted_ends_it(caught: str, ignored: str, *, gave_up: bool) -> None:
+    assert _gave_up_interrupts(f"Name:\tmake\nSigIgn:\t{ignored}\nSigCgt:\t{caught}\n") is gave_up
+
+
+def test_nobody_was_interrupted_where_the_system_does_not_say() -> None:
+    assert not _gave_up_interrupts("Name:\tmake\n")
