@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused, day
 from ecommerce.errors import CheckoutRefused, CodeRefused
 from mitxonline.kernel.errors import DomainError, NotFound
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 # --- Seats and codes, as learners meet them -------------------------------------------------------------------------
 
@@ -89,10 +93,21 @@ class CourseNotOpen(CodeRefused):
 
     code: ClassVar[str] = "course_not_open"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            _("Your code is fine, but: %(reason)s Choose another course in your contract.") % {"reason": reason}
+    def __init__(self, closed: EnrollmentRefused) -> None:
+        super().__init__(_course_not_open(closed))
+
+
+def _course_not_open(closed: EnrollmentRefused) -> StrOrPromise:
+    if isinstance(closed, EnrollmentClosed):
+        sentence = _(
+            "Your code is fine, but enrollment for this course closed on %(day)s. Choose another course in your "
+            "contract."
         )
+        return sentence % {"day": day(closed.closed_at)}
+    if isinstance(closed, EnrollmentNotOpen):
+        sentence = _("Your code is fine, but enrollment for this course opens on %(day)s. Come back on that day.")
+        return sentence % {"day": day(closed.opens_at)}
+    return _("Your code is fine, but this course isn't open at the moment. Choose another course in your contract.")
 
 
 class AlreadySeated(CheckoutRefused):
@@ -114,6 +129,24 @@ class AlreadyHasCourse(CodeRefused):
             _("You already have this course, so your code was not used. You can give it back to %(contact)s.")
             % {"contact": whom(contact)}
         )
+
+
+class AlreadyHasCourseByOwnCode(AlreadyHasCourse):
+    """The code was given to this very learner: there is nobody to give it back to."""
+
+    code: ClassVar[str] = "already_has_course_own_code"
+
+    def __init__(self) -> None:
+        super(AlreadyHasCourse, self).__init__(_("You already have this course, so your code was not used."))
+
+
+class PriceChanging(CheckoutRefused):
+    """The contract has another price by now, and its products don't follow yet; nobody pays too much or too little."""
+
+    code: ClassVar[str] = "price_changing"
+
+    def __init__(self, *, title: str) -> None:
+        super().__init__(_("The price of “%(title)s” is being changed. Try again in a minute.") % {"title": title})
 
 
 class PaymentNeeded(CheckoutRefused):

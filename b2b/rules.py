@@ -16,12 +16,14 @@ from b2b.enums import MembershipSource, MembershipState
 from b2b.errors import (
     AccessWithdrawn,
     AlreadyHasCourse,
+    AlreadyHasCourseByOwnCode,
     AlreadySeated,
     ContractEnded,
     ContractFull,
     ContractInactive,
     ContractNotStarted,
     CourseNotOpen,
+    PriceChanging,
 )
 from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership
 from b2b.models.seats import claim_seat, lock_terms
@@ -34,6 +36,7 @@ from ecommerce.models import CodeUse, DiscountCode, Order
 from ecommerce.rules import Finding, Purchase, PurchaseLine
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import normalized_email
 from mitxonline.users.models import User
 
@@ -84,6 +87,8 @@ class ContractSeats:
             finding = self._finding(purchase, line, run, standing)
             if finding.refusal is not None:
                 raise next((named.refusal for named in self.check(purchase) if named.refusal), finding.refusal)
+            if not _is_at_price(line, run.contract.terms):
+                raise PriceChanging(title=line.product.title)
             if line.code is not None and not standing.is_member and run.contract_id not in seated:
                 claim_seat(
                     terms=terms[run.contract_id],
@@ -118,7 +123,7 @@ class ContractSeats:
             return AccessWithdrawn(organization=terms.organization.name, contact=standing.contact)
         if standing.has_course:
             same = standing.use is not None or line.code is None
-            return AlreadySeated() if same else AlreadyHasCourse(contact=standing.contact)
+            return AlreadySeated() if same else _has_course(line.code, standing)
         if (refusal := refuse_entry(terms, now=purchase.now)) is not None:
             return refusal
         if line.code is not None and (refusal := refuse_person(terms, line.code, standing.user)) is not None:
@@ -128,8 +133,27 @@ class ContractSeats:
         try:
             refuse_unless_enrollable(run.course_run, now=purchase.now)
         except EnrollmentRefused as closed:
-            return CourseNotOpen(closed.message)
+            return CourseNotOpen(closed)
         return None
+
+
+def _has_course(code: DiscountCode | None, standing: Standing) -> DomainError:
+    """What somebody with the course and another code is told."""
+    if code is not None and standing.user is not None and _is_given_to(code, standing.user):
+        return AlreadyHasCourseByOwnCode()
+    return AlreadyHasCourse(contact=standing.contact)
+
+
+def _is_at_price(line: PurchaseLine, terms: ContractTerms) -> bool:
+    """Whether product and code have followed the contract's price, which its terms have as soon as it is published."""
+    discount = line.code.discount if line.code is not None else None
+    return line.product.money == terms.money and (
+        discount is None or Money(discount.amount, discount.currency) == terms.money
+    )
+
+
+def _is_given_to(code: DiscountCode, user: User) -> bool:
+    return normalized_email(code.assigned_email) == normalized_email(user.email)
 
 
 def refuse_entry(terms: ContractTerms, *, now: datetime) -> DomainError | None:
@@ -149,7 +173,7 @@ def refuse_person(terms: ContractTerms, code: DiscountCode, user: User | None) -
     """
     if user is None or not terms.codes_only_for_assignee or not code.assigned_email:
         return None
-    if normalized_email(user.email) != normalized_email(code.assigned_email):
+    if not _is_given_to(code, user):
         return CodeForSomebodyElse()
     return None if user.email_verified_at is not None else AddressUnconfirmed()
 
@@ -186,8 +210,8 @@ def _standings(purchase: Purchase, lines: list[PurchaseLine], runs: list[Contrac
     seats = _seats(runs, purchase.user_id)
     if purchase.user_id is None:
         return [Standing(taken=seats.get(run.contract_id, (0, None))[0]) for run in runs]
-    limited = any(run.contract.terms.codes_only_for_assignee for run in runs)
-    user = User.objects.get(pk=purchase.user_id) if limited else None
+    given = any(line.code.assigned_email for line in lines if line.code)
+    user = User.objects.get(pk=purchase.user_id) if given else None
     in_these = Enrollment.objects.active().of(purchase.user_id).filter(run__in=[run.course_run_id for run in runs])
     enrolled = set(in_these.values_list("run_id", flat=True))
     uses: dict[int, list[CodeUse]] = {}

@@ -65,6 +65,9 @@ WORDS: dict[str, Words] = {
         _("So your code was not used. You can give it back to %(contact)s."),
         way_on="dashboard",
     ),
+    "already_has_course_own_code": Words(
+        _("You already have this course"), _("So your code was not used."), way_on="dashboard", asks=False
+    ),
     "course_not_open": Words(_("This course isn’t open"), _("%(message)s"), way_on="dashboard"),
     "code_other_person": Words(
         _("This code was given to somebody else"), _("Sign in with the address it was sent to."), way_on="account"

@@ -88,8 +88,8 @@ def put_in_link_basket(*, text: str, owner: BasketOwner, user_id: int, now: date
     return basket
 
 
-def apply_given_codes(*, basket: Basket, user: User, now: datetime) -> None:
-    """Apply codes given to the learner's confirmed address to the priced courses in their link basket by themselves.
+def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
+    """Apply codes assigned to the learner's confirmed address to the priced courses in their link basket by themselves.
 
     Two queries at the most. Whether a code still works is asked at every total.
     """

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from b2b.services.doors import apply_given_codes
+from b2b.services.doors import apply_assigned_codes
 from ecommerce.errors import CodeRefused, ProductUnknown
 from ecommerce.services.baskets import add_products, apply_code, leave_link_basket, remove_code, remove_product
 from frontend.cart import cart_page
@@ -53,7 +53,7 @@ def add(request: HttpRequest) -> HttpResponse:
         now=now,
     )
     if basket.is_link and request.user.is_authenticated:
-        apply_given_codes(basket=basket, user=request.user, now=now)
+        apply_assigned_codes(basket=basket, user=request.user, now=now)
     return redirect("cart")
 
 

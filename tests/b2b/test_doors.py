@@ -19,11 +19,12 @@ from b2b.errors import (
     CourseNotOpen,
     NotAMember,
     PaymentNeeded,
+    PriceChanging,
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationMembership
 from b2b.rules import contacts_of
 from b2b.selectors.members import ContractStanding, organizations_of, waiting_codes
-from b2b.services.doors import apply_given_codes, attach_by_code, put_in_link_basket, start_course
+from b2b.services.doors import apply_assigned_codes, attach_by_code, put_in_link_basket, start_course
 from b2b.services.offers import code_offer
 from b2b.services.seats import add_member
 from courses.enums import EnrollmentSource
@@ -38,7 +39,7 @@ from ecommerce.errors import (
     CodeUnknown,
     CodeUsed,
 )
-from ecommerce.models import CodeUse, DiscountCode, Order
+from ecommerce.models import CodeUse, Discount, DiscountCode, Order, Product
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets import add_products, apply_code, leave_link_basket
 from ecommerce.services.cart import priced_basket
@@ -104,7 +105,10 @@ def test_another_code_for_a_course_one_has_stays_free(run: ContractRun) -> None:
     learner = make_user()
     one, other = codes_of(run)[:2]
     attach(one, learner)
-    with pytest.raises(AlreadyHasCourse):
+    with pytest.raises(AlreadyHasCourse, match="You can give it back to your organization"):
+        attach(other, learner)
+    DiscountCode.objects.filter(pk=other.pk).update(assigned_email=learner.email)
+    with pytest.raises(AlreadyHasCourse, match=r"so your code was not used\.$"):
         attach(other, learner)
     other.refresh_from_db()
     assert other.uses == 0
@@ -162,7 +166,8 @@ def test_a_contracts_last_day_ends_with_the_day() -> None:
 def test_a_closed_course_says_that_the_code_is_fine(run: ContractRun) -> None:
     run.course_run.enrollment_end = NOON - timedelta(days=1)
     run.course_run.save()
-    with pytest.raises(CourseNotOpen, match="Your code is fine"):
+    closed = "Your code is fine, but enrollment for this course closed on 1 March 2026. Choose another course"
+    with pytest.raises(CourseNotOpen, match=closed):
         attach(codes_of(run)[0], make_user())
 
 
@@ -415,6 +420,17 @@ def test_a_manager_who_left_is_nobody_to_ask(run: ContractRun) -> None:
     assert contacts_of([organization.pk]) == {organization.pk: "Dana Whitfield"}
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, 49), ("49", None)])
+def test_nobody_pays_yesterdays_price_of_a_contract(before: str | None, after: int | None) -> None:
+    run = make_contract_run(make_contract(seats=2, price=before), codes=1)
+    ContractTerms.objects.update(price=after)  # in force; products and codes follow by the reconcile
+    with pytest.raises(PriceChanging):
+        buying(run, make_user(), codes_of(run)[0])
+    Product.objects.update(price=after or 0)
+    Discount.objects.update(amount=after or 0)
+    assert buying(run, make_user(), codes_of(run)[0]).total == (after or 0)
+
+
 @pytest.mark.parametrize("to", ["hers", "another's"])
 def test_a_members_own_code_is_applied_by_itself_in_a_contract_with_a_price(to: str) -> None:
     contract = make_contract(seats=2, price="49")
@@ -425,7 +441,7 @@ def test_a_members_own_code_is_applied_by_itself_in_a_contract_with_a_price(to: 
     DiscountCode.objects.filter(pk=given.pk).update(assigned_email=learner.email if to == "hers" else "joe@x.test")
     owner = BasketOwner(user_id=learner.pk)
     basket = add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
-    apply_given_codes(basket=basket, user=learner, now=NOON)
+    apply_assigned_codes(basket=basket, user=learner, now=NOON)
     priced = priced_basket(owner, user_id=learner.pk, now=NOON)
     assert priced.can_check_out == (to == "hers")
     assert [each.code for each in priced.codes] == ([given] if to == "hers" else [])
