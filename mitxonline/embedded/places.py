@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mitxonline.embedded.errors import EmbeddedError
 
+DEFAULT_PORT = "8000"
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -22,3 +23,16 @@ def make_folder(folder: Path) -> None:
         raise EmbeddedError(
             f"The folder {folder} can't be made ({error.strerror}); set LOCAL_DIR to another folder."
         ) from error
+
+
+def remember_port(port: int) -> None:
+    """Write down where the storefront answers, for commands that are typed beside it and name addresses."""
+    (local_dir() / "port").write_text(f"{port}\n")
+
+
+def site_port(environ: Mapping[str, str] = os.environ) -> str:
+    """The storefront's port: as the environment says, else where it ran last."""
+    try:
+        return environ.get("PORT") or (local_dir(environ) / "port").read_text().strip()
+    except OSError:
+        return DEFAULT_PORT

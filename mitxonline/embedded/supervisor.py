@@ -13,7 +13,7 @@ from types import FrameType
 from mitxonline.embedded.address import port_is_free
 from mitxonline.embedded.errors import EmbeddedError
 from mitxonline.embedded.locks import exclusive, wait_until
-from mitxonline.embedded.places import PROJECT, local_dir, make_folder
+from mitxonline.embedded.places import DEFAULT_PORT, PROJECT, local_dir, make_folder, remember_port
 from mitxonline.embedded.processes import Process, end_with_parent
 from mitxonline.embedded.servers import development_servers
 
@@ -43,6 +43,7 @@ def _run(host: str, port: int) -> int:
     processes: list[Process] = []
     started = []
     try:
+        remember_port(port)
         _say("Starting PostgreSQL and Redis …")
         started = development_servers().provide(os.environ)
         _say("Migrating, loading the demo …")
@@ -68,7 +69,7 @@ def _run(host: str, port: int) -> int:
 
 
 def _port(environ: Mapping[str, str]) -> int:
-    text = environ.get("PORT") or "8000"
+    text = environ.get("PORT") or DEFAULT_PORT
     if not text.isdigit() or not 0 < int(text) < 65535:
         raise EmbeddedError(f"PORT is a number between 1 and 65534, not {text!r}.")
     return int(text)

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from mitxonline.embedded.commands import needs_no_server
 from mitxonline.embedded.errors import EmbeddedError
 from mitxonline.embedded.fresh import make_tables_when_new
-from mitxonline.embedded.places import local_dir
+from mitxonline.embedded.places import local_dir, site_port
 from mitxonline.embedded.servers import development_servers, name_unreachable_servers
 from mitxonline.settings.env import env, read_dotenv
 
@@ -24,7 +24,7 @@ else:
             make_tables_when_new(sys.argv, os.environ["DATABASE_URL"])
     except EmbeddedError as error:
         raise ImproperlyConfigured(str(error)) from error
-os.environ.setdefault("SITE_BASE_URL", f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
+os.environ.setdefault("SITE_BASE_URL", f"http://127.0.0.1:{site_port()}")
 # Three slashes: one of them is taken off, and the folder would be looked for below the current one.
 os.environ.setdefault("EMAIL_URL", f"filemail:///{quote(str(local_dir() / 'mail'))}")
 

@@ -17,7 +17,7 @@ from mitxonline.embedded.binaries import postgres_binary
 from mitxonline.embedded.errors import EmbeddedError
 from mitxonline.embedded.identity import NAMESPACE, WALKER, Identity, choose_identity
 from mitxonline.embedded.locks import exclusive, wait_until
-from mitxonline.embedded.places import PROJECT, local_dir
+from mitxonline.embedded.places import PROJECT, local_dir, remember_port, site_port
 from mitxonline.embedded.postgres import NOBODYS_PID, PostgresServer
 from mitxonline.embedded.redis import RedisServer
 from mitxonline.embedded.server import Server
@@ -209,3 +209,13 @@ def test_the_wheels_are_never_imported(servers: Servers) -> None:
 @pytest.mark.parametrize(("given", "meant"), [("", ".local"), ("my data", "my data"), ("/elsewhere", "/elsewhere")])
 def test_a_relative_folder_is_inside_the_project(given: str, meant: str) -> None:
     assert local_dir({"LOCAL_DIR": given}) == PROJECT / meant
+
+
+def test_commands_typed_beside_the_storefront_know_its_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_DIR", str(tmp_path))
+    monkeypatch.delenv("PORT", raising=False)
+    assert site_port() == "8000"
+    remember_port(8123)
+    assert site_port() == "8123"
+    monkeypatch.setenv("PORT", "8456")
+    assert site_port() == "8456"
