@@ -1,0 +1,112 @@
+"""The pages every visitor sees: with a keyboard, on the narrowest phone, in both directions, with axe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from playwright.sync_api import Page, expect
+
+from cms.models import CoursePage, ProgramPage
+from mitxonline.users.models import User
+from tests.browser.axe import assert_accessible
+from tests.browser.conftest import OpenVisitor
+from tests.browser.walking import assert_fits, stops
+from tests.factories import PASSWORD
+
+pytestmark = [
+    pytest.mark.needs("chromium"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(300),  # many pages, each looked at in many ways
+]
+
+
+@pytest.fixture
+def addresses(live_server: Any, settings: Any) -> dict[str, str]:
+    """The demonstration's public pages."""
+    settings.SITE_BASE_URL = live_server.url
+    call_command("configure_wagtail", verbosity=0)
+    call_command("load_demo", verbosity=0)
+    course = CoursePage.objects.visible().filter(course__readable_id="course-v1:Tessera+PY101").get()
+    return {
+        "home": "/",
+        "catalog": "/catalog/",
+        "found": "/catalog/?department=computing&q=python",
+        "nothing found": "/catalog/?q=zzzz",
+        "course": course.url,
+        "programs": "/programs/",
+        "program": ProgramPage.objects.visible()[0].url,
+        "plain": "/help/",
+        "cart": "/cart/",
+        "code": "/enrollmentcode/",
+        "sign in": "/login/",
+    }
+
+
+def test_public_pages_are_for_everybody(open_visitor: OpenVisitor, addresses: dict[str, str]) -> None:
+    visitor = open_visitor()
+    page = visitor.page
+    for address in addresses.values():
+        visitor.opens(address)
+        assert_accessible(page)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_who_walks_with_the_keyboard_sees_where_they_are(
+    open_visitor: OpenVisitor, addresses: dict[str, str], width: int
+) -> None:
+    visitor = open_visitor(width=width)
+    for name in ("home", "catalog", "course", "cart"):
+        visitor.opens(addresses[name])
+        assert stops(visitor.page)[0] == "a Skip to content"
+
+
+def test_the_filters_of_a_phone_keep_the_focus(open_visitor: OpenVisitor, addresses: dict[str, str]) -> None:
+    visitor = open_visitor(width=390)
+    page = visitor.page
+    visitor.opens(addresses["catalog"])
+
+    opens_filters(page)
+    inside = stops(page)
+    assert inside[1] == "input department"
+    assert inside[-1] == "a Show 20 courses"
+
+    opens_filters(page)
+    page.get_by_role("checkbox", name="Computing").check()
+    expect(page.get_by_role("link", name="Show 3 courses")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Computing")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Filters 1")).to_be_focused()
+    expect(page.get_by_role("checkbox", name="Computing")).to_be_hidden()
+
+
+def test_the_narrowest_phone_shows_everything(open_visitor: OpenVisitor, addresses: dict[str, str]) -> None:
+    visitor = open_visitor(width=320)
+    for address in addresses.values():
+        visitor.opens(address)
+        assert_fits(visitor.page)
+
+
+def test_an_editor_edits_from_the_page_itself(open_visitor: OpenVisitor, addresses: dict[str, str]) -> None:
+    editor = User.objects.get(email="editor@tessera.example")
+    editor.set_password(PASSWORD)
+    editor.save()
+    visitor = open_visitor()
+    page = visitor.page
+    visitor.opens(f"/login/?next={addresses['plain']}")
+    page.get_by_label("Email").fill(editor.email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+    page.get_by_role("button", name="View Wagtail quick actions").click()
+    page.get_by_role("menuitem", name="Edit this page").click()
+
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert "/cms/pages/" in page.url
+
+
+def opens_filters(page: Page) -> None:
+    page.get_by_role("link", name="Filters").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Filters")).to_be_visible()

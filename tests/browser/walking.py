@@ -1,0 +1,59 @@
+"""Going through a page with the tab key, and looking whether one sees where one is."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+MANY = 150  # no page has that many stops
+
+# The part of the focused element (of its label, where that is what one sees) that nothing covers: the share of points.
+_SEEN = """() => {
+  const at = document.activeElement;
+  if (!at || at === document.body) return null;
+  const frame = at.closest("label") ?? at;
+  const box = frame.getBoundingClientRect();
+  const shares = [0.1, 0.5, 0.9];
+  const points = shares.flatMap((x) => shares.map((y) => [box.left + box.width * x, box.top + box.height * y]));
+  const seen = points.filter(([x, y]) => {
+    const there = document.elementFromPoint(x, y);
+    return there !== null && (frame.contains(there) || at.contains(there));
+  });
+  const name = at.getAttribute("aria-label") || at.textContent.trim().replace(/\\s+/g, " ") || at.name || at.id;
+  return { name: `${at.tagName.toLowerCase()} ${name.slice(0, 40)}`, share: seen.length / points.length };
+}"""
+
+_WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  const seen = (each) => each.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true });
+  const apart = ".visually-hidden, .skip-link, .tabs, .toasts";
+  return [...document.querySelectorAll("body *")]
+    .filter((each) => seen(each) && !each.closest(apart))
+    .filter((each) => { const box = each.getBoundingClientRect(); return box.right > width + 1 || box.left < -1; })
+    .map((each) => `${each.tagName.toLowerCase()}.${each.getAttribute("class")}`);
+}"""
+
+
+def stops(page: Page) -> list[str]:
+    """Everything the tab key comes to from here to the end of the page; fails where one can't see the focus."""
+    found: list[str] = []
+    hidden: list[str] = []
+    for _ in range(MANY):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(_SEEN)
+        if stop is None:
+            break
+        found.append(stop["name"])
+        if stop["share"] < 0.5:
+            hidden.append(stop["name"])
+    assert len(found) < MANY, f"{page.url} has no end: {found[-5:]}"
+    assert not hidden, f"{hidden} can’t be seen on {page.url}, {page.viewport_size}"
+    return found
+
+
+def assert_fits(page: Page) -> None:
+    """Nothing reaches over the side of the page, read from left to right and from right to left."""
+    for direction in ("ltr", "rtl"):
+        page.evaluate("direction => { document.documentElement.dir = direction }", direction)
+        assert page.evaluate(_WIDE) == [], f"{page.url}, {direction}, {page.viewport_size}"
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.evaluate("document.documentElement.dir = 'ltr'")
