@@ -63,6 +63,19 @@ class ContractInactive(CodeRefused):
         )
 
 
+class ContractClosed(CheckoutRefused):
+    """A member means to start a course while the contract isn't open; no code has a part in it."""
+
+    code: ClassVar[str] = "contract_closed"
+    retry_url = "/dashboard/"
+
+    def __init__(self, *, contract: str) -> None:
+        super().__init__(
+            _("“%(contract)s” isn't open today, so no more of its courses can be started. Those you have stay open.")
+            % {"contract": contract}
+        )
+
+
 class ContractFull(CodeRefused):
     """Every seat the organization bought is taken or held."""
 

@@ -18,6 +18,7 @@ from b2b.errors import (
     AlreadyHasCourse,
     AlreadyHasCourseByOwnCode,
     AlreadySeated,
+    ContractClosed,
     ContractEnded,
     ContractFull,
     ContractInactive,
@@ -125,7 +126,7 @@ class ContractSeats:
             same = standing.use is not None or line.code is None
             return AlreadySeated() if same else _has_course(line.code, standing)
         if (refusal := refuse_entry(terms, now=purchase.now)) is not None:
-            return refusal
+            return refusal if line.code is not None else ContractClosed(contract=run.contract.name)
         if line.code is not None and (refusal := refuse_person(terms, line.code, standing.user)) is not None:
             return refusal
         if standing.seat is None and terms.max_learners is not None and standing.taken >= terms.max_learners:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from courses.errors import EnrollmentClosed, EnrollmentNotOpen, RunNotLive, RunUnknown
+from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused, RunNotLive, RunUnknown
 from courses.models import CourseRun
 from courses.models.run import SOURCE_TAG
 
@@ -22,6 +22,15 @@ def refuse_unless_enrollable(run: CourseRun, *, now: datetime) -> None:
     closes = min((moment for moment in (run.enrollment_end, run.end_date) if moment is not None), default=None)
     if closes is not None and now > closes:
         raise EnrollmentClosed(run.title, closed_at=closes)
+
+
+def is_enrollable(run: CourseRun, *, now: datetime) -> bool:
+    """Whether somebody entitled may come in now: the same question, for those who only show it."""
+    try:
+        refuse_unless_enrollable(run, now=now)
+    except EnrollmentRefused:
+        return False
+    return True
 
 
 def refuse_unless_public(run: CourseRun) -> None:

@@ -316,6 +316,8 @@ def _contract_with(course_id: int, *, user_id: int, now: datetime) -> tuple[str,
         for contract in organization.contracts
         if contract.is_member and contract.is_open
         for run in contract.runs
-        if run.course.pk == course_id and not run.is_enrolled and (run.can_start or not contract.terms.is_free)
+        if run.course.pk == course_id
+        and not run.is_enrolled
+        and (run.can_start or (run.is_open and not contract.terms.is_free))
     ]
     return min(found, key=lambda each: not each[1].terms.is_free, default=None)

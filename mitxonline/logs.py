@@ -7,10 +7,13 @@ from typing import Any
 import structlog
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_UUID = re.compile(r"(?<![\w[-])[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}(?![\w\]-])")
-# What opens something for whoever has it: codes, and the links of account mails.
+_UUID = re.compile(r"(?:(?<![\w[-])|(?<=%2[Ff]))[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}(?![\w\]-])")
+# What opens something for whoever has it: codes, and the links of account mails; also where such an address is itself a
+# value in another one (`?next=%2Fenrollmentcode%2F…`).
+_SLASH = r"(?:/|%2[Ff])"
+_PART = r"(?:(?!%2[Ff])[^/?&\s\"'])+"
 _IN_ADDRESS = re.compile(
-    r"((?:/enrollmentcode/|/verify-email/|/password-reset/[^/\s]+/|[?&](?:code|token)=))[^/?&\s\"']+"
+    rf"({_SLASH}(?:enrollmentcode|verify-email|password-reset{_SLASH}{_PART}){_SLASH}|[?&](?:code|token)=){_PART}"
 )
 
 

@@ -13,7 +13,8 @@ from django.db.models import Exists, OuterRef, Q
 from b2b.enums import IntegrationType, MembershipState
 from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership, OrganizationPage
 from b2b.models.seats import taken_by_contract
-from courses.models import Course
+from courses.models import Course, Enrollment
+from courses.rules import is_enrollable
 from courses.selectors.dashboard import enrolled_run_ids
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel import clock
@@ -38,6 +39,7 @@ class MemberRun:
 
     contract_run: ContractRun
     is_enrolled: bool
+    is_open: bool
     can_start: bool
 
     @property
@@ -121,13 +123,18 @@ def organizations_of(user_id: int, *, now: datetime, organization_id: int | None
 
 
 def waiting_codes(user: User) -> list[WaitingCode]:
-    """Unused codes given to the person's confirmed address; one query, none before the address is confirmed."""
+    """Unused codes assigned to the person's confirmed address, for courses they don't have yet.
+
+    One query, none before the address is confirmed.
+    """
     if user.email_verified_at is None:
         return []
     used = CodeUse.objects.filter(code=OuterRef("pk"), state__in=["held", "confirmed", "retired"])
+    had = Enrollment.objects.active().of(user.pk).filter(run=OuterRef("discount__unlocks__course_run"))
     codes = (
         DiscountCode.objects.filter(
             ~Exists(used),
+            ~Exists(had),
             assigned_email=normalized_email(user.email),
             active=True,
             discount__unlocks__contract_run__removed_at__isnull=True,
@@ -197,8 +204,13 @@ def _member_runs(
 ) -> Iterable[MemberRun]:
     for run in runs:
         is_enrolled = run.course_run_id in enrolled
-        is_open = run.course_run.live and not run.course_run.has_ended(now)
-        yield MemberRun(contract_run=run, is_enrolled=is_enrolled, can_start=startable and is_open and not is_enrolled)
+        is_open = is_enrollable(run.course_run, now=now)
+        yield MemberRun(
+            contract_run=run,
+            is_enrolled=is_enrolled,
+            is_open=is_open,
+            can_start=startable and is_open and not is_enrolled,
+        )
 
 
 def _standing(terms: ContractTerms, *, is_mine: bool, taken: int, now: datetime) -> ContractStanding:

@@ -9,12 +9,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from b2b.enums import MembershipSource, MembershipState
-from b2b.errors import AlreadySeated, NotAMember, PaymentNeeded
+from b2b.errors import AlreadySeated, ContractClosed, NotAMember, PaymentNeeded
 from b2b.models import ContractMembership, ContractRun
-from b2b.rules import refuse_entry
 from b2b.services.offers import contract_run_of, finding_for
 from b2b.services.seats import claim_seat, lock_terms
 from courses.enums import EnrollmentMode, EnrollmentSource
+from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from courses.services.enrollments import enroll
@@ -24,6 +24,7 @@ from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets import add_products, apply_code
 from ecommerce.services.cart import find_code, refuse_code
 from ecommerce.services.codes import use_code
+from mitxonline.kernel import clock
 from mitxonline.kernel.text import normalized_email
 from mitxonline.users.models import User
 
@@ -116,8 +117,8 @@ def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
 def start_course(*, contract_run_id: int, user_id: int, now: datetime) -> Enrollment:
     """Enroll a member of a free contract with one click: no code is needed and nobody's is spent.
 
-    Raises NotAMember for a run that isn't in one of the learner's contracts, PaymentNeeded where there is a price,
-    or why the contract or the course isn't open.
+    Raises NotAMember for a run that isn't in one of the learner's contracts, ContractClosed, PaymentNeeded where there
+    is a price, or why the course isn't open.
     """
     run = (
         ContractRun.objects.current()
@@ -126,17 +127,21 @@ def start_course(*, contract_run_id: int, user_id: int, now: datetime) -> Enroll
             contract__memberships__user_id=user_id,
             contract__memberships__state=MembershipState.ACTIVE,
         )
-        .select_related("course_run", "contract__terms__organization")
+        .select_related("course_run", "contract__terms")
         .first()
     )
     if run is None:
         raise NotAMember
     terms = run.contract.terms
-    if (refusal := refuse_entry(terms, now=now)) is not None:
-        raise refusal
+    if not terms.is_valid_on(clock.date_of(now)):
+        raise ContractClosed(contract=run.contract.name)
     if not terms.is_free:
         raise PaymentNeeded(price=terms.money.formatted())
-    refuse_unless_enrollable(run.course_run, now=now)
+    try:
+        refuse_unless_enrollable(run.course_run, now=now)
+    except EnrollmentRefused as refusal:
+        refusal.retry_url = ContractClosed.retry_url
+        raise
     return enroll(
         user_id=user_id,
         run_id=run.course_run_id,

@@ -164,17 +164,22 @@ def _apply(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime)
         refuse_code(code, user_id=user_id, now=now)
     if (refusal := code_fits(code, [line.product for line in priced.lines])) is not None:
         raise refusal
-    _refuse_unless_useful(priced, code)
+    _refuse_unless_useful(priced, code, signed_in=user_id is not None)
     _write_down(basket, code, now)
     return priced
 
 
-def _refuse_unless_useful(priced: PricedBasket, code: DiscountCode) -> None:
-    """Raise what a rule says of the line the code is for, or CodeNotBetter where every line is cheaper without it."""
+def _refuse_unless_useful(priced: PricedBasket, code: DiscountCode, *, signed_in: bool) -> None:
+    """Raise what a rule says of the line the code is for, or CodeNotBetter where every line is cheaper without it.
+
+    Whoever is signed out hears nothing of an enrollment code that leads nowhere, for whatever reason.
+    """
     lines = [line for line in priced.lines if line.code == code]
     for line in lines:
         if isinstance(line.refusal, CodeRefused):
             raise line.refusal
+        if line.refusal is not None and line.product.requires_code and not signed_in:
+            raise CodeUnknown
     if not lines:
         raise CodeNotBetter
 

@@ -22,6 +22,7 @@ from ecommerce.errors import (
     CodeSwitchedOff,
     CodeUnknown,
     CodeUsed,
+    NotForSale,
     SeveralCurrencies,
 )
 from ecommerce.models import Basket, BasketCode, BasketItem, CodeUse, Discount, DiscountCode, Product
@@ -208,8 +209,14 @@ def price_basket(
 
 
 def check_rules(purchase: Purchase) -> list[Finding]:
-    """Everything the rules find, in the order of asking."""
-    return [finding for rule in checkout_rules() for finding in rule.check(purchase)]
+    """Everything the rules find, in the order of asking; what needs its code and no rule vouches for isn't sold."""
+    findings = [finding for rule in checkout_rules() for finding in rule.check(purchase)]
+    vouched = {finding.product_id for finding in findings if finding.vouches}
+    return findings + [
+        Finding(product_id=line.product.pk, refusal=NotForSale(title=line.product.title))
+        for line in purchase.lines
+        if line.product.requires_code and line.product.pk not in vouched
+    ]
 
 
 def products_in(basket: Basket) -> list[Product]:

@@ -12,6 +12,7 @@ from b2b.enums import MembershipSource
 from b2b.errors import (
     AccessWithdrawn,
     AlreadyHasCourse,
+    ContractClosed,
     ContractEnded,
     ContractFull,
     ContractInactive,
@@ -28,6 +29,7 @@ from b2b.services.doors import apply_assigned_codes, attach_by_code, put_in_link
 from b2b.services.offers import code_offer
 from b2b.services.seats import add_member
 from courses.enums import EnrollmentSource
+from courses.errors import EnrollmentClosed
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from ecommerce.enums import UseState
 from ecommerce.errors import (
@@ -38,6 +40,7 @@ from ecommerce.errors import (
     CodeRefused,
     CodeUnknown,
     CodeUsed,
+    NotForSale,
 )
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order, Product
 from ecommerce.selectors.baskets import BasketOwner
@@ -45,6 +48,7 @@ from ecommerce.services.baskets import add_products, apply_code, leave_link_bask
 from ecommerce.services.cart import priced_basket
 from ecommerce.services.checkout import begin_checkout, cancel_order
 from mitxonline.kernel import clock
+from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.factories import (
@@ -241,6 +245,26 @@ def test_somebody_elses_contract_is_as_unknown_as_none(run: ContractRun) -> None
             start_course(contract_run_id=pk, user_id=stranger.pk, now=NOON)
 
 
+@pytest.mark.parametrize(("closed", "refusal"), [("contract", ContractClosed), ("course", EnrollmentClosed)])
+def test_a_member_is_told_without_talk_of_codes_that_nothing_can_be_started(
+    contract: ContractPage, run: ContractRun, closed: str, refusal: type[DomainError]
+) -> None:
+    learner = make_user()
+    add_member(contract_id=contract.pk, user_id=learner.pk, now=NOON)
+    owner = in_cart(run, learner)
+    if closed == "contract":
+        ContractTerms.objects.update(end=TODAY - timedelta(days=1))
+        line = priced_basket(owner, user_id=learner.pk, now=NOON).lines[0]
+        assert isinstance(line.refusal, ContractClosed)
+    else:
+        CourseRun.all_objects.update(enrollment_end=NOON - timedelta(days=1))
+        shown = organizations_of(learner.pk, now=NOON)[0].contracts[0].runs[0]
+        assert (shown.is_open, shown.can_start) == (False, False)
+    with pytest.raises(refusal) as refused:
+        start_course(contract_run_id=run.pk, user_id=learner.pk, now=NOON)
+    assert refused.value.retry_url == "/dashboard/"
+
+
 def test_a_member_needs_no_code_in_the_cart_of_a_free_contract(contract: ContractPage, run: ContractRun) -> None:
     learner = make_user()
     add_member(contract_id=contract.pk, user_id=learner.pk, now=NOON)
@@ -319,6 +343,9 @@ def test_codes_waiting_for_a_confirmed_address_are_shown(run: ContractRun) -> No
     assert [each.code for each in waiting_codes(learner)] == [code]
     attach(code, learner)
     assert waiting_codes(learner) == []
+    other = codes_of(run)[1]
+    DiscountCode.objects.filter(pk=other.pk).update(assigned_email="amara2@northgate.test")
+    assert waiting_codes(learner) == []  # it opens nothing the learner doesn't have
 
 
 def in_cart(run: ContractRun, learner: User | None) -> BasketOwner:
@@ -352,6 +379,15 @@ def test_in_the_cart_the_contract_speaks_before_its_runs_dates(
         apply_code(owner=in_cart(run, learner), text=code.text, user_id=learner.pk, now=NOON)
     with pytest.raises(CodeUnknown):
         apply_code(owner=in_cart(run, None), text=code.text, user_id=None, now=NOON)
+
+
+def test_signed_out_nobody_hears_of_a_code_whose_course_was_removed(run: ContractRun) -> None:
+    visitor = in_cart(run, None)
+    DiscountCode.objects.update(max_uses=None)
+    ContractRun.objects.update(removed_at=NOON)
+    with pytest.raises(CodeUnknown):
+        apply_code(owner=visitor, text=codes_of(run)[0].text, user_id=None, now=NOON)
+    assert isinstance(priced_basket(visitor, user_id=None, now=NOON).lines[0].refusal, NotForSale)
 
 
 def test_whoever_has_no_code_is_not_told_that_the_contract_is_full(run: ContractRun) -> None:

@@ -33,6 +33,12 @@ def test_a_line_tells_no_address_and_no_request(formatter: logging.Formatter, rf
     assert "secret-address" not in text
 
 
+@pytest.mark.parametrize("code", ["b81d4e02-6c55-47aa-9f13-0d2e7c9916aa", "SAVE20"])
+@pytest.mark.parametrize("address", ["/enrollmentcode/{}/", "/login/?next=%2Fenrollmentcode%2F{}%2F"])
+def test_a_line_holds_no_code(address: str, code: str) -> None:
+    assert code not in redact(f'"GET {address.format(code)} HTTP/1.1" 200 512')
+
+
 @pytest.mark.parametrize(
     "address", ["/verify-email/eyJ1c2VyIjox:1abc:xyz-_/", "/password-reset/MQ/c9x-0123456789abcdef/"]
 )
