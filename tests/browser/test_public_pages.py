@@ -72,7 +72,6 @@ def test_the_filters_of_a_phone_keep_the_focus(open_visitor: OpenVisitor, addres
     assert inside[1] == "input department"
     assert inside[-1] == "a Show 20 courses"
 
-    opens_filters(page)
     page.get_by_role("checkbox", name="Computing").check()
     expect(page.get_by_role("link", name="Show 3 courses")).to_be_visible()
     expect(page.get_by_role("checkbox", name="Computing")).to_be_focused()
