@@ -11,6 +11,7 @@ from ecommerce.services.baskets import claim_baskets
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
+# Under this key the session keeps the token of an anonymous visitor's basket.
 BASKET_TOKEN = "basket_token"  # noqa: S105 - the name of a session key, not a secret
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from ecommerce.services.baskets import drop_forgotten_baskets
 from ecommerce.services.checkout import release_lapsed_orders
+from ecommerce.services.payments import finish_interrupted
 from mitxonline.kernel import clock
 
 
@@ -12,3 +14,15 @@ from mitxonline.kernel import clock
 def release_lapsed() -> None:
     """Free codes and seats of orders that nobody paid in time; safe to run twice and to miss."""
     release_lapsed_orders(now=clock.now())
+
+
+@shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
+def finish_paid_orders() -> None:
+    """Fulfil orders that were paid when we were interrupted; safe to run twice and to miss."""
+    finish_interrupted(now=clock.now())
+
+
+@shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
+def drop_baskets() -> None:
+    """Forget the baskets of visitors who can't come back to them."""
+    drop_forgotten_baskets(now=clock.now())

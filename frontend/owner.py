@@ -6,10 +6,8 @@ from uuid import UUID, uuid4
 
 from django.http import HttpRequest
 
+from ecommerce.receivers import BASKET_TOKEN
 from ecommerce.selectors.baskets import BasketOwner
-
-# ecommerce's receiver of a sign-in claims the anonymous basket by this very key.
-BASKET_KEY = "basket_token"
 
 
 def basket_owner(request: HttpRequest, *, create: bool = False) -> BasketOwner:
@@ -20,7 +18,7 @@ def basket_owner(request: HttpRequest, *, create: bool = False) -> BasketOwner:
     """
     if request.user.is_authenticated:
         return BasketOwner(user_id=request.user.pk, token=None)
-    token = request.session.get(BASKET_KEY)
+    token = request.session.get(BASKET_TOKEN)
     if token is None and create:
-        token = request.session[BASKET_KEY] = str(uuid4())
+        token = request.session[BASKET_TOKEN] = str(uuid4())
     return BasketOwner(user_id=None, token=UUID(token) if token else None)

@@ -7,7 +7,7 @@ after the other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -22,10 +22,12 @@ from ecommerce.services.cart import (
     code_fits,
     find_code,
     price_basket,
-    priced_basket,
     refuse_code,
 )
 from mitxonline.kernel.db import run_sql
+
+# Several times as long as a session that nobody uses.
+FORGOTTEN_AFTER = timedelta(days=60)
 
 # A contract product has one code: a second one takes the first one's place. One statement, so both or neither; nothing
 # where the basket is gone by now.
@@ -122,6 +124,13 @@ def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> None:
         _claim(token=token, user_id=user_id, now=now)
     except IntegrityError:  # the account opened a basket of its own on another device in this moment: join that one
         _claim(token=token, user_id=user_id, now=now)
+
+
+def drop_forgotten_baskets(*, now: datetime) -> int:
+    """Delete visitors' baskets that nobody can come back to, their sessions being over; how many rows (K19)."""
+    limit = now - FORGOTTEN_AFTER
+    forgotten = Basket.objects.filter(token__isnull=False, opened_at__lt=limit).exclude(items__added_at__gte=limit)
+    return forgotten.delete()[0]
 
 
 def locked_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
@@ -250,8 +259,9 @@ __all__ = [
     "add_products",
     "apply_code",
     "claim_baskets",
+    "drop_forgotten_baskets",
     "leave_link_basket",
-    "priced_basket",
+    "locked_basket",
     "remove_code",
     "remove_product",
 ]

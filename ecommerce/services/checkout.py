@@ -7,11 +7,12 @@ No network call happens here: a payment is started after the order is committed.
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
 from ecommerce.errors import (
@@ -37,7 +38,10 @@ from ecommerce.services.payments import start_payment
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import all_or_nothing
+from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +107,20 @@ def release_lapsed_orders(*, now: datetime, limit: int = 200) -> int:
     lapsed = lapsed.exclude(attempts__state__in=PAYING_STATES).order_by("pk")
     closed = 0
     for order_id in lapsed.values_list("pk", flat=True)[:limit]:
-        with transaction.atomic():
-            order = Order.objects.locked().get(pk=order_id)
-            if order.state == OrderState.PENDING and _has_lapsed(order, now) and not _is_being_paid(order):
-                close_order(order=order, to=OrderState.CANCELED, now=now, reason="not paid in time")
-                closed += 1
+        try:
+            closed += _release_lapsed(order_id, now)
+        except (DatabaseError, DomainError):  # one that can't be closed keeps nobody else's seat
+            logger.exception("lapsed order not released", extra={"order": order_id})
     return closed
+
+
+def _release_lapsed(order_id: int, now: datetime) -> bool:
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=order_id)
+        if order.state != OrderState.PENDING or not _has_lapsed(order, now) or _is_being_paid(order):
+            return False
+        close_order(order=order, to=OrderState.CANCELED, now=now, reason="not paid in time")
+        return True
 
 
 def fingerprint(priced: PricedBasket) -> str:

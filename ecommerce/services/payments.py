@@ -34,6 +34,9 @@ from ecommerce.services.fulfilment import fulfil_or_review, send_to_review
 CART = "/cart/"
 RECEIPT = "/checkout/receipt/"
 
+# How long whoever noted a payment may take to fulfil its order, before somebody else does.
+PATIENCE = timedelta(minutes=2)
+
 OPEN_STATES = (AttemptState.STARTED, AttemptState.PROCESSING)
 
 
@@ -84,6 +87,15 @@ def settle(*, notice: PaymentNotice, gateway_name: str, now: datetime) -> Order:
             # Nothing leads from there to fulfilled but through review; it stays there only if claiming again fails.
             order.move(OrderState.REVIEW, at=now, reason="paid after the hold was over")
     return fulfil_or_review(order_id=order.pk, now=now)
+
+
+def finish_interrupted(*, now: datetime) -> int:
+    """Fulfil orders whose money was noted and nothing else, because we were interrupted there; how many were tried."""
+    paid = Order.objects.pending().filter(attempts__state=AttemptState.PAID, attempts__settled_at__lt=now - PATIENCE)
+    orders = list(paid.order_by("pk").values_list("pk", flat=True))
+    for order_id in orders:
+        fulfil_or_review(order_id=order_id, now=now)
+    return len(orders)
 
 
 def answer_sandbox(*, reference: UUID, user_id: int, answer: str, now: datetime) -> Order:

@@ -25,6 +25,7 @@ from ecommerce.services.baskets import (
     add_products,
     apply_code,
     claim_baskets,
+    drop_forgotten_baskets,
     leave_link_basket,
     remove_code,
     remove_product,
@@ -245,6 +246,26 @@ def test_at_sign_in_the_baskets_are_joined_and_nothing_is_lost(visitor: BasketOw
     assert set(titles(account)) == {old.pk, new.pk, both.pk}
     assert [each.code for each in cart(account).codes] == [code]
     assert not Basket.objects.filter(token__isnull=False).exists()
+
+
+def test_at_sign_in_a_link_of_yesterday_takes_nothing_away(visitor: BasketOwner) -> None:
+    account = BasketOwner(user_id=make_user().pk)
+    older, newer = (make_contract_run(make_contract(name=name)) for name in ("Older", "Newer"))
+    add_products(owner=visitor, product_ids=[older.product_id or 0], now=NOON - timedelta(hours=25))
+    add_products(owner=account, product_ids=[newer.product_id or 0], now=NOON)
+    claim_baskets(token=visitor.token or uuid.uuid4(), user_id=account.user_id or 0, now=NOON)
+    assert titles(account) == [newer.product_id]
+    assert Basket.objects.count() == 1
+
+
+def test_baskets_nobody_can_come_back_to_are_dropped(visitor: BasketOwner) -> None:
+    account, old, later = BasketOwner(user_id=make_user().pk), NOON - timedelta(days=90), NOON - timedelta(days=30)
+    other = BasketOwner(token=uuid.uuid4())
+    for owner in (visitor, other, account):
+        add_products(owner=owner, product_ids=[make_product().pk], now=old)
+    add_products(owner=other, product_ids=[make_product().pk], now=later)
+    drop_forgotten_baskets(now=NOON)
+    assert {basket.token or basket.user_id for basket in Basket.objects.all()} == {other.token, account.user_id}
 
 
 def test_at_sign_in_a_link_basket_becomes_current_and_is_never_merged(visitor: BasketOwner) -> None:

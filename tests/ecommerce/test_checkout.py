@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from django.core import mail
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from courses.enums import EnrollmentSource
 from courses.errors import EnrollmentClosed, EnrollmentRefused, RunUnknown
@@ -40,12 +40,13 @@ from ecommerce.models import (
 )
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.receipts import orders_of, receipt_for
-from ecommerce.services import payments
+from ecommerce.services import checkout, payments
 from ecommerce.services.baskets import add_products, apply_code, remove_product
 from ecommerce.services.checkout import begin_checkout, release_lapsed_orders
+from ecommerce.services.codes import release_uses
 from ecommerce.services.free_enrollment import enroll_free
 from ecommerce.services.fulfilment import fulfil_order
-from ecommerce.services.payments import answer_sandbox, settle
+from ecommerce.services.payments import answer_sandbox, finish_interrupted, settle
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
@@ -338,6 +339,35 @@ def test_a_notice_that_comes_again_after_a_crash_finishes_what_was_paid(
     assert release_lapsed_orders(now=NOON + timedelta(days=1)) == 0
     assert pay(order, "accept", now=NOON + timedelta(days=1)).state == OrderState.FULFILLED
     assert Enrollment.objects.count() == 1
+
+
+def test_what_was_paid_is_finished_without_another_notice(owner: BasketOwner) -> None:
+    add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
+    order = buy(owner).order
+    order.attempts.update(state=AttemptState.PAID, settled_at=NOON)
+    assert finish_interrupted(now=NOON + timedelta(seconds=30)) == 0  # whoever noted it may still be at it
+    assert finish_interrupted(now=NOON + timedelta(minutes=3)) == 1
+    order.refresh_from_db()
+    assert order.state == OrderState.FULFILLED
+    assert finish_interrupted(now=NOON + timedelta(minutes=4)) == 0
+
+
+def test_one_order_that_cannot_be_released_keeps_nobody_elses_seat(
+    owner: BasketOwner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in (owner, BasketOwner(user_id=make_user().pk)):
+        add_products(owner=each, product_ids=[make_product(price="100").pk], now=NOON)
+        buy(each)
+    first = Order.objects.order_by("pk").first()
+
+    def release(*, order_id: int, now: datetime) -> list[int]:
+        if first is not None and order_id == first.pk:
+            raise DatabaseError
+        return release_uses(order_id=order_id, now=now)
+
+    monkeypatch.setattr(checkout, "release_uses", release)
+    assert release_lapsed_orders(now=NOON + timedelta(hours=1)) == 1
+    assert set(Order.objects.values_list("state", flat=True)) == {OrderState.PENDING, OrderState.CANCELED}
 
 
 @pytest.mark.parametrize("state", [AttemptState.PROCESSING, AttemptState.PAID])

@@ -52,6 +52,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "finish-paid-orders": {
+        "task": "ecommerce.tasks.finish_paid_orders",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "drop-baskets": {
+        "task": "ecommerce.tasks.drop_baskets",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
     "sweep-contracts": {
         "task": "b2b.tasks.sweep_contracts",
         "schedule": 300.0,
