@@ -36,23 +36,33 @@ def replacing(path: Path) -> Iterator[TextIO]:
     Only its owner can read it: who has the codes has the seats. A device or a pipe is written to directly.
     """
     if _is_special(path):
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with _refusing(path), path.open("w", encoding="utf-8", newline="") as file:
             yield file
         return
     target = path.resolve()
     draft: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=target.parent, prefix=f".{target.name}.", delete=False
-        ) as file:
-            draft = Path(file.name)
-            yield file  # type: ignore[misc]
-        draft.replace(target)
-    except OSError as error:
-        raise _refusal(path, error.strerror or str(error)) from error
+        with _refusing(path):
+            with tempfile.NamedTemporaryFile(
+                "w", encoding="utf-8", newline="", dir=target.parent, prefix=f".{target.name}.", delete=False
+            ) as file:
+                draft = Path(file.name)
+                yield file  # type: ignore[misc]
+            draft.replace(target)
     finally:
         if draft is not None:
             draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Say in a sentence why the file can't be written. Who stops reading a pipe has enough: that is no failure."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _refusal(path, error.strerror or str(error)) from error
 
 
 def _is_special(path: Path) -> bool:

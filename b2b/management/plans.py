@@ -127,6 +127,15 @@ def summary(rows: Sequence[Row]) -> str:
         ),
         _said(ngettext("%(n)d code deleted", "%(n)d codes deleted", counts["delete"]), counts["delete"]),
     ]
+    if not any(parts):
+        # What is covered or made without runs; where there are runs, they say it.
+        covered, uncovered = counts["cover"], counts["remove_courseware"]
+        parts = [
+            _("a new organization") if counts["make_organization"] else "",
+            _("a new contract") if counts["make_contract"] else "",
+            _said(ngettext("%(n)d item of courseware covered", "%(n)d items of courseware covered", covered), covered),
+            _said(ngettext("%(n)d item removed", "%(n)d items removed", uncovered), uncovered),
+        ]
     said = ", ".join(part for part in parts if part)
     return said or _("nothing to make or change")
 

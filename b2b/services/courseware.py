@@ -265,10 +265,13 @@ def _wanted_now(
 
 
 def _to_give_back(runs: Sequence[ContractRun]) -> list[ContractRun]:
-    """Of each course that has no run any more, the last one it had."""
+    """Of each course that has no run any more, those that went last: what was removed together comes back together."""
     there = {run.course_run.course_id for run in runs if run.removed_at is None}
-    last = {run.course_run.course_id: run for run in runs if run.course_run.course_id not in there}
-    return list(last.values())
+    last: dict[int, datetime] = {}
+    for run in runs:
+        if run.removed_at is not None and run.course_run.course_id not in there:
+            last[run.course_run.course_id] = max(run.removed_at, last.get(run.course_run.course_id, run.removed_at))
+    return [run for run in runs if run.removed_at is not None and last.get(run.course_run.course_id) == run.removed_at]
 
 
 def _do_add(addition: Addition, *, terms: ContractTerms, now: datetime, user_id: int | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,6 +58,10 @@ class OperatorCommand(BaseCommand):
                 return super().execute(*args, **options)
         except DomainError as refusal:
             raise CommandError(refusal.message) from refusal
+        except BrokenPipeError:
+            # Whoever read our result has enough, as in `| head`. What is still buffered goes nowhere, in silence.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return None
 
     def say(self, sentence: str) -> None:
         """Talk to the person: on standard error, so that a program reading the result doesn't hear it."""

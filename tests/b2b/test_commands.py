@@ -187,6 +187,7 @@ class TestCreate:
     def test_a_dry_run_makes_nothing(self) -> None:
         said = run("b2b_contract create U C sso --dry-run --format json")
         assert [row["action"] for row in said.rows] == ["make_organization", "make_contract"]
+        assert "It would be: a new organization, a new contract." in said.talk
         assert not OrganizationPage.objects.exists()
         run("b2b_contract create U C sso")
         assert run("b2b_contract create U C sso --dry-run --format json").rows == []
@@ -272,6 +273,10 @@ class TestModify:
         run(f"b2b_contract modify {capped.pk} --max-learners 0 --price 0")
         assert (terms_of(capped).max_learners, terms_of(capped).price) == (None, None)
 
+    def test_a_price_is_said_as_it_was_typed(self, capped: ContractPage) -> None:
+        assert "none → 20\n" in run(f"b2b_contract modify {capped.pk} --price 20").talk
+        assert "20 → 12.5\n" in run(f"b2b_contract modify {capped.pk} --price 12.50").talk
+
     def test_nothing_to_change_still_checks_the_codes(self, capped: ContractPage) -> None:
         DiscountCode.objects.filter(pk=codes_of(capped)[0].pk).delete()
         said = run(f"b2b_contract modify {capped.pk}")
@@ -346,7 +351,8 @@ class TestCourseware:
 
     def test_without_runs(self, climate: Course) -> None:
         page = contract(cap=2)
-        run(f"b2b_contract courseware {page.pk} {COURSE} --no-create-runs")
+        said = run(f"b2b_contract courseware {page.pk} {COURSE} --no-create-runs")
+        assert "Done: 1 item of courseware covered." in said.talk
         assert runs_of(page) == []
         listed = run(f"b2b_list courseware --contract {page.pk} --format json").rows
         assert [(row["type"], row["readable_id"]) for row in listed] == [("course", COURSE)]
@@ -547,6 +553,17 @@ class TestCodesFile:
         assert "No space left on device" in words
         assert Path("x.csv").read_text() == "before"
         assert [path.name for path in Path.cwd().iterdir()] == ["x.csv"]
+
+    def test_it_can_go_to_standard_output(self, capped: ContractPage) -> None:
+        said = run(f"b2b_list contracts --codes {capped.pk} --codes-out -")
+        rows = list(csv.DictReader(StringIO(said.result)))
+        assert {row["Code"] for row in rows} == {code.text for code in codes_of(capped)}
+        assert not list(Path.cwd().iterdir())
+
+    def test_a_full_device_is_said(self, capped: ContractPage) -> None:
+        if not Path("/dev/full").exists():
+            pytest.skip("this system has no /dev/full")
+        assert "No space left" in refused(f"b2b_list contracts --codes {capped.pk} --codes-out /dev/full")
 
     def test_it_can_go_to_a_device(self, capped: ContractPage) -> None:
         run(f"b2b_list contracts --codes {capped.pk} --codes-out /dev/null")

@@ -1,6 +1,6 @@
 """What a contract covers: added, added again, removed, given back (design 5.1)."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -261,6 +261,21 @@ class TestRemoval:
         assert run.enrollment_end.date() == date(2026, 6, 30)
         assert Product.objects.get(course_run=run).is_active
         assert [code.text for code in active_codes_of(page)] == [code.text for code in codes]
+
+    def test_runs_that_were_removed_together_come_back_together(self) -> None:
+        one = course()
+        page = contract(one, cap=2)
+        gone = runs_of(page)[0]
+        cover(page, one, rerun=True)
+        remove_courseware(contract_id=page.pk, readable_id=gone.courseware_id, now=NOW - timedelta(days=1))
+        cover(page, one, rerun=True)
+        both = [run.courseware_id for run in runs_of(page)]
+        assert len(both) == 2
+        remove(page, one.readable_id)
+        cover(page, one)
+        settle(page)
+        assert [run.courseware_id for run in runs_of(page)] == both
+        assert len(active_codes_of(page)) == 4
 
     def test_a_removed_run_does_not_come_back_by_itself(self) -> None:
         one, other = course(), course()

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from io import StringIO
 
 import pytest
@@ -41,3 +43,28 @@ def test_a_refusal_is_a_sentence_and_not_a_traceback() -> None:
 
     with pytest.raises(CommandError, match="There is no organization"):
         call_command(Command())
+
+
+def test_who_stops_reading_is_no_failure() -> None:
+    """As in `| head`: the reader is gone before everything is written."""
+    script = "\n".join(
+        [
+            "import django; django.setup()",
+            "from django.core.management import call_command",
+            "from mitxonline.kernel.console import OperatorCommand",
+            "class Command(OperatorCommand):",
+            "    requires_system_checks = []",
+            "    def handle(self, *args, **options):",
+            "        for number in range(100_000):",
+            "            self.stdout.write(f'line {number}')",
+            "call_command(Command())",
+        ]
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.readline() == "line 0\n"
+        child.stdout.close()
+        talk = child.stderr.read()
+    assert (child.returncode, talk) == (0, "")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -330,4 +331,6 @@ def _shown(value: object) -> str:
         return _("none")
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"  # the column has more digits than any price
     return value.isoformat() if isinstance(value, date) else str(value)

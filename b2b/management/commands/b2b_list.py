@@ -58,7 +58,11 @@ class Command(OperatorCommand):
             one.add_argument("--contract", metavar="CONTRACT_ID", help="only this contract")
         for one in (contracts, courses):
             one.add_argument("--codes", metavar="CONTRACT_ID", help="write this contract's codes into a CSV file")
-            one.add_argument("--codes-out", metavar="FILE", help="the file; codes-<contract id>.csv if not given")
+            one.add_argument(
+                "--codes-out",
+                metavar="FILE",
+                help="the file, or - for standard output; codes-<contract id>.csv if not given",
+            )
             one.add_argument("--all", action="store_true", help="with the codes that were switched off")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -101,6 +105,10 @@ class Command(OperatorCommand):
                 raise CommandError(_("--codes names the contract; leave the other filters out."))
         contract_id = read_contract_id(options["codes"])
         find_contract(contract_id)
+        if options["codes_out"] == "-":
+            write_codes(self.stdout, contract_id=contract_id, everything=options["all"])
+            self._say_what_is_missing(contract_id)
+            return
         path = Path(options["codes_out"] or f"codes-{contract_id}.csv")
         refuse_unless_writable(path)
         with replacing(path) as file, LateProgress(self.stderr, label=_("Writing codes")) as progress:
@@ -111,7 +119,10 @@ class Command(OperatorCommand):
         )
         if not written:
             self.say(_("This contract has no codes to hand out."))
-        if is_being_brought_in_line(contract_id):
-            self.say(_("Warning: the worker is still making this contract's codes; write the file again later."))
+        self._say_what_is_missing(contract_id)
         row = {"contract_id": contract_id, "file": str(path), "codes": written}
         print_rows(self.stdout, [row], FILE_COLUMNS, style=options["format"])
+
+    def _say_what_is_missing(self, contract_id: int) -> None:
+        if is_being_brought_in_line(contract_id):
+            self.say(_("Warning: the worker is still making this contract's codes; write the file again later."))
