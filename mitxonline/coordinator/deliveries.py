@@ -154,7 +154,9 @@ def _fail(delivery: Delivery, *, error: Exception, now: datetime) -> None:
         logger.error("delivery given up", extra=facts, exc_info=error)
         _finish(delivery, state=DeliveryState.FAILED, finished_at=now, last_error=reason)
     else:
-        logger.warning("delivery failed, will be tried again", extra=facts, exc_info=error)
+        # A refusal ("busy", say) is an answer and no accident: its name and place are enough.
+        accident = None if isinstance(error, DomainError) else error
+        logger.warning("delivery failed, will be tried again", extra=facts, exc_info=accident)
         later = now + backoff(delivery.attempts)
         _finish(delivery, state=DeliveryState.PENDING, next_attempt_at=later, last_error=reason)
 

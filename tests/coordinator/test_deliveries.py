@@ -80,6 +80,23 @@ def test_a_failure_is_tried_again_later_and_said_without_names(caplog: pytest.Lo
     assert traces("watched", 1) == 1
 
 
+def test_a_refusal_is_tried_again_without_a_traceback(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = published(SeatWatched(1), "stumble")
+
+    def refuse(event: object) -> None:
+        raise SeatRefused("Somebody else is at it.")
+
+    monkeypatch.setattr(deliveries, "find_receiver", lambda *names: (SeatWatched, refuse))
+    with caplog.at_level(logging.WARNING):
+        assert run(delivery)
+    assert (delivery.state, delivery.attempts) == (PENDING, 1)
+    (said,) = caplog.records
+    assert said.message == "delivery failed, will be tried again"
+    assert said.exc_info is None
+
+
 def test_one_that_arrives_before_its_time_is_sent_again_when_it_has_come(sent: list[int]) -> None:
     delivery = published(SeatTaken(1), "remember")
     later = clock.now() + timedelta(minutes=5)
