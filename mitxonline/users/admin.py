@@ -9,8 +9,10 @@ from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from mitxonline.users.admin_forms import PersonChangeForm, PersonCreationForm
+from mitxonline.users.admin_forms import AdminSignInForm, PersonChangeForm, PersonCreationForm
 from mitxonline.users.models import User
+
+admin.site.login_form = AdminSignInForm
 
 _RIGHTS = ("is_superuser", "groups", "user_permissions")
 

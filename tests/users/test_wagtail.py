@@ -1,5 +1,6 @@
 """People in Wagtail's admin, which by itself asks for two names."""
 
+import re
 from http import HTTPStatus
 
 import pytest
@@ -97,3 +98,13 @@ def test_the_sign_in_page_takes_an_address(client: Client, ada: User) -> None:
     User.objects.update(is_superuser=True)
     client.post("/cms/login/", {"username": "ADA@example.org", "password": PASSWORD})
     assert client.get("/cms/").status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("door", ["/cms/login/", "/admin/login/"])
+def test_the_fields_are_called_as_on_the_storefront(client: Client, ada: User, door: str) -> None:
+    User.objects.update(is_superuser=True, is_staff=True)
+    page = " ".join(client.get(door).content.decode().split())
+    assert re.search(r"<label[^>]*> ?Email", page)
+    assert re.search(r"<label[^>]*> ?Password", page)
+    client.post(door, {"username": "ada@example.org", "password": PASSWORD, "next": "/admin/"})
+    assert client.get("/admin/").status_code == HTTPStatus.OK
