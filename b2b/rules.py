@@ -47,6 +47,7 @@ class Standing:
     """What is known of one learner in one contract before anything is decided."""
 
     contact: str = ""
+    is_insider: bool = False
     taken: int = 0
     user: User | None = None
     seat: str | None = None
@@ -66,9 +67,18 @@ class ContractSeats:
     def check(self, purchase: Purchase) -> Sequence[Finding]:
         """Judge the contract lines without a lock; queries don't grow with them."""
         found = _gather(purchase)
-        contacts = contacts_of(run.contract.terms.organization_id for _line, run, _standing in found)
+        contacts, insiders = _people(found, purchase.user_id)
         return [
-            self._finding(purchase, line, run, replace(standing, contact=_contact(run, contacts)))
+            self._finding(
+                purchase,
+                line,
+                run,
+                replace(
+                    standing,
+                    contact=contacts.get(run.contract.terms.organization_id, ""),
+                    is_insider=run.contract.terms.organization_id in insiders,
+                ),
+            )
             for line, run, standing in found
         ]
 
@@ -107,13 +117,16 @@ class ContractSeats:
     def _finding(self, purchase: Purchase, line: PurchaseLine, run: ContractRun, standing: Standing) -> Finding:
         terms = run.contract.terms
         entitled = terms.is_free and standing.is_member
+        # Product numbers can be counted through. Whose customer is whose is told to its own people, and to whoever
+        # holds a code (API-01).
+        is_told = line.code is not None or standing.seat is not None or standing.is_insider
         return Finding(
             product_id=line.product.pk,
             refusal=self._refusal(purchase, line, run, standing) if line.code or entitled else None,
             vouches=True,
             entitlement=f"contract {terms.pk}" if entitled else "",
-            provider=terms.organization.name,
-            contact=standing.contact,
+            provider=terms.organization.name if is_told else "",
+            contact=standing.contact if is_told else "",
         )
 
     def _refusal(
@@ -187,8 +200,25 @@ def contacts_of(organization_ids: Iterable[int]) -> dict[int, str]:
     return dict(managers.order_by("-pk").values_list("organization_id", "user__name"))
 
 
-def _contact(run: ContractRun, contacts: dict[int, str]) -> str:
-    return contacts.get(run.contract.terms.organization_id, "")
+def _people(
+    found: list[tuple[PurchaseLine, ContractRun, Standing]], user_id: int | None
+) -> tuple[dict[int, str], set[int]]:
+    """Each organization's contact, and the organizations this visitor belongs to; one query."""
+    ids = {run.contract.terms.organization_id for _line, run, _standing in found}
+    if not ids:
+        return {}, set()
+    rows = OrganizationMembership.objects.filter(organization_id__in=ids).order_by("-pk")
+    rows = rows.filter(Q(is_manager=True, user__is_active=True) | Q(user_id=user_id))
+    contacts: dict[int, str] = {}
+    insiders: set[int] = set()
+    for organization_id, member_id, name, is_contact in rows.values_list(
+        "organization_id", "user_id", "user__name", Q(is_manager=True, user__is_active=True)
+    ):
+        if is_contact:
+            contacts[organization_id] = name
+        if member_id == user_id:
+            insiders.add(organization_id)
+    return contacts, insiders
 
 
 def _gather(purchase: Purchase) -> list[tuple[PurchaseLine, ContractRun, Standing]]:

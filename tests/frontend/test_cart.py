@@ -7,9 +7,19 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 
+from b2b.models import OrganizationMembership
 from ecommerce.models import Basket, DiscountCode
 from mitxonline.users.models import User
-from tests.factories import codes_of, make_code, make_contract_run, make_course, make_discount, make_product, make_user
+from tests.factories import (
+    NOON,
+    codes_of,
+    make_code,
+    make_contract_run,
+    make_course,
+    make_discount,
+    make_product,
+    make_user,
+)
 from tests.frontend.conftest import northgate
 from tests.frontend.counting import queries
 from tests.frontend.reading import page_text, read, words
@@ -32,12 +42,27 @@ def test_a_product_link_opens_a_cart_with_that_product_alone(client: Client) -> 
     page = read(response)
     assert response.redirect_chain == [("/cart/", 302)]
     assert page.headings(2) == ["Statistics for people who make decisions", "Summary", "Where is my code?"]
-    assert "Northgate Health · your organization" in page.text
     assert "Needs your enrollment code" in page.text
     assert "You can check out once your code is applied." in page.text
     assert "Your other cart is kept. Back to my cart (1 course)" in page.text
     assert page.buttons() == ["Back to my cart (1 course)", f"Remove {contract.product.title}", "Apply"]
     assert page.label_of("code") == "Enrollment or discount code"
+
+
+def test_whose_customer_is_whose_is_told_to_its_own_people_and_to_whoever_has_a_code(
+    client: Client, learners_client: Client, learner: User
+) -> None:
+    contract = northgate()
+    for visitor in (client, learners_client):
+        page = read(visitor.get(contract.link, follow=True))
+        assert "Northgate" not in page.text
+        assert "Dana" not in page.text
+    client.post("/cart/code/", {"code": contract.code})
+    assert "Northgate Health · your organization" in read(client.get("/cart/")).text
+    OrganizationMembership.objects.create(organization=contract.organization, user=learner, source="sso", since=NOON)
+    page = read(learners_client.get("/cart/"))
+    assert "Northgate Health · your organization" in page.text
+    assert "Ask Dana Whitfield" in page.text
 
 
 @pytest.mark.parametrize("address", ["/cart/add/", "/basket/add/"])
