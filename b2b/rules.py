@@ -211,10 +211,10 @@ def _people(
     rows = rows.filter(Q(is_manager=True, user__is_active=True) | Q(user_id=user_id))
     contacts: dict[int, str] = {}
     insiders: set[int] = set()
-    for organization_id, member_id, name, is_contact in rows.values_list(
-        "organization_id", "user_id", "user__name", Q(is_manager=True, user__is_active=True)
+    for organization_id, member_id, name, is_manager, is_active in rows.values_list(
+        "organization_id", "user_id", "user__name", "is_manager", "user__is_active"
     ):
-        if is_contact:
+        if is_manager and is_active:
             contacts[organization_id] = name
         if member_id == user_id:
             insiders.add(organization_id)

@@ -41,6 +41,11 @@ ADDRESSES: dict[str, tuple[str, int | str, int, int, int | str]] = {
     "sandbox-payment": (f"/payment/sandbox/{NOBODYS}/", LOGIN, 404, 404, LOGIN),
     "cover": (f"/covers/{VERSION}/card/computing-00000000.svg", 200, 200, 200, 405),
     "brand-stylesheet": ("/brand.css", 200, 200, 200, 405),
+    "social-card": (f"/covers/{VERSION}/social/computing-00000000.png", 200, 200, 200, 405),
+    "brand-mark": ("/brand-mark.svg", 200, 200, 200, 405),
+    "favicon": ("/favicon.ico", 200, 200, 200, 405),
+    "phone-icon": ("/apple-touch-icon.png", 200, 200, 200, 405),
+    "robots": ("/robots.txt", 200, 200, 200, 405),
     "style-guide": ("/style-guide/", 200, 200, 200, 302),
 }
 
