@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from b2b.services.doors import apply_assigned_codes
 from ecommerce.errors import CodeRefused, ProductUnknown
+from ecommerce.selectors.baskets import open_baskets
 from ecommerce.services.baskets import add_products, apply_code, leave_link_basket, remove_code, remove_product
 from frontend.cart import cart_page
 from frontend.forms import CodeForm
@@ -45,15 +48,18 @@ def add(request: HttpRequest) -> HttpResponse:
     skus = [name(text) for text in asked.getlist("sku")]
     if None in product_ids or "" in skus or not (product_ids or skus):
         raise ProductUnknown
-    now = clock.now()
+    owner, now = basket_owner(request, create=True), clock.now()
     basket = add_products(
-        owner=basket_owner(request, create=True),
+        owner=owner,
         product_ids=[each for each in product_ids if each is not None],
         skus=skus,
         now=now,
     )
     if basket.is_link and request.user.is_authenticated:
         apply_assigned_codes(basket=basket, user=request.user, now=now)
+    elif not basket.is_link and open_baskets(owner, now=now).current != basket:
+        # It is safe in the cart that waits, but what the page shows next is the contract's.
+        messages.info(request, _("It is in your other cart, which is kept while you use your organization’s."))
     return redirect("cart")
 
 

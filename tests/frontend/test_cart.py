@@ -65,6 +65,13 @@ def test_whose_customer_is_whose_is_told_to_its_own_people_and_to_whoever_has_a_
     assert "Ask Dana Whitfield" in page.text
 
 
+def test_a_course_added_beside_a_contracts_cart_is_said_to_be_in_the_other_one(client: Client) -> None:
+    client.get(northgate().link)
+    page = read(client.post("/cart/add/", {"product_id": make_product().pk}, follow=True))
+    assert "It is in your other cart" in page.text
+    assert "Back to my cart (1 course)" in page.text
+
+
 @pytest.mark.parametrize("address", ["/cart/add/", "/basket/add/"])
 def test_both_addresses_and_skus_lead_to_the_same_cart(client: Client, address: str) -> None:
     one, other = make_product(), make_product()
