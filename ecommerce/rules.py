@@ -6,6 +6,7 @@ ecommerce knows the protocol only.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,11 +101,12 @@ def first_refusals(findings: Sequence[Finding]) -> dict[int, DomainError]:
     return refusals
 
 
-class _Judging:
+class _Judging(ABC):
     """A rule that holds nothing: under the lock it only asks again."""
 
+    @abstractmethod
     def check(self, purchase: Purchase) -> Sequence[Finding]:
-        raise NotImplementedError
+        """Judge without writing or locking."""
 
     def lock(self, product_ids: Collection[int]) -> None:
         """Nothing is counted here."""

@@ -12,8 +12,17 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
-from frontend.shades import full, mixture, shade
-from mitxonline.kernel.colour import INK, TEXT_CONTRAST, WHITE, contrast, luminance, text_on
+from mitxonline.kernel.colour import (
+    INK,
+    TEXT_CONTRAST,
+    WHITE,
+    contrast,
+    full,
+    luminance,
+    mixture,
+    shade,
+    text_on,
+)
 
 DEFAULT_BRAND: Final = "#00694F"
 DEFAULT_ACCENT: Final = "#FFB224"

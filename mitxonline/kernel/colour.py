@@ -57,11 +57,17 @@ def mixture(colour: str, other: str, share: float) -> str:
     return _hex(_from_oklab((mixed[0], mixed[1], mixed[2])))
 
 
-def _bytes(colour: str) -> Channels:
+def full(colour: str) -> str:
+    """The color as `#RRGGBB` in capitals, also if it was written with three digits; ValueError for anything else."""
     if not is_hex_colour(colour):
         raise ValueError(f"{colour!r} is not a color; it looks like #00694F")
-    digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])
-    return int(digits[0:2], 16) / 255, int(digits[2:4], 16) / 255, int(digits[4:6], 16) / 255
+    digits = colour[1:]
+    return "#" + ("".join(digit * 2 for digit in digits) if len(digits) == 3 else digits).upper()
+
+
+def _bytes(colour: str) -> Channels:
+    digits = full(colour)
+    return int(digits[1:3], 16) / 255, int(digits[3:5], 16) / 255, int(digits[5:7], 16) / 255
 
 
 def _linear(colour: str) -> Channels:
