@@ -14,6 +14,7 @@ from wagtail.permissions import register_permission_policy
 from wagtail.snippets.views.snippets import SnippetViewSet, SnippetViewSetGroup
 
 from cms.models import Instructor
+from cms.wagtail_hooks.choosers import SearchedChooser
 from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProductForm, ProgramForm
 from courses.models import Course, CourseRun, Department, Program
 from ecommerce.models import Product
@@ -59,6 +60,7 @@ class CourseViewSet(SnippetViewSet):
     ordering = ["title"]
     list_per_page = PER_PAGE
     copy_view_enabled = False
+    chooser_viewset_class = SearchedChooser
     edit_handler = ObjectList(
         [
             MultiFieldPanel(
@@ -107,6 +109,7 @@ class CourseRunViewSet(SnippetViewSet):
     ordering = ["-start_date", "title"]
     list_per_page = PER_PAGE
     copy_view_enabled = False
+    chooser_viewset_class = SearchedChooser
     edit_handler = ObjectList(
         [
             MultiFieldPanel([FieldPanel("course"), FieldPanel("courseware_id"), FieldPanel("title")], heading=_("Run")),
@@ -142,6 +145,7 @@ class ProgramViewSet(SnippetViewSet):
     ordering = ["title"]
     list_per_page = PER_PAGE
     copy_view_enabled = False
+    chooser_viewset_class = SearchedChooser
     edit_handler = ObjectList(
         [
             MultiFieldPanel(
@@ -169,6 +173,7 @@ class DepartmentViewSet(SnippetViewSet):
     search_fields = ["name", "slug"]
     ordering = ["position", "name"]
     copy_view_enabled = False
+    chooser_viewset_class = SearchedChooser
     edit_handler = ObjectList(
         [FieldPanel("name"), FieldPanel("slug"), FieldPanel("position")], base_form_class=DepartmentForm
     )
@@ -205,6 +210,7 @@ class ProductViewSet(SnippetViewSet):
     ordering = ["sku"]
     list_per_page = PER_PAGE
     copy_view_enabled = False
+    chooser_viewset_class = SearchedChooser
     edit_handler = ObjectList(
         [
             MultiFieldPanel(

@@ -301,6 +301,33 @@ class TestPageLists:
         assert "Sign in to Tessera" in Client().get("/cms/login/").content.decode()
 
 
+class TestChoosing:
+    def shown(self, client: Client, kind: str, words: str) -> str:
+        response = client.get(f"/cms/snippets/choose/{kind}/results/", {"q": words})
+        assert response.status_code == 200
+        return str(response.content.decode())
+
+    def test_one_course_of_many_is_found_by_words_and_by_its_id(self, editor: Client) -> None:
+        sky = make_course("AS101", title="Seeing the night sky")
+        other = make_course(title="Reading a changing climate")
+        assert "data-chooser-modal-search" in editor.get("/cms/snippets/choose/courses/course/").content.decode()
+        for words in ("night see", "as101", "SKY"):
+            page = self.shown(editor, "courses/course", words)
+            assert (sky.title in page, other.title in page) == (True, False)
+        assert sky.title not in self.shown(editor, "courses/course", "night climate")
+
+    def test_what_belongs_to_contracts_is_not_offered(self, admin_client: Client) -> None:
+        public = make_product(make_run())
+        contract_run = make_contract_run(make_contract())
+        assert contract_run.product is not None
+        products = self.shown(admin_client, "ecommerce/product", "")
+        assert public.course_run is not None
+        assert public.course_run.title in products
+        assert contract_run.course_run.courseware_id not in products
+        assert str(contract_run.product) not in products
+        assert contract_run.course_run.courseware_id not in self.shown(admin_client, "courses/courserun", "")
+
+
 def streamfield_list(items: list[object]) -> dict[str, object]:
     """A list inside a block, as its form sends it."""
     values: dict[str, object] = {"count": str(len(items))}
