@@ -119,7 +119,7 @@ class ContractSeats:
         entitled = terms.is_free and standing.is_member
         # Product numbers can be counted through. Whose customer is whose is told to its own people, and to whoever
         # holds a code (API-01).
-        is_told = line.code is not None or standing.seat is not None or standing.is_insider
+        is_told = line.code is not None or line.knows_code or standing.seat is not None or standing.is_insider
         return Finding(
             product_id=line.product.pk,
             refusal=self._refusal(purchase, line, run, standing) if line.code or entitled else None,

@@ -188,8 +188,12 @@ def price_basket(
     prices = price_items([Item(p.pk, p.money, p.requires_code) for p in products], offers)
     by_id = {each.code.pk: each.code for each in applied}
     spent = [by_id.get(price.offer.code_id or 0) if price.offer else None for price in prices]
+    opened = {code.discount.unlocks_id for code in codes}
     purchase = Purchase(
-        lines=tuple(PurchaseLine(product, code) for product, code in zip(products, spent, strict=True)),
+        lines=tuple(
+            PurchaseLine(product, code, knows_code=product.pk in opened)
+            for product, code in zip(products, spent, strict=True)
+        ),
         user_id=user_id,
         now=now,
     )
