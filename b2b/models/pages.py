@@ -21,6 +21,7 @@ from wagtail.fields import RichTextField
 from wagtail.models import Page
 
 from b2b.enums import IntegrationType
+from mitxonline.kernel.money import minor_digits
 
 DEFAULT_PREFIX = "UAI_"
 ORG_KEY_LENGTH = 30
@@ -219,5 +220,9 @@ class ContractPage(Page):
             raise ValidationError({"contract_end": _("The contract can't end before it starts.")})
         if not is_currency(self.currency):
             raise ValidationError({"currency": _("This is not a currency. Write its three letters, like USD.")})
+        price, digits = self.enrollment_fixed_price, minor_digits(self.currency)
+        if price is not None and price != round(price, digits):
+            sentence = _("Prices in %(currency)s have %(digits)d digits after the point.")
+            raise ValidationError({"enrollment_fixed_price": sentence % {"currency": self.currency, "digits": digits}})
         if (self.max_learners or 0) > MOST_SEATS:
             raise ValidationError({"max_learners": _("That is more seats than there can be codes for.")})

@@ -41,7 +41,7 @@ class _SearchedMixin:
     request: Any
 
     def get_object_list(self) -> QuerySet[Any]:
-        objects: QuerySet[Any] = self.model.snippet_viewset.get_queryset(self.request)
+        objects: QuerySet[Any] | None = self.model.snippet_viewset.get_queryset(self.request)
         return objects if objects is not None else self.model.objects.all()
 
     def get_filter_form(self) -> WordsForm:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+from babel.numbers import is_currency
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
@@ -17,6 +19,7 @@ from courses.models.keys import course_number, parse_course_key
 from courses.models.run import SOURCE_TAG
 from ecommerce.models import OrderLine, Product
 from mitxonline.kernel import clock
+from mitxonline.kernel.money import minor_digits
 
 
 class CourseForm(WagtailAdminModelForm):
@@ -134,7 +137,20 @@ class ProductForm(WagtailAdminModelForm):
             self.add_error("course_run", _("Choose a course run or a program: a product sells one of them."))
         if (price := cleaned.get("price")) is not None and price < 0:
             self.add_error("price", _("The price can't be negative."))
+        self._check_money(price, cleaned.get("currency"))
         return cleaned
+
+    def _check_money(self, price: Decimal | None, currency: str | None) -> None:
+        """There is such a currency; and a price that would be rounded is not the one that was meant."""
+        if not is_currency(currency or ""):
+            self.add_error("currency", _("This is not a currency. Write its three letters, like USD."))
+            return
+        if price is None or currency is None:
+            return
+        digits = minor_digits(currency)
+        if price != round(price, digits):
+            sentence = _("Prices in %(currency)s have %(digits)d digits after the point.")
+            self.add_error("price", sentence % {"currency": currency, "digits": digits})
 
     def save(self, commit: bool = True) -> Any:
         """The price as it was, and as it is now."""

@@ -198,3 +198,19 @@ def test_a_request_that_got_lost_is_found_by_the_sweep(days: int) -> None:
     page = contract(cap=3)
     Reconcile.objects.create(contract=page, requested_at=NOW - timedelta(days=days))
     assert contracts_out_of_line(stuck_before=EARLIER) == ([page.pk] if days else [])
+
+
+@pytest.mark.parametrize(
+    ("field", "facts"),
+    [
+        ("contract_end", {"contract_start": date(2026, 2, 1), "contract_end": date(2026, 1, 31)}),
+        ("currency", {"currency": "XQX"}),
+        ("enrollment_fixed_price", {"enrollment_fixed_price": Decimal("49.999")}),
+        ("enrollment_fixed_price", {"enrollment_fixed_price": Decimal("49.50"), "currency": "JPY"}),
+        ("max_learners", {"max_learners": 2_000_000}),
+    ],
+)
+def test_what_no_contract_can_say_is_refused_at_its_field(field: str, facts: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        ContractPage(title="A contract", name="A contract", **facts).clean()
+    assert list(refused.value.message_dict) == [field]

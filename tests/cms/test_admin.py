@@ -257,6 +257,9 @@ class TestProducts:
         ("fields", "sentence"),
         [
             ({"price": "-1"}, "The price can&#x27;t be negative."),
+            ({"price": "99.999"}, "Prices in USD have 2 digits after the point."),
+            ({"price": "99.5", "currency": "JPY"}, "Prices in JPY have 0 digits after the point."),
+            ({"currency": "XQX"}, "This is not a currency."),
             ({"course_run": ""}, "a product sells one of them"),
         ],
     )
