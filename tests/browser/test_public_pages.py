@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
-from cms.models import CoursePage, ProgramPage
+from cms.models import ContentPage, CoursePage, HomePage, ProgramPage
 from mitxonline.users.models import User
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import OpenVisitor
@@ -103,6 +104,39 @@ def test_an_editor_edits_from_the_page_itself(open_visitor: OpenVisitor, address
 
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert "/cms/pages/" in page.url
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_blocks_stand_in_line_with_each_other_on_every_page(
+    open_visitor: OpenVisitor, addresses: dict[str, str], width: int
+) -> None:
+    featured = {"heading": "Courses", "courses": [page.pk for page in CoursePage.objects.visible()[:3]]}
+    body = [
+        {"type": "text", "value": {"heading": "Words", "text": "<p>Some words.</p>"}},
+        {"type": "featured_courses", "value": featured},
+        {"type": "contact", "value": {"heading": "Talk to us", "text": "", "label": "Write"}},
+    ]
+    course = CoursePage.objects.visible().filter(course__readable_id="course-v1:Tessera+PY101").get()
+    for written in (HomePage.objects.get(), ContentPage.objects.get(slug="help"), course):
+        written.body = json.dumps(body)
+        written.save_revision().publish()
+    visitor = open_visitor(width=width)
+    for name in ("home", "plain", "course"):
+        visitor.opens(addresses[name])
+        edges = [box["x"] for box in map(box_of, featured_and_plain(visitor.page))]
+        assert edges[0] >= 16, f"{name}: at the very edge"
+        assert len(set(edges)) == 1, f"{name}: {edges}"
+        assert box_of(visitor.page.locator(".course-list li, .course-list article").first)["width"] >= 200
+
+
+def featured_and_plain(page: Page) -> list[Locator]:
+    return [page.get_by_role("heading", name="Words"), page.get_by_role("heading", name="Courses", exact=True)]
+
+
+def box_of(locator: Locator) -> FloatRect:
+    box = locator.bounding_box()
+    assert box is not None
+    return box
 
 
 def opens_filters(page: Page) -> None:
