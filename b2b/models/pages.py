@@ -103,11 +103,15 @@ class OrganizationPage(Page):
 
     content_panels = [
         *Page.content_panels,
-        FieldPanel("name"),
+        FieldPanel("name", required_on_save=True),
         FieldPanel("logo"),
         FieldPanel("description"),
         MultiFieldPanel(
-            [FieldPanel("org_key"), FieldPanel("org_key_prefix"), FieldPanel("add_code_learners_to_sso")],
+            [
+                FieldPanel("org_key", required_on_save=True),
+                FieldPanel("org_key_prefix"),
+                FieldPanel("add_code_learners_to_sso"),
+            ],
             heading=_("Keys"),
         ),
     ]
