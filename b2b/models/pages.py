@@ -16,7 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from wagtail.admin.panels import FieldPanel, MultiFieldPanel
+from wagtail.admin.panels import FieldPanel, MultiFieldPanel, TitleFieldPanel
 from wagtail.fields import RichTextField
 from wagtail.models import Page
 
@@ -101,8 +101,9 @@ class OrganizationPage(Page):
     subpage_types = ["b2b.ContractPage"]
     template = "b2b/organization_page.html"
 
+    # A draft may lack what can be written later, but not what tells one organization from another.
     content_panels = [
-        *Page.content_panels,
+        TitleFieldPanel("title", targets=["slug", "name"]),
         FieldPanel("name", required_on_save=True),
         FieldPanel("logo"),
         FieldPanel("description"),
@@ -120,9 +121,23 @@ class OrganizationPage(Page):
     class Meta:
         verbose_name = _("organization")
         verbose_name_plural = _("organizations")
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(org_key=""),
+                name="organization_has_a_key",
+                violation_error_message=_("The organization needs a key."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.title
+
+    def clean(self) -> None:
+        """Runs carry the key in theirs, so it stays."""
+        super().clean()
+        is_changed = OrganizationPage.objects.filter(pk=self.pk).exclude(org_key=self.org_key).exists()
+        if is_changed and self.terms.filter(page__contract_runs__isnull=False).exists():
+            raise ValidationError({"org_key": _("There are runs with this key in theirs, so it can't be changed.")})
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """For members, at whatever address the page is kept; everybody else is told that there is no such page."""
@@ -168,8 +183,8 @@ class ContractPage(Page):
     template = "b2b/contract_page.html"
 
     content_panels = [
-        *Page.content_panels,
-        FieldPanel("name"),
+        TitleFieldPanel("title", targets=["slug", "name"]),
+        FieldPanel("name", required_on_save=True),
         FieldPanel("description"),
         MultiFieldPanel(
             [FieldPanel("welcome_message"), FieldPanel("welcome_message_extra")],
@@ -212,6 +227,9 @@ class ContractPage(Page):
 
     def __str__(self) -> str:
         return self.name or self.title
+
+    def get_url_parts(self, *args: Any, **kwargs: Any) -> None:
+        """No address, so that the admin doesn't offer to look at it there."""
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """No page for visitors: members read about it on their organization's page."""

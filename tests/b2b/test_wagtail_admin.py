@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from wagtail.models import Page
+from wagtail.test.utils.form_data import inline_formset, nested_form_data, rich_text
 
 from b2b.models import ContractPage, OrganizationPage
 from tests.factories import make_contract, make_contract_run, make_organization, make_user
@@ -66,3 +67,59 @@ def test_an_organization_without_anything_is_deleted(admin: Client) -> None:
     organization = make_organization("Harbor Council")
     said(admin, reverse("wagtailadmin_pages:delete", args=[organization.pk]))
     assert not OrganizationPage.objects.exists()
+
+
+def organization_form(**fields: str) -> dict[str, str]:
+    given: dict[str, object] = {
+        "title": "Harbor Council",
+        "name": "Harbor Council",
+        "slug": "harbor-council",
+        "org_key": "Harbor",
+        "org_key_prefix": "UAI_",
+        "description": rich_text(""),
+        "comments": inline_formset([]),
+    }
+    form: dict[str, str] = nested_form_data(given | fields)
+    return form
+
+
+def test_a_draft_of_an_organization_has_its_name_and_key(admin: Client) -> None:
+    index = make_organization("Northgate Health").get_parent()
+    new = reverse("wagtailadmin_pages:add", args=["b2b", "organizationpage", index.pk])
+    for number, missing in enumerate(("org_key", "name", "org_key")):
+        page = admin.post(new, organization_form(slug=f"draft-{number}", **{missing: ""}))
+        assert "This field is required." in page.content.decode()
+    assert OrganizationPage.objects.count() == 1
+    admin.post(new, organization_form())
+    assert OrganizationPage.objects.get(name="Harbor Council").org_key == "Harbor"
+
+
+def test_two_organizations_do_not_share_a_key(admin: Client) -> None:
+    index = make_organization("Northgate Health", org_key="Northgate").get_parent()
+    new = reverse("wagtailadmin_pages:add", args=["b2b", "organizationpage", index.pk])
+    assert "already exists" in admin.post(new, organization_form(org_key="Northgate")).content.decode()
+    assert OrganizationPage.objects.count() == 1
+
+
+def test_a_key_that_runs_carry_stays(admin: Client, contract: ContractPage) -> None:
+    organization = OrganizationPage.objects.get()
+    edit = reverse("wagtailadmin_pages:edit", args=[organization.pk])
+    form = organization_form(org_key="Other") | {"action-publish": "publish"}
+    assert "There are runs with this key" in admin.post(edit, form).content.decode()
+    form = organization_form(org_key=organization.org_key) | {"action-publish": "publish"}
+    assert admin.post(edit, form).status_code == 302
+    assert OrganizationPage.objects.get().name == "Harbor Council"
+
+
+def test_a_key_that_no_run_carries_yet_can_change(admin: Client) -> None:
+    organization = make_organization("Northgate Health", org_key="Nothgate")
+    edit = reverse("wagtailadmin_pages:edit", args=[organization.pk])
+    admin.post(edit, organization_form(org_key="Northgate") | {"action-publish": "publish"})
+    assert OrganizationPage.objects.get().org_key == "Northgate"
+
+
+def test_nobody_is_sent_to_a_contract_s_address_which_it_has_not(admin: Client, contract: ContractPage) -> None:
+    assert contract.url is None
+    page = admin.get(reverse("wagtailadmin_explore", args=[contract.get_parent().pk]))
+    assert page.status_code == 200
+    assert admin.get(reverse("wagtailadmin_pages:edit", args=[contract.pk])).status_code == 200
