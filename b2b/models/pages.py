@@ -18,7 +18,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel, TitleFieldPanel
 from wagtail.fields import RichTextField
-from wagtail.models import Page
+from wagtail.models import Page, PagePermissionTester
 
 from b2b.enums import IntegrationType
 from mitxonline.kernel.money import minor_digits
@@ -40,6 +40,18 @@ def default_currency() -> str:
     return settings.DEFAULT_CURRENCY
 
 
+class ContractRights(PagePermissionTester):
+    """What somebody may do with a page of contracts: what they may with pages there, if contracts are their business.
+
+    Editors may write anywhere on the site; that shall not be the way to other terms.
+    """
+
+    def __init__(self, user: Any, page: Page) -> None:
+        super().__init__(user, page)
+        if not user.has_perm("b2b.change_contractpage"):
+            self.permissions: set[str] = set()
+
+
 class OrganizationIndexPage(Page):
     """The one page under which organizations are kept; visitors get 404."""
 
@@ -54,6 +66,10 @@ class OrganizationIndexPage(Page):
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Tell nobody who our customers are (API-01)."""
         raise Http404
+
+    def permissions_for_user(self, user: Any) -> ContractRights:
+        """For those whose business contracts are."""
+        return ContractRights(user, self)
 
 
 class OrganizationPage(Page):
@@ -146,6 +162,10 @@ class OrganizationPage(Page):
         response: HttpResponse = super().serve(request, *args, **kwargs)
         return response
 
+    def permissions_for_user(self, user: Any) -> ContractRights:
+        """For those whose business contracts are."""
+        return ContractRights(user, self)
+
 
 class ContractPage(Page):
     """The terms of a contract as an editor wrote them; those in force are in ``ContractTerms``."""
@@ -234,6 +254,10 @@ class ContractPage(Page):
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """No page for visitors: members read about it on their organization's page."""
         raise Http404
+
+    def permissions_for_user(self, user: Any) -> ContractRights:
+        """For those whose business contracts are."""
+        return ContractRights(user, self)
 
     def clean(self) -> None:
         """Refuse what no contract can say, at the field where it was typed."""

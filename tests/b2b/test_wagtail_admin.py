@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 from wagtail.models import Page
 from wagtail.test.utils.form_data import inline_formset, nested_form_data, rich_text
 
 from b2b.models import ContractPage, OrganizationPage
+from cms.services.groups import B2B_MANAGERS, EDITORS, RIGHTS, ensure_group
 from tests.factories import make_contract, make_contract_run, make_organization, make_user
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,31 @@ def test_an_organization_without_anything_is_deleted(admin: Client) -> None:
     organization = make_organization("Harbor Council")
     said(admin, reverse("wagtailadmin_pages:delete", args=[organization.pk]))
     assert not OrganizationPage.objects.exists()
+
+
+@pytest.mark.parametrize(("group", "may"), [(EDITORS, False), (B2B_MANAGERS, True)])
+def test_terms_are_the_business_of_those_who_look_after_contracts(
+    contract: ContractPage, group: str, *, may: bool
+) -> None:
+    organization = contract.get_parent()
+    index = organization.get_parent()
+    ensure_group(RIGHTS[group], pages=[index], renew=True)
+    user = make_user()
+    user.groups.add(Group.objects.get(name=group))
+    client = Client()
+    client.force_login(user)
+    status = {True: 200, False: 302}[may]
+    assert client.get(reverse("wagtailadmin_pages:edit", args=[contract.pk])).status_code == status
+    assert client.get(reverse("wagtailadmin_pages:edit", args=[organization.pk])).status_code == status
+    assert client.get(reverse("wagtailadmin_pages:unpublish", args=[contract.pk])).status_code == status
+    new = reverse("wagtailadmin_pages:add", args=["b2b", "contractpage", organization.pk])
+    assert client.get(new).status_code == status
+    new = reverse("wagtailadmin_pages:add", args=["b2b", "organizationpage", index.pk])
+    assert client.get(new).status_code == status
+    bulk = reverse("wagtail_bulk_action", args=["wagtailcore", "page", "unpublish"])
+    client.post(f"{bulk}?id={contract.pk}")
+    contract.refresh_from_db()
+    assert contract.live is not may
 
 
 def organization_form(**fields: str) -> dict[str, str]:
