@@ -44,7 +44,7 @@ class OrganizationAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[typ
     list_filter = ["live"]
     search_fields = ["name", "slug", "org_key"]
     ordering = ["name"]
-    fields = ["name", "slug", "org_key", "org_key_prefix", "sso_organization_id", "live", "wagtail_link"]
+    fields = ["name", "slug", "org_key", "org_key_prefix", "live", "wagtail_link"]
     readonly_fields = ["wagtail_link"]
     inlines = [ManagerInline]
 

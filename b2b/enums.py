@@ -34,3 +34,33 @@ class ReconcileState(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
+
+
+class SignInChange(models.TextChoices):
+    """What signing in through Keycloak came to, one for each organization or contract."""
+
+    JOINED_ORGANIZATION = "joined_organization", _("Joined the organization")
+    LEFT_ORGANIZATION = "left_organization", _("Left the organization")
+    JOINED_CONTRACT = "joined_contract", _("Took a seat")
+    LEFT_CONTRACT = "left_contract", _("Gave the seat back")
+    CONTRACT_FULL = "contract_full", _("No seat: the contract is full")
+    WITHDRAWN = "withdrawn", _("No seat: access was withdrawn")
+    FAILED = "failed", _("Could not be followed")
+
+
+class JoinState(models.TextChoices):
+    """Where adding somebody to an organization in Keycloak stands."""
+
+    WAITING = "waiting", _("Waiting")
+    UNLINKED = "unlinked", _("No Keycloak account yet")
+    DONE = "done", _("Done")
+    IMPOSSIBLE = "impossible", _("Keycloak refused")
+
+
+class SyncState(models.TextChoices):
+    """Where a synchronization of organizations stands."""
+
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    PROBLEMS = "problems", _("Done, with problems")
+    FAILED = "failed", _("Failed")

@@ -2,6 +2,7 @@
 
 from b2b.models.contract_run import ContractRun
 from b2b.models.courseware import ContractCourseware
+from b2b.models.keycloak import KeycloakJoin, KeycloakOrganization, KeycloakSync, SignInFact
 from b2b.models.membership import ContractMembership, OrganizationMembership
 from b2b.models.pages import ContractPage, OrganizationIndexPage, OrganizationPage
 from b2b.models.reconcile import Reconcile
@@ -14,8 +15,12 @@ __all__ = [
     "ContractRun",
     "ContractTerms",
     "ContractTermsQuerySet",
+    "KeycloakJoin",
+    "KeycloakOrganization",
+    "KeycloakSync",
     "OrganizationIndexPage",
     "OrganizationMembership",
     "OrganizationPage",
     "Reconcile",
+    "SignInFact",
 ]

@@ -99,18 +99,13 @@ class OrganizationPage(Page):
         on_delete=models.SET_NULL,
         related_name="+",
     )
-    sso_organization_id = models.UUIDField(
-        _("Keycloak id"),
-        null=True,
-        blank=True,
-        unique=True,
-        editable=False,
-        help_text=_("Set by the synchronization with Keycloak."),
-    )
     add_code_learners_to_sso = models.BooleanField(
         _("add people who came by code to the organization in Keycloak"),
         default=False,
-        help_text=_("This opens the organization's single sign-on contracts to them."),
+        help_text=_(
+            "At their next sign-in they then get a seat in each of the organization's single sign-on contracts that is "
+            "free of charge and not full. People who came by code before this was switched on are added too."
+        ),
     )
 
     parent_page_types = ["b2b.OrganizationIndexPage"]
