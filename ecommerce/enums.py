@@ -76,3 +76,69 @@ class AttemptState(models.TextChoices):
 
 # The money is on its way, or here: such an order is neither given up nor paid again.
 PAYING_STATES = (AttemptState.PROCESSING, AttemptState.PAID)
+
+
+class RefundState(models.TextChoices):
+    """Where money that goes back stands. The gateway is asked only after "recorded" is committed."""
+
+    MARKED = "marked", _("Waiting for a decision")
+    RECORDED = "recorded", _("Recorded")
+    SENT = "sent", _("Sent to the gateway")
+    PENDING = "pending", _("On its way")
+    SUCCEEDED = "succeeded", _("Given back")
+    FAILED = "failed", _("Failed")
+    CANCELED = "canceled", _("Canceled")
+
+
+# Asked for by us, and nothing heard yet: the money is set aside, so that nobody gives it back twice.
+RESERVED_REFUND_STATES = (RefundState.RECORDED, RefundState.SENT)
+# The gateway has taken it on: the money is gone, unless the gateway says otherwise later.
+COUNTED_REFUND_STATES = (RefundState.PENDING, RefundState.SUCCEEDED)
+
+
+class RefundOrigin(models.TextChoices):
+    """Where a refund was begun."""
+
+    OURS = "ours", _("Here")
+    PROVIDER = "provider", _("At the gateway")
+
+
+class EnrollmentAfter(models.TextChoices):
+    """What a refund does to the courses it is for."""
+
+    REMOVE = "remove", _("Take the course away")
+    AUDIT = "audit", _("Leave it for auditing")
+    KEEP = "keep", _("Leave everything as it is")
+
+
+class RefundRequestState(models.TextChoices):
+    """Where a buyer's wish for their money stands."""
+
+    ASKED = "asked", _("Asked")
+    APPROVED = "approved", _("Approved")
+    DENIED = "denied", _("Denied")
+
+
+class RefundWhy(models.TextChoices):
+    """Why a buyer wants their money back."""
+
+    MIND_CHANGED = "mind_changed", _("I changed my mind")
+    WRONG_COURSE = "wrong_course", _("I bought the wrong course")
+    NO_TIME = "no_time", _("I don’t have the time")
+    NOT_AS_DESCRIBED = "not_as_described", _("The course isn’t what I expected")
+    TWICE = "twice", _("I bought it twice")
+    OTHER = "other", _("Something else")
+
+
+class DisputeState(models.TextChoices):
+    """Where a payment stands that the buyer's bank asks back."""
+
+    WARNING = "warning", _("Announced")
+    NEEDS_RESPONSE = "needs_response", _("Needs an answer")
+    UNDER_REVIEW = "under_review", _("With the bank")
+    WON = "won", _("Won")
+    LOST = "lost", _("Lost")
+    CLOSED = "closed", _("Closed")
+
+
+OPEN_DISPUTE_STATES = (DisputeState.WARNING, DisputeState.NEEDS_RESPONSE, DisputeState.UNDER_REVIEW)

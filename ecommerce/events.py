@@ -32,3 +32,41 @@ class OrderInReview(Event):
 
     order_id: int
     purchaser_id: int
+
+
+@dataclass(frozen=True)
+class LinesRefunded(Event):
+    """Money for these lines went back, and the courses followed it; published in the transaction that makes it so.
+
+    ``freed_code_ids`` are the codes whose use by this order was given back; nobody's other use of them was touched.
+    """
+
+    order_id: int
+    purchaser_id: int
+    line_ids: tuple[int, ...]
+    freed_code_ids: tuple[int, ...]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class MoneyReturned(Event):
+    """A refund reached its buyer, or is on its way there for certain."""
+
+    refund_id: int
+    order_id: int
+
+
+@dataclass(frozen=True)
+class RefundAsked(Event):
+    """A buyer asked for their money; somebody of finance decides."""
+
+    request_id: int
+    order_id: int
+
+
+@dataclass(frozen=True)
+class RefundDenied(Event):
+    """Finance decided that the money stays."""
+
+    request_id: int
+    order_id: int

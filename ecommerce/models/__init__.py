@@ -2,9 +2,12 @@
 
 from ecommerce.models.basket import Basket, BasketCode, BasketItem
 from ecommerce.models.discount import CodeUse, Discount, DiscountCode
+from ecommerce.models.dispute import Dispute
 from ecommerce.models.order import Order, OrderLine, OrderQuerySet
 from ecommerce.models.payment import PaymentAttempt
 from ecommerce.models.product import PriceChange, Product, ProductQuerySet
+from ecommerce.models.refund import Refund, RefundLine, RefundQuerySet, RefundRequest
+from ecommerce.models.shop_settings import ShopSettings
 
 __all__ = [
     "Basket",
@@ -13,6 +16,7 @@ __all__ = [
     "CodeUse",
     "Discount",
     "DiscountCode",
+    "Dispute",
     "Order",
     "OrderLine",
     "OrderQuerySet",
@@ -20,4 +24,9 @@ __all__ = [
     "PriceChange",
     "Product",
     "ProductQuerySet",
+    "Refund",
+    "RefundLine",
+    "RefundQuerySet",
+    "RefundRequest",
+    "ShopSettings",
 ]

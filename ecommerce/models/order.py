@@ -83,6 +83,18 @@ class Order(models.Model):
     fulfilled_at = models.DateTimeField(_("fulfilled"), null=True, blank=True)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     state_reason = models.CharField(_("reason"), max_length=255, blank=True)
+    billing_name = models.CharField(_("billed to"), max_length=255, blank=True, default="", db_default="")
+    billing_street = models.CharField(_("street"), max_length=255, blank=True, default="", db_default="")
+    billing_city = models.CharField(_("city"), max_length=255, blank=True, default="", db_default="")
+    billing_region = models.CharField(_("state or region"), max_length=255, blank=True, default="", db_default="")
+    billing_postal_code = models.CharField(_("postal code"), max_length=40, blank=True, default="", db_default="")
+    billing_country = models.CharField(
+        _("country"), max_length=2, blank=True, default="", db_default="", help_text=_("Two letters (ISO 3166).")
+    )
+    billing_tax_id = models.CharField(_("buyer's tax number"), max_length=60, blank=True, default="", db_default="")
+    tax_total = amount_field(
+        _("tax"), null=True, blank=True, help_text=_("Contained in the total; empty if the gateway said nothing.")
+    )
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     objects = OrderQuerySet.as_manager()
@@ -93,7 +105,15 @@ class Order(models.Model):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         ordering = ["-placed_at", "-pk"]
-        indexes = [models.Index(fields=["purchaser", "-placed_at"], name="order_purchaser_placed")]
+        permissions = [
+            ("refund_order", "Can give money back for an order"),
+            ("fulfil_order", "Can fulfil an order that is in review"),
+            ("cancel_order", "Can cancel an order that is in review"),
+        ]
+        indexes = [
+            models.Index(fields=["purchaser", "-placed_at"], name="order_purchaser_placed"),
+            models.Index(fields=["state", "-placed_at"], name="order_state_placed"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(total__gte=0), name="order_total_not_negative"),
             models.CheckConstraint(
@@ -166,6 +186,13 @@ class OrderLine(models.Model):
     entitlement = models.CharField(
         _("right"), max_length=100, blank=True, help_text=_("What a checkout rule granted instead of a code.")
     )
+    refunded = amount_field(
+        _("refunded"),
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text=_("Given back or set aside for it; moves with the refunds."),
+    )
 
     wagtail_reference_index_ignore = True
 
@@ -183,6 +210,10 @@ class OrderLine(models.Model):
             models.CheckConstraint(
                 condition=Q(requires_code=False) | Q(code__isnull=False) | ~Q(entitlement=""),
                 name="order_line_has_its_code_or_a_right",
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded__gte=0, refunded__lte=models.F("due")),
+                name="order_line_never_refunded_beyond_its_price",
             ),
         ]
 

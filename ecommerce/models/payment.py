@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import AttemptState
@@ -31,6 +33,27 @@ class PaymentAttempt(models.Model):
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     note = models.CharField(_("note"), max_length=255, blank=True)
+    paid_amount = amount_field(
+        _("paid"), null=True, blank=True, help_text=_("What the gateway says came; empty: what was asked for.")
+    )
+    paid_with = models.CharField(
+        _("paid with"), max_length=100, blank=True, default="", db_default="", help_text=_("“Visa ending 4242”")
+    )
+    is_surplus = models.BooleanField(
+        _("paid a second time"),
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Money for an order that had been paid: all of it is to go back."),
+    )
+    refunded = amount_field(_("refunded"), default=0, db_default=0, editable=False)
+    refund_reserved = amount_field(
+        _("set aside for refunds"),
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text=_("Refunds the gateway hasn't answered yet."),
+    )
 
     objects = LockableQuerySet["PaymentAttempt"].as_manager()
 
@@ -50,6 +73,11 @@ class PaymentAttempt(models.Model):
                 name="attempt_open_once_per_order",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="attempt_asks_for_something"),
+            models.CheckConstraint(
+                condition=Q(refunded__gte=0, refunded__lte=Coalesce("paid_amount", "amount")),
+                name="attempt_never_refunded_beyond_what_was_paid",
+            ),
+            models.CheckConstraint(condition=Q(refund_reserved__gte=0), name="attempt_sets_aside_no_debt"),
         ]
 
     def __str__(self) -> str:
@@ -59,3 +87,16 @@ class PaymentAttempt(models.Model):
     def money(self) -> Money:
         """What was asked for."""
         return Money(self.amount, self.currency)
+
+    @property
+    def paid_money(self) -> Money:
+        """What came, as far as the gateway said; of a try that wasn't paid it says nothing."""
+        return Money(self.amount if self.paid_amount is None else self.paid_amount, self.currency)
+
+    @property
+    def refundable(self) -> Money:
+        """What is left that nobody has given back or set aside; nothing of a try that wasn't paid."""
+        if self.state != AttemptState.PAID:
+            return Money(0, self.currency)
+        left = self.paid_money.amount - self.refunded - self.refund_reserved
+        return Money(max(left, Decimal(0)), self.currency)

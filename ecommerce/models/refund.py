@@ -1,0 +1,194 @@
+"""Money that goes back: what buyers ask for, and what is done."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from ecommerce.enums import (
+    COUNTED_REFUND_STATES,
+    RESERVED_REFUND_STATES,
+    EnrollmentAfter,
+    RefundOrigin,
+    RefundRequestState,
+    RefundState,
+    RefundWhy,
+)
+from ecommerce.models.fields import amount_field, currency_field
+from ecommerce.models.order import Order, OrderLine
+from ecommerce.models.payment import PaymentAttempt
+from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.money import Money
+
+
+class RefundRequest(models.Model):
+    """A buyer's wish for their money, until somebody of finance has decided."""
+
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="refund_requests")
+    lines = models.ManyToManyField(
+        OrderLine, verbose_name=_("courses"), blank=True, related_name="+", help_text=_("None: the whole order.")
+    )
+    why = models.CharField(_("why"), max_length=30, choices=RefundWhy)
+    text = models.TextField(_("in their own words"), max_length=2000, blank=True)
+    state = models.CharField(_("state"), max_length=20, choices=RefundRequestState, default=RefundRequestState.ASKED)
+    asked_at = models.DateTimeField(_("asked"))
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("decided by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+    answer = models.TextField(
+        _("answer"), max_length=2000, blank=True, help_text=_("What the buyer is told with a refusal.")
+    )
+
+    objects = LockableQuerySet["RefundRequest"].as_manager()
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("refund request")
+        verbose_name_plural = _("refund requests")
+        ordering = ["-asked_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["order"], condition=Q(state=RefundRequestState.ASKED), name="refund_request_open_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=RefundRequestState.ASKED) | Q(decided_at__isnull=False),
+                name="refund_request_decided_has_a_moment",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {self.state}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has decided yet."""
+        return self.state == RefundRequestState.ASKED
+
+
+class RefundQuerySet(LockableQuerySet["Refund"]):
+    """The vocabulary for asking after refunds."""
+
+    def alive(self) -> Self:
+        """Refunds whose money is gone, on its way or set aside."""
+        return self.filter(state__in=(*RESERVED_REFUND_STATES, *COUNTED_REFUND_STATES))
+
+
+class Refund(models.Model):
+    """Money of one payment that goes back, asked for here or made at the gateway.
+
+    ``idempotency_key`` is stored before the gateway is called and is the same however often we ask. ``is_counted``
+    is false where the gateway gave back more than we know to have come: such a row is for a person to look at.
+    """
+
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="refunds")
+    attempt = models.ForeignKey(
+        PaymentAttempt, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="refunds"
+    )
+    request = models.ForeignKey(
+        RefundRequest,
+        verbose_name=_("request"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="refunds",
+    )
+    reference = models.UUIDField(_("reference"), default=uuid.uuid4, unique=True, editable=False)
+    idempotency_key = models.CharField(_("idempotency key"), max_length=255, unique=True, editable=False)
+    gateway = models.CharField(_("gateway"), max_length=40)
+    gateway_refund_id = models.CharField(_("refund at the gateway"), max_length=255, blank=True)
+    amount = amount_field(_("amount"))
+    currency = currency_field(_("currency"))
+    reason = models.CharField(_("reason"), max_length=255)
+    state = models.CharField(_("state"), max_length=20, choices=RefundState, default=RefundState.RECORDED)
+    origin = models.CharField(_("begun"), max_length=20, choices=RefundOrigin, default=RefundOrigin.OURS)
+    enrollment_after = models.CharField(_("the courses"), max_length=20, choices=EnrollmentAfter)
+    frees_codes = models.BooleanField(_("codes can be used again"), default=False)
+    is_counted = models.BooleanField(_("counted"), default=True, db_default=True, editable=False)
+    failure = models.CharField(_("what the gateway said"), max_length=255, blank=True)
+    begun_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+    recorded_at = models.DateTimeField(_("recorded"))
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    looked_up_at = models.DateTimeField(_("looked up"), null=True, blank=True)
+    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    took_effect_at = models.DateTimeField(
+        _("took effect"), null=True, blank=True, help_text=_("When courses and codes followed it.")
+    )
+
+    objects = RefundQuerySet.as_manager()
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        ordering = ["-recorded_at", "-pk"]
+        indexes = [
+            models.Index(
+                fields=["recorded_at"],
+                condition=Q(state__in=(*RESERVED_REFUND_STATES, RefundState.PENDING)),
+                name="refund_without_an_end",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_gives_something_back"),
+            models.UniqueConstraint(
+                fields=["gateway", "gateway_refund_id"],
+                condition=~Q(gateway_refund_id=""),
+                name="refund_once_per_gateway_refund",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=RefundState.SUCCEEDED) | Q(settled_at__isnull=False),
+                name="refund_given_back_has_a_moment",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.money}: {self.state}"
+
+    @property
+    def money(self) -> Money:
+        """What goes back."""
+        return Money(self.amount, self.currency)
+
+
+class RefundLine(models.Model):
+    """How much of a refund is for one line of the order."""
+
+    refund = models.ForeignKey(Refund, verbose_name=_("refund"), on_delete=models.CASCADE, related_name="lines")
+    line = models.ForeignKey(
+        OrderLine, verbose_name=_("order line"), on_delete=models.PROTECT, related_name="refund_lines"
+    )
+    amount = amount_field(_("amount"))
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("line of a refund")
+        verbose_name_plural = _("lines of refunds")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["refund", "line"], name="refund_line_once"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="refund_line_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line_id}: {self.amount}"
