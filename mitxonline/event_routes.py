@@ -9,7 +9,15 @@ from b2b import tasks as b2b_tasks
 from b2b.events import ReconcileRequested
 from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
 from ecommerce import handlers as ecommerce
-from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
+from ecommerce.events import (
+    LinesRefunded,
+    MoneyReturned,
+    OrderClosed,
+    OrderFulfilled,
+    OrderInReview,
+    RefundAsked,
+    RefundDenied,
+)
 from mitxonline.coordinator.bus import Route
 from mitxonline.coordinator.events import Event
 
@@ -22,6 +30,10 @@ ROUTES: dict[type[Event], Route] = {
     OrderClosed: Route(within=(b2b.release_seats,)),
     # Staff see these orders in their list.
     OrderInReview: Route(within=(b2b.release_seats,)),
+    LinesRefunded: Route(),
+    MoneyReturned: Route(),
+    RefundAsked: Route(),
+    RefundDenied: Route(),
     # The rows themselves wait for the course site: their `lms_state` is the queue.
     LearnerEnrolled: Route(),
     LearnerUnenrolled: Route(),
