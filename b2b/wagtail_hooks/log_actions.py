@@ -1,0 +1,31 @@
+"""What people did with seats, codes and courseware, in the words of Wagtail's reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from wagtail import hooks
+
+# The action as it is recorded, its name in filters, and what the reports say of it. Never a code or an address.
+ACTIONS = (
+    ("b2b.seat.give", _("Give seat"), _("Gave a seat")),
+    ("b2b.seat.withdraw", _("Withdraw seat"), _("Withdrew a seat")),
+    ("b2b.code.assign", _("Give code"), _("Gave a code to somebody")),
+    ("b2b.code.revoke", _("Revoke code"), _("Took a code back")),
+    ("b2b.code.remind", _("Remind"), _("Reminded somebody of a code")),
+    ("b2b.code.replace", _("Replace shared code"), _("Replaced the shared code")),
+    ("b2b.code.switch_off", _("Switch codes off"), _("Switched codes off")),
+    ("b2b.code.export", _("Export codes"), _("Exported codes")),
+    ("b2b.invitation.cancel", _("Cancel invitation"), _("Cancelled an invitation")),
+    ("b2b.manager.set", _("Appoint manager"), _("Said who manages the organization")),
+    ("b2b.courseware.add", _("Add courseware"), _("Added courseware")),
+    ("b2b.courseware.remove", _("Remove courseware"), _("Removed courseware")),
+)
+
+
+@hooks.register("register_log_actions")
+def register_actions(actions: Any) -> None:
+    """Tell Wagtail what the acts are called."""
+    for name, label, message in ACTIONS:
+        actions.register_action(name, label, message)
