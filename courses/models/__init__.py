@@ -4,12 +4,14 @@ from courses.models.course import Course, CourseQuerySet, Department
 from courses.models.enrollment import Enrollment, EnrollmentGrant, EnrollmentQuerySet
 from courses.models.program import Program, ProgramRequirement
 from courses.models.run import CourseRun, CourseRunQuerySet
+from courses.models.staff import CourseStaff
 
 __all__ = [
     "Course",
     "CourseQuerySet",
     "CourseRun",
     "CourseRunQuerySet",
+    "CourseStaff",
     "Department",
     "Enrollment",
     "EnrollmentGrant",
