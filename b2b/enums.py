@@ -64,3 +64,22 @@ class SyncState(models.TextChoices):
     DONE = "done", _("Done")
     PROBLEMS = "problems", _("Done, with problems")
     FAILED = "failed", _("Failed")
+
+
+class MailKind(models.TextChoices):
+    """Why somebody is written to about a code."""
+
+    INVITATION = "invitation", _("Invitation")
+    REMINDER = "reminder", _("Reminder")
+    NEW_LINK = "new_link", _("New link")
+
+
+class MailState(models.TextChoices):
+    """What became of a mail about a code."""
+
+    QUEUED = "queued", _("Queued")
+    SENDING = "sending", _("Being sent")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("E-mail failed")
+    UNKNOWN = "unknown", _("Perhaps sent")
+    CANCELED = "canceled", _("Not sent any more")

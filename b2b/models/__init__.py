@@ -2,11 +2,13 @@
 
 from b2b.models.contract_run import ContractRun
 from b2b.models.courseware import ContractCourseware
+from b2b.models.handout import HandOut, HandOutMail
 from b2b.models.keycloak import KeycloakJoin, KeycloakOrganization, KeycloakSync, SignInFact
 from b2b.models.membership import ContractMembership, OrganizationMembership
 from b2b.models.pages import ContractPage, OrganizationIndexPage, OrganizationPage
 from b2b.models.reconcile import Reconcile
 from b2b.models.terms import ContractTerms, ContractTermsQuerySet
+from b2b.models.withdrawal import Withdrawal
 
 __all__ = [
     "ContractCourseware",
@@ -15,6 +17,8 @@ __all__ = [
     "ContractRun",
     "ContractTerms",
     "ContractTermsQuerySet",
+    "HandOut",
+    "HandOutMail",
     "KeycloakJoin",
     "KeycloakOrganization",
     "KeycloakSync",
@@ -23,4 +27,5 @@ __all__ = [
     "OrganizationPage",
     "Reconcile",
     "SignInFact",
+    "Withdrawal",
 ]

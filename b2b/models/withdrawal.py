@@ -1,0 +1,70 @@
+"""Access that was taken away."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from b2b.models.pages import ContractPage
+
+
+class WithdrawalQuerySet(models.QuerySet["Withdrawal"]):
+    """The vocabulary for asking after withdrawals."""
+
+    def standing(self) -> Self:
+        """Those that were not lifted."""
+        return self.filter(lifted_at__isnull=True)
+
+
+class Withdrawal(models.Model):
+    """Staff took somebody's seat away. It stands until access is given back: at no door does it lapse by itself."""
+
+    contract = models.ForeignKey(
+        ContractPage, verbose_name=_("contract"), on_delete=models.PROTECT, related_name="withdrawals"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("learner"),
+        on_delete=models.PROTECT,
+        related_name="contract_withdrawals",
+    )
+    at = models.DateTimeField(_("withdrawn"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("withdrawn by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    reason = models.CharField(_("reason"), max_length=255, blank=True)
+    lifted_at = models.DateTimeField(_("given back"), null=True, blank=True)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("given back by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+
+    objects = WithdrawalQuerySet.as_manager()
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("withdrawal")
+        verbose_name_plural = _("withdrawals")
+        ordering = ["-at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contract", "user"], condition=Q(lifted_at__isnull=True), name="withdrawn_once_at_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} from contract {self.contract_id}"
