@@ -1,8 +1,9 @@
 """What is sold, and how it is paid."""
 
 from ecommerce.models.basket import Basket, BasketCode, BasketItem
-from ecommerce.models.discount import CodeUse, Discount, DiscountCode
+from ecommerce.models.discount import CodeUse, Discount, DiscountCode, DiscountPerson
 from ecommerce.models.dispute import Dispute
+from ecommerce.models.notice import GatewayNotice
 from ecommerce.models.order import Order, OrderLine, OrderQuerySet
 from ecommerce.models.payment import PaymentAttempt
 from ecommerce.models.product import PriceChange, Product, ProductQuerySet
@@ -16,6 +17,8 @@ __all__ = [
     "CodeUse",
     "Discount",
     "DiscountCode",
+    "GatewayNotice",
+    "DiscountPerson",
     "Dispute",
     "Order",
     "OrderLine",

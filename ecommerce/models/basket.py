@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import BasketKind
 from ecommerce.models.discount import DiscountCode
+from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.product import Product
 from mitxonline.kernel.db import LockableQuerySet
 
@@ -37,6 +38,11 @@ class Basket(models.Model):
     kind = models.CharField(_("kind"), max_length=20, choices=BasketKind, default=BasketKind.ORDINARY)
     opened_at = models.DateTimeField(_("opened"))
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    # What the cart page last said, for the label in every other page's header; nothing is sold by it.
+    noted_total = amount_field(_("total last shown"), null=True, blank=True, editable=False)
+    noted_currency = currency_field(_("currency last shown"), blank=True, default="", editable=False)
+    noted_count = models.PositiveIntegerField(_("items last shown"), default=0, editable=False)
+    noted_at = models.DateTimeField(_("last shown"), null=True, blank=True, editable=False)
 
     objects = LockableQuerySet["Basket"].as_manager()
 
@@ -84,6 +90,12 @@ class BasketItem(models.Model):
         Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="basket_items"
     )
     added_at = models.DateTimeField(_("added"))
+    kept_at = models.DateTimeField(
+        _("kept for later"),
+        null=True,
+        blank=True,
+        help_text=_("Since when it waits beside the basket; it is neither added up nor bought."),
+    )
 
     wagtail_reference_index_ignore = True
 

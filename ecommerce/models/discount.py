@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Replace, Upper
 from django.utils.translation import gettext_lazy as _
 
+from courses.models import Course
 from ecommerce.enums import LIVE_USE_STATES, DiscountType, PaymentType, RedemptionType, UseState
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.order import Order
 from ecommerce.models.product import Product
+from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.text import normalized_code
+
+# At least four of A-Z and 0-9 (in either case), with single dashes between them: nothing that looks like something
+# else, and nothing that is dropped before codes are compared.
+CODE_TEXT = r"^[A-Za-z0-9](-?[A-Za-z0-9]){3,}$"
+CODE_SENTENCE = _(
+    "A code has at least 4 letters (A to Z) or digits; single dashes may stand between them, and nothing else."
+)
+
+
+class DiscountQuerySet(LockableQuerySet["Discount"]):
+    """The vocabulary for asking after discounts."""
+
+    def of_the_shop(self) -> Self:
+        """Those people make; contracts make and keep their own."""
+        return self.filter(unlocks__isnull=True)
+
+    def in_force(self, now: datetime) -> Self:
+        """Those that are active and within their dates."""
+        return self.filter(
+            Q(activates_at__isnull=True) | Q(activates_at__lte=now),
+            Q(expires_at__isnull=True) | Q(expires_at__gt=now),
+            is_active=True,
+        )
 
 
 class Discount(models.Model):
@@ -41,6 +68,20 @@ class Discount(models.Model):
         _("for all products"), default=False, help_text=_("Otherwise only for the products chosen below.")
     )
     products = models.ManyToManyField(Product, verbose_name=_("products"), blank=True, related_name="discounts")
+    for_chosen_people = models.BooleanField(
+        _("only for chosen people"),
+        default=False,
+        help_text=_("Works only for the addresses named here, once their owners are signed in."),
+    )
+    course = models.ForeignKey(
+        Course,
+        verbose_name=_("made by the staff of"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="discounts",
+        help_text=_("It is for this course only, and its staff look after it."),
+    )
     unlocks = models.OneToOneField(
         Product,
         verbose_name=_("opens the contract product"),
@@ -50,8 +91,19 @@ class Discount(models.Model):
         on_delete=models.PROTECT,
         related_name="unlocked_by",
     )
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("made by"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = DiscountQuerySet.as_manager()
 
     wagtail_reference_index_ignore = True
 
@@ -87,13 +139,43 @@ class Discount(models.Model):
                 condition=Q(unlocks__isnull=True) | Q(for_all_products=False, automatic=False),
                 name="discount_of_a_contract_opens_one_product",
             ),
+            models.CheckConstraint(
+                condition=Q(course__isnull=True)
+                | Q(for_all_products=False, automatic=False, unlocks__isnull=True),
+                name="discount_of_a_course_is_for_that_course",
+            ),
+            models.CheckConstraint(
+                condition=Q(automatic=False) | Q(redemption_type=RedemptionType.UNLIMITED),
+                name="discount_automatic_is_not_counted",
+                violation_error_message=_("A discount that applies by itself has no code whose uses could be limited."),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name or f"{self.get_discount_type_display()} {self.amount}"
 
 
-class DiscountCodeQuerySet(models.QuerySet["DiscountCode"]):
+class DiscountPerson(models.Model):
+    """Somebody a discount is for, by their address; it counts once that is confirmed."""
+
+    discount = models.ForeignKey(Discount, verbose_name=_("discount"), on_delete=models.CASCADE, related_name="people")
+    email = models.EmailField(_("e-mail address"))
+    added_at = models.DateTimeField(_("added"))
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("person a discount is for")
+        verbose_name_plural = _("people a discount is for")
+        ordering = ["email"]
+        indexes = [models.Index(fields=["email"], name="discount_person_email")]
+        constraints = [models.UniqueConstraint(fields=["discount", "email"], name="discount_person_once")]
+
+    def __str__(self) -> str:
+        return f"{self.discount_id}: person {self.pk}"
+
+
+class DiscountCodeQuerySet(LockableQuerySet["DiscountCode"]):
     """The vocabulary for asking after codes."""
 
     def matching(self, text: str) -> Self:
@@ -109,7 +191,9 @@ class DiscountCode(models.Model):
     """
 
     discount = models.ForeignKey(Discount, verbose_name=_("discount"), on_delete=models.PROTECT, related_name="codes")
-    text = models.CharField(_("code"), max_length=100)
+    text = models.CharField(
+        _("code"), max_length=100, validators=[RegexValidator(CODE_TEXT, CODE_SENTENCE)], help_text=CODE_SENTENCE
+    )
     normalized = models.GeneratedField(
         expression=Upper(Replace(Replace(F("text"), Value(" "), Value("")), Value("-"), Value(""))),
         output_field=models.CharField(max_length=100),
@@ -152,6 +236,11 @@ class DiscountCode(models.Model):
                 fields=["normalized"],
                 name="code_unique_without_case_blanks_dashes",
                 violation_error_message=_("This code exists already (capitals, blanks and dashes don't count)."),
+            ),
+            models.CheckConstraint(
+                condition=Q(text__regex=CODE_TEXT),
+                name="code_of_plain_letters_digits_dashes",
+                violation_error_message=CODE_SENTENCE,
             ),
             models.CheckConstraint(
                 condition=Q(max_uses__isnull=True) | Q(uses__lte=F("max_uses")),

@@ -182,6 +182,14 @@ class OrderLine(models.Model):
         on_delete=models.PROTECT,
         related_name="order_lines",
     )
+    discount = models.ForeignKey(
+        "ecommerce.Discount",
+        verbose_name=_("discount"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="order_lines",
+    )
     discount_label = models.CharField(_("discount's name"), max_length=255, blank=True)
     entitlement = models.CharField(
         _("right"), max_length=100, blank=True, help_text=_("What a checkout rule granted instead of a code.")

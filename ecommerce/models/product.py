@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,10 @@ from courses.enums import EnrollmentMode
 from courses.models import CourseRun, Program
 from ecommerce.models.fields import amount_field, currency_field
 from mitxonline.kernel.money import Money
+
+# Part of addresses: in one, a blank would stand for a plus.
+SKU = r"^[^\s]+$"
+SKU_SENTENCE = _("The name a shop link gives the product, without blanks.")
 
 
 def default_currency() -> str:
@@ -62,7 +67,9 @@ class Product(models.Model):
         default=EnrollmentMode.VERIFIED,
         help_text=_("What the buyer gets in the course."),
     )
-    sku = models.CharField(_("SKU"), max_length=100, unique=True)
+    sku = models.CharField(
+        _("SKU"), max_length=100, unique=True, validators=[RegexValidator(SKU, SKU_SENTENCE)], help_text=SKU_SENTENCE
+    )
     description = models.CharField(_("description"), max_length=255, blank=True)
     price = amount_field(_("price"))
     currency = currency_field(_("currency"), default=default_currency)
@@ -89,6 +96,9 @@ class Product(models.Model):
                 | Q(course_run__isnull=True, program__isnull=False),
                 name="product_sells_exactly_one_thing",
                 violation_error_message=_("A product sells one course run or one program, not both."),
+            ),
+            models.CheckConstraint(
+                condition=Q(sku__regex=SKU), name="product_sku_without_blanks", violation_error_message=SKU_SENTENCE
             ),
             models.CheckConstraint(
                 condition=Q(price__gte=0),
@@ -137,6 +147,9 @@ class PriceChange(models.Model):
         Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="price_changes"
     )
     old_price = amount_field(_("old price"), null=True, blank=True)
+    old_currency = currency_field(
+        _("old currency"), blank=True, default="", help_text=_("Empty where the currency stayed.")
+    )
     new_price = amount_field(_("new price"))
     currency = currency_field(_("currency"))
     changed_at = models.DateTimeField(_("changed"))

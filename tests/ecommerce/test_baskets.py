@@ -237,7 +237,7 @@ def test_at_sign_in_the_baskets_are_joined_and_nothing_is_lost(visitor: BasketOw
     user = make_user()
     account = BasketOwner(user_id=user.pk)
     old, new, both = make_product(), make_product(), make_product()
-    code = make_code(make_discount(redemption_type=RedemptionType.UNLIMITED), text="TEN")
+    code = make_code(make_discount(redemption_type=RedemptionType.UNLIMITED), text="TENOFF")
     add_products(owner=account, product_ids=[old.pk, both.pk], now=NOON)
     add_products(owner=visitor, product_ids=[new.pk, both.pk], now=NOON)
     apply_code(owner=visitor, text=code.text, user_id=None, now=NOON)

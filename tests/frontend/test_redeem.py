@@ -212,7 +212,7 @@ def test_a_code_that_does_not_work_shows_its_card_to_its_holder(learners_client:
     contract = northgate()
     _code_off(contract)
     assert read(learners_client.post("/redeem/", {"code": contract.code})).h1 == "This code has been switched off"
-    discount = make_code(make_discount(), text="SAVE/20")
+    discount = make_code(make_discount(), text="SAVE-20")
     page = read(learners_client.post("/redeem/", {"code": discount.text}))
     assert page.h1 == "This is a discount code"
     assert page.links()["Go to my cart"] == "/cart/"
