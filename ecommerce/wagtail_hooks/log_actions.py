@@ -1,0 +1,29 @@
+"""What people did with money, prices and discounts, in the words of Wagtail's reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from wagtail import hooks
+
+# The action as it is recorded, its name in filters, and what the reports say of it. Never a code or an address.
+ACTIONS = (
+    ("ecommerce.discount.make", _("Make discount"), _("Made a discount")),
+    ("ecommerce.discount.change", _("Change discount"), _("Changed a discount")),
+    ("ecommerce.discount.add_codes", _("Make codes"), _("Made more codes")),
+    ("ecommerce.discount.pause", _("Pause discount"), _("Paused a discount")),
+    ("ecommerce.discount.resume", _("Resume discount"), _("Resumed a discount")),
+    ("ecommerce.discount.extend", _("Change end of discount"), _("Changed when a discount ends")),
+    ("ecommerce.discount.limit", _("Limit code"), _("Changed how often a code can be used")),
+    ("ecommerce.discount.export", _("Export codes"), _("Exported a discount’s codes")),
+    ("ecommerce.product.make", _("Make product"), _("Put something on sale")),
+    ("ecommerce.product.price", _("Change price"), _("Changed a price")),
+)
+
+
+@hooks.register("register_log_actions")
+def register_actions(actions: Any) -> None:
+    """Tell Wagtail what the acts are called."""
+    for name, label, message in ACTIONS:
+        actions.register_action(name, label, message)
