@@ -19,6 +19,8 @@ ACTIONS = (
     ("b2b.code.export", _("Export codes"), _("Exported codes")),
     ("b2b.invitation.cancel", _("Cancel invitation"), _("Cancelled an invitation")),
     ("b2b.manager.set", _("Appoint manager"), _("Said who manages the organization")),
+    ("b2b.terms.change", _("Change terms"), _("Changed the terms in force")),
+    ("b2b.contract.fix", _("Bring in line"), _("Brought the contract in line after a check")),
     ("b2b.courseware.add", _("Add courseware"), _("Added courseware")),
     ("b2b.courseware.remove", _("Remove courseware"), _("Removed courseware")),
 )
