@@ -90,6 +90,42 @@ def revoke(
     return enrollment
 
 
+def downgrade(
+    *,
+    user_id: int,
+    run_id: int,
+    source: str,
+    reference: str,
+    now: datetime,
+    changed_by_id: int | None = None,
+    reason: str = "",
+) -> Enrollment | None:
+    """Turn one right into a right to audit; what another right gives stays. None where there was no such right."""
+    with all_or_nothing():
+        enrollment = Enrollment.objects.locked().filter(user_id=user_id, run_id=run_id).first()
+        if enrollment is None:
+            return None
+        held = enrollment.grants.filter(source=source, reference=reference, revoked_at=None)
+        if not held.exclude(mode=EnrollmentMode.AUDIT).update(
+            revoked_at=now, revoked_by_id=changed_by_id, revoked_reason=reason
+        ):
+            return enrollment
+        EnrollmentGrant.objects.create(
+            enrollment=enrollment,
+            mode=EnrollmentMode.AUDIT,
+            source=source,
+            reference=reference,
+            granted_at=now,
+            granted_by_id=changed_by_id,
+            reason=reason,
+        )
+        if _follow_grants(enrollment):
+            publish(
+                LearnerEnrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id, mode=str(enrollment.mode))
+            )
+    return enrollment
+
+
 def _one_locked(wanted: Enrollment) -> Enrollment:
     """The learner's one row for the run, made or found, and locked until the transaction ends."""
     return Enrollment.objects.bulk_create(
