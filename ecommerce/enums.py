@@ -64,18 +64,42 @@ class OrderState(models.TextChoices):
 
 
 class AttemptState(models.TextChoices):
-    """Where one try at paying stands."""
+    """Where one try at paying stands. Only "paid" means that money came."""
 
     STARTED = "started", _("Started")
     PROCESSING = "processing", _("Processing")
     PAID = "paid", _("Paid")
     DECLINED = "declined", _("Declined")
+    CLOSING = "closing", _("Given up, to be ended at the gateway")
     EXPIRED = "expired", _("Expired")
     FAILED = "failed", _("Failed")
+    DOUBTFUL = "doubtful", _("In doubt")
 
 
 # The money is on its way, or here: such an order is neither given up nor paid again.
 PAYING_STATES = (AttemptState.PROCESSING, AttemptState.PAID)
+
+# Of these the gateway may still have something to say.
+UNSETTLED_STATES = (AttemptState.STARTED, AttemptState.PROCESSING, AttemptState.CLOSING)
+
+
+class NoticeState(models.TextChoices):
+    """What became of a gateway's notice."""
+
+    RECEIVED = "received", _("Received")
+    DONE = "done", _("Acted on")
+    KEPT = "kept", _("Kept, nothing to do")
+    UNKNOWN = "unknown", _("About a payment we don't know")
+    FAILED = "failed", _("Failed, will be tried again")
+
+
+class PaymentStanding(models.TextChoices):
+    """What a buyer may hear of the payment of an order that isn't fulfilled yet."""
+
+    NOTHING = "nothing", _("Nothing was paid")
+    OPEN = "open", _("The payment page is open")
+    PROCESSING = "processing", _("The bank is still at it")
+    RECEIVED = "received", _("The money has come")
 
 
 class RefundState(models.TextChoices):

@@ -24,7 +24,21 @@ class PaymentAttempt(models.Model):
     gateway = models.CharField(_("gateway"), max_length=40)
     reference = models.UUIDField(_("reference"), default=uuid.uuid4, unique=True, editable=False)
     idempotency_key = models.CharField(_("idempotency key"), max_length=255, unique=True, editable=False)
+    account = models.CharField(
+        _("account"),
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text=_("Which of our accounts at the gateway: a host's own; empty for the usual one."),
+    )
+    locale = models.CharField(_("language"), max_length=20, blank=True, default="", db_default="", editable=False)
     session_id = models.CharField(_("session at the gateway"), max_length=255, blank=True)
+    pay_url = models.TextField(_("payment page"), blank=True, default="", db_default="", editable=False)
+    closing_key = models.CharField(
+        _("idempotency key of ending it"), max_length=255, blank=True, default="", db_default="", editable=False
+    )
     payment_id = models.CharField(_("payment at the gateway"), max_length=255, blank=True)
     amount = amount_field(_("amount"))
     currency = currency_field(_("currency"))
@@ -32,6 +46,14 @@ class PaymentAttempt(models.Model):
     started_at = models.DateTimeField(_("started"))
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    ask_at = models.DateTimeField(
+        _("ask the gateway"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When the gateway is asked if it hasn't told anything by then; empty: there is nothing to ask."),
+    )
+    asked = models.PositiveIntegerField(_("times asked"), default=0, db_default=0, editable=False)
     note = models.CharField(_("note"), max_length=255, blank=True)
     paid_amount = amount_field(
         _("paid"), null=True, blank=True, help_text=_("What the gateway says came; empty: what was asked for.")
@@ -63,6 +85,7 @@ class PaymentAttempt(models.Model):
         verbose_name = _("payment attempt")
         verbose_name_plural = _("payment attempts")
         ordering = ["-started_at", "-pk"]
+        indexes = [models.Index(fields=["ask_at"], condition=Q(ask_at__isnull=False), name="attempt_to_be_asked_about")]
         constraints = [
             models.UniqueConstraint(
                 fields=["gateway", "session_id"], condition=~Q(session_id=""), name="attempt_once_per_session"
