@@ -12,6 +12,7 @@ from mitxonline.settings.parts.logs import *
 from mitxonline.settings.parts.mail import *
 from mitxonline.settings.parts.security import *
 from mitxonline.settings.parts.site import *
+from mitxonline.settings.parts.sso import *
 from mitxonline.settings.parts.storage import *
 from mitxonline.settings.parts.tasks import *
 
@@ -45,6 +46,7 @@ INSTALLED_APPS = [
     "taggit",
     "csp",
     "django_htmx",
+    "social_django",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -1,0 +1,6 @@
+"""People, and how they came in."""
+
+from mitxonline.users.models.person import Theme, User
+from mitxonline.users.models.sign_in import GivenRight, ProviderSession, RightKind, SeenLogoutToken
+
+__all__ = ["GivenRight", "ProviderSession", "RightKind", "SeenLogoutToken", "Theme", "User"]

@@ -1,0 +1,85 @@
+"""What is kept of people signing in through a provider: sessions to end, tokens seen, rights given."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from mitxonline.kernel import clock
+
+
+class ProviderSession(models.Model):
+    """A session of ours that began at a provider.
+
+    By `issuer` and `sid` the provider's notice finds the session it ends; the ID token is what the provider wants to
+    see when somebody signs out here. The row follows the session's key (`sso.session_store`) and goes with it.
+    """
+
+    session_key = models.CharField(max_length=40, unique=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    provider = models.CharField(max_length=32)
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+    sid = models.CharField(max_length=255, blank=True)
+    id_token = models.TextField(blank=True)
+    started_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        verbose_name = _("session begun at a provider")
+        verbose_name_plural = _("sessions begun at a provider")
+        indexes = [
+            models.Index(fields=["issuer", "sid"], name="users_provider_sid"),
+            models.Index(fields=["issuer", "subject"], name="users_provider_subject"),
+        ]
+
+
+class SeenLogoutToken(models.Model):
+    """A provider's notice that was acted on: the same one a second time is a replay."""
+
+    issuer = models.CharField(max_length=255)
+    jti = models.CharField(max_length=255)
+    until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("logout notice")
+        verbose_name_plural = _("logout notices")
+        constraints = [models.UniqueConstraint(fields=["issuer", "jti"], name="users_logout_token_once")]
+
+
+class RightKind(models.TextChoices):
+    STAFF = "staff", _("Staff")
+    SUPERUSER = "superuser", _("Superuser")
+    GROUP = "group", _("Member of a group")
+
+
+class GivenRight(models.Model):
+    """A right somebody has because a role at a provider says so; what was given by hand has no row."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="given_rights")
+    issuer = models.CharField(max_length=255)
+    kind = models.CharField(max_length=9, choices=RightKind.choices)
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="+", null=True, blank=True)
+    given_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        verbose_name = _("right given by a provider")
+        verbose_name_plural = _("rights given by a provider")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "issuer", "kind"],
+                condition=~models.Q(kind=RightKind.GROUP),
+                name="users_right_once",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "issuer", "group"],
+                condition=models.Q(kind=RightKind.GROUP),
+                name="users_group_right_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind=RightKind.GROUP, group__isnull=False)
+                | (~models.Q(kind=RightKind.GROUP) & models.Q(group__isnull=True)),
+                name="users_right_names_its_group",
+            ),
+        ]
