@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
 from b2b.enums import MembershipSource, MembershipState
-from b2b.models import ContractRun
+from b2b.models import ContractPage, ContractRun
 from b2b.rules import contacts_of
+from b2b.services.claims import claim_of
 from b2b.services.seats import (
     activate_held_seats,
     claim_seat,
@@ -13,7 +22,14 @@ from b2b.services.seats import (
     release_held_seats,
     uses_of_order,
 )
+from b2b.services.sso import Followed, follow_claim, note_failure
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
+from mitxonline.kernel import clock
+from mitxonline.users.models import User
+
+logger = logging.getLogger(__name__)
+
+SSO_BACKEND = "keycloak"
 
 
 def claim_seats(event: OrderFulfilled) -> None:
@@ -56,3 +72,50 @@ def _claim_again(event: OrderFulfilled, contract_ids: list[int]) -> None:
             now=event.at,
             contact=contacts.get(each.organization_id, ""),
         )
+
+
+def follow_organizations(
+    *, strategy: Any, backend: Any, user: User | None = None, response: Mapping[str, Any] | None = None, **_kwargs: Any
+) -> None:
+    """A step of signing in: bring somebody's organizations and seats in line with what Keycloak says of them.
+
+    What goes wrong here keeps nobody out: they sign in with what they had, are told so, and the operator finds it in
+    the log and in the record. It is tried again at the next sign-in.
+    """
+    if user is None or backend.name != SSO_BACKEND:
+        return
+    request, now = strategy.request, clock.now()
+    try:
+        followed = follow_claim(user_id=user.pk, claim=claim_of(response), now=now)
+    except Exception as error:
+        logger.exception("organizations could not be followed", extra={"user": user.pk})
+        note_failure(user_id=user.pk, reason=type(error).__name__, now=now)
+        _tell(
+            request,
+            messages.WARNING,
+            _("You are signed in, but we could not look up your organizations. Sign in again later to get your seats."),
+        )
+    else:
+        _tell_what_is_full(request, followed)
+
+
+def _tell_what_is_full(request: HttpRequest | None, followed: Followed) -> None:
+    """Say which contracts had no seat, and whom to ask."""
+    if not followed.full_contracts:
+        return
+    contracts = list(
+        ContractPage.objects.filter(pk__in=followed.full_contracts)
+        .select_related("terms__organization")
+        .order_by("name", "pk")
+    )
+    contacts = contacts_of(each.terms.organization_id for each in contracts)
+    for each in contracts:
+        sentence = _("All seats of “%(contract)s” are taken, so there is none for you yet. Ask %(contact)s for one.")
+        contact = contacts.get(each.terms.organization_id) or each.terms.organization.name
+        _tell(request, messages.WARNING, sentence % {"contract": each.name, "contact": contact})
+
+
+def _tell(request: HttpRequest | None, level: int, sentence: str) -> None:
+    """A message on the next page; where a token is taken without a browser there is nobody to tell."""
+    if request is not None:
+        messages.add_message(request, level, sentence)

@@ -7,9 +7,11 @@ from mitxonline.settings.env import BASE_DIR, env
 from mitxonline.settings.parts.commerce import *
 from mitxonline.settings.parts.content import *
 from mitxonline.settings.parts.coordinator import *
+from mitxonline.settings.parts.keycloak import *
 from mitxonline.settings.parts.limits import *
 from mitxonline.settings.parts.logs import *
 from mitxonline.settings.parts.mail import *
+from mitxonline.settings.parts.payments import *
 from mitxonline.settings.parts.security import *
 from mitxonline.settings.parts.site import *
 from mitxonline.settings.parts.sso import *

@@ -1,0 +1,106 @@
+"""What Keycloak says about somebody's organizations, in every shape its releases have said it."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedOrganization:
+    """One organization somebody belongs to in Keycloak; its id only where Keycloak was asked to say it."""
+
+    alias: str
+    keycloak_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The organizations somebody belongs to, or None where Keycloak said nothing about them.
+
+    ``complete`` is false where a part could not be read: whoever is named there must not be taken for gone.
+    """
+
+    organizations: frozenset[ClaimedOrganization] | None = None
+    complete: bool = True
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing was said."""
+        return self.organizations is None
+
+
+UNKNOWN = Claim()
+
+
+def claim_of(response: Mapping[str, Any] | None) -> Claim:
+    """The claim among the verified statements of an ID token and of userinfo; absent is unknown."""
+    return parse_claim((response or {}).get(settings.KEYCLOAK_ORGANIZATION_CLAIM))
+
+
+def parse_claim(value: Any) -> Claim:
+    """Read the claim: an alias, a list of aliases, a map from alias to facts, or a list of such maps.
+
+    An id counts only if it is the text of a UUID; groups, roles and attributes are none of ours. What can't be read is
+    logged by its type alone.
+    """
+    if value is None:
+        return UNKNOWN
+    reading = _Reading()
+    reading.read(value)
+    if reading.ignored:
+        logger.warning("parts of the organization claim not understood", extra={"types": sorted(reading.ignored)})
+    if not isinstance(value, str | list | dict) or (reading.ignored and not reading.ids):
+        return UNKNOWN
+    return Claim(organizations=frozenset(reading.organizations()), complete=not reading.ignored)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The ids said for each alias, and the types of what was no organization."""
+
+    ids: dict[str, set[UUID]] = field(default_factory=lambda: defaultdict(set))
+    ignored: set[str] = field(default_factory=set)
+
+    def read(self, value: Any) -> None:
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, str):
+                self._alias(part, None)
+            elif isinstance(part, dict):
+                for alias, facts in part.items():
+                    self._alias(alias, facts)
+            else:
+                self.ignored.add(type(part).__name__)
+
+    def organizations(self) -> Iterator[ClaimedOrganization]:
+        for alias, ids in self.ids.items():
+            if not ids:
+                yield ClaimedOrganization(alias=alias)
+            for keycloak_id in ids:
+                yield ClaimedOrganization(alias=alias, keycloak_id=keycloak_id)
+
+    def _alias(self, alias: str, facts: Any) -> None:
+        if not alias.strip() or "\0" in alias:
+            self.ignored.add("unusable alias")
+            return
+        keycloak_id = _uuid(facts.get("id")) if isinstance(facts, dict) else None
+        self.ids[alias].update({keycloak_id} if keycloak_id else ())
+
+
+def _uuid(value: Any) -> UUID | None:
+    """The id, if it is the text of one. An attribute that is called “id” comes as a list, and is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        keycloak_id = UUID(value)
+    except ValueError:
+        return None
+    return keycloak_id if str(keycloak_id) == value.lower() else None

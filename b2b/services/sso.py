@@ -1,0 +1,267 @@
+"""Signing in through Keycloak: people follow what it says about their organizations (design 5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, Exists, F, OuterRef, Q
+
+from b2b.enums import IntegrationType, MembershipSource, MembershipState, SignInChange
+from b2b.models import (
+    ContractMembership,
+    ContractTerms,
+    OrganizationMembership,
+    OrganizationPage,
+    SignInFact,
+    Withdrawal,
+)
+from b2b.services.claims import Claim, ClaimedOrganization
+from b2b.services.seats import join_organizations
+from mitxonline.kernel import clock
+from mitxonline.kernel.db import transaction_lock
+
+LOCK = "b2b.sso"
+DETAIL_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What following the claim came to: ids of organizations and contracts, in order."""
+
+    joined_organizations: tuple[int, ...] = ()
+    left_organizations: tuple[int, ...] = ()
+    joined_contracts: tuple[int, ...] = ()
+    left_contracts: tuple[int, ...] = ()
+    full_contracts: tuple[int, ...] = ()
+    withdrawn_contracts: tuple[int, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is different from before."""
+        return any((self.joined_organizations, self.left_organizations, self.joined_contracts, self.left_contracts))
+
+
+def follow_claim(*, user_id: int, claim: Claim, now: datetime) -> Followed:
+    """Join the organizations of the claim and their free contracts, leave those that are gone; all or nothing.
+
+    Nothing is touched where the claim is unknown. Seats by code, staff or API and enrollments never are; a full
+    contract is reported and not overfilled, and nobody comes back whose access was withdrawn. One person's sign-ins
+    follow one another; seats are counted under the locks of the contracts, in primary key order. The number of queries
+    doesn't depend on the number of organizations.
+    """
+    if claim.organizations is None:
+        return Followed()
+    with transaction.atomic():
+        transaction_lock(LOCK, user_id)
+        named = _match(claim.organizations)
+        mine = list(OrganizationMembership.objects.filter(user_id=user_id))
+        joined = _join(user_id, mine, to_join=[pk for pk, live in named.items() if live], named=named, now=now)
+        seats = _take_seats(user_id, [pk for pk, live in named.items() if live], now=now)
+        gone = [each for each in mine if each.seen_in_claim and each.organization_id not in named]
+        left, freed = _leave(user_id, gone) if claim.complete else ((), ())
+        followed = Followed(
+            joined_organizations=joined,
+            left_organizations=left,
+            joined_contracts=seats.taken,
+            left_contracts=freed,
+            full_contracts=seats.full,
+            withdrawn_contracts=seats.withdrawn,
+        )
+        _write_down(user_id, followed, now=now)
+    return followed
+
+
+def note_failure(*, user_id: int, reason: str, now: datetime) -> None:
+    """Write down, for the operator, that somebody signed in and their organizations could not be followed."""
+    SignInFact.objects.create(user_id=user_id, at=now, change=SignInChange.FAILED, detail=reason[:DETAIL_LENGTH])
+
+
+# --- Organizations --------------------------------------------------------------------------------------------------
+
+
+def _match(organizations: Iterable[ClaimedOrganization]) -> dict[int, bool]:
+    """The organizations here that are named, and whether each is live. At most one for each name; one query.
+
+    By Keycloak's id first. By the alias only where the page has no Keycloak id or the claim carries none: against the
+    alias Keycloak told us, else against the organization's key.
+    """
+    wanted = list(organizations)
+    if not wanted:
+        return {}
+    aliases = {each.alias for each in wanted}
+    rows = OrganizationPage.objects.filter(
+        Q(keycloak__keycloak_id__in={each.keycloak_id for each in wanted if each.keycloak_id})
+        | Q(keycloak__alias__in=aliases)
+        | Q(keycloak__isnull=True, org_key__in=aliases)
+    ).order_by(F("keycloak__gone_since").desc(nulls_last=True), "-pk")
+    by_id: dict[UUID, int] = {}
+    by_alias: dict[str, int] = {}
+    by_key: dict[str, int] = {}
+    live: dict[int, bool] = {}
+    for pk, is_live, org_key, keycloak_id, alias in rows.values_list(
+        "pk", "live", "org_key", "keycloak__keycloak_id", "keycloak__alias"
+    ):
+        live[pk] = is_live
+        if keycloak_id is None:
+            by_key[org_key] = pk
+        else:
+            # Of two with one alias the later in this order counts: the one that is still there in Keycloak.
+            by_id[keycloak_id], by_alias[alias] = pk, pk
+    named = set()
+    for each in wanted:
+        known = by_id.get(each.keycloak_id) if each.keycloak_id else by_alias.get(each.alias)
+        found = known or by_key.get(each.alias)
+        if found is not None:
+            named.add(found)
+    return {pk: live[pk] for pk in sorted(named)}
+
+
+def _join(
+    user_id: int,
+    mine: Iterable[OrganizationMembership],
+    *,
+    to_join: Iterable[int],
+    named: Iterable[int],
+    now: datetime,
+) -> tuple[int, ...]:
+    """Become a member where that is missing, and remember where Keycloak knows the person."""
+    seen = {each.organization_id: each.seen_in_claim for each in mine}
+    missing = [pk for pk in to_join if pk not in seen]
+    if missing:
+        join_organizations(organization_ids=missing, user_id=user_id, source=MembershipSource.SSO, now=now)
+    if missing or not all(seen.get(pk, True) for pk in named):
+        OrganizationMembership.objects.filter(user_id=user_id, organization_id__in=named, seen_in_claim=False).update(
+            seen_in_claim=True
+        )
+    return tuple(missing)
+
+
+def _leave(user_id: int, gone: Iterable[OrganizationMembership]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Give back the ``sso`` seats in organizations Keycloak no longer names, and leave those come into that way.
+
+    Freeing a seat needs no lock of the contract: it can't overfill anything (ADR 0003). Somebody who also came another
+    way stays a member, as if Keycloak had never known them. Returns the organizations left and the contracts.
+    """
+    by_organization = {each.organization_id: each for each in gone}
+    if not by_organization:
+        return (), ()
+    seats = ContractMembership.objects.filter(
+        user_id=user_id,
+        contract__terms__organization_id__in=by_organization,
+        source=MembershipSource.SSO,
+        state=MembershipState.ACTIVE,
+    )
+    freed = dict(seats.order_by("contract_id").values_list("pk", "contract_id"))
+    if freed:
+        ContractMembership.objects.filter(pk__in=freed, source=MembershipSource.SSO).delete()
+    memberships = OrganizationMembership.objects.filter(user_id=user_id, organization_id__in=by_organization)
+    memberships.filter(source=MembershipSource.SSO).delete()
+    memberships.update(seen_in_claim=False)
+    left = sorted(pk for pk, each in by_organization.items() if each.source == MembershipSource.SSO)
+    return tuple(left), tuple(freed.values())
+
+
+# --- Seats ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Seats:
+    taken: tuple[int, ...] = ()
+    full: tuple[int, ...] = ()
+    withdrawn: tuple[int, ...] = ()
+
+
+def _take_seats(user_id: int, organization_ids: list[int], *, now: datetime) -> _Seats:
+    """Take a seat in each valid, free single sign-on contract of these organizations that isn't full."""
+    terms = _lock_open_contracts(user_id, organization_ids, now=now) if organization_ids else {}
+    if not terms:
+        return _Seats()
+    counted = {
+        contract_id: (taken, mine)
+        for contract_id, taken, mine in ContractMembership.objects.filter(contract_id__in=terms)
+        .values_list("contract_id")
+        .annotate(taken=Count("pk"), mine=Count("pk", filter=Q(user_id=user_id)))
+        .order_by("contract_id")
+    }
+    withdrawn = set(
+        Withdrawal.objects.standing()
+        .filter(user_id=user_id, contract_id__in=terms)
+        .values_list("contract_id", flat=True)
+    )
+    wanted = {pk: each for pk, each in terms.items() if pk not in withdrawn}
+    held = [pk for pk in wanted if counted.get(pk, (0, 0))[1]]
+    full = [
+        pk
+        for pk, each in wanted.items()
+        if pk not in held and each.max_learners is not None and counted.get(pk, (0, 0))[0] >= each.max_learners
+    ]
+    taken = [pk for pk in wanted if pk not in full]
+    _seat(user_id, [pk for pk in taken if pk not in held], held=held, now=now)
+    return _Seats(taken=tuple(taken), full=tuple(full), withdrawn=tuple(sorted(withdrawn)))
+
+
+def _lock_open_contracts(user_id: int, organization_ids: list[int], *, now: datetime) -> dict[int, ContractTerms]:
+    """Lock the contracts that sign-in opens and the person isn't in yet; whoever is in everywhere waits for nobody."""
+    mine = ContractMembership.objects.filter(contract=OuterRef("pk"), user_id=user_id, state=MembershipState.ACTIVE)
+    terms = ContractTerms.objects.locked().filter(
+        ~Exists(mine),
+        organization_id__in=organization_ids,
+        integration_type=IntegrationType.SSO,
+        price__isnull=True,
+    )
+    return {each.pk: each for each in terms.valid_on(clock.date_of(now))}
+
+
+def _seat(user_id: int, contract_ids: Iterable[int], *, held: list[int], now: datetime) -> None:
+    """Write the seats; one that is held for the person's own order becomes theirs before it is fulfilled."""
+    ContractMembership.objects.bulk_create(
+        ContractMembership(
+            contract_id=pk,
+            user_id=user_id,
+            state=MembershipState.ACTIVE,
+            source=MembershipSource.SSO,
+            since=now,
+        )
+        for pk in contract_ids
+    )
+    if held:
+        ContractMembership.objects.filter(user_id=user_id, contract_id__in=held, state=MembershipState.HELD).update(
+            state=MembershipState.ACTIVE, source=MembershipSource.SSO, order=None, since=now
+        )
+
+
+# --- The record -----------------------------------------------------------------------------------------------------
+
+
+def _write_down(user_id: int, followed: Followed, *, now: datetime) -> None:
+    """One line for each change. What could not be given is written once, until something changes about it."""
+    refused = [
+        *((pk, SignInChange.CONTRACT_FULL) for pk in followed.full_contracts),
+        *((pk, SignInChange.WITHDRAWN) for pk in followed.withdrawn_contracts),
+    ]
+    said = _last_said(user_id, [pk for pk, _change in refused]) if refused else {}
+    in_contracts = [
+        *((pk, SignInChange.JOINED_CONTRACT) for pk in followed.joined_contracts),
+        *((pk, SignInChange.LEFT_CONTRACT) for pk in followed.left_contracts),
+        *((pk, change) for pk, change in refused if said.get(pk) != change),
+    ]
+    in_organizations = [
+        *((pk, SignInChange.JOINED_ORGANIZATION) for pk in followed.joined_organizations),
+        *((pk, SignInChange.LEFT_ORGANIZATION) for pk in followed.left_organizations),
+    ]
+    SignInFact.objects.bulk_create(
+        [
+            *(SignInFact(user_id=user_id, at=now, change=what, organization_id=pk) for pk, what in in_organizations),
+            *(SignInFact(user_id=user_id, at=now, change=what, contract_id=pk) for pk, what in in_contracts),
+        ]
+    )
+
+
+def _last_said(user_id: int, contract_ids: list[int]) -> dict[int | None, str]:
+    """What was last written down about the person in each of these contracts."""
+    facts = SignInFact.objects.filter(user_id=user_id, contract_id__in=contract_ids)
+    return dict(facts.order_by("contract_id", "-pk").distinct("contract_id").values_list("contract_id", "change"))
