@@ -240,5 +240,5 @@ class PaymentGateway(Protocol):
     def open_notice(self, body: bytes, headers: Mapping[str, str], *, account: str) -> Envelope:
         """Prove who wrote a notice, and that it is fresh, before anything in it is believed. Raises NoticeForged."""
 
-    def read_notice(self, body: bytes) -> Notice:
+    def read_notice(self, body: bytes, *, account: str) -> Notice:
         """Understand a notice that ``open_notice`` has let in. Raises NoticeNotUnderstood."""

@@ -82,7 +82,7 @@ class SandboxGateway:
         except (signing.BadSignature, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
             raise NoticeForged("not a notice of the sandbox") from error
 
-    def read_notice(self, body: bytes) -> PaymentNotice:
+    def read_notice(self, body: bytes, *, account: str) -> PaymentNotice:
         """The answer, and what was paid."""
         try:
             told = signing.loads(body.decode(), salt=SALT)

@@ -46,4 +46,4 @@ LOGGING["loggers"]["celery.app.trace"] = {"level": "WARNING"}
 
 SANDBOX_PAYMENTS = True
 STYLE_GUIDE = True
-PAYMENT_GATEWAYS = ["ecommerce.gateways.sandbox.SandboxGateway"]
+PAYMENT_GATEWAYS = payment_gateways(STRIPE_ACCOUNTS, is_production=False, test_money=True)

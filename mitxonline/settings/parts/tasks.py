@@ -4,6 +4,7 @@ from typing import Any
 
 from mitxonline.settings.env import env
 from mitxonline.settings.parts.coordinator import DELIVERY_BEAT_SCHEDULE
+from mitxonline.settings.parts.payments import PAYMENT_BEAT_SCHEDULE
 from mitxonline.settings.parts.storage import REDIS_URL
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL
@@ -42,18 +43,9 @@ CELERY_ENABLE_UTC = True
 # Seconds between two runs. Each is safe to run twice and safe to miss.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     **DELIVERY_BEAT_SCHEDULE,
+    **PAYMENT_BEAT_SCHEDULE,
     "publish-scheduled-pages": {
         "task": "mitxonline.celery.publish_scheduled_pages",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "release-lapsed-orders": {
-        "task": "ecommerce.tasks.release_lapsed",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "finish-paid-orders": {
-        "task": "ecommerce.tasks.finish_paid_orders",
         "schedule": 60.0,
         "options": {"expires": 60},
     },

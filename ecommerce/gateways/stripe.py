@@ -1,0 +1,499 @@
+"""Stripe: the buyer pays on a page of Stripe's (Checkout Sessions in payment mode).
+
+Minor units, Stripe's words for states and its keys exist in this module only. Calls that write carry the key of the
+row they are made for, so a call that is made again is the same call.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
+
+import stripe
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from ecommerce.enums import DisputeState, RefundState
+from ecommerce.gateways.base import (
+    BillingAddress,
+    DisputeNotice,
+    Envelope,
+    Notice,
+    NoticeForged,
+    NoticeNotUnderstood,
+    OtherNotice,
+    Outcome,
+    PaymentFailed,
+    PaymentNotice,
+    PaymentRequest,
+    Redirect,
+    RefundNotice,
+    RefundRequest,
+    RefundResult,
+    RefundsChanged,
+    Session,
+)
+from mitxonline.kernel.money import Money
+
+if TYPE_CHECKING:
+    from stripe.params.checkout import SessionCreateParams
+
+# It would tell Stripe about the machine and how long earlier calls took.
+stripe.enable_telemetry = False
+
+# docs.stripe.com/currencies: these are counted in whole units …
+NO_DIGITS = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA") + ("PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF")
+)
+# … these in thousandths whose last digit is 0, and every other one in hundredths, also ISK and UGX, which have none.
+THREE_DIGITS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+
+# The languages Stripe's page speaks.
+LOCALES = frozenset(
+    ("bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA", "hr", "hu", "id")
+    + ("it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR", "ro", "ru", "sk", "sl", "sv", "th")
+    + ("tr", "vi", "zh", "zh-HK", "zh-TW")
+)
+LOCALE_NAMES = {"no": "nb", "nn": "nb", "zh-hans": "zh", "zh-hant": "zh-TW", "zh-cn": "zh", "zh-sg": "zh"}
+
+# Stripe wants a session to live half an hour at least, counted from when it reads the request.
+LEEWAY = timedelta(minutes=2)
+
+REFUND_STATES = {
+    "pending": RefundState.PENDING,
+    "requires_action": RefundState.PENDING,
+    "succeeded": RefundState.SUCCEEDED,
+    "failed": RefundState.FAILED,
+    "canceled": RefundState.CANCELED,
+}
+DISPUTE_STATES = {
+    "warning_needs_response": DisputeState.WARNING,
+    "warning_under_review": DisputeState.WARNING,
+    "warning_closed": DisputeState.CLOSED,
+    "needs_response": DisputeState.NEEDS_RESPONSE,
+    "under_review": DisputeState.UNDER_REVIEW,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+    "prevented": DisputeState.CLOSED,
+}
+
+_EVENT_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_EVENT_KIND = re.compile(r"[a-z0-9_.]{1,100}")
+
+# What "expand" asks for: the payment and the card behind a session, in the one call.
+_WITH_PAYMENT = ["payment_intent.latest_charge"]
+
+
+class StripeGateway:
+    """Checkout Sessions on Stripe's own page."""
+
+    name: ClassVar[str] = "stripe"
+
+    def account_for(self, host: str) -> str:
+        """The host itself where it has keys of its own."""
+        name = host.lower().partition(":")[0]
+        return name if name in settings.STRIPE_ACCOUNTS else ""
+
+    def start(self, payment: PaymentRequest) -> Redirect:
+        """A session for these lines; PaymentFailed with code amount_too_small below Stripe's least amount."""
+        params = _session_params(payment)
+        with _asking():
+            made = _client(payment.account).v1.checkout.sessions.create(
+                params=params, options={"idempotency_key": payment.idempotency_key}
+            )
+        if not made.url:
+            raise PaymentFailed("Stripe made a session without a page", retriable=False)
+        return Redirect(url=made.url, session_id=made.id)
+
+    def expire(self, session: Session) -> PaymentNotice:
+        """End the session; where Stripe won't, because it has ended, say how."""
+        try:
+            with _asking():
+                _client(session.account).v1.checkout.sessions.expire(
+                    session.session_id, options={"idempotency_key": session.idempotency_key}
+                )
+        except PaymentFailed as failure:
+            found = self.look_up(session)
+            if found.outcome is Outcome.OPEN:
+                raise failure
+            return found
+        return PaymentNotice(
+            event_id="",
+            reference=session.reference,
+            session_id=session.session_id,
+            payment_id="",
+            outcome=Outcome.EXPIRED,
+            paid=None,
+        )
+
+    def look_up(self, session: Session) -> PaymentNotice:
+        """The session with its payment, as Stripe has it now."""
+        with _asking():
+            found = _client(session.account).v1.checkout.sessions.retrieve(
+                session.session_id, params={"expand": _WITH_PAYMENT}
+            )
+        return _payment_notice(found.to_dict(), event_id="", account=session.account)
+
+    def refund(self, refund: RefundRequest) -> RefundResult:
+        """Give money back to where it came from."""
+        metadata = {"refund": refund.reference}
+        amount = to_units(refund.amount)
+        of_charge = refund.payment_id.startswith(("ch_", "py_"))
+        with _asking():
+            refunds = _client(refund.account).v1.refunds
+            options: stripe.RequestOptions = {"idempotency_key": refund.idempotency_key}
+            if of_charge:
+                made = refunds.create(
+                    params={"charge": refund.payment_id, "amount": amount, "metadata": metadata}, options=options
+                )
+            else:
+                made = refunds.create(
+                    params={"payment_intent": refund.payment_id, "amount": amount, "metadata": metadata},
+                    options=options,
+                )
+        return _refund_result(made.to_dict())
+
+    def look_up_refund(self, refund: RefundRequest, refund_id: str) -> RefundResult | None:
+        """By Stripe's id; without one, among the payment's refunds by the reference we sent along."""
+        if refund_id:
+            with _asking():
+                return _refund_result(_client(refund.account).v1.refunds.retrieve(refund_id).to_dict())
+        for found in self._refunds(refund.payment_id, refund.account):
+            if _text(_mapping(found.get("metadata")).get("refund")) == refund.reference:
+                return _refund_result(found)
+        return None
+
+    def refunds_of(self, payment_id: str, account: str) -> tuple[RefundNotice, ...]:
+        """Every refund of a payment, made here, in Stripe's dashboard or by Stripe itself."""
+        return tuple(_refund_notice(found, event_id="") for found in self._refunds(payment_id, account))
+
+    def look_up_dispute(self, dispute_id: str, account: str) -> DisputeNotice:
+        """Where a dispute stands, and where its money is: taken away, or given back again."""
+        with _asking():
+            found = _client(account).v1.disputes.retrieve(dispute_id).to_dict()
+        return _dispute_notice(found, event_id="")
+
+    def open_notice(self, body: bytes, headers: Mapping[str, str], *, account: str) -> Envelope:
+        """Only what was signed, lately, with one of the account's secrets; without a secret nothing is let in."""
+        text = _verified(body, headers.get("Stripe-Signature", ""), account)
+        try:
+            event = json.loads(text)
+        except ValueError as error:
+            raise NoticeForged("no JSON") from error
+        if not isinstance(event, dict) or event.get("object") != "event":
+            raise NoticeForged("no event")
+        event_id, kind = _text(event.get("id")), _text(event.get("type"))
+        if not _EVENT_ID.fullmatch(event_id) or not _EVENT_KIND.fullmatch(kind):
+            raise NoticeForged("no event")
+        return Envelope(event_id=event_id, kind=kind)
+
+    def read_notice(self, body: bytes, *, account: str) -> Notice:
+        """What an event says. Its session is only a hint: whoever acts on it asks Stripe for the session itself."""
+        try:
+            event = json.loads(body)
+            event_id, kind, told = event["id"], event["type"], event["data"]["object"]
+            return _notice(event_id, kind, told, account)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise NoticeNotUnderstood("not as Stripe documents its events") from error
+
+    def _refunds(self, payment_id: str, account: str) -> Iterator[dict[str, Any]]:
+        of_charge = payment_id.startswith(("ch_", "py_"))
+        with _asking():
+            refunds = _client(account).v1.refunds
+            page = (
+                refunds.list(params={"charge": payment_id, "limit": 100})
+                if of_charge
+                else refunds.list(params={"payment_intent": payment_id, "limit": 100})
+            )
+            for found in page.auto_paging_iter():
+                yield found.to_dict()
+
+
+def to_units(money: Money) -> int:
+    """The amount as Stripe counts it. PaymentFailed for one it can't count, a thousandth of a dinar."""
+    digits = _digits(money.currency)
+    units = money.amount.scaleb(digits)
+    if units != units.to_integral_value() or (digits == 3 and units % 10):
+        raise PaymentFailed(f"{money} is no amount that can be paid by card", retriable=False, code="amount_uncounted")
+    return int(units)
+
+
+def from_units(units: int, currency: str) -> Money:
+    """Money from Stripe's count; ValueError for a currency there isn't."""
+    code = currency.upper()
+    return Money(Decimal(units).scaleb(-_digits(code)), code)
+
+
+def stripe_locale(language: str) -> str:
+    """The language of Stripe's page: the visitor's, or its nearest relative; else the browser's."""
+    wanted = language.replace("_", "-").lower()
+    known = {each.lower(): each for each in LOCALES}
+    for name in (LOCALE_NAMES.get(wanted, wanted), wanted.partition("-")[0]):
+        name = LOCALE_NAMES.get(name, name).lower()
+        if name in known:
+            return known[name]
+    return "auto"
+
+
+def _digits(currency: str) -> int:
+    if currency in NO_DIGITS:
+        return 0
+    return 3 if currency in THREE_DIGITS else 2
+
+
+def is_live(key: str) -> bool:
+    """Whether real money moves by this key."""
+    return key.split("_")[1:2] == ["live"]
+
+
+def _keys(account: str) -> Mapping[str, Any]:
+    accounts: Mapping[str, Mapping[str, Any]] = settings.STRIPE_ACCOUNTS
+    keys = accounts.get(account) or accounts.get("")
+    if keys is None:
+        raise PaymentFailed("there is no key for this account", retriable=False, code="no_key")
+    return keys
+
+
+def _client(account: str) -> stripe.StripeClient:
+    return _client_of(
+        _keys(account)["secret_key"],
+        settings.STRIPE_API_BASE,
+        settings.STRIPE_API_VERSION,
+        tuple(settings.STRIPE_TIMEOUT),
+        settings.STRIPE_RETRIES,
+    )
+
+
+@cache
+def _client_of(key: str, base: str, version: str, timeout: tuple[float, float], retries: int) -> stripe.StripeClient:
+    """One client per key: it keeps its connections, one set per thread."""
+    return stripe.StripeClient(
+        key,
+        stripe_version=version,
+        base_addresses={"api": base},
+        max_network_retries=retries,
+        http_client=stripe.RequestsClient(timeout=timeout),
+    )
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Stripe's errors in our words: refused, or unknown and safe to ask again with the same key.
+
+    A key that was used for something else counts as unknown: something did happen with it.
+    """
+    try:
+        yield
+    except (stripe.CardError, stripe.InvalidRequestError) as error:
+        raise PaymentFailed(_reason(error), retriable=False, code=error.code or "") from error
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise PaymentFailed("Stripe doesn't accept our key", retriable=False, code="key_refused") from error
+    except stripe.StripeError as error:
+        raise PaymentFailed(f"no answer that settles it ({type(error).__name__})", retriable=True) from error
+
+
+def _reason(error: stripe.StripeError) -> str:
+    """Stripe's sentence, for staff; nobody but staff sees it, and no log."""
+    return (error.user_message or type(error).__name__)[:255]
+
+
+def _session_params(payment: PaymentRequest) -> SessionCreateParams:
+    """The session as a pure function of the request: the same request again has to be the same bytes."""
+    metadata = {"order": payment.order_number, "attempt": str(payment.reference)}
+    return {
+        "mode": "payment",
+        "ui_mode": "hosted_page",
+        "submit_type": "pay",
+        "client_reference_id": str(payment.reference),
+        "metadata": metadata,
+        "payment_intent_data": {"metadata": metadata, "description": payment.order_number},
+        "customer_email": payment.buyer_email,
+        "locale": stripe_locale(payment.locale),
+        "line_items": [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": line.due.currency.lower(),
+                    "unit_amount": to_units(line.due),
+                    "product_data": {"name": line.title or payment.order_number},
+                },
+            }
+            for line in payment.lines
+        ],
+        "success_url": payment.return_url,
+        "cancel_url": payment.cancel_url,
+        "expires_at": int((payment.expires_at + LEEWAY).timestamp()),
+    }
+
+
+def _verified(body: bytes, signature: str, account: str) -> str:
+    """The body as text, if one of the account's secrets signed it."""
+    try:
+        text = body.decode()
+        secrets = _keys(account)["webhook_secrets"]
+    except (UnicodeDecodeError, PaymentFailed) as error:
+        raise NoticeForged("nothing we could have been sent") from error
+    for secret in secrets:
+        try:
+            stripe.WebhookSignature.verify_header(text, signature, secret, settings.STRIPE_TOLERANCE)
+        except stripe.SignatureVerificationError:
+            continue
+        return text
+    raise NoticeForged("not signed by any secret we know, or too long ago")
+
+
+def _notice(event_id: str, kind: str, told: dict[str, Any], account: str) -> Notice:
+    if kind.startswith("checkout.session."):
+        notice = _payment_notice(told, event_id=event_id, account=account)
+        return notice if told.get("mode", "payment") == "payment" else OtherNotice(event_id, kind)
+    if kind.startswith("refund.") or kind == "charge.refund.updated":
+        return _refund_notice(told, event_id=event_id)
+    if kind == "charge.refunded":
+        return RefundsChanged(event_id=event_id, payment_id=_payment_of(told))
+    if kind.startswith("charge.dispute."):
+        return _dispute_notice(told, event_id=event_id)
+    return OtherNotice(event_id, kind)
+
+
+def _payment_notice(session: dict[str, Any], *, event_id: str, account: str) -> PaymentNotice:
+    payment = _mapping(session.get("payment_intent"))
+    outcome = _outcome(session, payment)
+    paid = None
+    if outcome is Outcome.PAID:
+        units = payment.get("amount_received") if payment.get("status") == "succeeded" else None
+        paid = from_units(session["amount_total"] if units is None else units, session["currency"])
+    reference = _reference(session)
+    return PaymentNotice(
+        event_id=event_id,
+        reference=reference,
+        session_id=session["id"],
+        payment_id=_text(payment.get("id")) or _text(session.get("payment_intent")),
+        outcome=outcome,
+        paid=paid,
+        doubt=_doubt(session, reference, account),
+        paid_with=_paid_with(_mapping(payment.get("latest_charge"))),
+        billed_to=_billed_to(_mapping(session.get("customer_details"))),
+        tax=_tax(session),
+    )
+
+
+def _outcome(session: Mapping[str, Any], payment: Mapping[str, Any]) -> Outcome:
+    """A session can be complete and unpaid: a bank debit that takes days, or that came to nothing (P2)."""
+    status, paid = session.get("status"), session.get("payment_status")
+    if status == "open":
+        return Outcome.OPEN
+    if status == "expired":
+        return Outcome.EXPIRED
+    if status != "complete":
+        return Outcome.UNKNOWN
+    if paid in ("paid", "no_payment_required"):
+        return Outcome.PAID
+    if paid != "unpaid":
+        return Outcome.UNKNOWN
+    return Outcome.DECLINED if payment.get("status") in ("requires_payment_method", "canceled") else Outcome.PROCESSING
+
+
+def _doubt(session: Mapping[str, Any], reference: UUID | None, account: str) -> str:
+    if session.get("livemode") is not is_live(_keys(account)["secret_key"]):
+        return "livemode: test money, or real money where only tests are meant"
+    told = _text(_mapping(session.get("metadata")).get("attempt"))
+    if reference is not None and told and told != str(reference):
+        return "reference: the session carries two different ones"
+    return ""
+
+
+def _reference(session: Mapping[str, Any]) -> UUID | None:
+    """Which of our tries a session is; None for sessions that somebody else began on this account."""
+    metadata = _mapping(session.get("metadata"))
+    for told in (session.get("client_reference_id"), metadata.get("attempt")):
+        try:
+            return UUID(_text(told))
+        except ValueError:
+            continue
+    return None
+
+
+def _refund_notice(refund: dict[str, Any], *, event_id: str) -> RefundNotice:
+    result = _refund_result(refund)
+    return RefundNotice(
+        event_id=event_id,
+        refund_id=result.refund_id,
+        payment_id=_payment_of(refund),
+        reference=_text(_mapping(refund.get("metadata")).get("refund")),
+        amount=from_units(refund["amount"], refund["currency"]),
+        state=result.state,
+        failure=result.failure,
+    )
+
+
+def _refund_result(refund: Mapping[str, Any]) -> RefundResult:
+    state = REFUND_STATES.get(_text(refund.get("status")), RefundState.PENDING)
+    return RefundResult(refund_id=refund["id"], state=state, failure=_text(refund.get("failure_reason")))
+
+
+def _dispute_notice(dispute: dict[str, Any], *, event_id: str) -> DisputeNotice:
+    moved = dispute.get("balance_transactions") or []
+    funds: Any = "" if not moved else "withdrawn" if len(moved) == 1 else "reinstated"
+    return DisputeNotice(
+        event_id=event_id,
+        dispute_id=dispute["id"],
+        payment_id=_payment_of(dispute),
+        amount=from_units(dispute["amount"], dispute["currency"]),
+        state=DISPUTE_STATES.get(_text(dispute.get("status")), DisputeState.UNDER_REVIEW),
+        reason=_text(dispute.get("reason")),
+        funds=funds,
+    )
+
+
+def _payment_of(told: Mapping[str, Any]) -> str:
+    """The payment a charge, refund or dispute belongs to; the charge where there is no payment intent."""
+    payment = told.get("payment_intent") or told.get("charge")
+    if payment is None and told.get("object") == "charge":
+        payment = told.get("id")
+    return _text(_mapping(payment).get("id")) or _text(payment)
+
+
+def _paid_with(charge: Mapping[str, Any]) -> str:
+    details = _mapping(charge.get("payment_method_details"))
+    kind = _text(details.get("type"))
+    method = _mapping(details.get(kind))
+    brand = (_text(method.get("brand")) or kind).replace("_", " ").capitalize()
+    digits = _text(method.get("last4"))
+    return _("%(brand)s ending %(digits)s") % {"brand": brand, "digits": digits} if brand and digits else brand
+
+
+def _billed_to(details: Mapping[str, Any]) -> BillingAddress | None:
+    if not details:
+        return None
+    address = _mapping(details.get("address"))
+    lines = [_text(address.get(name)) for name in ("line1", "line2")]
+    tax_ids = [_text(_mapping(each).get("value")) for each in details.get("tax_ids") or []]
+    return BillingAddress(
+        name=_text(details.get("name")),
+        street=", ".join(line for line in lines if line),
+        city=_text(address.get("city")),
+        region=_text(address.get("state")),
+        postal_code=_text(address.get("postal_code")),
+        country=_text(address.get("country")),
+        tax_id=next((each for each in tax_ids if each), ""),
+    )
+
+
+def _tax(session: Mapping[str, Any]) -> Money | None:
+    units = _mapping(session.get("total_details")).get("amount_tax")
+    return from_units(units, session["currency"]) if units else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
