@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from ecommerce.enums import UseState
 from ecommerce.errors import CodeSwitchedOff, CodeUsed
 from ecommerce.models import CodeUse, DiscountCode
-from mitxonline.kernel.db import fetch_sql
+from mitxonline.kernel.db import fetch_sql, run_sql
 
 # The count and the row move together or not at all: whoever finds the last use taken gets no row. The learner's own
 # live use serves again, and is confirmed where it was only held. An unlimited code has no counter to fight over.
@@ -38,12 +38,13 @@ WITH own AS (
 SELECT id FROM own UNION ALL SELECT id FROM made
 """
 
-# Only rows that are still held are released, and the counters follow exactly those: two releases can't subtract twice.
-# Codes are locked in the order of their keys, as everywhere.
+# Only rows that are still in the state are released, and the counters follow exactly those: two releases can't subtract
+# twice. Codes are locked in the order of their keys, as everywhere.
 RELEASE = """
 WITH released AS (
     UPDATE ecommerce_codeuse SET state = 'released', changed_at = %(now)s, held_until = NULL
-    WHERE order_id = %(order)s AND state = 'held'
+    WHERE order_id = %(order)s AND state = %(state)s
+        AND (%(codes)s::bigint[] IS NULL OR code_id = ANY(%(codes)s::bigint[]))
     RETURNING code_id
 ), counted AS (
     SELECT code_id, count(*) AS n FROM released GROUP BY code_id
@@ -90,7 +91,20 @@ def prolong_uses(*, order_id: int, until: datetime) -> int:
 
 def release_uses(*, order_id: int, now: datetime) -> list[int]:
     """Give back what is held for the order; the ids of the codes that are free again."""
-    return [code_id for (code_id,) in fetch_sql(RELEASE, {"order": order_id, "now": now})]
+    return _release(order_id, UseState.HELD, code_ids=None, now=now)
+
+
+def free_uses(*, order_id: int, code_ids: Collection[int], now: datetime) -> list[int]:
+    """Give back confirmed uses of a fulfilled order whose money went back; the ids of the codes that are free again.
+
+    A use that staff took away (retired) stays as it is.
+    """
+    return _release(order_id, UseState.CONFIRMED, code_ids=sorted(code_ids), now=now)
+
+
+def _release(order_id: int, state: UseState, *, code_ids: list[int] | None, now: datetime) -> list[int]:
+    values = {"order": order_id, "state": str(state), "codes": code_ids, "now": now}
+    return [code_id for (code_id,) in fetch_sql(RELEASE, values)]
 
 
 def _claim(

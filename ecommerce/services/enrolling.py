@@ -1,0 +1,50 @@
+"""Which courses an order's lines give, and by which right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from courses.enums import EnrollmentSource
+from courses.models import EnrollmentGrant
+from courses.selectors.programs import courses_of_program
+from ecommerce.models import Order, OrderLine
+
+
+def source_of(line: OrderLine) -> EnrollmentSource:
+    """The kind of right a line gives: bought, opened by a code, or granted by a contract."""
+    if line.entitlement:
+        return EnrollmentSource.CONTRACT
+    if line.requires_code:
+        return EnrollmentSource.CODE
+    return EnrollmentSource.ORDER
+
+
+def rights_of(order: Order, lines: Iterable[OrderLine]) -> dict[int, set[tuple[int, str]]]:
+    """For each line the rights (run, source) it gave and that still hold, by the grants themselves.
+
+    What a program's runs were is known from the grants alone: which run is open changes with time. Two lines may
+    give the same right (a course bought together with its program).
+    """
+    grants = EnrollmentGrant.objects.filter(
+        reference=order.number, enrollment__user_id=order.purchaser_id, revoked_at=None
+    )
+    held = {
+        (run_id, source): course_id
+        for run_id, course_id, source in grants.values_list(
+            "enrollment__run_id", "enrollment__run__course_id", "source"
+        )
+    }
+    return {
+        line.pk: {
+            (run_id, source)
+            for (run_id, source), course_id in held.items()
+            if source == source_of(line) and (run_id == line.product.course_run_id or course_id in courses)
+        }
+        for line, courses in ((line, _program_courses(line)) for line in lines)
+    }
+
+
+def _program_courses(line: OrderLine) -> set[int]:
+    if line.product.program_id is None:
+        return set()
+    return {course.pk for course in courses_of_program(line.product.program_id)}

@@ -1,0 +1,350 @@
+"""The books of refunds: what is set aside, what went back, and what follows. Always under the order's lock.
+
+Locks are taken order → payment → refund → contract terms → code → membership (ADR 0003). No network call happens here.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import DecimalField, F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce
+
+from courses.services.enrollments import downgrade, revoke
+from ecommerce.enums import (
+    COUNTED_REFUND_STATES,
+    RESERVED_REFUND_STATES,
+    AttemptState,
+    EnrollmentAfter,
+    OrderState,
+    RefundOrigin,
+    RefundRequestState,
+    RefundState,
+)
+from ecommerce.errors import RefundTooMuch
+from ecommerce.events import LinesRefunded, MoneyReturned
+from ecommerce.models import CodeUse, Order, OrderLine, PaymentAttempt, Refund, RefundLine, RefundRequest
+from ecommerce.rules import lock_for
+from ecommerce.selectors.shop import shop_settings
+from ecommerce.services.codes import free_uses
+from ecommerce.services.enrolling import rights_of
+from ecommerce.services.refund_plan import REASON_LENGTH, RefundPlan, Share
+from mitxonline.coordinator.bus import publish
+from mitxonline.kernel import audit
+from mitxonline.kernel.money import Money
+
+logger = logging.getLogger(__name__)
+
+# What a later word of the gateway may change. "Failed" and "canceled" are its last words; but where we ourselves gave
+# up without ever having had its id, it knows better.
+NEXT: dict[str, frozenset[str]] = {
+    RefundState.MARKED: frozenset(
+        {RefundState.RECORDED, *COUNTED_REFUND_STATES, RefundState.FAILED, RefundState.CANCELED}
+    ),
+    RefundState.RECORDED: frozenset({RefundState.SENT, *COUNTED_REFUND_STATES, RefundState.FAILED}),
+    RefundState.SENT: frozenset({*COUNTED_REFUND_STATES, RefundState.FAILED, RefundState.CANCELED}),
+    RefundState.PENDING: frozenset({RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CANCELED}),
+    RefundState.SUCCEEDED: frozenset({RefundState.FAILED, RefundState.CANCELED}),
+    RefundState.FAILED: frozenset(),
+    RefundState.CANCELED: frozenset(),
+}
+# Orders that need their codes: whoever bought with the same code later relies on the use of the first.
+RELYING_STATES = (OrderState.PENDING, OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW)
+
+
+def record_refund(
+    plan: RefundPlan,
+    *,
+    now: datetime,
+    by_id: int | None,
+    reference: uuid.UUID | None = None,
+    request: RefundRequest | None = None,
+) -> Refund:
+    """Write a refund down and set its money aside, with the key the gateway will be called with.
+
+    Raises RefundTooMuch where somebody else was faster, whatever the plan saw.
+    """
+    attempt, wish = plan.attempt, plan.wish
+    if not reserve(attempt.pk, plan.amount):
+        attempt.refresh_from_db()
+        raise RefundTooMuch(wanted=plan.amount.formatted(), left=attempt.refundable.formatted())
+    reference = reference or uuid.uuid4()
+    refund = Refund.objects.create(
+        order=plan.order,
+        attempt=attempt,
+        request=request,
+        reference=reference,
+        idempotency_key=f"refund:{reference}",
+        gateway=attempt.gateway,
+        amount=plan.amount.amount,
+        currency=plan.amount.currency,
+        reason=wish.reason.strip()[:REASON_LENGTH],
+        state=RefundState.RECORDED,
+        enrollment_after=EnrollmentAfter.KEEP if attempt.is_surplus else wish.enrollment_after,
+        frees_codes=wish.frees_codes and not attempt.is_surplus,
+        begun_by_id=by_id,
+        recorded_at=now,
+    )
+    write_lines(refund, plan.shares)
+    note(refund, "ecommerce.refund.record", by_id=by_id)
+    return refund
+
+
+def reserve(attempt_id: int, amount: Money) -> bool:
+    """Set money of a payment aside with one conditional write; False where not so much is left."""
+    left = Coalesce("paid_amount", "amount") - F("refunded") - F("refund_reserved")
+    enough = PaymentAttempt.objects.alias(left=left).filter(
+        pk=attempt_id, state=AttemptState.PAID, left__gte=amount.amount
+    )
+    return enough.update(refund_reserved=F("refund_reserved") + amount.amount) == 1
+
+
+def write_lines(refund: Refund, shares: Iterable[Share]) -> None:
+    """Note what the refund takes of each line, where the line has it still."""
+    rows = []
+    for share in shares:
+        moved = _add_to_line(share.line.pk, share.amount)
+        rows.append(RefundLine(refund=refund, line=share.line, amount=share.amount.amount if moved else 0))
+    RefundLine.objects.bulk_create(rows)
+
+
+def move_refund(
+    refund: Refund, to: RefundState, *, order: Order, now: datetime, gateway_refund_id: str = "", failure: str = ""
+) -> None:
+    """Bring a locked refund of a locked order to what the gateway says; old news changes nothing."""
+    if gateway_refund_id and refund.gateway_refund_id != gateway_refund_id:
+        _take_over_twin(refund, gateway_refund_id, order=order, now=now)
+        refund.gateway_refund_id = gateway_refund_id
+    resurrected = refund.state == RefundState.FAILED and _we_gave_up(refund, to)
+    if to == refund.state or not (to in NEXT[refund.state] or resurrected):
+        refund.save(update_fields=["gateway_refund_id"])
+        return
+    before, refund.state = RefundState(refund.state), to
+    _move_counters(refund, before, to)
+    refund.failure = failure[:255]
+    if to in {RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CANCELED}:
+        refund.settled_at = now
+    refund.save()
+    if to == RefundState.SUCCEEDED:
+        _take_effect(refund, order=order, now=now)
+    elif to in {RefundState.FAILED, RefundState.CANCELED} and before != RefundState.MARKED:
+        _say_it_failed(refund, before)
+
+
+def note(refund: Refund, action: str, *, by_id: int | None) -> None:
+    """Into the log of the order: who did what about which money, and why."""
+    data: dict[str, audit.Detail] = {
+        "refund_id": refund.pk,
+        "amount": str(refund.money),
+        "state": str(refund.state),
+        "reason": refund.reason,
+        "courses": str(refund.enrollment_after),
+        "frees_codes": refund.frees_codes,
+        "line_ids": list(refund.lines.values_list("line_id", flat=True)),
+    }
+    if refund.failure:
+        data["failure"] = refund.failure
+    audit.record(refund.order, action, by_id=by_id, data=data)
+
+
+def returned(order: Order) -> Money:
+    """What went back for certain of the payments that paid the order."""
+    zero = Value(0, output_field=DecimalField())
+    total = order.refunds.filter(state=RefundState.SUCCEEDED, is_counted=True, attempt__is_surplus=False).aggregate(
+        total=Coalesce(Sum("amount"), zero)
+    )["total"]
+    return Money(total, order.currency)
+
+
+def paid(order: Order) -> Money:
+    """What came for the order, second payments left out."""
+    attempts = order.attempts.filter(state=AttemptState.PAID, is_surplus=False)
+    return Money.sum((attempt.paid_money for attempt in attempts), order.currency)
+
+
+def _we_gave_up(refund: Refund, to: RefundState) -> bool:
+    """Whether our own "failed" is overruled: we never had the gateway's id, and now it names one."""
+    known_before = Refund.objects.filter(pk=refund.pk).exclude(gateway_refund_id="").exists()
+    return not known_before and to in COUNTED_REFUND_STATES and refund.gateway_refund_id != ""
+
+
+def _take_over_twin(refund: Refund, gateway_refund_id: str, *, order: Order, now: datetime) -> None:
+    """Undo the row a notice without our reference made of this very refund before we had its id."""
+    twin = (
+        Refund.objects.locked()
+        .filter(gateway=refund.gateway, gateway_refund_id=gateway_refund_id)
+        .exclude(pk=refund.pk)
+        .first()
+    )
+    if twin is None:
+        return
+    before = RefundState(twin.state)
+    twin.state, twin.gateway_refund_id, twin.settled_at = RefundState.CANCELED, "", now
+    twin.failure = f"the same as refund {refund.pk}"
+    _move_counters(twin, before, RefundState.CANCELED)
+    twin.save()
+    note(twin, "ecommerce.refund.fail", by_id=None)
+
+
+def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> None:
+    """Let the payment's and the lines' counters follow a refund from one state to another."""
+    if _is_alive(before) and not _is_alive(after):
+        _give_lines_back(refund)
+    elif before == RefundState.FAILED and _is_alive(after):
+        _take_lines_again(refund)
+    held, holds = _counter(before, refund), _counter(after, refund)
+    attempt = PaymentAttempt.objects.filter(pk=refund.attempt_id)
+    if held == holds:
+        return
+    if held is not None:
+        attempt.update(**{held: F(held) - refund.amount})
+    if holds == "refunded":
+        fits = attempt.filter(refunded__lte=Coalesce("paid_amount", "amount") - Value(refund.amount))
+        refund.is_counted = fits.update(refunded=F("refunded") + refund.amount) == 1
+        if not refund.is_counted:
+            logger.error("more refunded than was paid", extra={"refund": refund.pk, "order": refund.order_id})
+
+
+def _is_alive(state: RefundState) -> bool:
+    return state in RESERVED_REFUND_STATES or state in COUNTED_REFUND_STATES
+
+
+def _counter(state: RefundState, refund: Refund) -> str | None:
+    if state in RESERVED_REFUND_STATES:
+        return "refund_reserved"
+    if state in COUNTED_REFUND_STATES and refund.is_counted:
+        return "refunded"
+    return None
+
+
+def _add_to_line(line_id: int, amount: Money) -> bool:
+    fits = OrderLine.objects.filter(pk=line_id, refunded__lte=F("due") - Value(amount.amount))
+    return fits.update(refunded=F("refunded") + amount.amount) == 1
+
+
+def _give_lines_back(refund: Refund) -> None:
+    for part in refund.lines.all():
+        OrderLine.objects.filter(pk=part.line_id).update(refunded=F("refunded") - part.amount)
+
+
+def _take_lines_again(refund: Refund) -> None:
+    for part in refund.lines.all():
+        if not _add_to_line(part.line_id, Money(part.amount, refund.currency)):
+            part.amount = 0
+            part.save(update_fields=["amount"])
+
+
+def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
+    """Let courses, codes and the order follow money that went back; once, however often we hear of it."""
+    if refund.took_effect_at is None:
+        refund.took_effect_at = now
+        if not refund.attempt.is_surplus:
+            is_whole = returned(order) >= paid(order)
+            if refund.origin == RefundOrigin.PROVIDER:
+                _choose_for_provider(refund, is_whole=is_whole)
+            _let_courses_follow(refund, order=order, now=now)
+            _let_order_follow(order, is_whole=is_whole, by_id=refund.begun_by_id, now=now)
+        refund.save(update_fields=["took_effect_at", "enrollment_after", "frees_codes"])
+        publish(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
+    note(refund, "ecommerce.refund.settle", by_id=refund.begun_by_id)
+
+
+def _choose_for_provider(refund: Refund, *, is_whole: bool) -> None:
+    """On the gateway's pages nobody says what shall become of the courses; once all money is back, the shop does."""
+    policy = shop_settings().after_refund_elsewhere if is_whole else EnrollmentAfter.KEEP
+    refund.enrollment_after, refund.frees_codes = policy, policy == EnrollmentAfter.REMOVE
+    if is_whole:
+        known = set(refund.lines.values_list("line_id", flat=True))
+        others = refund.order.lines.exclude(pk__in=known)
+        RefundLine.objects.bulk_create(RefundLine(refund=refund, line=line, amount=0) for line in others)
+
+
+def _let_courses_follow(refund: Refund, *, order: Order, now: datetime) -> None:
+    lines = list(OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk"))
+    if not lines:
+        return
+    freed: list[int] = []
+    if refund.frees_codes:
+        lock_for([line.product_id for line in lines])
+        freed = _free_codes(order, lines, now=now)
+    if refund.enrollment_after != EnrollmentAfter.KEEP:
+        _change_enrollments(refund, order, lines, now=now)
+    if refund.frees_codes or refund.enrollment_after != EnrollmentAfter.KEEP:
+        publish(
+            LinesRefunded(
+                order_id=order.pk,
+                purchaser_id=order.purchaser_id,
+                line_ids=tuple(line.pk for line in lines),
+                freed_code_ids=tuple(freed),
+                at=now,
+            )
+        )
+
+
+def _free_codes(order: Order, lines: list[OrderLine], *, now: datetime) -> list[int]:
+    """Give back the codes of these lines that no other line and no later order relies on."""
+    codes = {line.code_id for line in lines if line.code_id is not None}
+    kept = _lines_that_stay(order, lines).filter(code_id__in=codes)
+    free = codes - set(kept.values_list("code_id", flat=True))
+    relying = OrderLine.objects.filter(
+        code_id__in=free, order__purchaser_id=order.purchaser_id, order__state__in=RELYING_STATES
+    ).exclude(order=order)
+    for code_id, order_id in relying.order_by("-order_id").values_list("code_id", "order_id"):
+        if code_id in free:
+            free.discard(code_id)
+            # The use is the later order's from now on, so that its own refund can free it.
+            CodeUse.objects.filter(order=order, code_id=code_id).update(order_id=order_id)
+    return free_uses(order_id=order.pk, code_ids=free, now=now) if free else []
+
+
+def _change_enrollments(refund: Refund, order: Order, lines: list[OrderLine], *, now: datetime) -> None:
+    """Take away, or turn into auditing, the rights these lines gave and no line that stays gives too."""
+    staying = list(_lines_that_stay(order, lines).select_related("product"))
+    rights = rights_of(order, [*lines, *staying])
+    wanted = set().union(*(rights[line.pk] for line in lines))
+    needed = set().union(*(rights[line.pk] for line in staying))
+    for run_id, source in sorted(wanted - needed):
+        if refund.enrollment_after == EnrollmentAfter.AUDIT:
+            downgrade(
+                user_id=order.purchaser_id,
+                run_id=run_id,
+                source=source,
+                reference=order.number,
+                now=now,
+                changed_by_id=refund.begun_by_id,
+                reason=refund.reason,
+            )
+        else:
+            revoke(
+                user_id=order.purchaser_id,
+                run_id=run_id,
+                source=source,
+                reference=order.number,
+                now=now,
+                revoked_by_id=refund.begun_by_id,
+                reason=refund.reason,
+            )
+
+
+def _lines_that_stay(order: Order, lines: list[OrderLine]) -> QuerySet[OrderLine]:
+    """The order's other lines, but for those whose whole price went back before."""
+    others = order.lines.exclude(pk__in=[line.pk for line in lines])
+    return others.exclude(Q(refunded=F("due")) & Q(due__gt=0))
+
+
+def _let_order_follow(order: Order, *, is_whole: bool, by_id: int | None, now: datetime) -> None:
+    if is_whole and order.state != OrderState.REFUNDED:
+        order.move(OrderState.REFUNDED, at=now)
+        open_request = RefundRequest.objects.filter(order=order, state=RefundRequestState.ASKED)
+        open_request.update(state=RefundRequestState.APPROVED, decided_at=now, decided_by=by_id)
+    elif not is_whole and order.state == OrderState.FULFILLED:
+        order.move(OrderState.PARTIALLY_REFUNDED, at=now)
+
+
+def _say_it_failed(refund: Refund, before: RefundState) -> None:
+    """Staff have to see it: the buyer waits for this money. Courses that were taken away stay away; see docs."""
+    logger.error("refund failed", extra={"refund": refund.pk, "order": refund.order_id, "state": str(refund.state)})
+    note(refund, "ecommerce.refund.fail", by_id=None)

@@ -1,0 +1,165 @@
+"""What can be given back of an order, and how it is divided among its lines. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ecommerce.enums import OPEN_DISPUTE_STATES, AttemptState, EnrollmentAfter, OrderState
+from ecommerce.errors import (
+    GatewayNotHere,
+    NothingToRefund,
+    OrderUnknown,
+    RefundAmountNeeded,
+    RefundDisputed,
+    RefundLinesUnknown,
+    RefundReasonNeeded,
+    RefundTooMuch,
+)
+from ecommerce.gateways.registry import gateways
+from ecommerce.models import Order, OrderLine, PaymentAttempt
+from mitxonline.kernel.money import Money
+
+K = TypeVar("K")
+
+# Money may go back while the order is in one of these. Of a refunded one only what a failed refund left.
+REFUNDABLE_STATES = frozenset(
+    {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW, OrderState.REFUNDED}
+)
+REASON_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class RefundWish:
+    """What somebody of finance wants to give back, and what shall follow.
+
+    ``amount`` None: all that is left of the lines; ``line_ids`` None: of the whole order. ``attempt_id`` names a
+    payment other than the one that paid the order (a second one).
+    """
+
+    reason: str
+    enrollment_after: EnrollmentAfter = EnrollmentAfter.REMOVE
+    frees_codes: bool = False
+    amount: Money | None = None
+    line_ids: tuple[int, ...] | None = None
+    attempt_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One line's part of a refund."""
+
+    line: OrderLine
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPlan:
+    """What a wish comes to, as it would be recorded now."""
+
+    order: Order
+    attempt: PaymentAttempt
+    amount: Money
+    shares: tuple[Share, ...]
+    wish: RefundWish
+
+    @property
+    def left_after(self) -> Money:
+        """What can still be given back of this payment afterwards."""
+        return self.attempt.refundable - self.amount
+
+
+def plan_refund(*, order_id: int, wish: RefundWish) -> RefundPlan:
+    """What the wish comes to. Raises OrderUnknown, or the RefundRefused that says why it can't be done."""
+    order = Order.objects.filter(pk=order_id).first()
+    if order is None:
+        raise OrderUnknown
+    return plan_for(order, wish)
+
+
+def plan_for(order: Order, wish: RefundWish) -> RefundPlan:
+    """The same for an order in hand; under its lock nothing can change in between."""
+    if not wish.reason.strip():
+        raise RefundReasonNeeded
+    attempt = _attempt_to_refund(order, wish.attempt_id)
+    if attempt.gateway not in gateways():
+        raise GatewayNotHere(gateway=attempt.gateway)
+    if attempt.disputes.filter(state__in=OPEN_DISPUTE_STATES).exists():
+        raise RefundDisputed(number=order.number)
+    lines = [] if attempt.is_surplus else _lines(order, wish.line_ids)
+    remaining = {line: remaining_of(line) for line in lines}
+    amount = _amount(order, attempt, wish, remaining)
+    return RefundPlan(
+        order=order,
+        attempt=attempt,
+        amount=amount,
+        shares=tuple(Share(line, share) for line, share in spread(amount, remaining).items()),
+        wish=wish,
+    )
+
+
+def remaining_of(line: OrderLine) -> Money:
+    """What nobody has given back of a line yet."""
+    return Money(line.due - line.refunded, line.currency)
+
+
+def spread(amount: Money, remaining: dict[K, Money]) -> dict[K, Money]:
+    """Divide an amount by what remains of each, to the smallest unit; never more than remains of any.
+
+    The parts add up to the amount, or to all that remains if that is less. Units that can't be divided go to the
+    first ones that have room.
+    """
+    total = sum((each.minor_units for each in remaining.values()), start=0)
+    wanted = min(amount.minor_units, total)
+    if total == 0:
+        return {key: each.zero for key, each in remaining.items()}
+    parts = {key: each.minor_units * wanted // total for key, each in remaining.items()}
+    over = wanted - sum(parts.values())
+    for key, each in remaining.items():
+        extra = min(over, each.minor_units - parts[key])
+        parts[key] += extra
+        over -= extra
+    return {key: Money.from_minor(part, amount.currency) for key, part in parts.items()}
+
+
+def _attempt_to_refund(order: Order, attempt_id: int | None) -> PaymentAttempt:
+    """The payment the money came with: the one named, or the one that paid the order."""
+    paid = order.attempts.filter(state=AttemptState.PAID)
+    if attempt_id is not None:
+        attempt = paid.filter(pk=attempt_id).first()
+    else:
+        attempts: Sequence[PaymentAttempt] = list(paid.filter(is_surplus=False).order_by("settled_at", "pk"))
+        attempt = next((each for each in attempts if not each.refundable.is_zero), next(iter(attempts), None))
+    if attempt is None or (not attempt.is_surplus and order.state not in REFUNDABLE_STATES):
+        raise NothingToRefund(number=order.number)
+    return attempt
+
+
+def _lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
+    lines = list(order.lines.select_related("product").order_by("pk"))
+    if line_ids is None:
+        return lines
+    chosen = [line for line in lines if line.pk in line_ids]
+    if not chosen or len(chosen) != len(set(line_ids)):
+        raise RefundLinesUnknown(number=order.number)
+    return chosen
+
+
+def _amount(order: Order, attempt: PaymentAttempt, wish: RefundWish, remaining: dict[OrderLine, Money]) -> Money:
+    left = attempt.refundable
+    if left.is_zero:
+        raise NothingToRefund(number=order.number)
+    of_lines = left if wish.line_ids is None else Money.sum(remaining.values(), order.currency)
+    if wish.amount is None:
+        if of_lines.is_zero:
+            raise NothingToRefund(number=order.number)
+        wanted = of_lines
+    else:
+        wanted = wish.amount
+        if wanted.currency != attempt.currency or wanted.is_zero or wanted.is_negative:
+            raise RefundAmountNeeded(currency=attempt.currency)
+    most = min(left, of_lines)
+    if wanted > most:
+        raise RefundTooMuch(wanted=wanted.formatted(), left=most.formatted())
+    return wanted

@@ -1,0 +1,354 @@
+"""Giving money back: recorded before the gateway is called, called with a stored key outside any transaction, and
+settled by its answer, by a notice or by asking it (lessons P6-P13).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+from django.db.models import F, Q
+
+from ecommerce.enums import (
+    COUNTED_REFUND_STATES,
+    EnrollmentAfter,
+    RefundOrigin,
+    RefundRequestState,
+    RefundState,
+)
+from ecommerce.errors import RefundDecided, RefundReasonNeeded, RefundUnknown
+from ecommerce.gateways.base import PaymentFailed, RefundNotice, RefundResult
+from ecommerce.gateways.base import RefundRequest as GatewayRefund
+from ecommerce.gateways.registry import gateways
+from ecommerce.models import Order, OrderLine, PaymentAttempt, Refund
+from ecommerce.services.disputes import follow_dispute
+from ecommerce.services.refund_books import move_refund, note, record_refund, reserve, write_lines
+from ecommerce.services.refund_plan import (
+    REASON_LENGTH,
+    RefundPlan,
+    RefundWish,
+    Share,
+    plan_for,
+    plan_refund,
+    remaining_of,
+    spread,
+)
+from ecommerce.services.refund_requests import ask_for_refund, deny, open_request
+from mitxonline.kernel import audit
+from mitxonline.kernel.db import in_transaction
+from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.money import Money
+
+__all__ = [
+    "RefundPlan",
+    "RefundWish",
+    "approve",
+    "ask_for_refund",
+    "deny",
+    "dismiss_marked",
+    "follow_dispute",
+    "follow_refund",
+    "look_up_refund",
+    "mark_for_refund",
+    "plan_refund",
+    "refund_order",
+    "send_marked",
+    "send_refund",
+    "sweep_refunds",
+]
+
+logger = logging.getLogger(__name__)
+
+# How long whoever recorded a refund may take to send it and to hear the answer, before the sweep does.
+PATIENCE = timedelta(minutes=2)
+# How often the gateway is asked about money that is on its way: banks take days.
+PENDING_PATIENCE = timedelta(hours=1)
+
+
+def refund_order(
+    *, order_id: int, wish: RefundWish, now: datetime, by_id: int | None, reference: UUID | None = None
+) -> Refund:
+    """Give money of an order back, as the wish says; the refund as the gateway left it.
+
+    ``reference`` names the act: sent twice with the same one (a form posted twice), it is done once. Raises
+    RefundRefused with nothing written; what the gateway refuses is the refund's state and ``failure``.
+    """
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=order_id)
+        known = order.refunds.filter(reference=reference).first() if reference else None
+        refund = known or record_refund(plan_for(order, wish), now=now, by_id=by_id, reference=reference)
+    return send_refund(refund_id=refund.pk, now=now)
+
+
+def approve(
+    *, request_id: int, wish: RefundWish, now: datetime, by_id: int | None, reference: UUID | None = None
+) -> Refund:
+    """Grant what a buyer asked for: the request is closed and the money recorded together, then sent.
+
+    Raises RefundUnknown, RefundDecided, RefundRefused.
+    """
+    with transaction.atomic():
+        order, request = open_request(request_id)
+        refund = record_refund(plan_for(order, wish), now=now, by_id=by_id, reference=reference, request=request)
+        request.state, request.decided_at, request.decided_by_id = RefundRequestState.APPROVED, now, by_id
+        request.save(update_fields=["state", "decided_at", "decided_by"])
+        audit.record(
+            order,
+            "ecommerce.refund.approve",
+            by_id=by_id,
+            data={"request_id": request.pk, "refund_id": refund.pk, "reason": wish.reason},
+        )
+    return send_refund(refund_id=refund.pk, now=now)
+
+
+def send_refund(*, refund_id: int, now: datetime) -> Refund:
+    """Ask the gateway for a recorded refund, once; of one that was sent before nothing is asked."""
+    if in_transaction():
+        raise RuntimeError("A gateway is called outside any transaction")
+    recorded = Refund.objects.filter(pk=refund_id, state=RefundState.RECORDED)
+    if recorded.update(state=RefundState.SENT, sent_at=now):
+        return _ask(_refund(refund_id), now=now)
+    return _refund(refund_id)
+
+
+def look_up_refund(*, refund_id: int, now: datetime) -> Refund:
+    """Ask the gateway what became of a refund that was sent; one it never got is sent again, with the same key."""
+    refund = _refund(refund_id)
+    gateway = gateways().get(refund.gateway)
+    if gateway is None or refund.state not in {RefundState.SENT, RefundState.PENDING}:
+        return refund
+    Refund.objects.filter(pk=refund.pk).update(looked_up_at=now)
+    try:
+        result = gateway.look_up_refund(_request_for(refund), refund.gateway_refund_id)
+    except PaymentFailed as failure:
+        logger.warning("refund not looked up", extra={"refund": refund.pk, "retriable": failure.retriable})
+        return _refund(refund.pk)
+    if result is None:
+        return _ask(refund, now=now) if refund.state == RefundState.SENT else refund
+    return _follow_answer(refund.pk, result, now=now)
+
+
+def sweep_refunds(*, now: datetime, limit: int = 100) -> int:
+    """Bring refunds to an end that were interrupted or whose answer never came; how many were tried."""
+    recorded = Q(state=RefundState.RECORDED, recorded_at__lt=now - PATIENCE)
+    unanswered = Q(state=RefundState.SENT, sent_at__lt=now - PATIENCE) & _not_asked_since(now - PATIENCE)
+    pending = Q(state=RefundState.PENDING, sent_at__lt=now - PENDING_PATIENCE) | Q(
+        state=RefundState.PENDING, sent_at=None
+    )
+    due = Refund.objects.filter(recorded | unanswered | (pending & _not_asked_since(now - PENDING_PATIENCE)))
+    rows = list(due.order_by(F("looked_up_at").asc(nulls_first=True), "pk").values_list("pk", "state")[:limit])
+    for refund_id, state in rows:
+        try:
+            (send_refund if state == RefundState.RECORDED else look_up_refund)(refund_id=refund_id, now=now)
+        except (DatabaseError, DomainError):  # one that can't be followed keeps nobody else waiting
+            logger.exception("refund not followed", extra={"refund": refund_id})
+    return len(rows)
+
+
+def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> Refund | None:
+    """Act on what a gateway says of a refund, ours or one made on its own pages; None for a payment we don't know.
+
+    Said twice, late or in another order, it changes nothing more.
+    """
+    attempt = _attempt_of(notice, gateway_name)
+    if attempt is None:
+        return None
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=attempt.order_id)
+        attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
+        refund = _known(notice, gateway_name) or _made_elsewhere(notice, attempt, order, now=now)
+        move_refund(
+            refund,
+            RefundState(notice.state),
+            order=order,
+            now=now,
+            gateway_refund_id=notice.refund_id,
+            failure=notice.failure,
+        )
+        if refund.origin == RefundOrigin.PROVIDER:
+            _drop_marks(attempt.pk, now=now)
+    return refund
+
+
+def mark_for_refund(*, attempt_id: int, reason: str, now: datetime) -> Refund:
+    """Put a second payment of an order before finance, once; inside the transaction that has the order locked.
+
+    No money moves until somebody says so (``send_marked``), or gives it back at the gateway.
+    """
+    attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
+    known = attempt.refunds.exclude(state__in=[RefundState.FAILED, RefundState.CANCELED]).first()
+    if attempt.is_surplus and known is not None:
+        return known
+    attempt.is_surplus = True
+    attempt.save(update_fields=["is_surplus"])
+    refund = Refund(
+        order_id=attempt.order_id,
+        attempt=attempt,
+        gateway=attempt.gateway,
+        amount=attempt.refundable.amount or attempt.paid_money.amount,
+        currency=attempt.currency,
+        reason=reason[:REASON_LENGTH],
+        state=RefundState.MARKED,
+        enrollment_after=EnrollmentAfter.KEEP,
+        recorded_at=now,
+    )
+    refund.idempotency_key = f"refund:{refund.reference}"
+    refund.save()
+    note(refund, "ecommerce.refund.mark", by_id=None)
+    logger.error("an order was paid twice", extra={"order": attempt.order_id, "attempt": attempt.pk})
+    return refund
+
+
+def send_marked(*, refund_id: int, now: datetime, by_id: int | None) -> Refund:
+    """Give a second payment back. Raises RefundUnknown, RefundDecided, RefundRefused."""
+    with transaction.atomic():
+        refund = _marked(refund_id)
+        plan = plan_for(refund.order, RefundWish(reason=refund.reason, attempt_id=refund.attempt_id))
+        if not reserve(refund.attempt_id, plan.amount):
+            raise RefundDecided
+        refund.amount, refund.state = plan.amount.amount, RefundState.RECORDED
+        refund.begun_by_id, refund.recorded_at = by_id, now
+        refund.save(update_fields=["amount", "state", "begun_by", "recorded_at"])
+        note(refund, "ecommerce.refund.record", by_id=by_id)
+    return send_refund(refund_id=refund.pk, now=now)
+
+
+def dismiss_marked(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
+    """Decide that a second payment stays, and say why. Raises RefundUnknown, RefundDecided, RefundReasonNeeded."""
+    if not reason.strip():
+        raise RefundReasonNeeded
+    with transaction.atomic():
+        refund = _marked(refund_id)
+        refund.state, refund.settled_at, refund.begun_by_id = RefundState.CANCELED, now, by_id
+        refund.failure = reason.strip()[:255]
+        refund.save(update_fields=["state", "settled_at", "begun_by", "failure"])
+        note(refund, "ecommerce.refund.dismiss", by_id=by_id)
+    return refund
+
+
+def _ask(refund: Refund, *, now: datetime) -> Refund:
+    """Call the gateway. What it refuses has failed; what nobody knows stays "sent", and the sweep asks."""
+    gateway = gateways().get(refund.gateway)
+    if gateway is None:
+        logger.error("no such gateway to refund through", extra={"refund": refund.pk, "gateway": refund.gateway})
+        return refund
+    try:
+        result = gateway.refund(_request_for(refund))
+    except PaymentFailed as failure:
+        if failure.retriable:
+            Refund.objects.filter(pk=refund.pk, state=RefundState.SENT).update(failure=str(failure)[:255])
+            logger.warning("refund without an answer", extra={"refund": refund.pk, "order": refund.order_id})
+            return _refund(refund.pk)
+        result = RefundResult(refund_id="", state=RefundState.FAILED, failure=str(failure))
+    return _follow_answer(refund.pk, result, now=now)
+
+
+def _follow_answer(refund_id: int, result: RefundResult, *, now: datetime) -> Refund:
+    with transaction.atomic():
+        order = Order.objects.locked().get(refunds=refund_id)
+        PaymentAttempt.objects.locked().get(refunds=refund_id)
+        refund = Refund.objects.locked().get(pk=refund_id)
+        move_refund(
+            refund,
+            RefundState(result.state),
+            order=order,
+            now=now,
+            gateway_refund_id=result.refund_id,
+            failure=result.failure,
+        )
+    return refund
+
+
+def _request_for(refund: Refund) -> GatewayRefund:
+    """What the gateway is asked for: from the row alone, so that asking again asks for the same."""
+    return GatewayRefund(
+        payment_id=refund.attempt.payment_id,
+        amount=refund.money,
+        idempotency_key=refund.idempotency_key,
+        reason=refund.reason,
+        reference=str(refund.reference),
+        account=refund.attempt.account,
+    )
+
+
+def _refund(refund_id: int) -> Refund:
+    return Refund.objects.select_related("attempt", "order").get(pk=refund_id)
+
+
+def _not_asked_since(moment: datetime) -> Q:
+    return Q(looked_up_at=None) | Q(looked_up_at__lt=moment)
+
+
+def _attempt_of(notice: RefundNotice, gateway_name: str) -> PaymentAttempt | None:
+    known = PaymentAttempt.objects.filter(gateway=gateway_name)
+    found = known.filter(payment_id=notice.payment_id).first() if notice.payment_id else None
+    reference = _uuid(notice.reference)
+    if found is None and reference is not None:
+        found = known.filter(refunds__reference=reference).first()
+    return found
+
+
+def _known(notice: RefundNotice, gateway_name: str) -> Refund | None:
+    """Our row of this refund, by the gateway's id or by the reference we sent."""
+    ours = Refund.objects.locked().filter(gateway=gateway_name)
+    found = ours.filter(gateway_refund_id=notice.refund_id).first() if notice.refund_id else None
+    reference = _uuid(notice.reference)
+    if found is None and reference is not None:
+        found = ours.filter(reference=reference).first()
+    return found
+
+
+def _made_elsewhere(notice: RefundNotice, attempt: PaymentAttempt, order: Order, *, now: datetime) -> Refund:
+    """A row for a refund that somebody made on the gateway's pages, its amount divided among the lines."""
+    refund = Refund(
+        order=order,
+        attempt=attempt,
+        gateway=attempt.gateway,
+        gateway_refund_id=notice.refund_id,
+        amount=notice.amount.amount,
+        currency=notice.amount.currency,
+        reason="made at the gateway",
+        state=RefundState.MARKED,
+        origin=RefundOrigin.PROVIDER,
+        enrollment_after=EnrollmentAfter.KEEP,
+        recorded_at=now,
+    )
+    refund.idempotency_key = f"refund:{refund.reference}"
+    refund.save()
+    is_ours_to_divide = not attempt.is_surplus and notice.amount.currency == order.currency
+    if notice.state in COUNTED_REFUND_STATES and is_ours_to_divide:
+        remaining: dict[OrderLine, Money] = {line: remaining_of(line) for line in order.lines.order_by("pk")}
+        shares = spread(notice.amount, remaining)
+        write_lines(refund, [Share(line, share) for line, share in shares.items() if not share.is_zero])
+    note(refund, "ecommerce.refund.follow", by_id=None)
+    return refund
+
+
+def _drop_marks(attempt_id: int, *, now: datetime) -> None:
+    """A second payment that was given back at the gateway needs nobody's decision any more."""
+    attempt = PaymentAttempt.objects.get(pk=attempt_id)
+    if attempt.refundable.is_zero:
+        marked = attempt.refunds.filter(state=RefundState.MARKED, origin=RefundOrigin.OURS)
+        marked.update(state=RefundState.CANCELED, settled_at=now, failure="given back at the gateway")
+
+
+def _marked(refund_id: int) -> Refund:
+    """A refund waiting for a decision, its order and payment locked."""
+    order = Order.objects.locked().filter(refunds=refund_id).first()
+    if order is None:
+        raise RefundUnknown
+    PaymentAttempt.objects.locked().get(refunds=refund_id)
+    refund = Refund.objects.locked().get(pk=refund_id)
+    if refund.state != RefundState.MARKED:
+        raise RefundDecided
+    refund.order = order
+    return refund
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
