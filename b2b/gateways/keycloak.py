@@ -1,0 +1,163 @@
+"""Keycloak's admin API, with a service account: its organizations, and who belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
+from keycloak.exceptions import (
+    HTTP_BAD_REQUEST,
+    HTTP_CONFLICT,
+    HTTP_FORBIDDEN,
+    HTTP_NOT_FOUND,
+    HTTP_UNAUTHORIZED,
+    KeycloakAuthenticationError,
+    KeycloakConnectionError,
+    KeycloakError,
+)
+
+from b2b.errors import (
+    KeycloakDenied,
+    KeycloakNotConfigured,
+    KeycloakOrganizationUnreadable,
+    KeycloakPersonUnknown,
+    KeycloakUnavailable,
+)
+from mitxonline.kernel.db import in_transaction
+
+LONGEST = 255
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteOrganization:
+    """An organization as Keycloak has it."""
+
+    keycloak_id: UUID
+    alias: str
+    name: str
+    description: str
+    enabled: bool
+
+
+def read_organization(raw: Any) -> RemoteOrganization:
+    """What Keycloak says about one organization; KeycloakOrganizationUnreadable where id, alias or name is missing."""
+    if not isinstance(raw, Mapping):
+        raise KeycloakOrganizationUnreadable(_("no description of an organization"))
+    named = str(raw.get("alias") or raw.get("name") or "?")[:LONGEST]
+    keycloak_id = keycloak_id_of(raw)
+    alias, name = (_text(raw.get(key)) for key in ("alias", "name"))
+    if keycloak_id is None or not alias or not name:
+        raise KeycloakOrganizationUnreadable(named)
+    return RemoteOrganization(
+        keycloak_id=keycloak_id,
+        alias=alias,
+        name=name,
+        description=_text(raw.get("description"), longest=None),
+        enabled=raw.get("enabled") is not False,
+    )
+
+
+def keycloak_id_of(raw: Any) -> UUID | None:
+    """The id of what may be an organization."""
+    try:
+        return UUID(raw["id"])
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None
+
+
+class KeycloakGateway:
+    """One conversation with the admin API of one realm. Every call has a time limit, and none is in a transaction."""
+
+    def __init__(self, *, url: str, realm: str, client_id: str, client_secret: str, timeout: int) -> None:
+        self._url = url
+        self._realm = realm
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._timeout = timeout
+
+    @classmethod
+    def from_settings(cls) -> Self:
+        """The Keycloak this site is connected to; KeycloakNotConfigured names the settings that are missing."""
+        names = ("KEYCLOAK_URL", "KEYCLOAK_REALM", "KEYCLOAK_CLIENT_ID", "KEYCLOAK_CLIENT_SECRET")
+        missing = tuple(name for name in names if not getattr(settings, name))
+        if missing:
+            raise KeycloakNotConfigured(missing)
+        return cls(
+            url=settings.KEYCLOAK_URL,
+            realm=settings.KEYCLOAK_REALM,
+            client_id=settings.KEYCLOAK_CLIENT_ID,
+            client_secret=settings.KEYCLOAK_CLIENT_SECRET,
+            timeout=settings.KEYCLOAK_TIMEOUT,
+        )
+
+    def organizations(self) -> list[Any]:
+        """All organizations, page by page, as Keycloak describes them; each is for ``read_organization``.
+
+        Raises KeycloakUnavailable, KeycloakDenied.
+        """
+        return self._ask(lambda: self._admin.get_organizations())
+
+    def add_member(self, *, organization_id: UUID, subject: str) -> bool:
+        """Add somebody to an organization; whether they were not in it before, so that doing it twice is the same.
+
+        Raises KeycloakPersonUnknown where Keycloak has no such person or organization (any more), KeycloakUnavailable,
+        KeycloakDenied.
+        """
+        try:
+            self._ask(lambda: self._admin.organization_user_add(subject, str(organization_id)))
+        except _Answered as answer:
+            if answer.http_status == HTTP_CONFLICT:
+                return False
+            raise KeycloakPersonUnknown from answer
+        return True
+
+    @cached_property
+    def _admin(self) -> KeycloakAdmin:
+        connection = KeycloakOpenIDConnection(
+            server_url=f"{self._url}/",
+            realm_name=self._realm,
+            client_id=self._client_id,
+            client_secret_key=self._client_secret,
+            timeout=self._timeout,
+            max_retries=0,  # whoever asked is asked again by the worker
+        )
+        return KeycloakAdmin(connection=connection)
+
+    def _ask(self, question: Callable[[], Answer]) -> Answer:
+        """Ask, and say what went wrong in our own words; 400, 404 and 409 are the caller's to judge."""
+        if in_transaction():
+            raise RuntimeError("Keycloak is never asked inside a transaction")
+        try:
+            return question()
+        except KeycloakConnectionError as error:
+            raise KeycloakUnavailable from error
+        except KeycloakError as error:
+            code = error.response_code
+            if isinstance(error, KeycloakAuthenticationError) or code in (HTTP_UNAUTHORIZED, HTTP_FORBIDDEN):
+                raise KeycloakDenied(client_id=self._client_id, realm=self._realm) from error
+            if code in (HTTP_BAD_REQUEST, HTTP_NOT_FOUND, HTTP_CONFLICT):
+                raise _Answered(code) from error
+            raise KeycloakUnavailable from error
+        except (TypeError, ValueError, KeyError) as error:
+            # Something that is no Keycloak answered.
+            raise KeycloakUnavailable from error
+
+
+class _Answered(KeycloakUnavailable):
+    """Keycloak understood, and refused this one thing: the realm, the person or the organization isn't there."""
+
+    def __init__(self, http_status: int) -> None:
+        self.http_status = http_status
+        super().__init__()
+
+
+def _text(value: Any, *, longest: int | None = LONGEST) -> str:
+    return value.replace("\0", "").strip()[:longest] if isinstance(value, str) else ""
