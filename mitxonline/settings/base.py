@@ -13,6 +13,7 @@ from mitxonline.settings.parts.logs import *
 from mitxonline.settings.parts.mail import *
 from mitxonline.settings.parts.payments import *
 from mitxonline.settings.parts.security import *
+from mitxonline.settings.parts.shop import *
 from mitxonline.settings.parts.site import *
 from mitxonline.settings.parts.sso import *
 from mitxonline.settings.parts.storage import *
