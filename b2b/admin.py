@@ -13,9 +13,13 @@ from b2b.models import (
     ContractCourseware,
     ContractPage,
     ContractRun,
+    KeycloakJoin,
+    KeycloakOrganization,
+    KeycloakSync,
     OrganizationMembership,
     OrganizationPage,
     Reconcile,
+    SignInFact,
 )
 from mitxonline.kernel.looking import LookOnly
 
@@ -36,6 +40,12 @@ class ManagerInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
     extra = 0
 
 
+class KeycloakInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+    model = KeycloakOrganization
+    fields = ["alias", "keycloak_id", "enabled", "seen_at", "gone_since"]
+    extra = 0
+
+
 @admin.register(OrganizationPage)
 class OrganizationAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[type-arg]
     """Organizations with the people who belong to them."""
@@ -46,7 +56,7 @@ class OrganizationAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[typ
     ordering = ["name"]
     fields = ["name", "slug", "org_key", "org_key_prefix", "live", "wagtail_link"]
     readonly_fields = ["wagtail_link"]
-    inlines = [ManagerInline]
+    inlines = [KeycloakInline, ManagerInline]
 
 
 class CoursewareInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
@@ -101,3 +111,32 @@ class ContractAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[type-ar
     ]
     readonly_fields = ["wagtail_link"]
     inlines = [CoursewareInline, ContractRunInline, ReconcileInline]
+
+
+@admin.register(SignInFact)
+class SignInFactAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """What signing in through Keycloak gave and took, and who found a contract full."""
+
+    list_display = ["at", "user", "change", "organization", "contract", "detail"]
+    list_filter = ["change", "at"]
+    list_select_related = ["user", "organization", "contract"]
+    search_fields = ["user__email", "user__name", "organization__name", "contract__name"]
+    date_hierarchy = "at"
+
+
+@admin.register(KeycloakSync)
+class KeycloakSyncAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Each synchronization of organizations; lists hold the ids of pages."""
+
+    list_display = ["started_at", "finished_at", "state", "found", "problems"]
+    list_filter = ["state"]
+
+
+@admin.register(KeycloakJoin)
+class KeycloakJoinAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Who came by code and was, or shall be, added to an organization in Keycloak."""
+
+    list_display = ["asked_at", "user", "organization", "state", "settled_at"]
+    list_filter = ["state", "organization"]
+    list_select_related = ["user", "organization"]
+    search_fields = ["user__email", "user__name", "organization__name"]

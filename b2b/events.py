@@ -12,3 +12,17 @@ class ReconcileRequested(Event):
     """A contract's runs, products and codes shall be brought in line with its terms."""
 
     contract_id: int
+
+
+@dataclass(frozen=True)
+class HandOutMailsQueued(Event):
+    """Mails about codes that were handed out shall go off; a large hand-out is several of these."""
+
+    mail_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class KeycloakJoinRequested(Event):
+    """Somebody who came by code shall belong to their organization in Keycloak too."""
+
+    join_id: int

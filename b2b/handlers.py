@@ -14,6 +14,7 @@ from b2b.enums import MembershipSource, MembershipState
 from b2b.models import ContractPage, ContractRun
 from b2b.rules import contacts_of
 from b2b.services.claims import claim_of
+from b2b.services.keycloak_joins import ask_again_for, may_ask_keycloak
 from b2b.services.seats import (
     activate_held_seats,
     claim_seat,
@@ -87,6 +88,8 @@ def follow_organizations(
     request, now = strategy.request, clock.now()
     try:
         followed = follow_claim(user_id=user.pk, claim=claim_of(response), now=now)
+        if may_ask_keycloak():
+            ask_again_for(user_id=user.pk, now=now)
     except Exception as error:
         logger.exception("organizations could not be followed", extra={"user": user.pk})
         note_failure(user_id=user.pk, reason=type(error).__name__, now=now)

@@ -8,10 +8,15 @@ from celery import shared_task
 from django.utils.translation import gettext as _
 
 from b2b.errors import ContractNotPublished, ContractUnknown
-from b2b.events import ReconcileRequested
+from b2b.events import KeycloakJoinRequested, ReconcileRequested
+from b2b.gateways.keycloak import KeycloakGateway
+from b2b.services.keycloak_joins import ask_for_joins
+from b2b.services.keycloak_joins import join_in_keycloak as add_in_keycloak
+from b2b.services.keycloak_orgs import sync_organizations
 from b2b.services.reconcile import STUCK_AFTER, request_reconcile, run_reconcile
 from b2b.services.terms import bring_into_force, contracts_out_of_line
 from mitxonline.kernel import clock
+from mitxonline.kernel.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
@@ -35,3 +40,27 @@ def sweep_contracts() -> None:
     for contract_id in contracts_out_of_line(stuck_before=now - STUCK_AFTER):
         if bring_into_force(page_id=contract_id, now=now) is not None:
             request_reconcile(contract_id=contract_id, reason=_("Sweep"), now=now)
+
+
+def join_in_keycloak(event: KeycloakJoinRequested) -> None:
+    """Add somebody who came by code to their organization in Keycloak. Where that doesn't answer, it is tried again."""
+    add_in_keycloak(join_id=event.join_id, keycloak=KeycloakGateway.from_settings(), now=clock.now())
+
+
+@shared_task(ignore_result=True, soft_time_limit=570, time_limit=600)
+def sync_keycloak_orgs() -> None:
+    """Bring the organizations' pages in line with Keycloak; what could not be done is in the record of the run."""
+    try:
+        report = sync_organizations(keycloak=KeycloakGateway.from_settings(), now=clock.now())
+    except DomainError as refusal:
+        logger.warning("organizations not synchronized with Keycloak", extra={"reason": refusal.code})
+        return
+    for outcome in ("problem", "gone"):
+        if lines := [line for line in report.lines if line.outcome == outcome]:
+            logger.warning("organizations of Keycloak", extra={"outcome": outcome, "count": len(lines)})
+
+
+@shared_task(ignore_result=True, soft_time_limit=50, time_limit=60)
+def sweep_keycloak_joins() -> None:
+    """Ask that those who came by code be added to their organization in Keycloak, where its page says so."""
+    ask_for_joins(now=clock.now())

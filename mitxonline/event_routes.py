@@ -6,7 +6,7 @@ The one file that knows both sides. `within` receivers share the publisher's tra
 
 from b2b import handlers as b2b
 from b2b import tasks as b2b_tasks
-from b2b.events import ReconcileRequested
+from b2b.events import KeycloakJoinRequested, ReconcileRequested
 from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
 from ecommerce import handlers as ecommerce
 from ecommerce.events import (
@@ -39,4 +39,5 @@ ROUTES: dict[type[Event], Route] = {
     LearnerUnenrolled: Route(),
     RunsRequested: Route(),
     ReconcileRequested: Route(after_commit=(b2b_tasks.reconcile_requested,)),
+    KeycloakJoinRequested: Route(after_commit=(b2b_tasks.join_in_keycloak,)),
 }

@@ -25,8 +25,8 @@ KEYCLOAK_BEAT_SCHEDULE: dict[str, dict[str, Any]] = (
         },
         "sweep-keycloak-joins": {
             "task": "b2b.tasks.sweep_keycloak_joins",
-            "schedule": 600.0,
-            "options": {"expires": 600},
+            "schedule": 60.0,
+            "options": {"expires": 60},
         },
     }
     if KEYCLOAK_URL

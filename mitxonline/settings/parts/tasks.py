@@ -4,6 +4,7 @@ from typing import Any
 
 from mitxonline.settings.env import env
 from mitxonline.settings.parts.coordinator import DELIVERY_BEAT_SCHEDULE
+from mitxonline.settings.parts.keycloak import KEYCLOAK_BEAT_SCHEDULE
 from mitxonline.settings.parts.payments import PAYMENT_BEAT_SCHEDULE
 from mitxonline.settings.parts.storage import REDIS_URL
 
@@ -43,6 +44,7 @@ CELERY_ENABLE_UTC = True
 # Seconds between two runs. Each is safe to run twice and safe to miss.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     **DELIVERY_BEAT_SCHEDULE,
+    **KEYCLOAK_BEAT_SCHEDULE,
     **PAYMENT_BEAT_SCHEDULE,
     "publish-scheduled-pages": {
         "task": "mitxonline.celery.publish_scheduled_pages",

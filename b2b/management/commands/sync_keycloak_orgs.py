@@ -1,0 +1,110 @@
+"""Bring organizations' pages in line with the organizations of Keycloak."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from b2b.gateways.keycloak import KeycloakGateway
+from b2b.management.printing import Column, print_rows
+from b2b.management.progress import LateProgress
+from b2b.services.keycloak_orgs import Line, Outcome, SyncReport, sync_organizations
+from mitxonline.kernel import clock
+from mitxonline.kernel.console import OperatorCommand, add_format_option
+
+COLUMNS = (
+    Column("outcome", gettext_lazy("What")),
+    Column("alias", gettext_lazy("Alias in Keycloak")),
+    Column("name", gettext_lazy("Name")),
+    Column("id", gettext_lazy("ID")),
+    Column("key", gettext_lazy("Key")),
+    Column("note", gettext_lazy("Note")),
+)
+
+
+class Command(OperatorCommand):
+    help = (
+        "Create and update a page for each organization of Keycloak, found by its id; report those that are gone. "
+        "Organization keys never change, and no page is removed. Safe to repeat."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+        parser.add_argument(
+            "--link",
+            action="append",
+            default=[],
+            metavar="ALIAS=ORGANIZATION",
+            help="the organization with this alias in Keycloak is this one here (an id, name, slug or key)",
+        )
+        add_format_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with LateProgress(self.stderr, label=_("Organizations")) as progress:
+            report = sync_organizations(
+                keycloak=KeycloakGateway.from_settings(),
+                now=clock.now(),
+                links=_links(options["link"]),
+                dry_run=options["dry_run"],
+                progress=progress,
+            )
+        print_rows(
+            self.stdout,
+            [_row(line, style=options["format"]) for line in report.lines],
+            COLUMNS,
+            style=options["format"],
+        )
+        self.say(_summary(report, dry_run=options["dry_run"]))
+        problems = len(report.of(Outcome.PROBLEM))
+        if problems:
+            raise CommandError(
+                ngettext(
+                    "%(count)d organization could not be brought in line; its note says why.",
+                    "%(count)d organizations could not be brought in line; their notes say why.",
+                    problems,
+                )
+                % {"count": problems}
+            )
+
+
+def _links(texts: list[str]) -> dict[str, str]:
+    links = {}
+    for text in texts:
+        alias, equals, organization = text.partition("=")
+        if not (alias.strip() and equals and organization.strip()):
+            raise CommandError(_("Write --link as the alias in Keycloak, “=”, and an organization: --link acme=ACME."))
+        links[alias.strip()] = organization.strip()
+    return links
+
+
+def _row(line: Line, *, style: str) -> dict[str, object]:
+    outcome = line.outcome.value if style == "json" else _words(line.outcome)
+    return {
+        "outcome": outcome,
+        "alias": line.alias,
+        "name": line.name,
+        "id": line.page_id,
+        "key": line.org_key,
+        "note": line.sentence,
+    }
+
+
+def _words(outcome: Outcome) -> str:
+    return {
+        Outcome.CREATED: _("created"),
+        Outcome.LINKED: _("linked"),
+        Outcome.UPDATED: _("updated"),
+        Outcome.UNCHANGED: _("unchanged"),
+        Outcome.DISABLED: _("disabled in Keycloak"),
+        Outcome.GONE: _("gone from Keycloak"),
+        Outcome.PROBLEM: _("problem"),
+    }[outcome]
+
+
+def _summary(report: SyncReport, *, dry_run: bool) -> str:
+    counted = [f"{_words(outcome)}: {len(lines)}" for outcome in Outcome if (lines := report.of(outcome))]
+    summary = ", ".join(counted) or _("Keycloak has no organizations, and there are none of its here.")
+    return _("Nothing was written. It would be: %(summary)s") % {"summary": summary} if dry_run else summary
