@@ -171,10 +171,17 @@ class ProductUnknown(NotFound):
 
     code: ClassVar[str] = "product_unknown"
     retry_url = "/cart/"
+    exposes: ClassVar[tuple[str, ...]] = ("sku",)
 
-    def __init__(self) -> None:
+    def __init__(self, *, sku: str = "") -> None:
+        """``sku``: the one that isn't on sale, where it looks like one; nobody's text is shown as ours."""
+        self.sku = sku
         super().__init__(
-            _("This link doesn't lead to a course on sale. Your cart is as it was. Check the link, or browse courses.")
+            _("“%(sku)s” isn't on sale. Your cart is as it was. Check the link, or browse courses.") % {"sku": sku}
+            if sku
+            else _(
+                "This link doesn't lead to a course on sale. Your cart is as it was. Check the link, or browse courses."
+            )
         )
 
 
@@ -185,7 +192,7 @@ class NotForSale(CheckoutRefused):
 
     def __init__(self, *, title: str) -> None:
         self.title = title
-        super().__init__(_("“%(title)s” can't be bought any more. Remove it to check out the rest.") % {"title": title})
+        super().__init__(_("“%(title)s” can't be bought any more.") % {"title": title})
 
 
 class AlreadyEnrolled(CheckoutRefused):
@@ -195,7 +202,7 @@ class AlreadyEnrolled(CheckoutRefused):
 
     def __init__(self, *, title: str) -> None:
         self.title = title
-        super().__init__(_("You already have “%(title)s”. Remove it from your cart.") % {"title": title})
+        super().__init__(_("You already have “%(title)s”.") % {"title": title})
 
 
 class SeveralCurrencies(CheckoutRefused):
@@ -207,10 +214,29 @@ class SeveralCurrencies(CheckoutRefused):
         super().__init__(_("Your cart holds prices in different currencies. Buy them one after the other."))
 
 
+class AnotherCurrency(SeveralCurrencies):
+    """What is to be added has its price in another currency than what is in the basket."""
+
+    code: ClassVar[str] = "another_currency"
+
+    def __init__(self, *, title: str, currency: str, kept: str) -> None:
+        self.title = title
+        self.currency = currency
+        self.kept = kept
+        super(SeveralCurrencies, self).__init__(
+            _(
+                "“%(title)s” is sold in %(currency)s, and your cart holds prices in %(kept)s. "
+                "Buy what is in your cart first, or keep it for later."
+            )
+            % {"title": title, "currency": currency, "kept": kept}
+        )
+
+
 class TotalChanged(CheckoutRefused):
     """The total is not what the buyer was shown."""
 
     code: ClassVar[str] = "total_changed"
+    exposes: ClassVar[tuple[str, ...]] = ("shown", "now")
 
     def __init__(self, *, shown: str, now: str) -> None:
         self.shown = shown
@@ -251,6 +277,19 @@ class PaymentUnavailable(CheckoutRefused):
 
     def __init__(self) -> None:
         super().__init__(_("The payment page can't be reached just now. Nothing was taken. Try again in a moment."))
+
+
+class TotalNotPayable(CheckoutRefused):
+    """No gateway takes this total: it is below the least, or a fraction of the smallest coin."""
+
+    code: ClassVar[str] = "total_not_payable"
+
+    def __init__(self, *, total: str) -> None:
+        self.total = total
+        super().__init__(
+            _("%(total)s can't be paid by card: the amount is too small or too odd. Please write to us.")
+            % {"total": total}
+        )
 
 
 class OrderUnknown(NotFound):
@@ -512,3 +551,26 @@ class RefundCoursesNeeded(RefundNotAskable):
 
     def __init__(self) -> None:
         super().__init__(_("Choose the courses you want your money back for."))
+
+
+class FieldRefused(DomainError):
+    """Something that was typed can't be so; ``field`` says which."""
+
+    code: ClassVar[str] = "refused"
+    exposes: ClassVar[tuple[str, ...]] = ("field",)
+
+    def __init__(self, field: str, sentence: str) -> None:
+        self.field = field
+        super().__init__(sentence)
+
+
+class DiscountRefused(FieldRefused):
+    """A discount can't be made or changed like this."""
+
+    code: ClassVar[str] = "discount_refused"
+
+
+class ProductRefused(FieldRefused):
+    """A product can't be made or priced like this."""
+
+    code: ClassVar[str] = "product_refused"

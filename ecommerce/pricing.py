@@ -1,14 +1,22 @@
 """What things cost: pure functions over plain values, without database or clock.
 
-Each line is priced by at most one discount, the one that takes off the most. Equal ones are told apart by kind and
-id, so the order in which they were applied never matters. A contract product is touched by nothing but a code of
-its own; such a code touches nothing else (design 5.3).
+Which discount counts, for each line on its own (docs/discounts.md says the same to people):
+
+1. A contract product is priced by a code of its own and by nothing else; such a code touches no other line (design 5.3).
+2. Of all others that cover the line (by code or by themselves, for everybody or for chosen people; money in the line's own
+   currency) the one counts that takes off the most. Discounts are never added up.
+3. Where several take off the same: one that spends no code before one that does, then the one made first, then the
+   code made first. So the order in which they came never matters.
+
+A percentage is rounded half up to the currency's smallest unit, on each line: the total is the sum of what the lines
+say. An amount off ends at zero; a fixed price never raises one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from ecommerce.enums import DiscountType
@@ -31,6 +39,7 @@ class Offer:
     unlocks: int | None = None
     code_id: int | None = None
     label: str = ""
+    until: datetime | None = None
 
     def covers(self, item: Item) -> bool:
         """Whether this discount may touch the item at all."""

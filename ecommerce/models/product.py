@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from courses.enums import EnrollmentMode
 from courses.models import CourseRun, Program
 from ecommerce.models.fields import amount_field, currency_field
+from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
 
 # Part of addresses: in one, a blank would stand for a plus.
@@ -25,7 +26,7 @@ def default_currency() -> str:
     return settings.DEFAULT_CURRENCY
 
 
-class ProductQuerySet(models.QuerySet["Product"]):
+class ProductQuerySet(LockableQuerySet["Product"]):
     """The vocabulary for asking after products."""
 
     def active(self) -> Self:

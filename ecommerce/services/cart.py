@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Prefetch, Q, prefetch_related_objects
-from django.utils import timezone
-from django.utils.formats import date_format
 
-from ecommerce.enums import RedemptionType, UseState
 from ecommerce.errors import (
     BasketEmpty,
-    CodeExpired,
     CodeForAnotherProduct,
     CodeNeeded,
-    CodeNotYetValid,
     CodeRefused,
     CodeSwitchedOff,
     CodeUnknown,
@@ -25,10 +19,19 @@ from ecommerce.errors import (
     NotForSale,
     SeveralCurrencies,
 )
-from ecommerce.models import Basket, BasketCode, BasketItem, CodeUse, Discount, DiscountCode, Product
-from ecommerce.pricing import Item, Offer, Price, price_items
+from ecommerce.models import Basket, BasketCode, BasketItem, CodeUse, DiscountCode, Product
+from ecommerce.pricing import Item, Offer, Price, price_item, price_items
 from ecommerce.rules import Finding, Purchase, PurchaseLine, checkout_rules, first_refusals
 from ecommerce.selectors.baskets import BasketOwner, open_baskets
+from ecommerce.selectors.offers import (
+    applies_to,
+    automatic_discounts,
+    buyer_of,
+    code_refusal,
+    is_for_one_order,
+    load_products,
+    offer_of,
+)
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
 
@@ -44,6 +47,12 @@ class PricedLine:
     entitlement: str
     provider: str
     contact: str
+    kept_at: datetime | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it waits beside the basket already."""
+        return self.kept_at is not None
 
     @property
     def title(self) -> str:
@@ -83,18 +92,27 @@ class PricedLine:
 
 @dataclass(frozen=True, slots=True)
 class AppliedCode:
-    """A code on the basket: what it does, or why it does nothing any more."""
+    """A code on the basket: what it does, or why it does nothing any more.
+
+    One that is fine and prices no line is idle: everything it could touch is as cheap or cheaper without it.
+    """
 
     code: DiscountCode
     refusal: DomainError | None
+    is_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PricedBasket:
-    """A basket with prices, refusals and totals, worked out at one moment."""
+    """A basket with prices, refusals and totals, worked out at one moment.
+
+    ``aside`` is what is neither added up nor bought: kept for later, or refused by a rule. In a link basket nothing is
+    set aside: there a refusal stands in the way of the whole.
+    """
 
     basket: Basket | None
     lines: tuple[PricedLine, ...] = ()
+    aside: tuple[PricedLine, ...] = ()
     codes: tuple[AppliedCode, ...] = ()
     currency: str = field(default_factory=lambda: settings.DEFAULT_CURRENCY)
     other_basket_count: int = 0
@@ -106,7 +124,7 @@ class PricedBasket:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in it."""
+        """Whether there is nothing in it to be bought."""
         return not self.lines
 
     @property
@@ -176,40 +194,59 @@ def price_basket(
 
     Checkout leaves the rules out here: it asks them under their locks. ``with_code`` is supposed to be applied too.
     """
-    products = products_in(basket)
+    items = items_in(basket)
+    products = [item.product for item in items if item.kept_at is None]
+    kept = [item.product for item in items if item.kept_at is not None]
     codes = codes_on(basket)
     if with_code is not None and with_code not in codes:
         codes = [code for code in codes if not is_replaced(code, by=with_code)] + [with_code]
-    own_uses = uses_of(codes, user_id)
-    applied = [AppliedCode(code, code_refusal(code, own=own_uses.get(code.pk), now=now)) for code in codes]
-    offers = [offer_of(each.code.discount, code=each.code) for each in applied if each.refusal is None]
-    if not all(product.requires_code for product in products):
-        offers += [offer_of(discount) for discount in automatic_discounts(now)]
-    prices = price_items([Item(p.pk, p.money, p.requires_code) for p in products], offers)
+    applied, offers = _usable(codes, products, user_id=user_id, now=now)
+    prices = price_items([_item(product) for product in products], offers)
     by_id = {each.code.pk: each.code for each in applied}
     spent = [by_id.get(price.offer.code_id or 0) if price.offer else None for price in prices]
-    opened = {code.discount.unlocks_id for code in codes}
-    purchase = Purchase(
-        lines=tuple(
-            PurchaseLine(product, code, knows_code=product.pk in opened)
-            for product, code in zip(products, spent, strict=True)
-        ),
-        user_id=user_id,
-        now=now,
-    )
-    findings = check_rules(purchase) if ask_rules else []
+    findings = []
+    if ask_rules:
+        opened = {code.discount.unlocks_id for code in codes}
+        asked = [
+            *(
+                PurchaseLine(product, code, knows_code=product.pk in opened)
+                for product, code in zip(products, spent, strict=True)
+            ),
+            *(PurchaseLine(product, None, knows_code=product.pk in opened) for product in kept),
+        ]
+        findings = check_rules(Purchase(lines=tuple(asked), user_id=user_id, now=now))
     refusals = first_refusals(findings)
-    lines = tuple(
+    lines = [
         _line(product, price, code, refusals.get(product.pk), findings)
         for product, price, code in zip(products, prices, spent, strict=True)
-    )
+    ]
+    waiting = [
+        _line(item.product, price_item(_item(item.product), []), None, refusals.get(item.product_id), findings, item)
+        for item in items
+        if item.kept_at is not None
+    ]
+    sold = [line for line in lines if basket.is_link or line.refusal is None]
+    used = {line.code.pk for line in sold if line.code is not None}
     return PricedBasket(
         basket=basket,
-        lines=lines,
-        codes=tuple(applied),
-        currency=lines[0].listed.currency if lines else settings.DEFAULT_CURRENCY,
+        lines=tuple(sold),
+        aside=tuple([line for line in lines if line not in sold] + waiting),
+        codes=tuple(replace(each, is_idle=each.refusal is None and each.code.pk not in used) for each in applied),
+        currency=sold[0].listed.currency if sold else settings.DEFAULT_CURRENCY,
         other_basket_count=other_count,
     )
+
+
+def _usable(
+    codes: list[DiscountCode], products: list[Product], *, user_id: int | None, now: datetime
+) -> tuple[list[AppliedCode], list[Offer]]:
+    """The codes with why they don't work, and everything that may lower a price: by code, or by itself."""
+    automatic = [] if all(product.requires_code for product in products) else automatic_discounts(now)
+    buyer = buyer_of(user_id, discounts=[*automatic, *(code.discount for code in codes)], codes=codes)
+    own = uses_of(codes, user_id)
+    applied = [AppliedCode(code, code_refusal(code, own=own.get(code.pk), buyer=buyer, now=now)) for code in codes]
+    offers = [offer_of(each.code.discount, code=each.code) for each in applied if each.refusal is None]
+    return applied, offers + [offer_of(discount) for discount in automatic if applies_to(discount, buyer)]
 
 
 def check_rules(purchase: Purchase) -> list[Finding]:
@@ -223,13 +260,10 @@ def check_rules(purchase: Purchase) -> list[Finding]:
     ]
 
 
-def products_in(basket: Basket) -> list[Product]:
-    """The basket's products with what they sell, in the order they were added; one query."""
+def items_in(basket: Basket) -> list[BasketItem]:
+    """What is in the basket or kept beside it, with what it sells, in the order it was added; one query."""
     items = BasketItem.objects.filter(basket=basket).order_by("pk")
-    return [
-        item.product
-        for item in items.select_related("product__course_run__course__department", "product__program__department")
-    ]
+    return list(items.select_related("product__course_run__course__department", "product__program__department"))
 
 
 def codes_on(basket: Basket) -> list[DiscountCode]:
@@ -238,7 +272,7 @@ def codes_on(basket: Basket) -> list[DiscountCode]:
         "code__discount__unlocks__course_run", "code__discount__unlocks__program"
     )
     codes = [row.code for row in rows.order_by("pk")]
-    _load_products([code.discount for code in codes])
+    load_products([code.discount for code in codes])
     return codes
 
 
@@ -249,75 +283,10 @@ def uses_of(codes: Sequence[DiscountCode], user_id: int | None) -> dict[int, Cod
     return {use.code_id: use for use in CodeUse.objects.live().filter(user_id=user_id, code__in=codes)}
 
 
-def automatic_discounts(now: datetime) -> list[Discount]:
-    """Discounts that apply by themselves at this moment."""
-    found = list(
-        Discount.objects.filter(
-            Q(activates_at__isnull=True) | Q(activates_at__lte=now),
-            Q(expires_at__isnull=True) | Q(expires_at__gt=now),
-            automatic=True,
-            is_active=True,
-        )
-    )
-    _load_products(found)
-    return found
-
-
-def offer_of(discount: Discount, *, code: DiscountCode | None = None) -> Offer:
-    """A discount as pricing sees it; its products are loaded already."""
-    return Offer(
-        discount_id=discount.pk,
-        discount_type=discount.discount_type,
-        amount=discount.amount,
-        currency=discount.currency,
-        products=None if discount.for_all_products else _chosen(discount),
-        unlocks=discount.unlocks_id,
-        code_id=code.pk if code else None,
-        label=_label(discount, code),
-    )
-
-
-def code_refusal(code: DiscountCode, *, own: CodeUse | None, now: datetime) -> DomainError | None:
-    """Why a code can't be used at all, or None. What it was used for stays the learner's, see ``_serves_again``."""
-    discount = code.discount
-    if own is not None and _serves_again(own, code, now=now):
-        return None
-    if discount.activates_at is not None and now < discount.activates_at:
-        return CodeNotYetValid(opens=_moment(discount.activates_at))
-    if discount.expires_at is not None and now >= discount.expires_at:
-        return CodeExpired(ended=_moment(discount.expires_at))
-    if not code.active or not discount.is_active:
-        return CodeSwitchedOff()
-    if own is not None and own.state == UseState.CONFIRMED and is_for_one_order(code):
-        return CodeUsed()
-    if own is None and code.max_uses is not None and code.uses >= code.max_uses:
-        return CodeUsed()
-    return None
-
-
-def _serves_again(own: CodeUse, code: DiscountCode, *, now: datetime) -> bool:
-    """Whether the learner's own live use is what they come with again.
-
-    Held for an order in payment: it was judged when that was placed, and its hold isn't over. An enrollment code: the
-    seat is theirs, and the contract's rule says what that means.
-    """
-    if own.state == UseState.HELD:
-        return own.held_until is not None and now <= own.held_until
-    return code.discount.unlocks_id is not None
-
-
-def is_for_one_order(code: DiscountCode) -> bool:
-    """Whether one person can buy with the code only once: a person has one use of it, and here uses are limited.
-
-    An enrollment code is not: the contract's rule judges who comes with it again.
-    """
-    limited = code.max_uses is not None or code.discount.redemption_type != RedemptionType.UNLIMITED
-    return limited and code.discount.unlocks_id is None
-
-
 def refuse_code(code: DiscountCode, *, user_id: int | None, now: datetime) -> None:
     """Raise why this person can't use the code at all, naming the organization that gave it out."""
-    refusal = code_refusal(code, own=uses_of([code], user_id).get(code.pk), now=now)
+    buyer = buyer_of(user_id, discounts=[code.discount], codes=[code])
+    refusal = code_refusal(code, own=uses_of([code], user_id).get(code.pk), buyer=buyer, now=now)
     if refusal is None:
         return
     opens = code.discount.unlocks
@@ -342,7 +311,7 @@ def find_code(text: str) -> DiscountCode:
     )
     if code is None:
         raise CodeUnknown
-    _load_products([code.discount])
+    load_products([code.discount])
     return code
 
 
@@ -354,21 +323,14 @@ def is_replaced(code: DiscountCode, *, by: DiscountCode) -> bool:
 def code_fits(code: DiscountCode, products: Sequence[Product]) -> DomainError | None:
     """CodeForAnotherProduct where the code touches nothing in the basket, or None."""
     offer = offer_of(code.discount, code=code)
-    if any(offer.covers(Item(p.pk, p.money, p.requires_code)) for p in products):
+    if any(offer.covers(_item(product)) for product in products):
         return None
     opens = code.discount.unlocks
     return CodeForAnotherProduct(title=opens.title if opens is not None else "")
 
 
-def _chosen(discount: Discount) -> frozenset[int]:
-    """The products a discount was limited to; one that opens a contract product has none of these."""
-    return frozenset() if discount.unlocks_id is not None else frozenset(p.pk for p in discount.products.all())
-
-
-def _load_products(discounts: Sequence[Discount]) -> None:
-    """Read what the discounts are limited to, in one query for all that need it."""
-    limited = [each for each in discounts if not each.for_all_products and each.unlocks_id is None]
-    prefetch_related_objects(limited, Prefetch("products", queryset=Product.objects.only("pk")))
+def _item(product: Product) -> Item:
+    return Item(product.pk, product.money, product.requires_code)
 
 
 def _line(
@@ -377,6 +339,7 @@ def _line(
     code: DiscountCode | None,
     refusal: DomainError | None,
     findings: list[Finding],
+    item: BasketItem | None = None,
 ) -> PricedLine:
     mine = [finding for finding in findings if finding.product_id == product.pk]
     return PricedLine(
@@ -387,16 +350,20 @@ def _line(
         entitlement=next((finding.entitlement for finding in mine if finding.entitlement), ""),
         provider=next((finding.provider for finding in mine if finding.provider), ""),
         contact=next((finding.contact for finding in mine if finding.contact), ""),
+        kept_at=item.kept_at if item is not None else None,
     )
 
 
-def _label(discount: Discount, code: DiscountCode | None) -> str:
-    if discount.unlocks_id is not None or code is None:
-        return discount.name
-    return code.text
-
-
-def _moment(moment: datetime) -> str:
-    """A moment with its time zone, as a buyer reads it (D9)."""
-    local = timezone.localtime(moment)
-    return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
+__all__ = [
+    "AppliedCode",
+    "PricedBasket",
+    "PricedLine",
+    "check_rules",
+    "code_fits",
+    "find_code",
+    "is_for_one_order",
+    "is_replaced",
+    "price_basket",
+    "priced_basket",
+    "refuse_code",
+]

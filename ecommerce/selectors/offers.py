@@ -1,0 +1,147 @@
+"""Which discounts somebody may use at a moment: those that apply by themselves, and the codes they brought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Prefetch, prefetch_related_objects
+
+from ecommerce.enums import RedemptionType, UseState
+from ecommerce.errors import (
+    AddressUnconfirmed,
+    CodeExpired,
+    CodeForSomebodyElse,
+    CodeNotYetValid,
+    CodeRefused,
+    CodeSwitchedOff,
+    CodeUsed,
+)
+from ecommerce.models import CodeUse, Discount, DiscountCode, DiscountPerson, Product
+from ecommerce.pricing import Offer
+from ecommerce.selectors.sentences import moment_text
+from mitxonline.kernel.text import normalized_email
+from mitxonline.users.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who wants to use a discount, as far as discounts for chosen people ask.
+
+    ``discounts`` are those meant for this address; they count once it is confirmed.
+    """
+
+    email: str = ""
+    is_confirmed: bool = False
+    discounts: frozenset[int] = frozenset()
+
+
+NOBODY = Buyer()
+
+
+def buyer_of(user_id: int | None, *, discounts: Iterable[Discount], codes: Iterable[DiscountCode] = ()) -> Buyer:
+    """What has to be known of the person for these discounts and codes; two queries, none where nothing is personal."""
+    chosen = [each.pk for each in discounts if each.for_chosen_people]
+    if user_id is None or not (chosen or any(is_given_to_one(code) for code in codes)):
+        return NOBODY
+    user = User.objects.filter(pk=user_id).only("email", "email_verified_at").first()
+    if user is None:
+        return NOBODY
+    email = normalized_email(user.email)
+    mine = DiscountPerson.objects.filter(email=email, discount__in=chosen).values_list("discount_id", flat=True)
+    return Buyer(email=email, is_confirmed=user.is_email_verified, discounts=frozenset(mine) if chosen else frozenset())
+
+
+def automatic_discounts(now: datetime) -> list[Discount]:
+    """Discounts that apply by themselves at this moment, to somebody."""
+    found = list(Discount.objects.in_force(now).filter(automatic=True))
+    load_products(found)
+    return found
+
+
+def applies_to(discount: Discount, buyer: Buyer) -> bool:
+    """Whether an automatic discount is for this person."""
+    return not discount.for_chosen_people or (buyer.is_confirmed and discount.pk in buyer.discounts)
+
+
+def offer_of(discount: Discount, *, code: DiscountCode | None = None) -> Offer:
+    """A discount as pricing sees it; its products are loaded already."""
+    return Offer(
+        discount_id=discount.pk,
+        discount_type=discount.discount_type,
+        amount=discount.amount,
+        currency=discount.currency,
+        products=None if discount.for_all_products else _chosen(discount),
+        unlocks=discount.unlocks_id,
+        code_id=code.pk if code else None,
+        label=discount.name if discount.unlocks_id is not None or code is None else code.text,
+        until=discount.expires_at,
+    )
+
+
+def load_products(discounts: Sequence[Discount]) -> None:
+    """Read what the discounts are limited to, in one query for all that need it."""
+    limited = [each for each in discounts if not each.for_all_products and each.unlocks_id is None]
+    prefetch_related_objects(limited, Prefetch("products", queryset=Product.objects.only("pk")))
+
+
+def code_refusal(code: DiscountCode, *, own: CodeUse | None, buyer: Buyer, now: datetime) -> CodeRefused | None:
+    """Why a code can't be used at all, or None. What it was used for stays the learner's, see ``_serves_again``."""
+    discount = code.discount
+    if own is not None and _serves_again(own, code, now=now):
+        return None
+    if discount.activates_at is not None and now < discount.activates_at:
+        return CodeNotYetValid(opens=moment_text(discount.activates_at))
+    if discount.expires_at is not None and now >= discount.expires_at:
+        return CodeExpired(ended=moment_text(discount.expires_at))
+    if not code.active or not discount.is_active:
+        return CodeSwitchedOff()
+    if (refusal := _person_refusal(code, buyer)) is not None:
+        return refusal
+    if own is not None and own.state == UseState.CONFIRMED and is_for_one_order(code):
+        return CodeUsed()
+    if own is None and code.max_uses is not None and code.uses >= code.max_uses:
+        return CodeUsed()
+    return None
+
+
+def is_for_one_order(code: DiscountCode) -> bool:
+    """Whether one person can buy with the code only once: a person has one use of it, and here uses are limited.
+
+    An enrollment code is not: the contract's rule judges who comes with it again.
+    """
+    limited = code.max_uses is not None or code.discount.redemption_type != RedemptionType.UNLIMITED
+    return limited and code.discount.unlocks_id is None
+
+
+def is_given_to_one(code: DiscountCode) -> bool:
+    """Whether a discount code works for one address only. Whose an enrollment code is, its contract says."""
+    return bool(code.assigned_email) and code.discount.unlocks_id is None
+
+
+def _person_refusal(code: DiscountCode, buyer: Buyer) -> CodeRefused | None:
+    is_theirs = not code.discount.for_chosen_people or code.discount_id in buyer.discounts
+    if is_given_to_one(code):
+        is_theirs = is_theirs and buyer.email == normalized_email(code.assigned_email)
+    elif not code.discount.for_chosen_people:
+        return None
+    if not is_theirs:
+        return CodeForSomebodyElse()
+    return None if buyer.is_confirmed else AddressUnconfirmed()
+
+
+def _serves_again(own: CodeUse, code: DiscountCode, *, now: datetime) -> bool:
+    """Whether the learner's own live use is what they come with again.
+
+    Held for an order in payment: it was judged when that was placed, and its hold isn't over. An enrollment code: the
+    seat is theirs, and the contract's rule says what that means.
+    """
+    if own.state == UseState.HELD:
+        return own.held_until is not None and now <= own.held_until
+    return code.discount.unlocks_id is not None
+
+
+def _chosen(discount: Discount) -> frozenset[int]:
+    """The products a discount was limited to; one that opens a contract product has none of these."""
+    return frozenset() if discount.unlocks_id is not None else frozenset(p.pk for p in discount.products.all())

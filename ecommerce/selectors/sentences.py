@@ -1,0 +1,60 @@
+"""Discounts in people's words: what is taken off, when, and how often."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from babel.numbers import format_percent
+from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import get_language, ngettext, to_locale
+from django.utils.translation import gettext as _
+
+from ecommerce.enums import DiscountType, RedemptionType
+from mitxonline.kernel.money import Money
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment with its time zone, as a buyer reads it (D9)."""
+    local = timezone.localtime(moment)
+    return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
+
+
+def off_text(*, discount_type: str, amount: Decimal, currency: str) -> str:
+    """What it does to a price: “20% off”, “$15.00 off”, “price $49.00”."""
+    if discount_type == DiscountType.PERCENT_OFF:
+        return _("%(percent)s off") % {"percent": percent_text(amount)}
+    money = Money(amount, currency).formatted()
+    return (_("%(money)s off") if discount_type == DiscountType.AMOUNT_OFF else _("price %(money)s")) % {"money": money}
+
+
+def percent_text(amount: Decimal) -> str:
+    """A percentage without digits that say nothing: “20%”, “12.5%”."""
+    locale = to_locale(get_language() or settings.LANGUAGE_CODE)
+    return format_percent(amount / 100, locale=locale, decimal_quantization=False)
+
+
+def dates_text(starts: datetime | None, ends: datetime | None) -> str:
+    """From when until when, both ends with their time zone; nothing where it is always valid."""
+    if starts is not None and ends is not None:
+        return _("From %(start)s until %(end)s.") % {"start": moment_text(starts), "end": moment_text(ends)}
+    if starts is not None:
+        return _("From %(start)s.") % {"start": moment_text(starts)}
+    if ends is not None:
+        return _("Until %(end)s.") % {"end": moment_text(ends)}
+    return ""
+
+
+def uses_text(*, redemption_type: str, max_uses: int | None, automatic: bool = False) -> str:
+    """How often each code can be used."""
+    if automatic:
+        return _("Applies by itself")
+    if max_uses == 1:
+        return _("Once")
+    if max_uses is not None:
+        return ngettext("%(n)d time, once per person", "%(n)d times, once per person", max_uses) % {"n": max_uses}
+    if redemption_type == RedemptionType.UNLIMITED:
+        return _("Without limit")
+    return _("Once per person")
