@@ -60,6 +60,24 @@ WITH released AS (
 SELECT code_id FROM released
 """
 
+# A retired use is counted already. A code has one live use by each person, and an order that was never paid none.
+RESTORE = """
+UPDATE ecommerce_codeuse SET state = 'confirmed', changed_at = %(now)s
+WHERE state = 'retired' AND id IN (
+    SELECT max(use.id) FROM ecommerce_codeuse AS use
+    JOIN ecommerce_discountcode AS code ON code.id = use.code_id
+    JOIN ecommerce_discount AS discount ON discount.id = code.discount_id
+    LEFT JOIN ecommerce_order AS bought ON bought.id = use.order_id
+    WHERE use.user_id = %(user)s AND discount.unlocks_id = ANY(%(products)s) AND use.state = 'retired'
+    AND (bought.id IS NULL OR bought.fulfilled_at IS NOT NULL)
+    AND NOT EXISTS (
+        SELECT FROM ecommerce_codeuse AS other
+        WHERE other.code_id = use.code_id AND other.user_id = use.user_id AND other.state IN ('held', 'confirmed')
+    )
+    GROUP BY use.code_id
+)
+"""
+
 
 def hold_code(*, code: DiscountCode, user_id: int, order_id: int, until: datetime, now: datetime) -> int:
     """Hold one use for a pending order; the id of the use. The learner's own live use serves again.
@@ -105,6 +123,20 @@ def free_uses(*, order_id: int, code_ids: Collection[int], now: datetime) -> lis
 def _release(order_id: int, state: UseState, *, code_ids: list[int] | None, now: datetime) -> list[int]:
     values = {"order": order_id, "state": str(state), "codes": code_ids, "now": now}
     return [code_id for (code_id,) in fetch_sql(RELEASE, values)]
+
+
+def retire_uses(*, user_id: int, product_ids: Sequence[int], now: datetime) -> int:
+    """Take somebody's uses of these products' codes away for good; how many. A retired use stays spent."""
+    return (
+        CodeUse.objects.live()
+        .filter(user_id=user_id, code__discount__unlocks__in=product_ids)
+        .update(state=UseState.RETIRED, held_until=None, changed_at=now)
+    )
+
+
+def restore_uses(*, user_id: int, product_ids: Sequence[int], now: datetime) -> int:
+    """Give back what ``retire_uses`` took, one use of each code; how many. What was only held stays taken away."""
+    return run_sql(RESTORE, {"user": user_id, "products": list(product_ids), "now": now})
 
 
 def _claim(
