@@ -26,7 +26,6 @@ from b2b.management.arguments import (
 from b2b.management.listing import CONTRACT_COLUMNS
 from b2b.management.plans import PLAN_COLUMNS, Row, addition_rows, in_words, plan_rows, removal_rows, row, summary
 from b2b.management.printing import print_rows
-from b2b.management.progress import LateProgress
 from b2b.models import ContractPage
 from b2b.selectors.contracts import contract_rows
 from b2b.services.contracts import (
@@ -50,6 +49,7 @@ from b2b.services.plan import ReconcilePlan, Supposed, plan_reconcile
 from b2b.services.reconcile import contract_lock, request_reconcile, run_reconcile
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
+from mitxonline.kernel.progress import LateProgress
 
 
 class Command(OperatorCommand):

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from b2b.management.arguments import read_contract_id
-from b2b.management.files import refuse_unless_writable, replacing
 from b2b.management.listing import (
     CONTRACT_COLUMNS,
     COURSEWARE_COLUMNS,
@@ -21,7 +20,6 @@ from b2b.management.listing import (
     ORGANIZATION_COLUMNS,
 )
 from b2b.management.printing import Column, print_rows
-from b2b.management.progress import LateProgress
 from b2b.models import OrganizationPage
 from b2b.selectors.contracts import (
     contract_rows,
@@ -34,6 +32,8 @@ from b2b.selectors.export import write_codes
 from b2b.services.contracts import find_contract
 from b2b.services.organizations import find_organization
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
+from mitxonline.kernel.files import refuse_unless_writable, replacing
+from mitxonline.kernel.progress import LateProgress
 
 
 class Command(OperatorCommand):

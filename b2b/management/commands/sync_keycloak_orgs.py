@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from b2b.gateways.keycloak import KeycloakGateway
 from b2b.management.printing import Column, print_rows
-from b2b.management.progress import LateProgress
 from b2b.services.keycloak_orgs import Line, Outcome, SyncReport, sync_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option
+from mitxonline.kernel.progress import LateProgress
 
 COLUMNS = (
     Column("outcome", gettext_lazy("What")),
