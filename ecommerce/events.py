@@ -35,6 +35,21 @@ class OrderInReview(Event):
 
 
 @dataclass(frozen=True)
+class PaymentDeclined(Event):
+    """A payment that had been on its way came to nothing, when its buyer was long gone; the order is closed."""
+
+    order_id: int
+    purchaser_id: int
+
+
+@dataclass(frozen=True)
+class NoticeReceived(Event):
+    """A gateway told us something; it is kept, and not yet understood."""
+
+    notice_id: int
+
+
+@dataclass(frozen=True)
 class LinesRefunded(Event):
     """Money for these lines went back, and the courses followed it; published in the transaction that makes it so.
 
@@ -69,4 +84,11 @@ class RefundDenied(Event):
     """Finance decided that the money stays."""
 
     request_id: int
+    order_id: int
+
+
+@dataclass(frozen=True)
+class ReceiptWanted(Event):
+    """Somebody of finance had a receipt sent again."""
+
     order_id: int

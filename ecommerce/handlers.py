@@ -1,7 +1,8 @@
-"""What the shop does when it hears of its own orders."""
+"""What the shop does when it hears of its own orders: courses at once, mails after the commit."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.conf import settings
@@ -10,11 +11,13 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from courses.enums import EnrollmentSource
 from courses.selectors.programs import open_runs_of_programs
 from courses.services.enrollments import enroll
-from ecommerce.events import OrderFulfilled
-from ecommerce.models import Order, OrderLine
+from ecommerce.enums import EnrollmentAfter
+from ecommerce.events import MoneyReturned, OrderFulfilled, OrderInReview, ReceiptWanted, RefundAsked, RefundDenied
+from ecommerce.models import Order, OrderLine, Refund, RefundRequest
+from ecommerce.selectors.shop import shop_settings
+from ecommerce.services.enrolling import source_of
 
 
 def enrol_buyer(event: OrderFulfilled) -> None:
@@ -25,7 +28,7 @@ def enrol_buyer(event: OrderFulfilled) -> None:
                 user_id=event.purchaser_id,
                 run_id=run_id,
                 mode=line.mode,
-                source=_source_of(line),
+                source=source_of(line),
                 reference=event.number,
                 now=event.at,
             )
@@ -33,15 +36,106 @@ def enrol_buyer(event: OrderFulfilled) -> None:
 
 def email_receipt(event: OrderFulfilled) -> None:
     """Mail the receipt to the buyer."""
-    order = Order.objects.select_related("purchaser").prefetch_related("lines").get(pk=event.order_id)
-    receipt = f"{settings.SITE_BASE_URL}{reverse('receipt')}?order_number={order.number}"
-    context = {"order": order, "lines": list(order.lines.all()), "link": receipt}
-    mail = EmailMultiAlternatives(
-        subject=_("Your receipt %(number)s") % {"number": order.number},
-        body=render_to_string("emails/receipt.txt", context),
+    _mail_receipt(event.order_id)
+
+
+def email_receipt_again(event: ReceiptWanted) -> None:
+    """Mail the receipt once more, because somebody asked for it."""
+    _mail_receipt(event.order_id)
+
+
+def email_review(event: OrderInReview) -> None:
+    """Tell the buyer that their money is here, that the course is not, and that somebody looks at it."""
+    order = _order(event.order_id)
+    _mail(
+        "order_review",
+        subject=_("We have your payment for order %(number)s") % {"number": order.number},
+        context={"order": order, "lines": list(order.lines.all()), "link": _receipt_link(order)},
         to=[order.purchaser.email],
     )
-    mail.attach_alternative(render_to_string("emails/receipt.html", context), "text/html")
+
+
+def email_refund(event: MoneyReturned) -> None:
+    """Tell the buyer what went back, for what, and what became of the courses."""
+    refund = Refund.objects.select_related("order__purchaser", "attempt").get(pk=event.refund_id)
+    lines = OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk")
+    _mail(
+        "refund",
+        subject=_("Your refund for order %(number)s") % {"number": refund.order.number},
+        context={
+            "refund": refund,
+            "order": refund.order,
+            "lines": list(lines),
+            "courses_went": refund.enrollment_after == EnrollmentAfter.REMOVE,
+            "courses_audited": refund.enrollment_after == EnrollmentAfter.AUDIT,
+            "link": _receipt_link(refund.order),
+        },
+        to=[refund.order.purchaser.email],
+    )
+
+
+def email_refund_denied(event: RefundDenied) -> None:
+    """Tell the buyer that the money stays, and why."""
+    request = RefundRequest.objects.select_related("order__purchaser").get(pk=event.request_id)
+    order = request.order
+    _mail(
+        "refund_denied",
+        subject=_("About your refund for order %(number)s") % {"number": order.number},
+        context={"request": request, "order": order, "link": _receipt_link(order)},
+        to=[order.purchaser.email],
+        reply_to=_support(),
+    )
+
+
+def email_refund_asked(event: RefundAsked) -> None:
+    """Tell the shop's own address that somebody waits for an answer; nobody is told where none is given."""
+    to = _support()
+    if not to:
+        return
+    request = RefundRequest.objects.select_related("order").get(pk=event.request_id)
+    address = reverse("shop_orders:order", args=[request.order_id])
+    _mail(
+        "refund_asked",
+        subject=_("Order %(number)s: a refund was asked for") % {"number": request.order.number},
+        context={"request": request, "order": request.order, "link": f"{settings.SITE_BASE_URL}{address}"},
+        to=to,
+    )
+
+
+def _mail_receipt(order_id: int) -> None:
+    order = _order(order_id)
+    _mail(
+        "receipt",
+        subject=_("Your receipt %(number)s") % {"number": order.number},
+        context={"order": order, "lines": list(order.lines.all()), "link": _receipt_link(order)},
+        to=[order.purchaser.email],
+    )
+
+
+def _order(order_id: int) -> Order:
+    return Order.objects.select_related("purchaser").prefetch_related("lines").get(pk=order_id)
+
+
+def _receipt_link(order: Order) -> str:
+    return f"{settings.SITE_BASE_URL}{reverse('receipt')}?order_number={order.number}"
+
+
+def _support() -> list[str]:
+    address = shop_settings().support_email
+    return [address] if address else []
+
+
+def _mail(
+    name: str, *, subject: str, context: Mapping[str, object], to: Iterable[str], reply_to: Iterable[str] = ()
+) -> None:
+    """Send one of the mails in ``emails/``, as text and as HTML."""
+    mail = EmailMultiAlternatives(
+        subject=subject,
+        body=render_to_string(f"emails/{name}.txt", dict(context)),
+        to=list(to),
+        reply_to=list(reply_to),
+    )
+    mail.attach_alternative(render_to_string(f"emails/{name}.html", dict(context)), "text/html")
     mail.send()
 
 
@@ -51,11 +145,3 @@ def _runs_of(line: OrderLine, *, now: datetime) -> list[int]:
         return [line.product.course_run_id]
     program_id = line.product.program_id or 0
     return open_runs_of_programs([program_id], now=now).get(program_id, [])
-
-
-def _source_of(line: OrderLine) -> EnrollmentSource:
-    if line.entitlement:
-        return EnrollmentSource.CONTRACT
-    if line.requires_code:
-        return EnrollmentSource.CODE
-    return EnrollmentSource.ORDER

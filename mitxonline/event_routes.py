@@ -15,6 +15,7 @@ from ecommerce.events import (
     OrderClosed,
     OrderFulfilled,
     OrderInReview,
+    ReceiptWanted,
     RefundAsked,
     RefundDenied,
 )
@@ -29,11 +30,12 @@ ROUTES: dict[type[Event], Route] = {
     ),
     OrderClosed: Route(within=(b2b.release_seats,)),
     # Staff see these orders in their list.
-    OrderInReview: Route(within=(b2b.release_seats,)),
+    OrderInReview: Route(within=(b2b.release_seats,), after_commit=(ecommerce.email_review,)),
     LinesRefunded: Route(),
-    MoneyReturned: Route(),
-    RefundAsked: Route(),
-    RefundDenied: Route(),
+    MoneyReturned: Route(after_commit=(ecommerce.email_refund,)),
+    RefundAsked: Route(after_commit=(ecommerce.email_refund_asked,)),
+    RefundDenied: Route(after_commit=(ecommerce.email_refund_denied,)),
+    ReceiptWanted: Route(after_commit=(ecommerce.email_receipt_again,)),
     # The rows themselves wait for the course site: their `lms_state` is the queue.
     LearnerEnrolled: Route(),
     LearnerUnenrolled: Route(),
