@@ -1,0 +1,167 @@
+"""What those who look after contracts see: organizations and contracts as they stand, in constant queries."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, TypeVar
+
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Model,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    TextChoices,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, Left, Length
+from django.utils.translation import gettext_lazy as _
+from wagtail.images import get_image_model
+from wagtail.models import Page, PageLogEntry
+
+from b2b.enums import MembershipState
+from b2b.models import (
+    ContractCourseware,
+    ContractMembership,
+    ContractPage,
+    ContractRun,
+    ContractTerms,
+    OrganizationMembership,
+    OrganizationPage,
+    Reconcile,
+)
+from courses.enums import LmsState
+
+M = TypeVar("M", bound=Model)
+
+# The size in which a logo stands in lists; made once for each picture.
+LOGO = "max-64x64"
+
+
+class ContractState(TextChoices):
+    """Where a contract stands today; the first of these that is so."""
+
+    DRAFT = "draft", _("Draft")
+    INACTIVE = "inactive", _("Inactive")
+    NOT_STARTED = "not_started", _("Not started")
+    ENDED = "ended", _("Ended")
+    FULL = "full", _("Full")
+    VALID = "valid", _("Valid")
+
+
+def organizations() -> QuerySet[OrganizationPage]:
+    """Organizations with how many contracts and members they have, and their logos ready to be shown."""
+    pictures = get_image_model().objects.prefetch_renditions(LOGO)
+    found: QuerySet[OrganizationPage] = OrganizationPage.objects.annotate(
+        members=_count_of(OrganizationMembership, "organization"), contracts=F("numchild")
+    ).prefetch_related(Prefetch("logo", queryset=pictures))
+    return found
+
+
+def with_valid_contracts(found: QuerySet[OrganizationPage], *, today: date, has: bool) -> QuerySet[OrganizationPage]:
+    """Only the organizations with a contract one can come into today, or only those without."""
+    valid = Exists(ContractTerms.objects.valid_on(today).filter(organization=OuterRef("pk")))
+    return found.filter(valid) if has else found.filter(~valid)
+
+
+def contracts(*, today: date) -> QuerySet[ContractPage]:
+    """Contracts with their organization, seats, and where they stand today."""
+    parent = OrganizationPage.objects.filter(path=OuterRef("organization_path"))
+    found: QuerySet[ContractPage] = (
+        ContractPage.objects.select_related("terms")
+        .annotate(organization_path=Left("path", Length("path") - Page.steplen))
+        .annotate(
+            organization_name=Subquery(parent.values("name")[:1], output_field=CharField()),
+            organization_id=Subquery(parent.values("pk")[:1], output_field=IntegerField()),
+            taken=_count_of(ContractMembership, "contract"),
+        )
+        .annotate(state=_state(today))
+    )
+    return found
+
+
+def contracts_of(organization: OrganizationPage, *, today: date) -> QuerySet[ContractPage]:
+    """One organization's contracts, by name."""
+    return contracts(today=today).filter(path__startswith=organization.path).order_by("name", "pk")
+
+
+def seats_of(contract_id: int) -> dict[str, int]:
+    """How many have joined, and how many seats orders hold."""
+    seats = ContractMembership.objects.filter(contract_id=contract_id).values_list("state")
+    counted = dict(seats.annotate(n=Count("pk")).order_by("state"))
+    return {"joined": counted.get(MembershipState.ACTIVE, 0), "held": counted.get(MembershipState.HELD, 0)}
+
+
+def managers_of(organization_id: int) -> QuerySet[OrganizationMembership]:
+    """Who hands out the organization's seats."""
+    return (
+        OrganizationMembership.objects.filter(organization_id=organization_id, is_manager=True)
+        .select_related("user")
+        .order_by("user__name", "pk")
+    )
+
+
+def members_of(contract_id: int) -> QuerySet[ContractMembership]:
+    """Who has a seat or is about to, with who added them."""
+    return ContractMembership.objects.filter(contract_id=contract_id).select_related("user", "added_by")
+
+
+def reconciles_of(contract_id: int) -> QuerySet[Reconcile]:
+    """What was done to bring the contract in line, the newest first."""
+    return Reconcile.objects.filter(contract_id=contract_id).select_related("requested_by").order_by("-pk")
+
+
+def acts_on(contract_id: int) -> QuerySet[PageLogEntry]:
+    """What people did with the contract, the newest first."""
+    acts: QuerySet[PageLogEntry] = (
+        PageLogEntry.objects.filter(page_id=contract_id).select_related("user").order_by("-timestamp", "-pk")
+    )
+    return acts
+
+
+def courseware_of(contract_id: int) -> QuerySet[ContractCourseware]:
+    """What a contract covers or covered, in its order."""
+    rows = ContractCourseware.objects.filter(contract_id=contract_id)
+    return rows.select_related("course", "program", "course_run").order_by("position", "pk")
+
+
+def runs_with_dates(contract_id: int) -> QuerySet[ContractRun]:
+    """The contract's runs, removed ones too, with their dates and where the course site stands."""
+    runs = ContractRun.objects.filter(contract_id=contract_id).select_related("course_run")
+    return runs.order_by("course_run__title", "generation", "pk")
+
+
+def initials(name: str) -> str:
+    """Two letters for an organization without a logo."""
+    return "".join(word[0] for word in name.split()[:2]).upper()
+
+
+def waits_for_course_site(state: str) -> bool:
+    """Whether the course site has still to make a run."""
+    return state not in (LmsState.NOT_NEEDED, LmsState.SENT)
+
+
+def _count_of(model: type[M], column: str) -> Any:
+    """How many rows point at this one; counted apart, so that other joins can't multiply it."""
+    rows = model._default_manager.filter(**{column: OuterRef("pk")}).order_by().values(column)
+    return Coalesce(Subquery(rows.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
+
+
+def _state(today: date) -> Case:
+    return Case(
+        When(terms__isnull=True, then=Value(ContractState.DRAFT.value)),
+        When(Q(terms__active=False), then=Value(ContractState.INACTIVE.value)),
+        When(terms__start__gt=today, then=Value(ContractState.NOT_STARTED.value)),
+        When(terms__end__lt=today, then=Value(ContractState.ENDED.value)),
+        When(terms__max_learners__lte=F("taken"), then=Value(ContractState.FULL.value)),
+        default=Value(ContractState.VALID.value),
+        output_field=CharField(),
+    )

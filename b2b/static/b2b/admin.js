@@ -1,0 +1,16 @@
+// Copying a link: the button says so for two seconds, and the page's status tells those who don't see it.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  const status = document.getElementById("copied");
+  if (!status || button.dataset.before) return;
+  button.dataset.before = button.innerHTML;
+  button.textContent = status.dataset.copied;
+  status.textContent = status.dataset.copied;
+  setTimeout(() => {
+    button.innerHTML = button.dataset.before;
+    delete button.dataset.before;
+    status.textContent = "";
+  }, 2000);
+});

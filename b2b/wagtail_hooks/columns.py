@@ -1,0 +1,122 @@
+"""Columns of the lists, and the words in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.middleware.csrf import get_token
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from wagtail.admin.ui.tables import Column, TitleColumn
+
+from b2b.enums import IntegrationType, MembershipState, ReconcileState
+from b2b.models import ContractPage, ContractTerms, OrganizationPage
+from b2b.selectors.code_list import CodeState
+from b2b.selectors.workbench import LOGO, ContractState, initials
+from mitxonline.kernel.money import Money
+
+# The color beside a state; the word says it.
+TONES = {
+    ContractState.VALID: "good",
+    ContractState.FULL: "warn",
+    ContractState.ENDED: "quiet",
+    ContractState.INACTIVE: "quiet",
+    CodeState.REDEEMED: "good",
+    CodeState.HELD: "warn",
+    CodeState.OFF: "quiet",
+    CodeState.ASSIGNED: "plain",
+    MembershipState.ACTIVE: "good",
+    ReconcileState.DONE: "good",
+    ReconcileState.WAITING: "warn",
+    ReconcileState.FAILED: "bad",
+}
+
+
+class OrganizationColumn(TitleColumn):
+    """The name with the logo before it, or two letters."""
+
+    cell_template_name = "b2b/admin/organization_cell.html"
+
+    def get_cell_context_data(self, instance: OrganizationPage, parent_context: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
+        return context | picture_of(instance)
+
+
+def picture_of(organization: OrganizationPage) -> dict[str, Any]:
+    """What a template shows before an organization's name."""
+    logo = organization.logo.get_rendition(LOGO) if organization.logo else None
+    return {"logo": logo, "initials": initials(organization.name)}
+
+
+class TemplateColumn(Column):
+    """A cell that a template of ours fills."""
+
+    def __init__(self, name: str, *, template: str, **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        self.cell_template_name = template
+
+    def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:
+        """With the token of forms, which Wagtail doesn't hand down to cells."""
+        context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
+        return context | {"csrf_token": get_token(parent_context["request"])}
+
+
+class StateColumn(Column):
+    """A state in words, with a color beside it; the accessor gives a member of one of the enumerations."""
+
+    cell_template_name = "b2b/admin/state_cell.html"
+
+    def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
+        state = context["raw_value"]
+        return context | {"label": getattr(state, "label", state), "tone": TONES.get(state, "plain")}
+
+
+@dataclass(frozen=True, slots=True)
+class TermsShown:
+    """What a list says about a contract's terms: those in force, or a draft's that never were."""
+
+    type: str
+    cap: int | None
+    start: date | None
+    end: date | None
+    price: Money
+
+    @classmethod
+    def of(cls, contract: ContractPage) -> TermsShown:
+        """Without a query, where the terms were selected with the contract."""
+        in_force: ContractTerms | None = getattr(contract, "terms", None)
+        if in_force is not None:
+            return cls(
+                type=str(IntegrationType(in_force.integration_type).label),
+                cap=in_force.max_learners,
+                start=in_force.start,
+                end=in_force.end,
+                price=in_force.money,
+            )
+        return cls(
+            type=str(IntegrationType(contract.integration_type).label),
+            cap=contract.max_learners or None,
+            start=contract.contract_start,
+            end=contract.contract_end,
+            price=Money(contract.enrollment_fixed_price or 0, contract.currency),
+        )
+
+
+def state_of(contract: Any) -> ContractState:
+    """Where a listed contract stands."""
+    return ContractState(contract.state)
+
+
+def seats(taken: int, cap: int | None) -> str:
+    """“131 of 200”, or how many where there is no cap."""
+    if cap is None:
+        return _("%(taken)d, no limit") % {"taken": taken}
+    return _("%(taken)d of %(cap)d") % {"taken": taken, "cap": cap}
+
+
+def day(value: date | None) -> str:
+    """A day in words, or nothing."""
+    return date_format(value, "DATE_FORMAT") if value else ""
