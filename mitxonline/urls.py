@@ -12,11 +12,11 @@ from mitxonline.media import media
 
 urlpatterns = [
     path("health/", health, name="health"),
+    path("", include("mitxonline.users.urls")),  # before the administrations, which have sign-in pages of their own
     path("admin/", admin.site.urls),
     path("cms/", include(wagtailadmin_urls)),
     path("documents/", include(wagtaildocs_urls)),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("", include("mitxonline.users.urls")),
     path("", include("frontend.urls")),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from mitxonline.kernel.errors import RateLimited
 from mitxonline.kernel.http import client_address
@@ -11,6 +12,7 @@ from mitxonline.kernel.text import normalized_email
 
 _mails = FailureLimit("mails")
 _registrations = FailureLimit("register")
+_begun = FailureLimit("sign_in_begun")
 
 
 def count_mail(request: HttpRequest, *, email: str, retry_url: str | None = None) -> None:
@@ -34,3 +36,10 @@ def count_registration(request: HttpRequest) -> None:
     keys = {"address": network_of(client_address(request))}
     _registrations.check(keys)
     _registrations.record_failure(keys)
+
+
+def count_sign_in_begun(request: HttpRequest) -> None:
+    """Count a visitor sent to a provider: each leaves rows behind that are needed until they come back."""
+    keys = {"address": network_of(client_address(request))}
+    _begun.check(keys, retry_url=reverse("login"))
+    _begun.record_failure(keys)

@@ -6,11 +6,11 @@ to it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import SESSION_KEY, authenticate, login, logout, update_session_auth_hash
+from django.contrib.auth import SESSION_KEY, authenticate, login, update_session_auth_hash
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
@@ -23,9 +23,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django.views.generic import FormView, TemplateView, UpdateView
+from django.views.generic import FormView, TemplateView, UpdateView, View
 
 from mitxonline.kernel import clock
+from mitxonline.kernel.errors import Forbidden
 from mitxonline.users import services
 from mitxonline.users.forms import (
     AccountForm,
@@ -39,15 +40,21 @@ from mitxonline.users.forms import (
 from mitxonline.users.limits import count_mail, may_mail
 from mitxonline.users.models import User
 from mitxonline.users.next_page import next_page, safe_page, with_next
+from mitxonline.users.sso import views as sso
+from mitxonline.users.sso.errand import Errand
+from mitxonline.users.sso.linking import connections_of
+from mitxonline.users.sso.providers import only_provider, providers
 from mitxonline.users.verification import read_token, verify_email
 
 BACKEND = "mitxonline.users.backends.EmailBackend"
 _SESSION_NEXT = "users.next_after_reset"
 
 
-def account_links(page: str) -> dict[str, str]:
-    """The addresses these pages link each other by, with the page to go to in the end."""
+def account_links(page: str) -> dict[str, Any]:
+    """The addresses these pages link each other by, with the page to go to in the end; and the ways in there are."""
     return {
+        "local_accounts": settings.LOCAL_ACCOUNTS,
+        "providers": providers(),
         "next_page": page,
         "login_url": with_next(reverse("login"), page),
         "register_url": with_next(reverse("register"), page),
@@ -95,17 +102,41 @@ class EntranceView(AccountFormView):
         return HttpResponseRedirect(self.get_success_url())
 
 
+class LocalAccountsMixin:
+    """A page about passwords; where there are none it leads to the sign-in page."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not settings.LOCAL_ACCOUNTS:
+            return redirect(with_next(reverse("login"), next_page(request)))
+        return cast("View", super()).dispatch(request, *args, **kwargs)
+
+
 class LoginView(EntranceView):
-    """Sign in with e-mail and password."""
+    """Sign in with e-mail and password, or through a provider.
+
+    Where one provider is the only way in there is nothing to choose, and the visitor is sent on; unless another site
+    sent them here, for that must not be able to sign anybody in.
+    """
 
     form_class = SignInForm
     template_name = "users/login.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        provider = only_provider()
+        if provider is not None and request.headers.get("Sec-Fetch-Site") != "cross-site":
+            return sso.start(request, provider, Errand(next_page(request)))
+        return super().get(request, *args, **kwargs)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not settings.LOCAL_ACCOUNTS:
+            return redirect(with_next(reverse("login"), next_page(request)))
+        return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
         return self.let_in(form.get_user())
 
 
-class RegisterView(EntranceView):
+class RegisterView(LocalAccountsMixin, EntranceView):
     """Make an account and go on signed in, without waiting for a mail.
 
     For an address that has an account already the answer is a page that sends everybody to their mailbox.
@@ -139,12 +170,25 @@ def log_out(request: HttpRequest) -> HttpResponse:
     """Ask on GET, sign out on POST: a link or picture elsewhere can't sign anybody out."""
     page = next_page(request)
     if request.method == "POST" or not request.user.is_authenticated:
-        logout(request)
-        return redirect(page or settings.LOGOUT_REDIRECT_URL)
+        return sso.log_out_everywhere(request, page)
     return render(request, "users/logout.html", account_links(page))
 
 
-class PasswordResetView(AccountFormView):
+@never_cache
+def staff_login(request: HttpRequest) -> HttpResponse:
+    """Where the administrations send whoever they don't let in: to the sign-in page, the same for everybody.
+
+    Somebody who is signed in already lacks the rights, and is told so instead of being sent round in circles.
+    """
+    page = next_page(request)
+    if request.user.is_authenticated:
+        refusal = Forbidden(_("Your account has no rights there. Sign out to sign in with another one."))
+        refusal.retry_url = with_next(reverse("logout"), page)
+        raise refusal
+    return redirect(with_next(reverse("login"), page))
+
+
+class PasswordResetView(LocalAccountsMixin, AccountFormView):
     """Ask for a link to set a new password; the answer is the same for every address."""
 
     form_class = PasswordResetForm
@@ -164,10 +208,12 @@ class PasswordResetView(AccountFormView):
 @require_GET
 def password_reset_done(request: HttpRequest) -> HttpResponse:
     """Says where to look for the link, whoever asked for it."""
+    if not settings.LOCAL_ACCOUNTS:
+        return redirect("login")
     return render(request, "users/password_reset_done.html", account_links(next_page(request)))
 
 
-class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
+class PasswordResetConfirmView(LocalAccountsMixin, auth_views.PasswordResetConfirmView):
     """Set a new password from the link in the mail, and go on signed in."""
 
     template_name = "users/password_reset_confirm.html"
@@ -194,7 +240,7 @@ class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
         return page or resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
-class PasswordChangeView(LoginRequiredMixin, AccountFormView):
+class PasswordChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView):
     """Change the password knowing the old one; other sessions of the account end."""
 
     form_class = PasswordChangeForm
@@ -222,6 +268,12 @@ class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
     def get_object(self, queryset: object = None) -> User:
         # A fresh copy: a refused name must not show in the header, where the signed-in person is drawn from.
         return _signed_in(self.request)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {
+            "local_accounts": settings.LOCAL_ACCOUNTS,
+            "connections": connections_of(self.object),
+        }
 
     def form_valid(self, form: AccountForm) -> HttpResponse:
         messages.success(self.request, _("Your settings are saved."))

@@ -12,4 +12,8 @@ RATE_LIMITS: dict[str, dict[str, tuple[int, int]]] = {
     # Mails somebody can have us send: confirmation and reset links. Every one counts.
     "mails": {"account": (5, 3600), "address": (50, 3600)},
     "register": {"address": (100, 3600)},
+    # Visitors sent to a provider. A lecture hall signs in from one address within a few minutes.
+    "sign_in_begun": {"address": (600, 600)},
+    # Invitations and reminders a manager has us send. A whole large contract fits into an hour; every one counts.
+    "hand_outs": {"user": (5000, 3600)},
 }

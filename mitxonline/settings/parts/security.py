@@ -4,6 +4,7 @@ from csp.constants import NONE, SELF, UNSAFE_INLINE
 
 from mitxonline.settings.env import env
 from mitxonline.settings.parts.payments import PAYMENT_PAGE_ORIGINS
+from mitxonline.settings.parts.sso import SIGN_IN_ORIGINS
 
 # Video players an editor may embed in a page.
 _PLAYERS = ["https://www.youtube-nocookie.com", "https://www.youtube.com", "https://player.vimeo.com"]
@@ -20,7 +21,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-src": [SELF, *_PLAYERS],
         "object-src": [NONE],
         "base-uri": [SELF],
-        "form-action": [SELF, *PAYMENT_PAGE_ORIGINS],
+        "form-action": [SELF, *SIGN_IN_ORIGINS, *PAYMENT_PAGE_ORIGINS],
         "frame-ancestors": [SELF],  # Wagtail shows previews in a frame
     }
 }

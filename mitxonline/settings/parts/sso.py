@@ -88,10 +88,12 @@ SOCIAL_AUTH_PIPELINE = [
     "social_core.pipeline.social_auth.social_details",
     "social_core.pipeline.social_auth.social_uid",
     "mitxonline.users.sso.pipeline.know_person",
-    "mitxonline.users.sso.pipeline.follow_roles",
+    "mitxonline.users.sso.pipeline.follow_rights",
+    "b2b.handlers.follow_organizations",
 ]
 
 # Wagtail's own pages about passwords give way to ours.
 WAGTAIL_PASSWORD_RESET_ENABLED = False
 WAGTAIL_PASSWORD_MANAGEMENT_ENABLED = LOCAL_ACCOUNTS
 WAGTAILUSERS_PASSWORD_ENABLED = LOCAL_ACCOUNTS
+WAGTAIL_FRONTEND_LOGIN_URL = "/login/"

@@ -28,7 +28,7 @@ CACHES = {
 }
 
 # In the database: emptying the cache signs nobody out and loses no cart.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "mitxonline.users.sso.session_store"
 
 STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"

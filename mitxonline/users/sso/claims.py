@@ -1,0 +1,72 @@
+"""What a provider says about a person, brought to a form that can be trusted as far as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from mitxonline.kernel.text import normalized_email
+
+_LONGEST_EMAIL, _LONGEST_NAME = 254, 150
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody at a provider. `issuer` and `subject` name them; address and name may change."""
+
+    provider: str
+    issuer: str
+    subject: str
+    email: str = ""
+    is_email_verified: bool = False
+    name: str = ""
+
+    @property
+    def uid(self) -> str:
+        """Issuer and subject in one: an issuer's address has no fragment, so nothing else can read the same."""
+        return f"{self.issuer}#{self.subject}"
+
+
+def identity_in(claims: Mapping[str, Any], *, provider: str, issuer: str, subject: str) -> Identity:
+    """Read name and address. An address counts as verified only if the provider says so in so many words."""
+    email, is_plain = _email(claims.get("email"))
+    return Identity(
+        provider=provider,
+        issuer=issuer,
+        subject=subject,
+        email=email,
+        is_email_verified=bool(email) and is_plain and claims.get("email_verified") is True,
+        name=_name(claims),
+    )
+
+
+def _email(value: Any) -> tuple[str, bool]:
+    """The address as it is compared, and whether that changed no more than case.
+
+    Letters that only look like others are made plain for comparing. What is plain to us need not be the same mailbox
+    to the provider, so such an address proves nothing.
+    """
+    if not isinstance(value, str):
+        return "", False
+    email = normalized_email(value)
+    try:
+        validate_email(email)
+    except ValidationError:
+        return "", False
+    return (email, email == value.strip().lower()) if len(email) <= _LONGEST_EMAIL else ("", False)
+
+
+def _name(claims: Mapping[str, Any]) -> str:
+    whole = _text(claims.get("name"))
+    return whole or " ".join(filter(None, (_text(claims.get("given_name")), _text(claims.get("family_name")))))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        return ""
+    readable = "".join(char if char.isprintable() else " " for char in value)
+    return " ".join(readable.split())[:_LONGEST_NAME]

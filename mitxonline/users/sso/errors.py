@@ -1,0 +1,128 @@
+"""Why somebody who a provider vouches for is not let in, or not connected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from mitxonline.kernel.errors import DomainError
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+class SignInRefused(DomainError):
+    """A refusal with a page of its own: `heading` above, the sentence below, and whether trying again can help."""
+
+    code = "sign_in_refused"
+    status = 403
+    heading: StrOrPromise = _("You can’t sign in this way yet")
+    retry_helps = True
+    password_helps = False
+    account_helps = False
+
+    def __init__(self, provider_title: str) -> None:
+        super().__init__(self.sentence(provider_title))
+
+    def sentence(self, provider: str) -> str:
+        """What to tell, with the provider's name in it."""
+        raise NotImplementedError
+
+
+class NoEmail(SignInRefused):
+    code = "email_missing"
+    heading = _("We need your e-mail address")
+
+    def sentence(self, provider: str) -> str:
+        return _(
+            "%(provider)s gave us no e-mail address of yours. Add one to your profile there, or ask who looks after "
+            "%(provider)s, then try again."
+        ) % {"provider": provider}
+
+
+class EmailUnverified(SignInRefused):
+    """The same for an address with an account here and for one without: nobody can ask whose is known."""
+
+    code = "email_unverified"
+    heading = _("Your e-mail address isn’t confirmed")
+    password_helps = True
+
+    def sentence(self, provider: str) -> str:
+        return _(
+            "%(provider)s hasn’t confirmed that your e-mail address is yours, so we can’t tell which account is. "
+            "Confirm it there, or ask who looks after %(provider)s, then try again."
+        ) % {"provider": provider}
+
+
+class AccountOff(SignInRefused):
+    code = "account_off"
+    heading = _("Your account is switched off")
+    retry_helps = False
+
+    def sentence(self, provider: str) -> str:
+        return _(
+            "%(provider)s knows you, but your account here has been switched off. Write to us if that is a mistake."
+        ) % {"provider": provider}
+
+
+class NeedsConnecting(SignInRefused):
+    """An account with rights is not opened by an address alone: who may confirm addresses there is not ours to say."""
+
+    code = "needs_connecting"
+    heading = _("Connect your account first")
+    password_helps = True
+    retry_helps = False
+
+    def sentence(self, provider: str) -> str:
+        return _(
+            "Your account here has rights of staff, so an e-mail address alone doesn’t open it. Sign in with your "
+            "password once and connect %(provider)s on your account page."
+        ) % {"provider": provider}
+
+
+class ConnectedElsewhere(SignInRefused):
+    code = "connected_elsewhere"
+    heading = _("Your account is connected to another sign-in")
+    retry_helps = False
+    password_helps = True
+
+    def sentence(self, provider: str) -> str:
+        return _(
+            "The account with your e-mail address is connected to somebody else at %(provider)s. Write to us, and we "
+            "sort out whose it is."
+        ) % {"provider": provider}
+
+
+class IdentityTaken(SignInRefused):
+    code = "identity_taken"
+    status = 409
+    heading = _("This sign-in belongs to another account")
+    retry_helps = False
+    account_helps = True
+
+    def sentence(self, provider: str) -> str:
+        return _(
+            "Who you are at %(provider)s is connected to another account here already. Sign out, then sign in through "
+            "%(provider)s to get to it."
+        ) % {"provider": provider}
+
+
+class AddressUnconfirmed(SignInRefused):
+    code = "address_unconfirmed"
+    status = 409
+    heading = _("Confirm your e-mail address first")
+    retry_helps = False
+    account_helps = True
+
+    def sentence(self, provider: str) -> str:
+        return _(
+            "Before you connect %(provider)s, confirm your e-mail address here. Your account page sends you the link."
+        ) % {"provider": provider}
+
+
+class LastWayIn(DomainError):
+    code = "last_way_in"
+
+    def __init__(self) -> None:
+        super().__init__(_("This is your only way to sign in. Set a password first, then you can disconnect it."))

@@ -1,0 +1,76 @@
+"""Reading a logout token as OpenID Connect Back-Channel Logout 1.0, section 2.6, asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+from django.conf import settings
+from jwt import PyJWTError
+
+from mitxonline.users.sso.keycloak import KeycloakBackend
+from mitxonline.users.sso.sessions import LogoutNotice
+
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+# Older than this, in seconds, a token is not acted on, whatever it says about its own end.
+_OLDEST = 300
+_TYPES = {"", "jwt", "logout+jwt"}
+_LONGEST = 255
+
+
+class TokenRefused(Exception):
+    """The token is not one to act on; the reason is for the provider and the log, and quotes nothing of it."""
+
+
+def read_logout_token(backend: KeycloakBackend, token: str) -> LogoutNotice:
+    """What the token says, once everything about it has been checked; TokenRefused otherwise."""
+    claims = _verified(backend, token)
+    made_at = claims["iat"]
+    if not isinstance(made_at, int | float) or time.time() > made_at + _OLDEST + settings.SIGN_IN_CLOCK_SKEW:
+        raise TokenRefused("iat is missing or too old")
+    events = claims.get("events")
+    if not isinstance(events, Mapping) or not isinstance(events.get(EVENT), Mapping):
+        raise TokenRefused("events does not say logout")
+    if "nonce" in claims:
+        raise TokenRefused("a logout token has no nonce")
+    sid, subject = _text(claims, "sid"), _text(claims, "sub")
+    if not sid and not subject:
+        raise TokenRefused("neither sid nor sub")
+    jti = _text(claims, "jti")
+    if not jti:
+        raise TokenRefused("no jti")
+    until = made_at + _OLDEST + 2 * settings.SIGN_IN_CLOCK_SKEW
+    return LogoutNotice(
+        issuer=claims["iss"], jti=jti, sid=sid, subject=subject, until=datetime.fromtimestamp(until, tz=UTC)
+    )
+
+
+def _verified(backend: KeycloakBackend, token: str) -> dict[str, Any]:
+    try:
+        if str(jwt.get_unverified_header(token).get("typ", "")).lower() not in _TYPES:
+            raise TokenRefused("typ is another kind of token's")
+        key = backend.find_valid_key(token)
+        if key is None:
+            raise TokenRefused("the signature is not the provider's")
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            jwt.PyJWK(key).key,
+            algorithms=[key["alg"]],
+            audience=settings.SOCIAL_AUTH_KEYCLOAK_KEY,
+            issuer=backend.id_token_issuer(),
+            leeway=settings.SIGN_IN_CLOCK_SKEW,
+            options={"require": ["iss", "aud", "iat"]},
+        )
+    except PyJWTError as error:
+        raise TokenRefused(type(error).__name__) from error
+    return claims
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name, "")
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise TokenRefused(f"{name} is not a short text")
+    return value

@@ -1,0 +1,217 @@
+"""Going to a provider, coming back, and what the provider has to say about sessions that ended."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Protocol, cast
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login, logout
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+from social_core.exceptions import SocialAuthBaseException
+from social_django.utils import load_strategy
+
+from mitxonline.kernel import clock
+from mitxonline.users.limits import count_sign_in_begun
+from mitxonline.users.models import User
+from mitxonline.users.next_page import next_page, safe_page, with_next
+from mitxonline.users.sso import linking
+from mitxonline.users.sso.claims import Identity
+from mitxonline.users.sso.errand import Errand
+from mitxonline.users.sso.errors import SignInRefused
+from mitxonline.users.sso.failures import ends_here, failure_of
+from mitxonline.users.sso.keycloak import KeycloakBackend
+from mitxonline.users.sso.logout_token import TokenRefused, read_logout_token
+from mitxonline.users.sso.providers import KEYCLOAK, Provider, find_provider
+from mitxonline.users.sso.sessions import end_sessions, provider_session, remember_session
+
+logger = logging.getLogger(__name__)
+
+_AFTER_LOGOUT = "users.next_after_logout"
+
+
+class Backend(Protocol):
+    """What both backends can."""
+
+    errand: Errand
+    signed_in_as: Identity
+    sid: str
+    raw_id_token: str
+
+    def start(self) -> HttpResponse: ...
+    def complete(self, *args: Any, **kwargs: Any) -> Any: ...
+    def pending_errand(self) -> Errand: ...
+    def logout_url(self, *, id_token: str, back_to: str) -> str: ...
+
+
+@never_cache
+@require_POST
+def begin(request: HttpRequest, backend: str) -> HttpResponse:
+    """Send the visitor to the provider. A form with a token of ours, so that no other site can."""
+    provider = _provider(backend)
+    connects = request.user.pk if "connect" in request.POST and request.user.is_authenticated else None
+    return start(request, provider, Errand(next_page(request), connects))
+
+
+def start(request: HttpRequest, provider: Provider, errand: Errand) -> HttpResponse:
+    """The redirect to the provider, or the page that says why there is none."""
+    count_sign_in_begun(request)
+    engine = load_engine(request, provider)
+    engine.errand = errand
+    try:
+        return engine.start()
+    except SocialAuthBaseException as error:
+        return _failure_page(request, provider, error, errand)
+
+
+@never_cache
+@require_GET
+def complete(request: HttpRequest, backend: str) -> HttpResponse:
+    """The visitor is back from the provider: sign them in, or say in a sentence why not."""
+    provider = _provider(backend)
+    engine = load_engine(request, provider)
+    errand = engine.pending_errand()
+    try:
+        user = engine.complete(request=request)
+    except (SocialAuthBaseException, SignInRefused) as error:
+        if request.user.is_authenticated and ends_here(failure_of(error)):
+            return redirect(settings.LOGIN_REDIRECT_URL)  # gone back in the browser, or reloaded
+        return _failure_page(request, provider, error, errand)
+    _let_in(request, engine, user)
+    page = safe_page(request, engine.errand.next_page)
+    if engine.errand.connects is not None:
+        page = page or reverse("account")
+    return HttpResponseRedirect(page or resolve_url(settings.LOGIN_REDIRECT_URL))
+
+
+@require_POST
+@login_required
+def disconnect(request: HttpRequest, connection_id: int) -> HttpResponse:
+    """Undo a connection with a provider."""
+    try:
+        linking.disconnect(user=cast("User", request.user), connection_id=connection_id)
+    except linking.errors.LastWayIn as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, _("It is disconnected."))
+    return redirect("account")
+
+
+@never_cache
+@csrf_exempt  # a server asks, and proves itself by its signature
+@require_POST
+def backchannel_logout(request: HttpRequest, backend: str) -> HttpResponse:
+    """End the sessions of ours that belong to a session the provider has ended."""
+    if backend != KEYCLOAK:
+        raise Http404
+    engine = cast("KeycloakBackend", load_engine(request, _provider(backend)))
+    try:
+        notice = read_logout_token(engine, request.POST.get("logout_token", ""))
+    except TokenRefused as refusal:
+        logger.warning("logout notice refused", extra={"provider": backend, "reason": str(refusal)})
+        return _notice_answer(400, str(refusal))
+    except SocialAuthBaseException as error:
+        logger.warning("logout notice not checked", extra={"provider": backend, "reason": error.code})
+        return _notice_answer(503, "the keys of the provider could not be fetched")
+    ended = end_sessions(notice)
+    if ended is None:
+        return _notice_answer(400, "this token was acted on before")
+    logger.info("sessions ended by the provider", extra={"provider": backend, "sessions": ended})
+    return HttpResponse(status=200)
+
+
+def log_out_everywhere(request: HttpRequest, page: str) -> HttpResponse:
+    """Sign out here, and where the session began at a provider also there; `page` is where to go in the end.
+
+    Here first: a provider that is away keeps nobody signed in.
+    """
+    row = provider_session(request)
+    provider = find_provider(row.provider) if row else None
+    logout(request)
+    away = ""
+    if row is not None and provider is not None:
+        back_to = urljoin(f"{settings.SITE_BASE_URL}/", reverse("logged_out").lstrip("/"))
+        away = load_engine(request, provider).logout_url(id_token=row.id_token, back_to=back_to)
+    if not away:
+        return redirect(page or settings.LOGOUT_REDIRECT_URL)
+    if page:
+        request.session[_AFTER_LOGOUT] = page
+    return HttpResponseRedirect(away)
+
+
+@never_cache
+@require_GET
+def logged_out(request: HttpRequest) -> HttpResponse:
+    """Back from signing out at the provider."""
+    page = safe_page(request, request.session.pop(_AFTER_LOGOUT, ""))
+    return redirect(page or settings.LOGOUT_REDIRECT_URL)
+
+
+def load_engine(request: HttpRequest, provider: Provider) -> Backend:
+    """The backend, told the public address to come back to; the one the visitor happened to use is not asked."""
+    back = f"{settings.SITE_BASE_URL}{reverse('sso_complete', args=[provider.name])}"
+    strategy = load_strategy(request)
+    return cast("Backend", strategy.get_backend(provider.name, redirect_uri=back))
+
+
+def _provider(name: str) -> Provider:
+    provider = find_provider(name)
+    if provider is None:
+        raise Http404
+    return provider
+
+
+def _let_in(request: HttpRequest, engine: Backend, user: Any) -> None:
+    """Sign the person in; Django keeps what the session held, unless it was another person's."""
+    login(request, user)
+    remember_session(
+        request,
+        user=user,
+        identity=engine.signed_in_as,
+        sid=engine.sid,
+        id_token=engine.raw_id_token,
+        now=clock.now(),
+    )
+
+
+def _failure_page(
+    request: HttpRequest, provider: Provider, error: SocialAuthBaseException | SignInRefused, errand: Errand
+) -> HttpResponse:
+    failure = failure_of(error)
+    names = {"provider": provider.title}
+    page = safe_page(request, errand.next_page)
+    logger.log(
+        logging.ERROR if failure.is_ours else logging.INFO,
+        "sign-in failed",
+        extra={"provider": provider.name, "failure": failure.code, **_details(error)},
+    )
+    context = {
+        "failure": failure,
+        "heading": str(failure.heading) % names,
+        "sentence": str(failure.sentence) % names if not isinstance(error, SignInRefused) else failure.sentence,
+        "provider": provider,
+        "next_page": page,
+        "connects": errand.connects is not None,
+        "login_url": with_next(reverse("login"), page) if settings.LOCAL_ACCOUNTS else "",
+    }
+    return render(request, "users/sign_in_failed.html", context, status=failure.status)
+
+
+def _details(error: SocialAuthBaseException | SignInRefused) -> dict[str, str]:
+    """What helps an operator and names nobody: social-core's own words for the reason, not the provider's."""
+    if isinstance(error, SignInRefused):
+        return {}
+    return {"reason": error.code, "stage": error.stage, "claim": error.claim or "", "setting": error.parameter or ""}
+
+
+def _notice_answer(status: int, sentence: str) -> HttpResponse:
+    return JsonResponse({"error": "invalid_request", "error_description": sentence}, status=status)
