@@ -12,7 +12,7 @@ class Stock:
     """The codes of one product, as counted.
 
     ``counting``: active codes that serve a seat, which is all but those whose user holds no seat any more.
-    ``limited`` and ``loose``: active codes that don't fit “without limit” and “one use each”, or are counted wrongly.
+    ``limited`` and ``loose``: active codes that don't fit “without limit” and “one use each”.
     ``spare``: switched off, unassigned and never used; the ones that may be switched on again.
     ``idle``: active, unassigned and never used; the only ones that may be switched off.
     ``unwanted`` and ``past``: not redeemed, held or assigned; the latter are named by an order or a past use.
@@ -29,6 +29,10 @@ class Stock:
     unwanted: int = 0
     past: int = 0
     unredeemed: int = 0
+
+    def above(self, cap: int | None) -> int:
+        """Codes beyond the cap that stay on, because somebody has them."""
+        return 0 if cap is None else max(self.counting - cap - self.idle, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,10 @@ from mitxonline.kernel.db import run_sql
 # What the price was is read by the statement that writes it down, from the row it locks.
 RECORD = """
     INSERT INTO ecommerce_pricechange
-        (product_id, old_price, new_price, currency, changed_at, changed_by_id, reason)
-    SELECT id, price, %(price)s, %(currency)s, %(now)s, %(actor)s, %(reason)s FROM ecommerce_product
+        (product_id, old_price, old_currency, new_price, currency, changed_at, changed_by_id, reason)
+    SELECT id, price, CASE WHEN currency = %(currency)s THEN '' ELSE currency END,
+        %(price)s, %(currency)s, %(now)s, %(actor)s, %(reason)s
+    FROM ecommerce_product
     WHERE id = ANY(%(products)s) AND (price, currency) <> (%(price)s, %(currency)s)
     ORDER BY id FOR NO KEY UPDATE
 """
@@ -36,6 +38,8 @@ def apply_prices(
     Three statements for any number of products, and none that touches a code: a code knows no price. Orders keep
     theirs. In the caller's transaction, under the terms' lock.
     """
+    if not product_ids and not discount_ids:
+        return 0
     price = terms.money.amount
     changed = run_sql(
         RECORD,
@@ -58,6 +62,9 @@ def apply_prices(
         discount_type=DiscountType.FIXED_PRICE,
         payment_type=PaymentType.SALES,
         is_bulk=True,
+        is_active=True,
+        activates_at=None,
+        expires_at=None,
         updated_at=now,
         **facts,
     )

@@ -6,6 +6,7 @@ their hooks. All of them write the page's row; so the row is what is read here, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,6 +16,8 @@ from django.db.models.functions import Coalesce
 
 from b2b.enums import ReconcileState
 from b2b.models import ContractPage, ContractRun, ContractTerms, Reconcile
+from b2b.services.acting import note
+from b2b.services.prices import apply_prices
 from courses.models import CourseRun
 from mitxonline.kernel.clock import end_of_day, start_of_day
 from mitxonline.kernel.money import Money
@@ -35,8 +38,8 @@ _TERMS = (
 )
 
 
-def bring_into_force(*, page_id: int, now: datetime) -> ContractTerms | None:
-    """Make the live page's terms those in force, and move the runs' dates with the contract's.
+def bring_into_force(*, page_id: int, now: datetime, by_id: int | None = None) -> ContractTerms | None:
+    """Make the live page's terms those in force; the runs' dates and the products' prices go with them.
 
     Does nothing when they are already; a page that isn't live leaves the terms it had, inactive. None where the
     contract was never live. Harmless to call at any time.
@@ -51,7 +54,7 @@ def bring_into_force(*, page_id: int, now: datetime) -> ContractTerms | None:
         # Read again after the lock: two publications may overlap, and the later reader sees the later page.
         terms, wanted = _terms_and_page(page_id)
         if terms is not None and _differ(terms, wanted):
-            _write(terms, wanted, now=now)
+            _write(terms, wanted, now=now, by_id=by_id)
     return terms
 
 
@@ -108,15 +111,26 @@ def move_run_dates(*, contract_id: int, old: Days, new: Days) -> int:
 
     A date that was removed from the contract changes no run, and one set by hand stays.
     """
-    if old == new:
-        return 0
-    moved = []
-    # Removed runs too: given back, they are where the contract is by then.
-    for contract_run in ContractRun.objects.filter(contract_id=contract_id).select_related("course_run"):
-        if _follow(contract_run.course_run, added_at=contract_run.added_at, old=old, new=new):
-            moved.append(contract_run.course_run)
-    CourseRun.all_objects.bulk_update(moved, ["start_date", "enrollment_start", "end_date", "enrollment_end"])
+    moved = [one.course_run for one in runs_that_move(contract_id=contract_id, old=old, new=new)]
+    if moved:
+        CourseRun.all_objects.bulk_update(moved, ["start_date", "enrollment_start", "end_date", "enrollment_end"])
     return len(moved)
+
+
+def runs_that_move(*, contract_id: int, old: Days, new: Days) -> list[ContractRun]:
+    """The runs that follow, with their new dates in memory; nothing is written.
+
+    Removed ones too: given back, they are where the contract is by then.
+    """
+    if old == new:
+        return []
+    runs = ContractRun.objects.filter(contract_id=contract_id).select_related("course_run").order_by("pk")
+    return [one for one in runs if _follow(one.course_run, added_at=one.added_at, old=old, new=new)]
+
+
+def changed_terms(old: ContractTerms, new: ContractTerms) -> Iterator[str]:
+    """The names of the terms in which these two differ."""
+    return (name for name in _TERMS if getattr(old, name) != getattr(new, name))
 
 
 def _follow(run: CourseRun, *, added_at: datetime, old: Days, new: Days) -> bool:
@@ -157,20 +171,39 @@ def _differ(terms: ContractTerms, wanted: ContractTerms | None) -> bool:
 
 
 def _changed(terms: ContractTerms, wanted: ContractTerms) -> bool:
-    return any(getattr(terms, name) != getattr(wanted, name) for name in _TERMS)
+    return any(changed_terms(terms, wanted))
 
 
-def _write(terms: ContractTerms, wanted: ContractTerms | None, *, now: datetime) -> None:
+def _write(terms: ContractTerms, wanted: ContractTerms | None, *, now: datetime, by_id: int | None) -> None:
     """Write the wanted terms, or that nothing is in force; the caller holds the lock."""
     if wanted is None:
+        changes = ["active: True → False"] if terms.active else []
         terms.active, terms.revision_id, terms.in_force_since = False, None, now
     else:
-        if _changed(terms, wanted):
-            move_run_dates(contract_id=terms.pk, old=Days.of(terms), new=Days.of(wanted))
+        changes = [f"{name}: {getattr(terms, name)} → {getattr(wanted, name)}" for name in changed_terms(terms, wanted)]
+        if changes:
+            _let_follow(terms, wanted, now=now, by_id=by_id)
             terms.in_force_since = now
         for name in (*_TERMS, "revision_id"):
             setattr(terms, name, getattr(wanted, name))
     terms.save(update_fields=[*_TERMS, "revision_id", "in_force_since"])
+    if changes:
+        note(terms.page, "b2b.terms.change", by_id=by_id, data={"changes": changes, "revision": terms.revision_id})
+
+
+def _let_follow(old: ContractTerms, new: ContractTerms, *, now: datetime, by_id: int | None) -> None:
+    """Move what must not lag behind: dates, and prices, so that nobody meets a price that no longer holds."""
+    move_run_dates(contract_id=old.pk, old=Days.of(old), new=Days.of(new))
+    if old.money != new.money:
+        current = ContractRun.objects.current().filter(contract_id=old.pk)
+        products = current.order_by("pk").values_list("product_id", "product__unlocked_by")
+        apply_prices(
+            terms=new,
+            product_ids=[product for product, _discount in products if product is not None],
+            discount_ids=[discount for _product, discount in products if discount is not None],
+            now=now,
+            actor_id=by_id,
+        )
 
 
 def _lock_terms(page_id: int, wanted: ContractTerms | None, *, now: datetime) -> None:

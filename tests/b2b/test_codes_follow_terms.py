@@ -199,20 +199,6 @@ def test_a_released_use_is_no_use_when_a_cap_comes() -> None:
     assert (again(shared).uses, again(shared).max_uses) == (0, 1)
 
 
-def test_a_use_given_back_while_the_cap_came_is_found_at_the_next_look() -> None:
-    page = contract(course())
-    (shared,) = codes_of(page)
-    use = hold(shared)
-    change(page, max_learners=2)
-    assert (again(shared).uses, again(shared).max_uses) == (1, 1)
-    use.state, use.held_until = UseState.RELEASED, None
-    use.save()
-    settle(page)
-    assert (again(shared).uses, again(shared).max_uses) == (0, 1)
-    assert len(codes_of(page)) == 2
-    assert_settled(page)
-
-
 def test_codes_of_people_who_left_do_not_count() -> None:
     page = contract(course(), cap=3)
     codes = codes_of(page)
