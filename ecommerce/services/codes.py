@@ -13,7 +13,8 @@ from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import fetch_sql, run_sql
 
 # The count and the row move together or not at all: whoever finds the last use taken gets no row. The learner's own
-# live use serves again, and is confirmed where it was only held. An unlimited code has no counter to fight over.
+# live use serves again, and is confirmed where it was only held. An unlimited code has no counter to fight over; all who
+# use it share its row, and nobody can give it a limit and count its uses meanwhile.
 CLAIM = """
 WITH own AS (
     UPDATE ecommerce_codeuse
@@ -29,6 +30,7 @@ WITH own AS (
 ), unlimited AS (
     SELECT id FROM ecommerce_discountcode
     WHERE id = %(code)s AND active AND max_uses IS NULL AND NOT EXISTS (SELECT FROM own)
+    FOR KEY SHARE
 ), made AS (
     INSERT INTO ecommerce_codeuse (code_id, user_id, order_id, state, held_until, created_at, changed_at)
     SELECT id, %(user)s, %(order)s, %(state)s, %(until)s, %(now)s, %(now)s
@@ -149,8 +151,11 @@ def _claim(
     except IntegrityError:
         # The same learner's other tab claimed it in the same moment; its use is theirs as well, and is seen now.
         claimed = claim_row(values)
+    if claimed is None and _is_free(code):
+        # It got its limit, or lost it, between our look and our lock: by the other way it can be had.
+        claimed = claim_row(values)
     if claimed is None:
-        raise _why_not(code)
+        raise CodeUsed() if code.active else CodeSwitchedOff()
     return claimed
 
 
@@ -160,6 +165,7 @@ def claim_row(values: Mapping[str, object]) -> int | None:
     return int(found[0][0]) if found else None
 
 
-def _why_not(code: DiscountCode) -> CodeUsed | CodeSwitchedOff:
+def _is_free(code: DiscountCode) -> bool:
+    """Whether the code, as it is by now, can be used after all."""
     code.refresh_from_db(fields=["active", "uses", "max_uses"])
-    return CodeUsed() if code.active else CodeSwitchedOff()
+    return code.active and (code.max_uses is None or code.uses < code.max_uses)
