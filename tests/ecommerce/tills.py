@@ -1,0 +1,180 @@
+"""Paid orders, and a gateway whose answers to a refund a test decides."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from courses.enums import EnrollmentMode
+from ecommerce.enums import AttemptState, OrderState, RefundState, UseState
+from ecommerce.events import OrderFulfilled
+from ecommerce.gateways.base import PaymentFailed, RefundNotice, RefundRequest, RefundResult
+from ecommerce.gateways.registry import gateways
+from ecommerce.gateways.sandbox import SandboxGateway
+from ecommerce.handlers import enrol_buyer
+from ecommerce.models import CodeUse, DiscountCode, Order, OrderLine, PaymentAttempt, Product, Refund
+from mitxonline.kernel.money import Money
+from mitxonline.users.models import User
+from tests.factories import NOON, make_user
+
+TILL = "tests.ecommerce.tills.Till"
+
+
+class Till(SandboxGateway):
+    """Keeps what it gave back, as a gateway does: the same key twice is one refund.
+
+    ``says`` is what it answers next, one for each call; after that everything succeeds. "lost" gives the money back
+    and loses the answer, "away" never got the question.
+    """
+
+    name = "till"
+    says: list[str]
+    given: dict[str, RefundResult]
+    asked: list[RefundRequest]
+    looked_up: int
+
+    def __init__(self) -> None:
+        self.says, self.given, self.asked, self.looked_up = [], {}, [], 0
+        self.before: Callable[[], object] = lambda: None
+
+    def refund(self, refund: RefundRequest) -> RefundResult:
+        """As told."""
+        self.before()
+        self.asked.append(refund)
+        if refund.idempotency_key in self.given:
+            return self.given[refund.idempotency_key]
+        word = self.says.pop(0) if self.says else "succeeded"
+        if word == "away":
+            raise PaymentFailed("no answer", retriable=True)
+        if word == "no":
+            raise PaymentFailed("The card was closed.", retriable=False, code="closed")
+        state = RefundState.SUCCEEDED if word == "lost" else RefundState(word)
+        result = RefundResult(refund_id=f"re_{len(self.given) + 1}", state=state)
+        self.given[refund.idempotency_key] = result
+        if word == "lost":
+            raise PaymentFailed("the line was cut", retriable=True)
+        return result
+
+    def look_up_refund(self, refund: RefundRequest, refund_id: str) -> RefundResult | None:
+        """What it gave for this key."""
+        self.looked_up += 1
+        return self.given.get(refund.idempotency_key)
+
+    def now_says(self, state: RefundState) -> None:
+        """Every refund stands like this from now on."""
+        self.given = {key: replace(result, state=state) for key, result in self.given.items()}
+
+
+def paid_order(
+    *products: Product,
+    buyer: User | None = None,
+    gateway: str = "sandbox",
+    state: str = OrderState.FULFILLED,
+    code: DiscountCode | None = None,
+    discount: str = "0",
+    paid: str | None = None,
+    currency: str = "USD",
+) -> Order:
+    """An order whose money came, with its courses, as checkout and fulfilment leave it.
+
+    ``discount`` is taken off each line; ``code`` is the code each line was bought with.
+    """
+    buyer = buyer or make_user()
+    off = Decimal(discount)
+    total = sum((product.price - off for product in products), start=Decimal(0))
+    order = Order.objects.create(
+        number=f"TS-2026-{uuid.uuid4().hex[:8].upper()}",
+        purchaser=buyer,
+        state=OrderState.FULFILLED if state in {OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED} else state,
+        currency=currency,
+        list_total=sum(product.price for product in products),
+        discount_total=off * len(products),
+        total=total,
+        fingerprint="",
+        placed_at=NOON,
+        fulfilled_at=NOON if state == OrderState.FULFILLED else None,
+    )
+    for product in products:
+        OrderLine.objects.create(
+            order=order,
+            product=product,
+            title=product.title,
+            item_id=product.item_id,
+            sku=product.sku,
+            mode=EnrollmentMode.VERIFIED,
+            list_price=product.price,
+            discount_amount=off,
+            due=product.price - off,
+            currency=currency,
+            requires_code=product.requires_code,
+            code=code,
+        )
+    if total:
+        pay(order, gateway=gateway, paid=paid)
+    if code is not None:
+        use(code, order)
+    if order.is_fulfilled:
+        enrol_buyer(OrderFulfilled(order_id=order.pk, purchaser_id=buyer.pk, number=order.number, at=NOON))
+    return order
+
+
+def pay(order: Order, *, gateway: str = "sandbox", paid: str | None = None) -> PaymentAttempt:
+    """A payment of the order that came in."""
+    key = uuid.uuid4()
+    return PaymentAttempt.objects.create(
+        order=order,
+        gateway=gateway,
+        reference=key,
+        idempotency_key=f"checkout:{key}",
+        session_id=f"cs_{key}",
+        payment_id=f"pi_{key}",
+        amount=order.total,
+        paid_amount=Decimal(paid) if paid else None,
+        currency=order.currency,
+        state=AttemptState.PAID,
+        started_at=NOON,
+        settled_at=NOON,
+    )
+
+
+def use(code: DiscountCode, order: Order) -> CodeUse:
+    """The buyer's confirmed use of a code by this order; the counter follows."""
+    if code.max_uses is not None:
+        DiscountCode.objects.filter(pk=code.pk).update(uses=code.uses + 1)
+        code.refresh_from_db()
+    return CodeUse.objects.create(
+        code=code, user=order.purchaser, order=order, state=UseState.CONFIRMED, created_at=NOON, changed_at=NOON
+    )
+
+
+def told(
+    refund: Refund | None = None,
+    *,
+    attempt: PaymentAttempt | None = None,
+    state: RefundState = RefundState.SUCCEEDED,
+    refund_id: str = "re_elsewhere",
+    amount: str = "",
+) -> RefundNotice:
+    """What a gateway tells of our refund, or of one made on its own pages."""
+    payment = refund.attempt if refund is not None else attempt
+    assert payment is not None
+    money = refund.money if refund is not None else Money(amount or str(payment.amount), payment.currency)
+    return RefundNotice(
+        event_id=f"evt_{uuid.uuid4().hex}",
+        refund_id=refund_id,
+        payment_id=payment.payment_id,
+        reference=str(refund.reference) if refund is not None else "",
+        amount=money,
+        state=state,
+    )
+
+
+def till_of(settings: Any) -> Till:
+    """The till, as the installation's second gateway."""
+    settings.PAYMENT_GATEWAYS = ["ecommerce.gateways.sandbox.SandboxGateway", TILL]
+    till = gateways()["till"]
+    assert isinstance(till, Till)
+    return till
