@@ -292,6 +292,12 @@ class TotalNotPayable(CheckoutRefused):
         )
 
 
+class GatewayUnknown(NotFound):
+    """This installation takes no payments that way."""
+
+    code: ClassVar[str] = "gateway_unknown"
+
+
 class OrderUnknown(NotFound):
     """No such order of this buyer; the same answer for somebody else's."""
 

@@ -6,7 +6,10 @@ from celery import shared_task
 
 from ecommerce.services.baskets import drop_forgotten_baskets
 from ecommerce.services.checkout import release_lapsed_orders
+from ecommerce.services.notices import forget_notices as drop_texts
 from ecommerce.services.payments import finish_interrupted
+from ecommerce.services.pending import ask_due
+from ecommerce.services.refunds import sweep_refunds
 from mitxonline.kernel import clock
 
 
@@ -20,6 +23,24 @@ def release_lapsed() -> None:
 def finish_paid_orders() -> None:
     """Fulfil orders that were paid when we were interrupted; safe to run twice and to miss."""
     finish_interrupted(now=clock.now())
+
+
+@shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
+def ask_about_payments() -> None:
+    """Ask gateways about payments they told nothing about; safe to run twice and to miss."""
+    ask_due(now=clock.now())
+
+
+@shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
+def follow_refunds() -> None:
+    """Bring refunds to an end that were interrupted or never answered; safe to run twice and to miss."""
+    sweep_refunds(now=clock.now())
+
+
+@shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
+def forget_notices() -> None:
+    """Drop the texts of old notices; safe to run twice and to miss."""
+    drop_texts(now=clock.now())
 
 
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)

@@ -6,15 +6,18 @@ The one file that knows both sides. `within` receivers share the publisher's tra
 
 from b2b import handlers as b2b
 from b2b import tasks as b2b_tasks
-from b2b.events import KeycloakJoinRequested, ReconcileRequested
+from b2b.events import HandOutMailsQueued, KeycloakJoinRequested, ReconcileRequested
 from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
 from ecommerce import handlers as ecommerce
+from ecommerce import webhooks as ecommerce_webhooks
 from ecommerce.events import (
     LinesRefunded,
     MoneyReturned,
+    NoticeReceived,
     OrderClosed,
     OrderFulfilled,
     OrderInReview,
+    PaymentDeclined,
     ReceiptWanted,
     RefundAsked,
     RefundDenied,
@@ -31,7 +34,9 @@ ROUTES: dict[type[Event], Route] = {
     OrderClosed: Route(within=(b2b.release_seats,)),
     # Staff see these orders in their list.
     OrderInReview: Route(within=(b2b.release_seats,), after_commit=(ecommerce.email_review,)),
-    LinesRefunded: Route(),
+    NoticeReceived: Route(after_commit=(ecommerce_webhooks.notice_received,)),
+    PaymentDeclined: Route(),
+    LinesRefunded: Route(within=(b2b.free_seats_after_refund,)),
     MoneyReturned: Route(after_commit=(ecommerce.email_refund,)),
     RefundAsked: Route(after_commit=(ecommerce.email_refund_asked,)),
     RefundDenied: Route(after_commit=(ecommerce.email_refund_denied,)),
@@ -41,5 +46,6 @@ ROUTES: dict[type[Event], Route] = {
     LearnerUnenrolled: Route(),
     RunsRequested: Route(),
     ReconcileRequested: Route(after_commit=(b2b_tasks.reconcile_requested,)),
+    HandOutMailsQueued: Route(after_commit=(b2b.send_hand_out_mails,)),
     KeycloakJoinRequested: Route(after_commit=(b2b_tasks.join_in_keycloak,)),
 }

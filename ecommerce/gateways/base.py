@@ -94,7 +94,7 @@ class PaymentNotice:
     """What a gateway tells of one payment, in a call of its own or when asked.
 
     ``doubt`` is why the money can't be believed although the gateway says it is there: test money for a live shop,
-    a session that carries another reference.
+    a session that carries another reference. ``has_aftermath``: some of the money was given back or is disputed.
     """
 
     event_id: str
@@ -107,6 +107,7 @@ class PaymentNotice:
     paid_with: str = ""
     billed_to: BillingAddress | None = None
     tax: Money | None = None
+    has_aftermath: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +235,8 @@ class PaymentGateway(Protocol):
     def refunds_of(self, payment_id: str, account: str) -> tuple[RefundNotice, ...]:
         """Every refund of a payment, whoever made it."""
 
-    def look_up_dispute(self, dispute_id: str, account: str) -> DisputeNotice:
-        """Ask where a dispute stands."""
+    def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
+        """Every dispute about a payment, with where it stands."""
 
     def open_notice(self, body: bytes, headers: Mapping[str, str], *, account: str) -> Envelope:
         """Prove who wrote a notice, and that it is fresh, before anything in it is believed. Raises NoticeForged."""

@@ -113,9 +113,9 @@ class SandboxGateway:
         """Nobody refunds anything on the sandbox's side."""
         return ()
 
-    def look_up_dispute(self, dispute_id: str, account: str) -> DisputeNotice:
-        """Nobody disputes anything here, so there is nothing to find."""
-        raise PaymentFailed("the sandbox knows no disputes", retriable=False)
+    def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
+        """Nobody disputes anything here."""
+        return ()
 
     def _outcome(self, session_id: str) -> Outcome:
         try:

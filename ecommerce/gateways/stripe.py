@@ -49,18 +49,17 @@ if TYPE_CHECKING:
 stripe.enable_telemetry = False
 
 # docs.stripe.com/currencies: these are counted in whole units …
-NO_DIGITS = frozenset(
-    ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA") + ("PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF")
-)
+_WHOLE = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
+NO_DIGITS = frozenset(_WHOLE.split())
 # … these in thousandths whose last digit is 0, and every other one in hundredths, also ISK and UGX, which have none.
 THREE_DIGITS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
 # The languages Stripe's page speaks.
-LOCALES = frozenset(
-    ("bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA", "hr", "hu", "id")
-    + ("it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR", "ro", "ru", "sk", "sl", "sv", "th")
-    + ("tr", "vi", "zh", "zh-HK", "zh-TW")
+_SPOKEN = (
+    "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR ro ru sk sl"
+    " sv th tr vi zh zh-HK zh-TW"
 )
+LOCALES = frozenset(_SPOKEN.split())
 LOCALE_NAMES = {"no": "nb", "nn": "nb", "zh-hans": "zh", "zh-hant": "zh-TW", "zh-cn": "zh", "zh-sg": "zh"}
 
 # Stripe wants a session to live half an hour at least, counted from when it reads the request.
@@ -145,11 +144,10 @@ class StripeGateway:
         """Give money back to where it came from."""
         metadata = {"refund": refund.reference}
         amount = to_units(refund.amount)
-        of_charge = refund.payment_id.startswith(("ch_", "py_"))
         with _asking():
             refunds = _client(refund.account).v1.refunds
             options: stripe.RequestOptions = {"idempotency_key": refund.idempotency_key}
-            if of_charge:
+            if _is_charge(refund.payment_id):
                 made = refunds.create(
                     params={"charge": refund.payment_id, "amount": amount, "metadata": metadata}, options=options
                 )
@@ -174,11 +172,16 @@ class StripeGateway:
         """Every refund of a payment, made here, in Stripe's dashboard or by Stripe itself."""
         return tuple(_refund_notice(found, event_id="") for found in self._refunds(payment_id, account))
 
-    def look_up_dispute(self, dispute_id: str, account: str) -> DisputeNotice:
-        """Where a dispute stands, and where its money is: taken away, or given back again."""
+    def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
+        """Where each dispute stands, and where its money is: taken away, or given back again."""
         with _asking():
-            found = _client(account).v1.disputes.retrieve(dispute_id).to_dict()
-        return _dispute_notice(found, event_id="")
+            disputes = _client(account).v1.disputes
+            page = (
+                disputes.list(params={"charge": payment_id, "limit": 100})
+                if _is_charge(payment_id)
+                else disputes.list(params={"payment_intent": payment_id, "limit": 100})
+            )
+            return tuple(_dispute_notice(found.to_dict(), event_id="") for found in page.auto_paging_iter())
 
     def open_notice(self, body: bytes, headers: Mapping[str, str], *, account: str) -> Envelope:
         """Only what was signed, lately, with one of the account's secrets; without a secret nothing is let in."""
@@ -204,12 +207,11 @@ class StripeGateway:
             raise NoticeNotUnderstood("not as Stripe documents its events") from error
 
     def _refunds(self, payment_id: str, account: str) -> Iterator[dict[str, Any]]:
-        of_charge = payment_id.startswith(("ch_", "py_"))
         with _asking():
             refunds = _client(account).v1.refunds
             page = (
                 refunds.list(params={"charge": payment_id, "limit": 100})
-                if of_charge
+                if _is_charge(payment_id)
                 else refunds.list(params={"payment_intent": payment_id, "limit": 100})
             )
             for found in page.auto_paging_iter():
@@ -365,6 +367,7 @@ def _notice(event_id: str, kind: str, told: dict[str, Any], account: str) -> Not
 def _payment_notice(session: dict[str, Any], *, event_id: str, account: str) -> PaymentNotice:
     payment = _mapping(session.get("payment_intent"))
     outcome = _outcome(session, payment)
+    charge = _mapping(payment.get("latest_charge"))
     paid = None
     if outcome is Outcome.PAID:
         units = payment.get("amount_received") if payment.get("status") == "succeeded" else None
@@ -378,9 +381,10 @@ def _payment_notice(session: dict[str, Any], *, event_id: str, account: str) -> 
         outcome=outcome,
         paid=paid,
         doubt=_doubt(session, reference, account),
-        paid_with=_paid_with(_mapping(payment.get("latest_charge"))),
+        paid_with=_paid_with(charge),
         billed_to=_billed_to(_mapping(session.get("customer_details"))),
         tax=_tax(session),
+        has_aftermath=bool(charge.get("amount_refunded") or charge.get("disputed")),
     )
 
 
@@ -450,6 +454,11 @@ def _dispute_notice(dispute: dict[str, Any], *, event_id: str) -> DisputeNotice:
         reason=_text(dispute.get("reason")),
         funds=funds,
     )
+
+
+def _is_charge(payment_id: str) -> bool:
+    """Whether it is a charge without a payment intent: only what another program took on this account."""
+    return payment_id.startswith(("ch_", "py_"))
 
 
 def _payment_of(told: Mapping[str, Any]) -> str:

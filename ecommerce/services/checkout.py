@@ -1,7 +1,7 @@
 """From a basket to an order.
 
 Locks are taken in one order everywhere: basket → order → payment → contract terms → code → membership (ADR 0003).
-No network call happens here: a payment is started after the order is committed.
+The gateway is called after the order is committed, and outside any transaction.
 """
 
 from __future__ import annotations
@@ -20,22 +20,23 @@ from ecommerce.errors import (
     CodeNeeded,
     NotForSale,
     NoWayToPay,
+    PaymentUnavailable,
     PaymentUnderWay,
     SeveralCurrencies,
     TotalChanged,
 )
-from ecommerce.events import OrderClosed
+from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.registry import default_gateway
-from ecommerce.models import Basket, Order, OrderLine
+from ecommerce.models import Basket, Order, OrderLine, PaymentAttempt
 from ecommerce.rules import Finding, Purchase, PurchaseLine, checkout_rules, lock_for
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets import locked_basket
 from ecommerce.services.cart import PricedBasket, PricedLine, price_basket
-from ecommerce.services.codes import hold_code, release_uses
-from ecommerce.services.fulfilment import fulfil_locked
+from ecommerce.services.codes import hold_code
+from ecommerce.services.fulfilment import close_order, fulfil_locked
 from ecommerce.services.numbers import new_order_number
-from ecommerce.services.payments import start_payment
-from mitxonline.coordinator.bus import publish
+from ecommerce.services.payments import end_session
+from ecommerce.services.sessions import begin_session, is_being_paid, open_attempt
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError
@@ -43,31 +44,36 @@ from mitxonline.kernel.money import Money
 
 logger = logging.getLogger(__name__)
 
+# This long after its end no gateway takes money for a session, whatever the clocks say.
+SESSION_IS_OVER = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """An order, and where to pay it; without an address it is fulfilled already."""
+    """An order, and where to pay it; without an address there is nothing to pay any more."""
 
     order: Order
     pay_url: str | None
 
 
-def begin_checkout(*, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None) -> Checkout:
+def begin_checkout(
+    *, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None, host: str = ""
+) -> Checkout:
     """Place the order of the owner's current basket; nothing to pay fulfils it at once, else a payment begins.
 
-    Raises BasketEmpty, TotalChanged if the total isn't the one the buyer was shown, PaymentUnderWay, NoWayToPay, or
-    the first refusal of a rule; then nothing is held and the basket is as it was. The same basket twice is the same
-    order.
+    ``host`` is the name the site was asked by: hosts may have gateway accounts of their own. Raises BasketEmpty,
+    TotalChanged if the total isn't the one the buyer was shown, PaymentUnderWay, NoWayToPay, or the first refusal of
+    a rule; then nothing is held and the basket is as it was. Raises PaymentUnavailable or TotalNotPayable when the
+    order is placed and waits. The same basket twice is the same order, and for a while the same payment page.
     """
     with transaction.atomic():
         order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total)
-        if order.money.is_zero:
+        attempt = None if order.money.is_zero else _attempt_for(order, host=host, now=now)
+        if attempt is None:
             fulfil_locked(order, now=now)
-        elif default_gateway() is None:
-            raise NoWayToPay
-    if order.is_fulfilled:
+    if attempt is None:
         return Checkout(order=order, pay_url=None)
-    return Checkout(order=order, pay_url=start_payment(order_id=order.pk, now=now))
+    return _paid_meanwhile(order, now=now) or Checkout(order=order, pay_url=begin_session(attempt, now=now))
 
 
 def place_order(*, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None) -> Order:
@@ -86,19 +92,13 @@ def place_order(*, owner: BasketOwner, user_id: int, now: datetime, expected_tot
 
 
 def cancel_order(*, order_id: int, now: datetime, reason: str) -> Order:
-    """Give an order up that nobody paid; WrongOrderState if it isn't pending."""
+    """Give an order up that nobody paid; WrongOrderState if it isn't pending, PaymentUnderWay if money is coming."""
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
+        if order.state == OrderState.PENDING and is_being_paid(order):
+            raise PaymentUnderWay(number=order.number)
         close_order(order=order, to=OrderState.CANCELED, now=now, reason=reason)
     return order
-
-
-def close_order(*, order: Order, to: OrderState, now: datetime, reason: str) -> None:
-    """Move a locked pending order to an end without fulfilment and free what was held for it."""
-    order.move(to, at=now, reason=reason)
-    order.attempts.filter(state=AttemptState.STARTED).update(state=AttemptState.EXPIRED, settled_at=now)
-    release_uses(order_id=order.pk, now=now)
-    publish(OrderClosed(order_id=order.pk, purchaser_id=order.purchaser_id))
 
 
 def release_lapsed_orders(*, now: datetime, limit: int = 200) -> int:
@@ -117,7 +117,7 @@ def release_lapsed_orders(*, now: datetime, limit: int = 200) -> int:
 def _release_lapsed(order_id: int, now: datetime) -> bool:
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
-        if order.state != OrderState.PENDING or not _has_lapsed(order, now) or _is_being_paid(order):
+        if order.state != OrderState.PENDING or not _has_lapsed(order, now) or is_being_paid(order):
             return False
         close_order(order=order, to=OrderState.CANCELED, now=now, reason="not paid in time")
         return True
@@ -129,6 +129,52 @@ def fingerprint(priced: PricedBasket) -> str:
         f"{line.product.pk}:{line.listed}:{line.due}:{line.code.pk if line.code else ''}" for line in priced.lines
     )
     return hashlib.sha256("|".join(parts).encode()).hexdigest()
+
+
+def _attempt_for(order: Order, *, host: str, now: datetime) -> PaymentAttempt:
+    gateway = default_gateway()
+    if gateway is None:
+        raise NoWayToPay
+    return open_attempt(order, gateway=gateway, host=host, now=now)
+
+
+def _paid_meanwhile(order: Order, *, now: datetime) -> Checkout | None:
+    """End the buyer's payment pages that were given up for this one; where one of them was paid, nothing is to pay.
+
+    Raises PaymentUnavailable if it can't be known whether one was, PaymentUnderWay if its money is coming: with two
+    open pages somebody might pay twice.
+    """
+    for attempt in _given_up(order, now=now):
+        try:
+            other = end_session(attempt_id=attempt.pk, now=now)
+        except PaymentFailed as failure:
+            raise PaymentUnavailable from failure
+        is_pending = other.state == OrderState.PENDING
+        if other.is_fulfilled or other.state == OrderState.REVIEW or is_being_paid(other):
+            _close_if_superseded(order, other, now=now)
+            if is_pending:
+                raise PaymentUnderWay(number=other.number)
+            return Checkout(order=other, pay_url=None)
+    return None
+
+
+def _given_up(order: Order, *, now: datetime) -> list[PaymentAttempt]:
+    """The payment pages that may still be open of orders for the same things, this one's among them."""
+    closing = PaymentAttempt.objects.filter(
+        order__purchaser_id=order.purchaser_id, state=AttemptState.CLOSING, expires_at__gt=now - SESSION_IS_OVER
+    )
+    same = closing.filter(order__lines__product__order_lines__order=order)
+    return list(same.distinct().order_by("pk"))
+
+
+def _close_if_superseded(order: Order, other: Order, *, now: datetime) -> None:
+    """Give this order up where an earlier one for the same things turned out to be paid."""
+    if order.pk == other.pk:
+        return
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=order.pk)
+        if order.state == OrderState.PENDING and not is_being_paid(order):
+            close_order(order=order, to=OrderState.CANCELED, now=now, reason=f"paid by order {other.number}")
 
 
 def _refuse_unless_sellable(priced: PricedBasket, expected_total: Money | None) -> None:
@@ -151,7 +197,7 @@ def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: d
         from_here, shares = order.basket_id == basket.pk, order.lines.filter(product_id__in=wanted).exists()
         if not from_here and not shares:
             continue
-        if not _is_being_paid(order):
+        if not is_being_paid(order):
             if from_here and order.fingerprint == print_of and not _has_lapsed(order, now):
                 return order
             given_up.append(order)
@@ -166,10 +212,6 @@ def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: d
     for order in given_up:
         close_order(order=order, to=OrderState.CANCELED, now=now, reason="replaced by a newer order")
     return None
-
-
-def _is_being_paid(order: Order) -> bool:
-    return order.attempts.filter(state__in=PAYING_STATES).exists()
 
 
 def _has_lapsed(order: Order, now: datetime) -> bool:

@@ -10,11 +10,12 @@ from django.db.models import Q
 from courses.enums import EnrollmentMode
 from ecommerce.enums import OrderState
 from ecommerce.errors import AlreadyEnrolled, CodeUsed
-from ecommerce.events import OrderFulfilled, OrderInReview
+from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
 from ecommerce.models import BasketCode, BasketItem, CodeUse, DiscountCode, Order
 from ecommerce.rules import lock_for, runs_had
 from ecommerce.services.cart import is_for_one_order
 from ecommerce.services.codes import confirm_uses, release_uses, use_code
+from ecommerce.services.sessions import give_up
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError
@@ -71,6 +72,17 @@ def send_to_review(order: Order, *, reason: str, now: datetime) -> None:
         order.move(OrderState.REVIEW, at=now, reason=reason[:255])
     release_uses(order_id=order.pk, now=now)
     publish(OrderInReview(order_id=order.pk, purchaser_id=order.purchaser_id))
+
+
+def close_order(*, order: Order, to: OrderState, now: datetime, reason: str) -> None:
+    """Move a locked pending order to an end without fulfilment and free what was held for it.
+
+    Its payment session is given up with it, and is still to be ended at the gateway.
+    """
+    order.move(to, at=now, reason=reason)
+    give_up(order.attempts.order_by(), now=now, note=reason)
+    release_uses(order_id=order.pk, now=now)
+    publish(OrderClosed(order_id=order.pk, purchaser_id=order.purchaser_id))
 
 
 def _refuse_what_is_had(order: Order) -> None:

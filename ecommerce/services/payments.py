@@ -1,98 +1,117 @@
-"""Paying an order: starting a try, and believing what a gateway says of it.
+"""Believing what a gateway says of a payment.
 
-The attempt is committed before the gateway is called and the call is made outside any transaction, so a crash at any
-point leaves a row that can be asked about (P1, P6).
+The buyer's return, a notice and the sweep all run ``confirm``: it asks the gateway and acts on the answer. Saying it
+twice, late or in another order is harmless, because the gateway says what is true now.
 """
 
 from __future__ import annotations
 
-import uuid
+import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.translation import get_language
+from django.db.models import Q
 
-from ecommerce.enums import AttemptState, OrderState
-from ecommerce.errors import NoWayToPay, OrderUnknown, PaymentUnavailable, WrongOrderState
-from ecommerce.gateways.base import (
-    Outcome,
-    PaymentFailed,
-    PaymentGateway,
-    PaymentLine,
-    PaymentNotice,
-    PaymentRequest,
-)
-from ecommerce.gateways.registry import default_gateway, gateways
+from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState
+from ecommerce.errors import OrderUnknown
+from ecommerce.events import PaymentDeclined
+from ecommerce.gateways.base import Outcome, PaymentFailed, PaymentGateway, PaymentNotice
+from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
-from ecommerce.services.codes import prolong_uses
-from ecommerce.services.fulfilment import fulfil_or_review, send_to_review
+from ecommerce.services.fulfilment import close_order, fulfil_or_review, send_to_review
+from ecommerce.services.refunds import follow_dispute, follow_refund, mark_for_refund
+from ecommerce.services.sessions import give_up, is_being_paid, refuse_in_transaction, session_of
+from mitxonline.coordinator.bus import publish
 
-# Public addresses (design 6); the pages behind them belong to an upper app.
-CART = "/cart/"
-RECEIPT = "/checkout/receipt/"
+logger = logging.getLogger(__name__)
 
 # How long whoever noted a payment may take to fulfil its order, before somebody else does.
 PATIENCE = timedelta(minutes=2)
+# Money that came when nothing was held any more; the order goes on from here by itself, or stays with a reason.
+LATE = "paid after the hold was over"
 
-OPEN_STATES = (AttemptState.STARTED, AttemptState.PROCESSING)
+HOUR = timedelta(hours=1)
 
 
-def start_payment(*, order_id: int, now: datetime) -> str:
-    """Begin a try at paying; the address to send the buyer to. An earlier open try ends, the hold begins anew.
+def confirm(*, attempt_id: int, now: datetime) -> Order:
+    """Ask the gateway about a try and act on the answer; safe at any time, any number of times, from anywhere.
 
-    Raises NoWayToPay where no gateway is configured, PaymentUnavailable where it can't be reached, WrongOrderState
-    for an order that isn't pending.
+    A try that never reached its gateway has nothing to be asked about. Raises PaymentFailed where the gateway gives
+    no answer.
     """
-    gateway = default_gateway()
-    if gateway is None:
-        raise NoWayToPay
-    attempt = _open_attempt(order_id=order_id, gateway=gateway, now=now)
-    try:
-        redirect = gateway.start(_request_for(attempt))
-    except PaymentFailed as failure:
-        PaymentAttempt.objects.filter(pk=attempt.pk).update(
-            state=AttemptState.FAILED, settled_at=now, note=str(failure)[:255]
-        )
-        raise PaymentUnavailable from failure
-    PaymentAttempt.objects.filter(pk=attempt.pk).update(session_id=redirect.session_id)
-    return redirect.url
+    refuse_in_transaction()
+    attempt = PaymentAttempt.objects.select_related("order").get(pk=attempt_id)
+    if not attempt.session_id:
+        return attempt.order
+    gateway = gateway_of(attempt)
+    notice = gateway.look_up(session_of(attempt))
+    return _act_on(notice, attempt, gateway, now=now)
+
+
+def end_session(*, attempt_id: int, now: datetime) -> Order:
+    """End a try that was given up at its gateway as well. Where the buyer was faster the money counts."""
+    refuse_in_transaction()
+    attempt = PaymentAttempt.objects.select_related("order").get(pk=attempt_id)
+    if not attempt.session_id:
+        return attempt.order
+    gateway = gateway_of(attempt)
+    notice = gateway.expire(session_of(attempt))
+    if notice.outcome is Outcome.PAID:  # what is known of it is little where it comes from ending it
+        notice = gateway.look_up(session_of(attempt))
+    return _act_on(notice, attempt, gateway, now=now)
+
+
+def check_order(*, order_id: int, now: datetime) -> Order:
+    """Ask the gateways about every try at paying an order, whatever is known of it. Raises PaymentFailed."""
+    for attempt_id in PaymentAttempt.objects.filter(order_id=order_id).order_by("pk").values_list("pk", flat=True):
+        confirm(attempt_id=attempt_id, now=now)
+    return Order.objects.get(pk=order_id)
 
 
 def settle(*, notice: PaymentNotice, gateway_name: str, now: datetime) -> Order:
-    """Act on what a gateway says; saying it twice, late or in another order is harmless.
+    """Act on what a gateway says of a payment. Raises OrderUnknown for one we never asked for."""
+    attempt = attempt_of(notice, gateway_name)
+    if attempt is None:
+        raise OrderUnknown
+    return _settle(attempt.pk, notice, now=now)
 
-    Raises OrderUnknown for a payment we never asked for.
-    """
-    with transaction.atomic():
-        attempt = _attempt_of(notice, gateway_name)
-        order = Order.objects.locked().get(pk=attempt.order_id)
-        attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
-        # Paid and still pending: we were interrupted between the two, and the gateway says it again.
-        if attempt.state == AttemptState.PAID and order.state != OrderState.PENDING:
-            return order
-        if notice.outcome is not Outcome.PAID:
-            _note_unpaid(attempt, notice.outcome, now)
-            return order
-        _note_paid(attempt, notice, now)
-        if not _pays(notice, attempt):
-            send_to_review(order, reason=f"paid {notice.paid}, asked {attempt.money}", now=now)
-            return order
-        if order.is_fulfilled or order.state == OrderState.REFUNDED:
-            _note_second_payment(attempt)
-            return order
-        if order.state in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED}:
-            # Nothing leads from there to fulfilled but through review; it stays there only if claiming again fails.
-            order.move(OrderState.REVIEW, at=now, reason="paid after the hold was over")
-    return fulfil_or_review(order_id=order.pk, now=now)
+
+def attempt_of(notice: PaymentNotice, gateway_name: str) -> PaymentAttempt | None:
+    """The try a notice is about, by our reference or else by the gateway's session."""
+    known = PaymentAttempt.objects.filter(gateway=gateway_name)
+    found = known.filter(reference=notice.reference).first() if notice.reference else None
+    if found is None and notice.session_id:
+        found = known.filter(session_id=notice.session_id).first()
+    return found
+
+
+def what_is_wrong(notice: PaymentNotice, attempt: PaymentAttempt) -> str:
+    """Why a notice can't be about this try, though it says so; empty where nothing speaks against it."""
+    if notice.doubt:
+        return notice.doubt
+    if notice.reference is not None and notice.reference != attempt.reference:
+        return "reference: the session carries another try's"
+    if attempt.session_id and notice.session_id and notice.session_id != attempt.session_id:
+        return "reference: another session than the one we began"
+    return ""
+
+
+def gateway_of(attempt: PaymentAttempt) -> PaymentGateway:
+    """The gateway a try was begun with; PaymentFailed where this installation has it no more."""
+    gateway = gateways().get(attempt.gateway)
+    if gateway is None:
+        raise PaymentFailed(f"no gateway {attempt.gateway} here", retriable=True, code="no_gateway")
+    return gateway
 
 
 def finish_interrupted(*, now: datetime) -> int:
     """Fulfil orders whose money was noted and nothing else, because we were interrupted there; how many were tried."""
-    paid = Order.objects.pending().filter(attempts__state=AttemptState.PAID, attempts__settled_at__lt=now - PATIENCE)
-    orders = list(paid.order_by("pk").values_list("pk", flat=True))
+    waiting = Q(state=OrderState.PENDING) | Q(state=OrderState.REVIEW, state_reason=LATE)
+    paid = Order.objects.filter(waiting, attempts__state=AttemptState.PAID, attempts__settled_at__lt=now - PATIENCE)
+    orders = list(paid.order_by("pk").values_list("pk", flat=True).distinct())
     for order_id in orders:
         fulfil_or_review(order_id=order_id, now=now)
     return len(orders)
@@ -100,107 +119,163 @@ def finish_interrupted(*, now: datetime) -> int:
 
 def answer_sandbox(*, reference: UUID, user_id: int, answer: str, now: datetime) -> Order:
     """End a sandbox payment as its buyer says. Raises OrderUnknown for anybody else's, or another answer."""
-    attempt = PaymentAttempt.objects.filter(
-        gateway=SandboxGateway.name, reference=reference, order__purchaser_id=user_id
-    ).first()
+    attempt = sandbox_attempt(reference=reference, user_id=user_id)
     gateway = gateways().get(SandboxGateway.name)
-    if attempt is None or answer not in ANSWERS or not isinstance(gateway, SandboxGateway):
+    if answer not in ANSWERS or not isinstance(gateway, SandboxGateway):
         raise OrderUnknown
-    body = gateway.notice_body(reference=reference, answer=answer, total=attempt.money)
-    return settle(notice=gateway.read_notice(body, {}), gateway_name=gateway.name, now=now)
+    gateway.answer(session=session_of(attempt), answer=answer)
+    return confirm(attempt_id=attempt.pk, now=now)
 
 
 def sandbox_attempt(*, reference: UUID, user_id: int) -> PaymentAttempt:
     """The try the sandbox page shows; OrderUnknown for anybody else's."""
-    attempt = (
-        PaymentAttempt.objects.filter(gateway=SandboxGateway.name, reference=reference, order__purchaser_id=user_id)
-        .select_related("order")
-        .first()
-    )
+    return attempt_of_buyer(reference=reference, user_id=user_id, gateway=SandboxGateway.name)
+
+
+def attempt_of_buyer(*, reference: UUID, user_id: int, gateway: str | None = None) -> PaymentAttempt:
+    """The try somebody comes back from; OrderUnknown for anybody else's and for none."""
+    mine = PaymentAttempt.objects.filter(reference=reference, order__purchaser_id=user_id).select_related("order")
+    if gateway is not None:
+        mine = mine.filter(gateway=gateway)
+    attempt = mine.first()
     if attempt is None:
         raise OrderUnknown
     return attempt
 
 
-def _open_attempt(*, order_id: int, gateway: PaymentGateway, now: datetime) -> PaymentAttempt:
+def next_ask(attempt: PaymentAttempt, *, now: datetime) -> datetime:
+    """When to ask again: after ten minutes, then less and less often, and once when the session must be over."""
+    if attempt.state == AttemptState.PROCESSING:
+        return now + timedelta(seconds=settings.PAYMENT_PROCESSING_ASK_SECONDS)
+    pause = timedelta(seconds=settings.PAYMENT_ASK_AGAIN_SECONDS) * 2 ** min(attempt.asked, 8)
+    later = now + min(pause, HOUR)
+    over = attempt.expires_at + timedelta(minutes=4) if attempt.expires_at else later
+    return over if now < over < later else later
+
+
+def _act_on(notice: PaymentNotice, attempt: PaymentAttempt, gateway: PaymentGateway, *, now: datetime) -> Order:
+    order = _settle(attempt.pk, notice, now=now)
+    if notice.has_aftermath:
+        follow_aftermath(notice.payment_id, gateway, account=attempt.account, now=now)
+    return order
+
+
+def follow_aftermath(payment_id: str, gateway: PaymentGateway, *, account: str, now: datetime) -> int:
+    """Bring what is known of a payment's refunds and disputes up to what the gateway says; how many are ours."""
+    refunds, disputes = gateway.refunds_of(payment_id, account), gateway.disputes_of(payment_id, account)
+    followed: list[object | None] = [follow_refund(each, gateway_name=gateway.name, now=now) for each in refunds]
+    followed += [follow_dispute(each, gateway_name=gateway.name, now=now) for each in disputes]
+    return sum(each is not None for each in followed)
+
+
+def _settle(attempt_id: int, notice: PaymentNotice, *, now: datetime) -> Order:
     with transaction.atomic():
-        order = Order.objects.locked().get(pk=order_id)
-        if order.state != OrderState.PENDING:
-            raise WrongOrderState(number=order.number, state=order.state, wanted=OrderState.FULFILLED)
-        order.attempts.filter(state__in=OPEN_STATES).update(state=AttemptState.EXPIRED, settled_at=now)
-        _prolong_hold(order, now=now)
-        reference = uuid.uuid4()
-        return PaymentAttempt.objects.create(
-            order=order,
-            gateway=gateway.name,
-            reference=reference,
-            idempotency_key=f"checkout:{reference}",
-            amount=order.total,
-            currency=order.currency,
-            started_at=now,
-            expires_at=now + timedelta(seconds=settings.PAYMENT_SESSION_SECONDS),
-        )
+        order = Order.objects.locked().get(attempts=attempt_id)
+        attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
+        if not _believe(attempt, order, notice, now=now):
+            return order
+    return fulfil_or_review(order_id=order.pk, now=now)
 
 
-def _prolong_hold(order: Order, *, now: datetime) -> None:
-    """Keep codes and seats a quarter of an hour longer than the session that begins now lives (design 5.3)."""
-    until = now + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
-    if order.hold_until is None or order.hold_until < until:
-        order.hold_until = until
-        order.save(update_fields=["hold_until", "updated_at"])
-        prolong_uses(order_id=order.pk, until=until)
+def _believe(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
+    """Write down what the gateway says; whether the order is to be fulfilled now."""
+    if wrong := what_is_wrong(notice, attempt):
+        if notice.outcome is Outcome.PAID:
+            _doubt(attempt, order, wrong, now=now)
+        return False
+    if notice.outcome is not Outcome.PAID:
+        _note_unpaid(attempt, order, notice.outcome, now=now)
+        return False
+    # Paid and still pending: we were interrupted between the two, and the gateway says it again.
+    if attempt.state == AttemptState.PAID and order.state != OrderState.PENDING:
+        return False
+    _note_paid(attempt, order, notice, now=now)
+    return _leads_on(attempt, order, notice, now=now)
 
 
-def _request_for(attempt: PaymentAttempt) -> PaymentRequest:
-    order = attempt.order
-    receipt = f"{settings.SITE_BASE_URL}{RECEIPT}?order_number={order.number}"
-    return PaymentRequest(
-        reference=attempt.reference,
-        order_number=order.number,
-        total=attempt.money,
-        lines=tuple(PaymentLine(title=line.title, due=line.money) for line in order.lines.all()),
-        buyer_email=order.purchaser.email,
-        return_url=receipt,
-        cancel_url=f"{settings.SITE_BASE_URL}{CART}",
-        idempotency_key=attempt.idempotency_key,
-        locale=get_language() or settings.LANGUAGE_CODE,
-    )
+def _leads_on(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
+    """Whether this money buys the order: it is what was asked for, and no other payment did before."""
+    if notice.paid != attempt.money:
+        send_to_review(order, reason=f"paid {notice.paid}, asked {attempt.money}", now=now)
+        return False
+    if _paid_by_another(order, attempt):
+        mark_for_refund(attempt_id=attempt.pk, reason="the order had been paid before", now=now)
+        return False
+    if order.is_fulfilled or order.state == OrderState.REFUNDED:
+        return False  # staff gave it without waiting for the money, which is here now
+    if order.state in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED}:
+        # Nothing leads from there to fulfilment but through review; it stays there only if claiming again fails.
+        order.move(OrderState.REVIEW, at=now, reason=LATE)
+    return True
 
 
-def _attempt_of(notice: PaymentNotice, gateway_name: str) -> PaymentAttempt:
-    known = PaymentAttempt.objects.filter(gateway=gateway_name)
-    found = known.filter(reference=notice.reference).first() if notice.reference else None
-    if found is None and notice.session_id:
-        found = known.filter(session_id=notice.session_id).first()
-    if found is None:
-        raise OrderUnknown
-    return found
+def _paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:
+    """Whether another try has paid the whole order; one that brought the wrong amount hasn't."""
+    others = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).exclude(pk=attempt.pk)
+    return any(other.paid_amount in (None, other.amount) for other in others)
 
 
-def _pays(notice: PaymentNotice, attempt: PaymentAttempt) -> bool:
-    return notice.paid is not None and notice.paid == attempt.money
+def _note_paid(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
+    attempt.state, attempt.settled_at, attempt.ask_at = AttemptState.PAID, now, None
+    attempt.session_id = attempt.session_id or notice.session_id
+    attempt.payment_id, attempt.paid_with = notice.payment_id, notice.paid_with[:100]
+    if notice.paid is not None and notice.paid.currency == attempt.currency:
+        attempt.paid_amount = notice.paid.amount
+    attempt.note = "" if notice.paid == attempt.money else f"paid {notice.paid}"
+    attempt.save()
+    if not order.billing_country and not order.billing_name:
+        _note_billing(order, notice)
+    give_up(order.attempts.exclude(pk=attempt.pk), now=now, note="the order was paid by another try")
 
 
-def _note_paid(attempt: PaymentAttempt, notice: PaymentNotice, now: datetime) -> None:
-    attempt.state, attempt.settled_at, attempt.payment_id = AttemptState.PAID, now, notice.payment_id
-    attempt.save(update_fields=["state", "settled_at", "payment_id"])
+def _note_billing(order: Order, notice: PaymentNotice) -> None:
+    told = notice.billed_to
+    if told is None:
+        return
+    order.billing_name, order.billing_street = told.name[:255], told.street[:255]
+    order.billing_city, order.billing_region = told.city[:255], told.region[:255]
+    order.billing_postal_code, order.billing_country = told.postal_code[:40], told.country[:2]
+    order.billing_tax_id = told.tax_id[:60]
+    if notice.tax is not None and notice.tax.currency == order.currency:
+        order.tax_total = notice.tax.amount
+    names = ("name", "street", "city", "region", "postal_code", "country", "tax_id")
+    order.save(update_fields=[*(f"billing_{name}" for name in names), "tax_total", "updated_at"])
 
 
-def _note_second_payment(attempt: PaymentAttempt) -> None:
-    attempt.note = "second payment of an order that was paid: to be refunded"
-    attempt.save(update_fields=["note"])
+def _doubt(attempt: PaymentAttempt, order: Order, reason: str, *, now: datetime) -> None:
+    """The gateway speaks of money that isn't ours to believe in: nobody is enrolled, and staff look at it."""
+    if attempt.state == AttemptState.PAID or (attempt.state == AttemptState.DOUBTFUL and attempt.note == reason[:255]):
+        return
+    logger.error("payment in doubt", extra={"attempt": attempt.pk, "order": order.pk})
+    attempt.state, attempt.note, attempt.settled_at, attempt.ask_at = AttemptState.DOUBTFUL, reason[:255], now, None
+    attempt.save(update_fields=["state", "note", "settled_at", "ask_at"])
+    send_to_review(order, reason=reason, now=now)
 
 
-def _note_unpaid(attempt: PaymentAttempt, outcome: Outcome, now: datetime) -> None:
+def _note_unpaid(attempt: PaymentAttempt, order: Order, outcome: Outcome, *, now: datetime) -> None:
     """A try that ended leaves the order pending: the buyer may try again until the hold ends (design 3.11)."""
     states = {
         Outcome.DECLINED: AttemptState.DECLINED,
         Outcome.EXPIRED: AttemptState.EXPIRED,
         Outcome.PROCESSING: AttemptState.PROCESSING,
     }
-    wanted = states.get(outcome)
-    if wanted is None or attempt.state not in OPEN_STATES:
+    wanted, before = states.get(outcome), attempt.state
+    if before not in UNSETTLED_STATES or wanted in (None, before):
         return
+    if wanted == AttemptState.PROCESSING:
+        if order.attempts.filter(state=AttemptState.PROCESSING).exclude(pk=attempt.pk).exists():
+            return  # one is awaited; this one stays given up, and what comes of it goes back
+        give_up(order.attempts.exclude(pk=attempt.pk), now=now, note="another try is being paid")
     attempt.state = wanted
     attempt.settled_at = None if wanted == AttemptState.PROCESSING else now
-    attempt.save(update_fields=["state", "settled_at"])
+    attempt.ask_at = next_ask(attempt, now=now) if wanted == AttemptState.PROCESSING else None
+    attempt.save(update_fields=["state", "settled_at", "ask_at"])
+    if wanted == AttemptState.DECLINED and _is_over(attempt, order, before, now):
+        close_order(order=order, to=OrderState.DECLINED, now=now, reason="the bank declined the payment")
+        publish(PaymentDeclined(order_id=order.pk, purchaser_id=order.purchaser_id))
+
+
+def _is_over(attempt: PaymentAttempt, order: Order, before: str, now: datetime) -> bool:
+    """Whether a declined payment ends its order: nobody sits there to try again, and no other payment is awaited."""
+    was_awaited = before == AttemptState.PROCESSING or (attempt.expires_at is not None and attempt.expires_at < now)
+    return was_awaited and order.state == OrderState.PENDING and not is_being_paid(order)

@@ -37,6 +37,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
             user_id=user_id,
             expected_total=money(request.POST.get("expected_total")),
             now=clock.now(),
+            host=request.get_host(),
         )
     except BasketEmpty:
         order = order_from_basket(user_id=user_id, basket_id=row_id(request.POST.get("basket")))

@@ -1,7 +1,8 @@
-"""A payment page without money, for development only: its address exists where SANDBOX_PAYMENTS is on."""
+"""Coming back from a payment page, and the sandbox's page, whose address exists where SANDBOX_PAYMENTS is on."""
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,15 +11,45 @@ from django.shortcuts import redirect, render
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
-from ecommerce.enums import AttemptState, OrderState
-from ecommerce.models import Order
-from ecommerce.services.payments import answer_sandbox, sandbox_attempt
+from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState
+from ecommerce.gateways.base import PaymentFailed
+from ecommerce.models import Order, PaymentAttempt
+from ecommerce.services.payments import answer_sandbox, attempt_of_buyer, confirm, sandbox_attempt
 from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
 from frontend.views.parsing import account_id
 from mitxonline.kernel import clock
+
+logger = logging.getLogger(__name__)
+
+
+@signed_in()
+@require_safe
+def completed(request: HttpRequest, reference: UUID) -> HttpResponse:
+    """Back from the payment page: ask the gateway how it went and show the order, for its own buyer only.
+
+    Coming here proves nothing; the gateway's answer does. Where it gives none the receipt says that the money is being
+    looked for, and the notice or the sweep brings the course.
+    """
+    attempt = attempt_of_buyer(reference=reference, user_id=account_id(request))
+    order = _ask(attempt)
+    if order.state == OrderState.PENDING and attempt.state == AttemptState.DECLINED:
+        messages.error(request, _declined(order))
+        return redirect("cart")
+    return redirect(receipt_url(order))
+
+
+@signed_in()
+@require_safe
+def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
+    """Back from the payment page without having paid: to the cart, where everything still is."""
+    order = attempt_of_buyer(reference=reference, user_id=account_id(request)).order
+    if order.state == OrderState.PENDING:
+        messages.info(request, _("You left the payment. Nothing was taken, and your cart is as it was."))
+        return redirect("cart")
+    return redirect(receipt_url(order))
 
 
 @signed_in()
@@ -31,14 +62,31 @@ def sandbox(request: HttpRequest, reference: UUID) -> HttpResponse:
         order = answer_sandbox(reference=reference, user_id=buyer, answer=answer, now=clock.now())
         return _go_on(request, order, answer)
     attempt = sandbox_attempt(reference=reference, user_id=buyer)
-    is_open = attempt.state == AttemptState.STARTED and attempt.order.state == OrderState.PENDING
-    context = {"attempt": attempt, "is_open": is_open, "receipt_url": receipt_url(attempt.order)}
+    context = {
+        "attempt": attempt,
+        "is_open": attempt.state in UNSETTLED_STATES,
+        "is_awaited": attempt.state == AttemptState.PROCESSING,
+        "receipt_url": receipt_url(attempt.order),
+    }
     return render(request, "frontend/payment/sandbox.html", context)
+
+
+def _ask(attempt: PaymentAttempt) -> Order:
+    """The order after the gateway was asked; as it is where the gateway can't be reached, which changes nothing."""
+    if attempt.state not in UNSETTLED_STATES:
+        return attempt.order
+    try:
+        order = confirm(attempt_id=attempt.pk, now=clock.now())
+    except PaymentFailed as failure:
+        logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
+        return attempt.order
+    attempt.refresh_from_db(fields=["state"])
+    return order
 
 
 def _go_on(request: HttpRequest, order: Order, answer: str) -> HttpResponse:
     """To the receipt; after a try that failed, back to the cart, where everything still is."""
-    if order.state != OrderState.PENDING:
+    if order.state != OrderState.PENDING or answer in ("accept", "later"):
         return redirect(receipt_url(order))
     if answer == "decline":
         messages.error(request, _declined(order))

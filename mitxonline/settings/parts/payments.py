@@ -135,6 +135,11 @@ PAYMENT_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "follow-refunds": {
+        "task": "ecommerce.tasks.follow_refunds",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "forget-notices": {
         "task": "ecommerce.tasks.forget_notices",
         "schedule": 24 * 3600.0,

@@ -1,0 +1,69 @@
+"""Ask the gateways about payments nobody told us about, and settle them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ecommerce.services.pending import Asked, resolve
+from mitxonline.kernel import clock
+from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
+
+COLUMNS = ("Order", "Gateway", "Session", "Was", "Gateway says", "Is", "Order is", "Trouble")
+
+
+class Command(OperatorCommand):
+    help = (
+        "Ask the gateways about every payment that was begun and never ended, and settle what they say: paid orders "
+        "are fulfilled, dead payment pages closed. Beat does the same by itself; run it when notices were lost."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="ask, print what the gateways say, change nothing")
+        parser.add_argument(
+            "--older-than",
+            type=int,
+            default=5,
+            metavar="MINUTES",
+            help="leave payments alone that were begun less than this long ago (default: 5 minutes)",
+        )
+        add_format_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        is_dry = bool(options["dry_run"])
+        older_than = timedelta(minutes=max(0, options["older_than"]))
+        asked = list(resolve(now=clock.now(), older_than=older_than, dry_run=is_dry))
+        if asked or options["format"] != "table":
+            rows = [_row(each) for each in asked]
+            write_rows(self.stdout, rows, columns=COLUMNS, style=options["format"])
+        self.say(_summary(asked, is_dry=is_dry))
+
+
+def _row(each: Asked) -> Sequence[object]:
+    return (
+        each.number,
+        each.gateway,
+        each.session_id,
+        each.state_before,
+        each.outcome,
+        each.state_after,
+        each.order_state,
+        each.failure,
+    )
+
+
+def _summary(asked: Sequence[Asked], *, is_dry: bool) -> str:
+    if not asked:
+        return _("No payment is without an end.")
+    failed = sum(1 for each in asked if each.failure)
+    sentence = ngettext("Asked about %(n)d payment.", "Asked about %(n)d payments.", len(asked)) % {"n": len(asked)}
+    if failed:
+        sentence += " " + _("%(n)d could not be settled; see the last column.") % {"n": failed}
+    if is_dry:
+        sentence += " " + _("Nothing was changed.")
+    return sentence

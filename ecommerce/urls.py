@@ -1,0 +1,10 @@
+"""The addresses that programs call. What people see has its addresses in the storefront."""
+
+from django.urls import URLPattern, path
+
+from ecommerce.webhooks import webhook
+
+urlpatterns: list[URLPattern] = [
+    path("payment/webhook/", webhook, name="webhook"),
+    path("payment/<slug:gateway>/webhook/", webhook, name="gateway-webhook"),
+]
