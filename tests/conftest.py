@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.support.together",
     "tests.support.broker",
     "tests.support.programs",
+    "tests.support.keycloak",
 ]

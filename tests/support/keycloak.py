@@ -1,0 +1,264 @@
+"""A real Keycloak, with the realm file of this project: fetched once by Maven, started once for all tests that ask.
+
+In memory, on 127.0.0.1 alone, with a small heap: up in a dozen seconds, with a third of a gigabyte. Tests that use it
+bear the marks of `needs_keycloak`, so that one test process has them all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
+
+from mitxonline.embedded.address import free_port
+from tests.support.broker import ROOT, until
+from tests.support.programs import find_program
+
+VERSION = "26.4.7"
+FETCH_SECONDS = 400
+BUILD_SECONDS = 180
+START_SECONDS = 180.0
+# A test may be the first, and then waits for all three.
+TEST_SECONDS = FETCH_SECONDS + BUILD_SECONDS + int(START_SECONDS) + 120
+
+REALM_FILE = ROOT / "config" / "keycloak" / "realm.json"
+REALM = "tessera"
+PASSWORD = "tessera-demo"
+CLIENT, CLIENT_SECRET = "storefront", "storefront-demo-secret"
+SYNC_CLIENT, SYNC_SECRET = "storefront-sync", "storefront-sync-demo-secret"
+LARKFIELD, NORTHGATE = "LarkfieldUniversity", "NorthgateHealth"
+SAM, AMARA, LEA = "sam.taylor@larkfield.example", "amara.okafor@northgate.example", "lea.moreau@mail.example"
+ROBIN, NILS = "robin.hale@staff.example", "nils.aune@staff.example"
+
+needs_keycloak = [
+    pytest.mark.needs("java", "mvn"),
+    pytest.mark.xdist_group("keycloak"),
+    pytest.mark.timeout(TEST_SECONDS),
+]
+
+# The distribution without its start script: small, quick to start, quick to end.
+_JAVA_OPTIONS = (
+    "-Xms64m",
+    "-Xmx320m",
+    "-XX:MaxMetaspaceSize=256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.security.egd=file:/dev/urandom",
+    "-Duser.language=en",
+    "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
+    "-Djava.util.concurrent.ForkJoinPool.common.threadFactory="
+    "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory",
+    "--add-opens=java.base/java.util=ALL-UNNAMED",
+    "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
+    "--add-opens=java.base/java.security=ALL-UNNAMED",
+)
+
+
+class Keycloak:
+    """The server, and what its administrators do there."""
+
+    def __init__(self, distribution: Path, folder: Path) -> None:
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self.issuer = f"{self.url}/realms/{REALM}"
+        self._log = folder / "keycloak.log"
+        home = _home(distribution, folder / "home")
+        with self._log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [
+                    *_command(distribution, home),
+                    *("start", "--optimized", "--import-realm", "--cache=local"),
+                    *("--http-enabled=true", "--http-host=127.0.0.1", f"--http-port={self.url.rpartition(':')[2]}"),
+                    f"--hostname={self.url}",
+                ],
+                env=os.environ | {"KC_BOOTSTRAP_ADMIN_USERNAME": "admin", "KC_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def wait(self) -> None:
+        """Until it answers for the realm."""
+        until(self._is_ready, START_SECONDS)
+
+    def stop(self) -> None:
+        """End it; what it kept in memory is gone."""
+        if self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(15)
+
+    def serve(self, base: str) -> None:
+        """Tell the client of the storefront where the storefront is in this test."""
+        internal_id = self.admin.get_client_id(CLIENT)
+        assert internal_id is not None
+        client = self.admin.get_client(internal_id)
+        client["redirectUris"] = [f"{base}/complete/keycloak/"]
+        client["attributes"] |= {
+            "post.logout.redirect.uris": f"{base}/logout/done/",
+            "backchannel.logout.url": f"{base}/sso/keycloak/logout/",
+        }
+        self.admin.update_client(internal_id, client)
+
+    @cached_property
+    def admin(self) -> KeycloakAdmin:
+        """Everything an administrator of the server may do in the realm."""
+        connection = KeycloakOpenIDConnection(
+            server_url=f"{self.url}/",
+            username="admin",
+            password=PASSWORD,
+            realm_name=REALM,
+            user_realm_name="master",
+            timeout=20,
+        )
+        return KeycloakAdmin(connection=connection)
+
+    def user_id(self, email: str) -> str:
+        """The `sub` of somebody in the realm."""
+        user_id: str | None = self.admin.get_user_id(email)
+        assert user_id is not None
+        return user_id
+
+    def organization_id(self, alias: str) -> str:
+        """The id of an organization in the realm."""
+        return next(str(each["id"]) for each in self.admin.get_organizations() if each["alias"] == alias)
+
+    def members(self, alias: str) -> set[str]:
+        """The addresses of those who are in an organization."""
+        return {each["username"] for each in self.admin.get_organization_members(self.organization_id(alias))}
+
+    def add_member(self, alias: str, email: str) -> None:
+        """Put somebody into an organization."""
+        self.admin.organization_user_add(self.user_id(email), self.organization_id(alias))
+
+    def remove_member(self, alias: str, email: str) -> None:
+        """Take somebody out of an organization."""
+        self.admin.organization_user_remove(self.user_id(email), self.organization_id(alias))
+
+    @contextmanager
+    def without_member(self, alias: str, email: str) -> Iterator[None]:
+        """Somebody is out of an organization for a while."""
+        self.remove_member(alias, email)
+        try:
+            yield
+        finally:
+            self.add_member(alias, email)
+
+    def end_sessions(self, email: str) -> None:
+        """End all of somebody's sessions, as an administrator does; Keycloak tells the clients."""
+        self.admin.user_logout(self.user_id(email))
+
+    def _is_ready(self) -> bool:
+        if self._process.poll() is not None:
+            pytest.fail(f"Keycloak ended: {self._log.read_text()[-3000:]}")
+        address = f"{self.issuer}/.well-known/openid-configuration"
+        with suppress(URLError, TimeoutError, ConnectionError), urlopen(address, timeout=5) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+        return False
+
+
+@pytest.fixture(scope="session")
+def keycloak_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
+    """One server for all tests of this process."""
+    server = Keycloak(_distribution(), tmp_path_factory.mktemp("keycloak"))
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def keycloak(keycloak_server: Keycloak, settings: Any) -> Keycloak:
+    """The server, and this site's service account there."""
+    settings.KEYCLOAK_URL = keycloak_server.url
+    settings.KEYCLOAK_REALM = REALM
+    settings.KEYCLOAK_CLIENT_ID = SYNC_CLIENT
+    settings.KEYCLOAK_CLIENT_SECRET = SYNC_SECRET
+    return keycloak_server
+
+
+# --- The distribution -----------------------------------------------------------------------------------------------
+
+
+def _distribution() -> Path:
+    """The unpacked and prepared server, fetched if it isn't in the cache yet; one process does that at a time."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tessera-storefront"
+    cache.mkdir(parents=True, exist_ok=True)
+    folder = cache / f"keycloak-{VERSION}"
+    with (cache / f"keycloak-{VERSION}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "prepared").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _fetch(folder)
+            _build(folder / f"keycloak-{VERSION}")
+            (folder / "prepared").touch()
+    return folder / f"keycloak-{VERSION}"
+
+
+def _fetch(folder: Path) -> None:
+    """Have Maven fetch and unpack it, from wherever it is configured to."""
+    command = [
+        *(find_program("mvn"), "--batch-mode", "--quiet"),
+        "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack",
+        f"-Dartifact=org.keycloak:keycloak-quarkus-dist:{VERSION}:zip",
+        f"-DoutputDirectory={folder}",
+    ]
+    try:
+        done = subprocess.run(
+            command, cwd=folder.parent, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"Keycloak could not be fetched in {FETCH_SECONDS} s")
+    if done.returncode:
+        pytest.skip(f"Keycloak could not be fetched: {done.stdout[-500:]}")
+
+
+def _build(distribution: Path) -> None:
+    """Prepare it for the database in memory, so that starting is quick."""
+    subprocess.run(
+        [*_command(distribution, distribution), "build", "--db=dev-mem"],
+        capture_output=True,
+        timeout=BUILD_SECONDS,
+        check=True,
+    )
+
+
+def _home(distribution: Path, home: Path) -> Path:
+    """A folder of this run's own, with the realm to import; the rest is the distribution's."""
+    (home / "data" / "import").mkdir(parents=True)
+    for name in ("conf", "lib", "providers", "themes"):
+        (home / name).symlink_to(distribution / name)
+    shutil.copy(REALM_FILE, home / "data" / "import" / REALM_FILE.name)
+    return home
+
+
+def _command(distribution: Path, home: Path) -> list[str]:
+    # Should this process be killed, the server is too, where the system can see to that.
+    leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    return [
+        *leash,
+        find_program("java"),
+        *_JAVA_OPTIONS,
+        f"-Dkc.home.dir={home}",
+        f"-Djboss.server.config.dir={home / 'conf'}",
+        *("-cp", str(distribution / "lib" / "quarkus-run.jar")),
+        "io.quarkus.bootstrap.runner.QuarkusEntryPoint",
+    ]
