@@ -182,14 +182,13 @@ class NotAMember(NotFound):
         super().__init__(_("We can't find this course in your organizations' contracts."))
 
 
-class SeatUnknown(NotAMember):
+class SeatUnknown(NotFound):
     """Somebody's seat shall be taken away and there is none."""
 
     code: ClassVar[str] = "seat_unknown"
-    retry_url = None
 
     def __init__(self) -> None:
-        super(NotAMember, self).__init__(_("This person has no seat in the contract."))
+        super().__init__(_("This person has no seat in the contract."))
 
 
 # --- Handing codes out, as managers and staff meet it ----------------------------------------------------------------

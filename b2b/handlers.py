@@ -1,4 +1,4 @@
-"""What contracts do when they hear of orders; in the transaction of whoever tells them."""
+"""What contracts do when they hear of orders, in the transaction of whoever tells them; and of their own mails."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from b2b.enums import MembershipSource, MembershipState
+from b2b.events import HandOutMailsQueued
 from b2b.models import ContractPage, ContractRun
 from b2b.rules import contacts_of
 from b2b.services.claims import claim_of
+from b2b.services.invitations import send_mails
 from b2b.services.keycloak_joins import ask_again_for, may_ask_keycloak
 from b2b.services.seats import (
     activate_held_seats,
     claim_seat,
+    end_code_seats,
     join_organizations,
     lock_terms,
     release_held_seats,
     uses_of_order,
 )
 from b2b.services.sso import Followed, follow_claim, note_failure
-from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
+from ecommerce.events import LinesRefunded, OrderClosed, OrderFulfilled, OrderInReview
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
@@ -37,7 +40,7 @@ def claim_seats(event: OrderFulfilled) -> None:
     """Make the buyer a member of the contracts whose codes the order used.
 
     A seat that was held becomes theirs. Where the hold was given up meanwhile it is claimed again under the lock, and
-    ContractFull stops the fulfilment.
+    ContractFull, or AccessWithdrawn for somebody whose seat was taken away since, stops the fulfilment.
     """
     runs = ContractRun.objects.filter(
         product__order_lines__order_id=event.order_id, product__order_lines__code__isnull=False
@@ -56,6 +59,18 @@ def claim_seats(event: OrderFulfilled) -> None:
 def release_seats(event: OrderClosed | OrderInReview) -> None:
     """Free the seats that were held for an order that came to nothing, or for which nothing is held any more."""
     release_held_seats(order_id=event.order_id)
+
+
+def free_seats_after_refund(event: LinesRefunded) -> None:
+    """End the seats whose only code was given back with the money; where codes stay used, seats stay (design 5.3)."""
+    runs = ContractRun.objects.filter(product__unlocked_by__codes__in=event.freed_code_ids)
+    contract_ids = sorted(set(runs.values_list("contract_id", flat=True)))
+    end_code_seats(contract_ids=contract_ids, user_id=event.purchaser_id)
+
+
+def send_hand_out_mails(event: HandOutMailsQueued) -> None:
+    """Send the mails about codes. MailServerAway where some have to wait: the delivery comes again shortly."""
+    send_mails(event.mail_ids)
 
 
 def _claim_again(event: OrderFulfilled, contract_ids: list[int]) -> None:

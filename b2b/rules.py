@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Count, Max, Q
+from django.db.models import Q
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.errors import (
@@ -26,13 +26,13 @@ from b2b.errors import (
     CourseNotOpen,
     PriceChanging,
 )
-from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership
-from b2b.models.seats import claim_seat, lock_terms
+from b2b.models import ContractRun, ContractTerms, OrganizationMembership
+from b2b.models.seats import Seats, claim_seat, lock_terms, seats_for
 from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import UseState
-from ecommerce.errors import AddressUnconfirmed, CodeForSomebodyElse
+from ecommerce.errors import AddressUnconfirmed, CodeForSomebodyElse, CodeUnknown
 from ecommerce.models import CodeUse, DiscountCode, Order
 from ecommerce.rules import Finding, Purchase, PurchaseLine
 from mitxonline.kernel import clock
@@ -93,6 +93,7 @@ class ContractSeats:
             return []
         runs = ContractRun.objects.current().filter(product_id__in=wanted)
         terms = lock_terms(runs.values_list("contract_id", flat=True))
+        refuse_replaced([line.code for line in purchase.lines if line.code is not None])
         findings, seated = [], set()
         for line, run, standing in _gather(purchase):  # only now: what was read before the lock could be stale
             finding = self._finding(purchase, line, run, standing)
@@ -109,6 +110,7 @@ class ContractSeats:
                     order=order,
                     now=purchase.now,
                     contact=finding.contact,
+                    lifts_withdrawal=True,  # or it would have been refused above
                 )
                 seated.add(run.contract_id)
             findings.append(finding)
@@ -192,6 +194,16 @@ def refuse_person(terms: ContractTerms, code: DiscountCode, user: User | None) -
     return None if user.email_verified_at is not None else AddressUnconfirmed()
 
 
+def refuse_replaced(codes: Iterable[DiscountCode]) -> None:
+    """Raise CodeUnknown for a code that got another text while somebody came with the old one.
+
+    Only what was handed out is taken back or replaced, under the lock of the terms, which the caller holds too.
+    """
+    texts = {code.pk: code.text for code in codes if code.assigned_email or code.max_uses is None}
+    if texts and dict(DiscountCode.objects.filter(pk__in=texts).values_list("pk", "text")) != texts:
+        raise CodeUnknown
+
+
 def contacts_of(organization_ids: Iterable[int]) -> dict[int, str]:
     """The name of each organization's first manager, whom a learner may ask; left out where there is none."""
     managers = OrganizationMembership.objects.filter(
@@ -238,9 +250,9 @@ def _gather(purchase: Purchase) -> list[tuple[PurchaseLine, ContractRun, Standin
 
 def _standings(purchase: Purchase, lines: list[PurchaseLine], runs: list[ContractRun]) -> list[Standing]:
     """What the learner has in each run's contract; the same few queries for one run and for fifty."""
-    seats = _seats(runs, purchase.user_id)
+    seats = seats_for([run.contract_id for run in runs], purchase.user_id)
     if purchase.user_id is None:
-        return [Standing(taken=seats.get(run.contract_id, (0, None))[0]) for run in runs]
+        return [Standing(taken=seats[run.contract_id].taken) for run in runs]
     given = any(line.code.assigned_email for line in lines if line.code)
     user = User.objects.get(pk=purchase.user_id) if given else None
     in_these = Enrollment.objects.active().of(purchase.user_id).filter(run__in=[run.course_run_id for run in runs])
@@ -250,23 +262,30 @@ def _standings(purchase: Purchase, lines: list[PurchaseLine], runs: list[Contrac
     for use in CodeUse.objects.filter(user_id=purchase.user_id, code__in=codes) if codes else ():
         uses.setdefault(use.code_id, []).append(use)
     return [
-        Standing(
-            taken=seats.get(run.contract_id, (0, None))[0],
-            seat=seats.get(run.contract_id, (0, None))[1],
-            user=user,
-            has_course=run.course_run_id in enrolled,
-            use=_live(uses.get(line.code.pk, [])) if line.code else None,
-            withdrawn=_was_withdrawn(uses.get(line.code.pk, [])) if line.code else False,
-        )
+        _standing(line, run, seats[run.contract_id], user, enrolled, uses.get(line.code.pk, []) if line.code else [])
         for line, run in zip(lines, runs, strict=True)
     ]
 
 
-def _seats(runs: list[ContractRun], user_id: int | None) -> dict[int, tuple[int, str | None]]:
-    """For each contract how many seats are taken or held, and the state of the learner's own."""
-    rows = ContractMembership.objects.filter(contract_id__in={run.contract_id for run in runs})
-    counts = rows.values_list("contract_id").annotate(taken=Count("pk"), mine=Max("state", filter=Q(user_id=user_id)))
-    return {contract_id: (taken, mine) for contract_id, taken, mine in counts.order_by("contract_id")}
+def _standing(
+    line: PurchaseLine, run: ContractRun, seats: Seats, user: User | None, enrolled: set[int], uses: list[CodeUse]
+) -> Standing:
+    return Standing(
+        taken=seats.taken,
+        seat=seats.state,
+        user=user,
+        has_course=run.course_run_id in enrolled,
+        use=_live(uses),
+        withdrawn=seats.state is None and (_was_withdrawn(uses) or _stays_withdrawn(seats, line.code, user)),
+    )
+
+
+def _stays_withdrawn(seats: Seats, code: DiscountCode | None, user: User | None) -> bool:
+    """Whether access that was taken away stays so: only a code given to this very person since then gives it back."""
+    if seats.withdrawn_at is None:
+        return False
+    given = code is not None and user is not None and _is_given_to(code, user)
+    return not (given and code is not None and code.assigned_at is not None and code.assigned_at > seats.withdrawn_at)
 
 
 def _live(uses: list[CodeUse]) -> CodeUse | None:

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from b2b.enums import MembershipSource, MembershipState
-from b2b.errors import ContractFull
+from b2b.errors import AccessWithdrawn, ContractFull
 from b2b.models.membership import ContractMembership, OrganizationMembership
 from b2b.models.terms import ContractTerms
+from b2b.models.withdrawal import Withdrawal
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, Order
 
 # From the use of an enrollment code to the contract that gave it out.
 USED_IN = "code__discount__unlocks__contract_run__contract_id"
+# Whoever comes in by these was let in by a person, which gives access back to somebody it was taken from.
+GIVES_BACK = frozenset({MembershipSource.STAFF, MembershipSource.API})
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """The seats of one contract as one person finds them."""
+
+    taken: int = 0
+    seat_id: int | None = None
+    state: str | None = None
+    withdrawn_at: datetime | None = None
 
 
 def lock_terms(contract_ids: Iterable[int]) -> dict[int, ContractTerms]:
@@ -33,6 +48,23 @@ def taken_by_contract(contract_ids: Iterable[int]) -> dict[int, int]:
     """Seats taken or held in each of these contracts, in one query."""
     counts = ContractMembership.objects.filter(contract_id__in=set(contract_ids)).values_list("contract_id")
     return dict(counts.annotate(taken=Count("pk")).order_by("contract_id"))
+
+
+def seats_for(contract_ids: Iterable[int], user_id: int | None) -> dict[int, Seats]:
+    """Seats taken or held in each of these contracts, the person's own one, and whether it was withdrawn; one query."""
+    seats = ContractMembership.objects.filter(contract_id=OuterRef("pk")).order_by()
+    person = 0 if user_id is None else user_id
+    own = seats.filter(user_id=person)
+    gone = Withdrawal.objects.standing().filter(contract_id=OuterRef("pk"), user_id=person).order_by()
+    counted = seats.values("contract_id").annotate(taken=Count("pk")).values("taken")
+    rows = ContractTerms.objects.filter(pk__in=set(contract_ids)).values_list(
+        "pk",
+        Coalesce(Subquery(counted), 0, output_field=IntegerField()),
+        Subquery(own.values("pk")[:1]),
+        Subquery(own.values("state")[:1]),
+        Subquery(gone.values("at")[:1]),
+    )
+    return {pk: Seats(*found) for pk, *found in rows.order_by("pk")}
 
 
 def free_seats(terms: ContractTerms) -> int | None:
@@ -53,18 +85,24 @@ def claim_seat(
     order: Order | None = None,
     added_by_id: int | None = None,
     contact: str = "",
+    lifts_withdrawal: bool = False,
 ) -> ContractMembership:
     """Give a learner a seat; one they have is theirs and only gets stronger (held → active, sso → code).
 
-    The caller holds the lock of ``terms``. Raises ContractFull.
+    The caller holds the lock of ``terms``. Raises ContractFull, and AccessWithdrawn for somebody whose seat was taken
+    away: staff and API give it back, and so does a door that has judged that (``lifts_withdrawal``).
     """
-    seats = ContractMembership.objects.filter(contract_id=terms.pk)
-    found = seats.aggregate(taken=Count("pk"), mine=Max("pk", filter=Q(user_id=user_id)))
-    if found["mine"] is not None:
-        mine = ContractMembership.objects.get(pk=found["mine"])
+    found = seats_for([terms.pk], user_id)[terms.pk]
+    if found.seat_id is not None:
+        mine = ContractMembership.objects.get(pk=found.seat_id)
         return _strengthen(mine, terms, state=state, source=source, code_use_id=code_use_id, order=order, now=now)
-    if terms.max_learners is not None and found["taken"] >= terms.max_learners:
+    if found.withdrawn_at is not None and not lifts_withdrawal and source not in GIVES_BACK:
+        raise AccessWithdrawn(organization=terms.organization.name, contact=contact)
+    if terms.max_learners is not None and found.taken >= terms.max_learners:
         raise ContractFull(contact=contact)
+    if found.withdrawn_at is not None:
+        withdrawn = Withdrawal.objects.standing().filter(contract_id=terms.pk, user_id=user_id)
+        withdrawn.update(lifted_at=now, lifted_by_id=added_by_id)
     seat = ContractMembership.objects.create(
         contract_id=terms.pk,
         user_id=user_id,
@@ -107,6 +145,20 @@ def release_held_seats(*, order_id: int) -> int:
         if heir is not None:
             ContractMembership.objects.filter(pk=seat.pk, order_id=order_id).update(order=heir)
     return ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD).delete()[0]
+
+
+def end_code_seats(*, contract_ids: Iterable[int], user_id: int) -> int:
+    """Free the seats somebody came to by a code and has no used code for any more; how many.
+
+    Locks the terms: a code that is used in this moment keeps its seat.
+    """
+    ended = 0
+    for contract_id in lock_terms(contract_ids):
+        uses = CodeUse.objects.live().filter(user_id=user_id, **{USED_IN: contract_id})
+        if not uses.exists():
+            seat = ContractMembership.objects.filter(contract_id=contract_id, user_id=user_id)
+            ended += seat.filter(source=MembershipSource.CODE, state=MembershipState.ACTIVE).delete()[0]
+    return ended
 
 
 def join_organizations(*, organization_ids: Iterable[int], user_id: int, source: str, now: datetime) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.errors import AlreadySeated, ContractClosed, NotAMember, PaymentNeeded
 from b2b.models import ContractMembership, ContractRun
+from b2b.rules import refuse_replaced
 from b2b.services.offers import contract_run_of, finding_for
 from b2b.services.seats import claim_seat, lock_terms
 from courses.enums import EnrollmentMode, EnrollmentSource
@@ -49,6 +50,7 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
         code = find_code(text)
         run = contract_run_of(code)
         terms = lock_terms([run.contract_id])[run.contract_id]
+        refuse_replaced([code])
         refuse_code(code, user_id=user_id, now=now)
         finding = finding_for(code, run, user_id=user_id, now=now)
         if finding.refusal is not None and not isinstance(finding.refusal, AlreadySeated):
@@ -64,6 +66,7 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
             code_use_id=use_id,
             now=now,
             contact=finding.contact,
+            lifts_withdrawal=True,  # or it would have been refused above
         )
         enrollment = enroll(
             user_id=user_id,
@@ -90,20 +93,24 @@ def put_in_link_basket(*, text: str, owner: BasketOwner, user_id: int, now: date
 
 
 def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
-    """Apply codes assigned to the learner's confirmed address to the priced courses in their link basket by themselves.
+    """Apply codes assigned to the learner's confirmed address to the courses in their link basket by themselves.
 
-    Two queries at the most. Whether a code still works is asked at every total.
+    Not where the learner needs none: a member of a free contract. Two queries at the most. Whether a code still works
+    is asked at every total.
     """
-    if user.email_verified_at is None:
+    if user.email_verified_at is None or not basket.is_link:
         return
+    seat = ContractMembership.objects.filter(
+        contract=OuterRef("discount__unlocks__contract_run__contract"), user=user, state=MembershipState.ACTIVE
+    )
     used = CodeUse.objects.filter(code=OuterRef("pk")).exclude(state=UseState.RELEASED)
     given = (
         DiscountCode.objects.filter(
+            Q(discount__unlocks__contract_run__contract__terms__price__isnull=False) | ~Exists(seat),
             ~Exists(used),
             assigned_email=normalized_email(user.email),
             active=True,
             discount__unlocks__basket_items__basket=basket,
-            discount__unlocks__contract_run__contract__terms__price__isnull=False,
         )
         .exclude(discount__codes__basket_codes__basket=basket)
         .order_by("discount_id", "assigned_at", "pk")

@@ -94,7 +94,7 @@ def test_without_the_contracts_lock_the_harness_oversells_seats(
 ) -> None:
     learners = fifteen_with_a_code_each()
     monkeypatch.setattr(ContractTermsQuerySet, "locked", lambda self: self)
-    meeting = meet_at(b2b_rules, "_seats", parties=15, patience=20.0)
+    meeting = meet_at(b2b_rules, "seats_for", parties=15, patience=20.0)
     together(*map(buying, learners))
     assert meeting.happened
     assert ContractMembership.objects.count() > 5  # if this fails, the test above proves nothing

@@ -1,0 +1,80 @@
+"""What is known of codes that were handed out: which are used, which addresses still wait for their seat."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Exists, OuterRef, Q
+
+from b2b.models import ContractMembership, ContractRun, HandOut
+from ecommerce.enums import UseState
+from ecommerce.models import CodeUse, DiscountCode
+
+IN_CONTRACT = "discount__unlocks__contract_run__contract_id"
+# A use counts against its code unless it was released.
+SPENT = (UseState.HELD, UseState.CONFIRMED, UseState.RETIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingAddresses:
+    """Addresses with an unused code of the contract whose people have no seat in it yet, and with which course's."""
+
+    without_seat: frozenset[str] = frozenset()
+    by_discount: dict[int, frozenset[str]] = field(default_factory=dict)
+
+
+def waiting_addresses(contract_id: int) -> WaitingAddresses:
+    """Whom an unused code of this contract was given to; two queries. The caller holds the lock if it acts on it."""
+    used = CodeUse.objects.filter(code=OuterRef("pk"), state__in=SPENT)
+    given = DiscountCode.objects.filter(~Exists(used), active=True, **{IN_CONTRACT: contract_id})
+    given = given.filter(discount__unlocks__contract_run__removed_at__isnull=True).exclude(assigned_email="")
+    by_discount: dict[int, set[str]] = {}
+    for discount_id, email in given.values_list("discount_id", "assigned_email"):
+        by_discount.setdefault(discount_id, set()).add(email)
+    everybody = set().union(*by_discount.values())
+    return WaitingAddresses(
+        without_seat=frozenset(everybody - seated_addresses(contract_id, everybody)),
+        by_discount={pk: frozenset(emails) for pk, emails in by_discount.items()},
+    )
+
+
+def seated_addresses(contract_id: int, emails: Collection[str]) -> set[str]:
+    """Which of these addresses belong to somebody with a seat, taken or held."""
+    if not emails:
+        return set()
+    seats = ContractMembership.objects.filter(contract_id=contract_id, user__email__in=emails)
+    return set(seats.values_list("user__email", flat=True))
+
+
+def used_hand_outs(hand_outs: Sequence[HandOut]) -> set[int]:
+    """Which of these hand-outs came to something: their own code is spent, or the person used the shared one."""
+    own = {each.code_id: each.pk for each in hand_outs if not each.is_shared and each.code_id is not None}
+    shared = {(each.code_id, each.email): each.pk for each in hand_outs if each.is_shared and each.code_id is not None}
+    asked = Q(code__in=list(own)) | Q(
+        code__in={code_id for code_id, _email in shared}, user__email__in={email for _code_id, email in shared}
+    )
+    used = set()
+    for code_id, email in CodeUse.objects.filter(asked, state__in=SPENT).values_list("code_id", "user__email"):
+        found = own.get(code_id) or shared.get((code_id, email))
+        if found is not None:
+            used.add(found)
+    return used
+
+
+def open_invitations(contract_run_id: int) -> int:
+    """How many invited people of a contract without a cap haven't used the shared code of this course yet."""
+    open_ones = list(HandOut.objects.open().filter(contract_run_id=contract_run_id, is_shared=True))
+    return len(open_ones) - len(used_hand_outs(open_ones))
+
+
+def shared_codes(contract_runs: Iterable[ContractRun]) -> dict[int, DiscountCode]:
+    """The code everybody shares of each of these runs, by the run; left out where there is none."""
+    product_ids = {run.product_id: run.pk for run in contract_runs if run.product_id is not None}
+    codes = DiscountCode.objects.filter(
+        discount__unlocks_id__in=list(product_ids), active=True, max_uses__isnull=True, assigned_email=""
+    )
+    found: dict[int, DiscountCode] = {}
+    for code in codes.select_related("discount").order_by("discount_id", "pk"):
+        found.setdefault(product_ids[code.discount.unlocks_id or 0], code)
+    return found

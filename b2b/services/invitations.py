@@ -1,0 +1,274 @@
+"""The mails about codes: queued with the hand-out, claimed before they are sent, never sent twice by themselves.
+
+A mail is claimed by one conditional write just before it goes to the mail server. What becomes of it is noted after. A
+worker killed in between leaves it claimed: nobody knows whether it left, so only a person sends it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from django.db.models import F
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import get_language, gettext, gettext_noop
+
+from b2b.enums import MailKind, MailState
+from b2b.errors import MailServerAway, TooManyMails
+from b2b.events import HandOutMailsQueued
+from b2b.models import HandOut, HandOutMail, OrganizationMembership
+from b2b.selectors.hand_outs import used_hand_outs
+from mitxonline.coordinator.bus import publish
+from mitxonline.kernel import clock
+from mitxonline.users.models import User
+
+logger = logging.getLogger(__name__)
+
+# So many mails are one delivery: well within its time, also where the mail server is slow.
+BATCH = 50
+# A mail the server turned away for the moment is tried for about half an hour, then a person has to look.
+MOST_ATTEMPTS = 8
+TEMPORARY = range(400, 500)
+
+SUBJECTS = {
+    MailKind.INVITATION: gettext_noop("Your seat in “%(course)s” at %(organization)s"),
+    MailKind.REMINDER: gettext_noop("Your seat in “%(course)s” is waiting for you"),
+    MailKind.NEW_LINK: gettext_noop("A new link to your seat in “%(course)s”"),
+}
+
+Connect = Callable[[], BaseEmailBackend]
+
+
+def queue_mails(hand_outs: Sequence[HandOut], *, kind: MailKind, by_id: int | None, now: datetime) -> int:
+    """Write down a mail for each hand-out, in the caller's transaction; the worker sends them after the commit.
+
+    Raises TooManyMails, and nothing is written, where the sender had so many sent in the last hour.
+    """
+    refuse_too_many(len(hand_outs), by_id=by_id, now=now)
+    mails = HandOutMail.objects.bulk_create(
+        [
+            HandOutMail(
+                hand_out=each,
+                kind=kind,
+                language=get_language() or settings.LANGUAGE_CODE,
+                requested_by_id=by_id,
+                queued_at=now,
+            )
+            for each in hand_outs
+        ]
+    )
+    _publish([mail.pk for mail in mails])
+    return len(mails)
+
+
+def refuse_too_many(count: int, *, by_id: int | None, now: datetime) -> None:
+    """Raise TooManyMails if one person would have more mails sent than the limit allows; commands are not limited."""
+    if by_id is None:
+        return
+    most, seconds = settings.RATE_LIMITS["hand_outs"]["user"]
+    window = timedelta(seconds=seconds)
+    recent = HandOutMail.objects.filter(requested_by_id=by_id, queued_at__gt=now - window)
+    if recent.count() + count <= most:
+        return
+    # Room comes when the mail leaves the window that makes one too many; a list that is too long never fits.
+    place = max(0, recent.count() + count - most - 1)
+    leaves = recent.order_by("queued_at").values_list("queued_at", flat=True)[place : place + 1].first()
+    wait = (leaves + window - now) if leaves is not None else window
+    raise TooManyMails(max(1, int(wait.total_seconds())), most=most)
+
+
+def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
+    """Queue the mails of these hand-outs that failed or nobody knows of; how many. Others are left alone."""
+    with transaction.atomic():
+        unsent = HandOutMail.objects.unsent(now=now).filter(hand_out__in=hand_out_ids, hand_out__ended_at__isnull=True)
+        chosen = [mail.pk for mail in unsent.order_by("pk").select_for_update(of=("self",), no_key=True)]
+        refuse_too_many(len(chosen), by_id=by_id, now=now)
+        HandOutMail.objects.filter(pk__in=chosen).update(
+            state=MailState.QUEUED,
+            reason="",
+            attempts=0,
+            requested_by_id=by_id,
+            queued_at=now,
+            claimed_at=None,
+            finished_at=None,
+        )
+        _publish(chosen)
+    return len(chosen)
+
+
+def send_mails(mail_ids: Sequence[int], *, connect: Connect = get_connection) -> None:
+    """Send the queued ones of these mails, each at most once. Raises MailServerAway if some have to wait."""
+    waiting = HandOutMail.objects.filter(pk__in=mail_ids, state=MailState.QUEUED)
+    if not waiting.exists():
+        return
+    connection = connect()
+    try:
+        connection.open()
+    except (OSError, smtplib.SMTPException) as error:
+        _give_up_or_wait(mail_ids, error)
+        raise MailServerAway from error
+    try:
+        put_off = [mail_id for mail_id in mail_ids if not _send(mail_id, connection)]
+    finally:
+        _close(connection)
+    if put_off:
+        raise MailServerAway
+
+
+def _publish(mail_ids: Sequence[int]) -> None:
+    for start in range(0, len(mail_ids), BATCH):
+        publish(HandOutMailsQueued(mail_ids=tuple(mail_ids[start : start + BATCH])))
+
+
+def _send(mail_id: int, connection: BaseEmailBackend) -> bool:
+    """Send one mail if it is still to be sent; False if the server wants it later."""
+    mail = _with_all(mail_id)
+    if mail is None:
+        return True
+    if (over := _why_not(mail)) is not None:
+        _note(mail_id, MailState.QUEUED, MailState.CANCELED, reason=over)
+        return True
+    message = _message(mail, connection)
+    if not _claim(mail_id):
+        return True
+    try:
+        taken = connection.send_messages([message])
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, _words = next(iter(refused.recipients.values()))
+        return _refused(mail, code, gettext_noop("The address was refused."))
+    except smtplib.SMTPResponseException as refused:
+        return _refused(mail, refused.smtp_code, gettext_noop("The mail server refused the mail."))
+    except (OSError, smtplib.SMTPException) as error:  # it may have left all the same: a person decides
+        logger.warning("mail about a code: outcome unknown", extra={"mail": mail_id, "error": type(error).__name__})
+        _note(
+            mail_id,
+            MailState.SENDING,
+            MailState.UNKNOWN,
+            reason=gettext_noop("The connection was lost while it was sent."),
+        )
+        return True
+    if taken:
+        _note(mail_id, MailState.SENDING, MailState.SENT)
+    else:
+        _note(mail_id, MailState.SENDING, MailState.FAILED, reason=gettext_noop("The mail server refused the mail."))
+    return True
+
+
+def _claim(mail_id: int) -> bool:
+    """Take the mail for sending; False if somebody else has it, or its hand-out ended in this moment."""
+    queued = HandOutMail.objects.filter(pk=mail_id, state=MailState.QUEUED, hand_out__ended_at__isnull=True)
+    return bool(queued.update(state=MailState.SENDING, claimed_at=clock.now(), attempts=F("attempts") + 1))
+
+
+def _note(mail_id: int, before: MailState, after: MailState, *, reason: str = "") -> None:
+    """Write down what became of a mail, if nobody else has meanwhile."""
+    done = None if after == MailState.QUEUED else clock.now()
+    HandOutMail.objects.filter(pk=mail_id, state=before).update(state=after, reason=reason, finished_at=done)
+
+
+def _refused(mail: HandOutMail, code: int, reason: str) -> bool:
+    """Note what the server said: for good, or for the moment. It never took the mail."""
+    logger.warning("mail about a code refused", extra={"mail": mail.pk, "smtp_code": code})
+    if code in TEMPORARY and mail.attempts + 1 < MOST_ATTEMPTS:
+        _note(mail.pk, MailState.SENDING, MailState.QUEUED)
+        return False
+    _note(mail.pk, MailState.SENDING, MailState.FAILED, reason=reason)
+    return True
+
+
+def _give_up_or_wait(mail_ids: Sequence[int], error: Exception) -> None:
+    """Nothing was sent: the mails wait, those that waited too often have failed."""
+    logger.warning("mail server away", extra={"mails": len(mail_ids), "error": type(error).__name__})
+    queued = HandOutMail.objects.filter(pk__in=mail_ids, state=MailState.QUEUED)
+    queued.update(attempts=F("attempts") + 1)
+    queued.filter(attempts__gte=MOST_ATTEMPTS).update(
+        state=MailState.FAILED, reason=gettext_noop("The mail server didn’t answer."), finished_at=clock.now()
+    )
+
+
+def _close(connection: BaseEmailBackend) -> None:
+    try:
+        connection.close()
+    except (OSError, smtplib.SMTPException) as error:  # the mails are gone already
+        logger.warning("mail server: not closed properly", extra={"error": type(error).__name__})
+
+
+def _with_all(mail_id: int) -> HandOutMail | None:
+    return (
+        HandOutMail.objects.filter(pk=mail_id, state=MailState.QUEUED)
+        .select_related(
+            "hand_out__code",
+            "hand_out__given_by",
+            "hand_out__contract_run__course_run",
+            "hand_out__contract_run__contract__terms__organization",
+        )
+        .first()
+    )
+
+
+def _why_not(mail: HandOutMail) -> str | None:
+    """Why the mail isn't needed any more, or None."""
+    hand_out = mail.hand_out
+    if hand_out.ended_at is not None or hand_out.code is None or not hand_out.code.active:
+        return gettext_noop("The code was taken back.")
+    if used_hand_outs([hand_out]):
+        return gettext_noop("The code was used meanwhile.")
+    return None
+
+
+def _message(mail: HandOutMail, connection: BaseEmailBackend) -> EmailMultiAlternatives:
+    hand_out = mail.hand_out
+    with translation.override(mail.language or settings.LANGUAGE_CODE):
+        context = _context(mail)
+        subject = gettext(SUBJECTS[MailKind(mail.kind)]) % {
+            "course": context["course"],
+            "organization": context["organization"],
+        }
+        message = EmailMultiAlternatives(
+            subject=" ".join(subject.split()),
+            body=render_to_string("emails/invitation.txt", context),
+            to=[hand_out.email],
+            reply_to=_reply_to(hand_out),
+            connection=connection,
+        )
+        message.attach_alternative(render_to_string("emails/invitation.html", context), "text/html")
+    return message
+
+
+def _context(mail: HandOutMail) -> dict[str, object]:
+    hand_out = mail.hand_out
+    run, terms = hand_out.contract_run.course_run, hand_out.contract_run.contract.terms
+    text = hand_out.code.text if hand_out.code is not None else ""
+    return {
+        "kind": mail.kind,
+        # The mail bears our name: an address to click on shall not stand where a person's name does.
+        "name": "" if "/" in hand_out.name else hand_out.name,
+        "course": run.title,
+        "organization": terms.organization.name,
+        "contract": hand_out.contract_run.contract.name,
+        "sender": hand_out.given_by.name if hand_out.given_by is not None else "",
+        "starts": terms.start if terms.start is not None and terms.start > clock.date_of(mail.queued_at) else None,
+        "ends": terms.end,
+        "price": "" if terms.is_free else terms.money.formatted(),
+        "address": hand_out.email if terms.codes_only_for_assignee and not hand_out.is_shared else "",
+        "code": text,
+        "link": f"{settings.SITE_BASE_URL}/enrollmentcode/{text}/",
+    }
+
+
+def _reply_to(hand_out: HandOut) -> list[str]:
+    """Whoever answers an invitation writes to the manager who sent it; staff stay behind the site's own address."""
+    sender: User | None = hand_out.given_by
+    if sender is None or not sender.is_active:
+        return []
+    managed = OrganizationMembership.objects.filter(
+        organization_id=hand_out.contract_run.contract.terms.organization_id, user=sender, is_manager=True
+    )
+    return [sender.email] if managed.exists() else []
