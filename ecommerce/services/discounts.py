@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -58,6 +58,27 @@ def make_discount(*, draft: DiscountDraft, wish: CodeWish, keeper: Keeper, now: 
         codes = _make_codes(discount, wish, max_uses=draft.uses_of_each, keeper=keeper, now=now)
         audit.record(discount, "ecommerce.discount.make", by_id=keeper.user_id, data={"codes": len(codes)})
     return MadeDiscount(discount=discount, codes=tuple(codes))
+
+
+def find_same(*, draft: DiscountDraft, wish: CodeWish) -> MadeDiscount | None:
+    """What the same words made before; None where they made nothing yet, or something else.
+
+    The one code by its text; codes made in number by the discount's name, with as many codes (or the same addresses).
+    """
+    if wish.text:
+        codes = DiscountCode.objects.matching(wish.text).select_related("discount")
+    else:
+        bulk = Discount.objects.of_the_shop().filter(name=draft.name.strip(), is_bulk=wish.is_bulk)
+        first = next((each for each in bulk.order_by("-pk") if _is_same(each, draft)), None)
+        codes = DiscountCode.objects.filter(discount=first).order_by("pk") if first else DiscountCode.objects.none()
+        if first is not None and draft.automatic:
+            return MadeDiscount(discount=first, codes=())
+    found = list(codes)
+    given = sorted({code.assigned_email for code in found} - {""})
+    as_many = len(found) == wish.number and given == sorted({normalized_email(each) for each in wish.addresses})
+    if not found or not as_many or not _is_same(found[0].discount, draft):
+        return None
+    return MadeDiscount(discount=found[0].discount, codes=tuple(found))
 
 
 def change_discount(*, discount_id: int, draft: DiscountDraft, keeper: Keeper, now: datetime) -> Discount:
@@ -209,6 +230,18 @@ CHANGEABLE = (
     "for_all_products",
     "for_chosen_people",
 )
+
+
+def _is_same(discount: Discount, draft: DiscountDraft) -> bool:
+    if discount.unlocks_id is not None:
+        return False
+    one, other = draft_of(discount), draft
+    return replace(one, name="", max_uses=one.uses_of_each, product_ids=(), people=()) == replace(
+        other, name="", max_uses=other.uses_of_each, product_ids=(), people=()
+    ) and (set(one.product_ids), set(one.people)) == (
+        set(other.product_ids),
+        {normalized_email(each) for each in other.people},
+    )
 
 
 def _columns(draft: DiscountDraft) -> dict[str, object]:

@@ -115,7 +115,7 @@ class Command(OperatorCommand):
             raise CommandError(sentence % {"text": options["payment_type"], "types": ", ".join(PaymentType.values)})
         amount = read_amount(options["amount"], option="--amount")
         is_percent = kind == DiscountType.PERCENT_OFF
-        currency = options["currency"] or ("" if is_percent else settings.DEFAULT_CURRENCY)
+        currency = (options["currency"] or "").upper() or ("" if is_percent else settings.DEFAULT_CURRENCY)
         products = [text for group in options["product"] for text in group]
         name = options["name"] or options["code"] or options["prefix"].strip("-")
         return DiscountDraft(
@@ -159,6 +159,8 @@ class Command(OperatorCommand):
 
     def _summary(self, draft: DiscountDraft, made: MadeDiscount, *, is_old: bool) -> str:
         values = {"n": len(made.codes), "what": _in_words(draft), "id": made.discount.pk}
+        if is_old and not draft.automatic and not made.discount.is_bulk:
+            return _("Discount %(id)d does this already: %(what)s.") % values
         if is_old:
             return _("Discount %(id)d does this already (%(what)s). Add --again to make another one.") % values
         if not made.codes:
@@ -242,6 +244,11 @@ def _in_words(draft: DiscountDraft) -> str:
         uses_text(
             redemption_type=draft.redemption_type, max_uses=draft.uses_of_each, automatic=draft.automatic
         ).lower(),
-        dates_text(draft.activates_at, draft.expires_at).rstrip("."),
+        _lowered(dates_text(draft.activates_at, draft.expires_at)),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _lowered(sentence: str) -> str:
+    """A sentence as a part of another one."""
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
