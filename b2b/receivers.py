@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from wagtail.log_actions import get_active_log_context
 
 from b2b.models import ContractCourseware, ContractPage
+from b2b.services.acting import way
 from b2b.services.reconcile import request_reconcile
 from b2b.services.terms import bring_into_force
 from courses.models import ProgramRequirement
@@ -22,15 +24,10 @@ def contract_published(*, instance: ContractPage, revision: Any = None, **_kwarg
     """
     if not instance.live or instance.alias_of_id is not None:
         return
-    now = clock.now()
+    now, by_id = clock.now(), _acting_id() or getattr(revision, "user_id", None)
     with transaction.atomic():
-        bring_into_force(page_id=instance.pk, now=now)
-        request_reconcile(
-            contract_id=instance.pk,
-            reason=_("Published"),
-            now=now,
-            requested_by_id=getattr(revision, "user_id", None),
-        )
+        bring_into_force(page_id=instance.pk, now=now, by_id=by_id)
+        request_reconcile(contract_id=instance.pk, reason=way() or _("Published"), now=now, requested_by_id=by_id)
 
 
 def program_changed(*, instance: ProgramRequirement, raw: bool = False, **_kwargs: Any) -> None:
@@ -42,9 +39,15 @@ def program_changed(*, instance: ProgramRequirement, raw: bool = False, **_kwarg
         program_id=instance.program_id, create_runs=True, removed_at__isnull=True, contract__terms__isnull=False
     )
     for contract_id in covering.order_by("contract_id").values_list("contract_id", flat=True):
-        request_reconcile(contract_id=contract_id, reason=_("Program changed"), now=now)
+        request_reconcile(contract_id=contract_id, reason=_("Program changed"), now=now, requested_by_id=_acting_id())
 
 
 def contract_unpublished(*, instance: ContractPage, **_kwargs: Any) -> None:
     """A contract that isn't live admits nobody; nothing else changes."""
-    bring_into_force(page_id=instance.pk, now=clock.now())
+    bring_into_force(page_id=instance.pk, now=clock.now(), by_id=_acting_id())
+
+
+def _acting_id() -> int | None:
+    """Who is at work in Wagtail's admin just now, who need not be the author of what is published."""
+    user = get_active_log_context().user
+    return user.pk if user is not None else None

@@ -13,10 +13,13 @@ from typing import TypeAlias
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from b2b.errors import CoursewareNotCovered, CoursewareUnknown, ProgramEmpty, RunOfAnotherContract
 from b2b.models import ContractCourseware, ContractRun, ContractTerms
+from b2b.services.acting import note
 from b2b.services.plan import Joining, ReconcilePlan, Supposed, plan_reconcile, terms_in_force
+from b2b.services.prices import apply_prices
 from b2b.services.reconcile import request_reconcile
 from b2b.services.runs import (
     RunPlan,
@@ -31,8 +34,10 @@ from b2b.services.runs import (
 from courses.enums import EnrollmentMode, RunAccess
 from courses.models import Course, CourseRun, Program
 from courses.models.keys import PROGRAM_PREFIX
+from courses.models.run import SOURCE_TAG
 from courses.selectors.programs import courses_of_program
-from ecommerce.models import DiscountCode, Product
+from ecommerce.models import Discount, DiscountCode, Product
+from mitxonline.kernel.audit import Detail
 
 Item: TypeAlias = Course | Program | CourseRun
 
@@ -52,6 +57,21 @@ class Addition:
     def changes_anything(self) -> bool:
         """Whether the contract doesn't have all this already."""
         return self.changes_row or bool(self.making or self.returning) or self.taking_over is not None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should know before it is done."""
+        told = [run.warning for run in self.making if run.warning]
+        run = self.taking_over
+        if run is not None and run.run_tag == SOURCE_TAG:
+            told.append(
+                _(
+                    "%(run)s is the run that new runs of %(course)s are copied from. As this contract's own it is "
+                    "no source for others any more; give the id of the course instead, and a run is made from it."
+                )
+                % {"run": run.courseware_id, "course": run.course.readable_id}
+            )
+        return tuple(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +169,7 @@ def add_courseware(
         )
         if addition.changes_anything:
             _do_add(addition, terms=terms, now=now, user_id=user_id)
+            _note_addition(addition, terms=terms, by_id=user_id)
             reason = f"+ {addition.row.readable_id}"
             request_reconcile(contract_id=contract_id, reason=reason, now=now, requested_by_id=user_id)
     return addition
@@ -169,10 +190,15 @@ def remove_courseware(*, contract_id: int, readable_id: str, now: datetime, user
     """
     item = find_courseware(readable_id)
     with transaction.atomic():
-        _locked_terms(contract_id)
+        terms = _locked_terms(contract_id)
         removal = _removal(contract_id=contract_id, item=item)
         if removal.changes_anything:
             _do_remove(removal, now=now)
+            data: dict[str, Detail] = {
+                "courseware": readable_id.strip(),
+                "runs": [run.course_run_id for run in removal.runs],
+            }
+            note(terms.page, "b2b.courseware.remove", by_id=user_id, data=data)
             reason = f"− {readable_id.strip()}"
             request_reconcile(contract_id=contract_id, reason=reason, now=now, requested_by_id=user_id)
     return removal
@@ -286,13 +312,29 @@ def _do_add(addition: Addition, *, terms: ContractTerms, now: datetime, user_id:
     if addition.making:
         make_runs(plans=[one.made_for(row.pk) for one in addition.making], terms=terms, now=now, actor_id=user_id)
     for contract_run in addition.returning:
-        _give_back(contract_run, courseware=row, terms=terms, now=now)
+        _give_back(contract_run, courseware=row, terms=terms, now=now, user_id=user_id)
     if addition.taking_over is not None:
         _take_over(addition.taking_over, courseware=row, terms=terms, now=now, user_id=user_id)
 
 
+def _note_addition(addition: Addition, *, terms: ContractTerms, by_id: int | None) -> None:
+    given_back = [run.course_run_id for run in addition.returning]
+    taken = [addition.taking_over.pk] if addition.taking_over is not None else []
+    data: dict[str, Detail] = {
+        "courseware": addition.row.readable_id,
+        "reruns": [run.key for run in addition.making],
+        "runs": given_back + taken,
+    }
+    note(terms.page, "b2b.courseware.add", by_id=by_id, data=data)
+
+
 def _give_back(
-    contract_run: ContractRun, *, courseware: ContractCourseware, terms: ContractTerms, now: datetime
+    contract_run: ContractRun,
+    *,
+    courseware: ContractCourseware,
+    terms: ContractTerms,
+    now: datetime,
+    user_id: int | None,
 ) -> None:
     """Open a removed run again, as the contract is now; codes nobody was given are the reconcile's affair."""
     run = contract_run.course_run
@@ -303,6 +345,7 @@ def _give_back(
     contract_run.removed_at, contract_run.courseware = None, courseware
     contract_run.save(update_fields=["removed_at", "courseware"])
     Product.objects.filter(contract_run=contract_run).update(is_active=True, requires_code=True, updated_at=now)
+    _price_now(contract_run, terms=terms, now=now, user_id=user_id)
     # Reconcile never touches a code that was given to somebody, so whoever switched these off was the removal.
     given = DiscountCode.objects.filter(discount__unlocks__contract_run=contract_run, active=False).exclude(
         assigned_email=""
@@ -313,7 +356,7 @@ def _give_back(
 def _take_over(
     run: CourseRun, *, courseware: ContractCourseware, terms: ContractTerms, now: datetime, user_id: int | None
 ) -> None:
-    """Make a given run the contract's, with its product; its price and discount follow by the reconcile.
+    """Make a given run the contract's, with its product at the contract's price; its discount follows by the reconcile.
 
     Discounts it was in are detached: only its own code prices a contract's product. Offers of the run in other modes
     are withdrawn, or they would let people in without a code.
@@ -330,9 +373,17 @@ def _take_over(
     Product.objects.filter(course_run=run).exclude(pk=product.pk).update(
         is_active=False, requires_code=True, updated_at=now
     )
-    ContractRun.objects.create(
+    contract_run = ContractRun.objects.create(
         contract_id=terms.pk, course_run=run, product=product, courseware=courseware, added_at=now
     )
+    _price_now(contract_run, terms=terms, now=now, user_id=user_id)
+
+
+def _price_now(contract_run: ContractRun, *, terms: ContractTerms, now: datetime, user_id: int | None) -> None:
+    """Let a product that becomes the contract's cost what the contract says from this moment on."""
+    discounts = Discount.objects.filter(unlocks=contract_run.product_id).values_list("pk", flat=True)
+    products = [contract_run.product_id] if contract_run.product_id is not None else []
+    apply_prices(terms=terms, product_ids=products, discount_ids=list(discounts), now=now, actor_id=user_id)
 
 
 # --- Removing --------------------------------------------------------------------------------------------------------

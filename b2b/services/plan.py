@@ -72,6 +72,8 @@ class ReconcilePlan:
     prices: tuple[PriceStep, ...] = ()
     codes: tuple[CodeStep, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    # Codes beyond the cap that stay on, because somebody has them.
+    staying: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -109,6 +111,7 @@ def plan_reconcile(*, contract_id: int, now: datetime, supposed: Supposed | None
     steps += [run.step(decide_removed(gone[run.discount.pk])) for run in runs.removed if run.discount]
     coming = [(run.title, run.key) for run in new_runs] + [(run.title, run.key) for run in supposed.joining]
     first = decide(terms, Stock())
+    asks_for_codes = terms.active and terms.needs_codes
     steps += [CodeStep(discount_id=None, title=title, key=key, change=first) for title, key in coming]
     return ReconcilePlan(
         terms=terms,
@@ -117,6 +120,7 @@ def plan_reconcile(*, contract_id: int, now: datetime, supposed: Supposed | None
         prices=tuple(_price_steps(terms, runs.current)),
         codes=tuple(step for step in steps if step.change),
         counts=_counts(runs.current, stocks),
+        staying=sum(stock.above(terms.max_learners) for stock in stocks.values()) if asks_for_codes else 0,
     )
 
 
@@ -199,8 +203,19 @@ def _price_steps(terms: ContractTerms, runs: Sequence[_Run]) -> list[PriceStep]:
 
 
 def _discount_differs(terms: ContractTerms, discount: Discount) -> bool:
-    facts = (discount.amount, discount.currency, discount.discount_type, discount.payment_type, discount.is_bulk)
-    wanted = (terms.money.amount, terms.currency, DiscountType.FIXED_PRICE, PaymentType.SALES, True)
+    facts = (
+        discount.amount,
+        discount.currency,
+        discount.discount_type,
+        discount.payment_type,
+        discount.is_bulk,
+        discount.is_active,
+        discount.for_chosen_people,
+        discount.activates_at,
+        discount.expires_at,
+    )
+    always = (DiscountType.FIXED_PRICE, PaymentType.SALES, True, True, False, None, None)
+    wanted = (terms.money.amount, terms.currency, *always)
     # Where no codes are made, those that stay keep the way they can be used.
     return facts != wanted or (terms.needs_codes and discount.redemption_type != redemption_type(terms))
 

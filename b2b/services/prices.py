@@ -63,6 +63,7 @@ def apply_prices(
         payment_type=PaymentType.SALES,
         is_bulk=True,
         is_active=True,
+        for_chosen_people=False,
         activates_at=None,
         expires_at=None,
         updated_at=now,

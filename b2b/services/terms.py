@@ -195,15 +195,10 @@ def _let_follow(old: ContractTerms, new: ContractTerms, *, now: datetime, by_id:
     """Move what must not lag behind: dates, and prices, so that nobody meets a price that no longer holds."""
     move_run_dates(contract_id=old.pk, old=Days.of(old), new=Days.of(new))
     if old.money != new.money:
-        current = ContractRun.objects.current().filter(contract_id=old.pk)
-        products = current.order_by("pk").values_list("product_id", "product__unlocked_by")
-        apply_prices(
-            terms=new,
-            product_ids=[product for product, _discount in products if product is not None],
-            discount_ids=[discount for _product, discount in products if discount is not None],
-            now=now,
-            actor_id=by_id,
-        )
+        current = ContractRun.objects.current().filter(contract_id=old.pk).order_by("pk")
+        products = current.filter(product__isnull=False).values_list("product__pk", flat=True)
+        discounts = current.filter(product__unlocked_by__isnull=False).values_list("product__unlocked_by", flat=True)
+        apply_prices(terms=new, product_ids=list(products), discount_ids=list(discounts), now=now, actor_id=by_id)
 
 
 def _lock_terms(page_id: int, wanted: ContractTerms | None, *, now: datetime) -> None:
