@@ -247,6 +247,15 @@ class TotalChanged(CheckoutRefused):
         )
 
 
+class BasketChanged(CheckoutRefused):
+    """What is to be bought isn't what the buyer was shown, though it costs the same."""
+
+    code: ClassVar[str] = "basket_changed"
+
+    def __init__(self) -> None:
+        super().__init__(_("Your cart has changed since you saw it. Look at it again, then check out."))
+
+
 class PaymentUnderWay(CheckoutRefused):
     """What is in the basket is being paid for already; paying again would take the money twice."""
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from ecommerce.enums import BasketKind
 from ecommerce.models import Basket
 from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.money import Money
+
+# How long a total that was shown is repeated; prices change, and discounts begin and end.
+NOTE_LIFE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class BasketOwner:
 
 @dataclass(frozen=True, slots=True)
 class OpenBaskets:
-    """The current basket, and the ordinary one that waits behind a link basket."""
+    """The current basket, and the ordinary one that waits behind a link basket. Counted is what would be bought."""
 
     current: Basket | None = None
     current_count: int = 0
@@ -48,7 +52,8 @@ def open_baskets(owner: BasketOwner, *, now: datetime) -> OpenBaskets:
     """The owner's baskets in one query: a link basket is current while it is fresh and not empty."""
     if not owner.exists:
         return OpenBaskets()
-    found = {basket.kind: basket for basket in owner.baskets().annotate(item_count=Count("items"))}
+    to_be_bought = Count("items", filter=Q(items__kept_at=None))
+    found = {basket.kind: basket for basket in owner.baskets().annotate(item_count=to_be_bought)}
     link, ordinary = found.get(BasketKind.LINK), found.get(BasketKind.ORDINARY)
     if link is None or link.is_stale(now) or not link.item_count:
         return OpenBaskets(current=ordinary, current_count=ordinary.item_count if ordinary else 0)
@@ -66,5 +71,24 @@ def current_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
 
 
 def cart_count(owner: BasketOwner, *, now: datetime) -> int:
-    """How many things are in the current basket, for the header; one query, none for somebody without a basket."""
+    """How many things are in the current basket; one query, none for somebody without a basket."""
     return open_baskets(owner, now=now).current_count
+
+
+@dataclass(frozen=True, slots=True)
+class CartNote:
+    """What a page's header says of the cart. The total is None where it wasn't shown lately, or something is new."""
+
+    count: int = 0
+    total: Money | None = None
+
+
+def cart_note(owner: BasketOwner, *, now: datetime) -> CartNote:
+    """How many things are in the current basket and what they cost when the cart was last shown; one query."""
+    baskets = open_baskets(owner, now=now)
+    basket, count = baskets.current, baskets.current_count
+    if basket is None or basket.noted_total is None or basket.noted_at is None or basket.noted_count != count:
+        return CartNote(count=count)
+    if now - basket.noted_at > NOTE_LIFE:
+        return CartNote(count=count)
+    return CartNote(count=count, total=Money(basket.noted_total, basket.noted_currency))

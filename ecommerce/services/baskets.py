@@ -6,16 +6,27 @@ after the other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from ecommerce.enums import BasketKind
-from ecommerce.errors import BasketEmpty, CodeMissing, CodeNotBetter, CodeRefused, CodeUnknown, ProductUnknown
-from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Product
+from ecommerce.errors import (
+    AnotherCurrency,
+    BasketEmpty,
+    CodeMissing,
+    CodeNotBetter,
+    CodeRefused,
+    CodeUnknown,
+    ProductUnknown,
+)
+from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Order, Product
 from ecommerce.selectors.baskets import BasketOwner, current_basket
 from ecommerce.services.cart import (
     PricedBasket,
@@ -26,8 +37,11 @@ from ecommerce.services.cart import (
 )
 from mitxonline.kernel.db import run_sql
 
-# Several times as long as a session that nobody uses.
-FORGOTTEN_AFTER = timedelta(days=60)
+# The total in other pages' headers is at most as old as this, and a little.
+NOTE_AGAIN = timedelta(minutes=15)
+
+# Only what looks like one is repeated to whoever followed a link: nobody's sentences are shown as ours.
+LIKE_A_SKU = re.compile(r"[A-Za-z0-9:+._-]{1,64}")
 
 # A contract product has one code: a second one takes the first one's place. One statement, so both or neither; nothing
 # where the basket is gone by now.
@@ -49,11 +63,15 @@ def add_products(
     """Put products on sale into the owner's basket; one that is there already stays there once.
 
     A product that needs its code opens a link basket holding just the products asked for of that kind; others go
-    into the ordinary basket. Raises ProductUnknown, and changes nothing, if any product isn't on sale (CO-01).
+    into the ordinary basket, in one currency; what was kept for later comes back. Raises ProductUnknown if any product
+    isn't on sale (CO-01), AnotherCurrency if one can't be added up with the others; then nothing has changed.
     """
-    products = list(Product.objects.active().filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
-    missing = set(product_ids) - {p.pk for p in products} or set(skus) - {p.sku for p in products}
-    if not products or missing:
+    skus = [sku.replace(" ", "+") for sku in skus]  # no SKU has blanks: in an address a plus that isn't escaped is one
+    products = list(Product.objects.active().with_item().filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
+    unknown = sorted(set(skus) - {product.sku for product in products})
+    if unknown:
+        raise ProductUnknown(sku=unknown[0] if LIKE_A_SKU.fullmatch(unknown[0]) else "")
+    if not products or set(product_ids) - {product.pk for product in products}:
         raise ProductUnknown
     linked = [product for product in products if product.requires_code]
     plain = [product for product in products if not product.requires_code]
@@ -61,6 +79,7 @@ def add_products(
         basket = None
         if plain:
             basket, _is_new = _open(owner, BasketKind.ORDINARY, now)
+            _refuse_other_currencies(basket, plain)
             _put(basket, plain, now)
         if linked:
             basket = _fresh_link_basket(owner, linked, now)
@@ -79,6 +98,46 @@ def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> Non
         basket.applied_codes.filter(code__discount__unlocks_id=product_id).delete()
         if basket.is_link and not basket.items.exists():
             basket.delete()
+
+
+def keep_for_later(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
+    """Let a product wait beside the current basket: it is neither added up nor bought. A link basket keeps nothing."""
+    with transaction.atomic():
+        basket = locked_basket(owner, now=now)
+        if basket is not None and not basket.is_link:
+            basket.items.filter(product_id=product_id, kept_at=None).update(kept_at=now)
+
+
+def take_back(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
+    """Put a product that waited into the basket again; AnotherCurrency where it can't be added up with the rest."""
+    with transaction.atomic():
+        basket = locked_basket(owner, now=now)
+        waiting = basket.items.filter(product_id=product_id, kept_at__isnull=False) if basket is not None else None
+        if basket is None or waiting is None:
+            return
+        _refuse_other_currencies(basket, [item.product for item in waiting.select_related("product")])
+        waiting.update(kept_at=None)
+
+
+def note_what_was_shown(priced: PricedBasket, *, now: datetime) -> None:
+    """Remember the total for the headers of other pages, and let wait what the rules refuse.
+
+    Called where the buyer is being told of both. One write for each, and none where nothing is new.
+    """
+    basket = priced.basket
+    if basket is None:
+        return
+    refused = [line.product.pk for line in priced.aside if not line.is_kept]
+    if refused:
+        basket.items.filter(product_id__in=refused, kept_at=None).update(kept_at=now)
+    known = priced.has_one_currency and not priced.needs_code and bool(priced.lines)
+    total = priced.total.amount if known else None
+    shown = (total, priced.currency if known else "", len(priced.lines))
+    fresh = basket.noted_at is not None and now - basket.noted_at < NOTE_AGAIN
+    if shown != (basket.noted_total, basket.noted_currency, basket.noted_count) or not fresh:
+        basket.noted_total, basket.noted_currency, basket.noted_count, basket.noted_at = *shown, now
+        note = {"noted_total": total, "noted_currency": shown[1], "noted_count": shown[2], "noted_at": now}
+        Basket.objects.filter(pk=basket.pk).update(**note)
 
 
 def leave_link_basket(*, owner: BasketOwner, now: datetime) -> None:
@@ -114,23 +173,44 @@ def remove_code(*, owner: BasketOwner, code_id: int, now: datetime) -> None:
         basket.applied_codes.filter(code_id=code_id).delete()
 
 
-def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> None:
-    """Give a visitor's baskets to the account they signed in to.
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What became of a visitor's ordinary basket at sign-in, where the account had one of its own.
+
+    ``came``: what wasn't in the account's yet; ``there``: what the account's had, in the basket now or kept before;
+    ``set_aside``: what waits now because its price is in another currency than the visitor's.
+    """
+
+    came: int = 0
+    there: int = 0
+    set_aside: int = 0
+
+
+def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> Joined:
+    """Give a visitor's baskets to the account they signed in to; what there is to say about it.
 
     The link basket becomes the account's as it is and replaces an older one (design 5.3), unless it is empty or its
-    day is over. The ordinary ones are joined: nothing of either is lost (K4). Harmless when it has happened already.
+    day is over. The ordinary ones are joined: nothing of either is lost (K4); what the account had in another currency
+    waits, so that the visitor can buy what they came for. Harmless when it has happened already.
     """
     try:
-        _claim(token=token, user_id=user_id, now=now)
+        return _claim(token=token, user_id=user_id, now=now)
     except IntegrityError:  # the account opened a basket of its own on another device in this moment: join that one
-        _claim(token=token, user_id=user_id, now=now)
+        return _claim(token=token, user_id=user_id, now=now)
 
 
 def drop_forgotten_baskets(*, now: datetime) -> int:
-    """Delete visitors' baskets that nobody can come back to, their sessions being over; how many rows (K19)."""
-    limit = now - FORGOTTEN_AFTER
-    forgotten = Basket.objects.filter(token__isnull=False, opened_at__lt=limit).exclude(items__added_at__gte=limit)
-    return forgotten.delete()[0]
+    """Delete visitors' baskets that nobody touched for ``BASKET_KEPT_DAYS``; how many (K19).
+
+    Their sessions are over. One that an order is open of stays, whoever's it is.
+    """
+    limit = now - timedelta(days=settings.BASKET_KEPT_DAYS)
+    touched = Q(opened_at__gte=limit) | Q(items__added_at__gte=limit) | Q(items__kept_at__gte=limit)
+    touched |= Q(noted_at__gte=limit) | Q(applied_codes__applied_at__gte=limit)
+    ordered = Order.objects.pending().filter(basket_id=OuterRef("pk"))
+    forgotten = Basket.objects.filter(~Exists(ordered), token__isnull=False).exclude(touched)
+    dropped: int = forgotten.delete()[1].get(Basket._meta.label, 0)
+    return dropped
 
 
 def locked_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
@@ -139,7 +219,8 @@ def locked_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
     return Basket.objects.locked().filter(pk=basket.pk).first() if basket is not None else None
 
 
-def _claim(*, token: UUID, user_id: int, now: datetime) -> None:
+def _claim(*, token: UUID, user_id: int, now: datetime) -> Joined:
+    joined = Joined()
     with transaction.atomic():
         mine = baskets_of(user_id)
         for basket in Basket.objects.locked().filter(token=token):
@@ -154,7 +235,8 @@ def _claim(*, token: UUID, user_id: int, now: datetime) -> None:
                 basket.user_id, basket.token = user_id, None
                 basket.save(update_fields=["user", "token", "updated_at"])
             else:
-                _join(basket, own, now)
+                joined = _join(basket, own, now)
+    return joined
 
 
 def baskets_of(user_id: int) -> dict[str, Basket]:
@@ -238,30 +320,62 @@ def _fresh_link_basket(owner: BasketOwner, products: list[Product], now: datetim
 def _put(basket: Basket, products: list[Product], now: datetime) -> None:
     BasketItem.objects.bulk_create(
         [BasketItem(basket=basket, product=product, added_at=now) for product in products],
-        ignore_conflicts=True,
+        update_conflicts=True,
+        unique_fields=["basket", "product"],
+        update_fields=["kept_at"],
     )
 
 
-def _join(source: Basket, target: Basket, now: datetime) -> None:
+def _refuse_other_currencies(basket: Basket, products: Sequence[Product]) -> None:
+    """One basket, one currency: what can't be added up can't be paid at once (SC-11)."""
+    there = set(basket.items.filter(kept_at=None).values_list("product__currency", flat=True))
+    for product in products:
+        there.add(product.currency)
+        if len(there) > 1:
+            kept = min(there - {product.currency})
+            raise AnotherCurrency(title=product.title, currency=product.currency, kept=kept)
+
+
+def _join(source: Basket, target: Basket, now: datetime) -> Joined:
     """Move what is in one basket into another and drop the empty one."""
+    brought = list(source.items.select_related("product"))
+    had = list(target.items.select_related("product"))
+    currencies = {item.product.currency for item in brought if item.kept_at is None}
+    apart = [item for item in had if item.kept_at is None and currencies and item.product.currency not in currencies]
+    target.items.filter(pk__in=[item.pk for item in apart]).update(kept_at=now)
     BasketItem.objects.bulk_create(
-        [BasketItem(basket=target, product_id=item.product_id, added_at=item.added_at) for item in source.items.all()],
-        ignore_conflicts=True,
+        [
+            BasketItem(basket=target, product_id=item.product_id, added_at=item.added_at, kept_at=item.kept_at)
+            for item in brought
+        ],
+        update_conflicts=True,
+        unique_fields=["basket", "product"],
+        update_fields=["kept_at"],
     )
     BasketCode.objects.bulk_create(
         [BasketCode(basket=target, code_id=row.code_id, applied_at=now) for row in source.applied_codes.all()],
         ignore_conflicts=True,
     )
     source.delete()
+    known = {item.product_id for item in had}
+    return Joined(
+        came=sum(item.product_id not in known for item in brought) if had else 0,
+        there=len(had) - len(apart),
+        set_aside=len(apart),
+    )
 
 
 __all__ = [
+    "Joined",
     "add_products",
     "apply_code",
     "claim_baskets",
     "drop_forgotten_baskets",
+    "keep_for_later",
     "leave_link_basket",
     "locked_basket",
+    "note_what_was_shown",
     "remove_code",
     "remove_product",
+    "take_back",
 ]

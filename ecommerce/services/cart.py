@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -146,6 +147,14 @@ class PricedBasket:
     def total(self) -> Money:
         """What is to be paid."""
         return Money.sum((line.due for line in self._addable), self.currency)
+
+    @property
+    def fingerprint(self) -> str:
+        """What is to be bought, at which price and by which code: the same again is the same order."""
+        parts = sorted(
+            f"{line.product.pk}:{line.listed}:{line.due}:{line.code.pk if line.code else ''}" for line in self.lines
+        )
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
     @property
     def needs_code(self) -> bool:

@@ -6,7 +6,6 @@ The gateway is called after the order is committed, and outside any transaction.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from django.db import DatabaseError, transaction
 
 from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
 from ecommerce.errors import (
+    BasketChanged,
     BasketEmpty,
     CodeNeeded,
     NotForSale,
@@ -57,17 +57,24 @@ class Checkout:
 
 
 def begin_checkout(
-    *, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None, host: str = ""
+    *,
+    owner: BasketOwner,
+    user_id: int,
+    now: datetime,
+    expected_total: Money | None = None,
+    seen: str = "",
+    host: str = "",
 ) -> Checkout:
     """Place the order of the owner's current basket; nothing to pay fulfils it at once, else a payment begins.
 
-    ``host`` is the name the site was asked by: hosts may have gateway accounts of their own. Raises BasketEmpty,
-    TotalChanged if the total isn't the one the buyer was shown, PaymentUnderWay, NoWayToPay, or the first refusal of
-    a rule; then nothing is held and the basket is as it was. Raises PaymentUnavailable or TotalNotPayable when the
-    order is placed and waits. The same basket twice is the same order, and for a while the same payment page.
+    ``seen`` is the fingerprint of the basket the buyer was shown. ``host`` is the name the site was asked by: hosts may
+    have gateway accounts of their own. Raises BasketEmpty, TotalChanged or BasketChanged if it isn't what the buyer was
+    shown, PaymentUnderWay, NoWayToPay, or the first refusal of a rule; then nothing is held and the basket is as it
+    was. Raises PaymentUnavailable or TotalNotPayable when the order is placed and waits. The same basket twice is the
+    same order, and for a while the same payment page.
     """
     with transaction.atomic():
-        order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total)
+        order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total, seen=seen)
         attempt = None if order.money.is_zero else _attempt_for(order, host=host, now=now)
         if attempt is None:
             fulfil_locked(order, now=now)
@@ -76,7 +83,9 @@ def begin_checkout(
     return _paid_meanwhile(order, now=now) or Checkout(order=order, pay_url=begin_session(attempt, now=now))
 
 
-def place_order(*, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None) -> Order:
+def place_order(
+    *, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None, seen: str = ""
+) -> Order:
     """Write the order down and hold its codes and seats, all or nothing.
 
     The rules judge once, under their locks; what they refuse undoes the rest.
@@ -86,7 +95,7 @@ def place_order(*, owner: BasketOwner, user_id: int, now: datetime, expected_tot
         if basket is None:  # it may have been bought by the same button's first press while we waited for the lock
             raise BasketEmpty
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
-        _refuse_unless_sellable(priced, expected_total)
+        _refuse_unless_sellable(priced, expected_total, seen)
         placed = _placed_before(priced, basket=basket, user_id=user_id, now=now)
         return placed or _write(priced, basket=basket, user_id=user_id, now=now)
 
@@ -121,14 +130,6 @@ def _release_lapsed(order_id: int, now: datetime) -> bool:
             return False
         close_order(order=order, to=OrderState.CANCELED, now=now, reason="not paid in time")
         return True
-
-
-def fingerprint(priced: PricedBasket) -> str:
-    """What was in the basket, at which price and by which code: the same again is the same order."""
-    parts = sorted(
-        f"{line.product.pk}:{line.listed}:{line.due}:{line.code.pk if line.code else ''}" for line in priced.lines
-    )
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
 def _attempt_for(order: Order, *, host: str, now: datetime) -> PaymentAttempt:
@@ -177,13 +178,15 @@ def _close_if_superseded(order: Order, other: Order, *, now: datetime) -> None:
             close_order(order=order, to=OrderState.CANCELED, now=now, reason=f"paid by order {other.number}")
 
 
-def _refuse_unless_sellable(priced: PricedBasket, expected_total: Money | None) -> None:
+def _refuse_unless_sellable(priced: PricedBasket, expected_total: Money | None, seen: str) -> None:
     if priced.is_empty:
         raise BasketEmpty
     if not priced.has_one_currency:
         raise SeveralCurrencies
     if expected_total is not None and expected_total != priced.total:
         raise TotalChanged(shown=expected_total.formatted(), now=priced.total.formatted())
+    if seen and seen != priced.fingerprint:
+        raise BasketChanged
 
 
 def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime) -> Order | None:
@@ -191,7 +194,7 @@ def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: d
 
     Raises PaymentUnderWay where the money for some of it may be on its way: nobody pays twice for the same.
     """
-    wanted, print_of = {line.product.pk for line in priced.lines}, fingerprint(priced)
+    wanted, print_of = {line.product.pk for line in priced.lines}, priced.fingerprint
     given_up = []
     for order in Order.objects.locked().of(user_id).pending():
         from_here, shares = order.basket_id == basket.pk, order.lines.filter(product_id__in=wanted).exists()
@@ -228,7 +231,7 @@ def _write(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime)
         discount_total=priced.discount_total.amount,
         total=priced.total.amount,
         basket_id=basket.pk,
-        fingerprint=fingerprint(priced),
+        fingerprint=priced.fingerprint,
         placed_at=now,
         hold_until=until,
     )
@@ -269,6 +272,7 @@ def _snapshot(line: PricedLine, order: Order, findings: list[Finding]) -> OrderL
         currency=line.due.currency,
         requires_code=product.requires_code,
         code=line.code,
+        discount_id=line.price.offer.discount_id if line.price.offer is not None else None,
         discount_label=line.discount_label,
         entitlement=right,
     )

@@ -13,8 +13,8 @@ from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import fetch_sql, run_sql
 
 # The count and the row move together or not at all: whoever finds the last use taken gets no row. The learner's own
-# live use serves again, and is confirmed where it was only held. An unlimited code has no counter to fight over; all who
-# use it share its row, and nobody can give it a limit and count its uses meanwhile.
+# live use serves again, and is confirmed where it was only held. An unlimited code has no counter to fight over; those
+# who use it share its row, and nobody can give it a limit and count its uses meanwhile.
 CLAIM = """
 WITH own AS (
     UPDATE ecommerce_codeuse

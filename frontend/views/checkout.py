@@ -14,7 +14,7 @@ from frontend.owner import basket_owner
 from frontend.receipt import order_from_basket
 from frontend.views.decorators import personal
 from frontend.views.links import receipt_url
-from frontend.views.parsing import money, row_id
+from frontend.views.parsing import money, name, row_id
 from mitxonline.kernel import clock
 
 
@@ -36,6 +36,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
             owner=basket_owner(request),
             user_id=user_id,
             expected_total=money(request.POST.get("expected_total")),
+            seen=name(request.POST.get("seen")),
             now=clock.now(),
             host=request.get_host(),
         )

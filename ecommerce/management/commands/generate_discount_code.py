@@ -241,9 +241,9 @@ def _in_words(draft: DiscountDraft) -> str:
         if draft.for_all_products
         else ngettext("for %(n)d product", "for %(n)d products", len(draft.product_ids))
         % {"n": len(draft.product_ids)},
-        uses_text(
-            redemption_type=draft.redemption_type, max_uses=draft.uses_of_each, automatic=draft.automatic
-        ).lower(),
+        _lowered(
+            uses_text(redemption_type=draft.redemption_type, max_uses=draft.uses_of_each, automatic=draft.automatic)
+        ),
         _lowered(dates_text(draft.activates_at, draft.expires_at)),
     ]
     return ", ".join(part for part in parts if part)
