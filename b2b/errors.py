@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused, day
 from ecommerce.errors import CheckoutRefused, CodeRefused
@@ -548,6 +547,62 @@ class CoursewareNotCovered(NotFound):
             _("Contract %(id)s doesn't cover “%(text)s”. “b2b_list courseware --contract %(id)s” shows what it covers.")
             % {"id": contract_id, "text": text}
         )
+
+
+class PeopleUnclear(DomainError):
+    """Some of the people who shall be in or out can't be, so nothing is done for any."""
+
+    code: ClassVar[str] = "people_unclear"
+
+    def __init__(self, *, problems: int, people: int) -> None:
+        super().__init__(
+            _(
+                "Nothing was changed, because of %(problems)s of the %(people)s people listed. Correct them, or add "
+                "--skip-unknown to go on without those who have no account."
+            )
+            % {"problems": problems, "people": people}
+        )
+
+
+class TooFewSeats(DomainError):
+    """More people than seats."""
+
+    code: ClassVar[str] = "too_few_seats"
+    exposes = ("left", "needed")
+
+    def __init__(self, *, contract_id: int, left: int, needed: int) -> None:
+        self.left, self.needed = left, needed
+        super().__init__(
+            _(
+                "Nothing was changed: %(needed)s seats are needed, and contract %(id)s has %(left)s left. Raise the "
+                "cap with “b2b_contract modify %(id)s --max-learners”, or add fewer people."
+            )
+            % {"needed": needed, "left": left, "id": contract_id}
+        )
+
+
+class SeatsGoneMeanwhile(DomainError):
+    """Others took the seats while a long list was worked through."""
+
+    code: ClassVar[str] = "seats_gone_meanwhile"
+
+    def __init__(self, *, done: int, left: int) -> None:
+        super().__init__(
+            _(
+                "Others took the last seats meanwhile: %(done)s people are done, %(left)s are not. Raise the cap and "
+                "type the command again; who is in stays in."
+            )
+            % {"done": done, "left": left}
+        )
+
+
+class ActorUnknown(NotFound):
+    """The account that acts by a command."""
+
+    code: ClassVar[str] = "actor_unknown"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(_("--as: there is no active account “%(email)s”.") % {"email": email})
 
 
 class CourseKeyImpossible(DomainError):
