@@ -180,13 +180,7 @@ def _take_seats(user_id: int, organization_ids: list[int], *, now: datetime) -> 
     terms = _lock_open_contracts(user_id, organization_ids, now=now) if organization_ids else {}
     if not terms:
         return _Seats()
-    counted = {
-        contract_id: (taken, mine)
-        for contract_id, taken, mine in ContractMembership.objects.filter(contract_id__in=terms)
-        .values_list("contract_id")
-        .annotate(taken=Count("pk"), mine=Count("pk", filter=Q(user_id=user_id)))
-        .order_by("contract_id")
-    }
+    counted = _count_seats(user_id, terms)
     withdrawn = set(
         Withdrawal.objects.standing()
         .filter(user_id=user_id, contract_id__in=terms)
@@ -214,6 +208,13 @@ def _lock_open_contracts(user_id: int, organization_ids: list[int], *, now: date
         price__isnull=True,
     )
     return {each.pk: each for each in terms.valid_on(clock.date_of(now))}
+
+
+def _count_seats(user_id: int, contract_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """For each contract the seats that are taken or held, and whether one of them is this person's."""
+    seats = ContractMembership.objects.filter(contract_id__in=list(contract_ids)).values_list("contract_id")
+    counted = seats.annotate(taken=Count("pk"), mine=Count("pk", filter=Q(user_id=user_id))).order_by("contract_id")
+    return {contract_id: (taken, mine) for contract_id, taken, mine in counted}
 
 
 def _seat(user_id: int, contract_ids: Iterable[int], *, held: list[int], now: datetime) -> None:

@@ -19,8 +19,7 @@ NAMELESS = [None, 7, True, 3.5]
 def claim(*organizations: str | tuple[str, UUID], complete: bool = True) -> Claim:
     return Claim(
         organizations=frozenset(
-            ClaimedOrganization(each) if isinstance(each, str) else ClaimedOrganization(*each)
-            for each in organizations
+            ClaimedOrganization(each) if isinstance(each, str) else ClaimedOrganization(*each) for each in organizations
         ),
         complete=complete,
     )
