@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused, day
 from ecommerce.errors import CheckoutRefused, CodeRefused
