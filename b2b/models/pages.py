@@ -52,7 +52,16 @@ class ContractRights(PagePermissionTester):
             self.permissions: set[str] = set()
 
 
-class OrganizationIndexPage(Page):
+class Unmoderated:
+    """No workflow applies: these pages are published by those whose business they are, or by nobody."""
+
+    has_workflow = False
+
+    def get_workflow(self) -> None:
+        """None, also where the site has one for all pages."""
+
+
+class OrganizationIndexPage(Unmoderated, Page):
     """The one page under which organizations are kept; visitors get 404."""
 
     max_count = 1
@@ -72,7 +81,7 @@ class OrganizationIndexPage(Page):
         return ContractRights(user, self)
 
 
-class OrganizationPage(Page):
+class OrganizationPage(Unmoderated, Page):
     """An organization that buys seats: what its members read about it, and its keys."""
 
     name = models.CharField(_("name"), max_length=255)
@@ -128,6 +137,8 @@ class OrganizationPage(Page):
         ),
     ]
     promote_panels = [FieldPanel("slug")]
+    # Without a schedule: an organization that expires would leave its contracts in force.
+    settings_panels: list[Any] = []
 
     class Meta:
         verbose_name = _("organization")
@@ -162,7 +173,7 @@ class OrganizationPage(Page):
         return ContractRights(user, self)
 
 
-class ContractPage(Page):
+class ContractPage(Unmoderated, Page):
     """The terms of a contract as an editor wrote them; those in force are in ``ContractTerms``."""
 
     name = models.CharField(_("name"), max_length=255)

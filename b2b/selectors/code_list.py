@@ -18,8 +18,10 @@ from django.db.models import (
     Case,
     CharField,
     Count,
+    DateTimeField,
     Exists,
     F,
+    Field,
     IntegerField,
     OuterRef,
     Q,
@@ -32,6 +34,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from openpyxl import Workbook
 
 from b2b.models import ContractRun
@@ -268,8 +271,8 @@ def _cells(contract_id: int, wanted: Wanted) -> Iterator[tuple[str, ...]]:
     found = (
         _found(runs, wanted)
         .annotate(
-            used_by=Case(When(max_uses__isnull=True, then=Value("")), default=Subquery(live.values("user__email")[:1])),
-            used_at=Case(When(max_uses__isnull=True, then=None), default=Subquery(live.values("changed_at")[:1])),
+            used_by=_of_limited(Subquery(live.values("user__email")[:1]), CharField()),
+            used_at=_of_limited(Subquery(live.values("changed_at")[:1]), DateTimeField()),
             people=Case(
                 When(max_uses__isnull=True, then=Coalesce(Subquery(_counted(live), output_field=IntegerField()), 0)),
                 default=0,
@@ -304,9 +307,18 @@ def _cells(contract_id: int, wanted: Wanted) -> Iterator[tuple[str, ...]]:
                 email,
                 name,
                 date_of(given).isoformat() if given else "",
-                used_by or (str(people) if people else ""),
+                used_by or (_people(people) if people else ""),
                 date_of(used_at).isoformat() if used_at else "",
             )
+
+
+def _people(count: int) -> str:
+    return ngettext("%(n)d person", "%(n)d people", count) % {"n": count}
+
+
+def _of_limited(value: Subquery, kind: Field[Any, Any]) -> Case:
+    """Of a code for one person; a shared one has many, who are only counted."""
+    return Case(When(max_uses__isnull=False, then=value), output_field=kind)
 
 
 # --- How they are found ----------------------------------------------------------------------------------------------

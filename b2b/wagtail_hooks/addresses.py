@@ -13,8 +13,12 @@ from wagtail.admin.viewsets.base import ViewSet, ViewSetGroup
 
 from b2b.wagtail_hooks.codes import CodesView, ExportView
 from b2b.wagtail_hooks.contracts import ICON, NAMESPACE, ContractIndex
+from b2b.wagtail_hooks.courseware import CoursewareView
+from b2b.wagtail_hooks.covering import AddCoursewareView, RemoveCoursewareView
+from b2b.wagtail_hooks.handing_out import AssignView, HandOutView, RemindView, RevokeView
 from b2b.wagtail_hooks.members import AddMembersView, MembersView, RemoveMemberView
 from b2b.wagtail_hooks.organizations import OrganizationViewSet
+from b2b.wagtail_hooks.publishing import ReviewView
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, menu_item_for
 from b2b.wagtail_hooks.terms import ActivityView, TermsView
 
@@ -38,8 +42,16 @@ class ContractViewSet(ViewSet):
             path("", view(ContractIndex), name="index"),
             path("results/", view(ContractIndex, results_only=True), name="index_results"),
             path("<int:pk>/", view(TermsView), name="terms"),
+            path("<int:pk>/publish/<int:revision_id>/", view(ReviewView), name="review"),
+            path("<int:pk>/courseware/", view(CoursewareView), name="courseware"),
+            path("<int:pk>/courseware/add/", view(AddCoursewareView), name="add_courseware"),
+            path("<int:pk>/courseware/<int:row_id>/remove/", view(RemoveCoursewareView), name="remove_courseware"),
             path("<int:pk>/codes/", view(CodesView), name="codes"),
             path("<int:pk>/codes/results/", view(CodesView, results_only=True), name="codes_results"),
+            path("<int:pk>/codes/assign/", view(HandOutView), name="hand_out"),
+            path("<int:pk>/codes/<int:code_id>/assign/", view(AssignView), name="assign"),
+            path("<int:pk>/codes/<int:code_id>/revoke/", view(RevokeView), name="revoke"),
+            path("<int:pk>/codes/<int:code_id>/remind/", view(RemindView), name="remind"),
             path("<int:pk>/codes/export/csv/", view(ExportView), {"style": "csv"}, name="export_csv"),
             path("<int:pk>/codes/export/xlsx/", view(ExportView), {"style": "xlsx"}, name="export_xlsx"),
             path("<int:pk>/members/", view(MembersView), name="members"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -36,19 +37,37 @@ def make_a_new_one_instead(request: HttpRequest, page: Page) -> HttpResponse | N
     return _back(request, page, _("Organizations and contracts can't be copied. Make a new one instead."))
 
 
+@hooks.register("before_convert_alias_page")
+def leave_aliases(request: HttpRequest, page: Page) -> HttpResponse | None:
+    """Refuse to make a page of its own out of an alias: it would be a copied contract, in force unseen."""
+    if not isinstance(page.specific, OrganizationPage | ContractPage):
+        return None
+    return _back(request, page, _("An alias of an organization or contract stays one. Make a new one instead."))
+
+
 @hooks.register("before_bulk_action")
 def keep_in_bulk_too(
     request: HttpRequest, action_type: str, objects: Iterable[object], action_class_instance: object
 ) -> HttpResponse | None:
-    """Refuse a bulk deletion or move as a whole if one of the pages has to stay."""
+    """Refuse a bulk action as a whole if one of the pages has to stay, or can't be done unseen."""
+    refuse = {
+        "delete": _refuse_to_delete,
+        "move": _refuse_to_move,
+        "publish": _refuse_to_publish,
+        "unpublish": _refuse_to_unpublish,
+    }.get(action_type)
+    if refuse is None:
+        return None
     for page in objects:
-        if not isinstance(page, Page):
-            return None
-        if action_type == "delete" and (refused := _refuse_to_delete(request, page)) is not None:
-            return refused
-        if action_type == "move" and (refused := _refuse_to_move(request, page)) is not None:
+        if isinstance(page, Page) and (refused := refuse(request, page)) is not None:
             return refused
     return None
+
+
+@hooks.register("construct_page_chooser_queryset")
+def offer_no_contracts(pages: Any, request: HttpRequest) -> Any:
+    """A contract has no address, so nothing can link to it."""
+    return pages.not_type(ContractPage)
 
 
 def _refuse_to_delete(request: HttpRequest, page: Page) -> HttpResponse | None:
@@ -70,6 +89,32 @@ def _refuse_to_move(request: HttpRequest, page: Page) -> HttpResponse | None:
         page,
         _("“%(page)s” can't be moved: it has runs, codes or members.") % {"page": kept.get_admin_display_title()},
     )
+
+
+def _refuse_to_publish(request: HttpRequest, page: Page) -> HttpResponse | None:
+    """Contracts are published one by one, after their plan was seen; none go along with their organization."""
+    reached = Page.objects.filter(pk=page.pk)
+    if request.POST.get("include_descendants"):
+        reached |= Page.objects.descendant_of(page).not_live()
+    if not reached.type(ContractPage).exists():
+        return None
+    return _back(
+        request,
+        page,
+        _("Contracts are published one by one: you see what publishing does first. Nothing was published."),
+    )
+
+
+def _refuse_to_unpublish(request: HttpRequest, page: Page) -> HttpResponse | None:
+    """No contract stays in force under an organization that isn't there."""
+    if request.POST.get("include_descendants") or not isinstance(page.specific, OrganizationPage):
+        return None
+    if not ContractPage.objects.child_of(page).live().exists():
+        return None
+    sentence = _(
+        "“%(page)s” has live contracts: unpublish it on its own, or with its child pages. Nothing was unpublished."
+    )
+    return _back(request, page, sentence % {"page": page.get_admin_display_title()})
 
 
 def _back(request: HttpRequest, page: Page, sentence: str) -> HttpResponse:

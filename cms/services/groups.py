@@ -35,6 +35,7 @@ RIGHTS = {
             ADMIN,
             *_all_of("courses", ("department", "course", "courserun", "program"), "add", "change", "delete", "view"),
             *_all_of("cms", ("instructor",), "add", "change", "delete", "view"),
+            *_all_of("b2b", ("organizationpage",), "view"),
             *_all_of("ecommerce", ("product",), "view"),
         ),
         writes_media=True,
