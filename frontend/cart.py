@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from ecommerce.errors import CodeSwitchedOff, CodeUsed
 from ecommerce.models import DiscountCode
-from ecommerce.selectors.baskets import cart_count
+from ecommerce.selectors.baskets import cart_note
+from ecommerce.selectors.sentences import moment_text, off_text
+from ecommerce.services.baskets import note_what_was_shown
 from ecommerce.services.cart import PricedBasket, PricedLine, priced_basket
 from frontend.forms import CodeForm
 from frontend.owner import basket_owner
@@ -21,14 +23,16 @@ from mitxonline.kernel.errors import DomainError
 
 @dataclass(frozen=True, slots=True)
 class CartSummary:
-    """What the header says of the cart."""
+    """What the header says of the cart. The total is left out where it may be another one by now."""
 
     count: int
+    total_text: str = ""
 
 
 def cart_summary(request: HttpRequest) -> CartSummary:
     """The visitor's cart in a word; one query, none for somebody without a basket."""
-    return CartSummary(count=cart_count(basket_owner(request), now=clock.now()))
+    note = cart_note(basket_owner(request), now=clock.now())
+    return CartSummary(count=note.count, total_text=note.total.formatted() if note.total is not None else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,26 @@ class CartPage:
     def lines(self) -> tuple[PricedLine, ...]:
         """What is in it."""
         return self.priced.lines
+
+    @property
+    def aside(self) -> tuple[PricedLine, ...]:
+        """What waits beside it: kept for later, or not to be bought at the moment."""
+        return self.priced.aside
+
+    @property
+    def set_aside_now(self) -> tuple[PricedLine, ...]:
+        """What was in the cart until now and can't be bought any more."""
+        return tuple(line for line in self.priced.aside if not line.is_kept)
+
+    @property
+    def idle_codes(self) -> list[DiscountCode]:
+        """Codes that are fine and lower nothing: each course is as cheap or cheaper without them."""
+        return [applied.code for applied in self.priced.codes if applied.is_idle]
+
+    @property
+    def seen(self) -> str:
+        """What is shown, as the checkout compares it."""
+        return self.priced.fingerprint
 
     @property
     def heading(self) -> str:
@@ -97,7 +121,7 @@ class CartPage:
 
     @property
     def has_refused_lines(self) -> bool:
-        """Whether a line has to go before the rest can be bought."""
+        """Whether a line of a contract's cart stands in the way of the rest."""
         return any(line.refusal is not None for line in self.lines)
 
     @property
@@ -150,7 +174,20 @@ class CartPage:
 
 
 def cart_page(request: HttpRequest) -> CartPage:
-    """The visitor's current cart."""
+    """The visitor's current cart, as they are being shown it."""
     now = clock.now()
     priced = priced_basket(basket_owner(request), user_id=request.user.pk, now=now)
+    note_what_was_shown(priced, now=now)
     return CartPage(priced=priced, now=now)
+
+
+def discount_sentence(line: PricedLine) -> str:
+    """What lowers the price of a line and until when; nothing where nothing does, or a contract does."""
+    offer = line.price.offer
+    if offer is None or line.product.requires_code:
+        return ""
+    off = off_text(discount_type=offer.discount_type, amount=offer.amount, currency=offer.currency)
+    values = {"name": offer.label, "off": off, "until": moment_text(offer.until) if offer.until else ""}
+    if line.code is not None:
+        return (_("%(off)s, until %(until)s") if offer.until else "%(off)s") % values
+    return (_("%(name)s: %(off)s, until %(until)s") if offer.until else _("%(name)s: %(off)s")) % values

@@ -3,13 +3,14 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, path, register_converter
 
-from frontend.converters import Hexadecimal
+from frontend.converters import FileKind, Hexadecimal
 from frontend.views import (
     basket,
     checkout,
     covers,
     dashboard,
     enroll,
+    managers,
     orders,
     organizations,
     payment,
@@ -19,6 +20,7 @@ from frontend.views import (
 )
 
 register_converter(Hexadecimal, "hex32")
+register_converter(FileKind, "filekind")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path(
@@ -39,18 +41,39 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cart/remove/", basket.remove, name="cart-remove"),
     path("cart/code/", basket.apply, name="cart-code"),
     path("cart/code/remove/", basket.remove_applied_code, name="cart-code-remove"),
+    path("cart/keep/", basket.keep, name="cart-keep"),
+    path("cart/back/", basket.back, name="cart-back"),
+    path("cart/header/", basket.header, name="cart-header"),
     path("cart/leave/", basket.leave, name="cart-leave"),
     path("checkout/", checkout.checkout, name="checkout"),
     path("checkout/receipt/", orders.receipt, name="receipt"),
     path("payment/completed/<uuid:reference>/", payment.completed, name="payment-completed"),
     path("payment/canceled/<uuid:reference>/", payment.canceled, name="payment-canceled"),
+    path("checkout/receipt/pdf/", orders.pdf, name="receipt-pdf"),
     path("orders/history/", orders.history, name="orders"),
+    path("orders/refund/", orders.refund, name="refund"),
     path("redeem/", redeem.enter, name="redeem"),
     path("enrollmentcode/", redeem.enter, name="enrollment-code-entry"),
     path("enrollmentcode/<path:code>/", redeem.redeem, name="enrollment-code"),
     path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("dashboard/start/", dashboard.start, name="dashboard-start"),
     path("enroll/", enroll.enroll, name="enroll"),
+    path("manage-seats/", managers.mine, name="manage-seats"),
+    path("organizations/<str:slug>/manage/", managers.overview, name="manage"),
+    path("organizations/<str:slug>/manage/<int:contract_id>/", managers.codes, name="manage-codes"),
+    path("organizations/<str:slug>/manage/<int:contract_id>/hand-out/", managers.give, name="manage-hand-out"),
+    path("organizations/<str:slug>/manage/<int:contract_id>/selected/", managers.selected, name="manage-selected"),
+    path(
+        "organizations/<str:slug>/manage/<int:contract_id>/replace/<int:run_id>/",
+        managers.replace,
+        name="manage-replace",
+    ),
+    path("organizations/<str:slug>/manage/<int:contract_id>/codes.csv", managers.codes_file, name="manage-codes-file"),
+    path(
+        "organizations/<str:slug>/manage/<int:contract_id>/redemptions.<filekind:kind>",
+        managers.redemptions,
+        name="manage-redemptions",
+    ),
     path("organizations/<path:rest>/", organizations.organization, name="organization"),
 ]
 

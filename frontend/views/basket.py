@@ -1,7 +1,8 @@
-"""The cart: what is in it, and the five things one can do there."""
+"""The cart: what is in it, and what one can do there."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,7 +13,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from b2b.services.doors import apply_assigned_codes
 from ecommerce.errors import CodeRefused, ProductUnknown
 from ecommerce.selectors.baskets import open_baskets
-from ecommerce.services.baskets import add_products, apply_code, leave_link_basket, remove_code, remove_product
+from ecommerce.services.baskets import (
+    add_products,
+    apply_code,
+    keep_for_later,
+    leave_link_basket,
+    remove_code,
+    remove_product,
+    take_back,
+)
 from frontend.cart import cart_page
 from frontend.forms import CodeForm
 from frontend.limits import counted_codes
@@ -26,6 +35,8 @@ from mitxonline.kernel.http import wants_fragment
 
 PAGE = "frontend/cart/page.html"
 FRAGMENT = "frontend/cart/fragment.html"
+HEADER = "components/cart_link.html"
+COUNT_COOKIE = "cart"
 
 
 @personal
@@ -70,6 +81,32 @@ def remove(request: HttpRequest) -> HttpResponse:
     if product_id := row_id(request.POST.get("product_id")):
         remove_product(owner=basket_owner(request), product_id=product_id, now=clock.now())
     return redirect("cart")
+
+
+@personal
+@require_POST
+def keep(request: HttpRequest) -> HttpResponse:
+    """Let a product wait beside the cart."""
+    if product_id := row_id(request.POST.get("product_id")):
+        keep_for_later(owner=basket_owner(request), product_id=product_id, now=clock.now())
+    return redirect("cart")
+
+
+@personal
+@require_POST
+def back(request: HttpRequest) -> HttpResponse:
+    """Put what waited into the cart again."""
+    if product_id := row_id(request.POST.get("product_id")):
+        take_back(owner=basket_owner(request), product_id=product_id, now=clock.now())
+    return redirect("cart")
+
+
+@personal
+@require_GET
+def header(request: HttpRequest) -> HttpResponse:
+    """The cart in the header of a page that was kept by a cache or by the browser, as it is now."""
+    page = cart_page(request)
+    return _with_count(render(request, HEADER, {}), len(page.lines))
 
 
 @personal
@@ -121,4 +158,23 @@ def _cart(request: HttpRequest, form: CodeForm | None = None, *, status: int = 2
     if template == FRAGMENT:
         response.headers["HX-Retarget"] = "#cart"  # htmx puts an error, too, where it belongs
     patch_vary_headers(response, ["HX-Request"])
+    return _with_count(response, len(page.lines))
+
+
+def _with_count(response: HttpResponse, count: int) -> HttpResponse:
+    """Tell the page's scripts how many things are in the cart.
+
+    They compare it with what a page says that was kept by a cache, and ask for the header where it differs. Nothing
+    here reads the cookie, so no answer varies with it.
+    """
+    if count:
+        response.set_cookie(
+            COUNT_COOKIE,
+            str(count),
+            max_age=settings.SESSION_COOKIE_AGE,
+            secure=settings.SESSION_COOKIE_SECURE,
+            samesite="Lax",
+        )
+    else:
+        response.delete_cookie(COUNT_COOKIE, samesite="Lax")
     return response

@@ -1,5 +1,6 @@
 // Everything here only adds comfort: each page works without it.
 
+import "./cart.js";
 import "./copy.js";
 import "./disclosure.js";
 import "./focus.js";

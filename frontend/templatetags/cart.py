@@ -1,0 +1,16 @@
+"""What the cart's templates say of one line."""
+
+from __future__ import annotations
+
+from django import template
+
+from ecommerce.services.cart import PricedLine
+from frontend import cart
+
+register = template.Library()
+
+
+@register.filter
+def discount_sentence(line: PricedLine) -> str:
+    """`{{ line|discount_sentence }}`: what lowers its price, and until when."""
+    return cart.discount_sentence(line)
