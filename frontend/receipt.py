@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from ecommerce.enums import AttemptState, OrderState
-from ecommerce.models import Order, PaymentAttempt
-from ecommerce.selectors.receipts import Receipt, receipt_for
+from ecommerce.enums import OPEN_DISPUTE_STATES, OrderState, PaymentStanding
+from ecommerce.models import Order, RefundRequest, ShopSettings
+from ecommerce.selectors.asking import RefundWindow, refund_window
+from ecommerce.selectors.payments import standing_of
+from ecommerce.selectors.receipts import Address, Receipt, billed_to, receipt_for
+from ecommerce.selectors.shop import shop_settings
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptPage:
-    """One order of the buyer's, and whether a payment for it is still on its way."""
+    """One order of the buyer's, how its payment stands, and whether they may ask for their money."""
 
     receipt: Receipt
-    is_processing: bool
+    standing: PaymentStanding
+    shop: ShopSettings
+    window: RefundWindow
     now: datetime
 
     @property
@@ -23,17 +28,53 @@ class ReceiptPage:
         """The order it is the receipt of."""
         return self.receipt.order
 
+    @property
+    def is_processing(self) -> bool:
+        """Whether the bank takes its time with the payment."""
+        return self.standing == PaymentStanding.PROCESSING
+
+    @property
+    def is_received(self) -> bool:
+        """Whether the money is here and the course is just being opened."""
+        return self.standing == PaymentStanding.RECEIVED
+
+    @property
+    def billed_to(self) -> Address:
+        """Whom the order was billed to."""
+        return billed_to(self.order)
+
+    @property
+    def is_surplus_on_its_way(self) -> bool:
+        """Whether a second payment of this order goes back."""
+        return any(refund.attempt.is_surplus for refund in self.receipt.refunds)
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether the buyer's bank asks for the money."""
+        return any(dispute.state in OPEN_DISPUTE_STATES for dispute in self.order.disputes.all())
+
+    @property
+    def request(self) -> RefundRequest | None:
+        """The latest request of the buyer's for their money."""
+        return next(iter(self.order.refund_requests.all()), None)
+
+    @property
+    def ask_until(self) -> date | None:
+        """The last day to ask for a refund, while one can be asked for."""
+        return self.window.until if self.window.refusal is None else None
+
 
 def receipt_page(*, user_id: int, number: str, now: datetime) -> ReceiptPage:
     """The receipt of this number; OrderUnknown for somebody else's and for none."""
     receipt = receipt_for(user_id=user_id, number=number)
-    order = receipt.order
-    processing = order.state == OrderState.PENDING and _is_processing(order)
-    return ReceiptPage(receipt=receipt, is_processing=processing, now=now)
-
-
-def _is_processing(order: Order) -> bool:
-    return PaymentAttempt.objects.filter(order=order, state=AttemptState.PROCESSING).exists()
+    shop = shop_settings()
+    return ReceiptPage(
+        receipt=receipt,
+        standing=standing_of(receipt.order),
+        shop=shop,
+        window=refund_window(receipt.order, now=now, shop=shop),
+        now=now,
+    )
 
 
 def order_from_basket(*, user_id: int, basket_id: int | None) -> Order | None:

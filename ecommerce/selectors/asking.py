@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from django.utils.formats import date_format
 
-from ecommerce.enums import OPEN_DISPUTE_STATES, RefundRequestState
+from ecommerce.enums import OPEN_DISPUTE_STATES, OrderState, RefundRequestState
 from ecommerce.errors import (
     AllGivenBack,
     NothingWasPaid,
@@ -80,7 +80,7 @@ def _refusal(
     if order.money.is_zero:
         return NothingWasPaid()
     if not order.is_fulfilled:
-        return AllGivenBack() if order.closed_at and order.state == "refunded" else NotPaidYet()
+        return AllGivenBack() if order.state == OrderState.REFUNDED else NotPaidYet()
     if not window.last_days:
         return AllGivenBack()
     if any(dispute.state in OPEN_DISPUTE_STATES for dispute in disputes):

@@ -1,15 +1,24 @@
-"""What somebody bought: one receipt, and all of them."""
+"""What somebody bought: one receipt, its PDF, all of them, and asking for the money back."""
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
-from ecommerce.selectors.receipts import orders_of
-from frontend.receipt import receipt_page
+from ecommerce.errors import OrderUnknown, RefundNotAskable
+from ecommerce.selectors.receipts import Receipt, orders_of, receipt_data
+from ecommerce.services.refunds import ask_for_refund
+from frontend.receipt import ReceiptPage, receipt_page
+from frontend.receipt_pdf import receipt_pdf
+from frontend.refund_form import RefundForm
+from frontend.site import brand_of
+from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
+from frontend.views.links import receipt_url
 from frontend.views.parsing import account_id, name
 from mitxonline.kernel import clock
 
@@ -20,16 +29,72 @@ ORDERS_ON_A_PAGE = 20
 @require_safe
 def receipt(request: HttpRequest) -> HttpResponse:
     """One order of this buyer; somebody else's number, a wrong one and none get the same answer."""
-    number = name(request.GET.get("order_number"))
-    page = receipt_page(user_id=account_id(request), number=number, now=clock.now())
+    page = _page(request, request.GET.get("order_number"))
     context = {"page": page, "receipt": page.receipt, "order": page.order}
     return render(request, "frontend/orders/receipt.html", context)
 
 
 @signed_in()
 @require_safe
+def pdf(request: HttpRequest) -> HttpResponse:
+    """The receipt as a file to keep. An order that isn't completed has none: the same answer as for a wrong number."""
+    page = _page(request, request.GET.get("order_number"))
+    if not page.receipt.is_final:
+        raise OrderUnknown
+    data = receipt_data(page.receipt, now=page.now, shop=page.shop)
+    brand = brand_of(request)
+    file = receipt_pdf(data, brand_name=brand.name, brand_email=brand.support_email, color=brand.colors.brand)
+    response = HttpResponse(file, content_type="application/pdf")
+    response.headers["Content-Disposition"] = f'attachment; filename="{page.order.number}.pdf"'
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@signed_in()
+@require_safe
 def history(request: HttpRequest) -> HttpResponse:
     """All orders of this buyer, newest first."""
-    paginator = Paginator(orders_of(account_id(request)), ORDERS_ON_A_PAGE)
+    paginator: Paginator[Receipt] = Paginator(orders_of(account_id(request)), ORDERS_ON_A_PAGE)  # type: ignore[arg-type]
     page = paginator.get_page(request.GET.get("page"))
     return render(request, "frontend/orders/history.html", {"page": page})
+
+
+@signed_in(back_to="orders")
+@require_http_methods(["GET", "HEAD", "POST"])
+def refund(request: HttpRequest) -> HttpResponse:
+    """Ask for money back. What can't be asked for is said in the form's place; what was typed is never lost."""
+    posted = request.POST if request.method == "POST" else None
+    page = _page(request, (posted or request.GET).get("order_number"))
+    if page.window.refusal is not None:
+        return _refund_page(request, page, None, status=200 if posted is None else page.window.refusal.status)
+    lines = [line for line in page.receipt.lines if line.pk in page.window.open_line_ids]
+    form = RefundForm(posted, lines=lines)
+    if posted is None:
+        return _refund_page(request, page, form)
+    if not form.is_valid():
+        return _refund_page(request, page, form, status=UNPROCESSABLE)
+    try:
+        ask_for_refund(
+            user_id=account_id(request),
+            number=page.order.number,
+            why=form.cleaned_data["why"],
+            text=form.cleaned_data["text"],
+            line_ids=form.line_ids,
+            now=page.now,
+        )
+    except RefundNotAskable as refusal:  # something changed since the page was read: another tab was faster
+        form.add_error(None, refusal.message)
+        return _refund_page(request, page, form, status=refusal.status)
+    messages.success(request, _("We have your request. We’ll answer by e-mail."))
+    return redirect(receipt_url(page.order))
+
+
+def _page(request: HttpRequest, number: str | None) -> ReceiptPage:
+    return receipt_page(user_id=account_id(request), number=name(number), now=clock.now())
+
+
+def _refund_page(
+    request: HttpRequest, page: ReceiptPage, form: RefundForm | None, *, status: int = 200
+) -> HttpResponse:
+    context = {"page": page, "receipt": page.receipt, "order": page.order, "form": form}
+    return render(request, "frontend/orders/refund.html", context, status=status)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
+from wagtail.models import Site
 
-from ecommerce.enums import AttemptState, OrderState
+from ecommerce.enums import AttemptState, EnrollmentAfter, OrderState, RefundRequestState
 from ecommerce.events import OrderFulfilled
 from ecommerce.handlers import email_receipt
-from ecommerce.models import Order, OrderLine, PaymentAttempt, Product
+from ecommerce.models import Order, OrderLine, PaymentAttempt, Product, RefundRequest, ShopSettings
+from ecommerce.services.refunds import RefundWish, deny, refund_order
+from frontend.receipt_pdf import printable
+from mitxonline.kernel import clock
+from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
-from tests.factories import NOON, make_product, make_user
+from tests.ecommerce.tills import paid_order, pay
+from tests.factories import NOON, make_product, make_run, make_user
 from tests.frontend.conftest import SignIn
 from tests.frontend.counting import queries
 from tests.frontend.reading import read
+from tests.support.pdf import words_of_pdf
 
 pytestmark = pytest.mark.django_db
 
@@ -78,7 +88,7 @@ def test_a_receipt_says_what_was_bought(learners_client: Client, learner: User) 
         (OrderState.ERRORED, "This order wasn’t paid", "Not paid", "Go to my cart"),
         (OrderState.CANCELED, "This order wasn’t paid", "Not paid", "Go to my cart"),
         (OrderState.REFUNDED, "This order was refunded", "Refunded", "Go to my dashboard"),
-        (OrderState.PARTIALLY_REFUNDED, "You’re in, Amara", "Partly refunded", "Go to my dashboard"),
+        (OrderState.PARTIALLY_REFUNDED, "A part of this order was refunded", "Partly refunded", "Go to my dashboard"),
     ],
 )
 def test_every_state_has_its_words(
@@ -159,15 +169,29 @@ def test_the_list_costs_the_same_for_any_number(learners_client: Client, learner
     for each in range(orders):
         make_order(learner, make_product(), number=f"TS-2026-{each:08}")
     learners_client.get("/orders/history/")
-    with queries(8):
+    with queries(9):
         learners_client.get("/orders/history/")
+
+
+def refunded(order: Order) -> None:
+    """A refund of one cent for each line."""
+    attempt = pay(order)
+    for _line in order.lines.all():
+        refund = refund_order(
+            order_id=order.pk,
+            wish=RefundWish(reason="x", amount=Money("0.01", "USD"), enrollment_after=EnrollmentAfter.KEEP),
+            now=NOON,
+            by_id=None,
+        )
+        assert refund.attempt_id == attempt.pk
 
 
 @pytest.mark.parametrize("lines", [1, 5])
 def test_a_receipt_costs_the_same_for_any_number_of_lines(learners_client: Client, learner: User, lines: int) -> None:
     order = make_order(learner, *(make_product() for _each in range(lines)))
+    refunded(order)
     learners_client.get(receipt(learners_client, order))
-    with queries(8):
+    with queries(12):
         learners_client.get(receipt(learners_client, order))
 
 
@@ -183,3 +207,222 @@ def test_the_receipt_is_mailed_with_a_way_back(learner: User, mailoutbox: list[E
         assert "Your courses are on your dashboard." in text
         assert "$398.00" in text
         assert f"http://testserver/checkout/receipt/?order_number={order.number}" in text
+
+
+# Receipts as they are kept
+
+
+def test_the_receipt_says_who_sold_it_who_paid_how_and_the_tax(learners_client: Client, learner: User) -> None:
+    ShopSettings.objects.create(
+        site=Site.objects.get(is_default_site=True),
+        seller_name="Tessera Learning",
+        seller_address="2 Mosaic Yard\nGalway, Ireland",
+        seller_tax_id="VAT IE 0000000X",
+        support_email="orders@tessera.example",
+    )
+    order = paid_order(make_product(), buyer=learner)
+    order.attempts.update(paid_with="Visa ending 4242")
+    Order.objects.update(
+        billing_name="Amara N. Okafor",
+        billing_street="14 Quay Street",
+        billing_city="Galway",
+        billing_country="IE",
+        tax_total="46.56",
+    )
+    text = read(learners_client.get(receipt(learners_client, order))).text
+    for words in (
+        "Paid with Visa ending 4242",
+        "Billed to Amara N. Okafor14 Quay Street, Galway, IE",
+        "Tax (included) $46.56",
+        "Tessera Learning, 2 Mosaic Yard, Galway, Ireland · VAT IE 0000000X",
+        "orders@tessera.example",
+    ):
+        assert words in text, text
+
+
+def test_a_receipt_says_what_went_back_and_when(learners_client: Client, learner: User) -> None:
+    order = paid_order(make_product(), make_product(price="149.00"), buyer=learner)
+    wish = RefundWish(reason="x", line_ids=(order.lines.all()[0].pk,))
+    refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    page = read(learners_client.get(receipt(learners_client, order)))
+    assert page.h1 == "A part of this order was refunded"
+    assert "Refunded on 2 March 2026 −$249.00" in page.text
+    assert "You paid in the end $149.00" in page.text
+
+
+def test_the_pdf_is_a_pdf_and_says_it_all(learners_client: Client, learner: User) -> None:
+    learner.name = "Ámara Õkafor Łukasz Ελένη Дарья"
+    learner.save()
+    order = paid_order(*(make_product() for _each in range(40)), buyer=learner)
+    wish = RefundWish(reason="x", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+    refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    response = learners_client.get("/checkout/receipt/pdf/", {"order_number": order.number})
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/pdf"
+    assert response["Content-Disposition"] == f'attachment; filename="{order.number}.pdf"'
+    assert "no-store" in response["Cache-Control"]
+    text, pages = words_of_pdf(response.content)
+    assert pages > 1
+    for words in (
+        order.number,
+        learner.name,
+        "Refunded on 2 March 2026",
+        "−$10.00",
+        "$9,960.00",
+        "You paid in the end",
+    ):
+        assert words in text, text
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("Łódź Ελένη Дарья", "Łódź Ελένη Дарья"),
+        ("山田", "\ufffd\ufffd"),
+        ("שלום", "םולש"),
+        ("a\u202eb\x07c", "abc"),
+    ],
+)
+def test_every_letter_is_printed_or_seen_to_be_missing(text: str, printed: str) -> None:
+    assert printable(text) == printed
+
+
+@pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.REVIEW, OrderState.CANCELED])
+def test_an_order_that_is_not_completed_has_no_file(learners_client: Client, learner: User, state: str) -> None:
+    order = make_order(learner, make_product(), state=state)
+    assert learners_client.get("/checkout/receipt/pdf/", {"order_number": order.number}).status_code == 404
+
+
+# Asking for the money
+
+
+def ask(client: Client, order: Order, **fields: object) -> Any:
+    return client.post("/orders/refund/", {"order_number": order.number, "why": "no_time", **fields})
+
+
+@pytest.fixture
+def _today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOON + timedelta(days=14))
+
+
+@pytest.mark.usefixtures("_today")
+def test_a_buyer_asks_on_the_last_day_and_is_answered_by_people(learners_client: Client, learner: User) -> None:
+    order = paid_order(make_product(), buyer=learner)
+    links = read(learners_client.get(receipt(learners_client, order))).links()
+    assert links["ask for a refund"] == f"/orders/refund/?order_number={order.number}"
+    page = read(learners_client.get(links["ask for a refund"]))
+    assert "You can ask until 16 March 2026." in page.text
+    assert page.buttons() == ["Ask for my money back"]
+    response = ask(learners_client, order, text="My shifts changed.")
+    assert response["Location"] == receipt(learners_client, order)
+    request = RefundRequest.objects.get()
+    assert (request.why, request.text, request.state) == ("no_time", "My shifts changed.", RefundRequestState.ASKED)
+    text = read(learners_client.get(receipt(learners_client, order))).text
+    assert "You asked for a refund on 16 March 2026." in text
+    again = ask(learners_client, order)
+    assert again.status_code == 409
+    assert "You asked for a refund on 16 March 2026." in read(again).text
+    assert RefundRequest.objects.count() == 1
+
+
+@pytest.mark.usefixtures("_today")
+def test_of_several_courses_some_can_be_chosen(learners_client: Client, learner: User) -> None:
+    order = paid_order(make_product(), make_product(price="149.00"), buyer=learner)
+    first, _second = order.lines.all()
+    response = ask(learners_client, order)
+    assert response.status_code == 422
+    assert read(response).error_summary is not None
+    assert "Choose the courses you want your money back for." in read(response).text
+    assert ask(learners_client, order, lines=["999999"]).status_code == 422
+    assert ask(learners_client, order, lines=[str(first.pk)]).status_code == 302
+    assert [line.pk for line in RefundRequest.objects.get().lines.all()] == [first.pk]
+
+
+@pytest.mark.usefixtures("_today")
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"why": ""}, "Choose why you want your money back."),
+        ({"why": "because"}, "Choose one of the reasons shown here."),
+        ({"why": "other", "text": " "}, "Tell us in a sentence what happened."),
+        ({"text": "x" * 2001}, "Tell it in at most 2000 characters."),
+    ],
+)
+def test_what_is_missing_is_said_and_what_was_typed_is_kept(
+    learners_client: Client, learner: User, fields: dict[str, str], sentence: str
+) -> None:
+    order = paid_order(make_product(), buyer=learner)
+    response = ask(learners_client, order, **{"text": "kept words", **fields})
+    assert response.status_code == 422
+    page = read(response)
+    assert sentence in page.text
+    assert page.error_summary is not None
+    if "text" not in fields:
+        assert page.one("textarea").text.strip() == "kept words"
+    assert not RefundRequest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("days", "start", "self_paced", "until"),
+    [
+        (14, None, False, ""),
+        (15, None, False, "16 March 2026"),
+        (24, 10, False, ""),
+        (25, 10, False, "26 March 2026"),
+        (15, 10, True, "16 March 2026"),
+    ],
+)
+def test_the_time_for_asking_begins_with_the_course(
+    learners_client: Client,
+    learner: User,
+    monkeypatch: pytest.MonkeyPatch,
+    days: int,
+    start: int | None,
+    self_paced: bool,
+    until: str,
+) -> None:
+    starts = NOON + timedelta(days=start) if start else None
+    run = make_run(start_date=starts, is_self_paced=self_paced)
+    order = paid_order(make_product(run), buyer=learner)
+    monkeypatch.setattr(clock, "now", lambda: NOON + timedelta(days=days))
+    response = ask(learners_client, order)
+    assert response.status_code == (409 if until else 302)
+    if until:
+        assert f"You could ask for a refund until {until}" in read(response).text
+
+
+@pytest.mark.usefixtures("_today")
+def test_the_shops_own_window_counts(learners_client: Client, learner: User) -> None:
+    shop = ShopSettings.objects.create(site=Site.objects.get(is_default_site=True), refund_window_days=13)
+    order = paid_order(make_product(), buyer=learner)
+    assert "You could ask for a refund until 15 March 2026" in read(ask(learners_client, order)).text
+    shop.refund_window_days = 0
+    shop.save()
+    response = learners_client.get("/orders/refund/", {"order_number": order.number})
+    assert "Refunds can’t be asked for here." in read(response).text
+    assert "ask for a refund" not in read(learners_client.get(receipt(learners_client, order))).links()
+
+
+@pytest.mark.usefixtures("_today")
+def test_why_it_can_not_be_asked_is_said(learners_client: Client, learner: User) -> None:
+    free = paid_order(make_product(), buyer=learner, discount="249")
+    assert "You paid nothing for this order" in read(ask(learners_client, free)).text
+    waiting = make_order(learner, make_product(), state=OrderState.PENDING)
+    assert "This order isn’t completed" in read(ask(learners_client, waiting)).text
+    back = paid_order(make_product(), buyer=learner)
+    refund_order(order_id=back.pk, wish=RefundWish(reason="x"), now=NOON, by_id=None)
+    assert "was given back already" in read(ask(learners_client, back)).text
+    denied = paid_order(make_product(), buyer=learner)
+    ask(learners_client, denied)
+    deny(request_id=RefundRequest.objects.get().pk, answer="The course is over.", now=clock.now(), by_id=None)
+    assert "We answered your request on 16 March 2026." in read(ask(learners_client, denied)).text
+    assert "The course is over." in read(learners_client.get(receipt(learners_client, denied))).text
+
+
+@pytest.mark.usefixtures("_today")
+def test_nobody_asks_for_somebody_elses_money(learners_client: Client, learner: User, client: Client) -> None:
+    others = paid_order(make_product())
+    assert ask(learners_client, others).status_code == 404
+    assert read(ask(learners_client, others)).text == read(ask(learners_client, Order(number="TS-1"))).text
+    assert ask(client, others)["Location"] == "/login/?next=/orders/history/"
+    assert not RefundRequest.objects.exists()
