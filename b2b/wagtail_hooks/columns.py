@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.db.models import TextChoices
 from django.middleware.csrf import get_token
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from wagtail.admin.ui.tables import Column, TitleColumn
 
 from b2b.enums import IntegrationType, MembershipState, ReconcileState
@@ -17,8 +19,19 @@ from b2b.selectors.code_list import CodeState
 from b2b.selectors.workbench import LOGO, ContractState, initials
 from mitxonline.kernel.money import Money
 
+
+class PageState(TextChoices):
+    """Whether an organization's page can be found."""
+
+    PUBLISHED = "published", gettext_lazy("Published")
+    UNPUBLISHED = "unpublished", gettext_lazy("Unpublished")
+    DRAFT = "page_draft", gettext_lazy("Draft")
+
+
 # The color beside a state; the word says it.
 TONES = {
+    PageState.PUBLISHED: "good",
+    PageState.UNPUBLISHED: "quiet",
     ContractState.VALID: "good",
     ContractState.FULL: "warn",
     ContractState.ENDED: "quiet",

@@ -33,7 +33,8 @@ class CoveredRow:
     @property
     def title(self) -> str:
         """What it is called."""
-        return str(self.row)
+        thing = self.row.program or self.row.course or self.row.course_run
+        return thing.title if thing is not None else ""
 
     @property
     def waits(self) -> bool:

@@ -27,6 +27,7 @@ from b2b.services.courseware import (
 )
 from b2b.services.plan_lines import Line, addition_lines, removal_lines, summary
 from b2b.wagtail_hooks.contracts import contract_url
+from b2b.wagtail_hooks.courseware import CoveredRow
 from b2b.wagtail_hooks.workbench import ContractTemplateView
 from courses.models import Course, CourseRun, Program
 from mitxonline.kernel import clock
@@ -186,7 +187,7 @@ class RemoveCoursewareView(PlannedView):
         }
 
     def _shown(self, plan: dict[str, Any]) -> HttpResponse:
-        return self.render_to_response(self.get_context_data(row=self.row, **plan))
+        return self.render_to_response(self.get_context_data(title=CoveredRow(row=self.row, runs=()).title, **plan))
 
 
 def digest(subject: str, lines: Sequence[Line]) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.generic import TemplateView
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.menu import MenuItem
-from wagtail.admin.ui.tables import NumberColumn, Table, TitleColumn
+from wagtail.admin.ui.tables import Column, NumberColumn, Table, TitleColumn
 from wagtail.admin.views.generic import IndexView
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.viewsets.base import ViewSet
@@ -23,7 +23,7 @@ from wagtail.admin.widgets.button import HeaderButton
 
 from b2b.models import OrganizationIndexPage, OrganizationPage
 from b2b.selectors.workbench import contracts_of, managers_of, organizations, with_valid_contracts
-from b2b.wagtail_hooks.columns import OrganizationColumn, StateColumn, picture_of
+from b2b.wagtail_hooks.columns import OrganizationColumn, PageState, StateColumn, picture_of
 from b2b.wagtail_hooks.contracts import CONTRACT_COLUMNS, contract_url
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, SEE_ORGANIZATIONS, Allowed, menu_item_for
 from mitxonline.kernel import clock
@@ -86,7 +86,7 @@ class OrganizationIndex(Allowed, IndexView):
             sort_key="name",
             get_url=lambda page: reverse(DETAIL, args=[page.pk]),
         ),
-        TitleColumn("org_key", label=_("Key"), sort_key="org_key"),
+        Column("org_key", label=_("Key"), sort_key="org_key"),
         NumberColumn("contracts", label=_("Contracts"), sort_key="contracts"),
         NumberColumn("members", label=_("Members"), sort_key="members"),
         StateColumn("state", label=_("State"), accessor=lambda page: published(page)),
@@ -160,9 +160,11 @@ class OrganizationDetail(Allowed, WagtailAdminTemplateMixin, TemplateView):
         return context
 
 
-def published(page: OrganizationPage) -> Any:
-    """Whether visitors who belong to it find its page."""
-    return _("Published") if page.live else _("Unpublished") if page.first_published_at else _("Draft")
+def published(page: OrganizationPage) -> PageState:
+    """Whether those who belong to it find its page."""
+    if page.live:
+        return PageState.PUBLISHED
+    return PageState.UNPUBLISHED if page.first_published_at else PageState.DRAFT
 
 
 def name_column() -> TitleColumn:

@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from wagtail.admin.widgets.button import HeaderButton
+from wagtail.models import PageLogEntry
 
 from b2b.enums import IntegrationType, ReconcileState
 from b2b.models import ContractPage, ContractTerms, Reconcile
@@ -22,6 +23,7 @@ from b2b.wagtail_hooks.columns import TONES
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.workbench import ContractTemplateView
 from mitxonline.kernel import clock
+from mitxonline.users.models import User
 
 RECORDS = 20
 ACTS = 50
@@ -48,6 +50,17 @@ class TermRow:
     def is_changed(self) -> bool:
         """Whether the draft says something else."""
         return self.in_force != self.written
+
+
+@dataclass(frozen=True, slots=True)
+class ActRow:
+    """What somebody did, and to whom or what."""
+
+    at: datetime
+    who: str
+    what: str
+    about: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +123,7 @@ class ActivityView(ContractTemplateView):
         records = list(reconciles_of(self.contract.pk)[:RECORDS])
         context |= {
             "records": [record_row(record) for record in records],
-            "acts": acts_on(self.contract.pk)[:ACTS],
+            "acts": act_rows(list(acts_on(self.contract.pk)[:ACTS])),
             "history_url": reverse("wagtailadmin_pages:history", args=[self.contract.pk]) if self.may_work else "",
             **waiting(records, now=clock.now()),
         }
@@ -135,6 +148,22 @@ def record_row(record: Reconcile) -> RecordRow:
         took=_took(record),
         error=record.error,
     )
+
+
+def act_rows(acts: list[PageLogEntry]) -> list[ActRow]:
+    """The acts in words; whom they were about is looked up at once."""
+    ids = {act.data["user"] for act in acts if isinstance(act.data.get("user"), int)}
+    people = {user.pk: _name(user) for user in User.objects.filter(pk__in=ids)}
+    return [
+        ActRow(
+            at=act.timestamp,
+            who=_name(act.user),
+            what=str(act.message),
+            about=_about(act.data, people),
+            reason=str(act.data.get("reason") or ""),
+        )
+        for act in acts
+    ]
 
 
 def waiting(records: list[Reconcile], *, now: datetime) -> dict[str, Any]:
@@ -185,6 +214,19 @@ def _meter(taken: dict[str, int], cap: int | None) -> dict[str, Any] | None:
         "free": max(0, cap - sum(taken.values())),
         "above": max(0, sum(taken.values()) - cap),
     }
+
+
+def _about(data: dict[str, Any], people: dict[int, str]) -> str:
+    """Whom or what an act was about, as far as its data say."""
+    if (person := people.get(data.get("user") or 0)) is not None:
+        return person
+    if courseware := data.get("courseware"):
+        return str(courseware)
+    for name in ("changes", "codes", "hand_outs", "invitations"):
+        found = data.get(name)
+        if isinstance(found, list) and found:
+            return ", ".join(map(str, found)) if name == "changes" else number_format(len(found))
+    return ""
 
 
 def _name(user: Any) -> str:
