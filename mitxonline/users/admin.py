@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import social_django.admin  # noqa: F401 - registers what is taken back below
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from social_django.models import Association, Nonce, UserSocialAuth
 
-from mitxonline.users.admin_forms import AdminSignInForm, PersonChangeForm, PersonCreationForm
-from mitxonline.users.models import User
+from mitxonline.kernel.looking import LookOnly
+from mitxonline.users.admin_forms import PersonChangeForm, PersonCreationForm
+from mitxonline.users.models import GivenRight, User
 
-admin.site.login_form = AdminSignInForm
+# Its pages show what belongs to a sign-in in progress, and would let an editor of people write themselves another's
+# identity. Importing it first registers them, whatever the order of the apps.
+admin.site.unregister([UserSocialAuth, Nonce, Association])
 
 _RIGHTS = ("is_superuser", "groups", "user_permissions")
 
@@ -53,3 +58,29 @@ class PersonAdmin(UserAdmin[User]):
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
         return allowed and (request.user.is_superuser or obj is None or not obj.is_superuser)
+
+
+@admin.register(UserSocialAuth)
+class ConnectionAdmin(LookOnly, admin.ModelAdmin[UserSocialAuth]):
+    """Who is who at a provider. Nothing is typed in here; a wrong connection is deleted and made anew by signing in."""
+
+    list_display = ("user", "provider", "uid", "created", "modified")
+    list_filter = ("provider",)
+    list_select_related = ("user",)
+    search_fields = ("user__email", "user__name", "uid")
+    fields = ("user", "provider", "uid", "created", "modified")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only superusers disconnect superusers, as with everything about them."""
+        allowed = admin.ModelAdmin.has_delete_permission(self, request, obj)
+        return allowed and (request.user.is_superuser or obj is None or not obj.user.is_superuser)
+
+
+@admin.register(GivenRight)
+class GivenRightAdmin(LookOnly, admin.ModelAdmin[GivenRight]):
+    """Which rights follow a role at a provider. `promote_user` makes one somebody's own."""
+
+    list_display = ("user", "kind", "group", "issuer", "given_at")
+    list_filter = ("kind", "group")
+    list_select_related = ("user", "group")
+    search_fields = ("user__email", "user__name")

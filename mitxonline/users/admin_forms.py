@@ -5,26 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.utils.translation import gettext_lazy as _
-from wagtail.admin.forms.auth import LoginForm as WagtailLoginForm
 from wagtail.users.forms import UserCreationForm as WagtailUserCreationForm
 from wagtail.users.forms import UserEditForm as WagtailUserEditForm
 
 from mitxonline.users.models import User
-
-
-class WagtailSignInForm(WagtailLoginForm):
-    """Wagtail's door, with the field called as on the storefront's."""
-
-    username = forms.CharField(label=_("Email"), max_length=254, widget=forms.EmailInput)
-
-
-class AdminSignInForm(AdminAuthenticationForm):
-    """Django's door, likewise."""
-
-    username = forms.CharField(label=_("Email"), max_length=254, widget=forms.EmailInput)
 
 
 class AddressForm(forms.ModelForm[User]):

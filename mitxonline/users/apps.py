@@ -10,6 +10,9 @@ class UsersConfig(AppConfig):
     name = "mitxonline.users"
     verbose_name = _("People")
 
+    def ready(self) -> None:
+        from mitxonline.users import checks  # noqa: F401 - registers them
+
 
 class WagtailPeopleConfig(WagtailUsersAppConfig):
     """Stands in INSTALLED_APPS instead of wagtail.users."""

@@ -7,9 +7,10 @@ from mitxonline.users.sso import views as sso
 
 urlpatterns = [
     # One way in and out, for visitors as for the administrations.
-    path("admin/login/", views.staff_login),
+    path("admin/login/", views.staff_login, {"home": "/admin/"}),
     path("admin/logout/", views.log_out),
-    path("cms/login/", views.staff_login),
+    path("cms/login/", views.staff_login, {"home": "/cms/"}),
+    path("_util/login/", views.staff_login),
     path("cms/logout/", views.log_out),
     path("login/", views.LoginView.as_view(), name="login"),
     path("login/<slug:backend>/", sso.begin, name="sso_begin"),

@@ -175,17 +175,17 @@ def log_out(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-def staff_login(request: HttpRequest) -> HttpResponse:
+def staff_login(request: HttpRequest, home: str = "/") -> HttpResponse:
     """Where the administrations send whoever they don't let in: to the sign-in page, the same for everybody.
 
     Somebody who is signed in already lacks the rights, and is told so instead of being sent round in circles.
     """
-    page = next_page(request)
+    page = next_page(request) or home
     if request.user.is_authenticated:
         refusal = Forbidden(_("Your account has no rights there. Sign out to sign in with another one."))
         refusal.retry_url = with_next(reverse("logout"), page)
         raise refusal
-    return redirect(with_next(reverse("login"), page))
+    return redirect(with_next(reverse("login"), page), preserve_request=request.method == "POST")
 
 
 class PasswordResetView(LocalAccountsMixin, AccountFormView):

@@ -1,7 +1,29 @@
-"""Wagtail's own account page asks for the name this model has, and leaves the address alone."""
+"""Wagtail's own account page asks for the name this model has, and leaves the address alone; its log knows our acts."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from wagtail import hooks
 from wagtail.admin.views.account import NameEmailSettingsPanel
 
 from mitxonline.users.admin_forms import WagtailNameForm
+from mitxonline.users.sso.linking import CONNECTED, DISCONNECTED, LINKED
+from mitxonline.users.sso.rights import FOLLOWED
 
 NameEmailSettingsPanel.form_class = WagtailNameForm
+
+ACTIONS = (
+    (LINKED, _("Link sign-in"), _("Linked an account to a sign-in with the same confirmed address")),
+    (CONNECTED, _("Connect sign-in"), _("Connected a sign-in")),
+    (DISCONNECTED, _("Disconnect sign-in"), _("Disconnected a sign-in")),
+    (FOLLOWED, _("Follow roles"), _("Rights followed the roles of a sign-in")),
+)
+
+
+@hooks.register("register_log_actions")  # type: ignore[untyped-decorator]
+def register_actions(actions: Any) -> None:
+    """Tell Wagtail what the acts are called."""
+    for name, label, message in ACTIONS:
+        actions.register_action(name, label, message)

@@ -219,7 +219,7 @@ def test_the_right_password_starts_over(client: Client, ada: User) -> None:
 def test_the_other_doors_are_limited_too(client: Client, ada: User, door: str) -> None:
     fail(client, 10)
     response = client.post(
-        reverse(door), {"username": "ada@example.org", "password": PASSWORD}, REMOTE_ADDR="192.0.2.1"
+        reverse(door), {"username": "ada@example.org", "password": PASSWORD}, follow=True, REMOTE_ADDR="192.0.2.1"
     )
     assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
     assert not is_signed_in(client)

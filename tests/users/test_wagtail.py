@@ -96,15 +96,31 @@ def test_learners_do_not_get_in(signed_in: Client) -> None:
 
 def test_the_sign_in_page_takes_an_address(client: Client, ada: User) -> None:
     User.objects.update(is_superuser=True)
-    client.post("/cms/login/", {"username": "ADA@example.org", "password": PASSWORD})
+    client.post("/cms/login/", {"username": "ADA@example.org", "password": PASSWORD}, follow=True)
     assert client.get("/cms/").status_code == HTTPStatus.OK
 
 
-@pytest.mark.parametrize("door", ["/cms/login/", "/admin/login/"])
-def test_the_fields_are_called_as_on_the_storefront(client: Client, ada: User, door: str) -> None:
+@pytest.mark.parametrize("home", ["/cms/", "/admin/"])
+def test_the_doors_of_the_administrations_lead_to_the_one_sign_in_page(client: Client, ada: User, home: str) -> None:
     User.objects.update(is_superuser=True, is_staff=True)
-    page = " ".join(client.get(door).content.decode().split())
+    response = client.get(home, follow=True)
+    assert response.redirect_chain[-1][0].startswith("/login/?next=")
+    page = " ".join(response.content.decode().split())
     assert re.search(r"<label[^>]*> ?Email", page)
     assert re.search(r"<label[^>]*> ?Password", page)
-    client.post(door, {"username": "ada@example.org", "password": PASSWORD, "next": "/admin/"})
-    assert client.get("/admin/").status_code == HTTPStatus.OK
+    form = {"username": "ada@example.org", "password": PASSWORD}
+    assert client.post(response.request["PATH_INFO"], {**form, "next": home})["Location"] == home
+    assert client.get(home).status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("home", ["/cms/", "/admin/"])
+def test_somebody_without_rights_is_told_so_and_not_sent_round(signed_in: Client, home: str) -> None:
+    response = signed_in.get(home, follow=True)
+    assert response.redirect_chain[-1][0] == f"/logout/?next=%2F{home.strip('/')}%2F"
+    assert "Your account has no rights there." in response.content.decode()
+
+
+@pytest.mark.parametrize("home", ["/cms/", "/admin/"])
+def test_signing_out_there_signs_out(root: Client, home: str) -> None:
+    assert root.post(f"{home}logout/")["Location"] == "/"
+    assert "_auth_user_id" not in root.session

@@ -61,6 +61,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "clear-sign-ins": {
+        "task": "mitxonline.users.tasks.clear_sign_ins",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
     "clear-sessions": {
         "task": "mitxonline.celery.clear_sessions",
         "schedule": 24 * 3600.0,

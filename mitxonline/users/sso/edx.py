@@ -36,7 +36,7 @@ class EdxBackend(ErrandMixin):
         return f"{settings.SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT}/oauth2/access_token"
 
     def auth_complete_params(self, state: str | None = None) -> dict[str, Any]:
-        return {**super().auth_complete_params(state), "token_type": "jwt"}
+        return {**super().auth_complete_params(state), "token_type": "jwt"}  # type: ignore[no-untyped-call]
 
     def user_data(self, access_token: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:

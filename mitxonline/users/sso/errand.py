@@ -46,7 +46,7 @@ class ErrandMixin(BaseOAuth2PKCE[HttpResponse]):
 
     def pending_errand(self) -> Errand:
         """The errand of the request at hand, whether or not its state still holds; for the way on after a failure."""
-        state = self.get_request_state()
+        state = self.get_request_state()  # type: ignore[no-untyped-call]
         known = self.strategy.session_get(self.transaction_key(state)) if isinstance(state, str) else None
         return _errand_in(known) if known else self.errand
 

@@ -104,8 +104,8 @@ class KeycloakBackend(ErrandMixin, OpenIdConnectAuth[HttpResponse]):
     # Who it is
 
     def user_data(self, access_token: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        claims = self.id_token or {}
-        told = self.get_json(self.userinfo_url(), headers={"Authorization": f"Bearer {access_token}"})
+        claims: Mapping[str, Any] = self.id_token or {}
+        told: object = self.get_json(self.userinfo_url(), headers={"Authorization": f"Bearer {access_token}"})
         if not isinstance(told, dict) or told.get("sub") != claims.get("sub"):
             raise AuthResponseError(self, claim="sub", code="invalid_claim", stage="user_info")
         if "email" in told:  # an address and whether it is verified are said by one and the same

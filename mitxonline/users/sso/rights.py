@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import Q
 
 from mitxonline.kernel import audit
 from mitxonline.users.models import GivenRight, RightKind, User
@@ -62,22 +64,25 @@ def follow_roles(
     user.is_staff, user.is_superuser = person.is_staff, person.is_superuser
 
 
-def keep_by_hand(user: User, *, flags: Iterable[str], groups: Iterable[Group]) -> int:
-    """Make rights that came with a role the person's own: from now on no sign-in takes them away. How many it were."""
+def given_by_roles(user: User, *, flags: Iterable[str], groups: Iterable[Group]) -> list[GivenRight]:
+    """Of these flags and groups, those the person has because a role says so."""
     kinds = [kind for kind, flag in _FLAGS.items() if flag in set(flags)]
-    rows = GivenRight.objects.filter(user=user)
-    flagged, _details = rows.filter(kind__in=kinds).delete()
-    grouped, _details = rows.filter(group__in=list(groups)).delete()
-    return flagged + grouped
+    rows = GivenRight.objects.filter(user=user).filter(Q(kind__in=kinds) | Q(group__in=list(groups)))
+    return list(rows.select_related("group").order_by("pk"))
 
 
-def _rights(words: Collection[str]) -> set[Right]:
+def keep_by_hand(rights: Iterable[GivenRight]) -> None:
+    """Make rights that came with a role the person's own: from now on no sign-in takes them away."""
+    GivenRight.objects.filter(pk__in=[right.pk for right in rights]).delete()
+
+
+def _rights(words: AbstractSet[str]) -> set[Right]:
     wanted = set()
     if words & {STAFF, SUPERUSER}:
         wanted.add(Right(RightKind.STAFF))
     if SUPERUSER in words:
         wanted.add(Right(RightKind.SUPERUSER))
-    names = set(words) - {STAFF, SUPERUSER}
+    names = words - {STAFF, SUPERUSER}
     groups = dict(Group.objects.filter(name__in=names).values_list("name", "pk"))
     if missing := names - groups.keys():
         logger.warning("a role names a group that isn't there", extra={"groups": sorted(missing)})

@@ -27,7 +27,7 @@ from mitxonline.users.next_page import next_page, safe_page, with_next
 from mitxonline.users.sso import linking
 from mitxonline.users.sso.claims import Identity
 from mitxonline.users.sso.errand import Errand
-from mitxonline.users.sso.errors import SignInRefused
+from mitxonline.users.sso.errors import LastWayIn, SignInRefused
 from mitxonline.users.sso.failures import ends_here, failure_of
 from mitxonline.users.sso.keycloak import KeycloakBackend
 from mitxonline.users.sso.logout_token import TokenRefused, read_logout_token
@@ -99,7 +99,7 @@ def disconnect(request: HttpRequest, connection_id: int) -> HttpResponse:
     """Undo a connection with a provider."""
     try:
         linking.disconnect(user=cast("User", request.user), connection_id=connection_id)
-    except linking.errors.LastWayIn as refusal:
+    except LastWayIn as refusal:
         messages.error(request, refusal.message)
     else:
         messages.success(request, _("It is disconnected."))
@@ -159,7 +159,7 @@ def logged_out(request: HttpRequest) -> HttpResponse:
 def load_engine(request: HttpRequest, provider: Provider) -> Backend:
     """The backend, told the public address to come back to; the one the visitor happened to use is not asked."""
     back = f"{settings.SITE_BASE_URL}{reverse('sso_complete', args=[provider.name])}"
-    strategy = load_strategy(request)
+    strategy = load_strategy(request)  # type: ignore[no-untyped-call]
     return cast("Backend", strategy.get_backend(provider.name, redirect_uri=back))
 
 

@@ -11,7 +11,8 @@ from django.core.management.base import CommandError
 from django.db import transaction
 
 from mitxonline.kernel.console import OperatorCommand
-from mitxonline.users.models import User
+from mitxonline.users.models import GivenRight, User
+from mitxonline.users.sso.rights import given_by_roles, keep_by_hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Plan:
     flags: dict[str, bool] = field(default_factory=dict)
     join: list[Group] = field(default_factory=list)
     leave: list[Group] = field(default_factory=list)
+    # Rights that came with a role at a provider, and are somebody's own from now on.
+    keep: list[GivenRight] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """The plan, one sentence each; empty if there is nothing to do."""
@@ -29,11 +32,15 @@ class Plan:
             *(f"{'becomes' if on else 'is no longer'} {words[flag]}" for flag, on in self.flags.items()),
             *(f"joins the group {group.name}" for group in self.join),
             *(f"leaves the group {group.name}" for group in self.leave),
+            *(f"keeps {_named(right, words)} whatever the sign-in says" for right in self.keep),
         ]
 
 
 class Command(OperatorCommand):
-    help = "Makes somebody staff or superuser, or a member of groups. Running it again changes nothing."
+    help = (
+        "Makes somebody staff or superuser, or a member of groups. Running it again changes nothing. What a role at a "
+        "provider gave becomes the person's own; what is revoked comes back at the next sign-in if a role gives it."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email", help="the address the person signs in with")
@@ -59,6 +66,10 @@ class Command(OperatorCommand):
             self.stdout.write(f"{person.email} {line}.")
 
 
+def _named(right: GivenRight, words: dict[str, str]) -> str:
+    return f"the group {right.group.name}" if right.group else f"the rights of {words[f'is_{right.kind}']}"
+
+
 def _person(email: str) -> User:
     person = User.objects.with_email(email).select_for_update().first()
     if person is None:
@@ -82,10 +93,12 @@ def _plan(person: User, options: dict[str, Any], *, groups: list[Group]) -> Plan
     }
     flags = {flag: grant for flag, named in wanted.items() if named and getattr(person, flag) != grant}
     inside = set(person.groups.values_list("pk", flat=True))
+    named = [flag for flag, asked in wanted.items() if asked]
     return Plan(
         flags=flags,
         join=[group for group in groups if grant and group.pk not in inside],
         leave=[group for group in groups if not grant and group.pk in inside],
+        keep=given_by_roles(person, flags=named, groups=groups) if grant else [],
     )
 
 
@@ -96,3 +109,4 @@ def _carry_out(person: User, plan: Plan) -> None:
         person.save(update_fields=list(plan.flags))
     person.groups.add(*plan.join)
     person.groups.remove(*plan.leave)
+    keep_by_hand(plan.keep)

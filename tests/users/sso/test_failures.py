@@ -1,0 +1,279 @@
+"""Everything that can go wrong between here and the provider ends on a page with a sentence and a way on."""
+
+import logging
+import re
+import socket
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from mitxonline.users.models import User
+from mitxonline.users.sso.keycloak import KeycloakBackend
+from tests.support.oidc import FakeProvider
+from tests.users.sso.conftest import begin, is_signed_in, sign_in
+
+pytestmark = pytest.mark.django_db
+
+
+def text_of(response: Any) -> str:
+    page = response.content.decode()
+    main = re.search(r"<main.*?</main>", page, re.DOTALL)
+    assert main, page
+    return " ".join(re.sub(r"<[^>]+>", " ", main[0]).split())
+
+
+def refused(client: Client, response: Any, status: HTTPStatus, sentence: str) -> str:
+    """It is a page of ours that says so, nobody is signed in, and nothing a provider said is quoted."""
+    assert response.status_code == status
+    text = text_of(response)
+    assert sentence in text
+    assert not is_signed_in(client)
+    assert "Traceback" not in text
+    return text
+
+
+def test_stopping_at_the_provider(client: Client, provider: FakeProvider) -> None:
+    back = provider.visit(begin(client, next="/cart/"), error="access_denied", error_description="<b>gone</b> mad")
+    response = client.get(back)
+    text = refused(client, response, HTTPStatus.FORBIDDEN, "You stopped at Northgate.")
+    assert "mad" not in text
+    assert "Sign in with Northgate" in text
+    assert '<input type="hidden" name="next" value="/cart/">' in response.content.decode()
+    assert '/login/?next=%2Fcart%2F"' in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        ("temporarily_unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "We can’t reach Northgate just now."),
+        ("server_error", HTTPStatus.SERVICE_UNAVAILABLE, "We can’t reach Northgate just now."),
+        ("invalid_scope", HTTPStatus.BAD_GATEWAY, "aren’t set up for each other"),
+        ("unauthorized_client", HTTPStatus.BAD_GATEWAY, "aren’t set up for each other"),
+        ("something_new", HTTPStatus.BAD_GATEWAY, "aren’t set up for each other"),
+    ],
+)
+def test_errors_the_provider_sends(
+    client: Client, provider: FakeProvider, error: str, status: HTTPStatus, sentence: str
+) -> None:
+    refused(client, client.get(provider.visit(begin(client), error=error)), status, sentence)
+
+
+# The state
+
+
+def test_a_return_without_a_beginning(client: Client, provider: FakeProvider) -> None:
+    """Login CSRF: somebody else's code, brought to this browser."""
+    attacker = Client()
+    theirs = provider.visit(begin(attacker))
+    refused(client, client.get(theirs), HTTPStatus.BAD_REQUEST, "begun too long ago, in another browser")
+
+
+def test_somebody_elses_code_with_a_state_of_ones_own(client: Client, provider: FakeProvider) -> None:
+    """The state is this browser's, the code was made for another one: PKCE, and the nonce, tell them apart."""
+    theirs = provider.visit(begin(Client()))
+    code = re.search(r"code=([^&]+)", theirs)
+    assert code
+    mine = provider.visit(begin(client), code=code[1])
+    refused(client, client.get(mine), HTTPStatus.BAD_REQUEST, "begun too long ago, in another browser")
+
+
+def test_a_state_is_good_once(client: Client, provider: FakeProvider) -> None:
+    back = provider.visit(begin(client))
+    client.get(back)
+    client.post("/logout/")
+    refused(client, client.get(back), HTTPStatus.BAD_REQUEST, "or was used already")
+
+
+def test_going_back_in_the_browser_after_signing_in_does_no_harm(client: Client, provider: FakeProvider) -> None:
+    back = provider.visit(begin(client))
+    client.get(back)
+    assert client.get(back)["Location"] == "/dashboard/"
+    assert is_signed_in(client)
+
+
+def test_a_state_gets_old(client: Client, provider: FakeProvider, settings: Any) -> None:
+    settings.SOCIAL_AUTH_STATE_LIFETIME = 1
+    back = provider.visit(begin(client))
+    session = client.session
+    for key in [key for key in session.keys() if "oauth2_state_" in key]:  # noqa: SIM118 - a session isn't a dict
+        session[key] = {**session[key], "timestamp": session[key]["timestamp"] - 2}
+    session.save()
+    refused(client, client.get(back), HTTPStatus.BAD_REQUEST, "begun too long ago")
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?code=x", "?state=x", "?state=x&code=y", "?error=access_denied", "?code=x&state="]
+)
+def test_nonsense_instead_of_an_answer(client: Client, provider: FakeProvider, query: str) -> None:
+    response = client.get(f"/complete/keycloak/{query}")
+    assert response.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN)
+    assert "Sign in with Northgate" in text_of(response)
+
+
+def test_an_answer_that_names_another_sender(client: Client, provider: FakeProvider) -> None:
+    back = provider.visit(begin(client), iss="https://evil.example/realms/tessera")
+    refused(client, client.get(back), HTTPStatus.BAD_REQUEST, "begun too long ago")
+
+
+# The provider is away
+
+
+@pytest.mark.parametrize("part", ["token", "userinfo", "keys"])
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_the_provider_is_ill(client: Client, provider: FakeProvider, part: str, status: int) -> None:
+    provider.answers[part] = (status, {})
+    refused(client, sign_in(client, provider), HTTPStatus.SERVICE_UNAVAILABLE, "Wait a few minutes, then try again.")
+
+
+@pytest.mark.parametrize("part", ["token", "userinfo", "keys"])
+@pytest.mark.parametrize("body", [b"<html>", [], {"keys": "no"}])
+def test_the_provider_talks_nonsense(client: Client, provider: FakeProvider, part: str, body: object) -> None:
+    provider.answers[part] = (200, body)
+    refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "couldn’t be verified")
+
+
+def test_the_provider_is_away_from_the_start(client: Client, provider: FakeProvider, settings: Any) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = f"http://127.0.0.1:{unused.getsockname()[1]}/realms/tessera"
+        response = client.post("/login/keycloak/", {"next": "/cart/"})
+    refused(client, response, HTTPStatus.SERVICE_UNAVAILABLE, "We can’t reach Northgate just now.")
+    assert 'name="next" value="/cart/"' in response.content.decode()
+
+
+def test_discovery_that_is_none(client: Client, provider: FakeProvider) -> None:
+    provider.answers["openid-configuration"] = (404, {"error": "Realm does not exist"})
+    response = client.post("/login/keycloak/")
+    refused(client, response, HTTPStatus.BAD_GATEWAY, "aren’t set up for each other")
+
+
+def test_a_provider_that_was_known_and_went_away_is_still_known(client: Client, provider: FakeProvider) -> None:
+    sign_in(client, provider)
+    client.post("/logout/")
+    provider.answers["openid-configuration"] = (503, {})
+    sign_in(client, provider)
+    assert is_signed_in(client)
+
+
+# The token
+
+
+@pytest.mark.parametrize(
+    ("claims", "sentence"),
+    [
+        ({"iss": "https://evil.example/realms/tessera"}, "couldn’t be verified"),
+        ({"aud": "another-client"}, "couldn’t be verified"),
+        ({"aud": ["storefront", "other"], "azp": None}, "couldn’t be verified"),
+        ({"azp": "another-client"}, "couldn’t be verified"),
+        ({"nonce": "another"}, "couldn’t be verified"),
+        ({"nonce": None}, "couldn’t be verified"),
+        ({"sub": None}, "couldn’t be verified"),
+        ({"sub": ""}, "couldn’t be verified"),
+        ({"exp": None}, "couldn’t be verified"),
+        ({"iat": None}, "couldn’t be verified"),
+        ({"at_hash": "another"}, "couldn’t be verified"),
+    ],
+)
+def test_a_token_that_is_not_for_us(
+    client: Client, provider: FakeProvider, claims: dict[str, Any], sentence: str
+) -> None:
+    provider.in_token = claims
+    refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, sentence)
+    assert not User.objects.exists()
+
+
+def test_userinfo_about_somebody_else(client: Client, provider: FakeProvider) -> None:
+    provider.userinfo = {"sub": "somebody-else"}
+    refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "couldn’t be verified")
+
+
+def test_userinfo_about_nobody(client: Client, provider: FakeProvider) -> None:
+    provider.answers["userinfo"] = (200, {"email": "boss@shop.example", "email_verified": True})
+    refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "couldn’t be verified")
+
+
+def test_a_signature_that_is_not_the_providers(client: Client, provider: FakeProvider) -> None:
+    provider.headers = {"key": "stranger", "kid": "first"}
+    refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "couldn’t be verified")
+
+
+@pytest.mark.parametrize("token", ["x", "x.y.z", "", None, 7])
+def test_no_token_at_all(client: Client, provider: FakeProvider, token: object) -> None:
+    answer = {"access_token": "a", "id_token": token, "token_type": "Bearer"}
+    provider.answers["token"] = (200, answer)
+    refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "couldn’t be verified")
+
+
+@pytest.mark.parametrize("ahead", [50, -50])
+def test_clocks_may_differ_a_little(client: Client, provider: FakeProvider, ahead: int) -> None:
+    provider.clock = ahead
+    sign_in(client, provider)
+    assert is_signed_in(client)
+
+
+@pytest.mark.parametrize("ahead", [200, -400])
+def test_clocks_may_not_differ_much(client: Client, provider: FakeProvider, ahead: int) -> None:
+    provider.clock = ahead
+    refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "a clock is wrong")
+
+
+def test_a_wrong_secret(client: Client, provider: FakeProvider, settings: Any) -> None:
+    settings.SOCIAL_AUTH_KEYCLOAK_SECRET = "wrong"
+    refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "aren’t set up for each other")
+
+
+# The keys
+
+
+def test_a_new_key_is_fetched_when_it_is_first_seen(client: Client, provider: FakeProvider) -> None:
+    sign_in(client, provider)
+    client.post("/logout/")
+    provider.published, provider.signs_with = ["first", "second"], "second"
+    sign_in(client, provider)
+    assert is_signed_in(client)
+    assert provider.asked.count("keys") == 2
+
+
+def test_keys_are_not_fetched_for_every_token_of_a_stranger(client: Client, provider: FakeProvider) -> None:
+    sign_in(client, provider)
+    provider.asked.clear()
+    for number in range(5):
+        token = provider.logout_token(key="stranger", sid=str(number))
+        assert client.post("/sso/keycloak/logout/", {"logout_token": token}).status_code == HTTPStatus.BAD_REQUEST
+    assert provider.asked.count("keys") == 1
+
+
+def test_keys_are_kept_when_they_can_not_be_fetched_anew(client: Client, provider: FakeProvider) -> None:
+    sign_in(client, provider)
+    client.post("/logout/")
+    provider.answers["keys"] = (503, {})
+    token = provider.logout_token(key="stranger")
+    assert client.post("/sso/keycloak/logout/", {"logout_token": token}).status_code == 503
+    sign_in(client, provider)
+    assert is_signed_in(client)
+
+
+def test_a_key_for_encrypting_signs_nothing(provider: FakeProvider) -> None:
+    assert "HS256" not in KeycloakBackend.JWT_ALGORITHMS
+    assert "none" not in KeycloakBackend.JWT_ALGORITHMS
+
+
+# What stands in the log
+
+
+def test_the_log_names_the_reason_and_nobody(
+    client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.in_token = {"aud": "another-client"}
+    with caplog.at_level(logging.DEBUG):
+        back = provider.visit(begin(client))
+        client.get(back)
+    (line,) = [record for record in caplog.records if record.message == "sign-in failed"]
+    assert (line.levelname, line.__dict__["failure"], line.__dict__["claim"]) == ("ERROR", "answer_unsound", "aud")
+    code = re.search(r"code=([^&]+)", back)
+    assert code
+    everything = " ".join(f"{record.__dict__}" for record in caplog.records if record.name.startswith("mitxonline"))
+    for secret in (code[1], provider.claims["email"], provider.claims["sub"], "eyJ"):
+        assert secret not in everything
