@@ -269,7 +269,7 @@ def _gone(seen: set[UUID | None], *, now: datetime, act: bool) -> Iterator[Line]
 
 
 def _unused_links(raws: Sequence[Any], links: Mapping[str, str]) -> Iterator[Line]:
-    aliases = {raw.get("alias") for raw in raws if isinstance(raw, dict)}
+    aliases = [raw.get("alias") for raw in raws if isinstance(raw, dict)]
     for alias, organization in links.items():
         if alias not in aliases:
             yield Line(Outcome.PROBLEM, alias=alias, name=organization, sentence=OrganizationUnknown(alias).message)

@@ -1,0 +1,280 @@
+"""People who came by code are added to their organization in Keycloak, where its page says so (KC-07)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from social_django.models import UserSocialAuth
+
+from b2b.enums import JoinState, MembershipSource, MembershipState
+from b2b.errors import KeycloakDenied, KeycloakPersonUnknown, KeycloakUnavailable
+from b2b.events import KeycloakJoinRequested
+from b2b.models import (
+    ContractMembership,
+    ContractPage,
+    KeycloakJoin,
+    KeycloakOrganization,
+    OrganizationMembership,
+    OrganizationPage,
+)
+from b2b.services.claims import parse_claim
+from b2b.services.doors import attach_by_code
+from b2b.services.keycloak_joins import STUCK_AFTER, ask_again_for, ask_for_joins, join_in_keycloak
+from b2b.services.sso import follow_claim
+from b2b.tasks import sweep_keycloak_joins
+from mitxonline.coordinator.models import Delivery
+from mitxonline.users.models import User
+from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_organization, make_user
+
+ISSUER = "https://id.example/realms/tessera"
+
+
+class Keycloak:
+    """Writes down who was added where, or says what it was told to say."""
+
+    def __init__(self, answer: Exception | bool = True) -> None:
+        self.answer = answer
+        self.added: list[tuple[UUID, str]] = []
+
+    def add_member(self, *, organization_id: UUID, subject: str) -> bool:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        self.added.append((organization_id, subject))
+        return self.answer
+
+
+@pytest.fixture(autouse=True)
+def _issuer(settings: Any) -> None:
+    settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = ISSUER
+    settings.KEYCLOAK_URL = "https://id.example"
+
+
+def switched_on(*, on: bool = True, **facts: Any) -> tuple[OrganizationPage, UUID]:
+    """An organization whose page says that people by code shall be added; its id in Keycloak."""
+    organization, keycloak_id = make_organization(), uuid4()
+    OrganizationPage.objects.filter(pk=organization.pk).update(add_code_learners_to_sso=on)
+    KeycloakOrganization.objects.create(
+        organization=organization, keycloak_id=keycloak_id, alias="acme", seen_at=NOON, **facts
+    )
+    return organization, keycloak_id
+
+
+def come_by_code(organization: OrganizationPage, user: User | None = None) -> User:
+    user = user or make_user()
+    run = make_contract_run(make_contract(organization), codes=1)
+    attach_by_code(text=codes_of(run)[0].text, user_id=user.pk, now=NOON)
+    return user
+
+
+def sign_in_before(user: User) -> str:
+    """The person's `sub`, after they have signed in through Keycloak once."""
+    subject = str(uuid4())
+    UserSocialAuth.objects.create(user=user, provider="keycloak", uid=f"{ISSUER}#{subject}")
+    return subject
+
+
+def join_of(user: User) -> KeycloakJoin:
+    return KeycloakJoin.objects.get(user=user)
+
+
+def asked() -> list[int]:
+    deliveries = Delivery.objects.filter(event_type=KeycloakJoinRequested.type_name()).order_by("pk")
+    return [each.payload["join_id"] for each in deliveries]
+
+
+# --- Who is asked for -----------------------------------------------------------------------------------------------
+
+
+def test_who_came_by_code_is_asked_for_once() -> None:
+    organization, _keycloak_id = switched_on()
+    sam = come_by_code(organization)
+    come_by_code(organization, sam)
+    assert ask_for_joins(now=NOON) == 1
+    assert (join_of(sam).state, join_of(sam).organization_id) == (JoinState.WAITING, organization.pk)
+    assert asked() == [join_of(sam).pk]
+    assert ask_for_joins(now=NOON) == 0
+
+
+def test_also_those_who_came_before_it_was_switched_on() -> None:
+    organization, _keycloak_id = switched_on(on=False)
+    sam = come_by_code(organization)
+    assert ask_for_joins(now=NOON) == 0
+    OrganizationPage.objects.update(add_code_learners_to_sso=True)
+    assert ask_for_joins(now=NOON) == 1
+    assert join_of(sam).state == JoinState.WAITING
+
+
+def held(organization: OrganizationPage, user: User) -> None:
+    come_by_code(organization, user)
+    ContractMembership.objects.filter(user=user).delete()
+
+
+def by_staff(organization: OrganizationPage, user: User) -> None:
+    OrganizationMembership.objects.create(organization=organization, user=user, source="staff", since=NOON)
+    ContractMembership.objects.create(contract=make_contract(organization), user=user, source="staff", since=NOON)
+
+
+def known_already(organization: OrganizationPage, user: User) -> None:
+    come_by_code(organization, user)
+    follow_claim(user_id=user.pk, claim=parse_claim(["acme"]), now=NOON)
+
+
+def gone_from_here(organization: OrganizationPage, user: User) -> None:
+    come_by_code(organization, user)
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+@pytest.mark.parametrize("life", [held, by_staff, known_already, gone_from_here])
+def test_others_are_not(life: Callable[[OrganizationPage, User], None]) -> None:
+    organization, _keycloak_id = switched_on()
+    life(organization, make_user())
+    assert ask_for_joins(now=NOON) == 0
+
+
+@pytest.mark.parametrize("facts", [{"on": False}, {"enabled": False}, {"gone_since": NOON}])
+def test_only_where_the_switch_is_on_and_keycloak_has_the_organization(facts: dict[str, Any]) -> None:
+    organization, _keycloak_id = switched_on(**facts)
+    come_by_code(organization)
+    assert ask_for_joins(now=NOON) == 0
+
+
+def test_an_organization_without_an_id_of_keycloak_is_skipped() -> None:
+    organization, _keycloak_id = switched_on()
+    come_by_code(organization)
+    KeycloakOrganization.objects.all().delete()
+    assert ask_for_joins(now=NOON) == 0
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_asking_costs_the_same_but_for_the_deliveries(
+    django_assert_num_queries: Callable[[int], Any], count: int
+) -> None:
+    organization, _keycloak_id = switched_on()
+    for _each in range(count):
+        come_by_code(organization)
+    with django_assert_num_queries(6 + count):
+        assert ask_for_joins(now=NOON) == count
+
+
+def test_the_sweep_asks(db: None) -> None:
+    organization, _keycloak_id = switched_on()
+    sam = come_by_code(organization)
+    sweep_keycloak_joins()
+    assert asked() == [join_of(sam).pk]
+
+
+# --- Asking Keycloak ------------------------------------------------------------------------------------------------
+
+
+def waiting(*, linked: bool = True) -> tuple[KeycloakJoin, UUID, str]:
+    """Somebody who was asked for: the row, the organization's id, and their own."""
+    organization, keycloak_id = switched_on()
+    sam = come_by_code(organization)
+    subject = sign_in_before(sam) if linked else ""
+    ask_for_joins(now=NOON)
+    return join_of(sam), keycloak_id, subject
+
+
+def carry(join: KeycloakJoin, keycloak: Keycloak) -> JoinState | None:
+    return join_in_keycloak(join_id=join.pk, keycloak=keycloak, now=NOON)
+
+
+@pytest.mark.parametrize("was_new", [True, False], ids=["added", "was in it already"])
+def test_the_person_is_added_by_their_id_there(was_new: bool) -> None:
+    join, keycloak_id, subject = waiting()
+    keycloak = Keycloak(was_new)
+    assert carry(join, keycloak) == JoinState.DONE
+    assert keycloak.added == [(keycloak_id, subject)]
+    assert carry(join, keycloak) is None
+    assert len(keycloak.added) == 1
+    join.refresh_from_db()
+    assert join.settled_at == NOON
+
+
+@pytest.mark.parametrize("answer", [KeycloakUnavailable(), KeycloakDenied(client_id="sync", realm="tessera")])
+def test_no_answer_is_tried_again(answer: Exception) -> None:
+    join, _keycloak_id, _subject = waiting()
+    with pytest.raises(type(answer)):
+        carry(join, Keycloak(answer))
+    join.refresh_from_db()
+    assert join.state == JoinState.WAITING
+    assert carry(join, Keycloak()) == JoinState.DONE
+
+
+def test_whom_keycloak_does_not_know_any_more_is_not_tried_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+    join, _keycloak_id, _subject = waiting()
+    with caplog.at_level(logging.WARNING):
+        assert carry(join, Keycloak(KeycloakPersonUnknown())) == JoinState.IMPOSSIBLE
+    records = [record for record in caplog.records if record.name == "b2b.services.keycloak_joins"]
+    assert [record.join for record in records] == [join.pk]  # type: ignore[attr-defined]
+    assert carry(join, Keycloak()) is None
+
+
+def test_who_has_no_account_there_yet_is_added_at_their_first_sign_in() -> None:
+    join, keycloak_id, _subject = waiting(linked=False)
+    keycloak = Keycloak()
+    assert carry(join, keycloak) == JoinState.UNLINKED
+    assert keycloak.added == []
+    assert ask_for_joins(now=NOON) == 0
+
+    subject = sign_in_before(join.user)
+    assert ask_again_for(user_id=join.user_id, now=NOON) == 1
+    assert ask_again_for(user_id=join.user_id, now=NOON) == 0
+    assert asked() == [join.pk, join.pk]
+    assert carry(join, keycloak) == JoinState.DONE
+    assert keycloak.added == [(keycloak_id, subject)]
+
+
+def switch_off(join: KeycloakJoin) -> None:
+    OrganizationPage.objects.update(add_code_learners_to_sso=False)
+
+
+def give_seats_up(join: KeycloakJoin) -> None:
+    ContractMembership.objects.all().delete()
+
+
+def unlink(join: KeycloakJoin) -> None:
+    KeycloakOrganization.objects.all().delete()
+
+
+@pytest.mark.parametrize("change", [switch_off, give_seats_up, unlink])
+def test_what_is_no_longer_wanted_is_forgotten(change: Callable[[KeycloakJoin], None]) -> None:
+    join, _keycloak_id, _subject = waiting()
+    change(join)
+    keycloak = Keycloak()
+    assert carry(join, keycloak) is None
+    assert keycloak.added == []
+    assert not KeycloakJoin.objects.exists()
+
+
+def test_one_that_waited_for_days_is_asked_for_again() -> None:
+    join, _keycloak_id, _subject = waiting()
+    later = NOON + STUCK_AFTER + timedelta(minutes=1)
+    assert ask_for_joins(now=later) == 1
+    assert ask_for_joins(now=later) == 0
+    assert asked() == [join.pk, join.pk]
+
+
+# --- Nobody is thrown out meanwhile ---------------------------------------------------------------------------------
+
+
+def test_who_came_by_code_stays_until_keycloak_knows_and_gets_the_contracts_then() -> None:
+    organization, keycloak_id = switched_on()
+    sam, by_sso = come_by_code(organization), make_contract(organization, integration_type="sso")
+    mine = ContractPage.objects.get(memberships__user=sam)
+
+    def sign_in(*claimed: Any) -> dict[int, str]:
+        follow_claim(user_id=sam.pk, claim=parse_claim(list(claimed)), now=NOON)
+        seats = ContractMembership.objects.filter(user=sam, state=MembershipState.ACTIVE)
+        return dict(seats.values_list("contract_id", "source"))
+
+    assert sign_in() == {mine.pk: MembershipSource.CODE}
+    both = {mine.pk: MembershipSource.CODE, by_sso.pk: MembershipSource.SSO}
+    assert sign_in({"acme": {"id": str(keycloak_id)}}) == both
+    assert sign_in() == {mine.pk: MembershipSource.CODE}
+    assert OrganizationMembership.objects.get(user=sam).source == MembershipSource.CODE
