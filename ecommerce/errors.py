@@ -589,3 +589,35 @@ class ProductRefused(FieldRefused):
     """A product can't be made or priced like this."""
 
     code: ClassVar[str] = "product_refused"
+
+
+class OrderReasonNeeded(DomainError):
+    """Who decides about an order by hand says why."""
+
+    code: ClassVar[str] = "order_reason_needed"
+
+    def __init__(self) -> None:
+        super().__init__(_("Say why, in a few words. It is kept with the order."))
+
+
+class MoneyWasTaken(DomainError):
+    """An order whose money is here isn't canceled."""
+
+    code: ClassVar[str] = "money_was_taken"
+
+    def __init__(self, *, number: str) -> None:
+        self.number = number
+        super().__init__(
+            _("Money came for order %(number)s. Give it back, or fulfill the order; then nothing is left to cancel.")
+            % {"number": number}
+        )
+
+
+class ReceiptNotYet(DomainError):
+    """There is no receipt before the order is completed."""
+
+    code: ClassVar[str] = "receipt_not_yet"
+
+    def __init__(self, *, number: str) -> None:
+        self.number = number
+        super().__init__(_("Order %(number)s isn’t completed, so there is no receipt to send.") % {"number": number})

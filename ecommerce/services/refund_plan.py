@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ecommerce.enums import OPEN_DISPUTE_STATES, AttemptState, EnrollmentAfter, OrderState
+from ecommerce.enums import OPEN_DISPUTE_STATES, AttemptState, EnrollmentAfter, OrderState, RefundState
 from ecommerce.errors import (
     GatewayNotHere,
     NothingToRefund,
@@ -27,6 +27,8 @@ K = TypeVar("K")
 REFUNDABLE_STATES = frozenset(
     {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW, OrderState.REFUNDED}
 )
+# The gateway is still to be asked, or to answer.
+UNFINISHED = (RefundState.RECORDED, RefundState.SENT, RefundState.PENDING)
 REASON_LENGTH = 255
 
 
