@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.support.broker",
     "tests.support.programs",
     "tests.support.keycloak",
+    "tests.support.stripe",
 ]

@@ -138,7 +138,7 @@ class StripeGateway:
             found = _client(session.account).v1.checkout.sessions.retrieve(
                 session.session_id, params={"expand": _WITH_PAYMENT}
             )
-        return _payment_notice(found.to_dict(), event_id="", account=session.account)
+            return _payment_notice(found.to_dict(), event_id="", account=session.account)
 
     def refund(self, refund: RefundRequest) -> RefundResult:
         """Give money back to where it came from."""
@@ -156,21 +156,23 @@ class StripeGateway:
                     params={"payment_intent": refund.payment_id, "amount": amount, "metadata": metadata},
                     options=options,
                 )
-        return _refund_result(made.to_dict())
+            return _refund_result(made.to_dict())
 
     def look_up_refund(self, refund: RefundRequest, refund_id: str) -> RefundResult | None:
         """By Stripe's id; without one, among the payment's refunds by the reference we sent along."""
         if refund_id:
             with _asking():
                 return _refund_result(_client(refund.account).v1.refunds.retrieve(refund_id).to_dict())
-        for found in self._refunds(refund.payment_id, refund.account):
-            if _text(_mapping(found.get("metadata")).get("refund")) == refund.reference:
-                return _refund_result(found)
+        with _asking():
+            for found in self._refunds(refund.payment_id, refund.account):
+                if _text(_mapping(found.get("metadata")).get("refund")) == refund.reference:
+                    return _refund_result(found)
         return None
 
     def refunds_of(self, payment_id: str, account: str) -> tuple[RefundNotice, ...]:
         """Every refund of a payment, made here, in Stripe's dashboard or by Stripe itself."""
-        return tuple(_refund_notice(found, event_id="") for found in self._refunds(payment_id, account))
+        with _asking():
+            return tuple(_refund_notice(found, event_id="") for found in self._refunds(payment_id, account))
 
     def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
         """Where each dispute stands, and where its money is: taken away, or given back again."""
@@ -207,15 +209,14 @@ class StripeGateway:
             raise NoticeNotUnderstood("not as Stripe documents its events") from error
 
     def _refunds(self, payment_id: str, account: str) -> Iterator[dict[str, Any]]:
-        with _asking():
-            refunds = _client(account).v1.refunds
-            page = (
-                refunds.list(params={"charge": payment_id, "limit": 100})
-                if _is_charge(payment_id)
-                else refunds.list(params={"payment_intent": payment_id, "limit": 100})
-            )
-            for found in page.auto_paging_iter():
-                yield found.to_dict()
+        refunds = _client(account).v1.refunds
+        page = (
+            refunds.list(params={"charge": payment_id, "limit": 100})
+            if _is_charge(payment_id)
+            else refunds.list(params={"payment_intent": payment_id, "limit": 100})
+        )
+        for found in page.auto_paging_iter():
+            yield found.to_dict()
 
 
 def to_units(money: Money) -> int:
@@ -299,6 +300,8 @@ def _asking() -> Iterator[None]:
         raise PaymentFailed("Stripe doesn't accept our key", retriable=False, code="key_refused") from error
     except stripe.StripeError as error:
         raise PaymentFailed(f"no answer that settles it ({type(error).__name__})", retriable=True) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PaymentFailed("an answer that isn't as documented", retriable=True, code="not_understood") from error
 
 
 def _reason(error: stripe.StripeError) -> str:
@@ -497,7 +500,7 @@ def _billed_to(details: Mapping[str, Any]) -> BillingAddress | None:
 
 def _tax(session: Mapping[str, Any]) -> Money | None:
     units = _mapping(session.get("total_details")).get("amount_tax")
-    return from_units(units, session["currency"]) if units else None
+    return from_units(units, session["currency"]) if units and session.get("currency") else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

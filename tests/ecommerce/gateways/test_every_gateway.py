@@ -1,0 +1,144 @@
+"""The examination every gateway passes (ADR 0009)."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+from uuid import uuid4
+
+import pytest
+
+from ecommerce.enums import RefundState
+from ecommerce.gateways.base import NoticeForged, NoticeNotUnderstood, Outcome, PaymentNotice, RefundRequest, Session
+from ecommerce.gateways.sandbox import SandboxGateway
+from ecommerce.gateways.stripe import StripeGateway
+from mitxonline.kernel.money import Money
+from tests.ecommerce.gateways.examination import Bench, SandboxBench, StripeBench, a_request, begun
+
+MONIES = [Money("249.00", "USD"), Money("1500", "JPY"), Money("0.99", "EUR"), Money("12.340", "KWD")]
+
+
+@pytest.fixture(params=["sandbox", "stripe"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    if request.param == "sandbox":
+        return SandboxBench(SandboxGateway())
+    return StripeBench(StripeGateway(), request.getfixturevalue("stripe_api"))
+
+
+@pytest.fixture
+def session(bench: Bench) -> Session:
+    return begun(bench.gateway, Money("249.00", "USD"))
+
+
+@pytest.mark.parametrize("total", MONIES, ids=str)
+def test_what_is_paid_is_what_was_asked_for_in_every_currency(bench: Bench, total: Money) -> None:
+    session = begun(bench.gateway, total)
+    assert bench.gateway.look_up(session).outcome is Outcome.OPEN
+    bench.pay(session)
+    found = bench.gateway.look_up(session)
+    assert (found.outcome, found.paid, found.doubt) == (Outcome.PAID, total, "")
+    assert (found.reference, found.session_id) == (session.reference, session.session_id)
+    assert found.payment_id
+
+
+def test_the_same_request_again_is_the_same_session(bench: Bench) -> None:
+    request = a_request(Money("10", "USD"))
+    assert bench.gateway.start(request) == bench.gateway.start(request)
+
+
+def test_another_try_is_another_session(bench: Bench) -> None:
+    one, other = (bench.gateway.start(a_request(Money("10", "USD"))) for _each in range(2))
+    assert one.session_id != other.session_id
+
+
+def test_an_open_session_can_be_ended_and_then_nobody_pays_it(bench: Bench, session: Session) -> None:
+    for _time in range(2):
+        assert bench.gateway.expire(session).outcome is Outcome.EXPIRED
+    found = bench.gateway.look_up(session)
+    assert (found.outcome, found.paid) == (Outcome.EXPIRED, None)
+
+
+def test_ending_a_session_that_was_paid_says_so(bench: Bench, session: Session) -> None:
+    bench.pay(session)
+    ended = bench.gateway.expire(session)
+    assert ended.outcome is Outcome.PAID
+    assert bench.gateway.look_up(session).paid == session.total
+
+
+def test_a_bank_that_takes_its_time_is_not_a_payment_yet(bench: Bench, session: Session) -> None:
+    bench.pay_later(session)
+    found = bench.gateway.look_up(session)
+    assert (found.outcome, found.paid) == (Outcome.PROCESSING, None)
+    assert bench.gateway.expire(session).outcome is Outcome.PROCESSING
+    bench.bank_declines(session)
+    assert bench.gateway.look_up(session).outcome is Outcome.DECLINED
+
+
+def test_its_own_notice_is_let_in_and_understood(bench: Bench, session: Session) -> None:
+    bench.pay(session)
+    body, headers = bench.notice(session)
+    one, other = (bench.gateway.open_notice(body, headers, account="") for _time in range(2))
+    assert one == other
+    assert one.event_id
+    assert one.kind
+    notice = bench.gateway.read_notice(body, account="")
+    assert isinstance(notice, PaymentNotice)
+    assert (notice.event_id, notice.reference, notice.outcome) == (one.event_id, session.reference, Outcome.PAID)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[]", b"not json", b"\xff\xfe", b"x" * 100_000])
+def test_what_it_did_not_write_is_refused(bench: Bench, body: bytes) -> None:
+    with pytest.raises(NoticeForged):
+        bench.gateway.open_notice(body, {}, account="")
+
+
+def test_a_notice_that_was_changed_on_the_way_is_refused(bench: Bench, session: Session) -> None:
+    bench.pay(session)
+    body, headers = bench.notice(session)
+    with pytest.raises(NoticeForged):
+        bench.gateway.open_notice(body.replace(body[10:11], b"~", 1), headers, account="")
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[1]", b'{"id": "evt_1", "type": "refund.created"}', b"\xff"])
+def test_what_is_not_as_documented_is_said_to_be_so(bench: Bench, body: bytes) -> None:
+    with pytest.raises(NoticeNotUnderstood):
+        bench.gateway.read_notice(body, account="")
+
+
+def test_money_given_back_has_a_name_and_a_state(bench: Bench, session: Session) -> None:
+    bench.pay(session)
+    payment_id = bench.gateway.look_up(session).payment_id
+    reference = str(uuid4())
+    request = RefundRequest(
+        payment_id=payment_id,
+        amount=Money("49.00", "USD"),
+        idempotency_key=f"refund:{reference}",
+        reason="asked for",
+        reference=reference,
+    )
+    made = bench.gateway.refund(request)
+    assert made.refund_id
+    assert made.state in (RefundState.SUCCEEDED, RefundState.PENDING)
+    assert bench.gateway.refund(request) == made
+    assert bench.gateway.look_up_refund(request, made.refund_id) == made
+
+
+def test_a_refund_it_never_got_is_none(bench: Bench, session: Session) -> None:
+    bench.pay(session)
+    payment_id = bench.gateway.look_up(session).payment_id
+    unsent = RefundRequest(
+        payment_id=payment_id, amount=Money("1", "USD"), idempotency_key="refund:x", reason="", reference="x"
+    )
+    assert bench.gateway.look_up_refund(unsent, "") is None
+    assert bench.gateway.refunds_of(payment_id, "") == ()
+    assert bench.gateway.disputes_of(payment_id, "") == ()
+
+
+def test_its_data_is_frozen(bench: Bench, session: Session) -> None:
+    notice = bench.gateway.look_up(session)
+    with pytest.raises(FrozenInstanceError):
+        notice.outcome = Outcome.PAID  # type: ignore[misc]
+    assert replace(notice, outcome=Outcome.PAID) != notice
+
+
+def test_without_hosts_of_its_own_there_is_one_account(bench: Bench) -> None:
+    assert bench.gateway.account_for("shop.example") == ""

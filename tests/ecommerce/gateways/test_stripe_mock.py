@@ -1,0 +1,57 @@
+"""What we send, judged by Stripe's own mock server: it refuses parameters that its specification doesn't know."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ecommerce.gateways.base import Outcome, PaymentFailed, RefundRequest, Session
+from ecommerce.gateways.stripe import StripeGateway
+from mitxonline.kernel.money import Money
+from tests.ecommerce.gateways.examination import a_request
+
+pytestmark = [pytest.mark.needs("go"), pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def gateway(stripe_mock: str, settings: Any) -> StripeGateway:
+    settings.STRIPE_ACCOUNTS = {"": {"secret_key": "sk_test_mock", "webhook_secrets": ["whsec_mock"]}}
+    settings.STRIPE_API_BASE = stripe_mock
+    settings.STRIPE_RETRIES = 0
+    return StripeGateway()
+
+
+def session(session_id: str = "cs_test_1") -> Session:
+    return Session(session_id=session_id, reference=uuid4(), total=Money("10", "USD"), idempotency_key="expire:1")
+
+
+@pytest.mark.parametrize("total", [Money("249.00", "USD"), Money("1500", "JPY"), Money("12.340", "KWD")], ids=str)
+def test_a_session_is_begun_as_stripe_specifies(gateway: StripeGateway, total: Money) -> None:
+    # The mock's session has no page, and so everything we sent was accepted.
+    with pytest.raises(PaymentFailed, match="a session without a page"):
+        gateway.start(a_request(total))
+
+
+def test_a_session_is_looked_up_and_ended_as_stripe_specifies(gateway: StripeGateway) -> None:
+    assert gateway.look_up(session()).outcome in set(Outcome)
+    assert gateway.expire(session()).outcome is Outcome.EXPIRED
+
+
+def test_money_is_given_back_as_stripe_specifies(gateway: StripeGateway) -> None:
+    request = RefundRequest(
+        payment_id="pi_1", amount=Money("10", "USD"), idempotency_key="refund:1", reason="", reference="1"
+    )
+    made = gateway.refund(request)
+    assert gateway.look_up_refund(request, made.refund_id) is not None
+    assert gateway.refunds_of("pi_1", "")
+    assert gateway.disputes_of("pi_1", "")
+
+
+def test_the_mock_does_judge(gateway: StripeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: what Stripe doesn't know is refused."""
+    monkeypatch.setattr("ecommerce.gateways.stripe._session_params", lambda payment: {"mode": "no such mode"})
+    with pytest.raises(PaymentFailed) as failed:
+        gateway.start(a_request(Money("10", "USD")))
+    assert not failed.value.retriable

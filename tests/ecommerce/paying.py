@@ -1,0 +1,54 @@
+"""A buyer at Stripe, for the tests of what follows from it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.test import Client
+from django.utils import timezone
+
+from ecommerce.models import GatewayNotice, Order, PaymentAttempt
+from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.services.baskets import add_products
+from ecommerce.services.checkout import Checkout, begin_checkout
+from ecommerce.services.notices import process_notice
+from mitxonline.users.models import User
+from tests.factories import NOON, make_product, make_user
+from tests.support.stripe import StripeServer, sign
+
+
+def begin(user: User, *, now: datetime = NOON, host: str = "") -> Checkout:
+    """Press the cart's button."""
+    return begin_checkout(owner=BasketOwner(user_id=user.pk), user_id=user.pk, now=now, host=host)
+
+
+def order_of(user: User | None = None, *, price: str = "249", now: datetime = NOON) -> Order:
+    """An order whose buyer is at the payment page."""
+    user = user or make_user()
+    add_products(owner=BasketOwner(user_id=user.pk), product_ids=[make_product(price=price).pk], now=now)
+    return begin(user, now=now).order
+
+
+def attempt_of(order: Order) -> PaymentAttempt:
+    """The latest try at paying it."""
+    return order.attempts.order_by("-pk")[0]
+
+
+def post_event(body: bytes, *, client: Client | None = None, address: str = "/payment/webhook/", **headers: str) -> Any:
+    """What Stripe does with an event."""
+    return (client or Client()).post(address, body, content_type="application/json", headers={**sign(body), **headers})
+
+
+def deliver(body: bytes, *, now: datetime | None = None) -> GatewayNotice:
+    """Post an event, and do what the worker does with it."""
+    response = post_event(body)
+    assert response.status_code == 200, response.content
+    notice = GatewayNotice.objects.latest("pk")
+    return process_notice(notice_id=notice.pk, now=now or timezone.now())
+
+
+def completed(server: StripeServer, order: Order, kind: str = "completed", **changes: Any) -> bytes:
+    """The event about the order's latest session, as the session is now."""
+    session = server.sessions[attempt_of(order).session_id]
+    return server.event(f"checkout.session.{kind}", session, **changes)

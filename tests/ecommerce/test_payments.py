@@ -1,0 +1,553 @@
+"""Paying: one open page at a time, every end of it, and nobody's word taken for money but the gateway's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+from unittest.mock import Mock
+from uuid import uuid4
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+
+from courses.models import Enrollment
+from ecommerce.enums import AttemptState, OrderState, PaymentStanding, RefundState, UseState
+from ecommerce.errors import NoWayToPay, PaymentUnavailable, PaymentUnderWay, TotalNotPayable
+from ecommerce.gateways.base import PaymentFailed
+from ecommerce.gateways.stripe import StripeGateway
+from ecommerce.models import CodeUse, Order, PaymentAttempt
+from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.selectors.payments import standing_of
+from ecommerce.services import payments
+from ecommerce.services.baskets import add_products, apply_code, remove_product
+from ecommerce.services.checkout import cancel_order, release_lapsed_orders
+from ecommerce.services.payments import check_order, confirm, end_session, finish_interrupted
+from ecommerce.services.pending import ask_due, drop_unstarted
+from mitxonline.coordinator.models import Delivery
+from mitxonline.users.models import User
+from tests.ecommerce.paying import attempt_of, begin, order_of
+from tests.factories import NOON, make_code, make_discount, make_product, make_user
+from tests.support.stripe import StripeServer
+
+pytestmark = pytest.mark.django_db
+
+LATER = NOON + timedelta(minutes=11)  # the payment page is not young any more
+SESSIONS, EXPIRE = r"/sessions$", r"/expire$"
+
+
+@pytest.fixture
+def learner() -> User:
+    return make_user()
+
+
+def states(order: Order) -> list[str]:
+    return list(order.attempts.order_by("pk").values_list("state", flat=True))
+
+
+def fresh(order: Order) -> Order:
+    return Order.objects.get(pk=order.pk)
+
+
+# Beginning
+
+
+def test_an_order_is_written_down_before_its_gateway_hears_of_it(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    attempt = attempt_of(order)
+    (call,) = stripe_api.calls
+    assert call.headers["Idempotency-Key"] == attempt.idempotency_key == f"checkout:{attempt.reference}"
+    assert attempt.session_id in stripe_api.sessions
+    assert attempt.pay_url == stripe_api.sessions[attempt.session_id]["url"]
+    assert call.params["success_url"] == f"http://testserver/payment/completed/{attempt.reference}/"
+    assert call.params["cancel_url"] == f"http://testserver/payment/canceled/{attempt.reference}/"
+    assert (attempt.state, attempt.ask_at) == (AttemptState.STARTED, NOON + timedelta(minutes=5))
+
+
+def test_pressing_twice_is_one_order_and_one_payment_page(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    again = begin(learner, now=NOON + timedelta(minutes=9))
+    assert again.order == order
+    assert again.pay_url == attempt_of(order).pay_url
+    assert len(stripe_api.calls) == 1
+
+
+def test_a_page_that_is_not_young_is_ended_before_another_begins(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    old = attempt_of(order)
+    stripe_api.calls.clear()
+    again = begin(learner, now=LATER)
+    assert again.order == order
+    assert [call.path for call in stripe_api.calls] == [
+        f"/v1/checkout/sessions/{old.session_id}/expire",
+        "/v1/checkout/sessions",
+    ]
+    assert stripe_api.calls[0].headers["Idempotency-Key"] == f"expire:{old.reference}"
+    assert stripe_api.sessions[old.session_id]["status"] == "expired"
+    assert states(order) == [AttemptState.EXPIRED, AttemptState.STARTED]
+
+
+def test_who_paid_and_presses_again_is_not_asked_to_pay_twice(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id)
+    again = begin(learner, now=LATER)
+    assert (again.order, again.pay_url) == (order, None)
+    assert again.order.state == OrderState.FULFILLED
+    assert len(stripe_api.sessions) == 1
+    assert states(order) == [AttemptState.PAID, AttemptState.FAILED]
+
+
+def test_whose_bank_is_at_it_is_not_asked_to_pay_twice(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.pay_later(attempt_of(order).session_id)
+    with pytest.raises(PaymentUnderWay):
+        begin(learner, now=LATER)
+    assert len(stripe_api.sessions) == 1
+    assert states(order) == [AttemptState.PROCESSING, AttemptState.FAILED]
+
+
+def test_without_knowing_that_the_old_page_is_over_no_other_begins(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.fail(EXPIRE, 500)
+    with pytest.raises(PaymentUnavailable):
+        begin(learner, now=LATER)
+    assert len(stripe_api.sessions) == 1
+    assert states(order) == [AttemptState.CLOSING, AttemptState.STARTED]
+    stripe_api.lapse(attempt_of(order).session_id or next(iter(stripe_api.sessions)))
+    assert begin(learner, now=LATER).pay_url
+    assert states(order) == [AttemptState.EXPIRED, AttemptState.STARTED]
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_gateway_that_is_away_costs_nothing_but_a_sentence(
+    stripe_api: StripeServer, learner: User, status: int
+) -> None:
+    stripe_api.fail(SESSIONS, status)
+    with pytest.raises(PaymentUnavailable):
+        order_of(learner)
+    order = Order.objects.get()
+    assert (order.state, states(order)) == (OrderState.PENDING, [AttemptState.FAILED])
+    assert begin(learner, now=NOON).order == order
+    assert states(order) == [AttemptState.FAILED, AttemptState.STARTED]
+
+
+def test_a_total_no_gateway_takes_is_said(stripe_api: StripeServer, learner: User) -> None:
+    stripe_api.fail(SESSIONS, 400, {"type": "invalid_request_error", "code": "amount_too_small", "message": "Least."})
+    with pytest.raises(TotalNotPayable, match=r"\$0\.10"):
+        order_of(learner, price="0.10")
+
+
+def test_where_nobody_takes_money_nothing_is_placed(learner: User, settings: Any) -> None:
+    settings.PAYMENT_GATEWAYS = []
+    with pytest.raises(NoWayToPay):
+        order_of(learner)
+    assert not Order.objects.exists()
+
+
+def test_an_order_given_up_during_the_call_sends_nobody_to_its_page(
+    stripe_api: StripeServer, learner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = StripeGateway.start
+
+    def start_slowly(gateway: StripeGateway, payment: Any) -> Any:
+        cancel_order(order_id=Order.objects.get().pk, now=NOON, reason="by staff")
+        return start(gateway, payment)
+
+    monkeypatch.setattr(StripeGateway, "start", start_slowly)
+    with pytest.raises(PaymentUnavailable):
+        order_of(learner)
+    attempt = PaymentAttempt.objects.get()
+    assert (attempt.state, bool(attempt.session_id)) == (AttemptState.CLOSING, True)
+    end_session(attempt_id=attempt.pk, now=NOON)
+    assert stripe_api.sessions[attempt.session_id]["status"] == "expired"
+
+
+def test_a_window_that_failed_does_not_spoil_the_one_that_did_not(
+    stripe_api: StripeServer, learner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = StripeGateway.start
+
+    def fail_elsewhere(gateway: StripeGateway, payment: Any) -> Any:
+        PaymentAttempt.objects.update(state=AttemptState.FAILED, settled_at=NOON, ask_at=None, note="timeout")
+        return start(gateway, payment)
+
+    monkeypatch.setattr(StripeGateway, "start", fail_elsewhere)
+    order = order_of(learner)
+    attempt = attempt_of(order)
+    assert (attempt.state, attempt.note, attempt.settled_at) == (AttemptState.STARTED, "", None)
+
+
+def test_a_changed_cart_ends_the_page_of_the_order_it_replaces(stripe_api: StripeServer, learner: User) -> None:
+    first = order_of(learner)
+    second = order_of(learner, price="30")
+    assert fresh(first).state == OrderState.CANCELED
+    assert states(first) == [AttemptState.EXPIRED]
+    assert stripe_api.sessions[attempt_of(first).session_id]["status"] == "expired"
+    assert states(second) == [AttemptState.STARTED]
+
+
+def test_an_order_that_was_paid_when_it_was_to_be_replaced_counts(stripe_api: StripeServer, learner: User) -> None:
+    first = order_of(learner)
+    stripe_api.pay(attempt_of(first).session_id)
+    add_products(owner=BasketOwner(user_id=learner.pk), product_ids=[make_product(price="30").pk], now=NOON)
+    begun = begin(learner, now=NOON)
+    assert (begun.order, begun.pay_url) == (first, None)
+    assert fresh(first).state == OrderState.FULFILLED
+    assert list(Order.objects.exclude(pk=first.pk).values_list("state", flat=True)) == [OrderState.CANCELED]
+    assert len(stripe_api.sessions) == 1
+
+
+def test_an_order_for_other_things_is_nobodys_hindrance(stripe_api: StripeServer, learner: User) -> None:
+    first = order_of(learner)
+    product_id = first.lines.get().product_id
+    stripe_api.fail(EXPIRE, 500)
+    remove_product(owner=BasketOwner(user_id=learner.pk), product_id=product_id, now=NOON)
+    second = order_of(learner, price="30")
+    assert states(first) == [AttemptState.CLOSING]
+    assert states(second) == [AttemptState.STARTED]
+    stripe_api.failures.clear()
+    assert ask_due(now=NOON) == 1
+    assert states(first) == [AttemptState.EXPIRED]
+
+
+def test_a_host_with_an_account_of_its_own_is_paid_there(
+    stripe_api: StripeServer, learner: User, settings: Any
+) -> None:
+    settings.STRIPE_ACCOUNTS = {
+        **settings.STRIPE_ACCOUNTS,
+        "other.example": {"secret_key": "sk_test_other", "webhook_secrets": ["whsec_other"]},
+    }
+    add_products(owner=BasketOwner(user_id=learner.pk), product_ids=[make_product(price="30").pk], now=NOON)
+    order = begin(learner, host="other.example").order
+    stripe_api.pay(attempt_of(order).session_id)
+    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    assert {call.headers["Authorization"] for call in stripe_api.calls} == {"Bearer sk_test_other"}
+    assert stripe_api.calls[0].params["success_url"].startswith("https://other.example/payment/completed/")
+    assert fresh(order).state == OrderState.FULFILLED
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_checkout_keeps_its_budget(
+    stripe_api: StripeServer, learner: User, django_assert_num_queries: Any, *, earlier: bool
+) -> None:
+    add_products(
+        owner=BasketOwner(user_id=learner.pk),
+        product_ids=[make_product(price="30").pk, make_product(price="40").pk],
+        now=NOON,
+    )
+    if earlier:
+        begin(learner)
+        stripe_api.calls.clear()
+    with django_assert_num_queries(32 if earlier else 26):
+        begin(learner, now=LATER)
+    assert len(stripe_api.calls) == (2 if earlier else 1)
+
+
+# Confirming
+
+
+def test_what_was_paid_is_fulfilled_and_known(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id, total_details={"amount_tax": 900})
+    for _time in range(3):
+        assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.FULFILLED
+    attempt, order = attempt_of(order), fresh(order)
+    assert (attempt.state, attempt.paid_amount, attempt.paid_with) == (AttemptState.PAID, 249, "Visa ending 4242")
+    assert attempt.payment_id in stripe_api.payments
+    assert attempt.ask_at is None
+    assert (order.billing_name, order.billing_city, order.billing_country) == ("Amara Okafor", "Springfield", "US")
+    assert order.tax_total == 9
+    assert Enrollment.objects.get().user == learner
+    assert Delivery.objects.filter(handler="ecommerce.handlers.email_receipt").count() == 1
+
+
+def test_an_open_page_is_no_payment(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.PENDING
+    assert states(order) == [AttemptState.STARTED]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"amount_total": 24800}, "paid 248.00 USD, asked 249.00 USD"),
+        ({"amount_total": 25000}, "paid 250.00 USD, asked 249.00 USD"),
+        ({"currency": "eur"}, "paid 249.00 EUR, asked 249.00 USD"),
+        ({"livemode": True}, "livemode"),
+        ({"client_reference_id": str(uuid4()), "metadata": {}}, "reference"),
+    ],
+)
+def test_money_that_does_not_fit_goes_before_staff_and_enrolls_nobody(
+    stripe_api: StripeServer, learner: User, changes: dict[str, Any], reason: str
+) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id, **changes)
+    for _time in range(2):
+        order = confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    assert order.state == OrderState.REVIEW
+    assert reason in order.state_reason
+    assert not Enrollment.objects.exists()
+    money_came = "paid" in reason
+    assert states(order) == [AttemptState.PAID if money_came else AttemptState.DOUBTFUL]
+    assert Delivery.objects.filter(handler="ecommerce.handlers.email_review").count() == 1
+
+
+def test_two_pages_both_paid_are_one_order_and_money_to_give_back(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    old = attempt_of(order)
+    begin(learner, now=LATER)
+    stripe_api.sessions[old.session_id]["status"] = "open"  # as if ending it had come too late
+    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(old.session_id)
+    for attempt in (attempt_of(order), old, old, attempt_of(order)):
+        assert confirm(attempt_id=attempt.pk, now=LATER).state == OrderState.FULFILLED
+    old.refresh_from_db()
+    assert (old.state, old.is_surplus, old.paid_amount) == (AttemptState.PAID, True, 249)
+    assert [refund.state for refund in old.refunds.all()] == [RefundState.MARKED]
+    assert not attempt_of(order).is_surplus
+    assert Enrollment.objects.count() == 1
+
+
+def test_the_end_of_an_old_page_touches_no_paid_order(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    old = attempt_of(order)
+    PaymentAttempt.objects.filter(pk=old.pk).update(state=AttemptState.CLOSING)  # ending it is still to be done
+    begin(learner, now=LATER)
+    new = attempt_of(order)
+    stripe_api.pay(new.session_id)
+    confirm(attempt_id=new.pk, now=LATER)
+    stripe_api.lapse(old.session_id)
+    confirm(attempt_id=old.pk, now=LATER)
+    assert fresh(order).state == OrderState.FULFILLED
+    assert states(order) == [AttemptState.EXPIRED, AttemptState.PAID]
+
+
+def test_once_it_is_paid_the_other_page_is_ended(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    old = attempt_of(order)
+    stripe_api.fail(EXPIRE, 500)
+    with pytest.raises(PaymentUnavailable):
+        begin(learner, now=LATER)
+    stripe_api.pay(old.session_id)
+    confirm(attempt_id=old.pk, now=LATER)
+    assert fresh(order).state == OrderState.FULFILLED
+    assert states(order) == [AttemptState.PAID, AttemptState.FAILED]
+
+
+def test_a_bank_that_says_yes_days_later(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    session_id = attempt_of(order).session_id
+    stripe_api.pay_later(session_id)
+    assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.PENDING
+    assert standing_of(fresh(order)) == PaymentStanding.PROCESSING
+    days_later = NOON + timedelta(days=3)
+    assert release_lapsed_orders(now=days_later) == 0
+    stripe_api.bank_says(session_id, yes=True)
+    assert confirm(attempt_id=attempt_of(order).pk, now=days_later).state == OrderState.FULFILLED
+
+
+def test_a_bank_that_says_no_days_later_frees_everything_and_the_buyer_hears_of_it(
+    stripe_api: StripeServer, learner: User
+) -> None:
+    code = make_code(make_discount(amount="50"), max_uses=1)
+    add_products(owner=BasketOwner(user_id=learner.pk), product_ids=[make_product(price="100").pk], now=NOON)
+    apply_code(owner=BasketOwner(user_id=learner.pk), text=code.text, user_id=learner.pk, now=NOON)
+    order = begin(learner).order
+    session_id = attempt_of(order).session_id
+    stripe_api.pay_later(session_id)
+    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    stripe_api.bank_says(session_id, yes=False)
+    for _time in range(2):
+        order = confirm(attempt_id=attempt_of(order).pk, now=NOON + timedelta(days=3))
+    assert (order.state, states(order)) == (OrderState.DECLINED, [AttemptState.DECLINED])
+    assert CodeUse.objects.get().state == UseState.RELEASED
+    assert Delivery.objects.filter(handler="ecommerce.handlers.email_payment_failed").count() == 1
+
+
+def test_money_for_a_declined_order_still_buys_it(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    session_id = attempt_of(order).session_id
+    stripe_api.pay_later(session_id)
+    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    stripe_api.bank_says(session_id, yes=False)
+    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    stripe_api.bank_says(session_id, yes=True)
+    assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.FULFILLED
+
+
+def test_money_after_the_hold_buys_what_is_still_there(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id)  # and nobody told us
+    assert release_lapsed_orders(now=NOON + timedelta(hours=1)) == 1
+    assert states(order) == [AttemptState.CLOSING]
+    assert ask_due(now=NOON + timedelta(hours=1)) == 1
+    assert fresh(order).state == OrderState.FULFILLED
+    assert states(order) == [AttemptState.PAID]
+
+
+def test_what_staff_gave_before_the_money_came_is_paid_by_it(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id)
+    fresh(order).move(OrderState.FULFILLED, at=NOON)
+    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    attempt = attempt_of(order)
+    assert (attempt.state, attempt.is_surplus) == (AttemptState.PAID, False)
+
+
+def test_interrupted_between_money_and_course_it_goes_on_by_itself(
+    stripe_api: StripeServer, learner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id)
+    with monkeypatch.context() as broken:
+        broken.setattr(payments, "fulfil_or_review", Mock(side_effect=RuntimeError))
+        with pytest.raises(RuntimeError):
+            confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    assert standing_of(fresh(order)) == PaymentStanding.RECEIVED
+    assert finish_interrupted(now=NOON + timedelta(minutes=3)) == 1
+    assert fresh(order).state == OrderState.FULFILLED
+
+
+def test_interrupted_with_money_that_came_late_it_goes_on_too(
+    stripe_api: StripeServer, learner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id)
+    release_lapsed_orders(now=NOON + timedelta(hours=1))
+    with monkeypatch.context() as broken:
+        broken.setattr(payments, "fulfil_or_review", Mock(side_effect=RuntimeError))
+        with pytest.raises(RuntimeError):
+            confirm(attempt_id=attempt_of(order).pk, now=NOON + timedelta(hours=1))
+    assert finish_interrupted(now=NOON + timedelta(hours=2)) == 1
+    assert fresh(order).state == OrderState.FULFILLED
+
+
+def test_an_order_being_paid_is_not_canceled_by_hand(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.pay_later(attempt_of(order).session_id)
+    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    with pytest.raises(PaymentUnderWay):
+        cancel_order(order_id=order.pk, now=NOON, reason="by staff")
+
+
+def test_a_gateway_is_never_called_with_rows_locked(stripe_api: StripeServer, learner: User) -> None:
+
+    attempt = attempt_of(order_of(learner))
+    with transaction.atomic(), pytest.raises(RuntimeError):
+        confirm(attempt_id=attempt.pk, now=NOON)
+    with transaction.atomic(), pytest.raises(RuntimeError):
+        end_session(attempt_id=attempt.pk, now=NOON)
+
+
+def test_finance_asks_about_all_tries_of_an_order(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    old = attempt_of(order)
+    begin(learner, now=LATER)
+    stripe_api.sessions[old.session_id]["status"] = "open"
+    stripe_api.pay(old.session_id)
+    assert check_order(order_id=order.pk, now=LATER).state == OrderState.FULFILLED
+
+
+# Nobody told us
+
+
+def test_a_payment_nobody_told_us_about_is_found(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id)
+    assert ask_due(now=NOON + timedelta(minutes=4)) == 0
+    assert ask_due(now=NOON + timedelta(minutes=6)) == 1
+    assert fresh(order).state == OrderState.FULFILLED
+    assert ask_due(now=NOON + timedelta(days=1)) == 0
+
+
+def test_it_is_asked_less_and_less_often_and_once_when_the_page_is_over(
+    stripe_api: StripeServer, learner: User
+) -> None:
+    order = order_of(learner)
+    asked = []
+    for minute in range(1, 100):
+        if ask_due(now=NOON + timedelta(minutes=minute)):
+            asked.append(minute)
+    assert asked == [5, 15, 34, 74]
+    assert attempt_of(order).asked == 4
+
+
+def test_a_dead_page_is_closed_before_its_hold_ends(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.lapse(attempt_of(order).session_id)
+    ask_due(now=NOON + timedelta(minutes=35))
+    assert states(order) == [AttemptState.EXPIRED]
+    assert release_lapsed_orders(now=NOON + timedelta(minutes=46)) == 1
+    stripe_api.calls.clear()
+    assert ask_due(now=NOON + timedelta(days=1)) == 0
+    assert not stripe_api.calls
+
+
+def test_a_gateway_that_does_not_answer_is_left_alone_until_the_next_run(stripe_api: StripeServer) -> None:
+    for _each in range(5):
+        order_of(make_user())
+    stripe_api.calls.clear()
+    for _each in range(5):
+        stripe_api.fail("/sessions/", 500)
+    assert ask_due(now=NOON + timedelta(minutes=6)) == 3
+    assert len(stripe_api.calls) == 3
+
+
+def test_one_that_can_not_be_settled_keeps_nobody_else_waiting(stripe_api: StripeServer) -> None:
+    orders = [order_of(make_user()) for _each in range(2)]
+    for order in orders:
+        stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.fail("/sessions/", 404, {"type": "invalid_request_error", "code": "resource_missing"})
+    assert ask_due(now=NOON + timedelta(minutes=6)) == 2
+    assert {fresh(order).state for order in orders} == {OrderState.PENDING, OrderState.FULFILLED}
+
+
+def test_a_call_that_was_interrupted_leaves_no_try_open_for_ever(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    PaymentAttempt.objects.update(session_id="", pay_url="")
+    assert drop_unstarted(now=NOON + timedelta(seconds=80)) == 0
+    assert drop_unstarted(now=NOON + timedelta(seconds=100)) == 1
+    assert states(order) == [AttemptState.FAILED]
+    assert begin(learner, now=NOON + timedelta(seconds=100)).pay_url
+
+
+def resolve(**options: Any) -> tuple[str, str]:
+    out, err = StringIO(), StringIO()
+    call_command("resolve_pending_orders", stdout=out, stderr=err, **options)
+    return out.getvalue(), err.getvalue()
+
+
+def test_the_command_settles_what_the_gateway_says(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id)
+    shown, said = resolve(dry_run=True)
+    assert order.number in shown
+    assert "paid" in shown
+    assert said == "Asked about 1 payment. Nothing was changed.\n"
+    assert fresh(order).state == OrderState.PENDING
+    shown, said = resolve()
+    assert (order.number in shown, "fulfilled" in shown, said) == (True, True, "Asked about 1 payment.\n")
+    assert fresh(order).state == OrderState.FULFILLED
+    assert resolve() == ("", "No payment is without an end.\n")
+
+
+def test_the_command_leaves_alone_what_has_just_begun(stripe_api: StripeServer, learner: User) -> None:
+    order_of(learner, now=NOON)
+    assert resolve(older_than=60 * 24 * 365 * 50)[1] == "No payment is without an end.\n"
+
+
+def test_the_command_says_where_the_gateway_says_nothing(stripe_api: StripeServer, learner: User) -> None:
+    order_of(learner)
+    stripe_api.fail("/sessions/", 500)
+    shown, said = resolve()
+    assert "no answer that settles it" in shown
+    assert said == "Asked about 1 payment. 1 could not be settled; see the last column.\n"
+
+
+def test_a_gateway_that_is_no_more_is_said(stripe_api: StripeServer, learner: User, settings: Any) -> None:
+    attempt = attempt_of(order_of(learner))
+    settings.PAYMENT_GATEWAYS = []
+    with pytest.raises(PaymentFailed, match="no gateway stripe here"):
+        confirm(attempt_id=attempt.pk, now=NOON)
+    assert "no gateway stripe here" in resolve()[0]

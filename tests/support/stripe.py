@@ -1,0 +1,413 @@
+"""Stripe, played by a small HTTP server of our own: sessions, refunds, disputes, idempotency keys and failures.
+
+It keeps state, so that what was paid there is found there. Stripe's own `stripe-mock` (see `stripe_mock`) keeps none
+and checks what we send against Stripe's specification.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from stripe import WebhookSignature
+
+from tests.support.programs import find_program
+
+SECRET_KEY = "sk_test_of_the_tests"
+WEBHOOK_SECRET = "whsec_of_the_tests"
+MOCK_VERSION = "v0.203.0"
+PATIENCE = 60.0
+
+
+@dataclass(slots=True)
+class Call:
+    """One request that came in."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    headers: dict[str, str]
+
+
+@dataclass(slots=True)
+class Failure:
+    """An answer to give instead of the right one; ``after``: do the thing first, and lose the answer."""
+
+    status: int
+    error: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+    after: bool = False
+    delay: float = 0.0
+
+
+class StripeServer:
+    """The state of an account, and what a buyer, a bank or somebody in the dashboard does to it."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, dict[str, Any]] = {}
+        self.payments: dict[str, dict[str, Any]] = {}
+        self.refunds: dict[str, dict[str, Any]] = {}
+        self.disputes: dict[str, dict[str, Any]] = {}
+        self.calls: list[Call] = []
+        self.failures: list[tuple[str, Failure]] = []
+        self.livemode = False
+        self._answers: dict[str, tuple[str, int, dict[str, Any]]] = {}
+        self._count = itertools.count(1)
+        self._lock = threading.RLock()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join(PATIENCE)
+
+    # What happens at Stripe
+
+    def pay(self, session_id: str, **changes: Any) -> dict[str, Any]:
+        """The buyer pays on Stripe's page."""
+        return self._end(session_id, "complete", "paid", intent="succeeded", **changes)
+
+    def pay_later(self, session_id: str) -> dict[str, Any]:
+        """The buyer leaves it to the bank, which takes days."""
+        return self._end(session_id, "complete", "unpaid", intent="processing")
+
+    def bank_says(self, session_id: str, *, yes: bool) -> dict[str, Any]:
+        session = self.sessions[session_id]
+        session["payment_status"] = "paid" if yes else "unpaid"
+        payment = self.payments[session["payment_intent"]]
+        payment["status"] = "succeeded" if yes else "requires_payment_method"
+        payment["amount_received"] = payment["amount"] if yes else 0
+        return session
+
+    def lapse(self, session_id: str) -> dict[str, Any]:
+        """The session's time is over."""
+        session = self.sessions[session_id]
+        if session["status"] == "open":
+            session["status"] = "expired"
+        return session
+
+    def refund_in_dashboard(self, payment_id: str, amount: int, status: str = "succeeded") -> dict[str, Any]:
+        return self._refund({"payment_intent": payment_id, "amount": str(amount)}, status=status)
+
+    def dispute(self, payment_id: str, status: str = "needs_response", moved: int = 1) -> dict[str, Any]:
+        payment = self.payments[payment_id]
+        known = next((each for each in self.disputes.values() if each["payment_intent"] == payment_id), None)
+        dispute = known or {
+            "id": f"du_{next(self._count)}",
+            "object": "dispute",
+            "amount": payment["amount"],
+            "currency": payment["currency"],
+            "payment_intent": payment_id,
+            "charge": payment["latest_charge"]["id"],
+            "reason": "fraudulent",
+            "livemode": self.livemode,
+        }
+        dispute["status"] = status
+        dispute["balance_transactions"] = [{"id": f"txn_{number}"} for number in range(moved)]
+        payment["latest_charge"]["disputed"] = True
+        self.disputes[dispute["id"]] = dispute
+        return dispute
+
+    def fail(self, path: str, status: int, error: dict[str, Any] | None = None, **options: Any) -> None:
+        """Fail the next call of this path (a regular expression)."""
+        self.failures.append((path, Failure(status, error or {"type": "api_error", "message": "Sorry."}, **options)))
+
+    def calls_to(self, path: str) -> list[Call]:
+        return [call for call in self.calls if re.search(path, call.path)]
+
+    # What it tells by itself
+
+    def event(self, kind: str, told: dict[str, Any], event_id: str = "", **changes: Any) -> bytes:
+        event = {
+            "id": event_id or f"evt_{next(self._count)}",
+            "object": "event",
+            "api_version": "2026-10-28.endive",
+            "created": 1,
+            "livemode": self.livemode,
+            "type": kind,
+            "data": {"object": told},
+            **changes,
+        }
+        return json.dumps(event).encode()
+
+    # Its side of the wire
+
+    def answer(self, call: Call) -> tuple[int, dict[str, Any], dict[str, str], float]:
+        with self._lock:
+            self.calls.append(call)
+            key = call.headers.get("Idempotency-Key", "") if call.method == "POST" else ""
+            if known := self._answers.get(key) if key else None:
+                if known[0] != json.dumps([call.path, call.params], sort_keys=True):
+                    error = {"type": "idempotency_error", "message": "Keys are for the same parameters only."}
+                    return 400, {"error": error}, {}, 0.0
+                return known[1], known[2], {"Idempotent-Replayed": "true"}, 0.0
+            failure = self._failure_for(call.path)
+            if failure is not None and not failure.after:
+                status, body, headers = failure.status, {"error": failure.error}, failure.headers
+            else:
+                status, body = self._do(call)
+                headers = {}
+            # Refused before it began (validation, limits, conflicts), nothing is kept under the key (F3).
+            if key and (status < 400 or status >= 500):
+                self._answers[key] = (json.dumps([call.path, call.params], sort_keys=True), status, body)
+            if failure is not None and failure.after:
+                status, body, headers = failure.status, {"error": failure.error}, failure.headers
+            return status, body, headers, failure.delay if failure else 0.0
+
+    def _failure_for(self, path: str) -> Failure | None:
+        for number, (pattern, failure) in enumerate(self.failures):
+            if re.search(pattern, path):
+                del self.failures[number]
+                return failure
+        return None
+
+    def _do(self, call: Call) -> tuple[int, dict[str, Any]]:
+        parts = call.path.strip("/").split("/")[1:]
+        match call.method, parts:
+            case "POST", ["checkout", "sessions"]:
+                return 200, self._session(call.params)
+            case "GET", ["checkout", "sessions", session_id] if session_id in self.sessions:
+                session = dict(self.sessions[session_id])
+                if any(name.startswith("expand") for name in call.params) and session["payment_intent"]:
+                    session["payment_intent"] = self.payments[session["payment_intent"]]
+                return 200, session
+            case "POST", ["checkout", "sessions", session_id, "expire"] if session_id in self.sessions:
+                if self.sessions[session_id]["status"] != "open":
+                    return _invalid('Only Checkout Sessions with a status in ["open"] can be expired.')
+                return 200, self.lapse(session_id)
+            case "POST", ["refunds"]:
+                return self._try_refund(call.params)
+            case "GET", ["refunds"]:
+                return 200, _list(each for each in self.refunds.values() if _is_of(each, call))
+            case "GET", ["refunds", refund_id] if refund_id in self.refunds:
+                return 200, self.refunds[str(refund_id)]
+            case "GET", ["disputes"]:
+                return 200, _list(each for each in self.disputes.values() if _is_of(each, call))
+        return _invalid(f"No such thing: {call.path}", status=404, code="resource_missing")
+
+    def _session(self, params: dict[str, str]) -> dict[str, Any]:
+        number = next(self._count)
+        items = [name for name in params if name.endswith("[unit_amount]")]
+        session: dict[str, Any] = {
+            "id": f"cs_test_{number}",
+            "object": "checkout.session",
+            "amount_total": sum(int(params[name]) for name in items),
+            "client_reference_id": params["client_reference_id"],
+            "currency": params["line_items[0][price_data][currency]"],
+            "customer_details": None,
+            "expires_at": int(params["expires_at"]),
+            "livemode": self.livemode,
+            "metadata": {name[9:-1]: value for name, value in params.items() if name.startswith("metadata[")},
+            "mode": params["mode"],
+            "payment_intent": None,
+            "payment_status": "unpaid",
+            "status": "open",
+            "total_details": {"amount_tax": 0},
+            "url": f"https://checkout.stripe.com/c/pay/cs_test_{number}#pay",
+        }
+        self.sessions[session["id"]] = session
+        return session
+
+    def _end(self, session_id: str, status: str, paid: str, *, intent: str, **changes: Any) -> dict[str, Any]:
+        with self._lock:
+            session = self.sessions[session_id]
+            number = next(self._count)
+            session.update(status=status, payment_status=paid, payment_intent=f"pi_{number}")
+            session["customer_details"] = {
+                "name": "Amara Okafor",
+                "address": {"line1": "1 High Street", "city": "Springfield", "postal_code": "12345", "country": "US"},
+                "tax_ids": [],
+            }
+            session.update(changes)
+            done = intent == "succeeded"
+            self.payments[session["payment_intent"]] = {
+                "id": session["payment_intent"],
+                "object": "payment_intent",
+                "amount": session["amount_total"],
+                "amount_received": session["amount_total"] if done else 0,
+                "currency": session["currency"],
+                "status": intent,
+                "latest_charge": {
+                    "id": f"ch_{number}",
+                    "object": "charge",
+                    "amount_refunded": 0,
+                    "disputed": False,
+                    "payment_intent": session["payment_intent"],
+                    "payment_method_details": {"type": "card", "card": {"brand": "visa", "last4": "4242"}},
+                },
+            }
+            return session
+
+    def _try_refund(self, params: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        payment = self.payments.get(params.get("payment_intent", ""))
+        if payment is None:
+            return _invalid("No such payment_intent", status=404, code="resource_missing")
+        left = payment["amount"] - payment["latest_charge"]["amount_refunded"]
+        if not left:
+            return _invalid("Charge has already been refunded.", code="charge_already_refunded")
+        if int(params["amount"]) > left:
+            return _invalid(f"Refund amount is greater than unrefunded amount on charge ({left}).")
+        return 200, self._refund(params)
+
+    def _refund(self, params: dict[str, str], status: str = "succeeded") -> dict[str, Any]:
+        payment = self.payments[params["payment_intent"]]
+        refund = {
+            "id": f"re_{next(self._count)}",
+            "object": "refund",
+            "amount": int(params["amount"]),
+            "charge": payment["latest_charge"]["id"],
+            "currency": payment["currency"],
+            "metadata": {name[9:-1]: value for name, value in params.items() if name.startswith("metadata[")},
+            "payment_intent": payment["id"],
+            "status": status,
+        }
+        payment["latest_charge"]["amount_refunded"] += refund["amount"]
+        self.refunds[refund["id"]] = refund
+        return refund
+
+
+def sign(body: bytes, *, secret: str = WEBHOOK_SECRET, at: int | None = None) -> dict[str, str]:
+    """The header Stripe sends with this body."""
+    return {"Stripe-Signature": WebhookSignature.generate_signature_header(body.decode(), secret, at)}
+
+
+def _invalid(message: str, *, status: int = 400, code: str | None = None) -> tuple[int, dict[str, Any]]:
+    return status, {"error": {"type": "invalid_request_error", "message": message, "code": code, "param": None}}
+
+
+def _list(found: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    return {"object": "list", "data": list(found), "has_more": False, "url": "/v1/things"}
+
+
+def _is_of(thing: dict[str, Any], call: Call) -> bool:
+    return bool(thing["payment_intent"] == call.params.get("payment_intent"))
+
+
+def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._serve("")
+
+        def do_POST(self) -> None:
+            self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
+
+        def log_message(self, *args: Any) -> None:
+            """Nobody reads it."""
+
+        def _serve(self, body: str) -> None:
+            address = urlsplit(self.path)
+            params = dict(parse_qsl(body or address.query, keep_blank_values=True))
+            call = Call(self.command, address.path, params, dict(self.headers.items()))
+            status, answer, headers, delay = server.answer(call)
+            if delay:
+                threading.Event().wait(delay)
+            text = json.dumps(answer).encode()
+            try:
+                self.send_response(status)
+                for name, value in {"Content-Type": "application/json", "Request-Id": "req_test", **headers}.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+            except (BrokenPipeError, ConnectionResetError):  # the caller lost patience, as the test wants
+                self.close_connection = True
+
+    return Handler
+
+
+@pytest.fixture
+def stripe_api(settings: Any) -> Iterator[StripeServer]:
+    """Stripe, played here; the shop takes payments through it, and through nothing else."""
+    server = StripeServer()
+    server.start()
+    settings.STRIPE_ACCOUNTS = {"": {"secret_key": SECRET_KEY, "webhook_secrets": [WEBHOOK_SECRET]}}
+    settings.STRIPE_API_BASE = server.url
+    settings.STRIPE_RETRIES = 0
+    settings.PAYMENT_GATEWAYS = ["ecommerce.gateways.stripe.StripeGateway"]
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def stripe_mock() -> Iterator[str]:
+    """The address of Stripe's own mock server, built once and kept in the user's cache."""
+    with _running(_built()) as url:
+        yield url
+
+
+def _built() -> Path:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stripe-mock" / MOCK_VERSION
+    program = folder / "stripe-mock"
+    if not program.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        building = tempfile.mkdtemp(dir=folder)  # several test processes may build it at once
+        done = subprocess.run(
+            [find_program("go"), "install", f"github.com/stripe/stripe-mock@{MOCK_VERSION}"],
+            env={**os.environ, "GOBIN": building, "GOFLAGS": "-mod=mod"},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if done.returncode:
+            pytest.fail(f"stripe-mock can't be built: {done.stderr[-1000:]}")
+        Path(building, "stripe-mock").replace(program)
+        Path(building).rmdir()
+    return program
+
+
+@contextmanager
+def _running(program: Path) -> Iterator[str]:
+    process = subprocess.Popen(
+        [str(program), "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield f"http://127.0.0.1:{_port(process)}"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+        if process.stdout:
+            process.stdout.close()
+
+
+def _port(process: subprocess.Popen[str]) -> str:
+    """The port it chose, which it says in its first lines."""
+    deadline = time.monotonic() + PATIENCE
+    read: Callable[[], str] = process.stdout.readline if process.stdout else lambda: ""
+    while time.monotonic() < deadline:
+        line = read()
+        if found := re.search(r"Listening for HTTP at address: .*:(\d+)", line):
+            return found[1]
+        if not line and process.poll() is not None:
+            break
+    pytest.fail("stripe-mock didn't start")
