@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -48,3 +50,10 @@ class Reconcile(models.Model):
 
     def __str__(self) -> str:
         return f"reconcile of contract {self.contract_id}: {self.state}"
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long it took, or None while it isn't over."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(self.finished_at - self.started_at, timedelta())

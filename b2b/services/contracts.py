@@ -18,9 +18,9 @@ from django.utils.timezone import localtime
 
 from b2b.enums import IntegrationType
 from b2b.errors import ContractNotPublished, ContractUnknown, DraftInTheWay
-from b2b.models import ContractPage, ContractTerms, OrganizationPage
-from b2b.services.terms import bring_into_force, terms_as_written
-from b2b.services.tree import add_child, lock_page, publish_changed, publish_new, saying_what_is_invalid
+from b2b.models import ContractPage, OrganizationPage
+from b2b.services.terms import bring_into_force
+from b2b.services.tree import add_child, lock_page, publish_changed, publish_new
 from mitxonline.users.models import User
 
 
@@ -104,7 +104,7 @@ def create_contract(
             return CreatedContract(page=equal, is_new=False, namesakes=_others(namesakes, equal.pk))
         page = add_child(parent_id=organization_id, make=lambda: terms.page(name))
         publish_new(page, user=user)
-        bring_into_force(page_id=page.pk, now=now)
+        bring_into_force(page_id=page.pk, now=now, by_id=user.pk if user is not None else None)
     return CreatedContract(page=find_contract(page.pk), is_new=True, namesakes=_others(namesakes, page.pk))
 
 
@@ -130,18 +130,8 @@ def modify_contract(
         if not _would_change(page, changes):
             return False
         publish_changed(page, user=user)
-        bring_into_force(page_id=contract_id, now=now)
+        bring_into_force(page_id=contract_id, now=now, by_id=user.pk if user is not None else None)
     return True
-
-
-def planned_terms(*, contract_id: int, changes: Mapping[str, Any], over_draft: bool = False) -> ContractTerms:
-    """The terms a contract would have with these changes; nothing is written. Refuses like ``modify_contract``."""
-    page = changed_page(contract_id=contract_id, changes=changes)
-    if not over_draft:
-        refuse_over_draft(page)
-    with saying_what_is_invalid():
-        page.full_clean()
-    return terms_as_written(page)
 
 
 def changed_page(*, contract_id: int, changes: Mapping[str, Any]) -> ContractPage:

@@ -6,6 +6,7 @@ The rules are in docs/contracts.md (“What happens when courseware is added”)
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,6 +31,8 @@ from mitxonline.kernel.clock import date_of, end_of_day, start_of_day
 KEY_LENGTH = 255
 SKU_LENGTH = 100
 _NUMBER = "-[0-9]+$"
+_IN_A_KEY = re.compile(r"[A-Za-z0-9_.~:-]", re.ASCII)
+_PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +283,23 @@ def _taken_keys(keys: Sequence[str]) -> set[str]:
 
 
 def _checked(plan: RunPlan) -> RunPlan:
+    """Refuse a key Open edX would refuse, with what is wrong about it."""
     if len(plan.key) > KEY_LENGTH:
         reason = _("it is longer than %(length)d characters.") % {"length": KEY_LENGTH}
+        raise CourseKeyImpossible(plan.key, reason=reason)
+    if strange := _strange_characters(plan.key):
+        reason = _("%(characters)s can't stand in it.") % {"characters": ", ".join(f"“{one}”" for one in strange)}
         raise CourseKeyImpossible(plan.key, reason=reason)
     try:
         validate_run_key(plan.key)
     except ValidationError as error:
         raise CourseKeyImpossible(plan.key, reason=" ".join(error.messages)) from error
     return plan
+
+
+def _strange_characters(key: str) -> list[str]:
+    """What Open edX takes in no part of a key: anything but letters without accents, digits and “- _ . ~ :”."""
+    _kind, _colon, rest = key.partition(":")
+    parts = rest.split("+")
+    plus = ["+"] if len(parts) > _PARTS else []
+    return plus + sorted({char for char in "".join(parts) if not _IN_A_KEY.match(char)})

@@ -76,8 +76,11 @@ def terms_as_written(page: ContractPage) -> ContractTerms:
     )
 
 
-def contracts_out_of_line(*, stuck_before: datetime) -> list[int]:
-    """Contracts whose page and terms have drifted apart, or whose request to be reconciled got lost on the way."""
+def contracts_out_of_line(*, stuck_before: datetime, contract_id: int | None = None) -> list[int]:
+    """Contracts whose page and terms have drifted apart, or whose request to be reconciled got lost on the way.
+
+    All of them, or the one if it is such.
+    """
     stuck = Reconcile.objects.filter(
         contract=OuterRef("pk"), state=ReconcileState.WAITING, requested_at__lt=stuck_before
     )
@@ -90,6 +93,8 @@ def contracts_out_of_line(*, stuck_before: datetime) -> list[int]:
         in_force=Coalesce("terms__revision_id", -1),
         reconciled=Coalesce("terms__reconciled_revision_id", -1),
     )
+    if contract_id is not None:
+        pages = pages.filter(pk=contract_id)
     return list(pages.filter(live_but_behind | gone_but_in_force).order_by("pk").values_list("pk", flat=True))
 
 

@@ -5,12 +5,13 @@ Counted and decided by what does it afterwards (``plan_reconcile``, ``runs_that_
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from hashlib import blake2b
+from typing import Any
 
 from django.db.models import Count, Q
 from django.utils.formats import date_format, number_format
@@ -20,6 +21,7 @@ from django.utils.translation import ngettext
 
 from b2b.enums import IntegrationType, MembershipState
 from b2b.models import ContractMembership, ContractPage, ContractTerms
+from b2b.services.contracts import changed_page, refuse_over_draft
 from b2b.services.plan import ReconcilePlan, Supposed, plan_reconcile, terms_in_force
 from b2b.services.terms import Days, changed_terms, runs_that_move, terms_as_written
 from b2b.services.tree import saying_what_is_invalid
@@ -141,6 +143,17 @@ def plan_terms(*, page: ContractPage, now: datetime) -> TermsPlan:
     with saying_what_is_invalid():
         page.full_clean()
     return _plan(page.pk, after=terms_as_written(page), now=now)
+
+
+def plan_modify(*, contract_id: int, changes: Mapping[str, Any], now: datetime, over_draft: bool = False) -> TermsPlan:
+    """What publishing the contract with these columns of its page changed would do; nothing is written.
+
+    Refuses like ``modify_contract``.
+    """
+    page = changed_page(contract_id=contract_id, changes=changes)
+    if not over_draft:
+        refuse_over_draft(page)
+    return plan_terms(page=page, now=now)
 
 
 def plan_unpublish(*, contract_id: int, now: datetime) -> TermsPlan:

@@ -240,7 +240,7 @@ class TestModify:
             "--description 'New words'"
         )
         assert "seats: 3 → 5" in said.talk
-        assert "Done: 1 price set, 2 codes made." in said.talk
+        assert "Done: dates of 1 run moved, 1 price set, 2 codes made." in said.talk
         terms = terms_of(capped)
         assert (terms.max_learners, terms.price, terms.start, terms.end) == (
             5,

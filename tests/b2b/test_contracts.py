@@ -15,8 +15,8 @@ from b2b.services.contracts import (
     as_rich_text,
     create_contract,
     modify_contract,
-    planned_terms,
 )
+from b2b.services.terms_plan import plan_modify
 from b2b.services.tree import add_child
 from tests.b2b.worlds import NON_SSO, NOW, SSO, contract, organization, person, terms_of
 from tests.support.together import Together
@@ -125,7 +125,7 @@ def test_somebody_s_draft_is_not_pushed_aside() -> None:
     with pytest.raises(DraftInTheWay, match=r"editor@example\.com"):
         modify_contract(contract_id=page.pk, changes={"max_learners": 5}, now=NOW)
     with pytest.raises(DraftInTheWay):
-        planned_terms(contract_id=page.pk, changes={"max_learners": 5})
+        plan_modify(contract_id=page.pk, changes={"max_learners": 5}, now=NOW)
     assert terms_of(page).max_learners == 3
     assert modify_contract(contract_id=page.pk, changes={"max_learners": 5}, now=NOW, over_draft=True)
     after = ContractPage.objects.get(pk=page.pk)
@@ -141,12 +141,13 @@ def test_a_draft_contract_is_not_modified_from_outside() -> None:
 
 def test_a_plan_of_terms_writes_nothing() -> None:
     page = contract(cap=3)
-    assert planned_terms(contract_id=page.pk, changes={"max_learners": 9}).max_learners == 9
+    assert plan_modify(contract_id=page.pk, changes={"max_learners": 9}, now=NOW).cap == 9
     assert terms_of(page).max_learners == 3
     with pytest.raises(TermsInvalid):
-        planned_terms(
+        plan_modify(
             contract_id=page.pk,
             changes={"contract_start": date(2026, 2, 1), "contract_end": date(2026, 1, 1)},
+            now=NOW,
         )
 
 

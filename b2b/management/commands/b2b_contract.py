@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import date, datetime
@@ -12,8 +12,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from b2b.enums import IntegrationType
+from b2b.management.acting import acting, add_as_option
 from b2b.management.arguments import (
     read_cap,
     read_contract_id,
@@ -24,10 +26,13 @@ from b2b.management.arguments import (
     refuse_dates_in_wrong_order,
 )
 from b2b.management.listing import CONTRACT_COLUMNS
-from b2b.management.plans import PLAN_COLUMNS, Row, addition_rows, in_words, plan_rows, removal_rows, row, summary
+from b2b.management.people import read_wishes
+from b2b.management.plans import CHECK_COLUMNS, PEOPLE_COLUMNS, PLAN_COLUMNS, check_rows, people_rows, plan_rows
 from b2b.management.printing import print_rows
 from b2b.models import ContractPage
 from b2b.selectors.contracts import contract_rows
+from b2b.services.acting import way
+from b2b.services.checks import Disagreement, check_contracts, fix_contract, fix_orphans
 from b2b.services.contracts import (
     WrittenTerms,
     as_rich_text,
@@ -35,7 +40,6 @@ from b2b.services.contracts import (
     equal_contract,
     find_contract,
     modify_contract,
-    planned_terms,
 )
 from b2b.services.courseware import (
     add_courseware,
@@ -45,19 +49,25 @@ from b2b.services.courseware import (
     remove_courseware,
 )
 from b2b.services.organizations import choose_organization, ensure_organization
-from b2b.services.plan import ReconcilePlan, Supposed, plan_reconcile
+from b2b.services.plan_lines import Line, addition_lines, removal_lines, summary, terms_lines
+from b2b.services.provisioning import Outcome, change_members, plan_members
 from b2b.services.reconcile import contract_lock, request_reconcile, run_reconcile
+from b2b.services.terms_plan import plan_modify
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
+from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.progress import LateProgress
+from mitxonline.users.models import User
 
 
 class Command(OperatorCommand):
-    help = "Make contracts, change them, and say what they cover."
+    help = "Make contracts, change them, say what they cover and who is in them, and check them."
+
+    actor: User | None = None
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(
-            dest="action", metavar="create|modify|courseware", required=True, parser_class=OperatorParser
+            dest="action", metavar="create|modify|courseware|members|check", required=True, parser_class=OperatorParser
         )
         create = actions.add_parser("create", help="make a contract, and its organization if there is none")
         create.add_argument("organization", metavar="ORGANIZATION", help="the organization's name")
@@ -75,6 +85,8 @@ class Command(OperatorCommand):
         modify = actions.add_parser("modify", help="change a contract's terms")
         modify.add_argument("contract", metavar="CONTRACT_ID")
         _add_terms(modify)
+        modify.add_argument("--name", help="another name; the address in Wagtail stays")
+        modify.add_argument("--type", metavar="sso|non-sso", help="another way for learners to come in")
         modify.add_argument("--active", action="store_true", help="switch the contract on")
         modify.add_argument(
             "--inactive", "--delete", dest="inactive", action="store_true", help="switch the contract off"
@@ -95,9 +107,46 @@ class Command(OperatorCommand):
         courseware.add_argument("--prefix", help="begin the new runs' keys with this instead of the organization's own")
         _add_how(courseware)
 
+        members = actions.add_parser("members", help="put many people into a contract, or take them out")
+        members.add_argument("contract", metavar="CONTRACT_ID")
+        members.add_argument("--add", nargs="*", metavar="EMAIL", help="give these people a seat")
+        members.add_argument("--remove", nargs="*", metavar="EMAIL", help="take these people's seats away")
+        members.add_argument(
+            "--file",
+            metavar="FILE",
+            help="a CSV file with a column “email”; - for standard input",
+        )
+        members.add_argument("--reason", default="", help="why, for the records")
+        members.add_argument("--skip-unknown", action="store_true", help="go on without those who have no account")
+        members.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+        add_as_option(members)
+        add_format_option(members)
+
+        check = actions.add_parser("check", help="find what disagrees with the terms; status 1 if anything does")
+        check.add_argument("contract", metavar="CONTRACT_ID", nargs="?", help="only this contract")
+        check.add_argument("--fix", action="store_true", help="set it right")
+        check.add_argument("--reset", action="store_true", help="with --fix: also dates and runs changed by hand")
+        check.add_argument("--dry-run", action="store_true", help="with --fix: only look, like without it")
+        add_as_option(check)
+        add_format_option(check)
+
     def handle(self, *args: Any, **options: Any) -> None:
-        actions = {"create": self.create, "modify": self.modify, "courseware": self.courseware}
-        actions[options["action"]](options)
+        actions = {
+            "create": self.create,
+            "modify": self.modify,
+            "courseware": self.courseware,
+            "members": self.members,
+            "check": self.check_terms,
+        }
+        action = options["action"]
+        with acting(options["acting"], command=f"b2b_contract {action}") as user:
+            self.actor = user
+            actions[action](options)
+
+    @property
+    def actor_id(self) -> int | None:
+        """The account that acts, if one was named."""
+        return self.actor.pk if self.actor is not None else None
 
     # --- create ------------------------------------------------------------------------------------------------------
 
@@ -110,14 +159,14 @@ class Command(OperatorCommand):
         if options["dry_run"]:
             self._plan_create(org, name, terms, style=options["format"])
             return
-        organization, is_new = ensure_organization(**org)
+        organization, is_new = ensure_organization(**org, user=self.actor)
         if is_new:
             self.say(
                 _("Made the organization “%(name)s” (id %(id)s, key %(key)s).")
                 % {"name": organization.name, "id": organization.pk, "key": organization.org_key}
             )
         now = clock.now()
-        created = create_contract(organization_id=organization.pk, name=name, terms=terms, now=now)
+        created = create_contract(organization_id=organization.pk, name=name, terms=terms, now=now, user=self.actor)
         page = created.page
         if created.is_new:
             self.say(_("Made contract %(id)s, “%(name)s”.") % {"id": page.pk, "name": page.name})
@@ -125,25 +174,25 @@ class Command(OperatorCommand):
             self.say(_("Contract %(id)s is the same already; nothing was made.") % {"id": page.pk})
         self._say_about(terms, namesakes=created.namesakes)
         if not options["queue"]:
-            run_reconcile(contract_id=page.pk, now=now)
+            run_reconcile(contract_id=page.pk, now=now, reason=way(), requested_by_id=self.actor_id)
         rows = [asdict(one) for one in contract_rows(contract_id=page.pk)]
         print_rows(self.stdout, rows, CONTRACT_COLUMNS, style=options["format"])
 
     def _plan_create(self, org: Mapping[str, Any], name: str, terms: WrittenTerms, *, style: str) -> None:
         organization, key = choose_organization(**org)
-        rows: list[Row] = []
+        lines: list[Line] = []
         equal: ContractPage | None = None
         namesakes: list[int] = []
         if organization is None:
-            rows.append(row("make_organization", title=org["name"], note=_("key %(key)s") % {"key": key}))
+            lines.append(Line("make_organization", title=org["name"], note=_("key %(key)s") % {"key": key}))
         else:
             equal, namesakes = equal_contract(organization_id=organization.pk, name=name, terms=terms)
         if equal is None:
-            rows.append(row("make_contract", title=name))
+            lines.append(Line("make_contract", title=name))
         else:
             self.say(_("Contract %(id)s is the same already; nothing would be made.") % {"id": equal.pk})
         self._say_about(terms, namesakes=tuple(pk for pk in namesakes if equal is None or pk != equal.pk))
-        self._print_plan(rows, style=style)
+        self._print_plan(lines, style=style)
 
     def _say_about(self, terms: WrittenTerms, *, namesakes: tuple[int, ...]) -> None:
         if namesakes:
@@ -161,22 +210,22 @@ class Command(OperatorCommand):
         page = find_contract(contract_id)
         changes = _changes(options, page)
         now = clock.now()
+        what = {"contract_id": contract_id, "changes": changes, "now": now, "over_draft": options["over_draft"]}
         if options["dry_run"]:
-            terms = planned_terms(contract_id=contract_id, changes=changes, over_draft=options["over_draft"])
-            plan = plan_reconcile(contract_id=contract_id, now=now, supposed=Supposed(terms=terms))
+            plan = plan_modify(**what)
             self._say_changes(page, changes)
-            self._print_plan(plan_rows(plan), style=options["format"], warnings=plan.warnings)
+            for sentence in plan.sentences:
+                self.say(sentence)
+            self._print_plan(terms_lines(plan), style=options["format"], warnings=plan.warnings)
             return
         with nullcontext() if options["queue"] else contract_lock(contract_id):
-            changed = modify_contract(
-                contract_id=contract_id, changes=changes, now=now, over_draft=options["over_draft"]
-            )
+            plan = plan_modify(**what)
+            changed = modify_contract(**what, user=self.actor)
             if changed:
                 self._say_changes(page, changes)
             else:
                 self.say(_("The contract says this already."))
-            plan = plan_reconcile(contract_id=contract_id, now=now)
-            self._follow(contract_id, plan, plan_rows(plan), options, now=now)
+            self._follow(contract_id, terms_lines(plan), options, now=now, warnings=plan.warnings)
 
     def _say_changes(self, page: ContractPage, changes: Mapping[str, Any]) -> None:
         for name, value in changes.items():
@@ -209,13 +258,13 @@ class Command(OperatorCommand):
             "prefix": options["prefix"],
         }
         addition, plan = plan_courseware(**what)
-        rows = addition_rows(addition, plan)
-        warnings = (*(one.warning for one in addition.making if one.warning), *plan.warnings)
+        lines = addition_lines(addition, plan)
+        warnings = (*addition.warnings, *plan.warnings)
         if options["dry_run"]:
-            self._print_plan(rows, style=options["format"], warnings=warnings)
+            self._print_plan(lines, style=options["format"], warnings=warnings)
             return
-        add_courseware(**what)
-        self._follow(contract_id, plan, rows, options, now=now, warnings=warnings)
+        add_courseware(**what, user_id=self.actor_id)
+        self._follow(contract_id, lines, options, now=now, warnings=warnings)
 
     def _remove(self, contract_id: int, options: Mapping[str, Any]) -> None:
         for option in ("no_create_runs", "rerun", "prefix"):
@@ -226,48 +275,126 @@ class Command(OperatorCommand):
         now = clock.now()
         what = {"contract_id": contract_id, "readable_id": options["courseware"], "now": now}
         removal, plan = plan_removal(**what)
-        rows = removal_rows(removal, plan, assigned=assigned_codes(removal.runs))
+        lines = removal_lines(removal, plan, assigned=assigned_codes(removal.runs))
         if options["dry_run"]:
-            self._print_plan(rows, style=options["format"])
+            self._print_plan(lines, style=options["format"])
             return
-        remove_courseware(**what)
-        self._follow(contract_id, plan, rows, options, now=now)
+        remove_courseware(**what, user_id=self.actor_id)
+        self._follow(contract_id, lines, options, now=now)
+
+    # --- members -----------------------------------------------------------------------------------------------------
+
+    def members(self, options: Mapping[str, Any]) -> None:
+        """Give and take seats; looked at as a whole before anything is written."""
+        contract_id = read_contract_id(options["contract"])
+        find_contract(contract_id)
+        wishes = read_wishes(add=options["add"], remove=options["remove"], file=options["file"])
+        now = clock.now()
+        what = {
+            "contract_id": contract_id,
+            "wishes": wishes,
+            "skip_unknown": options["skip_unknown"],
+            "now": now,
+        }
+        plan = plan_members(**what)
+        refusal = plan.refusal
+        if refusal is None and not options["dry_run"]:
+            with LateProgress(self.stderr, label=_("Seats")) as progress:
+                reason = options["reason"].strip() or way()
+                plan = change_members(**what, reason=reason, by_id=self.actor_id, progress=progress)
+        print_rows(self.stdout, people_rows(plan.rows), PEOPLE_COLUMNS, style=options["format"])
+        if refusal is not None:
+            raise CommandError(refusal.message)
+        counts = {
+            "coming": len(plan.named(Outcome.JOINS, Outcome.COMES_BACK)),
+            "going": len(plan.named(Outcome.LEAVES)),
+            "skipped": len(plan.named(Outcome.NO_ACCOUNT)),
+        }
+        done = _("%(coming)d get a seat, %(going)d lose theirs, %(skipped)d without an account were left out.") % counts
+        self.say(_("Dry run, nothing was changed. It would be: %s") % done if options["dry_run"] else done)
+
+    # --- check -------------------------------------------------------------------------------------------------------
+
+    def check_terms(self, options: Mapping[str, Any]) -> None:
+        """Say what disagrees with the terms, and set it right if asked; exit status 1 if anything is wrong."""
+        if options["reset"] and not options["fix"]:
+            raise CommandError(_("--reset needs --fix."))
+        contract_id = read_contract_id(options["contract"]) if options["contract"] is not None else None
+        with LateProgress(self.stderr, label=_("Checking")):
+            found = check_contracts(now=clock.now(), contract_id=contract_id)
+        print_rows(self.stdout, check_rows(found), CHECK_COLUMNS, style=options["format"])
+        wanted = [one for one in found if one.is_fault or options["reset"]]
+        if options["fix"] and not options["dry_run"] and wanted:
+            found = self._fix(wanted, contract_id, reset=options["reset"])
+        faults = [one for one in found if one.is_fault]
+        if faults:
+            raise CommandError(_said_of(faults, fixed=options["fix"] and not options["dry_run"]))
+        by_hand = len(found) - len(faults)
+        if by_hand:
+            self.say(
+                ngettext(
+                    "Nothing is wrong; %(n)d thing was set by hand and stays.",
+                    "Nothing is wrong; %(n)d things were set by hand and stay.",
+                    by_hand,
+                )
+                % {"n": by_hand}
+            )
+        else:
+            self.say(_("Everything agrees with the terms."))
+
+    def _fix(self, found: Sequence[Disagreement], contract_id: int | None, *, reset: bool) -> list[Disagreement]:
+        """Set right what can be, contract by contract; what is left."""
+        now = clock.now()
+        for pk in sorted({one.contract_id for one in found if one.contract_id is not None}):
+            try:
+                fix_contract(contract_id=pk, now=now, by_id=self.actor_id, reset=reset)
+            except DomainError as refusal:
+                # One contract's trouble is no reason to leave the others as they are; the second look names it.
+                self.say(_("Contract %(id)s: %(reason)s") % {"id": pk, "reason": refusal.message})
+        if contract_id is None:
+            fix_orphans()
+        left = check_contracts(now=clock.now(), contract_id=contract_id)
+        before = sum(one.is_fault or reset for one in found)
+        after = sum(one.is_fault for one in left)
+        self.say(_("Set right: %(n)d of %(total)d.") % {"n": max(before - after, 0), "total": before})
+        return left
 
     # --- what they share ---------------------------------------------------------------------------------------------
 
     def _follow(
         self,
         contract_id: int,
-        plan: ReconcilePlan,
-        rows: list[Row],
+        lines: Sequence[Line],
         options: Mapping[str, Any],
         *,
         now: datetime,
-        warnings: tuple[str, ...] = (),
+        warnings: Sequence[str] = (),
     ) -> None:
         """Bring the contract in line here and now, or hand it to the worker; then say what was done."""
         if options["queue"]:
-            request_reconcile(contract_id=contract_id, reason=_("Command"), now=now)
+            request_reconcile(contract_id=contract_id, reason=way(), now=now, requested_by_id=self.actor_id)
         else:
             with LateProgress(self.stderr, label=_("Bringing codes in line")) as progress:
-                run_reconcile(contract_id=contract_id, now=now, progress=progress, reason=_("Command"))
-        for warning in dict.fromkeys((*warnings, *plan.warnings)):
-            self.say(_("Warning: %(text)s") % {"text": warning})
-        if options["queue"]:
-            self.say(_("Queued; the worker will follow: %(summary)s.") % {"summary": summary(rows)})
-        else:
-            self.say(_("Done: %(summary)s.") % {"summary": summary(rows)})
-        self._print_rows(rows, style=options["format"])
-
-    def _print_plan(self, rows: list[Row], *, style: str, warnings: tuple[str, ...] = ()) -> None:
+                run_reconcile(
+                    contract_id=contract_id, now=now, progress=progress, reason=way(), requested_by_id=self.actor_id
+                )
         for warning in dict.fromkeys(warnings):
             self.say(_("Warning: %(text)s") % {"text": warning})
-        self.say(_("Dry run, nothing was changed. It would be: %(summary)s.") % {"summary": summary(rows)})
-        self._print_rows(rows, style=style)
+        if options["queue"]:
+            self.say(_("Queued; the worker will follow: %(summary)s.") % {"summary": summary(lines)})
+        else:
+            self.say(_("Done: %(summary)s.") % {"summary": summary(lines)})
+        self._print_lines(lines, style=options["format"])
 
-    def _print_rows(self, rows: list[Row], *, style: str) -> None:
-        if rows or style == "json":
-            print_rows(self.stdout, rows if style == "json" else in_words(rows), PLAN_COLUMNS, style=style)
+    def _print_plan(self, lines: Sequence[Line], *, style: str, warnings: Sequence[str] = ()) -> None:
+        for warning in dict.fromkeys(warnings):
+            self.say(_("Warning: %(text)s") % {"text": warning})
+        self.say(_("Dry run, nothing was changed. It would be: %(summary)s.") % {"summary": summary(lines)})
+        self._print_lines(lines, style=style)
+
+    def _print_lines(self, lines: Sequence[Line], *, style: str) -> None:
+        if lines or style == "json":
+            print_rows(self.stdout, plan_rows(lines, style=style), PLAN_COLUMNS, style=style)
 
 
 def _add_terms(parser: CommandParser) -> None:
@@ -281,6 +408,7 @@ def _add_terms(parser: CommandParser) -> None:
 def _add_how(parser: CommandParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
     parser.add_argument("--queue", action="store_true", help="let the worker make runs and codes")
+    add_as_option(parser)
     add_format_option(parser)
 
 
@@ -311,6 +439,10 @@ def _changes(options: Mapping[str, Any], page: ContractPage) -> dict[str, Any]:
     changes = {name: value or None for name, value in typed.items() if value is not None}
     if options["description"] is not None:
         changes["description"] = as_rich_text(options["description"])
+    if options["type"] is not None:
+        changes["integration_type"] = read_type(options["type"])
+    if options["name"] is not None:
+        changes["name"] = changes["title"] = read_name(options["name"], _("The contract"))
     removed = {
         "contract_start": "no_start_date",
         "contract_end": "no_end_date",
@@ -324,6 +456,21 @@ def _changes(options: Mapping[str, Any], page: ContractPage) -> dict[str, Any]:
     end = changes.get("contract_end", page.contract_end)
     refuse_dates_in_wrong_order(start, end)
     return changes
+
+
+def _said_of(faults: Sequence[Disagreement], *, fixed: bool) -> str:
+    """How much is wrong, and what to do about it."""
+    if fixed:
+        return ngettext(
+            "%(n)d thing still disagrees with the terms. Look at it again, and at the record on the contract.",
+            "%(n)d things still disagree with the terms. Look at them again, and at the record on the contract.",
+            len(faults),
+        ) % {"n": len(faults)}
+    return ngettext(
+        "%(n)d thing disagrees with the terms; --fix sets it right.",
+        "%(n)d things disagree with the terms; --fix sets them right.",
+        len(faults),
+    ) % {"n": len(faults)}
 
 
 def _shown(value: object) -> str:
