@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+import json
 
-from ecommerce.models import CodeUse, Discount, DiscountCode, Order, OrderLine, PaymentAttempt, PriceChange, Product
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from ecommerce.models import (
+    CodeUse,
+    Discount,
+    DiscountCode,
+    GatewayNotice,
+    Order,
+    OrderLine,
+    PaymentAttempt,
+    PriceChange,
+    Product,
+)
+from ecommerce.services.notices import replay_notices
 from mitxonline.kernel.looking import LookOnly
 
 
@@ -78,3 +97,51 @@ class CodeUseAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_select_related = ["code", "user", "order"]
     search_fields = ["=user__email", "=code__text", "=order__number"]
     show_full_result_count = False
+
+
+@admin.register(GatewayNotice)
+class GatewayNoticeAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """What gateways told us, word for word, and what became of it."""
+
+    list_display = ["received_at", "gateway", "kind", "state", "order", "event_id", "error"]
+    list_filter = ["state", "gateway", "kind", "received_at"]
+    list_select_related = ["order"]
+    search_fields = ["=event_id", "=order__number", "kind"]
+    search_help_text = _("Event, order number or kind")
+    date_hierarchy = "received_at"
+    show_full_result_count = False
+    actions = ["process_again"]
+    fields = [
+        "gateway",
+        "account",
+        "event_id",
+        "kind",
+        "state",
+        "order",
+        "received_at",
+        "processed_at",
+        "error",
+        "body_text",
+    ]
+    readonly_fields = fields
+
+    @admin.display(description=_("body"))
+    def body_text(self, notice: GatewayNotice) -> SafeString:
+        """The body, set out for reading where it is JSON."""
+        try:
+            text = json.dumps(json.loads(notice.body), indent=2, ensure_ascii=False)
+        except ValueError:
+            text = notice.body
+        return format_html("<pre>{}</pre>", text)
+
+    @admin.action(description=_("Process again"), permissions=["process_again"])
+    def process_again(self, request: HttpRequest, chosen: QuerySet[GatewayNotice]) -> None:
+        """Hand the chosen notices to the worker once more; doing it twice is harmless."""
+        ids = list(chosen.values_list("pk", flat=True))
+        count = replay_notices(ids=ids, by_id=request.user.pk)
+        sentence = ngettext("%(count)d notice is processed again.", "%(count)d notices are processed again.", count)
+        self.message_user(request, sentence % {"count": count}, messages.SUCCESS if count else messages.WARNING)
+
+    def has_process_again_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change notices: nobody can change their text."""
+        return request.user.has_perm("ecommerce.change_gatewaynotice")

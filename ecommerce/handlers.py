@@ -14,7 +14,15 @@ from django.utils.translation import gettext as _
 from courses.selectors.programs import open_runs_of_programs
 from courses.services.enrollments import enroll
 from ecommerce.enums import EnrollmentAfter
-from ecommerce.events import MoneyReturned, OrderFulfilled, OrderInReview, ReceiptWanted, RefundAsked, RefundDenied
+from ecommerce.events import (
+    MoneyReturned,
+    OrderFulfilled,
+    OrderInReview,
+    PaymentDeclined,
+    ReceiptWanted,
+    RefundAsked,
+    RefundDenied,
+)
 from ecommerce.models import Order, OrderLine, Refund, RefundRequest
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.enrolling import source_of
@@ -82,6 +90,22 @@ def email_refund_denied(event: RefundDenied) -> None:
         "refund_denied",
         subject=_("About your refund for order %(number)s") % {"number": order.number},
         context={"request": request, "order": order, "link": _receipt_link(order)},
+        to=[order.purchaser.email],
+        reply_to=_support(),
+    )
+
+
+def email_payment_failed(event: PaymentDeclined) -> None:
+    """Tell a buyer whose bank took days that it said no in the end."""
+    order = _order(event.order_id)
+    _mail(
+        "payment_failed",
+        subject=_("Your payment for order %(number)s did not come through") % {"number": order.number},
+        context={
+            "order": order,
+            "lines": list(order.lines.all()),
+            "link": f"{settings.SITE_BASE_URL}{reverse('cart')}",
+        },
         to=[order.purchaser.email],
         reply_to=_support(),
     )

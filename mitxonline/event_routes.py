@@ -35,7 +35,7 @@ ROUTES: dict[type[Event], Route] = {
     # Staff see these orders in their list.
     OrderInReview: Route(within=(b2b.release_seats,), after_commit=(ecommerce.email_review,)),
     NoticeReceived: Route(after_commit=(ecommerce_webhooks.notice_received,)),
-    PaymentDeclined: Route(),
+    PaymentDeclined: Route(after_commit=(ecommerce.email_payment_failed,)),
     LinesRefunded: Route(within=(b2b.free_seats_after_refund,)),
     MoneyReturned: Route(after_commit=(ecommerce.email_refund,)),
     RefundAsked: Route(after_commit=(ecommerce.email_refund_asked,)),

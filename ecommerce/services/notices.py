@@ -71,7 +71,7 @@ def process_notice(*, notice_id: int, now: datetime) -> GatewayNotice:
     return notice
 
 
-def replay_notices(*, ids: Sequence[int], by_id: int | None, now: datetime) -> int:
+def replay_notices(*, ids: Sequence[int], by_id: int | None) -> int:
     """Have kept notices acted on again by the worker; how many there were with their text still there."""
     with transaction.atomic():
         chosen = list(GatewayNotice.objects.filter(pk__in=ids).exclude(body="").order_by("pk"))

@@ -32,6 +32,7 @@ ACTIONS = (
     ("ecommerce.order.cancel", _("Cancel order"), _("Canceled an order that was in review")),
     ("ecommerce.order.receipt", _("Send receipt again"), _("Had the receipt sent again")),
     ("ecommerce.order.check", _("Check with the gateway"), _("Asked the gateway about the order")),
+    ("ecommerce.notice.replay", _("Process notice again"), _("Had a gateway’s notice processed again")),
     ("ecommerce.product.price", _("Change price"), _("Changed a price")),
 )
 
