@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.forms import BaseInlineFormSet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -11,8 +16,10 @@ from django.utils.translation import gettext_lazy as _
 
 from b2b.models import (
     ContractCourseware,
+    ContractMembership,
     ContractPage,
     ContractRun,
+    ContractTerms,
     KeycloakJoin,
     KeycloakOrganization,
     KeycloakSync,
@@ -21,7 +28,12 @@ from b2b.models import (
     Reconcile,
     SignInFact,
 )
+from b2b.services.managers import set_manager
+from b2b.services.seats import add_member, free_seats, remove_member
+from mitxonline.kernel import clock
 from mitxonline.kernel.looking import LookOnly
+from mitxonline.users.admin import PersonAdmin
+from mitxonline.users.models import User
 
 
 class WrittenInWagtail(LookOnly):
@@ -140,3 +152,126 @@ class KeycloakJoinAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ["state", "organization"]
     list_select_related = ["user", "organization"]
     search_fields = ["user__email", "user__name", "organization__name"]
+
+
+# --- Seats and organizations on a person's page ----------------------------------------------------------------------
+
+MembershipForms = BaseInlineFormSet[Any, User, Any]
+
+
+class SeatForms(MembershipForms):
+    """Seats given and taken by the services every other door uses; what they refuse is said beside the field."""
+
+    actor_id: int | None = None
+
+    def clean(self) -> None:
+        """Say before anything is done that a contract is full. Asked again, under its lock, when it is done."""
+        super().clean()
+        for form in self.initial_forms + self.extra_forms:
+            contract = form.cleaned_data.get("contract") if form.is_valid() else None
+            if contract is None or form in self.initial_forms or form.cleaned_data.get("DELETE"):
+                continue
+            terms = ContractTerms.objects.filter(pk=contract.pk).first()
+            if terms is None:
+                form.add_error("contract", gettext("This contract was never published: it has no seats."))
+            elif free_seats(terms) == 0:
+                form.add_error("contract", gettext("All seats of this contract are taken."))
+
+    def save_new(self, form: Any, commit: bool = True) -> ContractMembership:
+        """A seat, under the contract's lock; the organization's membership goes with it."""
+        return add_member(
+            contract_id=form.cleaned_data["contract"].pk,
+            user_id=self.instance.pk,
+            now=clock.now(),
+            added_by_id=self.actor_id,
+        )
+
+    def delete_existing(self, obj: ContractMembership, commit: bool = True) -> None:
+        """Withdraw the seat, as the workbench does."""
+        remove_member(
+            contract_id=obj.contract_id,
+            user_id=self.instance.pk,
+            reason=gettext("Removed in the Django admin"),
+            now=clock.now(),
+            removed_by_id=self.actor_id,
+        )
+
+
+class OrganizationForms(MembershipForms):
+    """Organizations somebody is added to, or taken from where no seat of theirs is left."""
+
+    actor_id: int | None = None
+
+    def clean(self) -> None:
+        """A member of a contract belongs to its organization: the seat goes first."""
+        super().clean()
+        for form in self.deleted_forms:
+            seats = ContractMembership.objects.filter(
+                user_id=self.instance.pk, contract__terms__organization_id=form.instance.organization_id
+            )
+            if seats.exists():
+                sentence = gettext("“%(person)s” has a seat in a contract of “%(organization)s”. Remove that first.")
+                names = {"person": self.instance.name, "organization": form.instance.organization}
+                raise ValidationError(sentence % names)
+
+    def save_new(self, form: Any, commit: bool = True) -> OrganizationMembership:
+        """A member by hand; somebody who is one already becomes it by hand, too."""
+        organization = form.cleaned_data["organization"]
+        found: OrganizationMembership = set_manager(
+            organization_id=organization.pk,
+            user_id=self.instance.pk,
+            is_manager=form.cleaned_data["is_manager"],
+            by_id=self.actor_id,
+            now=clock.now(),
+        )
+        return found
+
+    def save_existing(self, form: Any, obj: OrganizationMembership, commit: bool = True) -> OrganizationMembership:
+        """Only who manages can change here."""
+        found: OrganizationMembership = set_manager(
+            organization_id=obj.organization_id,
+            user_id=self.instance.pk,
+            is_manager=form.cleaned_data["is_manager"],
+            by_id=self.actor_id,
+            now=clock.now(),
+        )
+        return found
+
+
+class WithActor(admin.TabularInline):  # type: ignore[type-arg]
+    """An inline whose forms know who is at work."""
+
+    extra = 0
+    fk_name = "user"
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        forms = super().get_formset(request, obj, **kwargs)
+        return type(forms.__name__, (forms,), {"actor_id": request.user.pk})
+
+
+class SeatInline(WithActor):
+    """A person's seats: added and removed, never edited."""
+
+    model = ContractMembership
+    formset = SeatForms
+    fields = ["contract", "state", "source", "since"]
+    readonly_fields = ["state", "source", "since"]
+    autocomplete_fields = ["contract"]
+    verbose_name_plural = _("Seats in contracts")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class OrganizationInline(WithActor):
+    """The organizations a person belongs to, and which of them they manage."""
+
+    model = OrganizationMembership
+    formset = OrganizationForms
+    fields = ["organization", "is_manager", "source", "since"]
+    readonly_fields = ["source", "since"]
+    autocomplete_fields = ["organization"]
+    verbose_name_plural = _("Organizations")
+
+
+PersonAdmin.inlines = [*PersonAdmin.inlines, OrganizationInline, SeatInline]

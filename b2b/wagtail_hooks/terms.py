@@ -222,6 +222,8 @@ def _about(data: dict[str, Any], people: dict[int, str]) -> str:
         return person
     if courseware := data.get("courseware"):
         return str(courseware)
+    if isinstance(count := data.get("people"), int):
+        return ngettext("%(n)d person", "%(n)d people", count) % {"n": count}
     for name in ("changes", "codes", "hand_outs", "invitations"):
         found = data.get(name)
         if isinstance(found, list) and found:
