@@ -50,6 +50,9 @@ RIGHTS = {
                 ("order", "orderline", "paymentattempt", "discount", "discountcode", "codeuse", "pricechange"),
                 "view",
             ),
+            *_all_of("ecommerce", ("refund", "refundrequest", "dispute"), "view"),
+            *(f"ecommerce.{act}_order" for act in ("refund", "fulfil", "cancel")),
+            *_all_of("ecommerce", ("shopsettings",), "change"),
         ),
     ),
     B2B_MANAGERS: GroupRights(
