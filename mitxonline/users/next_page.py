@@ -24,7 +24,7 @@ def safe_page(request: HttpRequest, address: str) -> str:
     is_ours = url_has_allowed_host_and_scheme(
         address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    leads_on = address.isprintable() and address.split("?")[0] not in _sign_in_pages()
+    leads_on = address.isprintable() and "\\" not in address and address.split("?")[0] not in _sign_in_pages()
     return address if is_ours and leads_on else ""
 
 

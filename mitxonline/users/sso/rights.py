@@ -22,7 +22,7 @@ STAFF, SUPERUSER = "staff", "superuser"
 _FLAGS = {RightKind.STAFF: "is_staff", RightKind.SUPERUSER: "is_superuser"}
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Right:
     """A flag, or membership of a group."""
 
@@ -45,22 +45,22 @@ def follow_roles(
     """
     words = {word for role in roles for word in mapping.get(role, ())}
     with transaction.atomic():
-        given = {
-            Right(RightKind(each.kind), each.group_id): each
-            for each in GivenRight.objects.filter(user=user, issuer=issuer)
-        }
-        if not words and not given:
+        if not words and not GivenRight.objects.filter(user=user, issuer=issuer).exists():
             return
         person = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
-        inside = set(person.groups.values_list("pk", flat=True))
+        rows = list(GivenRight.objects.filter(user=person))
+        given = {_right(row): row for row in rows if row.issuer == issuer}
+        elsewhere = {_right(row) for row in rows if row.issuer != issuer}
+        has = _rights_of(person)
         wanted = _rights(words)
-        new = [right for right in sorted(wanted - given.keys()) if not _has(person, right, inside)]
-        gone = sorted(given.keys() - wanted)
-        if not new and not gone:
-            return
-        _give(person, new, issuer=issuer, now=now)
-        _take(person, gone, given)
-        _write_down(person, new, gone)
+        by_hand = has - given.keys() - elsewhere
+        lacking, gone = wanted - has, (given.keys() & has) - wanted - elsewhere
+        _forget([row for right, row in given.items() if right not in wanted])
+        _note(person, issuer, wanted - given.keys() - by_hand, now=now)
+        _set(person, lacking, on=True)
+        _set(person, gone, on=False)
+        if lacking or gone:
+            _write_down(person, lacking, gone)
     user.is_staff, user.is_superuser = person.is_staff, person.is_superuser
 
 
@@ -71,9 +71,9 @@ def given_by_roles(user: User, *, flags: Iterable[str], groups: Iterable[Group])
     return list(rows.select_related("group").order_by("pk"))
 
 
-def keep_by_hand(rights: Iterable[GivenRight]) -> None:
+def keep_by_hand(rights: Collection[GivenRight]) -> None:
     """Make rights that came with a role the person's own: from now on no sign-in takes them away."""
-    GivenRight.objects.filter(pk__in=[right.pk for right in rights]).delete()
+    _forget(rights)
 
 
 def _rights(words: AbstractSet[str]) -> set[Right]:
@@ -89,27 +89,26 @@ def _rights(words: AbstractSet[str]) -> set[Right]:
     return wanted | {Right(RightKind.GROUP, pk) for pk in groups.values()}
 
 
-def _has(person: User, right: Right, inside: set[int]) -> bool:
-    return right.group_id in inside if right.kind == RightKind.GROUP else bool(getattr(person, _FLAGS[right.kind]))
+def _right(row: GivenRight) -> Right:
+    return Right(RightKind(row.kind), row.group_id)
 
 
-def _give(person: User, rights: Iterable[Right], *, issuer: str, now: datetime) -> None:
-    rows = [
+def _rights_of(person: User) -> set[Right]:
+    flags = {Right(kind) for kind, flag in _FLAGS.items() if getattr(person, flag)}
+    return flags | {Right(RightKind.GROUP, pk) for pk in person.groups.values_list("pk", flat=True)}
+
+
+def _forget(rows: Collection[GivenRight]) -> None:
+    if rows:
+        GivenRight.objects.filter(pk__in=[row.pk for row in rows]).delete()
+
+
+def _note(person: User, issuer: str, rights: Iterable[Right], *, now: datetime) -> None:
+    """Keep in the table what this provider gives; what the person has by hand is not among it."""
+    GivenRight.objects.bulk_create(
         GivenRight(user=person, issuer=issuer, kind=right.kind, group_id=right.group_id, given_at=now)
-        for right in rights
-    ]
-    GivenRight.objects.bulk_create(rows)
-    _set(person, rights, on=True)
-
-
-def _take(person: User, rights: Collection[Right], given: Mapping[Right, GivenRight]) -> None:
-    GivenRight.objects.filter(pk__in=[given[right].pk for right in rights]).delete()
-    # Another provider may say so as well.
-    still = {
-        Right(RightKind(kind), group_id)
-        for kind, group_id in GivenRight.objects.filter(user=person).values_list("kind", "group_id")
-    }
-    _set(person, [right for right in rights if right not in still], on=False)
+        for right in sorted(rights, key=_word)
+    )
 
 
 def _set(person: User, rights: Iterable[Right], *, on: bool) -> None:
@@ -125,8 +124,8 @@ def _set(person: User, rights: Iterable[Right], *, on: bool) -> None:
 
 def _write_down(person: User, new: Iterable[Right], gone: Iterable[Right]) -> None:
     words = {
-        "given": [_word(right) for right in new],
-        "taken": [_word(right) for right in gone],
+        "given": sorted(_word(right) for right in new),
+        "taken": sorted(_word(right) for right in gone),
     }
     audit.record(person, FOLLOWED, by_id=None, data=words)
     logger.info("rights follow the roles of a sign-in", extra={"user": person.pk, **words})

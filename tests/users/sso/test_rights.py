@@ -1,0 +1,237 @@
+"""Roles at the provider are rights here, for as long as they last."""
+
+from collections.abc import Iterable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from wagtail.models import ModelLogEntry
+
+from mitxonline.kernel import clock
+from mitxonline.users.models import GivenRight, User
+from mitxonline.users.sso.rights import follow_roles
+from tests.support.oidc import CLIENT, FakeProvider
+from tests.users.sso.conftest import sign_in
+
+pytestmark = pytest.mark.django_db
+
+ISSUER = "https://sso.example/realms/x"
+MAPPING = {
+    "storefront-editor": ["Editors"],
+    "storefront-finance": ["Finance", "staff"],
+    "storefront-b2b": ["B2B managers", "staff"],
+    "storefront-admin": ["superuser"],
+}
+
+
+@pytest.fixture(autouse=True)
+def groups(db: None) -> None:
+    for name in ("Editors", "Finance", "B2B managers"):
+        Group.objects.get_or_create(name=name)
+
+
+def rights_of(user: User) -> set[str]:
+    user = User.objects.get(pk=user.pk)
+    flags = {flag for flag in ("is_staff", "is_superuser") if getattr(user, flag)}
+    return flags | set(user.groups.values_list("name", flat=True))
+
+
+def follow(user: User, *roles: str, issuer: str = ISSUER, mapping: dict[str, list[str]] | None = None) -> set[str]:
+    follow_roles(user=user, issuer=issuer, roles=set(roles), mapping=mapping or MAPPING, now=clock.now())
+    return rights_of(user)
+
+
+@pytest.mark.parametrize(
+    ("roles", "rights"),
+    [
+        ([], set()),
+        (["offline_access", "default-roles-tessera"], set()),
+        (["storefront-editor"], {"Editors"}),
+        (["storefront-finance"], {"Finance", "is_staff"}),
+        (["storefront-b2b", "storefront-finance"], {"B2B managers", "Finance", "is_staff"}),
+        (["storefront-admin"], {"is_staff", "is_superuser"}),
+        (["storefront-admin", "storefront-editor"], {"is_staff", "is_superuser", "Editors"}),
+    ],
+)
+def test_roles_give_rights_and_take_them_away(ada: User, roles: list[str], rights: set[str]) -> None:
+    assert follow(ada, *roles) == rights
+    assert follow(ada, *roles) == rights, "the second time there is nothing to do"
+    assert follow(ada) == set()
+    assert not GivenRight.objects.exists()
+
+
+def test_one_role_goes_and_another_stays(ada: User) -> None:
+    follow(ada, "storefront-finance", "storefront-b2b")
+    assert follow(ada, "storefront-b2b") == {"B2B managers", "is_staff"}
+
+
+def test_what_was_given_by_hand_stays(ada: User) -> None:
+    call_command("promote_user", ada.email, "--staff", "--group", "Editors", stdout=StringIO())
+    assert follow(ada, "storefront-admin", "storefront-editor") == {"is_staff", "is_superuser", "Editors"}
+    assert follow(ada) == {"is_staff", "Editors"}
+
+
+def test_promoting_by_hand_makes_a_right_ones_own(ada: User) -> None:
+    follow(ada, "storefront-finance")
+    out = StringIO()
+    call_command("promote_user", ada.email, "--group", "Finance", stdout=out)
+    assert out.getvalue() == "ada@example.org keeps the group Finance whatever the sign-in says.\n"
+    assert follow(ada) == {"Finance"}
+
+
+def test_promoting_can_be_asked_first(ada: User) -> None:
+    follow(ada, "storefront-admin")
+    out = StringIO()
+    call_command("promote_user", ada.email, "--superuser", "--dry-run", stdout=out, stderr=StringIO())
+    assert "keeps the rights of superuser whatever the sign-in says." in out.getvalue()
+    assert follow(ada) == set()
+
+
+def test_what_is_revoked_by_hand_comes_back_while_the_role_says_so(ada: User) -> None:
+    follow(ada, "storefront-editor")
+    call_command("promote_user", ada.email, "--group", "Editors", "--revoke", stdout=StringIO())
+    assert rights_of(ada) == set()
+    assert follow(ada, "storefront-editor") == {"Editors"}
+    assert follow(ada) == set()
+
+
+def test_two_providers_that_say_the_same(ada: User) -> None:
+    follow(ada, "storefront-editor")
+    follow(ada, "storefront-editor", issuer="https://lms.example")
+    assert follow(ada) == {"Editors"}, "the other one still says so"
+    assert follow(ada, issuer="https://lms.example") == set()
+
+
+def test_a_role_taken_out_of_the_settings_gives_nothing_more(ada: User) -> None:
+    follow(ada, "storefront-editor")
+    follow_roles(user=ada, issuer=ISSUER, roles={"storefront-editor"}, mapping={}, now=clock.now())
+    assert rights_of(ada) == set()
+
+
+def test_a_group_that_is_not_there_is_said_and_left_out(ada: User, caplog: pytest.LogCaptureFixture) -> None:
+    assert follow(ada, "x", mapping={"x": ["Nobody", "Editors"]}) == {"Editors"}
+    assert "a role names a group that isn't there" in caplog.text
+
+
+def test_it_is_written_down(ada: User) -> None:
+    follow(ada, "storefront-admin")
+    follow(ada)
+    follow(ada)
+    entries = ModelLogEntry.objects.filter(action="users.rights_followed").order_by("timestamp")
+    assert [entry.data for entry in entries] == [
+        {"given": ["staff", "superuser"], "taken": []},
+        {"given": [], "taken": ["staff", "superuser"]},
+    ]
+
+
+WORDS = ("Editors", "Finance", "staff", "superuser")
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    by_hand=st.sets(st.sampled_from(["Editors", "Finance", "is_staff", "is_superuser"])),
+    visits=st.lists(st.sets(st.sampled_from(sorted(MAPPING))), max_size=6),
+)
+def test_whatever_comes_and_goes_the_rights_by_hand_are_left(
+    db: None, by_hand: set[str], visits: Iterable[set[str]]
+) -> None:
+    user = User.objects.create_user("x@example.org")
+    other = User.objects.create_user("y@example.org", is_staff=True)
+    for word in by_hand:
+        if word.startswith("is_"):
+            setattr(user, word, True)
+        else:
+            user.groups.add(Group.objects.get(name=word))
+    user.save()
+    for roles in visits:
+        rights = follow(user, *roles)
+        assert rights >= by_hand
+        assert follow(user, *roles) == rights
+    assert follow(user) == by_hand
+    assert rights_of(other) == {"is_staff"}
+    user.delete()
+    other.delete()
+
+
+def test_the_number_of_queries_does_not_depend_on_the_number_of_roles(
+    ada: User, django_assert_num_queries: Any
+) -> None:
+    for number in range(12):
+        Group.objects.create(name=f"Group {number}")
+    grace = User.objects.create_user("grace@example.org")
+    few = {"role": ["Group 0", "Group 1", "staff"]}
+    many = {f"role {number}": [f"Group {number}", "staff"] for number in range(12)}
+    with django_assert_num_queries(11):
+        follow_roles(user=ada, issuer=ISSUER, roles=set(few), mapping=few, now=clock.now())
+    with django_assert_num_queries(11):
+        follow_roles(user=grace, issuer=ISSUER, roles=set(many), mapping=many, now=clock.now())
+    with django_assert_num_queries(6):
+        follow_roles(user=grace, issuer=ISSUER, roles=set(many), mapping=many, now=clock.now())
+
+
+# Where roles are said
+
+
+WHERE = [
+    lambda provider, access: provider.claims.update(access),
+    lambda provider, access: provider.in_token.update(access),
+    lambda provider, access: provider.userinfo.update(access),
+    lambda provider, access: provider.access_claims.update(access),
+]
+ACCESS = [
+    {"realm_access": {"roles": ["offline_access", "storefront-editor"]}},
+    {"resource_access": {CLIENT: {"roles": ["storefront-editor"]}, "account": {"roles": ["view-profile"]}}},
+]
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("access", ACCESS)
+def test_roles_are_read_wherever_keycloak_writes_them(
+    client: Client, provider: FakeProvider, where: Any, access: dict[str, Any]
+) -> None:
+    where(provider, access)
+    sign_in(client, provider)
+    user = User.objects.get()
+    assert rights_of(user) == {"Editors"}
+    for said in (provider.claims, provider.in_token, provider.userinfo, provider.access_claims):
+        for name in access:
+            said.pop(name, None)
+    sign_in(client, provider)
+    assert rights_of(user) == set()
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        {"resource_access": {"another-client": {"roles": ["storefront-editor"]}}},
+        {"realm_access": {"roles": "storefront-editor"}},
+        {"realm_access": ["storefront-editor"]},
+        {"realm_access": {"roles": [["storefront-editor"]]}},
+        {"roles": ["storefront-editor"]},
+        {"azp": "another-client", "realm_access": {"roles": ["storefront-editor"]}},
+        {"iss": "https://evil.example", "realm_access": {"roles": ["storefront-editor"]}},
+        {"sub": "somebody-else", "realm_access": {"roles": ["storefront-editor"]}},
+        {"exp": 1_000_000, "realm_access": {"roles": ["storefront-editor"]}},
+    ],
+)
+def test_what_is_not_a_role_gives_nothing(client: Client, provider: FakeProvider, access: dict[str, Any]) -> None:
+    provider.access_claims = access
+    sign_in(client, provider)
+    assert rights_of(User.objects.get()) == set()
+
+
+def test_an_editor_gets_into_the_administration(client: Client, provider: FakeProvider) -> None:
+    provider.access_claims = {"realm_access": {"roles": ["storefront-admin"]}}
+    assert sign_in(client, provider, next="/cms/")["Location"] == "/cms/"
+    assert client.get("/cms/").status_code == 200
+    assert client.get("/admin/").status_code == 200
+    client.post("/logout/")
+    provider.access_claims = {}
+    sign_in(client, provider)
+    assert client.get("/cms/").status_code == 302
+    assert client.get("/admin/").status_code == 302
