@@ -2,9 +2,10 @@
 
 Which discount counts, for each line on its own (docs/discounts.md says the same to people):
 
-1. A contract product is priced by a code of its own and by nothing else; such a code touches no other line (design 5.3).
-2. Of all others that cover the line (by code or by themselves, for everybody or for chosen people; money in the line's own
-   currency) the one counts that takes off the most. Discounts are never added up.
+1. A contract product is priced by a code of its own and by nothing else; such a code touches no other line
+   (design 5.3).
+2. Of all others that cover the line (by code or by themselves, for everybody or for chosen people; money in the line's
+   own currency) the one counts that takes off the most. Discounts are never added up.
 3. Where several take off the same: one that spends no code before one that does, then the one made first, then the
    code made first. So the order in which they came never matters.
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import ProtectedError
 from django.db.models.deletion import Collector
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from wagtail import hooks
@@ -15,7 +15,6 @@ from wagtail.snippets.models import register_snippet
 
 from cms.wagtail_hooks.catalog import CatalogGroup
 from cms.wagtail_hooks.pages import CoursePageList, ProgramPageList
-from ecommerce.models import Product
 
 register_snippet(CatalogGroup)
 
@@ -30,13 +29,6 @@ def register_course_pages() -> CoursePageList:
 def register_program_pages() -> ProgramPageList:
     """A list of the program pages beside the tree."""
     return ProgramPageList("program_pages")
-
-
-@hooks.register("before_edit_snippet")
-def hide_contract_products(request: HttpRequest, instance: Any) -> None:
-    """A contract makes and prices its products itself; from here they can't be reached by their number either."""
-    if isinstance(instance, Product) and instance.requires_code:
-        raise Http404
 
 
 @hooks.register("before_delete_snippet")

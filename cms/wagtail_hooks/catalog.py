@@ -1,44 +1,20 @@
-"""Courses, runs, programs, departments, instructors and products in the Wagtail admin."""
+"""Courses, runs, programs, departments and instructors in the Wagtail admin."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, ObjectList
 from wagtail.admin.ui.tables import BooleanColumn, Column, UpdatedAtColumn
-from wagtail.permission_policies import ModelPermissionPolicy
-from wagtail.permissions import register_permission_policy
 from wagtail.snippets.views.snippets import SnippetViewSet, SnippetViewSetGroup
 
 from cms.models import Instructor
-from cms.wagtail_hooks.choosers import SearchedChooser
-from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProductForm, ProgramForm
+from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProgramForm
 from courses.models import Course, CourseRun, Department, Program
-from ecommerce.models import Product
+from mitxonline.kernel.choosers import SearchedChooser
 
 PER_PAGE = 50
-
-
-class KeptForEver(ModelPermissionPolicy):
-    """What orders name is never deleted; it is taken off sale."""
-
-    def user_has_permission(self, user: Any, action: str) -> bool:
-        """Anything but deleting, as the groups say."""
-        return action != "delete" and bool(super().user_has_permission(user, action))
-
-    def user_has_permission_for_instance(self, user: Any, action: str, instance: Any) -> bool:
-        """The same for a single one."""
-        return action != "delete" and bool(super().user_has_permission_for_instance(user, action, instance))
-
-    def user_has_any_permission(self, user: Any, actions: Any) -> bool:
-        """The same for any of several."""
-        return bool(super().user_has_any_permission(user, set(actions) - {"delete"}))
-
-
-register_permission_policy(Product, KeptForEver(Product), exact_class=True)
 
 
 class CourseViewSet(SnippetViewSet):
@@ -191,57 +167,13 @@ class InstructorViewSet(SnippetViewSet):
     copy_view_enabled = False
 
 
-class ProductViewSet(SnippetViewSet):
-    """What is on sale to the public. Contracts make and price their own products."""
-
-    model = Product
-    icon = "tag"
-    menu_label = _("Products and prices")
-    list_display = [
-        "sku",
-        Column("title", label=_("Sells")),
-        Column("money", label=_("Price"), sort_key="price"),
-        "mode",
-        BooleanColumn("is_active", label=_("On sale")),
-        UpdatedAtColumn(),
-    ]
-    list_filter = ["is_active", "mode"]
-    search_fields = ["sku", "course_run__title", "course_run__courseware_id", "program__title"]
-    ordering = ["sku"]
-    list_per_page = PER_PAGE
-    copy_view_enabled = False
-    chooser_viewset_class = SearchedChooser
-    edit_handler = ObjectList(
-        [
-            MultiFieldPanel(
-                [FieldPanel("course_run"), FieldPanel("program"), FieldPanel("mode")], heading=_("What is sold")
-            ),
-            MultiFieldPanel(
-                [
-                    FieldPanel("sku"),
-                    FieldPanel("description"),
-                    FieldRowPanel([FieldPanel("price"), FieldPanel("currency")]),
-                    FieldPanel("is_active"),
-                ],
-                heading=_("Sale"),
-            ),
-        ],
-        base_form_class=ProductForm,
-    )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        """Public ones only."""
-        return Product.objects.filter(requires_code=False).with_item()
-
-
 class CatalogGroup(SnippetViewSetGroup):
-    """One place in the menu for what is taught and sold."""
+    """One place in the menu for what is taught. What is sold is in the shop's."""
 
     items = (
         CourseViewSet,
         CourseRunViewSet,
         ProgramViewSet,
-        ProductViewSet,
         InstructorViewSet,
         DepartmentViewSet,
     )

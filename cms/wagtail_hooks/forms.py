@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-from babel.numbers import is_currency
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.blocks.base import BlockField
 
 from cms.blocks.requirements import RequirementsBlock
-from cms.services.products import record_price
 from cms.services.requirements import Group, groups_of, set_requirements
 from courses.models import Course, CourseRun
 from courses.models.keys import course_number, parse_course_key
 from courses.models.run import SOURCE_TAG
-from ecommerce.models import OrderLine, Product
-from mitxonline.kernel import clock
-from mitxonline.kernel.money import minor_digits
 
 
 class CourseForm(WagtailAdminModelForm):
@@ -117,48 +111,6 @@ class ProgramForm(WagtailAdminModelForm):
     def _save_requirements(self) -> None:
         if self.can_write_requirements:
             set_requirements(program=self.instance, groups=_as_groups(self.cleaned_data["requirements"]))
-
-
-class ProductForm(WagtailAdminModelForm):
-    """What is sold, and for how much. A new price is written down with who set it."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.old = Product.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
-        if self.old is not None and OrderLine.objects.filter(product=self.old).exists():
-            for name in ("course_run", "program", "mode", "sku", "currency"):
-                self.fields[name].disabled = True
-                self.fields[name].help_text = _("Somebody has bought it, so this stays.")
-
-    def clean(self) -> dict[str, Any]:
-        """One thing is sold, for a price that isn't negative."""
-        cleaned: dict[str, Any] = super().clean()
-        if bool(cleaned.get("course_run")) == bool(cleaned.get("program")):
-            self.add_error("course_run", _("Choose a course run or a program: a product sells one of them."))
-        if (price := cleaned.get("price")) is not None and price < 0:
-            self.add_error("price", _("The price can't be negative."))
-        self._check_money(price, cleaned.get("currency"))
-        return cleaned
-
-    def _check_money(self, price: Decimal | None, currency: str | None) -> None:
-        """There is such a currency; and a price that would be rounded is not the one that was meant."""
-        if not is_currency(currency or ""):
-            self.add_error("currency", _("This is not a currency. Write its three letters, like USD."))
-            return
-        if price is None or currency is None:
-            return
-        digits = minor_digits(currency)
-        if price != round(price, digits):
-            sentence = _("Prices in %(currency)s have %(digits)d digits after the point.")
-            self.add_error("price", sentence % {"currency": currency, "digits": digits})
-
-    def save(self, commit: bool = True) -> Any:
-        """The price as it was, and as it is now."""
-        product = super().save(commit=commit)
-        if commit:
-            user_id = getattr(self.for_user, "pk", None)
-            record_price(product, old=self.old, changed_by_id=user_id, now=clock.now())
-        return product
 
 
 class DepartmentForm(WagtailAdminModelForm):

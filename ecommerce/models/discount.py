@@ -181,6 +181,11 @@ class DiscountCodeQuerySet(LockableQuerySet["DiscountCode"]):
         """The code with this text, compared without case, blanks and dashes."""
         return self.filter(normalized=normalized_code(text))
 
+    def beginning_with(self, text: str) -> Self:
+        """The codes that begin like this, compared likewise; none for nothing."""
+        begin = normalized_code(text)
+        return self.filter(normalized__startswith=begin) if begin else self.none()
+
 
 class DiscountCode(models.Model):
     """One text that gives access to its discount. An enrollment code is one whose discount opens a contract run.

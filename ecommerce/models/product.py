@@ -173,3 +173,13 @@ class PriceChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product_id}: {self.old_price} → {self.new_price} {self.currency}"
+
+    @property
+    def before(self) -> Money | None:
+        """What it cost until then; None where that was its first price."""
+        return Money(self.old_price, self.old_currency or self.currency) if self.old_price is not None else None
+
+    @property
+    def after(self) -> Money:
+        """What it costs since then."""
+        return Money(self.new_price, self.currency)

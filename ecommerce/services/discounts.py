@@ -7,13 +7,12 @@ the log with who did it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -178,21 +177,12 @@ def limit_code(*, code_id: int, max_uses: int | None, keeper: Keeper) -> Discoun
     return code
 
 
-def export_codes(*, discount_id: int, keeper: Keeper) -> Iterator[DiscountCode]:
-    """A discount's codes with how often each was used, read in portions; who took them is in the log."""
+def note_export(*, discount_id: int, keeper: Keeper) -> None:
+    """Write down who takes a discount's codes away in a file; NotFound for one that isn't theirs to see."""
     discount = keeper.discounts().filter(pk=discount_id).first()
     if discount is None:
         raise NotFound
     audit.record(discount, "ecommerce.discount.export", by_id=keeper.user_id)
-    return codes_with_uses(discount_id).iterator(chunk_size=BATCH)
-
-
-def codes_with_uses(discount_id: int) -> QuerySet[DiscountCode]:
-    """The discount's codes, each with ``confirmed`` and ``held``: how often it was used, and is about to be."""
-    return DiscountCode.objects.filter(discount_id=discount_id).annotate(
-        confirmed=Count("code_uses", filter=Q(code_uses__state__in=[UseState.CONFIRMED, UseState.RETIRED])),
-        held=Count("code_uses", filter=Q(code_uses__state=UseState.HELD)),
-    )
 
 
 def draft_of(discount: Discount) -> DiscountDraft:
