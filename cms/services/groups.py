@@ -44,10 +44,10 @@ RIGHTS = {
         FINANCE,
         permissions=(
             ADMIN,
-            *_all_of("ecommerce", ("product",), "add", "change", "view"),
+            *_all_of("ecommerce", ("product", "discount"), "add", "change", "view"),
             *_all_of(
                 "ecommerce",
-                ("order", "orderline", "paymentattempt", "discount", "discountcode", "codeuse", "pricechange"),
+                ("order", "orderline", "paymentattempt", "discountcode", "codeuse", "pricechange"),
                 "view",
             ),
             *_all_of("ecommerce", ("refund", "refundrequest", "dispute"), "view"),

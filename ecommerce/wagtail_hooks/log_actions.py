@@ -17,6 +17,8 @@ ACTIONS = (
     ("ecommerce.discount.extend", _("Change end of discount"), _("Changed when a discount ends")),
     ("ecommerce.discount.limit", _("Limit code"), _("Changed how often a code can be used")),
     ("ecommerce.discount.export", _("Export codes"), _("Exported a discount’s codes")),
+    ("courses.staff.appoint", _("Appoint course staff"), _("Appointed somebody to look after a course")),
+    ("courses.staff.dismiss", _("Dismiss course staff"), _("Said that somebody looks after a course no more")),
     ("ecommerce.product.make", _("Make product"), _("Put something on sale")),
     ("ecommerce.refund.record", _("Refund"), _("Gave money back")),
     ("ecommerce.refund.settle", _("Refund arrived"), _("The money went back")),

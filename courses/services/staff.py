@@ -1,0 +1,44 @@
+"""Saying who looks after a course."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+from courses.models import CourseStaff
+from mitxonline.kernel import audit
+from mitxonline.users.models import User
+
+# Its members get into the Wagtail admin; what they may do there depends on their courses, not on the group.
+GROUP = "Course staff"
+
+
+def appoint(*, course_id: int, user_id: int, by_id: int | None) -> CourseStaff:
+    """Let somebody look after a course, and into the Wagtail admin; again it changes nothing."""
+    with transaction.atomic():
+        staff, is_new = CourseStaff.objects.get_or_create(course_id=course_id, user_id=user_id)
+        _group().user_set.add(user_id)
+        if is_new:
+            audit.record(staff.course, "courses.staff.appoint", by_id=by_id, data={"user": user_id})
+    return staff
+
+
+def dismiss(*, course_id: int, user_id: int, by_id: int | None) -> None:
+    """End it; with their last course they are out of the group. The discounts they made stay."""
+    with transaction.atomic():
+        staff = CourseStaff.objects.filter(course_id=course_id, user_id=user_id).select_related("course").first()
+        if staff is None:
+            return
+        course = staff.course
+        staff.delete()
+        if not CourseStaff.objects.filter(user_id=user_id).exists():
+            _group().user_set.remove(User.objects.get(pk=user_id))
+        audit.record(course, "courses.staff.dismiss", by_id=by_id, data={"user": user_id})
+
+
+def _group() -> Group:
+    group, is_new = Group.objects.get_or_create(name=GROUP)
+    if is_new:
+        enter = Permission.objects.filter(content_type__app_label="wagtailadmin", codename="access_admin")
+        group.permissions.set(enter)
+    return group
