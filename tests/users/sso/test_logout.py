@@ -209,7 +209,7 @@ def test_nonsense_is_refused(provider: FakeProvider, token: str) -> None:
 def test_an_unsigned_token_and_one_signed_with_the_public_key_are_refused(provider: FakeProvider) -> None:
     client = visitor(provider, sid="laptop")
     claims = jwt.decode(provider.logout_token(), options={"verify_signature": False})
-    unsigned = jwt.encode(claims, None, algorithm="none")
+    unsigned = jwt.encode(claims, "", algorithm="none")
     shared = jwt.encode(claims, "a" * 32, algorithm="HS256", headers={"kid": "first"})
     for token in (unsigned, shared):
         assert Client().post(NOTICE, {"logout_token": token}).status_code == HTTPStatus.BAD_REQUEST
