@@ -1,0 +1,190 @@
+"""What finance sees of orders: the list, one order with everything about it, and all refunds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.utils.translation import gettext_lazy as _
+from wagtail.models import ModelLogEntry
+
+from ecommerce.enums import (
+    OPEN_DISPUTE_STATES,
+    AttemptState,
+    OrderState,
+    RefundRequestState,
+    RefundState,
+)
+from ecommerce.errors import OrderUnknown
+from ecommerce.models import CodeUse, Dispute, Order, OrderLine, PaymentAttempt, Refund, RefundRequest
+from ecommerce.selectors.receipts import Address, billed_to
+from mitxonline.kernel.money import Money
+
+# Why somebody has to look at an order, the most urgent first.
+ATTENTION = (
+    ("review", _("In review")),
+    ("dispute", _("Disputed")),
+    ("request", _("Refund asked for")),
+    ("twice", _("Paid twice")),
+    ("failed", _("Refund failed")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One entry of the order's log."""
+
+    at: datetime
+    who: str
+    what: str
+    why: str
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineAtDesk:
+    """One line with what is left of its price."""
+
+    line: OrderLine
+    code: str
+    refunded: Money
+    left: Money
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAtDesk:
+    """One order with everything that is known about it."""
+
+    order: Order
+    billed_to: Address
+    lines: tuple[LineAtDesk, ...]
+    attempts: tuple[PaymentAttempt, ...]
+    uses: tuple[CodeUse, ...]
+    refunds: tuple[Refund, ...]
+    requests: tuple[RefundRequest, ...]
+    disputes: tuple[Dispute, ...]
+    acts: tuple[Act, ...]
+
+    @property
+    def open_request(self) -> RefundRequest | None:
+        """What the buyer asked for and nobody has answered."""
+        return next((each for each in self.requests if each.is_open), None)
+
+    @property
+    def marked(self) -> tuple[Refund, ...]:
+        """Second payments waiting for a decision."""
+        return tuple(refund for refund in self.refunds if refund.state == RefundState.MARKED)
+
+    @property
+    def refundable(self) -> Money:
+        """What is left of the payments that paid the order."""
+        own = [attempt for attempt in self.attempts if not attempt.is_surplus]
+        same = (attempt.refundable for attempt in own if attempt.currency == self.order.currency)
+        return Money.sum(same, self.order.currency)
+
+    @property
+    def may_refund(self) -> bool:
+        """Whether there is anything to give back at all."""
+        states = {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW, OrderState.REFUNDED}
+        return self.order.state in states and not self.refundable.is_zero
+
+    @property
+    def is_in_review(self) -> bool:
+        """Whether staff decide what becomes of it."""
+        return self.order.state == OrderState.REVIEW
+
+    @property
+    def has_receipt(self) -> bool:
+        """Whether the buyer was ever sent one."""
+        return self.order.fulfilled_at is not None
+
+    @property
+    def took_money(self) -> bool:
+        """Whether money is here that would have to go back before the order could be canceled."""
+        return any(
+            attempt.state == AttemptState.PAID and attempt.refunded < attempt.paid_money.amount
+            for attempt in self.attempts
+        )
+
+
+def orders_at_desk() -> QuerySet[Order]:
+    """Every order with its buyer and why somebody has to look at it (``attention``, empty: nobody)."""
+    requests = RefundRequest.objects.filter(order=OuterRef("pk"), state=RefundRequestState.ASKED)
+    disputes = Dispute.objects.filter(order=OuterRef("pk"), state__in=OPEN_DISPUTE_STATES)
+    marked = Refund.objects.filter(order=OuterRef("pk"), state=RefundState.MARKED)
+    # One that failed and was followed by another that went through needs nobody any more.
+    later = Refund.objects.filter(
+        order=OuterRef("order"), recorded_at__gte=OuterRef("recorded_at"), pk__gt=OuterRef("pk")
+    ).exclude(state__in=[RefundState.FAILED, RefundState.CANCELED])
+    failed = Refund.objects.filter(order=OuterRef("pk"), state=RefundState.FAILED).exclude(Exists(later))
+    return Order.objects.select_related("purchaser").annotate(
+        attention=Case(
+            When(state=OrderState.REVIEW, then=Value("review")),
+            When(Exists(disputes), then=Value("dispute")),
+            When(Exists(requests), then=Value("request")),
+            When(Exists(marked), then=Value("twice")),
+            When(Exists(failed), then=Value("failed")),
+            default=Value(""),
+            output_field=CharField(),
+        )
+    )
+
+
+def refunds_at_desk() -> QuerySet[Refund]:
+    """Every refund that was begun, newest first, with its order and who began it."""
+    begun = Refund.objects.exclude(state=RefundState.MARKED)
+    return begun.select_related("order", "begun_by").annotate(number=F("order__number"))
+
+
+def order_at_desk(order_id: int) -> OrderAtDesk:
+    """One order; OrderUnknown where there is none. The same queries for any number of lines, tries and refunds."""
+    order = Order.objects.select_related("purchaser").filter(pk=order_id).first()
+    if order is None:
+        raise OrderUnknown
+    return OrderAtDesk(
+        order=order,
+        billed_to=billed_to(order),
+        lines=tuple(_line(line) for line in order.lines.select_related("code", "product").order_by("pk")),
+        attempts=tuple(order.attempts.order_by("started_at", "pk")),
+        uses=tuple(order.code_uses.select_related("code").order_by("pk")),
+        refunds=tuple(
+            order.refunds.select_related("begun_by", "attempt")
+            .prefetch_related("lines__line")
+            .order_by("recorded_at", "pk")
+        ),
+        requests=tuple(order.refund_requests.select_related("decided_by").prefetch_related("lines")),
+        disputes=tuple(order.disputes.all()),
+        acts=tuple(_acts(order)),
+    )
+
+
+def _line(line: OrderLine) -> LineAtDesk:
+    return LineAtDesk(
+        line=line,
+        code=str(line.code) if line.code is not None else "",
+        refunded=Money(line.refunded, line.currency),
+        left=Money(line.due - line.refunded, line.currency),
+    )
+
+
+def _acts(order: Order) -> list[Act]:
+    entries = ModelLogEntry.objects.filter(
+        Q(content_type=ContentType.objects.get_for_model(Order), object_id=str(order.pk))
+    ).select_related("user")
+    return [_act(entry) for entry in entries.order_by("-timestamp", "-pk")]
+
+
+def _act(entry: Any) -> Act:
+    data: Mapping[str, Any] = entry.data or {}
+    shown = ("amount", "state", "failure")
+    return Act(
+        at=entry.timestamp,
+        who=entry.user.display_name if entry.user is not None else "",
+        what=str(entry.message),
+        why=str(data.get("reason", "")),
+        details=" · ".join(str(data[key]) for key in shown if data.get(key)),
+    )

@@ -1,0 +1,378 @@
+"""Orders and refunds in the Wagtail admin: who sees them, what is done there, and that nothing is done unasked."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+from django.test import Client
+from wagtail.models import ModelLogEntry
+
+from cms.services.groups import FINANCE, RIGHTS, ensure_group
+from courses.models import Enrollment
+from ecommerce.enums import DisputeState, EnrollmentAfter, OrderState, RefundRequestState, RefundState
+from ecommerce.gateways.base import DisputeNotice
+from ecommerce.models import Order, Refund, RefundRequest
+from ecommerce.selectors.order_desk import order_at_desk
+from ecommerce.services.refunds import RefundWish, follow_dispute, mark_for_refund, refund_order
+from mitxonline.coordinator.models import Delivery
+from mitxonline.kernel.money import Money
+from mitxonline.users.models import User
+from tests.ecommerce.tills import Till, paid_order, pay, till_of
+from tests.factories import NOON, make_product, make_user
+from tests.frontend.counting import queries
+from tests.frontend.reading import Page, read
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def finance() -> User:
+    ensure_group(RIGHTS[FINANCE], pages=[], renew=True)
+    user = make_user("finance@staff.example", name="Robin Hale", is_staff=True)
+    user.groups.add(Group.objects.get(name=FINANCE))
+    return user
+
+
+@pytest.fixture
+def desk(finance: User) -> Client:
+    client = Client()
+    client.force_login(finance)
+    return client
+
+
+def at(order: Order, part: str = "") -> str:
+    return f"/cms/orders/{order.pk}/{part}"
+
+
+def order_page(desk: Client, order: Order) -> Page:
+    return read(desk.get(at(order)))
+
+
+def fields(page: Page) -> dict[str, Any]:
+    """What the page's form would post as it stands."""
+    posted: dict[str, Any] = {}
+    for field in page.select("main form input[name], main form textarea[name]"):
+        kind = field.get("type", "text")
+        if kind in {"radio", "checkbox"} and not field.has_attr("checked"):
+            continue
+        posted.setdefault(str(field["name"]), []).append(str(field.get("value", field.text)))
+    return posted
+
+
+def give_back(desk: Client, order: Order, **changes: Any) -> Any:
+    """Walk through the refund's form and its question, as somebody at the desk does."""
+    form = fields(read(desk.get(at(order, "refund/"))))
+    asked = desk.post(at(order, "refund/"), {**form, "reason": ["phone call"], **changes})
+    if asked.status_code != 200:
+        return asked
+    return desk.post(at(order, "refund/"), {**fields(read(asked)), "confirmed": "1"}, follow=True)
+
+
+def test_the_list_finds_orders_by_number_buyer_and_state(desk: Client) -> None:
+    mine = paid_order(make_product(), make_product(), buyer=make_user("amara@northgate.example"))
+    other = paid_order(make_product(), state=OrderState.REVIEW)
+    everything = read(desk.get("/cms/orders/")).text
+    assert mine.number in everything
+    assert other.number in everything
+    for query in ({"q": mine.number}, {"q": "amara@north"}, {"state": "fulfilled"}, {"placed_at_from": "2026-03-02"}):
+        text = read(desk.get("/cms/orders/", query)).text
+        assert text.count(mine.number) >= 1, query
+    assert other.number not in read(desk.get("/cms/orders/", {"q": "amara@north"})).text
+    assert mine.number not in read(desk.get("/cms/orders/results/", {"state": "review"})).text
+    assert mine.number not in read(desk.get("/cms/orders/", {"placed_at_to": "2026-03-01"})).text
+
+
+@pytest.mark.parametrize("kind", ["review", "dispute", "request", "twice", "failed"])
+def test_what_needs_somebody_can_be_found(desk: Client, settings: Any, kind: str) -> None:
+    till = till_of(settings)
+    order = paid_order(
+        make_product(), state=OrderState.REVIEW if kind == "review" else OrderState.FULFILLED, gateway="till"
+    )
+    quiet = paid_order(make_product())
+    if kind == "dispute":
+        dispute(order)
+    if kind == "request":
+        RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
+    if kind == "twice":
+        second_payment(order)
+    if kind == "failed":
+        till.says = ["no"]
+        refund_order(order_id=order.pk, wish=RefundWish(reason="x"), now=NOON, by_id=None)
+    text = read(desk.get("/cms/orders/", {"attention": kind})).text
+    assert order.number in text
+    assert quiet.number not in text
+    if kind == "failed":
+        refund_order(order_id=order.pk, wish=RefundWish(reason="x"), now=NOON, by_id=None)
+        assert order.number not in read(desk.get("/cms/orders/", {"attention": kind})).text
+
+
+def dispute(order: Order) -> None:
+    attempt = order.attempts.get()
+    notice = DisputeNotice(
+        "evt", f"dp_{order.pk}", attempt.payment_id, attempt.money, DisputeState.NEEDS_RESPONSE, "fraud"
+    )
+    follow_dispute(notice, gateway_name=attempt.gateway, now=NOON)
+
+
+def second_payment(order: Order) -> Refund:
+    second = pay(order)
+    with transaction.atomic():
+        return mark_for_refund(attempt_id=second.pk, reason="second payment", now=NOON)
+
+
+def test_an_order_shows_everything_about_it(desk: Client) -> None:
+    order = paid_order(make_product(), make_product(price="149.00"))
+    order.attempts.update(paid_with="Visa ending 4242")
+    first = order.lines.all()[0]
+    refund_order(order_id=order.pk, wish=RefundWish(reason="wrong course", line_ids=(first.pk,)), now=NOON, by_id=None)
+    dispute(order)
+    RefundRequest.objects.create(order=order, why="no_time", text="My shifts changed.", asked_at=NOON)
+    second_payment(order)
+    text = order_page(desk, order).text
+    for words in (
+        "Partially refunded",
+        "Can be given back $149.00",
+        "Visa ending 4242",
+        "wrong course",
+        "Needs an answer",
+        "My shifts changed.",
+        "The order was paid a second time: $398.00",
+        "Gave money back",
+        "The gateway told of a dispute",
+    ):
+        assert words in text, words
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_an_order_costs_the_same_whatever_happened_to_it(size: int) -> None:
+    order = paid_order(*(make_product() for _each in range(size)))
+    for _each in range(size):
+        wish = RefundWish(reason="x", amount=Money("1", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+        refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    order_at_desk(order.pk)
+    with queries(10):
+        found = order_at_desk(order.pk)
+    assert (len(found.lines), len(found.refunds)) == (size, size)
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_the_lists_cost_the_same_for_any_number(desk: Client, size: int) -> None:
+    for _each in range(size):
+        order = paid_order(make_product())
+        refund_order(order_id=order.pk, wish=RefundWish(reason="x"), now=NOON, by_id=None)
+    for address, number in (("/cms/orders/results/", 7), ("/cms/refunds/results/", 7)):
+        desk.get(address)
+        with queries(number):
+            desk.get(address)
+
+
+def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) -> None:
+    order = paid_order(make_product(), make_product(price="149.00"))
+    form = fields(read(desk.get(at(order, "refund/"))))
+    assert (form["what"], form["courses"]) == (["all"], ["remove"])
+    asked = desk.post(at(order, "refund/"), {**form, "reason": "phone call"})
+    page = read(asked)
+    assert f"$398.00 goes back to {order.purchaser.email}" in page.text
+    assert "These courses are taken away" in page.text
+    assert not Refund.objects.exists()
+    for _twice in range(2):
+        answer = desk.post(at(order, "refund/"), {**fields(page), "confirmed": "1"}, follow=True)
+    assert "$398.00 was given back." in answer.content.decode()
+    refund = Refund.objects.get()
+    assert (refund.state, refund.begun_by, refund.reason) == (RefundState.SUCCEEDED, finance, "phone call")
+    assert not Enrollment.objects.active().exists()
+    entry = ModelLogEntry.objects.get(action="ecommerce.refund.record")
+    assert (entry.user, entry.data["reason"]) == (finance, "phone call")
+
+
+def test_changing_ones_mind_keeps_what_was_typed(desk: Client) -> None:
+    order = paid_order(make_product())
+    form = fields(read(desk.get(at(order, "refund/"))))
+    asked = read(desk.post(at(order, "refund/"), {**form, "what": "amount", "amount": "12.50", "reason": "kind words"}))
+    again = fields(read(desk.post(at(order, "refund/"), {**fields(asked), "back": "1"})))
+    assert (again["amount"], again["reason"], again["what"]) == (["12.50"], ["kind words"], ["amount"])
+    assert not Refund.objects.exists()
+
+
+def test_chosen_courses_and_amounts_go_back(desk: Client) -> None:
+    order = paid_order(make_product(), make_product(price="149.00"))
+    second = order.lines.all()[1]
+    give_back(desk, order, what="lines", lines=[str(second.pk)], courses="audit")
+    assert Refund.objects.get().amount == 149
+    give_back(desk, order, what="amount", amount="9.99", courses="keep")
+    assert sorted(str(each.money) for each in Refund.objects.all()) == ["149.00 USD", "9.99 USD"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"reason": ""}, "Say why the money goes back."),
+        ({"what": "lines", "lines": []}, "Choose the courses."),
+        ({"what": "amount", "amount": ""}, "Give an amount above zero."),
+        ({"what": "amount", "amount": "-3"}, "Give an amount above zero."),
+        ({"what": "amount", "amount": "1.005"}, "USD has no such small parts."),
+        ({"what": "amount", "amount": "1000"}, "$1,000.00 is more than is left: at most $398.00 can be given back."),
+        ({"what": "everything"}, "Select a valid choice"),
+        ({"reference": "x"}, "Open the refund again from the order."),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_loses_nothing(desk: Client, changes: dict[str, Any], sentence: str) -> None:
+    order = paid_order(make_product(), make_product(price="149.00"))
+    answer = give_back(desk, order, **changes)
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+    assert not Refund.objects.exists()
+
+
+def test_what_the_gateway_refuses_is_shown(desk: Client, settings: Any) -> None:
+    till: Till = till_of(settings)
+    order = paid_order(make_product(), gateway="till")
+    till.says = ["no"]
+    text = give_back(desk, order).content.decode()
+    assert "The gateway refused: The card was closed. Nothing was given back." in text
+    till.says = ["away"]
+    assert "We go on asking" in give_back(desk, order).content.decode().replace("we go", "We go")
+    assert "There is nothing left to give back" in desk.get(at(order, "refund/"), follow=True).content.decode()
+
+
+def test_somebody_elses_refund_in_between_is_seen(desk: Client) -> None:
+    order = paid_order(make_product())
+    form = fields(read(desk.get(at(order, "refund/"))))
+    asked = read(desk.post(at(order, "refund/"), {**form, "reason": "x"}))
+    refund_order(order_id=order.pk, wish=RefundWish(reason="faster"), now=NOON, by_id=None)
+    answer = desk.post(at(order, "refund/"), {**fields(asked), "confirmed": "1"})
+    assert answer.status_code == 422
+    assert "There is nothing left to give back" in answer.content.decode()
+    assert Refund.objects.count() == 1
+
+
+def test_a_buyers_request_is_approved_with_the_refund(desk: Client, finance: User) -> None:
+    order = paid_order(make_product(), make_product(price="149.00"))
+    request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
+    request.lines.set([order.lines.all()[1]])
+    page = order_page(desk, order)
+    assert "Approve and refund" in page.text
+    form = fields(read(desk.get(at(order, "refund/"))))
+    assert (form["what"], form["lines"]) == (["lines"], [str(order.lines.all()[1].pk)])
+    give_back(desk, order)
+    request.refresh_from_db()
+    assert (request.state, request.decided_by) == (RefundRequestState.APPROVED, finance)
+    assert Refund.objects.get().request == request
+
+
+def test_a_buyers_request_is_denied_with_a_sentence(desk: Client, finance: User) -> None:
+    order = paid_order(make_product())
+    request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
+    assert desk.post(at(order, "deny/"), {"answer": " "}).status_code == 422
+    desk.post(at(order, "deny/"), {"answer": "The course is over."})
+    request.refresh_from_db()
+    assert (request.state, request.answer, request.decided_by) == ("denied", "The course is over.", finance)
+    assert [row.event_type.rpartition(".")[2] for row in Delivery.objects.all()] == ["RefundDenied"]
+    assert "Somebody has decided" in desk.post(at(order, "deny/"), {"answer": "x"}, follow=True).content.decode()
+    assert "Nothing is asked" in desk.get(at(order, "deny/"), follow=True).content.decode()
+
+
+def test_an_order_in_review_is_fulfilled_by_hand(desk: Client) -> None:
+    order = paid_order(make_product(), state=OrderState.REVIEW)
+    page = order_page(desk, order)
+    assert "Fulfill the order" in page.text
+    assert "Cancel the order" not in page.text
+    assert desk.post(at(order, "fulfil/"), {"reason": ""}).status_code == 422
+    desk.post(at(order, "fulfil/"), {"reason": "the bank confirmed it"})
+    order.refresh_from_db()
+    assert order.state == OrderState.FULFILLED
+    assert Enrollment.objects.active().count() == 1
+    assert ModelLogEntry.objects.get(action="ecommerce.order.fulfil").data == {"reason": "the bank confirmed it"}
+    again = desk.post(at(order, "fulfil/"), {"reason": "again"})
+    assert again.status_code == 422
+
+
+def test_an_order_in_review_is_canceled_only_without_money(desk: Client) -> None:
+    order = paid_order(make_product(), state=OrderState.REVIEW)
+    answer = desk.post(at(order, "cancel/"), {"reason": "test"})
+    assert "Money came for order" in answer.content.decode()
+    order.attempts.update(state="failed")
+    assert "Cancel the order" in order_page(desk, order).text
+    desk.post(at(order, "cancel/"), {"reason": "test money"})
+    order.refresh_from_db()
+    assert (order.state, order.state_reason) == (OrderState.CANCELED, "test money")
+
+
+def test_a_second_payment_goes_back_or_stays(desk: Client) -> None:
+    order = paid_order(make_product())
+    refund = second_payment(order)
+    assert "$249.00 goes back" in read(desk.get(at(order, f"second/{refund.pk}/send/"))).text
+    desk.post(at(order, f"second/{refund.pk}/send/"))
+    refund.refresh_from_db()
+    assert refund.state == RefundState.SUCCEEDED
+    other = paid_order(make_product())
+    kept = second_payment(other)
+    desk.post(at(other, f"second/{kept.pk}/keep/"), {"reason": "donation"})
+    kept.refresh_from_db()
+    assert (kept.state, kept.failure) == (RefundState.CANCELED, "donation")
+    assert desk.get(at(order, f"second/{kept.pk}/keep/")).status_code == 404
+
+
+def test_the_gateway_is_asked_and_the_receipt_sent_again(desk: Client) -> None:
+    order = paid_order(make_product())
+    assert "The gateway was asked." in desk.post(at(order, "check/"), follow=True).content.decode()
+    desk.post(at(order, "receipt/"))
+    assert "ReceiptWanted" in Delivery.objects.get().event_type
+    waiting = paid_order(make_product(), state=OrderState.REVIEW)
+    assert "no receipt to send" in desk.post(at(waiting, "receipt/"), follow=True).content.decode()
+    assert desk.get(at(order, "check/")).status_code == 405
+
+
+def test_lists_are_exported_with_cells_that_do_not_run(desk: Client) -> None:
+    order = paid_order(make_product(), buyer=make_user("=cmd@evil.example"))
+    refund_order(order_id=order.pk, wish=RefundWish(reason="+sum(1)"), now=NOON, by_id=None)
+    orders = exported(desk, "/cms/orders/")
+    assert orders[0]["Number"] == order.number
+    assert orders[0]["E-mail"] == "'=cmd@evil.example"
+    refunds = exported(desk, "/cms/refunds/")
+    assert (refunds[0]["Order"], refunds[0]["Amount"], refunds[0]["Reason"]) == (order.number, "249.000", "'+sum(1)")
+    assert desk.get("/cms/refunds/", {"export": "xlsx"}).status_code == 200
+
+
+def exported(desk: Client, address: str) -> list[dict[str, str]]:
+    answer = desk.get(address, {"export": "csv"})
+    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize(
+    "part", ["refund/", "deny/", "fulfil/", "cancel/", "check/", "receipt/", "second/1/send/", "second/1/keep/"]
+)
+def test_whoever_may_only_look_can_do_nothing(part: str) -> None:
+    order = paid_order(make_product(), state=OrderState.REVIEW)
+    looker = make_user(is_staff=True)
+    for codename in ("access_admin", "view_order"):
+        looker.user_permissions.add(Permission.objects.get(codename=codename))
+    client = Client()
+    client.force_login(looker)
+    page = read(client.get(at(order)))
+    assert order.number in page.title
+    assert not page.select("main form[method=post], main a.button")
+    for answer in (client.get(at(order, part)), client.post(at(order, part), {"reason": "x", "answer": "x"})):
+        assert answer.status_code in {302, 403, 405}
+        assert answer.headers.get("Location", "/cms/") == "/cms/"
+    order.refresh_from_db()
+    assert order.state == OrderState.REVIEW
+
+
+def test_an_order_that_is_not_there_is_not_found(desk: Client) -> None:
+    for part in ("", "refund/", "deny/", "fulfil/", "cancel/", "second/1/send/"):
+        assert desk.get(f"/cms/orders/987654/{part}").status_code == 404
+    assert desk.post("/cms/orders/987654/check/").status_code == 404
+    assert desk.post("/cms/orders/987654/receipt/").status_code == 404
+
+
+def test_the_menu_leads_there(desk: Client) -> None:
+    text = desk.get("/cms/").content.decode()
+    assert "/cms/orders/" in text
+    assert "/cms/refunds/" in text
