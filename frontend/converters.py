@@ -1,4 +1,4 @@
-"""How numbers are written in addresses."""
+"""How numbers and kinds of files are written in addresses."""
 
 
 class Hexadecimal:
@@ -11,3 +11,15 @@ class Hexadecimal:
 
     def to_url(self, value: int) -> str:
         return f"{value:08x}"
+
+
+class FileKind:
+    """What kind of file a table is downloaded as."""
+
+    regex = "csv|xlsx"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value

@@ -32,6 +32,7 @@ PROGRAMS = Link(_("Programs"), "/programs/")
 REDEEM = Link(_("Redeem a code"), "/enrollmentcode/")
 CART = Link(_("Cart"), "/cart/")
 DASHBOARD = Link(_("Dashboard"), "/dashboard/")
+MANAGE_SEATS = Link(_("Manage seats"), "/manage-seats/")
 ORDERS = Link(_("Orders and receipts"), "/orders/history/")
 ACCOUNT = Link(_("Account settings"), "/account/")
 SIGN_IN = Link(_("Sign in"), "/login/")
@@ -80,9 +81,7 @@ def places(
     legal = _shown(Link(_("Terms"), terms), private)
     columns = (
         Group(_("Learn"), (CATALOG, PROGRAMS, REDEEM)),
-        Group(
-            _("Organizations"), _shown(Link(_("Buy seats"), for_organizations), Link(_("Manage seats"), DASHBOARD.url))
-        ),
+        Group(_("Organizations"), _shown(Link(_("Buy seats"), for_organizations), MANAGE_SEATS)),
         Group(_("Help"), _shown(helping, support, refunding, Link(_("Accessibility"), accessibility))),
     )
     return Places(

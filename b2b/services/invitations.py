@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import get_language, gettext, gettext_noop
@@ -101,6 +101,13 @@ def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime)
         )
         _publish(chosen)
     return len(chosen)
+
+
+def open_hand_outs_of(*, contract_id: int, hand_out_ids: Sequence[int] = (), code_ids: Sequence[int] = ()) -> list[int]:
+    """Those of these hand-outs, or of these codes', that are open and of this contract."""
+    mine = HandOut.objects.open().filter(contract_run__contract_id=contract_id)
+    asked = Q(pk__in=hand_out_ids) | Q(code__in=code_ids, is_shared=False)
+    return list(mine.filter(asked).order_by("pk").values_list("pk", flat=True))
 
 
 def send_mails(mail_ids: Sequence[int], *, connect: Connect = get_connection) -> None:

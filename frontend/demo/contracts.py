@@ -10,11 +10,13 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import Q
 
-from b2b.enums import IntegrationType, MembershipSource
-from b2b.models import ContractMembership, ContractPage, ContractRun, OrganizationMembership, OrganizationPage
+from b2b.enums import IntegrationType, MailState, MembershipSource
+from b2b.models import ContractMembership, ContractPage, ContractRun, HandOut, HandOutMail, OrganizationPage
+from b2b.services.assignments import Recipient, hand_out, remind
 from b2b.services.contracts import WrittenTerms, create_contract, modify_contract
 from b2b.services.courseware import add_courseware
 from b2b.services.doors import attach_by_code
+from b2b.services.managers import set_manager
 from b2b.services.organizations import ensure_organization
 from b2b.services.reconcile import run_reconcile
 from b2b.services.seats import add_member
@@ -28,6 +30,7 @@ from mitxonline.users.models import User
 NORTHGATE, LARKFIELD, BRIGHTWATER = "Northgate Health", "Larkfield University", "Brightwater Council"
 SEATS = 200
 INVITED = 22
+REMINDED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +101,22 @@ def ensure_members(
     contract: ContractPage, people: Mapping[str, User], colleagues: Sequence[User], *, now: datetime
 ) -> None:
     """Dana hands out the seats, Amara and her colleagues have taken some, and codes wait for others."""
-    _ensure_manager(contract, people[DANA.email], now)
+    dana = people[DANA.email]
+    set_manager(organization_id=contract.get_parent().pk, user_id=dana.pk, is_manager=True, by_id=None, now=now)
     if ContractMembership.objects.filter(contract=contract).exists():
         return
     runs = {run.course_run.course.number: run for run in _runs(contract)}
+    _hand_out(runs["PY102"], [Recipient(AMARA.email, AMARA.name)], by=dana, now=now)
+    invited = [Recipient(f"invited{number:02d}@northgate.example") for number in range(1, INVITED)]
+    _hand_out(runs["HE201"], [Recipient(JONAS.email, JONAS.name), *invited], by=dana, now=now)
+    _mailed(runs["HE201"], by=dana, now=now)
     for user in [people[AMARA.email], *colleagues[:3]]:
         attach_by_code(text=_free_code(runs["WR101"]).text, user_id=user.pk, now=now)
     for user in colleagues[3:]:
         add_member(
             contract_id=contract.pk, user_id=user.pk, source=MembershipSource.CODE, now=now,
-            added_by_id=people[DANA.email].pk,
+            added_by_id=dana.pk,
         )  # fmt: skip
-    _give_code(runs["PY102"], people[AMARA.email], by=people[DANA.email], now=now)
-    _give_code(runs["HE201"], people[JONAS.email], by=people[DANA.email], now=now)
-    for number in range(1, INVITED):
-        invited = User(email=f"invited{number:02d}@northgate.example", name="")
-        _give_code(runs["HE201"], invited, by=people[DANA.email], now=now)
 
 
 def ensure_member(contract: ContractPage, user: User, *, source: str, now: datetime) -> None:
@@ -139,17 +142,14 @@ def _free_code(run: ContractRun) -> DiscountCode:
     return codes.order_by("pk")[:1].get()
 
 
-def _give_code(run: ContractRun, to: User, *, by: User, now: datetime) -> None:
-    code = _free_code(run)
-    code.assigned_email, code.assigned_name = to.email, to.name
-    code.assigned_at, code.assigned_by = now, by
-    code.save(update_fields=["assigned_email", "assigned_name", "assigned_at", "assigned_by"])
+def _hand_out(run: ContractRun, people: Sequence[Recipient], *, by: User, now: datetime) -> None:
+    hand_out(contract_run_id=run.pk, recipients=people, by_id=by.pk, now=now)
 
 
-def _ensure_manager(contract: ContractPage, user: User, now: datetime) -> None:
-    OrganizationMembership.objects.update_or_create(
-        organization_id=contract.get_parent().pk,
-        user=user,
-        defaults={"is_manager": True},
-        create_defaults={"is_manager": True, "source": MembershipSource.STAFF, "since": now},
-    )
+def _mailed(run: ContractRun, *, by: User, now: datetime) -> None:
+    """The last ones are reminded; one address was refused. The mails count as sent: none of them shall leave."""
+    given = list(HandOut.objects.open().filter(contract_run=run).order_by("-pk"))
+    remind(hand_out_ids=[each.pk for each in given[:REMINDED]], by_id=by.pk, now=now)
+    mails = HandOutMail.objects.filter(hand_out__contract_run__contract=run.contract_id)
+    mails.update(state=MailState.SENT, finished_at=now)
+    mails.filter(hand_out=given[REMINDED]).update(state=MailState.FAILED, reason="The address was refused.")

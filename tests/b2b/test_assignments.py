@@ -129,7 +129,7 @@ class TestHandingOut:
             give(run, people("ines", "samuel", "nora"))
         assert not HandOut.objects.exists()
         give(run, people("ines", "samuel"))
-        with pytest.raises(NoSeatToGive, match="There is no free seat to give. Withdraw an invitation"):
+        with pytest.raises(NoSeatToGive, match=r"There is no free seat to give\. Withdraw an invitation"):
             give(run, people("nora"))
 
     def test_a_seat_that_waits_for_an_address_is_counted_once(self, contract: ContractPage, run: ContractRun) -> None:

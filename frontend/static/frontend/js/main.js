@@ -6,6 +6,7 @@ import "./disclosure.js";
 import "./focus.js";
 import "./forms.js";
 import "./panel.js";
+import "./pick.js";
 import "./print.js";
 import "./tabs.js";
 import "./toast.js";
