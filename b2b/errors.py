@@ -28,6 +28,7 @@ class ContractNotStarted(CodeRefused):
     """The contract's first day is still to come."""
 
     code: ClassVar[str] = "contract_not_started"
+    is_failure: ClassVar[bool] = False
     exposes = ("opens",)
 
     def __init__(self, *, opens: date) -> None:
@@ -56,6 +57,7 @@ class ContractInactive(CodeRefused):
     """The contract is switched off."""
 
     code: ClassVar[str] = "contract_inactive"
+    is_failure: ClassVar[bool] = False
 
     def __init__(self, *, organization: str) -> None:
         super().__init__(
@@ -81,6 +83,7 @@ class ContractFull(CodeRefused):
     """Every seat the organization bought is taken or held."""
 
     code: ClassVar[str] = "contract_full"
+    is_failure: ClassVar[bool] = False
 
     def __init__(self, *, contact: str = "") -> None:
         super().__init__(
@@ -93,6 +96,7 @@ class AccessWithdrawn(CodeRefused):
     """Staff or a manager took this learner's seat away."""
 
     code: ClassVar[str] = "access_withdrawn"
+    is_failure: ClassVar[bool] = False
     outranks: ClassVar[bool] = True
 
     def __init__(self, *, organization: str, contact: str = "") -> None:
@@ -106,6 +110,7 @@ class CourseNotOpen(CodeRefused):
     """The code is fine, the course isn't open to enrollment."""
 
     code: ClassVar[str] = "course_not_open"
+    is_failure: ClassVar[bool] = False
 
     def __init__(self, closed: EnrollmentRefused) -> None:
         super().__init__(_course_not_open(closed))
@@ -137,6 +142,7 @@ class AlreadyHasCourse(CodeRefused):
     """A different code for a course the learner has: it stays free."""
 
     code: ClassVar[str] = "already_has_course"
+    is_failure: ClassVar[bool] = False
 
     def __init__(self, *, contact: str = "") -> None:
         super().__init__(

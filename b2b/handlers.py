@@ -15,6 +15,7 @@ from b2b.events import HandOutMailsQueued
 from b2b.models import ContractPage, ContractRun
 from b2b.rules import contacts_of
 from b2b.services.claims import claim_of
+from b2b.services.doors import apply_assigned_codes
 from b2b.services.invitations import send_mails
 from b2b.services.keycloak_joins import ask_again_for, may_ask_keycloak
 from b2b.services.seats import (
@@ -27,7 +28,8 @@ from b2b.services.seats import (
     uses_of_order,
 )
 from b2b.services.sso import Followed, follow_claim, note_failure
-from ecommerce.events import LinesRefunded, OrderClosed, OrderFulfilled, OrderInReview
+from ecommerce.events import LinesRefunded, LinkBasketClaimed, OrderClosed, OrderFulfilled, OrderInReview
+from ecommerce.models import Basket
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
@@ -59,6 +61,12 @@ def claim_seats(event: OrderFulfilled) -> None:
 def release_seats(event: OrderClosed | OrderInReview) -> None:
     """Free the seats that were held for an order that came to nothing, or for which nothing is held any more."""
     release_held_seats(order_id=event.order_id)
+
+
+def apply_given_codes(event: LinkBasketClaimed) -> None:
+    """Apply the codes given to somebody's confirmed address to the contract's cart they signed in with."""
+    basket, user = Basket.objects.get(pk=event.basket_id), User.objects.get(pk=event.user_id)
+    apply_assigned_codes(basket=basket, user=user, now=event.at)
 
 
 def free_seats_after_refund(event: LinesRefunded) -> None:

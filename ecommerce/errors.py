@@ -19,11 +19,13 @@ class CheckoutRefused(DomainError):
 class CodeRefused(CheckoutRefused):
     """A code doesn't work here. A signed-out visitor is told no more than ``CodeUnknown`` says.
 
-    One that ``outranks`` is told even where the code is used up or switched off.
+    One that ``outranks`` is told even where the code is used up or switched off. One that is no ``is_failure`` says that
+    the code is right, and may be looked at again and again: it isn't counted as a try.
     """
 
     code: ClassVar[str] = "code_refused"
     outranks: ClassVar[bool] = False
+    is_failure: ClassVar[bool] = True
 
 
 class CodeUnknown(CodeRefused):
@@ -122,6 +124,7 @@ class AddressUnconfirmed(CodeForSomebodyElse):
     """The code works only for the person it was given to, and that this is the one hasn't been shown yet."""
 
     code: ClassVar[str] = "address_unconfirmed"
+    is_failure: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super(CodeForSomebodyElse, self).__init__(

@@ -9,6 +9,15 @@ from mitxonline.coordinator.events import Event
 
 
 @dataclass(frozen=True)
+class LinkBasketClaimed(Event):
+    """Somebody signed in, and the basket a contract's link had opened is theirs now."""
+
+    basket_id: int
+    user_id: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class OrderFulfilled(Event):
     """The buyer has what was bought; published in the transaction that makes it so."""
 

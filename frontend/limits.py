@@ -26,7 +26,7 @@ class TooManyCodes(RateLimited):
 def counted_codes(request: HttpRequest) -> Iterator[None]:
     """Refuse whoever has failed too often (TooManyCodes), else count it if the code inside is refused.
 
-    A field left empty is no try.
+    A field left empty is no try, and neither is a code that is right and only has to wait (a full contract).
     """
     keys = visitor_keys(request)
     _refuse_if_exhausted({"user": keys["user"], "session": keys["session"]}, _own_tries)
@@ -35,8 +35,9 @@ def counted_codes(request: HttpRequest) -> Iterator[None]:
         yield
     except CodeMissing:
         raise
-    except CodeRefused:
-        CODES.record_failure(keys | {"session": _session_key(request)})
+    except CodeRefused as refusal:
+        if refusal.is_failure:
+            CODES.record_failure(keys | {"session": _session_key(request)})
         raise
 
 

@@ -12,6 +12,7 @@ from ecommerce import handlers as ecommerce
 from ecommerce import webhooks as ecommerce_webhooks
 from ecommerce.events import (
     LinesRefunded,
+    LinkBasketClaimed,
     MoneyReturned,
     NoticeReceived,
     OrderClosed,
@@ -31,6 +32,7 @@ ROUTES: dict[type[Event], Route] = {
         within=(ecommerce.enrol_buyer, b2b.claim_seats),
         after_commit=(ecommerce.email_receipt,),
     ),
+    LinkBasketClaimed: Route(within=(b2b.apply_given_codes,)),
     OrderClosed: Route(within=(b2b.release_seats,)),
     # Staff see these orders in their list.
     OrderInReview: Route(within=(b2b.release_seats,), after_commit=(ecommerce.email_review,)),

@@ -26,6 +26,7 @@ from ecommerce.errors import (
     CodeUnknown,
     ProductUnknown,
 )
+from ecommerce.events import LinkBasketClaimed
 from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Order, Product
 from ecommerce.selectors.baskets import BasketOwner, current_basket
 from ecommerce.services.cart import (
@@ -35,6 +36,7 @@ from ecommerce.services.cart import (
     price_basket,
     refuse_code,
 )
+from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import run_sql
 
 # The total in other pages' headers is at most as old as this, and a little.
@@ -234,6 +236,8 @@ def _claim(*, token: UUID, user_id: int, now: datetime) -> Joined:
             if own is None:
                 basket.user_id, basket.token = user_id, None
                 basket.save(update_fields=["user", "token", "updated_at"])
+                if basket.is_link:
+                    publish(LinkBasketClaimed(basket_id=basket.pk, user_id=user_id, at=now))
             else:
                 joined = _join(basket, own, now)
     return joined
