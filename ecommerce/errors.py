@@ -19,8 +19,8 @@ class CheckoutRefused(DomainError):
 class CodeRefused(CheckoutRefused):
     """A code doesn't work here. A signed-out visitor is told no more than ``CodeUnknown`` says.
 
-    One that ``outranks`` is told even where the code is used up or switched off. One that is no ``is_failure`` says that
-    the code is right, and may be looked at again and again: it isn't counted as a try.
+    One that ``outranks`` is told even where the code is used up or switched off. One that is no
+    ``is_failure`` says that the code is right, and may be looked at again and again: it isn't counted as a try.
     """
 
     code: ClassVar[str] = "code_refused"
