@@ -1,0 +1,159 @@
+"""Give money of an order back from the shell, as the Wagtail admin does."""
+
+from __future__ import annotations
+
+import uuid
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from ecommerce.enums import EnrollmentAfter, OrderState, RefundState
+from ecommerce.models import Order, Refund
+from ecommerce.services.refunds import RefundPlan, RefundWish, plan_refund, refund_order
+from mitxonline.kernel import clock
+from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
+from mitxonline.kernel.money import Money, minor_digits
+
+# What is typed twice is the same act; its name is made of what was typed.
+NAMESPACE = uuid.UUID("6f1b1a52-6a0e-4f0b-9a55-3e0f4b7f7a10")
+COLUMNS = ("Order", "Course", "Goes back")
+OVER = (RefundState.FAILED, RefundState.CANCELED)
+
+
+class Command(OperatorCommand):
+    help = (
+        "Give money of an order back: all that is left, the price of some of its lines, or an amount. Typed again it "
+        "does nothing more; --again gives the same once more."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("number", metavar="ORDER", help="the order's number, as on its receipt")
+        parser.add_argument(
+            "--lines",
+            nargs="+",
+            metavar="LINE",
+            help="only these lines: course keys, SKUs or their places in the receipt (1, 2, …)",
+        )
+        parser.add_argument("--amount", type=_amount, help="only this much, in the order's currency: 49.90")
+        parser.add_argument("--reason", required=True, help="why; kept in the order's log")
+        after = parser.add_mutually_exclusive_group(required=True)
+        for flag, value, text in (
+            ("--unenroll", EnrollmentAfter.REMOVE, "take the courses away (what another right gives stays)"),
+            ("--audit", EnrollmentAfter.AUDIT, "leave the courses for auditing"),
+            ("--keep", EnrollmentAfter.KEEP, "leave the courses as they are"),
+        ):
+            after.add_argument(flag, dest="after", action="store_const", const=value, help=text)
+        parser.add_argument("--free-codes", action="store_true", help="codes used for them can be used again")
+        parser.add_argument("--again", action="store_true", help="really give the same back once more")
+        parser.add_argument("--dry-run", action="store_true", help="print what would happen, change nothing")
+        add_format_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        order = Order.objects.filter(number=options["number"].strip()).first()
+        if order is None:
+            raise CommandError(_("There is no order %(number)s.") % {"number": options["number"]})
+        wish = _wish(order, options)
+        reference, known = _act(order, wish, again=options["again"])
+        if known is not None or _is_over(order, wish):
+            self.say(_done_before(order, known))
+            return
+        plan = plan_refund(order_id=order.pk, wish=wish)
+        write_rows(self.stdout, _rows(plan), columns=COLUMNS, style=options["format"])
+        if options["dry_run"]:
+            self.say(_would(plan))
+            return
+        refund = refund_order(order_id=order.pk, wish=wish, now=clock.now(), by_id=None, reference=reference)
+        self._tell(refund)
+
+    def _tell(self, refund: Refund) -> None:
+        """What became of it; what the gateway refused is a failure of the command too."""
+        amount = {"amount": refund.money.formatted()}
+        if refund.state == RefundState.FAILED:
+            raise CommandError(_("The gateway refused: %(why)s Nothing was given back.") % {"why": refund.failure})
+        if refund.state == RefundState.SUCCEEDED:
+            self.say(_("%(amount)s was given back.") % amount)
+        elif refund.state == RefundState.PENDING:
+            self.say(_("%(amount)s is on its way; the courses follow when it has arrived.") % amount)
+        else:
+            self.say(_("The gateway hasn't answered. %(amount)s is set aside, and the worker goes on asking.") % amount)
+
+
+def _amount(text: str) -> str:
+    """A number as it was typed; its currency is the order's."""
+    try:
+        Money(text, "USD")
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not an amount, like 49.90") from None
+    return text
+
+
+def _wish(order: Order, options: dict[str, Any]) -> RefundWish:
+    amount = None
+    if options["amount"] is not None:
+        amount = Money(options["amount"], order.currency)
+        if len(options["amount"].partition(".")[2].rstrip("0")) > minor_digits(order.currency):
+            raise CommandError(_("%(currency)s has no such small parts.") % {"currency": order.currency})
+    return RefundWish(
+        reason=options["reason"],
+        enrollment_after=options["after"],
+        frees_codes=options["free_codes"],
+        amount=amount,
+        line_ids=_line_ids(order, options["lines"]) if options["lines"] else None,
+    )
+
+
+def _line_ids(order: Order, named: Sequence[str]) -> tuple[int, ...]:
+    """The lines that are meant; CommandError names the ones that are not there."""
+    lines = list(order.lines.order_by("pk"))
+    by_name: dict[str, int] = {}
+    for place, line in enumerate(lines, start=1):
+        by_name |= {str(place): line.pk, line.item_id: line.pk, line.sku: line.pk}
+    unknown = [name for name in named if name not in by_name]
+    if unknown:
+        there = ", ".join(f"{place}: {line.item_id}" for place, line in enumerate(lines, start=1))
+        raise CommandError(
+            _("Order %(number)s has no line %(unknown)s. It has %(there)s.")
+            % {"number": order.number, "unknown": ", ".join(unknown), "there": there}
+        )
+    return tuple(sorted({by_name[name] for name in named}))
+
+
+def _act(order: Order, wish: RefundWish, *, again: bool) -> tuple[uuid.UUID, Refund | None]:
+    """The name of this act, and the refund it was done with before; one that failed may be tried again."""
+    what = f"{order.number}|{wish.line_ids}|{wish.amount}|{wish.enrollment_after}|{wish.frees_codes}|{wish.reason}"
+    count = 0
+    while True:
+        reference = uuid.uuid5(NAMESPACE, f"{what}|{count}")
+        known = Refund.objects.filter(reference=reference).first()
+        if known is None or not (again or known.state in OVER):
+            return reference, known
+        count += 1
+
+
+def _is_over(order: Order, wish: RefundWish) -> bool:
+    """Whether the whole order is asked back, and went back already however that was done."""
+    left = any(not attempt.refundable.is_zero for attempt in order.attempts.all())
+    return order.state == OrderState.REFUNDED and wish.amount is None and not left
+
+
+def _done_before(order: Order, known: Refund | None) -> str:
+    if known is None:
+        return _("Order %(number)s was refunded before. Nothing is left to give back.") % {"number": order.number}
+    return _("This was done before: %(amount)s, %(state)s. To give the same once more, add --again.") % {
+        "amount": known.money.formatted(),
+        "state": str(known.get_state_display()).lower(),
+    }
+
+
+def _rows(plan: RefundPlan) -> list[Sequence[object]]:
+    return [(plan.order.number, share.line.item_id, str(share.amount)) for share in plan.shares]
+
+
+def _would(plan: RefundPlan) -> str:
+    return _("Would give %(amount)s back through %(gateway)s. Nothing was changed.") % {
+        "amount": plan.amount.formatted(),
+        "gateway": plan.attempt.gateway,
+    }
