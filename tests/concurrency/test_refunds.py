@@ -1,0 +1,161 @@
+"""Two people of finance and a gateway's notice at once: no cent goes back twice. Each race has its control."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+
+from ecommerce.enums import EnrollmentAfter, OrderState, RefundState
+from ecommerce.models import Order, PaymentAttempt, Refund
+from ecommerce.services import refund_books, refunds
+from ecommerce.services.refunds import RefundWish, follow_refund, refund_order
+from mitxonline.coordinator.models import Delivery
+from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.money import Money
+from tests.ecommerce.tills import Till, paid_order, till_of, told
+from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_product
+from tests.support.together import MeetAt, Together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def till(settings: Any) -> Till:
+    return till_of(settings)
+
+
+def giving_back(order: Order, amount: str | None = None, **options: Any) -> Callable[[], Refund]:
+    money = Money(amount, "USD") if amount else None
+    wish = RefundWish(reason="x", amount=money, enrollment_after=EnrollmentAfter.KEEP, **options)
+    return lambda: refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+
+
+def kinds(answers: list[Any]) -> Counter[str]:
+    return Counter(type(each).__name__ for each in answers)
+
+
+def test_eight_people_give_the_whole_order_back_and_one_does(together: Together, till: Till) -> None:
+    order = paid_order(make_product(), gateway="till")
+    answers = together(*[giving_back(order)] * 8)
+    assert kinds(answers) == {"Refund": 1, "NothingToRefund": 7}
+    assert len(till.given) == 1
+    assert order.attempts.get().refunded == 249
+    assert Order.objects.get(pk=order.pk).state == OrderState.REFUNDED
+    assert sum("MoneyReturned" in row.event_type for row in Delivery.objects.all()) == 1
+
+
+def test_amounts_given_back_at_once_never_pass_what_was_paid(together: Together, till: Till) -> None:
+    order = paid_order(make_product(), make_product(price="51.00"), gateway="till")
+    answers = together(*[giving_back(order, "70")] * 8)
+    assert kinds(answers) == {"Refund": 4, "RefundTooMuch": 4}
+    assert order.attempts.get().refunded == 280
+    assert sum(line.refunded for line in order.lines.all()) == 280
+
+
+def test_without_lock_and_conditional_write_the_harness_gives_too_much(
+    together: Together, till: Till, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_then_write(attempt_id: int, amount: Money) -> bool:
+        attempt = look(attempt_id)
+        if attempt.refundable < amount:
+            return False
+        PaymentAttempt.objects.filter(pk=attempt_id).update(refund_reserved=F("refund_reserved") + amount.amount)
+        return True
+
+    order = paid_order(make_product(), gateway="till")
+    monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
+    monkeypatch.setattr(refund_books, "reserve", look_then_write)
+    monkeypatch.setattr(refund_books, "_add_to_line", lambda line_id, amount: False)  # the lines' own cap
+    meeting = meet_at(__import__(__name__, fromlist=["look"]), "look", parties=4, patience=20.0)
+    together(*[giving_back(order, "200")] * 4)
+    assert meeting.happened
+    assert len(till.given) > 1  # if this fails, the tests above prove nothing
+
+
+def look(attempt_id: int) -> PaymentAttempt:
+    return PaymentAttempt.objects.get(pk=attempt_id)
+
+
+def test_one_form_posted_eight_times_at_once_is_one_refund(together: Together, till: Till) -> None:
+    order, act = paid_order(make_product(), gateway="till"), uuid.uuid4()
+    wish = RefundWish(reason="x", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+    posting = lambda: refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None, reference=act)  # noqa: E731
+    answers = together(*[posting] * 8)
+    assert kinds(answers) == {"Refund": 8}
+    assert (len(till.given), order.attempts.get().refunded) == (1, 10)
+
+
+def test_our_answer_and_the_notice_of_it_at_once_are_counted_once(
+    together: Together, till: Till, meet_at: MeetAt
+) -> None:
+    order = paid_order(make_product(), gateway="till")
+    till.says = ["away"]
+    refund = giving_back(order)()
+    notices = [lambda: follow_refund(told(refund, refund_id="re_1"), gateway_name="till", now=NOON)] * 4
+    asking = lambda: refunds.look_up_refund(refund_id=refund.pk, now=NOON)  # noqa: E731
+    meet_at(refunds, "move_refund", parties=5, before=True)
+    answers = together(*notices, asking)
+    assert kinds(answers) == {"Refund": 5}
+    row = Refund.objects.get()
+    attempt = order.attempts.get()
+    assert (row.state, row.gateway_refund_id) == (RefundState.SUCCEEDED, "re_1")
+    assert (attempt.refunded, attempt.refund_reserved, order.lines.get().refunded) == (249, 0, 249)
+    assert sum("MoneyReturned" in row.event_type for row in Delivery.objects.all()) == 1
+
+
+def test_a_refund_made_at_the_gateway_told_eight_times_at_once_is_one(together: Together, till: Till) -> None:
+    order = paid_order(make_product(), gateway="till")
+    notice = told(attempt=order.attempts.get())
+    answers = together(*[lambda: follow_refund(notice, gateway_name="till", now=NOON)] * 8)
+    assert kinds(answers) == {"Refund": 8}
+    assert Refund.objects.count() == 1
+    assert order.attempts.get().refunded == 249
+
+
+def test_without_the_orders_lock_the_harness_writes_it_down_twice(
+    together: Together, till: Till, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = paid_order(make_product(), gateway="till")
+    notice = told(attempt=order.attempts.get())
+    monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
+    meeting = meet_at(refunds, "_known", parties=4, patience=20.0)
+    answers = together(*[lambda: follow_refund(notice, gateway_name="till", now=NOON)] * 4)
+    assert meeting.happened
+    assert "IntegrityError" in kinds(answers)  # the database is the last guard; the lock is what keeps callers from it
+
+
+def test_money_back_and_money_there_at_once(together: Together, till: Till) -> None:
+    order = paid_order(make_product(), gateway="till")
+    notice = told(attempt=order.attempts.get(), refund_id="re_elsewhere", amount="200")
+    together(giving_back(order, "200"), lambda: follow_refund(notice, gateway_name="till", now=NOON))
+    attempt = order.attempts.get()
+    assert attempt.refunded in {200, 249}  # the gateway's word is kept, ours only if it fits
+    assert attempt.refunded <= 249
+    assert Refund.objects.get(gateway_refund_id="re_elsewhere").state == RefundState.SUCCEEDED
+
+
+def test_the_terms_are_locked_before_the_codes_when_a_seat_is_given_back() -> None:
+    run = make_contract_run(make_contract(seats=2, price="49"), codes=1)
+    code = codes_of(run)[0]
+    assert run.product is not None
+    order = paid_order(run.product, code=code)
+    with CaptureQueriesContext(connection) as captured:
+        giving_back(order, frees_codes=True)()
+    sent = [each["sql"] for each in captured.captured_queries]
+    terms, codes = place(sent, 'FOR NO KEY UPDATE OF "b2b_contractterms"'), place(sent, "WITH released")
+    assert place(sent, 'FOR NO KEY UPDATE OF "ecommerce_order"') < place(sent, 'FOR NO KEY UPDATE OF "ecommerce_pay')
+    assert place(sent, 'FOR NO KEY UPDATE OF "ecommerce_pay') < terms < codes
+    code.refresh_from_db()
+    assert code.uses == 0
+
+
+def place(statements: list[str], text: str) -> int:
+    """Where the first statement with this text was sent."""
+    return next(number for number, sql in enumerate(statements) if text in sql)
