@@ -4,8 +4,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from b2b.models import ContractMembership, ContractPage, OrganizationMembership, Withdrawal
+from ecommerce.enums import UseState
+from ecommerce.models import CodeUse
 from mitxonline.users.models import User
-from tests.b2b.worlds import contract, course, organization
+from tests.b2b.worlds import codes_of, contract, course, organization, person, redeem, take_seat
 
 
 @pytest.fixture
@@ -41,3 +44,79 @@ def test_a_contract_shows_what_it_covers_and_what_was_done(staff: Client) -> Non
     assert "course-v1:TesX+1x" in shown
     assert f"course-v1:UAI_UniversityX+1x+2025_C{page.pk}" in shown
     assert "Done" in shown
+
+
+class TestSeatsOnAPersonsPage:
+    def form(
+        self, user: User, *, seats: list[dict[str, object]], organizations: list[dict[str, object]]
+    ) -> dict[str, object]:
+        posted: dict[str, object] = {"email": user.email, "name": user.name, "theme": user.theme, "is_active": "on"}
+        for prefix, forms in (("contract_memberships", seats), ("organization_memberships", organizations)):
+            there = sum("id" in form for form in forms)
+            posted |= {f"{prefix}-TOTAL_FORMS": len(forms), f"{prefix}-INITIAL_FORMS": there}
+            for number, form in enumerate(forms):
+                posted |= {f"{prefix}-{number}-{name}": value for name, value in form.items()}
+        return posted
+
+    def post(self, staff: Client, user: User, **forms: list[dict[str, object]]) -> str:
+        given = {"seats": [], "organizations": []} | forms
+        url = reverse("admin:users_user_change", args=[user.pk])
+        return staff.post(url, self.form(user, **given), follow=True).text  # type: ignore[arg-type]
+
+    def test_a_seat_is_given_and_the_organization_follows(self, staff: Client) -> None:
+        page, user = contract(course(), cap=2), person()
+        self.post(staff, user, seats=[{"contract": page.pk}])
+        seat = ContractMembership.objects.get(user=user)
+        assert (seat.contract_id, seat.source, seat.state) == (page.pk, "staff", "active")
+        assert seat.added_by is not None
+        assert OrganizationMembership.objects.get(user=user).organization_id == organization().pk
+
+    def test_a_full_contract_is_refused_beside_the_field(self, staff: Client) -> None:
+        page, user = contract(course(), cap=1), person()
+        take_seat(page, person())
+        assert "All seats of this contract are taken." in self.post(staff, user, seats=[{"contract": page.pk}])
+        assert not ContractMembership.objects.filter(user=user).exists()
+
+    def test_the_lock_has_the_last_word(self, staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The last seat went between the look and the deed: the whole page is rolled back, the name too."""
+        page, user = contract(course(), cap=1), person()
+        take_seat(page, person())
+        monkeypatch.setattr("b2b.admin.free_seats", lambda terms: 1)
+        user.name = "Changed"
+        assert "All seats are taken" in self.post(staff, user, seats=[{"contract": page.pk}])
+        assert not ContractMembership.objects.filter(user=user).exists()
+        assert User.objects.get(pk=user.pk).name != "Changed"
+
+    def test_a_draft_has_no_seats(self, staff: Client) -> None:
+        draft, user = ContractPage(title="Begun", name="Begun", live=False), person()
+        organization().add_child(instance=draft)
+        assert "was never published" in self.post(staff, user, seats=[{"contract": draft.pk}])
+
+    def test_a_seat_is_taken_away_as_everywhere(self, staff: Client) -> None:
+        page, user = contract(course(), cap=1), person()
+        redeem(page, codes_of(page)[0], user)
+        seat = ContractMembership.objects.get(user=user)
+        self.post(staff, user, seats=[{"id": seat.pk, "user": user.pk, "DELETE": "on"}])
+        assert not ContractMembership.objects.exists()
+        assert Withdrawal.objects.get(user=user).by is not None
+        assert CodeUse.objects.get(user=user).state == UseState.RETIRED
+
+    def test_somebody_becomes_a_manager_and_no_longer_is(self, staff: Client) -> None:
+        user = person()
+        self.post(staff, user, organizations=[{"organization": organization().pk, "is_manager": "on"}])
+        membership = OrganizationMembership.objects.get(user=user)
+        assert membership.is_manager
+        row = {"id": membership.pk, "user": user.pk, "organization": organization().pk}
+        self.post(staff, user, organizations=[row])
+        membership.refresh_from_db()
+        assert not membership.is_manager
+
+    def test_who_has_a_seat_stays_in_the_organization(self, staff: Client) -> None:
+        page, user = contract(course(), cap=1), person()
+        self.post(staff, user, seats=[{"contract": page.pk}])
+        membership = OrganizationMembership.objects.get(user=user)
+        seat = ContractMembership.objects.get(user=user)
+        row = {"id": membership.pk, "user": user.pk, "organization": organization().pk, "DELETE": "on"}
+        kept = self.post(staff, user, organizations=[row], seats=[{"id": seat.pk, "user": user.pk}])
+        assert "Remove that first." in kept
+        assert OrganizationMembership.objects.filter(user=user).exists()

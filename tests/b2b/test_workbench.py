@@ -1,0 +1,587 @@
+"""The workbench of a contract in the Wagtail admin: lists, courseware, codes, members, activity."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.core import mail
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from openpyxl import load_workbook
+from wagtail.models import PageLogEntry
+
+from b2b.enums import ReconcileState
+from b2b.models import ContractCourseware, ContractMembership, ContractPage, ContractRun, HandOut, Reconcile, Withdrawal
+from b2b.selectors import code_list
+from b2b.selectors.code_list import Wanted, code_page, runs_of
+from ecommerce.enums import UseState
+from ecommerce.models import CodeUse, DiscountCode
+from tests.b2b.admin_people import client_of
+from tests.b2b.worlds import (
+    NOW,
+    SSO,
+    active_codes_of,
+    change,
+    codes_of,
+    contract,
+    course,
+    hold,
+    organization,
+    person,
+    program,
+    redeem,
+    settle,
+    take_seat,
+)
+from tests.frontend.counting import queries
+
+pytestmark = pytest.mark.django_db
+
+# Queries, at any size.
+ORGANIZATION_LIST, CONTRACT_LIST, MEMBER_LIST, EXPORT = 16, 16, 16, 14
+
+
+@pytest.fixture
+def manager() -> Client:
+    organization()
+    return client_of("manager")
+
+
+@pytest.fixture
+def page() -> ContractPage:
+    return contract(course(title="Statistics"), cap=4)
+
+
+def url(name: str, page: ContractPage, *further: int) -> str:
+    return reverse(f"b2b_contracts:{name}", args=[page.pk, *further])
+
+
+def words(answer: HttpResponse) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())))
+
+
+def seen(answer: HttpResponse) -> str:
+    found = re.search(r'name="seen" value="(\w+)"', answer.content.decode())
+    assert found is not None, words(answer)
+    return found.group(1)
+
+
+class TestLists:
+    def names(self, answer: HttpResponse, *wanted: str) -> set[str]:
+        shown = words(answer)
+        return {name for name in wanted if name in shown}
+
+    def test_organizations_are_found_by_name_and_key_and_filtered(self, manager: Client) -> None:
+        contract(course(), of=organization("Harbor Council"))
+        address = reverse("b2b_organizations:index")
+        both = ("UniversityX", "Harbor Council")
+        assert self.names(manager.get(address), *both) == set(both)
+        assert self.names(manager.get(address, {"q": "harb"}), *both) == {"Harbor Council"}
+        assert self.names(manager.get(address, {"valid": "true"}), *both) == {"Harbor Council"}
+        assert self.names(manager.get(address, {"valid": "false"}), *both) == {"UniversityX"}
+        organization().unpublish()
+        assert self.names(manager.get(address, {"live": "false"}), *both) == {"UniversityX"}
+
+    def test_contracts_are_filtered_by_where_they_stand(self, manager: Client) -> None:
+        today = timezone.localdate()
+        made = {
+            "valid": contract(name="One that is valid"),
+            "not_started": contract(name="One to come", start=today + timedelta(days=1)),
+            "ended": contract(name="One that was", end=today - timedelta(days=1)),
+            "full": contract(name="One that is full", cap=1),
+            "inactive": contract(name="One switched off"),
+        }
+        take_seat(made["full"], person())
+        change(made["inactive"], active=False)
+        draft = ContractPage(title="One begun", name="One begun", live=False)
+        organization().add_child(instance=draft)
+        names = {state: page.name for state, page in made.items()} | {"draft": draft.name}
+        for state, name in names.items():
+            answer = manager.get(reverse("b2b_contracts:index"), {"state": state})
+            assert self.names(answer, *names.values()) == {name}, state
+
+    def test_the_last_day_is_a_valid_one(self, manager: Client) -> None:
+        contract(name="Until today", end=timezone.localdate(), start=timezone.localdate())
+        answer = manager.get(reverse("b2b_contracts:index"), {"state": "valid"})
+        assert "Until today" in words(answer)
+
+    def test_contracts_are_filtered_by_type_and_organization_and_found(self, manager: Client) -> None:
+        harbor = organization("Harbor Council")
+        contract(name="By codes")
+        contract(name="By sign-in", integration=SSO, of=harbor)
+        both, address = ("By codes", "By sign-in"), reverse("b2b_contracts:index")
+        assert self.names(manager.get(address, {"type": "sso"}), *both) == {"By sign-in"}
+        assert self.names(manager.get(address, {"organization": harbor.pk}), *both) == {"By sign-in"}
+        assert self.names(manager.get(address, {"q": "univers"}), *both) == {"By codes"}
+
+    @pytest.mark.parametrize("order", ["name", "-members", "contracts", "org_key"])
+    def test_organizations_in_every_order(self, manager: Client, order: str) -> None:
+        assert manager.get(reverse("b2b_organizations:index"), {"ordering": order}).status_code == 200
+
+    @pytest.mark.parametrize("order", ["name", "-taken", "organization_name", "terms__start", "-terms__end"])
+    def test_contracts_in_every_order(self, manager: Client, page: ContractPage, order: str) -> None:
+        assert page.name in words(manager.get(reverse("b2b_contracts:index"), {"ordering": order}))
+
+    @pytest.mark.parametrize(
+        ("name", "cost"), [("b2b_organizations:index", ORGANIZATION_LIST), ("b2b_contracts:index", CONTRACT_LIST)]
+    )
+    def test_they_cost_the_same_for_any_number(self, manager: Client, name: str, cost: int) -> None:
+        contract(course(), name="The first")
+        manager.get(reverse(name))
+        with queries(exactly=cost):
+            manager.get(reverse(name))
+        for number in range(5):
+            made = contract(course(), name=f"Another {number}", of=organization(f"Organization {number}"))
+            take_seat(made, person())
+        with queries(exactly=cost):
+            manager.get(reverse(name))
+
+
+class TestOrganization:
+    def test_it_shows_its_contracts_members_and_managers(self, manager: Client, page: ContractPage) -> None:
+        take_seat(page, person("ada@example.com"))
+        shown = words(manager.get(reverse("b2b_organizations:detail", args=[organization().pk])))
+        assert "UniversityX" in shown
+        assert page.name in shown
+        assert "1 of 4" in shown
+
+
+class TestTerms:
+    def test_in_force_beside_the_draft(self, manager: Client, page: ContractPage) -> None:
+        written = ContractPage.objects.get(pk=page.pk)
+        written.max_learners = 9
+        written.save_revision()
+        shown = words(manager.get(url("terms", page)))
+        assert "As written in the draft" in shown
+        assert re.search(r"Seats 4 9", shown)
+        assert "See what publishing does" in shown
+
+    def test_a_draft_has_nothing_in_force(self, manager: Client) -> None:
+        draft = ContractPage(title="Begun", name="Begun", live=False)
+        organization().add_child(instance=draft)
+        shown = words(manager.get(url("terms", draft)))
+        assert "no terms are in force" in shown
+        for part in ("courseware", "codes", "members", "activity"):
+            assert manager.get(url(part, draft)).status_code == 200
+
+    def test_more_members_than_seats_are_said(self, manager: Client, page: ContractPage) -> None:
+        for _each in range(3):
+            take_seat(page, person())
+        change(page, max_learners=1)
+        assert "2 more than the contract has" in words(manager.get(url("terms", page)))
+
+    def test_waiting_for_the_worker_is_said(self, manager: Client, page: ContractPage) -> None:
+        change(page, max_learners=9, settled=False)
+        Reconcile.objects.filter(state=ReconcileState.WAITING).update(requested_at=timezone.now())
+        assert "Waiting for the worker" in words(manager.get(url("terms", page)))
+        assert "seems to be down" not in words(manager.get(url("activity", page)))
+        late = timezone.now() - timedelta(minutes=5)
+        Reconcile.objects.filter(state=ReconcileState.WAITING).update(requested_at=late)
+        for part in ("terms", "courseware", "activity"):
+            assert "The worker seems to be down. Nothing is lost" in words(manager.get(url(part, page)))
+        settle(page)
+        assert "Waiting for the worker" not in words(manager.get(url("terms", page)))
+
+
+class TestCourseware:
+    def form(self, **fields: object) -> dict[str, object]:
+        return {"course": "", "program": "", "course_run": "", "create_runs": "on"} | fields
+
+    def test_the_plan_is_shown_before_anything_is_added(self, manager: Client, page: ContractPage) -> None:
+        another = course(title="Ethics")
+        answer = manager.post(url("add_courseware", page), self.form(course=another.pk))
+        shown = words(answer)
+        assert "1 run made, 4 codes made" in shown
+        assert not ContractCourseware.objects.filter(course=another).exists()
+        manager.post(url("add_courseware", page), self.form(course=another.pk, seen=seen(answer)))
+        assert ContractCourseware.objects.get(course=another).added_by is not None
+        settle(page)
+        assert len(active_codes_of(page)) == 8
+
+    def test_a_program_and_a_run_are_added_too(self, manager: Client, page: ContractPage) -> None:
+        whole, single = program(course(), course()), course().runs.get()
+        for field, thing in (("program", whole), ("course_run", single)):
+            answer = manager.post(url("add_courseware", page), self.form(**{field: thing.pk}))
+            manager.post(url("add_courseware", page), self.form(**{field: thing.pk, "seen": seen(answer)}))
+        settle(page)
+        assert ContractRun.objects.current().filter(contract=page).count() == 4
+
+    @pytest.mark.parametrize(
+        ("fields", "sentence"),
+        [({}, "Choose one: a course, a program or a run."), ({"both": True}, "Choose only one at a time.")],
+    )
+    def test_one_thing_at_a_time(
+        self, manager: Client, page: ContractPage, fields: dict[str, object], sentence: str
+    ) -> None:
+        given = {"course": course().pk, "program": program(course()).pk} if fields else {}
+        answer = manager.post(url("add_courseware", page), self.form(**given))
+        assert (answer.status_code, sentence in words(answer)) == (422, True)
+        assert ContractCourseware.objects.filter(contract=page).count() == 1
+
+    def test_what_is_refused_is_said_and_what_was_chosen_stays(self, manager: Client, page: ContractPage) -> None:
+        other = contract(course(), name="Another", cap=1)
+        taken = ContractRun.objects.get(contract=other).course_run
+        taken.access = "public"
+        taken.save()
+        answer = manager.post(url("add_courseware", page), self.form(course_run=taken.pk))
+        assert answer.status_code == 422
+        assert f"belongs to contract {other.pk}" in words(answer)
+
+    def test_a_plan_that_has_changed_is_shown_again(self, manager: Client, page: ContractPage) -> None:
+        another = course()
+        old = seen(manager.post(url("add_courseware", page), self.form(course=another.pk)))
+        change(page, max_learners=6)
+        answer = manager.post(url("add_courseware", page), self.form(course=another.pk, seen=old))
+        assert "Something has changed meanwhile" in words(answer)
+        assert "6 codes made" in words(answer)
+        assert not ContractCourseware.objects.filter(course=another).exists()
+
+    def test_removing_names_the_people_whose_codes_go_off(self, manager: Client, page: ContractPage) -> None:
+        code = codes_of(page)[0]
+        code.assigned_email = "ada@example.com"
+        code.save()
+        row = ContractCourseware.objects.get(contract=page)
+        answer = manager.get(url("remove_courseware", page, row.pk))
+        assert "ada@example.com" in words(answer)
+        assert "4 codes switched off" in words(answer)
+        row.refresh_from_db()
+        assert row.removed_at is None
+        manager.post(url("remove_courseware", page, row.pk), {"seen": seen(answer)})
+        row.refresh_from_db()
+        assert row.removed_at is not None
+        settle(page)
+        assert active_codes_of(page) == []
+
+    def test_what_was_removed_is_given_back(self, manager: Client, page: ContractPage) -> None:
+        row = ContractCourseware.objects.get(contract=page)
+        manager.post(
+            url("remove_courseware", page, row.pk), {"seen": seen(manager.get(url("remove_courseware", page, row.pk)))}
+        )
+        settle(page)
+        shown = manager.get(url("courseware", page)).content.decode()
+        again = f"{url('add_courseware', page)}?again={row.pk}"
+        assert again in shown
+        assert manager.get(again).status_code == 200
+        answer = manager.post(url("add_courseware", page), self.form(course=row.course_id))
+        manager.post(url("add_courseware", page), self.form(course=row.course_id, seen=seen(answer)))
+        settle(page)
+        assert len(active_codes_of(page)) == 4
+        assert manager.get(url("remove_courseware", page, 99_999)).status_code == 404
+
+    def test_removing_without_having_seen_shows_the_plan(self, manager: Client, page: ContractPage) -> None:
+        row = ContractCourseware.objects.get(contract=page)
+        assert manager.post(url("remove_courseware", page, row.pk)).status_code == 200
+        row.refresh_from_db()
+        assert row.removed_at is None
+
+
+class TestCodes:
+    def listed(self, client: Client, page: ContractPage, **asked: object) -> set[str]:
+        shown = client.get(url("codes_results", page), asked).content.decode()
+        return {code.text for code in codes_of(page) if code.text in shown}
+
+    def test_each_code_is_in_exactly_one_state(self, manager: Client, page: ContractPage) -> None:
+        free, assigned, used, held = codes_of(page)
+        assigned.assigned_email = "ada@example.com"
+        assigned.save()
+        redeem(page, used)
+        hold(held)
+        expected = {"unassigned": free, "assigned": assigned, "redeemed": used, "held": held}
+        for state, code in expected.items():
+            assert self.listed(manager, page, state=state) == {code.text}, state
+        assert self.listed(manager, page, state="off") == set()
+        DiscountCode.objects.update(active=False)
+        assert self.listed(manager, page, state="off") == {free.text, assigned.text}
+        assert self.listed(manager, page, state="redeemed") == {used.text}
+
+    def test_a_code_whose_access_was_withdrawn_is_off(self, manager: Client, page: ContractPage) -> None:
+        redeem(page, codes_of(page)[0])
+        CodeUse.objects.update(state=UseState.RETIRED)
+        assert self.listed(manager, page, state="off") == {codes_of(page)[0].text}
+
+    def test_they_are_found_by_their_beginning_and_by_people(self, manager: Client, page: ContractPage) -> None:
+        first, second, third, _fourth = codes_of(page)
+        first.assigned_email, first.assigned_name = "ada@example.com", "Ada Lovelace"
+        first.save()
+        redeem(page, second, person("grace@example.com"))
+        assert self.listed(manager, page, q="lovelace") == {first.text}
+        assert self.listed(manager, page, q="ada@") == {first.text}
+        assert self.listed(manager, page, q="grace@example") == {second.text}
+        assert self.listed(manager, page, q=third.text[:13].upper()) == {third.text}
+        assert self.listed(manager, page, q="nobody") == set()
+
+    def test_they_are_filtered_by_course(self, manager: Client) -> None:
+        page = contract(course(title="One"), course(title="Two"), cap=2)
+        run = ContractRun.objects.get(contract=page, course_run__title="Two")
+        found = {code.text for code in codes_of(page) if code.discount.unlocks_id == run.product_id}
+        assert self.listed(manager, page, run=run.pk) == found
+        assert len(found) == 2
+
+    def test_who_used_somebody_else_s_code_is_said(self, manager: Client, page: ContractPage) -> None:
+        code = codes_of(page)[0]
+        code.assigned_email = "ada@example.com"
+        code.save()
+        redeem(page, code, person("grace@example.com"))
+        shown = words(manager.get(url("codes", page)))
+        assert "ada@example.com" in shown
+        assert "Used by grace@example.com" in shown
+
+    def test_a_shared_code_says_how_many(self, manager: Client) -> None:
+        page = contract(course())
+        for _each in range(3):
+            redeem(page, codes_of(page)[0])
+        shown = words(manager.get(url("codes", page)))
+        assert "shared" in shown
+        assert "3 people" in shown
+
+    def test_pages_follow_each_other_without_gaps(self) -> None:
+        page = contract(course(), course(), cap=7)
+        runs, found, place = runs_of(page.pk), [], None
+        while True:
+            part = code_page(runs=runs, wanted=Wanted(), after=place, size=3)
+            found += [line.text for line in part.lines]
+            if (place := part.after) is None:
+                break
+        assert sorted(found) == sorted(code.text for code in codes_of(page))
+        assert len(found) == len(set(found)) == 14
+        back = code_page(runs=runs, wanted=Wanted(), before=part.before, size=3)
+        assert [line.text for line in back.lines] == found[9:12]
+
+    def test_pages_are_linked_and_keep_what_was_asked(self, manager: Client) -> None:
+        page = contract(course(), cap=60)
+        first = manager.get(url("codes", page), {"state": "unassigned"})
+        after = re.search(r'rel="next" href="([^"]+)"', first.content.decode())
+        assert after is not None
+        second = manager.get(unescape(after.group(1)))
+        assert second.content.decode().count("data-copy=") == 10
+        before = re.search(r'rel="prev" href="([^"]+)"', second.content.decode())
+        assert before is not None
+        assert manager.get(unescape(before.group(1))).content.decode().count("data-copy=") == 50
+
+    def test_nonsense_in_the_address_is_no_error(self, manager: Client, page: ContractPage) -> None:
+        for asked in ({"after": "x.y"}, {"before": "9"}, {"state": "x"}, {"run": "x"}, {"run": "99999"}, {"p": "7"}):
+            assert manager.get(url("codes", page), asked).status_code == 200
+        assert manager.get(url("export_csv", page), {"state": "x", "run": "x"}).status_code == 200
+
+    @pytest.mark.parametrize(("asked", "cost"), [({}, 18), ({"state": "unassigned"}, 18), ({"q": "nobody"}, 17)])
+    def test_the_list_costs_the_same_for_any_number(self, manager: Client, asked: dict[str, str], cost: int) -> None:
+        page = contract(course(), cap=2)
+        manager.get(url("codes", page), asked)
+        with queries(exactly=cost):
+            manager.get(url("codes", page), asked)
+        change(page, max_learners=400)
+        for code in codes_of(page)[:9]:
+            redeem(page, code)
+        with queries(exactly=cost):
+            manager.get(url("codes", page), asked)
+
+    def test_many_are_not_counted_to_the_end(self, page: ContractPage, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(code_list, "COUNTED", 3)
+        part = code_page(runs=runs_of(page.pk), wanted=Wanted())
+        assert not part.is_counted
+        answer = client_of("manager").get(url("codes", page))
+        assert "More than" in words(answer)
+
+
+class TestFiles:
+    def rows(self, answer: HttpResponse) -> list[dict[str, str]]:
+        text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+        return list(csv.DictReader(io.StringIO(text)))
+
+    def test_all_codes_or_those_asked_for(self, manager: Client, page: ContractPage) -> None:
+        used, given, off, _free = codes_of(page)
+        redeem(page, used, person("grace@example.com"))
+        given.assigned_email, given.assigned_name, given.assigned_at = "ada@example.com", "=HYPERLINK(1)", NOW
+        given.save()
+        off.active = False
+        off.save()
+        everything = {row["Code"]: row for row in self.rows(manager.get(url("export_csv", page)))}
+        assert set(everything) == {code.text for code in codes_of(page)}
+        assert everything[used.text]["Redeemed"] == "Yes"
+        assert everything[used.text]["Used by"] == "grace@example.com"
+        assert (
+            everything[given.text] | {"Given to": "ada@example.com", "Given on": "2025-11-21"} == everything[given.text]
+        )
+        assert everything[given.text]["Name"] == "'=HYPERLINK(1)"
+        assert everything[off.text]["State"] == "Off"
+        assert everything[off.text]["Redeem URL"].endswith(f"/enrollmentcode/{off.text}/")
+        only = self.rows(manager.get(url("export_csv", page), {"state": "redeemed"}))
+        assert [row["Code"] for row in only] == [used.text]
+
+    def test_the_workbook_says_the_same(self, manager: Client, page: ContractPage) -> None:
+        redeem(page, codes_of(page)[0])
+        book = load_workbook(io.BytesIO(b"".join(manager.get(url("export_xlsx", page)))))
+        cells = [[str(cell or "") for cell in row] for row in book.active.iter_rows(values_only=True)]  # type: ignore[union-attr]
+        rows = self.rows(manager.get(url("export_csv", page)))
+        assert cells == [list(rows[0]), *(list(row.values()) for row in rows)]
+
+    def test_too_many_for_a_workbook_are_refused_with_the_way_on(
+        self, manager: Client, page: ContractPage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(code_list, "MOST_IN_WORKBOOK", 3)
+        answer = manager.get(url("export_xlsx", page), follow=True)
+        assert "Download them as CSV." in words(answer)
+
+    def test_it_is_noted_who_took_codes_along_and_no_cache_keeps_them(
+        self, manager: Client, page: ContractPage
+    ) -> None:
+        answer = manager.get(url("export_csv", page))
+        self.rows(answer)
+        assert "no-store" in answer["Cache-Control"]
+        assert PageLogEntry.objects.get(action="b2b.code.export").page_id == page.pk
+
+    def test_files_cost_the_same_for_any_number(self, manager: Client, page: ContractPage) -> None:
+        for cap in (4, 300):
+            change(page, max_learners=cap)
+            with queries(exactly=EXPORT):
+                assert len(self.rows(manager.get(url("export_csv", page)))) == cap
+
+
+class TestHandingOut:
+    def test_a_code_is_assigned_and_the_mail_queued(self, manager: Client, page: ContractPage) -> None:
+        code = codes_of(page)[0]
+        assert code.text in words(manager.get(url("assign", page, code.pk)))
+        manager.post(url("assign", page, code.pk), {"email": " Ada@Example.com ", "name": "Ada"})
+        code.refresh_from_db()
+        assert (code.assigned_email, code.assigned_name) == ("ada@example.com", "Ada")
+        assert HandOut.objects.get().email == "ada@example.com"
+        assert "Gave a code to somebody" in words(manager.get(url("activity", page)))
+
+    def test_what_is_refused_is_said_beside_what_was_typed(self, manager: Client, page: ContractPage) -> None:
+        code, other = codes_of(page)[:2]
+        assert manager.post(url("assign", page, code.pk), {"email": "ada"}).status_code == 422
+        manager.post(url("assign", page, code.pk), {"email": "ada@example.com"})
+        answer = manager.post(url("assign", page, other.pk), {"email": "ada@example.com", "name": "Ada"})
+        assert answer.status_code == 422
+        assert "Ada" in answer.content.decode()
+        assert HandOut.objects.count() == 1
+
+    def test_revoking_gives_the_code_a_new_text(self, manager: Client, page: ContractPage) -> None:
+        code = codes_of(page)[0]
+        old = code.text
+        manager.post(url("assign", page, code.pk), {"email": "ada@example.com"})
+        assert "stops working" in words(manager.get(url("revoke", page, code.pk)))
+        manager.post(url("revoke", page, code.pk))
+        texts = {each.text: each.assigned_email for each in codes_of(page)}
+        assert old not in texts or not DiscountCode.objects.get(text=old).active
+        assert "ada@example.com" not in texts.values()
+
+    def test_revoking_what_is_free_is_refused(self, manager: Client, page: ContractPage) -> None:
+        code = codes_of(page)[0]
+        manager.post(url("revoke", page, code.pk), follow=True)
+        assert codes_of(page)[0].text == code.text
+
+    def test_reminding_twice_a_day_is_refused(self, manager: Client, page: ContractPage) -> None:
+        code = codes_of(page)[0]
+        manager.post(url("assign", page, code.pk), {"email": "ada@example.com"})
+        HandOut.objects.update(given_at=timezone.now() - timedelta(days=3))
+        assert "A reminder is on its way" in words(manager.post(url("remind", page, code.pk), follow=True))
+        assert "A reminder is on its way" not in words(manager.post(url("remind", page, code.pk), follow=True))
+
+    def test_many_are_checked_whole_before_anything_is_sent(self, manager: Client, page: ContractPage) -> None:
+        run = ContractRun.objects.get(contract=page)
+        people = "ada@example.com, Ada Lovelace\nnonsense\ngrace@example.com;Grace"
+        answer = manager.post(url("hand_out", page), {"run": run.pk, "people": people})
+        assert "nonsense" in words(answer)
+        assert not HandOut.objects.exists()
+        good = {"run": run.pk, "people": "ada@example.com, Ada Lovelace\ngrace@example.com;Grace"}
+        shown = manager.post(url("hand_out", page), good)
+        assert "Send 2 codes" in words(shown)
+        assert not HandOut.objects.exists()
+        manager.post(url("hand_out", page), good | {"expected": "2"})
+        assert set(HandOut.objects.values_list("email", "name")) == {
+            ("ada@example.com", "Ada Lovelace"),
+            ("grace@example.com", "Grace"),
+        }
+        assert mail.outbox == []  # the worker sends
+
+    def test_another_count_than_the_one_seen_sends_nothing(self, manager: Client, page: ContractPage) -> None:
+        run = ContractRun.objects.get(contract=page)
+        asked = {"run": run.pk, "people": "ada@example.com\ngrace@example.com", "expected": "1"}
+        assert manager.post(url("hand_out", page), asked).status_code == 200
+        assert not HandOut.objects.exists()
+
+
+class TestMembers:
+    def test_people_are_added_by_their_addresses(self, manager: Client, page: ContractPage) -> None:
+        ada, grace = person("ada@example.com"), person("grace@example.com")
+        manager.post(url("add_member", page), {"emails": "ADA@example.com\n grace@example.com,"})
+        seats = ContractMembership.objects.filter(contract=page)
+        assert {seat.user_id for seat in seats} == {ada.pk, grace.pk}
+        assert {seat.source for seat in seats} == {"staff"}
+        assert ada.organization_memberships.exists()
+        shown = words(manager.get(url("members", page)))
+        assert "ada@example.com" in shown
+        assert "Staff" in shown
+
+    def test_one_unknown_address_and_nobody_is_added(self, manager: Client, page: ContractPage) -> None:
+        person("ada@example.com")
+        answer = manager.post(url("add_member", page), {"emails": "ada@example.com\nnobody@example.com"})
+        assert answer.status_code == 422
+        assert "Nobody has an account with this address: nobody@example.com." in words(answer)
+        assert "ada@example.com" in answer.content.decode()
+        assert not ContractMembership.objects.exists()
+
+    def test_not_enough_seats_and_nobody_is_added(self, manager: Client, page: ContractPage) -> None:
+        people = [person() for _each in range(5)]
+        answer = manager.post(url("add_member", page), {"emails": "\n".join(user.email for user in people)})
+        assert answer.status_code == 422
+        assert "All seats are taken" in words(answer)
+        assert not ContractMembership.objects.exists()
+
+    def test_somebody_is_removed_with_a_reason(self, manager: Client, page: ContractPage) -> None:
+        ada = person("ada@example.com")
+        redeem(page, codes_of(page)[0], ada)
+        seat = ContractMembership.objects.get(user=ada)
+        assert "Remove" in words(manager.get(url("remove_member", page, seat.pk)))
+        assert manager.post(url("remove_member", page, seat.pk), {"reason": ""}).status_code == 422
+        manager.post(url("remove_member", page, seat.pk), {"reason": "Has left"})
+        assert not ContractMembership.objects.exists()
+        assert Withdrawal.objects.get(user=ada).reason == "Has left"
+        shown = words(manager.get(url("activity", page)))
+        assert "Withdrew a seat" in shown
+        assert "Has left" in shown
+
+    def test_a_seat_of_another_contract_is_not_found(self, manager: Client, page: ContractPage) -> None:
+        seat = take_seat(contract(name="Another"), person())
+        assert manager.get(url("remove_member", page, seat.pk)).status_code == 404
+
+    def test_they_are_found_and_filtered(self, manager: Client, page: ContractPage) -> None:
+        take_seat(page, person("ada@example.com"))
+        take_seat(page, person("grace@example.com"))
+        ContractMembership.objects.filter(user__email="grace@example.com").update(source="sso")
+        for asked, found in (({"q": "grace"}, "grace"), ({"source": "sso"}, "grace"), ({"source": "code"}, "ada")):
+            shown = words(manager.get(url("members_results", page), asked))
+            assert [name for name in ("ada@", "grace@") if name in shown] == [f"{found}@"]
+
+    def test_the_list_costs_the_same_for_any_number(self, manager: Client, page: ContractPage) -> None:
+        take_seat(page, person())
+        manager.get(url("members", page))
+        with queries(exactly=MEMBER_LIST):
+            manager.get(url("members", page))
+        for _each in range(9):
+            take_seat(page, person())
+        with queries(exactly=MEMBER_LIST):
+            manager.get(url("members", page))
+
+
+class TestActivity:
+    def test_records_say_who_what_and_how_long(self, manager: Client, page: ContractPage) -> None:
+        Reconcile.objects.update(finished_at=NOW + timedelta(seconds=3))
+        shown = words(manager.get(url("activity", page)))
+        assert "Done" in shown
+        assert "codes on 0 → 4" in shown
+        assert "3 seconds" in shown
+
+    def test_a_failure_says_why(self, manager: Client, page: ContractPage) -> None:
+        Reconcile.objects.update(state=ReconcileState.FAILED, error="Open edX would refuse the course key.")
+        shown = words(manager.get(url("activity", page)))
+        assert "Failed" in shown
+        assert "Open edX would refuse the course key." in shown

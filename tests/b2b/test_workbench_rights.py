@@ -1,0 +1,210 @@
+"""Who sees what of organizations and contracts in the Wagtail admin, address by address."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.urls import reverse
+from wagtail.models import GroupPagePermission
+
+from b2b.models import ContractCourseware, ContractPage
+from b2b.services.contracts import modify_contract
+from b2b.wagtail_hooks.addresses import ContractViewSet
+from b2b.wagtail_hooks.organizations import OrganizationViewSet
+from cms.services.groups import B2B_MANAGERS
+from tests.b2b.admin_people import EVERYBODY, client_of
+from tests.b2b.worlds import NOW, codes_of, contract, course, organization, person, take_seat
+
+pytestmark = pytest.mark.django_db
+
+PRICE = "4321.00"  # a number that stands nowhere else
+SIGN_IN, AWAY, SHOWN = "sign in", "refused", "shown"
+NOBODY_ELSE = dict.fromkeys(EVERYBODY, AWAY) | {"anonymous": SIGN_IN, "manager": SHOWN, "superuser": SHOWN}
+EDITORS_TOO = NOBODY_ELSE | {"editor": SHOWN}
+
+# What stands behind each address, and who gets it. Every address of the two sections is here (the last test).
+TABLE = {
+    "b2b_organizations:index": EDITORS_TOO,
+    "b2b_organizations:index_results": EDITORS_TOO,
+    "b2b_organizations:detail": EDITORS_TOO,
+    "b2b_contracts:index": NOBODY_ELSE,
+    "b2b_contracts:index_results": NOBODY_ELSE,
+    "b2b_contracts:terms": NOBODY_ELSE,
+    "b2b_contracts:review": NOBODY_ELSE,
+    "b2b_contracts:courseware": NOBODY_ELSE,
+    "b2b_contracts:add_courseware": NOBODY_ELSE,
+    "b2b_contracts:remove_courseware": NOBODY_ELSE,
+    "b2b_contracts:codes": NOBODY_ELSE,
+    "b2b_contracts:codes_results": NOBODY_ELSE,
+    "b2b_contracts:hand_out": NOBODY_ELSE,
+    "b2b_contracts:assign": NOBODY_ELSE,
+    "b2b_contracts:revoke": NOBODY_ELSE,
+    "b2b_contracts:export_csv": NOBODY_ELSE,
+    "b2b_contracts:export_xlsx": NOBODY_ELSE,
+    "b2b_contracts:members": NOBODY_ELSE,
+    "b2b_contracts:members_results": NOBODY_ELSE,
+    "b2b_contracts:add_member": NOBODY_ELSE,
+    "b2b_contracts:remove_member": NOBODY_ELSE,
+    "b2b_contracts:activity": NOBODY_ELSE,
+}
+ONLY_POST = {"b2b_contracts:remind"}
+ACTS = ("add_courseware", "remove_courseware", "hand_out", "assign", "revoke", "remind", "add_member", "remove_member")
+
+
+@pytest.fixture
+def page() -> ContractPage:
+    made = contract(course(), cap=3, price=PRICE)
+    take_seat(made, person("member@example.com"))
+    return made
+
+
+def address(name: str, page: ContractPage) -> str:
+    further = {
+        "review": [page.latest_revision_id],
+        "remove_courseware": [ContractCourseware.objects.get(contract=page).pk],
+        "remove_member": [page.memberships.get().pk],
+        **{part: [codes_of(page)[0].pk] for part in ("assign", "revoke", "remind")},
+    }
+    section, _colon, part = name.partition(":")
+    if part.startswith("index"):
+        return reverse(name)
+    if section == "b2b_organizations":
+        return reverse(name, args=[organization().pk])
+    return reverse(name, args=[page.pk, *further.get(part, [])])
+
+
+def outcome(client: Client, url: str, *, post: bool = False) -> str:
+    answer = client.post(url) if post else client.get(url)
+    if answer.streaming:
+        b"".join(answer)  # to the end, which closes the file
+    if answer.status_code == 302 and "/login/" in answer["Location"]:
+        return SIGN_IN
+    if answer.status_code in (200, 422):
+        return SHOWN
+    assert answer.status_code in (302, 403), f"{url}: {answer.status_code}"
+    return AWAY
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_everybody_gets_what_the_table_says(page: ContractPage, who: str) -> None:
+    client = client_of(who)
+    got = {name: outcome(client, address(name, page)) for name in TABLE}
+    # A learner who isn't staff is sent to the admin's sign-in.
+    expected = {name: SIGN_IN if who == "learner" else row[who] for name, row in TABLE.items()}
+    assert got == expected
+
+
+@pytest.mark.parametrize("who", ["anonymous", "learner", "editor", "finance"])
+def test_nobody_else_acts_either(page: ContractPage, who: str) -> None:
+    client = client_of(who)
+    before = [(code.text, code.active, code.assigned_email) for code in codes_of(page)]
+    for part in ACTS:
+        assert outcome(client, address(f"b2b_contracts:{part}", page), post=True) in (SIGN_IN, AWAY)
+    assert [(code.text, code.active, code.assigned_email) for code in codes_of(page)] == before
+    assert page.memberships.count() == 1
+    assert ContractCourseware.objects.get(contract=page).removed_at is None
+
+
+def test_a_refusal_is_the_same_for_a_contract_that_there_is_not(page: ContractPage) -> None:
+    editor = client_of("editor")
+    there = editor.get(address("b2b_contracts:codes", page))
+    nowhere = editor.get(reverse("b2b_contracts:codes", args=[99_999]))
+    assert (there.status_code, there["Location"]) == (nowhere.status_code, nowhere["Location"])
+
+
+def test_a_code_of_another_contract_is_not_found(page: ContractPage) -> None:
+    other = contract(course(), cap=1, name="Another")
+    manager = client_of("manager")
+    for part in ("assign", "revoke"):
+        url = reverse(f"b2b_contracts:{part}", args=[page.pk, codes_of(other)[0].pk])
+        assert manager.get(url).status_code == 404
+        assert manager.post(url).status_code == 404
+
+
+def test_an_editor_reads_about_an_organization_without_its_contracts(page: ContractPage) -> None:
+    words = client_of("editor").get(address("b2b_organizations:detail", page)).content.decode()
+    assert "UniversityX" in words
+    assert page.name not in words
+    assert "4321" not in words
+
+
+def leaks(words: str, page: ContractPage) -> bool:
+    return "4321" in words or any(code.text in words for code in codes_of(page))
+
+
+def test_wagtail_s_own_pages_tell_an_editor_no_terms_and_no_codes(page: ContractPage) -> None:
+    modify_contract(contract_id=page.pk, changes={"max_learners": 2}, now=NOW)
+    editor = client_of("editor")
+    revisions = list(page.revisions.order_by("pk").values_list("pk", flat=True))
+    own = [
+        reverse("wagtailadmin_explore", args=[organization().pk]),
+        reverse("wagtailadmin_explore", args=[page.pk]),
+        reverse("wagtailadmin_pages:edit", args=[page.pk]),
+        reverse("wagtailadmin_pages:view_draft", args=[page.pk]),
+        reverse("wagtailadmin_pages:preview_on_edit", args=[page.pk]),
+        reverse("wagtailadmin_pages:history", args=[page.pk]),
+        reverse("wagtailadmin_pages:usage", args=[page.pk]),
+        reverse("wagtailadmin_pages:workflow_history", args=[page.pk]),
+        reverse("wagtailadmin_pages:revisions_view", args=[page.pk, revisions[0]]),
+        reverse("wagtailadmin_pages:revisions_revert", args=[page.pk, revisions[0]]),
+        reverse("wagtailadmin_pages:revisions_compare", args=[page.pk, revisions[0], revisions[-1]]),
+        reverse("wagtailadmin_pages:revisions_compare", args=[page.pk, "earliest", "live"]),
+        reverse("wagtailadmin_pages:search") + "?q=contract",
+        reverse("wagtailadmin_choose_page") + "?q=contract",
+        reverse("wagtailadmin_choose_page_child", args=[organization().pk]),
+        reverse("wagtailadmin_reports:site_history"),
+        reverse("wagtailadmin_reports:aging_pages"),
+        reverse("wagtailadmin_reports:page_types_usage"),
+        reverse("wagtailadmin_api:pages:detail", args=[page.pk]) + "?fields=*",
+        reverse("wagtailadmin_api:pages:listing") + "?type=b2b.ContractPage&fields=*",
+        reverse("wagtailadmin_home"),
+    ]
+    for url in own:
+        answer = editor.get(url)
+        assert answer.status_code in (200, 302, 403, 404, 400), url
+        words = b"".join(answer).decode() if answer.streaming else answer.content.decode()
+        assert not leaks(words, page), url
+
+
+def test_the_same_reading_as_a_manager_does_find_the_price(page: ContractPage) -> None:
+    """The control: a page that shows the price is noticed."""
+    words = client_of("manager").get(reverse("wagtailadmin_pages:edit", args=[page.pk])).content.decode()
+    assert leaks(words, page)
+
+
+def test_nothing_links_to_a_contract(page: ContractPage) -> None:
+    manager = client_of("manager")
+    chooser = manager.get(reverse("wagtailadmin_choose_page_child", args=[organization().pk])).json()["html"]
+    assert page.name not in chooser
+
+
+def test_a_group_may_look_after_one_organization_alone(page: ContractPage) -> None:
+    """Rights to pages decide which contracts are worked on; the others can be read about."""
+    other = contract(course(), cap=1, of=organization("Harbor Council"), name="Another")
+    client = client_of("manager")
+    group = Group.objects.get(name=B2B_MANAGERS)
+    group.page_permissions.all().delete()
+    for right in Permission.objects.filter(codename__in=["add_page", "change_page", "publish_page"]):
+        GroupPagePermission.objects.create(group=group, page=other.get_parent(), permission=right)
+    assert outcome(client, reverse("b2b_contracts:codes", args=[other.pk])) == SHOWN
+    assert outcome(client, reverse("b2b_contracts:codes", args=[page.pk])) == AWAY
+    assert outcome(client, reverse("b2b_contracts:terms", args=[page.pk])) == SHOWN
+    assert "Codes</a>" not in client.get(reverse("b2b_contracts:terms", args=[page.pk])).content.decode()
+
+
+def test_the_menu_has_the_section_for_those_who_may_see_it() -> None:
+    organization()
+    for who, shown in {"editor": True, "manager": True, "superuser": True, "finance": False}.items():
+        words = client_of(who).get("/cms/").content.decode()
+        assert ('"/cms/organizations/"' in words) is shown, who
+        assert ('"/cms/contracts/"' in words) is (shown and who != "editor"), who
+
+
+def test_every_address_is_in_the_table() -> None:
+    names = {
+        f"{viewset.name}:{pattern.name}"
+        for viewset in (ContractViewSet(), OrganizationViewSet())
+        for pattern in viewset.get_urlpatterns()
+    }
+    assert names == set(TABLE) | ONLY_POST
