@@ -39,7 +39,7 @@ def test_stopping_at_the_provider(client: Client, provider: FakeProvider) -> Non
     response = client.get(back)
     text = refused(client, response, HTTPStatus.FORBIDDEN, "You stopped at Northgate.")
     assert "mad" not in text
-    assert "Sign in with Northgate" in text
+    assert "Continue with Northgate" in text
     assert '<input type="hidden" name="next" value="/cart/">' in response.content.decode()
     assert '/login/?next=%2Fcart%2F"' in response.content.decode()
 
@@ -109,7 +109,7 @@ def test_a_state_gets_old(client: Client, provider: FakeProvider, settings: Any)
 def test_nonsense_instead_of_an_answer(client: Client, provider: FakeProvider, query: str) -> None:
     response = client.get(f"/complete/keycloak/{query}")
     assert response.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN)
-    assert "Sign in with Northgate" in text_of(response)
+    assert "Continue with Northgate" in text_of(response)
 
 
 def test_an_answer_that_names_another_sender(client: Client, provider: FakeProvider) -> None:

@@ -115,13 +115,13 @@ def test_beginning_over_and_over_is_stopped(client: Client, provider: FakeProvid
 
 def test_without_a_provider_there_is_no_button(client: Client) -> None:
     page = client.get("/login/").content.decode()
-    assert "Sign in with" not in page
+    assert "Continue with" not in page
     assert "or with your e-mail address" not in page
 
 
 def test_the_button_and_the_form_stand_side_by_side(client: Client, provider: FakeProvider) -> None:
     page = client.get("/login/?next=/cart/").content.decode()
-    assert "Sign in with Northgate" in page
+    assert "Continue with Northgate" in page
     assert page.count('<input type="hidden" name="next" value="/cart/">') == 2
     assert ">Email</label>" in page
     assert page.count("btn-primary") == 1
@@ -151,7 +151,7 @@ def test_another_site_can_not_sign_anybody_in_by_a_link(client: Client, only_key
     response = client.get("/login/", headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == HTTPStatus.OK
     page = response.content.decode()
-    assert "Sign in with Northgate" in page
+    assert "Continue with Northgate" in page
     assert 'type="password"' not in page
     assert "Create an account" not in page.partition("<main")[2]
 
