@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +45,7 @@ def deliver(body: bytes, *, now: datetime | None = None) -> GatewayNotice:
     """Post an event, and do what the worker does with it."""
     response = post_event(body)
     assert response.status_code == 200, response.content
-    notice = GatewayNotice.objects.latest("pk")
+    notice = GatewayNotice.objects.get(event_id=json.loads(body)["id"])
     return process_notice(notice_id=notice.pk, now=now or timezone.now())
 
 

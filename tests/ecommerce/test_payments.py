@@ -239,7 +239,7 @@ def test_checkout_keeps_its_budget(
     if earlier:
         begin(learner)
         stripe_api.calls.clear()
-    with django_assert_num_queries(32 if earlier else 26):
+    with django_assert_num_queries(31 if earlier else 22):
         begin(learner, now=LATER)
     assert len(stripe_api.calls) == (2 if earlier else 1)
 

@@ -309,6 +309,7 @@ def _is_of(thing: dict[str, Any], call: Call) -> bool:
 def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet; apart, the second waits for an acknowledgment of the first
 
         def do_GET(self) -> None:
             self._serve("")

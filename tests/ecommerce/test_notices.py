@@ -1,0 +1,435 @@
+"""Notices: kept once before anything else, answered at once, acted on any number of times in any order."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from wagtail.models import ModelLogEntry
+
+from courses.models import Enrollment
+from ecommerce.enums import AttemptState, NoticeState, OrderState, RefundState
+from ecommerce.gateways.base import PaymentFailed
+from ecommerce.gateways.sandbox import SandboxGateway
+from ecommerce.models import Dispute, GatewayNotice, Order, PaymentAttempt, Refund
+from ecommerce.services.notices import forget_notices, process_notice
+from mitxonline.coordinator.deliveries import run_delivery
+from mitxonline.coordinator.models import Delivery, DeliveryState
+from mitxonline.kernel import clock
+from tests.ecommerce.paying import attempt_of, begin, completed, deliver, order_of, post_event
+from tests.factories import NOON, make_user
+from tests.support.stripe import StripeServer, sign
+
+pytestmark = pytest.mark.django_db
+
+HANDLER = "ecommerce.webhooks.notice_received"
+
+
+def fresh(order: Order) -> Order:
+    return Order.objects.get(pk=order.pk)
+
+
+# At the door
+
+
+@pytest.mark.parametrize("address", ["/payment/webhook/", "/payment/stripe/webhook/"])
+def test_a_notice_is_kept_once_and_answered_before_anything_is_done(
+    stripe_api: StripeServer, django_assert_num_queries: Any, address: str
+) -> None:
+    order = order_of()
+    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.calls.clear()
+    body = completed(stripe_api, order)
+    with django_assert_num_queries(7):  # found, kept and its delivery recorded, with their savepoints
+        assert post_event(body, address=address).status_code == 200
+    with django_assert_num_queries(3):
+        assert post_event(body, address=address).status_code == 200
+    notice = GatewayNotice.objects.get()
+    assert (notice.state, notice.kind) == (NoticeState.RECEIVED, "checkout.session.completed")
+    assert notice.body == body.decode()
+    assert Delivery.objects.filter(handler=HANDLER).count() == 1
+    assert not stripe_api.calls
+    assert fresh(order).state == OrderState.PENDING
+
+
+def test_it_needs_no_token_no_session_and_sets_none(stripe_api: StripeServer) -> None:
+    client = Client(enforce_csrf_checks=True)
+    response = post_event(stripe_api.event("customer.created", {}), client=client)
+    assert response.status_code == 200
+    assert not client.cookies
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("method", ["get", "put", "delete", "head"])
+def test_it_is_posted_or_nothing(stripe_api: StripeServer, client: Client, method: str) -> None:
+    assert getattr(client, method)("/payment/webhook/").status_code == 405
+
+
+@pytest.mark.parametrize("gateway", ["sandbox", "paypal", "stripe2"])
+def test_a_gateway_we_do_not_have_is_not_found(stripe_api: StripeServer, client: Client, gateway: str) -> None:
+    assert client.post(f"/payment/{gateway}/webhook/", b"{}", content_type="application/json").status_code == 404
+
+
+def test_without_stripe_there_is_no_such_address(client: Client) -> None:
+    assert client.post("/payment/webhook/", b"{}", content_type="application/json").status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"not json", b"[1]", b"\xff\xfe\x00", b"null"])
+def test_what_is_signed_and_no_event_is_refused(stripe_api: StripeServer, client: Client, body: bytes) -> None:
+    headers = sign(body) if body.isascii() else {"Stripe-Signature": "t=1,v1=00"}
+    assert client.post("/payment/webhook/", body, content_type="text/plain", headers=headers).status_code == 400
+    assert not GatewayNotice.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Stripe-Signature": ""},
+        {"Stripe-Signature": "t=1,v1=00"},
+        {"Stripe-Signature": "nonsense"},
+    ],
+)
+def test_what_stripe_did_not_sign_is_refused(stripe_api: StripeServer, client: Client, headers: Any) -> None:
+    body = completed(stripe_api, order_of())
+    assert client.post("/payment/webhook/", body, content_type="text/plain", headers=headers).status_code == 400
+    assert not GatewayNotice.objects.exists()
+
+
+def test_what_was_signed_with_another_secret_or_long_ago_is_refused(stripe_api: StripeServer, client: Client) -> None:
+    body = completed(stripe_api, order_of())
+    for headers in (sign(body, secret="whsec_other"), sign(body, at=int(time.time()) - 3600)):
+        assert client.post("/payment/webhook/", body, content_type="text/plain", headers=headers).status_code == 400
+    assert not GatewayNotice.objects.exists()
+
+
+def test_what_is_longer_than_any_notice_is_refused(stripe_api: StripeServer, client: Client, settings: Any) -> None:
+    settings.NOTICE_MAX_BYTES = 1000
+    body = stripe_api.event("customer.created", {"name": "x" * 1000})
+    assert post_event(body).status_code == 400
+    assert not GatewayNotice.objects.exists()
+
+
+def test_a_secret_that_follows_another(stripe_api: StripeServer, settings: Any) -> None:
+    settings.STRIPE_ACCOUNTS = {
+        "": {"secret_key": "sk_test_x", "webhook_secrets": ["whsec_next", "whsec_of_the_tests"]}
+    }
+    assert post_event(stripe_api.event("customer.created", {})).status_code == 200
+
+
+def test_a_notice_for_a_host_of_its_own(stripe_api: StripeServer, client: Client, settings: Any) -> None:
+    settings.STRIPE_ACCOUNTS = {
+        **settings.STRIPE_ACCOUNTS,
+        "other.example": {"secret_key": "sk_test_other", "webhook_secrets": ["whsec_other"]},
+    }
+    body = stripe_api.event("customer.created", {})
+    for host, secret, status in [
+        ("other.example", "whsec_other", 200),
+        ("other.example", "whsec_of_the_tests", 400),
+        ("testserver", "whsec_other", 400),
+    ]:
+        headers = {**sign(body, secret=secret), "Host": host}
+        response = client.post("/payment/webhook/", body, content_type="text/plain", headers=headers)
+        assert response.status_code == status
+    assert GatewayNotice.objects.get().account == "other.example"
+
+
+# What is done
+
+
+def test_paid_is_fulfilled(stripe_api: StripeServer) -> None:
+    order = order_of()
+    stripe_api.pay(attempt_of(order).session_id)
+    notice = deliver(completed(stripe_api, order))
+    assert (notice.state, notice.order, notice.error) == (NoticeState.DONE, order, "")
+    assert fresh(order).state == OrderState.FULFILLED
+
+
+def test_what_a_notice_claims_is_not_believed_but_asked(stripe_api: StripeServer) -> None:
+    order = order_of()
+    claimed = {**stripe_api.sessions[attempt_of(order).session_id], "status": "complete", "payment_status": "paid"}
+    assert deliver(stripe_api.event("checkout.session.completed", claimed)).state == NoticeState.DONE
+    assert fresh(order).state == OrderState.PENDING
+
+
+def test_complete_and_unpaid_waits_for_the_bank(stripe_api: StripeServer) -> None:
+    order = order_of()
+    session_id = attempt_of(order).session_id
+    stripe_api.pay_later(session_id)
+    deliver(completed(stripe_api, order))
+    assert (fresh(order).state, attempt_of(order).state) == (OrderState.PENDING, AttemptState.PROCESSING)
+    stripe_api.bank_says(session_id, yes=True)
+    deliver(completed(stripe_api, order, "async_payment_succeeded"))
+    assert fresh(order).state == OrderState.FULFILLED
+
+
+def test_a_bank_that_declines_ends_the_order(stripe_api: StripeServer) -> None:
+    order = order_of()
+    session_id = attempt_of(order).session_id
+    stripe_api.pay_later(session_id)
+    deliver(completed(stripe_api, order))
+    stripe_api.bank_says(session_id, yes=False)
+    deliver(completed(stripe_api, order, "async_payment_failed"))
+    assert (fresh(order).state, attempt_of(order).state) == (OrderState.DECLINED, AttemptState.DECLINED)
+
+
+def test_the_end_of_a_page_closes_its_try_and_leaves_the_order_its_hold(stripe_api: StripeServer) -> None:
+    order = order_of()
+    stripe_api.lapse(attempt_of(order).session_id)
+    deliver(completed(stripe_api, order, "expired"))
+    assert (fresh(order).state, attempt_of(order).state) == (OrderState.PENDING, AttemptState.EXPIRED)
+
+
+def test_a_late_end_of_an_old_page_touches_no_paid_order(stripe_api: StripeServer) -> None:
+    user = make_user()
+    order = order_of(user)
+    old = attempt_of(order)
+    begin(user, now=NOON + timedelta(minutes=11))
+    stripe_api.pay(attempt_of(order).session_id)
+    deliver(completed(stripe_api, order))
+    notice = deliver(stripe_api.event("checkout.session.expired", stripe_api.sessions[old.session_id]))
+    assert notice.state == NoticeState.DONE
+    assert fresh(order).state == OrderState.FULFILLED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"livemode": True}, {"id": "cs_test_another"}, {"metadata": {"attempt": "00000000-0000-4000-8000-000000000000"}}],
+)
+def test_a_notice_of_money_that_is_not_ours_goes_before_staff(
+    stripe_api: StripeServer, changes: dict[str, Any]
+) -> None:
+    order = order_of()
+    told = {
+        **stripe_api.sessions[attempt_of(order).session_id],
+        "status": "complete",
+        "payment_status": "paid",
+        **changes,
+    }
+    for number in range(2):
+        deliver(stripe_api.event("checkout.session.completed", told, event_id=f"evt_doubt_{number}"))
+    assert (fresh(order).state, attempt_of(order).state) == (OrderState.REVIEW, AttemptState.DOUBTFUL)
+    assert not Enrollment.objects.exists()
+    assert Delivery.objects.filter(handler="ecommerce.handlers.email_review").count() == 1
+
+
+def test_an_order_in_doubt_is_still_bought_by_real_money(stripe_api: StripeServer) -> None:
+    order = order_of()
+    session = stripe_api.sessions[attempt_of(order).session_id]
+    deliver(
+        stripe_api.event(
+            "checkout.session.completed", {**session, "status": "complete", "payment_status": "paid", "livemode": True}
+        )
+    )
+    stripe_api.pay(attempt_of(order).session_id)
+    deliver(completed(stripe_api, order))
+    assert fresh(order).state == OrderState.FULFILLED
+
+
+def test_a_payment_we_never_asked_for_is_kept(stripe_api: StripeServer) -> None:
+    stranger = {
+        "id": "cs_test_9",
+        "object": "checkout.session",
+        "mode": "payment",
+        "status": "expired",
+        "livemode": False,
+    }
+    notice = deliver(stripe_api.event("checkout.session.expired", stranger))
+    assert (notice.state, notice.order) == (NoticeState.UNKNOWN, None)
+    refund = {"id": "re_9", "amount": 1, "currency": "usd", "status": "succeeded", "payment_intent": "pi_stranger"}
+    assert deliver(stripe_api.event("refund.created", refund)).state == NoticeState.UNKNOWN
+
+
+@pytest.mark.parametrize("kind", ["payment_intent.payment_failed", "customer.created", "something.brand.new"])
+def test_what_is_none_of_our_business_is_kept(stripe_api: StripeServer, kind: str) -> None:
+    assert deliver(stripe_api.event(kind, {"id": "x"})).state == NoticeState.KEPT
+
+
+def test_a_try_that_was_interrupted_before_it_knew_its_session_is_found(stripe_api: StripeServer) -> None:
+    order = order_of()
+    stripe_api.pay(attempt_of(order).session_id)
+    body = completed(stripe_api, order)
+    PaymentAttempt.objects.update(session_id="", pay_url="", state=AttemptState.FAILED, ask_at=None)
+    deliver(body)
+    assert fresh(order).state == OrderState.FULFILLED
+
+
+@pytest.mark.parametrize("kind", ["refund.created", "refund.updated", "charge.refunded"])
+def test_a_refund_made_in_the_dashboard_appears_here(stripe_api: StripeServer, kind: str) -> None:
+    order = order_of()
+    stripe_api.pay(attempt_of(order).session_id)
+    deliver(completed(stripe_api, order))
+    payment_id = attempt_of(order).payment_id
+    refund = stripe_api.refund_in_dashboard(payment_id, 24900)
+    told = stripe_api.payments[payment_id]["latest_charge"] if kind == "charge.refunded" else refund
+    for number in range(2):
+        notice = deliver(stripe_api.event(kind, told, event_id=f"evt_again_{number}"))
+        assert (notice.state, notice.order) == (NoticeState.DONE, order)
+    assert fresh(order).state == OrderState.REFUNDED
+    assert Refund.objects.get().state == RefundState.SUCCEEDED
+
+
+def test_a_dispute_appears_here_and_its_end_too(stripe_api: StripeServer) -> None:
+    order = order_of()
+    stripe_api.pay(attempt_of(order).session_id)
+    deliver(completed(stripe_api, order))
+    payment_id = attempt_of(order).payment_id
+    opened = json.loads(json.dumps(stripe_api.dispute(payment_id)))
+    closed = stripe_api.dispute(payment_id, "lost")
+    deliver(stripe_api.event("charge.dispute.closed", closed))
+    deliver(stripe_api.event("charge.dispute.created", opened))  # late: what is true now is asked
+    assert Dispute.objects.get().state == "lost"
+
+
+# Any order, any number of times
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_each_event_twice_and_in_any_order_ends_the_same(stripe_api: StripeServer, seed: int) -> None:
+    order = order_of()
+    session_id = attempt_of(order).session_id
+    stripe_api.pay_later(session_id)
+    unpaid = completed(stripe_api, order)
+    stripe_api.bank_says(session_id, yes=True)
+    payment_id = stripe_api.sessions[session_id]["payment_intent"]
+    paid = completed(stripe_api, order, "async_payment_succeeded")
+    pending = json.loads(json.dumps(stripe_api.refund_in_dashboard(payment_id, 10000, status="pending")))
+    refund = stripe_api.refunds[pending["id"]]
+    refund["status"] = "succeeded"
+    dispute = stripe_api.dispute(payment_id, "won", 2)
+    events = [
+        unpaid,
+        paid,
+        stripe_api.event("refund.created", pending),
+        stripe_api.event("refund.updated", refund),
+        stripe_api.event("charge.refunded", stripe_api.payments[payment_id]["latest_charge"]),
+        stripe_api.event("charge.dispute.closed", dispute),
+    ]
+    for event in Random(seed).sample(events * 2, k=12):  # noqa: S311 - a shuffle that can be repeated
+        deliver(event)
+    assert fresh(order).state == OrderState.PARTIALLY_REFUNDED
+    assert [(each.state, each.amount) for each in order.refunds.all()] == [(RefundState.SUCCEEDED, 100)]
+    assert [each.state for each in Dispute.objects.filter(order=order)] == ["won"]
+    assert GatewayNotice.objects.filter(body__contains=session_id).count() == 2
+    assert Enrollment.objects.filter(user_id=order.purchaser_id).count() == 1
+    receipts = Delivery.objects.filter(handler="ecommerce.handlers.email_receipt", payload__order_id=order.pk)
+    assert receipts.count() == 1
+
+
+def test_two_pages_both_paid_in_every_order_are_one_order(stripe_api: StripeServer) -> None:
+    for sequence in set(itertools.permutations([0, 0, 1, 1])):
+        user = make_user()
+        order = order_of(user)
+        old = attempt_of(order)
+        begin(user, now=NOON + timedelta(minutes=11))
+        stripe_api.sessions[old.session_id]["status"] = "open"
+        sessions = [stripe_api.pay(old.session_id), stripe_api.pay(attempt_of(order).session_id)]
+        events = [stripe_api.event("checkout.session.completed", session) for session in sessions]
+        for number in sequence:
+            deliver(events[number])
+        assert fresh(order).state == OrderState.FULFILLED
+        assert sorted(order.attempts.values_list("state", "is_surplus")) == [("paid", False), ("paid", True)]
+        assert order.refunds.get().state == RefundState.MARKED
+        assert Enrollment.objects.filter(user=user).count() == 1
+
+
+# When something is down
+
+
+def test_what_fails_is_written_down_and_tried_again(stripe_api: StripeServer) -> None:
+    order = order_of()
+    stripe_api.pay(attempt_of(order).session_id)
+    post_event(completed(stripe_api, order))
+    stripe_api.fail("/sessions/", 500)
+    delivery = Delivery.objects.get(handler=HANDLER)
+    assert run_delivery(delivery_id=delivery.pk, now=clock.now())
+    notice = GatewayNotice.objects.get()
+    assert (notice.state, "PaymentFailed" in notice.error) == (NoticeState.FAILED, True)
+    delivery.refresh_from_db()
+    assert delivery.state == DeliveryState.PENDING
+    assert run_delivery(delivery_id=delivery.pk, now=clock.now() + timedelta(hours=1))
+    notice.refresh_from_db()
+    assert (notice.state, notice.error) == (NoticeState.DONE, "")
+    assert fresh(order).state == OrderState.FULFILLED
+
+
+def test_a_notice_that_is_not_as_documented_is_kept_and_said(stripe_api: StripeServer) -> None:
+    post_event(stripe_api.event("refund.created", {"id": "re_1"}))
+    notice = GatewayNotice.objects.get()
+    with pytest.raises(Exception, match="not as Stripe documents"):
+        process_notice(notice_id=notice.pk, now=NOON)
+    notice.refresh_from_db()
+    assert (notice.state, "NoticeNotUnderstood" in notice.error) == (NoticeState.FAILED, True)
+
+
+def test_without_its_gateway_a_notice_waits(stripe_api: StripeServer, settings: Any) -> None:
+    post_event(stripe_api.event("customer.created", {}))
+    settings.PAYMENT_GATEWAYS = []
+    with pytest.raises(PaymentFailed):
+        process_notice(notice_id=GatewayNotice.objects.get().pk, now=NOON)
+
+
+def test_the_sandbox_tells_by_the_same_door(client: Client) -> None:
+    order = order_of()
+    attempt = attempt_of(order)
+    gateway = SandboxGateway()
+    body = gateway.notice_body(reference=attempt.reference, answer="accept", total=attempt.money)
+    for _time in range(2):
+        response = client.post("/payment/sandbox/webhook/", body, content_type="text/plain")
+        assert response.status_code == 200
+    process_notice(notice_id=GatewayNotice.objects.get().pk, now=NOON)
+    assert fresh(order).state == OrderState.PENDING  # nobody answered the page: it was asked, and not believed
+
+
+# Later
+
+
+def test_the_text_is_forgotten_and_the_row_stays(stripe_api: StripeServer) -> None:
+    post_event(stripe_api.event("customer.created", {}))
+    assert forget_notices(now=timezone.now() + timedelta(days=89)) == 0
+    assert forget_notices(now=timezone.now() + timedelta(days=91)) == 1
+    notice = process_notice(notice_id=GatewayNotice.objects.get().pk, now=NOON)
+    assert (notice.body, notice.state) == ("", NoticeState.RECEIVED)
+
+
+def staff(*permissions: str) -> Client:
+    user = make_user(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_staff_look_at_notices_and_have_them_processed_again(stripe_api: StripeServer) -> None:
+    order = order_of()
+    stripe_api.pay(attempt_of(order).session_id)
+    notice = deliver(completed(stripe_api, order))
+    client = staff("view_gatewaynotice", "change_gatewaynotice")
+    address = reverse("admin:ecommerce_gatewaynotice_changelist")
+    assert b"checkout.session.completed" in client.get(address).content
+    page = client.get(reverse("admin:ecommerce_gatewaynotice_change", args=[notice.pk]))
+    assert attempt_of(order).session_id in page.content.decode()
+    assert b'name="_save"' not in page.content
+    posted = {"action": "process_again", "_selected_action": [notice.pk]}
+    assert b"1 notice is processed again." in client.post(address, posted, follow=True).content
+    assert Delivery.objects.filter(handler=HANDLER).count() == 2
+    assert ModelLogEntry.objects.get(action="ecommerce.notice.replay").object_id == str(notice.pk)
+    process_notice(notice_id=notice.pk, now=NOON)
+    assert Enrollment.objects.count() == 1
+
+
+def test_who_may_only_look_has_nothing_processed(stripe_api: StripeServer) -> None:
+    post_event(stripe_api.event("customer.created", {}))
+    client = staff("view_gatewaynotice")
+    posted = {"action": "process_again", "_selected_action": [GatewayNotice.objects.get().pk]}
+    client.post(reverse("admin:ecommerce_gatewaynotice_changelist"), posted)
+    assert Delivery.objects.filter(handler=HANDLER).count() == 1
