@@ -41,9 +41,31 @@ class Claim:
 UNKNOWN = Claim()
 
 
+NONE = Claim(organizations=frozenset())
+
+
 def claim_of(response: Mapping[str, Any] | None) -> Claim:
-    """The claim among the verified statements of an ID token and of userinfo; absent is unknown."""
-    return parse_claim((response or {}).get(settings.KEYCLOAK_ORGANIZATION_CLAIM))
+    """The claim among the verified statements of an ID token and of userinfo, with the answer of the token endpoint.
+
+    Absent is unknown, unless Keycloak shows that there was nothing to say: it grants the scope of all organizations
+    only to those who belong to one, and refuses the whole sign-in where the scope isn't set up (ADR 0019).
+    """
+    known = response or {}
+    value = known.get(settings.KEYCLOAK_ORGANIZATION_CLAIM)
+    if value is None and _withheld(known.get("scope")):
+        return NONE
+    return parse_claim(value)
+
+
+def _withheld(granted: Any) -> bool:
+    """Whether the scope of all organizations was asked for and not granted, among others that were.
+
+    An answer without scopes means that all were granted (RFC 6749, 5.1).
+    """
+    if not isinstance(granted, str) or not granted.strip():
+        return False
+    names = {scope.partition(":")[0] for scope in granted.split()}
+    return any(scope.endswith(":*") and scope[:-2] not in names for scope in settings.SOCIAL_AUTH_KEYCLOAK_SCOPE)
 
 
 def parse_claim(value: Any) -> Claim:

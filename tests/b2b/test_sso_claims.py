@@ -83,6 +83,29 @@ def test_the_claim_may_have_another_name(settings: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("granted", "meant"),
+    [
+        # Keycloak 26 drops the scope for those who are in no organization, and says nothing else about it.
+        ("openid profile email", claim()),
+        ("openid profile email organization:*", UNKNOWN),  # granted, and then not said: the mapper is set up wrongly
+        ("openid profile email organization", UNKNOWN),
+        (None, UNKNOWN),  # all that was asked for was granted
+        ("", UNKNOWN),
+        (["openid"], UNKNOWN),
+    ],
+)
+def test_an_absent_claim_is_none_where_the_scope_was_withheld(granted: Any, meant: Claim) -> None:
+    assert claim_of({"email": "sam@example.com", "scope": granted}) == meant
+    assert claim_of({"organization": ["acme"], "scope": granted}) == claim("acme")
+
+
+@pytest.mark.parametrize("asked", [[], ["organization"], ["organization:acme"]])
+def test_who_did_not_ask_for_all_organizations_learns_nothing(settings: Any, asked: list[str]) -> None:
+    settings.SOCIAL_AUTH_KEYCLOAK_SCOPE = asked
+    assert claim_of({"scope": "openid profile email"}).is_unknown
+
+
+@pytest.mark.parametrize(
     ("said", "types"),
     [
         (["acme", 7, {"globex": {}}, None], "['NoneType', 'int']"),

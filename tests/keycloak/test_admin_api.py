@@ -1,0 +1,168 @@
+"""Keycloak's admin API with the service account of the realm file."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from social_django.models import UserSocialAuth
+
+from b2b.errors import KeycloakDenied, KeycloakPersonUnknown
+from b2b.gateways.keycloak import KeycloakGateway, read_organization
+from b2b.models import KeycloakJoin, KeycloakOrganization, KeycloakSync, OrganizationPage
+from b2b.services.doors import attach_by_code
+from b2b.services.keycloak_joins import ask_for_joins
+from mitxonline.coordinator.deliveries import run_delivery
+from mitxonline.coordinator.models import Delivery
+from mitxonline.kernel import clock
+from tests.factories import codes_of, make_contract, make_contract_run, make_user
+from tests.support.keycloak import LARKFIELD, LEA, NORTHGATE, SAM, Keycloak, needs_keycloak
+
+pytestmark = [*needs_keycloak, pytest.mark.django_db(transaction=True)]
+
+
+def synchronize(*options: str) -> list[dict[str, Any]]:
+    call_command("configure_wagtail", verbosity=0)
+    output = StringIO()
+    call_command("sync_keycloak_orgs", "--format", "json", *options, stdout=output, stderr=StringIO())
+    found: list[dict[str, Any]] = json.loads(output.getvalue())
+    return found
+
+
+def test_the_service_account_of_the_realm_file_may_list_organizations(keycloak: Keycloak) -> None:
+    found = [read_organization(raw) for raw in KeycloakGateway.from_settings().organizations()]
+    assert {each.alias: str(each.keycloak_id) for each in found} == {
+        alias: keycloak.organization_id(alias) for alias in (LARKFIELD, NORTHGATE)
+    }
+    assert {each.name for each in found} == {"Larkfield University", "Northgate Health"}
+    assert all(each.enabled and each.description for each in found)
+
+
+def test_more_organizations_than_one_page_of_answers(keycloak: Keycloak) -> None:
+    made = [
+        keycloak.admin.create_organization({"name": f"Org {number}", "alias": f"org-{number}"}) for number in range(101)
+    ]
+    try:
+        assert len(KeycloakGateway.from_settings().organizations()) == 103
+    finally:
+        for each in made:
+            assert each is not None
+            keycloak.admin.delete_organization(each)
+
+
+def test_synchronizing_makes_pages_and_follows_names(keycloak: Keycloak) -> None:
+    rows = synchronize("--dry-run")
+    assert [(row["outcome"], row["alias"], row["key"]) for row in rows] == [
+        ("created", LARKFIELD, LARKFIELD),
+        ("created", NORTHGATE, NORTHGATE),
+    ]
+    assert not OrganizationPage.objects.exists()
+    assert [row["outcome"] for row in synchronize()] == ["created", "created"]
+    assert [row["outcome"] for row in synchronize()] == ["unchanged", "unchanged"]
+
+    larkfield = keycloak.organization_id(LARKFIELD)
+    before = keycloak.admin.get_organization(larkfield)
+    keycloak.admin.update_organization(larkfield, before | {"name": "Larkfield", "enabled": True})
+    try:
+        assert [row["outcome"] for row in synchronize()] == ["updated", "unchanged"]
+        page = OrganizationPage.objects.get(org_key=LARKFIELD)
+        assert (page.name, page.title, page.description) == (
+            "Larkfield",
+            "Larkfield",
+            f"<p>{before['description']}</p>",
+        )
+        keycloak.admin.update_organization(larkfield, before | {"enabled": False})
+        assert [row["outcome"] for row in synchronize()] == ["disabled", "unchanged"]
+    finally:
+        keycloak.admin.update_organization(larkfield, before)
+    assert KeycloakSync.objects.count() == 4
+
+
+def test_gone_from_keycloak(keycloak: Keycloak) -> None:
+    made = keycloak.admin.create_organization({"name": "Shortlived", "alias": "shortlived"})
+    assert made is not None
+    synchronize()
+    keycloak.admin.delete_organization(made)
+    assert {row["alias"]: row["outcome"] for row in synchronize()}["shortlived"] == "gone"
+    assert OrganizationPage.objects.get(org_key="shortlived").live
+
+
+def test_a_wrong_secret_is_said_in_one_sentence(keycloak: Keycloak, settings: Any) -> None:
+    settings.KEYCLOAK_CLIENT_SECRET = "wrong"
+    with pytest.raises(CommandError, match="doesn't let the client “storefront-sync” read and fill"):
+        synchronize()
+    assert KeycloakSync.objects.get().problems
+
+
+def test_a_client_without_a_service_account_is_said_too(keycloak: Keycloak, settings: Any) -> None:
+    settings.KEYCLOAK_CLIENT_ID, settings.KEYCLOAK_CLIENT_SECRET = "storefront", "storefront-demo-secret"
+    with pytest.raises(KeycloakDenied):
+        KeycloakGateway.from_settings().organizations()
+
+
+@pytest.mark.parametrize(("setting", "value"), [("KEYCLOAK_URL", "http://127.0.0.1:9"), ("KEYCLOAK_REALM", "nowhere")])
+def test_nobody_there_is_said_too(keycloak: Keycloak, settings: Any, setting: str, value: str) -> None:
+    setattr(settings, setting, value)
+    with pytest.raises(CommandError, match="Keycloak didn't answer as it should"):
+        synchronize()
+
+
+def test_keycloak_is_never_asked_in_a_transaction(keycloak: Keycloak) -> None:
+    with transaction.atomic(), pytest.raises(RuntimeError, match="never asked inside a transaction"):
+        KeycloakGateway.from_settings().organizations()
+
+
+def test_members_are_added_once_and_strangers_never(keycloak: Keycloak) -> None:
+    gateway = KeycloakGateway.from_settings()
+    larkfield = KeycloakOrganization(keycloak_id=keycloak.organization_id(LARKFIELD)).keycloak_id
+    try:
+        assert gateway.add_member(organization_id=larkfield, subject=keycloak.user_id(LEA))
+        assert not gateway.add_member(organization_id=larkfield, subject=keycloak.user_id(LEA))
+        assert keycloak.members(LARKFIELD) == {SAM, LEA}
+    finally:
+        keycloak.remove_member(LARKFIELD, LEA)
+    with pytest.raises(KeycloakPersonUnknown):
+        gateway.add_member(organization_id=larkfield, subject="nobody")
+
+
+def test_who_came_by_code_is_added_by_the_worker(keycloak: Keycloak, settings: Any) -> None:
+    settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = keycloak.issuer
+    synchronize()
+    organization = OrganizationPage.objects.get(org_key=NORTHGATE)
+    organization.add_code_learners_to_sso = True
+    organization.save_revision().publish()
+    lea, now = make_user(LEA), clock.now()
+    run = make_contract_run(make_contract(organization), codes=1)
+    attach_by_code(text=codes_of(run)[0].text, user_id=lea.pk, now=now)
+    UserSocialAuth.objects.create(user=lea, provider="keycloak", uid=f"{keycloak.issuer}#{keycloak.user_id(LEA)}")
+    assert ask_for_joins(now=now) == 1
+    delivery = Delivery.objects.get(payload__join_id=KeycloakJoin.objects.get().pk)
+
+    settings.KEYCLOAK_URL = "http://127.0.0.1:9"
+    run_delivery(delivery_id=delivery.pk, now=clock.now())
+    assert LEA not in keycloak.members(NORTHGATE)
+    delivery.refresh_from_db()
+    assert delivery.state == "pending"
+
+    settings.KEYCLOAK_URL = keycloak.url
+    try:
+        run_delivery(delivery_id=delivery.pk, now=delivery.next_attempt_at)
+        assert LEA in keycloak.members(NORTHGATE)
+        assert KeycloakJoin.objects.get().state == "done"
+    finally:
+        keycloak.remove_member(NORTHGATE, LEA)
+
+
+def test_check_sso_finds_nothing_missing(keycloak: Keycloak, settings: Any) -> None:
+    settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = keycloak.issuer
+    settings.SOCIAL_AUTH_KEYCLOAK_KEY, settings.SOCIAL_AUTH_KEYCLOAK_SECRET = "storefront", "storefront-demo-secret"
+    settings.AUTHENTICATION_BACKENDS = ["mitxonline.users.sso.keycloak.KeycloakBackend"]
+    keycloak.serve(settings.SITE_BASE_URL)
+    call_command("configure_wagtail", verbosity=0)
+    output = StringIO()
+    call_command("check_sso", "--format", "json", stdout=output, stderr=StringIO())
+    assert {row["state"] for row in json.loads(output.getvalue())} <= {"ok", "unknown"}

@@ -1,0 +1,139 @@
+"""Half of all learners never see a code: their organization's Keycloak says who they are. In a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from b2b.enums import MembershipSource, SignInChange
+from b2b.models import ContractMembership, OrganizationMembership, SignInFact
+from courses.models import Enrollment
+from mitxonline.users.models import User
+from tests.browser.axe import assert_accessible
+from tests.browser.conftest import OpenVisitor, Visitor
+from tests.factories import make_user
+from tests.keycloak.conftest import TITLE, fill_in, make_campus, sees_course, sees_no_course, set_cap, sign_in
+from tests.support.broker import until
+from tests.support.keycloak import LARKFIELD, LEA, SAM, Keycloak, needs_keycloak
+
+pytestmark = [*needs_keycloak, pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=True)]
+
+
+def is_signed_in(visitor: Visitor) -> bool:
+    visitor.opens("/dashboard/")
+    return not visitor.page.url.startswith(f"{visitor.base}/login/")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_from_the_button_to_the_course(open_visitor: OpenVisitor, site: str, scripts: bool) -> None:
+    contract = make_campus()
+    visitor = open_visitor(scripts=scripts, width=390)
+    page = visitor.page
+
+    sign_in(visitor, SAM)
+    expect(page).to_have_url(f"{site}/dashboard/")
+    sam = User.objects.get()
+    assert (sam.email, sam.name, sam.email_verified_at is not None) == (SAM, "Sam Taylor", True)
+    membership = OrganizationMembership.objects.get()
+    assert (membership.source, membership.seen_in_claim) == (MembershipSource.SSO, True)
+    seat = ContractMembership.objects.get()
+    assert (seat.contract_id, seat.user_id, seat.source) == (contract.pk, sam.pk, MembershipSource.SSO)
+
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    if scripts:
+        assert_accessible(page)
+    enroll = page.get_by_role("button", name=f"Enroll {TITLE}")
+    enroll.click()
+    expect(enroll).to_have_count(0)
+    enrollment = Enrollment.objects.get()
+    assert (enrollment.user_id, enrollment.active) == (sam.pk, True)
+    sees_course(visitor)
+
+
+def test_out_of_the_organization_in_keycloak_is_out_at_the_next_sign_in(
+    open_visitor: OpenVisitor, site: str, keycloak: Keycloak
+) -> None:
+    make_campus()
+    first = open_visitor()
+    sign_in(first, SAM)
+    sees_course(first)
+
+    with keycloak.without_member(LARKFIELD, SAM):
+        second = open_visitor()
+        sign_in(second, SAM)
+        sees_no_course(second)
+        assert not ContractMembership.objects.exists()
+        assert not OrganizationMembership.objects.exists()
+        left = SignInFact.objects.filter(change__in=[SignInChange.LEFT_ORGANIZATION, SignInChange.LEFT_CONTRACT])
+        assert left.count() == 2
+
+    third = open_visitor()
+    sign_in(third, SAM)
+    sees_course(third)
+    assert User.objects.count() == 1
+
+
+def test_who_belongs_to_no_organization_signs_in_all_the_same(open_visitor: OpenVisitor, site: str) -> None:
+    make_campus()
+    visitor = open_visitor()
+    sign_in(visitor, LEA)
+    sees_no_course(visitor)
+    assert User.objects.get().email == LEA
+    assert not OrganizationMembership.objects.exists()
+
+
+def test_the_page_one_came_from_is_the_page_one_gets(open_visitor: OpenVisitor, site: str) -> None:
+    make_campus()
+    visitor = open_visitor()
+    slug = "larkfield-university"
+    sign_in(visitor, SAM, page=f"/login/?next=/organizations/{slug}/")
+    expect(visitor.page).to_have_url(f"{site}/organizations/{slug}/")
+    expect(visitor.page.get_by_role("heading", level=1, name="Larkfield University")).to_be_visible()
+
+
+def test_a_full_contract_is_told_to_the_learner_and_not_overfilled(open_visitor: OpenVisitor, site: str) -> None:
+    contract = make_campus()
+    set_cap(contract, 1)
+    ContractMembership.objects.create(
+        contract=contract, user=make_user(), source=MembershipSource.STAFF, since=contract.first_published_at
+    )
+    visitor = open_visitor()
+    sign_in(visitor, SAM)
+    told = "All seats of “Campus” are taken, so there is none for you yet. Ask Larkfield University for one."
+    expect(visitor.page.get_by_text(told)).to_be_visible()
+    assert_accessible(visitor.page)
+    assert ContractMembership.objects.count() == 1
+    assert SignInFact.objects.filter(change=SignInChange.CONTRACT_FULL, contract=contract).count() == 1
+
+
+def test_signing_out_ends_both_sessions(open_visitor: OpenVisitor, site: str, keycloak: Keycloak) -> None:
+    make_campus()
+    visitor = open_visitor()
+    sign_in(visitor, SAM)
+    assert keycloak.admin.get_sessions(keycloak.user_id(SAM))
+
+    visitor.opens("/logout/")
+    visitor.page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    expect(visitor.page).to_have_url(f"{site}/")
+    assert not is_signed_in(visitor)
+    assert keycloak.admin.get_sessions(keycloak.user_id(SAM)) == []
+
+    # Keycloak has forgotten the browser too: it asks for the password again.
+    visitor.opens("/login/")
+    visitor.page.get_by_role("button", name="Continue with Keycloak").click()
+    fill_in(visitor.page, SAM)
+    expect(visitor.page).to_have_url(f"{site}/dashboard/")
+
+
+def test_a_session_ended_in_keycloak_ends_ours_and_nobody_elses(
+    open_visitor: OpenVisitor, site: str, keycloak: Keycloak
+) -> None:
+    make_campus()
+    sam, lea = open_visitor(), open_visitor()
+    sign_in(sam, SAM)
+    sign_in(lea, LEA)
+
+    keycloak.end_sessions(SAM)
+
+    until(lambda: not is_signed_in(sam))
+    assert is_signed_in(lea)
