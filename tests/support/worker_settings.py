@@ -14,4 +14,5 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 if "TEST_MAILBOX" in os.environ:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = os.environ["TEST_MAILBOX"]
-EVENT_ROUTES = "tests.coordinator.world.ROUTES"
+# The routes of the test that starts it; those of the coordinator's own tests unless it says.
+EVENT_ROUTES = os.environ.get("TEST_EVENT_ROUTES", "tests.coordinator.world.ROUTES")

@@ -1,0 +1,376 @@
+"""What other terms would do, said before: it is what happens, over the whole table and between its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from b2b.enums import IntegrationType
+from b2b.errors import ContractNotPublished, CourseKeyImpossible, TermsInvalid
+from b2b.models import ContractPage, ContractTerms, OrganizationPage
+from b2b.services.code_table import CodeChange
+from b2b.services.courseware import remove_courseware
+from b2b.services.plan_lines import Line, terms_lines
+from b2b.services.terms_plan import TermsPlan, plan_modify, plan_terms, plan_unpublish
+from b2b.services.tree import add_child
+from ecommerce.enums import UseState
+from ecommerce.models import CodeUse, DiscountCode, PriceChange
+from tests.b2b.worlds import (
+    NON_SSO,
+    NOW,
+    SSO,
+    change,
+    codes_of,
+    contract,
+    course,
+    discounts_of,
+    hold,
+    leave_seat,
+    organization,
+    person,
+    program,
+    redeem,
+    require,
+    runs_of,
+    settle,
+    take_seat,
+)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One row of the table."""
+
+    kind: IntegrationType
+    cap: int | None
+    price: int | None
+    active: bool = True
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """As the page says it."""
+        return {
+            "integration_type": self.kind,
+            "max_learners": self.cap,
+            "enrollment_fixed_price": Decimal(self.price) if self.price is not None else None,
+            "active": self.active,
+        }
+
+    @property
+    def needs_codes(self) -> bool:
+        return self.kind == NON_SSO or self.price is not None
+
+
+ROWS = st.builds(
+    Terms,
+    kind=st.sampled_from([SSO, NON_SSO]),
+    cap=st.sampled_from([None, 1, 2, 4, 6]),
+    price=st.sampled_from([None, 10, 25]),
+    active=st.sampled_from([True, True, True, False]),
+)
+# What may have become of a code by then.
+FATES = st.sampled_from(["redeemed", "held", "assigned", "left", "withdrawn", "given back", "switched off", "ordered"])
+STORIES = st.lists(st.tuples(FATES, st.integers(min_value=0, max_value=7)), max_size=6)
+
+
+def befall(page: ContractPage, fate: str, code: DiscountCode) -> None:
+    """Let something happen to a code, the way it happens there."""
+    learner = person()
+    if fate == "assigned":
+        DiscountCode.objects.filter(pk=code.pk).update(assigned_email=learner.email)
+        return
+    if fate == "switched off":
+        DiscountCode.objects.filter(pk=code.pk, uses=0, assigned_email="").update(active=False)
+        return
+    if not code.active or (code.max_uses is not None and code.uses >= code.max_uses):
+        return
+    if fate == "held":
+        hold(code, learner)
+        take_seat(page, learner)
+        return
+    if fate == "given back":
+        use = hold(code, learner)
+        CodeUse.objects.filter(pk=use.pk).update(state=UseState.RELEASED, held_until=None)
+        DiscountCode.objects.filter(pk=code.pk, max_uses__isnull=False).update(uses=code.uses - 1)
+        return
+    use = redeem(page, code, learner)
+    if fate in ("left", "withdrawn"):
+        leave_seat(page, learner)
+    if fate == "withdrawn":
+        CodeUse.objects.filter(pk=use.pk).update(state=UseState.RETIRED)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All codes of a contract at one moment, by their numbers."""
+
+    codes: dict[int, DiscountCode]
+
+    @classmethod
+    def now(cls, page: ContractPage) -> Seen:
+        return cls({code.pk: code for code in codes_of(page)})
+
+    @property
+    def facts(self) -> dict[int, tuple[object, ...]]:
+        """All that can change."""
+        return {
+            pk: (code.text, code.active, code.max_uses, code.uses, code.assigned_email)
+            for pk, code in self.codes.items()
+        }
+
+    def what_became(self, after: Seen) -> CodeChange:
+        """The difference, in the table's words; switching off for whatever reason is one thing here."""
+        both = [(code, after.codes[pk]) for pk, code in self.codes.items() if pk in after.codes]
+        on = sum(not old.active and new.active for old, new in both)
+        off = sum(old.active and not new.active for old, new in both)
+        were_on = [(old, new) for old, new in both if old.active]
+        return CodeChange(
+            make=len(after.codes.keys() - self.codes.keys()),
+            switch_on=on,
+            switch_off=off,
+            unlimit=sum(old.max_uses is not None and new.max_uses is None for old, new in were_on),
+            limit=sum(old.max_uses is None and new.max_uses is not None for old, new in were_on),
+            delete=len(self.codes.keys() - after.codes.keys()),
+        )
+
+
+def as_seen(planned: CodeChange) -> CodeChange:
+    return CodeChange(
+        make=planned.make,
+        switch_on=planned.switch_on,
+        switch_off=planned.switch_off + planned.retire + planned.withdraw,
+        unlimit=planned.unlimit,
+        limit=planned.limit,
+        delete=planned.delete,
+    )
+
+
+def in_r(code: DiscountCode) -> bool:
+    """Redeemed, held or assigned."""
+    return bool(code.assigned_email) or code.code_uses.filter(state__in=["held", "confirmed"]).exists()
+
+
+def counts(page: ContractPage, code: DiscountCode) -> bool:
+    """Whether an active code stands for a seat: unused, or used by somebody who has one, or is about to."""
+    uses = code.code_uses.exclude(state=UseState.RELEASED)
+    seated = page.memberships.values_list("user_id", flat=True)
+    return (
+        not uses.exists()
+        or uses.filter(state=UseState.HELD).exists()
+        or uses.filter(state=UseState.CONFIRMED, user_id__in=seated).exists()
+    )
+
+
+def assert_table(page: ContractPage, terms: Terms, before: Seen) -> None:
+    """The table itself, asked without the code that follows it."""
+    for discount in discounts_of(page):
+        codes = list(discount.codes.order_by("pk"))
+        active = [code for code in codes if code.active]
+        assert discount.amount == (terms.price or 0)
+        assert discount.unlocks is not None
+        assert discount.unlocks.price == (terms.price or 0)
+        assert discount.unlocks.requires_code
+        if not terms.active:
+            continue
+        if not terms.needs_codes:
+            known = [pk for pk, code in before.codes.items() if code.discount_id == discount.pk]
+            assert {code.pk for code in codes} <= set(known), "none made"
+            if terms.cap is None:
+                assert all(in_r(code) for code in active)
+            else:
+                assert {code.pk for code in codes} == set(known), "existing ones stay"
+        elif terms.cap is None:
+            assert active
+            assert {code.max_uses for code in active} == {None}
+        else:
+            assert all(code.max_uses is not None and code.max_uses == max(1, code.uses) for code in active)
+            counting = [code for code in active if counts(page, code)]
+            if len(counting) > terms.cap:
+                assert not [code for code in counting if not in_r(code)], "surplus that nobody has is off"
+            assert len(counting) >= terms.cap
+
+
+@contextmanager
+def forgotten() -> Iterator[None]:
+    """What happens inside never happened: one world for each example, as a test case would have it."""
+    case: Any = transaction.atomic()
+    case._from_testcase = True
+    with case:
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.mark.timeout(600)
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(first=ROWS, story=STORIES, then=st.lists(ROWS, min_size=1, max_size=2))
+@example(first=Terms(NON_SSO, 6, None), story=[], then=[Terms(NON_SSO, 2, None), Terms(NON_SSO, 6, None)])
+@example(first=Terms(NON_SSO, None, None), story=[("redeemed", 0), ("left", 0)], then=[Terms(NON_SSO, 4, 10)])
+@example(first=Terms(NON_SSO, 4, 10), story=[("withdrawn", 1), ("assigned", 2)], then=[Terms(SSO, None, None)])
+@example(first=Terms(SSO, None, None), story=[], then=[Terms(SSO, 4, None), Terms(SSO, 4, 25), Terms(NON_SSO, 1, None)])
+def test_what_is_said_before_is_what_happens(
+    first: Terms, story: Sequence[tuple[str, int]], then: Sequence[Terms]
+) -> None:
+    with forgotten():
+        page = contract(program(course(), course()), integration=first.kind, cap=first.cap)
+        change(page, **first.changes)
+        for fate, place in story:
+            if codes := codes_of(page):
+                befall(page, fate, codes[place % len(codes)])
+        for terms in then:
+            assert_plan_holds(page, terms)
+
+
+def assert_plan_holds(page: ContractPage, terms: Terms) -> None:
+    before, prices = Seen.now(page), PriceChange.objects.count()
+    kept = {pk: (code.text, code.active) for pk, code in before.codes.items() if in_r(code)}
+    plan = plan_modify(contract_id=page.pk, changes=terms.changes, now=NOW)
+    assert Seen.now(page).facts == before.facts
+    change(page, **terms.changes)
+    after = Seen.now(page)
+    assert before.what_became(after) == as_seen(plan.reconcile.code_change)
+    assert PriceChange.objects.count() - prices == len(plan.prices)
+    assert {pk: (after.codes[pk].text, after.codes[pk].active) for pk in kept} == kept, "nobody's code is touched"
+    assert_table(page, terms, before)
+    again = plan_modify(contract_id=page.pk, changes=terms.changes, now=NOW)
+    assert again.is_empty
+    assert again.reconcile.staying == plan.reconcile.staying
+    assert settle(page).pk is None
+    assert Seen.now(page).facts == after.facts
+
+
+class TestWhatIsSaid:
+    """The sentences an editor confirms."""
+
+    def plan(self, page: ContractPage, **changes: Any) -> TermsPlan:
+        return plan_modify(contract_id=page.pk, changes=changes, now=NOW)
+
+    def test_a_higher_cap(self) -> None:
+        page = contract(course(), course(), cap=3)
+        plan = self.plan(page, max_learners=5)
+        assert plan.sentences == ("Makes 4 codes.",)
+        assert [(one.label, one.before, one.after) for one in plan.changes] == [("seats", "3", "5")]
+
+    def test_a_lower_cap_with_codes_that_stay_and_members_above(self) -> None:
+        page = contract(course(), cap=4)
+        for code in codes_of(page)[:3]:
+            redeem(page, code)
+        plan = self.plan(page, max_learners=2)
+        assert plan.sentences == (
+            "Switches off 1 code.",
+            "1 code more than seats stays on, because somebody has it.",
+            "1 seat more than the cap is taken: nobody is removed, and nobody gets in until there is room.",
+        )
+        assert (plan.members, plan.held, plan.cap, plan.members_above_cap) == (3, 0, 2, 1)
+
+    def test_another_price(self) -> None:
+        page = contract(course(), course(), cap=1, price="10")
+        plan = self.plan(page, enrollment_fixed_price=Decimal("15.50"))
+        assert plan.sentences == ("Sets the price of 2 courses to $15.50; orders keep theirs.",)
+        assert [(one.old.amount, one.new.amount) for one in plan.prices] == [(10, Decimal("15.5"))] * 2
+        assert [(one.label, one.before, one.after) for one in plan.changes] == [
+            ("price for each learner and course", "$10.00", "$15.50")
+        ]
+
+    def test_other_dates(self) -> None:
+        page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+        removed = course()
+        by_hand = runs_of(page)[0]
+        plan = self.plan(page, contract_end=date(2026, 7, 31))
+        assert plan.sentences == ("Moves the dates of 1 run.",)
+        (move,) = plan.dates
+        change(page, contract_end=date(2026, 7, 31))
+        by_hand.refresh_from_db()
+        assert (move.start, move.end) == (by_hand.start_date, by_hand.end_date)
+        assert removed.runs.count() == 1
+
+    def test_switching_off_and_on(self) -> None:
+        page = contract(course(), cap=2)
+        assert self.plan(page, active=False).sentences[0].startswith("The contract becomes inactive")
+        assert plan_unpublish(contract_id=page.pk, now=NOW).sentences == self.plan(page, active=False).sentences
+        change(page, active=False)
+        assert self.plan(page, active=True, max_learners=3).sentences == (
+            "The contract is active again.",
+            "Makes 1 code.",
+        )
+
+    def test_to_single_sign_on_and_free(self) -> None:
+        page = contract(course(), cap=3)
+        redeem(page, codes_of(page)[0])
+        plan = self.plan(page, integration_type=SSO, max_learners=None)
+        assert plan.sentences == (
+            "People of the organization get in by signing in.",
+            "Deletes 2 codes that nobody has.",
+        )
+
+    def test_a_page_that_was_never_live(self) -> None:
+        page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="D", name="D", live=False))
+        plan = plan_terms(page=page, now=NOW)
+        assert plan.before is None
+        assert plan.sentences == ("The contract comes into force.",)
+        assert plan.warnings[0].startswith("This contract has no learner cap")
+        assert {one.before for one in plan.changes} == {""}
+        assert not ContractTerms.objects.exists()
+        with pytest.raises(ContractNotPublished):
+            plan_unpublish(contract_id=page.pk, now=NOW)
+
+    def test_what_no_contract_can_say(self) -> None:
+        page = contract()
+        page.contract_start, page.contract_end = date(2026, 2, 1), date(2026, 1, 1)
+        with pytest.raises(TermsInvalid):
+            plan_terms(page=page, now=NOW)
+
+    def test_a_program_that_grew_is_part_of_it(self) -> None:
+        grown = program(course())
+        page = contract(grown, cap=2)
+        require(grown, course())
+        plan = self.plan(page, max_learners=3)
+        assert plan.sentences == ("Makes 1 run with its product.", "Makes 4 codes.")
+        OrganizationPage.objects.update(org_key_prefix="no key ")
+        with pytest.raises(CourseKeyImpossible, match=r"“ ” can't stand in it"):
+            self.plan(page, max_learners=3)
+
+    def test_nothing_changes(self) -> None:
+        page = contract(course(), cap=2)
+        assert self.plan(page).is_empty
+        assert self.plan(page, max_learners=2).is_empty
+        assert not self.plan(page, max_learners=3).is_empty
+
+    def test_the_fingerprint_is_of_what_was_shown(self) -> None:
+        page = contract(course(), cap=5)
+        shown = self.plan(page, max_learners=2).fingerprint
+        assert self.plan(page, max_learners=2).fingerprint == shown
+        assert self.plan(page, max_learners=3).fingerprint != shown
+        for code in codes_of(page)[:3]:
+            redeem(page, code)
+        assert self.plan(page, max_learners=2).fingerprint != shown
+
+    def test_its_lines_are_those_of_the_command(self) -> None:
+        page = contract(course(), cap=5, price="10")
+        (run,) = runs_of(page)
+        lines = terms_lines(self.plan(page, max_learners=2, enrollment_fixed_price=None))
+        assert lines == [
+            Line("set_price", key=run.courseware_id, title=run.title, note="$10.00 → $0.00"),
+            Line("switch_off", key=run.courseware_id, title=run.title, count=3),
+        ]
+        assert [line.label for line in lines] == ["set price", "switch codes off"]
+
+
+def test_a_removed_run_s_dates_move_but_are_not_told() -> None:
+    one = course()
+    page = contract(one, end=date(2026, 6, 30))
+    remove_courseware(contract_id=page.pk, readable_id=one.readable_id, now=NOW)
+    settle(page)
+    plan = plan_modify(contract_id=page.pk, changes={"contract_end": date(2026, 7, 31)}, now=NOW)
+    assert [move.is_removed for move in plan.dates] == [True]
+    assert plan.sentences == ()
