@@ -1,0 +1,265 @@
+"""The outbox of hand-outs: claimed before it is sent, never twice by itself, seen and sent again when it failed."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
+
+from b2b.enums import MailState
+from b2b.errors import MailServerAway
+from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
+from b2b.services import invitations
+from b2b.services.assignments import Recipient, hand_out, remind, revoke_code
+from b2b.services.doors import attach_by_code
+from b2b.services.invitations import BATCH, MOST_ATTEMPTS, send_again, send_mails
+from ecommerce.models import DiscountCode
+from mitxonline.coordinator.deliveries import run_delivery
+from mitxonline.coordinator.models import Delivery, DeliveryState
+from mitxonline.kernel import clock
+from mitxonline.users.models import User
+from tests.factories import NOON, make_contract, make_contract_run, make_user
+
+INES = "ines.caldera@northgate.example"
+
+
+class MailServer(BaseEmailBackend):
+    """A mail server that answers as a test says."""
+
+    def __init__(self, answer: Callable[[], int] = lambda: 1, *, is_there: bool = True) -> None:
+        super().__init__()
+        self.answer, self.is_there, self.asked = answer, is_there, 0
+
+    def open(self) -> bool:
+        if not self.is_there:
+            raise ConnectionRefusedError
+        return True
+
+    def send_messages(self, messages: Sequence[Any]) -> int:
+        self.asked += 1
+        return self.answer()
+
+
+@pytest.fixture
+def run() -> ContractRun:
+    return make_contract_run(make_contract(seats=200, end=clock.date_of(NOON) + timedelta(days=120)), codes=120)
+
+
+@pytest.fixture
+def dana(run: ContractRun) -> User:
+    dana = make_user("dana.whitfield@northgate.example", name="Dana Whitfield")
+    OrganizationMembership.objects.create(
+        organization=run.contract.terms.organization, user=dana, source="staff", is_manager=True, since=NOON
+    )
+    return dana
+
+
+def given(run: ContractRun, *emails: str, by: User | None = None) -> list[int]:
+    people = [Recipient(email, "Ines Caldera") for email in emails or (INES,)]
+    hand_out(contract_run_id=run.pk, recipients=people, by_id=by.pk if by else None, now=NOON)
+    return mail_ids()
+
+
+def mail_ids() -> list[int]:
+    return list(HandOutMail.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def refuse(error: Exception) -> Callable[[], int]:
+    def answer() -> int:
+        raise error
+
+    return answer
+
+
+def states() -> list[str]:
+    return list(HandOutMail.objects.order_by("pk").values_list("state", flat=True))
+
+
+class TestTheMail:
+    def test_it_says_who_gives_what_until_when_and_leads_to_the_seat(self, run: ContractRun, dana: User) -> None:
+        send_mails(given(run, by=dana))
+        sent = mail.outbox[0]
+        code = DiscountCode.objects.get(assigned_email=INES)
+        title = run.course_run.title
+        assert sent.to == [INES]
+        assert sent.subject == f"Your seat in “{title}” at Northgate Health"
+        assert sent.reply_to == ["dana.whitfield@northgate.example"]
+        for said in (
+            "Hello Ines Caldera,",
+            f"Dana Whitfield of Northgate Health gave you a seat in “{title}”. You have nothing to pay.",
+            "The code can be used through 30 June 2026.",
+            code.text,
+            f"/enrollmentcode/{code.text}/",
+        ):
+            assert said in sent.body
+        html = str(sent.alternatives[0][0])
+        assert f"/enrollmentcode/{code.text}/" in html
+        assert "Take my seat" in html
+        assert not [line for line in sent.body.splitlines() if "&" in line], "plain text is not escaped"
+
+    def test_what_else_there_is_to_know(self, run: ContractRun) -> None:
+        ContractTerms.objects.update(
+            price=49, start=clock.date_of(NOON) + timedelta(days=30), codes_only_for_assignee=True
+        )
+        send_mails(given(run))
+        body = mail.outbox[0].body
+        assert "With your organization’s price the course costs $49.00." in body
+        assert "The code can be used from 1 April 2026 through 30 June 2026." in body
+        assert f"It works only for you: sign in, or create an account, with {INES}." in body
+        assert "Northgate Health gave you a seat" in body
+
+    def test_a_reminder_reads_as_one(self, run: ContractRun) -> None:
+        send_mails(given(run))
+        remind(hand_out_ids=[HandOut.objects.get().pk], by_id=None, now=NOON)
+        send_mails(mail_ids())
+        assert [each.subject for each in mail.outbox][1] == f"Your seat in “{run.course_run.title}” is waiting for you"
+
+    def test_no_address_to_click_on_stands_where_a_name_does(self, run: ContractRun) -> None:
+        people = [Recipient(INES, "Win at https://evil.example")]
+        hand_out(contract_run_id=run.pk, recipients=people, by_id=None, now=NOON)
+        send_mails(mail_ids())
+        assert "evil" not in mail.outbox[0].body
+
+    def test_staff_stay_behind_the_sites_own_address(self, run: ContractRun) -> None:
+        send_mails(given(run, by=make_user("staff@tessera.example")))
+        assert mail.outbox[0].reply_to == []
+
+
+class TestSending:
+    def test_once(self, run: ContractRun) -> None:
+        ids = given(run)
+        send_mails(ids)
+        send_mails(ids)
+        assert len(mail.outbox) == 1
+        assert states() == [MailState.SENT]
+
+    def test_it_is_claimed_before_it_goes_off(self, run: ContractRun) -> None:
+        """Killed between sending and noting: it stays claimed, and nobody sends it again by themselves."""
+        ids = given(run)
+        with pytest.raises(KeyboardInterrupt):
+            send_mails(ids, connect=lambda: MailServer(refuse(KeyboardInterrupt())))  # type: ignore[arg-type]
+        assert states() == [MailState.SENDING]
+        server = MailServer()
+        send_mails(ids, connect=lambda: server)
+        assert server.asked == 0
+        left = HandOutMail.objects.get()
+        assert left.standing(now=clock.now()) == MailState.SENDING
+        later = clock.now() + timedelta(minutes=6)
+        assert left.standing(now=later) == MailState.UNKNOWN
+        assert list(HandOutMail.objects.unsent(now=later)) == [left]
+
+    def test_a_person_sends_again_what_nobody_knows_of(self, run: ContractRun, dana: User) -> None:
+        given(run)
+        HandOutMail.objects.update(state=MailState.SENDING, claimed_at=NOON)
+        hand_outs = [HandOut.objects.get().pk]
+        assert send_again(hand_out_ids=hand_outs, by_id=dana.pk, now=NOON) == 0, "not while it may still be sent"
+        assert send_again(hand_out_ids=hand_outs, by_id=dana.pk, now=NOON + timedelta(minutes=6)) == 1
+        assert Delivery.objects.count() == 2
+        send_mails(mail_ids())
+        assert len(mail.outbox) == 1
+
+    @pytest.mark.parametrize(
+        ("answer", "state", "reason"),
+        [
+            (refuse(smtplib.SMTPRecipientsRefused({INES: (550, b"no such user")})), "failed", "address was refused"),
+            (refuse(smtplib.SMTPDataError(554, b"spam")), "failed", "refused the mail"),
+            (refuse(smtplib.SMTPServerDisconnected("bye")), "unknown", "connection was lost"),
+            (refuse(TimeoutError()), "unknown", "connection was lost"),
+            (lambda: 0, "failed", "refused the mail"),
+        ],
+    )
+    def test_what_the_server_says_is_kept(
+        self, run: ContractRun, answer: Callable[[], int], state: str, reason: str
+    ) -> None:
+        send_mails(given(run), connect=lambda: MailServer(answer))
+        noted = HandOutMail.objects.get()
+        assert noted.state == state
+        assert reason in noted.reason
+        assert INES not in noted.reason
+
+    def test_one_bad_address_keeps_nobody_elses_mail(self, run: ContractRun) -> None:
+        answers = iter([refuse(smtplib.SMTPRecipientsRefused({"a": (550, b"no")})), lambda: 1])
+        send_mails(given(run, "a@x.example", INES), connect=lambda: MailServer(lambda: next(answers)()))
+        assert states() == [MailState.FAILED, MailState.SENT]
+
+    def test_turned_away_for_the_moment_it_waits_and_then_has_failed(self, run: ContractRun) -> None:
+        ids = given(run)
+        for _attempt in range(MOST_ATTEMPTS - 1):
+            with pytest.raises(MailServerAway):
+                send_mails(ids, connect=lambda: MailServer(refuse(smtplib.SMTPDataError(451, b"later"))))
+            assert states() == [MailState.QUEUED]
+        send_mails(ids, connect=lambda: MailServer(refuse(smtplib.SMTPDataError(451, b"later"))))
+        assert states() == [MailState.FAILED]
+
+    def test_with_the_server_away_nothing_is_claimed_and_nothing_is_lost(self, run: ContractRun) -> None:
+        ids = given(run)
+        for _attempt in range(MOST_ATTEMPTS):
+            with pytest.raises(MailServerAway):
+                send_mails(ids, connect=lambda: MailServer(is_there=False))
+        failed = HandOutMail.objects.get()
+        assert (failed.state, failed.claimed_at) == (MailState.FAILED, None)
+        assert "didn’t answer" in failed.reason
+        send_again(hand_out_ids=[failed.hand_out_id], by_id=None, now=NOON)
+        send_mails(ids)
+        assert len(mail.outbox) == 1
+
+    @pytest.mark.parametrize("why", ["revoked", "used"])
+    def test_what_is_not_needed_any_more_is_not_sent(self, run: ContractRun, why: str) -> None:
+        ids = given(run)
+        code = DiscountCode.objects.get(assigned_email=INES)
+        if why == "revoked":
+            revoke_code(code_id=code.pk, by_id=None, now=NOON)
+        else:
+            attach_by_code(text=code.text, user_id=make_user().pk, now=NOON)
+        send_mails(ids)
+        assert not mail.outbox
+        assert states() == [MailState.CANCELED]
+
+    def test_taken_back_while_it_is_about_to_be_sent(self, run: ContractRun, monkeypatch: pytest.MonkeyPatch) -> None:
+        ids = given(run)
+        write = invitations._message
+
+        def meanwhile(*args: Any) -> Any:
+            revoke_code(code_id=DiscountCode.objects.get(assigned_email=INES).pk, by_id=None, now=NOON)
+            return write(*args)
+
+        monkeypatch.setattr(invitations, "_message", meanwhile)
+        send_mails(ids)
+        assert not mail.outbox
+
+    def test_no_address_and_no_code_is_written_into_the_log(
+        self, run: ContractRun, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        send_mails(given(run), connect=lambda: MailServer(refuse(smtplib.SMTPDataError(554, b"no"))))
+        send_again(hand_out_ids=[HandOut.objects.get().pk], by_id=None, now=NOON)
+        with pytest.raises(MailServerAway):
+            send_mails(mail_ids(), connect=lambda: MailServer(is_there=False))
+        assert INES not in caplog.text
+        assert DiscountCode.objects.get(assigned_email=INES).text not in caplog.text
+
+
+class TestDelivery:
+    def test_a_large_hand_out_is_several_deliveries_and_each_mail_goes_once(self, run: ContractRun) -> None:
+        given(run, *(f"person{number}@northgate.example" for number in range(BATCH * 2 + 3)))
+        deliveries = list(Delivery.objects.order_by("pk"))
+        assert [len(each.payload["mail_ids"]) for each in deliveries] == [BATCH, BATCH, 3]
+        for delivery in [*deliveries, deliveries[0]]:
+            run_delivery(delivery_id=delivery.pk, now=clock.now())
+        assert len(mail.outbox) == BATCH * 2 + 3
+        assert len({each.to[0] for each in mail.outbox}) == BATCH * 2 + 3
+
+    def test_with_the_mail_server_away_the_delivery_comes_again(
+        self, run: ContractRun, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given(run)
+        delivery = Delivery.objects.get()
+        monkeypatch.setattr(invitations.send_mails, "__kwdefaults__", {"connect": lambda: MailServer(is_there=False)})
+        run_delivery(delivery_id=delivery.pk, now=clock.now())
+        delivery.refresh_from_db()
+        assert delivery.state == DeliveryState.PENDING
+        assert states() == [MailState.QUEUED]
