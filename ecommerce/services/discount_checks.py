@@ -140,6 +140,8 @@ def _amount(draft: DiscountDraft) -> Iterator[Problem]:
         elif amount != round(amount, 3):
             yield Problem("amount", _("A percentage has at most 3 digits after the point."))
         return
+    if draft.discount_type not in DiscountType.values:
+        return
     if not is_currency(draft.currency):
         yield Problem("currency", _("This is not a currency. Write its three letters, like USD."))
         return

@@ -445,6 +445,7 @@ def standing(discount: Discount, keeper: Keeper) -> dict[str, Any]:
             max_uses=None if discount.automatic else uses_of_each(discount),
             automatic=discount.automatic,
         ),
+        "automatic": discount.automatic,
         "used": getattr(discount, "used", 0),
         "held": getattr(discount, "held", 0),
         "pause_url": url("pause", discount.pk) if may_change and discount.is_active else "",

@@ -18,17 +18,21 @@ from ecommerce.errors import (
     CodeSwitchedOff,
     CodeUnknown,
     ProductUnknown,
+    SeveralCurrencies,
 )
-from ecommerce.models import Basket, DiscountCode
-from ecommerce.selectors.baskets import BasketOwner, cart_count
+from ecommerce.models import Basket, BasketItem, DiscountCode, Order, Product
+from ecommerce.selectors.baskets import BasketOwner, cart_count, cart_note
 from ecommerce.services.baskets import (
     add_products,
     apply_code,
     claim_baskets,
     drop_forgotten_baskets,
+    keep_for_later,
     leave_link_basket,
+    note_what_was_shown,
     remove_code,
     remove_product,
+    take_back,
 )
 from ecommerce.services.cart import PricedBasket, priced_basket
 from mitxonline.kernel.money import Money
@@ -283,3 +287,141 @@ def test_at_sign_in_a_link_basket_becomes_current_and_is_never_merged(visitor: B
     assert [line.product.pk for line in priced.lines] == [newer.product_id]
     assert priced.can_check_out
     assert priced.other_basket_count == 1
+
+
+def waiting(owner: BasketOwner) -> list[int]:
+    return [line.product.pk for line in cart(owner).aside]
+
+
+def test_what_is_kept_for_later_is_neither_added_up_nor_counted_and_comes_back(visitor: BasketOwner) -> None:
+    one, other = make_product(price="200"), make_product(price="100")
+    add_products(owner=visitor, product_ids=[one.pk, other.pk], now=NOON)
+    for _click in range(2):
+        keep_for_later(owner=visitor, product_id=one.pk, now=NOON)
+    assert (titles(visitor), waiting(visitor), cart(visitor).total) == ([other.pk], [one.pk], usd(100))
+    assert cart_count(visitor, now=NOON) == 1
+    for _click in range(2):
+        take_back(owner=visitor, product_id=one.pk, now=NOON)
+    assert cart(visitor).total == usd(300)
+    keep_for_later(owner=visitor, product_id=one.pk, now=NOON)
+    add_products(owner=visitor, product_ids=[one.pk], now=NOON)  # asked for again, it is wanted again
+    assert waiting(visitor) == []
+
+
+def test_what_is_kept_for_later_can_be_removed(visitor: BasketOwner) -> None:
+    product = make_product()
+    add_products(owner=visitor, product_ids=[product.pk], now=NOON)
+    keep_for_later(owner=visitor, product_id=product.pk, now=NOON)
+    remove_product(owner=visitor, product_id=product.pk, now=NOON)
+    assert not BasketItem.objects.exists()
+
+
+def test_what_cannot_be_bought_any_more_is_set_aside_and_said(visitor: BasketOwner) -> None:
+    gone, stays = make_product(price="200"), make_product(price="100")
+    add_products(owner=visitor, product_ids=[gone.pk, stays.pk], now=NOON)
+    Product.objects.filter(pk=gone.pk).update(is_active=False)
+    priced = cart(visitor)
+    assert ([line.product for line in priced.lines], priced.total, priced.can_check_out) == ([stays], usd(100), True)
+    assert [(line.product, line.is_kept) for line in priced.aside] == [(gone, False)]
+    assert "can't be bought any more" in str(priced.aside[0].refusal)
+    note_what_was_shown(priced, now=NOON)
+    Product.objects.filter(pk=gone.pk).update(is_active=True)
+    (aside,) = cart(visitor).aside  # it waits until the buyer says otherwise
+    assert (aside.is_kept, aside.refusal) == (True, None)
+
+
+def test_one_basket_one_currency(visitor: BasketOwner) -> None:
+    dollars, yen = make_product(price="100"), make_product(price="9000", currency="JPY", mode="audit")
+    add_products(owner=visitor, product_ids=[dollars.pk], now=NOON)
+    with pytest.raises(SeveralCurrencies, match="is sold in JPY, and your cart holds prices in USD"):
+        add_products(owner=visitor, product_ids=[yen.pk], now=NOON)
+    with pytest.raises(SeveralCurrencies):
+        add_products(owner=BasketOwner(token=uuid.uuid4()), product_ids=[dollars.pk, yen.pk], now=NOON)
+    assert titles(visitor) == [dollars.pk]
+    assert Basket.objects.count() == 1
+    keep_for_later(owner=visitor, product_id=dollars.pk, now=NOON)
+    add_products(owner=visitor, product_ids=[yen.pk], now=NOON)
+    with pytest.raises(SeveralCurrencies):
+        take_back(owner=visitor, product_id=dollars.pk, now=NOON)
+    assert cart(visitor).total == Money(9000, "JPY")
+
+
+def test_at_sign_in_what_came_is_told_and_another_currency_waits(visitor: BasketOwner) -> None:
+    user = make_user()
+    account = BasketOwner(user_id=user.pk)
+    old, both, new = make_product(), make_product(), make_product()
+    add_products(owner=account, product_ids=[old.pk, both.pk], now=NOON)
+    add_products(owner=visitor, product_ids=[both.pk, new.pk], now=NOON)
+    token = visitor.token or uuid.uuid4()
+    joined = claim_baskets(token=token, user_id=user.pk, now=NOON)
+    assert (joined.came, joined.there, joined.set_aside) == (1, 2, 0)
+    assert claim_baskets(token=token, user_id=user.pk, now=NOON).came == 0
+    yen = make_product(price="9000", currency="JPY")
+    add_products(owner=visitor, product_ids=[yen.pk], now=NOON)
+    joined = claim_baskets(token=token, user_id=user.pk, now=NOON)
+    assert (joined.came, joined.there, joined.set_aside) == (1, 0, 3)
+    assert titles(account) == [yen.pk]
+    assert set(waiting(account)) == {old.pk, both.pk, new.pk}
+
+
+def test_a_sku_whose_plus_became_a_blank_is_still_known(visitor: BasketOwner) -> None:
+    product = make_product()
+    add_products(owner=visitor, skus=[product.sku.replace("+", " ")], now=NOON)
+    assert titles(visitor) == [product.pk]
+
+
+@pytest.mark.parametrize(("sku", "named"), [("NOTHING-1", True), ("Call <b>0900</b> now", False), ("x" * 65, False)])
+def test_an_unknown_sku_is_named_where_it_looks_like_one(visitor: BasketOwner, sku: str, named: bool) -> None:
+    with pytest.raises(ProductUnknown) as refusal:
+        add_products(owner=visitor, skus=[make_product().sku, sku], now=NOON)
+    assert (sku in refusal.value.message) is named
+    assert not Basket.objects.exists()
+
+
+def test_the_headers_total_is_what_was_shown_and_never_an_old_one(visitor: BasketOwner) -> None:
+    product = make_product(price="200")
+    add_products(owner=visitor, product_ids=[product.pk], now=NOON)
+    assert (cart_note(visitor, now=NOON).count, cart_note(visitor, now=NOON).total) == (1, None)
+    note_what_was_shown(cart(visitor), now=NOON)
+    assert cart_note(visitor, now=NOON).total == usd(200)
+    assert cart_note(visitor, now=NOON + timedelta(hours=2)).total is None
+    add_products(owner=visitor, product_ids=[make_product().pk], now=NOON)
+    assert (cart_note(visitor, now=NOON).count, cart_note(visitor, now=NOON).total) == (2, None)
+
+
+def test_a_total_shown_again_is_not_written_again(visitor: BasketOwner, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    add_products(owner=visitor, product_ids=[make_product().pk], now=NOON)
+    note_what_was_shown(cart(visitor), now=NOON)
+    again = cart(visitor)
+    with django_assert_num_queries(0):
+        note_what_was_shown(again, now=NOON + timedelta(minutes=5))
+    with django_assert_num_queries(1):
+        note_what_was_shown(again, now=NOON + timedelta(minutes=20))
+
+
+def test_old_baskets_go_and_are_counted_but_none_with_an_open_order(settings) -> None:  # type: ignore[no-untyped-def]
+    settings.BASKET_KEPT_DAYS = 10
+    owners = [BasketOwner(token=uuid.uuid4()) for _each in range(3)]
+    for owner in owners:
+        add_products(owner=owner, product_ids=[make_product().pk], now=NOON - timedelta(days=11))
+    ordered = owners[0].baskets().get()
+    Order.objects.create(
+        number="TS-2026-AAAA0001", purchaser=make_user(), currency="USD", list_total=0, discount_total=0, total=0,
+        fingerprint="x", placed_at=NOON, basket_id=ordered.pk,
+    )  # fmt: skip
+    shown = owners[1].baskets().get()
+    note_what_was_shown(cart(owners[1], now=NOON), now=NOON)
+    assert drop_forgotten_baskets(now=NOON) == 1
+    assert set(Basket.objects.all()) == {ordered, shown}
+    assert drop_forgotten_baskets(now=NOON) == 0
+
+
+def test_a_code_that_is_no_better_any_more_is_idle(visitor: BasketOwner) -> None:
+    product = make_product(price="100")
+    code = make_code(make_discount(amount="10"), text="TENTH")
+    add_products(owner=visitor, product_ids=[product.pk], now=NOON)
+    apply_code(owner=visitor, text=code.text, user_id=None, now=NOON)
+    assert not cart(visitor).codes[0].is_idle
+    make_discount(amount="20", automatic=True, name="Black week")
+    priced = cart(visitor)
+    assert (priced.codes[0].is_idle, priced.total, priced.lines[0].discount_label) == (True, usd(80), "Black week")

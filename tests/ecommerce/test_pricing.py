@@ -125,3 +125,77 @@ def _id(chosen: Offer | None) -> tuple[int, int | None] | None:
 def test_one_discount_more_never_makes_it_dearer(listed: Money, several: list[Offer], one_more: Offer) -> None:
     item = Item(1, listed)
     assert price_item(item, [*several, one_more]).due <= price_item(item, several).due
+
+
+currencies = st.sampled_from(["USD", "JPY", "KWD"])
+
+
+@st.composite
+def baskets(draw: st.DrawFn) -> tuple[list[Item], list[Offer]]:
+    """Things in one currency, some with a code of their own, and discounts of every kind."""
+    currency = draw(currencies)
+    amounts = st.decimals(min_value=0, max_value=5000, places=3)
+    items = [
+        Item(number, Money(amount, currency), requires_code)
+        for number, (amount, requires_code) in enumerate(draw(st.lists(st.tuples(amounts, st.booleans()), max_size=6)))
+    ]
+    chosen = st.none() | st.frozensets(st.integers(0, 6), max_size=4)
+    some = [
+        offer(
+            kind,
+            str(min(amount, Decimal(100)) if kind == DiscountType.PERCENT_OFF else amount),
+            discount_id=number,
+            code_id=code,
+            products=products if unlocks is None else frozenset(),
+            unlocks=unlocks,
+            currency="" if kind == DiscountType.PERCENT_OFF else money,
+        )
+        for number, (kind, amount, code, products, unlocks, money) in enumerate(
+            draw(
+                st.lists(
+                    st.tuples(
+                        kinds, amounts, st.none() | st.integers(1, 9), chosen, st.none() | st.integers(0, 6), currencies
+                    ),
+                    max_size=6,
+                )
+            )
+        )
+    ]
+    return items, some
+
+
+@given(basket=baskets())
+def test_lines_add_up_in_every_currency_and_none_is_negative_or_dearer(basket: tuple[list[Item], list[Offer]]) -> None:
+    items, some = basket
+    priced = price_items(items, some)
+    for price in priced:
+        assert price.listed.zero <= price.due <= price.listed
+        assert price.due + price.off == price.listed
+    currency = items[0].listed.currency if items else "USD"
+    due = Money.sum((price.due for price in priced), currency)
+    listed = Money.sum((price.listed for price in priced), currency)
+    assert due == listed - Money.sum((price.off for price in priced), currency)
+    assert due.minor_units == sum(price.due.minor_units for price in priced)
+
+
+@given(basket=baskets(), data=st.data())
+def test_each_line_has_the_best_of_what_covers_it_in_whatever_order(
+    basket: tuple[list[Item], list[Offer]], data: st.DataObject
+) -> None:
+    items, some = basket
+    priced = price_items(items, data.draw(st.permutations(some)))
+    for item, price in zip(items, priced, strict=True):
+        covering = [each for each in some if each.covers(item)]
+        assert price.off == max((each.off(item.listed) for each in covering), default=item.listed.zero)
+        assert price.offer is None or price.offer in covering
+        if item.requires_code:
+            assert price.offer is None or price.offer.unlocks == item.product_id
+        else:
+            assert price.offer is None or price.offer.unlocks in {None, item.product_id}
+    assert [_id(price.offer) for price in priced] == [_id(price.offer) for price in price_items(items, some)]
+
+
+@pytest.mark.parametrize(("currency", "due"), [("JPY", "667"), ("KWD", "667.000"), ("USD", "667.00")])
+def test_a_third_off_is_rounded_to_each_currencys_smallest_unit(currency: str, due: str) -> None:
+    third = offer(DiscountType.PERCENT_OFF, "33.3")
+    assert str(price_item(Item(1, Money(1000, currency)), [third]).due) == f"{due} {currency}"

@@ -1,0 +1,499 @@
+"""Discounts as people make and keep them: what is refused and why, for whom they are, and how often they were used."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from wagtail.models import ModelLogEntry
+
+from courses.services.staff import GROUP, appoint, dismiss
+from ecommerce.enums import DiscountType, PaymentType, RedemptionType, UseState
+from ecommerce.errors import (
+    AddressUnconfirmed,
+    CodeForSomebodyElse,
+    CodeSwitchedOff,
+    CodeUnknown,
+    DiscountRefused,
+)
+from ecommerce.models import CodeUse, Discount, DiscountCode, Product
+from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.selectors.discounts import DiscountState, in_state, listed_discounts, state_of
+from ecommerce.selectors.keepers import OPERATOR, Keeper, keeper_of
+from ecommerce.selectors.sentences import dates_text, off_text, uses_text
+from ecommerce.services.baskets import add_products, apply_code
+from ecommerce.services.cart import priced_basket
+from ecommerce.services.codes import use_code
+from ecommerce.services.discount_checks import CodeWish, DiscountDraft, problems_of
+from ecommerce.services.discounts import (
+    ALPHABET,
+    MadeDiscount,
+    add_codes,
+    change_discount,
+    draft_of,
+    extend_discounts,
+    find_same,
+    limit_code,
+    make_discount,
+    pause_discounts,
+    resume_discounts,
+    switch_code,
+)
+from mitxonline.kernel.errors import Forbidden, NotFound
+from mitxonline.kernel.money import Money
+from mitxonline.users.models import User
+from tests.factories import (
+    NOON,
+    make_code,
+    make_contract,
+    make_contract_run,
+    make_course,
+    make_product,
+    make_run,
+    make_user,
+)
+from tests.factories import make_discount as discount_row
+
+pytestmark = pytest.mark.django_db
+
+TENTH = DiscountDraft(
+    name="A tenth",
+    discount_type=DiscountType.PERCENT_OFF,
+    amount=Decimal(10),
+    payment_type=PaymentType.MARKETING,
+    for_all_products=True,
+)
+
+
+def made(draft: DiscountDraft = TENTH, *, keeper: Keeper = OPERATOR, **wish: Any) -> MadeDiscount:
+    return make_discount(draft=draft, wish=CodeWish(**(wish or {"text": "WELCOME10"})), keeper=keeper, now=NOON)
+
+
+def problems(draft: DiscountDraft = TENTH, *, keeper: Keeper = OPERATOR, **wish: Any) -> list[str]:
+    found = problems_of(draft, CodeWish(**(wish or {"text": "WELCOME10"})), keeper=keeper, now=NOON)
+    return [problem.field for problem in found]
+
+
+def total(user: User | None, product: Product, *codes: str) -> Money:
+    owner = BasketOwner(user_id=user.pk) if user else BasketOwner(token=uuid.uuid4())
+    add_products(owner=owner, product_ids=[product.pk], now=NOON)
+    for code in codes:
+        apply_code(owner=owner, text=code, user_id=owner.user_id, now=NOON)
+    return priced_basket(owner, user_id=owner.user_id, now=NOON).total
+
+
+class TestTexts:
+    @pytest.mark.parametrize("text", ["WELCOME10", "abcd", "A-1-B-2", "2026-SPRING", str(uuid.uuid4())])
+    def test_plain_ones_are_made(self, text: str) -> None:
+        assert [code.text for code in made(text=text).codes] == [text]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "AB1",  # too short
+            "A-B1",  # likewise: dashes don't count
+            "-ABCD",
+            "ABCD-",
+            "AB--CD",
+            "AB CD",
+            "SAVE_20",
+            "SAVE/20",
+            "ÄPFEL",
+            "WЕLCOME",  # a Cyrillic E
+            "ＷＩＤＥ",  # full-width letters
+            "A\u2010BCD",  # a hyphen that is none
+            "AB\u200bCD",  # a blank without width
+            "x" * 101,
+            "=CMD(1)",
+        ],
+    )
+    def test_odd_ones_are_refused_with_a_sentence_and_by_the_database(self, text: str) -> None:
+        with pytest.raises(DiscountRefused, match="at least 4 letters"):
+            made(text=text)
+        assert not Discount.objects.exists()
+        if len(text) <= 100:
+            with pytest.raises(IntegrityError), transaction.atomic():
+                make_code(text=text)
+
+    @pytest.mark.parametrize("again", ["welcome10", "WEL-COME-10", "Welcome10"])
+    def test_the_same_in_other_capitals_and_dashes_exists_already(self, again: str) -> None:
+        made()
+        with pytest.raises(DiscountRefused, match="exists already"):
+            made(text=again)
+        assert Discount.objects.count() == 1
+
+    def test_codes_in_number_begin_alike_and_have_no_letter_twice_understood(self) -> None:
+        codes = made(count=40, prefix="spring-").codes
+        assert len({code.text for code in codes}) == 40
+        for code in codes:
+            begin, *groups = code.text.split("-")
+            assert begin == "SPRING"
+            assert set("".join(groups)) <= set(ALPHABET)
+        assert not set("01ILO") & set(ALPHABET)
+
+    def test_a_text_that_is_taken_is_not_made_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        make_code(text="AAAA")
+        texts = iter(["AAAA", "BBBB", "B-BBB", "CCCC"])
+        monkeypatch.setattr("ecommerce.services.discounts.random_code", lambda _prefix: next(texts))
+        assert [code.text for code in made(count=2).codes] == ["B-BBB", "CCCC"]
+
+    @pytest.mark.parametrize("prefix", ["-X", "A--B", "Ä", "A B", "x" * 61])
+    def test_an_odd_prefix_is_refused(self, prefix: str) -> None:
+        assert problems(count=3, prefix=prefix) == ["prefix"]
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"name": "  "}, "name"),
+            ({"name": "x" * 256}, "name"),
+            ({"name": "a\0b"}, "name"),
+            ({"discount_type": "half"}, "discount_type"),
+            ({"payment_type": "gift"}, "payment_type"),
+            ({"amount": Decimal(0)}, "amount"),
+            ({"amount": Decimal("100.001")}, "amount"),
+            ({"amount": Decimal("10.0001")}, "amount"),
+            ({"amount": Decimal(-1)}, "amount"),
+            ({"amount": Decimal("NaN")}, "amount"),
+            ({"amount": Decimal("Infinity")}, "amount"),
+            ({"currency": "USD"}, "currency"),
+            ({"discount_type": "amount_off"}, "currency"),
+            ({"discount_type": "amount_off", "currency": "XYZ"}, "currency"),
+            ({"discount_type": "amount_off", "currency": "USD", "amount": Decimal("1.005")}, "amount"),
+            ({"discount_type": "amount_off", "currency": "JPY", "amount": Decimal("1.5")}, "amount"),
+            ({"discount_type": "amount_off", "currency": "USD", "amount": Decimal(0)}, "amount"),
+            ({"discount_type": "fixed_price", "currency": "USD", "amount": Decimal(10) ** 8}, "amount"),
+            ({"expires_at": NOON}, "expires_at"),
+            ({"activates_at": NOON + timedelta(days=2), "expires_at": NOON + timedelta(days=1)}, "expires_at"),
+            ({"for_all_products": False}, "products"),
+            ({"for_all_products": False, "product_ids": (999_999,)}, "products"),
+            ({"for_chosen_people": True}, "people"),
+            ({"people": ("a@x.example",)}, "people"),
+            ({"for_chosen_people": True, "people": ("nobody",)}, "people"),
+            ({"payment_type": "financial-assistance"}, "people"),
+            ({"redemption_type": "twice"}, "redemption_type"),
+            ({"max_uses": 0}, "max_uses"),
+            ({"max_uses": 1_000_001}, "max_uses"),
+            ({"automatic": True}, "code"),
+        ],
+    )
+    def test_at_its_field(self, changes: dict[str, Any], field: str) -> None:
+        assert problems(replace(TENTH, **changes)) == [field]
+
+    @pytest.mark.parametrize(
+        ("wish", "field"),
+        [
+            ({"text": "WELCOME10", "count": 2}, "code"),
+            ({"text": ""}, "code"),
+            ({"count": 100_001}, "count"),
+            ({"count": -1}, "count"),
+            ({"addresses": ("nobody",)}, "addresses"),
+            ({"text": "WELCOME10", "prefix": "X"}, "prefix"),
+        ],
+    )
+    def test_wishes_too(self, wish: dict[str, Any], field: str) -> None:
+        assert problems(**wish) == [field]
+
+    def test_money_in_another_currency_than_a_chosen_product(self) -> None:
+        yen = make_product(price="9000", currency="JPY")
+        draft = replace(
+            TENTH, discount_type="amount_off", currency="USD", for_all_products=False, product_ids=(yen.pk,)
+        )
+        with pytest.raises(DiscountRefused, match="is sold in JPY"):
+            made(draft)
+
+    def test_a_contracts_product_has_no_other_discount(self) -> None:
+        product_id = make_contract_run(make_contract()).product_id
+        assert problems(replace(TENTH, for_all_products=False, product_ids=(product_id,))) == ["products"]
+
+    def test_one_that_applies_by_itself_counts_no_uses(self) -> None:
+        draft = replace(TENTH, automatic=True, redemption_type=RedemptionType.ONE_TIME)
+        assert [each.field for each in problems_of(draft, CodeWish(), keeper=OPERATOR, now=NOON)] == ["max_uses"]
+        with pytest.raises(IntegrityError), transaction.atomic():
+            discount_row(automatic=True, redemption_type=RedemptionType.ONE_TIME)
+
+
+class TestPeople:
+    ONE = replace(TENTH, for_chosen_people=True, people=("Amara@x.example", "ben@x.example"))
+
+    def test_works_for_those_named_once_they_are_signed_in_and_confirmed(self) -> None:
+        made(self.ONE)
+        amara, other = make_user("amara@x.example"), make_user()
+        assert total(amara, make_product(price="100"), "welcome10") == Money(90, "USD")
+        with pytest.raises(CodeForSomebodyElse):
+            total(other, make_product(), "welcome10")
+        with pytest.raises(CodeUnknown):
+            total(None, make_product(), "welcome10")
+        with pytest.raises(AddressUnconfirmed):
+            total(make_user("ben@x.example", email_verified_at=None), make_product(), "welcome10")
+
+    def test_one_that_applies_by_itself_applies_to_them_alone(self) -> None:
+        draft = replace(self.ONE, automatic=True)
+        make_discount(draft=draft, wish=CodeWish(), keeper=OPERATOR, now=NOON)
+        assert total(make_user("amara@x.example"), make_product(price="100")) == Money(90, "USD")
+        assert total(make_user("ben@x.example", email_verified_at=None), make_product(price="100")) == Money(100, "USD")
+        assert total(make_user(), make_product(price="100")) == Money(100, "USD")
+        assert total(None, make_product(price="100")) == Money(100, "USD")
+
+    def test_a_code_for_each_address_is_for_nobody_else(self) -> None:
+        draft = replace(TENTH, payment_type=PaymentType.FINANCIAL_ASSISTANCE, redemption_type=RedemptionType.ONE_TIME)
+        codes = made(draft, addresses=("Amara@x.example", "amara@x.example", "ben@x.example")).codes
+        assert [code.assigned_email for code in codes] == ["amara@x.example", "ben@x.example"]
+        with pytest.raises(CodeForSomebodyElse):
+            total(make_user("ben@x.example"), make_product(), codes[0].text)
+        assert total(make_user("amara@x.example"), make_product(price="100"), codes[0].text) == Money(90, "USD")
+
+    def test_it_never_becomes_everybodys_by_losing_its_people(self) -> None:
+        discount = made(self.ONE).discount
+        with pytest.raises(DiscountRefused, match="Name the addresses"):
+            change_discount(discount_id=discount.pk, draft=replace(self.ONE, people=()), keeper=OPERATOR, now=NOON)
+        draft = replace(self.ONE, people=("ben@x.example",))
+        change_discount(discount_id=discount.pk, draft=draft, keeper=OPERATOR, now=NOON)
+        with pytest.raises(CodeForSomebodyElse):
+            total(make_user("amara@x.example"), make_product(), "welcome10")
+
+    @pytest.mark.parametrize("several", [1, 5])
+    def test_what_is_personal_costs_two_queries_more_for_any_number(
+        self, django_assert_num_queries: Any, several: int
+    ) -> None:
+        made()
+        user, product = make_user(), make_product(price="100")
+        owner = BasketOwner(user_id=user.pk)
+        total(user, product, "welcome10")
+        with django_assert_num_queries(6):
+            priced_basket(owner, user_id=user.pk, now=NOON)
+        for number in range(several):
+            mine = replace(self.ONE, people=(user.email,), amount=Decimal(20 + number), automatic=True)
+            make_discount(draft=mine, wish=CodeWish(), keeper=OPERATOR, now=NOON)
+        with django_assert_num_queries(8):
+            priced = priced_basket(owner, user_id=user.pk, now=NOON)
+        assert priced.total == Money(81 - several, "USD")
+
+
+class TestKeeping:
+    def test_paused_is_refused_and_resumed_works_again(self) -> None:
+        discount = made().discount
+        assert pause_discounts(discount_ids=[discount.pk], keeper=OPERATOR) == 1
+        assert pause_discounts(discount_ids=[discount.pk], keeper=OPERATOR) == 0
+        with pytest.raises(CodeSwitchedOff):
+            total(make_user(), make_product(), "WELCOME10")
+        assert resume_discounts(discount_ids=[discount.pk], keeper=OPERATOR) == 1
+        assert total(make_user(), make_product(price="100"), "WELCOME10") == Money(90, "USD")
+
+    def test_one_code_is_paused_alone(self) -> None:
+        one, other = made(count=2).codes
+        switch_code(code_id=one.pk, active=False, keeper=OPERATOR)
+        with pytest.raises(CodeSwitchedOff):
+            total(make_user(), make_product(), one.text)
+        assert total(make_user(), make_product(price="100"), other.text) == Money(90, "USD")
+
+    def test_an_end_is_moved_or_taken_away(self) -> None:
+        discount = made(replace(TENTH, expires_at=NOON + timedelta(days=1))).discount
+        later = NOON + timedelta(days=9)
+        assert extend_discounts(discount_ids=[discount.pk], until=later, keeper=OPERATOR, now=NOON) == 1
+        assert extend_discounts(discount_ids=[discount.pk], until=later, keeper=OPERATOR, now=NOON) == 0
+        assert extend_discounts(discount_ids=[discount.pk], until=None, keeper=OPERATOR, now=NOON) == 1
+        with pytest.raises(DiscountRefused, match="passed"):
+            extend_discounts(discount_ids=[discount.pk], until=NOON, keeper=OPERATOR, now=NOON)
+
+    def test_an_end_before_the_start_changes_none_of_them(self) -> None:
+        early = made().discount
+        late = made(replace(TENTH, activates_at=NOON + timedelta(days=5)), text="LATER10").discount
+        with pytest.raises(DiscountRefused, match="begins later"):
+            extend_discounts(
+                discount_ids=[early.pk, late.pk], until=NOON + timedelta(days=2), keeper=OPERATOR, now=NOON
+            )
+        assert not Discount.objects.exclude(expires_at=None).exists()
+
+    def test_one_that_is_over_can_still_be_changed(self) -> None:
+        discount = discount_row(name="Old", expires_at=NOON - timedelta(days=1))
+        draft = replace(draft_of(discount), name="Very old")
+        assert change_discount(discount_id=discount.pk, draft=draft, keeper=OPERATOR, now=NOON).name == "Very old"
+
+    def test_more_codes_are_like_the_first(self) -> None:
+        discount = made(replace(TENTH, redemption_type=RedemptionType.ONE_TIME), count=2).discount
+        add_codes(discount_id=discount.pk, wish=CodeWish(count=3, prefix="X"), keeper=OPERATOR, now=NOON)
+        assert list(discount.codes.values_list("max_uses", flat=True)) == [1] * 5
+
+    def test_what_was_done_is_in_the_log_without_codes_and_addresses(self) -> None:
+        user = make_user()
+        finance = Keeper(user_id=user.pk, may_see=True, may_keep=True)
+        discount = made(TestPeople.ONE, keeper=finance).discount
+        pause_discounts(discount_ids=[discount.pk], keeper=finance)
+        limit_code(code_id=discount.codes.get().pk, max_uses=5, keeper=finance)
+        entries = ModelLogEntry.objects.filter(object_id=str(discount.pk), action__startswith="ecommerce.")
+        assert [entry.action for entry in entries.order_by("pk")] == [
+            "ecommerce.discount.make",
+            "ecommerce.discount.pause",
+            "ecommerce.discount.limit",
+        ]
+        assert {entry.user for entry in entries} == {user}
+        assert "@" not in str([entry.data for entry in entries])
+        assert "WELCOME10" not in str([entry.data for entry in entries])
+
+    def test_a_contracts_discount_is_out_of_reach(self) -> None:
+        run = make_contract_run(make_contract(), codes=1)
+        discount = Discount.objects.get(unlocks=run.product)
+        assert pause_discounts(discount_ids=[discount.pk], keeper=OPERATOR) == 0
+        for act in (
+            lambda: change_discount(discount_id=discount.pk, draft=TENTH, keeper=OPERATOR, now=NOON),
+            lambda: add_codes(discount_id=discount.pk, wish=CodeWish(count=1), keeper=OPERATOR, now=NOON),
+            lambda: limit_code(code_id=discount.codes.get().pk, max_uses=9, keeper=OPERATOR),
+            lambda: switch_code(code_id=discount.codes.get().pk, active=False, keeper=OPERATOR),
+        ):
+            with pytest.raises(NotFound):
+                act()
+        assert not listed_discounts(OPERATOR).exists()
+
+
+class TestLimits:
+    def test_a_limit_counts_what_was_used_before(self) -> None:
+        code = made().codes[0]
+        for _each in range(3):
+            use_code(code=code, user_id=make_user().pk, now=NOON)
+        CodeUse.objects.filter(pk=CodeUse.objects.order_by("pk").first().pk).update(state=UseState.RETIRED)  # type: ignore[union-attr]
+        with pytest.raises(DiscountRefused, match="used 3 times already"):
+            limit_code(code_id=code.pk, max_uses=2, keeper=OPERATOR)
+        limited = limit_code(code_id=code.pk, max_uses=4, keeper=OPERATOR)
+        assert (limited.uses, limited.max_uses) == (3, 4)
+        use_code(code=limited, user_id=make_user().pk, now=NOON)
+        with pytest.raises(Exception, match="as often as it can be"):
+            use_code(code=limited, user_id=make_user().pk, now=NOON)
+
+    def test_a_limit_is_taken_away_and_set_again(self) -> None:
+        code = made(replace(TENTH, max_uses=1)).codes[0]
+        for limit in (None, 5):
+            use_code(code=DiscountCode.objects.get(pk=code.pk), user_id=make_user().pk, now=NOON)
+            code = limit_code(code_id=code.pk, max_uses=limit, keeper=OPERATOR)
+        assert (code.uses, code.max_uses) == (2, 5)
+
+    def test_zero_is_no_limit(self) -> None:
+        with pytest.raises(DiscountRefused, match="Pause it"):
+            limit_code(code_id=made().codes[0].pk, max_uses=0, keeper=OPERATOR)
+
+
+class TestTheSameAgain:
+    def test_the_same_words_are_the_same_discount(self) -> None:
+        one = made()
+        assert find_same(draft=TENTH, wish=CodeWish(text="welcome-10")) == one
+        assert find_same(draft=replace(TENTH, amount=Decimal(11)), wish=CodeWish(text="WELCOME10")) is None
+        many = made(count=3, prefix="A")
+        assert find_same(draft=TENTH, wish=CodeWish(count=3, prefix="A")) == many
+        assert find_same(draft=TENTH, wish=CodeWish(count=4, prefix="A")) is None
+
+
+class TestCourseStaff:
+    @pytest.fixture
+    def course_product(self) -> Product:
+        return make_product(make_run(make_course(title="Mine")), price="200")
+
+    @pytest.fixture
+    def staff(self, course_product: Product) -> User:
+        user = make_user()
+        assert course_product.course_run is not None
+        appoint(course_id=course_product.course_run.course_id, user_id=user.pk, by_id=None)
+        return user
+
+    def draft(self, product: Product, **changes: Any) -> DiscountDraft:
+        assert product.course_run is not None
+        mine = replace(TENTH, for_all_products=False, product_ids=(product.pk,), course_id=product.course_run.course_id)
+        return replace(mine, **changes)
+
+    def test_they_make_codes_for_their_course(self, staff: User, course_product: Product) -> None:
+        discount = made(self.draft(course_product), keeper=keeper_of(staff)).discount
+        assert discount.made_by == staff
+        assert total(make_user(), course_product, "WELCOME10") == Money(180, "USD")
+        assert list(listed_discounts(keeper_of(staff))) == [discount]
+
+    def test_for_no_other_course_and_not_for_all(self, staff: User, course_product: Product) -> None:
+        other = make_product()
+        keeper = keeper_of(staff)
+        assert problems(self.draft(course_product, product_ids=(other.pk,)), keeper=keeper) == ["products", "products"]
+        assert problems(self.draft(course_product, for_all_products=True), keeper=keeper) == ["products"]
+        assert problems(self.draft(course_product, course_id=None), keeper=keeper) == ["course"]
+        assert problems(self.draft(other), keeper=keeper) == ["products", "course"]
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"amount": Decimal(51)}, "amount"),
+            ({"discount_type": "amount_off", "currency": "USD", "amount": Decimal("100.01")}, "amount"),
+            ({"discount_type": "fixed_price", "currency": "USD", "amount": Decimal(150)}, "discount_type"),
+            ({"payment_type": "sales"}, "payment_type"),
+        ],
+    )
+    def test_not_too_much(self, staff: User, course_product: Product, changes: dict[str, Any], field: str) -> None:
+        assert problems(self.draft(course_product, **changes), keeper=keeper_of(staff)) == [field]
+
+    def test_up_to_the_limit(self, staff: User, course_product: Product, settings: Any) -> None:
+        half = self.draft(course_product, discount_type="amount_off", currency="USD", amount=Decimal(100))
+        assert problems(half, keeper=keeper_of(staff)) == []
+        settings.COURSE_STAFF_MOST_CODES = 3
+        assert problems(half, keeper=keeper_of(staff), count=3) == []
+        assert problems(half, keeper=keeper_of(staff), count=4) == ["count"]
+
+    def test_others_discounts_are_not_there_for_them(self, staff: User) -> None:
+        keeper = keeper_of(staff)
+        discount = made().discount
+        code = discount.codes.get()
+        assert not listed_discounts(keeper).exists()
+        assert pause_discounts(discount_ids=[discount.pk], keeper=keeper) == 0
+        until = NOON + timedelta(days=3)
+        assert extend_discounts(discount_ids=[discount.pk], until=until, keeper=keeper, now=NOON) == 0
+        for act in (
+            lambda: change_discount(discount_id=discount.pk, draft=TENTH, keeper=keeper, now=NOON),
+            lambda: add_codes(discount_id=discount.pk, wish=CodeWish(count=1), keeper=keeper, now=NOON),
+            lambda: limit_code(code_id=code.pk, max_uses=3, keeper=keeper),
+            lambda: switch_code(code_id=code.pk, active=False, keeper=keeper),
+        ):
+            with pytest.raises(NotFound):
+                act()
+
+    def test_who_looks_after_nothing_makes_nothing(self) -> None:
+        with pytest.raises(Forbidden):
+            made(keeper=keeper_of(make_user()))
+
+    def test_dismissed_they_see_nothing_and_are_out_of_the_group(self, staff: User, course_product: Product) -> None:
+        assert staff.groups.filter(name=GROUP).exists()
+        assert course_product.course_run is not None
+        for _time in range(2):
+            dismiss(course_id=course_product.course_run.course_id, user_id=staff.pk, by_id=None)
+        assert not keeper_of(staff).exists
+        assert not staff.groups.exists()
+
+
+def test_how_a_discount_stands_and_the_same_by_filter() -> None:
+    day = timedelta(days=1)
+    stands = {
+        discount_row(): DiscountState.IN_USE,
+        discount_row(activates_at=NOON, expires_at=NOON + day): DiscountState.IN_USE,
+        discount_row(activates_at=NOON + day): DiscountState.LATER,
+        discount_row(is_active=False, activates_at=NOON + day): DiscountState.PAUSED,
+        discount_row(is_active=False, expires_at=NOON): DiscountState.OVER,
+        discount_row(expires_at=NOON - day): DiscountState.OVER,
+    }
+    for discount, state in stands.items():
+        assert state_of(discount, now=NOON) == state
+    for state in DiscountState:
+        found = set(in_state(Discount.objects.of_the_shop(), state, now=NOON))
+        assert found == {discount for discount, stand in stands.items() if stand == state}
+
+
+def test_sentences_say_type_dates_with_their_zone_and_uses() -> None:
+    assert off_text(discount_type="percent_off", amount=Decimal("12.500"), currency="") == "12.5% off"
+    assert off_text(discount_type="amount_off", amount=Decimal("15.000"), currency="USD") == "$15.00 off"
+    assert off_text(discount_type="fixed_price", amount=Decimal(900), currency="JPY") == "price ¥900"
+    assert dates_text(NOON, NOON + timedelta(days=1)) == "From 2 March 2026, 12:00 UTC until 3 March 2026, 12:00 UTC."
+    assert dates_text(None, NOON) == "Until 2 March 2026, 12:00 UTC."
+    assert dates_text(NOON, None) == "From 2 March 2026, 12:00 UTC."
+    assert dates_text(None, None) == ""
+    assert uses_text(redemption_type="one_time", max_uses=1) == "Once"
+    assert uses_text(redemption_type="one_time_per_user", max_uses=5) == "5 times, once per person"
+    assert uses_text(redemption_type="one_time_per_user", max_uses=None) == "Once per person"
+    assert uses_text(redemption_type="unlimited", max_uses=None) == "Without limit"
