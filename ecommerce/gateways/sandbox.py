@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.core import signing
 from django.core.cache import cache
+from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from ecommerce.enums import RefundState
@@ -143,5 +144,5 @@ def _notice(reference: UUID, outcome: Outcome, total: Money, event_id: str = "")
         payment_id=f"sandbox_{reference}" if paid else "",
         outcome=outcome,
         paid=total if paid else None,
-        paid_with="Sandbox" if paid else "",
+        paid_with=_("Sandbox, no money") if paid else "",
     )

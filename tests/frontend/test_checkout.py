@@ -133,7 +133,12 @@ def test_a_price_leads_to_the_sandbox_page_and_in(learners_client: Client) -> No
     page = check_out(learners_client)
     assert page.h1 == "Pay $49.00"
     assert "Sandbox: no money moves" in page.text
-    assert page.buttons() == ["Accept the payment", "Decline the card", "Abandon the payment"]
+    assert page.buttons() == [
+        "Accept the payment",
+        "Let the bank take its time",
+        "Decline the card",
+        "Abandon the payment",
+    ]
     attempt = PaymentAttempt.objects.get()
     assert not Enrollment.objects.exists()
     page = read(learners_client.post(f"/payment/sandbox/{attempt.reference}/", {"answer": "accept"}, follow=True))
