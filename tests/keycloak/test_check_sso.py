@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import StringIO
 from typing import Any
 
@@ -34,10 +34,8 @@ def site(keycloak: Keycloak, settings: Any) -> Keycloak:
 def ask() -> tuple[dict[str, str], dict[str, str]]:
     """What is fine, and what is missing."""
     out = StringIO()
-    try:
+    with suppress(CommandError):
         call_command("check_sso", "--format", "json", stdout=out, stderr=StringIO())
-    except CommandError:
-        pass
     rows = [row for row in json.loads(out.getvalue()) if row["provider"] == "keycloak"]
     return tuple(  # type: ignore[return-value]
         {row["subject"]: row["sentence"] for row in rows if row["state"] == state} for state in ("fine", "missing")
@@ -62,7 +60,9 @@ def changed_client(keycloak: Keycloak, change: Callable[[dict[str, Any]], None])
 def test_the_realm_of_this_project_has_everything(site: Keycloak) -> None:
     fine, missing = ask()
     assert missing == {}
-    assert {"discovery", "issuer", "keys", "PKCE", "organizations", "client", "redirect", "logout", "roles"} <= set(fine)
+    assert {"discovery", "issuer", "keys", "PKCE", "organizations", "client", "redirect", "logout", "roles"} <= set(
+        fine
+    )
 
 
 def test_a_wrong_secret_and_a_wrong_name(site: Keycloak, settings: Any) -> None:

@@ -74,7 +74,7 @@ def _keycloak(now: datetime) -> Iterator[Finding]:
         return
     endpoint = settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT
     answer = _ask("GET", f"{endpoint}/{_WELL_KNOWN}")
-    document = _json(answer)
+    document = _json(answer) if answer is not None and answer.ok else {}
     if not document:
         yield say.missing("discovery", f"{endpoint}/{_WELL_KNOWN} {_trouble(answer)}. Is the realm's name right?")
         return

@@ -79,7 +79,11 @@ def test_people_get_a_table(sound: FakeProvider) -> None:
 @pytest.mark.parametrize(
     ("answers", "subject", "sentence"),
     [
-        ({"openid-configuration": (404, {})}, "discovery", "answers with status 404. Is the realm's name right?"),
+        (
+            {"openid-configuration": (404, {"error": "Realm does not exist"})},
+            "discovery",
+            "answers with status 404. Is the realm's name right?",
+        ),
         ({"openid-configuration": (200, b"<html>")}, "discovery", "Is the realm's name right?"),
         ({"keys": (200, {"keys": []})}, "keys", "there is no key to check signatures with"),
         ({"keys": (500, {})}, "keys", "answers with status 500"),
