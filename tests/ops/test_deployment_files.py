@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from mitxonline.embedded.places import PROJECT
+from tests.support.keycloak import REALM_FILE, VERSION
 
 INSTRUCTIONS = {
     "FROM": r"\S+( AS \w+)?$",
@@ -118,9 +119,19 @@ def test_compose_names_only_what_it_defines(compose: Any) -> None:
             if condition["condition"] == "service_healthy":
                 assert "test" in compose["services"][other]["healthcheck"]
         for volume in service.get("volumes", []):
-            assert volume.partition(":")[0] in compose["volumes"]
+            origin = volume.partition(":")[0]
+            assert origin in compose["volumes"] or (origin.startswith("./") and Path(PROJECT, origin).is_file())
         for port in service.get("ports", []):
             assert re.fullmatch(r"(\d+|\$\{\w+:-\d+\}):\d+", port)
+
+
+def test_compose_imports_the_realm_that_is_tested(compose: Any) -> None:
+    keycloak = compose["services"]["keycloak"]
+    assert VERSION.startswith(f"{keycloak['image'].rpartition(':')[2]}.")
+    assert "--import-realm" in keycloak["command"]
+    assert f"./{REALM_FILE.relative_to(PROJECT)}:/opt/keycloak/data/import/realm.json:ro" in keycloak["volumes"]
+    placeholders = set(re.findall(r"\$\{(STOREFRONT_\w+)", REALM_FILE.read_text()))
+    assert placeholders == {name for name in keycloak["environment"] if name.startswith("STOREFRONT_")}
 
 
 def test_the_procfile_runs_what_compose_runs() -> None:

@@ -68,13 +68,13 @@ def read_variables() -> set[str]:
 
 def test_every_variable_that_is_read_is_explained_and_no_other() -> None:
     lines = Path(PROJECT, ".env.example").read_text().splitlines()
-    assert {line.split("=")[0] for line in lines if re.match("[A-Z_]+=", line)} == read_variables()
+    assert {line.split("=")[0] for line in lines if re.match("[A-Z0-9_]+=", line)} == read_variables()
 
 
 def test_every_variable_is_explained_by_a_sentence_above_it() -> None:
     above = ""
     for line in Path(PROJECT, ".env.example").read_text().splitlines():
-        if re.match("[A-Z_]+=", line):
+        if re.match("[A-Z0-9_]+=", line):
             assert above.startswith("#") or re.match("[A-Z_]+=", above), f"{line} has no sentence"
         above = line
 
