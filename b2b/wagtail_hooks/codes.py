@@ -99,11 +99,13 @@ class CodesView(ContractListView):
     @cached_property
     def page(self) -> CodePage:
         """The page of the list."""
-        places = {name: Place.read(self.request.GET.get(name, "")) for name in ("after", "before")}
-        return code_page(runs=self.runs, wanted=self.wanted, **places)
+        asked = self.request.GET
+        after, before = Place.read(asked.get("after", "")), Place.read(asked.get("before", ""))
+        return code_page(runs=self.runs, wanted=self.wanted, after=after, before=before)
 
     def get_filterset_kwargs(self) -> dict[str, Any]:
-        return super().get_filterset_kwargs() | {"runs": self.runs}
+        kwargs: dict[str, Any] = super().get_filterset_kwargs()
+        return kwargs | {"runs": self.runs}
 
     def get_queryset(self) -> list[CodeLine]:
         return list(self.page.lines)

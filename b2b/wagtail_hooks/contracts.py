@@ -88,6 +88,8 @@ class ContractIndex(Allowed, IndexView):
     header_icon = ICON
     index_url_name = f"{NAMESPACE}:index"
     index_results_url_name = f"{NAMESPACE}:index_results"
+    results_template_name = "b2b/admin/list_results.html"
+    none_yet = _("There is no contract yet. Open an organization and add one.")
     search_fields = ["name", "slug", "organization_name"]
     search_backend_name = None
     default_ordering = "name"

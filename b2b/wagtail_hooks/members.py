@@ -56,6 +56,8 @@ class MembersView(ContractListView):
     tab = "members"
     results_name = "members_results"
     model = ContractMembership
+    results_template_name = "b2b/admin/list_results.html"
+    none_yet = _("Nobody has a seat yet.")
     search_fields = ["user__email", "user__name"]
     default_ordering = "-since"
     paginate_by = PER_PAGE
@@ -145,7 +147,7 @@ class AddMembersView(ContractTemplateView):
         return self.render_to_response(self.get_context_data(form=form), status=422)
 
 
-def add_all(*, contract_id: int, people: list[User], by_id: int) -> None:
+def add_all(*, contract_id: int, people: list[User], by_id: int | None) -> None:
     """Seats for all of them in one transaction: the contract's lock is held until the last one sits."""
     now = clock.now()
     with transaction.atomic():

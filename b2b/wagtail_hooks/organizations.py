@@ -74,6 +74,8 @@ class OrganizationIndex(Allowed, IndexView):
     header_icon = ICON
     index_url_name = LIST
     index_results_url_name = "b2b_organizations:index_results"
+    results_template_name = "b2b/admin/list_results.html"
+    none_yet = _("There is no organization yet. “Add organization” makes one.")
     search_fields = ["name", "org_key", "slug"]
     search_backend_name = None
     default_ordering = "name"
@@ -153,7 +155,7 @@ class OrganizationDetail(Allowed, WagtailAdminTemplateMixin, TemplateView):
             "state": published(page),
             "managers": managers_of(page.pk),
         }
-        if self.request.user.has_perm(SEE_CONTRACTS):  # type: ignore[union-attr]
+        if self.request.user.has_perm(SEE_CONTRACTS):
             found = list(contracts_of(page, today=clock.today()))
             context["contracts"] = found
             context["table"] = Table([name_column(), *CONTRACT_COLUMNS], found)

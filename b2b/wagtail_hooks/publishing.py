@@ -57,7 +57,8 @@ class ContractCreateView(CreateView):
             _("A contract is saved as a draft first. Publish it from there: you see what that does before it is done."),
         )
         self.has_unsaved_changes = True
-        return self.render_to_response(self.get_context_data())
+        answer: HttpResponse = self.render_to_response(self.get_context_data())
+        return answer
 
 
 class ReviewedMixin:

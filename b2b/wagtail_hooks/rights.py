@@ -25,7 +25,7 @@ class Allowed:
     needs: ClassVar[str] = SEE_CONTRACTS
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.has_perm(self.needs):  # type: ignore[union-attr]  # nobody else gets into the admin
+        if not request.user.has_perm(self.needs):
             raise PermissionDenied
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
         return response
@@ -36,6 +36,6 @@ def menu_item_for(permission: str) -> type[MenuItem]:
 
     class AllowedMenuItem(MenuItem):
         def is_shown(self, request: HttpRequest) -> bool:
-            return request.user.has_perm(permission)  # type: ignore[union-attr]
+            return request.user.has_perm(permission)
 
     return AllowedMenuItem

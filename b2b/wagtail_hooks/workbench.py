@@ -61,7 +61,7 @@ class ContractView(Allowed, WagtailAdminTemplateMixin):
     kwargs: dict[str, Any]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.has_perm(self.needs):  # type: ignore[union-attr]  # nobody else gets into the admin
+        if not request.user.has_perm(self.needs):
             raise PermissionDenied
         if self.works and not self.may_work:
             raise PermissionDenied

@@ -1,5 +1,7 @@
 """Organizations and contracts in the Django admin."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -59,9 +61,9 @@ class TestSeatsOnAPersonsPage:
         return posted
 
     def post(self, staff: Client, user: User, **forms: list[dict[str, object]]) -> str:
-        given = {"seats": [], "organizations": []} | forms
+        given: dict[str, Any] = {"seats": [], "organizations": []} | forms
         url = reverse("admin:users_user_change", args=[user.pk])
-        return staff.post(url, self.form(user, **given), follow=True).text  # type: ignore[arg-type]
+        return staff.post(url, self.form(user, **given), follow=True).text
 
     def test_a_seat_is_given_and_the_organization_follows(self, staff: Client) -> None:
         page, user = contract(course(), cap=2), person()

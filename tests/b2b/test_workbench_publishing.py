@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
 from django.core.management import call_command
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -75,18 +75,18 @@ def add_url(parent: Page) -> str:
     return reverse("wagtailadmin_pages:add", args=["b2b", "contractpage", parent.pk])
 
 
-def seen(answer: HttpResponse) -> str:
+def seen(answer: Any) -> str:
     """What confirming the page that is shown would send."""
     found = re.search(r'name="seen" value="(\w+)"', answer.content.decode())
     assert found is not None, answer.content.decode()[-3000:]
     return found.group(1)
 
 
-def said(answer: HttpResponse) -> str:
-    return unescape(" ".join(str(each) for each in get_messages(answer.wsgi_request)))  # type: ignore[attr-defined]
+def said(answer: Any) -> str:
+    return unescape(" ".join(str(each) for each in get_messages(answer.wsgi_request)))
 
 
-def publish(client: Client, page: ContractPage, **fields: object) -> HttpResponse:
+def publish(client: Client, page: ContractPage, **fields: object) -> Any:
     """“Publish” in the editor, then look; the page that is shown."""
     answer = client.post(edit_url(page), form(**fields) | {"action-publish": "publish"})
     assert answer.status_code == 302, answer.content.decode()
@@ -257,7 +257,7 @@ class TestScheduling:
 
 
 class TestInBulk:
-    def act(self, client: Client, action: str, page: Page, **posted: str) -> HttpResponse:
+    def act(self, client: Client, action: str, page: Page, **posted: str) -> Any:
         address = reverse("wagtail_bulk_action", args=["wagtailcore", "page", action])
         return client.post(f"{address}?id={page.pk}", posted, follow=True)
 

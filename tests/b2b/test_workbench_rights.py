@@ -184,7 +184,7 @@ def test_a_group_may_look_after_one_organization_alone(page: ContractPage) -> No
     other = contract(course(), cap=1, of=organization("Harbor Council"), name="Another")
     client = client_of("manager")
     group = Group.objects.get(name=B2B_MANAGERS)
-    group.page_permissions.all().delete()
+    GroupPagePermission.objects.filter(group=group).delete()
     for right in Permission.objects.filter(codename__in=["add_page", "change_page", "publish_page"]):
         GroupPagePermission.objects.create(group=group, page=other.get_parent(), permission=right)
     assert outcome(client, reverse("b2b_contracts:codes", args=[other.pk])) == SHOWN
