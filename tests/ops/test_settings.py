@@ -75,7 +75,7 @@ def test_every_variable_is_explained_by_a_sentence_above_it() -> None:
     above = ""
     for line in Path(PROJECT, ".env.example").read_text().splitlines():
         if re.match("[A-Z0-9_]+=", line):
-            assert above.startswith("#") or re.match("[A-Z_]+=", above), f"{line} has no sentence"
+            assert above.startswith("#") or re.match("[A-Z0-9_]+=", above), f"{line} has no sentence"
         above = line
 
 
