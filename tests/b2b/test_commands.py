@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from wagtail.models import PageLogEntry
 
 from b2b.enums import ReconcileState
 from b2b.management.commands.b2b_contract import Command
 from b2b.models import ContractPage, ContractRun, OrganizationPage, Reconcile
 from courses.models import Course, CourseRun
-from ecommerce.models import DiscountCode
+from ecommerce.models import Discount, DiscountCode, PriceChange, Product
 from mitxonline.kernel import clock
 from tests.b2b.worlds import (
     NOW,
@@ -32,6 +33,7 @@ from tests.b2b.worlds import (
     program,
     public_run,
     redeem,
+    require,
     runs_of,
     take_seat,
     terms_of,
@@ -295,6 +297,25 @@ class TestModify:
         assert len(codes_of(capped)) == 3
         assert Reconcile.objects.filter(state=ReconcileState.WAITING).exists()
 
+    def test_another_way_in_and_another_name(self, capped: ContractPage) -> None:
+        redeem(capped, codes_of(capped)[0])
+        planned = run(f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --dry-run --format json")
+        assert [(row["action"], row["count"]) for row in planned.rows] == [("delete", 2)]
+        assert "Deletes 2 codes that nobody has." in planned.talk
+        said = run(f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --name 'Signed in' --format json")
+        assert said.rows == planned.rows
+        page = ContractPage.objects.get(pk=capped.pk)
+        assert (page.name, page.title, page.slug) == ("Signed in", "Signed in", capped.slug)
+        assert len(codes_of(capped)) == 1
+        assert "no integration type" in refused(f"b2b_contract modify {capped.pk} --type maybe")
+
+    def test_the_price_takes_effect_before_the_worker_has_come(self, capped: ContractPage) -> None:
+        run(f"b2b_contract modify {capped.pk} --price 10 --queue")
+        discount = Discount.objects.get(unlocks__contract_run__contract=capped)
+        assert discount.unlocks is not None
+        assert (discount.amount, discount.unlocks.price) == (Decimal(10), Decimal(10))
+        assert PriceChange.objects.get(old_price=0).new_price == 10
+
     def test_somebody_s_draft_stops_it(self, capped: ContractPage) -> None:
         capped.welcome_message = "Draft"
         capped.save_revision(user=person("editor@example.com"))
@@ -363,6 +384,15 @@ class TestCourseware:
         assert "has no SOURCE run: made from" in run(f"b2b_contract courseware {page.pk} {plain.readable_id}").talk
         assert "waits for a source" in run(f"b2b_contract courseware {page.pk} {bare.readable_id}").talk
 
+    def test_taking_the_source_itself_is_warned_of(self, climate: Course) -> None:
+        page = contract(cap=1)
+        source = climate.runs.get(run_tag="SOURCE")
+        for way in ("--dry-run", ""):
+            said = run(f"b2b_contract courseware {page.pk} {source.courseware_id} {way}")
+            assert f"Warning: {source.courseware_id} is the run that new runs of {COURSE} are copied from" in said.talk
+        plain = public_run(climate, "1T2025")
+        assert "Warning" not in run(f"b2b_contract courseware {page.pk} {plain.courseware_id}").talk
+
     def test_prefix_and_rerun(self, climate: Course) -> None:
         page = contract(cap=1)
         run(f"b2b_contract courseware {page.pk} {COURSE} --prefix X_")
@@ -428,6 +458,109 @@ class TestCourseware:
         for way in ("", " --dry-run", " --queue"):
             assert words in refused(f"b2b_contract courseware {line.format(**names)}{way}")
         assert (CourseRun.all_objects.count(), DiscountCode.objects.count(), capped.courseware.count()) == before
+
+
+class TestWho:
+    """Who acts is written down, wherever something is."""
+
+    def test_an_account_that_is_named(self, capped: ContractPage, climate: Course) -> None:
+        operator = person("operator@example.com")
+        run(f"b2b_contract modify {capped.pk} --max-learners 4 --price 10 --as operator@example.com")
+        run(f"b2b_contract courseware {capped.pk} {COURSE} --remove --as operator@example.com")
+        assert {record.requested_by_id for record in Reconcile.objects.all()[:2]} == {operator.pk}
+        assert PriceChange.objects.get(old_price__isnull=False).changed_by_id == operator.pk
+        entries = PageLogEntry.objects.filter(user=operator).values_list("action", flat=True)
+        assert {"b2b.terms.change", "b2b.courseware.remove", "wagtail.publish"} <= set(entries)
+        made = run("b2b_contract create Other C sso --as operator@example.com --format json").rows[0]["id"]
+        assert ContractPage.objects.get(pk=made).latest_revision.user_id == operator.pk
+        assert OrganizationPage.objects.get(name="Other").latest_revision.user_id == operator.pk
+
+    def test_the_machine_s_user_without_one(self, capped: ContractPage, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("getpass.getuser", lambda: "deploy")
+        run(f"b2b_contract modify {capped.pk} --max-learners 4")
+        assert Reconcile.objects.all()[0].reason == "b2b_contract modify, typed by deploy"
+        entry = PageLogEntry.objects.filter(action="b2b.terms.change").latest("timestamp")
+        assert entry.data["way"] == "b2b_contract modify, typed by deploy"
+        assert entry.data["changes"] == ["max_learners: 3 → 4"]
+
+    def test_a_machine_without_names(self, capped: ContractPage, monkeypatch: pytest.MonkeyPatch) -> None:
+        def nobody() -> str:
+            raise KeyError("uid not found")
+
+        monkeypatch.setattr("getpass.getuser", nobody)
+        run(f"b2b_contract modify {capped.pk} --max-learners 4")
+        assert "an unnamed user" in Reconcile.objects.all()[0].reason
+
+    @pytest.mark.parametrize("address", ["nobody@example.com", "gone@example.com"])
+    def test_an_account_there_is_not(self, capped: ContractPage, address: str) -> None:
+        gone = person("gone@example.com")
+        type(gone).objects.filter(pk=gone.pk).update(is_active=False)
+        for line in ("create U C sso", f"modify {capped.pk} --max-learners 9", f"check {capped.pk} --fix"):
+            assert f"no active account “{address}”" in refused(f"b2b_contract {line} --as {address}")
+        assert terms_of(capped).max_learners == 3
+        assert ContractPage.objects.count() == 1
+
+
+class TestCheck:
+    def test_all_is_well(self, capped: ContractPage) -> None:
+        assert "Everything agrees" in run("b2b_contract check").talk
+        assert run(f"b2b_contract check {capped.pk} --format json").rows == []
+
+    def test_what_is_wrong_is_listed_with_status_1(
+        self, capped: ContractPage, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Product.objects.filter(contract_run__contract=capped).update(price=7)
+        with pytest.raises(SystemExit) as end:
+            Command().run_from_argv(["manage.py", "b2b_contract", "check", str(capped.pk), "--format", "json"])
+        assert end.value.code == 1
+        said = capsys.readouterr()
+        (row,) = json.loads(said.out)
+        assert (row["contract_id"], row["kind"], row["fault"]) == (capped.pk, "price", True)
+        assert row["note"] == "The product costs $7.00 instead of $0.00."
+        assert said.err.strip() == "CommandError: 1 thing disagrees with the terms; --fix sets it right."
+
+    def test_fixing(self, capped: ContractPage) -> None:
+        Product.objects.filter(contract_run__contract=capped).update(price=7)
+        assert "1 thing disagrees" in refused("b2b_contract check --fix --dry-run")
+        assert Product.objects.get(contract_run__contract=capped).price == 7
+        assert "Set right: 1 of 1." in run("b2b_contract check --fix").talk
+        assert Product.objects.get(contract_run__contract=capped).price == 0
+
+    def test_what_cannot_be_fixed_is_said_and_the_rest_is_done(self, capped: ContractPage) -> None:
+        owner = organization("Other")
+        grown = program(course())
+        broken = contract(grown, cap=1, name="Broken", of=owner)
+        require(grown, course())
+        OrganizationPage.objects.filter(pk=owner.pk).update(org_key_prefix="ü")
+        Product.objects.filter(contract_run__contract=capped).update(price=7)
+        words = refused("b2b_contract check --fix")
+        assert "still disagree" in words
+        assert Product.objects.get(contract_run__contract=capped).price == 0
+        assert "“ü” can't stand in it" in refused(f"b2b_contract courseware {broken.pk} {grown.readable_id} --rerun")
+
+    def test_what_was_set_by_hand_is_no_fault(self, capped: ContractPage) -> None:
+        CourseRun.all_objects.filter(contract_run__contract=capped).update(live=False)
+        said = run(f"b2b_contract check {capped.pk} --format json")
+        assert [row["kind"] for row in said.rows] == ["set_by_hand"]
+        assert "1 thing was set by hand and stays" in said.talk
+        run(f"b2b_contract check {capped.pk} --fix")
+        assert not runs_of(capped)[0].live
+        run(f"b2b_contract check {capped.pk} --fix --reset")
+        assert runs_of(capped)[0].live
+
+    def test_orphans_are_switched_off(self, capped: ContractPage) -> None:
+        capped.contract_runs.all().delete()
+        assert "3 things" in refused("b2b_contract check")
+        run(f"b2b_contract courseware {capped.pk} {COURSE} --remove")
+        run("b2b_contract check --fix")
+        assert not DiscountCode.objects.filter(active=True).exists()
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [("abc", "is not a contract id"), ("99999", "There is no contract"), ("--reset", "--reset needs --fix")],
+    )
+    def test_a_slip_gets_a_sentence(self, capped: ContractPage, line: str, words: str) -> None:
+        assert words in refused(f"b2b_contract check {line}")
 
 
 class TestLists:

@@ -49,8 +49,9 @@ from b2b.services.courseware import (
     remove_courseware,
 )
 from b2b.services.organizations import choose_organization, ensure_organization
+from b2b.services.plan import terms_in_force
 from b2b.services.plan_lines import Line, addition_lines, removal_lines, summary, terms_lines
-from b2b.services.provisioning import Outcome, change_members, plan_members
+from b2b.services.provisioning import COMING, Outcome, change_members, plan_members
 from b2b.services.reconcile import contract_lock, request_reconcile, run_reconcile
 from b2b.services.terms_plan import plan_modify
 from mitxonline.kernel import clock
@@ -297,6 +298,8 @@ class Command(OperatorCommand):
             "now": now,
         }
         plan = plan_members(**what)
+        if plan.named(*COMING) and not terms_in_force(contract_id).is_valid_on(clock.date_of(now)):
+            self.say(_("Warning: the contract isn't open today, so nobody can start a course with a new seat."))
         refusal = plan.refusal
         if refusal is None and not options["dry_run"]:
             with LateProgress(self.stderr, label=_("Seats")) as progress:
@@ -306,7 +309,7 @@ class Command(OperatorCommand):
         if refusal is not None:
             raise CommandError(refusal.message)
         counts = {
-            "coming": len(plan.named(Outcome.JOINS, Outcome.COMES_BACK)),
+            "coming": len(plan.named(*COMING)),
             "going": len(plan.named(Outcome.LEAVES)),
             "skipped": len(plan.named(Outcome.NO_ACCOUNT)),
         }

@@ -1,0 +1,274 @@
+"""Many people put into a contract, or taken out, by a command: looked at as a whole before anything is written."""
+
+from __future__ import annotations
+
+from datetime import date
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+from wagtail.models import PageLogEntry
+
+from b2b.errors import ContractNotPublished, SeatsGoneMeanwhile
+from b2b.models import ContractMembership, ContractPage, OrganizationMembership, Withdrawal
+from b2b.services import provisioning
+from b2b.services.provisioning import Wish, change_members, plan_members
+from b2b.services.seats import add_member
+from b2b.services.tree import add_child
+from ecommerce.models import CodeUse
+from mitxonline.users.models import User
+from tests.b2b.test_commands import Said, refused, run
+from tests.b2b.worlds import NOW, SSO, codes_of, contract, course, hold, organization, person, redeem, take_seat
+
+
+@pytest.fixture(autouse=True)
+def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def page() -> ContractPage:
+    return contract(course(), cap=3, name="Capped")
+
+
+@pytest.fixture
+def people() -> list[User]:
+    return [person(f"{name}@example.com") for name in ("ada", "ben", "cleo")]
+
+
+def members(page: ContractPage) -> list[str]:
+    seats = ContractMembership.objects.filter(contract=page, state="active")
+    return sorted(seats.values_list("user__email", flat=True))
+
+
+def outcomes(said: Said) -> list[tuple[str, str]]:
+    return [(row["email"], row["outcome"]) for row in said.rows]
+
+
+def file(text: str, name: str = "people.csv") -> str:
+    Path(name).write_text(text)
+    return name
+
+
+class TestAdding:
+    def test_people_get_seats_and_belong_to_the_organization(self, page: ContractPage, people: list[User]) -> None:
+        said = run(f"b2b_contract members {page.pk} --add Ada@Example.com ben@example.com --format json")
+        assert outcomes(said) == [("Ada@Example.com", "joins"), ("ben@example.com", "joins")]
+        assert "2 get a seat, 0 lose theirs" in said.talk
+        assert members(page) == ["ada@example.com", "ben@example.com"]
+        assert OrganizationMembership.objects.count() == 2
+        assert {seat.source for seat in ContractMembership.objects.all()} == {"staff"}
+
+    def test_again_is_harmless(self, page: ContractPage, people: list[User]) -> None:
+        line = f"b2b_contract members {page.pk} --add ada@example.com ada@example.com --format json"
+        assert [outcome for _email, outcome in outcomes(run(line))] == ["joins", "twice"]
+        assert [outcome for _email, outcome in outcomes(run(line))] == ["is_in", "twice"]
+        assert members(page) == ["ada@example.com"]
+
+    def test_a_file_with_headings_in_any_order(self, page: ContractPage, people: list[User]) -> None:
+        name = file("\ufeffName;E-Mail\nAda Byron;ada@example.com\n\n;ben@example.com\n")
+        said = run(f"b2b_contract members {page.pk} --file {name} --format json")
+        assert [(row["line"], row["email"]) for row in said.rows] == [(2, "ada@example.com"), (4, "ben@example.com")]
+        assert members(page) == ["ada@example.com", "ben@example.com"]
+
+    def test_a_file_of_addresses_alone(self, page: ContractPage, people: list[User]) -> None:
+        run(f"b2b_contract members {page.pk} --add --file {file('ada@example.com' + chr(10) + 'cleo@example.com')}")
+        assert members(page) == ["ada@example.com", "cleo@example.com"]
+
+    def test_standard_input(self, page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"email\nada@example.com\n")))
+        run(f"b2b_contract members {page.pk} --file -")
+        assert members(page) == ["ada@example.com"]
+
+    def test_more_people_than_seats_and_nobody_gets_in(self, page: ContractPage, people: list[User]) -> None:
+        take_seat(page, person())
+        words = refused(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
+        assert "3 seats are needed" in words
+        assert "has 2 left" in words
+        assert len(members(page)) == 1
+
+    def test_who_holds_a_seat_in_checkout_needs_no_other(self, page: ContractPage, people: list[User]) -> None:
+        use = hold(codes_of(page)[0], people[0])
+        ContractMembership.objects.create(
+            contract=page, user=people[0], state="held", source="code", order=use.order, since=NOW
+        )
+        run(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
+        assert len(members(page)) == 3
+
+    def test_without_a_cap_there_is_room_for_all(self, people: list[User]) -> None:
+        page = contract(course(), integration=SSO, name="Open")
+        run(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
+        assert len(members(page)) == 3
+
+    def test_a_dry_run_says_the_same_and_writes_nothing(self, page: ContractPage, people: list[User]) -> None:
+        line = f"b2b_contract members {page.pk} --add ada@example.com --remove ben@example.com --format json"
+        take_seat(page, people[1])
+        planned = run(f"{line} --dry-run")
+        assert "Dry run, nothing was changed. It would be: 1 get a seat, 1 lose theirs" in planned.talk
+        assert members(page) == ["ben@example.com"]
+        assert run(line).rows == planned.rows
+        assert members(page) == ["ada@example.com"]
+
+
+class TestProblems:
+    def test_who_has_no_account_stops_all_and_is_named(self, page: ContractPage, people: list[User]) -> None:
+        User.objects.filter(pk=people[1].pk).update(is_active=False)
+        name = file('email\nada@example.com\nnobody@example.com\nnot an address\nben@example.com\n""\n')
+        with pytest.raises(Exception, match="because of 3 of the 4 people listed"):
+            run(f"b2b_contract members {page.pk} --file {name} --format json")
+        assert members(page) == []
+
+    def test_who_has_no_account_can_be_left_out(self, page: ContractPage, people: list[User]) -> None:
+        said = run(
+            f"b2b_contract members {page.pk} --add ada@example.com nobody@example.com --skip-unknown --format json"
+        )
+        assert outcomes(said) == [("ada@example.com", "joins"), ("nobody@example.com", "no_account")]
+        assert "1 without an account were left out" in said.talk
+        assert members(page) == ["ada@example.com"]
+        assert not User.objects.filter(email="nobody@example.com").exists()
+
+    def test_a_draft_has_no_seats(self, people: list[User]) -> None:
+        page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="D", name="D", live=False))
+        assert "is not published" in refused(f"b2b_contract members {page.pk} --add ada@example.com")
+        with pytest.raises(ContractNotPublished):
+            plan_members(contract_id=page.pk, wishes=[], now=NOW)
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            ("", "Say who"),
+            ("--add", "Write the addresses"),
+            ("--add a@example.com --remove A@example.com", "a@example.com is to be added and removed"),
+            ("--add --remove --file people.csv", "say whether its people shall be added or removed"),
+            ("--file nowhere.csv", "nowhere.csv can't be read"),
+            ("--file empty.csv", "names nobody"),
+            ("--file latin.csv", "is not UTF-8"),
+            ("--file book.xlsx", "is not a text file"),
+            ("--file heading.csv", "neither an address nor a heading"),
+            ("--file quote.csv", "is not CSV"),
+            ("--add ada@example.com --as nobody@example.com", "--as: there is no active account"),
+        ],
+    )
+    def test_a_slip_gets_a_sentence_and_changes_nothing(
+        self, page: ContractPage, people: list[User], line: str, words: str
+    ) -> None:
+        file("email\nada@example.com\n")
+        file("", "empty.csv")
+        file("Name,Town\nAda,London\n", "heading.csv")
+        file("email\n" + "x" * 140_000 + "\n", "quote.csv")
+        Path("latin.csv").write_bytes(b"email\nj\xf6rg@example.com\n")
+        Path("book.xlsx").write_bytes(b"PK\x03\x04\0\0")
+        assert words in refused(f"b2b_contract members {page.pk} {line}")
+        assert members(page) == []
+
+    def test_another_contract_is_not_touched(self, page: ContractPage, people: list[User]) -> None:
+        other = contract(course(), cap=1, name="Other")
+        take_seat(other, people[0])
+        run(f"b2b_contract members {page.pk} --remove ada@example.com")
+        assert members(other) == ["ada@example.com"]
+        assert "There is no contract 99999" in refused("b2b_contract members 99999 --add ada@example.com")
+
+
+class TestRemoving:
+    def test_the_seat_is_free_and_the_code_retired(self, page: ContractPage, people: list[User]) -> None:
+        use = redeem(page, codes_of(page)[0], people[0])
+        said = run(
+            f"b2b_contract members {page.pk} --remove ada@example.com ben@example.com --reason 'left the company' "
+            "--format json"
+        )
+        assert outcomes(said) == [("ada@example.com", "leaves"), ("ben@example.com", "not_in")]
+        assert members(page) == []
+        assert CodeUse.objects.get(pk=use.pk).state == "retired"
+        assert Withdrawal.objects.get().reason == "left the company"
+
+    def test_the_seats_that_get_free_can_be_taken(self, page: ContractPage, people: list[User]) -> None:
+        for _ in range(2):
+            take_seat(page, person())
+        take_seat(page, people[0])
+        run(f"b2b_contract members {page.pk} --remove ada@example.com --add ben@example.com")
+        assert "ben@example.com" in members(page)
+        assert len(members(page)) == 3
+
+    def test_a_file_of_people_who_leave(self, page: ContractPage, people: list[User]) -> None:
+        take_seat(page, people[0])
+        take_seat(page, people[1])
+        run(f"b2b_contract members {page.pk} --remove --file {file('ada@example.com' + chr(10))}")
+        assert members(page) == ["ben@example.com"]
+
+    def test_access_that_was_withdrawn_comes_back(self, page: ContractPage, people: list[User]) -> None:
+        add_member(contract_id=page.pk, user_id=people[0].pk, now=NOW)
+        run(f"b2b_contract members {page.pk} --remove ada@example.com")
+        said = run(f"b2b_contract members {page.pk} --add ada@example.com --format json")
+        assert outcomes(said) == [("ada@example.com", "comes_back")]
+        assert members(page) == ["ada@example.com"]
+
+
+class TestWhoDidIt:
+    def test_the_account_that_was_named(self, page: ContractPage, people: list[User]) -> None:
+        operator = person("operator@example.com")
+        run(f"b2b_contract members {page.pk} --add ada@example.com --as Operator@example.com")
+        assert ContractMembership.objects.get().added_by_id == operator.pk
+        assert PageLogEntry.objects.get(action="b2b.seat.give").user_id == operator.pk
+
+    def test_without_one_the_machine_s_user_is_the_reason(
+        self, page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("getpass.getuser", lambda: "deploy")
+        take_seat(page, people[0])
+        run(f"b2b_contract members {page.pk} --remove ada@example.com")
+        assert Withdrawal.objects.get().reason == "b2b_contract members, typed by deploy"
+
+
+def wishes(people: list[User]) -> list[Wish]:
+    return [Wish(one.email, joins=True) for one in people]
+
+
+def test_a_long_list_gives_the_lock_back_in_between(
+    page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provisioning, "PORTION", 2)
+    told: list[tuple[int, int]] = []
+    change_members(
+        contract_id=page.pk,
+        wishes=wishes(people),
+        reason="",
+        now=NOW,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert told == [(2, 3), (3, 3)]
+    assert len(members(page)) == 3
+
+
+def test_seats_that_others_take_meanwhile_are_said(
+    page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provisioning, "PORTION", 1)
+
+    def somebody_else(done: int, total: int) -> None:
+        if done == 1:
+            take_seat(page, person())
+            take_seat(page, person())
+
+    with pytest.raises(SeatsGoneMeanwhile, match="1 people are done, 2 are not"):
+        change_members(contract_id=page.pk, wishes=wishes(people), reason="", now=NOW, progress=somebody_else)
+    assert len(members(page)) == 3
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_looking_costs_the_same_for_any_number_of_people(
+    count: int, page: ContractPage, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    many = [person() for _ in range(count)]
+    with django_assert_num_queries(5):
+        plan_members(contract_id=page.pk, wishes=wishes(many), now=NOW)
+
+
+def test_a_contract_that_is_over_can_still_be_given_to_people(people: list[User]) -> None:
+    page = contract(course(), cap=2, end=date(2025, 1, 1), name="Over")
+    assert "isn't open today" in run(f"b2b_contract members {page.pk} --add ada@example.com").talk
+    assert members(page) == ["ada@example.com"]
+
+
+def test_options_of_other_actions_are_refused(page: ContractPage) -> None:
+    assert "unrecognized" in refused(f"b2b_contract members {page.pk} --add a@example.com --price 3")
