@@ -95,8 +95,11 @@ def limit_with_three_at_the_door(code: DiscountCode, together: Together, monkeyp
 
 
 def waiting() -> int:
-    """How many sessions wait for a lock."""
-    found = fetch_sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    """How many sessions of this database wait for a lock; within a transaction the list has to be asked for anew."""
+    fetch_sql("SELECT pg_stat_clear_snapshot()")
+    found = fetch_sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     return int(found[0][0])
 
 
