@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import get_language, gettext, gettext_noop
@@ -170,7 +170,9 @@ def _send(mail_id: int, connection: BaseEmailBackend) -> bool:
 
 def _claim(mail_id: int) -> bool:
     """Take the mail for sending; False if somebody else has it, or its hand-out ended in this moment."""
-    queued = HandOutMail.objects.filter(pk=mail_id, state=MailState.QUEUED, hand_out__ended_at__isnull=True)
+    # Not by a join: the state has to stand in the very statement that changes it, or two workers claim one mail.
+    given = Exists(HandOut.objects.open().filter(pk=OuterRef("hand_out")))
+    queued = HandOutMail.objects.filter(given, pk=mail_id, state=MailState.QUEUED)
     return bool(queued.update(state=MailState.SENDING, claimed_at=clock.now(), attempts=F("attempts") + 1))
 
 

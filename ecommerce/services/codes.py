@@ -129,11 +129,11 @@ def _release(order_id: int, state: UseState, *, code_ids: list[int] | None, now:
 
 def retire_uses(*, user_id: int, product_ids: Sequence[int], now: datetime) -> int:
     """Take somebody's uses of these products' codes away for good; how many. A retired use stays spent."""
-    return (
-        CodeUse.objects.live()
-        .filter(user_id=user_id, code__discount__unlocks__in=product_ids)
-        .update(state=UseState.RETIRED, held_until=None, changed_at=now)
-    )
+    live = CodeUse.objects.live().filter(user_id=user_id, code__discount__unlocks__in=product_ids)
+    ids = list(live.values_list("pk", flat=True))
+    # Asked again without the joins, in the statement that changes it: one that was released meanwhile stays so.
+    still_live = CodeUse.objects.live().filter(pk__in=ids)
+    return still_live.update(state=UseState.RETIRED, held_until=None, changed_at=now)
 
 
 def restore_uses(*, user_id: int, product_ids: Sequence[int], now: datetime) -> int:
