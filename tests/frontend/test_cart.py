@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from django.test import Client
 
 from b2b.models import OrganizationMembership
-from ecommerce.models import Basket, DiscountCode
+from ecommerce.models import Basket, DiscountCode, OrderLine, Product
+from ecommerce.selectors.sentences import moment_text
+from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.factories import (
     NOON,
+    PASSWORD,
     codes_of,
     make_code,
     make_contract_run,
@@ -22,7 +27,7 @@ from tests.factories import (
 )
 from tests.frontend.conftest import northgate
 from tests.frontend.counting import queries
-from tests.frontend.reading import page_text, read, words
+from tests.frontend.reading import Page, page_text, read, words
 
 pytestmark = pytest.mark.django_db
 
@@ -319,7 +324,7 @@ def test_a_contracts_cart_too(learners_client: Client, lines: int) -> None:
     for run in runs:
         learners_client.post("/cart/code/", {"code": codes_of(run)[0].text})
     learners_client.get("/cart/")  # what is shown for the first time is noted, in one write
-    with queries(15):
+    with queries(14):
         page = read(learners_client.get("/cart/"))
     assert page.h1 == "Ready to start"
 
@@ -340,6 +345,178 @@ def test_applying_a_code_costs_the_same_for_any_number_of_lines(learners_client:
     learners_client.get("/cart/add/", {"product_id": [run.product_id or 0 for run in runs]})
     with queries(13):
         learners_client.post("/cart/code/", {"code": contract.code})
+
+
+def header(response: Any) -> tuple[str, str]:
+    """What the header says of the cart: the count one sees, and what readers hear."""
+    link = read(response).one("#cart-link")
+    count = link.select_one(".cart-count")
+    spoken = link.select_one(".visually-hidden")
+    assert spoken is not None
+    return (words(count) if count else "", words(spoken))
+
+
+def test_every_page_says_how_much_is_in_the_cart_and_what_it_costs(client: Client) -> None:
+    assert header(client.get("/cart/")) == ("", "Cart")
+    one, other = make_product(price="249"), make_product(price="100")
+    client.get(f"/cart/add/?product_id={one.pk}")
+    assert header(client.get("/redeem/")) == ("1", "Cart, 1 course")  # the total wasn't shown yet
+    client.get(f"/cart/add/?product_id={other.pk}", follow=True)
+    assert header(client.get("/redeem/")) == ("2", "Cart, 2 courses, $349.00")
+    client.post("/cart/keep/", {"product_id": one.pk}, follow=True)
+    assert header(client.get("/login/")) == ("1", "Cart, 1 course, $100.00")
+
+
+def test_a_page_that_a_cache_kept_is_told_by_a_cookie_and_asks_for_the_header(client: Client) -> None:
+    assert "cart" not in client.get("/cart/").cookies or not client.get("/cart/").cookies["cart"].value
+    client.get(f"/cart/add/?product_id={make_product(price='249').pk}", follow=True)
+    cookie = client.cookies["cart"]
+    assert cookie.value == "1"
+    assert (cookie["httponly"], cookie["samesite"]) == ("", "Lax")
+    answer = client.get("/cart/header/")
+    assert header(answer) == ("1", "Cart, 1 course, $249.00")
+    assert "no-store" in answer["Cache-Control"]
+    assert not read(answer).select("header")
+    assert client.post("/cart/header/").status_code == 405
+    product_id = Basket.objects.get().items.get().product_id
+    emptied = client.post("/cart/remove/", {"product_id": product_id}, follow=True)
+    assert emptied.cookies["cart"].value == ""
+    assert "Cookie" not in (client.get("/brand.css").get("Vary") or "")  # what caches keep varies as before
+
+
+def test_what_htmx_swaps_in_renews_the_header(client: Client) -> None:
+    client.get(f"/cart/add/?product_id={make_product(price='249').pk}", follow=True)
+    make_code(make_discount(amount="20"), text="AUTUMN20")
+    applied = client.post("/cart/code/", {"code": "AUTUMN20"}, headers={"HX-Request": "true"}, follow=True)
+    assert header(applied) == ("1", "Cart, 1 course, $199.20")
+    assert read(applied).one("#cart-link")["hx-swap-oob"] == "true"
+
+
+def test_a_discount_says_what_it_does_and_until_when(client: Client) -> None:
+    until = clock.now() + timedelta(days=400)
+    make_discount(amount="10", automatic=True, name="Black week", expires_at=until)
+    client.get(f"/cart/add/?product_id={make_product(price='100').pk}")
+    page = read(client.get("/cart/"))
+    assert f"Black week: 10% off, until {moment_text(until)}" in page.text
+    assert "$90.00 was $100.00" in page.text
+    make_code(make_discount(amount="5"), text="FIVEOFF")
+    refused = read(client.post("/cart/code/", {"code": "FIVEOFF"}))
+    assert "would not lower your total" in refused.text
+
+
+def test_a_code_that_something_better_replaced_is_said(client: Client) -> None:
+    make_code(make_discount(amount="5"), text="FIVEOFF")
+    client.get(f"/cart/add/?product_id={make_product(price='100').pk}")
+    client.post("/cart/code/", {"code": "FIVEOFF"})
+    make_discount(amount="10", automatic=True, name="Black week")
+    page = read(client.get("/cart/"))
+    assert "Code FIVEOFF isn’t used here" in page.text
+    assert "Total $90.00" in page.text
+
+
+def test_what_cannot_be_bought_is_set_aside_said_and_not_bought(learners_client: Client) -> None:
+    gone, stays = make_product(price="200"), make_product(price="0", mode="audit")
+    learners_client.get("/cart/add/", {"product_id": [gone.pk, stays.pk]})
+    Product.objects.filter(pk=gone.pk).update(is_active=False)
+    page = read(learners_client.get("/cart/"))
+    assert f"“{gone.title}” can't be bought any more. It waits below, and the total is without it." in page.text
+    assert "Total $0.00" in page.text
+    again = read(learners_client.get("/cart/"))
+    assert "It waits below" not in again.text
+    assert "Set aside" in again.headings(2)
+    assert again.buttons().count(f"Remove {gone.title}") == (2 if gone.title == stays.title else 1)
+    assert f"Put into the cart {gone.title}" not in again.buttons()
+    learners_client.post("/checkout/", shown(again))
+    assert [line.product for line in OrderLine.objects.all()] == [stays]
+
+
+def test_kept_for_later_and_put_back(client: Client) -> None:
+    product = make_product(price="249")
+    client.get(f"/cart/add/?product_id={product.pk}")
+    page = read(client.post("/cart/keep/", {"product_id": product.pk}, follow=True))
+    assert "Your cart is empty." in page.text
+    assert "Kept for later. Without discounts it costs $249.00." in page.text
+    page = read(client.post("/cart/back/", {"product_id": product.pk}, follow=True))
+    assert "Total $249.00" in page.text
+    assert "Set aside" not in page.headings(2)
+
+
+def test_another_currency_is_refused_with_a_sentence(client: Client) -> None:
+    dollars, yen = make_product(), make_product(price="9000", currency="JPY")
+    client.get(f"/cart/add/?product_id={dollars.pk}")
+    page = read(client.get(f"/cart/add/?product_id={yen.pk}", follow=True))
+    assert "is sold in JPY, and your cart holds prices in USD" in page.text
+    client.post("/cart/keep/", {"product_id": dollars.pk})
+    page = read(client.get(f"/cart/add/?product_id={yen.pk}", follow=True))
+    assert "Total ¥9,000" in page.text
+    page = read(client.post("/cart/back/", {"product_id": dollars.pk}, follow=True))
+    assert "your cart holds prices in JPY" in page.text
+
+
+def test_at_sign_in_it_is_said_what_became_of_the_two_carts(client: Client) -> None:
+    user = make_user("lea@mail.example")
+    user.set_password(PASSWORD)
+    user.save()
+    signed_in = _signed_in(user)
+    signed_in.get("/cart/add/", {"product_id": [make_product().pk, make_product().pk]})
+    client.get(f"/cart/add/?product_id={make_product().pk}")
+    page = read(client.post("/login/?next=/cart/", {"username": user.email, "password": PASSWORD}, follow=True))
+    assert "1 course you chose before signing in is in your cart now. 2 that were there already are still" in page.text
+    assert "3 courses" in page.text
+    assert "you chose before signing in" not in read(client.get("/cart/")).text
+
+
+def test_a_total_that_changed_is_shown_before_it_is_paid(learners_client: Client) -> None:
+    product = make_product(price="249")
+    learners_client.get(f"/cart/add/?product_id={product.pk}")
+    seen = shown(read(learners_client.get("/cart/")))
+    Product.objects.filter(pk=product.pk).update(price=260)
+    answer = learners_client.post("/checkout/", seen, headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "total_changed")
+    assert answer.json()["data"] == {"shown": "$249.00", "now": "$260.00"}
+    page = read(learners_client.post("/checkout/", seen, follow=True))
+    assert "The total was $249.00 and is now $260.00." in page.text
+    assert "Total $260.00" in page.text
+    assert not OrderLine.objects.exists()
+    learners_client.post("/checkout/", shown(page))
+    assert OrderLine.objects.get().due == 260
+
+
+def test_other_things_for_the_same_total_are_shown_again_too(learners_client: Client) -> None:
+    one, other = make_product(price="100"), make_product(price="100")
+    learners_client.get(f"/cart/add/?product_id={one.pk}")
+    seen = shown(read(learners_client.get("/cart/")))
+    learners_client.get(f"/cart/add/?product_id={other.pk}")
+    learners_client.post("/cart/remove/", {"product_id": one.pk})
+    answer = learners_client.post("/checkout/", seen, headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "basket_changed")
+    page = read(learners_client.post("/checkout/", seen, follow=True))
+    assert "Your cart has changed since you saw it." in page.text
+    assert not OrderLine.objects.exists()
+
+
+def shown(page: Page) -> dict[str, str]:
+    """What the cart's button sends."""
+    fields = page.select("form[action='/checkout/'] input[type=hidden]")
+    return {str(field["name"]): str(field["value"]) for field in fields if field["name"] != "csrfmiddlewaretoken"}
+
+
+@pytest.mark.parametrize("address", ["/cart/keep/", "/cart/back/"])
+@pytest.mark.parametrize("value", ["", "abc", "0", "9" * 30, "\0"])
+def test_junk_keeps_nothing_for_later(client: Client, address: str, value: str) -> None:
+    product = make_product()
+    client.get(f"/cart/add/?product_id={product.pk}")
+    assert client.get(address).status_code == 405
+    assert read(client.post(address, {"product_id": value}, follow=True)).headings(2)[0] == product.title
+
+
+@pytest.mark.parametrize("lines", [1, 4])
+def test_the_header_costs_the_same_for_any_number_of_lines(learners_client: Client, lines: int) -> None:
+    for _each in range(lines):
+        learners_client.get(f"/cart/add/?product_id={make_product().pk}")
+    learners_client.get("/cart/header/")
+    with queries(10):
+        learners_client.get("/cart/header/")
 
 
 def _signed_in(user: User) -> Client:

@@ -1,0 +1,385 @@
+"""The shop's section of the Wagtail admin: who sees what, what can be done there, and what it costs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.utils import timezone
+from openpyxl import load_workbook
+from wagtail.models import ModelLogEntry
+
+from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE, RIGHTS, ensure_group
+from courses.models import CourseStaff
+from courses.services.staff import appoint
+from ecommerce.models import Discount, DiscountCode, Product
+from ecommerce.selectors.keepers import OPERATOR
+from ecommerce.services.codes import use_code
+from ecommerce.services.discount_checks import CodeWish
+from ecommerce.services.discounts import make_discount
+from mitxonline.users.models import User
+from tests.ecommerce.test_discounts import TENTH
+from tests.factories import (
+    NOON,
+    make_code,
+    make_contract,
+    make_contract_run,
+    make_course,
+    make_product,
+    make_run,
+    make_user,
+)
+from tests.factories import (
+    make_discount as discount_row,
+)
+from tests.frontend.counting import queries
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/cms/shop/discounts/"
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def member_of(group: str, **fields: Any) -> User:
+    user = make_user(**fields)
+    Group.objects.filter(name=group).delete()
+    ensure_group(RIGHTS[group], pages=[], renew=True)
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+@pytest.fixture
+def finance() -> Client:
+    return signed_in(member_of(FINANCE))
+
+
+@pytest.fixture
+def mine() -> Product:
+    return make_product(make_run(make_course(title="My course")), price="200")
+
+
+@pytest.fixture
+def staff(mine: Product) -> Client:
+    user = make_user("cora@x.example")
+    assert mine.course_run is not None
+    appoint(course_id=mine.course_run.course_id, user_id=user.pk, by_id=None)
+    return signed_in(user)
+
+
+def text_of(response: Any) -> str:
+    return " ".join(BeautifulSoup(response.content.decode(), "html.parser").get_text(" ").split())
+
+
+def form(**fields: Any) -> dict[str, Any]:
+    return {
+        "name": "Autumn",
+        "discount_type": "percent_off",
+        "amount": "20",
+        "currency": "USD",
+        "payment_type": "marketing",
+        "scope": "all",
+        "audience": "all",
+        "people": "",
+        "activates_at": "",
+        "expires_at": "",
+        "codes": "one",
+        "code": "AUTUMN20",
+        "count": "",
+        "begins": "",
+        "addresses": "",
+        "often": "unlimited",
+        "max_uses": "",
+        **fields,
+    }
+
+
+class TestFinance:
+    def test_makes_a_code(self, finance: Client) -> None:
+        response = finance.post(f"{LIST}new/", form(expires_at="2090-06-30"), follow=True)
+        assert "Made “Autumn” with 1 code." in text_of(response)
+        assert "20% off" in text_of(response)
+        assert "Until 30 June 2090, 23:59 UTC." in text_of(response)
+        assert DiscountCode.objects.get().text == "AUTUMN20"
+
+    def test_makes_codes_in_number_and_takes_them_away_as_files(self, finance: Client) -> None:
+        page = BeautifulSoup(finance.get(f"{LIST}new/?codes=many").content.decode(), "html.parser")
+        assert [each["value"] for each in page.select("[name=codes][checked]")] == ["many"]
+        finance.post(f"{LIST}new/", form(codes="many", code="", count="3", begins="SPRING", often="once"))
+        discount = Discount.objects.get()
+        use_code(code=discount.codes.order_by("pk")[0], user_id=make_user().pk, now=NOON)
+        lines = b"".join(finance.get(f"{LIST}{discount.pk}/?export=csv").streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+        assert lines[0] == "Code,Discount,Can be used,Used,In checkout,Given to,State"
+        assert lines[1].endswith(",Autumn,Once,1,0,,Used up")
+        sheet = load_workbook(BytesIO(b"".join(finance.get(f"{LIST}{discount.pk}/?export=xlsx").streaming_content)))  # type: ignore[attr-defined]
+        assert len(list(sheet.active.rows)) == 4
+        assert ModelLogEntry.objects.filter(action="ecommerce.discount.export").count() == 2
+
+    def test_the_list_is_a_file_too_and_runs_nothing(self, finance: Client) -> None:
+        discount_row(name="=1+1", amount="10")
+        body = b"".join(finance.get(f"{LIST}?export=csv").streaming_content).decode()  # type: ignore[attr-defined]
+        assert "'=1+1" in body
+        assert finance.get(f"{LIST}?export=xlsx").status_code == 200
+
+    @pytest.mark.parametrize(
+        ("fields", "sentence"),
+        [
+            ({"name": ""}, "This field is required"),
+            ({"amount": "120"}, "at most 100"),
+            ({"amount": "x"}, "Enter a number"),
+            ({"code": ""}, "needed for the codes chosen above"),
+            ({"code": "ÄBCDE"}, "at least 4 letters"),
+            ({"codes": "many", "count": ""}, "needed for the codes chosen above"),
+            ({"codes": "many", "count": "3", "begins": "-"}, "A prefix has"),
+            ({"codes": "people", "addresses": "nobody"}, "not an e-mail address"),
+            ({"often": "limited"}, "Say how many times"),
+            ({"scope": "chosen"}, "Choose the products"),
+            ({"audience": "chosen"}, "Name the addresses"),
+            ({"expires_at": "2020-01-01"}, "has passed"),
+            ({"expires_at": "2090-02-30"}, "Enter a valid date"),
+            ({"codes": "none", "name": "x\0"}, "Null characters"),
+            ({"discount_type": "amount_off", "currency": "XXY"}, "not a currency"),
+            ({"payment_type": "financial-assistance"}, "given to people"),
+        ],
+    )
+    def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(
+        self, finance: Client, fields: dict[str, Any], sentence: str
+    ) -> None:
+        response = finance.post(f"{LIST}new/", form(**({"name": "Kept as typed"} | fields)))
+        assert sentence in text_of(response)
+        assert "Nothing was saved." in text_of(response)
+        assert ("Kept as typed" in response.content.decode()) is ("name" not in fields)
+        assert not Discount.objects.exists()
+
+    def test_one_that_applies_by_itself(self, finance: Client) -> None:
+        response = finance.post(f"{LIST}new/", form(codes="none", code="left over"), follow=True)
+        assert "It applies by itself." in text_of(response)
+        assert Discount.objects.get().automatic
+
+    def test_changes_pauses_and_resumes(self, finance: Client) -> None:
+        discount = make_discount(draft=TENTH, wish=CodeWish(text="TENTH"), keeper=OPERATOR, now=NOON).discount
+        page = finance.get(f"{LIST}{discount.pk}/change/")
+        assert "In use" in text_of(page)
+        changed = form(name="A fifth", amount="20")
+        assert "Saved “A fifth”." in text_of(finance.post(f"{LIST}{discount.pk}/change/", changed, follow=True))
+        discount.refresh_from_db()
+        assert (discount.name, discount.amount) == ("A fifth", 20)
+        assert "is paused" in text_of(finance.post(f"{LIST}{discount.pk}/pause/", follow=True))
+        assert "Paused" in text_of(finance.get(LIST))
+        assert "can be used again" in text_of(finance.post(f"{LIST}{discount.pk}/resume/", follow=True))
+        history = text_of(finance.get(f"{LIST}{discount.pk}/history/"))
+        assert "Paused a discount" in history
+        assert "Changed a discount" in history
+        assert finance.get(f"{LIST}{discount.pk}/pause/").status_code == 405
+
+    def test_more_codes_and_the_limit_of_one(self, finance: Client) -> None:
+        discount = make_discount(draft=TENTH, wish=CodeWish(count=1), keeper=OPERATOR, now=NOON).discount
+        response = finance.post(f"{LIST}{discount.pk}/more/", {"count": "2", "begins": "X"}, follow=True)
+        assert "Made 2 more codes." in text_of(response)
+        assert "A prefix has" in text_of(finance.post(f"{LIST}{discount.pk}/more/", {"count": "2", "begins": "-"}))
+        code = discount.codes.order_by("pk")[0]
+        for _each in range(2):
+            use_code(code=code, user_id=make_user().pk, now=NOON)
+        assert "used 2 times already" in text_of(finance.post(f"{LIST}code/{code.pk}/", {"max_uses": "1"}))
+        finance.post(f"{LIST}code/{code.pk}/", {"max_uses": "7"})
+        code.refresh_from_db()
+        assert (code.max_uses, code.uses) == (7, 2)
+        assert "The code is paused." in text_of(finance.post(f"{LIST}code/{code.pk}/pause/", follow=True))
+        assert "can be used again" in text_of(finance.post(f"{LIST}code/{code.pk}/resume/", follow=True))
+
+    def test_several_at_once(self, finance: Client) -> None:
+        one, other = discount_row(name="One"), discount_row(name="Other", is_active=False)
+        chosen = f"?id={one.pk}&id={other.pk}&next={LIST}"
+        page = finance.get(f"/cms/bulk/ecommerce/discount/pause/{chosen}")
+        assert "This is about 2 discounts:" in text_of(page)
+        finance.post(f"/cms/bulk/ecommerce/discount/pause/{chosen}")
+        assert not Discount.objects.filter(is_active=True).exists()
+        finance.post(f"/cms/bulk/ecommerce/discount/resume/{chosen}")
+        assert Discount.objects.filter(is_active=True).count() == 2
+        response = finance.post(f"/cms/bulk/ecommerce/discount/extend/{chosen}", {"expires_at": "2020-01-01"})
+        assert "This moment has passed" in text_of(response)
+        finance.post(f"/cms/bulk/ecommerce/discount/extend/{chosen}", {"expires_at": "2090-06-30"})
+        assert {discount.expires_at.day for discount in Discount.objects.all() if discount.expires_at} == {30}
+
+    def test_finds_by_name_code_state_and_type(self, finance: Client) -> None:
+        discount_row(name="Alpha sale")
+        make_code(discount_row(name="Beta sale", is_active=False), text="HIDDEN-77")
+        discount_row(name="Gamma sale", kind="amount_off", amount="5")
+
+        def found(query: str) -> set[str]:
+            text = text_of(finance.get(f"{LIST}?{query}"))
+            return {name for name in ("Alpha", "Beta", "Gamma") if f"{name} sale" in text}
+
+        assert found("") == {"Alpha", "Beta", "Gamma"}
+        assert found("q=alpha") == {"Alpha"}
+        assert found("q=hidden7") == {"Beta"}
+        assert found("q=-") == set()
+        assert found("state=paused") == {"Beta"}
+        assert found("discount_type=amount_off") == {"Gamma"}
+        assert found("state=nonsense") == {"Alpha", "Beta", "Gamma"}
+
+    def test_a_contracts_discount_is_nowhere(self, finance: Client) -> None:
+        run = make_contract_run(make_contract(name="Secret contract"), codes=2)
+        discount = Discount.objects.get(unlocks=run.product)
+        assert "Secret contract" not in text_of(finance.get(LIST))
+        for address in ("", "change/", "more/", "history/"):
+            assert finance.get(f"{LIST}{discount.pk}/{address}").status_code in {302, 404}
+        assert finance.post(f"{LIST}{discount.pk}/pause/").status_code == 404
+        assert finance.get(f"{LIST}code/{discount.codes.all()[0].pk}/").status_code == 404
+        finance.post(f"/cms/bulk/ecommerce/discount/pause/?id={discount.pk}&next={LIST}")
+        discount.refresh_from_db()
+        assert discount.is_active
+
+    def test_changes_a_price_and_reads_its_history(self, finance: Client) -> None:
+        product = make_product(price="249")
+        address = f"/cms/snippets/ecommerce/product/edit/{product.pk}/"
+        fields = {
+            "course_run": product.course_run_id, "program": "", "mode": "verified", "sku": product.sku,
+            "description": "", "price": "260", "currency": "USD", "is_active": "on", "reason": "Autumn list",
+        }  # fmt: skip
+        assert finance.post(address, fields).status_code == 302
+        text = text_of(finance.get(address))
+        assert "$249.00 $260.00 Amara Okafor Autumn list" in text
+
+    @pytest.mark.parametrize("number", [1, 12])
+    def test_the_list_costs_the_same_for_any_number(self, finance: Client, number: int) -> None:
+        for each in range(number):
+            discount = discount_row(name=f"Sale {each}", products=[make_product()])
+            for _code in range(each % 3):
+                use_code(code=make_code(discount), user_id=make_user().pk, now=NOON)
+        finance.get(LIST)
+        with queries(15):
+            finance.get(LIST)
+
+    @pytest.mark.parametrize("number", [1, 12])
+    def test_a_discounts_codes_too(self, finance: Client, number: int) -> None:
+        discount = discount_row(name="Sale")
+        for each in range(number):
+            code = make_code(discount)
+            for _use in range(each % 3):
+                use_code(code=code, user_id=make_user().pk, now=NOON)
+        finance.get(f"{LIST}{discount.pk}/")
+        with queries(16):
+            finance.get(f"{LIST}{discount.pk}/")
+
+
+class TestCourseStaff:
+    def course_form(self, mine: Product, **fields: Any) -> dict[str, Any]:
+        assert mine.course_run is not None
+        course = {"course": mine.course_run.course_id, "scope": "chosen", "products": [mine.pk]}
+        return form(**(course | fields))
+
+    def test_make_a_code_for_their_course_and_see_only_theirs(self, staff: Client, mine: Product) -> None:
+        discount_row(name="Everybody’s sale")
+        other = make_product()
+        page = staff.get(f"{LIST}new/").content.decode()
+        assert mine.sku in page
+        assert other.sku not in page
+        assert "Fixed price" not in page
+        response = staff.post(f"{LIST}new/", self.course_form(mine), follow=True)
+        assert "Made “Autumn” with 1 code." in text_of(response)
+        text = text_of(staff.get(LIST))
+        assert "Autumn" in text
+        assert "My course" in text
+        assert "Everybody’s sale" not in text
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"amount": "51"},
+            {"scope": "all"},
+            {"discount_type": "fixed_price"},
+            {"payment_type": "sales"},
+            {"codes": "none"},
+            {"codes": "many", "count": "201"},
+            {"course": ""},
+        ],
+    )
+    def test_no_more_than_is_theirs(self, staff: Client, mine: Product, fields: dict[str, Any]) -> None:
+        assert staff.post(f"{LIST}new/", self.course_form(mine, **fields)).status_code == 200
+        assert not Discount.objects.exists()
+
+    def test_no_other_course(self, staff: Client, mine: Product) -> None:
+        other = make_product()
+        assert other.course_run is not None
+        for fields in ({"products": [other.pk]}, {"course": other.course_run.course_id}):
+            assert staff.post(f"{LIST}new/", self.course_form(mine, **fields)).status_code == 200
+        assert not Discount.objects.exists()
+
+    def test_others_discounts_are_like_none(self, staff: Client) -> None:
+        code = make_code(discount_row(name="Everybody’s sale"))
+        pk = code.discount_id
+        for address in ("", "change/", "more/", "history/", "?export=csv"):
+            assert staff.get(f"{LIST}{pk}/{address}").status_code == 404, address
+        for address in (f"{pk}/pause/", f"{pk}/resume/", f"code/{code.pk}/pause/", f"code/{code.pk}/resume/"):
+            assert staff.post(f"{LIST}{address}").status_code == 404
+        assert staff.post(f"{LIST}{pk}/more/", {"count": "1"}).status_code == 404
+        assert staff.post(f"{LIST}code/{code.pk}/", {"max_uses": "1"}).status_code == 404
+        for act in ("pause", "extend"):
+            page = staff.get(f"/cms/bulk/ecommerce/discount/{act}/?id={pk}&next={LIST}")
+            assert "Everybody’s sale" not in text_of(page)
+            staff.post(f"/cms/bulk/ecommerce/discount/{act}/?id={pk}&next={LIST}", {"expires_at": "2090-01-01"})
+        staff.post(f"/cms/bulk/ecommerce/discount/pause/?id=all&next={LIST}")
+        code.refresh_from_db()
+        code.discount.refresh_from_db()
+        assert (code.discount.is_active, code.discount.expires_at, code.active) == (True, None, True)
+
+    def test_nothing_else_of_the_shop_is_theirs(self, staff: Client) -> None:
+        menu = staff.get(LIST).content.decode()
+        assert "/cms/shop/discounts/" in menu
+        assert "/cms/snippets/ecommerce/product/" not in menu
+        assert staff.get("/cms/snippets/ecommerce/product/").status_code == 302
+
+    def test_dismissed_in_the_django_admin_they_are_out(self, staff: Client, admin_client: Client) -> None:
+        row = CourseStaff.objects.get()
+        admin_client.post(f"/admin/courses/coursestaff/{row.pk}/delete/", {"post": "yes"})
+        assert not CourseStaff.objects.exists()
+        assert staff.get(LIST).status_code == 302
+
+    def test_appointed_in_the_django_admin_they_are_in(self, mine: Product, admin_client: Client) -> None:
+        user = make_user()
+        assert mine.course_run is not None
+        admin_client.post("/admin/courses/coursestaff/add/", {"course": mine.course_run.course_id, "user": user.pk})
+        assert signed_in(user).get(LIST).status_code == 200
+
+
+class TestOthers:
+    @pytest.mark.parametrize("group", [EDITORS, B2B_MANAGERS])
+    def test_other_groups_have_no_such_section(self, group: str) -> None:
+        client, discount = signed_in(member_of(group)), discount_row(name="Sale")
+        assert "/cms/shop/discounts/" not in client.get("/cms/").content.decode()
+        for address in ("", "new/", f"{discount.pk}/", f"{discount.pk}/change/", f"{discount.pk}/history/"):
+            response = client.get(f"{LIST}{address}")
+            assert response.status_code in {302, 403, 404}, address
+            assert "Sale" not in response.content.decode()
+        assert client.post(f"{LIST}{discount.pk}/pause/").status_code in {302, 403}
+        client.post(f"/cms/bulk/ecommerce/discount/pause/?id={discount.pk}&next=/cms/")
+        discount.refresh_from_db()
+        assert discount.is_active
+
+    def test_a_learner_is_asked_to_sign_in_to_the_admin(self) -> None:
+        for client in (Client(), signed_in(make_user())):
+            assert client.get(LIST).status_code in {302, 403}
+
+    def test_who_may_look_only_changes_nothing(self) -> None:
+        group = Group.objects.create(name="Auditors")
+        user = make_user()
+        user.groups.add(group)
+        from_app = {"content_type__app_label__in": ["ecommerce", "wagtailadmin"]}
+        group.permissions.set(Permission.objects.filter(codename__in=["view_discount", "access_admin"], **from_app))
+        client, discount = signed_in(user), discount_row(name="Sale", expires_at=timezone.now() + timedelta(days=1))
+        assert "Sale" in text_of(client.get(LIST))
+        assert client.get(f"{LIST}{discount.pk}/").status_code == 200
+        assert client.get(f"{LIST}new/").status_code == 302
+        assert client.post(f"{LIST}{discount.pk}/pause/").status_code == 302
+        discount.refresh_from_db()
+        assert discount.is_active
