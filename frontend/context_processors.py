@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -22,5 +23,8 @@ def cart(request: HttpRequest) -> dict[str, Any]:
 
 
 def places(request: HttpRequest) -> dict[str, Any]:
-    """`places`: where header and footers lead."""
-    return {"places": SimpleLazyObject(lambda: brand_of(request).places)}
+    """`places`: where header and footers lead; `local_accounts`: whether accounts are made here."""
+    return {
+        "places": SimpleLazyObject(lambda: brand_of(request).places),
+        "local_accounts": settings.LOCAL_ACCOUNTS,
+    }

@@ -153,7 +153,7 @@ def test_another_site_can_not_sign_anybody_in_by_a_link(client: Client, only_key
     page = response.content.decode()
     assert "Continue with Northgate" in page
     assert 'type="password"' not in page
-    assert "Create an account" not in page.partition("<main")[2]
+    assert "Create an account" not in page
 
 
 @pytest.mark.parametrize("path", ["/register/", "/password-reset/", "/password-reset/MQ/set-password/"])

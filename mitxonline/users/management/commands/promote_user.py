@@ -73,7 +73,7 @@ def _named(right: GivenRight, words: dict[str, str]) -> str:
 def _person(email: str) -> User:
     person = User.objects.with_email(email).select_for_update().first()
     if person is None:
-        raise CommandError(f"Nobody has the address {email}. They have to register first.")
+        raise CommandError(f"Nobody has the address {email}. They have to register or sign in once first.")
     return person
 
 
