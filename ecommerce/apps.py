@@ -8,7 +8,12 @@ class EcommerceConfig(AppConfig):
 
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
+        from django.core.checks import Tags, register
 
+        from ecommerce.gateways.checks import check_gateways, check_somebody_takes_money, check_stripe
         from ecommerce.receivers import keep_basket_at_sign_in
 
         user_logged_in.connect(keep_basket_at_sign_in, dispatch_uid="ecommerce.keep_basket_at_sign_in")
+        register(check_gateways)
+        register(check_stripe)
+        register(check_somebody_takes_money, Tags.security, deploy=True)

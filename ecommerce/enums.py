@@ -98,6 +98,7 @@ class PaymentStanding(models.TextChoices):
 
     NOTHING = "nothing", _("Nothing was paid")
     OPEN = "open", _("The payment page is open")
+    CONFIRMING = "confirming", _("The buyer came back, and the gateway didn’t answer")
     PROCESSING = "processing", _("The bank is still at it")
     RECEIVED = "received", _("The money has come")
 

@@ -34,6 +34,11 @@ class ReceiptPage:
         return self.standing == PaymentStanding.PROCESSING
 
     @property
+    def is_confirming(self) -> bool:
+        """Whether the buyer came back from paying and the gateway hasn't said yet how it went."""
+        return self.standing == PaymentStanding.CONFIRMING
+
+    @property
     def is_received(self) -> bool:
         """Whether the money is here and the course is just being opened."""
         return self.standing == PaymentStanding.RECEIVED

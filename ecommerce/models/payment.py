@@ -16,6 +16,9 @@ from ecommerce.models.order import Order
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
 
+# Noted on a try whose buyer came back from the payment page when the gateway couldn't be asked.
+CAME_BACK = "the buyer came back, the gateway did not answer"
+
 
 class PaymentAttempt(models.Model):
     """One try at paying one order through one gateway, with a reference and an idempotency key of its own."""

@@ -21,6 +21,7 @@ from ecommerce.gateways.base import Outcome, PaymentFailed, PaymentGateway, Paym
 from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
+from ecommerce.models.payment import CAME_BACK
 from ecommerce.services.fulfilment import close_order, fulfil_or_review, send_to_review
 from ecommerce.services.refunds import follow_dispute, follow_refund, mark_for_refund
 from ecommerce.services.sessions import give_up, is_being_paid, refuse_in_transaction, session_of
@@ -49,6 +50,20 @@ def confirm(*, attempt_id: int, now: datetime) -> Order:
     gateway = gateway_of(attempt)
     notice = gateway.look_up(session_of(attempt))
     return _act_on(notice, attempt, gateway, now=now)
+
+
+def confirm_return(*, attempt_id: int, now: datetime) -> Order:
+    """What the return from a payment page does: ask, and where nobody answers, note that the buyer was there.
+
+    So that nobody reads that nothing was paid while nobody knows; the sweep asks again at once.
+    """
+    try:
+        return confirm(attempt_id=attempt_id, now=now)
+    except PaymentFailed as failure:
+        logger.warning("gateway not asked", extra={"attempt": attempt_id, "retriable": failure.retriable})
+        open_ones = PaymentAttempt.objects.filter(pk=attempt_id, state=AttemptState.STARTED)
+        open_ones.update(note=CAME_BACK, ask_at=now)
+        return Order.objects.get(attempts=attempt_id)
 
 
 def end_session(*, attempt_id: int, now: datetime) -> Order:
@@ -260,6 +275,9 @@ def _note_unpaid(attempt: PaymentAttempt, order: Order, outcome: Outcome, *, now
         Outcome.PROCESSING: AttemptState.PROCESSING,
     }
     wanted, before = states.get(outcome), attempt.state
+    if outcome is Outcome.OPEN and attempt.note == CAME_BACK:
+        attempt.note = ""
+        attempt.save(update_fields=["note"])
     if before not in UNSETTLED_STATES or wanted in (None, before):
         return
     if wanted == AttemptState.PROCESSING:

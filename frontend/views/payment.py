@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,15 +13,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState
-from ecommerce.gateways.base import PaymentFailed
 from ecommerce.models import Order, PaymentAttempt
-from ecommerce.services.payments import answer_sandbox, attempt_of_buyer, confirm, sandbox_attempt
+from ecommerce.services.payments import answer_sandbox, attempt_of_buyer, confirm_return, sandbox_attempt
 from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
 from frontend.views.parsing import account_id
 from mitxonline.kernel import clock
-
-logger = logging.getLogger(__name__)
 
 
 @signed_in()
@@ -72,14 +68,10 @@ def sandbox(request: HttpRequest, reference: UUID) -> HttpResponse:
 
 
 def _ask(attempt: PaymentAttempt) -> Order:
-    """The order after the gateway was asked; as it is where the gateway can't be reached, which changes nothing."""
+    """The order after the gateway was asked, which it isn't any more once the try has an end."""
     if attempt.state not in UNSETTLED_STATES:
         return attempt.order
-    try:
-        order = confirm(attempt_id=attempt.pk, now=clock.now())
-    except PaymentFailed as failure:
-        logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
-        return attempt.order
+    order = confirm_return(attempt_id=attempt.pk, now=clock.now())
     attempt.refresh_from_db(fields=["state"])
     return order
 

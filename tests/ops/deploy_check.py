@@ -11,6 +11,8 @@ COMPLETE = {
     "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none",
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "SITE_BASE_URL": "https://shop.example",
+    "STRIPE_SECRET_KEY": "sk_live_for-checking-the-settings",
+    "STRIPE_WEBHOOK_SECRETS": "whsec_for-checking-the-settings",
 }
 
 

@@ -1,0 +1,70 @@
+"""What can be wrong with how payments are set up is said when the process starts, not when somebody pays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+from django.utils.module_loading import import_string
+
+from ecommerce.gateways.stripe import LEEWAY
+from mitxonline.kernel.money import minor_digits
+
+HALF_AN_HOUR, A_DAY = 30 * 60, 24 * 3600
+
+
+def check_gateways(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
+    """Every gateway can be made, and the default currency is one."""
+    problems: list[CheckMessage] = []
+    for path in settings.PAYMENT_GATEWAYS:
+        try:
+            import_string(path)()
+        except (ImportError, TypeError) as error:
+            problems.append(Error(f"PAYMENT_GATEWAYS names {path!r}: {error}", id="ecommerce.E001"))
+    try:
+        minor_digits(settings.DEFAULT_CURRENCY)
+    except ValueError as error:
+        problems.append(Error(f"DEFAULT_CURRENCY: {error}", id="ecommerce.E002"))
+    return problems
+
+
+def check_stripe(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
+    """Every account can hear from Stripe, and sessions live as long as Stripe lets them."""
+    problems: list[CheckMessage] = []
+    longest = A_DAY - int(LEEWAY.total_seconds()) - 60
+    if not HALF_AN_HOUR <= settings.PAYMENT_SESSION_SECONDS <= longest:
+        problems.append(
+            Error(f"PAYMENT_SESSION_SECONDS has to be from {HALF_AN_HOUR} to {longest}", id="ecommerce.E003")
+        )
+    if settings.PAYMENT_SESSION_SECONDS + LEEWAY.total_seconds() > settings.ORDER_HOLD_SECONDS:
+        problems.append(Error("ORDER_HOLD_SECONDS has to be longer than PAYMENT_SESSION_SECONDS", id="ecommerce.E004"))
+    for host, keys in settings.STRIPE_ACCOUNTS.items():
+        if not keys["webhook_secrets"]:
+            where = f"STRIPE_ACCOUNTS[{host!r}]" if host else "STRIPE_WEBHOOK_SECRETS"
+            problems.append(
+                Warning(
+                    f"{where} has no webhook secret: notices of Stripe are refused",
+                    hint="Who pays and closes the window waits for the sweep. docs/payments.md has the set-up.",
+                    id="ecommerce.W001",
+                )
+            )
+    return problems
+
+
+def check_somebody_takes_money(
+    *, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object
+) -> list[CheckMessage]:
+    """Before going live: there is a gateway, and it isn't one for playing."""
+    if not settings.PAYMENT_GATEWAYS:
+        return [
+            Warning(
+                "No payment gateway is configured: only what costs nothing can be had",
+                hint="Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRETS; docs/payments.md has the set-up.",
+                id="ecommerce.W002",
+            )
+        ]
+    if settings.SANDBOX_PAYMENTS:
+        return [Error("SANDBOX_PAYMENTS lets everybody decide that they have paid", id="ecommerce.E005")]
+    return []

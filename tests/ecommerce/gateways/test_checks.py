@@ -1,0 +1,57 @@
+"""What is said before somebody pays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecommerce.gateways.checks import check_gateways, check_somebody_takes_money, check_stripe
+
+KEYS = {"secret_key": "sk_test_x", "webhook_secrets": ["whsec_x"]}
+
+
+def ids(messages: list[Any]) -> list[str]:
+    return [message.id for message in messages]
+
+
+def test_as_it_is_nothing_is_wrong() -> None:
+    assert not check_gateways()
+    assert not check_stripe()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PAYMENT_GATEWAYS", ["ecommerce.gateways.nowhere.Gateway"], ["ecommerce.E001"]),
+        ("PAYMENT_GATEWAYS", ["ecommerce.gateways.base.PaymentGateway"], ["ecommerce.E001"]),
+        ("DEFAULT_CURRENCY", "ZZZ", ["ecommerce.E002"]),
+    ],
+)
+def test_what_can_not_be_used_is_said(settings: Any, name: str, value: object, expected: list[str]) -> None:
+    setattr(settings, name, value)
+    assert ids(check_gateways()) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"PAYMENT_SESSION_SECONDS": 29 * 60}, ["ecommerce.E003"]),
+        ({"PAYMENT_SESSION_SECONDS": 24 * 3600, "ORDER_HOLD_SECONDS": 25 * 3600}, ["ecommerce.E003"]),
+        ({"ORDER_HOLD_SECONDS": 31 * 60}, ["ecommerce.E004"]),
+        ({"STRIPE_ACCOUNTS": {"": {**KEYS, "webhook_secrets": []}, "a.example": KEYS}}, ["ecommerce.W001"]),
+    ],
+)
+def test_what_stripe_would_refuse_is_said(settings: Any, changes: dict[str, object], expected: list[str]) -> None:
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    assert ids(check_stripe()) == expected
+
+
+def test_before_going_live_somebody_has_to_take_money(settings: Any) -> None:
+    settings.PAYMENT_GATEWAYS = []
+    assert ids(check_somebody_takes_money()) == ["ecommerce.W002"]
+    settings.PAYMENT_GATEWAYS = ["ecommerce.gateways.stripe.StripeGateway"]
+    assert ids(check_somebody_takes_money()) == ["ecommerce.E005"]
+    settings.SANDBOX_PAYMENTS = False
+    assert not check_somebody_takes_money()

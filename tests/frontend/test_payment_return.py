@@ -1,0 +1,189 @@
+"""Coming back from a payment page: whoever comes, however it ended, and with something down."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from unittest.mock import Mock
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from courses.models import Enrollment
+from ecommerce.enums import AttemptState, OrderState, PaymentStanding
+from ecommerce.models import Order
+from ecommerce.selectors.payments import standing_of
+from ecommerce.services import payments
+from ecommerce.services.payments import finish_interrupted
+from ecommerce.services.pending import ask_due
+from mitxonline.users.models import User
+from tests.ecommerce.paying import attempt_of, completed, order_of, post_event
+from tests.factories import make_user
+from tests.frontend.counting import queries
+from tests.frontend.reading import read
+from tests.support.stripe import StripeServer
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def buyer() -> User:
+    return make_user(name="Amara Okafor")
+
+
+@pytest.fixture
+def order(stripe_api: StripeServer, buyer: User) -> Order:
+    return order_of(buyer, now=timezone.now())
+
+
+@pytest.fixture
+def buyers_client(buyer: User) -> Client:
+    client = Client()
+    client.force_login(buyer)
+    return client
+
+
+def completed_url(order: Order) -> str:
+    return f"/payment/completed/{attempt_of(order).reference}/"
+
+
+def test_who_has_paid_comes_back_to_the_course(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+    stripe_api.pay(attempt_of(order).session_id)
+    page = read(buyers_client.get(completed_url(order), follow=True))
+    assert page.h1 == "You’re in, Amara"
+    assert "Visa ending 4242" in page.text
+    assert Enrollment.objects.count() == 1
+    assert len(stripe_api.calls_to("/sessions/")) == 1
+
+
+def test_coming_back_again_asks_nobody(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+    stripe_api.pay(attempt_of(order).session_id)
+    buyers_client.get(completed_url(order))
+    stripe_api.calls.clear()
+    response = buyers_client.get(completed_url(order))
+    assert response["Location"] == f"/checkout/receipt/?order_number={order.number}"
+    assert not stripe_api.calls
+
+
+def test_coming_back_proves_nothing(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+    buyers_client.get(completed_url(order))
+    order.refresh_from_db()
+    assert order.state == OrderState.PENDING
+    assert not Enrollment.objects.exists()
+
+
+def test_a_bank_that_takes_its_time_is_said(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+    stripe_api.pay_later(attempt_of(order).session_id)
+    page = read(buyers_client.get(completed_url(order), follow=True))
+    assert page.h1 == "Your payment is on its way"
+    assert attempt_of(order).state == AttemptState.PROCESSING
+
+
+def test_a_payment_that_was_declined_leads_back_to_the_cart(
+    stripe_api: StripeServer, order: Order, buyers_client: Client
+) -> None:
+    session_id = attempt_of(order).session_id
+    stripe_api.pay_later(session_id)
+    stripe_api.bank_says(session_id, yes=False)
+    page = read(buyers_client.get(completed_url(order), follow=True))
+    assert page.h1 == "Your cart"
+    assert "Nothing was taken." in page.text
+
+
+def test_leaving_the_payment_page_leads_back_to_the_cart(
+    stripe_api: StripeServer, order: Order, buyers_client: Client
+) -> None:
+    stripe_api.calls.clear()
+    page = read(buyers_client.get(f"/payment/canceled/{attempt_of(order).reference}/", follow=True))
+    assert page.h1 == "Your cart"
+    assert "You left the payment. Nothing was taken" in page.text
+    assert not stripe_api.calls
+
+
+def test_leaving_it_after_paying_leads_to_the_receipt(
+    stripe_api: StripeServer, order: Order, buyers_client: Client
+) -> None:
+    stripe_api.pay(attempt_of(order).session_id)
+    buyers_client.get(completed_url(order))
+    response = buyers_client.get(f"/payment/canceled/{attempt_of(order).reference}/")
+    assert response["Location"].startswith("/checkout/receipt/")
+
+
+@pytest.mark.parametrize("kind", ["completed", "canceled"])
+def test_somebody_elses_payment_is_as_unknown_as_none(stripe_api: StripeServer, order: Order, kind: str) -> None:
+    stranger = Client()
+    stranger.force_login(make_user())
+    mine, none = (stranger.get(f"/payment/{kind}/{reference}/") for reference in (attempt_of(order).reference, uuid4()))
+    assert (mine.status_code, none.status_code) == (404, 404)
+    assert read(mine).text == read(none).text
+
+
+@pytest.mark.parametrize("kind", ["completed", "canceled"])
+def test_the_address_signs_nobody_in(stripe_api: StripeServer, order: Order, client: Client, kind: str) -> None:
+    stripe_api.pay(attempt_of(order).session_id)
+    address = f"/payment/{kind}/{attempt_of(order).reference}/"
+    response = client.get(address)
+    assert response["Location"] == f"/login/?next={address}"
+    assert not client.cookies
+    order.refresh_from_db()
+    assert order.state == OrderState.PENDING
+
+
+@pytest.mark.parametrize("kind", ["completed", "canceled"])
+def test_it_is_looked_at_and_not_posted(order: Order, buyers_client: Client, kind: str) -> None:
+    assert buyers_client.post(f"/payment/{kind}/{attempt_of(order).reference}/").status_code == 405
+
+
+def test_with_the_gateway_away_nothing_is_lost(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.fail("/sessions/", 500)
+    page = read(buyers_client.get(completed_url(order), follow=True))
+    assert page.h1 == "We’re confirming your payment"
+    assert "Don’t pay again." in page.text
+    assert ask_due(now=timezone.now()) == 1
+    assert read(buyers_client.get(completed_url(order), follow=True)).h1 == "You’re in, Amara"
+
+
+def test_who_came_back_without_paying_is_told_so_once_the_gateway_answers(
+    stripe_api: StripeServer, order: Order, buyers_client: Client
+) -> None:
+    stripe_api.fail("/sessions/", 500)
+    buyers_client.get(completed_url(order))
+    assert standing_of(order) == PaymentStanding.CONFIRMING
+    page = read(buyers_client.get(completed_url(order), follow=True))
+    assert page.h1 == "This order isn’t paid yet"
+    assert standing_of(order) == PaymentStanding.OPEN
+
+
+def test_without_worker_and_broker_the_course_is_opened_by_coming_back(
+    stripe_api: StripeServer, order: Order, buyers_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitxonline.kernel.broker._producers", Mock(side_effect=OSError("nobody there")))
+    stripe_api.pay(attempt_of(order).session_id)
+    assert post_event(completed(stripe_api, order)).status_code == 200
+    assert read(buyers_client.get(completed_url(order), follow=True)).h1 == "You’re in, Amara"
+
+
+def test_interrupted_after_the_money_came_the_page_says_so_and_the_sweep_opens_the_course(
+    stripe_api: StripeServer, order: Order, buyers_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stripe_api.pay(attempt_of(order).session_id)
+    buyers_client.raise_request_exception = False
+    with monkeypatch.context() as broken:
+        broken.setattr(payments, "fulfil_or_review", Mock(side_effect=RuntimeError))
+        assert buyers_client.get(completed_url(order)).status_code == 500
+    page = read(buyers_client.get(f"/checkout/receipt/?order_number={order.number}"))
+    assert page.h1 == "Payment received"
+    assert "Your course is being opened." in page.text
+    finish_interrupted(now=timezone.now() + timedelta(minutes=3))
+    page = read(buyers_client.get(f"/checkout/receipt/?order_number={order.number}"))
+    assert page.h1 == "You’re in, Amara"
+
+
+def test_coming_back_keeps_its_budget(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+    stripe_api.pay(attempt_of(order).session_id)
+    buyers_client.get("/cart/")
+    address = completed_url(order)
+    with queries(exactly=23):
+        buyers_client.get(address)
