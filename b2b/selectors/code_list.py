@@ -37,7 +37,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from openpyxl import Workbook
 
-from b2b.models import ContractRun
+from b2b.enums import MailState
+from b2b.models import ContractRun, HandOutMail
 from ecommerce.enums import LIVE_USE_STATES, UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.clock import date_of
@@ -118,6 +119,7 @@ class CodeLine:
     uses: int
     used_by: str
     used_at: datetime | None
+    mail: MailState | None
 
     @property
     def redeem_url(self) -> str:
@@ -184,11 +186,12 @@ def code_page(
     *,
     runs: Sequence[RunOfContract],
     wanted: Wanted,
+    now: datetime,
     after: Place | None = None,
     before: Place | None = None,
     size: int = PER_PAGE,
 ) -> CodePage:
-    """The codes behind ``after`` (or those just before ``before``): four queries for any number of codes."""
+    """The codes behind ``after`` (or those just before ``before``): five queries for any number of codes."""
     found = _found(runs, wanted)
     count: int = found.order_by()[: COUNTED + 1].count()
     if before is not None:
@@ -200,7 +203,7 @@ def code_page(
         rows = list(listed.order_by("discount_id", "pk")[: size + 1])
         more_after, rows = len(rows) > size, rows[:size]
         more_before = after is not None
-    lines = _lines(rows, runs)
+    lines = _lines(rows, runs, now)
     return CodePage(
         lines=lines,
         before=_place(rows[0]) if rows and more_before else None,
@@ -209,11 +212,11 @@ def code_page(
     )
 
 
-def code_line(*, contract_id: int, code_id: int) -> CodeLine | None:
+def code_line(*, contract_id: int, code_id: int, now: datetime) -> CodeLine | None:
     """One code of the contract; None where it has none of this number."""
     runs = runs_of(contract_id)
     rows = list(_found(runs, Wanted()).filter(pk=code_id))
-    return _lines(rows, runs)[0] if rows else None
+    return _lines(rows, runs, now)[0] if rows else None
 
 
 # --- Files -----------------------------------------------------------------------------------------------------------
@@ -391,9 +394,9 @@ def _place(code: DiscountCode) -> Place:
     return Place(discount_id=code.discount_id, code_id=code.pk)
 
 
-def _lines(rows: Sequence[Any], runs: Sequence[RunOfContract]) -> tuple[CodeLine, ...]:
+def _lines(rows: Sequence[Any], runs: Sequence[RunOfContract], now: datetime) -> tuple[CodeLine, ...]:
     by_discount = {run.discount_id: run for run in runs}
-    users, counts = _users(rows), _counts(rows)
+    users, counts, mails = _users(rows), _counts(rows), _mails(rows, now)
     lines = []
     for row in rows:
         run, use = by_discount[row.discount_id], users.get(row.pk)
@@ -413,6 +416,7 @@ def _lines(rows: Sequence[Any], runs: Sequence[RunOfContract]) -> tuple[CodeLine
                 uses=counts.get(row.pk, 0),
                 used_by=use.user.email if use is not None else "",
                 used_at=use.changed_at if use is not None else None,
+                mail=mails.get(row.pk),
             )
         )
     return tuple(lines)
@@ -423,6 +427,16 @@ def _users(rows: Sequence[DiscountCode]) -> dict[int, CodeUse]:
     limited = [row.pk for row in rows if row.max_uses is not None]
     uses = CodeUse.objects.filter(code_id__in=limited, state__in=LIVE_USE_STATES).select_related("user")
     return {use.code_id: use for use in uses.order_by("-pk")}
+
+
+def _mails(rows: Sequence[DiscountCode], now: datetime) -> dict[int, MailState]:
+    """What became of the last mail about each code that was given to somebody."""
+    given = [row.pk for row in rows if row.assigned_email]
+    mails = HandOutMail.objects.filter(
+        hand_out__code_id__in=given, hand_out__is_shared=False, hand_out__ended_at__isnull=True
+    )
+    found = mails.select_related("hand_out").order_by("pk")
+    return {mail.hand_out.code_id: mail.standing(now=now) for mail in found if mail.hand_out.code_id is not None}
 
 
 def _counts(rows: Sequence[DiscountCode]) -> dict[int, int]:

@@ -34,11 +34,14 @@ from b2b.models import (
     ContractPage,
     ContractRun,
     ContractTerms,
+    HandOut,
+    HandOutMail,
     OrganizationMembership,
     OrganizationPage,
     Reconcile,
 )
 from courses.enums import LmsState
+from ecommerce.models import CodeUse
 
 M = TypeVar("M", bound=Model)
 
@@ -112,6 +115,18 @@ def managers_of(organization_id: int) -> QuerySet[OrganizationMembership]:
 def members_of(contract_id: int) -> QuerySet[ContractMembership]:
     """Who has a seat or is about to, with who added them."""
     return ContractMembership.objects.filter(contract_id=contract_id).select_related("user", "added_by")
+
+
+def invitations_of(contract_id: int, *, used: bool | None = None) -> QuerySet[HandOut]:
+    """Who was invited with the shared code, whether they came, and what became of the last mail."""
+    came = CodeUse.objects.live().filter(code=OuterRef("code"), user__email=OuterRef("email"))
+    last = HandOutMail.objects.filter(hand_out=OuterRef("pk")).order_by("-pk")
+    found = (
+        HandOut.objects.filter(contract_run__contract_id=contract_id, is_shared=True)
+        .select_related("contract_run__course_run", "given_by")
+        .annotate(came=Exists(came), mail_state=Subquery(last.values("state")[:1]))
+    )
+    return found if used is None else found.filter(came=used)
 
 
 def reconciles_of(contract_id: int) -> QuerySet[Reconcile]:

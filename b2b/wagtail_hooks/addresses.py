@@ -16,6 +16,7 @@ from b2b.wagtail_hooks.contracts import ICON, NAMESPACE, ContractIndex
 from b2b.wagtail_hooks.courseware import CoursewareView
 from b2b.wagtail_hooks.covering import AddCoursewareView, RemoveCoursewareView
 from b2b.wagtail_hooks.handing_out import AssignView, HandOutView, RemindView, RevokeView
+from b2b.wagtail_hooks.invitations import CancelInvitationView, InvitationsView, ReplaceView
 from b2b.wagtail_hooks.members import AddMembersView, MembersView, RemoveMemberView
 from b2b.wagtail_hooks.organizations import OrganizationViewSet
 from b2b.wagtail_hooks.publishing import ReviewView
@@ -52,6 +53,12 @@ class ContractViewSet(ViewSet):
             path("<int:pk>/codes/<int:code_id>/assign/", view(AssignView), name="assign"),
             path("<int:pk>/codes/<int:code_id>/revoke/", view(RevokeView), name="revoke"),
             path("<int:pk>/codes/<int:code_id>/remind/", view(RemindView), name="remind"),
+            path("<int:pk>/codes/<int:code_id>/replace/", view(ReplaceView), name="replace"),
+            path("<int:pk>/invitations/", view(InvitationsView), name="invitations"),
+            path("<int:pk>/invitations/results/", view(InvitationsView, results_only=True), name="invitations_results"),
+            path(
+                "<int:pk>/invitations/<int:hand_out_id>/cancel/", view(CancelInvitationView), name="cancel_invitation"
+            ),
             path("<int:pk>/codes/export/csv/", view(ExportView), {"style": "csv"}, name="export_csv"),
             path("<int:pk>/codes/export/xlsx/", view(ExportView), {"style": "xlsx"}, name="export_xlsx"),
             path("<int:pk>/members/", view(MembersView), name="members"),

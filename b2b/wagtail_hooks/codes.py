@@ -39,7 +39,7 @@ from b2b.wagtail_hooks.columns import StateColumn, TemplateColumn
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.workbench import ContractListView, ContractView
 from ecommerce.models import DiscountCode
-from mitxonline.kernel import audit
+from mitxonline.kernel import audit, clock
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 BYTE_ORDER_MARK = "\ufeff"  # so that spreadsheets read names as they are written
@@ -101,7 +101,7 @@ class CodesView(ContractListView):
         """The page of the list."""
         asked = self.request.GET
         after, before = Place.read(asked.get("after", "")), Place.read(asked.get("before", ""))
-        return code_page(runs=self.runs, wanted=self.wanted, after=after, before=before)
+        return code_page(runs=self.runs, wanted=self.wanted, now=clock.now(), after=after, before=before)
 
     def get_filterset_kwargs(self) -> dict[str, Any]:
         kwargs: dict[str, Any] = super().get_filterset_kwargs()

@@ -40,7 +40,7 @@ class CodeView(ContractTemplateView):
     @cached_property
     def line(self) -> CodeLine:
         """The code of this address, which has to be this contract's."""
-        line = code_line(contract_id=self.contract.pk, code_id=self.kwargs["code_id"])
+        line = code_line(contract_id=self.contract.pk, code_id=self.kwargs["code_id"], now=clock.now())
         if line is None:
             raise Http404
         return line

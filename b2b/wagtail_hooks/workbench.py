@@ -41,6 +41,7 @@ TABS = (
     Tab("terms", _("Terms"), is_for_work=False),
     Tab("courseware", _("Courseware"), is_for_work=False),
     Tab("codes", _("Codes"), is_for_work=True),
+    Tab("invitations", _("Invitations"), is_for_work=True),
     Tab("members", _("Members"), is_for_work=True),
     Tab("activity", _("Activity"), is_for_work=False),
 )
@@ -114,9 +115,14 @@ class ContractView(Allowed, WagtailAdminTemplateMixin):
             "tabs": [
                 {"label": tab.label, "url": contract_url(tab.name, self.contract.pk), "is_here": tab.name == self.tab}
                 for tab in TABS
-                if self.may_work or not tab.is_for_work
+                if self.has(tab)
             ],
         }
+
+    def has(self, tab: Tab) -> bool:
+        """Whether the contract has such a part, for this person; people are invited where there is no cap."""
+        shares_codes = self.terms is not None and self.terms.needs_codes and self.terms.max_learners is None
+        return (self.may_work or not tab.is_for_work) and (tab.name != "invitations" or shares_codes)
 
     def edit_button(self) -> list[HeaderButton]:
         """The way to the page where the terms are written."""

@@ -344,13 +344,13 @@ class TestCodes:
         page = contract(course(), course(), cap=7)
         runs, found, place = runs_of(page.pk), [], None
         while True:
-            part = code_page(runs=runs, wanted=Wanted(), after=place, size=3)
+            part = code_page(runs=runs, wanted=Wanted(), now=NOW, after=place, size=3)
             found += [line.text for line in part.lines]
             if (place := part.after) is None:
                 break
         assert sorted(found) == sorted(code.text for code in codes_of(page))
         assert len(found) == len(set(found)) == 14
-        back = code_page(runs=runs, wanted=Wanted(), before=part.before, size=3)
+        back = code_page(runs=runs, wanted=Wanted(), now=NOW, before=part.before, size=3)
         assert [line.text for line in back.lines] == found[9:12]
 
     def test_pages_are_linked_and_keep_what_was_asked(self, manager: Client) -> None:
@@ -383,7 +383,7 @@ class TestCodes:
 
     def test_many_are_not_counted_to_the_end(self, page: ContractPage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(code_list, "COUNTED", 3)
-        part = code_page(runs=runs_of(page.pk), wanted=Wanted())
+        part = code_page(runs=runs_of(page.pk), wanted=Wanted(), now=NOW)
         assert not part.is_counted
         answer = client_of("manager").get(url("codes", page))
         assert "More than" in words(answer)
@@ -452,6 +452,7 @@ class TestHandingOut:
         assert (code.assigned_email, code.assigned_name) == ("ada@example.com", "Ada")
         assert HandOut.objects.get().email == "ada@example.com"
         assert "Gave a code to somebody" in words(manager.get(url("activity", page)))
+        assert "mail: Queued" in words(manager.get(url("codes", page)))
 
     def test_what_is_refused_is_said_beside_what_was_typed(self, manager: Client, page: ContractPage) -> None:
         code, other = codes_of(page)[:2]
@@ -506,6 +507,66 @@ class TestHandingOut:
         asked = {"run": run.pk, "people": "ada@example.com\ngrace@example.com", "expected": "1"}
         assert manager.post(url("hand_out", page), asked).status_code == 200
         assert not HandOut.objects.exists()
+
+
+class TestInvitations:
+    """A contract without a cap has one code for everybody: people are invited with it."""
+
+    @pytest.fixture
+    def shared(self) -> ContractPage:
+        return contract(course(title="Statistics"))
+
+    def invite(self, client: Client, page: ContractPage) -> HandOut:
+        run = ContractRun.objects.get(contract=page)
+        asked = {"run": run.pk, "people": "ada@example.com, Ada Lovelace", "expected": "1"}
+        client.post(url("hand_out", page), asked)
+        return HandOut.objects.get()
+
+    def test_they_are_listed_with_what_became_of_them(self, manager: Client, shared: ContractPage) -> None:
+        self.invite(manager, shared)
+        assert self.listed(manager, shared, "Invited")
+        redeem(shared, codes_of(shared)[0], person("ada@example.com"))
+        assert self.listed(manager, shared, "Came")
+        for state, found in {"came": True, "open_invitation": False, "canceled_invitation": False}.items():
+            shown = words(manager.get(url("invitations_results", shared), {"state": state}))
+            assert ("ada@example.com" in shown) is found, state
+
+    def listed(self, client: Client, page: ContractPage, state: str) -> bool:
+        shown = words(client.get(url("invitations", page)))
+        return "Ada Lovelace" in shown and state in shown and "Statistics" in shown
+
+    def test_one_is_canceled_and_the_code_stays(self, manager: Client, shared: ContractPage) -> None:
+        invitation, text = self.invite(manager, shared), codes_of(shared)[0].text
+        assert "goes on working" in words(manager.get(url("cancel_invitation", shared, invitation.pk)))
+        manager.post(url("cancel_invitation", shared, invitation.pk))
+        assert HandOut.objects.get().ended_at is not None
+        assert codes_of(shared)[0].text == text
+        assert self.listed(manager, shared, "Canceled")
+
+    @pytest.mark.parametrize("resend", [True, False])
+    def test_the_shared_code_is_replaced_after_a_warning(
+        self, manager: Client, shared: ContractPage, *, resend: bool
+    ) -> None:
+        self.invite(manager, shared)
+        old = active_codes_of(shared)[0]
+        shown = words(manager.get(url("replace", shared, old.pk)))
+        assert "Every link that was sent or published stops working." in shown
+        assert "1 invitation is open." in shown
+        manager.post(url("replace", shared, old.pk), {"resend": "1"} if resend else {})
+        texts = [code.text for code in active_codes_of(shared)]
+        assert len(texts) == 1
+        assert old.text not in texts
+        assert (HandOut.objects.get().ended_at is None) is resend
+
+    def test_a_code_of_one_s_own_is_not_replaced(self, manager: Client, page: ContractPage) -> None:
+        assert manager.get(url("replace", page, codes_of(page)[0].pk)).status_code == 404
+        assert manager.post(url("replace", page, codes_of(page)[0].pk)).status_code == 404
+
+    def test_a_contract_with_a_cap_has_no_such_part(
+        self, manager: Client, page: ContractPage, shared: ContractPage
+    ) -> None:
+        assert "Invitations" not in words(manager.get(url("terms", page)))
+        assert "Invitations" in words(manager.get(url("terms", shared)))
 
 
 class TestMembers:

@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 from wagtail.models import GroupPagePermission
 
-from b2b.models import ContractCourseware, ContractPage
+from b2b.models import ContractCourseware, ContractPage, ContractRun, HandOut
+from b2b.services.assignments import Recipient, hand_out
 from b2b.services.contracts import modify_contract
 from b2b.wagtail_hooks.addresses import ContractViewSet
 from b2b.wagtail_hooks.organizations import OrganizationViewSet
@@ -42,6 +43,10 @@ TABLE = {
     "b2b_contracts:revoke": NOBODY_ELSE,
     "b2b_contracts:export_csv": NOBODY_ELSE,
     "b2b_contracts:export_xlsx": NOBODY_ELSE,
+    "b2b_contracts:replace": NOBODY_ELSE,
+    "b2b_contracts:invitations": NOBODY_ELSE,
+    "b2b_contracts:invitations_results": NOBODY_ELSE,
+    "b2b_contracts:cancel_invitation": NOBODY_ELSE,
     "b2b_contracts:members": NOBODY_ELSE,
     "b2b_contracts:members_results": NOBODY_ELSE,
     "b2b_contracts:add_member": NOBODY_ELSE,
@@ -49,13 +54,27 @@ TABLE = {
     "b2b_contracts:activity": NOBODY_ELSE,
 }
 ONLY_POST = {"b2b_contracts:remind"}
-ACTS = ("add_courseware", "remove_courseware", "hand_out", "assign", "revoke", "remind", "add_member", "remove_member")
+ACTS = (
+    "add_courseware",
+    "remove_courseware",
+    "hand_out",
+    "assign",
+    "revoke",
+    "remind",
+    "replace",
+    "cancel_invitation",
+    "add_member",
+    "remove_member",
+)
 
 
 @pytest.fixture
 def page() -> ContractPage:
     made = contract(course(), cap=3, price=PRICE)
     take_seat(made, person("member@example.com"))
+    shared = contract(course(), name="Without a cap")
+    run = ContractRun.objects.get(contract=shared)
+    hand_out(contract_run_id=run.pk, recipients=[Recipient(email="ada@example.com")], by_id=None, now=NOW)
     return made
 
 
@@ -67,6 +86,9 @@ def address(name: str, page: ContractPage) -> str:
         **{part: [codes_of(page)[0].pk] for part in ("assign", "revoke", "remind")},
     }
     section, _colon, part = name.partition(":")
+    if part in ("replace", "cancel_invitation"):
+        page = ContractPage.objects.get(name="Without a cap")
+        further[part] = [codes_of(page)[0].pk if part == "replace" else HandOut.objects.get().pk]
     if part.startswith("index"):
         return reverse(name)
     if section == "b2b_organizations":
@@ -98,10 +120,12 @@ def test_everybody_gets_what_the_table_says(page: ContractPage, who: str) -> Non
 @pytest.mark.parametrize("who", ["anonymous", "learner", "editor", "finance"])
 def test_nobody_else_acts_either(page: ContractPage, who: str) -> None:
     client = client_of(who)
-    before = [(code.text, code.active, code.assigned_email) for code in codes_of(page)]
+    shared = ContractPage.objects.get(name="Without a cap")
+    before = [(code.text, code.active, code.assigned_email) for code in codes_of(page) + codes_of(shared)]
     for part in ACTS:
         assert outcome(client, address(f"b2b_contracts:{part}", page), post=True) in (SIGN_IN, AWAY)
-    assert [(code.text, code.active, code.assigned_email) for code in codes_of(page)] == before
+    assert [(code.text, code.active, code.assigned_email) for code in codes_of(page) + codes_of(shared)] == before
+    assert HandOut.objects.get().ended_at is None
     assert page.memberships.count() == 1
     assert ContractCourseware.objects.get(contract=page).removed_at is None
 
