@@ -1,0 +1,507 @@
+"""The pages of an organization's managers: what they see and do, and that nobody else learns anything."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+
+import pytest
+from django.conf import LazySettings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from openpyxl import load_workbook
+
+from b2b.enums import MailState
+from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
+from b2b.services.assignments import Recipient, hand_out
+from b2b.services.doors import attach_by_code
+from b2b.services.managers import set_manager
+from b2b.services.seats import add_member, remove_member
+from ecommerce.models import DiscountCode
+from mitxonline.kernel import clock
+from mitxonline.users.models import User
+from tests.factories import make_code, make_contract, make_contract_run, make_organization, make_user
+from tests.frontend.conftest import Northgate, SignIn, northgate
+from tests.frontend.counting import queries
+
+
+@pytest.fixture
+def world(db: None) -> Northgate:
+    return northgate(codes=8, seats=8)
+
+
+@pytest.fixture
+def dana(world: Northgate, sign_in: SignIn) -> Client:
+    return sign_in(world.manager)
+
+
+@pytest.fixture
+def open_world(db: None) -> Northgate:
+    """Without a cap: everybody shares a code."""
+    world = northgate(codes=0)
+    assert world.run.product is not None
+    make_code(world.run.product.unlocked_by, max_uses=None)
+    return world
+
+
+def manage(world: Northgate, rest: str = "") -> str:
+    return f"/organizations/{world.organization.slug}/manage/{world.contract.pk}/{rest}"
+
+
+def give(world: Northgate, *names: str, run: ContractRun | None = None) -> None:
+    people = [Recipient(f"{name}@northgate.example", name.title()) for name in names]
+    hand_out(contract_run_id=(run or world.run).pk, recipients=people, by_id=world.manager.pk, now=clock.now())
+
+
+def given_to(name: str) -> DiscountCode:
+    return DiscountCode.objects.get(assigned_email=f"{name}@northgate.example")
+
+
+def said(client: Client, url: str, data: dict[str, object]) -> str:
+    """What the page says that a POST leads to."""
+    return client.post(url, data, follow=True).content.decode()
+
+
+class TestWhoMayLook:
+    PAGES = ("", "hand-out/", "codes.csv", "redemptions.csv", "redemptions.xlsx", "replace/1/")
+
+    @pytest.mark.parametrize("page", PAGES)
+    def test_a_manager_of_another_organization_learns_nothing(
+        self, world: Northgate, sign_in: SignIn, page: str
+    ) -> None:
+        other = make_organization("Larkfield University")
+        sam = make_user("sam@larkfield.example")
+        set_manager(organization_id=other.pk, user_id=sam.pk, is_manager=True, by_id=None, now=clock.now())
+        client = sign_in(sam)
+        theirs, nobodys = client.get(manage(world, page)), client.get(f"/organizations/nobody/manage/1/{page}")
+        assert (theirs.status_code, nobodys.status_code) == (404, 404)
+        assert world.organization.name not in theirs.content.decode()
+        # Nor through an organization of one's own with somebody else's contract.
+        assert client.get(f"/organizations/{other.slug}/manage/{world.contract.pk}/{page}").status_code == 404
+
+    def test_nor_does_a_learner_nor_a_member(self, world: Northgate, sign_in: SignIn, learner: User) -> None:
+        attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
+        client = sign_in(learner)
+        for page in self.PAGES:
+            assert client.get(manage(world, page)).status_code == 404
+        assert client.get(f"/organizations/{world.organization.slug}/manage/").status_code == 404
+        assert client.post(manage(world, "selected/"), {"action": "revoke", "id": "1"}).status_code == 404
+
+    def test_nor_staff_who_are_no_managers(self, world: Northgate, sign_in: SignIn) -> None:
+        assert sign_in(make_user(is_staff=True, is_superuser=True)).get(manage(world)).status_code == 404
+
+    @pytest.mark.parametrize("page", PAGES)
+    def test_signed_out_one_signs_in_first_whatever_is_there(self, world: Northgate, client: Client, page: str) -> None:
+        for address in (manage(world, page), f"/organizations/nobody/manage/1/{page}"):
+            response = client.get(address)
+            assert response.status_code == 302
+            assert response["Location"].startswith("/login/?next=/organizations/")
+
+    def test_who_is_no_manager_any_more_is_out_at_once(self, world: Northgate, dana: Client) -> None:
+        assert dana.get(manage(world)).status_code == 200
+        OrganizationMembership.objects.update(is_manager=False)
+        assert dana.get(manage(world)).status_code == 404
+
+    def test_numbers_no_database_holds_are_no_contract(self, world: Northgate, dana: Client) -> None:
+        address = f"/organizations/{world.organization.slug}/manage/{10**30}/"
+        assert dana.get(address).status_code == 404
+
+    def test_no_cache_and_no_search_engine_keeps_it(self, world: Northgate, dana: Client) -> None:
+        response = dana.get(manage(world))
+        assert "no-store" in response["Cache-Control"]
+        assert response["X-Robots-Tag"] == "noindex"
+
+
+class TestTheWayThere:
+    def test_managers_find_it_on_dashboard_organization_and_footer(self, world: Northgate, dana: Client) -> None:
+        link = f"/organizations/{world.organization.slug}/manage/"
+        assert link in dana.get("/dashboard/").content.decode()
+        assert link in dana.get(f"/organizations/{world.organization.slug}/").content.decode()
+        assert dana.get("/manage-seats/")["Location"] == link
+
+    def test_learners_do_not(self, world: Northgate, sign_in: SignIn, learner: User) -> None:
+        attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
+        client = sign_in(learner)
+        link = f"/organizations/{world.organization.slug}/manage/"
+        assert link not in client.get("/dashboard/").content.decode()
+        assert "You don’t manage an organization’s seats." in client.get("/manage-seats/").content.decode()
+
+    def test_who_manages_several_chooses(self, world: Northgate, dana: Client) -> None:
+        other = make_organization("Larkfield University")
+        set_manager(organization_id=other.pk, user_id=world.manager.pk, is_manager=True, by_id=None, now=clock.now())
+        page = dana.get("/manage-seats/").content.decode()
+        assert "Northgate Health" in page
+        assert "Larkfield University" in page
+
+
+class TestSeats:
+    def test_contracts_with_their_seats(self, world: Northgate, dana: Client) -> None:
+        add_member(contract_id=world.contract.pk, user_id=make_user().pk, now=clock.now())
+        give(world, "ines", "samuel")
+        make_contract(world.organization, name="Leading teams")
+        page = dana.get(f"/organizations/{world.organization.slug}/manage/").content.decode()
+        assert "1 joined, 0 in checkout, 2 invited, 5 free" in page
+        assert "Leading teams" in page
+
+    @pytest.mark.parametrize("contracts", [1, 6])
+    def test_it_costs_the_same_for_any_number_of_contracts(
+        self, world: Northgate, dana: Client, contracts: int
+    ) -> None:
+        for number in range(contracts):
+            make_contract_run(make_contract(world.organization, name=f"Contract {number}", seats=3), codes=3)
+        dana.get("/dashboard/")  # the first page of a new site makes its brand
+        with queries(exactly=10):
+            dana.get(f"/organizations/{world.organization.slug}/manage/")
+
+    def test_learners_never_see_seats(self, world: Northgate, sign_in: SignIn, learner: User) -> None:
+        attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
+        page = sign_in(learner).get(f"/organizations/{world.organization.slug}/").content.decode()
+        assert "seats taken" not in page
+        assert "joined" not in page
+
+
+class TestCodes:
+    def test_by_state_with_counts(self, world: Northgate, dana: Client) -> None:
+        give(world, "ines", "samuel", "nora")
+        attach_by_code(text=given_to("ines").text, user_id=make_user("ines@mail.example").pk, now=clock.now())
+        HandOutMail.objects.filter(hand_out__email="nora@northgate.example").update(state=MailState.FAILED)
+        DiscountCode.objects.filter(pk=world.codes[7].pk).update(active=False)
+        page = dana.get(manage(world)).content.decode()
+        for text, count in (("All", 8), ("Free", 4), ("Invited", 1), ("Joined", 1), ("E-mail failed", 1), ("Off", 1)):
+            assert f'{text} <span class="tabs-count">{count}</span>' in page
+        assert "Used by ines@mail.example" in page
+        failed = dana.get(manage(world), {"state": "failed"}).content.decode()
+        assert "nora@northgate.example" in failed
+        assert "samuel@northgate.example" not in failed
+
+    def test_a_withdrawn_seat_shows_at_its_code(self, world: Northgate, dana: Client, learner: User) -> None:
+        attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
+        remove_member(contract_id=world.contract.pk, user_id=learner.pk, reason="left", now=clock.now())
+        assert "Withdrawn" in dana.get(manage(world), {"state": "withdrawn"}).content.decode()
+
+    @pytest.mark.parametrize(
+        ("asked", "found"),
+        [
+            ({"q": "INES"}, ["ines"]),
+            ({"q": "northgate.example", "state": "invited"}, ["ines", "samuel"]),
+            ({"q": "nobody at all"}, []),
+            ({"q": "%"}, []),
+            ({"q": "\x00ines"}, ["ines"]),
+            ({"state": "nonsense", "course": "x", "page": "-7"}, ["ines", "samuel"]),
+        ],
+    )
+    def test_searched(self, world: Northgate, dana: Client, asked: dict[str, str], found: list[str]) -> None:
+        give(world, "ines", "samuel")
+        page = dana.get(manage(world), asked).content.decode()
+        for name in ("ines", "samuel"):
+            assert (f"{name}@northgate.example</span>" in page) == (name in found)
+
+    def test_by_code_and_course(self, world: Northgate, dana: Client) -> None:
+        other = make_contract_run(world.contract, codes=1)
+        give(world, "ines", run=other)
+        code = given_to("ines")
+        page = dana.get(manage(world), {"q": code.text[:8].upper()}).content.decode()
+        assert "Showing 1–1 of 1" in page
+        page = dana.get(manage(world), {"course": other.pk}).content.decode()
+        assert "Showing 1–1 of 1" in page
+
+    @pytest.mark.parametrize("codes", [3, 120])
+    def test_the_list_costs_the_same_for_any_number_of_codes(self, sign_in: SignIn, codes: int, db: None) -> None:
+        world = northgate(codes=codes, seats=codes)
+        give(world, "ines", "samuel")
+        attach_by_code(text=world.codes[2].text, user_id=make_user().pk, now=clock.now())
+        client = sign_in(world.manager)
+        client.get("/dashboard/")
+        with queries(exactly=15):
+            client.get(manage(world))
+
+    def test_several_pages(self, dana: Client, sign_in: SignIn, db: None) -> None:
+        world = northgate(codes=60, seats=60)
+        client = sign_in(world.manager)
+        assert "Showing 26–50 of 60" in client.get(manage(world), {"page": 2}).content.decode()
+        assert "Showing 51–60 of 60" in client.get(manage(world), {"page": 99}).content.decode()
+
+
+class TestHandingOut:
+    LIST = "Ines Caldera, ines@northgate.example\nsamuel@northgate.example\nravi.menon@northgate"
+
+    def test_nothing_is_sent_before_the_count_was_seen(self, world: Northgate, dana: Client) -> None:
+        data: dict[str, object] = {"run": world.run.pk, "people": self.LIST, "action": "send"}
+        page = dana.post(manage(world, "hand-out/"), data).content.decode()
+        assert "<strong>2 people</strong> will get a code by e-mail." in page
+        assert "<strong>1 address is not complete:</strong>" in page
+        assert "Send 2 codes" in page
+        assert "After this, <strong>6 seats</strong> are free." in page
+        assert not HandOut.objects.exists()
+        page = said(dana, manage(world, "hand-out/"), data | {"expected": "2"})
+        assert "Codes sent to 2 people. 6 seats are free." in page
+        assert HandOut.objects.count() == 2
+        assert HandOut.objects.filter(given_by=world.manager).count() == 2
+
+    def test_what_changed_meanwhile_is_shown_again(self, world: Northgate, dana: Client) -> None:
+        give(world, "ines")
+        data = {"run": world.run.pk, "people": self.LIST, "action": "send", "expected": "2"}
+        response = dana.post(manage(world, "hand-out/"), data)
+        assert response.status_code == 409
+        page = response.content.decode()
+        assert "1 person would get a code now, not 2" in page
+        assert "Send 1 code" in page
+        assert self.LIST in page.replace("&#x27;", "'")
+
+    def test_too_many_people(self, world: Northgate, dana: Client) -> None:
+        people = "\n".join(f"person{number}@northgate.example" for number in range(9))
+        page = dana.post(manage(world, "hand-out/"), {"run": world.run.pk, "people": people}).content.decode()
+        assert "There are 8 free seats, and 9 people would need one." in page
+        assert "Check the list" in page
+
+    @pytest.mark.parametrize(
+        ("data", "sentence"),
+        [
+            ({"people": ""}, "Type or paste at least one address, or choose a file."),
+            ({"run": "999999"}, "Choose one of the courses."),
+            ({"run": ""}, "Choose a course."),
+        ],
+    )
+    def test_what_is_missing_is_said_at_the_field_and_nothing_is_lost(
+        self, world: Northgate, dana: Client, data: dict[str, str], sentence: str
+    ) -> None:
+        response = dana.post(manage(world, "hand-out/"), {"run": world.run.pk, "people": self.LIST} | data)
+        assert response.status_code == 422
+        page = response.content.decode()
+        assert sentence in page
+        if data.get("people") is None:
+            assert self.LIST in page
+
+    def test_a_course_of_another_contract_is_none_to_choose(self, world: Northgate, dana: Client) -> None:
+        foreign = make_contract_run(make_contract(make_organization("Larkfield"), seats=3), codes=3)
+        data = {"run": foreign.pk, "people": self.LIST, "action": "send", "expected": "2"}
+        assert dana.post(manage(world, "hand-out/"), data).status_code == 422
+        assert not HandOut.objects.exists()
+
+    def test_a_file_is_read_into_the_list_and_sent_from_there(self, world: Northgate, dana: Client) -> None:
+        file = SimpleUploadedFile("people.csv", "\ufeffName;E-Mail\r\nInés Caldera;ines@northgate.example\r\n".encode())
+        data: dict[str, object] = {"run": world.run.pk, "people": "", "file": file, "action": "send", "expected": "1"}
+        page = dana.post(manage(world, "hand-out/"), data).content.decode()
+        assert "Inés Caldera, ines@northgate.example" in page
+        assert not HandOut.objects.exists()
+        people = "Inés Caldera, ines@northgate.example"
+        data = {"run": world.run.pk, "people": people, "action": "send", "expected": "1"}
+        said(dana, manage(world, "hand-out/"), data)
+        assert HandOut.objects.get().name == "Inés Caldera"
+
+    @pytest.mark.parametrize(
+        ("content", "sentence"),
+        [
+            (b"PK\x03\x04 a workbook", "This is a workbook."),
+            (b"\x00\x01\x02", "This is no text file."),
+            (b"", "There is nobody in this file."),
+            (b"Name;E-Mail\n", "There is nobody in this file."),
+            (b"a" * 1_000_001, "The file is larger than 1 MB."),
+        ],
+    )
+    def test_a_file_that_is_no_list(self, world: Northgate, dana: Client, content: bytes, sentence: str) -> None:
+        file = SimpleUploadedFile("people.csv", content)
+        response = dana.post(manage(world, "hand-out/"), {"run": world.run.pk, "people": "", "file": file})
+        assert response.status_code == 422
+        assert sentence in response.content.decode()
+
+    def test_more_people_than_a_list_can_have(self, world: Northgate, dana: Client) -> None:
+        people = "\n".join(f"person{number}@northgate.example" for number in range(5001))
+        response = dana.post(manage(world, "hand-out/"), {"run": world.run.pk, "people": people})
+        assert response.status_code == 422
+        assert "That is more than 5000 people at once." in response.content.decode()
+
+    def test_htmx_gets_what_the_list_comes_to(self, world: Northgate, dana: Client) -> None:
+        data = {"run": world.run.pk, "people": self.LIST}
+        response = dana.post(manage(world, "hand-out/"), data, headers={"HX-Request": "true"})
+        page = response.content.decode()
+        assert "<html" not in page
+        assert 'hx-swap-oob="true"' in page
+        assert "Send 2 codes" in page
+        empty = dana.post(manage(world, "hand-out/"), {"run": world.run.pk}, headers={"HX-Request": "true"})
+        assert "Type or paste" not in empty.content.decode()
+
+    def test_so_many_mails_in_an_hour(self, world: Northgate, dana: Client, settings: LazySettings) -> None:
+        settings.RATE_LIMITS = settings.RATE_LIMITS | {"hand_outs": {"user": (1, 3600)}}
+        data = {"run": world.run.pk, "people": self.LIST, "action": "send", "expected": "2"}
+        response = dana.post(manage(world, "hand-out/"), data)
+        assert response.status_code == 429
+        assert "You can send 1 invitations and reminders in an hour." in response.content.decode()
+        assert not HandOut.objects.exists()
+
+    def test_a_contract_that_is_over_has_nothing_to_hand_out(self, world: Northgate, dana: Client) -> None:
+        ContractTerms.objects.update(end=clock.today() - timedelta(days=1))
+        assert "There is nothing to hand out." in dana.get(manage(world, "hand-out/")).content.decode()
+        assert "Hand out codes" not in dana.get(manage(world)).content.decode()
+
+
+class TestSelected:
+    def test_reminding_several_tells_what_became_of_each(self, world: Northgate, dana: Client) -> None:
+        give(world, "ines", "samuel")
+        ids = [given_to("ines").pk, given_to("samuel").pk]
+        assert "2 people are reminded." in said(dana, manage(world, "selected/"), {"action": "remind", "id": ids})
+        page = said(dana, manage(world, "selected/"), {"action": "remind", "id": ids})
+        assert "2 were reminded today already; once a day is enough." in page
+
+    def test_one_by_its_own_menu(self, world: Northgate, dana: Client) -> None:
+        give(world, "ines", "samuel")
+        data = {"only": f"remind-{given_to('ines').pk}", "id": [given_to("samuel").pk]}
+        said(dana, manage(world, "selected/"), data)
+        assert HandOut.objects.get(reminded_on__isnull=False).email == "ines@northgate.example"
+
+    def test_taking_back_says_first_what_will_happen(self, world: Northgate, dana: Client) -> None:
+        give(world, "ines", "samuel")
+        attach_by_code(text=given_to("samuel").text, user_id=make_user().pk, now=clock.now())
+        ids, old = [given_to("ines").pk, given_to("samuel").pk], given_to("ines").text
+        data: dict[str, object] = {"action": "revoke", "id": ids, "query": "state=invited"}
+        page = dana.post(manage(world, "selected/"), data).content.decode()
+        assert "Take 2 codes back" in page
+        assert given_to("ines").text == old
+        page = said(dana, manage(world, "selected/"), data | {"sure": "yes"})
+        assert "1 code is taken back and free again." in page
+        assert "1 was left as it is" in page
+        assert not DiscountCode.objects.filter(text=old).exists()
+
+    def test_sending_again_what_failed(self, world: Northgate, dana: Client) -> None:
+        give(world, "ines", "samuel")
+        HandOutMail.objects.filter(hand_out__email="ines@northgate.example").update(state=MailState.FAILED)
+        ids = [given_to("ines").pk, given_to("samuel").pk]
+        assert "1 mail is sent again." in said(dana, manage(world, "selected/"), {"action": "again", "id": ids})
+        assert "None of these mails failed" in said(dana, manage(world, "selected/"), {"action": "again", "id": ids})
+
+    def test_nothing_chosen_and_nonsense(self, world: Northgate, dana: Client) -> None:
+        give(world, "ines")
+        assert "Check at least one line first" in said(dana, manage(world, "selected/"), {"action": "remind"})
+        for data in ({"action": "remind", "id": ["x", "-1", str(10**30)]}, {"only": "burn-1"}, {"only": "remind-"}):
+            assert dana.post(manage(world, "selected/"), data).status_code == 302
+        assert given_to("ines")
+
+    def test_other_contracts_codes_are_out_of_reach(self, world: Northgate, dana: Client) -> None:
+        foreign = northgate_elsewhere()
+        code = DiscountCode.objects.get(assigned_email="joe@larkfield.example")
+        for action in ("remind", "revoke", "again"):
+            dana.post(manage(world, "selected/"), {"action": action, "id": code.pk, "sure": "yes"})
+        code.refresh_from_db()
+        assert code.assigned_email == "joe@larkfield.example"
+        assert HandOut.objects.get(contract_run=foreign).reminded_on is None
+
+    @pytest.mark.parametrize("query", ["//evil.example", "x" * 600, "state=invited&page=2"])
+    def test_the_way_back_stays_here(self, world: Northgate, dana: Client, query: str) -> None:
+        response = dana.post(manage(world, "selected/"), {"action": "remind", "query": query})
+        assert response["Location"].startswith(manage(world))
+
+
+def northgate_elsewhere() -> ContractRun:
+    run = make_contract_run(make_contract(make_organization("Larkfield"), seats=3), codes=3)
+    hand_out(contract_run_id=run.pk, recipients=[Recipient("joe@larkfield.example")], by_id=None, now=clock.now())
+    return run
+
+
+class TestInvitations:
+    def test_people_are_invited_with_the_link_everybody_shares(self, open_world: Northgate, sign_in: SignIn) -> None:
+        client = sign_in(open_world.manager)
+        page = client.get(manage(open_world)).content.decode()
+        assert "Invite people" in page
+        assert "Nobody is invited yet." in page
+        assert f"/enrollmentcode/{DiscountCode.objects.get().text}/" in page
+        data: dict[str, object] = {"run": open_world.run.pk, "people": "ines@northgate.example", "action": "send"}
+        said(client, manage(open_world, "hand-out/"), data | {"expected": "1"})
+        page = client.get(manage(open_world)).content.decode()
+        assert "ines@northgate.example" in page
+        assert "1 open invitation" in page
+
+    def test_canceling_and_reminding_touch_the_invitation_alone(self, open_world: Northgate, sign_in: SignIn) -> None:
+        give(open_world, "ines", "samuel")
+        client, text = sign_in(open_world.manager), DiscountCode.objects.get().text
+        ines = HandOut.objects.get(email="ines@northgate.example")
+        said(client, manage(open_world, "selected/"), {"action": "remind", "id": ines.pk})
+        page = said(client, manage(open_world, "selected/"), {"action": "revoke", "id": ines.pk, "sure": "yes"})
+        assert "1 invitation is canceled." in page
+        assert DiscountCode.objects.get().text == text
+        assert list(HandOut.objects.open().values_list("email", flat=True)) == ["samuel@northgate.example"]
+
+    def test_replacing_the_link_warns_with_the_number_of_open_invitations(
+        self, open_world: Northgate, sign_in: SignIn
+    ) -> None:
+        give(open_world, "ines", "samuel")
+        client, old = sign_in(open_world.manager), DiscountCode.objects.get().text
+        address = manage(open_world, f"replace/{open_world.run.pk}/")
+        assert "2 invitations are open." in client.get(address).content.decode()
+        assert DiscountCode.objects.get().text == old
+        page = said(client, address, {"resend": "yes"})
+        assert "has a new link" in page
+        assert DiscountCode.objects.get().text != old
+        assert HandOutMail.objects.filter(kind="new_link").count() == 2
+
+    def test_each_with_a_code_of_their_own_has_no_link_to_replace(self, world: Northgate, dana: Client) -> None:
+        assert dana.get(manage(world, f"replace/{world.run.pk}/")).status_code == 404
+
+    @pytest.mark.parametrize("people", [2, 40])
+    def test_the_list_costs_the_same_for_any_number(self, open_world: Northgate, sign_in: SignIn, people: int) -> None:
+        give(open_world, *(f"person{number}" for number in range(people)))
+        client = sign_in(open_world.manager)
+        client.get("/dashboard/")
+        with queries(exactly=17):
+            client.get(manage(open_world))
+
+
+class TestSingleSignOn:
+    def test_free_it_has_no_codes_to_give(self, db: None, sign_in: SignIn) -> None:
+        world = northgate(codes=0, integration_type="sso")
+        page = sign_in(world.manager).get(manage(world)).content.decode()
+        assert "People come into this contract by signing in" in page
+        assert "Hand out codes" not in page
+
+    def test_with_a_price_the_manager_has_the_link_and_members_the_price_and_the_field(
+        self, db: None, sign_in: SignIn, learner: User
+    ) -> None:
+        world = northgate(codes=0, price="49", integration_type="sso")
+        assert world.run.product is not None
+        make_code(world.run.product.unlocked_by, max_uses=None)
+        page = sign_in(world.manager).get(manage(world)).content.decode()
+        assert f"/cart/add/?product_id={world.product.pk}" in page
+        assert "$49.00" in page
+        add_member(contract_id=world.contract.pk, user_id=learner.pk, source="sso", now=clock.now())
+        page = sign_in(learner).get(f"/organizations/{world.organization.slug}/").content.decode()
+        assert "each course costs <strong>$49.00</strong>" in page
+        assert "Enrollment code" in page
+
+
+class TestFiles:
+    def used(self, world: Northgate) -> None:
+        give(world, "ines")
+        DiscountCode.objects.filter(pk=given_to("ines").pk).update(assigned_name="=cmd|' /C calc'!A0")
+        user = make_user("ines@mail.example", name="@Ines")
+        attach_by_code(text=given_to("ines").text, user_id=user.pk, now=clock.now())
+
+    def test_who_used_which_code_as_csv(self, world: Northgate, dana: Client) -> None:
+        self.used(world)
+        response = dana.get(manage(world, "redemptions.csv"))
+        assert response["Content-Disposition"] == 'attachment; filename="clinical-skills-2026-redemptions.csv"'
+        text = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+        assert text.startswith("\ufeff")
+        head, row = csv.reader(io.StringIO(text.lstrip("\ufeff")))
+        assert head[:3] == ["Course", "Course run", "Code"]
+        assert row[3] == "'=cmd|' /C calc'!A0"
+        assert row[6:8] == ["'@Ines", "ines@mail.example"]
+        assert row[9] == "Joined"
+
+    def test_and_as_a_workbook_in_which_nothing_runs(self, world: Northgate, dana: Client) -> None:
+        self.used(world)
+        response = dana.get(manage(world, "redemptions.xlsx"))
+        sheet = load_workbook(io.BytesIO(b"".join(response.streaming_content))).active  # type: ignore[attr-defined]
+        cells = [cell for row in sheet.iter_rows() for cell in row]
+        assert not [cell for cell in cells if cell.data_type == "f"]
+        assert "'=cmd|' /C calc'!A0" in [cell.value for cell in cells]
+
+    def test_codes_with_their_links(self, world: Northgate, dana: Client) -> None:
+        other = make_contract_run(world.contract, codes=2)
+        text = b"".join(dana.get(manage(world, "codes.csv")).streaming_content).decode()  # type: ignore[attr-defined]
+        assert f"/enrollmentcode/{world.code}/" in text
+        assert len(text.splitlines()) == 11
+        only = dana.get(manage(world, "codes.csv"), {"course": other.pk})
+        assert len(b"".join(only.streaming_content).decode().splitlines()) == 3  # type: ignore[attr-defined]
+
+    def test_other_kinds_of_file_there_are_none(self, world: Northgate, dana: Client) -> None:
+        assert dana.get(manage(world, "redemptions.pdf"), follow=True).status_code == 404
