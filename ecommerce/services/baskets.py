@@ -6,6 +6,7 @@ after the other.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ from ecommerce.services.cart import (
 )
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import run_sql
+
+logger = logging.getLogger(__name__)
 
 # The total in other pages' headers is at most as old as this, and a little.
 NOTE_AGAIN = timedelta(minutes=15)
@@ -212,6 +215,8 @@ def drop_forgotten_baskets(*, now: datetime) -> int:
     ordered = Order.objects.pending().filter(basket_id=OuterRef("pk"))
     forgotten = Basket.objects.filter(~Exists(ordered), token__isnull=False).exclude(touched)
     dropped: int = forgotten.delete()[1].get(Basket._meta.label, 0)
+    if dropped:
+        logger.info("forgotten baskets dropped", extra={"baskets": dropped})
     return dropped
 
 
