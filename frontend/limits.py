@@ -1,4 +1,4 @@
-"""How many wrong codes somebody may try (design 5.3): only failures count, and the cart is kept."""
+"""How many wrong codes somebody may try (design 5.3), and how many payments begin. The cart is kept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import ngettext
 
 from ecommerce.errors import CodeMissing, CodeRefused
@@ -14,12 +15,36 @@ from mitxonline.kernel.errors import RateLimited
 from mitxonline.kernel.ratelimit import FailureLimit, Keys, visitor_keys
 
 CODES = FailureLimit("codes")
+CHECKOUTS = FailureLimit("checkouts")
 
 
 class TooManyCodes(RateLimited):
     """Too many codes that didn't work."""
 
     code = "too_many_codes"
+
+
+class TooManyCheckouts(RateLimited):
+    """Too many payments were begun: cards are being tried out, or a button is stuck."""
+
+    code = "too_many_checkouts"
+
+
+def refuse_many_checkouts(request: HttpRequest) -> None:
+    """Raise TooManyCheckouts for whoever has begun too many payments, they or their network."""
+    keys = visitor_keys(request)
+    try:
+        CHECKOUTS.check({"user": keys["user"], "address": keys["address"]})
+    except RateLimited as refused:
+        refusal = TooManyCheckouts(refused.retry_after, _payments_begun(refused.minutes))
+        refusal.retry_url = reverse("cart")
+        raise refusal from None
+
+
+def count_checkout(request: HttpRequest) -> None:
+    """Count a payment that was begun; orders without one are not counted."""
+    keys = visitor_keys(request)
+    CHECKOUTS.record_failure({"user": keys["user"], "address": keys["address"]})
 
 
 @contextmanager
@@ -64,6 +89,14 @@ def _tries_of_network(minutes: int) -> str:
         "Your cart is kept.",
         "Too many codes that didn’t work came from your network. Wait %(minutes)d minutes, then try again. "
         "Your cart is kept.",
+        minutes,
+    ) % {"minutes": minutes}
+
+
+def _payments_begun(minutes: int) -> str:
+    return ngettext(
+        "Too many payments were begun. Wait %(minutes)d minute, then check out again. Your cart is kept.",
+        "Too many payments were begun. Wait %(minutes)d minutes, then check out again. Your cart is kept.",
         minutes,
     ) % {"minutes": minutes}
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from ecommerce.errors import BasketEmpty
 from ecommerce.services.checkout import begin_checkout
+from frontend.limits import count_checkout, refuse_many_checkouts
 from frontend.owner import basket_owner
 from frontend.receipt import order_from_basket
 from frontend.views.decorators import personal
@@ -31,6 +32,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     user_id = request.user.pk
     if user_id is None:
         return redirect_to_login(cart)
+    refuse_many_checkouts(request)
     try:
         begun = begin_checkout(
             owner=basket_owner(request),
@@ -45,4 +47,6 @@ def checkout(request: HttpRequest) -> HttpResponse:
         if order is None:
             raise
         return redirect(receipt_url(order))  # the button was pressed twice
+    if begun.pay_url:
+        count_checkout(request)
     return redirect(begun.pay_url or receipt_url(begun.order))
