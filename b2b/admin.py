@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -129,19 +129,64 @@ class ContractAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[type-ar
 class SignInFactAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """What signing in through Keycloak gave and took, and who found a contract full."""
 
-    list_display = ["at", "user", "change", "organization", "contract", "detail"]
-    list_filter = ["change", "at"]
-    list_select_related = ["user", "organization", "contract"]
+    list_display = ["at", "user", "change", "about"]
+    list_filter = ["change"]
+    list_select_related = ["user", "organization", "contract__terms__organization"]
     search_fields = ["user__email", "user__name", "organization__name", "contract__name"]
     date_hierarchy = "at"
+
+    @admin.display(description=_("about"))
+    def about(self, fact: SignInFact) -> str:
+        """The organization; the contract and whose it is; or what went wrong."""
+        if fact.contract is not None:
+            return f"{fact.contract} · {fact.contract.terms.organization}"
+        return str(fact.organization or fact.detail)
 
 
 @admin.register(KeycloakSync)
 class KeycloakSyncAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Each synchronization of organizations; lists hold the ids of pages."""
+    """Each synchronization of organizations: how many in the list, which ones on its page."""
 
-    list_display = ["started_at", "finished_at", "state", "found", "problems"]
+    list_display = ["started_at", "state", "found", "made", "changed", "missing", "failures"]
     list_filter = ["state"]
+    fields = [
+        "started_at",
+        "finished_at",
+        "state",
+        "found",
+        "created",
+        "linked",
+        "updated",
+        "disabled",
+        "gone",
+        "notes",
+    ]
+    readonly_fields = ["notes"]
+
+    @admin.display(description=_("created"))
+    def made(self, sync: KeycloakSync) -> int:
+        """New pages."""
+        return len(sync.created)
+
+    @admin.display(description=_("linked or updated"))
+    def changed(self, sync: KeycloakSync) -> int:
+        """Pages that follow Keycloak now, or anew."""
+        return len(sync.linked) + len(sync.updated)
+
+    @admin.display(description=_("disabled or gone"))
+    def missing(self, sync: KeycloakSync) -> int:
+        """Pages whose organization is switched off in Keycloak or not there."""
+        return len(sync.disabled) + len(sync.gone)
+
+    @admin.display(description=_("problems"))
+    def failures(self, sync: KeycloakSync) -> int:
+        """Organizations that could not be brought in line."""
+        return len(sync.problems)
+
+    @admin.display(description=_("problems"))
+    def notes(self, sync: KeycloakSync) -> SafeString:
+        """A sentence for each."""
+        return format_html_join("", "<p>{}</p>", ((sentence,) for sentence in sync.problems))
 
 
 @admin.register(KeycloakJoin)
@@ -149,7 +194,7 @@ class KeycloakJoinAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Who came by code and was, or shall be, added to an organization in Keycloak."""
 
     list_display = ["asked_at", "user", "organization", "state", "settled_at"]
-    list_filter = ["state", "organization"]
+    list_filter = ["state"]
     list_select_related = ["user", "organization"]
     search_fields = ["user__email", "user__name", "organization__name"]
 

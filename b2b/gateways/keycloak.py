@@ -9,7 +9,6 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
 from keycloak.exceptions import (
     HTTP_BAD_REQUEST,
@@ -50,7 +49,7 @@ class RemoteOrganization:
 def read_organization(raw: Any) -> RemoteOrganization:
     """What Keycloak says about one organization; KeycloakOrganizationUnreadable where id, alias or name is missing."""
     if not isinstance(raw, Mapping):
-        raise KeycloakOrganizationUnreadable(_("no description of an organization"))
+        raise KeycloakOrganizationUnreadable("?")
     named = str(raw.get("alias") or raw.get("name") or "?")[:LONGEST]
     keycloak_id = keycloak_id_of(raw)
     alias, name = (_text(raw.get(key)) for key in ("alias", "name"))

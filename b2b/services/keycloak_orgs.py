@@ -26,6 +26,7 @@ from b2b.models import KeycloakOrganization, KeycloakSync, OrganizationPage
 from b2b.services.contracts import as_rich_text, refuse_over_draft
 from b2b.services.organizations import ensure_organization_index, find_organization, new_org_key, refuse_if_similar
 from b2b.services.tree import add_child, lock_page, publish_changed, publish_new
+from mitxonline.kernel import clock
 from mitxonline.kernel.db import named_lock
 from mitxonline.kernel.errors import DomainError
 
@@ -101,12 +102,12 @@ def sync_organizations(
         try:
             raws = keycloak.organizations()
         except DomainError as refusal:
-            record.state, record.problems, record.finished_at = SyncState.FAILED, [refusal.message], now
+            record.state, record.problems, record.finished_at = SyncState.FAILED, [refusal.message], clock.now()
             record.save()
             raise
         ensure_organization_index()
         report = _sync(raws, links=links or {}, now=now, act=True, progress=progress)
-        _write_down(record, report, found=len(raws), now=now)
+        _write_down(record, report, found=len(raws))
         return report
 
 
@@ -288,7 +289,7 @@ def _problem(remote: RemoteOrganization | None, sentence: str) -> Line:
     )
 
 
-def _write_down(record: KeycloakSync, report: SyncReport, *, found: int, now: datetime) -> None:
+def _write_down(record: KeycloakSync, report: SyncReport, *, found: int) -> None:
     record.found = found
     record.created = report.pages(Outcome.CREATED)
     record.linked = report.pages(Outcome.LINKED)
@@ -297,5 +298,5 @@ def _write_down(record: KeycloakSync, report: SyncReport, *, found: int, now: da
     record.gone = report.pages(Outcome.GONE)
     record.problems = [line.sentence for line in report.of(Outcome.PROBLEM)]
     record.state = SyncState.PROBLEMS if record.problems else SyncState.DONE
-    record.finished_at = now
+    record.finished_at = clock.now()
     record.save()

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 
 from b2b.enums import SyncState
 from b2b.errors import KeycloakNotConfigured, KeycloakUnavailable
@@ -286,8 +287,8 @@ def test_each_run_has_one_record_also_if_keycloak_was_silent() -> None:
     with pytest.raises(KeycloakUnavailable):
         sync_organizations(keycloak=Silent(), now=NOON)
     last, first = KeycloakSync.objects.all()
-    assert (first.state, first.found, first.finished_at) == (SyncState.DONE, 1, NOON)
-    assert (last.state, len(last.problems)) == (SyncState.FAILED, 1)
+    assert (first.state, first.found, first.finished_at is None) == (SyncState.DONE, 1, False)
+    assert (last.state, len(last.problems), last.finished_at is None) == (SyncState.FAILED, 1, False)
     assert KeycloakOrganization.objects.get().gone_since is None
 
 
@@ -301,6 +302,14 @@ def test_one_at_a_time(together: Any) -> None:
 
     sync_organizations(keycloak=Nested(raw("Acme")), now=NOON)
     assert [type(each) for each in answers] == [LockTaken]
+
+
+def test_the_record_can_be_read(admin_client: Client) -> None:
+    sync(raw("Acme"), None, raw("Globex"))
+    record = KeycloakSync.objects.get()
+    assert "Done, with problems" in admin_client.get("/admin/b2b/keycloaksync/").text
+    page = admin_client.get(f"/admin/b2b/keycloaksync/{record.pk}/change/").text
+    assert "<p>Keycloak describes “?” without an id, an alias or a name.</p>" in page
 
 
 # --- Settings -------------------------------------------------------------------------------------------------------

@@ -400,7 +400,7 @@ def test_the_operator_sees_who_found_a_contract_full(admin_client: Client) -> No
 
     assert page.status_code == 200
     assert "No seat: the contract is full" in page.text
-    assert "Campus" in page.text
+    assert "Campus · Northgate Health" in page.text
     assert sam.email in page.text
     assert "Joined the organization</td>" not in page.text
 
