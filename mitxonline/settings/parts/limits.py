@@ -6,8 +6,8 @@ EMAIL_VERIFICATION_SECONDS = 3 * 24 * 3600
 RATE_LIMITS: dict[str, dict[str, tuple[int, int]]] = {
     # Codes typed in a cart or opened as a link.
     "codes": {"user": (10, 600), "session": (10, 600), "address": (200, 600)},
-    # Payments begun, each of them a call to the gateway. Whoever tries out stolen cards begins many; a lecture hall buys
-    # within a few minutes from one address.
+    # Payments begun, each of them a call to the gateway. Whoever tries out stolen cards begins many; a lecture hall
+    # buys within a few minutes from one address.
     "checkouts": {"user": (30, 600), "address": (600, 600)},
     # Passwords. One guesser can't lock a person out from elsewhere: an account is limited together with the
     # network the guesses come from; alone only at a number that needs many networks.
