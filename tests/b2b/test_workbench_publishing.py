@@ -392,6 +392,11 @@ class TestAliases:
         assert not ContractTerms.objects.filter(pk=alias.pk).exists()
 
 
+def test_drafts_can_be_looked_at(manager: Client, page: ContractPage) -> None:
+    for each in (page, organization()):
+        assert manager.get(reverse("wagtailadmin_pages:view_draft", args=[each.pk])).status_code == 200
+
+
 def test_an_organization_is_published_and_saved_as_ever(manager: Client) -> None:
     assert OrganizationPage.objects.get().live
     assert manager.get(edit_url(organization())).status_code == 200
