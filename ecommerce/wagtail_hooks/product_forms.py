@@ -29,6 +29,8 @@ class ProductForm(WagtailAdminModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.before = Product.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
+        if self.before is not None:
+            self.initial["price"] = self.before.money.amount  # with as many digits as its currency has
         if self.before is not None and OrderLine.objects.filter(product=self.before).exists():
             for name in ("course_run", "program", "mode", "sku", "currency"):
                 self.fields[name].disabled = True
