@@ -7,48 +7,146 @@ import json
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from ecommerce.gateways.base import PaymentFailed
 from ecommerce.models import (
     CodeUse,
     Discount,
     DiscountCode,
+    Dispute,
     GatewayNotice,
     Order,
     OrderLine,
     PaymentAttempt,
     PriceChange,
     Product,
+    Refund,
+    RefundLine,
+    RefundRequest,
 )
+from ecommerce.services import review
 from ecommerce.services.notices import replay_notices
+from mitxonline.kernel import clock
+from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.looking import LookOnly
 
 
 class OrderLineInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = OrderLine
-    fields = ["title", "item_id", "list_price", "discount_amount", "due", "currency", "discount_label"]
+    fields = ["title", "item_id", "list_price", "discount_amount", "due", "refunded", "currency", "discount_label"]
+    readonly_fields = ["refunded"]
     extra = 0
 
 
 class PaymentAttemptInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = PaymentAttempt
-    fields = ["gateway", "reference", "amount", "currency", "state", "started_at", "settled_at", "note"]
+    fields = ["gateway", "reference", "amount", "refunded", "currency", "state", "started_at", "settled_at", "note"]
+    readonly_fields = ["refunded"]
+    extra = 0
+
+
+class CodeUseInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+    model = CodeUse
+    fields = ["code", "state", "held_until", "changed_at"]
+    extra = 0
+
+
+class RefundInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+    model = Refund
+    fields = ["amount", "currency", "state", "origin", "reason", "failure", "begun_by", "recorded_at", "settled_at"]
+    extra = 0
+
+
+class DisputeInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+    model = Dispute
+    fields = ["dispute_id", "amount", "currency", "state", "reason", "opened_at", "closed_at"]
     extra = 0
 
 
 @admin.register(Order)
 class OrderAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Orders with their lines and tries at paying."""
+    """Orders with everything about them. Nothing is changed here but by the named actions; refunds are at the desk."""
 
-    list_display = ["number", "purchaser", "state", "total", "currency", "placed_at", "state_reason"]
+    list_display = ["number", "purchaser", "state", "total", "currency", "placed_at", "state_reason", "desk"]
     list_filter = ["state", "currency", "placed_at"]
     list_select_related = ["purchaser"]
     search_fields = ["number", "purchaser__email", "lines__title", "lines__item_id"]
     date_hierarchy = "placed_at"
-    inlines = [OrderLineInline, PaymentAttemptInline]
+    inlines = [OrderLineInline, PaymentAttemptInline, CodeUseInline, RefundInline, DisputeInline]
+    actions = ["check_with_gateway", "send_receipt_again"]
+
+    @admin.display(description=_("Decide"))
+    def desk(self, order: Order) -> SafeString:
+        """The way to where refunds, reviews and requests are decided."""
+        return format_html('<a href="{}">{}</a>', reverse("shop_orders:order", args=[order.pk]), _("Open at the desk"))
+
+    def has_refund_permission(self, request: HttpRequest) -> bool:
+        """Whether somebody is of finance."""
+        return request.user.has_perm("ecommerce.refund_order")
+
+    @admin.action(permissions=["refund"], description=_("Check with the gateway"))
+    def check_with_gateway(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        """Ask about every payment and refund of the chosen orders."""
+        for order in orders:
+            try:
+                found = review.check_with_gateway(order_id=order.pk, by_id=request.user.pk, now=clock.now())
+            except (DomainError, PaymentFailed) as failure:
+                self.message_user(request, f"{order.number}: {failure}", messages.ERROR)
+            else:
+                self.message_user(request, f"{order.number}: {found.get_state_display()}")
+
+    @admin.action(permissions=["refund"], description=_("Send the receipt again"))
+    def send_receipt_again(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
+        """Mail the receipts of the chosen orders once more."""
+        for order in orders:
+            try:
+                review.send_receipt_again(order_id=order.pk, by_id=request.user.pk)
+            except DomainError as refusal:
+                self.message_user(request, refusal.message, messages.ERROR)
+            else:
+                self.message_user(request, _("%(number)s: on its way to the buyer") % {"number": order.number})
+
+
+class RefundLineInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+    model = RefundLine
+    fields = ["line", "amount"]
+    extra = 0
+
+
+@admin.register(Refund)
+class RefundAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Every refund, with what it was for."""
+
+    list_display = ["order", "amount", "currency", "state", "origin", "begun_by", "recorded_at", "settled_at"]
+    list_filter = ["state", "origin", "gateway", "is_counted", "recorded_at"]
+    list_select_related = ["order", "begun_by"]
+    search_fields = ["order__number", "=gateway_refund_id", "reason"]
+    inlines = [RefundLineInline]
+
+
+@admin.register(RefundRequest)
+class RefundRequestAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """What buyers asked for, and the answers."""
+
+    list_display = ["order", "why", "state", "asked_at", "decided_at", "decided_by"]
+    list_filter = ["state", "why", "asked_at"]
+    list_select_related = ["order", "decided_by"]
+    search_fields = ["order__number"]
+
+
+@admin.register(Dispute)
+class DisputeAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """What banks ask back. Disputes are answered at the gateway."""
+
+    list_display = ["order", "amount", "currency", "state", "reason", "opened_at", "closed_at"]
+    list_filter = ["state", "gateway", "opened_at"]
+    list_select_related = ["order"]
+    search_fields = ["order__number", "=dispute_id"]
 
 
 class PriceChangeInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
@@ -111,7 +209,7 @@ class GatewayNoticeAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     date_hierarchy = "received_at"
     show_full_result_count = False
     actions = ["process_again"]
-    fields = [
+    fields = readonly_fields = (
         "gateway",
         "account",
         "event_id",
@@ -122,8 +220,7 @@ class GatewayNoticeAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         "processed_at",
         "error",
         "body_text",
-    ]
-    readonly_fields = fields
+    )
 
     @admin.display(description=_("body"))
     def body_text(self, notice: GatewayNotice) -> SafeString:

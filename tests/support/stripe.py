@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -31,6 +31,9 @@ SECRET_KEY = "sk_test_of_the_tests"
 WEBHOOK_SECRET = "whsec_of_the_tests"
 MOCK_VERSION = "v0.203.0"
 PATIENCE = 60.0
+
+PAGE = """<!doctype html><html lang="en"><title>Pay</title><h1>Pay {amount_total} {currency}</h1>
+<form method="post"><button name="pay" value="1">Pay</button> <button name="back" value="1">Back</button></form>"""
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class StripeServer:
         self.calls: list[Call] = []
         self.failures: list[tuple[str, Failure]] = []
         self.livemode = False
+        self.page_origin = "https://checkout.stripe.com"
         self._answers: dict[str, tuple[str, int, dict[str, Any]]] = {}
         self._count = itertools.count(1)
         self._lock = threading.RLock()
@@ -239,7 +243,9 @@ class StripeServer:
             "payment_status": "unpaid",
             "status": "open",
             "total_details": {"amount_tax": 0},
-            "url": f"https://checkout.stripe.com/c/pay/cs_test_{number}#pay",
+            "success_url": params["success_url"],
+            "cancel_url": params["cancel_url"],
+            "url": f"{self.page_origin}/c/pay/cs_test_{number}",
         }
         self.sessions[session["id"]] = session
         return session
@@ -319,39 +325,66 @@ def _is_of(thing: dict[str, Any], call: Call) -> bool:
     return bool(thing["payment_intent"] == call.params.get("payment_intent"))
 
 
-def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # head and body in one packet; apart, the second waits for an acknowledgment of the first
+class _Handler(BaseHTTPRequestHandler):
+    """The wire. A subclass for each server says which account it serves."""
 
-        def do_GET(self) -> None:
+    account: ClassVar[StripeServer]
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet; apart, the second waits for an acknowledgment of the first
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/c/pay/"):
+            self._show(PAGE.format(**self.account.sessions[self.path.rpartition("/")[2]]))
+        else:
             self._serve("")
 
-        def do_POST(self) -> None:
-            self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        if self.path.startswith("/c/pay/"):
+            self._pay(self.path.rpartition("/")[2], dict(parse_qsl(body)))
+        else:
+            self._serve(body)
 
-        def log_message(self, *args: Any) -> None:
-            """Nobody reads it."""
+    def _show(self, text: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
 
-        def _serve(self, body: str) -> None:
-            address = urlsplit(self.path)
-            params = dict(parse_qsl(body or address.query, keep_blank_values=True))
-            call = Call(self.command, address.path, params, dict(self.headers.items()))
-            status, answer, headers, delay = server.answer(call)
-            if delay:
-                threading.Event().wait(delay)
-            text = json.dumps(answer).encode()
-            try:
-                self.send_response(status)
-                for name, value in {"Content-Type": "application/json", "Request-Id": "req_test", **headers}.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-            except (BrokenPipeError, ConnectionResetError):  # the caller lost patience, as the test wants
-                self.close_connection = True
+    def _pay(self, session_id: str, answer: dict[str, str]) -> None:
+        session = self.account.sessions[session_id]
+        if "pay" in answer:
+            self.account.pay(session_id)
+        self.send_response(303)
+        self.send_header("Location", session["success_url" if "pay" in answer else "cancel_url"])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
-    return Handler
+    def log_message(self, *args: Any) -> None:
+        """Nobody reads it."""
+
+    def _serve(self, body: str) -> None:
+        address = urlsplit(self.path)
+        params = dict(parse_qsl(body or address.query, keep_blank_values=True))
+        call = Call(self.command, address.path, params, dict(self.headers.items()))
+        status, answer, headers, delay = self.account.answer(call)
+        if delay:
+            threading.Event().wait(delay)
+        text = json.dumps(answer).encode()
+        try:
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", "Request-Id": "req_test", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+        except (BrokenPipeError, ConnectionResetError):  # the caller lost patience, as the test wants
+            self.close_connection = True
+
+
+def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
+    return type("Handler", (_Handler,), {"account": server})
 
 
 @pytest.fixture

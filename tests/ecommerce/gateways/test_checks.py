@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ecommerce.gateways.checks import check_gateways, check_somebody_takes_money, check_stripe
+from tests.ops.deploy_check import COMPLETE, manage
 
 KEYS = {"secret_key": "sk_test_x", "webhook_secrets": ["whsec_x"]}
 
@@ -55,3 +56,17 @@ def test_before_going_live_somebody_has_to_take_money(settings: Any) -> None:
     assert ids(check_somebody_takes_money()) == ["ecommerce.E005"]
     settings.SANDBOX_PAYMENTS = False
     assert not check_somebody_takes_money()
+
+
+ASK = "from django.conf import settings as s; print(s.PAYMENT_GATEWAYS, s.CONTENT_SECURITY_POLICY['DIRECTIVES'])"
+
+
+def test_in_production_a_live_key_opens_stripes_page_and_a_test_key_nothing() -> None:
+    live = manage("shell", "-c", ASK, **COMPLETE)
+    assert "ecommerce.gateways.stripe.StripeGateway" in live.stdout
+    assert "https://checkout.stripe.com" in live.stdout
+    assert "Sandbox" not in live.stdout
+    refused = manage("check", **{**COMPLETE, "STRIPE_SECRET_KEY": "sk_test_for-checking-the-settings"})
+    assert refused.returncode
+    assert "STRIPE_TEST_MODE=true" in refused.stderr
+    assert "for-checking-the-settings" not in refused.stderr
