@@ -53,7 +53,7 @@ class InvitationFilters(WagtailFilterSet):
         model = HandOut
         fields: list[str] = []
 
-    def of_state(self, found: QuerySet[HandOut], _name: str, value: str) -> QuerySet[HandOut]:
+    def of_state(self, found: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
         """Open ones, those who came, or canceled ones."""
         if value == InvitationState.CAME:
             return found.filter(came=True)

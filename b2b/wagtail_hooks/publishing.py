@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -24,7 +25,7 @@ from wagtail.admin.views.pages.revisions import RevisionsRevertView
 from wagtail.admin.views.pages.unpublish import UnpublishView
 from wagtail.admin.views.pages.workflow import CollectWorkflowActionDataView, WorkflowActionView
 from wagtail.admin.viewsets.pages import PageViewSet
-from wagtail.admin.widgets.button import HeaderButton
+from wagtail.admin.widgets.button import Button, HeaderButton
 from wagtail.models import Page, Revision
 
 from b2b.models import ContractPage, OrganizationPage
@@ -32,6 +33,7 @@ from b2b.services.plan_lines import terms_lines
 from b2b.services.terms_plan import TermsPlan, plan_terms
 from b2b.services.tree import lock_page
 from b2b.wagtail_hooks.contracts import contract_url
+from b2b.wagtail_hooks.rights import SEE_CONTRACTS, SEE_ORGANIZATIONS
 from b2b.wagtail_hooks.workbench import ContractTemplateView
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
@@ -184,6 +186,17 @@ def offer_only_drafts(menu_items: list[Any], request: HttpRequest, context: dict
     """The form for a new contract has “Save draft” and nothing else."""
     if context["view"] == "create" and isinstance(context["parent_page"], OrganizationPage):
         menu_items[:] = [item for item in menu_items if item.name == "action-save-draft"]
+
+
+@hooks.register("register_page_listing_more_buttons")
+def lead_to_the_workbench(page: Page, user: Any, next_url: str | None = None) -> Iterator[Button]:
+    """From the tree of pages to where they are looked after."""
+    if isinstance(page, ContractPage) and user.has_perm(SEE_CONTRACTS):
+        url = contract_url("terms", page.pk)
+        yield Button(_("Codes, members, courseware"), url=url, icon_name="clipboard-list", priority=5)
+    elif isinstance(page, OrganizationPage) and user.has_perm(SEE_ORGANIZATIONS):
+        url = reverse("b2b_organizations:detail", args=[page.pk])
+        yield Button(_("Contracts and managers"), url=url, icon_name="group", priority=5)
 
 
 class ReviewView(ContractTemplateView):

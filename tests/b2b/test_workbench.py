@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import tracemalloc
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -20,9 +21,10 @@ from wagtail.models import PageLogEntry
 from b2b.enums import ReconcileState
 from b2b.models import ContractCourseware, ContractMembership, ContractPage, ContractRun, HandOut, Reconcile, Withdrawal
 from b2b.selectors import code_list
-from b2b.selectors.code_list import Wanted, code_page, runs_of
+from b2b.selectors.code_list import Wanted, code_page, csv_lines, runs_of
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
+from mitxonline.kernel.db import run_sql
 from tests.b2b.admin_people import client_of
 from tests.b2b.worlds import (
     NOW,
@@ -381,6 +383,17 @@ class TestCodes:
         with queries(exactly=cost):
             manager.get(url("codes", page), asked)
 
+    def test_a_hundred_thousand_open_in_as_many_queries(self, manager: Client, page: ContractPage) -> None:
+        manager.get(url("codes", page))
+        make_many(page, 100_000)
+        with queries(exactly=18):
+            shown = manager.get(url("codes", page))
+        assert "More than 10,000 codes" in words(shown)
+        last = DiscountCode.objects.order_by("-pk")[20]
+        with queries(exactly=18):
+            shown = manager.get(url("codes", page), {"after": f"{last.discount_id}.{last.pk}"})
+        assert shown.content.decode().count("data-copy=") == 20
+
     def test_many_are_not_counted_to_the_end(self, page: ContractPage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(code_list, "COUNTED", 3)
         part = code_page(runs=runs_of(page.pk), wanted=Wanted(), now=NOW)
@@ -441,6 +454,31 @@ class TestFiles:
             change(page, max_learners=cap)
             with queries(exactly=EXPORT):
                 assert len(self.rows(manager.get(url("export_csv", page)))) == cap
+
+    def test_memory_stays_flat(self, page: ContractPage) -> None:
+        """Read through a cursor and sent line by line: ten times the codes take no more room."""
+
+        def peak() -> int:
+            tracemalloc.start()
+            for _line in csv_lines(contract_id=page.pk, wanted=Wanted()):
+                pass
+            _now, highest = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            return highest
+
+        make_many(page, 10_000)
+        few = peak()
+        make_many(page, 90_000)
+        assert peak() < few * 1.5
+
+
+def make_many(page: ContractPage, count: int) -> None:
+    """So many codes of the contract's first course, as one statement."""
+    run_sql(
+        "INSERT INTO ecommerce_discountcode (discount_id, text, max_uses, created_at)"
+        " SELECT %s, gen_random_uuid()::text, 1, now() FROM generate_series(1, %s)",
+        [runs_of(page.pk)[0].discount_id, count],
+    )
 
 
 class TestHandingOut:
