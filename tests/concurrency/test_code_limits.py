@@ -12,9 +12,9 @@ import pytest
 from ecommerce.models import CodeUse, DiscountCode
 from ecommerce.selectors.keepers import OPERATOR
 from ecommerce.services import codes as code_services
-from ecommerce.services import discounts as discount_services
 from ecommerce.services.codes import CLAIM, use_code
 from ecommerce.services.discounts import limit_code
+from mitxonline.kernel import audit
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.users.models import User
 from tests.factories import NOON, make_code, make_user
@@ -75,14 +75,14 @@ def test_who_took_a_use_first_is_counted(together: Together, meet_at: MeetAt) ->
 def limit_with_three_at_the_door(code: DiscountCode, together: Together, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Count the uses, let three learners come to the code meanwhile, and only then commit the limit."""
     counted = Event()
-    record = discount_services.audit.record
+    record = audit.record
 
     def when_they_wait(*args: Any, **kwargs: Any) -> None:
         record(*args, **kwargs)
         counted.set()
         until(lambda: waiting() >= 3)
 
-    monkeypatch.setattr(discount_services.audit, "record", when_they_wait)
+    monkeypatch.setattr(audit, "record", when_they_wait)
 
     def after_the_count(call: Callable[[], Any]) -> Callable[[], Any]:
         def later() -> Any:

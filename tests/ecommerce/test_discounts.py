@@ -209,7 +209,7 @@ class TestWhatIsRefused:
             made(draft)
 
     def test_a_contracts_product_has_no_other_discount(self) -> None:
-        product_id = make_contract_run(make_contract()).product_id
+        product_id = make_contract_run(make_contract()).product_id or 0
         assert problems(replace(TENTH, for_all_products=False, product_ids=(product_id,))) == ["products"]
 
     def test_one_that_applies_by_itself_counts_no_uses(self) -> None:
