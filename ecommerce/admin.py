@@ -46,7 +46,7 @@ class OrderLineInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
 class PaymentAttemptInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = PaymentAttempt
     fields = ["gateway", "reference", "amount", "refunded", "currency", "state", "started_at", "settled_at", "note"]
-    readonly_fields = ["refunded"]
+    readonly_fields = ["reference", "refunded"]
     extra = 0
 
 
