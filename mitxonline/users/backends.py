@@ -42,6 +42,13 @@ class EmailBackend(ModelBackend):
         return user
 
 
+class RightsBackend(ModelBackend):
+    """What people may do, where no password of ours lets them in. It signs nobody in."""
+
+    def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> None:  # type: ignore[override]
+        return None
+
+
 def _keys(request: HttpRequest | None, email: str) -> dict[str, str | None]:
     account = normalized_email(email)
     network = network_of(client_address(request)) if request is not None else None

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from mitxonline.users.sso.providers import providers
+
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # What makes a provider, by the beginning of its variables.
 _NEEDED = {
@@ -41,7 +43,7 @@ def _half_providers() -> Iterator[CheckMessage]:
 
 
 def _no_way_in() -> Iterator[CheckMessage]:
-    if not settings.AUTHENTICATION_BACKENDS:
+    if not settings.LOCAL_ACCOUNTS and not providers():
         yield Error(
             "Nobody can sign in: LOCAL_ACCOUNTS is off and no provider is configured.",
             hint="Set SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT, _KEY and _SECRET, or leave LOCAL_ACCOUNTS on.",

@@ -12,16 +12,18 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
 
 from mitxonline.kernel.broker import send_tasks
 from mitxonline.users.models import User
 from mitxonline.users.next_page import with_next
+from mitxonline.users.sso.linking import connections_of
 from mitxonline.users.verification import make_token
 
 logger = logging.getLogger(__name__)
 
 TASK = "mitxonline.users.tasks.send_account_mail"
-VERIFY, RESET, KNOWN = "verify_email", "password_reset", "already_registered"
+VERIFY, RESET, KNOWN, NO_PASSWORD = "verify_email", "password_reset", "already_registered", "no_password"
 
 
 def queue_mail(kind: str, *, user: User, next_page: str = "") -> None:
@@ -38,7 +40,7 @@ def send_mail(kind: str, *, user_id: int, next_page: str = "") -> None:
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         return
-    context = {"user": user, "link": _link(kind, user, next_page)}
+    context = {"user": user, "link": _link(kind, user, next_page), "through": _ways_in(user)}
     subject = render_to_string(f"users/mails/{kind}_subject.txt", context)
     mail = EmailMultiAlternatives(
         subject=" ".join(subject.split()),
@@ -65,6 +67,14 @@ def _link(kind: str, user: User, next_page: str) -> str:
         address = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
         return _absolute(with_next(address, next_page))
     return _absolute(with_next(reverse("login"), next_page))
+
+
+def _ways_in(user: User) -> str:
+    """Through whom somebody without a password signs in."""
+    if user.has_usable_password():
+        return ""
+    names = [each.provider.title for each in connections_of(user) if each.id]
+    return _(" or ").join(names)
 
 
 def _absolute(address: str) -> str:

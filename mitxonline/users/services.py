@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from mitxonline.users import mails
 from mitxonline.users.models import User
+from mitxonline.users.sso.linking import connections_of
 
 
 def register(*, email: str, name: str, password: str, now: datetime) -> User | None:
@@ -31,10 +32,14 @@ def remind_of_account(*, email: str, next_page: str = "") -> None:
 
 
 def request_password_reset(*, email: str, next_page: str = "") -> None:
-    """Send a link to the person with that address, if there is one who signs in by a password."""
+    """Send a link to the person with that address; who signs in through a provider is reminded of that instead."""
     user = User.objects.with_email(email).filter(is_active=True).first()
-    if user is not None and user.has_usable_password():
+    if user is None:
+        return
+    if user.has_usable_password():
         mails.queue_mail(mails.RESET, user=user, next_page=next_page)
+    elif any(each.id for each in connections_of(user)):
+        mails.queue_mail(mails.NO_PASSWORD, user=user, next_page=next_page)
 
 
 def request_verification(*, user: User) -> bool:

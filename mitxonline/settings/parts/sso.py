@@ -62,6 +62,8 @@ SIGN_IN_CLOCK_SKEW = int(env.str("SIGN_IN_CLOCK_SKEW", "") or 60)
 SOCIAL_AUTH_JWT_LEEWAY = SIGN_IN_CLOCK_SKEW
 # A visitor waits for a provider this many seconds, for each of the two or three answers a sign-in needs.
 SOCIAL_AUTH_REQUESTS_TIMEOUT = 5
+# Who has rights by a role at a provider is asked again who they are after this long, so that a role taken away ends.
+SIGN_IN_STAFF_SECONDS = 12 * 3600
 # Issuer and subject together name a person.
 SOCIAL_AUTH_UID_LENGTH = 512
 
@@ -69,7 +71,8 @@ _KEYCLOAK = bool(SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT and SOCIAL_AUTH_KEYCLOAK_KEY
 _EDX = bool(SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT and SOCIAL_AUTH_EDX_OAUTH2_KEY)
 
 AUTHENTICATION_BACKENDS = [
-    *(["mitxonline.users.backends.EmailBackend"] if LOCAL_ACCOUNTS else []),
+    # Either one also knows what people may do; the backends of the providers don't.
+    f"mitxonline.users.backends.{'EmailBackend' if LOCAL_ACCOUNTS else 'RightsBackend'}",
     *(["mitxonline.users.sso.keycloak.KeycloakBackend"] if _KEYCLOAK else []),
     *(["mitxonline.users.sso.edx.EdxBackend"] if _EDX else []),
 ]

@@ -184,8 +184,11 @@ def _named(keys: list[dict[str, Any]], kid: str | None) -> list[dict[str, Any]]:
 
 def _is_signed_by(key: dict[str, Any], token: str) -> bool:
     message, _dot, signature = token.rpartition(".")
-    known = jwt.PyJWK(key)
-    return known.Algorithm.verify(message.encode(), known.key, base64url_decode(signature.encode()))
+    try:
+        known = jwt.PyJWK(key)
+        return known.Algorithm.verify(message.encode(), known.key, base64url_decode(signature.encode()))
+    except (PyJWTError, ValueError, KeyError, TypeError):  # a key that is none signs nothing
+        return False
 
 
 def _may_refetch(uri: str) -> bool:

@@ -90,8 +90,8 @@ class Connection:
 
 def connections_of(user: User) -> list[Connection]:
     """Every provider of this site, and whether the person's account is connected with it; one query."""
-    there = dict(UserSocialAuth.objects.filter(user=user).values_list("provider", "pk"))
-    can_go = len(there) > 1 or (settings.LOCAL_ACCOUNTS and user.has_usable_password())
+    there = dict(_open_ways(user).values_list("provider", "pk"))
+    can_go = len(there) > 1 or _has_password(user)
     return [Connection(each, there.get(each.name), can_go) for each in providers()]
 
 
@@ -99,15 +99,22 @@ def disconnect(*, user: User, connection_id: int) -> None:
     """Undo a connection; the last way in is kept."""
     with transaction.atomic():
         user = _locked(user.pk)
-        connections = UserSocialAuth.objects.filter(user=user)
-        connection = connections.filter(pk=connection_id).first()
+        connection = UserSocialAuth.objects.filter(user=user, pk=connection_id).first()
         if connection is None:
             return
-        has_password = settings.LOCAL_ACCOUNTS and user.has_usable_password()
-        if not has_password and connections.count() == 1:
+        if not _has_password(user) and not _open_ways(user).exclude(pk=connection_id).exists():
             raise errors.LastWayIn
         connection.delete()
         audit.record(user, DISCONNECTED, by_id=user.pk, data={"provider": connection.provider})
+
+
+def _open_ways(user: User) -> QuerySet[UserSocialAuth]:
+    """The person's connections with providers this site has; one with a provider of former days lets nobody in."""
+    return UserSocialAuth.objects.filter(user=user, provider__in=[each.name for each in providers()])
+
+
+def _has_password(user: User) -> bool:
+    return settings.LOCAL_ACCOUNTS and user.has_usable_password()
 
 
 def _connected(identity: Identity) -> Known | None:

@@ -64,6 +64,11 @@ def follow_roles(
     user.is_staff, user.is_superuser = person.is_staff, person.is_superuser
 
 
+def has_given_rights(user: User) -> bool:
+    """Whether a role at a provider gives the person anything."""
+    return GivenRight.objects.filter(user=user).exists()
+
+
 def given_by_roles(user: User, *, flags: Iterable[str], groups: Iterable[Group]) -> list[GivenRight]:
     """Of these flags and groups, those the person has because a role says so."""
     kinds = [kind for kind, flag in _FLAGS.items() if flag in set(flags)]

@@ -32,6 +32,7 @@ from mitxonline.users.sso.failures import ends_here, failure_of
 from mitxonline.users.sso.keycloak import KeycloakBackend
 from mitxonline.users.sso.logout_token import TokenRefused, read_logout_token
 from mitxonline.users.sso.providers import KEYCLOAK, Provider, find_provider
+from mitxonline.users.sso.rights import has_given_rights
 from mitxonline.users.sso.sessions import end_sessions, provider_session, remember_session
 
 logger = logging.getLogger(__name__)
@@ -173,6 +174,8 @@ def _provider(name: str) -> Provider:
 def _let_in(request: HttpRequest, engine: Backend, user: Any) -> None:
     """Sign the person in; Django keeps what the session held, unless it was another person's."""
     login(request, user)
+    if has_given_rights(user):
+        request.session.set_expiry(settings.SIGN_IN_STAFF_SECONDS)
     remember_session(
         request,
         user=user,
@@ -189,8 +192,10 @@ def _failure_page(
     failure = failure_of(error)
     names = {"provider": provider.title}
     page = safe_page(request, errand.next_page)
+    # Errors the address itself names are in the hands of whoever made the address: those wake nobody up.
+    is_known = isinstance(error, SignInRefused) or error.stage != "callback"
     logger.log(
-        logging.ERROR if failure.is_ours else logging.INFO,
+        logging.ERROR if failure.is_ours and is_known else logging.INFO,
         "sign-in failed",
         extra={"provider": provider.name, "failure": failure.code, **_details(error)},
     )

@@ -186,7 +186,7 @@ def test_half_a_provider(settings: Any, name: str) -> None:
 
 
 def test_no_way_in(settings: Any) -> None:
-    settings.AUTHENTICATION_BACKENDS = []
+    settings.LOCAL_ACCOUNTS = False
     assert ids() == ["users.E002"]
 
 
@@ -237,7 +237,7 @@ EVERYTHING = (
 
 def test_the_environment_makes_a_provider() -> None:
     backends, origins, issuer, forms, local, roles = setting(EVERYTHING, **KEYCLOAK, LOCAL_ACCOUNTS="false")
-    assert backends == [KEYCLOAK_BACKEND]
+    assert backends == ["mitxonline.users.backends.RightsBackend", KEYCLOAK_BACKEND]
     assert origins == ["https://sso.example"]
     assert issuer == "https://sso.example/realms/learning"
     assert "https://sso.example" in forms

@@ -255,6 +255,30 @@ def test_keys_are_kept_when_they_can_not_be_fetched_anew(client: Client, provide
     assert is_signed_in(client)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"kid": "first"},
+        {"kid": "first", "kty": "RSA"},
+        {"kid": "first", "kty": "RSA", "n": 7, "e": "AQAB"},
+        {"kid": "first", "kty": "RSA", "n": "%%%", "e": "AQAB", "alg": "RS256"},
+        {"kid": "first", "kty": "oct", "k": "c2VjcmV0", "alg": "HS256"},
+        {"kid": "first", "kty": "EC", "crv": "P-256", "x": "x", "y": "y", "alg": "ES256"},
+    ],
+)
+def test_a_key_that_is_none(client: Client, provider: FakeProvider, key: dict[str, Any]) -> None:
+    provider.answers["keys"] = (200, {"keys": [key]})
+    refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "couldn’t be verified")
+
+
+def test_an_error_anybody_can_write_into_an_address_wakes_nobody_up(
+    client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.get("/complete/keycloak/?error=invalid_scope")
+    (line,) = [record for record in caplog.records if record.message == "sign-in failed"]
+    assert line.levelname == "INFO"
+
+
 def test_a_key_for_encrypting_signs_nothing(provider: FakeProvider) -> None:
     assert "HS256" not in KeycloakBackend.JWT_ALGORITHMS
     assert "none" not in KeycloakBackend.JWT_ALGORITHMS

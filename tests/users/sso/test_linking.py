@@ -450,3 +450,27 @@ def test_an_identity_never_has_two_accounts_nor_an_account_two_identities(
             assert accounts.setdefault(subject, user.pk) == user.pk
         assert len(set(accounts.values())) == len(accounts)
         assert UserSocialAuth.objects.count() == len(accounts)
+
+
+# Mails to somebody without a password
+
+
+@pytest.mark.parametrize(
+    ("page", "form", "heading"),
+    [
+        ("/password-reset/", {"email": EMAIL}, "You need no password"),
+        ("/register/", {"email": EMAIL, "name": "X", "password": PASSWORD}, "You have an account already"),
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+def test_they_are_told_how_they_sign_in(
+    client: Client, provider: FakeProvider, outbox: list[Any], page: str, form: dict[str, str], heading: str
+) -> None:
+    sign_in(Client(), provider)
+    client.post(page, form)
+    (mail,) = outbox
+    html = str(mail.alternatives[0][0])
+    for text in (" ".join(str(mail.body).split()), " ".join(html.split())):
+        assert heading in text
+        assert "ou sign in through Northgate" in text
+        assert "set a new one" not in text

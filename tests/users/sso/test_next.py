@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.management import call_command
 from django.test import Client
 
 from mitxonline.users.models import User
@@ -133,7 +134,10 @@ def test_the_button_and_the_form_stand_side_by_side(client: Client, provider: Fa
 @pytest.fixture
 def only_keycloak(provider: FakeProvider, settings: Any) -> FakeProvider:
     settings.LOCAL_ACCOUNTS = False
-    settings.AUTHENTICATION_BACKENDS = ["mitxonline.users.sso.keycloak.KeycloakBackend"]
+    settings.AUTHENTICATION_BACKENDS = [
+        "mitxonline.users.backends.RightsBackend",
+        "mitxonline.users.sso.keycloak.KeycloakBackend",
+    ]
     return provider
 
 
@@ -173,6 +177,15 @@ def test_no_password_opens_anything(client: Client, only_keycloak: FakeProvider,
     assert not is_signed_in(client)
 
 
+def test_an_editor_is_one_without_passwords_too(client: Client, only_keycloak: FakeProvider) -> None:
+    """Rights are known by another backend than the one that signs people in."""
+    call_command("configure_wagtail", verbosity=0)
+    only_keycloak.access_claims = {"realm_access": {"roles": ["storefront-editor"]}}
+    sign_in(client, only_keycloak)
+    assert not User.objects.get().is_superuser
+    assert client.get("/cms/").status_code == HTTPStatus.OK
+
+
 def test_a_session_begun_by_password_ends(client: Client, provider: FakeProvider, ada: User, settings: Any) -> None:
     client.post("/login/", {"username": ada.email, "password": PASSWORD})
     settings.LOCAL_ACCOUNTS = False
@@ -191,5 +204,5 @@ def test_the_number_of_queries_of_a_return(
         provider.access_claims = {"realm_access": {"roles": [f"role {number}" for number in range(organizations)]}}
         browser = Client()
         back = provider.visit(begin(browser))
-        with django_assert_num_queries(28):
+        with django_assert_num_queries(29):
             browser.get(back)

@@ -225,6 +225,15 @@ def test_what_is_not_a_role_gives_nothing(client: Client, provider: FakeProvider
     assert rights_of(User.objects.get()) == set()
 
 
+def test_rights_by_a_role_last_a_working_day_at_most(client: Client, provider: FakeProvider) -> None:
+    sign_in(client, provider)
+    assert client.session.get_expiry_age() > 24 * 3600
+    provider.access_claims = {"realm_access": {"roles": ["storefront-editor"]}}
+    browser = Client()
+    sign_in(browser, provider)
+    assert browser.session.get_expiry_age() <= 12 * 3600
+
+
 def test_an_editor_gets_into_the_administration(client: Client, provider: FakeProvider) -> None:
     provider.access_claims = {"realm_access": {"roles": ["storefront-admin"]}}
     assert sign_in(client, provider, next="/cms/")["Location"] == "/cms/"
