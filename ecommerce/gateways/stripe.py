@@ -373,8 +373,9 @@ def _payment_notice(session: dict[str, Any], *, event_id: str, account: str) -> 
     charge = _mapping(payment.get("latest_charge"))
     paid = None
     if outcome is Outcome.PAID:
-        units = payment.get("amount_received") if payment.get("status") == "succeeded" else None
-        paid = from_units(session["amount_total"] if units is None else units, session["currency"])
+        is_known = payment.get("status") == "succeeded" and payment.get("amount_received") is not None
+        told = (payment["amount_received"], payment["currency"]) if is_known else None
+        paid = from_units(*(told or (session["amount_total"], session["currency"])))
     reference = _reference(session)
     return PaymentNotice(
         event_id=event_id,
