@@ -63,17 +63,22 @@ class Change:
 
     @property
     def sql(self) -> str:
-        """The statement that picks up to so many codes of each discount, beyond the last ones, and changes them."""
+        """The statement that picks up to so many codes of each discount, beyond the last ones, and changes them.
+
+        Picked once and locked, then found by their numbers: joined with what they are like, the server might look
+        through all such codes for each one of them while its statistics are old.
+        """
         beyond, direction, edge = ("<", "DESC", "min") if self.newest_first else (">", "ASC", "max")
         return f"""
         WITH wanted AS (
             SELECT * FROM unnest(%(discounts)s::bigint[], %(counts)s::bigint[], %(after)s::bigint[])
                 AS wanted (discount_id, n, after)
-        ), picked AS (
+        ), picked AS MATERIALIZED (
             SELECT one.id FROM wanted CROSS JOIN LATERAL (
                 SELECT code.id FROM ecommerce_discountcode AS code
                 WHERE code.discount_id = wanted.discount_id AND code.id {beyond} wanted.after AND {self.which}
                 ORDER BY code.id {direction} LIMIT wanted.n
+                FOR NO KEY UPDATE OF code
             ) AS one
         ), {self.also} changed AS (
             {self.statement} RETURNING code.id, code.discount_id
@@ -86,14 +91,13 @@ SWITCH_ON = Change(
     which=SPARE,
     statement="""
         UPDATE ecommerce_discountcode AS code SET active = true, uses = 0, max_uses = %(max_uses)s
-        FROM picked WHERE code.id = picked.id AND NOT code.active AND code.assigned_email = ''
+        FROM picked WHERE code.id = picked.id
     """,
 )
 SWITCH_OFF = Change(
     which=IDLE,
     statement="""
-        UPDATE ecommerce_discountcode AS code SET active = false
-        FROM picked WHERE code.id = picked.id AND code.active AND code.assigned_email = ''
+        UPDATE ecommerce_discountcode AS code SET active = false FROM picked WHERE code.id = picked.id
     """,
     newest_first=True,
 )

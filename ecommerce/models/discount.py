@@ -239,7 +239,7 @@ class DiscountCode(models.Model):
         indexes = [
             models.Index(fields=["discount", "id"], name="code_of_discount"),
             models.Index(fields=["discount", "max_uses"], condition=Q(active=True), name="code_active"),
-            models.Index(fields=["discount"], condition=Q(active=False), name="code_off"),
+            models.Index(fields=["discount", "id"], condition=Q(active=False), name="code_off"),
             models.Index(
                 fields=["discount", "id"], condition=Q(active=True, uses=0, assigned_email=""), name="code_free"
             ),
