@@ -102,7 +102,8 @@ class KeycloakGateway:
 
         Raises KeycloakUnavailable, KeycloakDenied.
         """
-        return self._ask(lambda: self._admin.get_organizations())
+        admin = self._admin
+        return self._ask(lambda: admin.get_organizations())
 
     def add_member(self, *, organization_id: UUID, subject: str) -> bool:
         """Add somebody to an organization; whether they were not in it before, so that doing it twice is the same.
@@ -110,8 +111,9 @@ class KeycloakGateway:
         Raises KeycloakPersonUnknown where Keycloak has no such person or organization (any more), KeycloakUnavailable,
         KeycloakDenied.
         """
+        admin = self._admin
         try:
-            self._ask(lambda: self._admin.organization_user_add(subject, str(organization_id)))
+            self._ask(lambda: admin.organization_user_add(subject, str(organization_id)), about_one=True)
         except _Answered as answer:
             if answer.http_status == HTTP_CONFLICT:
                 return False
@@ -128,10 +130,12 @@ class KeycloakGateway:
             timeout=self._timeout,
             max_retries=0,  # whoever asked is asked again by the worker
         )
+        # By itself, so that a realm that isn't there is not taken for a person who isn't.
+        self._ask(connection.get_token)
         return KeycloakAdmin(connection=connection)
 
-    def _ask(self, question: Callable[[], Answer]) -> Answer:
-        """Ask, and say what went wrong in our own words; 400, 404 and 409 are the caller's to judge."""
+    def _ask(self, question: Callable[[], Answer], *, about_one: bool = False) -> Answer:
+        """Ask, and say what went wrong in our own words; of one person 400, 404 and 409 are the caller's to judge."""
         if in_transaction():
             raise RuntimeError("Keycloak is never asked inside a transaction")
         try:
@@ -142,7 +146,7 @@ class KeycloakGateway:
             code = error.response_code
             if isinstance(error, KeycloakAuthenticationError) or code in (HTTP_UNAUTHORIZED, HTTP_FORBIDDEN):
                 raise KeycloakDenied(client_id=self._client_id, realm=self._realm) from error
-            if code in (HTTP_BAD_REQUEST, HTTP_NOT_FOUND, HTTP_CONFLICT):
+            if about_one and code in (HTTP_BAD_REQUEST, HTTP_NOT_FOUND, HTTP_CONFLICT):
                 raise _Answered(code) from error
             raise KeycloakUnavailable from error
         except (TypeError, ValueError, KeyError) as error:
@@ -151,7 +155,7 @@ class KeycloakGateway:
 
 
 class _Answered(KeycloakUnavailable):
-    """Keycloak understood, and refused this one thing: the realm, the person or the organization isn't there."""
+    """Keycloak understood, and refused this one thing: the person or the organization isn't there, or is in it."""
 
     def __init__(self, http_status: int) -> None:
         self.http_status = http_status

@@ -388,6 +388,18 @@ def test_queries_do_not_grow_with_organizations(django_assert_num_queries: Calla
         assert len(follow(sam, *keys(others)).left_contracts) == count
 
 
+def test_contracts_are_locked_before_seats_are_counted_in_the_order_of_their_keys() -> None:
+    organizations, sam = many(2), make_user()
+    with CaptureQueriesContext(connection) as queries:
+        follow(sam, *keys(organizations[::-1]))
+    sql = [each["sql"] for each in queries]
+    (lock,) = [number for number, each in enumerate(sql) if 'FOR NO KEY UPDATE OF "b2b_contractterms"' in each]
+    assert 'ORDER BY "b2b_contractterms"."page_id" ASC' in sql[lock]
+    (count,) = [number for number, each in enumerate(sql) if "COUNT(" in each]
+    (seats,) = [number for number, each in enumerate(sql) if each.startswith('INSERT INTO "b2b_contractmembership"')]
+    assert lock < count < seats
+
+
 # --- The record, for the operator -----------------------------------------------------------------------------------
 
 

@@ -1,0 +1,80 @@
+"""What answers where Keycloak should, and what does not answer at all."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from uuid import uuid4
+
+import pytest
+
+from b2b.errors import KeycloakUnavailable
+from b2b.gateways.keycloak import KeycloakGateway
+from mitxonline.celery import app
+from mitxonline.settings.parts import keycloak as keycloak_settings
+
+
+def gateway(port: int) -> KeycloakGateway:
+    return KeycloakGateway(
+        url=f"http://127.0.0.1:{port}", realm="tessera", client_id="sync", client_secret="secret", timeout=1
+    )
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[int]:
+    """A server that says the same to everybody; its port."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815 – the server looks for this name
+
+        def log_message(self, *_args: object) -> None:
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>Welcome to the proxy</html>"),
+        (200, b"[]"),
+        (200, b"{}"),
+        (404, b"nothing here"),
+        (500, b'{"error": "unknown_error"}'),
+        (502, b""),
+    ],
+)
+def test_what_is_no_keycloak_is_told_as_no_answer(status: int, body: bytes) -> None:
+    with answering(status, body) as port:
+        with pytest.raises(KeycloakUnavailable):
+            gateway(port).organizations()
+        with pytest.raises(KeycloakUnavailable):
+            gateway(port).add_member(organization_id=uuid4(), subject="sam")
+
+
+def test_a_server_that_never_answers_is_not_waited_for() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with pytest.raises(KeycloakUnavailable):
+            gateway(silent.getsockname()[1]).organizations()
+
+
+def test_what_is_scheduled_is_there() -> None:
+    assert keycloak_settings.KEYCLOAK_BEAT_SCHEDULE == {}  # no Keycloak in the tests' environment
+    app.loader.import_default_modules()
+    assert {"b2b.tasks.sync_keycloak_orgs", "b2b.tasks.sweep_keycloak_joins"} <= set(app.tasks)
