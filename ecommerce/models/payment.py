@@ -120,6 +120,11 @@ class PaymentAttempt(models.Model):
         return Money(self.amount if self.paid_amount is None else self.paid_amount, self.currency)
 
     @property
+    def refunded_money(self) -> Money:
+        """What went back, or is on its way."""
+        return Money(self.refunded, self.currency)
+
+    @property
     def refundable(self) -> Money:
         """What is left that nobody has given back or set aside; nothing of a try that wasn't paid."""
         if self.state != AttemptState.PAID:

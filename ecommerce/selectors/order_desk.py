@@ -51,6 +51,7 @@ class LineAtDesk:
 
     line: OrderLine
     code: str
+    listed: Money
     refunded: Money
     left: Money
 
@@ -166,6 +167,7 @@ def _line(line: OrderLine) -> LineAtDesk:
     return LineAtDesk(
         line=line,
         code=str(line.code) if line.code is not None else "",
+        listed=Money(line.list_price, line.currency),
         refunded=Money(line.refunded, line.currency),
         left=Money(line.due - line.refunded, line.currency),
     )
