@@ -38,6 +38,14 @@ ADDRESSES: dict[str, tuple[str, int | str, int, int, int | str]] = {
     "dashboard-start": ("/dashboard/start/", LOGIN, 405, 405, LOGIN),
     "enroll": ("/enroll/", 405, 405, 405, LOGIN),
     "organization": ("/organizations/{slug}/", LOGIN, 404, 404, LOGIN),
+    "manage-seats": ("/manage-seats/", LOGIN, 200, 200, LOGIN),
+    "manage": ("/organizations/{slug}/manage/", LOGIN, 404, 404, LOGIN),
+    "manage-codes": ("/organizations/{slug}/manage/{contract}/", LOGIN, 404, 404, LOGIN),
+    "manage-hand-out": ("/organizations/{slug}/manage/{contract}/hand-out/", LOGIN, 404, 404, LOGIN),
+    "manage-selected": ("/organizations/{slug}/manage/{contract}/selected/", LOGIN, 405, 405, LOGIN),
+    "manage-replace": ("/organizations/{slug}/manage/{contract}/replace/1/", LOGIN, 404, 404, LOGIN),
+    "manage-codes-file": ("/organizations/{slug}/manage/{contract}/codes.csv", LOGIN, 404, 404, LOGIN),
+    "manage-redemptions": ("/organizations/{slug}/manage/{contract}/redemptions.xlsx", LOGIN, 404, 404, LOGIN),
     "sandbox-payment": (f"/payment/sandbox/{NOBODYS}/", LOGIN, 404, 404, LOGIN),
     "cover": (f"/covers/{VERSION}/card/computing-00000000.svg", 200, 200, 200, 405),
     "brand-stylesheet": ("/brand.css", 200, 200, 200, 405),
@@ -58,7 +66,9 @@ def test_no_address_is_forgotten() -> None:
 def test_who_gets_what(name: str, learner: User, sign_in: SignIn) -> None:
     address, signed_out, stranger, staff, posted = ADDRESSES[name]
     contract, order = northgate(), make_order(learner, make_product())
-    address = address.format(code=contract.code, slug=contract.organization.slug, number=order.number)
+    address = address.format(
+        code=contract.code, slug=contract.organization.slug, number=order.number, contract=contract.contract.pk
+    )
     answers = {
         "signed out": Client().get(address),
         "stranger": sign_in(make_user()).get(address),
@@ -74,7 +84,7 @@ def test_who_gets_what(name: str, learner: User, sign_in: SignIn) -> None:
 
 @pytest.mark.parametrize("name", [name for name, row in ADDRESSES.items() if row[4] not in (404, 405)])
 def test_a_post_needs_its_token(name: str) -> None:
-    address = ADDRESSES[name][0].format(code="code", slug="slug", number="number")
+    address = ADDRESSES[name][0].format(code="code", slug="slug", number="number", contract=1)
     assert Client(enforce_csrf_checks=True).post(address).status_code == 403
 
 
