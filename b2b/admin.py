@@ -30,7 +30,7 @@ from b2b.models import (
 )
 from b2b.services.managers import set_manager
 from b2b.services.seats import add_member, free_seats, remove_member
-from mitxonline.kernel import clock
+from mitxonline.kernel import audit, clock
 from mitxonline.kernel.looking import LookOnly
 from mitxonline.users.admin import PersonAdmin
 from mitxonline.users.models import User
@@ -258,6 +258,12 @@ class OrganizationForms(MembershipForms):
                 sentence = gettext("“%(person)s” has a seat in a contract of “%(organization)s”. Remove that first.")
                 names = {"person": self.instance.name, "organization": form.instance.organization}
                 raise ValidationError(sentence % names)
+
+    def delete_existing(self, obj: OrganizationMembership, commit: bool = True) -> None:
+        """No member any more; it is noted who said so."""
+        data: dict[str, audit.Detail] = {"user": self.instance.pk}
+        audit.record(obj.organization, "b2b.member.remove", by_id=self.actor_id, data=data)
+        super().delete_existing(obj, commit=commit)
 
     def save_new(self, form: Any, commit: bool = True) -> OrganizationMembership:
         """A member by hand; somebody who is one already becomes it by hand, too."""

@@ -10,6 +10,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import IO, Any, Self
 
 from django.conf import settings
@@ -35,10 +36,11 @@ from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from openpyxl import Workbook
 
 from b2b.enums import MailState
 from b2b.models import ContractRun, HandOutMail
+from b2b.selectors.export import COLUMNS as EXPORTED
+from b2b.selectors.workbook import write_rows
 from ecommerce.enums import LIVE_USE_STATES, UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.clock import date_of
@@ -221,13 +223,9 @@ def code_line(*, contract_id: int, code_id: int, now: datetime) -> CodeLine | No
 
 # --- Files -----------------------------------------------------------------------------------------------------------
 
-# The first five are those of the file that commands write.
+# The first five are those of the file that commands write, in its words.
 COLUMNS: tuple[str | Promise, ...] = (
-    _("Code"),
-    _("Product"),
-    _("Redeemed"),
-    _("Product URL"),
-    _("Redeem URL"),
+    *EXPORTED,
     _("State"),
     _("Given to"),
     _("Name"),
@@ -253,13 +251,9 @@ def csv_lines(*, contract_id: int, wanted: Wanted) -> Iterator[str]:
 
 
 def write_workbook(out: IO[bytes], *, contract_id: int, wanted: Wanted) -> None:
-    """The same as a workbook; openpyxl keeps the rows in a temporary file, not in memory."""
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(title=str(_("Codes")))
-    sheet.append([str(column) for column in COLUMNS])
-    for cells in _cells(contract_id, wanted):
-        sheet.append([spreadsheet_safe(cell) for cell in cells])
-    book.save(out)
+    """The same as a workbook."""
+    rows = (tuple(spreadsheet_safe(cell) for cell in cells) for cells in _cells(contract_id, wanted))
+    write_rows(out, chain([tuple(map(str, COLUMNS))], rows), title=str(_("Codes")))
 
 
 def is_too_much_for_a_workbook(*, contract_id: int, wanted: Wanted) -> bool:

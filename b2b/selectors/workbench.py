@@ -63,9 +63,11 @@ class ContractState(TextChoices):
 def organizations() -> QuerySet[OrganizationPage]:
     """Organizations with how many contracts and members they have, and their logos ready to be shown."""
     pictures = get_image_model().objects.prefetch_renditions(LOGO)
-    found: QuerySet[OrganizationPage] = OrganizationPage.objects.annotate(
-        members=_count_of(OrganizationMembership, "organization"), contracts=F("numchild")
-    ).prefetch_related(Prefetch("logo", queryset=pictures))
+    found: QuerySet[OrganizationPage] = (
+        OrganizationPage.objects.filter(alias_of__isnull=True)
+        .annotate(members=_count_of(OrganizationMembership, "organization"), contracts=F("numchild"))
+        .prefetch_related(Prefetch("logo", queryset=pictures))
+    )
     return found
 
 
@@ -76,10 +78,11 @@ def with_valid_contracts(found: QuerySet[OrganizationPage], *, today: date, has:
 
 
 def contracts(*, today: date) -> QuerySet[ContractPage]:
-    """Contracts with their organization, seats, and where they stand today."""
+    """Contracts with their organization, seats, and where they stand today; an alias is none."""
     parent = OrganizationPage.objects.filter(path=OuterRef("organization_path"))
     found: QuerySet[ContractPage] = (
-        ContractPage.objects.select_related("terms")
+        ContractPage.objects.filter(alias_of__isnull=True)
+        .select_related("terms")
         .annotate(organization_path=Left("path", Length("path") - Page.steplen))
         .annotate(
             organization_name=Subquery(parent.values("name")[:1], output_field=CharField()),

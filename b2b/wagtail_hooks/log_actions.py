@@ -18,6 +18,7 @@ ACTIONS = (
     ("b2b.code.switch_off", _("Switch codes off"), _("Switched codes off")),
     ("b2b.code.export", _("Export codes"), _("Exported codes")),
     ("b2b.invitation.cancel", _("Cancel invitation"), _("Cancelled an invitation")),
+    ("b2b.member.remove", _("Remove member"), _("Removed a member of the organization")),
     ("b2b.manager.set", _("Appoint manager"), _("Said who manages the organization")),
     ("b2b.terms.change", _("Change terms"), _("Changed the terms in force")),
     ("b2b.contract.fix", _("Bring in line"), _("Brought the contract in line after a check")),

@@ -105,6 +105,8 @@ class ReviewedMixin:
     @property
     def header_buttons(self) -> list[HeaderButton]:
         """The way to everything that isn't written on the page."""
+        if self.page.alias_of_id is not None:
+            return []
         url = contract_url("terms", self.page.pk)
         return [HeaderButton(_("Codes, members, courseware"), url=url, icon_name="clipboard-list")]
 
@@ -251,9 +253,6 @@ class ReviewView(ContractTemplateView):
             raise PermissionDenied
         edit = reverse("wagtailadmin_pages:edit", args=[page.pk])
         lock = page.get_lock()
-        if page.alias_of_id is not None:
-            messages.error(request, _("This is an alias of another contract; it can't be published."))
-            return redirect(edit)
         if lock is not None and lock.for_user(request.user):
             messages.error(request, _("This contract is locked, so it can't be published now."))
             return redirect(edit)

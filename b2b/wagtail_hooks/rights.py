@@ -25,10 +25,14 @@ class Allowed:
     needs: ClassVar[str] = SEE_CONTRACTS
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.has_perm(self.needs):
-            raise PermissionDenied
+        self.check_rights(request)
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
         return response
+
+    def check_rights(self, request: HttpRequest) -> None:
+        """Raise PermissionDenied for who has no business here."""
+        if not request.user.has_perm(self.needs):
+            raise PermissionDenied
 
 
 def menu_item_for(permission: str) -> type[MenuItem]:

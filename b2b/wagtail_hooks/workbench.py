@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.functional import Promise, cached_property
@@ -61,12 +61,11 @@ class ContractView(Allowed, WagtailAdminTemplateMixin):
     request: HttpRequest
     kwargs: dict[str, Any]
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.has_perm(self.needs):
-            raise PermissionDenied
+    def check_rights(self, request: HttpRequest) -> None:
+        """Asked before the contract is looked up, so that the answer is the same for one that there is not."""
+        super().check_rights(request)
         if self.works and not self.may_work:
             raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
 
     @cached_property
     def contract(self) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from wagtail.models import PageLogEntry
 
 from b2b.models import ContractMembership, ContractPage, OrganizationMembership, Withdrawal
 from ecommerce.enums import UseState
@@ -112,6 +113,15 @@ class TestSeatsOnAPersonsPage:
         self.post(staff, user, organizations=[row])
         membership.refresh_from_db()
         assert not membership.is_manager
+
+    def test_who_has_no_seat_leaves_and_that_is_noted(self, staff: Client) -> None:
+        user = person()
+        self.post(staff, user, organizations=[{"organization": organization().pk}])
+        membership = OrganizationMembership.objects.get(user=user)
+        row = {"id": membership.pk, "user": user.pk, "organization": organization().pk, "DELETE": "on"}
+        self.post(staff, user, organizations=[row])
+        assert not OrganizationMembership.objects.exists()
+        assert PageLogEntry.objects.get(action="b2b.member.remove").page_id == organization().pk
 
     def test_who_has_a_seat_stays_in_the_organization(self, staff: Client) -> None:
         page, user = contract(course(), cap=1), person()

@@ -22,6 +22,7 @@ from b2b.enums import ReconcileState
 from b2b.models import ContractCourseware, ContractMembership, ContractPage, ContractRun, HandOut, Reconcile, Withdrawal
 from b2b.selectors import code_list
 from b2b.selectors.code_list import Wanted, code_page, csv_lines, runs_of
+from b2b.selectors.workbook import write_rows
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import run_sql
@@ -433,6 +434,13 @@ class TestFiles:
         cells = [[str(cell or "") for cell in row] for row in book.active.iter_rows(values_only=True)]
         rows = self.rows(manager.get(url("export_csv", page)))
         assert cells == [list(rows[0]), *(list(row.values()) for row in rows)]
+
+    def test_a_workbook_bears_what_people_are_called(self) -> None:
+        file = io.BytesIO()
+        write_rows(file, [('<Ada> & "Co"', " two  blanks ", "bell\x07", "Žofie 🎓", "")], title='Codes & "more"')
+        book = load_workbook(file)
+        row = next(iter(book['Codes & "more"'].iter_rows(values_only=True)))
+        assert row == ('<Ada> & "Co"', " two  blanks ", "bell", "Žofie 🎓", "")
 
     def test_too_many_for_a_workbook_are_refused_with_the_way_on(
         self, manager: Client, page: ContractPage, monkeypatch: pytest.MonkeyPatch
