@@ -49,6 +49,19 @@ LEARNER_COLUMNS = (
     Column("since", _("Since")),
 )
 
+RECONCILE_COLUMNS = (
+    Column("contract_id", _("Contract")),
+    Column("contract", _("Contract name")),
+    Column("state", _("State")),
+    Column("requested", _("Requested")),
+    Column("by", _("By")),
+    Column("reason", _("Reason")),
+    Column("seconds", _("Seconds")),
+    Column("codes_before", _("Codes before")),
+    Column("codes_after", _("Codes after")),
+    Column("error", _("Error")),
+)
+
 FILE_COLUMNS = (
     Column("contract_id", _("Contract")),
     Column("file", _("File")),

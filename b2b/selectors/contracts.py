@@ -72,6 +72,45 @@ class LearnerRow:
     since: date
 
 
+@dataclass(frozen=True, slots=True)
+class ReconcileRow:
+    """One bringing-in-line of a contract; ``seconds`` is None while it isn't over."""
+
+    contract_id: int
+    contract: str
+    state: str
+    requested: datetime
+    by: str
+    reason: str
+    seconds: float | None
+    codes_before: int | None
+    codes_after: int | None
+    error: str
+
+
+def reconcile_rows(
+    *, organization: OrganizationPage | None = None, contract_id: int | None = None, limit: int = 100
+) -> list[ReconcileRow]:
+    """The newest records of bringing these contracts in line."""
+    contracts = {page.pk: page.name for page in _contracts(organization, contract_id)}
+    records = Reconcile.objects.filter(contract_id__in=contracts).select_related("requested_by")
+    return [
+        ReconcileRow(
+            contract_id=record.contract_id,
+            contract=contracts[record.contract_id],
+            state=record.state,
+            requested=record.requested_at,
+            by=record.requested_by.email if record.requested_by else "",
+            reason=record.reason,
+            seconds=round(record.took.total_seconds(), 1) if record.took is not None else None,
+            codes_before=record.before.get("codes"),
+            codes_after=record.after.get("codes"),
+            error=record.error,
+        )
+        for record in records.order_by("-requested_at", "-pk")[:limit]
+    ]
+
+
 def organization_rows(*, organization_id: int | None = None) -> list[OrganizationRow]:
     """All organizations, or the one, with how many contracts they have."""
     organizations = OrganizationPage.objects.order_by("pk")

@@ -18,6 +18,7 @@ from b2b.management.listing import (
     FILE_COLUMNS,
     LEARNER_COLUMNS,
     ORGANIZATION_COLUMNS,
+    RECONCILE_COLUMNS,
 )
 from b2b.management.printing import Column, print_rows
 from b2b.models import OrganizationPage
@@ -27,6 +28,7 @@ from b2b.selectors.contracts import (
     is_being_brought_in_line,
     learner_rows,
     organization_rows,
+    reconcile_rows,
 )
 from b2b.selectors.export import write_codes
 from b2b.services.contracts import find_contract
@@ -42,7 +44,7 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         lists = parser.add_subparsers(
             dest="what",
-            metavar="organizations|contracts|courseware|learners",
+            metavar="organizations|contracts|courseware|learners|reconciles",
             required=True,
             parser_class=OperatorParser,
         )
@@ -51,10 +53,13 @@ class Command(OperatorCommand):
         courses = lists.add_parser("courses", help="like courseware; with --codes like contracts")
         courseware = lists.add_parser("courseware", help="list what contracts cover")
         learners = lists.add_parser("learners", help="list who is in an organization's contracts, or in a contract")
-        for one in (organizations, contracts, courses, courseware, learners):
+        reconciles = lists.add_parser(
+            "reconciles", help="list when contracts were brought in line, and what came of it"
+        )
+        for one in (organizations, contracts, courses, courseware, learners, reconciles):
             one.add_argument("--org", "--organization", dest="organization", help="an id, name, slug or key")
             add_format_option(one)
-        for one in (courses, courseware, learners):
+        for one in (courses, courseware, learners, reconciles):
             one.add_argument("--contract", metavar="CONTRACT_ID", help="only this contract")
         for one in (contracts, courses):
             one.add_argument("--codes", metavar="CONTRACT_ID", help="write this contract's codes into a CSV file")
@@ -92,6 +97,8 @@ class Command(OperatorCommand):
             if organization is None and contract_id is None:
                 raise CommandError(_("Say whose learners: --org with an organization, or --contract with an id."))
             return LEARNER_COLUMNS, learner_rows(organization=organization, contract_id=contract_id)
+        if what == "reconciles":
+            return RECONCILE_COLUMNS, reconcile_rows(organization=organization, contract_id=contract_id)
         return COURSEWARE_COLUMNS, courseware_rows(organization=organization, contract_id=contract_id)
 
     def _contract_id(self, text: str | None) -> int | None:
