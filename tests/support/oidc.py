@@ -58,6 +58,7 @@ class FakeProvider:
         self.clock = 0  # seconds its clock is ahead
         self.answers: dict[str, Any] = {}  # path part -> (status, body) instead of the right answer
         self.left_out: set[str] = set()  # of the discovery document
+        self.denies = False  # to a browser that really comes
         self.asked: list[str] = []
         self.grants: dict[str, dict[str, str]] = {}
         self.last_query: dict[str, str] = {}
@@ -78,6 +79,18 @@ class FakeProvider:
             answer["code"] = secrets.token_urlsafe(12)
             self.grants[answer["code"]] = query
         return f"{back.path}?{urlencode({**answer, **replaced})}"
+
+    def send_browser_back(self, path: str) -> str | None:
+        """Where a browser that came here is sent at once: everybody has signed in already, or out."""
+        address = urlsplit(path)
+        query = {name: values[0] for name, values in parse_qs(address.query).items()}
+        if address.path.endswith("/authorize") and "authorize" not in self.answers:
+            back = urlsplit(query["redirect_uri"])
+            error = "access_denied" if self.denies else ""
+            return f"{back.scheme}://{back.netloc}{self.visit(self.url + path, error=error)}"
+        if address.path.endswith("/logout") and "logout" not in self.answers:
+            return query["post_logout_redirect_uri"]
+        return None
 
     # Tokens
 
@@ -196,7 +209,14 @@ def _without_session(claims: dict[str, Any]) -> dict[str, Any]:
 def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer({})
+            address = provider.send_browser_back(self.path)
+            if address is None:
+                self._answer({})
+                return
+            self.send_response(302)
+            self.send_header("Location", address)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
