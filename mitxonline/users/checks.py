@@ -36,7 +36,7 @@ def _half_providers() -> Iterator[CheckMessage]:
         missing = missing_variables(prefix)
         if missing and len(missing) < len(parts):
             yield Error(
-                f"This provider is configured in part: {', '.join(missing)} is empty.",
+                f"This provider is configured in part: nothing stands in {', '.join(missing)}.",
                 hint="Set what is missing, or none of it.",
                 id="users.E001",
             )

@@ -240,7 +240,7 @@ def _edx() -> Iterator[Finding]:
 
 def _not_configured(say: _Sayer, prefix: str) -> Finding:
     if missing := missing_variables(prefix):
-        return say.unknown("settings", f"Not configured: {', '.join(missing)} is empty.")
+        return say.unknown("settings", f"Not configured: nothing stands in {', '.join(missing)}.")
     return say.unknown("settings", "Not configured: its backend is not among AUTHENTICATION_BACKENDS.")
 
 

@@ -28,6 +28,8 @@ _REFETCH_PAUSE = 30
 _ROLE_CLAIMS = ("realm_access", "resource_access")
 # Longer addresses than this are refused by servers on the way; without the hint Keycloak asks for a confirmation.
 _LONGEST_HINT = 4000
+# OpenID Connect allows a subject no more characters; sessions are named as shortly.
+_LONGEST_NAME = 255
 
 _refetched: dict[str, float] = {}
 
@@ -72,7 +74,8 @@ class KeycloakBackend(ErrandMixin, OpenIdConnectAuth[HttpResponse]):
     def request_access_token(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         response: dict[Any, Any] = super().request_access_token(*args, **kwargs)
         sid = (self.id_token or {}).get("sid")
-        self.sid, self.raw_id_token = sid if isinstance(sid, str) else "", response["id_token"]
+        self.sid = sid if isinstance(sid, str) and len(sid) <= _LONGEST_NAME else ""
+        self.raw_id_token = response["id_token"]
         return response
 
     def find_valid_key(self, id_token: str) -> dict[str, Any] | None:
@@ -122,7 +125,7 @@ class KeycloakBackend(ErrandMixin, OpenIdConnectAuth[HttpResponse]):
     def identity(self, response: Mapping[str, Any]) -> Identity:
         """Who signs in, by issuer and subject."""
         subject = (self.id_token or {}).get("sub")
-        if not isinstance(subject, str) or not subject:
+        if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_NAME:
             raise AuthResponseError(self, claim="sub", code="missing_claim", stage="user_info")
         return identity_in(response, provider=self.name, issuer=self.id_token_issuer(), subject=subject)
 
