@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -21,11 +23,12 @@ from b2b.services.terms import bring_into_force
 from b2b.services.tree import add_child
 from b2b.tasks import reconcile_requested
 from courses.models import CourseRun
-from ecommerce.models import Discount, DiscountCode, Product
+from ecommerce.models import Discount, DiscountCode, OrderLine, Product
+from ecommerce.services.codes import release_uses
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
-from mitxonline.kernel.db import LockTaken
+from mitxonline.kernel.db import LockTaken, fetch_sql
 from tests.b2b.worlds import (
     NOW,
     active_codes_of,
@@ -42,6 +45,7 @@ from tests.b2b.worlds import (
     settle,
     terms_of,
 )
+from tests.support.broker import until
 from tests.support.together import MeetAt, Together
 
 WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -442,3 +446,93 @@ def test_no_run_is_ever_made_twice_for_a_course_that_two_requests_ask_for() -> N
     page = contract(one, program(one), cap=1)
     settle(page)
     assert CourseRun.all_objects.filter(course=one, access="contract").count() == 1
+
+
+class TestUsesThatAreGivenBack:
+    """A cap comes while somebody's order gives the shared code back: the code ends with the uses it has."""
+
+    @staticmethod
+    def race(page: ContractPage, together: Together) -> DiscountCode:
+        """One gives back, and commits when the other waits to set the limit, with what it saw before."""
+        (code,) = codes_of(page)
+        use = hold(code)
+        change(page, max_learners=2, settled=False)
+        given_back = Event()
+
+        def give_back() -> None:
+            with transaction.atomic():
+                assert release_uses(order_id=use.order_id or 0, now=NOW) == [code.pk]
+                given_back.set()
+                until(lambda: fetch_sql("SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+        def cap() -> None:
+            assert given_back.wait(60)
+            settle(page)
+
+        assert together(give_back, cap) == [None, None]
+        return DiscountCode.objects.get(pk=code.pk)
+
+    def test_it_is_not_counted(self, together: Together) -> None:
+        code = self.race(contract(course()), together)
+        assert (code.uses, code.max_uses) == (0, 1)
+
+    def test_without_the_lock_on_uses_it_would_be(self, together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The control: if this fails, the test above proves nothing."""
+        blind = replace(
+            reconcile.LIMIT,
+            also=code_stock._COUNT_ROWS.replace("FOR SHARE OF use SKIP LOCKED", ""),
+        )
+        monkeypatch.setattr(reconcile, "LIMIT", blind)
+        changes = tuple((name, blind if name == "limit" else one) for name, one in reconcile._CHANGES)
+        monkeypatch.setattr(reconcile, "_CHANGES", changes)
+        code = self.race(contract(course()), together)
+        assert (code.uses, code.max_uses) == (1, 1)
+
+
+class TestSavesAtOnce:
+    """Two people publish the same contract at the same moment."""
+
+    def test_the_terms_are_those_of_the_page_and_the_codes_follow(self, together: Together) -> None:
+        page = contract(course(), cap=2)
+
+        def save(cap: int) -> Callable[[], None]:
+            def call() -> None:
+                mine = ContractPage.objects.get(pk=page.pk)
+                mine.max_learners = cap
+                mine.save_revision().publish()
+
+            return call
+
+        results = together(save(5), save(9), save(7))
+        assert [result for result in results if result is not None] == []
+        after = ContractPage.objects.get(pk=page.pk)
+        assert terms_of(page).max_learners == after.max_learners
+        assert terms_of(page).revision_id == after.live_revision_id
+        assert Reconcile.objects.filter(state=ReconcileState.WAITING).count() == 1
+        settle(page)
+        assert len(active_codes_of(page)) == after.max_learners
+
+
+def test_a_price_change_leaves_past_orders_as_they_were() -> None:
+    page = contract(course(), cap=2, price="10")
+    product = Product.objects.get(contract_run__contract=page)
+    use = hold(codes_of(page)[0])
+    assert use.order is not None
+    line = OrderLine.objects.create(
+        order=use.order,
+        product=product,
+        code=use.code,
+        title="A course",
+        sku=product.sku,
+        item_id=product.item_id,
+        mode=product.mode,
+        list_price=10,
+        discount_amount=0,
+        due=10,
+        currency="USD",
+        requires_code=True,
+    )
+    change(page, enrollment_fixed_price=25)
+    product.refresh_from_db()
+    line.refresh_from_db()
+    assert (product.price, line.list_price, line.due) == (25, 10, 10)
