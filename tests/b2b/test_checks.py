@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -158,7 +159,7 @@ def dead_hold(page: ContractPage) -> None:
         order=use.order,
         since=NOW,
     )
-    Order.objects.filter(pk=use.order_id).update(state=OrderState.CANCELED)
+    Order.objects.filter(pk=use.order.pk).update(state=OrderState.CANCELED)
 
 
 def fail(page: ContractPage) -> None:
@@ -275,7 +276,7 @@ def test_what_was_set_by_hand_is_told_and_stays() -> None:
     ],
 )
 def test_a_day_by_hand_beyond_the_contract_is_put_back_where_it_can_be(
-    days: dict[str, date], facts: dict[str, datetime | None]
+    days: dict[str, Any], facts: dict[str, datetime | None]
 ) -> None:
     page = contract(course(), **days)
     CourseRun.all_objects.filter(contract_run__contract=page).update(**facts)

@@ -478,11 +478,8 @@ class TestUsesThatAreGivenBack:
 
     def test_without_the_lock_on_uses_it_would_be(self, together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
         """The control: if this fails, the test above proves nothing."""
-        blind = replace(
-            reconcile.LIMIT,
-            also=code_stock._COUNT_ROWS.replace("FOR SHARE OF use SKIP LOCKED", ""),
-        )
-        monkeypatch.setattr(reconcile, "LIMIT", blind)
+        also = code_stock._COUNT_ROWS.replace("FOR SHARE OF use SKIP LOCKED", "")
+        blind = replace(code_stock.LIMIT, also=also)
         changes = tuple((name, blind if name == "limit" else one) for name, one in reconcile._CHANGES)
         monkeypatch.setattr(reconcile, "_CHANGES", changes)
         code = self.race(contract(course()), together)

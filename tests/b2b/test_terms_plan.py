@@ -277,7 +277,7 @@ class TestWhatIsSaid:
         page = contract(course(), course(), cap=1, price="10")
         plan = self.plan(page, enrollment_fixed_price=Decimal("15.50"))
         assert plan.sentences == ("Sets the price of 2 courses to $15.50; orders keep theirs.",)
-        assert [(one.old.amount, one.new.amount) for one in plan.prices] == [(10, Decimal("15.5"))] * 2
+        assert [(one.old.amount, one.new.amount) for one in plan.prices] == [(Decimal(10), Decimal("15.5"))] * 2
         assert [(one.label, one.before, one.after) for one in plan.changes] == [
             ("price for each learner and course", "$10.00", "$15.50")
         ]

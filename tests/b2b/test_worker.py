@@ -136,7 +136,7 @@ def test_with_the_broker_down_it_waits_and_nothing_is_lost(start_worker: StartWo
         change(page, max_learners=9, settled=False)
         waiting = Reconcile.objects.get()
         assert waiting.state == ReconcileState.WAITING
-        assert waiting.took is None
+        assert waiting.finished_at is None
         assert codes_of(page) == []
         assert Delivery.objects.get(state=DeliveryState.PENDING).sent_at is None
         assert contracts_out_of_line(stuck_before=clock.now()) == [page.pk]
