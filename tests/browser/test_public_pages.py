@@ -9,7 +9,8 @@ import pytest
 from django.core.management import call_command
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
-from cms.models import ContentPage, CoursePage, HomePage, ProgramPage
+from cms.models import ContentPage, CoursePage, HomePage, ProductIndexPage, ProductPage, ProgramPage
+from ecommerce.models import Product
 from mitxonline.users.models import User
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import OpenVisitor
@@ -117,16 +118,27 @@ def test_blocks_stand_in_line_with_each_other_on_every_page(
         {"type": "contact", "value": {"heading": "Talk to us", "text": "", "label": "Write"}},
     ]
     course = CoursePage.objects.visible().filter(course__readable_id="course-v1:Tessera+PY101").get()
-    for written in (HomePage.objects.get(), ContentPage.objects.get(slug="help"), course):
+    program, offer = ProgramPage.objects.visible()[0], offer_page(course)
+    for written in (HomePage.objects.get(), ContentPage.objects.get(slug="help"), course, program, offer):
         written.body = json.dumps(body)
         written.save_revision().publish()
     visitor = open_visitor(width=width)
-    for name in ("home", "plain", "course"):
-        visitor.opens(addresses[name])
+    for name, address in (addresses | {"product": offer.url}).items():
+        if name not in ("home", "plain", "course", "program", "product"):
+            continue
+        visitor.opens(address)
         edges = [box["x"] for box in map(box_of, featured_and_plain(visitor.page))]
         assert edges[0] >= 16, f"{name}: at the very edge"
         assert len(set(edges)) == 1, f"{name}: {edges}"
         assert box_of(visitor.page.locator(".course-list li, .course-list article").first)["width"] >= 200
+
+
+def offer_page(course: CoursePage) -> ProductPage:
+    """A page for the product of a course."""
+    product = Product.objects.filter(requires_code=False, course_run__course=course.course).first()
+    page = ProductPage(title="An offer", slug="an-offer", product=product)
+    ProductIndexPage.objects.get().add_child(instance=page)
+    return page
 
 
 def featured_and_plain(page: Page) -> list[Locator]:
