@@ -176,7 +176,6 @@ class DecideView(DeskView):
     """Something that is decided with a reason: a form, a sentence of what will happen, a button."""
 
     template_name = "ecommerce/admin/decide.html"
-    button_class = ""
 
     def get_form(self, data: Any = None) -> forms.Form:
         """What is asked."""
@@ -203,7 +202,6 @@ class DecideView(DeskView):
         return super().get_context_data(**kwargs) | {
             "explained": self.explained(),
             "button": self.get_page_subtitle(),
-            "button_class": self.button_class,
         }
 
     def explained(self) -> list[str]:
@@ -237,7 +235,6 @@ class CancelView(DecideView):
     """End an order for which no money came."""
 
     needs = CANCEL
-    button_class = "no"
 
     def get_page_subtitle(self) -> str:
         return _("Cancel the order")
@@ -291,8 +288,6 @@ class SendMarkedView(MarkedView):
 
 class DismissMarkedView(MarkedView):
     """Keep a second payment."""
-
-    button_class = "no"
 
     def get_page_subtitle(self) -> str:
         return _("Keep the second payment")
