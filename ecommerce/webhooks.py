@@ -47,6 +47,7 @@ def notice_received(event: NoticeReceived) -> None:
 
 def _body(request: HttpRequest) -> bytes:
     """The body as it came, unless it is longer than any notice: then it is not even read."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.NOTICE_MAX_BYTES:
+    told = str(request.META.get("CONTENT_LENGTH") or "0")
+    if not told.isdecimal() or int(told) > settings.NOTICE_MAX_BYTES:
         raise NoticeForged("too long")
     return request.body

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
+from django.core import mail
 from django.core.management import call_command
 from django.db import transaction
 
@@ -25,7 +26,9 @@ from ecommerce.services.baskets import add_products, apply_code, remove_product
 from ecommerce.services.checkout import cancel_order, release_lapsed_orders
 from ecommerce.services.payments import check_order, confirm, end_session, finish_interrupted
 from ecommerce.services.pending import ask_due, drop_unstarted
+from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
+from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.ecommerce.paying import attempt_of, begin, order_of
 from tests.factories import NOON, make_code, make_discount, make_product, make_user
@@ -362,7 +365,13 @@ def test_a_bank_that_says_no_days_later_frees_everything_and_the_buyer_hears_of_
         order = confirm(attempt_id=attempt_of(order).pk, now=NOON + timedelta(days=3))
     assert (order.state, states(order)) == (OrderState.DECLINED, [AttemptState.DECLINED])
     assert CodeUse.objects.get().state == UseState.RELEASED
-    assert Delivery.objects.filter(handler="ecommerce.handlers.email_payment_failed").count() == 1
+    delivery = Delivery.objects.get(handler="ecommerce.handlers.email_payment_failed")
+    run_delivery(delivery_id=delivery.pk, now=clock.now())
+    (sent,) = mail.outbox
+    assert sent.to == [learner.email]
+    assert sent.subject == f"Your payment for order {order.number} did not come through"
+    assert order.lines.get().title in sent.body
+    assert "Nothing was taken" in sent.body
 
 
 def test_money_for_a_declined_order_still_buys_it(stripe_api: StripeServer, learner: User) -> None:
