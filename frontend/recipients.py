@@ -73,9 +73,10 @@ def _decoded(data: bytes) -> str:
     encodings = [name for name, mark in _BOMS if data.startswith(mark)] or ["utf-8", "cp1252"]
     for encoding in encodings:
         try:
-            return data.decode(encoding)
+            text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
+        return text.replace("\x00", "")
     raise FileUnreadable(_("The letters of this file can’t be read. Save it as CSV (UTF-8), then choose it."))
 
 

@@ -366,7 +366,7 @@ def _counted(plan: HandOutPlan, terms: ContractTerms) -> HandOutPlan:
 
 def _rows(run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient]) -> tuple[RecipientRow, ...]:
     """Each line with its outcome; the same few queries for one person and for five thousand."""
-    asked = [(normalized_email(each.email), each.name.strip()[:LONGEST_NAME]) for each in recipients]
+    asked = [(normalized_email(each.email), _as_name(each.name)) for each in recipients]
     complete = {email for email, _name in asked if _is_complete(email)}
     known = _Known.of(run, terms, complete)
     rows, seen = [], set()
@@ -435,6 +435,11 @@ def _invited(run: ContractRun, emails: set[str]) -> set[str]:
 def _withdrawn(terms: ContractTerms, emails: set[str]) -> set[str]:
     standing = Withdrawal.objects.standing().filter(contract_id=terms.pk, user__email__in=emails)
     return set(standing.values_list("user__email", flat=True))
+
+
+def _as_name(text: str) -> str:
+    """A name as it can be kept and read: no control characters, not endless."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:LONGEST_NAME]
 
 
 def _is_complete(email: str) -> bool:

@@ -41,6 +41,7 @@ from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
 from frontend.views.parsing import account_id, row_id
 from mitxonline.kernel import clock
+from mitxonline.kernel.audit import record
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.http import wants_fragment
 
@@ -134,10 +135,8 @@ def selected(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     if not ids:
         messages.warning(request, _("Check at least one line first, then choose what to do."))
         return redirect(back)
-    if action == "remind":
-        _tell_reminded(request, _remind(contract, ids, by_id=account_id(request), now=now))
-    elif action == "again":
-        _tell_again(request, _send_again(contract, ids, by_id=account_id(request), now=now))
+    if action in ("remind", "again"):
+        _write_to(request, contract, action, ids, now=now)
     elif action == "revoke" and request.POST.get("sure") != "yes":
         context = {
             "organization": membership.organization,
@@ -166,7 +165,11 @@ def replace(request: HttpRequest, slug: str, contract_id: int, run_id: int) -> H
     here = contract_url(membership, contract)
     if request.method == "POST":
         resend = request.POST.get("resend") == "yes"
-        replace_shared_code(contract_run_id=run_id, by_id=account_id(request), now=now, resend=resend)
+        try:
+            replace_shared_code(contract_run_id=run_id, by_id=account_id(request), now=now, resend=resend)
+        except TooManyMails as refusal:
+            messages.error(request, refusal.message)
+            return redirect(request.path)
         messages.success(
             request, _("“%(course)s” has a new link. The old one doesn’t work any more.") % {"course": found.run.title}
         )
@@ -196,6 +199,7 @@ def codes_file(request: HttpRequest, slug: str, contract_id: int) -> HttpRespons
     """The codes with their links as a file, of one course or of all."""
     _membership, contract = _contract(request, slug, contract_id, clock.now())
     wanted = WantedCodes(run_id=wanted_from(request.GET, contract).run_id)
+    record(contract.terms.page, "b2b.code.export", by_id=account_id(request), data={"run": wanted.run_id})
     return _download(csv_lines(contract_id=contract.terms.pk, wanted=wanted), _file_name(contract, "codes", "csv"))
 
 
@@ -283,6 +287,19 @@ def _download(lines: object, name: str) -> StreamingHttpResponse:
 
 
 # --- What is done with a selection -----------------------------------------------------------------------------------
+
+
+def _write_to(
+    request: HttpRequest, contract: ManagedContract, action: str, ids: Sequence[int], *, now: datetime
+) -> None:
+    """Remind or send again, and say what became of it; a refusal is said on the list, where the manager was."""
+    try:
+        if action == "remind":
+            _tell_reminded(request, _remind(contract, ids, by_id=account_id(request), now=now))
+        else:
+            _tell_again(request, _send_again(contract, ids, by_id=account_id(request), now=now))
+    except (HandOutRefused, TooManyMails) as refusal:
+        messages.error(request, refusal.message)
 
 
 def _remind(contract: ManagedContract, ids: Sequence[int], *, by_id: int, now: datetime) -> ReminderReport:

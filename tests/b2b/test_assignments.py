@@ -281,7 +281,9 @@ class TestTakingBack:
             cancel_invitation(hand_out_id=first.pk, by_id=None, now=NOON)
         second.refresh_from_db()
         assert second.ended_at is None
-        assert attach_by_code(text=shared.text, user_id=make_user("ines@northgate.example").pk, now=NOON)
+        assert attach_by_code(
+            text=shared.text, user_id=make_user("ines@northgate.example").pk, now=NOON
+        ).enrollment.active
 
     def test_deleting_a_code_forgets_it_here(self, run: ContractRun) -> None:
         """Reconcile deletes set by set, past Django: the database itself lets go."""
@@ -320,7 +322,7 @@ class TestInvitations:
             attach_by_code(text=f"{old.text}x", user_id=make_user().pk, now=NOON)
         with pytest.raises(Exception, match="switched off"):
             attach_by_code(text=old.text, user_id=make_user().pk, now=NOON)
-        assert attach_by_code(text=new.text, user_id=make_user().pk, now=NOON)
+        assert attach_by_code(text=new.text, user_id=make_user().pk, now=NOON).enrollment.active
         assert ContractMembership.objects.filter(user=ines).exists()
         assert list(HandOut.objects.open().values_list("email", flat=True)) == ["ines@northgate.example"]
 

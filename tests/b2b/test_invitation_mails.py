@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 
 from b2b.enums import MailState
@@ -97,6 +98,7 @@ class TestTheMail:
             f"/enrollmentcode/{code.text}/",
         ):
             assert said in sent.body
+        assert isinstance(sent, EmailMultiAlternatives)
         html = str(sent.alternatives[0][0])
         assert f"/enrollmentcode/{code.text}/" in html
         assert "Take my seat" in html
@@ -183,7 +185,8 @@ class TestSending:
         assert INES not in noted.reason
 
     def test_one_bad_address_keeps_nobody_elses_mail(self, run: ContractRun) -> None:
-        answers = iter([refuse(smtplib.SMTPRecipientsRefused({"a": (550, b"no")})), lambda: 1])
+        refused = refuse(smtplib.SMTPRecipientsRefused({"a@x.example": (550, b"no such user")}))
+        answers: Iterator[Callable[[], int]] = iter([refused, lambda: 1])
         send_mails(given(run, "a@x.example", INES), connect=lambda: MailServer(lambda: next(answers)()))
         assert states() == [MailState.FAILED, MailState.SENT]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from openpyxl import load_workbook
+from wagtail.models import PageLogEntry
 
 from b2b.enums import MailState
 from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
@@ -58,9 +60,9 @@ def given_to(name: str) -> DiscountCode:
     return DiscountCode.objects.get(assigned_email=f"{name}@northgate.example")
 
 
-def said(client: Client, url: str, data: dict[str, object]) -> str:
+def said(client: Client, url: str, data: Mapping[str, object]) -> str:
     """What the page says that a POST leads to."""
-    return client.post(url, data, follow=True).content.decode()
+    return client.post(url, dict(data), follow=True).content.decode()
 
 
 class TestWhoMayLook:
@@ -370,12 +372,22 @@ class TestSelected:
         assert "1 mail is sent again." in said(dana, manage(world, "selected/"), {"action": "again", "id": ids})
         assert "None of these mails failed" in said(dana, manage(world, "selected/"), {"action": "again", "id": ids})
 
+    def test_what_is_refused_is_said_on_the_list(self, world: Northgate, dana: Client, settings: LazySettings) -> None:
+        give(world, "ines")
+        settings.RATE_LIMITS = settings.RATE_LIMITS | {"hand_outs": {"user": (1, 3600)}}
+        page = said(dana, manage(world, "selected/"), {"action": "remind", "id": [given_to("ines").pk]})
+        assert "You can send 1 invitations and reminders in an hour." in page
+        assert HandOut.objects.get().reminded_on is None
+        ContractTerms.objects.update(active=False)
+        page = said(dana, manage(world, "selected/"), {"action": "remind", "id": [given_to("ines").pk]})
+        assert "The contract isn’t active" in page
+
     def test_nothing_chosen_and_nonsense(self, world: Northgate, dana: Client) -> None:
         give(world, "ines")
         assert "Check at least one line first" in said(dana, manage(world, "selected/"), {"action": "remind"})
         for data in ({"action": "remind", "id": ["x", "-1", str(10**30)]}, {"only": "burn-1"}, {"only": "remind-"}):
             assert dana.post(manage(world, "selected/"), data).status_code == 302
-        assert given_to("ines")
+        assert given_to("ines").uses == 0
 
     def test_other_contracts_codes_are_out_of_reach(self, world: Northgate, dana: Client) -> None:
         foreign = northgate_elsewhere()
@@ -500,6 +512,7 @@ class TestFiles:
         text = b"".join(dana.get(manage(world, "codes.csv")).streaming_content).decode()  # type: ignore[attr-defined]
         assert f"/enrollmentcode/{world.code}/" in text
         assert len(text.splitlines()) == 11
+        assert PageLogEntry.objects.get(action="b2b.code.export").user == world.manager
         only = dana.get(manage(world, "codes.csv"), {"course": other.pk})
         assert len(b"".join(only.streaming_content).decode().splitlines()) == 3  # type: ignore[attr-defined]
 

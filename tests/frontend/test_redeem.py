@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from b2b.models import ContractMembership, ContractRun
+from b2b.services.seats import add_member
 from courses.models import CourseRun, Enrollment
 from ecommerce.models import Basket, CodeUse, DiscountCode
 from mitxonline.kernel import clock
@@ -231,6 +232,17 @@ def test_wrong_codes_are_limited_and_right_ones_are_not(learners_client: Client)
     assert learners_client.post("/redeem/", {"code": contract.code}).status_code == 429
     assert learners_client.post(contract.redeem_link).status_code == 429
     assert not CodeUse.objects.exists()
+
+
+def test_looking_again_whether_a_seat_is_free_is_no_try(learners_client: Client) -> None:
+    """The page itself offers “Check again”: the code is right, and nobody guesses."""
+    contract = northgate(seats=1)
+    add_member(contract_id=contract.contract.pk, user_id=make_user().pk, now=clock.now())
+    for _each in range(15):
+        response = learners_client.get(contract.redeem_link)
+        assert response.status_code == 409
+        assert "Check again" in read(response).links()
+    assert learners_client.post(contract.redeem_link).status_code == 409
 
 
 def test_one_network_cannot_try_for_ever() -> None:
