@@ -15,6 +15,7 @@ from b2b.services.contracts import find_contract
 from b2b.services.runs import RunPlan, WantedRun, plan_runs, redemption_type, wanted_courses
 from ecommerce.enums import DiscountType, PaymentType
 from ecommerce.models import Discount, Product
+from mitxonline.kernel.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,8 @@ class PriceStep:
     title: str
     price: Decimal
     discount: Discount
-
-    @property
-    def changes_product(self) -> bool:
-        """Whether the product itself changes, and not only its discount."""
-        return bool(self.product.price != self.price)
+    # Something is set right that no terms changed: somebody wrote past the services.
+    is_repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,23 +187,35 @@ class _Runs:
 
 
 def _price_steps(terms: ContractTerms, runs: Sequence[_Run]) -> list[PriceStep]:
-    price = terms.money.amount
-    wanted = (price, terms.currency, True)
-    return [
-        PriceStep(product=run.product, title=run.title, price=price, discount=run.discount)
-        for run in runs
-        if run.discount is not None
-        and (
-            (run.product.price, run.product.currency, run.product.requires_code) != wanted
-            or _discount_differs(terms, run.discount)
-        )
-    ]
+    steps = []
+    for run in runs:
+        if run.discount is None:
+            continue
+        product, discount, wanted = run.product, run.discount, terms.money
+        # Product and discount are given one price together; where only one has it, somebody else did that.
+        moves = product.money != wanted and _price_of(discount) == (product.price, product.currency)
+        repair = not product.requires_code or _is_foreign(discount)
+        repair = repair or (not moves and (product.money != wanted or _price_of(discount) != _price(wanted)))
+        # Where no codes are made, those that stay keep the way they can be used.
+        redemption = terms.needs_codes and discount.redemption_type != redemption_type(terms)
+        if moves or repair or redemption:
+            steps.append(
+                PriceStep(product=product, title=run.title, price=wanted.amount, discount=discount, is_repair=repair)
+            )
+    return steps
 
 
-def _discount_differs(terms: ContractTerms, discount: Discount) -> bool:
+def _price_of(discount: Discount) -> tuple[Decimal, str]:
+    return discount.amount, discount.currency
+
+
+def _price(money: Money) -> tuple[Decimal, str]:
+    return money.amount, money.currency
+
+
+def _is_foreign(discount: Discount) -> bool:
+    """Whether the discount is not what all discounts of contracts are."""
     facts = (
-        discount.amount,
-        discount.currency,
         discount.discount_type,
         discount.payment_type,
         discount.is_bulk,
@@ -214,10 +224,7 @@ def _discount_differs(terms: ContractTerms, discount: Discount) -> bool:
         discount.activates_at,
         discount.expires_at,
     )
-    always = (DiscountType.FIXED_PRICE, PaymentType.SALES, True, True, False, None, None)
-    wanted = (terms.money.amount, terms.currency, *always)
-    # Where no codes are made, those that stay keep the way they can be used.
-    return facts != wanted or (terms.needs_codes and discount.redemption_type != redemption_type(terms))
+    return facts != (DiscountType.FIXED_PRICE, PaymentType.SALES, True, True, False, None, None)
 
 
 def _counts(runs: Sequence[_Run], stocks: Mapping[int, Stock]) -> dict[str, int]:

@@ -105,7 +105,7 @@ def plan_lines(plan: ReconcilePlan) -> list[Line]:
         if old != new:
             note = f"{old.formatted()} → {new.formatted()}"
             lines.append(Line("set_price", key=step.product.item_id, title=step.title, note=note))
-        else:
+        elif step.is_repair:
             lines.append(Line("repair_product", key=step.product.item_id, title=step.title))
     return lines + [one for step in plan.codes for one in _code_lines(step)]
 

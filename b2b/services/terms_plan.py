@@ -271,8 +271,9 @@ def _about_runs(plan: TermsPlan) -> Iterator[str]:
             count,
         )
         yield sentence % {"n": number_format(count, force_grouping=True), "price": plan.after.money.formatted()}
-    repaired = len(plan.reconcile.prices) - len(plan.prices) + len(plan.reconcile.missing_discounts)
-    if repaired and not plan.prices:
+    steps = [step for step in plan.reconcile.prices if step.is_repair and step.product.money == plan.after.money]
+    repaired = len(steps) + len(plan.reconcile.missing_discounts)
+    if repaired:
         yield _counted(
             ngettext(
                 "Sets %(n)s product and its discount right.", "Sets %(n)s products and discounts right.", repaired

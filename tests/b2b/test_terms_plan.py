@@ -23,7 +23,7 @@ from b2b.services.plan_lines import Line, terms_lines
 from b2b.services.terms_plan import TermsPlan, plan_modify, plan_terms, plan_unpublish
 from b2b.services.tree import add_child
 from ecommerce.enums import UseState
-from ecommerce.models import CodeUse, DiscountCode, PriceChange
+from ecommerce.models import CodeUse, DiscountCode, PriceChange, Product
 from tests.b2b.worlds import (
     NON_SSO,
     NOW,
@@ -272,6 +272,20 @@ class TestWhatIsSaid:
             "1 seat more than the cap is taken: nobody is removed, and nobody gets in until there is room.",
         )
         assert (plan.members, plan.held, plan.cap, plan.members_above_cap) == (3, 0, 2, 1)
+
+    def test_no_cap_and_a_cap_again(self) -> None:
+        page = contract(course(), cap=3)
+        assert self.plan(page, max_learners=None).sentences == ("Makes 3 codes unlimited.",)
+        change(page, max_learners=None)
+        assert self.plan(page, max_learners=5).sentences == ("Limits 3 codes to one use each.", "Makes 2 codes.")
+
+    def test_what_was_changed_by_hand_is_told_as_set_right(self) -> None:
+        page = contract(course(), course(), cap=1, price="10")
+        Product.objects.filter(contract_run__contract=page).update(requires_code=False)
+        assert self.plan(page, max_learners=2).sentences == (
+            "Sets 2 products and discounts right.",
+            "Makes 2 codes.",
+        )
 
     def test_another_price(self) -> None:
         page = contract(course(), course(), cap=1, price="10")
