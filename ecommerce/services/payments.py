@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 
 from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState
@@ -26,6 +26,7 @@ from ecommerce.services.fulfilment import close_order, fulfil_or_review, send_to
 from ecommerce.services.refunds import follow_dispute, follow_refund, mark_for_refund
 from ecommerce.services.sessions import give_up, is_being_paid, refuse_in_transaction, session_of
 from mitxonline.coordinator.bus import publish
+from mitxonline.kernel.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
@@ -74,15 +75,24 @@ def end_session(*, attempt_id: int, now: datetime) -> Order:
         return attempt.order
     gateway = gateway_of(attempt)
     notice = gateway.expire(session_of(attempt))
-    if notice.outcome is Outcome.PAID:  # what is known of it is little where it comes from ending it
+    if notice.outcome is Outcome.PAID and notice.paid is None:  # ending it need not tell how much came
         notice = gateway.look_up(session_of(attempt))
     return _act_on(notice, attempt, gateway, now=now)
 
 
 def check_order(*, order_id: int, now: datetime) -> Order:
-    """Ask the gateways about every try at paying an order, whatever is known of it. Raises PaymentFailed."""
+    """Ask the gateways about every try at paying an order, whatever is known of it.
+
+    Raises PaymentFailed where one of them gave no answer, after the others were asked.
+    """
+    failures = []
     for attempt_id in PaymentAttempt.objects.filter(order_id=order_id).order_by("pk").values_list("pk", flat=True):
-        confirm(attempt_id=attempt_id, now=now)
+        try:
+            confirm(attempt_id=attempt_id, now=now)
+        except PaymentFailed as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
     return Order.objects.get(pk=order_id)
 
 
@@ -128,7 +138,10 @@ def finish_interrupted(*, now: datetime) -> int:
     paid = Order.objects.filter(waiting, attempts__state=AttemptState.PAID, attempts__settled_at__lt=now - PATIENCE)
     orders = list(paid.order_by("pk").values_list("pk", flat=True).distinct())
     for order_id in orders:
-        fulfil_or_review(order_id=order_id, now=now)
+        try:
+            fulfil_or_review(order_id=order_id, now=now)
+        except (DatabaseError, DomainError):  # one that can't be finished keeps nobody else waiting
+            logger.exception("paid order not finished", extra={"order": order_id})
     return len(orders)
 
 
@@ -210,11 +223,11 @@ def _believe(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, no
 
 def _leads_on(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
     """Whether this money buys the order: it is what was asked for, and no other payment did before."""
-    if notice.paid != attempt.money:
-        send_to_review(order, reason=f"paid {notice.paid}, asked {attempt.money}", now=now)
-        return False
     if _paid_by_another(order, attempt):
         mark_for_refund(attempt_id=attempt.pk, reason="the order had been paid before", now=now)
+        return False
+    if notice.paid != attempt.money:
+        send_to_review(order, reason=f"paid {notice.paid}, asked {attempt.money}", now=now)
         return False
     if order.is_fulfilled or order.state == OrderState.REFUNDED:
         return False  # staff gave it without waiting for the money, which is here now

@@ -312,6 +312,19 @@ def test_two_pages_both_paid_are_one_order_and_money_to_give_back(stripe_api: St
     assert Enrollment.objects.count() == 1
 
 
+def test_a_second_payment_of_another_amount_goes_back_as_well(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    old = attempt_of(order)
+    begin(learner, now=LATER)
+    stripe_api.sessions[old.session_id]["status"] = "open"
+    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(old.session_id, amount_total=10000)
+    confirm(attempt_id=attempt_of(order).pk, now=LATER)
+    assert confirm(attempt_id=old.pk, now=LATER).state == OrderState.FULFILLED
+    old.refresh_from_db()
+    assert (old.is_surplus, old.paid_amount, old.refunds.get().amount) == (True, 100, 100)
+
+
 def test_the_end_of_an_old_page_touches_no_paid_order(stripe_api: StripeServer, learner: User) -> None:
     order = order_of(learner)
     old = attempt_of(order)
@@ -456,6 +469,16 @@ def test_finance_asks_about_all_tries_of_an_order(stripe_api: StripeServer, lear
     stripe_api.sessions[old.session_id]["status"] = "open"
     stripe_api.pay(old.session_id)
     assert check_order(order_id=order.pk, now=LATER).state == OrderState.FULFILLED
+
+
+def test_one_try_that_can_not_be_asked_about_hides_no_other(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    begin(learner, now=LATER)
+    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.fail("/sessions/", 404, {"type": "invalid_request_error", "code": "resource_missing"})
+    with pytest.raises(PaymentFailed):
+        check_order(order_id=order.pk, now=LATER)
+    assert fresh(order).state == OrderState.FULFILLED
 
 
 # Nobody told us
