@@ -13,7 +13,7 @@ from ecommerce.errors import CodeSwitchedOff, CodeUsed
 from ecommerce.models import DiscountCode
 from ecommerce.selectors.baskets import cart_note
 from ecommerce.selectors.sentences import moment_text, off_text
-from ecommerce.services.baskets import note_what_was_shown
+from ecommerce.services.baskets import note_total, note_what_was_shown
 from ecommerce.services.cart import PricedBasket, PricedLine, priced_basket
 from frontend.forms import CodeForm
 from frontend.owner import basket_owner
@@ -27,6 +27,13 @@ class CartSummary:
 
     count: int
     total_text: str = ""
+
+
+def renewed_summary(request: HttpRequest) -> CartSummary:
+    """The same, worked out anew; what can't be bought any more waits until the cart itself says so."""
+    now = clock.now()
+    note_total(priced_basket(basket_owner(request), user_id=request.user.pk, now=now), now=now)
+    return cart_summary(request)
 
 
 def cart_summary(request: HttpRequest) -> CartSummary:

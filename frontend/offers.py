@@ -139,7 +139,9 @@ def short_price(money: Money) -> str:
 def _grouped(runs: QuerySet[CourseRun]) -> Mapping[int, list[RunOffer]]:
     on_sale = Product.objects.public().filter(course_run=OuterRef("pk"), price__gt=0)
     ours_first = Case(When(currency=settings.DEFAULT_CURRENCY, then=Value(0)), default=Value(1))
-    cheapest = on_sale.order_by(ours_first, "price", "pk")
+    # Where a run is sold in two modes, pages offer the one with a certificate; shop links name either by its SKU.
+    strongest_first = Case(When(mode=EnrollmentMode.VERIFIED, then=Value(0)), default=Value(1))
+    cheapest = on_sale.order_by(ours_first, strongest_first, "price", "pk")
     rows = runs.annotate(
         offer_product=Subquery(cheapest.values("pk")[:1]),
         offer_price=Subquery(cheapest.values("price")[:1]),

@@ -125,9 +125,9 @@ def take_back(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
 
 
 def note_what_was_shown(priced: PricedBasket, *, now: datetime) -> None:
-    """Remember the total for the headers of other pages, and let wait what the rules refuse.
+    """Let wait what the rules refuse, and remember the total; called where the buyer is being told of both.
 
-    Called where the buyer is being told of both. One write for each, and none where nothing is new.
+    One write for each, and none where nothing is new.
     """
     basket = priced.basket
     if basket is None:
@@ -135,6 +135,14 @@ def note_what_was_shown(priced: PricedBasket, *, now: datetime) -> None:
     refused = [line.product.pk for line in priced.aside if not line.is_kept]
     if refused:
         basket.items.filter(product_id__in=refused, kept_at=None).update(kept_at=now)
+    note_total(priced, now=now)
+
+
+def note_total(priced: PricedBasket, *, now: datetime) -> None:
+    """Remember the total for the headers of other pages; one write, none where it is what was noted lately."""
+    basket = priced.basket
+    if basket is None:
+        return
     known = priced.has_one_currency and not priced.needs_code and bool(priced.lines)
     total = priced.total.amount if known else None
     shown = (total, priced.currency if known else "", len(priced.lines))
@@ -383,6 +391,7 @@ __all__ = [
     "keep_for_later",
     "leave_link_basket",
     "locked_basket",
+    "note_total",
     "note_what_was_shown",
     "remove_code",
     "remove_product",

@@ -87,6 +87,8 @@ def change_discount(*, discount_id: int, draft: DiscountDraft, keeper: Keeper, n
     """
     with transaction.atomic():
         discount = _locked(discount_id, keeper)
+        kept = {name: getattr(discount, name) for name in KEPT}
+        draft = replace(draft, **kept, max_uses=uses_of_each(discount))
         _refuse(problems_of(draft, None, keeper=keeper, now=now))
         columns = _columns(draft)
         changed = [name for name in CHANGEABLE if getattr(discount, name) != columns[name]]
@@ -211,6 +213,8 @@ def uses_of_each(discount: Discount) -> int | None:
     return discount.codes.order_by("pk").values_list("max_uses", flat=True).first()
 
 
+# What a discount is made with and keeps; a course's in particular stays that course's.
+KEPT = ("discount_type", "currency", "redemption_type", "automatic", "course_id")
 CHANGEABLE = (
     "name",
     "amount",

@@ -22,7 +22,7 @@ from ecommerce.services.baskets import (
     remove_product,
     take_back,
 )
-from frontend.cart import cart_page
+from frontend.cart import cart_page, renewed_summary
 from frontend.forms import CodeForm
 from frontend.limits import counted_codes
 from frontend.owner import basket_owner
@@ -105,8 +105,8 @@ def back(request: HttpRequest) -> HttpResponse:
 @require_GET
 def header(request: HttpRequest) -> HttpResponse:
     """The cart in the header of a page that was kept by a cache or by the browser, as it is now."""
-    page = cart_page(request)
-    return _with_count(render(request, HEADER, {}), len(page.lines))
+    summary = renewed_summary(request)
+    return _with_count(render(request, HEADER, {"cart_summary": summary}), summary.count)
 
 
 @personal

@@ -316,6 +316,24 @@ class TestKeeping:
         draft = replace(draft_of(discount), name="Very old")
         assert change_discount(discount_id=discount.pk, draft=draft, keeper=OPERATOR, now=NOON).name == "Very old"
 
+    def test_its_type_currency_and_course_stay_whatever_is_asked(self) -> None:
+        product = make_product(price="200")
+        assert product.course_run is not None
+        course = {"for_all_products": False, "product_ids": (product.pk,), "course_id": product.course_run.course_id}
+        discount = made(replace(TENTH, **course)).discount  # type: ignore[arg-type]
+        other = replace(TENTH, amount=Decimal(20), discount_type="amount_off", currency="USD", automatic=True)
+        with pytest.raises(DiscountRefused, match="for that course only"):
+            change_discount(discount_id=discount.pk, draft=other, keeper=OPERATOR, now=NOON)
+        mine = replace(other, for_all_products=False, product_ids=(product.pk,))
+        change_discount(discount_id=discount.pk, draft=mine, keeper=OPERATOR, now=NOON)
+        discount.refresh_from_db()
+        assert (discount.discount_type, discount.currency, discount.automatic, discount.amount) == (
+            "percent_off",
+            "",
+            False,
+            20,
+        )
+
     def test_more_codes_are_like_the_first(self) -> None:
         discount = made(replace(TENTH, redemption_type=RedemptionType.ONE_TIME), count=2).discount
         add_codes(discount_id=discount.pk, wish=CodeWish(count=3, prefix="X"), keeper=OPERATOR, now=NOON)

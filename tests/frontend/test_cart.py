@@ -384,6 +384,15 @@ def test_a_page_that_a_cache_kept_is_told_by_a_cookie_and_asks_for_the_header(cl
     assert "Cookie" not in (client.get("/brand.css").get("Vary") or "")  # what caches keep varies as before
 
 
+def test_the_header_alone_sets_nothing_aside(client: Client) -> None:
+    gone, stays = make_product(price="200"), make_product(price="100")
+    client.get("/cart/add/", {"product_id": [gone.pk, stays.pk]})
+    Product.objects.filter(pk=gone.pk).update(is_active=False)
+    assert header(client.get("/cart/header/")) == ("2", "Cart, 2 courses")
+    assert "It waits below" in read(client.get("/cart/")).text
+    assert header(client.get("/cart/header/")) == ("1", "Cart, 1 course, $100.00")
+
+
 def test_what_htmx_swaps_in_renews_the_header(client: Client) -> None:
     client.get(f"/cart/add/?product_id={make_product(price='249').pk}", follow=True)
     make_code(make_discount(amount="20"), text="AUTUMN20")
