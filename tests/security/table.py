@@ -141,6 +141,25 @@ ROWS: tuple[Row, ...] = (
         "cms/contracts/{contract}/codes/{code_id}/remind/",
     ),
     Row(
+        "cms/contracts/<int:pk>/codes/<int:code_id>/replace/",
+        "llllrnrn",
+        "llllrnrn",
+        "cms/contracts/{contract}/codes/{code_id}/replace/",
+    ),
+    Row("cms/contracts/<int:pk>/invitations/", "llllroro", "llllrmrm", "cms/contracts/{contract}/invitations/"),
+    Row(
+        "cms/contracts/<int:pk>/invitations/results/",
+        "llllroro",
+        "llllrmrm",
+        "cms/contracts/{contract}/invitations/results/",
+    ),
+    Row(
+        "cms/contracts/<int:pk>/invitations/<int:hand_out_id>/cancel/",
+        "llllrnrn",
+        "llllrnrn",
+        "cms/contracts/{contract}/invitations/1/cancel/",
+    ),
+    Row(
         "cms/contracts/<int:pk>/codes/export/csv/", "llllroro", "llllrmrm", "cms/contracts/{contract}/codes/export/csv/"
     ),
     Row(
