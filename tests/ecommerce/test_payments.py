@@ -31,7 +31,16 @@ from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.ecommerce.paying import attempt_of, begin, order_of
-from tests.factories import NOON, make_code, make_discount, make_product, make_user
+from tests.factories import (
+    NOON,
+    codes_of,
+    make_code,
+    make_contract,
+    make_contract_run,
+    make_discount,
+    make_product,
+    make_user,
+)
 from tests.support.stripe import StripeServer
 
 pytestmark = pytest.mark.django_db
@@ -245,6 +254,18 @@ def test_checkout_keeps_its_budget(
     with django_assert_num_queries(31 if earlier else 22):
         begin(learner, now=LATER)
     assert len(stripe_api.calls) == (2 if earlier else 1)
+
+
+def test_checkout_of_a_contracts_course_keeps_its_budget(
+    stripe_api: StripeServer, learner: User, django_assert_num_queries: Any
+) -> None:
+    run = make_contract_run(make_contract(seats=5, price="49"), codes=5)
+    owner = BasketOwner(user_id=learner.pk)
+    add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
+    apply_code(owner=owner, text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+    with django_assert_num_queries(32):
+        begin(learner)
+    assert len(stripe_api.calls) == 1
 
 
 # Confirming
