@@ -9,8 +9,9 @@ from courses.models import CourseStaff
 from mitxonline.kernel import audit
 from mitxonline.users.models import User
 
-# Its members get into the Wagtail admin; what they may do there depends on their courses, not on the group.
+# Its members get into the Wagtail admin, and are asked there which courses they look after.
 GROUP = "Course staff"
+MAY = ("access_admin", "view_coursestaff")
 
 
 def appoint(*, course_id: int, user_id: int, by_id: int | None) -> CourseStaff:
@@ -39,6 +40,7 @@ def dismiss(*, course_id: int, user_id: int, by_id: int | None) -> None:
 def _group() -> Group:
     group, is_new = Group.objects.get_or_create(name=GROUP)
     if is_new:
-        enter = Permission.objects.filter(content_type__app_label="wagtailadmin", codename="access_admin")
-        group.permissions.set(enter)
+        group.permissions.set(
+            Permission.objects.filter(content_type__app_label__in=["wagtailadmin", "courses"], codename__in=MAY)
+        )
     return group

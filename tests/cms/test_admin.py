@@ -256,7 +256,7 @@ class TestProducts:
     @pytest.mark.parametrize(
         ("fields", "sentence"),
         [
-            ({"price": "-1"}, "The price can&#x27;t be negative."),
+            ({"price": "-1"}, "A price is a number from 0"),
             ({"price": "99.999"}, "Prices in USD have 2 digits after the point."),
             ({"price": "99.5", "currency": "JPY"}, "Prices in JPY have 0 digits after the point."),
             ({"currency": "XQX"}, "This is not a currency."),

@@ -257,7 +257,7 @@ class TestFinance:
             for _code in range(each % 3):
                 use_code(code=make_code(discount), user_id=make_user().pk, now=NOON)
         finance.get(LIST)
-        with queries(15):
+        with queries(14):
             finance.get(LIST)
 
     @pytest.mark.parametrize("number", [1, 12])
@@ -268,7 +268,7 @@ class TestFinance:
             for _use in range(each % 3):
                 use_code(code=code, user_id=make_user().pk, now=NOON)
         finance.get(f"{LIST}{discount.pk}/")
-        with queries(16):
+        with queries(15):
             finance.get(f"{LIST}{discount.pk}/")
 
 
