@@ -41,7 +41,18 @@ from mitxonline.kernel.errors import DomainError
 MODERATION = ("action-submit", "action-restart-workflow", "action-workflow-action")
 
 
-class ContractCreateView(CreateView):
+class CreateByHandView(CreateView):
+    """Organizations and contracts come into being when somebody says so, not half typed by autosave.
+
+    A click on “Save draft” while Wagtail is saving by itself would also make a second one, and complain of its address.
+    """
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"autosave_enabled": False}
+
+
+class ContractCreateView(CreateByHandView):
     """A new contract is a draft: it is published from there, once one has seen what that does."""
 
     @cached_property
@@ -174,6 +185,7 @@ class OrganizationPages(PageViewSet):
     """The same about organizations."""
 
     model = OrganizationPage
+    add_view_class = CreateByHandView
     unpublish_view_class = OrganizationUnpublishView
 
 

@@ -58,6 +58,15 @@ def looks(page: Page) -> None:
     assert_accessible(page)
 
 
+def entitles(page: Page, title: str, *, slug: str) -> None:
+    """Type a title, once the form is awake: its name and address follow."""
+    page.wait_for_load_state("networkidle")
+    page.locator("[name=title]").fill(title)
+    page.keyboard.press("Tab")
+    expect(page.locator("[name=slug]")).to_have_value(slug)
+    page.locator("[name=name]").fill(title)
+
+
 def publishes(page: Page) -> None:
     """Press “Publish” in the editor's menu."""
     page.get_by_role("button", name="More actions").click()
@@ -71,8 +80,7 @@ def test_from_a_new_organization_to_exported_codes(open_visitor: OpenVisitor) ->
     looks(page)
 
     page.get_by_role("link", name="Add organization").click()
-    page.locator("[name=title]").fill("Northgate Health")
-    page.locator("[name=name]").fill("Northgate Health")
+    entitles(page, "Northgate Health", slug="northgate-health")
     page.locator("[name=org_key]").fill("NorthgateHealth")
     publishes(page)
     expect(page.get_by_text("Northgate Health").first).to_be_visible()
@@ -82,8 +90,7 @@ def test_from_a_new_organization_to_exported_codes(open_visitor: OpenVisitor) ->
     visitor.opens(f"/cms/organizations/{organization.pk}/")
     looks(page)
     page.get_by_role("link", name="Add contract").click()
-    page.locator("[name=title]").fill("Clinical skills")
-    page.locator("[name=name]").fill("Clinical skills")
+    entitles(page, "Clinical skills", slug="clinical-skills")
     page.locator("[name=max_learners]").fill("3")
     page.get_by_role("button", name="Save draft").click()
     expect(page.get_by_role("link", name="Codes, members, courseware")).to_be_visible()
