@@ -167,3 +167,5 @@ class DisputeState(models.TextChoices):
 
 
 OPEN_DISPUTE_STATES = (DisputeState.WARNING, DisputeState.NEEDS_RESPONSE, DisputeState.UNDER_REVIEW)
+# The bank may take the money, or has: what is given back now would be given back twice.
+WITH_BANK_STATES = (*OPEN_DISPUTE_STATES, DisputeState.LOST)

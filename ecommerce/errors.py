@@ -404,8 +404,8 @@ class RefundDisputed(RefundRefused):
         self.number = number
         super().__init__(
             _(
-                "The buyer’s bank is asking for the payment of order %(number)s. Answer the dispute at the gateway; "
-                "a refund now could give the money back twice."
+                "The buyer’s bank is asking for the payment of order %(number)s, or has taken it. Look at the dispute "
+                "at the gateway; a refund now would give the money back twice."
             )
             % {"number": number}
         )
@@ -531,7 +531,7 @@ class RefundWithBank(RefundNotAskable):
     code: ClassVar[str] = "refund_with_bank"
 
     def __init__(self) -> None:
-        super().__init__(_("You asked your bank for this payment. Your bank decides about it now."))
+        super().__init__(_("You asked your bank for this payment. Your bank decides about it."))
 
 
 class RefundWhyNeeded(RefundNotAskable):

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from django.utils.formats import date_format
 
-from ecommerce.enums import OPEN_DISPUTE_STATES, OrderState, RefundRequestState
+from ecommerce.enums import WITH_BANK_STATES, OrderState, RefundRequestState
 from ecommerce.errors import (
     AllGivenBack,
     NothingWasPaid,
@@ -83,7 +83,7 @@ def _refusal(
         return AllGivenBack() if order.state == OrderState.REFUNDED else NotPaidYet()
     if not window.last_days:
         return AllGivenBack()
-    if any(dispute.state in OPEN_DISPUTE_STATES for dispute in disputes):
+    if any(dispute.state in WITH_BANK_STATES for dispute in disputes):
         return RefundWithBank()
     asked = next((each for each in requests if each.is_open), None)
     if asked is not None:

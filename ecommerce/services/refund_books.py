@@ -202,7 +202,8 @@ def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> N
     if held is not None:
         attempt.update(**{held: F(held) - refund.amount})
     if holds == "refunded":
-        fits = attempt.filter(refunded__lte=Coalesce("paid_amount", "amount") - Value(refund.amount))
+        room = Coalesce("paid_amount", "amount") - Value(refund.amount)
+        fits = attempt.filter(currency=refund.currency, refunded__lte=room)
         refund.is_counted = fits.update(refunded=F("refunded") + refund.amount) == 1
         if not refund.is_counted:
             logger.error("more refunded than was paid", extra={"refund": refund.pk, "order": refund.order_id})
@@ -241,7 +242,7 @@ def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
     """Let courses, codes and the order follow money that went back; once, however often we hear of it."""
     if refund.took_effect_at is None:
         refund.took_effect_at = now
-        if not refund.attempt.is_surplus:
+        if refund.is_counted and not refund.attempt.is_surplus:
             is_whole = returned(order) >= paid(order)
             if refund.origin == RefundOrigin.PROVIDER:
                 _choose_for_provider(refund, is_whole=is_whole)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ecommerce.enums import OPEN_DISPUTE_STATES, AttemptState, EnrollmentAfter, OrderState, RefundState
+from ecommerce.enums import WITH_BANK_STATES, AttemptState, EnrollmentAfter, OrderState, RefundState
 from ecommerce.errors import (
     GatewayNotHere,
     NothingToRefund,
@@ -87,7 +87,7 @@ def plan_for(order: Order, wish: RefundWish) -> RefundPlan:
     attempt = _attempt_to_refund(order, wish.attempt_id)
     if attempt.gateway not in gateways():
         raise GatewayNotHere(gateway=attempt.gateway)
-    if attempt.disputes.filter(state__in=OPEN_DISPUTE_STATES).exists():
+    if attempt.disputes.filter(state__in=WITH_BANK_STATES).exists():
         raise RefundDisputed(number=order.number)
     lines = [] if attempt.is_surplus else _lines(order, wish.line_ids)
     remaining = {line: remaining_of(line) for line in lines}

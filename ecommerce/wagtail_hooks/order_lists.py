@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import django_filters
@@ -24,6 +25,12 @@ from mitxonline.kernel.text import spreadsheet_safe
 ORDERS, REFUNDS = "shop_orders", "shop_refunds"
 PER_PAGE = 50
 SEE_ORDERS, SEE_REFUNDS = "ecommerce.view_order", "ecommerce.view_refund"
+
+
+def plain_amount(amount: Decimal) -> str:
+    """An amount as a file has it: two digits after the point, three where the currency counts in thousandths."""
+    text = f"{amount:.3f}"
+    return text.removesuffix("0")
 
 
 class Allowed:
@@ -126,7 +133,7 @@ class OrderIndex(DeskList):
     export_headings: ClassVar[dict[str, Any]] = {"purchaser.email": _("E-mail"), "total": _("Total")}
     custom_field_preprocess: ClassVar[dict[str, Any]] = {
         name: {"csv": spreadsheet_safe, "xlsx": spreadsheet_safe} for name in ("purchaser.email", "state_reason")
-    }
+    } | {"total": {"csv": plain_amount}}
 
     columns: ClassVar[list[Any]] = [
         TitleColumn("number", label=_("Order"), get_url=lambda order: order_url(order.pk), sort_key="number"),
@@ -175,7 +182,10 @@ class RefundIndex(DeskList):
     )
     export_filename = "refunds"
     export_headings: ClassVar[dict[str, Any]] = {"number": _("Order"), "attempt.payment_id": _("Payment")}
-    custom_field_preprocess: ClassVar[dict[str, Any]] = {"reason": {"csv": spreadsheet_safe, "xlsx": spreadsheet_safe}}
+    custom_field_preprocess: ClassVar[dict[str, Any]] = {
+        "reason": {"csv": spreadsheet_safe, "xlsx": spreadsheet_safe},
+        "amount": {"csv": plain_amount},
+    }
 
     columns: ClassVar[list[Any]] = [
         TitleColumn("number", label=_("Order"), get_url=lambda refund: order_url(refund.order_id), sort_key="number"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -622,6 +623,24 @@ def test_a_dispute_stops_refunds_until_it_is_closed() -> None:
         give_back(order)
     disputed(order, DisputeState.WON)
     assert give_back(order).state == RefundState.SUCCEEDED
+
+
+def test_what_the_bank_has_taken_is_not_given_back_a_second_time() -> None:
+    order = paid_order(make_product())
+    disputed(order, DisputeState.LOST, funds="withdrawn")
+    with pytest.raises(RefundDisputed):
+        give_back(order)
+
+
+def test_a_refund_in_another_currency_is_kept_and_counted_nowhere() -> None:
+    order = paid_order(make_product())
+    attempt = order.attempts.get()
+    notice = replace(told(attempt=attempt), amount=Money("10", "EUR"))
+    refund = follow_refund(notice, gateway_name="sandbox", now=LATER)
+    assert refund is not None
+    assert not refund.is_counted
+    assert (order.attempts.get().refunded, order.lines.get().refunded) == (0, 0)
+    assert fresh(order).state == OrderState.FULFILLED
 
 
 def test_disputes_are_followed_in_any_order() -> None:
