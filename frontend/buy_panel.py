@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -16,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from b2b.selectors.members import MemberContract, MemberRun, organizations_of
 from courses.models import Course, Enrollment
+from ecommerce.selectors.shop import shop_settings
 from frontend.cards import length_text, price_text, start_text
 from frontend.dates import day
 from frontend.offers import CourseOffer, RunOffer, course_offers, short_price
@@ -299,7 +299,7 @@ def _until(contract: MemberContract) -> str:
 
 def refund_text(run: RunOffer, now: datetime) -> str:
     """Until when the whole price is given back: so many days after the start, or after buying."""
-    days = settings.REFUND_WINDOW_DAYS
+    days = shop_settings().window_days
     if not days:
         return ""
     if run.has_date() and run.starts_at is not None and run.starts_at > now:

@@ -99,7 +99,7 @@ class TestCoursePage:
             make_product(make_run(course, start_date=clock.now() + timedelta(days=each + 1)), price="249")
             make_program_page(make_program(f"P{each}", courses=courses))
         client.get(page.url)
-        with queries(exactly=10):
+        with queries(exactly=11):
             client.get(page.url)
 
 
