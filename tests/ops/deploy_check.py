@@ -4,13 +4,17 @@ import os
 import subprocess
 import sys
 
-# A complete environment that reaches nothing; the check reads settings and connects to nobody.
-COMPLETE = {
+# What production refuses to start without. It reaches nothing; the check reads settings and connects to nobody.
+REQUIRED = {
     "SECRET_KEY": "a-key-for-checking-the-settings-which-signs-nothing-at-all-0123456789",
     "ALLOWED_HOSTS": "shop.example",
     "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none",
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "SITE_BASE_URL": "https://shop.example",
+}
+
+# And what a shop that sells for money has besides.
+COMPLETE = REQUIRED | {
     "STRIPE_SECRET_KEY": "sk_live_for-checking-the-settings",
     "STRIPE_WEBHOOK_SECRETS": "whsec_for-checking-the-settings",
 }
