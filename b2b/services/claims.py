@@ -48,7 +48,7 @@ def claim_of(response: Mapping[str, Any] | None) -> Claim:
     """The claim among the verified statements of an ID token and of userinfo, with the answer of the token endpoint.
 
     Absent is unknown, unless Keycloak shows that there was nothing to say: it grants the scope of all organizations
-    only to those who belong to one, and refuses the whole sign-in where the scope isn't set up (ADR 0019).
+    only to those who belong to one, and refuses the whole sign-in where the scope isn't set up (ADR 0016).
     """
     known = response or {}
     value = known.get(settings.KEYCLOAK_ORGANIZATION_CLAIM)
