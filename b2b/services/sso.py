@@ -59,8 +59,10 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime) -> Followed:
         transaction_lock(LOCK, user_id)
         named = _match(claim.organizations)
         mine = list(OrganizationMembership.objects.filter(user_id=user_id))
-        joined = _join(user_id, mine, to_join=[pk for pk, live in named.items() if live], named=named, now=now)
-        seats = _take_seats(user_id, [pk for pk, live in named.items() if live], now=now)
+        to_join = [pk for pk, live in named.items() if live]
+        # Contracts are locked before members are written (ADR 0003): a code used at the same moment comes the same way.
+        seats = _take_seats(user_id, to_join, now=now)
+        joined = _join(user_id, mine, to_join=to_join, named=named, now=now)
         gone = [each for each in mine if each.seen_in_claim and each.organization_id not in named]
         left, freed = _leave(user_id, gone) if claim.complete else ((), ())
         followed = Followed(

@@ -398,6 +398,12 @@ def test_contracts_are_locked_before_seats_are_counted_in_the_order_of_their_key
     (count,) = [number for number, each in enumerate(sql) if "COUNT(" in each]
     (seats,) = [number for number, each in enumerate(sql) if each.startswith('INSERT INTO "b2b_contractmembership"')]
     assert lock < count < seats
+    # Whoever adds a member by another door locks the contract and writes both; the other way
+    # round each would wait for the other.
+    (joined,) = [
+        number for number, each in enumerate(sql) if each.startswith('INSERT INTO "b2b_organizationmembership"')
+    ]
+    assert lock < joined
 
 
 # --- The record, for the operator -----------------------------------------------------------------------------------
