@@ -7,13 +7,16 @@ from typing import Any
 import social_django.admin  # noqa: F401 - registers what is taken back below
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from social_django.models import Association, Nonce, UserSocialAuth
 
+from mitxonline.kernel import clock
 from mitxonline.kernel.looking import LookOnly
 from mitxonline.users.admin_forms import PersonChangeForm, PersonCreationForm
 from mitxonline.users.models import GivenRight, User
+from mitxonline.users.sso.linking import undo
 
 # Its pages show what belongs to a sign-in in progress, and would let an editor of people write themselves another's
 # identity. Importing it first registers them, whatever the order of the apps.
@@ -74,6 +77,13 @@ class ConnectionAdmin(LookOnly, admin.ModelAdmin[UserSocialAuth]):
         """Only superusers disconnect superusers, as with everything about them."""
         allowed = admin.ModelAdmin.has_delete_permission(self, request, obj)
         return allowed and (request.user.is_superuser or obj is None or not obj.user.is_superuser)
+
+    def delete_model(self, request: HttpRequest, obj: UserSocialAuth) -> None:
+        undo(obj, now=clock.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[UserSocialAuth]) -> None:
+        for each in queryset.select_related("user").order_by("pk"):
+            undo(each, now=clock.now())
 
 
 @admin.register(GivenRight)

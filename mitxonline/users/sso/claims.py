@@ -31,6 +31,11 @@ class Identity:
         return f"{self.issuer}#{self.subject}"
 
 
+def issuer_in(uid: str) -> str:
+    """Who said it, of what names somebody at a provider."""
+    return uid.partition("#")[0]
+
+
 def identity_in(claims: Mapping[str, Any], *, provider: str, issuer: str, subject: str) -> Identity:
     """Read name and address. An address counts as verified only if the provider says so in so many words."""
     email, is_plain = _email(claims.get("email"))

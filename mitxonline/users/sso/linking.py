@@ -15,8 +15,9 @@ from mitxonline.kernel import audit
 from mitxonline.kernel.db import transaction_lock
 from mitxonline.users.models import User
 from mitxonline.users.sso import errors
-from mitxonline.users.sso.claims import Identity
+from mitxonline.users.sso.claims import Identity, issuer_in
 from mitxonline.users.sso.providers import Provider, providers
+from mitxonline.users.sso.rights import end_given_rights
 
 LINKED, CONNECTED, DISCONNECTED = "users.sign_in_linked", "users.sign_in_connected", "users.sign_in_disconnected"
 
@@ -95,17 +96,25 @@ def connections_of(user: User) -> list[Connection]:
     return [Connection(each, there.get(each.name), can_go) for each in providers()]
 
 
-def disconnect(*, user: User, connection_id: int) -> None:
-    """Undo a connection; the last way in is kept."""
+def disconnect(*, user: User, connection_id: int, now: datetime) -> bool:
+    """Undo a connection; the last way in is kept. Whether rights went with it."""
     with transaction.atomic():
         user = _locked(user.pk)
         connection = UserSocialAuth.objects.filter(user=user, pk=connection_id).first()
         if connection is None:
-            return
+            return False
         if not _has_password(user) and not _open_ways(user).exclude(pk=connection_id).exists():
             raise errors.LastWayIn
-        connection.delete()
+        had_rights = undo(connection, now=now)
         audit.record(user, DISCONNECTED, by_id=user.pk, data={"provider": connection.provider})
+    return had_rights
+
+
+def undo(connection: UserSocialAuth, *, now: datetime) -> bool:
+    """Delete a connection and take away the rights its roles gave, as no sign-in would; whether there were any."""
+    with transaction.atomic():
+        connection.delete()
+        return end_given_rights(user=connection.user, issuer=issuer_in(connection.uid), now=now)
 
 
 def _open_ways(user: User) -> QuerySet[UserSocialAuth]:

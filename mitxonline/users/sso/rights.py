@@ -64,6 +64,18 @@ def follow_roles(
     user.is_staff, user.is_superuser = person.is_staff, person.is_superuser
 
 
+def end_given_rights(*, user: User, now: datetime, issuer: str = "") -> bool:
+    """Take away what roles gave the person, at one provider or at all: nobody vouches for it now; whether they had any.
+
+    One query where there is nothing to take.
+    """
+    rows = GivenRight.objects.filter(user=user)
+    issuers = set((rows.filter(issuer=issuer) if issuer else rows).values_list("issuer", flat=True))
+    for each in sorted(issuers):
+        follow_roles(user=user, issuer=each, roles=(), mapping={}, now=now)
+    return bool(issuers)
+
+
 def has_given_rights(user: User) -> bool:
     """Whether a role at a provider gives the person anything."""
     return GivenRight.objects.filter(user=user).exists()

@@ -99,11 +99,14 @@ def complete(request: HttpRequest, backend: str) -> HttpResponse:
 def disconnect(request: HttpRequest, connection_id: int) -> HttpResponse:
     """Undo a connection with a provider."""
     try:
-        linking.disconnect(user=cast("User", request.user), connection_id=connection_id)
+        had_rights = linking.disconnect(user=cast("User", request.user), connection_id=connection_id, now=clock.now())
     except LastWayIn as refusal:
         messages.error(request, refusal.message)
     else:
-        messages.success(request, _("It is disconnected."))
+        said = (
+            _("It is disconnected. The rights that came with it are gone.") if had_rights else _("It is disconnected.")
+        )
+        messages.success(request, said)
     return redirect("account")
 
 

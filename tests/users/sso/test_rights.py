@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from social_django.models import UserSocialAuth
 from wagtail.models import ModelLogEntry
 
 from mitxonline.kernel import clock
@@ -232,6 +233,64 @@ def test_rights_by_a_role_last_a_working_day_at_most(client: Client, provider: F
     browser = Client()
     sign_in(browser, provider)
     assert browser.session.get_expiry_age() <= 12 * 3600
+
+
+PASSWORD = "a password of her own, long enough"
+
+
+def test_a_password_proves_no_role(client: Client, provider: FakeProvider) -> None:
+    provider.access_claims = {"realm_access": {"roles": ["storefront-admin", "storefront-editor"]}}
+    sign_in(client, provider)
+    amara = User.objects.get()
+    amara.set_password(PASSWORD)
+    amara.save()
+    assert rights_of(amara) == {"is_staff", "is_superuser", "Editors"}
+    browser = Client()
+    response = browser.post("/login/", {"username": amara.email, "password": PASSWORD})
+    assert response.status_code == 302, response.content.decode()
+    assert rights_of(amara) == set()
+    assert browser.get("/admin/").status_code == 302
+    sign_in(Client(), provider)
+    assert rights_of(amara) == {"is_staff", "is_superuser", "Editors"}
+
+
+def test_who_signs_in_by_password_keeps_what_they_have_by_hand(client: Client, ada: User) -> None:
+    follow(ada, "storefront-editor")
+    User.objects.filter(pk=ada.pk).update(is_staff=True)
+    ada = User.objects.get(pk=ada.pk)
+    client.force_login(ada, backend="mitxonline.users.backends.EmailBackend")
+    assert rights_of(ada) == {"is_staff"}
+
+
+def test_disconnecting_ends_the_rights_of_roles(client: Client, provider: FakeProvider) -> None:
+    provider.access_claims = {"realm_access": {"roles": ["storefront-admin"]}}
+    sign_in(client, provider)
+    amara = User.objects.get()
+    amara.groups.add(Group.objects.get(name="Finance"))
+    amara.set_password(PASSWORD)
+    amara.save()
+    sign_in(client, provider)
+    response = client.post(f"/account/connections/{UserSocialAuth.objects.get().pk}/disconnect/", follow=True)
+    assert not UserSocialAuth.objects.exists()
+    assert "The rights that came with it are gone." in response.content.decode()
+    assert rights_of(amara) == {"Finance"}
+    assert not GivenRight.objects.exists()
+
+
+@pytest.mark.parametrize("way", ["page", "action"])
+def test_a_connection_deleted_by_an_operator_ends_them_too(
+    client: Client, provider: FakeProvider, admin_client: Client, way: str
+) -> None:
+    provider.access_claims = {"realm_access": {"roles": ["storefront-admin"]}}
+    sign_in(client, provider)
+    connection = UserSocialAuth.objects.get()
+    amara, url = connection.user, "/admin/social_django/usersocialauth/"
+    if way == "page":
+        admin_client.post(f"{url}{connection.pk}/delete/", {"post": "yes"})
+    else:
+        admin_client.post(url, {"action": "delete_selected", "_selected_action": [connection.pk], "post": "yes"})
+    assert not UserSocialAuth.objects.exists()
+    assert rights_of(amara) == set()
 
 
 def test_an_editor_gets_into_the_administration(client: Client, provider: FakeProvider) -> None:
