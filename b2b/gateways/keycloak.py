@@ -50,7 +50,7 @@ def read_organization(raw: Any) -> RemoteOrganization:
     """What Keycloak says about one organization; KeycloakOrganizationUnreadable where id, alias or name is missing."""
     if not isinstance(raw, Mapping):
         raise KeycloakOrganizationUnreadable("?")
-    named = str(raw.get("alias") or raw.get("name") or "?")[:LONGEST]
+    named = _text(str(raw.get("alias") or raw.get("name"))) or "?"
     keycloak_id = keycloak_id_of(raw)
     alias, name = (_text(raw.get(key)) for key in ("alias", "name"))
     if keycloak_id is None or not alias or not name:
@@ -163,4 +163,7 @@ class _Answered(KeycloakUnavailable):
 
 
 def _text(value: Any, *, longest: int | None = LONGEST) -> str:
-    return value.replace("\0", "").strip()[:longest] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    # Half a pair of surrogates can stand in JSON and in no database.
+    return value.encode(errors="ignore").decode().replace("\0", "").strip()[:longest]

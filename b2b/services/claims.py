@@ -110,11 +110,16 @@ class _Reading:
                 yield ClaimedOrganization(alias=alias, keycloak_id=keycloak_id)
 
     def _alias(self, alias: str, facts: Any) -> None:
-        if not alias.strip() or "\0" in alias:
+        if not alias.strip() or not _can_be_looked_up(alias):
             self.ignored.add("unusable alias")
             return
         keycloak_id = _uuid(facts.get("id")) if isinstance(facts, dict) else None
         self.ids[alias].update({keycloak_id} if keycloak_id else ())
+
+
+def _can_be_looked_up(alias: str) -> bool:
+    """Whether the database takes the text: neither a zero byte nor half a pair of surrogates."""
+    return "\0" not in alias and not any("\ud800" <= letter <= "\udfff" for letter in alias)
 
 
 def _uuid(value: Any) -> UUID | None:

@@ -59,6 +59,7 @@ SHAPES = {
     "a blank among aliases": (["acme", " "], claim("acme", complete=False)),
     "a list in the list": (["acme", ["globex"]], claim("acme", complete=False)),
     "what no database takes": (["acme", "a\0b"], claim("acme", complete=False)),
+    "half a letter": (["acme", "a\ud800"], claim("acme", complete=False)),
     "nothing readable in a list": ([7, None], UNKNOWN),
     "an empty text": ("", UNKNOWN),
     **{f"{type(value).__name__}, not in a list": (value, UNKNOWN) for value in NAMELESS},

@@ -74,7 +74,7 @@ class KeycloakBackend(ErrandMixin, OpenIdConnectAuth[HttpResponse]):
     def request_access_token(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         response: dict[Any, Any] = super().request_access_token(*args, **kwargs)
         sid = (self.id_token or {}).get("sid")
-        self.sid = sid if isinstance(sid, str) and len(sid) <= _LONGEST_NAME else ""
+        self.sid = sid if isinstance(sid, str) and len(sid) <= _LONGEST_NAME and sid.isprintable() else ""
         self.raw_id_token = response["id_token"]
         return response
 

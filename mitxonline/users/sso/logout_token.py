@@ -71,6 +71,6 @@ def _verified(backend: KeycloakBackend, token: str) -> dict[str, Any]:
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name, "")
-    if not isinstance(value, str) or len(value) > _LONGEST:
+    if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
         raise TokenRefused(f"{name} is not a short text")
     return value

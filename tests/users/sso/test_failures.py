@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from mitxonline.users.models import User
+from mitxonline.users.models import ProviderSession, User
 from mitxonline.users.sso.keycloak import KeycloakBackend
 from tests.support.oidc import FakeProvider
 from tests.users.sso.conftest import begin, is_signed_in, sign_in
@@ -172,6 +172,8 @@ def test_a_provider_that_was_known_and_went_away_is_still_known(client: Client, 
         ({"sub": None}, "couldn’t be verified"),
         ({"sub": ""}, "couldn’t be verified"),
         ({"sub": "x" * 256}, "couldn’t be verified"),
+        ({"sub": "a\0b"}, "couldn’t be verified"),
+        ({"sub": "\ud800"}, "couldn’t be verified"),
         ({"exp": None}, "couldn’t be verified"),
         ({"iat": None}, "couldn’t be verified"),
         ({"at_hash": "another"}, "couldn’t be verified"),
@@ -183,6 +185,13 @@ def test_a_token_that_is_not_for_us(
     provider.in_token = claims
     refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, sentence)
     assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("sid", ["a\0b", "\ud800", "s" * 256, 7])
+def test_a_session_whose_name_can_not_be_kept_is_none(client: Client, provider: FakeProvider, sid: object) -> None:
+    provider.in_token = {"sid": sid}
+    sign_in(client, provider)
+    assert ProviderSession.objects.get().sid == ""
 
 
 def test_userinfo_about_somebody_else(client: Client, provider: FakeProvider) -> None:
