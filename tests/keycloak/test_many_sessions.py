@@ -1,0 +1,83 @@
+"""Several sessions of one person at Keycloak, and a realm that says nothing about organizations any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from playwright.sync_api import expect
+
+from b2b.models import ContractMembership, OrganizationMembership
+from mitxonline.users.models import ProviderSession
+from tests.browser.conftest import OpenVisitor, Visitor
+from tests.keycloak.conftest import make_campus, sign_in
+from tests.support.broker import until
+from tests.support.keycloak import CLIENT, REALM, SAM, Keycloak, needs_keycloak
+
+pytestmark = [*needs_keycloak, pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=True)]
+
+
+def is_signed_in(visitor: Visitor) -> bool:
+    visitor.opens("/dashboard/")
+    return not visitor.page.url.startswith(f"{visitor.base}/login/")
+
+
+def test_one_of_several_sessions_ends_alone_and_the_rest_together(
+    open_visitor: OpenVisitor, site: str, keycloak: Keycloak
+) -> None:
+    make_campus()
+    visitors = [open_visitor() for _number in range(3)]
+    for visitor in visitors:
+        sign_in(visitor, SAM)
+        expect(visitor.page).to_have_url(f"{site}/dashboard/")
+    sids = list(ProviderSession.objects.order_by("started_at", "pk").values_list("sid", flat=True))
+    assert len(set(sids)) == 3
+
+    keycloak.admin.connection.raw_delete(f"admin/realms/{REALM}/sessions/{sids[0]}")
+    until(lambda: not is_signed_in(visitors[0]))
+    assert all(is_signed_in(visitor) for visitor in visitors[1:])
+
+    # One at a time: asked to end all of somebody's sessions at once, Keycloak names the first alone (its issue 22914).
+    for sid in sids[1:]:
+        keycloak.admin.connection.raw_delete(f"admin/realms/{REALM}/sessions/{sid}")
+    until(lambda: not any(is_signed_in(visitor) for visitor in visitors))
+    assert not ProviderSession.objects.exists()
+
+
+@contextmanager
+def organizations_off(keycloak: Keycloak) -> Iterator[None]:
+    keycloak.admin.update_realm(REALM, {"organizationsEnabled": False})
+    try:
+        yield
+    finally:
+        keycloak.admin.update_realm(REALM, {"organizationsEnabled": True})
+
+
+@contextmanager
+def scope_by_default(keycloak: Keycloak) -> Iterator[None]:
+    admin = keycloak.admin
+    client = admin.get_client_id(CLIENT)
+    assert client is not None
+    scope = next(each["id"] for each in admin.get_client_scopes() if each["name"] == "organization")
+    admin.delete_client_optional_client_scope(client, scope)
+    admin.add_client_default_client_scope(client, scope, {})
+    try:
+        yield
+    finally:
+        admin.delete_client_default_client_scope(client, scope)
+        admin.add_client_optional_client_scope(client, scope, {})
+
+
+@pytest.mark.parametrize("wrong", [organizations_off, scope_by_default])
+def test_a_setting_of_the_realm_throws_nobody_out(
+    open_visitor: OpenVisitor, site: str, keycloak: Keycloak, wrong: Callable[[Keycloak], AbstractContextManager[None]]
+) -> None:
+    make_campus()
+    sign_in(open_visitor(), SAM)
+    assert ContractMembership.objects.count() == 1
+    with wrong(keycloak):
+        sign_in(open_visitor(), SAM)
+        until(lambda: ProviderSession.objects.count() == 2)
+        assert ContractMembership.objects.count() == 1
+        assert OrganizationMembership.objects.get().seen_in_claim
