@@ -192,12 +192,17 @@ def _refuse_unless_sellable(priced: PricedBasket, expected_total: Money | None, 
 def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime) -> Order | None:
     """The learner's pending order of this very basket; others that stand in its way are given up.
 
-    Raises PaymentUnderWay where the money for some of it may be on its way: nobody pays twice for the same.
+    Raises PaymentUnderWay where the money for some of it may be on its way, or waits with staff for a decision:
+    nobody pays twice for the same.
     """
     wanted, print_of = {line.product.pk for line in priced.lines}, priced.fingerprint
     given_up = []
-    for order in Order.objects.locked().of(user_id).pending():
+    for order in Order.objects.locked().of(user_id).filter(state__in=(OrderState.PENDING, OrderState.REVIEW)):
         from_here, shares = order.basket_id == basket.pk, order.lines.filter(product_id__in=wanted).exists()
+        if order.state == OrderState.REVIEW:
+            if shares and _has_money(order):
+                raise PaymentUnderWay(number=order.number)
+            continue
         if not from_here and not shares:
             continue
         if not is_being_paid(order):
@@ -215,6 +220,11 @@ def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: d
     for order in given_up:
         close_order(order=order, to=OrderState.CANCELED, now=now, reason="replaced by a newer order")
     return None
+
+
+def _has_money(order: Order) -> bool:
+    """Whether money of an order is here that nobody has given back, or is giving back."""
+    return any(not attempt.refundable.is_zero for attempt in order.attempts.filter(state=AttemptState.PAID))
 
 
 def _has_lapsed(order: Order, now: datetime) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -20,8 +22,10 @@ from mitxonline.kernel.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
-# A gateway that gave no answer this often in a row is left alone until the next run.
+# An account at a gateway that gave no answer this often in a row is left alone until the next run.
 PATIENCE = 3
+# Said of all payments at an account, not of one.
+OUR_KEY = frozenset({"key_refused", "no_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,19 @@ class Asked:
     failure: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a try wasn't settled; ``is_silence``: because its account can't be asked, and about the next ones neither."""
+
+    reason: str = ""
+    is_silence: bool = False
+
+
 def ask_due(*, now: datetime, limit: int = 50) -> int:
     """Ask about the tries whose time has come; how many were asked. What the beat runs."""
     drop_unstarted(now=now)
     due = PaymentAttempt.objects.filter(ask_at__lte=now, state__in=UNSETTLED_STATES).exclude(session_id="")
-    return sum(1 for _each in _ask(due.order_by("ask_at", "pk")[:limit], now=now))
+    return sum(1 for _each in islice(_ask(due.order_by("ask_at", "pk"), now=now), limit))
 
 
 def resolve(*, now: datetime, older_than: timedelta, dry_run: bool) -> Iterator[Asked]:
@@ -62,16 +74,17 @@ def drop_unstarted(*, now: datetime) -> int:
 
 
 def _ask(tries: QuerySet[PaymentAttempt], *, now: datetime) -> Iterator[Asked]:
-    silent = 0
+    """Ask about each; where an account is silent its other tries are passed over, and keep nobody else waiting."""
+    silent: Counter[tuple[str, str]] = Counter()
     for attempt in tries.select_related("order"):
-        if silent >= PATIENCE:
-            logger.error("gateway doesn't answer", extra={"gateway": attempt.gateway})
-            return
-        if not _claim(attempt, now=now):
+        account = (attempt.gateway, attempt.account)
+        if silent[account] >= PATIENCE or not _claim(attempt, now=now):
             continue
         failure = _settle_one(attempt, now=now)
-        silent = silent + 1 if failure else 0
-        yield _told(attempt, failure)
+        silent[account] = silent[account] + 1 if failure.is_silence else 0
+        if silent[account] == PATIENCE:
+            logger.error("gateway doesn't answer", extra={"gateway": attempt.gateway})
+        yield _told(attempt, failure.reason)
 
 
 def _claim(attempt: PaymentAttempt, *, now: datetime) -> bool:
@@ -80,18 +93,18 @@ def _claim(attempt: PaymentAttempt, *, now: datetime) -> bool:
     return bool(mine.update(asked=F("asked") + 1, ask_at=next_ask(attempt, now=now)))
 
 
-def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> str:
-    """What kept us from settling it; empty where the gateway answered."""
+def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> Failure:
+    """What kept us from settling it; no reason where the gateway answered."""
     is_given_up = attempt.state == AttemptState.CLOSING
     try:
         (end_session if is_given_up else confirm)(attempt_id=attempt.pk, now=now)
     except PaymentFailed as failure:
         logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
-        return str(failure)
+        return Failure(str(failure), is_silence=failure.retriable or failure.code in OUR_KEY)
     except (DatabaseError, DomainError):  # one that can't be settled keeps nobody else waiting
         logger.exception("payment not settled", extra={"attempt": attempt.pk})
-        return "could not be settled; see the log"
-    return ""
+        return Failure("could not be settled; see the log")
+    return Failure()
 
 
 def _told(attempt: PaymentAttempt, failure: str) -> Asked:

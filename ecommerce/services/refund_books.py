@@ -337,7 +337,7 @@ def _lines_that_stay(order: Order, lines: list[OrderLine]) -> QuerySet[OrderLine
 
 
 def _let_order_follow(order: Order, *, is_whole: bool, by_id: int | None, now: datetime) -> None:
-    if is_whole and order.state != OrderState.REFUNDED:
+    if is_whole and order.state not in {OrderState.REFUNDED, OrderState.CANCELED}:
         order.move(OrderState.REFUNDED, at=now)
         open_request = RefundRequest.objects.filter(order=order, state=RefundRequestState.ASKED)
         open_request.update(state=RefundRequestState.APPROVED, decided_at=now, decided_by=by_id)

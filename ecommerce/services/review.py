@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ecommerce.enums import AttemptState, OrderState
+from ecommerce.enums import AttemptState, DisputeState, OrderState
 from ecommerce.errors import MoneyWasTaken, OrderReasonNeeded, OrderUnknown, ReceiptNotYet, WrongOrderState
 from ecommerce.events import OrderClosed, ReceiptWanted
 from ecommerce.gateways.registry import gateways
@@ -33,14 +33,13 @@ def fulfil_from_review(*, order_id: int, reason: str, by_id: int | None, now: da
 
 
 def cancel_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
-    """End an order in review for which no money came, or whose money went back at the gateway.
+    """End an order in review for which no money came, or whose money went back: by refunds, or by its bank.
 
-    Raises WrongOrderState, OrderReasonNeeded, MoneyWasTaken.
+    Raises WrongOrderState, OrderReasonNeeded, MoneyWasTaken, which holds as long as money is on its way back.
     """
     with transaction.atomic():
         order = _in_review(order_id, reason, wanted=OrderState.CANCELED)
-        taken = order.attempts.filter(state=AttemptState.PAID)
-        if any(attempt.refunded < attempt.paid_money.amount for attempt in taken):
+        if _has_money(order):
             raise MoneyWasTaken(number=order.number)
         order.move(OrderState.CANCELED, at=now, reason=reason.strip()[:255])
         publish(OrderClosed(order_id=order.pk, purchaser_id=order.purchaser_id))
@@ -80,6 +79,18 @@ def send_receipt_again(*, order_id: int, by_id: int | None) -> Order:
         audit.record(order, "ecommerce.order.receipt", by_id=by_id)
         publish(ReceiptWanted(order_id=order.pk))
     return order
+
+
+def _has_money(order: Order) -> bool:
+    """Whether money of a payment is here or not certainly gone; what a bank took after a dispute is gone."""
+    if order.refunds.filter(state__in=UNFINISHED).exists():
+        return True
+    for attempt in order.attempts.filter(state=AttemptState.PAID):
+        lost = attempt.disputes.filter(state=DisputeState.LOST, currency=attempt.currency)
+        taken = attempt.refunded + sum(lost.values_list("amount", flat=True))
+        if taken < attempt.paid_money.amount:
+            return True
+    return False
 
 
 def _in_review(order_id: int, reason: str, *, wanted: OrderState) -> Order:

@@ -26,6 +26,7 @@ from ecommerce.services.baskets import add_products, apply_code, remove_product
 from ecommerce.services.checkout import cancel_order, release_lapsed_orders
 from ecommerce.services.payments import check_order, confirm, end_session, finish_interrupted
 from ecommerce.services.pending import ask_due, drop_unstarted
+from ecommerce.services.refunds import RefundWish, refund_order
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
@@ -208,6 +209,27 @@ def test_an_order_that_was_paid_when_it_was_to_be_replaced_counts(stripe_api: St
     assert fresh(first).state == OrderState.FULFILLED
     assert list(Order.objects.exclude(pk=first.pk).values_list("state", flat=True)) == [OrderState.CANCELED]
     assert len(stripe_api.sessions) == 1
+
+
+def test_whose_money_waits_with_staff_is_not_asked_to_pay_twice(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id, amount_total=24800)
+    assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.REVIEW
+    with pytest.raises(PaymentUnderWay, match=order.number):
+        begin(learner, now=LATER)
+    assert len(stripe_api.sessions) == 1
+    refund_order(order_id=order.pk, wish=RefundWish(reason="another amount came"), now=LATER, by_id=None)
+    assert begin(learner, now=LATER).pay_url
+
+
+def test_what_waits_with_staff_hinders_nobody_from_buying_something_else(
+    stripe_api: StripeServer, learner: User
+) -> None:
+    order = order_of(learner)
+    stripe_api.pay(attempt_of(order).session_id, amount_total=24800)
+    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    remove_product(owner=BasketOwner(user_id=learner.pk), product_id=order.lines.get().product_id, now=LATER)
+    assert order_of(learner, now=LATER) != order
 
 
 def test_an_order_for_other_things_is_nobodys_hindrance(stripe_api: StripeServer, learner: User) -> None:
@@ -554,6 +576,35 @@ def test_one_that_can_not_be_settled_keeps_nobody_else_waiting(stripe_api: Strip
     stripe_api.fail("/sessions/", 404, {"type": "invalid_request_error", "code": "resource_missing"})
     assert ask_due(now=NOON + timedelta(minutes=6)) == 2
     assert {fresh(order).state for order in orders} == {OrderState.PENDING, OrderState.FULFILLED}
+
+
+def test_payments_the_gateway_knows_no_more_hide_no_other(stripe_api: StripeServer) -> None:
+    for _each in range(4):  # an account that was left behind, for example
+        del stripe_api.sessions[attempt_of(order_of(make_user())).session_id]
+    orders = [order_of(make_user()) for _each in range(2)]
+    for order in orders:
+        stripe_api.pay(attempt_of(order).session_id)
+    assert ask_due(now=NOON + timedelta(minutes=6), limit=5) == 5
+    assert [fresh(order).state for order in orders] == [OrderState.FULFILLED, OrderState.PENDING]
+    assert "fulfilled" in resolve()[0]
+    assert fresh(orders[1]).state == OrderState.FULFILLED
+
+
+@pytest.mark.parametrize("account", ["gone", "stripe"])
+def test_a_silent_account_keeps_no_other_waiting(stripe_api: StripeServer, account: str, settings: Any) -> None:
+    for _each in range(4):
+        order_of(make_user())
+    if account == "gone":
+        PaymentAttempt.objects.update(gateway="gone")
+    else:
+        settings.STRIPE_ACCOUNTS = {**settings.STRIPE_ACCOUNTS, "other.example": settings.STRIPE_ACCOUNTS[""]}
+        PaymentAttempt.objects.update(account="other.example")
+        for _each in range(3):
+            stripe_api.fail("/sessions/", 401, {"type": "invalid_request_error"})
+    order = order_of(make_user())
+    stripe_api.pay(attempt_of(order).session_id)
+    assert ask_due(now=NOON + timedelta(minutes=6)) == 4
+    assert fresh(order).state == OrderState.FULFILLED
 
 
 def test_a_call_that_was_interrupted_leaves_no_try_open_for_ever(stripe_api: StripeServer, learner: User) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -26,6 +27,7 @@ from ecommerce.enums import (
 )
 from ecommerce.errors import (
     GatewayNotHere,
+    MoneyWasTaken,
     NothingToRefund,
     OrderUnknown,
     RefundAmountNeeded,
@@ -53,6 +55,7 @@ from ecommerce.services.refunds import (
     send_refund,
     sweep_refunds,
 )
+from ecommerce.services.review import cancel_from_review
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.tills import Till, paid_order, pay, till_of, told
@@ -208,6 +211,28 @@ def test_a_part_of_an_order_in_review_leaves_it_there() -> None:
     order = paid_order(make_product(), state=OrderState.REVIEW)
     give_back(order, amount=usd("10"))
     assert fresh(order).state == OrderState.REVIEW
+
+
+def test_an_order_in_review_is_not_canceled_while_its_money_is_on_the_way(till: Till) -> None:
+    order = paid_order(make_product(), state=OrderState.REVIEW, gateway="till")
+    till.says = ["pending"]
+    assert give_back(order).state == RefundState.PENDING
+    with pytest.raises(MoneyWasTaken):
+        cancel_from_review(order_id=order.pk, reason="no seat left", by_id=None, now=NOON)
+    till.now_says(RefundState.SUCCEEDED)
+    assert sweep_refunds(now=LATER) == 1
+    assert fresh(order).state == OrderState.REFUNDED
+
+
+def test_money_that_arrives_for_a_canceled_order_is_settled_all_the_same(till: Till) -> None:
+    order = paid_order(make_product(), state=OrderState.REVIEW, gateway="till")
+    till.says = ["pending"]
+    refund = give_back(order)
+    Order.objects.filter(pk=order.pk).update(state=OrderState.CANCELED)
+    till.now_says(RefundState.SUCCEEDED)
+    sweep_refunds(now=LATER)
+    refund.refresh_from_db()
+    assert (refund.state, fresh(order).state) == (RefundState.SUCCEEDED, OrderState.CANCELED)
 
 
 def test_yen_have_no_cents() -> None:
@@ -630,6 +655,15 @@ def test_what_the_bank_has_taken_is_not_given_back_a_second_time() -> None:
     disputed(order, DisputeState.LOST, funds="withdrawn")
     with pytest.raises(RefundDisputed):
         give_back(order)
+
+
+@pytest.mark.parametrize(("state", "may_cancel"), [(DisputeState.LOST, True), (DisputeState.UNDER_REVIEW, False)])
+def test_an_order_in_review_whose_money_the_bank_took_can_be_canceled(state: DisputeState, may_cancel: bool) -> None:
+    order = paid_order(make_product(), state=OrderState.REVIEW)
+    disputed(order, state, funds="withdrawn")
+    with nullcontext() if may_cancel else pytest.raises(MoneyWasTaken):
+        cancel_from_review(order_id=order.pk, reason="lost", by_id=None, now=NOON)
+    assert fresh(order).state == (OrderState.CANCELED if may_cancel else OrderState.REVIEW)
 
 
 def test_a_refund_in_another_currency_is_kept_and_counted_nowhere() -> None:
