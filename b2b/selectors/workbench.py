@@ -36,6 +36,7 @@ from b2b.models import (
     ContractTerms,
     HandOut,
     HandOutMail,
+    KeycloakOrganization,
     OrganizationMembership,
     OrganizationPage,
     Reconcile,
@@ -113,6 +114,11 @@ def managers_of(organization_id: int) -> QuerySet[OrganizationMembership]:
         .select_related("user")
         .order_by("user__name", "pk")
     )
+
+
+def keycloak_of(organization_id: int) -> KeycloakOrganization | None:
+    """The organization in Keycloak that it stands for, as the synchronization last saw it."""
+    return KeycloakOrganization.objects.filter(organization_id=organization_id).first()
 
 
 def members_of(contract_id: int) -> QuerySet[ContractMembership]:

@@ -9,6 +9,7 @@ import tracemalloc
 from datetime import timedelta
 from html import unescape
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import mail
@@ -19,7 +20,16 @@ from openpyxl import load_workbook
 from wagtail.models import PageLogEntry
 
 from b2b.enums import ReconcileState
-from b2b.models import ContractCourseware, ContractMembership, ContractPage, ContractRun, HandOut, Reconcile, Withdrawal
+from b2b.models import (
+    ContractCourseware,
+    ContractMembership,
+    ContractPage,
+    ContractRun,
+    HandOut,
+    KeycloakOrganization,
+    Reconcile,
+    Withdrawal,
+)
 from b2b.selectors import code_list
 from b2b.selectors.code_list import Wanted, code_page, csv_lines, runs_of
 from b2b.selectors.workbook import write_rows
@@ -154,6 +164,27 @@ class TestOrganization:
         assert "UniversityX" in shown
         assert page.name in shown
         assert "1 of 4" in shown
+
+    @pytest.mark.parametrize(
+        ("facts", "says"),
+        [
+            ({}, "In Keycloak university-x Keycloak id"),
+            ({"enabled": False}, "In Keycloak university-x (disabled)"),
+            ({"gone_since": NOW}, "In Keycloak university-x (gone since"),
+        ],
+    )
+    def test_it_shows_which_organization_of_keycloak_it_is(
+        self, manager: Client, facts: dict[str, Any], says: str
+    ) -> None:
+        page = organization()
+        address = reverse("b2b_organizations:detail", args=[page.pk])
+        assert "Keycloak" not in words(manager.get(address))
+        known = KeycloakOrganization.objects.create(
+            organization=page, keycloak_id=uuid4(), alias="university-x", seen_at=NOW, **facts
+        )
+        shown = words(manager.get(address))
+        assert says in shown
+        assert str(known.keycloak_id) in shown
 
 
 class TestTerms:
