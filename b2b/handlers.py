@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import F
+from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -28,8 +30,9 @@ from b2b.services.seats import (
     uses_of_order,
 )
 from b2b.services.sso import Followed, follow_claim, note_failure
+from ecommerce.errors import CodeUsed
 from ecommerce.events import LinesRefunded, LinkBasketClaimed, OrderClosed, OrderFulfilled, OrderInReview
-from ecommerce.models import Basket
+from ecommerce.models import Basket, DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
@@ -84,6 +87,7 @@ def send_hand_out_mails(event: HandOutMailsQueued) -> None:
 def _claim_again(event: OrderFulfilled, contract_ids: list[int]) -> None:
     """Claim the seats that were not held any more; a member keeps theirs, which only gets stronger."""
     terms = lock_terms(contract_ids)
+    _refuse_given_since(event)
     contacts = contacts_of(each.organization_id for each in terms.values())
     uses = uses_of_order(event.order_id)
     for each in terms.values():
@@ -96,6 +100,15 @@ def _claim_again(event: OrderFulfilled, contract_ids: list[int]) -> None:
             now=event.at,
             contact=contacts.get(each.organization_id, ""),
         )
+
+
+def _refuse_given_since(event: OrderFulfilled) -> None:
+    """Raise CodeUsed where the order's code was given to somebody else after the order: it waits for them by mail."""
+    codes = DiscountCode.objects.filter(
+        order_lines__order_id=event.order_id, assigned_at__gt=F("order_lines__order__placed_at")
+    )
+    if codes.exclude(assigned_email=Lower("order_lines__order__purchaser__email")).exists():
+        raise CodeUsed
 
 
 def follow_organizations(

@@ -150,14 +150,20 @@ def release_held_seats(*, order_id: int) -> int:
 def end_code_seats(*, contract_ids: Iterable[int], user_id: int) -> int:
     """Free the seats somebody came to by a code and has no used code for any more; how many.
 
-    Locks the terms: a code that is used in this moment keeps its seat.
+    Where another code is in an order in payment the seat is held for that one, and ends with it. Locks the terms: a
+    code that is used in this moment keeps its seat.
     """
     ended = 0
     for contract_id in lock_terms(contract_ids):
         uses = CodeUse.objects.live().filter(user_id=user_id, **{USED_IN: contract_id})
-        if not uses.exists():
-            seat = ContractMembership.objects.filter(contract_id=contract_id, user_id=user_id)
-            ended += seat.filter(source=MembershipSource.CODE, state=MembershipState.ACTIVE).delete()[0]
+        found = list(uses.order_by("pk").values_list("state", "order_id"))
+        seat = ContractMembership.objects.filter(
+            contract_id=contract_id, user_id=user_id, source=MembershipSource.CODE, state=MembershipState.ACTIVE
+        )
+        if not found:
+            ended += seat.delete()[0]
+        elif all(state == UseState.HELD for state, _order_id in found):
+            seat.update(state=MembershipState.HELD, order=found[0][1], code_use=None)
     return ended
 
 

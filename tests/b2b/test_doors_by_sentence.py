@@ -24,7 +24,7 @@ from b2b.errors import (
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, HandOut, Withdrawal
 from b2b.models.seats import claim_seat, lock_terms
-from b2b.services.assignments import Recipient, hand_out
+from b2b.services.assignments import Recipient, assign_code, hand_out
 from b2b.services.doors import attach_by_code, put_in_link_basket, start_course
 from b2b.services.offers import code_offer
 from b2b.services.seats import add_member, remove_member
@@ -298,6 +298,23 @@ class TestHold:
         assert ended.state == (OrderState.REVIEW if taken else OrderState.FULFILLED)
         assert Enrollment.objects.exists() is not taken
 
+    @pytest.mark.parametrize("to_them", [False, True])
+    def test_nor_does_late_money_take_a_code_that_was_given_to_somebody_else_since(
+        self, learner: User, to_them: bool
+    ) -> None:
+        run = priced_run()
+        code = codes_of(run)[0]
+        order = order_of(run, learner, code)
+        cancel_order(order_id=order.pk, now=NOON, reason="not paid in time")
+        email = learner.email if to_them else "ines@northgate.example"
+        assign_code(code_id=code.pk, email=email, by_id=None, now=NOON + DAY)
+        order.refresh_from_db()
+        order.move(OrderState.REVIEW, at=NOON, reason="paid after the hold was over")
+        ended = fulfil_or_review(order_id=order.pk, now=NOON + DAY)
+        assert ended.state == (OrderState.FULFILLED if to_them else OrderState.REVIEW)
+        code.refresh_from_db()
+        assert code.uses == int(to_them)
+
 
 class TestPricing:
     def test_no_other_discount_touches_the_line_and_applying_one_never_removes_the_code(self, learner: User) -> None:
@@ -478,6 +495,24 @@ class TestRefund:
         self.refunded(order, (code.pk,))
         assert CodeUse.objects.get().state == UseState.RELEASED
         assert not ContractMembership.objects.exists()
+
+    @pytest.mark.parametrize("is_paid", [True, False])
+    def test_with_another_course_in_checkout_the_seat_is_held_for_that_order(
+        self, learner: User, is_paid: bool
+    ) -> None:
+        run = priced_run()
+        other = make_contract_run(run.contract, codes=3)
+        order, code = self.paid(run, learner)
+        pending = order_of(other, learner, codes_of(other)[0])
+        self.refunded(order, (code.pk,))
+        seat = ContractMembership.objects.get()
+        assert (seat.state, seat.order_id) == ("held", pending.pk)
+        if is_paid:
+            fulfil_order(order_id=pending.pk, now=NOON)
+            assert ContractMembership.objects.get().state == "active"
+        else:
+            cancel_order(order_id=pending.pk, now=NOON, reason="not paid in time")
+            assert not ContractMembership.objects.exists(), "nobody sits on a seat without a code"
 
     def test_not_if_it_was_not_the_learners_only_one_in_the_contract(self, learner: User) -> None:
         run = priced_run()
