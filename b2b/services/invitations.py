@@ -85,9 +85,15 @@ def refuse_too_many(count: int, *, by_id: int | None, now: datetime) -> None:
 
 
 def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
-    """Queue the mails of these hand-outs that failed or nobody knows of; how many. Others are left alone."""
+    """Queue the last mail of each of these hand-outs if it failed or nobody knows of it; how many.
+
+    An earlier one that failed stays as it is: a later mail took its place, and nobody gets two at once.
+    """
     with transaction.atomic():
-        unsent = HandOutMail.objects.unsent(now=now).filter(hand_out__in=hand_out_ids, hand_out__ended_at__isnull=True)
+        later = HandOutMail.objects.filter(hand_out=OuterRef("hand_out"), pk__gt=OuterRef("pk"))
+        unsent = HandOutMail.objects.unsent(now=now).filter(
+            ~Exists(later), hand_out__in=hand_out_ids, hand_out__ended_at__isnull=True
+        )
         chosen = [mail.pk for mail in unsent.order_by("pk").select_for_update(of=("self",), no_key=True)]
         refuse_too_many(len(chosen), by_id=by_id, now=now)
         HandOutMail.objects.filter(pk__in=chosen).update(

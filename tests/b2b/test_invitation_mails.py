@@ -165,6 +165,23 @@ class TestSending:
         send_mails(mail_ids())
         assert len(mail.outbox) == 1
 
+    def test_sent_again_somebody_gets_one_mail_of_several_that_failed(self, run: ContractRun) -> None:
+        given(run)
+        remind(hand_out_ids=[HandOut.objects.get().pk], by_id=None, now=NOON)
+        HandOutMail.objects.update(state=MailState.FAILED)
+        hand_outs = [HandOut.objects.get().pk]
+        assert send_again(hand_out_ids=hand_outs, by_id=None, now=NOON) == 1
+        send_mails(mail_ids())
+        assert len(mail.outbox) == 1
+
+    def test_what_a_later_mail_made_up_for_is_not_sent_again(self, run: ContractRun) -> None:
+        given(run)
+        HandOutMail.objects.update(state=MailState.FAILED)
+        remind(hand_out_ids=[HandOut.objects.get().pk], by_id=None, now=NOON)
+        send_mails(mail_ids())
+        assert send_again(hand_out_ids=[HandOut.objects.get().pk], by_id=None, now=NOON) == 0
+        assert len(mail.outbox) == 1
+
     @pytest.mark.parametrize(
         ("answer", "state", "reason"),
         [
