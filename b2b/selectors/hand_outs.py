@@ -68,6 +68,12 @@ def open_invitations(contract_run_id: int) -> int:
     return len(open_ones) - len(used_hand_outs(open_ones))
 
 
+def has_codes_of_their_own(contract_id: int, hand_out_ids: Collection[int]) -> bool:
+    """Whether some of these open hand-outs of the contract gave somebody a code of their own."""
+    mine = HandOut.objects.open().filter(contract_run__contract_id=contract_id, is_shared=False)
+    return mine.filter(pk__in=hand_out_ids).exists()
+
+
 def shared_codes(contract_runs: Iterable[ContractRun]) -> dict[int, DiscountCode]:
     """The code everybody shares of each of these runs, by the run; left out where there is none."""
     product_ids = {run.product_id: run.pk for run in contract_runs if run.product_id is not None}

@@ -23,7 +23,7 @@ from django.db.models import (
 )
 from django.utils.translation import gettext_lazy as _
 
-from b2b.enums import IntegrationType, MailState, MembershipState
+from b2b.enums import IntegrationType, MailState, MembershipSource, MembershipState
 from b2b.models import ContractMembership, ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
 from b2b.selectors.hand_outs import IN_CONTRACT, SPENT, shared_codes, used_hand_outs
 from courses.rules import is_enrollable
@@ -57,6 +57,21 @@ class SeatCount:
     held: int = 0
     invited: int = 0
     cap: int | None = None
+    by_source: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ways(self) -> list[str]:
+        """How those who joined came in, in words; nothing where all of them did by a code."""
+        found = {source: count for source, count in self.by_source.items() if count}
+        if not set(found) - {MembershipSource.CODE}:
+            return []
+        words = {
+            MembershipSource.CODE: _("%(count)d by a code"),
+            MembershipSource.SSO: _("%(count)d by single sign-on"),
+            MembershipSource.STAFF: _("%(count)d added by staff"),
+            MembershipSource.API: _("%(count)d added by another system"),
+        }
+        return [str(text) % {"count": found[source]} for source, text in words.items() if source in found]
 
     @property
     def free(self) -> int | None:
@@ -321,7 +336,13 @@ def shared(contract: ManagedContract) -> list[SharedCode]:
     ]
 
 
-INVITATION_STANDINGS = (CodeStanding.INVITED, CodeStanding.JOINED, CodeStanding.FAILED)
+INVITATION_STANDINGS = (
+    CodeStanding.INVITED,
+    CodeStanding.HELD,
+    CodeStanding.JOINED,
+    CodeStanding.FAILED,
+    CodeStanding.WITHDRAWN,
+)
 
 
 def invitation_counts(contract_id: int, *, now: datetime) -> dict[str, int]:
@@ -354,12 +375,13 @@ def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, no
     """Some of these invitations as lines; two queries for any number."""
     titles = {run.pk: run.title for run in runs}
     mails = _last_mails([each.pk for each in hand_outs])
-    uses = CodeUse.objects.filter(
-        code__in={each.code_id for each in hand_outs},
-        user__email__in={each.email for each in hand_outs},
-        state=UseState.CONFIRMED,
-    ).select_related("user")
+    shared_ones = [each for each in hand_outs if each.is_shared]
+    asked = Q(code__in=[each.code_id for each in hand_outs if not each.is_shared]) | Q(
+        code__in={each.code_id for each in shared_ones}, user__email__in={each.email for each in shared_ones}
+    )
+    uses = list(CodeUse.objects.filter(asked, state__in=SPENT).select_related("user").order_by("pk"))
     by_person = {(use.code_id, use.user.email): use for use in uses}
+    by_code = {use.code_id: use for use in uses}
     return [
         HandedOut(
             pk=each.pk,
@@ -372,7 +394,7 @@ def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, no
             given_at=each.given_at,
             hand_out_id=each.pk,
             reminded_on=each.reminded_on,
-            **_used(by_person.get((each.code_id, each.email))),
+            **_used(by_person.get((each.code_id, each.email)) if each.is_shared else by_code.get(each.code_id)),
             **_mailed(mails.get(each.pk), now),
         )
         for each in hand_outs
@@ -385,21 +407,18 @@ def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, no
 def _seats(terms: Sequence[ContractTerms]) -> dict[int, SeatCount]:
     """Two queries, and one more where somebody waits."""
     ids = [each.pk for each in terms]
-    rows = ContractMembership.objects.filter(contract_id__in=ids).order_by().values_list("contract_id")
-    taken = {
-        contract_id: (joined, held)
-        for contract_id, joined, held in rows.annotate(
-            joined=Count("pk", filter=Q(state=MembershipState.ACTIVE)),
-            held=Count("pk", filter=Q(state=MembershipState.HELD)),
-        )
-    }
+    rows = ContractMembership.objects.filter(contract_id__in=ids).order_by()
+    taken: dict[int, dict[str, dict[str, int]]] = {}
+    for contract_id, state, source, count in rows.values_list("contract_id", "state", "source").annotate(n=Count("pk")):
+        taken.setdefault(contract_id, {}).setdefault(state, {})[source] = count
     invited = _invited([each.pk for each in terms if each.max_learners is not None])
     return {
         each.pk: SeatCount(
-            joined=taken.get(each.pk, (0, 0))[0],
-            held=taken.get(each.pk, (0, 0))[1],
+            joined=sum(taken.get(each.pk, {}).get(MembershipState.ACTIVE, {}).values()),
+            held=sum(taken.get(each.pk, {}).get(MembershipState.HELD, {}).values()),
             invited=invited.get(each.pk, 0),
             cap=each.max_learners,
+            by_source=taken.get(each.pk, {}).get(MembershipState.ACTIVE, {}),
         )
         for each in terms
     }
@@ -495,19 +514,36 @@ def _code_matches(words: str) -> Q:
 
 
 def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
-    used = CodeUse.objects.filter(code=OuterRef("code"), user__email=OuterRef("email"), state=UseState.CONFIRMED)
+    """Invitations by the shared code, and codes of people's own from when the contract had a cap.
+
+    The shared code is used if the invited person did; a code of one's own whoever did.
+    """
+    uses = CodeUse.objects.filter(code=OuterRef("code"))
+
+    def has(state: UseState) -> Case:
+        theirs = uses.filter(user__email=OuterRef("email"), state=state)
+        return Case(When(is_shared=True, then=Exists(theirs)), default=Exists(uses.filter(state=state)))
+
     return (
         HandOut.objects.open()
-        .filter(contract_run__contract_id=contract_id, contract_run__removed_at__isnull=True, is_shared=True)
-        .annotate(is_used=Exists(used), is_failed=Exists(_failed(now).filter(hand_out=OuterRef("pk"))))
+        .filter(contract_run__contract_id=contract_id, contract_run__removed_at__isnull=True)
+        .annotate(
+            is_used=has(UseState.CONFIRMED),
+            is_held=has(UseState.HELD),
+            is_retired=has(UseState.RETIRED),
+            is_failed=Exists(_failed(now).filter(hand_out=OuterRef("pk"))),
+        )
     )
 
 
 def _invitation_is(standing: CodeStanding) -> Q:
+    unused = Q(is_used=False, is_held=False, is_retired=False)
     return {
         CodeStanding.JOINED: Q(is_used=True),
-        CodeStanding.FAILED: Q(is_used=False, is_failed=True),
-    }.get(standing, Q(is_used=False, is_failed=False))
+        CodeStanding.HELD: Q(is_used=False, is_held=True),
+        CodeStanding.WITHDRAWN: Q(is_used=False, is_held=False, is_retired=True),
+        CodeStanding.FAILED: unused & Q(is_failed=True),
+    }.get(standing, unused & Q(is_failed=False))
 
 
 def _details(codes: Sequence[Any]) -> _Details:

@@ -46,7 +46,14 @@ from b2b.selectors.hand_outs import (
     waiting_addresses,
 )
 from b2b.services.invitations import queue_mails, refuse_too_many, send_again
-from b2b.services.revoking import cancel_invitation, cancel_invitations, end_hand_outs, revoke_code, revoke_codes
+from b2b.services.revoking import (
+    cancel_invitation,
+    cancel_invitations,
+    end_hand_outs,
+    revoke_code,
+    revoke_codes,
+    take_back,
+)
 from courses.models import Enrollment
 from ecommerce.models import BasketCode, CodeUse, DiscountCode
 from mitxonline.kernel import clock
@@ -76,6 +83,7 @@ __all__ = [
     "revoke_code",
     "revoke_codes",
     "send_again",
+    "take_back",
 ]
 
 LONGEST_NAME = 255
@@ -247,11 +255,12 @@ def remind(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> 
     with transaction.atomic():
         found = list(
             HandOut.objects.open()
-            .filter(pk__in=hand_out_ids, code__isnull=False)
-            .select_related("contract_run__contract__terms__organization")
+            .filter(pk__in=hand_out_ids, code__active=True)
+            .select_related("contract_run")
             .order_by("pk")
         )
-        for terms in {each.contract_run.contract_id: each.contract_run.contract.terms for each in found}.values():
+        # Taking back locks the same rows after the terms: whoever has those goes first through all of them.
+        for terms in lock_terms(each.contract_run.contract_id for each in found).values():
             _refuse_late(terms, now=now)
         used = used_hand_outs(found)
         waiting = {each.pk: each for each in found if each.pk not in used}
@@ -266,6 +275,7 @@ def remind(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> 
 def remind_codes(*, contract_id: int, code_ids: Sequence[int], by_id: int | None, now: datetime) -> ReminderReport:
     """Remind the people these codes of the contract were given to."""
     with transaction.atomic():
+        lock_terms([contract_id])
         mine = DiscountCode.objects.filter(pk__in=code_ids, **{IN_CONTRACT: contract_id})
         report = remind(hand_out_ids=_hand_outs_of(mine), by_id=by_id, now=now)
     return replace(report, over=len(set(code_ids)) - report.sent - report.too_soon)
@@ -273,8 +283,10 @@ def remind_codes(*, contract_id: int, code_ids: Sequence[int], by_id: int | None
 
 def remind_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
     """Remind the person a code was given to. Raises CodeNotAssigned, RemindedToday, or what ``remind`` raises."""
+    this = DiscountCode.objects.filter(pk=code_id)
     with transaction.atomic():
-        report = remind(hand_out_ids=_hand_outs_of(DiscountCode.objects.filter(pk=code_id)), by_id=by_id, now=now)
+        lock_terms(each for each in this.values_list(IN_CONTRACT, flat=True) if each is not None)
+        report = remind(hand_out_ids=_hand_outs_of(this), by_id=by_id, now=now)
     if report.too_soon:
         raise RemindedToday
     if not report.sent:
@@ -402,7 +414,8 @@ class _Known:
             has_course=frozenset(enrolled.values_list("user__email", flat=True)),
             # A seat in a free contract opens every course; where courses are paid each needs its code.
             has_seat=frozenset(seated_addresses(terms.pk, emails) if terms.is_free else ()),
-            given=frozenset(_invited(run, emails) if is_shared else _given(run, emails)),
+            # Without a cap somebody may still have a code of their own from when there was one.
+            given=frozenset(_given(run, emails) | (_invited(run, emails) if is_shared else set())),
             # A code of one's own gives access back, the shared one that was taken away doesn't.
             withdrawn=frozenset(_withdrawn(terms, emails) if is_shared else ()),
         )

@@ -76,6 +76,16 @@ def cancel_invitations(*, contract_id: int, hand_out_ids: Sequence[int], by_id: 
     return len(ended)
 
 
+def take_back(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
+    """End these hand-outs of a contract: invitations are canceled, unused codes of somebody's own taken back."""
+    with transaction.atomic():
+        lock_terms([contract_id])
+        mine = HandOut.objects.open().filter(pk__in=hand_out_ids, contract_run__contract_id=contract_id)
+        own = list(DiscountCode.objects.filter(hand_outs__in=mine.filter(is_shared=False)).values_list("pk", flat=True))
+        revoked = revoke_codes(contract_id=contract_id, code_ids=own, by_id=by_id, now=now) if own else 0
+        return revoked + cancel_invitations(contract_id=contract_id, hand_out_ids=hand_out_ids, by_id=by_id, now=now)
+
+
 def end_hand_outs_to(*, terms: ContractTerms, email: str, by_id: int | None, now: datetime) -> int:
     """Take back every unused code and invitation of the contract at this address; how many."""
     address = normalized_email(email)

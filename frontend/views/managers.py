@@ -20,12 +20,12 @@ from b2b.errors import HandOutRefused, TooManyMails
 from b2b.models import OrganizationMembership
 from b2b.selectors.code_list import Wanted as WantedCodes
 from b2b.selectors.code_list import csv_lines
+from b2b.selectors.hand_outs import has_codes_of_their_own
 from b2b.selectors.managing import ManagedContract, managed_contracts, managed_membership, shared
 from b2b.selectors.redemptions import redemptions_csv, write_redemptions
 from b2b.services.assignments import (
     HandOutPlan,
     ReminderReport,
-    cancel_invitations,
     hand_out,
     plan_hand_out,
     remind,
@@ -33,6 +33,7 @@ from b2b.services.assignments import (
     replace_shared_code,
     revoke_codes,
     send_again,
+    take_back,
 )
 from b2b.services.invitations import open_hand_outs_of
 from frontend.manager_forms import HandOutForm
@@ -144,6 +145,7 @@ def selected(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
             "ids": ids,
             "back": back,
             "here": here,
+            "has_own": not contract.has_cap and has_codes_of_their_own(contract.terms.pk, ids),
         }
         context["crumbs"] = [*way(membership.organization), Crumb(contract.name, here), Crumb(_("Take back"))]
         context["query"] = request.POST.get("query", "")
@@ -318,7 +320,7 @@ def _send_again(contract: ManagedContract, ids: Sequence[int], *, by_id: int, no
 def _revoke(contract: ManagedContract, ids: Sequence[int], *, by_id: int, now: datetime) -> int:
     if contract.has_cap:
         return revoke_codes(contract_id=contract.terms.pk, code_ids=ids, by_id=by_id, now=now)
-    return cancel_invitations(contract_id=contract.terms.pk, hand_out_ids=ids, by_id=by_id, now=now)
+    return take_back(contract_id=contract.terms.pk, hand_out_ids=ids, by_id=by_id, now=now)
 
 
 def _tell_sent(request: HttpRequest, plan: HandOutPlan) -> None:

@@ -11,6 +11,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from b2b.models import HandOut
+from b2b.services.assignments import Recipient, hand_out, remind, remind_codes
 from ecommerce.models import Basket, BasketItem, DiscountCode, Order
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services import baskets as basket_services
@@ -35,6 +37,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LOCKED_BASKET = 'FOR NO KEY UPDATE OF "ecommerce_basket"'
 LOCKED_TERMS = 'FOR NO KEY UPDATE OF "b2b_contractterms"'
+LOCKED_CODES = 'FOR NO KEY UPDATE OF "ecommerce_discountcode"'
 
 
 def sent(call: Callable[[], Any]) -> list[str]:
@@ -132,3 +135,21 @@ def test_the_terms_are_locked_before_the_codes_when_money_comes_late() -> None:
     order.refresh_from_db()
     assert order.is_fulfilled
     assert place(statements, LOCKED_TERMS) < place(statements, "UPDATE ecommerce_discountcode")
+
+
+def test_reminding_and_taking_back_wait_for_each_other_at_the_terms() -> None:
+    """Both lock codes, then hand-outs: whoever locks the contract's terms first goes first through all of them."""
+    run = make_contract_run(make_contract(seats=3), codes=3)
+    hand_out(contract_run_id=run.pk, recipients=[Recipient("ines@x.example")], by_id=None, now=NOON)
+    code = DiscountCode.objects.exclude(assigned_email="").get()
+    hand_outs = [HandOut.objects.get().pk]
+    for remind_them in (
+        lambda: remind_codes(contract_id=run.contract_id, code_ids=[code.pk], by_id=None, now=NOON),
+        lambda: remind(hand_out_ids=hand_outs, by_id=None, now=NOON),
+    ):
+        HandOut.objects.update(reminded_on=None)
+        statements = sent(remind_them)
+        terms = place(statements, LOCKED_TERMS)
+        assert terms < place(statements, "UPDATE b2b_handout")
+        locked = [number for number, sql in enumerate(statements) if LOCKED_CODES in sql]
+        assert all(terms < number for number in locked)

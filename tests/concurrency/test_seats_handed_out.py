@@ -157,6 +157,7 @@ def test_without_the_conditional_write_the_harness_reminds_twice(
         return Looking.due(today)
 
     monkeypatch.setattr(assignments, "fetch_sql", look_then_write)
+    monkeypatch.setattr(ContractTermsQuerySet, "locked", lambda self: self)
     together(*(lambda: remind(hand_out_ids=[pk], by_id=None, now=NOON) for _each in range(6)))
     assert meeting.happened
     assert HandOutMail.objects.filter(kind="reminder").count() > 1  # else the test above proves nothing

@@ -16,7 +16,7 @@ from wagtail.models import PageLogEntry
 
 from b2b.enums import MailState
 from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
-from b2b.services.assignments import Recipient, hand_out
+from b2b.services.assignments import Recipient, hand_out, plan_hand_out
 from b2b.services.doors import attach_by_code
 from b2b.services.managers import set_manager
 from b2b.services.seats import add_member, remove_member
@@ -456,6 +456,57 @@ class TestInvitations:
         client.get("/dashboard/")
         with queries(exactly=17):
             client.get(manage(open_world))
+
+
+class TestWithoutTheCapAnyMore:
+    """People have codes of their own from when there was a cap."""
+
+    @pytest.fixture
+    def client(self, world: Northgate, dana: Client) -> Client:
+        give(world, "ines", "samuel")
+        ContractTerms.objects.update(max_learners=None)
+        assert world.run.product is not None
+        make_code(world.run.product.unlocked_by, max_uses=None)
+        return dana
+
+    def test_they_are_on_the_list_and_can_be_reminded(self, world: Northgate, client: Client) -> None:
+        page = client.get(manage(world)).content.decode()
+        assert "ines@northgate.example" in page
+        ines = HandOut.objects.get(email="ines@northgate.example")
+        assert "1 person is reminded." in said(client, manage(world, "selected/"), {"action": "remind", "id": ines.pk})
+
+    def test_used_they_have_joined_whoever_used_them(self, world: Northgate, client: Client, learner: User) -> None:
+        attach_by_code(text=given_to("ines").text, user_id=learner.pk, now=clock.now())
+        page = client.get(manage(world), {"state": "joined"}).content.decode()
+        assert "ines@northgate.example" in page
+        assert learner.email in page
+        assert "samuel@northgate.example" not in page
+
+    def test_taken_back_the_code_has_another_text(self, world: Northgate, client: Client) -> None:
+        code, ines = given_to("ines"), HandOut.objects.get(email="ines@northgate.example")
+        asked = client.post(manage(world, "selected/"), {"action": "revoke", "id": ines.pk}).content.decode()
+        assert "A code of somebody’s own, from when the contract had a cap, stops working." in asked
+        page = said(client, manage(world, "selected/"), {"action": "revoke", "id": ines.pk, "sure": "yes"})
+        assert "1 invitation is canceled." in page
+        text = code.text
+        code.refresh_from_db()
+        assert (code.text == text, code.assigned_email) == (False, "")
+        assert HandOut.objects.open().count() == 1
+
+    def test_nobody_is_invited_who_has_one(self, world: Northgate, client: Client) -> None:
+        recipients = [Recipient("ines@northgate.example"), Recipient("ravi@northgate.example")]
+        plan = plan_hand_out(contract_run_id=world.run.pk, recipients=recipients, now=clock.now())
+        assert [row.gives for row in plan.rows] == [False, True]
+
+
+class TestWhereSeatsComeFrom:
+    def test_a_seat_without_a_code_is_explained(self, world: Northgate, dana: Client, learner: User) -> None:
+        attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
+        assert "How people joined" not in dana.get(manage(world)).content.decode(), "all of them are in the list"
+        for source in ("staff", "sso", "sso"):
+            add_member(contract_id=world.contract.pk, user_id=make_user().pk, source=source, now=clock.now())
+        page = " ".join(dana.get(manage(world)).content.decode().split())
+        assert "How people joined: 1 by a code, 2 by single sign-on, 1 added by staff." in page
 
 
 class TestSingleSignOn:
