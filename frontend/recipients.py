@@ -49,10 +49,10 @@ def from_file(data: bytes) -> list[Recipient]:
         raise FileUnreadable(
             _("This is a workbook. Save it as CSV (UTF-8) in your spreadsheet program, then choose it.")
         )
-    lines = _decoded(data).splitlines()
+    lines = _decoded(data).splitlines(keepends=True)
     separator, lines = _separator(lines)
     try:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
+        rows = [[" ".join(cell.split()) for cell in row] for row in csv.reader(lines, delimiter=separator)]
     except csv.Error:
         raise FileUnreadable(_("This file can’t be read as CSV. Save it as CSV (UTF-8), then choose it.")) from None
     rows = [row for row in rows if any(row)]
@@ -83,8 +83,9 @@ def _decoded(data: bytes) -> str:
 def _separator(lines: list[str]) -> tuple[str, list[str]]:
     """What separates the cells: what Excel's first line says, else the most frequent sign of the first line."""
     first = next((line for line in lines if line.strip()), "")
-    if first.lower().startswith("sep=") and len(first.strip()) == 5:
-        return first.strip()[4], lines[lines.index(first) + 1 :]
+    said = first.strip("\r\n ")
+    if said.lower().startswith("sep=") and len(said) == 5:
+        return said[4], lines[lines.index(first) + 1 :]
     return max(_SEPARATORS, key=first.count), lines
 
 

@@ -86,3 +86,12 @@ def test_whatever_is_uploaded_gets_an_answer(data: bytes) -> None:
 @given(st.text(max_size=300))
 def test_whatever_is_typed_gets_an_answer(text: str) -> None:
     from_text(text)
+
+
+def test_a_name_of_two_lines_stays_two_words() -> None:
+    data = b'Name;E-mail\r\n"Ines\r\nCaldera";ines@x.example\r\nSam;sam@x.example\r\n'
+    assert from_file(data) == [Recipient("ines@x.example", "Ines Caldera"), Recipient("sam@x.example", "Sam")]
+
+
+def test_a_tab_named_as_the_separator_is_no_person() -> None:
+    assert from_file(b"sep=\t\r\nInes Caldera\tines@northgate.example\r\n") == [INES]
