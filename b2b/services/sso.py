@@ -57,13 +57,14 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime) -> Followed:
         return Followed()
     with transaction.atomic():
         transaction_lock(LOCK, user_id)
-        named = _match(claim.organizations)
+        named, made_anew = _match(claim.organizations)
         mine = list(OrganizationMembership.objects.filter(user_id=user_id))
         to_join = [pk for pk, live in named.items() if live]
         # Contracts are locked before members are written (ADR 0003): a code used at the same moment comes the same way.
         seats = _take_seats(user_id, to_join, now=now)
         joined = _join(user_id, mine, to_join=to_join, named=named, now=now)
-        gone = [each for each in mine if each.seen_in_claim and each.organization_id not in named]
+        still = named.keys() | made_anew
+        gone = [each for each in mine if each.seen_in_claim and each.organization_id not in still]
         left, freed = _leave(user_id, gone) if claim.complete else ((), ())
         followed = Followed(
             joined_organizations=joined,
@@ -85,15 +86,18 @@ def note_failure(*, user_id: int, reason: str, now: datetime) -> None:
 # --- Organizations --------------------------------------------------------------------------------------------------
 
 
-def _match(organizations: Iterable[ClaimedOrganization]) -> dict[int, bool]:
+def _match(organizations: Iterable[ClaimedOrganization]) -> tuple[dict[int, bool], set[int]]:
     """The organizations here that are named, and whether each is live. At most one for each name; one query.
+
+    And those whose alias is named with another id: made anew in Keycloak, or brought back from a copy without ids.
+    Until an operator links them, nobody comes into them by that and nobody is thrown out.
 
     By Keycloak's id first. By the alias only where the page has no Keycloak id or the claim carries none: against the
     alias Keycloak told us, else against the organization's key.
     """
     wanted = list(organizations)
     if not wanted:
-        return {}
+        return {}, set()
     aliases = {each.alias for each in wanted}
     rows = OrganizationPage.objects.filter(
         Q(keycloak__keycloak_id__in={each.keycloak_id for each in wanted if each.keycloak_id})
@@ -113,13 +117,15 @@ def _match(organizations: Iterable[ClaimedOrganization]) -> dict[int, bool]:
         else:
             # Of two with one alias the later in this order counts: the one that is still there in Keycloak.
             by_id[keycloak_id], by_alias[alias] = pk, pk
-    named = set()
+    named, made_anew = set(), set()
     for each in wanted:
         known = by_id.get(each.keycloak_id) if each.keycloak_id else by_alias.get(each.alias)
         found = known or by_key.get(each.alias)
         if found is not None:
             named.add(found)
-    return {pk: live[pk] for pk in sorted(named)}
+        elif each.alias in by_alias:
+            made_anew.add(by_alias[each.alias])
+    return {pk: live[pk] for pk in sorted(named)}, made_anew
 
 
 def _join(

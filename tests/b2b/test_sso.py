@@ -346,6 +346,20 @@ def test_what_could_not_be_read_throws_nobody_out() -> None:
     assert organizations_of(sam) == {organization.pk, other.pk}
 
 
+def test_an_organization_made_anew_in_keycloak_throws_nobody_out_before_it_is_linked() -> None:
+    contract, sam = sso_contract(), make_user()
+    acme = contract.terms.organization
+    acme_id = in_keycloak(acme, alias="acme")
+    follow(sam, ("acme", acme_id))
+    anew = uuid4()
+    assert follow(sam, ("acme", anew)) == Followed()
+    assert contracts_of(sam) == {contract.pk: SSO}
+    assert follow(make_user(), ("acme", anew)) == Followed(), "and lets nobody in"
+    KeycloakOrganization.objects.update(keycloak_id=anew)
+    assert follow(sam, ("acme", anew)) == Followed()
+    assert follow(sam).left_organizations == (acme.pk,)
+
+
 def test_two_people_are_two_people() -> None:
     organization, sam, lea = make_organization(), make_user(), make_user()
     contract = sso_contract(organization)
