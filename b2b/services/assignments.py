@@ -20,7 +20,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from b2b.enums import MailKind
+from b2b.enums import MailKind, MailState
 from b2b.errors import (
     CodeNotAssigned,
     CodeNotFree,
@@ -35,7 +35,7 @@ from b2b.errors import (
     RemindedToday,
     TooLateToGive,
 )
-from b2b.models import ContractPage, ContractRun, ContractTerms, HandOut, Withdrawal
+from b2b.models import ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail, Withdrawal
 from b2b.models.seats import lock_terms, taken_seats
 from b2b.selectors.hand_outs import (
     IN_CONTRACT,
@@ -88,9 +88,12 @@ __all__ = [
 
 LONGEST_NAME = 255
 
+# A code that people were invited with while it was everybody's gets another text: they all know the old one.
 ASSIGN = """
 UPDATE ecommerce_discountcode AS code
-SET assigned_email = given.email, assigned_name = given.name, assigned_at = %(now)s, assigned_by_id = %(by)s
+SET assigned_email = given.email, assigned_name = given.name, assigned_at = %(now)s, assigned_by_id = %(by)s,
+    text = CASE WHEN EXISTS (SELECT FROM b2b_handout AS known WHERE known.code_id = code.id AND known.is_shared)
+        THEN gen_random_uuid()::text ELSE code.text END
 FROM unnest(%(codes)s::bigint[], %(emails)s::text[], %(names)s::text[]) AS given (code_id, email, name)
 WHERE code.id = given.code_id AND code.active AND code.uses = 0 AND code.assigned_email = ''
 """
@@ -256,6 +259,7 @@ def remind(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> 
         found = list(
             HandOut.objects.open()
             .filter(pk__in=hand_out_ids, code__active=True)
+            .exclude(is_shared=True, code__max_uses__isnull=False)
             .select_related("contract_run")
             .order_by("pk")
         )
@@ -313,7 +317,11 @@ def replace_shared_code(
         waiting = [each for each in invited if each.pk not in used]
         if resend:
             HandOut.objects.filter(pk__in=[each.pk for each in waiting]).update(code=new)
-            queue_mails(waiting, kind=MailKind.NEW_LINK, by_id=by_id, now=now)
+            # An invitation that waits to be sent will have the new link in it.
+            queued = HandOutMail.objects.filter(hand_out__in=waiting, state=MailState.QUEUED)
+            coming = set(queued.values_list("hand_out_id", flat=True))
+            told = [each for each in waiting if each.pk not in coming]
+            queue_mails(told, kind=MailKind.NEW_LINK, by_id=by_id, now=now)
         else:
             end_hand_outs([each.pk for each in waiting], by_id=by_id, now=now)
         data = {"run": run.pk, "code": new.pk, "invitations": len(waiting), "resend": resend}

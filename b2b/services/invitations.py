@@ -149,8 +149,9 @@ def _send(mail_id: int, connection: BaseEmailBackend) -> bool:
         _note(mail_id, MailState.QUEUED, MailState.CANCELED, reason=over)
         return True
     message = _message(mail, connection)
-    if not _claim(mail_id):
-        return True
+    if not _claim(mail):
+        # Where its link was replaced in this moment it is still to be sent, with the new one.
+        return not HandOutMail.objects.filter(pk=mail_id, state=MailState.QUEUED).exists()
     try:
         taken = connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as refused:
@@ -174,11 +175,12 @@ def _send(mail_id: int, connection: BaseEmailBackend) -> bool:
     return True
 
 
-def _claim(mail_id: int) -> bool:
-    """Take the mail for sending; False if somebody else has it, or its hand-out ended in this moment."""
+def _claim(mail: HandOutMail) -> bool:
+    """Take the mail for sending; False if somebody else has it, its hand-out ended or its link was replaced."""
     # Not by a join: the state has to stand in the very statement that changes it, or two workers claim one mail.
-    given = Exists(HandOut.objects.open().filter(pk=OuterRef("hand_out")))
-    queued = HandOutMail.objects.filter(given, pk=mail_id, state=MailState.QUEUED)
+    text = mail.hand_out.code.text if mail.hand_out.code is not None else ""
+    given = Exists(HandOut.objects.open().filter(pk=OuterRef("hand_out"), code__text=text))
+    queued = HandOutMail.objects.filter(given, pk=mail.pk, state=MailState.QUEUED)
     return bool(queued.update(state=MailState.SENDING, claimed_at=clock.now(), attempts=F("attempts") + 1))
 
 
@@ -231,7 +233,10 @@ def _with_all(mail_id: int) -> HandOutMail | None:
 def _why_not(mail: HandOutMail) -> str | None:
     """Why the mail isn't needed any more, or None."""
     hand_out = mail.hand_out
-    if hand_out.ended_at is not None or hand_out.code is None or not hand_out.code.active:
+    code = hand_out.code
+    if hand_out.ended_at is not None or code is None or not code.active:
+        return gettext_noop("The code was taken back.")
+    if hand_out.is_shared and code.max_uses is not None:  # the contract has a cap by now: it is no link for everybody
         return gettext_noop("The code was taken back.")
     if used_hand_outs([hand_out]):
         return gettext_noop("The code was used meanwhile.")

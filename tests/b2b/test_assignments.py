@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -17,6 +18,7 @@ from b2b.errors import (
     CodesMissing,
     HandOutChanged,
     HandOutUnknown,
+    MailServerAway,
     NobodyToGiveTo,
     NoCodesHere,
     NoSeatToGive,
@@ -26,6 +28,7 @@ from b2b.errors import (
     TooManyMails,
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail
+from b2b.services import invitations
 from b2b.services.assignments import (
     Outcome,
     Recipient,
@@ -380,3 +383,54 @@ class TestReminding:
             remind_code(code_id=code.pk, by_id=None, now=NOON)
         with pytest.raises(CodeNotAssigned):
             remind_code(code_id=codes_of(run)[2].pk, by_id=None, now=NOON)
+
+
+class TestTheSharedCodeIsShared:
+    def test_one_mail_to_the_invited_whose_first_one_waits_still(self, open_run: ContractRun) -> None:
+        give(open_run, people("ines"))
+        send_all()
+        give(open_run, people("samuel"))
+        new = replace_shared_code(contract_run_id=open_run.pk, by_id=None, now=NOON, resend=True)
+        send_all()
+        sent = [each.to[0] for each in mail.outbox]
+        assert sorted(sent) == ["ines@northgate.example", "ines@northgate.example", "samuel@northgate.example"]
+        assert all(new.text in str(each.body) for each in mail.outbox[1:])
+
+    def test_replaced_while_a_mail_is_about_to_be_sent_the_mail_waits_for_the_new_link(
+        self, open_run: ContractRun, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        give(open_run, people("samuel"))
+        claim = invitations._claim
+
+        def replaced_before(*args: Any) -> bool:
+            monkeypatch.setattr(invitations, "_claim", claim)
+            replace_shared_code(contract_run_id=open_run.pk, by_id=None, now=NOON, resend=True)
+            return claim(*args)
+
+        monkeypatch.setattr(invitations, "_claim", replaced_before)
+        with pytest.raises(MailServerAway):
+            send_all()
+        assert not mail.outbox
+        send_all()
+        text = DiscountCode.objects.get(active=True).text
+        assert [text in str(each.body) for each in mail.outbox] == [True]
+
+    def test_given_to_one_person_since_there_is_a_cap_it_has_another_text(self, open_run: ContractRun) -> None:
+        """Everybody who was invited knows the old one."""
+        give(open_run, people("ines", "samuel"))
+        code = DiscountCode.objects.get()
+        known = code.text
+        ContractTerms.objects.update(max_learners=1)
+        DiscountCode.objects.update(max_uses=1)
+        give(open_run, people("ravi"))
+        code.refresh_from_db()
+        assert code.assigned_email == "ravi@northgate.example"
+        assert code.text != known
+
+    def test_and_nobody_is_invited_by_it_any_more(self, open_run: ContractRun) -> None:
+        give(open_run, people("ines", "samuel"))
+        ContractTerms.objects.update(max_learners=1)
+        DiscountCode.objects.update(max_uses=1)
+        assert remind(hand_out_ids=[HandOut.objects.order_by("pk")[0].pk], by_id=None, now=NOON).sent == 0
+        send_all()
+        assert not mail.outbox

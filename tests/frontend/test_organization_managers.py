@@ -437,6 +437,7 @@ class TestInvitations:
         self, open_world: Northgate, sign_in: SignIn
     ) -> None:
         give(open_world, "ines", "samuel")
+        HandOutMail.objects.update(state=MailState.SENT, finished_at=clock.now())
         client, old = sign_in(open_world.manager), DiscountCode.objects.get().text
         address = manage(open_world, f"replace/{open_world.run.pk}/")
         assert "2 invitations are open." in client.get(address).content.decode()
