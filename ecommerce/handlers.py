@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from courses.selectors.programs import open_runs_of_programs
 from courses.services.enrollments import enroll
 from ecommerce.enums import EnrollmentAfter
+from ecommerce.errors import NotForSale
 from ecommerce.events import (
     MoneyReturned,
     OrderFulfilled,
@@ -29,9 +30,15 @@ from ecommerce.services.enrolling import source_of
 
 
 def enrol_buyer(event: OrderFulfilled) -> None:
-    """Enroll the buyer in what each line sells, in the transaction that fulfils the order."""
-    for line in OrderLine.objects.filter(order_id=event.order_id).select_related("product"):
-        for run_id in _runs_of(line, now=event.at):
+    """Enroll the buyer in what each line sells, in the transaction that fulfils the order.
+
+    Raises NotForSale for a line that gives nothing by now: money for nothing is for staff to look at.
+    """
+    for line in OrderLine.objects.filter(order_id=event.order_id).select_related("product", "order"):
+        runs = _runs_of(line, now=line.order.placed_at)
+        if not runs:
+            raise NotForSale(title=line.title)
+        for run_id in runs:
             enroll(
                 user_id=event.purchaser_id,
                 run_id=run_id,
@@ -164,7 +171,7 @@ def _mail(
 
 
 def _runs_of(line: OrderLine, *, now: datetime) -> list[int]:
-    """The run the line sells, or for a program the run that is open of each course it requires."""
+    """The run the line sells, or for a program the run of each course it requires that was open when it was sold."""
     if line.product.course_run_id is not None:
         return [line.product.course_run_id]
     program_id = line.product.program_id or 0

@@ -189,7 +189,7 @@ class PaymentFailed(Exception):
 
     ``retriable``: it is unknown what happened; the same call with the same key may be made again and is safe.
     Otherwise it said no, nothing happened, and the message is its reason in a sentence for staff. ``code`` is its own
-    word for it.
+    word for it; "resource_missing" where it doesn't know what it is asked about.
     """
 
     def __init__(self, message: str, *, retriable: bool, code: str = "") -> None:

@@ -36,6 +36,9 @@ PATIENCE = timedelta(minutes=2)
 LATE = "paid after the hold was over"
 
 HOUR = timedelta(hours=1)
+# How long after its end a session that the gateway doesn't know is asked about again.
+MISSING_PATIENCE = timedelta(days=1)
+MISSING = "the gateway does not know this payment"
 
 
 def confirm(*, attempt_id: int, now: datetime) -> Order:
@@ -130,6 +133,24 @@ def gateway_of(attempt: PaymentAttempt) -> PaymentGateway:
     if gateway is None:
         raise PaymentFailed(f"no gateway {attempt.gateway} here", retriable=True, code="no_gateway")
     return gateway
+
+
+def note_missing(*, attempt_id: int, now: datetime) -> None:
+    """End a try whose gateway doesn't know it any more, a day after nobody could pay it; before, keys may be wrong.
+
+    Money that a bank was to send goes before staff. Whatever a notice tells later of either counts all the same.
+    """
+    with transaction.atomic():
+        order = Order.objects.locked().get(attempts=attempt_id)
+        attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
+        is_over = attempt.expires_at is not None and attempt.expires_at + MISSING_PATIENCE < now
+        if attempt.state not in UNSETTLED_STATES or not is_over:
+            return
+        if attempt.state == AttemptState.PROCESSING:
+            _doubt(attempt, order, MISSING, now=now)
+            return
+        attempt.state, attempt.note, attempt.settled_at, attempt.ask_at = AttemptState.FAILED, MISSING, now, None
+        attempt.save(update_fields=["state", "note", "settled_at", "ask_at"])
 
 
 def finish_interrupted(*, now: datetime) -> int:

@@ -16,7 +16,7 @@ from django.db.models import F, QuerySet
 from ecommerce.enums import UNSETTLED_STATES, AttemptState
 from ecommerce.gateways.base import Outcome, PaymentFailed
 from ecommerce.models import PaymentAttempt
-from ecommerce.services.payments import confirm, end_session, gateway_of, next_ask
+from ecommerce.services.payments import confirm, end_session, gateway_of, next_ask, note_missing
 from ecommerce.services.sessions import session_of
 from mitxonline.kernel.errors import DomainError
 
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 PATIENCE = 3
 # Said of all payments at an account, not of one.
 OUR_KEY = frozenset({"key_refused", "no_key"})
+NOT_KNOWN = "resource_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> Failure:
         (end_session if is_given_up else confirm)(attempt_id=attempt.pk, now=now)
     except PaymentFailed as failure:
         logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
+        if failure.code == NOT_KNOWN:
+            note_missing(attempt_id=attempt.pk, now=now)
         return Failure(str(failure), is_silence=failure.retriable or failure.code in OUR_KEY)
     except (DatabaseError, DomainError):  # one that can't be settled keeps nobody else waiting
         logger.exception("payment not settled", extra={"attempt": attempt.pk})

@@ -46,7 +46,7 @@ from ecommerce.services.baskets import add_products, apply_code, remove_product
 from ecommerce.services.checkout import begin_checkout, release_lapsed_orders
 from ecommerce.services.codes import release_uses
 from ecommerce.services.free_enrollment import enroll_free
-from ecommerce.services.fulfilment import fulfil_order
+from ecommerce.services.fulfilment import fulfil_or_review, fulfil_order
 from ecommerce.services.payments import answer_sandbox, finish_interrupted, settle
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
@@ -489,6 +489,24 @@ def test_a_program_that_could_give_nothing_is_not_sold(owner: BasketOwner) -> No
     with pytest.raises(NotForSale):
         buy(owner)
     assert not Order.objects.exists()
+
+
+def test_a_program_gives_the_runs_that_were_open_when_it_was_sold(owner: BasketOwner) -> None:
+    run = make_run(enrollment_end=NOON + timedelta(days=1))
+    add_products(owner=owner, product_ids=[make_program_product(run.course).pk], now=NOON)
+    order = buy(owner).order
+    fulfil_order(order_id=order.pk, now=NOON + timedelta(days=3))  # a bank that took its time
+    assert list(Enrollment.objects.values_list("run_id", flat=True)) == [run.pk]
+
+
+def test_money_for_a_program_that_gives_nothing_by_now_goes_before_staff(owner: BasketOwner) -> None:
+    run = make_run()
+    add_products(owner=owner, product_ids=[make_program_product(run.course).pk], now=NOON)
+    order = buy(owner).order
+    ProgramRequirement.objects.all().delete()
+    order = fulfil_or_review(order_id=order.pk, now=NOON)
+    assert order.state == OrderState.REVIEW
+    assert "not_for_sale" in order.state_reason
 
 
 def test_a_program_one_has_is_not_sold_again(owner: BasketOwner) -> None:

@@ -590,6 +590,34 @@ def test_payments_the_gateway_knows_no_more_hide_no_other(stripe_api: StripeServ
     assert fresh(orders[1]).state == OrderState.FULFILLED
 
 
+def test_a_payment_the_gateway_knows_no_more_is_not_asked_about_for_ever(
+    stripe_api: StripeServer, learner: User
+) -> None:
+    order = order_of(learner)
+    stripe_api.sessions.clear()
+    ask_due(now=NOON + timedelta(hours=24))
+    assert states(order) == [AttemptState.STARTED]
+    ask_due(now=NOON + timedelta(hours=26))
+    assert states(order) == [AttemptState.FAILED]
+    assert release_lapsed_orders(now=NOON + timedelta(hours=26)) == 1
+    stripe_api.calls.clear()
+    ask_due(now=NOON + timedelta(days=9))
+    assert not stripe_api.calls
+
+
+def test_awaited_money_the_gateway_knows_no_more_goes_before_staff(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    sessions = dict(stripe_api.sessions)
+    stripe_api.pay_later(attempt_of(order).session_id)
+    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    stripe_api.sessions.clear()
+    ask_due(now=NOON + timedelta(days=2))
+    assert (states(order), fresh(order).state) == ([AttemptState.DOUBTFUL], OrderState.REVIEW)
+    stripe_api.sessions.update(sessions)
+    stripe_api.bank_says(attempt_of(order).session_id, yes=True)
+    assert confirm(attempt_id=attempt_of(order).pk, now=NOON + timedelta(days=3)).state == OrderState.FULFILLED
+
+
 @pytest.mark.parametrize("account", ["gone", "stripe"])
 def test_a_silent_account_keeps_no_other_waiting(stripe_api: StripeServer, account: str, settings: Any) -> None:
     for _each in range(4):
