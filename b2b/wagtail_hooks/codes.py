@@ -135,7 +135,7 @@ class CodesView(ContractListView):
         context |= {
             "items_count": page.count if page.is_counted else COUNTED,
             "is_counted": page.is_counted,
-            "has_codes": bool(self.runs),
+            "is_narrowed": self.wanted != Wanted(),
             "previous_url": f"?before={page.before}&{here}" if page.before else "",
             "next_url": f"?after={page.after}&{here}" if page.after else "",
             "list_url": self.get_index_url(),

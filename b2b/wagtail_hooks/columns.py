@@ -117,6 +117,11 @@ class TermsShown:
             price=Money(contract.enrollment_fixed_price or 0, contract.currency),
         )
 
+    @property
+    def price_text(self) -> str:
+        """The price for each learner and course, in a word where there is none."""
+        return _("Free") if self.price.is_zero else self.price.formatted()
+
 
 def state_of(contract: Any) -> ContractState:
     """Where a listed contract stands."""

@@ -74,7 +74,7 @@ CONTRACT_COLUMNS = [
         "start", label=_("First day"), accessor=lambda page: day(TermsShown.of(page).start), sort_key="terms__start"
     ),
     Column("end", label=_("Last day"), accessor=lambda page: day(TermsShown.of(page).end), sort_key="terms__end"),
-    Column("price", label=_("Price"), accessor=lambda page: TermsShown.of(page).price.formatted()),
+    Column("price", label=_("Price"), accessor=lambda page: TermsShown.of(page).price_text),
 ]
 
 
