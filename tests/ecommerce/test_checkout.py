@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from unittest.mock import Mock
 
@@ -493,7 +494,7 @@ def test_a_program_that_could_give_nothing_is_not_sold(owner: BasketOwner) -> No
 
 def test_a_program_gives_the_runs_that_were_open_when_it_was_sold(owner: BasketOwner) -> None:
     run = make_run(enrollment_end=NOON + timedelta(days=1))
-    add_products(owner=owner, product_ids=[make_program_product(run.course).pk], now=NOON)
+    add_products(owner=owner, product_ids=[make_program_product(run.course, price="249").pk], now=NOON)
     order = buy(owner).order
     fulfil_order(order_id=order.pk, now=NOON + timedelta(days=3))  # a bank that took its time
     assert list(Enrollment.objects.values_list("run_id", flat=True)) == [run.pk]
@@ -501,7 +502,7 @@ def test_a_program_gives_the_runs_that_were_open_when_it_was_sold(owner: BasketO
 
 def test_money_for_a_program_that_gives_nothing_by_now_goes_before_staff(owner: BasketOwner) -> None:
     run = make_run()
-    add_products(owner=owner, product_ids=[make_program_product(run.course).pk], now=NOON)
+    add_products(owner=owner, product_ids=[make_program_product(run.course, price="249").pk], now=NOON)
     order = buy(owner).order
     ProgramRequirement.objects.all().delete()
     order = fulfil_or_review(order_id=order.pk, now=NOON)
@@ -519,13 +520,13 @@ def test_a_program_one_has_is_not_sold_again(owner: BasketOwner) -> None:
         buy(owner)
 
 
-def make_program_product(*courses: Course) -> Product:
+def make_program_product(*courses: Course, price: str = "0") -> Product:
     program = Program.objects.create(
         readable_id="program-v1:TesseraX+P1", title="Data, properly", department=courses[0].department
     )
     for position, course in enumerate(courses):
         ProgramRequirement.objects.create(program=program, kind="course", course=course, position=position)
-    return Product.objects.create(program=program, sku="P1", price=0, currency="USD")
+    return Product.objects.create(program=program, sku="P1", price=Decimal(price), currency="USD")
 
 
 @pytest.mark.parametrize("is_active", [True, False])
