@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from b2b.enums import IntegrationType
-from b2b.models.pages import MOST_SEATS
+from b2b.models.pages import FIRST_DAY, LAST_DAY, MOST_SEATS
 from mitxonline.kernel.money import minor_digits
 
 MOST_MONEY = Decimal(10) ** 9
@@ -44,6 +44,11 @@ def read_date(text: str | None, option: str) -> date | None:
             _("%(option)s: “%(text)s” is not a date. Write it as year, month and day: 2025-12-31.")
             % {"option": option, "text": text}
         )
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise CommandError(
+            _("%(option)s: write a day from %(first)s to %(last)s, or none.")
+            % {"option": option, "first": FIRST_DAY, "last": LAST_DAY}
+        )
     return day
 
 
@@ -59,10 +64,9 @@ def read_cap(text: str | None) -> int | None:
     """A number of learners; 0 means without limit."""
     if text is None:
         return None
-    try:
-        cap = int(text)
-    except ValueError:
-        cap = -1
+    written = text.strip()
+    # Python reads more as a number than people do, like 1_0.
+    cap = int(written) if re.fullmatch("[0-9]{1,18}", written) else -1
     if not 0 <= cap <= MOST_SEATS:
         raise CommandError(
             _("--max-learners: “%(text)s” is not a number of learners from 0 (no limit) to %(most)s.")
@@ -77,7 +81,7 @@ def read_price(text: str | None, *, currency: str) -> Decimal | None:
         return None
     digits = minor_digits(currency)
     try:
-        price = Decimal(text.strip())
+        price = Decimal(text.strip()) if "_" not in text else Decimal(-1)
     except InvalidOperation:
         price = Decimal(-1)
     if not price.is_finite() or not 0 <= price < MOST_MONEY:

@@ -6,6 +6,7 @@ counts is in ``ContractTerms`` and the tables beside it.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from babel.numbers import is_currency
@@ -27,6 +28,8 @@ DEFAULT_PREFIX = "UAI_"
 ORG_KEY_LENGTH = 30
 # Enough for any customer; a slip of the finger shall not make a billion codes.
 MOST_SEATS = 1_000_000
+# The first moment of each of these days, and the last, is one the database and Python have in every time zone.
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 RICH_TEXT = ["bold", "italic", "link", "ul", "ol"]
 
 validate_org_key = RegexValidator(
@@ -268,6 +271,11 @@ class ContractPage(Unmoderated, Page):
     def clean(self) -> None:
         """Refuse what no contract can say, at the field where it was typed."""
         super().clean()
+        for name in ("contract_start", "contract_end"):
+            day = getattr(self, name)
+            if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+                sentence = _("Write a day from %(first)s to %(last)s, or none.")
+                raise ValidationError({name: sentence % {"first": FIRST_DAY, "last": LAST_DAY}})
         if self.contract_start and self.contract_end and self.contract_end < self.contract_start:
             raise ValidationError({"contract_end": _("The contract can't end before it starts.")})
         if not is_currency(self.currency):

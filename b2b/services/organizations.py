@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils.text import slugify
@@ -22,7 +23,7 @@ from b2b.errors import (
     TermsInvalid,
 )
 from b2b.models import OrganizationIndexPage, OrganizationPage
-from b2b.models.pages import ORG_KEY_LENGTH
+from b2b.models.pages import ORG_KEY_LENGTH, validate_org_key
 from b2b.services.tree import add_child, lock_page, publish_new
 from mitxonline.users.models import User
 
@@ -107,6 +108,7 @@ def choose_organization(*, name: str, create: bool = False, org_key: str = "") -
     if not create:
         refuse_if_similar(name)
     key = org_key or new_org_key(name)
+    refuse_if_impossible(key)
     refuse_if_taken(key)
     return None, key
 
@@ -131,6 +133,17 @@ def refuse_if_similar(name: str) -> None:
     for pk, other in OrganizationPage.objects.order_by("pk").values_list("pk", "name"):
         if essence and essence_of(other) == essence:
             raise SimilarOrganization(name.strip(), similar=other, organization_id=pk)
+
+
+def refuse_if_impossible(key: str) -> None:
+    """Raise TermsInvalid where the key can't stand in course keys."""
+    if len(key) > ORG_KEY_LENGTH:
+        sentence = _("The organization key “%(key)s” is longer than %(most)d characters.")
+        raise TermsInvalid(sentence % {"key": key, "most": ORG_KEY_LENGTH})
+    try:
+        validate_org_key(key)
+    except ValidationError as invalid:
+        raise TermsInvalid(" ".join(invalid.messages)) from invalid
 
 
 def refuse_if_taken(key: str) -> None:

@@ -332,6 +332,11 @@ def _warnings(plan: TermsPlan) -> Iterator[str]:
     after = plan.after
     if after.active and after.integration_type == IntegrationType.NON_SSO and after.max_learners is None:
         yield _("This contract has no learner cap; one code for each course lets in any number of people.")
+    if after.active and not after.organization.live:
+        yield _(
+            "The organization “%(name)s” is not published: its members don't find its page, and nobody joins it "
+            "by signing in."
+        ) % {"name": after.organization.name}
     yield from plan.reconcile.warnings
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -25,6 +26,9 @@ def keep_what_something_hangs_on(request: HttpRequest, page: Page) -> HttpRespon
 @hooks.register("before_move_page")
 def leave_where_it_is(request: HttpRequest, page: Page, destination: Page) -> HttpResponse | None:
     """Refuse to move a contract to another organization, or an organization away."""
+    # Wagtail asks here before it looks at rights to this page: its name is told to nobody who may not see it.
+    if not page.permissions_for_user(request.user).can_move():
+        raise PermissionDenied
     return _refuse_to_move(request, page)
 
 

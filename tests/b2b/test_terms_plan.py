@@ -338,6 +338,22 @@ class TestWhatIsSaid:
         with pytest.raises(ContractNotPublished):
             plan_unpublish(contract_id=page.pk, now=NOW)
 
+    def test_under_an_organization_that_is_not_published(self) -> None:
+        page = contract(course(), cap=3)
+        OrganizationPage.objects.update(live=False)
+        (warning,) = self.plan(page, max_learners=4).warnings
+        assert "is not published: its members don't find its page" in warning
+        assert self.plan(page, active=False).warnings == ()
+
+    def test_a_day_that_some_time_zones_dont_have(self) -> None:
+        # The end of 9999-12-31 in New York is in the year 10000 everywhere else, and such a row can't be read again.
+        page = contract()
+        for name, day in (("contract_end", date.max), ("contract_start", date.min)):
+            wrong = ContractPage.objects.get(pk=page.pk)
+            setattr(wrong, name, day)
+            with pytest.raises(TermsInvalid, match="Write a day from 1900-01-01 to 2999-12-31"):
+                plan_terms(page=wrong, now=NOW)
+
     def test_what_no_contract_can_say(self) -> None:
         page = contract()
         page.contract_start, page.contract_end = date(2026, 2, 1), date(2026, 1, 1)

@@ -58,6 +58,16 @@ def test_nor_moved(admin: Client, contract: ContractPage) -> None:
     assert contract.get_parent().specific == OrganizationPage.objects.get(name="Northgate Health")
 
 
+def test_who_may_not_move_it_isnt_told_its_name(contract: ContractPage) -> None:
+    ensure_group(RIGHTS[EDITORS], pages=[contract.get_parent().get_parent()], renew=True)
+    editor = make_user()
+    editor.groups.add(Group.objects.get(name=EDITORS))
+    client = Client()
+    client.force_login(editor)
+    address = reverse("wagtailadmin_pages:move_confirm", args=[contract.pk, make_organization("Harbor Council").pk])
+    assert contract.name not in said(client, address)
+
+
 @pytest.mark.parametrize("level", ["contract", "organization"])
 def test_nor_copied(admin: Client, contract: ContractPage, level: str) -> None:
     page = contract if level == "contract" else contract.get_parent()

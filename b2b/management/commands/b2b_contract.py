@@ -249,6 +249,8 @@ class Command(OperatorCommand):
                 self._add(contract_id, options)
 
     def _add(self, contract_id: int, options: Mapping[str, Any]) -> None:
+        if options["no_create_runs"] and options["rerun"]:
+            raise CommandError(_("--rerun doesn't go together with --no-create-runs: it makes a run."))
         now = clock.now()
         what = {
             "contract_id": contract_id,
