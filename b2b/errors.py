@@ -580,9 +580,12 @@ class TooFewSeats(DomainError):
     def __init__(self, *, contract_id: int, left: int, needed: int) -> None:
         self.left, self.needed = left, needed
         super().__init__(
-            _(
+            ngettext(
+                "Nothing was changed: %(needed)s seat is needed, and contract %(id)s has %(left)s left. Raise the "
+                "cap with “b2b_contract modify %(id)s --max-learners”, or add fewer people.",
                 "Nothing was changed: %(needed)s seats are needed, and contract %(id)s has %(left)s left. Raise the "
-                "cap with “b2b_contract modify %(id)s --max-learners”, or add fewer people."
+                "cap with “b2b_contract modify %(id)s --max-learners”, or add fewer people.",
+                needed,
             )
             % {"needed": needed, "left": left, "id": contract_id}
         )

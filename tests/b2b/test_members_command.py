@@ -87,6 +87,8 @@ class TestAdding:
         assert "3 seats are needed" in words
         assert "has 2 left" in words
         assert len(members(page)) == 1
+        run(f"b2b_contract members {page.pk} --add {people[0].email} {people[1].email}")
+        assert "1 seat is needed" in refused(f"b2b_contract members {page.pk} --add {people[2].email}")
 
     def test_who_holds_a_seat_in_checkout_needs_no_other(self, page: ContractPage, people: list[User]) -> None:
         use = hold(codes_of(page)[0], people[0])
