@@ -20,6 +20,9 @@ from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError
 
+# Money that came when nothing was held any more; the order goes on from here by itself, or stays with a reason.
+LATE = "paid after the hold was over"
+
 
 def fulfil_order(*, order_id: int, now: datetime) -> Order:
     """Fulfil an order: codes confirmed, learner enrolled, seat taken, basket cleared – all or nothing.
@@ -61,17 +64,20 @@ def fulfil_or_review(*, order_id: int, now: datetime) -> Order:
 def send_to_review(order: Order, *, reason: str, now: datetime) -> None:
     """Put a locked order whose money came before staff, with the reason; one that ended well stays as it is.
 
-    Nothing is held for it any more (a hold ends when the order leaves pending); whoever fulfils it claims again.
+    Nothing is held for it any more (a hold ends when the order leaves pending); whoever fulfils it claims again. The
+    buyer is told once that somebody looks, whatever else comes up.
     """
     if order.is_fulfilled or order.state == OrderState.REFUNDED:
         return
+    is_known = order.state == OrderState.REVIEW and order.state_reason != LATE
     if order.state == OrderState.REVIEW:
         order.state_reason = reason[:255]
         order.save(update_fields=["state_reason", "updated_at"])
     else:
         order.move(OrderState.REVIEW, at=now, reason=reason[:255])
     release_uses(order_id=order.pk, now=now)
-    publish(OrderInReview(order_id=order.pk, purchaser_id=order.purchaser_id))
+    if not is_known:
+        publish(OrderInReview(order_id=order.pk, purchaser_id=order.purchaser_id))
 
 
 def close_order(*, order: Order, to: OrderState, now: datetime, reason: str) -> None:

@@ -22,7 +22,7 @@ from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.models.payment import CAME_BACK
-from ecommerce.services.fulfilment import close_order, fulfil_or_review, send_to_review
+from ecommerce.services.fulfilment import LATE, close_order, fulfil_or_review, send_to_review
 from ecommerce.services.refunds import follow_dispute, follow_refund, mark_for_refund
 from ecommerce.services.sessions import give_up, is_being_paid, refuse_in_transaction, session_of
 from mitxonline.coordinator.bus import publish
@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 # How long whoever noted a payment may take to fulfil its order, before somebody else does.
 PATIENCE = timedelta(minutes=2)
-# Money that came when nothing was held any more; the order goes on from here by itself, or stays with a reason.
-LATE = "paid after the hold was over"
 
 HOUR = timedelta(hours=1)
 # How long after its end a session that the gateway doesn't know is asked about again.

@@ -24,6 +24,7 @@ from ecommerce.selectors.payments import standing_of
 from ecommerce.services import payments
 from ecommerce.services.baskets import add_products, apply_code, remove_product
 from ecommerce.services.checkout import cancel_order, release_lapsed_orders
+from ecommerce.services.fulfilment import send_to_review
 from ecommerce.services.payments import check_order, confirm, end_session, finish_interrupted
 from ecommerce.services.pending import ask_due, drop_unstarted
 from ecommerce.services.refunds import RefundWish, refund_order
@@ -683,3 +684,13 @@ def test_a_gateway_that_is_no_more_is_said(stripe_api: StripeServer, learner: Us
     with pytest.raises(PaymentFailed, match="no gateway stripe here"):
         confirm(attempt_id=attempt.pk, now=NOON)
     assert "no gateway stripe here" in resolve()[0]
+
+
+def test_the_buyer_is_told_once_that_somebody_looks(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    for reason in ("amount", "reference"):
+        with transaction.atomic():
+            send_to_review(Order.objects.locked().get(pk=order.pk), reason=reason, now=NOON)
+    order.refresh_from_db()
+    assert order.state_reason == "reference"
+    assert Delivery.objects.filter(handler="ecommerce.handlers.email_review").count() == 1
