@@ -123,8 +123,10 @@ def test_a_killed_worker_s_contract_is_done_by_the_next_one(start_worker: StartW
     """What the worker had claimed comes back to it when its lease has ended."""
     page = contract(program(course(), course()), cap=20, settled=False)
     kill_half_way(page, where="between", portions=2)
+    # Before the next worker is there: it might have claimed the row itself already.
+    Delivery.objects.filter(state=DeliveryState.RUNNING).update(lease_until=clock.now(), sent_at=None)
+    Delivery.objects.filter(state=DeliveryState.PENDING).update(sent_at=None, next_attempt_at=clock.now())
     start_worker()
-    Delivery.objects.update(lease_until=None, sent_at=None, next_attempt_at=clock.now())
     deliveries.sweep(now=clock.now())
     until(lambda: Reconcile.objects.get().state == ReconcileState.DONE)
     assert len(active_codes_of(page)) == 40

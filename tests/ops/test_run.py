@@ -70,8 +70,8 @@ def test_one_command_starts_everything_and_ctrl_c_ends_it(run: Run, tmp_path: Pa
     assert re.search(r"\w+@\w+", said), "the demo accounts"
     assert {path: status_of(port, path) for path in ("/", "/cms/login/", "/admin/login/", "/health/")} == {
         "/": 200,
-        "/cms/login/": 200,
-        "/admin/login/": 200,
+        "/cms/login/": 302,
+        "/admin/login/": 302,
         "/health/": 200,
     }
 

@@ -68,6 +68,9 @@ class World:
         client.cookies = SimpleCookie(self.cookies[role])  # a copy: whoever signs out does so this once
         before = transaction.savepoint()  # no block of ours: gateways are called outside of one
         response = client.get(path) if method == "GET" else client.post(path, {})
+        sent = getattr(response, "file_to_stream", None)
+        if sent is not None:  # closing all of the answer would close the database's connection too
+            sent.close()
         transaction.savepoint_rollback(before)
         return letter(response)
 
