@@ -34,8 +34,8 @@ class Undone(Exception):
 def add_to_cart() -> Result:
     def floor(user: User, code: DiscountCode) -> None:
         run_sql(
-            "WITH made AS (INSERT INTO ecommerce_basket (user_id, kind, opened_at, updated_at)"
-            " VALUES (%s, 'link', now(), now()) RETURNING id)"
+            "WITH made AS (INSERT INTO ecommerce_basket (user_id, kind, opened_at, updated_at, noted_count,"
+            " noted_currency) VALUES (%s, 'link', now(), now(), 0, '') RETURNING id)"
             " INSERT INTO ecommerce_basketitem (basket_id, product_id, added_at) SELECT id, %s, now() FROM made",
             [user.pk, code.discount.unlocks_id],
         )
