@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -78,27 +80,21 @@ def add(request: HttpRequest) -> HttpResponse:
 @require_POST
 def remove(request: HttpRequest) -> HttpResponse:
     """Take one product out."""
-    if product_id := row_id(request.POST.get("product_id")):
-        remove_product(owner=basket_owner(request), product_id=product_id, now=clock.now())
-    return redirect("cart")
+    return _with_product(request, remove_product)
 
 
 @personal
 @require_POST
 def keep(request: HttpRequest) -> HttpResponse:
     """Let a product wait beside the cart."""
-    if product_id := row_id(request.POST.get("product_id")):
-        keep_for_later(owner=basket_owner(request), product_id=product_id, now=clock.now())
-    return redirect("cart")
+    return _with_product(request, keep_for_later)
 
 
 @personal
 @require_POST
 def back(request: HttpRequest) -> HttpResponse:
     """Put what waited into the cart again."""
-    if product_id := row_id(request.POST.get("product_id")):
-        take_back(owner=basket_owner(request), product_id=product_id, now=clock.now())
-    return redirect("cart")
+    return _with_product(request, take_back)
 
 
 @personal
@@ -178,3 +174,10 @@ def _with_count(response: HttpResponse, count: int) -> HttpResponse:
     else:
         response.delete_cookie(COUNT_COOKIE, samesite="Lax")
     return response
+
+
+def _with_product(request: HttpRequest, act: Callable[..., object]) -> HttpResponse:
+    """Do this with the product that was named; the cart says what became of it."""
+    if product_id := row_id(request.POST.get("product_id")):
+        act(owner=basket_owner(request), product_id=product_id, now=clock.now())
+    return redirect("cart")
