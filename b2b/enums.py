@@ -11,6 +11,17 @@ class IntegrationType(models.TextChoices):
     NON_SSO = "non-sso", _("Enrollment codes")
 
 
+class ContractStanding(models.TextChoices):
+    """Where a contract stands on a day. Terms that were switched off stay so, whatever their dates say."""
+
+    DRAFT = "draft", _("Draft")
+    INACTIVE = "inactive", _("Inactive")
+    NOT_STARTED = "not_started", _("Not started")
+    ENDED = "ended", _("Ended")
+    FULL = "full", _("Full")
+    OPEN = "open", _("Open")
+
+
 class MembershipState(models.TextChoices):
     """Whether a seat gives access yet."""
 

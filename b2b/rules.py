@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from b2b.enums import MembershipSource, MembershipState
+from b2b.enums import ContractStanding, MembershipSource, MembershipState
 from b2b.errors import (
     AccessWithdrawn,
     AlreadyHasCourse,
@@ -174,12 +174,14 @@ def _is_given_to(code: DiscountCode, user: User) -> bool:
 
 def refuse_entry(terms: ContractTerms, *, now: datetime) -> DomainError | None:
     """Why nobody can come into the contract on this day, or None (B2B-05: both ends included)."""
-    today = clock.date_of(now)
-    if terms.start is not None and terms.is_before_start(today):
+    standing = terms.standing_on(clock.date_of(now))
+    if standing is ContractStanding.INACTIVE:
+        return ContractInactive(organization=terms.organization.name)
+    if standing is ContractStanding.NOT_STARTED and terms.start is not None:
         return ContractNotStarted(opens=terms.start)
-    if terms.end is not None and terms.is_after_end(today):
+    if standing is ContractStanding.ENDED and terms.end is not None:
         return ContractEnded(ended=terms.end, organization=terms.organization.name)
-    return None if terms.active else ContractInactive(organization=terms.organization.name)
+    return None
 
 
 def refuse_person(terms: ContractTerms, code: DiscountCode, user: User | None) -> DomainError | None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from b2b.enums import ContractStanding
 from b2b.selectors.members import (
-    ContractStanding,
     MemberContract,
     MemberOrganization,
     MemberRun,

@@ -6,13 +6,25 @@ from datetime import date
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, CharField, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
-from b2b.enums import IntegrationType
+from b2b.enums import ContractStanding, IntegrationType
 from b2b.models.pages import ContractPage, OrganizationPage
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
+
+
+def standing_case(day: date, *, path: str = "", full: Q | None = None) -> Case:
+    """``ContractTerms.standing_on`` in SQL, for terms reached by ``path``; ``full`` says when an open one is full."""
+    cases = [
+        When(**{f"{path}active": False}, then=Value(ContractStanding.INACTIVE.value)),
+        When(**{f"{path}start__gt": day}, then=Value(ContractStanding.NOT_STARTED.value)),
+        When(**{f"{path}end__lt": day}, then=Value(ContractStanding.ENDED.value)),
+    ]
+    if full is not None:
+        cases.append(When(full, then=Value(ContractStanding.FULL.value)))
+    return Case(*cases, default=Value(ContractStanding.OPEN.value), output_field=CharField())
 
 
 class ContractTermsQuerySet(LockableQuerySet["ContractTerms"]):
@@ -20,9 +32,7 @@ class ContractTermsQuerySet(LockableQuerySet["ContractTerms"]):
 
     def valid_on(self, day: date) -> Self:
         """Contracts one can come into on this day, both ends included (B2B-05)."""
-        return self.filter(
-            Q(start__isnull=True) | Q(start__lte=day), Q(end__isnull=True) | Q(end__gte=day), active=True
-        )
+        return self.alias(standing=standing_case(day)).filter(standing=ContractStanding.OPEN)
 
 
 class ContractTerms(models.Model):
@@ -96,14 +106,19 @@ class ContractTerms(models.Model):
         """Whether codes are made: always without single sign-on, with it only for a price (CODE-01)."""
         return self.integration_type == IntegrationType.NON_SSO or not self.is_free
 
+    def standing_on(self, day: date) -> ContractStanding:
+        """Where the contract stands on this day, both ends included; keep ``standing_case`` equal.
+
+        Seats aren't counted here, so never FULL.
+        """
+        if not self.active:
+            return ContractStanding.INACTIVE
+        if self.start is not None and day < self.start:
+            return ContractStanding.NOT_STARTED
+        if self.end is not None and day > self.end:
+            return ContractStanding.ENDED
+        return ContractStanding.OPEN
+
     def is_valid_on(self, day: date) -> bool:
-        """Whether one can come in on this day: active, and both ends included."""
-        return self.active and not self.is_before_start(day) and not self.is_after_end(day)
-
-    def is_before_start(self, day: date) -> bool:
-        """Whether the first day is still to come."""
-        return self.start is not None and day < self.start
-
-    def is_after_end(self, day: date) -> bool:
-        """Whether the last day is over."""
-        return self.end is not None and day > self.end
+        """Whether people can join on this day."""
+        return self.standing_on(day) is ContractStanding.OPEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +23,7 @@ from django.db.models import (
 )
 from django.utils.translation import gettext_lazy as _
 
-from b2b.enums import IntegrationType, MailState, MembershipSource, MembershipState
+from b2b.enums import ContractStanding, IntegrationType, MailState, MembershipSource, MembershipState
 from b2b.models import ContractMembership, ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
 from b2b.selectors.hand_outs import IN_CONTRACT, SPENT, shared_codes, used_hand_outs
 from courses.rules import is_enrollable
@@ -34,6 +34,9 @@ from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import normalized_code
 
 PER_PAGE = 25
+# Contracts on a manager's page come in this order; a code given in one of the first two leads somewhere, now or later.
+ADMITTING = (ContractStanding.OPEN, ContractStanding.NOT_STARTED)
+IN_ORDER = (*ADMITTING, ContractStanding.ENDED, ContractStanding.INACTIVE)
 SHORTEST_PART = 4
 
 
@@ -109,7 +112,7 @@ class ManagedContract:
     terms: ContractTerms
     seats: SeatCount
     runs: tuple[ManagedRun, ...]
-    today: Any
+    today: date
 
     @property
     def name(self) -> str:
@@ -132,13 +135,9 @@ class ManagedContract:
         return self.terms.money
 
     @property
-    def standing(self) -> str:
-        """Where the contract stands today: open, not_started, ended or inactive."""
-        if not self.terms.active:
-            return "inactive"
-        if self.terms.is_before_start(self.today):
-            return "not_started"
-        return "ended" if self.terms.is_after_end(self.today) else "open"
+    def standing(self) -> ContractStanding:
+        """Where the contract stands today."""
+        return self.terms.standing_on(self.today)
 
     @property
     def shows_links(self) -> bool:
@@ -148,7 +147,7 @@ class ManagedContract:
     @property
     def can_hand_out(self) -> bool:
         """Whether a code given today leads somewhere, now or later."""
-        return self.has_codes and self.standing in ("open", "not_started") and any(run.is_open for run in self.runs)
+        return self.has_codes and self.standing in ADMITTING and any(run.is_open for run in self.runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +253,7 @@ def managed_contracts(organization_id: int, *, now: datetime, contract_id: int |
         ManagedContract(terms=each, seats=seats[each.pk], runs=tuple(runs.get(each.pk, ())), today=today)
         for each in terms
     ]
-    order = ("open", "not_started", "ended", "inactive")
-    return sorted(contracts, key=lambda contract: order.index(contract.standing))
+    return sorted(contracts, key=lambda contract: IN_ORDER.index(contract.standing))
 
 
 # --- Codes of a contract with a cap ----------------------------------------------------------------------------------

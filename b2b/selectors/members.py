@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from django.db.models import Exists, OuterRef, Q
 
-from b2b.enums import IntegrationType, MembershipState
+from b2b.enums import ContractStanding, IntegrationType, MembershipState
 from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership, OrganizationPage
 from b2b.models.seats import taken_by_contract
 from courses.models import Course, Enrollment
@@ -21,16 +20,6 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import normalized_email
 from mitxonline.users.models import User
-
-
-class ContractStanding(StrEnum):
-    """Where a contract stands for one person today."""
-
-    OPEN = "open"
-    NOT_STARTED = "not_started"
-    ENDED = "ended"
-    INACTIVE = "inactive"
-    FULL = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +203,7 @@ def _member_runs(
 
 
 def _standing(terms: ContractTerms, *, is_mine: bool, taken: int, now: datetime) -> ContractStanding:
-    today = clock.date_of(now)
-    if not terms.active:
-        return ContractStanding.INACTIVE
-    if terms.is_before_start(today):
-        return ContractStanding.NOT_STARTED
-    if terms.is_after_end(today):
-        return ContractStanding.ENDED
-    if not is_mine and terms.max_learners is not None and taken >= terms.max_learners:
-        return ContractStanding.FULL
-    return ContractStanding.OPEN
+    """Full is said only to people without a seat of their own."""
+    standing = terms.standing_on(clock.date_of(now))
+    is_full = not is_mine and terms.max_learners is not None and taken >= terms.max_learners
+    return ContractStanding.FULL if is_full and standing is ContractStanding.OPEN else standing

@@ -18,16 +18,14 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
-    TextChoices,
     Value,
     When,
 )
 from django.db.models.functions import Coalesce, Left, Length
-from django.utils.translation import gettext_lazy as _
 from wagtail.images import get_image_model
 from wagtail.models import Page, PageLogEntry
 
-from b2b.enums import MembershipState
+from b2b.enums import ContractStanding, MembershipState
 from b2b.models import (
     ContractCourseware,
     ContractMembership,
@@ -41,6 +39,7 @@ from b2b.models import (
     OrganizationPage,
     Reconcile,
 )
+from b2b.models.terms import standing_case
 from courses.enums import LmsState
 from ecommerce.models import CodeUse
 
@@ -48,17 +47,6 @@ M = TypeVar("M", bound=Model)
 
 # The size in which a logo stands in lists; made once for each picture.
 LOGO = "max-64x64"
-
-
-class ContractState(TextChoices):
-    """Where a contract stands today; the first of these that is so."""
-
-    DRAFT = "draft", _("Draft")
-    INACTIVE = "inactive", _("Inactive")
-    NOT_STARTED = "not_started", _("Not started")
-    ENDED = "ended", _("Ended")
-    FULL = "full", _("Full")
-    VALID = "valid", _("Valid")
 
 
 def organizations() -> QuerySet[OrganizationPage]:
@@ -181,11 +169,7 @@ def _count_of(model: type[M], column: str) -> Any:
 
 def _state(today: date) -> Case:
     return Case(
-        When(terms__isnull=True, then=Value(ContractState.DRAFT.value)),
-        When(Q(terms__active=False), then=Value(ContractState.INACTIVE.value)),
-        When(terms__start__gt=today, then=Value(ContractState.NOT_STARTED.value)),
-        When(terms__end__lt=today, then=Value(ContractState.ENDED.value)),
-        When(terms__max_learners__lte=F("taken"), then=Value(ContractState.FULL.value)),
-        default=Value(ContractState.VALID.value),
+        When(terms__isnull=True, then=Value(ContractStanding.DRAFT.value)),
+        default=standing_case(today, path="terms__", full=Q(terms__max_learners__lte=F("taken"))),
         output_field=CharField(),
     )

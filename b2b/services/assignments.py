@@ -20,7 +20,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from b2b.enums import MailKind, MailState
+from b2b.enums import ContractStanding, MailKind, MailState
 from b2b.errors import (
     CodeNotAssigned,
     CodeNotFree,
@@ -475,11 +475,12 @@ def _refuse_late(terms: ContractTerms, *, now: datetime) -> None:
     """A code that opens nothing any more is no gift; one that opens later is."""
     if not terms.needs_codes:
         raise NoCodesHere
-    if terms.end is not None and terms.is_after_end(clock.date_of(now)):
+    standing = terms.standing_on(clock.date_of(now))
+    if standing is ContractStanding.INACTIVE:
+        raise TooLateToGive(_("The contract isn’t active, so its codes open nothing at the moment."))
+    if standing is ContractStanding.ENDED and terms.end is not None:
         day = date_format(terms.end, "DATE_FORMAT")
         raise TooLateToGive(_("The contract ended on %(day)s, so its codes open nothing any more.") % {"day": day})
-    if not terms.active:
-        raise TooLateToGive(_("The contract isn’t active, so its codes open nothing at the moment."))
 
 
 def _refuse_closed(run: ContractRun, *, now: datetime) -> None:

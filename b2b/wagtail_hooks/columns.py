@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.admin.ui.tables import Column, TitleColumn
 
-from b2b.enums import IntegrationType, MembershipState, ReconcileState
+from b2b.enums import ContractStanding, IntegrationType, MembershipState, ReconcileState
 from b2b.models import ContractPage, ContractTerms, OrganizationPage
 from b2b.selectors.code_list import CodeState
-from b2b.selectors.workbench import LOGO, ContractState, initials
+from b2b.selectors.workbench import LOGO, initials
 from mitxonline.kernel.money import Money
 
 
@@ -32,10 +32,10 @@ class PageState(TextChoices):
 TONES = {
     PageState.PUBLISHED: "good",
     PageState.UNPUBLISHED: "quiet",
-    ContractState.VALID: "good",
-    ContractState.FULL: "warn",
-    ContractState.ENDED: "quiet",
-    ContractState.INACTIVE: "quiet",
+    ContractStanding.OPEN: "good",
+    ContractStanding.FULL: "warn",
+    ContractStanding.ENDED: "quiet",
+    ContractStanding.INACTIVE: "quiet",
     CodeState.REDEEMED: "good",
     CodeState.HELD: "warn",
     CodeState.OFF: "quiet",
@@ -123,9 +123,9 @@ class TermsShown:
         return _("Free") if self.price.is_zero else self.price.formatted()
 
 
-def state_of(contract: Any) -> ContractState:
+def state_of(contract: Any) -> ContractStanding:
     """Where a listed contract stands."""
-    return ContractState(contract.state)
+    return ContractStanding(contract.state)
 
 
 def seats(taken: int, cap: int | None) -> str:

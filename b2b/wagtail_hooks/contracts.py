@@ -13,9 +13,9 @@ from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import Column, TitleColumn
 from wagtail.admin.views.generic import IndexView
 
-from b2b.enums import IntegrationType
+from b2b.enums import ContractStanding, IntegrationType
 from b2b.models import ContractPage, OrganizationPage
-from b2b.selectors.workbench import ContractState, contracts
+from b2b.selectors.workbench import contracts
 from b2b.wagtail_hooks.columns import StateColumn, TermsShown, day, seats, state_of
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, Allowed
 from mitxonline.kernel import clock
@@ -34,7 +34,7 @@ class ContractFilters(WagtailFilterSet):
     """What the list of contracts can be narrowed to."""
 
     state = django_filters.ChoiceFilter(
-        label=_("State"), choices=ContractState.choices, empty_label=_("All"), widget=forms.RadioSelect
+        label=_("State"), choices=ContractStanding.choices, empty_label=_("All"), widget=forms.RadioSelect
     )
     type = django_filters.ChoiceFilter(
         label=_("How learners come in"),

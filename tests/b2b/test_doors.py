@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from b2b.enums import MembershipSource
+from b2b.enums import ContractStanding, MembershipSource
 from b2b.errors import (
     AccessWithdrawn,
     AlreadyHasCourse,
@@ -24,7 +24,7 @@ from b2b.errors import (
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationMembership
 from b2b.rules import contacts_of
-from b2b.selectors.members import ContractStanding, organizations_of, waiting_codes
+from b2b.selectors.members import organizations_of, waiting_codes
 from b2b.services.doors import apply_assigned_codes, attach_by_code, put_in_link_basket, start_course
 from b2b.services.offers import code_offer
 from b2b.services.seats import add_member

@@ -105,7 +105,7 @@ class TestLists:
     def test_contracts_are_filtered_by_where_they_stand(self, manager: Client) -> None:
         today = timezone.localdate()
         made = {
-            "valid": contract(name="One that is valid"),
+            "open": contract(name="One that is open"),
             "not_started": contract(name="One to come", start=today + timedelta(days=1)),
             "ended": contract(name="One that was", end=today - timedelta(days=1)),
             "full": contract(name="One that is full", cap=1),
@@ -122,7 +122,7 @@ class TestLists:
 
     def test_the_last_day_is_a_valid_one(self, manager: Client) -> None:
         contract(name="Until today", end=timezone.localdate(), start=timezone.localdate())
-        answer = manager.get(reverse("b2b_contracts:index"), {"state": "valid"})
+        answer = manager.get(reverse("b2b_contracts:index"), {"state": "open"})
         assert "Until today" in words(answer)
 
     def test_contracts_are_filtered_by_type_and_organization_and_found(self, manager: Client) -> None:

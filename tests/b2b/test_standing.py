@@ -1,0 +1,78 @@
+"""Where a contract stands today: one answer, whoever asks."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import product
+
+import pytest
+
+from b2b.enums import ContractStanding
+from b2b.errors import ContractEnded, ContractInactive, ContractNotStarted
+from b2b.models import ContractTerms
+from b2b.models.terms import standing_case
+from b2b.rules import refuse_entry
+from b2b.selectors.managing import managed_contracts
+from b2b.selectors.members import organizations_of
+from b2b.selectors.workbench import contracts
+from b2b.services.seats import add_member
+from mitxonline.kernel import clock
+from tests.b2b.worlds import NOW, contract, course, person
+
+TODAY = clock.date_of(NOW)
+DAY = timedelta(days=1)
+STARTS = {"no start": None, "began": TODAY - DAY, "begins today": TODAY, "begins tomorrow": TODAY + DAY}
+ENDS = {"no end": None, "over": TODAY - DAY, "last day": TODAY, "ends tomorrow": TODAY + DAY}
+REFUSALS = {
+    ContractStanding.INACTIVE: ContractInactive,
+    ContractStanding.NOT_STARTED: ContractNotStarted,
+    ContractStanding.ENDED: ContractEnded,
+    ContractStanding.OPEN: type(None),
+}
+
+
+def expected(*, active: bool, start: date | None, end: date | None) -> ContractStanding:
+    if not active:
+        return ContractStanding.INACTIVE
+    if start == TODAY + DAY:
+        return ContractStanding.NOT_STARTED
+    return ContractStanding.ENDED if end == TODAY - DAY else ContractStanding.OPEN
+
+
+@pytest.mark.parametrize(
+    ("active", "start", "end"),
+    [
+        pytest.param(active, STARTS[start], ENDS[end], id=f"{'on' if active else 'off'}, {start}, {end}")
+        for active, start, end in product((True, False), STARTS, ENDS)
+        if not (STARTS[start] and ENDS[end] and STARTS[start] > ENDS[end])  # type: ignore[operator]
+    ],
+)
+def test_every_reader_sees_the_same_standing(active: bool, start: date | None, end: date | None) -> None:
+    page, neighbor = contract(course(), name="Asked"), contract(course(), name="Neighbor")
+    member = person()
+    add_member(contract_id=page.pk, user_id=member.pk, now=NOW)
+    ContractTerms.objects.filter(pk=page.pk).update(active=active, start=start, end=end)
+    terms = ContractTerms.objects.get(pk=page.pk)
+    want = expected(active=active, start=start, end=end)
+
+    assert terms.standing_on(TODAY) is want
+    assert terms.is_valid_on(TODAY) is (want is ContractStanding.OPEN)
+    in_sql = ContractTerms.objects.annotate(standing=standing_case(TODAY)).values_list("pk", "standing")
+    assert dict(in_sql) == {page.pk: want, neighbor.pk: ContractStanding.OPEN}
+    open_ones = {page.pk, neighbor.pk} if want is ContractStanding.OPEN else {neighbor.pk}
+    assert set(ContractTerms.objects.valid_on(TODAY).values_list("pk", flat=True)) == open_ones
+    assert {one.pk: one.state for one in contracts(today=TODAY)}[page.pk] == want
+    managed = managed_contracts(terms.organization_id, now=NOW, contract_id=page.pk)
+    assert [one.standing for one in managed] == [want]
+    assert organizations_of(member.pk, now=NOW)[0].contracts[0].standing is want
+    assert type(refuse_entry(terms, now=NOW)) is REFUSALS[want]
+
+
+def test_full_is_said_only_of_an_open_contract_and_not_to_its_members() -> None:
+    page = contract(course(), cap=1)
+    member = person()
+    add_member(contract_id=page.pk, user_id=member.pk, now=NOW)
+    assert [one.state for one in contracts(today=TODAY)] == [ContractStanding.FULL]
+    assert organizations_of(member.pk, now=NOW)[0].contracts[0].standing is ContractStanding.OPEN
+    ContractTerms.objects.update(active=False)
+    assert [one.state for one in contracts(today=TODAY)] == [ContractStanding.INACTIVE]
