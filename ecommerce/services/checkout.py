@@ -35,7 +35,7 @@ from ecommerce.services.cart import PricedBasket, PricedLine, price_basket
 from ecommerce.services.codes import hold_code
 from ecommerce.services.fulfilment import close_order, fulfil_locked
 from ecommerce.services.numbers import new_order_number
-from ecommerce.services.payments import end_session
+from ecommerce.services.payments import confirm, end_session
 from ecommerce.services.sessions import begin_session, is_being_paid, open_attempt
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import all_or_nothing
@@ -71,15 +71,21 @@ def begin_checkout(
     have gateway accounts of their own. Raises BasketEmpty, TotalChanged or BasketChanged if it isn't what the buyer was
     shown, PaymentUnderWay, NoWayToPay, or the first refusal of a rule; then nothing is held and the basket is as it
     was. Raises PaymentUnavailable or TotalNotPayable when the order is placed and waits. The same basket twice is the
-    same order, and for a while the same payment page.
+    same order, and for a while the same payment page, unless the gateway says that this page has ended.
     """
-    with transaction.atomic():
-        order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total, seen=seen)
-        attempt = None if order.money.is_zero else _attempt_for(order, host=host, now=now)
+    for _page in range(2):
+        with transaction.atomic():
+            order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total, seen=seen)
+            attempt = None if order.money.is_zero else _attempt_for(order, host=host, now=now)
+            if attempt is None:
+                fulfil_locked(order, now=now)
         if attempt is None:
-            fulfil_locked(order, now=now)
-    if attempt is None:
-        return Checkout(order=order, pay_url=None)
+            return Checkout(order=order, pay_url=None)
+        known = _asked_again(attempt, now=now)
+        if known.is_fulfilled or known.state == OrderState.REVIEW:
+            return Checkout(order=known, pay_url=None)
+        if attempt.state == AttemptState.STARTED:
+            break  # else the page was declined or is over, and the next round begins another
     return _paid_meanwhile(order, now=now) or Checkout(order=order, pay_url=begin_session(attempt, now=now))
 
 
@@ -137,6 +143,25 @@ def _attempt_for(order: Order, *, host: str, now: datetime) -> PaymentAttempt:
     if gateway is None:
         raise NoWayToPay
     return open_attempt(order, gateway=gateway, host=host, now=now)
+
+
+def _asked_again(attempt: PaymentAttempt, *, now: datetime) -> Order:
+    """The order of a try, after asking about a page the buyer was led to before: it may have been paid, or be over.
+
+    Raises PaymentUnderWay where the money is coming. A gateway that doesn't answer hinders nobody: the page takes money
+    once, whoever is led there.
+    """
+    if not attempt.session_id:
+        return attempt.order
+    try:
+        order = confirm(attempt_id=attempt.pk, now=now)
+    except PaymentFailed as failure:
+        logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
+        return attempt.order
+    if order.state == OrderState.PENDING and is_being_paid(order):
+        raise PaymentUnderWay(number=order.number)
+    attempt.refresh_from_db(fields=["state"])
+    return order
 
 
 def _paid_meanwhile(order: Order, *, now: datetime) -> Checkout | None:

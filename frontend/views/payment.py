@@ -12,13 +12,17 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState
+from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, PaymentStanding
 from ecommerce.models import Order, PaymentAttempt
+from ecommerce.selectors.payments import standing_of
 from ecommerce.services.payments import answer_sandbox, attempt_of_buyer, confirm_return, sandbox_attempt
 from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
 from frontend.views.parsing import account_id
 from mitxonline.kernel import clock
+
+# In these cases a buyer who left the payment page isn't told that nothing was paid.
+NOT_CERTAINLY_UNPAID = frozenset({PaymentStanding.CONFIRMING, PaymentStanding.PROCESSING, PaymentStanding.RECEIVED})
 
 
 @signed_in()
@@ -40,12 +44,20 @@ def completed(request: HttpRequest, reference: UUID) -> HttpResponse:
 @signed_in()
 @require_safe
 def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
-    """Back from the payment page without having paid: to the cart, where everything still is."""
-    order = attempt_of_buyer(reference=reference, user_id=account_id(request)).order
-    if order.state == OrderState.PENDING:
-        messages.info(request, _("You left the payment. Nothing was taken, and your cart is as it was."))
-        return redirect("cart")
-    return redirect(receipt_url(order))
+    """Back from the payment page by its way out: ask the gateway too, because this address opens after paying as well.
+
+    Only where the gateway says that nothing was paid is the buyer told so. Money that came, is on its way, or that
+    nobody knows about yet leads to the receipt, which says which.
+    """
+    attempt = attempt_of_buyer(reference=reference, user_id=account_id(request))
+    order = _ask(attempt)
+    if order.state != OrderState.PENDING or standing_of(order) in NOT_CERTAINLY_UNPAID:
+        return redirect(receipt_url(order))
+    if attempt.state == AttemptState.DECLINED:
+        messages.error(request, _declined(order))
+    else:
+        messages.info(request, _left())
+    return redirect("cart")
 
 
 @signed_in()
@@ -83,8 +95,12 @@ def _go_on(request: HttpRequest, order: Order, answer: str) -> HttpResponse:
     if answer == "decline":
         messages.error(request, _declined(order))
     else:
-        messages.info(request, _("You left the payment. Nothing was taken, and your cart is as it was."))
+        messages.info(request, _left())
     return redirect("cart")
+
+
+def _left() -> str:
+    return _("You canceled the payment. You weren’t charged, and your cart is unchanged.")
 
 
 def _declined(order: Order) -> str:

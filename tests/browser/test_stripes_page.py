@@ -64,7 +64,7 @@ def test_to_stripes_page_and_back_to_the_course(
     page = goes_to_pay(open_visitor(scripts=scripts), product)
     expect(page.get_by_role("heading", name="Pay 24900 usd")).to_be_visible()
     page.get_by_role("button", name="Back").click()
-    expect(page.get_by_text("You left the payment. Nothing was taken").first).to_be_visible()
+    expect(page.get_by_text("You canceled the payment. You weren’t charged").first).to_be_visible()
     page.get_by_role("button", name="Check out").click()
     page.get_by_role("button", name="Pay").click()
     expect(page.get_by_role("heading", level=1, name="You’re in, Amara")).to_be_visible()

@@ -84,7 +84,46 @@ def test_pressing_twice_is_one_order_and_one_payment_page(stripe_api: StripeServ
     again = begin(learner, now=NOON + timedelta(minutes=9))
     assert again.order == order
     assert again.pay_url == attempt_of(order).pay_url
-    assert len(stripe_api.calls) == 1
+    assert len(stripe_api.sessions) == 1
+
+
+def test_who_paid_a_young_page_and_presses_again_gets_the_receipt(stripe_api: StripeServer, learner: User) -> None:
+    order, other = order_of(learner), order_of(make_user())
+    stripe_api.pay(attempt_of(order).session_id)
+    again = begin(learner, now=NOON + timedelta(minutes=1))
+    assert (again.order, again.pay_url) == (order, None)
+    assert again.order.state == OrderState.FULFILLED
+    assert fresh(other).state == OrderState.PENDING
+
+
+def test_whose_bank_is_at_a_young_page_is_not_led_there_again(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.pay_later(attempt_of(order).session_id)
+    with pytest.raises(PaymentUnderWay):
+        begin(learner, now=NOON + timedelta(minutes=1))
+    assert states(order) == [AttemptState.PROCESSING]
+
+
+@pytest.mark.parametrize("end", ["lapse", "decline"])
+def test_a_young_page_that_has_ended_gives_way_to_another(stripe_api: StripeServer, learner: User, end: str) -> None:
+    order = order_of(learner)
+    session_id = attempt_of(order).session_id
+    if end == "lapse":
+        stripe_api.lapse(session_id)
+    else:
+        stripe_api.pay_later(session_id)
+        stripe_api.bank_says(session_id, yes=False)
+    again = begin(learner, now=NOON + timedelta(minutes=1))
+    assert again.order == order
+    assert len(stripe_api.sessions) == 2
+    assert again.pay_url == attempt_of(order).pay_url != stripe_api.sessions[session_id]["url"]
+    assert states(order) == [AttemptState.EXPIRED if end == "lapse" else AttemptState.DECLINED, AttemptState.STARTED]
+
+
+def test_with_the_gateway_silent_a_young_page_is_led_to_again(stripe_api: StripeServer, learner: User) -> None:
+    order = order_of(learner)
+    stripe_api.fail("/sessions/", 500)
+    assert begin(learner, now=NOON + timedelta(minutes=1)).pay_url == attempt_of(order).pay_url
 
 
 def test_a_page_that_is_not_young_is_ended_before_another_begins(stripe_api: StripeServer, learner: User) -> None:

@@ -168,7 +168,7 @@ def test_an_abandoned_payment_leaves_the_cart(learners_client: Client) -> None:
     check_out(learners_client)
     attempt = PaymentAttempt.objects.get()
     page = read(learners_client.post(f"/payment/sandbox/{attempt.reference}/", {"answer": "abandon"}, follow=True))
-    assert "You left the payment. Nothing was taken, and your cart is as it was." in page.text
+    assert "You canceled the payment. You weren’t charged, and your cart is unchanged." in page.text
     assert page.h1 == "Ready to start"
 
 

@@ -48,6 +48,10 @@ def completed_url(order: Order) -> str:
     return f"/payment/completed/{attempt_of(order).reference}/"
 
 
+def canceled_url(order: Order) -> str:
+    return f"/payment/canceled/{attempt_of(order).reference}/"
+
+
 def test_who_has_paid_comes_back_to_the_course(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
     stripe_api.pay(attempt_of(order).session_id)
     page = read(buyers_client.get(completed_url(order), follow=True))
@@ -94,11 +98,35 @@ def test_a_payment_that_was_declined_leads_back_to_the_cart(
 def test_leaving_the_payment_page_leads_back_to_the_cart(
     stripe_api: StripeServer, order: Order, buyers_client: Client
 ) -> None:
-    stripe_api.calls.clear()
-    page = read(buyers_client.get(f"/payment/canceled/{attempt_of(order).reference}/", follow=True))
+    page = read(buyers_client.get(canceled_url(order), follow=True))
     assert page.h1 == "Your cart"
-    assert "You left the payment. Nothing was taken" in page.text
-    assert not stripe_api.calls
+    assert "You canceled the payment. You weren’t charged" in page.text
+
+
+def test_leaving_it_after_paying_says_no_untruth(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+    stripe_api.pay(attempt_of(order).session_id)
+    page = read(buyers_client.get(canceled_url(order), follow=True))
+    assert page.h1 == "You’re in, Amara"
+    assert "weren’t charged" not in page.text
+    assert Enrollment.objects.count() == 1
+
+
+def test_leaving_it_while_the_bank_is_at_it_says_so(
+    stripe_api: StripeServer, order: Order, buyers_client: Client
+) -> None:
+    stripe_api.pay_later(attempt_of(order).session_id)
+    assert read(buyers_client.get(canceled_url(order), follow=True)).h1 == "Your payment is on its way"
+    assert read(buyers_client.get(canceled_url(order), follow=True)).h1 == "Your payment is on its way"
+
+
+def test_leaving_it_with_the_gateway_silent_says_that_nobody_knows(
+    stripe_api: StripeServer, order: Order, buyers_client: Client
+) -> None:
+    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.fail("/sessions/", 500)
+    page = read(buyers_client.get(canceled_url(order), follow=True))
+    assert page.h1 == "We’re confirming your payment"
+    assert "weren’t charged" not in page.text
 
 
 def test_leaving_it_after_paying_leads_to_the_receipt(
