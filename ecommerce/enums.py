@@ -63,6 +63,20 @@ class OrderState(models.TextChoices):
     REFUNDED = "refunded", _("Refunded")
 
 
+class ReviewCause(models.TextChoices):
+    """Why an order whose money came, or was said to come, is before staff."""
+
+    PAID_AFTER_HOLD = "paid_after_hold", _("Paid after its codes and seats were free again")
+    AMOUNT_DIFFERS = "amount_differs", _("Another amount came than was asked for")
+    CURRENCY_DIFFERS = "currency_differs", _("Another currency came than was asked for")
+    HAS_COURSE = "has_course", _("The buyer already has the course")
+    CODE_GONE = "code_gone", _("Its code is no longer available")
+    CODE_USE_MISSING = "code_use_missing", _("The use of its code isn’t this order’s")
+    REFUSED = "refused", _("A rule refused it")
+    IN_DOUBT = "in_doubt", _("The payment is in doubt")
+    PAYMENT_MISSING = "payment_missing", _("The gateway doesn’t know the payment")
+
+
 class AttemptState(models.TextChoices):
     """Where one try at paying stands. Only "paid" means that money came."""
 

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from courses.enums import EnrollmentMode
-from ecommerce.enums import OrderState
+from ecommerce.enums import OrderState, ReviewCause
 from ecommerce.errors import WrongOrderState
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.product import Product
@@ -82,7 +82,12 @@ class Order(models.Model):
     hold_until = models.DateTimeField(_("held until"), null=True, blank=True)
     fulfilled_at = models.DateTimeField(_("fulfilled"), null=True, blank=True)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
-    state_reason = models.CharField(_("reason"), max_length=255, blank=True)
+    review_cause = models.CharField(
+        _("in review because"), max_length=40, choices=ReviewCause, blank=True, default="", db_default=""
+    )
+    state_reason = models.CharField(
+        _("reason"), max_length=255, blank=True, help_text=_("For people; of an order in review, details of its cause.")
+    )
     billing_name = models.CharField(_("billed to"), max_length=255, blank=True, default="", db_default="")
     billing_street = models.CharField(_("street"), max_length=255, blank=True, default="", db_default="")
     billing_city = models.CharField(_("city"), max_length=255, blank=True, default="", db_default="")
@@ -129,6 +134,11 @@ class Order(models.Model):
                 condition=~Q(state=OrderState.FULFILLED) | Q(fulfilled_at__isnull=False),
                 name="order_fulfilled_has_a_moment",
             ),
+            models.CheckConstraint(
+                condition=Q(state=OrderState.REVIEW) & ~Q(review_cause="")
+                | ~Q(state=OrderState.REVIEW) & Q(review_cause=""),
+                name="order_in_review_has_a_cause",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -144,18 +154,30 @@ class Order(models.Model):
         """What is to be paid, or was."""
         return Money(self.total, self.currency)
 
-    def move(self, to: OrderState, *, at: datetime, reason: str = "") -> None:
-        """Go to another state and save it; WrongOrderState if nothing leads there from here."""
+    @property
+    def why(self) -> str:
+        """Why it is in its state, as staff read it; empty where nobody gave a reason."""
+        if not self.review_cause:
+            return self.state_reason
+        cause = str(ReviewCause(self.review_cause).label)
+        return f"{cause}: {self.state_reason}" if self.state_reason else cause
+
+    def move(self, to: OrderState, *, at: datetime, reason: str = "", cause: ReviewCause | None = None) -> None:
+        """Go to another state and save it; WrongOrderState if nothing leads there from here.
+
+        ``cause`` is given to review and to no other state, or the database refuses it.
+        """
         if to not in self.TRANSITIONS[OrderState(self.state)]:
             raise WrongOrderState(number=self.number, state=self.state, wanted=to)
         self.state = to
-        self.state_reason = reason
+        self.review_cause, self.state_reason = cause or "", reason
         if to == OrderState.FULFILLED:
             self.fulfilled_at = at
         self.hold_until = None
         if to in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED, OrderState.REFUNDED}:
             self.closed_at = at
-        self.save(update_fields=["state", "state_reason", "fulfilled_at", "hold_until", "closed_at", "updated_at"])
+        changed = ["state", "review_cause", "state_reason", "fulfilled_at", "hold_until", "closed_at", "updated_at"]
+        self.save(update_fields=changed)
 
 
 class OrderLine(models.Model):

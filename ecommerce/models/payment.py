@@ -16,9 +16,6 @@ from ecommerce.models.order import Order
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
 
-# Noted on a try whose buyer came back from the payment page when the gateway couldn't be asked.
-CAME_BACK = "the buyer came back, the gateway did not answer"
-
 
 class PaymentAttempt(models.Model):
     """One try at paying one order through one gateway, with a reference and an idempotency key of its own."""
@@ -55,6 +52,13 @@ class PaymentAttempt(models.Model):
         blank=True,
         editable=False,
         help_text=_("When the gateway is asked if it hasn't told anything by then; empty: there is nothing to ask."),
+    )
+    came_back_at = models.DateTimeField(
+        _("buyer came back"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When the buyer returned from the payment page and the gateway couldn’t be asked."),
     )
     asked = models.PositiveIntegerField(_("times asked"), default=0, db_default=0, editable=False)
     note = models.CharField(_("note"), max_length=255, blank=True)

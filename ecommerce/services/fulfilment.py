@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from courses.enums import EnrollmentMode
-from ecommerce.enums import OrderState
-from ecommerce.errors import AlreadyEnrolled, CodeUsed
+from ecommerce.enums import OrderState, ReviewCause
+from ecommerce.errors import AlreadyEnrolled, CodeSwitchedOff, CodeUsed
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
 from ecommerce.models import BasketCode, BasketItem, CodeUse, DiscountCode, Order
 from ecommerce.rules import lock_for, runs_had
@@ -19,9 +19,6 @@ from ecommerce.services.sessions import give_up
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError
-
-# Money that came when nothing was held any more; the order goes on from here by itself, or stays with a reason.
-LATE = "paid after the hold was over"
 
 
 def fulfil_order(*, order_id: int, now: datetime) -> Order:
@@ -57,24 +54,26 @@ def fulfil_or_review(*, order_id: int, now: datetime) -> Order:
     except DomainError as refusal:
         with transaction.atomic():
             order = Order.objects.locked().get(pk=order_id)
-            send_to_review(order, reason=f"{refusal.code}: {refusal.message}", now=now)
+            cause, detail = _cause_of(refusal)
+            send_to_review(order, cause=cause, detail=detail, now=now)
         return order
 
 
-def send_to_review(order: Order, *, reason: str, now: datetime) -> None:
-    """Put a locked order whose money came before staff, with the reason; one that ended well stays as it is.
+def send_to_review(order: Order, *, cause: ReviewCause, detail: str = "", now: datetime) -> None:
+    """Put a locked order whose money came before staff, with the cause; one that ended well stays as it is.
 
-    Nothing is held for it any more (a hold ends when the order leaves pending); whoever fulfils it claims again. The
-    buyer is told once that somebody looks, whatever else comes up.
+    ``detail`` is what staff read after the cause's own sentence: two amounts, a title. Nothing is held for the order
+    any more (a hold ends when the order leaves pending); whoever fulfils it claims again. The buyer is told once that
+    somebody looks, whatever else comes up.
     """
     if order.is_fulfilled or order.state == OrderState.REFUNDED:
         return
-    is_known = order.state == OrderState.REVIEW and order.state_reason != LATE
+    is_known = order.state == OrderState.REVIEW and order.review_cause != ReviewCause.PAID_AFTER_HOLD
     if order.state == OrderState.REVIEW:
-        order.state_reason = reason[:255]
-        order.save(update_fields=["state_reason", "updated_at"])
+        order.review_cause, order.state_reason = cause, detail[:255]
+        order.save(update_fields=["review_cause", "state_reason", "updated_at"])
     else:
-        order.move(OrderState.REVIEW, at=now, reason=reason[:255])
+        order.move(OrderState.REVIEW, at=now, cause=cause, reason=detail[:255])
     release_uses(order_id=order.pk, now=now)
     if not is_known:
         publish(OrderInReview(order_id=order.pk, purchaser_id=order.purchaser_id))
@@ -89,6 +88,15 @@ def close_order(*, order: Order, to: OrderState, now: datetime, reason: str) -> 
     give_up(order.attempts.order_by(), now=now, note=reason)
     release_uses(order_id=order.pk, now=now)
     publish(OrderClosed(order_id=order.pk, purchaser_id=order.purchaser_id))
+
+
+def _cause_of(refusal: DomainError) -> tuple[ReviewCause, str]:
+    """Why an order can't be fulfilled, as staff find it, and what they read with it."""
+    if isinstance(refusal, AlreadyEnrolled):
+        return ReviewCause.HAS_COURSE, refusal.title
+    if isinstance(refusal, CodeUsed | CodeSwitchedOff):
+        return ReviewCause.CODE_GONE, str(refusal.message)
+    return ReviewCause.REFUSED, str(refusal.message)
 
 
 def _refuse_what_is_had(order: Order) -> None:

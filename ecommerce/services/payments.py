@@ -14,15 +14,14 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import Q
 
-from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState
+from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, ReviewCause
 from ecommerce.errors import OrderUnknown
 from ecommerce.events import PaymentDeclined
 from ecommerce.gateways.base import Outcome, PaymentFailed, PaymentGateway, PaymentNotice
 from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
-from ecommerce.models.payment import CAME_BACK
-from ecommerce.services.fulfilment import LATE, close_order, fulfil_or_review, send_to_review
+from ecommerce.services.fulfilment import close_order, fulfil_or_review, send_to_review
 from ecommerce.services.refunds import follow_dispute, follow_refund, mark_for_refund
 from ecommerce.services.sessions import give_up, is_being_paid, refuse_in_transaction, session_of
 from mitxonline.coordinator.bus import publish
@@ -64,7 +63,7 @@ def confirm_return(*, attempt_id: int, now: datetime) -> Order:
     except PaymentFailed as failure:
         logger.warning("gateway not asked", extra={"attempt": attempt_id, "retriable": failure.retriable})
         open_ones = PaymentAttempt.objects.filter(pk=attempt_id, state=AttemptState.STARTED)
-        open_ones.update(note=CAME_BACK, ask_at=now)
+        open_ones.update(came_back_at=now, ask_at=now)
         return Order.objects.get(attempts=attempt_id)
 
 
@@ -145,7 +144,7 @@ def note_missing(*, attempt_id: int, now: datetime) -> None:
         if attempt.state not in UNSETTLED_STATES or not is_over:
             return
         if attempt.state == AttemptState.PROCESSING:
-            _doubt(attempt, order, MISSING, now=now)
+            _doubt(attempt, order, MISSING, cause=ReviewCause.PAYMENT_MISSING, now=now)
             return
         attempt.state, attempt.note, attempt.settled_at, attempt.ask_at = AttemptState.FAILED, MISSING, now, None
         attempt.save(update_fields=["state", "note", "settled_at", "ask_at"])
@@ -153,7 +152,7 @@ def note_missing(*, attempt_id: int, now: datetime) -> None:
 
 def finish_interrupted(*, now: datetime) -> int:
     """Fulfil orders whose money was noted and nothing else, because we were interrupted there; how many were tried."""
-    waiting = Q(state=OrderState.PENDING) | Q(state=OrderState.REVIEW, state_reason=LATE)
+    waiting = Q(state=OrderState.PENDING) | Q(review_cause=ReviewCause.PAID_AFTER_HOLD)
     paid = Order.objects.filter(waiting, attempts__state=AttemptState.PAID, attempts__settled_at__lt=now - PATIENCE)
     orders = list(paid.order_by("pk").values_list("pk", flat=True).distinct())
     for order_id in orders:
@@ -228,7 +227,7 @@ def _believe(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, no
     """Write down what the gateway says; whether the order is to be fulfilled now."""
     if wrong := what_is_wrong(notice, attempt):
         if notice.outcome is Outcome.PAID:
-            _doubt(attempt, order, wrong, now=now)
+            _doubt(attempt, order, wrong, cause=ReviewCause.IN_DOUBT, now=now)
         return False
     if notice.outcome is not Outcome.PAID:
         _note_unpaid(attempt, order, notice.outcome, now=now)
@@ -246,13 +245,15 @@ def _leads_on(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, n
         mark_for_refund(attempt_id=attempt.pk, reason="the order had been paid before", now=now)
         return False
     if notice.paid != attempt.money:
-        send_to_review(order, reason=f"paid {notice.paid}, asked {attempt.money}", now=now)
+        is_same_money = notice.paid is not None and notice.paid.currency == attempt.currency
+        cause = ReviewCause.AMOUNT_DIFFERS if is_same_money else ReviewCause.CURRENCY_DIFFERS
+        send_to_review(order, cause=cause, detail=f"paid {notice.paid}, asked {attempt.money}", now=now)
         return False
     if order.is_fulfilled or order.state == OrderState.REFUNDED:
         return False  # staff gave it without waiting for the money, which is here now
     if order.state in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED}:
         # Nothing leads from there to fulfilment but through review; it stays there only if claiming again fails.
-        order.move(OrderState.REVIEW, at=now, reason=LATE)
+        order.move(OrderState.REVIEW, at=now, cause=ReviewCause.PAID_AFTER_HOLD)
     return True
 
 
@@ -289,14 +290,14 @@ def _note_billing(order: Order, notice: PaymentNotice) -> None:
     order.save(update_fields=[*(f"billing_{name}" for name in names), "tax_total", "updated_at"])
 
 
-def _doubt(attempt: PaymentAttempt, order: Order, reason: str, *, now: datetime) -> None:
+def _doubt(attempt: PaymentAttempt, order: Order, reason: str, *, cause: ReviewCause, now: datetime) -> None:
     """The gateway speaks of money that isn't ours to believe in: nobody is enrolled, and staff look at it."""
     if attempt.state == AttemptState.PAID or (attempt.state == AttemptState.DOUBTFUL and attempt.note == reason[:255]):
         return
     logger.error("payment in doubt", extra={"attempt": attempt.pk, "order": order.pk})
     attempt.state, attempt.note, attempt.settled_at, attempt.ask_at = AttemptState.DOUBTFUL, reason[:255], now, None
     attempt.save(update_fields=["state", "note", "settled_at", "ask_at"])
-    send_to_review(order, reason=reason, now=now)
+    send_to_review(order, cause=cause, detail=reason, now=now)
 
 
 def _note_unpaid(attempt: PaymentAttempt, order: Order, outcome: Outcome, *, now: datetime) -> None:
@@ -307,9 +308,9 @@ def _note_unpaid(attempt: PaymentAttempt, order: Order, outcome: Outcome, *, now
         Outcome.PROCESSING: AttemptState.PROCESSING,
     }
     wanted, before = states.get(outcome), attempt.state
-    if outcome is Outcome.OPEN and attempt.note == CAME_BACK:
-        attempt.note = ""
-        attempt.save(update_fields=["note"])
+    if outcome is Outcome.OPEN and attempt.came_back_at is not None:
+        attempt.came_back_at = None
+        attempt.save(update_fields=["came_back_at"])
     if before not in UNSETTLED_STATES or wanted in (None, before):
         return
     if wanted == AttemptState.PROCESSING:

@@ -127,12 +127,16 @@ class OrderIndex(DeskList):
         "purchaser.email",
         "total",
         "currency",
-        "state_reason",
+        "why",
     )
     export_filename = "orders"
-    export_headings: ClassVar[dict[str, Any]] = {"purchaser.email": _("E-mail"), "total": _("Total")}
+    export_headings: ClassVar[dict[str, Any]] = {
+        "purchaser.email": _("E-mail"),
+        "total": _("Total"),
+        "why": _("Reason"),
+    }
     custom_field_preprocess: ClassVar[dict[str, Any]] = {
-        name: {"csv": spreadsheet_safe, "xlsx": spreadsheet_safe} for name in ("purchaser.email", "state_reason")
+        name: {"csv": spreadsheet_safe, "xlsx": spreadsheet_safe} for name in ("purchaser.email", "why")
     } | {"total": {"csv": plain_amount}}
 
     columns: ClassVar[list[Any]] = [

@@ -221,7 +221,7 @@ class FulfilView(DecideView):
         return [
             _("The buyer gets the courses and a receipt."),
             _("Codes and seats are claimed again; if none is left, nothing happens and you are told so."),
-            _("It was stopped because: %(reason)s") % {"reason": self.desk.order.state_reason or "–"},
+            _("It was stopped because: %(reason)s") % {"reason": self.desk.order.why or "–"},
         ]
 
     def decide(self, given: dict[str, Any]) -> HttpResponse:

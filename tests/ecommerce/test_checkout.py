@@ -15,7 +15,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from courses.enums import EnrollmentSource
 from courses.errors import EnrollmentClosed, EnrollmentRefused, RunUnknown
 from courses.models import Course, CourseRun, Enrollment, EnrollmentGrant, Program, ProgramRequirement
-from ecommerce.enums import AttemptState, OrderState, RedemptionType, RefundState, UseState
+from ecommerce.enums import AttemptState, OrderState, RedemptionType, RefundState, ReviewCause, UseState
 from ecommerce.errors import (
     AlreadyEnrolled,
     BasketEmpty,
@@ -282,7 +282,7 @@ def test_money_after_the_hold_goes_to_review_where_somebody_was_faster(owner: Ba
     DiscountCode.objects.filter(pk=code.pk).update(uses=1)
     after = pay(order, "accept", now=NOON + timedelta(hours=2))
     assert after.state == OrderState.REVIEW
-    assert "code_used" in after.state_reason
+    assert after.review_cause == ReviewCause.CODE_GONE
     assert not Enrollment.objects.exists()
     assert order.attempts.get().state == AttemptState.PAID
 
@@ -407,7 +407,7 @@ def test_money_for_an_order_that_was_replaced_and_bought_goes_to_review(owner: B
     cache.clear()  # as if the first one's payment page had stayed open
     after = pay(first, "accept")
     assert after.state == OrderState.REVIEW
-    assert "already_enrolled" in after.state_reason
+    assert after.review_cause == ReviewCause.HAS_COURSE
 
 
 def test_a_second_payment_of_a_refunded_order_is_noted(owner: BasketOwner) -> None:
@@ -507,7 +507,7 @@ def test_money_for_a_program_that_gives_nothing_by_now_goes_before_staff(owner: 
     ProgramRequirement.objects.all().delete()
     order = fulfil_or_review(order_id=order.pk, now=NOON)
     assert order.state == OrderState.REVIEW
-    assert "not_for_sale" in order.state_reason
+    assert order.review_cause == ReviewCause.REFUSED
 
 
 def test_a_program_one_has_is_not_sold_again(owner: BasketOwner) -> None:

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from courses.models import Enrollment
-from ecommerce.enums import AttemptState, OrderState, PaymentStanding, RefundState, UseState
+from ecommerce.enums import AttemptState, OrderState, PaymentStanding, RefundState, ReviewCause, UseState
 from ecommerce.errors import NoWayToPay, PaymentUnavailable, PaymentUnderWay, TotalNotPayable
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.stripe import StripeGateway
@@ -727,9 +727,10 @@ def test_a_gateway_that_is_no_more_is_said(stripe_api: StripeServer, learner: Us
 
 def test_the_buyer_is_told_once_that_somebody_looks(stripe_api: StripeServer, learner: User) -> None:
     order = order_of(learner)
-    for reason in ("amount", "reference"):
+    for cause in (ReviewCause.AMOUNT_DIFFERS, ReviewCause.IN_DOUBT):
         with transaction.atomic():
-            send_to_review(Order.objects.locked().get(pk=order.pk), reason=reason, now=NOON)
+            send_to_review(Order.objects.locked().get(pk=order.pk), cause=cause, detail="livemode", now=NOON)
     order.refresh_from_db()
-    assert order.state_reason == "reference"
+    assert order.review_cause == ReviewCause.IN_DOUBT
+    assert order.why == "The payment is in doubt: livemode"
     assert Delivery.objects.filter(handler="ecommerce.handlers.email_review").count() == 1

@@ -228,7 +228,7 @@ def test_money_that_arrives_for_a_canceled_order_is_settled_all_the_same(till: T
     order = paid_order(make_product(), state=OrderState.REVIEW, gateway="till")
     till.says = ["pending"]
     refund = give_back(order)
-    Order.objects.filter(pk=order.pk).update(state=OrderState.CANCELED)
+    Order.objects.filter(pk=order.pk).update(state=OrderState.CANCELED, review_cause="")
     till.now_says(RefundState.SUCCEEDED)
     sweep_refunds(now=LATER)
     refund.refresh_from_db()

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from courses.enums import EnrollmentMode
-from ecommerce.enums import AttemptState, OrderState, RefundState, UseState
+from ecommerce.enums import AttemptState, OrderState, RefundState, ReviewCause, UseState
 from ecommerce.events import OrderFulfilled
 from ecommerce.gateways.base import PaymentFailed, RefundNotice, RefundRequest, RefundResult
 from ecommerce.gateways.registry import gateways
@@ -96,6 +96,7 @@ def paid_order(
         fingerprint="",
         placed_at=NOON,
         fulfilled_at=NOON if state == OrderState.FULFILLED else None,
+        review_cause=ReviewCause.REFUSED if state == OrderState.REVIEW else "",
     )
     for product in products:
         OrderLine.objects.create(

@@ -10,7 +10,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 from wagtail.models import Site
 
-from ecommerce.enums import AttemptState, EnrollmentAfter, OrderState, RefundRequestState
+from ecommerce.enums import AttemptState, EnrollmentAfter, OrderState, RefundRequestState, ReviewCause
 from ecommerce.events import OrderFulfilled
 from ecommerce.handlers import email_receipt
 from ecommerce.models import Order, OrderLine, PaymentAttempt, Product, RefundRequest, ShopSettings
@@ -45,6 +45,7 @@ def make_order(
         placed_at=NOON,
         fulfilled_at=NOON if state == OrderState.FULFILLED else None,
         hold_until=NOON if state == OrderState.PENDING else None,
+        review_cause=ReviewCause.REFUSED if state == OrderState.REVIEW else "",
     )
     for product in products:
         OrderLine.objects.create(

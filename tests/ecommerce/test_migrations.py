@@ -1,0 +1,66 @@
+"""Rows that were there before a migration."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps.registry import Apps
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from ecommerce.enums import ReviewCause
+from ecommerce.models import Order, PaymentAttempt
+from tests.factories import NOON, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def migrate(name: str) -> Apps:
+    """Bring the shop's tables to this migration, inside the test's transaction; the models as they are there."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # nothing waits for the commit: tables can be altered
+    executor = MigrationExecutor(connection)
+    executor.migrate([("ecommerce", name)])
+    return MigrationExecutor(connection).loader.project_state([("ecommerce", name)]).apps
+
+
+SENTENCES = {
+    "paid after the hold was over": ReviewCause.PAID_AFTER_HOLD,
+    "paid 250.00 USD, asked 249.00 USD": ReviewCause.AMOUNT_DIFFERS,
+    "paid 700000 JPY, asked 249.00 USD": ReviewCause.CURRENCY_DIFFERS,
+    "already_enrolled: You already have “Soils”.": ReviewCause.HAS_COURSE,
+    "code_used: This code has been used as often as it can be.": ReviewCause.CODE_GONE,
+    "contract_full: All seats are taken.": ReviewCause.REFUSED,
+    "livemode: test money, or real money where only tests are meant": ReviewCause.IN_DOUBT,
+    "reference: the session carries another try's": ReviewCause.IN_DOUBT,
+    "the gateway does not know this payment": ReviewCause.PAYMENT_MISSING,
+}
+
+
+def test_sentences_that_were_compared_become_columns_and_sentences_again() -> None:
+    buyer = make_user()
+    old = migrate("0006_switched_off_codes_in_order")
+    for number, (sentence, state) in enumerate([*((each, "review") for each in SENTENCES), ("test", "canceled")]):
+        old.get_model("ecommerce", "Order").objects.create(
+            number=f"TS-{number}", purchaser_id=buyer.pk, state=state, currency="USD", list_total=249,
+            discount_total=0, total=249, fingerprint="x", placed_at=NOON, state_reason=sentence,
+        )  # fmt: skip
+    for number, note in enumerate(["the buyer came back, the gateway did not answer", "replaced by a newer try"]):
+        old.get_model("ecommerce", "PaymentAttempt").objects.create(
+            order_id=old.get_model("ecommerce", "Order").objects.get(number=f"TS-{number}").pk, gateway="stripe",
+            idempotency_key=f"k{number}", amount=249, currency="USD", started_at=NOON, note=note,
+        )  # fmt: skip
+    migrate("0007_why_orders_are_in_review")
+    causes = dict(Order.objects.filter(state="review").values_list("number", "review_cause"))
+    assert causes == {f"TS-{number}": cause for number, cause in enumerate(SENTENCES.values())}
+    assert Order.objects.get(number="TS-0").why == "Paid after its codes and seats were free again"
+    assert Order.objects.get(state="canceled").why == "test"
+    assert list(PaymentAttempt.objects.order_by("pk").values_list("came_back_at", "note")) == [
+        (NOON, ""),
+        (None, "replaced by a newer try"),
+    ]
+    before = migrate("0006_switched_off_codes_in_order")
+    said = before.get_model("ecommerce", "Order").objects.order_by("pk").values_list("state_reason", flat=True)
+    assert said[0] == "paid after the hold was over"
+    assert said[1] == "paid 250.00 USD, asked 249.00 USD"
+    assert before.get_model("ecommerce", "PaymentAttempt").objects.filter(note__contains="came back").count() == 1
+    migrate("0007_why_orders_are_in_review")
