@@ -38,6 +38,13 @@ class MembershipSource(models.TextChoices):
     API = "api", _("API")
 
 
+class WithdrawnBy(models.TextChoices):
+    """On whose authority access was withdrawn, which decides who gives it back."""
+
+    STAFF = "staff", _("Staff")
+    MANAGER = "manager", _("A manager of the organization")
+
+
 class ReconcileState(models.TextChoices):
     """Where one bringing-in-line of a contract stands."""
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from b2b.enums import ContractStanding, MembershipSource, MembershipState
+from b2b.enums import ContractStanding, MembershipSource, MembershipState, WithdrawnBy
 from b2b.errors import (
     AccessWithdrawn,
     AlreadyHasCourse,
@@ -283,9 +283,11 @@ def _standing(
 
 
 def _stays_withdrawn(seats: Seats, code: DiscountCode | None, user: User | None) -> bool:
-    """Whether access that was taken away stays so: only a code given to this very person since then gives it back."""
+    """Whether access stays withdrawn. What staff withdrew, staff lift; what a manager withdrew, a code given since."""
     if seats.withdrawn_at is None:
         return False
+    if seats.withdrawn_as != WithdrawnBy.MANAGER:
+        return True
     given = code is not None and user is not None and _is_given_to(code, user)
     return not (given and code is not None and code.assigned_at is not None and code.assigned_at > seats.withdrawn_at)
 

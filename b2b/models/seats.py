@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from b2b.enums import MembershipSource, MembershipState
+from b2b.enums import MembershipSource, MembershipState, WithdrawnBy
 from b2b.errors import AccessWithdrawn, ContractFull
 from b2b.models.membership import ContractMembership, OrganizationMembership
+from b2b.models.pages import ContractPage
 from b2b.models.terms import ContractTerms
 from b2b.models.withdrawal import Withdrawal
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, Order
+from mitxonline.kernel.audit import Detail, record
 
 # From the use of an enrollment code to the contract that gave it out.
 USED_IN = "code__discount__unlocks__contract_run__contract_id"
@@ -31,6 +33,7 @@ class Seats:
     seat_id: int | None = None
     state: str | None = None
     withdrawn_at: datetime | None = None
+    withdrawn_as: str | None = None
 
 
 def lock_terms(contract_ids: Iterable[int]) -> dict[int, ContractTerms]:
@@ -63,6 +66,7 @@ def seats_for(contract_ids: Iterable[int], user_id: int | None) -> dict[int, Sea
         Subquery(own.values("pk")[:1]),
         Subquery(own.values("state")[:1]),
         Subquery(gone.values("at")[:1]),
+        Subquery(gone.values("authority")[:1]),
     )
     return {pk: Seats(*found) for pk, *found in rows.order_by("pk")}
 
@@ -89,20 +93,24 @@ def claim_seat(
 ) -> ContractMembership:
     """Give a learner a seat; one they have is theirs and only gets stronger (held → active, sso → code).
 
-    The caller holds the lock of ``terms``. Raises ContractFull, and AccessWithdrawn for somebody whose seat was taken
-    away: staff and API give it back, and so does a door that has judged that (``lifts_withdrawal``).
+    The caller holds the lock of ``terms``. Raises ContractFull, and AccessWithdrawn for a learner whose access was
+    withdrawn: staff and API give it back. ``lifts_withdrawal``, which a door passes that let the learner in by a code
+    handed to them since, lifts only what a manager withdrew. Each lift is in the contract's activity.
     """
     found = seats_for([terms.pk], user_id)[terms.pk]
     if found.seat_id is not None:
         mine = ContractMembership.objects.get(pk=found.seat_id)
         return _strengthen(mine, terms, state=state, source=source, code_use_id=code_use_id, order=order, now=now)
-    if found.withdrawn_at is not None and not lifts_withdrawal and source not in GIVES_BACK:
+    may_lift = source in GIVES_BACK or (lifts_withdrawal and found.withdrawn_as == WithdrawnBy.MANAGER)
+    if found.withdrawn_at is not None and not may_lift:
         raise AccessWithdrawn(organization=terms.organization.name, contact=contact)
     if terms.max_learners is not None and found.taken >= terms.max_learners:
         raise ContractFull(contact=contact)
     if found.withdrawn_at is not None:
         withdrawn = Withdrawal.objects.standing().filter(contract_id=terms.pk, user_id=user_id)
         withdrawn.update(lifted_at=now, lifted_by_id=added_by_id)
+        lifted: Mapping[str, Detail] = {"user": user_id, "source": str(source), "withdrawn_by": str(found.withdrawn_as)}
+        record(ContractPage.objects.get(pk=terms.pk), "b2b.withdrawal.lift", by_id=added_by_id, data=lifted)
     seat = ContractMembership.objects.create(
         contract_id=terms.pk,
         user_id=user_id,

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from b2b.enums import WithdrawnBy
 from b2b.models.pages import ContractPage
 
 
@@ -21,7 +22,10 @@ class WithdrawalQuerySet(models.QuerySet["Withdrawal"]):
 
 
 class Withdrawal(models.Model):
-    """Staff took somebody's seat away. It stands until access is given back: at no door does it lapse by itself."""
+    """A learner's access was withdrawn. It stands until it is lifted; no door lets it lapse.
+
+    Staff lift any withdrawal by adding the person again. A code that a manager hands out lifts a manager's only.
+    """
 
     contract = models.ForeignKey(
         ContractPage, verbose_name=_("contract"), on_delete=models.PROTECT, related_name="withdrawals"
@@ -40,6 +44,9 @@ class Withdrawal(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+    )
+    authority = models.CharField(
+        _("on the authority of"), max_length=20, choices=WithdrawnBy, default=WithdrawnBy.STAFF
     )
     reason = models.CharField(_("reason"), max_length=255, blank=True)
     lifted_at = models.DateTimeField(_("given back"), null=True, blank=True)
@@ -63,6 +70,9 @@ class Withdrawal(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["contract", "user"], condition=Q(lifted_at__isnull=True), name="withdrawn_once_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(authority__in=WithdrawnBy.values), name="withdrawal_names_its_authority"
             ),
         ]
 

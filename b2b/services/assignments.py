@@ -20,7 +20,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from b2b.enums import ContractStanding, MailKind, MailState
+from b2b.enums import ContractStanding, MailKind, MailState, WithdrawnBy
 from b2b.errors import (
     CodeNotAssigned,
     CodeNotFree,
@@ -124,7 +124,11 @@ SENTENCES: dict[Outcome, StrOrPromise] = {
     Outcome.HAS_COURSE: _("Has this course already."),
     Outcome.HAS_SEAT: _("Has a seat already, which opens this course too."),
     Outcome.GIVEN: _("Has an unused code for this course already. You can send a reminder."),
-    Outcome.WITHDRAWN: _("Access was withdrawn. Ask us to give it back."),
+    Outcome.WITHDRAWN: _("We withdrew this person’s access, and only we can give it back. Ask us about it."),
+}
+# What staff read in place of that: it is they who are asked.
+STAFF_SENTENCES: dict[Outcome, StrOrPromise] = {
+    Outcome.WITHDRAWN: _("Access was withdrawn, and a code doesn’t give it back. Add the person under “Members”."),
 }
 
 
@@ -153,6 +157,11 @@ class RecipientRow:
     def sentence(self) -> str:
         """The outcome in words."""
         return str(SENTENCES[self.outcome])
+
+    @property
+    def staff_sentence(self) -> str:
+        """The outcome in words for staff."""
+        return str(STAFF_SENTENCES.get(self.outcome, SENTENCES[self.outcome]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +246,7 @@ def assign_code(*, code_id: int, email: str, name: str = "", by_id: int | None, 
         plan = _plan(run, terms, [Recipient(email, name)], now=now)
         row = plan.rows[0]
         if not row.gives:
-            raise PersonRefused(row.sentence)
+            raise PersonRefused(row.staff_sentence)
         if plan.refusal is not None:
             raise plan.refusal
         shared = shared_codes([run]).get(run.pk) if plan.is_shared else None
@@ -424,8 +433,7 @@ class _Known:
             has_seat=frozenset(seated_addresses(terms.pk, emails) if terms.is_free else ()),
             # Without a cap somebody may still have a code of their own from when there was one.
             given=frozenset(_given(run, emails) | (_invited(run, emails) if is_shared else set())),
-            # A code of one's own gives access back, the shared one that was taken away doesn't.
-            withdrawn=frozenset(_withdrawn(terms, emails) if is_shared else ()),
+            withdrawn=frozenset(_withdrawn(terms, emails, is_shared=is_shared)),
         )
 
     def outcome(self, email: str) -> Outcome:
@@ -453,8 +461,11 @@ def _invited(run: ContractRun, emails: set[str]) -> set[str]:
     return set(invited.values_list("email", flat=True))
 
 
-def _withdrawn(terms: ContractTerms, emails: set[str]) -> set[str]:
+def _withdrawn(terms: ContractTerms, emails: set[str], *, is_shared: bool) -> set[str]:
+    """Addresses a code of this contract doesn't let back in."""
     standing = Withdrawal.objects.standing().filter(contract_id=terms.pk, user__email__in=emails)
+    if not is_shared:  # a code of their own lifts what a manager withdrew
+        standing = standing.exclude(authority=WithdrawnBy.MANAGER)
     return set(standing.values_list("user__email", flat=True))
 
 

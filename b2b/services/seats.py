@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from b2b.enums import MembershipSource, MembershipState
+from b2b.enums import MembershipSource, MembershipState, WithdrawnBy
 from b2b.errors import NotAMember, SeatUnknown
 from b2b.models import ContractMembership, ContractPage, ContractTerms, Withdrawal
 from b2b.models.seats import (
@@ -80,12 +80,19 @@ def add_member(
 
 
 def remove_member(
-    *, contract_id: int, user_id: int, reason: str, now: datetime, removed_by_id: int | None = None
+    *,
+    contract_id: int,
+    user_id: int,
+    reason: str,
+    now: datetime,
+    removed_by_id: int | None = None,
+    authority: WithdrawnBy = WithdrawnBy.STAFF,
 ) -> None:
     """Take somebody's seat away: their uses are retired, the seat is free, their courses in the contract end.
 
     From then on their codes answer that access was withdrawn, single sign-on doesn't bring them back, and money that
-    comes late goes to review (design 5.3); ``add_member`` gives it back, or a code given to them from then on.
+    comes late goes to review (design 5.3). ``add_member`` gives it back, and what was withdrawn on a manager's
+    authority also a code handed to them from then on.
     Unused codes handed out to their address are revoked. Raises SeatUnknown for somebody without a seat.
     """
     with transaction.atomic():
@@ -98,12 +105,18 @@ def remove_member(
         ended = end_hand_outs_to(terms=terms, email=email, by_id=removed_by_id, now=now)
         seat.delete()
         Withdrawal.objects.create(
-            contract_id=contract_id, user_id=user_id, at=now, by_id=removed_by_id, reason=reason[:255]
+            contract_id=contract_id,
+            user_id=user_id,
+            at=now,
+            by_id=removed_by_id,
+            authority=authority,
+            reason=reason[:255],
         )
         courses = _end_enrollments(terms, user_id=user_id, by_id=removed_by_id, reason=reason, now=now)
         data: Mapping[str, Detail] = {
             "user": user_id,
             "reason": reason,
+            "authority": str(authority),
             "codes": retired,
             "hand_outs": ended,
             "courses": courses,

@@ -182,7 +182,9 @@ class RemoveMemberView(ContractTemplateView):
         return gettext("Remove a member")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context_data(seat=self.seat, **kwargs)
+        context: dict[str, Any] = super().get_context_data(
+            seat=self.seat, came_with_code=self.seat.code_use_id is not None, **kwargs
+        )
         context.setdefault("form", ReasonForm())
         context["back_url"] = contract_url("members", self.contract.pk)
         return context

@@ -11,8 +11,9 @@ from uuid import uuid4
 
 import pytest
 from django.db import transaction
+from wagtail.models import PageLogEntry
 
-from b2b.enums import MembershipSource
+from b2b.enums import MembershipSource, WithdrawnBy
 from b2b.errors import (
     AccessWithdrawn,
     AlreadyHasCourse,
@@ -20,11 +21,12 @@ from b2b.errors import (
     ContractEnded,
     ContractFull,
     NotAMember,
+    PersonRefused,
     SeatUnknown,
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, HandOut, Withdrawal
 from b2b.models.seats import claim_seat, lock_terms
-from b2b.services.assignments import Recipient, assign_code, hand_out
+from b2b.services.assignments import Outcome, Recipient, assign_code, hand_out
 from b2b.services.doors import attach_by_code, put_in_link_basket, start_course
 from b2b.services.offers import code_offer
 from b2b.services.seats import add_member, remove_member
@@ -104,6 +106,10 @@ def shown(owner: BasketOwner, now=NOON) -> list[int]:  # type: ignore[no-untyped
 
 def withdraw(run: ContractRun, learner: User, now=NOON) -> None:  # type: ignore[no-untyped-def]
     remove_member(contract_id=run.contract_id, user_id=learner.pk, reason="left the ward", now=now)
+
+
+def lifts(run: ContractRun) -> list[PageLogEntry]:
+    return list(PageLogEntry.objects.filter(page_id=run.contract_id, action="b2b.withdrawal.lift").order_by("pk"))
 
 
 class TestProductLink:
@@ -438,13 +444,59 @@ class TestWithdrawn:
         with pytest.raises(AccessWithdrawn):
             attach_by_code(text=code.text, user_id=learner.pk, now=NOON + DAY * 2)
 
-    def test_a_code_given_to_them_since_gives_back_too(self, run: ContractRun, learner: User) -> None:
+    def test_no_code_handed_out_since_lifts_what_staff_withdrew(self, run: ContractRun, learner: User) -> None:
+        """Nor does a code of the contract's other course, nor one that reaches them in a list with others."""
+        other = make_contract_run(run.contract, codes=3)
         attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         withdraw(run, learner)
+        for each in (run, other):
+            plan = hand_out(
+                contract_run_id=each.pk,
+                recipients=[Recipient(learner.email), Recipient("samuel@northgate.example")],
+                by_id=None,
+                now=NOON + DAY,
+            )
+            assert [row.outcome for row in plan.rows] == [Outcome.WITHDRAWN, Outcome.GIVES]
+            assert "only we can give it back" in plan.rows[0].sentence
+            free = codes_of(each)[-1]
+            with pytest.raises(PersonRefused, match=r"Add the person under “Members”"):
+                assign_code(code_id=free.pk, email=learner.email, by_id=None, now=NOON + DAY)
+        # The guard at the door holds on its own, whatever was handed out.
+        given = codes_of(other)[-1]
+        DiscountCode.objects.filter(pk=given.pk).update(assigned_email=learner.email, assigned_at=NOON + DAY)
+        with pytest.raises(AccessWithdrawn):
+            attach_by_code(text=given.text, user_id=learner.pk, now=NOON + DAY)
+        assert Withdrawal.objects.get().lifted_at is None
+
+    def test_the_seat_function_lifts_no_staff_withdrawal_for_a_code(self, run: ContractRun, learner: User) -> None:
+        add_member(contract_id=run.contract_id, user_id=learner.pk, now=NOON)
+        withdraw(run, learner)
+        terms = lock_terms([run.contract_id])[run.contract_id]
+        with pytest.raises(AccessWithdrawn):
+            claim_seat(
+                terms=terms, user_id=learner.pk, state="active", source=MembershipSource.CODE, now=NOON,
+                lifts_withdrawal=True,
+            )  # fmt: skip
+
+    def test_a_code_given_since_lifts_what_a_manager_withdrew(self, run: ContractRun, learner: User) -> None:
+        attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+        remove_member(
+            contract_id=run.contract_id, user_id=learner.pk, reason="", now=NOON, authority=WithdrawnBy.MANAGER
+        )
+        with pytest.raises(AccessWithdrawn):
+            attach_by_code(text=codes_of(run)[2].text, user_id=learner.pk, now=NOON)
         hand_out(contract_run_id=run.pk, recipients=[Recipient(learner.email)], by_id=None, now=NOON + DAY)
         given = DiscountCode.objects.get(assigned_email=learner.email)
         assert attach_by_code(text=given.text, user_id=learner.pk, now=NOON + DAY).enrollment.active
         assert Withdrawal.objects.get().lifted_at == NOON + DAY
+        assert [entry.data["withdrawn_by"] for entry in lifts(run)] == ["manager"]
+
+    def test_each_lift_is_in_the_contracts_activity(self, run: ContractRun, learner: User) -> None:
+        staff = make_user()
+        for day in (0, 2):
+            add_member(contract_id=run.contract_id, user_id=learner.pk, now=NOON + DAY * day, added_by_id=staff.pk)
+            withdraw(run, learner, NOON + DAY * (day + 1))
+        assert [(entry.user_id, entry.data["user"]) for entry in lifts(run)] == [(staff.pk, learner.pk)]
 
     def test_codes_that_waited_for_them_are_taken_back(self, run: ContractRun, learner: User) -> None:
         other = make_contract_run(run.contract, codes=1)
