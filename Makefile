@@ -1,6 +1,6 @@
 # Needs make, a POSIX shell and Python 3.11; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check validate bench requirements
+.PHONY: help setup run stop shell test coverage check validate bench requirements
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -19,6 +19,7 @@ help: ## This list
 	@echo
 	@echo "  PORT=8001 make run               another port        HOST=0.0.0.0 make run  for other machines"
 	@echo "  DEBUG=1 make run                 tracebacks in the browser, code reloads"
+	@echo "  DEBUG=1 SQL_LOG=1 make run       also logs each SQL statement with its milliseconds"
 	@echo "  LOCAL_DIR=/elsewhere make run    another folder for the embedded servers and their data"
 	@echo "  ARGS='tests/b2b -k seat' make test    some of the tests"
 
@@ -44,12 +45,19 @@ run: setup ## Start everything with demo content; Ctrl-C stops it
 stop: ## End embedded servers that manage.py left running
 	@if [ -x $(PYTHON) ]; then exec $(PYTHON) -m mitxonline.embedded stop; else echo "Nothing was running."; fi
 
+shell: setup ## A Python shell with every model imported
+	@exec $(PYTHON) manage.py shell
+
 test: setup ## Run the tests
 	@exec $(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup $(ARGS)
 
-check: setup ## Lint, formats, types, import directions, templates, migrations, settings
+coverage: setup ## Run the tests and report which lines and branches no test reaches
+	@exec $(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=html $(ARGS)
+
+check: setup ## Lint, formats, dependencies, types, import directions, templates, migrations, settings
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(VENV)/bin/deptry .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/djlint --quiet --lint frontend cms b2b ecommerce courses mitxonline
 	DJANGO_SETTINGS_MODULE=mitxonline.settings.test $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run

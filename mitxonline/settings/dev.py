@@ -44,6 +44,9 @@ STATIC_ROOT = None
 # A line for every run of every sweep is for machines.
 LOGGING["loggers"]["celery.app.trace"] = {"level": "WARNING"}
 
+if DEBUG and env.bool("SQL_LOG", False):  # each SQL statement with its milliseconds; Django only counts them in DEBUG
+    LOGGING["loggers"]["django.db.backends"] = {"level": "DEBUG"}
+
 SANDBOX_PAYMENTS = True
 STYLE_GUIDE = True
 PAYMENT_GATEWAYS = payment_gateways(STRIPE_ACCOUNTS, is_production=False, test_money=True)
