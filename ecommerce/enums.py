@@ -124,13 +124,14 @@ class RefundState(models.TextChoices):
     RECORDED = "recorded", _("Recorded")
     SENT = "sent", _("Sent to the gateway")
     PENDING = "pending", _("On its way")
+    DIFFERS = "differs", _("Another amount than was asked for")
     SUCCEEDED = "succeeded", _("Given back")
     FAILED = "failed", _("Failed")
     CANCELED = "canceled", _("Canceled")
 
 
-# Asked for by us, and nothing heard yet: the money is set aside, so that nobody gives it back twice.
-RESERVED_REFUND_STATES = (RefundState.RECORDED, RefundState.SENT)
+# Asked for by us, and not yet clear what became of it: the money is set aside, so that it can't go back twice.
+RESERVED_REFUND_STATES = (RefundState.RECORDED, RefundState.SENT, RefundState.DIFFERS)
 # The gateway has taken it on: the money is gone, unless the gateway says otherwise later.
 COUNTED_REFUND_STATES = (RefundState.PENDING, RefundState.SUCCEEDED)
 

@@ -177,11 +177,15 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class RefundResult:
-    """What became of a refund: PENDING, SUCCEEDED, FAILED or CANCELED, and the gateway's reason for a failure."""
+    """What became of a refund: PENDING, SUCCEEDED, FAILED or CANCELED, and the gateway's reason for a failure.
+
+    ``amount`` is what the gateway says goes back; None where it doesn't say.
+    """
 
     refund_id: str
     state: RefundState
     failure: str = ""
+    amount: Money | None = None
 
 
 class PaymentFailed(Exception):

@@ -104,7 +104,7 @@ class SandboxGateway:
 
     def refund(self, refund: RefundRequest) -> RefundResult:
         """Every refund succeeds at once: there was no money."""
-        return RefundResult(refund_id=f"sandbox_{refund.reference}", state=RefundState.SUCCEEDED)
+        return RefundResult(refund_id=f"sandbox_{refund.reference}", state=RefundState.SUCCEEDED, amount=refund.amount)
 
     def look_up_refund(self, refund: RefundRequest, refund_id: str) -> RefundResult | None:
         """The one that was answered; the sandbox has made none that nobody heard of."""

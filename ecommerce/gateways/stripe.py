@@ -443,7 +443,12 @@ def _refund_notice(refund: dict[str, Any], *, event_id: str) -> RefundNotice:
 
 def _refund_result(refund: Mapping[str, Any]) -> RefundResult:
     state = REFUND_STATES.get(_text(refund.get("status")), RefundState.PENDING)
-    return RefundResult(refund_id=refund["id"], state=state, failure=_text(refund.get("failure_reason")))
+    return RefundResult(
+        refund_id=refund["id"],
+        state=state,
+        failure=_text(refund.get("failure_reason")),
+        amount=from_units(refund["amount"], refund["currency"]),
+    )
 
 
 def _dispute_notice(dispute: dict[str, Any], *, event_id: str) -> DisputeNotice:

@@ -65,6 +65,13 @@ class PaymentAttempt(models.Model):
     paid_amount = amount_field(
         _("paid"), null=True, blank=True, help_text=_("What the gateway says came; empty: what was asked for.")
     )
+    paid_currency = currency_field(
+        _("currency paid"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The currency of what came, which needn’t be the one that was asked for."),
+    )
     paid_with = models.CharField(
         _("paid with"), max_length=100, blank=True, default="", db_default="", help_text=_("“Visa ending 4242”")
     )
@@ -108,6 +115,11 @@ class PaymentAttempt(models.Model):
                 name="attempt_never_refunded_beyond_what_was_paid",
             ),
             models.CheckConstraint(condition=Q(refund_reserved__gte=0), name="attempt_sets_aside_no_debt"),
+            models.CheckConstraint(
+                condition=Q(paid_amount__isnull=True, paid_currency="")
+                | Q(paid_amount__isnull=False) & ~Q(paid_currency=""),
+                name="attempt_paid_amount_has_its_currency",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -120,18 +132,24 @@ class PaymentAttempt(models.Model):
 
     @property
     def paid_money(self) -> Money:
-        """What came, as far as the gateway said; of a try that wasn't paid it says nothing."""
-        return Money(self.amount if self.paid_amount is None else self.paid_amount, self.currency)
+        """What came, in the currency it came in; of a try that wasn't paid it says nothing."""
+        return self.money if self.paid_amount is None else Money(self.paid_amount, self.paid_currency)
 
     @property
     def refunded_money(self) -> Money:
         """What went back, or is on its way."""
-        return Money(self.refunded, self.currency)
+        return Money(self.refunded, self.paid_money.currency)
 
     @property
     def refundable(self) -> Money:
-        """What is left that nobody has given back or set aside; nothing of a try that wasn't paid."""
+        """What is left of what came, after refunds and money set aside; nothing of a try that wasn't paid."""
         if self.state != AttemptState.PAID:
-            return Money(0, self.currency)
-        left = self.paid_money.amount - self.refunded - self.refund_reserved
-        return Money(max(left, Decimal(0)), self.currency)
+            return self.money.zero
+        paid = self.paid_money
+        left = paid.amount - self.refunded - self.refund_reserved
+        return Money(max(left, Decimal(0)), paid.currency)
+
+    @property
+    def brought_the_price(self) -> bool:
+        """Whether exactly what was asked for came."""
+        return self.state == AttemptState.PAID and self.paid_money == self.money

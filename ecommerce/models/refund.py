@@ -115,6 +115,14 @@ class Refund(models.Model):
     origin = models.CharField(_("begun"), max_length=20, choices=RefundOrigin, default=RefundOrigin.OURS)
     enrollment_after = models.CharField(_("the courses"), max_length=20, choices=EnrollmentAfter)
     frees_codes = models.BooleanField(_("codes can be used again"), default=False)
+    told_amount = amount_field(
+        _("went back instead"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("What the gateway says goes back, where that isn’t what was asked for."),
+    )
+    told_currency = currency_field(_("currency of that"), blank=True, default="", db_default="", editable=False)
     is_counted = models.BooleanField(_("counted"), default=True, db_default=True, editable=False)
     failure = models.CharField(_("what the gateway said"), max_length=255, blank=True)
     begun_by = models.ForeignKey(
@@ -159,6 +167,15 @@ class Refund(models.Model):
                 condition=~Q(state=RefundState.SUCCEEDED) | Q(settled_at__isnull=False),
                 name="refund_given_back_has_a_moment",
             ),
+            models.CheckConstraint(
+                condition=Q(told_amount__isnull=True, told_currency="")
+                | Q(told_amount__isnull=False) & ~Q(told_currency=""),
+                name="refund_told_amount_has_its_currency",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=RefundState.DIFFERS) | Q(told_amount__isnull=False),
+                name="refund_that_differs_says_what_went_back",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -168,6 +185,11 @@ class Refund(models.Model):
     def money(self) -> Money:
         """What goes back."""
         return Money(self.amount, self.currency)
+
+    @property
+    def told_money(self) -> Money | None:
+        """What the gateway says goes back, where that isn't what was asked for."""
+        return None if self.told_amount is None else Money(self.told_amount, self.told_currency)
 
 
 class RefundLine(models.Model):

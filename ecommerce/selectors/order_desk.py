@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.models import ModelLogEntry
 
 from ecommerce.enums import (
+    COUNTED_REFUND_STATES,
     OPEN_DISPUTE_STATES,
     AttemptState,
     OrderState,
@@ -21,6 +22,7 @@ from ecommerce.enums import (
 )
 from ecommerce.errors import OrderUnknown
 from ecommerce.models import CodeUse, Dispute, Order, OrderLine, PaymentAttempt, Refund, RefundRequest
+from ecommerce.selectors.payments import next_to_refund
 from ecommerce.selectors.receipts import Address, billed_to
 from mitxonline.kernel.money import Money
 
@@ -30,6 +32,7 @@ ATTENTION = (
     ("dispute", _("Disputed")),
     ("request", _("Refund asked for")),
     ("twice", _("Paid twice")),
+    ("differs", _("Refund differs")),
     ("failed", _("Refund failed")),
 )
 
@@ -81,11 +84,20 @@ class OrderAtDesk:
         return tuple(refund for refund in self.refunds if refund.state == RefundState.MARKED)
 
     @property
+    def differing(self) -> tuple[Refund, ...]:
+        """Refunds of which the gateway gave back something else than was asked for."""
+        return tuple(refund for refund in self.refunds if refund.state == RefundState.DIFFERS)
+
+    @property
     def refundable(self) -> Money:
-        """What is left of the payments that paid the order."""
-        own = [attempt for attempt in self.attempts if not attempt.is_surplus]
-        same = (attempt.refundable for attempt in own if attempt.currency == self.order.currency)
-        return Money.sum(same, self.order.currency)
+        """What is left of the payment the next refund is of, in the currency it came in."""
+        payment = next_to_refund(self.attempts)
+        return self.order.money.zero if payment is None else payment.refundable
+
+    @property
+    def has_lines_to_choose(self) -> bool:
+        """Whether a refund can be counted in prices of courses: there are several, in the currency of the money."""
+        return len(self.lines) > 1 and self.refundable.currency == self.order.currency
 
     @property
     def may_refund(self) -> bool:
@@ -121,13 +133,16 @@ def orders_at_desk() -> QuerySet[Order]:
     later = Refund.objects.filter(
         order=OuterRef("order"), recorded_at__gte=OuterRef("recorded_at"), pk__gt=OuterRef("pk")
     ).exclude(state__in=[RefundState.FAILED, RefundState.CANCELED])
-    failed = Refund.objects.filter(order=OuterRef("pk"), state=RefundState.FAILED).exclude(Exists(later))
+    refunds = Refund.objects.filter(order=OuterRef("pk"))
+    differs = refunds.filter(Q(state=RefundState.DIFFERS) | Q(is_counted=False, state__in=COUNTED_REFUND_STATES))
+    failed = refunds.filter(state=RefundState.FAILED).exclude(Exists(later))
     return Order.objects.select_related("purchaser").annotate(
         attention=Case(
             When(state=OrderState.REVIEW, then=Value("review")),
             When(Exists(disputes), then=Value("dispute")),
             When(Exists(requests), then=Value("request")),
             When(Exists(marked), then=Value("twice")),
+            When(Exists(differs), then=Value("differs")),
             When(Exists(failed), then=Value("failed")),
             default=Value(""),
             output_field=CharField(),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ecommerce.enums import AttemptState, OrderState, PaymentStanding
-from ecommerce.models import Order
+from ecommerce.models import Order, PaymentAttempt
 
 
 def standing_of(order: Order) -> PaymentStanding:
@@ -21,3 +23,13 @@ def standing_of(order: Order) -> PaymentStanding:
         if state in attempts:
             return standing
     return PaymentStanding.NOTHING
+
+
+def next_to_refund(attempts: Iterable[PaymentAttempt]) -> PaymentAttempt | None:
+    """The payment money goes back from next: the earliest of those that paid the order and have something left.
+
+    Where nothing is left of any, the earliest; None where none paid. Second payments are left out.
+    """
+    paid = [each for each in attempts if each.state == AttemptState.PAID and not each.is_surplus]
+    paid.sort(key=lambda each: (each.settled_at is None, each.settled_at, each.pk))
+    return next((each for each in paid if not each.refundable.is_zero), next(iter(paid), None))

@@ -46,6 +46,15 @@ class Receipt:
         return None if self.order.tax_total is None else Money(self.order.tax_total, self.order.currency)
 
     @property
+    def returned(self) -> tuple[Money, ...]:
+        """What went back, or is on its way: one sum for each currency, second payments left out."""
+        sums: dict[str, Money] = {}
+        for refund in self.refunds:
+            if not refund.attempt.is_surplus:
+                sums[refund.currency] = sums.get(refund.currency, refund.money.zero) + refund.money
+        return tuple(sums.values())
+
+    @property
     def refunded_total(self) -> Money:
         """What went back, or is on its way; second payments left out."""
         own = (each.money for each in self.refunds if not each.attempt.is_surplus)

@@ -249,7 +249,10 @@ def _leads_on(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, n
         cause = ReviewCause.AMOUNT_DIFFERS if is_same_money else ReviewCause.CURRENCY_DIFFERS
         send_to_review(order, cause=cause, detail=f"paid {notice.paid}, asked {attempt.money}", now=now)
         return False
-    if order.is_fulfilled or order.state == OrderState.REFUNDED:
+    if order.state == OrderState.REFUNDED:
+        mark_for_refund(attempt_id=attempt.pk, reason="the order had been refunded before", now=now)
+        return False
+    if order.is_fulfilled:
         return False  # staff gave it without waiting for the money, which is here now
     if order.state in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED}:
         # Nothing leads from there to fulfilment but through review; it stays there only if claiming again fails.
@@ -260,15 +263,15 @@ def _leads_on(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, n
 def _paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:
     """Whether another try has paid the whole order; one that brought the wrong amount hasn't."""
     others = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).exclude(pk=attempt.pk)
-    return any(other.paid_amount in (None, other.amount) for other in others)
+    return any(other.brought_the_price for other in others)
 
 
 def _note_paid(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
     attempt.state, attempt.settled_at, attempt.ask_at = AttemptState.PAID, now, None
     attempt.session_id = attempt.session_id or notice.session_id
     attempt.payment_id, attempt.paid_with = notice.payment_id, notice.paid_with[:100]
-    if notice.paid is not None and notice.paid.currency == attempt.currency:
-        attempt.paid_amount = notice.paid.amount
+    if notice.paid is not None:
+        attempt.paid_amount, attempt.paid_currency = notice.paid.amount, notice.paid.currency
     attempt.note = "" if notice.paid == attempt.money else f"paid {notice.paid}"
     attempt.save()
     if not order.billing_country and not order.billing_name:

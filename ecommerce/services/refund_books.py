@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import DecimalField, F, Q, QuerySet, Sum, Value
+from django.db.models import Case, DecimalField, F, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from courses.services.enrollments import downgrade, revoke
@@ -31,7 +31,7 @@ from ecommerce.rules import lock_for
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.codes import free_uses
 from ecommerce.services.enrolling import rights_of
-from ecommerce.services.refund_plan import REASON_LENGTH, RefundPlan, Share
+from ecommerce.services.refund_plan import REASON_LENGTH, RefundPlan, Share, remaining_of, shares_of
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
 from mitxonline.kernel.money import Money
@@ -44,9 +44,17 @@ NEXT: dict[str, frozenset[str]] = {
     RefundState.MARKED: frozenset(
         {RefundState.RECORDED, *COUNTED_REFUND_STATES, RefundState.FAILED, RefundState.CANCELED}
     ),
-    RefundState.RECORDED: frozenset({RefundState.SENT, *COUNTED_REFUND_STATES, RefundState.FAILED}),
-    RefundState.SENT: frozenset({*COUNTED_REFUND_STATES, RefundState.FAILED, RefundState.CANCELED}),
-    RefundState.PENDING: frozenset({RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CANCELED}),
+    RefundState.RECORDED: frozenset(
+        {RefundState.SENT, RefundState.DIFFERS, *COUNTED_REFUND_STATES, RefundState.FAILED}
+    ),
+    RefundState.SENT: frozenset(
+        {RefundState.DIFFERS, *COUNTED_REFUND_STATES, RefundState.FAILED, RefundState.CANCELED}
+    ),
+    RefundState.PENDING: frozenset(
+        {RefundState.DIFFERS, RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CANCELED}
+    ),
+    # Only staff bring it to its end, unless the gateway says that nothing went back after all.
+    RefundState.DIFFERS: frozenset({RefundState.FAILED, RefundState.CANCELED}),
     RefundState.SUCCEEDED: frozenset({RefundState.FAILED, RefundState.CANCELED}),
     RefundState.FAILED: frozenset(),
     RefundState.CANCELED: frozenset(),
@@ -112,13 +120,25 @@ def write_lines(refund: Refund, shares: Iterable[Share]) -> None:
 
 
 def move_refund(
-    refund: Refund, to: RefundState, *, order: Order, now: datetime, gateway_refund_id: str = "", failure: str = ""
+    refund: Refund,
+    to: RefundState,
+    *,
+    order: Order,
+    now: datetime,
+    gateway_refund_id: str = "",
+    failure: str = "",
+    told: Money | None = None,
 ) -> None:
-    """Bring a locked refund of a locked order to what the gateway says; old news changes nothing."""
+    """Bring a locked refund of a locked order to what the gateway says; old news changes nothing.
+
+    ``told`` is how much it says goes back. Where that isn't what was asked for, nothing follows until staff decide.
+    """
     if gateway_refund_id and refund.gateway_refund_id != gateway_refund_id:
         _take_over_twin(refund, gateway_refund_id, order=order, now=now)
         refund.gateway_refund_id = gateway_refund_id
     resurrected = refund.state == RefundState.FAILED and _we_gave_up(refund, to)
+    if told is not None and told != refund.money and to in COUNTED_REFUND_STATES:
+        to = _note_difference(refund, told)
     if to == refund.state or not (to in NEXT[refund.state] or resurrected):
         refund.save(update_fields=["gateway_refund_id"])
         return
@@ -130,8 +150,28 @@ def move_refund(
     refund.save()
     if to == RefundState.SUCCEEDED:
         _take_effect(refund, order=order, now=now)
+    elif to == RefundState.DIFFERS:
+        note(refund, "ecommerce.refund.differ", by_id=None)
+        logger.error("another refund than was asked for", extra={"refund": refund.pk, "order": refund.order_id})
     elif to in {RefundState.FAILED, RefundState.CANCELED} and before != RefundState.MARKED:
         _say_it_failed(refund, before)
+
+
+def book_told(refund: Refund, *, order: Order, now: datetime, by_id: int | None, reason: str) -> None:
+    """Let a locked refund be what the gateway says it was, and let everything follow from that.
+
+    Money in another currency than the payment's can't be counted; the order stays as it is.
+    """
+    money = refund.told_money or refund.money
+    _move_counters(refund, RefundState.DIFFERS, RefundState.CANCELED)
+    lines = list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
+    refund.lines.all().delete()
+    refund.amount, refund.currency = money.amount, money.currency
+    write_lines(refund, shares_of(money, {line: remaining_of(line) for line in lines}))
+    _move_counters(refund, RefundState.CANCELED, RefundState.SUCCEEDED)
+    refund.state, refund.settled_at, refund.failure = RefundState.SUCCEEDED, now, reason[:255]
+    refund.save()
+    _take_effect(refund, order=order, now=now)
 
 
 def note(refund: Refund, action: str, *, by_id: int | None) -> None:
@@ -150,19 +190,20 @@ def note(refund: Refund, action: str, *, by_id: int | None) -> None:
     audit.record(refund.order, action, by_id=by_id, data=data)
 
 
-def returned(order: Order) -> Money:
-    """What went back for certain of the payments that paid the order."""
-    zero = Value(0, output_field=DecimalField())
-    total = order.refunds.filter(state=RefundState.SUCCEEDED, is_counted=True, attempt__is_surplus=False).aggregate(
-        total=Coalesce(Sum("amount"), zero)
-    )["total"]
-    return Money(total, order.currency)
+def is_all_returned(order: Order) -> bool:
+    """Whether all money that came for the order went back for certain, payment by payment; second ones left out."""
+    arrived = Q(refunds__state=RefundState.SUCCEEDED, refunds__is_counted=True)
+    back = Coalesce(Sum("refunds__amount", filter=arrived), Value(0, output_field=DecimalField()))
+    attempts = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).annotate(back=back)
+    return all(attempt.back >= attempt.paid_money.amount for attempt in attempts)
 
 
-def paid(order: Order) -> Money:
-    """What came for the order, second payments left out."""
-    attempts = order.attempts.filter(state=AttemptState.PAID, is_surplus=False)
-    return Money.sum((attempt.paid_money for attempt in attempts), order.currency)
+def _note_difference(refund: Refund, told: Money) -> RefundState:
+    """Keep what the gateway says went back instead of what was asked for; the state that follows from it."""
+    if refund.state in {RefundState.SUCCEEDED, RefundState.DIFFERS}:
+        return RefundState(refund.state)
+    refund.told_amount, refund.told_currency = told.amount, told.currency
+    return RefundState.DIFFERS
 
 
 def _we_gave_up(refund: Refund, to: RefundState) -> bool:
@@ -201,9 +242,12 @@ def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> N
         return
     if held is not None:
         attempt.update(**{held: F(held) - refund.amount})
+    if holds == "refund_reserved":
+        attempt.update(refund_reserved=F("refund_reserved") + refund.amount)
     if holds == "refunded":
         room = Coalesce("paid_amount", "amount") - Value(refund.amount)
-        fits = attempt.filter(currency=refund.currency, refunded__lte=room)
+        paid_in = Case(When(paid_currency="", then=F("currency")), default=F("paid_currency"))
+        fits = attempt.alias(paid_in=paid_in).filter(paid_in=refund.currency, refunded__lte=room)
         refund.is_counted = fits.update(refunded=F("refunded") + refund.amount) == 1
         if not refund.is_counted:
             logger.error("more refunded than was paid", extra={"refund": refund.pk, "order": refund.order_id})
@@ -243,7 +287,7 @@ def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
     if refund.took_effect_at is None:
         refund.took_effect_at = now
         if refund.is_counted and not refund.attempt.is_surplus:
-            is_whole = returned(order) >= paid(order)
+            is_whole = is_all_returned(order)
             if refund.origin == RefundOrigin.PROVIDER:
                 _choose_for_provider(refund, is_whole=is_whole)
             _let_courses_follow(refund, order=order, now=now)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ecommerce.enums import WITH_BANK_STATES, AttemptState, EnrollmentAfter, OrderState, RefundState
+from ecommerce.enums import (
+    RESERVED_REFUND_STATES,
+    WITH_BANK_STATES,
+    AttemptState,
+    EnrollmentAfter,
+    OrderState,
+    RefundState,
+)
 from ecommerce.errors import (
     GatewayNotHere,
     NothingToRefund,
@@ -19,6 +25,7 @@ from ecommerce.errors import (
 )
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, OrderLine, PaymentAttempt
+from ecommerce.selectors.payments import next_to_refund
 from mitxonline.kernel.money import Money
 
 K = TypeVar("K")
@@ -28,7 +35,7 @@ REFUNDABLE_STATES = frozenset(
     {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW, OrderState.REFUNDED}
 )
 # The gateway is still to be asked, or to answer.
-UNFINISHED = (RefundState.RECORDED, RefundState.SENT, RefundState.PENDING)
+UNFINISHED = (*RESERVED_REFUND_STATES, RefundState.PENDING)
 REASON_LENGTH = 255
 
 
@@ -67,6 +74,11 @@ class RefundPlan:
     wish: RefundWish
 
     @property
+    def is_in_prices(self) -> bool:
+        """Whether the money is in the currency of the prices, so that each course has a part of it."""
+        return bool(self.amount.currency == self.order.currency)
+
+    @property
     def left_after(self) -> Money:
         """What can still be given back of this payment afterwards."""
         return self.attempt.refundable - self.amount
@@ -92,13 +104,14 @@ def plan_for(order: Order, wish: RefundWish) -> RefundPlan:
     lines = [] if attempt.is_surplus else _lines(order, wish.line_ids)
     remaining = {line: remaining_of(line) for line in lines}
     amount = _amount(order, attempt, wish, remaining)
-    return RefundPlan(
-        order=order,
-        attempt=attempt,
-        amount=amount,
-        shares=tuple(Share(line, share) for line, share in spread(amount, remaining).items()),
-        wish=wish,
-    )
+    return RefundPlan(order=order, attempt=attempt, amount=amount, shares=shares_of(amount, remaining), wish=wish)
+
+
+def shares_of(amount: Money, remaining: dict[OrderLine, Money]) -> tuple[Share, ...]:
+    """Each line's part of an amount. Money in another currency than the prices is no part of any price."""
+    if all(each.currency == amount.currency for each in remaining.values()):
+        return tuple(Share(line, share) for line, share in spread(amount, remaining).items())
+    return tuple(Share(line, each.zero) for line, each in remaining.items())
 
 
 def remaining_of(line: OrderLine) -> Money:
@@ -128,11 +141,7 @@ def spread(amount: Money, remaining: dict[K, Money]) -> dict[K, Money]:
 def _attempt_to_refund(order: Order, attempt_id: int | None) -> PaymentAttempt:
     """The payment the money came with: the one named, or the one that paid the order."""
     paid = order.attempts.filter(state=AttemptState.PAID)
-    if attempt_id is not None:
-        attempt = paid.filter(pk=attempt_id).first()
-    else:
-        attempts: Sequence[PaymentAttempt] = list(paid.filter(is_surplus=False).order_by("settled_at", "pk"))
-        attempt = next((each for each in attempts if not each.refundable.is_zero), next(iter(attempts), None))
+    attempt = paid.filter(pk=attempt_id).first() if attempt_id is not None else next_to_refund(paid)
     if attempt is None or (not attempt.is_surplus and order.state not in REFUNDABLE_STATES):
         raise NothingToRefund(number=order.number)
     return attempt
@@ -152,15 +161,22 @@ def _amount(order: Order, attempt: PaymentAttempt, wish: RefundWish, remaining: 
     left = attempt.refundable
     if left.is_zero:
         raise NothingToRefund(number=order.number)
-    of_lines = left if wish.line_ids is None else Money.sum(remaining.values(), order.currency)
+    if wish.line_ids is None:
+        of_lines = left
+    elif left.currency == order.currency:
+        of_lines = Money.sum(remaining.values(), order.currency)
+    elif wish.amount is None:
+        raise RefundAmountNeeded(currency=left.currency)  # prices don't say how much of other money is theirs
+    else:
+        of_lines = left
     if wish.amount is None:
         if of_lines.is_zero:
             raise NothingToRefund(number=order.number)
         wanted = of_lines
     else:
         wanted = wish.amount
-        if wanted.currency != attempt.currency or wanted.is_zero or wanted.is_negative:
-            raise RefundAmountNeeded(currency=attempt.currency)
+        if wanted.currency != left.currency or wanted.is_zero or wanted.is_negative:
+            raise RefundAmountNeeded(currency=left.currency)
     most = min(left, of_lines)
     if wanted > most:
         raise RefundTooMuch(wanted=wanted.formatted(), left=most.formatted())

@@ -24,16 +24,15 @@ from ecommerce.gateways.base import RefundRequest as GatewayRefund
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, OrderLine, PaymentAttempt, Refund
 from ecommerce.services.disputes import follow_dispute
-from ecommerce.services.refund_books import move_refund, note, record_refund, reserve, write_lines
+from ecommerce.services.refund_books import book_told, move_refund, note, record_refund, reserve, write_lines
 from ecommerce.services.refund_plan import (
     REASON_LENGTH,
     RefundPlan,
     RefundWish,
-    Share,
     plan_for,
     plan_refund,
     remaining_of,
-    spread,
+    shares_of,
 )
 from ecommerce.services.refund_requests import ask_for_refund, deny, open_request
 from mitxonline.kernel import audit
@@ -46,6 +45,7 @@ __all__ = [
     "RefundWish",
     "approve",
     "ask_for_refund",
+    "book_what_went_back",
     "deny",
     "dismiss_marked",
     "follow_dispute",
@@ -166,6 +166,7 @@ def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> 
             now=now,
             gateway_refund_id=notice.refund_id,
             failure=notice.failure,
+            told=notice.amount,
         )
         if refund.origin == RefundOrigin.PROVIDER:
             _drop_marks(attempt.pk, now=now)
@@ -188,7 +189,7 @@ def mark_for_refund(*, attempt_id: int, reason: str, now: datetime) -> Refund:
         attempt=attempt,
         gateway=attempt.gateway,
         amount=attempt.refundable.amount or attempt.paid_money.amount,
-        currency=attempt.currency,
+        currency=attempt.paid_money.currency,
         reason=reason[:REASON_LENGTH],
         state=RefundState.MARKED,
         enrollment_after=EnrollmentAfter.KEEP,
@@ -204,7 +205,7 @@ def mark_for_refund(*, attempt_id: int, reason: str, now: datetime) -> Refund:
 def send_marked(*, refund_id: int, now: datetime, by_id: int | None) -> Refund:
     """Give a second payment back. Raises RefundUnknown, RefundDecided, RefundRefused."""
     with transaction.atomic():
-        refund = _marked(refund_id)
+        refund = _locked_refund(refund_id, RefundState.MARKED)
         plan = plan_for(refund.order, RefundWish(reason=refund.reason, attempt_id=refund.attempt_id))
         if not reserve(refund.attempt_id, plan.amount):
             raise RefundDecided
@@ -220,11 +221,25 @@ def dismiss_marked(*, refund_id: int, reason: str, now: datetime, by_id: int | N
     if not reason.strip():
         raise RefundReasonNeeded
     with transaction.atomic():
-        refund = _marked(refund_id)
+        refund = _locked_refund(refund_id, RefundState.MARKED)
         refund.state, refund.settled_at, refund.begun_by_id = RefundState.CANCELED, now, by_id
         refund.failure = reason.strip()[:255]
         refund.save(update_fields=["state", "settled_at", "begun_by", "failure"])
         note(refund, "ecommerce.refund.dismiss", by_id=by_id)
+    return refund
+
+
+def book_what_went_back(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
+    """Accept that the gateway gave back something else than was asked for, so that the books say what happened.
+
+    Raises RefundUnknown, RefundDecided, RefundReasonNeeded.
+    """
+    if not reason.strip():
+        raise RefundReasonNeeded
+    with transaction.atomic():
+        refund = _locked_refund(refund_id, RefundState.DIFFERS)
+        note(refund, "ecommerce.refund.accept", by_id=by_id)
+        book_told(refund, order=refund.order, now=now, by_id=by_id, reason=reason.strip())
     return refund
 
 
@@ -257,6 +272,7 @@ def _follow_answer(refund_id: int, result: RefundResult, *, now: datetime) -> Re
             now=now,
             gateway_refund_id=result.refund_id,
             failure=result.failure,
+            told=result.amount,
         )
     return refund
 
@@ -317,11 +333,9 @@ def _made_elsewhere(notice: RefundNotice, attempt: PaymentAttempt, order: Order,
     )
     refund.idempotency_key = f"refund:{refund.reference}"
     refund.save()
-    is_ours_to_divide = not attempt.is_surplus and notice.amount.currency == order.currency
-    if notice.state in COUNTED_REFUND_STATES and is_ours_to_divide:
+    if notice.state in COUNTED_REFUND_STATES and not attempt.is_surplus:
         remaining: dict[OrderLine, Money] = {line: remaining_of(line) for line in order.lines.order_by("pk")}
-        shares = spread(notice.amount, remaining)
-        write_lines(refund, [Share(line, share) for line, share in shares.items() if not share.is_zero])
+        write_lines(refund, [share for share in shares_of(notice.amount, remaining) if not share.amount.is_zero])
     note(refund, "ecommerce.refund.follow", by_id=None)
     return refund
 
@@ -334,14 +348,14 @@ def _drop_marks(attempt_id: int, *, now: datetime) -> None:
         marked.update(state=RefundState.CANCELED, settled_at=now, failure="given back at the gateway")
 
 
-def _marked(refund_id: int) -> Refund:
-    """A refund waiting for a decision, its order and payment locked."""
+def _locked_refund(refund_id: int, state: RefundState) -> Refund:
+    """A refund waiting for a decision in this state, its order and payment locked. RefundUnknown, RefundDecided."""
     order = Order.objects.locked().filter(refunds=refund_id).first()
     if order is None:
         raise RefundUnknown
     PaymentAttempt.objects.locked().get(refunds=refund_id)
     refund = Refund.objects.locked().get(pk=refund_id)
-    if refund.state != RefundState.MARKED:
+    if refund.state != state:
         raise RefundDecided
     refund.order = order
     return refund

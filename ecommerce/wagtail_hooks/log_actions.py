@@ -23,6 +23,8 @@ ACTIONS = (
     ("ecommerce.refund.record", _("Refund"), _("Gave money back")),
     ("ecommerce.refund.settle", _("Refund arrived"), _("The money went back")),
     ("ecommerce.refund.fail", _("Refund failed"), _("The money didn’t go back")),
+    ("ecommerce.refund.differ", _("Refund differs"), _("The gateway gave back another amount than was asked for")),
+    ("ecommerce.refund.accept", _("Accept refund"), _("Accepted what the gateway gave back")),
     ("ecommerce.refund.follow", _("Refund at the gateway"), _("Somebody gave money back at the gateway")),
     ("ecommerce.refund.mark", _("Second payment"), _("The order was paid a second time")),
     ("ecommerce.refund.dismiss", _("Keep second payment"), _("Decided that a second payment stays")),

@@ -78,7 +78,8 @@ class RefundForm(forms.Form):
         self.desk = desk
         left = desk.refundable.formatted()
         choices: list[tuple[str, Any]] = [(ALL, _("All that is left: %(amount)s") % {"amount": left})]
-        if len(desk.lines) > 1:
+        self.currency = desk.refundable.currency
+        if desk.has_lines_to_choose:
             choices.append((LINES, _("The whole price of the courses chosen below")))
         choices.append((AMOUNT, _("The amount given below")))
         self._set_choices("what", choices)
@@ -86,7 +87,7 @@ class RefundForm(forms.Form):
             "lines",
             [(str(each.line.pk), f"{each.line.title} ({each.left.formatted()})") for each in desk.lines],
         )
-        if len(desk.lines) < 2:
+        if not desk.has_lines_to_choose:
             del self.fields["lines"]
 
     @classmethod
@@ -98,7 +99,7 @@ class RefundForm(forms.Form):
         return cls(
             desk=desk,
             initial={
-                "what": LINES if chosen and len(desk.lines) > 1 else ALL,
+                "what": LINES if chosen and desk.has_lines_to_choose else ALL,
                 "lines": chosen,
                 "courses": EnrollmentAfter.REMOVE,
                 "reason": reason,
@@ -117,10 +118,8 @@ class RefundForm(forms.Form):
         if what == AMOUNT and "amount" not in self.errors:
             if amount is None or amount <= 0:
                 self.add_error("amount", _("Give an amount above zero."))
-            elif -amount.as_tuple().exponent > minor_digits(self.desk.order.currency):
-                self.add_error(
-                    "amount", _("%(currency)s has no such small parts.") % {"currency": self.desk.order.currency}
-                )
+            elif -amount.normalize().as_tuple().exponent > minor_digits(self.currency):
+                self.add_error("amount", _("%(currency)s has no such small parts.") % {"currency": self.currency})
         return given
 
     @property
@@ -133,7 +132,7 @@ class RefundForm(forms.Form):
             reason=given["reason"],
             enrollment_after=EnrollmentAfter(given["courses"]),
             frees_codes=given["frees_codes"],
-            amount=Money(given["amount"], self.desk.order.currency) if what == AMOUNT else None,
+            amount=Money(given["amount"], self.currency) if what == AMOUNT else None,
             line_ids=chosen if what == LINES or (what == AMOUNT and chosen) else None,
         )
 

@@ -239,5 +239,6 @@ REFUND_TONES: dict[str, str] = {
     RefundState.SENT: "plain",
     RefundState.RECORDED: "plain",
     RefundState.MARKED: "warn",
+    RefundState.DIFFERS: "bad",
     RefundState.FAILED: "bad",
 }

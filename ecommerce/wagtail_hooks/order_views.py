@@ -252,21 +252,21 @@ class CancelView(DecideView):
         return self.done(_("The order is canceled."))
 
 
-class MarkedView(DecideView):
-    """A second payment waiting for a decision."""
+class RefundDecisionView(DecideView):
+    """A refund waiting for a decision: of a second payment, or one that the gateway made otherwise."""
 
     needs = REFUND
 
     @cached_property
     def refund(self) -> Refund:
-        """The second payment's refund."""
+        """The refund of this address."""
         found = next((each for each in self.desk.refunds if each.pk == self.kwargs["refund_id"]), None)
         if found is None:
             raise Http404
         return found
 
 
-class SendMarkedView(MarkedView):
+class SendMarkedView(RefundDecisionView):
     """Give a second payment back."""
 
     def get_form(self, data: Any = None) -> forms.Form:
@@ -286,7 +286,26 @@ class SendMarkedView(MarkedView):
         return tell(self, refund)
 
 
-class DismissMarkedView(MarkedView):
+class BookToldView(RefundDecisionView):
+    """Accept that the gateway gave back something else than was asked for."""
+
+    def get_page_subtitle(self) -> str:
+        return _("Accept what was given back")
+
+    def explained(self) -> list[str]:
+        told = self.refund.told_money
+        return [
+            _("You asked for %(asked)s, and the gateway says that %(told)s went back.")
+            % {"asked": self.refund.money.formatted(), "told": told.formatted() if told else "–"},
+            _("The refund is booked with what the gateway says, and the courses and the order follow it."),
+        ]
+
+    def decide(self, given: dict[str, Any]) -> HttpResponse:
+        refunds.book_what_went_back(refund_id=self.refund.pk, reason=given["reason"], now=clock.now(), by_id=self.by_id)
+        return self.done(_("The refund is booked as the gateway made it."))
+
+
+class DismissMarkedView(RefundDecisionView):
     """Keep a second payment."""
 
     def get_page_subtitle(self) -> str:
@@ -344,6 +363,11 @@ def tell(view: DeskView, refund: Refund) -> HttpResponse:
     amount = {"amount": refund.money.formatted()}
     if refund.state == RefundState.FAILED:
         return view.refused(_("The gateway refused: %(why)s Nothing was given back.") % {"why": refund.failure})
+    if refund.state == RefundState.DIFFERS and refund.told_money is not None:
+        return view.refused(
+            _("You asked for %(asked)s, and the gateway says that %(told)s went back. Look at the gateway.")
+            % {"asked": refund.money.formatted(), "told": refund.told_money.formatted()}
+        )
     if refund.state == RefundState.SUCCEEDED:
         return view.done(_("%(amount)s was given back.") % amount)
     if refund.state == RefundState.PENDING:

@@ -15,6 +15,7 @@ from wagtail.admin.viewsets.base import ViewSet
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from ecommerce.wagtail_hooks.order_lists import ORDERS, REFUNDS, SEE_ORDERS, SEE_REFUNDS, OrderIndex, RefundIndex
 from ecommerce.wagtail_hooks.order_views import (
+    BookToldView,
     CancelView,
     CheckView,
     DenyView,
@@ -45,6 +46,7 @@ class OrderViewSet(ViewSet):
             path("<int:pk>/check/", CheckView.as_view(), name="check"),
             path("<int:pk>/receipt/", ReceiptView.as_view(), name="receipt"),
             path("<int:pk>/second/<int:refund_id>/send/", SendMarkedView.as_view(), name="send_marked"),
+            path("<int:pk>/refunds/<int:refund_id>/accept/", BookToldView.as_view(), name="accept_refund"),
             path("<int:pk>/second/<int:refund_id>/keep/", DismissMarkedView.as_view(), name="dismiss_marked"),
         ]
 

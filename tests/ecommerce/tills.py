@@ -77,6 +77,7 @@ def paid_order(
     discount: str = "0",
     paid: str | None = None,
     currency: str = "USD",
+    paid_currency: str = "",
 ) -> Order:
     """An order whose money came, with its courses, as checkout and fulfilment leave it.
 
@@ -114,7 +115,7 @@ def paid_order(
             code=code,
         )
     if total:
-        pay(order, gateway=gateway, paid=paid)
+        pay(order, gateway=gateway, paid=paid, paid_currency=paid_currency)
     if code is not None:
         use(code, order)
     if order.is_fulfilled:
@@ -122,7 +123,7 @@ def paid_order(
     return order
 
 
-def pay(order: Order, *, gateway: str = "sandbox", paid: str | None = None) -> PaymentAttempt:
+def pay(order: Order, *, gateway: str = "sandbox", paid: str | None = None, paid_currency: str = "") -> PaymentAttempt:
     """A payment of the order that came in."""
     key = uuid.uuid4()
     return PaymentAttempt.objects.create(
@@ -134,6 +135,7 @@ def pay(order: Order, *, gateway: str = "sandbox", paid: str | None = None) -> P
         payment_id=f"pi_{key}",
         amount=order.total,
         paid_amount=Decimal(paid) if paid else None,
+        paid_currency=(paid_currency or order.currency) if paid else "",
         currency=order.currency,
         state=AttemptState.PAID,
         started_at=NOON,

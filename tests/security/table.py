@@ -199,6 +199,12 @@ ROWS: tuple[Row, ...] = (
         "llllrruu",
         "cms/orders/{order}/second/{marked}/keep/",
     ),
+    Row(
+        "cms/orders/<int:pk>/refunds/<int:refund_id>/accept/",
+        "llllrroo",
+        "llllrruu",
+        "cms/orders/{order}/refunds/{marked}/accept/",
+    ),
     Row("cms/refunds/", "llllrroo", "llllrrmm"),
     Row("cms/refunds/results/", "llllrroo", "llllrrmm"),
     Row("cms/users/", "llllrrro", "llllrrrm"),

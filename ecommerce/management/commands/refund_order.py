@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundState
 from ecommerce.models import Order, Refund
+from ecommerce.selectors.payments import next_to_refund
 from ecommerce.services.refunds import RefundPlan, RefundWish, plan_refund, refund_order
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
@@ -37,7 +38,7 @@ class Command(OperatorCommand):
             metavar="LINE",
             help="only these lines: course keys, SKUs or their places in the receipt (1, 2, …)",
         )
-        parser.add_argument("--amount", type=_amount, help="only this much, in the order's currency: 49.90")
+        parser.add_argument("--amount", type=_amount, help="only this much, in the currency that was paid: 49.90")
         parser.add_argument("--reason", required=True, help="why; kept in the order's log")
         after = parser.add_mutually_exclusive_group(required=True)
         for flag, value, text in (
@@ -73,6 +74,12 @@ class Command(OperatorCommand):
         amount = {"amount": refund.money.formatted()}
         if refund.state == RefundState.FAILED:
             raise CommandError(_("The gateway refused: %(why)s Nothing was given back.") % {"why": refund.failure})
+        if refund.state == RefundState.DIFFERS and refund.told_money is not None:
+            amount |= {"told": refund.told_money.formatted()}
+            raise CommandError(
+                _("You asked for %(amount)s, and the gateway says that %(told)s went back. Look at the gateway.")
+                % amount
+            )
         if refund.state == RefundState.SUCCEEDED:
             self.say(_("%(amount)s was given back.") % amount)
         elif refund.state == RefundState.PENDING:
@@ -93,9 +100,11 @@ def _amount(text: str) -> str:
 def _wish(order: Order, options: dict[str, Any]) -> RefundWish:
     amount = None
     if options["amount"] is not None:
-        amount = Money(options["amount"], order.currency)
-        if len(options["amount"].partition(".")[2].rstrip("0")) > minor_digits(order.currency):
-            raise CommandError(_("%(currency)s has no such small parts.") % {"currency": order.currency})
+        payment = next_to_refund(order.attempts.all())
+        currency = order.currency if payment is None else payment.paid_money.currency
+        amount = Money(options["amount"], currency)
+        if len(options["amount"].partition(".")[2].rstrip("0")) > minor_digits(currency):
+            raise CommandError(_("%(currency)s has no such small parts.") % {"currency": currency})
     return RefundWish(
         reason=options["reason"],
         enrollment_after=options["after"],
@@ -149,6 +158,8 @@ def _done_before(order: Order, known: Refund | None) -> str:
 
 
 def _rows(plan: RefundPlan) -> list[Sequence[object]]:
+    if not plan.is_in_prices:
+        return [(plan.order.number, "–", str(plan.amount))]
     return [(plan.order.number, share.line.item_id, str(share.amount)) for share in plan.shares]
 
 
