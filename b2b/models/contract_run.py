@@ -55,6 +55,16 @@ class ContractRun(models.Model):
         default=1,
         help_text=_("1 for the first run of the course in this contract, 2 for a re-run …"),
     )
+    given_start = models.DateTimeField(
+        _("start given by the contract"),
+        help_text=_("Where the contract’s first day last put the run; a run that stands there follows the next one."),
+    )
+    given_end = models.DateTimeField(
+        _("end given by the contract"),
+        null=True,
+        blank=True,
+        help_text=_("Where the contract’s last day last put the run; empty for no end."),
+    )
     added_at = models.DateTimeField(_("added"))
     removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
 

@@ -245,25 +245,36 @@ def _miscounted(terms: ContractTerms) -> Found:
 def _set_by_hand(terms: ContractTerms) -> Found:
     runs = ContractRun.objects.current().filter(contract_id=terms.pk).select_related("course_run")
     for run in runs.order_by("pk"):
-        for sentence in _by_hand(terms, run.course_run):
-            yield Disagreement(terms.pk, "set_by_hand", sentence, key=run.course_run.courseware_id, by_hand=True)
+        for kind, sentence in _by_hand(terms, run):
+            yield Disagreement(terms.pk, kind, sentence, key=run.course_run.courseware_id, by_hand=True)
 
 
-def _by_hand(terms: ContractTerms, run: CourseRun) -> Iterator[str]:
+def _by_hand(terms: ContractTerms, link: ContractRun) -> Iterator[tuple[str, str]]:
+    """What was set by hand, and dates that wait for those before they can follow the contract."""
+    run = link.course_run
     if not run.live:
-        yield _("The run is not live.")
+        yield "set_by_hand", _("The run is not live.")
     start = start_of_day(terms.start) if terms.start else None
     end = end_of_day(terms.end) if terms.end else None
     told = (
-        (run.start_date, start, _("It starts on %(is)s, the contract on %(wanted)s.")),
-        (run.enrollment_start, start, _("Enrollment opens on %(is)s, the contract starts on %(wanted)s.")),
-        (run.end_date, end, _("It ends on %(is)s, the contract on %(wanted)s.")),
-        (run.enrollment_end, end, _("Enrollment closes on %(is)s, the contract ends on %(wanted)s.")),
+        (run.start_date, link.given_start, start, _("It starts on %(is)s, the contract on %(wanted)s.")),
+        (
+            run.enrollment_start,
+            link.given_start,
+            start,
+            _("Enrollment opens on %(is)s, the contract starts on %(wanted)s."),
+        ),
+        (run.end_date, link.given_end, end, _("It ends on %(is)s, the contract on %(wanted)s.")),
+        (run.enrollment_end, link.given_end, end, _("Enrollment closes on %(is)s, the contract ends on %(wanted)s.")),
     )
-    for moment, wanted, sentence in told:
+    for moment, given, wanted, sentence in told:
         # A date the contract doesn't have says nothing about its runs.
         if wanted is not None and moment != wanted:
-            yield sentence % {"is": _said(moment), "wanted": _said(wanted)}
+            waits = moment == given
+            said = sentence % {"is": _said(moment), "wanted": _said(wanted)}
+            if waits:
+                said = _("%(what)s It couldn’t follow, because of another date of the run.") % {"what": said}
+            yield "cannot_follow" if waits else "set_by_hand", said
 
 
 def _said(moment: datetime | None) -> str:
@@ -383,7 +394,8 @@ def _own(contract_id: int, *, now: datetime) -> None:
 
 def _put_back(terms: ContractTerms) -> None:
     """Give the runs the contract's dates, and have them live."""
-    runs = list(CourseRun.all_objects.filter(contract_run__in=ContractRun.objects.current().filter(contract=terms.pk)))
+    links = list(ContractRun.objects.current().filter(contract=terms.pk).select_related("course_run").order_by("pk"))
+    runs = [link.course_run for link in links]
     start = start_of_day(terms.start) if terms.start else None
     end = end_of_day(terms.end) if terms.end else None
     for run in runs:
@@ -400,6 +412,10 @@ def _put_back(terms: ContractTerms) -> None:
     if runs:
         fields = ["live", "start_date", "enrollment_start", "end_date", "enrollment_end"]
         CourseRun.all_objects.bulk_update(runs, fields)
+        for link in links:
+            link.given_start = link.course_run.start_date or link.given_start
+            link.given_end = link.course_run.end_date
+        ContractRun.objects.bulk_update(links, ["given_start", "given_end"])
 
 
 def _recount(contract_id: int) -> None:

@@ -343,7 +343,8 @@ def _give_back(
     run.enrollment_start, run.enrollment_end = start, end
     run.save(update_fields=["live", "enrollment_start", "enrollment_end", "updated_at"])
     contract_run.removed_at, contract_run.courseware = None, courseware
-    contract_run.save(update_fields=["removed_at", "courseware"])
+    contract_run.given_start, contract_run.given_end = start, end
+    contract_run.save(update_fields=["removed_at", "courseware", "given_start", "given_end"])
     Product.objects.filter(contract_run=contract_run).update(is_active=True, requires_code=True, updated_at=now)
     _price_now(contract_run, terms=terms, now=now, user_id=user_id)
     # Reconcile never touches a code that was given to somebody, so whoever switched these off was the removal.
@@ -373,8 +374,15 @@ def _take_over(
     Product.objects.filter(course_run=run).exclude(pk=product.pk).update(
         is_active=False, requires_code=True, updated_at=now
     )
+    start, end = dates_of_new_run(terms, now=now)
     contract_run = ContractRun.objects.create(
-        contract_id=terms.pk, course_run=run, product=product, courseware=courseware, added_at=now
+        contract_id=terms.pk,
+        course_run=run,
+        product=product,
+        courseware=courseware,
+        given_start=start,
+        given_end=end,
+        added_at=now,
     )
     _price_now(contract_run, terms=terms, now=now, user_id=user_id)
 

@@ -29,6 +29,7 @@ ACTIONS: Mapping[str, str | Promise] = {
     "remove_courseware": gettext_lazy("remove courseware"),
     "cover": gettext_lazy("cover"),
     "move_dates": gettext_lazy("move dates"),
+    "keep_dates": gettext_lazy("keep dates"),
     "make_discount": gettext_lazy("make discount"),
     "set_price": gettext_lazy("set price"),
     "repair_product": gettext_lazy("set product and discount right"),
@@ -93,7 +94,8 @@ def terms_lines(plan: TermsPlan) -> list[Line]:
     moves = [
         Line("move_dates", key=one.key, title=one.title, note=one.note) for one in plan.dates if not one.is_removed
     ]
-    return moves + plan_lines(plan.reconcile)
+    stays = [Line("keep_dates", key=one.key, title=one.title, note=one.reason) for one in plan.stays]
+    return moves + stays + plan_lines(plan.reconcile)
 
 
 def plan_lines(plan: ReconcilePlan) -> list[Line]:
@@ -127,6 +129,10 @@ def summary(lines: Sequence[Line]) -> str:
         _said(
             ngettext("dates of %(n)d run moved", "dates of %(n)d runs moved", counts["move_dates"]),
             counts["move_dates"],
+        ),
+        _said(
+            ngettext("%(n)d run keeps its dates", "%(n)d runs keep their dates", counts["keep_dates"]),
+            counts["keep_dates"],
         ),
         _said(ngettext("%(n)d product set right", "%(n)d products set right", repaired), repaired),
         _said(ngettext("%(n)d price set", "%(n)d prices set", counts["set_price"]), counts["set_price"]),

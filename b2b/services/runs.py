@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from django.core.exceptions import ValidationError
 from django.db.models import F, Func, Value
@@ -123,11 +123,16 @@ def plan_runs(
 
 def dates_of_new_run(terms: ContractTerms, *, now: datetime) -> tuple[datetime, datetime | None]:
     """First and last moment of a run made now: the contract's days, both included, or from now on without end."""
-    end = end_of_day(terms.end) if terms.end else None
-    if terms.start:
-        return start_of_day(terms.start), end
-    # A contract without a first day that has ended: the run may not begin after it ends.
-    return (min(now, start_of_day(terms.end)) if terms.end else now), end
+    return dates_by_contract(start=terms.start, end=terms.end, added_at=now)
+
+
+def dates_by_contract(*, start: date | None, end: date | None, added_at: datetime) -> tuple[datetime, datetime | None]:
+    """First and last moment that a contract with these days gives a run that was added at this moment."""
+    until = end_of_day(end) if end else None
+    if start:
+        return start_of_day(start), until
+    # A contract without a first day that ended before the run was added: the run may not begin after it ends.
+    return (min(added_at, start_of_day(end)) if end else added_at), until
 
 
 def make_runs(
@@ -150,6 +155,8 @@ def make_runs(
             product=product,
             courseware_id=plan.wanted.courseware_id,
             generation=plan.wanted.generation,
+            given_start=plan.start,
+            given_end=plan.end,
             added_at=now,
         )
         for plan, run, product in zip(plans, runs, products, strict=True)

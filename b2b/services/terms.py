@@ -13,13 +13,17 @@ from datetime import date, datetime
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 from b2b.enums import ReconcileState
 from b2b.models import ContractPage, ContractRun, ContractTerms, Reconcile
 from b2b.services.acting import note
 from b2b.services.prices import apply_prices
+from b2b.services.runs import dates_by_contract
 from courses.models import CourseRun
-from mitxonline.kernel.clock import end_of_day, start_of_day
+from mitxonline.kernel.audit import Detail
 from mitxonline.kernel.money import Money
 
 # The number of a live page's state that no revision stands for (a page put into the tree already live).
@@ -111,26 +115,58 @@ class Days:
         return cls(start=terms.start, end=terms.end)
 
 
-def move_run_dates(*, contract_id: int, old: Days, new: Days) -> int:
-    """Let the runs whose dates are still the contract's old ones follow to the new ones; how many did (design 5.1).
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A run that can't follow the contract's days, because a date set by hand would contradict; and the reason."""
 
-    A date that was removed from the contract changes no run, and one set by hand stays.
+    run: ContractRun
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What a contract's new days do to its runs. Those in ``moves`` have their new dates in memory.
+
+    ``given`` are all that have new days by the contract, also those whose own dates were set by hand and stay.
     """
-    moved = [one.course_run for one in runs_that_move(contract_id=contract_id, old=old, new=new)]
-    if moved:
-        CourseRun.all_objects.bulk_update(moved, ["start_date", "enrollment_start", "end_date", "enrollment_end"])
-    return len(moved)
+
+    moves: tuple[ContractRun, ...] = ()
+    stays: tuple[Stay, ...] = ()
+    given: tuple[ContractRun, ...] = ()
 
 
-def runs_that_move(*, contract_id: int, old: Days, new: Days) -> list[ContractRun]:
-    """The runs that follow, with their new dates in memory; nothing is written.
+def move_run_dates(*, contract_id: int, old: Days, new: Days) -> Following:
+    """Let the runs that stand where the contract's days last put them follow to the new ones (design 5.1).
 
-    Removed ones too: given back, they are where the contract is by then.
+    A day that was removed from the contract changes no run, and a date set by hand stays.
+    """
+    following = runs_that_follow(contract_id=contract_id, old=old, new=new)
+    runs = [one.course_run for one in following.moves]
+    if runs:
+        CourseRun.all_objects.bulk_update(runs, ["start_date", "enrollment_start", "end_date", "enrollment_end"])
+    if following.given:
+        ContractRun.objects.bulk_update(following.given, ["given_start", "given_end"])
+    return following
+
+
+def runs_that_follow(*, contract_id: int, old: Days, new: Days) -> Following:
+    """The runs that follow, with their new dates in memory, and those that can't; nothing is written.
+
+    Removed ones too: given back, they are where the contract is by then. They aren't told of when they stay.
     """
     if old == new:
-        return []
+        return Following()
     runs = ContractRun.objects.filter(contract_id=contract_id).select_related("course_run").order_by("pk")
-    return [one for one in runs if _follow(one.course_run, added_at=one.added_at, old=old, new=new)]
+    moves, stays, given = [], [], []
+    for one in runs:
+        moved, reason = _follow(one, old=old, new=new)
+        if moved:
+            moves.append(one)
+        if not reason:
+            given.append(one)
+        elif one.removed_at is None:
+            stays.append(Stay(run=one, reason=reason))
+    return Following(moves=tuple(moves), stays=tuple(stays), given=tuple(given))
 
 
 def changed_terms(old: ContractTerms, new: ContractTerms) -> Iterator[str]:
@@ -138,28 +174,39 @@ def changed_terms(old: ContractTerms, new: ContractTerms) -> Iterator[str]:
     return (name for name in _TERMS if getattr(old, name) != getattr(new, name))
 
 
-def _follow(run: CourseRun, *, added_at: datetime, old: Days, new: Days) -> bool:
-    """Move one run in memory; whether it moved. A run whose hand-set date would then contradict stays as it is."""
+def _follow(link: ContractRun, *, old: Days, new: Days) -> tuple[bool, str]:
+    """Move one run in memory; whether it moved, and why it can't where it should.
+
+    A date follows while it stands where the contract last put it, also when one publication in between couldn't be
+    followed, or when the contract had no such day for a while.
+    """
+    run = link.course_run
+    start, end = _given(link, old=old, new=new)
     before = (run.start_date, run.enrollment_start, run.end_date, run.enrollment_end)
-    if new.start and new.start != old.start:
-        # Without a first day the run began when it was added.
-        was, will = start_of_day(old.start) if old.start else added_at, start_of_day(new.start)
-        run.start_date = will if run.start_date == was else run.start_date
-        run.enrollment_start = will if run.enrollment_start == was else run.enrollment_start
-    if new.end and new.end != old.end:
-        last, until = end_of_day(old.end) if old.end else None, end_of_day(new.end)
-        run.end_date = until if run.end_date == last else run.end_date
-        run.enrollment_end = until if run.enrollment_end == last else run.enrollment_end
-    after = (run.start_date, run.enrollment_start, run.end_date, run.enrollment_end)
-    return (
-        after != before
-        and _in_order(run.start_date, run.end_date)
-        and _in_order(run.enrollment_start, run.enrollment_end)
-    )
+    begins, opens = (start if each == link.given_start else each for each in before[:2])
+    ends, closes = (end if each == link.given_end else each for each in before[2:])
+    for first, last in ((begins, ends), (opens, closes)):
+        if first is not None and last is not None and first > last:
+            if last != end:
+                return False, _("ends on %(day)s, before the contract’s first day") % {"day": _day(last)}
+            return False, _("begins on %(day)s, after the contract’s last day") % {"day": _day(first)}
+    run.start_date, run.enrollment_start, run.end_date, run.enrollment_end = begins, opens, ends, closes
+    link.given_start, link.given_end = start, end
+    return (begins, opens, ends, closes) != before, ""
 
 
-def _in_order(start: datetime | None, end: datetime | None) -> bool:
-    return start is None or end is None or start <= end
+def _given(link: ContractRun, *, old: Days, new: Days) -> tuple[datetime, datetime | None]:
+    """Where the new days put the run; a day the contract doesn't have any more leaves it where it was put."""
+    start, end = dates_by_contract(start=new.start, end=new.end, added_at=link.added_at)
+    if new.start is None:
+        without_day = dates_by_contract(start=None, end=old.end, added_at=link.added_at)[0]
+        if link.given_start not in (without_day, link.added_at):
+            start = link.given_start
+    return start, end if new.end is not None else link.given_end
+
+
+def _day(moment: datetime) -> str:
+    return date_format(localtime(moment), "DATE_FORMAT")
 
 
 def _terms_and_page(page_id: int) -> tuple[ContractTerms | None, ContractTerms | None]:
@@ -181,29 +228,37 @@ def _changed(terms: ContractTerms, wanted: ContractTerms) -> bool:
 
 def _write(terms: ContractTerms, wanted: ContractTerms | None, *, now: datetime, by_id: int | None) -> None:
     """Write the wanted terms, or that nothing is in force; the caller holds the lock."""
+    stays: list[str] = []
     if wanted is None:
         changes = ["active: True → False"] if terms.active else []
         terms.active, terms.revision_id, terms.in_force_since = False, None, now
     else:
         changes = [f"{name}: {getattr(terms, name)} → {getattr(wanted, name)}" for name in changed_terms(terms, wanted)]
         if changes:
-            _let_follow(terms, wanted, now=now, by_id=by_id)
+            stays = _let_follow(terms, wanted, now=now, by_id=by_id)
             terms.in_force_since = now
         for name in (*_TERMS, "revision_id"):
             setattr(terms, name, getattr(wanted, name))
     terms.save(update_fields=[*_TERMS, "revision_id", "in_force_since"])
     if changes:
-        note(terms.page, "b2b.terms.change", by_id=by_id, data={"changes": changes, "revision": terms.revision_id})
+        data: dict[str, Detail] = {"changes": changes, "revision": terms.revision_id}
+        if stays:
+            data["runs_that_stay"] = stays
+        note(terms.page, "b2b.terms.change", by_id=by_id, data=data)
 
 
-def _let_follow(old: ContractTerms, new: ContractTerms, *, now: datetime, by_id: int | None) -> None:
-    """Move what must not lag behind: dates, and prices, so that nobody meets a price that no longer holds."""
-    move_run_dates(contract_id=old.pk, old=Days.of(old), new=Days.of(new))
+def _let_follow(old: ContractTerms, new: ContractTerms, *, now: datetime, by_id: int | None) -> list[str]:
+    """Move what must not lag behind: dates, and prices, so that nobody meets a price that no longer holds.
+
+    The keys of runs that couldn't follow the dates.
+    """
+    following = move_run_dates(contract_id=old.pk, old=Days.of(old), new=Days.of(new))
     if old.money != new.money:
         current = ContractRun.objects.current().filter(contract_id=old.pk).order_by("pk")
         products = current.filter(product__isnull=False).values_list("product__pk", flat=True)
         discounts = current.filter(product__unlocked_by__isnull=False).values_list("product__unlocked_by", flat=True)
         apply_prices(terms=new, product_ids=list(products), discount_ids=list(discounts), now=now, actor_id=by_id)
+    return [stay.run.course_run.courseware_id for stay in following.stays]
 
 
 def _lock_terms(page_id: int, wanted: ContractTerms | None, *, now: datetime) -> None:

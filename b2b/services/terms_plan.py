@@ -1,6 +1,6 @@
 """What other terms would do to a contract, before they are in force: shown by ``--dry-run`` and to the editor.
 
-Counted and decided by what does it afterwards (``plan_reconcile``, ``runs_that_move``): so it is what happens.
+Counted and decided by what does it afterwards (``plan_reconcile``, ``runs_that_follow``): so it is what happens.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from b2b.enums import IntegrationType, MembershipState
 from b2b.models import ContractMembership, ContractPage, ContractTerms
 from b2b.services.contracts import changed_page, refuse_over_draft
 from b2b.services.plan import ReconcilePlan, Supposed, plan_reconcile, terms_in_force
-from b2b.services.terms import Days, changed_terms, runs_that_move, terms_as_written
+from b2b.services.terms import Days, Following, changed_terms, runs_that_follow, terms_as_written
 from b2b.services.tree import saying_what_is_invalid
 from mitxonline.kernel.money import Money
 
@@ -67,6 +67,15 @@ class DateMove:
 
 
 @dataclass(frozen=True, slots=True)
+class DateStay:
+    """A run that can't follow the contract's dates, and the reason in words."""
+
+    key: str
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PriceMove:
     """A course whose price follows the contract's."""
 
@@ -86,13 +95,14 @@ class TermsPlan:
     changes: tuple[TermChange, ...]
     reconcile: ReconcilePlan
     dates: tuple[DateMove, ...]
+    stays: tuple[DateStay, ...]
     members: int
     held: int
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing changes, and nothing follows."""
-        return not self.changes and not self.dates and self.reconcile.is_empty
+        return not self.changes and not self.dates and not self.stays and self.reconcile.is_empty
 
     @property
     def cap(self) -> int | None:
@@ -165,9 +175,9 @@ def plan_unpublish(*, contract_id: int, now: datetime) -> TermsPlan:
 
 def _plan(contract_id: int, *, after: ContractTerms, now: datetime) -> TermsPlan:
     before = ContractTerms.objects.filter(pk=contract_id).select_related("organization").first()
-    moving = (
-        runs_that_move(contract_id=contract_id, old=Days.of(before), new=Days.of(after)) if before is not None else []
-    )
+    following = Following()
+    if before is not None:
+        following = runs_that_follow(contract_id=contract_id, old=Days.of(before), new=Days.of(after))
     seats = ContractMembership.objects.filter(contract_id=contract_id).aggregate(
         members=Count("pk", filter=Q(state=MembershipState.ACTIVE)),
         held=Count("pk", filter=Q(state=MembershipState.HELD)),
@@ -186,7 +196,11 @@ def _plan(contract_id: int, *, after: ContractTerms, now: datetime) -> TermsPlan
                 end=run.course_run.end_date,
                 is_removed=run.removed_at is not None,
             )
-            for run in moving
+            for run in following.moves
+        ),
+        stays=tuple(
+            DateStay(key=stay.run.course_run.courseware_id, title=stay.run.course_run.title, reason=stay.reason)
+            for stay in following.stays
         ),
         members=seats["members"],
         held=seats["held"],
@@ -263,6 +277,8 @@ def _about_runs(plan: TermsPlan) -> Iterator[str]:
         )
     if dates:
         yield _counted(ngettext("Moves the dates of %(n)s run.", "Moves the dates of %(n)s runs.", dates), dates)
+    for one in plan.stays:
+        yield _("“%(title)s” keeps its dates: it %(reason)s.") % {"title": one.title, "reason": one.reason}
     if plan.prices:
         count = len(plan.prices)
         sentence = ngettext(

@@ -5,10 +5,14 @@ from datetime import UTC, date, datetime
 import pytest
 from django.core.exceptions import ValidationError
 from pytest_django import Settings
+from wagtail.models import PageLogEntry
 
 from b2b.errors import CourseKeyImpossible
 from b2b.models import ContractPage, ContractRun, OrganizationPage
+from b2b.services.checks import check_contracts, fix_contract
+from b2b.services.plan_lines import summary, terms_lines
 from b2b.services.runs import sku_of
+from b2b.services.terms_plan import plan_modify
 from b2b.services.tree import publish_changed
 from courses.enums import LmsState, RunAccess
 from courses.events import RunsRequested
@@ -229,6 +233,80 @@ def test_an_open_contract_that_gets_dates_takes_its_runs_along() -> None:
     (run,) = runs_of(page)
     assert run.start_date == run.enrollment_start == datetime(2026, 1, 1, tzinfo=UTC)
     assert run.end_date == run.enrollment_end == datetime(2026, 6, 30, **LAST_MICROSECOND, tzinfo=UTC)
+
+
+YESTERDAY, NEXT_JUNE = date(2025, 11, 20), date(2026, 6, 30)
+
+
+def test_a_last_day_mistyped_as_yesterday_and_corrected_is_followed_both_times() -> None:
+    page, other = contract(course(), course(), name="Mistyped"), contract(course(), name="Left alone")
+    change(page, contract_end=YESTERDAY)
+    for run in runs_of(page):
+        assert run.start_date == run.enrollment_start == datetime(2025, 11, 20, tzinfo=UTC)
+        assert run.end_date == run.enrollment_end == datetime(2025, 11, 20, **LAST_MICROSECOND, tzinfo=UTC)
+    change(page, contract_end=NEXT_JUNE)
+    for run in runs_of(page):
+        assert run.start_date == run.enrollment_start == NOW
+        assert run.end_date == run.enrollment_end == datetime(2026, 6, 30, **LAST_MICROSECOND, tzinfo=UTC)
+    assert check_contracts(now=NOW) == []
+    assert [run.end_date for run in runs_of(other)] == [None]
+
+
+def test_a_run_that_could_not_follow_is_named_and_follows_the_next_time() -> None:
+    page = contract(course(title="Left behind"), course(title="Goes along"), end=date(2026, 12, 31))
+    hand_set, _free = runs_of(page)
+    begins = datetime(2026, 3, 1, tzinfo=UTC)
+    CourseRun.all_objects.filter(pk=hand_set.pk).update(start_date=begins, enrollment_start=begins)
+    asked = plan_modify(contract_id=page.pk, changes={"contract_end": date(2026, 2, 1)}, now=NOW)
+    assert [(one.title, one.reason) for one in asked.stays] == [
+        ("Left behind", "begins on 1 March 2026, after the contract’s last day")
+    ]
+    assert "“Left behind” keeps its dates: it begins on 1 March 2026, after the contract’s last day." in asked.sentences
+    assert summary(terms_lines(asked)) == "dates of 1 run moved, 1 run keeps its dates"
+
+    change(page, contract_end=date(2026, 2, 1))
+    ends = [run.end_date for run in runs_of(page)]
+    assert ends == [
+        datetime(2026, 12, 31, **LAST_MICROSECOND, tzinfo=UTC),
+        datetime(2026, 2, 1, **LAST_MICROSECOND, tzinfo=UTC),
+    ]
+    (entry,) = PageLogEntry.objects.filter(page_id=page.pk, action="b2b.terms.change", data__has_key="runs_that_stay")
+    assert entry.data["runs_that_stay"] == [hand_set.courseware_id]
+    assert {one.kind for one in check_contracts(now=NOW)} == {"cannot_follow"}
+
+    change(page, contract_end=NEXT_JUNE)
+    assert {run.end_date for run in runs_of(page)} == {datetime(2026, 6, 30, **LAST_MICROSECOND, tzinfo=UTC)}
+    assert runs_of(page)[0].start_date == begins, "what was set by hand stays"
+    assert check_contracts(now=NOW) == []
+
+
+def test_a_run_that_ends_by_hand_before_the_first_day_says_so() -> None:
+    page = contract(course(title="Short"), start=date(2026, 1, 1), end=date(2026, 12, 31))
+    by_hand = datetime(2026, 3, 1, tzinfo=UTC)
+    CourseRun.all_objects.filter(contract_run__contract=page).update(end_date=by_hand, enrollment_end=by_hand)
+    plan = plan_modify(contract_id=page.pk, changes={"contract_start": date(2026, 5, 1)}, now=NOW)
+    assert [one.reason for one in plan.stays] == ["ends on 1 March 2026, before the contract’s first day"]
+
+
+def test_days_that_were_removed_and_written_again_are_followed() -> None:
+    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    change(page, contract_start=None, contract_end=None)
+    change(page, contract_end=date(2026, 9, 30))
+    (run,) = runs_of(page)
+    assert run.start_date == datetime(2026, 1, 1, tzinfo=UTC), "the first day was removed, and stays where it was"
+    assert run.end_date == run.enrollment_end == datetime(2026, 9, 30, **LAST_MICROSECOND, tzinfo=UTC)
+    change(page, contract_start=date(2026, 2, 1))
+    (run,) = runs_of(page)
+    assert run.start_date == run.enrollment_start == datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def test_a_run_put_back_by_a_check_follows_again() -> None:
+    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    CourseRun.all_objects.filter(contract_run__contract=page).update(end_date=datetime(2026, 3, 1, tzinfo=UTC))
+    fix_contract(contract_id=page.pk, now=NOW, reset=True)
+    change(page, contract_end=date(2026, 9, 30))
+    (run,) = runs_of(page)
+    assert run.end_date == datetime(2026, 9, 30, **LAST_MICROSECOND, tzinfo=UTC)
 
 
 def test_a_program_makes_a_run_for_each_course_it_names() -> None:

@@ -166,7 +166,7 @@ def make_contract_run(contract: ContractPage, course: Course | None = None, *, c
     for _each in range(codes):
         make_code(discount, max_uses=1)
     return ContractRun.objects.create(
-        contract=contract, course_run=run, product=product, courseware=courseware, added_at=NOON
+        contract=contract, course_run=run, product=product, courseware=courseware, given_start=NOON, added_at=NOON
     )
 
 
