@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.support.programs",
     "tests.support.keycloak",
     "tests.support.stripe",
+    "tests.support.silence",
 ]

@@ -24,6 +24,10 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+# The code of a failure where the gateway wasn't even asked, because it kept silent lately or the time was over.
+AVOIDED = "avoided"
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentLine:
     """One line as the payment page shows it."""

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from ecommerce.enums import DisputeState, RefundState
 from ecommerce.gateways.base import (
+    AVOIDED,
     BillingAddress,
     DisputeNotice,
     Envelope,
@@ -41,6 +42,7 @@ from ecommerce.gateways.base import (
     Session,
 )
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.remote import RemoteAvoided, RemoteSession
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
@@ -269,20 +271,25 @@ def _client(account: str) -> stripe.StripeClient:
         _keys(account)["secret_key"],
         settings.STRIPE_API_BASE,
         settings.STRIPE_API_VERSION,
-        tuple(settings.STRIPE_TIMEOUT),
+        remote_name(account if account in settings.STRIPE_ACCOUNTS else ""),
         settings.STRIPE_RETRIES,
     )
 
 
+def remote_name(account: str) -> str:
+    """What the account is called where we say whether it answers."""
+    return f"stripe:{account}" if account else "stripe"
+
+
 @cache
-def _client_of(key: str, base: str, version: str, timeout: tuple[float, float], retries: int) -> stripe.StripeClient:
-    """One client per key: it keeps its connections, one set per thread."""
+def _client_of(key: str, base: str, version: str, remote: str, retries: int) -> stripe.StripeClient:
+    """One client per key: it keeps its connections. Deadlines are its session's; a retry has no more time."""
     return stripe.StripeClient(
         key,
         stripe_version=version,
         base_addresses={"api": base},
         max_network_retries=retries,
-        http_client=stripe.RequestsClient(timeout=timeout),
+        http_client=stripe.RequestsClient(session=RemoteSession(remote)),
     )
 
 
@@ -298,6 +305,9 @@ def _asking() -> Iterator[None]:
         raise PaymentFailed(_reason(error), retriable=False, code=error.code or "") from error
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         raise PaymentFailed("Stripe doesn't accept our key", retriable=False, code="key_refused") from error
+    except stripe.APIConnectionError as error:
+        code = AVOIDED if isinstance(error.__cause__, RemoteAvoided) else ""
+        raise PaymentFailed(f"no answer ({type(error.__cause__).__name__})", retriable=True, code=code) from error
     except stripe.StripeError as error:
         raise PaymentFailed(f"no answer that settles it ({type(error).__name__})", retriable=True) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:

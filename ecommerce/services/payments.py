@@ -25,9 +25,14 @@ from ecommerce.services.fulfilment import close_order, fulfil_or_review, send_to
 from ecommerce.services.refunds import follow_dispute, follow_refund, mark_for_refund
 from ecommerce.services.sessions import give_up, is_being_paid, refuse_in_transaction, session_of
 from mitxonline.coordinator.bus import publish
+from mitxonline.kernel.broker import send_tasks
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.remote import without_queueing
 
 logger = logging.getLogger(__name__)
+
+# The task that asks about what is due; the worker has it, and a broker that is away costs a minute.
+ASK_ABOUT_PAYMENTS = "ecommerce.tasks.ask_about_payments"
 
 # How long whoever noted a payment may take to fulfil its order, before somebody else does.
 PATIENCE = timedelta(minutes=2)
@@ -56,14 +61,17 @@ def confirm(*, attempt_id: int, now: datetime) -> Order:
 def confirm_return(*, attempt_id: int, now: datetime) -> Order:
     """What the return from a payment page does: ask, and where nobody answers, note that the buyer was there.
 
-    So that nobody reads that nothing was paid while nobody knows; the sweep asks again at once.
+    So that nobody reads that nothing was paid while nobody knows. Where others wait for the gateway already, this page
+    doesn't: the worker asks at once.
     """
     try:
-        return confirm(attempt_id=attempt_id, now=now)
+        with without_queueing():
+            return confirm(attempt_id=attempt_id, now=now)
     except PaymentFailed as failure:
         logger.warning("gateway not asked", extra={"attempt": attempt_id, "retriable": failure.retriable})
         open_ones = PaymentAttempt.objects.filter(pk=attempt_id, state=AttemptState.STARTED)
-        open_ones.update(came_back_at=now, ask_at=now)
+        if open_ones.update(came_back_at=now, ask_at=now):
+            send_tasks(ASK_ABOUT_PAYMENTS, [()])
         return Order.objects.get(attempts=attempt_id)
 
 

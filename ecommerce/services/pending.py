@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,18 +13,16 @@ from django.db import DatabaseError
 from django.db.models import F, QuerySet
 
 from ecommerce.enums import UNSETTLED_STATES, AttemptState
-from ecommerce.gateways.base import Outcome, PaymentFailed
+from ecommerce.gateways.base import AVOIDED, Outcome, PaymentFailed
 from ecommerce.models import PaymentAttempt
 from ecommerce.services.payments import confirm, end_session, gateway_of, next_ask, note_missing
 from ecommerce.services.sessions import session_of
+from ecommerce.services.silence import SilentAccounts
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.remote import Patience, patience
 
 logger = logging.getLogger(__name__)
 
-# An account at a gateway that gave no answer this often in a row is left alone until the next run.
-PATIENCE = 3
-# Said of all payments at an account, not of one.
-OUR_KEY = frozenset({"key_refused", "no_key"})
 NOT_KNOWN = "resource_missing"
 
 
@@ -43,19 +40,12 @@ class Asked:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a try wasn't settled; ``is_silence``: because its account can't be asked, and about the next ones neither."""
-
-    reason: str = ""
-    is_silence: bool = False
-
-
 def ask_due(*, now: datetime, limit: int = 50) -> int:
-    """Ask about the tries whose time has come; how many were asked. What the beat runs."""
+    """Ask about the tries whose time has come; how many were asked. What the beat runs, within a time limit."""
     drop_unstarted(now=now)
     due = PaymentAttempt.objects.filter(ask_at__lte=now, state__in=UNSETTLED_STATES).exclude(session_id="")
-    return sum(1 for _each in islice(_ask(due.order_by("ask_at", "pk"), now=now), limit))
+    with patience(settings.REMOTE_SWEEP_SECONDS) as sweep:
+        return sum(1 for _each in islice(_ask(due.order_by("ask_at", "pk"), now=now, sweep=sweep), limit))
 
 
 def resolve(*, now: datetime, older_than: timedelta, dry_run: bool) -> Iterator[Asked]:
@@ -64,7 +54,7 @@ def resolve(*, now: datetime, older_than: timedelta, dry_run: bool) -> Iterator[
         drop_unstarted(now=now)
     unsettled = PaymentAttempt.objects.filter(state__in=UNSETTLED_STATES, started_at__lte=now - older_than)
     tries = unsettled.exclude(session_id="").order_by("started_at", "pk")
-    return _only_look(tries) if dry_run else _ask(tries, now=now)
+    return _only_look(tries) if dry_run else _ask(tries, now=now, sweep=None)
 
 
 def drop_unstarted(*, now: datetime) -> int:
@@ -74,18 +64,21 @@ def drop_unstarted(*, now: datetime) -> int:
     return unstarted.update(state=AttemptState.FAILED, settled_at=now, ask_at=None, note="never reached the gateway")
 
 
-def _ask(tries: QuerySet[PaymentAttempt], *, now: datetime) -> Iterator[Asked]:
+def _ask(tries: QuerySet[PaymentAttempt], *, now: datetime, sweep: Patience | None) -> Iterator[Asked]:
     """Ask about each; where an account is silent its other tries are passed over, and keep nobody else waiting."""
-    silent: Counter[tuple[str, str]] = Counter()
+    silent = SilentAccounts()
     for attempt in tries.select_related("order"):
+        if sweep is not None and sweep.is_over:
+            logger.warning("payments left for the next run: gateways were slow")
+            return
         account = (attempt.gateway, attempt.account)
-        if silent[account] >= PATIENCE or not _claim(attempt, now=now):
+        if account in silent or not _claim(attempt, now=now):
             continue
-        failure = _settle_one(attempt, now=now)
-        silent[account] = silent[account] + 1 if failure.is_silence else 0
-        if silent[account] == PATIENCE:
-            logger.error("gateway doesn't answer", extra={"gateway": attempt.gateway})
-        yield _told(attempt, failure.reason)
+        reason, failure = _settle_one(attempt, now=now)
+        silent.note(account, failure)
+        if failure is not None and failure.code == AVOIDED:
+            _give_back(attempt)
+        yield _told(attempt, reason)
 
 
 def _claim(attempt: PaymentAttempt, *, now: datetime) -> bool:
@@ -94,8 +87,14 @@ def _claim(attempt: PaymentAttempt, *, now: datetime) -> bool:
     return bool(mine.update(asked=F("asked") + 1, ask_at=next_ask(attempt, now=now)))
 
 
-def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> Failure:
-    """What kept us from settling it; no reason where the gateway answered."""
+def _give_back(attempt: PaymentAttempt) -> None:
+    """Its turn stays: nobody was asked, so it doesn't count towards asking less often."""
+    mine = PaymentAttempt.objects.filter(pk=attempt.pk, asked=attempt.asked + 1, state__in=UNSETTLED_STATES)
+    mine.update(asked=attempt.asked, ask_at=attempt.ask_at)
+
+
+def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> tuple[str, PaymentFailed | None]:
+    """What kept us from settling it, and the gateway's part in that; nothing where it answered."""
     is_given_up = attempt.state == AttemptState.CLOSING
     try:
         (end_session if is_given_up else confirm)(attempt_id=attempt.pk, now=now)
@@ -103,11 +102,11 @@ def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> Failure:
         logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
         if failure.code == NOT_KNOWN:
             note_missing(attempt_id=attempt.pk, now=now)
-        return Failure(str(failure), is_silence=failure.retriable or failure.code in OUR_KEY)
+        return str(failure), failure
     except (DatabaseError, DomainError):  # one that can't be settled keeps nobody else waiting
         logger.exception("payment not settled", extra={"attempt": attempt.pk})
-        return Failure("could not be settled; see the log")
-    return Failure()
+        return "could not be settled; see the log", None
+    return "", None
 
 
 def _told(attempt: PaymentAttempt, failure: str) -> Asked:

@@ -8,6 +8,7 @@ import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 
@@ -35,10 +36,12 @@ from ecommerce.services.refund_plan import (
     shares_of,
 )
 from ecommerce.services.refund_requests import ask_for_refund, deny, open_request
+from ecommerce.services.silence import SilentAccounts
 from mitxonline.kernel import audit
 from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.remote import patience
 
 __all__ = [
     "RefundPlan",
@@ -105,46 +108,54 @@ def approve(
 
 def send_refund(*, refund_id: int, now: datetime) -> Refund:
     """Ask the gateway for a recorded refund, once; of one that was sent before nothing is asked."""
-    if in_transaction():
-        raise RuntimeError("A gateway is called outside any transaction")
-    recorded = Refund.objects.filter(pk=refund_id, state=RefundState.RECORDED)
-    if recorded.update(state=RefundState.SENT, sent_at=now):
-        return _ask(_refund(refund_id), now=now)
-    return _refund(refund_id)
+    try:
+        return _send(refund_id, now=now)
+    except PaymentFailed:  # it stays "sent", and the sweep asks what became of it
+        return _refund(refund_id)
 
 
 def look_up_refund(*, refund_id: int, now: datetime) -> Refund:
     """Ask the gateway what became of a refund that was sent; one it never got is sent again, with the same key."""
-    refund = _refund(refund_id)
-    gateway = gateways().get(refund.gateway)
-    if gateway is None or refund.state not in {RefundState.SENT, RefundState.PENDING}:
-        return refund
-    Refund.objects.filter(pk=refund.pk).update(looked_up_at=now)
     try:
-        result = gateway.look_up_refund(_request_for(refund), refund.gateway_refund_id)
-    except PaymentFailed as failure:
-        logger.warning("refund not looked up", extra={"refund": refund.pk, "retriable": failure.retriable})
-        return _refund(refund.pk)
-    if result is None:
-        return _ask(refund, now=now) if refund.state == RefundState.SENT else refund
-    return _follow_answer(refund.pk, result, now=now)
+        return _look_up(refund_id, now=now)
+    except PaymentFailed:
+        return _refund(refund_id)
 
 
 def sweep_refunds(*, now: datetime, limit: int = 100) -> int:
-    """Bring refunds to an end that were interrupted or whose answer never came; how many were tried."""
+    """Bring refunds to an end that were interrupted or whose answer never came; how many were tried.
+
+    Where an account is silent its other refunds wait for the next run, and so do all when the time is over.
+    """
     recorded = Q(state=RefundState.RECORDED, recorded_at__lt=now - PATIENCE)
     unanswered = Q(state=RefundState.SENT, sent_at__lt=now - PATIENCE) & _not_asked_since(now - PATIENCE)
     pending = Q(state=RefundState.PENDING, sent_at__lt=now - PENDING_PATIENCE) | Q(
         state=RefundState.PENDING, sent_at=None
     )
     due = Refund.objects.filter(recorded | unanswered | (pending & _not_asked_since(now - PENDING_PATIENCE)))
-    rows = list(due.order_by(F("looked_up_at").asc(nulls_first=True), "pk").values_list("pk", "state")[:limit])
-    for refund_id, state in rows:
-        try:
-            (send_refund if state == RefundState.RECORDED else look_up_refund)(refund_id=refund_id, now=now)
-        except (DatabaseError, DomainError):  # one that can't be followed keeps nobody else waiting
-            logger.exception("refund not followed", extra={"refund": refund_id})
-    return len(rows)
+    rows = due.order_by(F("looked_up_at").asc(nulls_first=True), "pk").select_related("attempt")[:limit]
+    silent, tried = SilentAccounts(), 0
+    with patience(settings.REMOTE_SWEEP_SECONDS) as sweep:
+        for refund in rows:
+            if sweep.is_over:
+                logger.warning("refunds left for the next run: gateways were slow")
+                break
+            account = (refund.gateway, refund.attempt.account)
+            if account not in silent:
+                tried += 1
+                silent.note(account, _follow_up(refund, now=now))
+    return tried
+
+
+def _follow_up(refund: Refund, *, now: datetime) -> PaymentFailed | None:
+    """Send or look up one refund of a sweep; why its gateway gave no answer, if it didn't."""
+    try:
+        (_send if refund.state == RefundState.RECORDED else _look_up)(refund.pk, now=now)
+    except PaymentFailed as failure:
+        return failure
+    except (DatabaseError, DomainError):  # one that can't be followed keeps nobody else waiting
+        logger.exception("refund not followed", extra={"refund": refund.pk})
+    return None
 
 
 def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> Refund | None:
@@ -243,8 +254,35 @@ def book_what_went_back(*, refund_id: int, reason: str, now: datetime, by_id: in
     return refund
 
 
+def _send(refund_id: int, *, now: datetime) -> Refund:
+    """Send a recorded refund; any other is as it is. Raises PaymentFailed where no answer came."""
+    if in_transaction():
+        raise RuntimeError("A gateway is called outside any transaction")
+    recorded = Refund.objects.filter(pk=refund_id, state=RefundState.RECORDED)
+    if recorded.update(state=RefundState.SENT, sent_at=now):
+        return _ask(_refund(refund_id), now=now)
+    return _refund(refund_id)
+
+
+def _look_up(refund_id: int, *, now: datetime) -> Refund:
+    """Ask about a refund that was sent. Raises PaymentFailed where no answer came."""
+    refund = _refund(refund_id)
+    gateway = gateways().get(refund.gateway)
+    if gateway is None or refund.state not in {RefundState.SENT, RefundState.PENDING}:
+        return refund
+    Refund.objects.filter(pk=refund.pk).update(looked_up_at=now)
+    try:
+        result = gateway.look_up_refund(_request_for(refund), refund.gateway_refund_id)
+    except PaymentFailed as failure:
+        logger.warning("refund not looked up", extra={"refund": refund.pk, "retriable": failure.retriable})
+        raise
+    if result is None:
+        return _ask(refund, now=now) if refund.state == RefundState.SENT else refund
+    return _follow_answer(refund.pk, result, now=now)
+
+
 def _ask(refund: Refund, *, now: datetime) -> Refund:
-    """Call the gateway. What it refuses has failed; what nobody knows stays "sent", and the sweep asks."""
+    """Call the gateway. What it refuses has failed. Raises PaymentFailed where nobody knows: it stays "sent"."""
     gateway = gateways().get(refund.gateway)
     if gateway is None:
         logger.error("no such gateway to refund through", extra={"refund": refund.pk, "gateway": refund.gateway})
@@ -255,7 +293,7 @@ def _ask(refund: Refund, *, now: datetime) -> Refund:
         if failure.retriable:
             Refund.objects.filter(pk=refund.pk, state=RefundState.SENT).update(failure=str(failure)[:255])
             logger.warning("refund without an answer", extra={"refund": refund.pk, "order": refund.order_id})
-            return _refund(refund.pk)
+            raise
         result = RefundResult(refund_id="", state=RefundState.FAILED, failure=str(failure))
     return _follow_answer(refund.pk, result, now=now)
 

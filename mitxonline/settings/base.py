@@ -12,6 +12,7 @@ from mitxonline.settings.parts.limits import *
 from mitxonline.settings.parts.logs import *
 from mitxonline.settings.parts.mail import *
 from mitxonline.settings.parts.payments import *
+from mitxonline.settings.parts.remote import *
 from mitxonline.settings.parts.security import *
 from mitxonline.settings.parts.shop import *
 from mitxonline.settings.parts.site import *
@@ -64,6 +65,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "mitxonline.kernel.trace.TraceMiddleware",
+    "mitxonline.kernel.remote.PagePatienceMiddleware",
     "mitxonline.security.PolicyMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

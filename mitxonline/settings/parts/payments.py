@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -70,6 +71,18 @@ def _refuse_unless_suitable(key: str, host: str, *, wants_live: bool) -> None:
         )
 
 
+def payment_page_origins(named: str, *, usual: Sequence[str]) -> list[str]:
+    """The origins of payment pages from a list with commas; the usual ones where it names none."""
+    origins = [each.strip().rstrip("/") for each in named.split(",") if each.strip()]
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("https", "http") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ImproperlyConfigured(
+                f"PAYMENT_PAGE_ORIGINS: {origin!r} is no origin. Write it like https://pay.example.com, without a path."
+            )
+    return origins or list(usual)
+
+
 STRIPE_ACCOUNTS = stripe_accounts(
     {
         "secret_key": env.str("STRIPE_SECRET_KEY", ""),
@@ -82,16 +95,17 @@ STRIPE_TEST_MODE = env.bool("STRIPE_TEST_MODE", False)
 
 # What we were written for; Stripe answers in this version whatever the account's own is.
 STRIPE_API_VERSION = "2026-10-28.endive"
-STRIPE_API_BASE = "https://api.stripe.com"
-# Seconds to connect and to wait for an answer, and how often a call is made again that got none. With the pauses
-# in between a visitor waits at most half a minute.
-STRIPE_TIMEOUT = (4.0, 10.0)
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", "").rstrip("/") or "https://api.stripe.com"
+# How often a call is made again whose connection broke, within the same time (settings/parts/remote.py).
 STRIPE_RETRIES = 1
 # How old a notice may be, in seconds: a copy of it is worthless later.
 STRIPE_TOLERANCE = 300
 
-# Where the cart's button may lead besides our own pages (the content security policy's form-action).
-PAYMENT_PAGE_ORIGINS = ["https://checkout.stripe.com"] if STRIPE_ACCOUNTS else []
+# Where the cart's button may lead besides our own pages (the content security policy's form-action): Stripe's page,
+# or the domains of your own it is served from.
+PAYMENT_PAGE_ORIGINS = payment_page_origins(
+    env.str("PAYMENT_PAGE_ORIGINS", ""), usual=["https://checkout.stripe.com"] if STRIPE_ACCOUNTS else []
+)
 
 # The payment page where everybody may decide how a payment ends. Never outside development.
 SANDBOX_PAYMENTS = False

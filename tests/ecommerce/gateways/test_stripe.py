@@ -230,7 +230,7 @@ def test_a_failure_that_is_kept_under_its_key_stays_one(gateway: StripeGateway, 
 
 
 def test_a_call_that_hangs_is_left(gateway: StripeGateway, stripe_api: StripeServer, settings: Any) -> None:
-    settings.STRIPE_TIMEOUT = (1.0, 0.2)
+    settings.REMOTE_CALL_SECONDS = 0.2
     stripe_api.fail("/sessions$", 200, delay=1.0)
     began = time.monotonic()
     with pytest.raises(PaymentFailed) as failed:
