@@ -1,7 +1,8 @@
 """Which receiver hears which event, in which order and on which side of the commit.
 
 The one file that knows both sides. `within` receivers share the publisher's transaction and may refuse it;
-`after_commit` receivers are recorded as deliveries in that transaction and carried by the worker.
+`after_commit` receivers are recorded as deliveries in that transaction and carried by the worker. Those that call a
+gateway, Keycloak or a course site are `remote`: they run from a queue of their own, and nothing waits behind them.
 """
 
 from b2b import handlers as b2b
@@ -36,7 +37,8 @@ ROUTES: dict[type[Event], Route] = {
     OrderClosed: Route(within=(b2b.release_seats,)),
     # Staff see these orders in their list.
     OrderInReview: Route(within=(b2b.release_seats,), after_commit=(ecommerce.email_review,)),
-    NoticeReceived: Route(after_commit=(ecommerce_webhooks.notice_received,)),
+    # It asks the gateway.
+    NoticeReceived: Route(remote=(ecommerce_webhooks.notice_received,)),
     PaymentDeclined: Route(after_commit=(ecommerce.email_payment_failed,)),
     LinesRefunded: Route(within=(b2b.free_seats_after_refund,)),
     MoneyReturned: Route(after_commit=(ecommerce.email_refund,)),
@@ -49,5 +51,5 @@ ROUTES: dict[type[Event], Route] = {
     RunsRequested: Route(),
     ReconcileRequested: Route(after_commit=(b2b_tasks.reconcile_requested,)),
     HandOutMailsQueued: Route(after_commit=(b2b.send_hand_out_mails,)),
-    KeycloakJoinRequested: Route(after_commit=(b2b_tasks.join_in_keycloak,)),
+    KeycloakJoinRequested: Route(remote=(b2b_tasks.join_in_keycloak,)),
 }

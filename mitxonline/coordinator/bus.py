@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import transaction
 
 from mitxonline.coordinator.events import Event
@@ -20,7 +21,7 @@ class NotInTransaction(RuntimeError):
 
 
 def publish(event: Event) -> None:
-    """Call the `within` receivers in their order and record the `after_commit` ones, sent once committed.
+    """Call the `within` receivers in their order and record the later ones, sent once committed.
 
     Whatever a receiver raises marks the whole transaction for rollback, so a refusal can't be half done.
     Raises NotInTransaction (a test case's own transaction is none) and UnroutedEvent.
@@ -31,11 +32,12 @@ def publish(event: Event) -> None:
     with transaction.atomic(savepoint=False):
         for handler in route.within:
             handler(event)
-        if route.after_commit:
-            _record(event, route.after_commit)
+        for handlers, queue in ((route.after_commit, ""), (route.remote, settings.REMOTE_QUEUE)):
+            if handlers:
+                _record(event, handlers, queue=queue)
 
 
-def _record(event: Event, handlers: tuple[Handler, ...]) -> None:
+def _record(event: Event, handlers: tuple[Handler, ...], *, queue: str) -> None:
     payload = event.to_payload()
     now = clock.now()
     deliveries = Delivery.objects.bulk_create(
@@ -49,4 +51,4 @@ def _record(event: Event, handlers: tuple[Handler, ...]) -> None:
         )
         for handler in handlers
     )
-    send_after_commit([delivery.pk for delivery in deliveries])
+    send_after_commit([delivery.pk for delivery in deliveries], queue=queue)

@@ -42,12 +42,11 @@ def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: o
 
 
 def check_times(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
-    """Soft limit < hard limit < lease < visibility timeout, or work would be done twice at once."""
+    """Soft limit < hard limit < visibility timeout, or work would be done twice at once."""
     transport = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
     ladder = [
         ("DELIVERY_SOFT_TIME_LIMIT", settings.DELIVERY_SOFT_TIME_LIMIT),
         ("DELIVERY_TIME_LIMIT", settings.DELIVERY_TIME_LIMIT),
-        ("DELIVERY_LEASE", settings.DELIVERY_LEASE),
         ("the broker's visibility timeout", transport.get("visibility_timeout", 3600)),
     ]
     return [
@@ -83,7 +82,7 @@ def _check_route(event: object, route: object) -> Iterator[CheckMessage]:
         field_types(event)
     except (UnsuitableField, NameError) as error:
         yield Error(str(error), id="coordinator.E003")
-    for side, handlers in (("within", route.within), ("after_commit", route.after_commit)):
+    for side, handlers in (("within", route.within), ("after_commit", route.later)):
         where = f"{event.type_name()}, {side}"
         for handler in handlers:
             yield from _check_handler(handler, where=where)

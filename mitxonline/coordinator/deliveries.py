@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import SystemRandom
+from threading import Event, Thread
 from types import TracebackType
 from typing import Literal, Self
 
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models import F, Q
 
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.coordinator.routes import find_receiver
-from mitxonline.coordinator.sending import send_after_commit, send_deliveries
+from mitxonline.coordinator.sending import by_queue, send_after_commit, send_deliveries
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.remote import patience
 from mitxonline.kernel.trace import traced
 
 logger = logging.getLogger(__name__)
@@ -30,7 +33,7 @@ _over = {"lease_until": None, "sent_at": None}
 
 
 def claim_delivery(*, delivery_id: int, now: datetime) -> Delivery | None:
-    """Take a due delivery for `DELIVERY_LEASE` seconds; None if it is done, taken, or not yet due.
+    """Take a due delivery for `DELIVERY_LEASE` seconds at first; None if it is done, taken, or not yet due.
 
     One conditional write: of two workers holding the same task, the second finds a row that no longer
     matches.
@@ -49,7 +52,7 @@ def claim_delivery(*, delivery_id: int, now: datetime) -> Delivery | None:
 
 
 class Attempt:
-    """One run of a claimed delivery: leaving the block writes down how it went.
+    """One run of a claimed delivery: its lease is renewed meanwhile, and leaving the block writes down how it went.
 
     An exception ends here, as a failed attempt with its type and place (its message may name people). What
     is not an `Exception` is the worker being stopped: the row stays leased, and the sweep hands it to
@@ -58,20 +61,47 @@ class Attempt:
 
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
+        self._over = Event()
+        self._renewing = Thread(target=self._renew, name=f"lease {delivery.pk}", daemon=True)
 
     def __enter__(self) -> Self:
+        self._renewing.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        now = clock.now()
+        self._over.set()
+        self._renewing.join(_SKEW.total_seconds())
+        if error is not None and not isinstance(error, Exception):
+            return False
+        try:
+            self._note(error)
+        except (InterfaceError, OperationalError):  # the connection is gone; the database may be there again
+            connection.close()
+            self._note(error)
+        return error is not None
+
+    def _note(self, error: Exception | None) -> None:
         if error is None:
-            _finish(self.delivery, state=DeliveryState.DONE, finished_at=now, last_error="")
-        elif isinstance(error, Exception):
-            _fail(self.delivery, error=error, now=now)
-            return True
-        return False
+            _finish(self.delivery, state=DeliveryState.DONE, finished_at=clock.now(), last_error="")
+        else:
+            _fail(self.delivery, error=error, now=clock.now())
+
+    def _renew(self) -> None:
+        """Runs in a thread and connection of its own, and ends with the process, whatever ends that."""
+        mine = Delivery.objects.filter(
+            pk=self.delivery.pk, state=DeliveryState.RUNNING, attempts=self.delivery.attempts
+        )
+        try:
+            while not self._over.wait(settings.DELIVERY_LEASE / 3):
+                try:
+                    mine.update(lease_until=clock.now() + timedelta(seconds=settings.DELIVERY_LEASE))
+                except DatabaseError:
+                    logger.warning("lease not renewed", extra={"delivery": self.delivery.pk})
+                    connection.close()
+        finally:
+            connection.close()
 
 
 def run_delivery(*, delivery_id: int, now: datetime) -> bool:
@@ -81,7 +111,7 @@ def run_delivery(*, delivery_id: int, now: datetime) -> bool:
         # Too early: the broker has it no more, so the sweep has to send it when its time comes.
         Delivery.objects.filter(pk=delivery_id, state=DeliveryState.PENDING).update(sent_at=None)
         return False
-    with traced(delivery.trace_id), Attempt(delivery):
+    with traced(delivery.trace_id), Attempt(delivery), patience(settings.REMOTE_SWEEP_SECONDS):
         event, handler = find_receiver(delivery.event_type, delivery.handler)
         handler(event.from_payload(delivery.payload))
     return True
@@ -94,21 +124,27 @@ def sweep(*, now: datetime) -> int:
     left.
     """
     _give_up_abandoned(now=now)
-    patience = timedelta(seconds=settings.DELIVERY_RESEND_AFTER)
-    waiting = Delivery.objects.unsent(now=now, patience=patience).order_by("next_attempt_at", "pk")
-    ids = list(waiting.values_list("pk", flat=True)[: settings.DELIVERY_SWEEP_SIZE])
-    Delivery.objects.filter(pk__in=ids).update(sent_at=now)
-    return send_deliveries(ids)
+    resend = timedelta(seconds=settings.DELIVERY_RESEND_AFTER)
+    unsent = Delivery.objects.unsent(now=now, patience=resend).order_by("next_attempt_at", "pk")
+    waiting = list(unsent.values_list("pk", "handler", "sent_at")[: settings.DELIVERY_SWEEP_SIZE])
+    Delivery.objects.filter(pk__in=[pk for pk, _handler, _sent_at in waiting]).update(sent_at=now)
+    if lost := by_queue((pk, handler) for pk, handler, sent_at in waiting if sent_at is not None):
+        # Sent again, which harms nothing; but where nobody reads the queue it doesn't help either.
+        queues = [queue or settings.CELERY_TASK_DEFAULT_QUEUE for queue in lost]
+        logger.error("deliveries waited long for a worker", extra={"queues": queues})
+    by_receiver = by_queue((pk, handler) for pk, handler, _sent_at in waiting)
+    return sum(send_deliveries(ids, queue=queue) for queue, ids in by_receiver.items())
 
 
 def send_again(*, ids: Sequence[int], now: datetime) -> int:
     """Start over with deliveries that failed or wait for their next attempt; how many there were."""
     again = Delivery.objects.filter(pk__in=ids, state__in=[DeliveryState.FAILED, DeliveryState.PENDING])
-    chosen = list(again.order_by("pk").values_list("pk", flat=True))
-    again.filter(pk__in=chosen).update(
+    chosen = list(again.order_by("pk").values_list("pk", "handler"))
+    again.filter(pk__in=[pk for pk, _handler in chosen]).update(
         state=DeliveryState.PENDING, attempts=0, next_attempt_at=now, finished_at=None, sent_at=now
     )
-    send_after_commit(chosen)
+    for queue, mine in by_queue(chosen).items():
+        send_after_commit(mine, queue=queue)
     return len(chosen)
 
 

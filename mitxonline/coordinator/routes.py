@@ -33,11 +33,18 @@ class Route:
     """The receivers of one event, each list in the order of hearing.
 
     `within` receivers share the publisher's transaction and may refuse it by raising; `after_commit`
-    receivers are recorded in it and run later, at least once, so they must bear being called twice.
+    receivers are recorded in it and run later, at least once, so they must bear being called twice. `remote`
+    ones are such receivers that call others and may have to wait for them: they run from a queue of their own.
     """
 
     within: tuple[Handler, ...] = ()
     after_commit: tuple[Handler, ...] = ()
+    remote: tuple[Handler, ...] = ()
+
+    @property
+    def later(self) -> tuple[Handler, ...]:
+        """All that hear it after the commit."""
+        return self.after_commit + self.remote
 
 
 def routes() -> Mapping[type[Event], Route]:
@@ -62,10 +69,20 @@ def find_receiver(event_type: str, handler: str) -> tuple[type[Event], Handler]:
     """What a delivery row names: only what the table lists is ever called, whatever the row says."""
     for event, route in _routes().items():
         if event.type_name() == event_type:
-            for each in route.after_commit:
+            for each in route.later:
                 if path_of(each) == handler:
                     return event, each
     raise UnroutedHandler(f"{handler} does not hear {event_type}")
+
+
+def remote_receivers() -> frozenset[str]:
+    """The paths of the receivers that run from the queue of remote calls."""
+    return _remote_receivers()
+
+
+@cache
+def _remote_receivers() -> frozenset[str]:
+    return frozenset(path_of(each) for route in _routes().values() for each in route.remote)
 
 
 @cache
@@ -78,3 +95,4 @@ def _routes() -> Mapping[type[Event], Route]:
 def _forget_routes(*, setting: str, **_kwargs: object) -> None:
     if setting == "EVENT_ROUTES":
         _routes.cache_clear()
+        _remote_receivers.cache_clear()

@@ -48,7 +48,7 @@ def _run(host: str, port: int) -> int:
         started = development_servers().provide(os.environ)
         _say("Migrating, loading the demo …")
         accounts = _prepare()
-        _say("Starting web, worker and beat …")
+        _say("Starting web, workers and beat …")
         for name, command in _commands(host, port).items():
             processes.append(Process(name, command, os.environ))
         _wait_for_first_page(processes, host, port)
@@ -114,9 +114,15 @@ def _commands(host: str, port: int) -> dict[str, list[str]]:
         web = [python, "manage.py", "runserver", f"{host}:{port}"]  # reloads changed code
     return {
         "web": web,
-        "worker": [*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle"],
+        "worker": [*celery, *_worker("tessera", 2)],
+        "remote": [*celery, *_worker("tessera-remote", 1)],
         "beat": [*celery, "beat", "--schedule", str(local_dir() / "beat")],
     }
+
+
+def _worker(queue: str, concurrency: int) -> list[str]:
+    named = ["--queues", queue, "--hostname", f"{queue}@%h"]
+    return ["worker", *named, "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"]
 
 
 def _wait_for_first_page(processes: list[Process], host: str, port: int) -> None:

@@ -42,10 +42,11 @@ class _Pause:
 broker_pause = _Pause()
 
 
-def send_tasks(name: str, arguments: Iterable[tuple[int | str, ...]]) -> int:
+def send_tasks(name: str, arguments: Iterable[tuple[int | str, ...]], *, queue: str = "") -> int:
     """Queue the task once for each tuple of arguments; how many the broker took, from the first on.
 
-    By name, because a web process need not know the code. Never raises for a broker that is away.
+    In the queue the task is routed to, unless another is named. By name, because a web process need not know the code.
+    Never raises for a broker that is away.
     """
     if broker_pause.is_on():
         return 0
@@ -53,7 +54,9 @@ def send_tasks(name: str, arguments: Iterable[tuple[int | str, ...]]) -> int:
     try:
         with _producers().acquire(block=True, timeout=settings.BROKER_SEND_TIMEOUT) as producer:
             for each in arguments:
-                current_app.send_task(name, args=each, producer=producer, retry=False, ignore_result=True)
+                current_app.send_task(
+                    name, args=each, producer=producer, retry=False, ignore_result=True, queue=queue or None
+                )
                 sent += 1
     except (OperationalError, LimitExceeded, OSError) as error:
         broker_pause.begin()

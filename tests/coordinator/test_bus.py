@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.test import override_settings
@@ -12,7 +13,7 @@ from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.coordinator.routes import UnroutedHandler, find_receiver, route_of
 from mitxonline.kernel.trace import traced
 from tests.coordinator import world
-from tests.coordinator.world import SeatLost, SeatRefused, SeatTaken, Unheard, Unrouted, traces
+from tests.coordinator.world import SeatAsked, SeatLost, SeatRefused, SeatTaken, Unheard, Unrouted, traces
 
 pytestmark = pytest.mark.django_db
 
@@ -89,7 +90,7 @@ def test_publishing_outside_a_transaction_is_a_mistake_in_a_test_too() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_sent_before_the_commit_nor_after_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[list[int]] = []
-    monkeypatch.setattr("mitxonline.coordinator.sending.send_deliveries", sent.append)
+    monkeypatch.setattr("mitxonline.coordinator.sending.send_deliveries", lambda ids, queue: sent.append(ids))
     with transaction.atomic():
         publish(SeatTaken(1))
         assert sent == []
@@ -100,10 +101,25 @@ def test_nothing_is_sent_before_the_commit_nor_after_a_rollback(monkeypatch: pyt
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_calls_others_goes_to_a_queue_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: dict[str, list[int]] = {}
+    monkeypatch.setattr(
+        "mitxonline.coordinator.sending.send_deliveries", lambda ids, queue: sent.setdefault(queue, []).extend(ids)
+    )
+    with transaction.atomic():
+        publish(SeatAsked(1))
+    receivers = dict(Delivery.objects.values_list("handler", "pk"))
+    assert sent == {
+        "": [receivers["tests.coordinator.world.note_question"]],
+        settings.REMOTE_QUEUE: [receivers["tests.coordinator.world.ask_elsewhere"]],
+    }
+
+
+@pytest.mark.django_db(transaction=True)
 def test_whatever_happens_while_sending_the_visitor_does_not_see(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def burst(ids: list[int]) -> None:
+    def burst(ids: list[int], queue: str) -> None:
         raise MemoryError
 
     monkeypatch.setattr("mitxonline.coordinator.sending.send_deliveries", burst)

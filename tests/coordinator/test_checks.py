@@ -96,8 +96,7 @@ def test_an_event_without_a_route_is_a_warning() -> None:
     "changes",
     [
         {"DELIVERY_SOFT_TIME_LIMIT": 240},
-        {"DELIVERY_LEASE": 200},
-        {"CELERY_BROKER_TRANSPORT_OPTIONS": {"visibility_timeout": 300}},
+        {"CELERY_BROKER_TRANSPORT_OPTIONS": {"visibility_timeout": 240}},
     ],
 )
 def test_times_that_would_let_two_workers_do_the_same_are_refused(changes: dict[str, object]) -> None:

@@ -2,6 +2,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.test import override_settings
 
@@ -10,6 +11,7 @@ from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
 from tests.coordinator.world import SeatRefused, SeatTaken, SeatWatched, leave_trace, traces
+from tests.support.broker import until
 from tests.support.together import MeetAt, Together
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +42,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What the broker was given."""
     taken: list[int] = []
 
-    def take(name: str, arguments: list[tuple[int]]) -> int:
+    def take(name: str, arguments: list[tuple[int]], queue: str) -> int:
         taken.extend(each[0] for each in arguments)
         return len(arguments)
 
@@ -143,8 +145,8 @@ def test_while_it_runs_nobody_else_can_claim_it() -> None:
     claimed = deliveries.claim_delivery(delivery_id=delivery.pk, now=now)
     assert claimed is not None
     assert (claimed.state, claimed.attempts) == (RUNNING, 1)
-    assert deliveries.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(seconds=299)) is None
-    again = deliveries.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(seconds=301))
+    assert deliveries.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(seconds=29)) is None
+    again = deliveries.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(seconds=31))
     assert again is not None
     assert again.attempts == 2
 
@@ -200,7 +202,7 @@ def test_what_could_not_be_sent_is_swept(monkeypatch: pytest.MonkeyPatch, sent: 
 def test_what_the_broker_does_not_take_stays_for_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     published(SeatTaken(1), "remember")
     Delivery.objects.update(sent_at=None)
-    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", lambda name, arguments: 1)
+    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", lambda name, arguments, queue: 1)
     assert deliveries.sweep(now=clock.now()) == 1
     assert Delivery.objects.filter(sent_at=None).count() == 1
 
@@ -215,6 +217,25 @@ def test_a_lost_worker_and_a_due_retry_are_swept(sent: list[int]) -> None:
     assert deliveries.sweep(now=now) == 1
     assert deliveries.sweep(now=retry.next_attempt_at) == 1
     assert sent == [lost.pk, retry.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+@override_settings(DELIVERY_LEASE=3)
+def test_the_lease_of_a_receiver_that_takes_long_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    delivery = published(SeatTaken(1), "remember")
+
+    def take_long(_event: object) -> None:
+        first = Delivery.objects.get(pk=delivery.pk).lease_until
+        until(lambda: Delivery.objects.filter(pk=delivery.pk, lease_until__gt=first).exists())
+
+    monkeypatch.setattr(deliveries, "find_receiver", lambda *names: (SeatTaken, take_long))
+    assert run(delivery)
+    assert delivery.state == DONE
+
+
+def test_the_lease_and_a_round_of_the_sweep_are_less_than_a_minute() -> None:
+    sweep = float(str(settings.DELIVERY_BEAT_SCHEDULE["sweep-deliveries"]["schedule"]))
+    assert settings.DELIVERY_LEASE + sweep < 60
 
 
 @override_settings(DELIVERY_MAX_ATTEMPTS=1)

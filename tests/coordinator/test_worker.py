@@ -4,8 +4,10 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 from redis import Redis
 
@@ -14,13 +16,14 @@ from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
 from mitxonline.kernel.broker import broker_pause, send_tasks
-from mitxonline.kernel.db import named_lock
+from mitxonline.kernel.db import fetch_sql, named_lock, run_sql
 from mitxonline.kernel.trace import traced
-from tests.coordinator.world import GATE, SeatTaken, SeatWatched, leave_trace, traces
+from tests.coordinator.world import GATE, SeatAsked, SeatTaken, SeatWatched, leave_trace, traces
 from tests.support.broker import StartWorker, until, use_broker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
+WAITING_FOR_A_LOCK = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 DONE, RUNNING = DeliveryState.DONE, DeliveryState.RUNNING
 
 
@@ -57,15 +60,45 @@ def test_a_killed_workers_delivery_is_done_once_more(start_worker: StartWorker) 
         until(lambda: traces("at the gate", 1))
         first.kill()
     waiting = Delivery.objects.get(state=RUNNING)
+    assert waiting.lease_until is not None
+    # With a round of the sweep that is less than a minute.
+    assert waiting.lease_until <= clock.now() + timedelta(seconds=30)
     start_worker()
     assert deliveries.sweep(now=clock.now()) == 0, "the lease has not ended"
-    assert waiting.lease_until is not None
     Delivery.objects.filter(pk=waiting.pk).update(lease_until=clock.now())
     assert deliveries.sweep(now=clock.now()) == 1
     until(lambda: all_are(DONE))
     waiting.refresh_from_db()
     assert waiting.attempts == 2
     assert (traces("at the gate", 1), traces("through the gate", 1)) == (2, 1)
+
+
+def test_a_receiver_that_loses_the_database_is_tried_again_at_once(start_worker: StartWorker) -> None:
+    leave_trace("repaired", 1)
+    with named_lock(*GATE):
+        start_worker()
+        with transaction.atomic():
+            publish(SeatWatched(1))
+        until(lambda: fetch_sql(WAITING_FOR_A_LOCK))
+        for (pid,) in fetch_sql(WAITING_FOR_A_LOCK):
+            run_sql("SELECT pg_terminate_backend(%s)", [pid])
+        until(lambda: Delivery.objects.filter(state=DeliveryState.PENDING, attempts=1).exists())
+    again = Delivery.objects.get(state=DeliveryState.PENDING)
+    assert "OperationalError" in again.last_error
+    assert again.next_attempt_at <= clock.now() + timedelta(seconds=10)
+
+
+def test_what_waits_for_others_keeps_nothing_else_waiting(start_worker: StartWorker) -> None:
+    with named_lock(*GATE):
+        start_worker(settings.REMOTE_QUEUE)
+        start_worker(settings.CELERY_TASK_DEFAULT_QUEUE)
+        for seat in range(3):
+            with transaction.atomic():
+                publish(SeatAsked(seat))
+        until(lambda: traces("asked", 0))
+        until(lambda: all(traces("noted", seat) for seat in range(3)))
+        assert not traces("asked", 1)
+    until(lambda: all_are(DONE))
 
 
 def test_with_the_broker_down_the_rows_stay_and_the_sweep_sends_them(start_worker: StartWorker) -> None:

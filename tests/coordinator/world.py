@@ -30,6 +30,11 @@ class SeatWatched(Event):
 
 
 @dataclass(frozen=True)
+class SeatAsked(Event):
+    seat: int
+
+
+@dataclass(frozen=True)
 class Unheard(Event):
     seat: int = 0
 
@@ -88,6 +93,17 @@ def wait_at_gate(event: SeatWatched) -> None:
         leave_trace("through the gate", event.seat)
 
 
+def note_question(event: SeatAsked) -> None:
+    leave_trace("noted", event.seat)
+
+
+def ask_elsewhere(event: SeatAsked) -> None:
+    """Waits for an answer that comes when the test lets it."""
+    leave_trace("asked", event.seat)
+    with named_lock(*GATE):
+        leave_trace("answered", event.seat)
+
+
 def take_and_lose(seat: int) -> None:
     publish(SeatTaken(seat))
     publish(SeatLost(seat))
@@ -97,5 +113,6 @@ ROUTES = {
     SeatTaken: Route(within=(first, second), after_commit=(remember, tell_on)),
     SeatLost: Route(within=(refuse,), after_commit=(remember,)),
     SeatWatched: Route(after_commit=(stumble, wait_at_gate)),
+    SeatAsked: Route(after_commit=(note_question,), remote=(ask_elsewhere,)),
     Unheard: Route(),
 }

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 
 from mitxonline.embedded.places import PROJECT
+from mitxonline.embedded.supervisor import _commands
 from tests.support.keycloak import REALM_FILE, VERSION
 
 INSTRUCTIONS = {
@@ -103,10 +105,10 @@ def test_the_image_holds_nothing_embedded() -> None:
 def test_compose_has_every_part_of_the_site(compose: Any) -> None:
     services = compose["services"]
     always = {name for name, service in services.items() if "profiles" not in service}
-    assert always == {"migrate", "web", "worker", "beat", "postgres", "redis"}
+    assert always == {"migrate", "web", "worker", "remote", "beat", "postgres", "redis"}
     profiles = {name: service["profiles"] for name, service in services.items() if "profiles" in service}
     assert profiles == {"keycloak": ["keycloak"], "rabbitmq": ["rabbitmq"], "mail": ["mail"]}
-    assert len({services[name]["image"] for name in ("migrate", "web", "worker", "beat")}) == 1
+    assert len({services[name]["image"] for name in ("migrate", "web", "worker", "remote", "beat")}) == 1
 
 
 def test_compose_names_only_what_it_defines(compose: Any) -> None:
@@ -136,7 +138,20 @@ def test_compose_imports_the_realm_that_is_tested(compose: Any) -> None:
 
 def test_the_procfile_runs_what_compose_runs() -> None:
     lines = Path(PROJECT, "Procfile").read_text().splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["release", "web", "worker", "beat"]
+    assert [line.partition(":")[0] for line in lines] == ["release", "web", "worker", "remote", "beat"]
+
+
+def test_every_queue_has_a_worker_wherever_the_site_is_started(compose: Any) -> None:
+    queues = {queue.name for queue in settings.CELERY_TASK_QUEUES}
+    assert queues == {settings.CELERY_TASK_DEFAULT_QUEUE, settings.REMOTE_QUEUE}
+    read = re.findall(r"--queues (\S+)", Path(PROJECT, "Procfile").read_text())
+    assert set(read) == queues
+    commands = [
+        service["command"] for service in compose["services"].values() if "--queues" in service.get("command", [])
+    ]
+    assert {command[command.index("--queues") + 1] for command in commands} == queues
+    commands = [command for command in _commands("127.0.0.1", 1).values() if "--queues" in command]
+    assert {command[command.index("--queues") + 1] for command in commands} == queues
 
 
 def test_no_pin_file_names_where_packages_come_from() -> None:

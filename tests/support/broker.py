@@ -24,7 +24,7 @@ from mitxonline.kernel.broker import broker_pause
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 
-StartWorker = Callable[[], "Worker"]
+StartWorker = Callable[..., "Worker"]
 
 
 def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
@@ -38,15 +38,16 @@ def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
 
 
 class Worker:
-    """A Celery worker in a process group of its own, reading the queue of this test and the database of this test."""
+    """A Celery worker in a process group of its own, reading the queues of this test and the database of this test."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, queue: str = "") -> None:
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "celery", "-A", "mitxonline", "worker", "--concurrency", "1"),
                     *("--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+                    *(("--queues", queue) if queue else ()),
                 ],
                 cwd=ROOT,
                 env=_environment(),
@@ -101,8 +102,8 @@ def start_worker(redis_broker: Redis, transactional_db: None, tmp_path: Path) ->
     """Starts workers, and ends those that are left."""
     workers: list[Worker] = []
 
-    def start() -> Worker:
-        workers.append(Worker(tmp_path / f"worker-{len(workers)}.log"))
+    def start(queue: str = "") -> Worker:
+        workers.append(Worker(tmp_path / f"worker-{len(workers)}.log", queue))
         return workers[-1]
 
     yield start

@@ -4,12 +4,12 @@
 BROKER_SEND_TIMEOUT = 0.4
 BROKER_SEND_PAUSE = 15
 
-# A receiver is told to stop at the soft limit and stopped at the hard one. The lease outlives both, so that
-# no second worker starts while the first may still be at it; the broker's visibility timeout outlives the
-# lease.
+# A receiver is told to stop at the soft limit and stopped at the hard one. While it runs its lease is renewed from
+# beside, three times in its length. So no second worker starts while the first is at it, and what a lost worker or a
+# crashed database left is picked up within a minute: a lease, and a round of the sweep.
 DELIVERY_SOFT_TIME_LIMIT = 210
 DELIVERY_TIME_LIMIT = 240
-DELIVERY_LEASE = 300
+DELIVERY_LEASE = 30
 
 # 5, 10, 20 … seconds between attempts, at most an hour: thirty attempts carry over a day without the other
 # side.

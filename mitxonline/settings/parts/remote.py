@@ -2,6 +2,9 @@
 
 from mitxonline.settings.env import env
 
+# What calls others is done from this queue (settings/parts/tasks.py).
+REMOTE_QUEUE = "tessera-remote"
+
 # All calls of one page together. Then it says what is known, and the worker goes on.
 REMOTE_PAGE_SECONDS = 3.0
 # One call of the worker or of a command.

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from kombu import Exchange, Queue
+
 from mitxonline.settings.env import env
 from mitxonline.settings.parts.coordinator import DELIVERY_BEAT_SCHEDULE
 from mitxonline.settings.parts.keycloak import KEYCLOAK_BEAT_SCHEDULE
 from mitxonline.settings.parts.payments import PAYMENT_BEAT_SCHEDULE
+from mitxonline.settings.parts.remote import REMOTE_QUEUE
 from mitxonline.settings.parts.storage import REDIS_URL
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL
@@ -36,7 +39,20 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
+# Calls to gateways, Keycloak and course sites have a queue and workers of their own: mail and what follows a payment
+# never wait behind them. A worker that is told no queue reads both.
 CELERY_TASK_DEFAULT_QUEUE = "tessera"
+CELERY_TASK_QUEUES = [
+    Queue(name, Exchange(name), routing_key=name) for name in (CELERY_TASK_DEFAULT_QUEUE, REMOTE_QUEUE)
+]
+CELERY_TASK_ROUTES = {
+    name: {"queue": REMOTE_QUEUE}
+    for name in (
+        "ecommerce.tasks.ask_about_payments",
+        "ecommerce.tasks.follow_refunds",
+        "b2b.tasks.sync_keycloak_orgs",
+    )
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_ENABLE_UTC = True

@@ -24,6 +24,7 @@ def _rows() -> Iterator[tuple[str, str, str, str]]:
     for event, route in sorted(routes().items(), key=lambda item: item[0].type_name()):
         fields = ", ".join(field_types(event))
         heard = [("within", each) for each in route.within] + [("after commit", each) for each in route.after_commit]
+        heard += [("after commit, remote", each) for each in route.remote]
         if not heard:
             yield event.type_name(), fields, "nobody", ""
         for when, handler in heard:
