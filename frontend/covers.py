@@ -105,8 +105,11 @@ def palette_key(department_slug: str) -> str:
 
 def draw(seed: int, palette: str, shape: str) -> str:
     """The cover as an SVG document; KeyError for an unknown palette or shape."""
-    grid = SHAPES[shape]
-    tiles = lay_out(seed, palette, shape)
+    return draw_tiles(lay_out(seed, palette, shape), SHAPES[shape])
+
+
+def draw_tiles(tiles: Sequence[Tile], grid: Shape) -> str:
+    """These tiles as an SVG document of the grid's size."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_numbers((grid.width, grid.height))}" '
         f'width="{grid.width * 2}" height="{grid.height * 2}" preserveAspectRatio="xMidYMid slice" '

@@ -5,12 +5,13 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
+import resvg_py
 from django.test import Client
 from PIL import Image
 from PIL.ImageColor import getrgb
 
 from frontend import covers, social_card
-from frontend.figures import CELL, Point
+from frontend.figures import Point
 from tests.factories import make_course, make_department
 from tests.factories.pages import make_content_page, make_course_page, make_home
 from tests.frontend.reading import Page, read
@@ -64,9 +65,8 @@ def test_figures_have_their_holes(figure: str, inked: list[Point], bare: list[Po
 
 
 def painted(tile: covers.Tile) -> Image.Image:
-    canvas = Image.new("RGB", (100, 100))
-    social_card.paint(canvas, tile, scale=100 / CELL)
-    return canvas
+    drawing = covers.draw_tiles([tile], covers.Shape(1, 1, 0))
+    return Image.open(BytesIO(resvg_py.svg_to_bytes(drawing, width=100, height=100))).convert("RGB")
 
 
 def near(picture: Image.Image, column: float, row: float, color: str) -> bool:
