@@ -32,6 +32,7 @@ from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import normalized_code
+from mitxonline.users.models import User
 
 PER_PAGE = 25
 # Contracts on a manager's page come in this order; a code given in one of the first two leads somewhere, now or later.
@@ -238,6 +239,11 @@ def managed_membership(*, user_id: int, slug: str) -> OrganizationMembership | N
         .select_related("organization__logo")
         .first()
     )
+
+
+def manages_any_organization(user: User) -> bool:
+    """Whether somebody manages an organization, also one that isn't live today."""
+    return OrganizationMembership.objects.filter(user_id=user.pk, is_manager=True).exists()
 
 
 def managed_contracts(organization_id: int, *, now: datetime, contract_id: int | None = None) -> list[ManagedContract]:

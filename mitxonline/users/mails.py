@@ -18,29 +18,40 @@ from mitxonline.kernel.broker import send_tasks
 from mitxonline.users.models import User
 from mitxonline.users.next_page import with_next
 from mitxonline.users.sso.linking import connections_of
-from mitxonline.users.verification import make_token
+from mitxonline.users.sso.providers import find_provider
+from mitxonline.users.verification import make_connect_token, make_token
 
 logger = logging.getLogger(__name__)
 
 TASK = "mitxonline.users.tasks.send_account_mail"
 VERIFY, RESET, KNOWN, NO_PASSWORD = "verify_email", "password_reset", "already_registered", "no_password"
+CONNECT = "connect_sign_in"
 
 
-def queue_mail(kind: str, *, user: User, next_page: str = "") -> None:
-    """Have a mail sent once this transaction is committed; `next_page` is where its link leads on to."""
+def queue_mail(kind: str, *, user: User, next_page: str = "", asked: str = "", provider: str = "") -> None:
+    """Have a mail sent once this transaction is committed; `next_page` is where its link leads on to.
+
+    A link that connects a provider also needs that one's name, and what was asked for.
+    """
 
     def hand_over() -> None:  # not a partial: Django asks a failing robust callback for its name
-        _hand_over(kind, user.pk, next_page)
+        _hand_over(kind, user.pk, next_page, asked, provider)
 
     transaction.on_commit(hand_over, robust=True)
 
 
-def send_mail(kind: str, *, user_id: int, next_page: str = "") -> None:
+def send_mail(kind: str, *, user_id: int, next_page: str = "", asked: str = "", provider: str = "") -> None:
     """Write and send the mail; to nobody if the person is gone or switched off."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         return
-    context = {"user": user, "link": _link(kind, user, next_page), "through": _ways_in(user)}
+    known = find_provider(provider)
+    context = {
+        "user": user,
+        "link": _link(kind, user, next_page, asked),
+        "through": _ways_in(user),
+        "provider": known.title if known else "",
+    }
     subject = render_to_string(f"users/mails/{kind}_subject.txt", context)
     mail = EmailMultiAlternatives(
         subject=" ".join(subject.split()),
@@ -51,15 +62,17 @@ def send_mail(kind: str, *, user_id: int, next_page: str = "") -> None:
     mail.send()
 
 
-def _hand_over(kind: str, user_id: int, next_page: str) -> None:
+def _hand_over(kind: str, user_id: int, next_page: str, asked: str, provider: str) -> None:
     # Somebody waits for this mail. With the broker away a second on the mail server is better than no mail:
     # nobody would send it later, unlike a delivery.
-    if not send_tasks(TASK, [(kind, user_id, next_page)]):
+    if not send_tasks(TASK, [(kind, user_id, next_page, asked, provider)]):
         logger.warning("account mail sent without the broker", extra={"mail": kind, "user": user_id})
-        send_mail(kind, user_id=user_id, next_page=next_page)
+        send_mail(kind, user_id=user_id, next_page=next_page, asked=asked, provider=provider)
 
 
-def _link(kind: str, user: User, next_page: str) -> str:
+def _link(kind: str, user: User, next_page: str, asked: str) -> str:
+    if kind == CONNECT:
+        return _absolute(reverse("sso_connect_link", args=[make_connect_token(user, asked=asked)]))
     if kind == VERIFY:
         return _absolute(reverse("verify_email", args=[make_token(user)]))
     if kind == RESET:

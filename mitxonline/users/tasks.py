@@ -12,9 +12,9 @@ from mitxonline.users.sso.sessions import drop_seen_tokens
 @shared_task(
     autoretry_for=(OSError,), retry_backoff=10, retry_backoff_max=900, max_retries=8, soft_time_limit=60, time_limit=90
 )
-def send_account_mail(kind: str, user_id: int, next_page: str = "") -> None:
+def send_account_mail(kind: str, user_id: int, next_page: str = "", asked: str = "", provider: str = "") -> None:
     """Send one of the mails about an account; sending it twice bothers nobody."""
-    send_mail(kind, user_id=user_id, next_page=next_page)
+    send_mail(kind, user_id=user_id, next_page=next_page, asked=asked, provider=provider)
 
 
 @shared_task

@@ -13,6 +13,8 @@ urlpatterns = [
     path("_util/login/", views.staff_login),
     path("cms/logout/", views.log_out),
     path("login/", views.LoginView.as_view(), name="login"),
+    path("login/connect/", sso.ask_for_link, name="sso_connect"),
+    path("login/connect/<str:token>/", sso.connect_by_link, name="sso_connect_link"),
     path("login/<slug:backend>/", sso.begin, name="sso_begin"),
     path("complete/<slug:backend>/", sso.complete, name="sso_complete"),
     path("sso/<slug:backend>/logout/", sso.backchannel_logout, name="sso_backchannel_logout"),

@@ -17,6 +17,7 @@ from mitxonline.kernel.errors import DomainError
 from mitxonline.users.models import User
 
 _SALT = "users.email-verification"
+CONNECT_SALT = "users.connect-sign-in"
 
 
 class LinkUnusable(DomainError):
@@ -33,6 +34,11 @@ class LinkUnusable(DomainError):
 def make_token(user: User) -> str:
     """What stands in the link sent to the person's present address."""
     return signing.dumps({"user": user.pk, "email": user.email}, salt=_SALT)
+
+
+def make_connect_token(user: User, *, asked: str) -> str:
+    """What stands in the link that connects a sign-in; `asked` names what was asked for, in one browser."""
+    return signing.dumps({"user": user.pk, "email": user.email, "asked": asked}, salt=CONNECT_SALT)
 
 
 def read_token(token: str) -> User:

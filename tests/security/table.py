@@ -7,6 +7,7 @@ manager manages the organization whose contract, codes and seat the examples nam
     o  is shown or done        l  is sent to sign in      r  is sent elsewhere
     n  not found               f  forbidden               m  no such method here
     b  bad request             u  a form with errors      c  refused, with a sentence      t  too many tries
+    g  can't be used any more
 
 ``get`` is what looking answers, ``post`` what an empty form answers; nothing it does stays done.
 """
@@ -46,6 +47,8 @@ ROWS: tuple[Row, ...] = (
     Row("_util/login/", "lrrrrrrr", "lrrrrrrr"),
     Row("cms/logout/", "rooooooo", "rrrrrrrr"),
     Row("login/", "orrrrrrr", "orrrrrrr"),
+    Row("login/connect/", "llllllll", "llllllll"),
+    Row("login/connect/<str:token>/", "gggggggg", "gggggggg"),
     Row("login/<slug:backend>/", "mmmmmmmm", "nnnnnnnn", "login/keycloak/"),
     Row("complete/<slug:backend>/", "nnnnnnnn", "mmmmmmmm", "complete/keycloak/"),
     Row("sso/<slug:backend>/logout/", "mmmmmmmm", "nnnnnnnn", "sso/keycloak/logout/"),

@@ -64,6 +64,13 @@ SOCIAL_AUTH_JWT_LEEWAY = SIGN_IN_CLOCK_SKEW
 SOCIAL_AUTH_REQUESTS_TIMEOUT = 5
 # Who has rights by a role at a provider is asked again who they are after this long, so that a role taken away ends.
 SIGN_IN_STAFF_SECONDS = 12 * 3600
+# Questions that say of an account whether it has rights; one yes, and an e-mail address alone doesn't open it.
+ACCOUNT_RIGHTS = [
+    "mitxonline.users.sso.rights.has_staff_rights",
+    "b2b.selectors.managing.manages_any_organization",
+]
+# A link that connects such an account works this long.
+CONNECT_LINK_SECONDS = 3600
 # Issuer and subject together name a person.
 SOCIAL_AUTH_UID_LENGTH = 512
 

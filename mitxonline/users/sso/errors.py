@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import DomainError
@@ -21,6 +23,7 @@ class SignInRefused(DomainError):
     retry_helps = True
     password_helps = False
     account_helps = False
+    mail_helps = False
 
     def __init__(self, provider_title: str) -> None:
         super().__init__(self.sentence(provider_title))
@@ -73,12 +76,16 @@ class NeedsConnecting(SignInRefused):
     heading = _("Connect your account first")
     password_helps = True
     retry_helps = False
+    mail_helps = True
 
     def sentence(self, provider: str) -> str:
-        return _(
-            "Your account here has rights of staff, so an e-mail address alone doesn’t open it. Sign in with your "
-            "password once and connect %(provider)s on your account page."
-        ) % {"provider": provider}
+        names = {"provider": provider}
+        mailed = _(
+            "Your account here can do more than take courses, so an e-mail address alone doesn’t open it. We’ll e-mail "
+            "you a link that connects %(provider)s."
+        )
+        typed = _("Or sign in with your password and connect %(provider)s on your account page.")
+        return " ".join(each % names for each in ([mailed, typed] if settings.LOCAL_ACCOUNTS else [mailed]))
 
 
 class ConnectedElsewhere(SignInRefused):
@@ -119,6 +126,38 @@ class AddressUnconfirmed(SignInRefused):
         return _(
             "Before you connect %(provider)s, confirm your e-mail address here. Your account page sends you the link."
         ) % {"provider": provider}
+
+
+class ConnectLinkUnusable(DomainError):
+    """The same for a link that is old, used, damaged, or opened in another browser: a stranger learns nothing."""
+
+    code = "connect_link_unusable"
+    status = 410
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "This link works once, for an hour, and only in the browser where you asked for it. Sign in again "
+                "there to get a new one. If you didn’t ask for it, you don’t need to do anything: your account hasn’t "
+                "changed."
+            )
+        )
+
+
+class SignedInAsOther(DomainError):
+    """The link is for another account than the one signed in."""
+
+    code = "signed_in_as_other"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(
+            _(
+                "This link is for another account; you’re signed in as %(email)s. Sign out, then sign in again to get "
+                "a new link."
+            )
+            % {"email": email}
+        )
+        self.retry_url = reverse("logout")
 
 
 class LastWayIn(DomainError):

@@ -26,6 +26,7 @@ class Failure:
     retry_helps: bool = True
     password_helps: bool = True
     account_helps: bool = False
+    mail_helps: bool = False
     is_ours: bool = False  # something only an operator can mend, so the log says it louder
 
 
@@ -117,6 +118,7 @@ def failure_of(error: SocialAuthBaseException | SignInRefused) -> Failure:
             retry_helps=error.retry_helps,
             password_helps=error.password_helps,
             account_helps=error.account_helps,
+            mail_helps=error.mail_helps,
         )
     if isinstance(error, AuthCanceled):
         return _STOPPED

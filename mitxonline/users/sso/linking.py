@@ -17,7 +17,7 @@ from mitxonline.users.models import User
 from mitxonline.users.sso import errors
 from mitxonline.users.sso.claims import Identity, issuer_in
 from mitxonline.users.sso.providers import Provider, providers
-from mitxonline.users.sso.rights import end_given_rights
+from mitxonline.users.sso.rights import end_given_rights, has_rights
 
 LINKED, CONNECTED, DISCONNECTED = "users.sign_in_linked", "users.sign_in_connected", "users.sign_in_disconnected"
 
@@ -58,8 +58,12 @@ def know(identity: Identity, *, title: str, now: datetime) -> Known:
         return known
 
 
-def connect(identity: Identity, *, user_id: int, title: str, now: datetime) -> Known:
-    """Connect somebody at a provider with the account of a person who is signed in and asked for it."""
+def connect(identity: Identity, *, user_id: int, title: str, now: datetime, by_mail: bool = False) -> Known:
+    """Connect somebody at a provider with the account of a person who proved that it is theirs.
+
+    They are signed in and asked for it; or, `by_mail`, they opened a link sent to the account's address, which then has
+    to be the one the provider verified.
+    """
     with transaction.atomic():
         transaction_lock("sign-in", identity.uid)
         known = _connected(identity)
@@ -71,12 +75,17 @@ def connect(identity: Identity, *, user_id: int, title: str, now: datetime) -> K
         if known is not None:
             _follow(known, identity, now=now)
             return known
-        if not user.is_email_verified:
+        if by_mail and user.email != identity.email:
+            raise errors.ConnectLinkUnusable
+        if not by_mail and not user.is_email_verified:
             raise errors.AddressUnconfirmed(title)
         if _has_connection(user, identity):
             raise errors.ConnectedElsewhere(title)
-        known = Known(user, _connect(user, identity), notes=[Note.CONNECTED])
-        audit.record(user, CONNECTED, by_id=user.pk, data={"provider": identity.provider})
+        known = Known(user, UserSocialAuth(), notes=[Note.CONNECTED])
+        if not user.is_email_verified:
+            _take_over(known, identity, now=now)
+        known.connection = _connect(user, identity)
+        audit.record(user, CONNECTED, by_id=user.pk, data={"provider": identity.provider, "by_mail": by_mail})
         return known
 
 
@@ -153,7 +162,7 @@ def _link(user: User, identity: Identity, *, title: str, now: datetime) -> Known
         raise errors.AccountOff(title)
     if _has_connection(user, identity):
         raise errors.ConnectedElsewhere(title)
-    if _has_rights(user):
+    if has_rights(user):
         raise errors.NeedsConnecting(title)
     known = Known(user, UserSocialAuth())
     if not user.is_email_verified:
@@ -248,7 +257,3 @@ def _has_connection(user: User, identity: Identity) -> bool:
     """Whether somebody else of the same issuer has this account."""
     connections = UserSocialAuth.objects.filter(user=user, provider=identity.provider)
     return connections.filter(uid__startswith=f"{identity.issuer}#").exists()
-
-
-def _has_rights(user: User) -> bool:
-    return user.is_staff or user.is_superuser or user.groups.exists() or user.user_permissions.exists()

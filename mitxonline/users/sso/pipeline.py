@@ -26,7 +26,7 @@ def know_person(*, strategy: Any, backend: Any, response: Mapping[str, Any], **_
         known = linking.connect(identity, user_id=errand.connects, title=title, now=now)
     else:
         known = linking.know(identity, title=title, now=now)
-    _tell(strategy.request, known, title)
+    tell(strategy.request, known, title)
     return {"user": known.user, "social": known.connection, "is_new": known.is_new}
 
 
@@ -47,7 +47,8 @@ def title_of(name: str) -> str:
     return provider.title if provider else name
 
 
-def _tell(request: HttpRequest, known: Known, title: str) -> None:
+def tell(request: HttpRequest, known: Known, title: str) -> None:
+    """Say on the next page what happened to the account."""
     names = {"provider": title, "email": known.user.email}
     said = {
         Note.CONNECTED: _("%(provider)s is connected. From now on you can sign in through it."),

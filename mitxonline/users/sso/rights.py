@@ -8,9 +8,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Q
+from django.utils.module_loading import import_string
 
 from mitxonline.kernel import audit
 from mitxonline.users.models import GivenRight, RightKind, User
@@ -79,6 +81,16 @@ def end_given_rights(*, user: User, now: datetime, issuer: str = "") -> bool:
 def has_given_rights(user: User) -> bool:
     """Whether a role at a provider gives the person anything."""
     return GivenRight.objects.filter(user=user).exists()
+
+
+def has_rights(user: User) -> bool:
+    """Whether an account may do more than learn. Apps add their questions to `ACCOUNT_RIGHTS`."""
+    return any(import_string(path)(user) for path in settings.ACCOUNT_RIGHTS)
+
+
+def has_staff_rights(user: User) -> bool:
+    """Whether the account has a flag, a group or a permission."""
+    return user.is_staff or user.is_superuser or user.groups.exists() or user.user_permissions.exists()
 
 
 def given_by_roles(user: User, *, flags: Iterable[str], groups: Iterable[Group]) -> list[GivenRight]:

@@ -16,21 +16,23 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from social_core.exceptions import SocialAuthBaseException
 from social_django.utils import load_strategy
 
 from mitxonline.kernel import clock
-from mitxonline.users.limits import count_sign_in_begun
+from mitxonline.users.limits import count_mail, count_sign_in_begun
 from mitxonline.users.models import User
 from mitxonline.users.next_page import next_page, safe_page, with_next
 from mitxonline.users.sso import linking
+from mitxonline.users.sso.by_mail import connect, keep_waiting, read_link, send_link, waiting_in
 from mitxonline.users.sso.claims import Identity
 from mitxonline.users.sso.errand import Errand
-from mitxonline.users.sso.errors import LastWayIn, SignInRefused
+from mitxonline.users.sso.errors import LastWayIn, NeedsConnecting, SignInRefused
 from mitxonline.users.sso.failures import ends_here, failure_of
 from mitxonline.users.sso.keycloak import KeycloakBackend
 from mitxonline.users.sso.logout_token import TokenRefused, read_logout_token
+from mitxonline.users.sso.pipeline import tell
 from mitxonline.users.sso.providers import KEYCLOAK, Provider, find_provider
 from mitxonline.users.sso.rights import has_given_rights
 from mitxonline.users.sso.sessions import end_sessions, provider_session, remember_session
@@ -84,6 +86,14 @@ def complete(request: HttpRequest, backend: str) -> HttpResponse:
     try:
         user = engine.complete(request=request)
     except (SocialAuthBaseException, SignInRefused) as error:
+        if isinstance(error, NeedsConnecting):
+            keep_waiting(
+                request,
+                identity=engine.signed_in_as,
+                provider=provider,
+                next_page=errand.next_page,
+                now=clock.now(),
+            )
         if request.user.is_authenticated and ends_here(failure_of(error)):
             return redirect(settings.LOGIN_REDIRECT_URL)  # gone back in the browser, or reloaded
         return _failure_page(request, provider, error, errand)
@@ -92,6 +102,37 @@ def complete(request: HttpRequest, backend: str) -> HttpResponse:
     if engine.errand.connects is not None:
         page = page or reverse("account")
     return HttpResponseRedirect(page or resolve_url(settings.LOGIN_REDIRECT_URL))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def ask_for_link(request: HttpRequest) -> HttpResponse:
+    """Mail the link that connects an account that has rights, and say where to look for it."""
+    waiting = waiting_in(request, now=clock.now())
+    if waiting is None:
+        return redirect("login")
+    if request.method == "POST":
+        count_mail(request, email=waiting.identity.email, retry_url=reverse("sso_connect"))
+        send_link(request, waiting)
+        return redirect("sso_connect")
+    return render(request, "users/connect_mailed.html", {"waiting": waiting})
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect_by_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Connect on POST: mail scanners follow links and press no buttons. Then sign in through the provider as always."""
+    now = clock.now()
+    waiting, user = read_link(request, token, now=now)
+    if request.method != "POST":
+        return render(request, "users/connect.html", {"waiting": waiting, "person": user})
+    errand = Errand(safe_page(request, waiting.next_page))
+    try:
+        known = connect(request, waiting, user, now=now)
+    except SignInRefused as error:
+        return _failure_page(request, waiting.provider, error, errand)
+    tell(request, known, waiting.provider.title)
+    return start(request, waiting.provider, errand)
 
 
 @require_POST

@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from social_django.models import UserSocialAuth
 
+from b2b.services.managers import set_manager
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from mitxonline.users.sso import linking
 from mitxonline.users.sso.claims import Identity, identity_in
 from mitxonline.users.sso.errors import SignInRefused
+from tests.factories import make_organization
 from tests.support.oidc import FakeProvider
 from tests.support.together import MeetAt, Together
 from tests.users.conftest import PASSWORD
@@ -156,7 +158,15 @@ def give_permission(user: User) -> None:
     user.user_permissions.add(Permission.objects.all()[0])
 
 
-@pytest.mark.parametrize("give", [give_flag, give_everything, give_group, give_permission])
+def give_organization(user: User) -> None:
+    """One of two: they only belong to the other."""
+    now = clock.now()
+    for number, is_manager in enumerate((False, True)):
+        organization = make_organization(f"Organization {number}")
+        set_manager(organization_id=organization.pk, user_id=user.pk, is_manager=is_manager, by_id=None, now=now)
+
+
+@pytest.mark.parametrize("give", [give_flag, give_everything, give_group, give_permission, give_organization])
 @pytest.mark.parametrize("verified", [True, False])
 def test_rights_are_not_opened_by_an_address(client: Client, provider: FakeProvider, give: Any, verified: bool) -> None:
     user = local(verified=verified)
@@ -164,6 +174,7 @@ def test_rights_are_not_opened_by_an_address(client: Client, provider: FakeProvi
     response = sign_in(client, provider, next="/cms/")
     assert response.status_code == HTTPStatus.FORBIDDEN
     assert "connect Northgate on your account page" in page_of(response)
+    assert "E-mail me a link" in page_of(response)
     assert "/login/?next=%2Fcms%2F" in page_of(response)
     user.refresh_from_db()
     assert user.check_password(PASSWORD)
