@@ -227,7 +227,7 @@ class GatewayNoticeAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         """The body, set out for reading where it is JSON."""
         try:
             text = json.dumps(json.loads(notice.body), indent=2, ensure_ascii=False)
-        except ValueError:
+        except (RecursionError, ValueError):
             text = notice.body
         return format_html("<pre>{}</pre>", text)
 

@@ -105,6 +105,7 @@ class NoticeState(models.TextChoices):
     KEPT = "kept", _("Kept, nothing to do")
     UNKNOWN = "unknown", _("About a payment we don't know")
     FAILED = "failed", _("Failed, will be tried again")
+    STUCK = "stuck", _("Can’t be acted on")
 
 
 class PaymentStanding(models.TextChoices):

@@ -46,8 +46,17 @@ def notice_received(event: NoticeReceived) -> None:
 
 
 def _body(request: HttpRequest) -> bytes:
-    """The body as it came, unless it is longer than any notice: then it is not even read."""
+    """The body as it came, unless it is longer than any notice: then it is not even read.
+
+    One that comes in chunks doesn't say how long it is; Django would take it for empty.
+    """
+    most = settings.NOTICE_MAX_BYTES
+    if "chunked" in str(request.META.get("HTTP_TRANSFER_ENCODING", "")).lower():
+        body: bytes = request.META["wsgi.input"].read(most + 1)
+        if len(body) > most:
+            raise NoticeForged("too long")
+        return body
     told = str(request.META.get("CONTENT_LENGTH") or "0")
-    if not told.isdecimal() or int(told) > settings.NOTICE_MAX_BYTES:
+    if not told.isdecimal() or int(told) > most:
         raise NoticeForged("too long")
     return request.body

@@ -12,6 +12,9 @@ from uuid import UUID
 from ecommerce.enums import DisputeState, RefundState
 from mitxonline.kernel.money import Money
 
+# Codes of a PaymentFailed that are said of all payments at an account, not of one.
+OUR_KEY = frozenset({"key_refused", "no_key"})
+
 
 class Outcome(StrEnum):
     """What a gateway says of a payment; anything it says beyond these is UNKNOWN and is looked at by a person."""

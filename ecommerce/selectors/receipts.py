@@ -154,14 +154,14 @@ class ReceiptData:
 
 
 def receipt_for(*, user_id: int, number: str) -> Receipt:
-    """One order of this buyer; OrderUnknown for anybody else's and for none (X1)."""
+    """One order of this buyer, its number in any case; OrderUnknown for anybody else's and for none (X1)."""
     shown = Refund.objects.filter(state__in=(*COUNTED_REFUND_STATES, *RESERVED_REFUND_STATES))
     orders = _orders_with_lines().prefetch_related(
         Prefetch("refunds", queryset=shown.select_related("attempt").order_by("recorded_at", "pk")),
         "refund_requests",
         "disputes",
     )
-    order = orders.of(user_id).filter(number=number).first()
+    order = orders.of(user_id).filter(number__iexact=number).first()
     if order is None:
         raise OrderUnknown
     return _receipt(order, refunds=tuple(order.refunds.all()))

@@ -34,7 +34,7 @@ from ecommerce.services.baskets import locked_basket
 from ecommerce.services.cart import PricedBasket, PricedLine, price_basket
 from ecommerce.services.codes import hold_code
 from ecommerce.services.fulfilment import close_order, fulfil_locked
-from ecommerce.services.numbers import new_order_number
+from ecommerce.services.numbers import new_order_number, with_free_number
 from ecommerce.services.payments import confirm, end_session
 from ecommerce.services.sessions import begin_session, is_being_paid, open_attempt
 from mitxonline.kernel import clock
@@ -73,12 +73,17 @@ def begin_checkout(
     was. Raises PaymentUnavailable or TotalNotPayable when the order is placed and waits. The same basket twice is the
     same order, and for a while the same payment page, unless the gateway says that this page has ended.
     """
-    for _page in range(2):
+
+    def place() -> tuple[Order, PaymentAttempt | None]:
         with transaction.atomic():
             order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total, seen=seen)
             attempt = None if order.money.is_zero else _attempt_for(order, host=host, now=now)
             if attempt is None:
                 fulfil_locked(order, now=now)
+        return order, attempt
+
+    for _page in range(2):
+        order, attempt = with_free_number(place)
         if attempt is None:
             return Checkout(order=order, pay_url=None)
         known = _asked_again(attempt, now=now)

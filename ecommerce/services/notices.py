@@ -7,16 +7,20 @@ is tried again from there; the gateway has its answer and is not asked to send a
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, transaction
+from django.db.models import Q
 
 from ecommerce.enums import NoticeState
 from ecommerce.errors import GatewayUnknown
 from ecommerce.events import NoticeReceived
 from ecommerce.gateways.base import (
+    OUR_KEY,
     DisputeNotice,
     NoticeNotUnderstood,
     OtherNotice,
@@ -27,13 +31,18 @@ from ecommerce.gateways.base import (
     RefundsChanged,
 )
 from ecommerce.gateways.registry import gateways
-from ecommerce.models import GatewayNotice, Order, PaymentAttempt
+from ecommerce.models import GatewayNotice, Order, PaymentAttempt, Refund
 from ecommerce.services.payments import attempt_of, confirm, follow_aftermath, settle, what_is_wrong
 from mitxonline.coordinator.bus import publish
+from mitxonline.coordinator.deliveries import describe_error
 from mitxonline.kernel import audit
 from mitxonline.kernel.errors import DomainError
 
 logger = logging.getLogger(__name__)
+
+# What may be the name of a payment in a text whose shape isn't known.
+_WORD = re.compile(r'"([\w-]{3,255})"')
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def receive_notice(
@@ -52,7 +61,7 @@ def receive_notice(
         notice, is_new = GatewayNotice.objects.get_or_create(
             gateway=gateway.name,
             event_id=envelope.event_id,
-            defaults={"account": account, "kind": envelope.kind, "body": body.decode(), "received_at": now},
+            defaults={"account": account, "kind": envelope.kind, "body": _kept(body), "received_at": now},
         )
         if is_new:
             publish(NoticeReceived(notice_id=notice.pk))
@@ -60,13 +69,25 @@ def receive_notice(
 
 
 def process_notice(*, notice_id: int, now: datetime) -> GatewayNotice:
-    """Act on a kept notice; again is harmless. What fails is written on the row and raised, to be tried again."""
+    """Act on a kept notice; again is harmless. What fails is written on the row and raised, to be tried again.
+
+    What would fail the same way every time is written down and not raised. A notice that can't be understood and names
+    nothing of ours is another program's at the same gateway: it is kept, and nobody is told.
+    """
     notice = GatewayNotice.objects.get(pk=notice_id)
     try:
         state, order_id = _act_on(notice, now=now)
-    except (PaymentFailed, NoticeNotUnderstood, DomainError) as error:
-        _note(notice, state=NoticeState.FAILED, error=f"{type(error).__name__}: {_reason(error)}"[:300])
-        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {_reason(error)}"[:300]
+        if not _is_final(error):
+            _note(notice, state=NoticeState.FAILED, error=reason)
+            raise
+        if isinstance(error, NoticeNotUnderstood) and not _names_ours(notice):
+            _note(notice, state=NoticeState.UNKNOWN, error="", processed_at=now)
+        else:
+            logger.error("notice can't be acted on", extra={"notice": notice.pk, "kind": notice.kind})
+            _note(notice, state=NoticeState.STUCK, error=reason, processed_at=now)
+        return notice
     _note(notice, state=state, error="", processed_at=now, order_id=order_id or notice.order_id)
     return notice
 
@@ -139,4 +160,32 @@ def _note(notice: GatewayNotice, *, state: NoticeState, error: str, **changes: o
 
 
 def _reason(error: Exception) -> str:
-    return error.code if isinstance(error, DomainError) else str(error)
+    """What staff read beside the notice; what the database or a library says may name people."""
+    if isinstance(error, DomainError):
+        return error.code
+    return str(error) if isinstance(error, PaymentFailed | NoticeNotUnderstood) else describe_error(error)
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether trying again is no use: the notice stays as it is, and so does what the gateway says of it.
+
+    A key the gateway refuses is ours to repair, and the notice is acted on then.
+    """
+    if isinstance(error, PaymentFailed):
+        return not error.retriable and error.code not in OUR_KEY
+    return isinstance(error, NoticeNotUnderstood | DataError | RecursionError | UnicodeError)
+
+
+def _names_ours(notice: GatewayNotice) -> bool:
+    """Whether a text that couldn't be understood speaks of one of our payments or refunds."""
+    words = set(islice((found.group(1) for found in _WORD.finditer(notice.body)), 1000))
+    references = {word for word in words if _UUID.fullmatch(word)}
+    tries = PaymentAttempt.objects.filter(gateway=notice.gateway)
+    named = Q(session_id__in=words) | Q(payment_id__in=words) | Q(reference__in=references)
+    refunds = Refund.objects.filter(attempt__gateway=notice.gateway)
+    return tries.filter(named).exists() or refunds.filter(gateway_refund_id__in=words).exists()
+
+
+def _kept(body: bytes) -> str:
+    """A notice as the database can keep it: a text without NUL."""
+    return body.decode(errors="replace").replace("\0", "\ufffd")

@@ -37,7 +37,7 @@ def ask_for_refund(
     RefundNotAskable whose sentence says why not and what to do.
     """
     with transaction.atomic():
-        order = Order.objects.locked().of(user_id).filter(number=number).first()
+        order = Order.objects.locked().of(user_id).filter(number__iexact=number).first()
         if order is None:
             raise OrderUnknown
         window = refund_window(order, now=now)

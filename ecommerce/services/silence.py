@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from typing import TypeAlias
 
-from ecommerce.gateways.base import AVOIDED, PaymentFailed
+from ecommerce.gateways.base import AVOIDED, OUR_KEY, PaymentFailed
 
 logger = logging.getLogger(__name__)
 
@@ -15,8 +15,6 @@ Account: TypeAlias = tuple[str, str]
 
 # So many silences in a row, then the account is left alone until the next run.
 BORNE = 3
-# Said of all payments at an account, not of one.
-_OUR_KEY = frozenset({"key_refused", "no_key"})
 
 
 class SilentAccounts:
@@ -32,7 +30,7 @@ class SilentAccounts:
         """Count how asking about one payment went; an answer, or a no about this one, begins anew."""
         if failure is not None and failure.code == AVOIDED:  # the breaker is open: known already
             self._silences[account] = BORNE
-        elif failure is not None and (failure.retriable or failure.code in _OUR_KEY):
+        elif failure is not None and (failure.retriable or failure.code in OUR_KEY):
             self._silences[account] += 1
             if account in self:
                 logger.error("gateway doesn't answer", extra={"gateway": account[0]})

@@ -52,6 +52,7 @@ from ecommerce.services.payments import answer_sandbox, finish_interrupted, sett
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
+from tests.ecommerce.tills import paid_order
 from tests.factories import (
     NOON,
     codes_of,
@@ -561,3 +562,12 @@ def test_zero_value_checkout_keeps_its_budget(
     with django_assert_num_queries(34):
         buy(owner)
     assert len(mail.outbox) == 0  # mail is the worker's
+
+
+def test_a_number_that_is_taken_is_drawn_again(owner: BasketOwner, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = paid_order(make_product(price="49"))
+    numbers = iter([first.number, first.number, "TS-2026-AAAAAAAA"])
+    monkeypatch.setattr("ecommerce.services.checkout.new_order_number", lambda **_on: next(numbers))
+    add_products(owner=owner, product_ids=[make_product(price="10").pk], now=NOON)
+    begun = begin_checkout(owner=owner, user_id=owner.user_id or 0, now=NOON)
+    assert begun.order.number == "TS-2026-AAAAAAAA"

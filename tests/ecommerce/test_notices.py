@@ -6,12 +6,15 @@ import itertools
 import json
 import time
 from datetime import timedelta
+from io import BytesIO
 from random import Random
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.test import Client
+from django.db import DataError, OperationalError
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 from wagtail.models import ModelLogEntry
@@ -22,6 +25,7 @@ from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.sandbox import SandboxGateway
 from ecommerce.models import Dispute, GatewayNotice, Order, PaymentAttempt, Refund
 from ecommerce.services.notices import forget_notices, process_notice
+from ecommerce.webhooks import webhook
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
@@ -83,11 +87,63 @@ def test_without_stripe_there_is_no_such_address(client: Client) -> None:
     assert client.post("/payment/webhook/", b"{}", content_type="application/json").status_code == 404
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"not json", b"[1]", b"\xff\xfe\x00", b"null"])
-def test_what_is_signed_and_no_event_is_refused(stripe_api: StripeServer, client: Client, body: bytes) -> None:
-    headers = sign(body) if body.isascii() else {"Stripe-Signature": "t=1,v1=00"}
-    assert client.post("/payment/webhook/", body, content_type="text/plain", headers=headers).status_code == 400
+THIN = json.dumps(
+    {"id": "evt_thin_1", "object": "v2.core.event", "type": "v2.core.account[configuration.merchant].updated"}
+).encode()
+NESTED = (
+    b'{"id": "evt_deep", "object": "event", "type": "customer.created", "data": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "state"),
+    [
+        (THIN, "v2.core.account[configuration.merchant].updated", NoticeState.KEPT),
+        (NESTED, "unreadable", NoticeState.UNKNOWN),
+        (b"{}", "unreadable", NoticeState.UNKNOWN),
+        (b"not json", "unreadable", NoticeState.UNKNOWN),
+        (b"[1]", "unreadable", NoticeState.UNKNOWN),
+        (b"null", "unreadable", NoticeState.UNKNOWN),
+        (b'{"id": 7, "object": "event", "type": "a\x00b"}', "unreadable", NoticeState.UNKNOWN),
+        (b'{"id": "evt_\\u0000", "object": "event", "type": "A"}', "unreadable", NoticeState.UNKNOWN),
+    ],
+    ids=["thin", "nested", "empty", "text", "list", "null", "NUL", "escaped NUL"],
+)
+def test_whatever_is_signed_is_kept_once_and_raises_no_alarm(
+    stripe_api: StripeServer, caplog: pytest.LogCaptureFixture, body: bytes, kind: str, state: NoticeState
+) -> None:
+    for _time in range(2):
+        assert post_event(body).status_code == 200
+    notice = GatewayNotice.objects.get()
+    assert (notice.kind, "\0" in notice.body) == (kind, False)
+    assert run_delivery(delivery_id=Delivery.objects.get(handler=HANDLER).pk, now=clock.now())
+    notice.refresh_from_db()
+    assert notice.state == state
+    assert Delivery.objects.get(handler=HANDLER).state == DeliveryState.DONE
+    assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+
+
+def test_two_unreadable_notices_are_two(stripe_api: StripeServer) -> None:
+    for body in (b"[1]", b"[2]", b"[1]"):
+        assert post_event(body).status_code == 200
+    assert GatewayNotice.objects.count() == 2
+
+
+def test_what_is_not_even_text_is_refused(stripe_api: StripeServer, client: Client) -> None:
+    headers = {"Stripe-Signature": "t=1,v1=00"}
+    response = client.post("/payment/webhook/", b"\xff\xfe\x00", content_type="text/plain", headers=headers)
+    assert response.status_code == 400
     assert not GatewayNotice.objects.exists()
+
+
+@pytest.mark.parametrize("size", [1000, 10])
+def test_a_body_in_chunks_is_read_up_to_the_limit(stripe_api: StripeServer, settings: Any, size: int) -> None:
+    body = stripe_api.event("customer.created", {"id": "x"})
+    settings.NOTICE_MAX_BYTES = size
+    request = RequestFactory().post("/payment/webhook/", b"", content_type="application/json", headers=sign(body))
+    request.META |= {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "wsgi.input": BytesIO(body)}
+    assert webhook(request).status_code == (200 if size == 1000 else 400)
+    assert GatewayNotice.objects.count() == (1 if size == 1000 else 0)
 
 
 @pytest.mark.parametrize(
@@ -362,13 +418,67 @@ def test_what_fails_is_written_down_and_tried_again(stripe_api: StripeServer) ->
     assert fresh(order).state == OrderState.FULFILLED
 
 
-def test_a_notice_that_is_not_as_documented_is_kept_and_said(stripe_api: StripeServer) -> None:
-    post_event(stripe_api.event("refund.created", {"id": "re_1"}))
+def test_a_notice_about_ours_that_can_not_be_understood_is_said_and_not_tried_again(
+    stripe_api: StripeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    orders = [order_of(), order_of()]
+    for order in orders:
+        stripe_api.pay(attempt_of(order).session_id)
+        deliver(completed(stripe_api, order))
+    payment = attempt_of(orders[1]).payment_id
+    for told, state in (
+        ({"id": "re_1", "payment_intent": payment}, NoticeState.STUCK),
+        ({"id": "re_1", "payment_intent": "pi_of_another_shop"}, NoticeState.UNKNOWN),
+        ({"payment_intent": payment, "deep": json.loads("[" * 300 + "]" * 300)}, NoticeState.STUCK),
+    ):
+        caplog.clear()
+        notice = deliver(stripe_api.event("refund.created", told))
+        is_stuck = state == NoticeState.STUCK
+        assert (notice.state, "NoticeNotUnderstood" in notice.error) == (state, is_stuck)
+        assert ("notice can't be acted on" in caplog.text) is is_stuck
+
+
+def test_nul_in_a_text_stops_nothing(stripe_api: StripeServer) -> None:
+    order = order_of()
+    session_id = attempt_of(order).session_id
+    stripe_api.pay(session_id)
+    stripe_api.sessions[session_id]["customer_details"] = {"name": "Ama\0ra \ud800", "address": None}
+    notice = deliver(completed(stripe_api, order))
+    assert (notice.state, notice.error) == (NoticeState.DONE, "")
+    assert (fresh(order).state, fresh(order).billing_name) == (OrderState.FULFILLED, "Amara ?")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_final"),
+    [(DataError("NUL"), True), (RuntimeError("bug"), False), (OperationalError("gone"), False)],
+)
+def test_whatever_fails_leaves_a_reason_and_is_tried_again_only_where_that_may_help(
+    stripe_api: StripeServer, monkeypatch: pytest.MonkeyPatch, error: Exception, *, is_final: bool
+) -> None:
+    post_event(completed(stripe_api, order_of()))
+    monkeypatch.setattr("ecommerce.services.notices.confirm", Mock(side_effect=error))
+    run_delivery(delivery_id=Delivery.objects.get(handler=HANDLER).pk, now=clock.now())
     notice = GatewayNotice.objects.get()
-    with pytest.raises(Exception, match="not as Stripe documents"):
-        process_notice(notice_id=notice.pk, now=NOON)
-    notice.refresh_from_db()
-    assert (notice.state, "NoticeNotUnderstood" in notice.error) == (NoticeState.FAILED, True)
+    assert type(error).__name__ in notice.error
+    assert notice.state == (NoticeState.STUCK if is_final else NoticeState.FAILED)
+    delivery = Delivery.objects.get(handler=HANDLER)
+    assert delivery.state == (DeliveryState.DONE if is_final else DeliveryState.PENDING)
+
+
+def test_what_stripe_does_not_know_is_not_asked_for_a_day(stripe_api: StripeServer) -> None:
+    order = order_of()
+    body = completed(stripe_api, order)
+    stripe_api.sessions.clear()
+    notice = deliver(body)
+    assert (notice.state, "PaymentFailed" in notice.error) == (NoticeState.STUCK, True)
+
+
+def test_an_event_that_leaves_the_mode_out_is_asked_about(stripe_api: StripeServer) -> None:
+    order = order_of()
+    stripe_api.pay(attempt_of(order).session_id)
+    session = {k: v for k, v in stripe_api.sessions[attempt_of(order).session_id].items() if k != "livemode"}
+    notice = deliver(stripe_api.event("checkout.session.completed", session))
+    assert (notice.state, fresh(order).state) == (NoticeState.DONE, OrderState.FULFILLED)
 
 
 def test_without_its_gateway_a_notice_waits(stripe_api: StripeServer, settings: Any) -> None:

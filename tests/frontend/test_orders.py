@@ -80,6 +80,13 @@ def test_a_receipt_says_what_was_bought(learners_client: Client, learner: User) 
     assert "Print" in page.buttons()
 
 
+def test_a_number_typed_in_small_letters_is_found(learners_client: Client, learner: User) -> None:
+    order = make_order(learner, make_product())
+    make_order(learner, make_product(price="149.00"), number="TS-2026-11111111")
+    page = read(learners_client.get(receipt(learners_client, order).replace(order.number, order.number.lower())))
+    assert order.number in page.text
+
+
 @pytest.mark.parametrize(
     ("state", "heading", "badge", "way"),
     [

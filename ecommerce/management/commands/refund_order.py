@@ -53,7 +53,7 @@ class Command(OperatorCommand):
         add_format_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        order = Order.objects.filter(number=options["number"].strip()).first()
+        order = Order.objects.filter(number__iexact=options["number"].strip()).first()
         if order is None:
             raise CommandError(_("There is no order %(number)s.") % {"number": options["number"]})
         wish = _wish(order, options)
