@@ -82,15 +82,17 @@ def begin_checkout(
                 fulfil_locked(order, now=now)
         return order, attempt
 
-    for _page in range(2):
+    is_second_page = False
+    while True:
         order, attempt = with_free_number(place)
         if attempt is None:
             return Checkout(order=order, pay_url=None)
         known = _asked_again(attempt, now=now)
         if known.is_fulfilled or known.state == OrderState.REVIEW:
             return Checkout(order=known, pay_url=None)
-        if attempt.state == AttemptState.STARTED:
-            break  # else the page was declined or is over, and the next round begins another
+        if attempt.state == AttemptState.STARTED or is_second_page:
+            break
+        is_second_page = True  # the first was declined or is over, and the next round begins another
     return _paid_meanwhile(order, now=now) or Checkout(order=order, pay_url=begin_session(attempt, now=now))
 
 
