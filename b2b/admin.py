@@ -14,12 +14,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from b2b.errors import TooFewSeats
 from b2b.models import (
     ContractCourseware,
     ContractMembership,
     ContractPage,
     ContractRun,
-    ContractTerms,
     KeycloakJoin,
     KeycloakOrganization,
     KeycloakSync,
@@ -29,7 +29,7 @@ from b2b.models import (
     SignInFact,
 )
 from b2b.services.managers import set_manager
-from b2b.services.seats import add_member, free_seats, remove_member
+from b2b.services.seats import add_member, remove_member, seats_for
 from mitxonline.kernel import audit, clock
 from mitxonline.kernel.looking import LookOnly
 from mitxonline.users.admin import PersonAdmin
@@ -216,11 +216,11 @@ class SeatForms(MembershipForms):
             contract = form.cleaned_data.get("contract") if form.is_valid() else None
             if contract is None or form in self.initial_forms or form.cleaned_data.get("DELETE"):
                 continue
-            terms = ContractTerms.objects.filter(pk=contract.pk).first()
-            if terms is None:
+            seats = seats_for([contract.pk], self.instance.pk).get(contract.pk)
+            if seats is None:
                 form.add_error("contract", gettext("This contract was never published: it has no seats."))
-            elif free_seats(terms) == 0:
-                form.add_error("contract", gettext("All seats of this contract are taken."))
+            elif seats.is_full:
+                form.add_error("contract", TooFewSeats(left=0, needed=1, invited=seats.count.invited).message)
 
     def save_new(self, form: Any, commit: bool = True) -> ContractMembership:
         """A seat, under the contract's lock; the organization's membership goes with it."""

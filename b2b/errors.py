@@ -6,8 +6,8 @@ from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused, day
 from ecommerce.errors import CheckoutRefused, CodeRefused
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 def whom(contact: str) -> str:
     """Whom a learner should ask: the manager by name, or the organization where it has none."""
     return contact or str(_("your organization"))
+
+
+def _free_and_kept(free: int, invited: int) -> str:
+    """How many seats can be given, and how many can't because they were promised."""
+    told = ngettext("%(n)d is free", "%(n)d are free", free) % {"n": free}
+    if not invited:
+        return told
+    kept = ngettext("%(n)d is kept for an invited person", "%(n)d are kept for invited people", invited)
+    return gettext("%(free)s and %(kept)s") % {"free": told, "kept": kept % {"n": invited}}
 
 
 class ContractNotStarted(CodeRefused):
@@ -85,11 +94,16 @@ class ContractFull(CodeRefused):
     code: ClassVar[str] = "contract_full"
     is_failure: ClassVar[bool] = False
 
-    def __init__(self, *, contact: str = "") -> None:
-        super().__init__(
-            _("All seats are taken. Your code stays valid: try again when a seat is free, or ask %(contact)s.")
-            % {"contact": whom(contact)}
+    def __init__(self, *, contact: str = "", promised: int = 0) -> None:
+        sentence = (
+            _(
+                "All seats are taken or kept for people who were invited. Your code stays valid: try again when a seat "
+                "is free, or ask %(contact)s."
+            )
+            if promised
+            else _("All seats are taken. Your code stays valid: try again when a seat is free, or ask %(contact)s.")
         )
+        super().__init__(sentence % {"contact": whom(contact)})
 
 
 class AccessWithdrawn(CodeRefused):
@@ -572,22 +586,19 @@ class PeopleUnclear(DomainError):
 
 
 class TooFewSeats(DomainError):
-    """More people than seats."""
+    """More people than seats, as staff are told; ``invited``: seats that are kept for others."""
 
     code: ClassVar[str] = "too_few_seats"
-    exposes = ("left", "needed")
+    exposes = ("left", "needed", "invited")
 
-    def __init__(self, *, contract_id: int, left: int, needed: int) -> None:
-        self.left, self.needed = left, needed
+    def __init__(self, *, left: int, needed: int, invited: int = 0) -> None:
+        self.left, self.needed, self.invited = left, needed, invited
         super().__init__(
-            ngettext(
-                "Nothing was changed: %(needed)s seat is needed, and contract %(id)s has %(left)s left. Raise the "
-                "cap with “b2b_contract modify %(id)s --max-learners”, or add fewer people.",
-                "Nothing was changed: %(needed)s seats are needed, and contract %(id)s has %(left)s left. Raise the "
-                "cap with “b2b_contract modify %(id)s --max-learners”, or add fewer people.",
-                needed,
-            )
-            % {"needed": needed, "left": left, "id": contract_id}
+            _("Nothing was changed: %(needed)s, %(free)s. Add seats to the contract, or add fewer people.")
+            % {
+                "needed": ngettext("%(n)d seat is needed", "%(n)d seats are needed", needed) % {"n": needed},
+                "free": _free_and_kept(left, invited),
+            }
         )
 
 

@@ -76,7 +76,7 @@ def free_seats_after_refund(event: LinesRefunded) -> None:
     """End the seats whose only code was given back with the money; where codes stay used, seats stay (design 5.3)."""
     runs = ContractRun.objects.filter(product__unlocked_by__codes__in=event.freed_code_ids)
     contract_ids = sorted(set(runs.values_list("contract_id", flat=True)))
-    end_code_seats(contract_ids=contract_ids, user_id=event.purchaser_id)
+    end_code_seats(contract_ids=contract_ids, user_id=event.purchaser_id, now=event.at)
 
 
 def send_hand_out_mails(event: HandOutMailsQueued) -> None:
@@ -90,12 +90,15 @@ def _claim_again(event: OrderFulfilled, contract_ids: list[int]) -> None:
     _refuse_given_since(event)
     contacts = contacts_of(each.organization_id for each in terms.values())
     uses = uses_of_order(event.order_id)
+    codes = DiscountCode.objects.filter(order_lines__order_id=event.order_id).distinct()
+    code_ids = list(codes.values_list("pk", flat=True))
     for each in terms.values():
         claim_seat(
             terms=each,
             user_id=event.purchaser_id,
             state=MembershipState.ACTIVE,
             source=MembershipSource.CODE,
+            code_ids=code_ids,
             code_use_id=uses.get(each.pk),
             now=event.at,
             contact=contacts.get(each.organization_id, ""),

@@ -7,7 +7,7 @@ under the lock of the contract's terms, where seats are counted and held.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Q
@@ -27,7 +27,7 @@ from b2b.errors import (
     PriceChanging,
 )
 from b2b.models import ContractRun, ContractTerms, OrganizationMembership
-from b2b.models.seats import Seats, claim_seat, lock_terms, seats_for
+from b2b.seats import Seats, claim_seat, lock_terms, seats_for
 from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
@@ -48,12 +48,16 @@ class Standing:
 
     contact: str = ""
     is_insider: bool = False
-    taken: int = 0
+    seats: Seats = field(default_factory=Seats)
     user: User | None = None
-    seat: str | None = None
     has_course: bool = False
     use: CodeUse | None = None
     withdrawn: bool = False
+
+    @property
+    def seat(self) -> str | None:
+        """The state of the learner's seat, or None without one."""
+        return self.seats.state
 
     @property
     def is_member(self) -> bool:
@@ -107,6 +111,7 @@ class ContractSeats:
                     user_id=order.purchaser_id,
                     state=MembershipState.HELD,
                     source=MembershipSource.CODE,
+                    code_ids=[each.code.pk for each in purchase.lines if each.code is not None],
                     order=order,
                     now=purchase.now,
                     contact=finding.contact,
@@ -144,8 +149,8 @@ class ContractSeats:
             return refusal if line.code is not None else ContractClosed(contract=run.contract.name)
         if line.code is not None and (refusal := refuse_person(terms, line.code, standing.user)) is not None:
             return refusal
-        if standing.seat is None and terms.max_learners is not None and standing.taken >= terms.max_learners:
-            return ContractFull(contact=standing.contact)
+        if standing.seats.is_full:
+            return ContractFull(contact=standing.contact, promised=standing.seats.count.invited)
         try:
             refuse_unless_enrollable(run.course_run, now=purchase.now)
         except EnrollmentRefused as closed:
@@ -252,15 +257,15 @@ def _gather(purchase: Purchase) -> list[tuple[PurchaseLine, ContractRun, Standin
 
 def _standings(purchase: Purchase, lines: list[PurchaseLine], runs: list[ContractRun]) -> list[Standing]:
     """What the learner has in each run's contract; the same few queries for one run and for fifty."""
-    seats = seats_for([run.contract_id for run in runs], purchase.user_id)
+    codes = [line.code for line in lines if line.code]
+    seats = seats_for([run.contract_id for run in runs], purchase.user_id, code_ids=[code.pk for code in codes])
     if purchase.user_id is None:
-        return [Standing(taken=seats[run.contract_id].taken) for run in runs]
+        return [Standing(seats=seats[run.contract_id]) for run in runs]
     given = any(line.code.assigned_email for line in lines if line.code)
     user = User.objects.get(pk=purchase.user_id) if given else None
     in_these = Enrollment.objects.active().of(purchase.user_id).filter(run__in=[run.course_run_id for run in runs])
     enrolled = set(in_these.values_list("run_id", flat=True))
     uses: dict[int, list[CodeUse]] = {}
-    codes = [line.code for line in lines if line.code]
     for use in CodeUse.objects.filter(user_id=purchase.user_id, code__in=codes) if codes else ():
         uses.setdefault(use.code_id, []).append(use)
     return [
@@ -273,8 +278,7 @@ def _standing(
     line: PurchaseLine, run: ContractRun, seats: Seats, user: User | None, enrolled: set[int], uses: list[CodeUse]
 ) -> Standing:
     return Standing(
-        taken=seats.taken,
-        seat=seats.state,
+        seats=seats,
         user=user,
         has_course=run.course_run_id in enrolled,
         use=_live(uses),

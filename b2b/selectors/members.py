@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from b2b.enums import ContractStanding, IntegrationType, MembershipState
 from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership, OrganizationPage
-from b2b.models.seats import taken_by_contract
+from b2b.seats import Seats, seats_for
 from courses.models import Course, Enrollment
 from courses.rules import is_enrollable
 from courses.selectors.dashboard import enrolled_run_ids
@@ -164,10 +164,10 @@ def _contracts(user_id: int, organization_ids: list[int], now: datetime) -> dict
     )
     runs = _runs([each.pk for each in terms])
     enrolled = enrolled_run_ids(user_id)
-    taken = taken_by_contract(each.pk for each in terms)
+    seats = seats_for([each.pk for each in terms], user_id)
     found: dict[int, list[MemberContract]] = defaultdict(list)
     for each in terms:
-        standing = _standing(each, is_mine=each.pk in mine, taken=taken.get(each.pk, 0), now=now)
+        standing = _standing(each, seats[each.pk], now=now)
         startable = each.pk in mine and each.is_free and standing is ContractStanding.OPEN
         found[each.organization_id].append(
             MemberContract(
@@ -202,8 +202,7 @@ def _member_runs(
         )
 
 
-def _standing(terms: ContractTerms, *, is_mine: bool, taken: int, now: datetime) -> ContractStanding:
+def _standing(terms: ContractTerms, seats: Seats, *, now: datetime) -> ContractStanding:
     """Full is said only to people without a seat of their own."""
     standing = terms.standing_on(clock.date_of(now))
-    is_full = not is_mine and terms.max_learners is not None and taken >= terms.max_learners
-    return ContractStanding.FULL if is_full and standing is ContractStanding.OPEN else standing
+    return ContractStanding.FULL if seats.is_full and standing is ContractStanding.OPEN else standing

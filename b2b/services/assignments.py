@@ -36,7 +36,7 @@ from b2b.errors import (
     TooLateToGive,
 )
 from b2b.models import ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail, Withdrawal
-from b2b.models.seats import lock_terms, taken_seats
+from b2b.seats import count_seats, lock_terms
 from b2b.selectors.hand_outs import (
     IN_CONTRACT,
     open_invitations,
@@ -381,11 +381,11 @@ def _counted(plan: HandOutPlan, terms: ContractTerms) -> HandOutPlan:
         if plan.contract_run.pk not in shared_codes([plan.contract_run]):
             return replace(plan, refusal=CodesMissing(free=0, wanted=len(people)))
         return plan
-    waiting = waiting_addresses(terms.pk).without_seat
-    free = max(0, terms.max_learners - taken_seats(terms) - len(waiting))
-    newcomers = people - waiting - seated_addresses(terms.pk, people)
+    seats = count_seats([terms.pk])[terms.pk]
+    free = seats.free or 0
+    newcomers = people - waiting_addresses(terms.pk).without_seat - seated_addresses(terms.pk, people)
     plan = replace(plan, free_before=free, free_after=max(0, free - len(newcomers)))
-    if len(newcomers) > free:
+    if not seats.has_room_for(len(newcomers)):
         return replace(plan, refusal=NoSeatToGive(free=free, wanted=len(newcomers)))
     codes = _free_codes(plan.contract_run)[: len(people)].count()
     if codes < len(people):

@@ -63,6 +63,7 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
             user_id=user_id,
             state=MembershipState.ACTIVE,
             source=MembershipSource.CODE,
+            code_ids=[code.pk],
             code_use_id=use_id,
             now=now,
             contact=finding.contact,

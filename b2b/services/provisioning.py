@@ -6,7 +6,7 @@ taken by the staff's door (``b2b.services.seats``) one by one, with everything i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -20,8 +20,10 @@ from django.utils.translation import gettext as _
 from b2b.enums import MembershipState
 from b2b.errors import ContractFull, PeopleUnclear, SeatsGoneMeanwhile, TooFewSeats
 from b2b.models import ContractMembership, ContractTerms, Withdrawal
+from b2b.seats import SeatCount
+from b2b.selectors.hand_outs import waiting_addresses
 from b2b.services.plan import terms_in_force
-from b2b.services.seats import add_member, free_seats, lock_terms, remove_member
+from b2b.services.seats import add_member, count_seats, lock_terms, remove_member
 from mitxonline.kernel.text import normalized_email
 from mitxonline.users.models import User
 
@@ -66,7 +68,7 @@ class PersonRow:
     wish: Wish
     outcome: Outcome
     user_id: int | None = None
-    is_holding: bool = False
+    has_place: bool = False
 
     @property
     def email(self) -> str:
@@ -91,11 +93,11 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True)
 class MembersPlan:
-    """What becomes of everybody, and of the seats. ``seats_left`` is None without a cap."""
+    """What becomes of everybody, and of the seats, as they are before."""
 
     contract_id: int
     rows: tuple[PersonRow, ...]
-    seats_left: int | None
+    seats: SeatCount
     skips_unknown: bool = False
 
     def named(self, *outcomes: Outcome) -> tuple[PersonRow, ...]:
@@ -110,16 +112,21 @@ class MembersPlan:
 
     @property
     def seats_needed(self) -> int:
-        """New seats; somebody whose seat an order holds needs none."""
-        return sum(not row.is_holding for row in self.named(*COMING))
+        """New seats; somebody whose seat an order holds, or who was promised one, needs none."""
+        return sum(not row.has_place for row in self.named(*COMING))
+
+    @property
+    def seats_left(self) -> int | None:
+        """Seats that can be given once those who leave have left; None without a cap."""
+        return None if self.seats.room is None else max(0, self.seats.room + len(self.named(Outcome.LEAVES)))
 
     @property
     def refusal(self) -> PeopleUnclear | TooFewSeats | None:
         """Why nothing is done; None where it can be."""
         if self.problems:
             return PeopleUnclear(problems=len(self.problems), people=len(self.rows))
-        if self.seats_left is not None and self.seats_needed > self.seats_left:
-            return TooFewSeats(contract_id=self.contract_id, left=self.seats_left, needed=self.seats_needed)
+        if not self.seats.has_room_for(self.seats_needed, leaving=len(self.named(Outcome.LEAVES))):
+            return TooFewSeats(left=self.seats_left or 0, needed=self.seats_needed, invited=self.seats.invited)
         return None
 
 
@@ -189,22 +196,28 @@ def _plan(terms: ContractTerms, wishes: Sequence[Wish], *, skip_unknown: bool) -
     withdrawn = set(
         Withdrawal.objects.standing().filter(contract_id=terms.pk, user_id__in=people).values_list("user_id", flat=True)
     )
+    promised = waiting_addresses(terms.pk).without_seat
     rows, named = [], set()
     for wish, email in zip(wishes, emails, strict=True):
-        row = _row(wish, email, accounts.get(email), seats, withdrawn)
+        row = _row(wish, email, accounts.get(email), seats, withdrawn, promised)
         rows.append(replace(row, outcome=Outcome.TWICE) if email in named else row)
         named.add(email)
-    leaving = sum(row.outcome is Outcome.LEAVES for row in rows)
-    left = free_seats(terms)
     return MembersPlan(
         contract_id=terms.pk,
         rows=tuple(rows),
-        seats_left=None if left is None else left + leaving,
+        seats=count_seats([terms.pk])[terms.pk],
         skips_unknown=skip_unknown,
     )
 
 
-def _row(wish: Wish, email: str, user: User | None, seats: dict[int, str], withdrawn: set[int]) -> PersonRow:
+def _row(
+    wish: Wish,
+    email: str,
+    user: User | None,
+    seats: dict[int, str],
+    withdrawn: set[int],
+    promised: Collection[str],
+) -> PersonRow:
     if user is None:
         return PersonRow(wish, Outcome.NO_ACCOUNT if _is_address(email) else Outcome.NO_ADDRESS)
     state = seats.get(user.pk)
@@ -215,7 +228,7 @@ def _row(wish: Wish, email: str, user: User | None, seats: dict[int, str], withd
     if state == MembershipState.ACTIVE:
         return PersonRow(wish, Outcome.IS_IN, user_id=user.pk)
     outcome = Outcome.COMES_BACK if user.pk in withdrawn else Outcome.JOINS
-    return PersonRow(wish, outcome, user_id=user.pk, is_holding=state is not None)
+    return PersonRow(wish, outcome, user_id=user.pk, has_place=state is not None or email in promised)
 
 
 def _is_address(email: str) -> bool:

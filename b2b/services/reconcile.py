@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
 
 from b2b.enums import ReconcileState
 from b2b.errors import ContractNotPublished
-from b2b.events import ReconcileRequested
 from b2b.models import ContractTerms, Reconcile
+from b2b.requests import STUCK_AFTER, request_reconcile
 from b2b.services.code_stock import (
     DELETE,
     LIMIT,
@@ -37,16 +37,13 @@ from b2b.services.plan import CodeStep, ReconcilePlan, plan_reconcile
 from b2b.services.prices import apply_prices
 from b2b.services.runs import make_discounts, make_runs
 from b2b.services.terms import bring_into_force
-from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.deliveries import describe_error
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import named_lock
 from mitxonline.kernel.errors import DomainError
 
-__all__ = ["ReconcilePlan", "contract_lock", "plan_reconcile", "request_reconcile", "run_reconcile"]
+__all__ = ["STUCK_AFTER", "ReconcilePlan", "contract_lock", "plan_reconcile", "request_reconcile", "run_reconcile"]
 
-# A request that waited this long got lost on its way to the worker and is sent again.
-STUCK_AFTER = timedelta(minutes=15)
 # Terms that change while they are being followed are followed again, but not for ever.
 ROUNDS = 12
 
@@ -80,27 +77,6 @@ def contract_lock(contract_id: int, *, wait: bool = True) -> AbstractContextMana
     after it, so that no worker steps in between. LockTaken if somebody else has it and ``wait`` is false.
     """
     return named_lock("b2b.reconcile", contract_id, wait=wait)
-
-
-def request_reconcile(*, contract_id: int, reason: str, now: datetime, requested_by_id: int | None = None) -> Reconcile:
-    """Have the contract brought in line by the worker; many requests fold into the one that waits."""
-    asked = {"reason": reason[:255], "requested_by_id": requested_by_id, "requested_at": now}
-    with transaction.atomic():
-        # The waiting row is locked: a worker that is about to take it waits for what this transaction changes. Between
-        # finding that somebody else has put one there and locking it, it may be taken; then there is room for ours.
-        waiting = Reconcile.objects.select_for_update(no_key=True)
-        for remaining in reversed(range(3)):
-            try:
-                record, is_new = waiting.get_or_create(
-                    contract_id=contract_id, state=ReconcileState.WAITING, defaults=asked
-                )
-                break
-            except IntegrityError:
-                if not remaining:
-                    raise
-        if is_new or record.requested_at < now - STUCK_AFTER:
-            publish(ReconcileRequested(contract_id=contract_id))
-    return record
 
 
 def run_reconcile(

@@ -14,7 +14,7 @@ from django.db import transaction
 from b2b.enums import MailState
 from b2b.errors import CodeInUse, CodeNotAssigned, HandOutUnknown
 from b2b.models import ContractPage, ContractTerms, HandOut, HandOutMail
-from b2b.models.seats import lock_terms
+from b2b.seats import lock_terms
 from ecommerce.models import BasketCode, DiscountCode
 from mitxonline.kernel.audit import record
 from mitxonline.kernel.db import fetch_sql

@@ -10,16 +10,19 @@ from django.db import transaction
 from b2b.enums import MembershipSource, MembershipState, WithdrawnBy
 from b2b.errors import NotAMember, SeatUnknown
 from b2b.models import ContractMembership, ContractPage, ContractTerms, Withdrawal
-from b2b.models.seats import (
+from b2b.seats import (
+    Claimed,
     activate_held_seats,
     claim_seat,
+    claim_seats,
+    count_seats,
     end_code_seats,
-    free_seats,
+    end_seat,
     join_organizations,
+    leave_organizations,
     lock_terms,
     release_held_seats,
     seats_for,
-    taken_seats,
     uses_of_order,
 )
 from b2b.services.revoking import end_hand_outs_to
@@ -32,17 +35,19 @@ from mitxonline.kernel.audit import Detail, record
 from mitxonline.users.models import User
 
 __all__ = [
+    "Claimed",
     "activate_held_seats",
     "add_member",
     "claim_seat",
+    "claim_seats",
+    "count_seats",
     "end_code_seats",
-    "free_seats",
     "join_organizations",
+    "leave_organizations",
     "lock_terms",
     "release_held_seats",
     "remove_member",
     "seats_for",
-    "taken_seats",
     "uses_of_order",
 ]
 
@@ -97,13 +102,12 @@ def remove_member(
     """
     with transaction.atomic():
         terms = _locked(contract_id)
-        seat = ContractMembership.objects.filter(contract_id=contract_id, user_id=user_id).first()
-        if seat is None:
+        if not ContractMembership.objects.filter(contract_id=contract_id, user_id=user_id).exists():
             raise SeatUnknown
         retired = retire_uses(user_id=user_id, product_ids=_products(contract_id), now=now)
         email = User.objects.values_list("email", flat=True).get(pk=user_id)
         ended = end_hand_outs_to(terms=terms, email=email, by_id=removed_by_id, now=now)
-        seat.delete()
+        end_seat(contract_id=contract_id, user_id=user_id, now=now)
         Withdrawal.objects.create(
             contract_id=contract_id,
             user_id=user_id,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from b2b.enums import IntegrationType, MembershipSource, MembershipState, SignInChange
 from b2b.models import (
@@ -17,10 +17,9 @@ from b2b.models import (
     OrganizationMembership,
     OrganizationPage,
     SignInFact,
-    Withdrawal,
 )
 from b2b.services.claims import Claim, ClaimedOrganization
-from b2b.services.seats import join_organizations
+from b2b.services.seats import Claimed, claim_seats, join_organizations, leave_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import transaction_lock
 
@@ -61,18 +60,22 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime) -> Followed:
         mine = list(OrganizationMembership.objects.filter(user_id=user_id))
         to_join = [pk for pk, live in named.items() if live]
         # Contracts are locked before members are written (ADR 0003): a code used at the same moment comes the same way.
-        seats = _take_seats(user_id, to_join, now=now)
-        joined = _join(user_id, mine, to_join=to_join, named=named, now=now)
+        terms = _lock_open_contracts(user_id, to_join, now=now)
+        claimed = _take_seats(user_id, terms, now=now)
+        by_seat = {terms[pk].organization_id for pk in claimed.seats}
+        joined = _join(user_id, mine, to_join=to_join, by_seat=by_seat, named=named, now=now)
         still = named.keys() | made_anew
         gone = [each for each in mine if each.seen_in_claim and each.organization_id not in still]
-        left, freed = _leave(user_id, gone) if claim.complete else ((), ())
+        left = leave_organizations(
+            user_id=user_id, organization_ids=[each.organization_id for each in gone if claim.complete], now=now
+        )
         followed = Followed(
             joined_organizations=joined,
-            left_organizations=left,
-            joined_contracts=seats.taken,
-            left_contracts=freed,
-            full_contracts=seats.full,
-            withdrawn_contracts=seats.withdrawn,
+            left_organizations=left.organizations,
+            joined_contracts=tuple(sorted(claimed.seats)),
+            left_contracts=left.contracts,
+            full_contracts=tuple(sorted(claimed.full)),
+            withdrawn_contracts=claimed.withdrawn,
         )
         _write_down(user_id, followed, now=now)
     return followed
@@ -133,14 +136,15 @@ def _join(
     mine: Iterable[OrganizationMembership],
     *,
     to_join: Iterable[int],
+    by_seat: Collection[int],
     named: Iterable[int],
     now: datetime,
 ) -> tuple[int, ...]:
-    """Become a member where that is missing, and remember where Keycloak knows the person."""
+    """Become a member where that is missing, unless a seat made them one, and remember where Keycloak knows them."""
     seen = {each.organization_id: each.seen_in_claim for each in mine}
     missing = [pk for pk in to_join if pk not in seen]
-    if missing:
-        join_organizations(organization_ids=missing, user_id=user_id, source=MembershipSource.SSO, now=now)
+    if outside := set(missing) - set(by_seat):
+        join_organizations(organization_ids=outside, user_id=user_id, source=MembershipSource.SSO, now=now)
     if missing or not all(seen.get(pk, True) for pk in named):
         OrganizationMembership.objects.filter(user_id=user_id, organization_id__in=named, seen_in_claim=False).update(
             seen_in_claim=True
@@ -148,66 +152,13 @@ def _join(
     return tuple(missing)
 
 
-def _leave(user_id: int, gone: Iterable[OrganizationMembership]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Give back the ``sso`` seats in organizations Keycloak no longer names, and leave those come into that way.
-
-    Freeing a seat needs no lock of the contract: it can't overfill anything (ADR 0003). Somebody who also came another
-    way stays a member, as if Keycloak had never known them. Returns the organizations left and the contracts.
-    """
-    by_organization = {each.organization_id: each for each in gone}
-    if not by_organization:
-        return (), ()
-    seats = ContractMembership.objects.filter(
-        user_id=user_id,
-        contract__terms__organization_id__in=by_organization,
-        source=MembershipSource.SSO,
-        state=MembershipState.ACTIVE,
-    )
-    freed = dict(seats.order_by("contract_id").values_list("pk", "contract_id"))
-    if freed:
-        ContractMembership.objects.filter(pk__in=freed, source=MembershipSource.SSO).delete()
-    memberships = OrganizationMembership.objects.filter(user_id=user_id, organization_id__in=by_organization)
-    memberships.filter(source=MembershipSource.SSO).delete()
-    memberships.update(seen_in_claim=False)
-    left = sorted(pk for pk, each in by_organization.items() if each.source == MembershipSource.SSO)
-    return tuple(left), tuple(freed.values())
-
-
 # --- Seats ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Seats:
-    taken: tuple[int, ...] = ()
-    full: tuple[int, ...] = ()
-    withdrawn: tuple[int, ...] = ()
-
-
-def _take_seats(user_id: int, organization_ids: list[int], *, now: datetime) -> _Seats:
-    """Take a seat in each valid, free single sign-on contract of these organizations that isn't full."""
-    terms = _lock_open_contracts(user_id, organization_ids, now=now) if organization_ids else {}
-    if not terms:
-        return _Seats()
-    counted = _count_seats(user_id, terms)
-    withdrawn = set(
-        Withdrawal.objects.standing()
-        .filter(user_id=user_id, contract_id__in=terms)
-        .values_list("contract_id", flat=True)
-    )
-    wanted = {pk: each for pk, each in terms.items() if pk not in withdrawn}
-    held = [pk for pk in wanted if counted.get(pk, (0, 0))[1]]
-    full = [
-        pk
-        for pk, each in wanted.items()
-        if pk not in held and each.max_learners is not None and counted.get(pk, (0, 0))[0] >= each.max_learners
-    ]
-    taken = [pk for pk in wanted if pk not in full]
-    _seat(user_id, [pk for pk in taken if pk not in held], held=held, now=now)
-    return _Seats(taken=tuple(taken), full=tuple(full), withdrawn=tuple(sorted(withdrawn)))
 
 
 def _lock_open_contracts(user_id: int, organization_ids: list[int], *, now: datetime) -> dict[int, ContractTerms]:
     """Lock the contracts that sign-in opens and the person isn't in yet; whoever is in everywhere waits for nobody."""
+    if not organization_ids:
+        return {}
     mine = ContractMembership.objects.filter(contract=OuterRef("pk"), user_id=user_id, state=MembershipState.ACTIVE)
     terms = ContractTerms.objects.locked().filter(
         ~Exists(mine),
@@ -218,29 +169,11 @@ def _lock_open_contracts(user_id: int, organization_ids: list[int], *, now: date
     return {each.pk: each for each in terms.valid_on(clock.date_of(now))}
 
 
-def _count_seats(user_id: int, contract_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """For each contract the seats that are taken or held, and whether one of them is this person's."""
-    seats = ContractMembership.objects.filter(contract_id__in=list(contract_ids)).values_list("contract_id")
-    counted = seats.annotate(taken=Count("pk"), mine=Count("pk", filter=Q(user_id=user_id))).order_by("contract_id")
-    return {contract_id: (taken, mine) for contract_id, taken, mine in counted}
-
-
-def _seat(user_id: int, contract_ids: Iterable[int], *, held: list[int], now: datetime) -> None:
-    """Write the seats; one that is held for the person's own order becomes theirs before it is fulfilled."""
-    ContractMembership.objects.bulk_create(
-        ContractMembership(
-            contract_id=pk,
-            user_id=user_id,
-            state=MembershipState.ACTIVE,
-            source=MembershipSource.SSO,
-            since=now,
-        )
-        for pk in contract_ids
-    )
-    if held:
-        ContractMembership.objects.filter(user_id=user_id, contract_id__in=held, state=MembershipState.HELD).update(
-            state=MembershipState.ACTIVE, source=MembershipSource.SSO, order=None, since=now
-        )
+def _take_seats(user_id: int, terms: Mapping[int, ContractTerms], *, now: datetime) -> Claimed:
+    """Take a seat in each of these contracts that has one for the person."""
+    if not terms:
+        return Claimed()
+    return claim_seats(terms=terms, user_id=user_id, state=MembershipState.ACTIVE, source=MembershipSource.SSO, now=now)
 
 
 # --- The record -----------------------------------------------------------------------------------------------------

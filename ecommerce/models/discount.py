@@ -244,6 +244,11 @@ class DiscountCode(models.Model):
                 fields=["discount", "id"], condition=Q(active=True, uses=0, assigned_email=""), name="code_free"
             ),
             models.Index(fields=["assigned_email"], condition=~Q(assigned_email=""), name="code_assigned_to"),
+            models.Index(
+                fields=["discount", "assigned_email"],
+                condition=Q(active=True) & ~Q(assigned_email=""),
+                name="code_promised",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -25,7 +25,7 @@ from b2b.errors import (
     SeatUnknown,
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, HandOut, Withdrawal
-from b2b.models.seats import claim_seat, lock_terms
+from b2b.seats import claim_seat, lock_terms
 from b2b.services.assignments import Outcome, Recipient, assign_code, hand_out
 from b2b.services.doors import attach_by_code, put_in_link_basket, start_course
 from b2b.services.offers import code_offer

@@ -174,6 +174,6 @@ def test_the_contracts_row_is_locked_before_a_seat_is_written(django_assert_max_
         buying(learner)()
     statements = [query["sql"] for query in asked.captured_queries]
     locked = next(i for i, sql in enumerate(statements) if 'FOR NO KEY UPDATE OF "b2b_contractterms"' in sql)
-    counted = next(i for i, sql in enumerate(statements) if "COUNT" in sql and "b2b_contractmembership" in sql)
+    counted = next(i for i, sql in enumerate(statements) if "count(" in sql and "b2b_contractmembership" in sql)
     written = next(i for i, sql in enumerate(statements) if sql.startswith('INSERT INTO "b2b_contractmembership"'))
     assert locked < counted < written

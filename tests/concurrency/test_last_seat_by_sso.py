@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from b2b import seats
 from b2b.models import ContractMembership, ContractTermsQuerySet, OrganizationMembership, OrganizationPage, SignInFact
 from b2b.services import sso
 from b2b.services.claims import parse_claim
@@ -46,7 +47,7 @@ def test_without_the_contracts_lock_the_harness_overfills(
     people = [make_user() for _each in range(4)]
     organization = OrganizationPage.objects.get()
     monkeypatch.setattr(ContractTermsQuerySet, "locked", lambda self: self)
-    meeting = meet_at(sso, "_count_seats", parties=4, patience=20.0)
+    meeting = meet_at(seats, "seats_for", parties=4, patience=20.0)
     together(*(signing_in(each, organization) for each in people))
     assert meeting.happened
     assert ContractMembership.objects.filter(contract=contract).count() == 4  # else the test above proves nothing
