@@ -90,7 +90,7 @@ class ConnectionAdmin(LookOnly, admin.ModelAdmin[UserSocialAuth]):
 class GivenRightAdmin(LookOnly, admin.ModelAdmin[GivenRight]):
     """Which rights follow a role at a provider. `promote_user` makes one somebody's own."""
 
-    list_display = ("user", "kind", "group", "issuer", "given_at")
+    list_display = ("user", "kind", "group", "issuer", "given_at", "proved_at")
     list_filter = ("kind", "group")
     list_select_related = ("user", "group")
     search_fields = ("user__email", "user__name")

@@ -11,11 +11,12 @@ from mitxonline.kernel.http import client_address
 from mitxonline.kernel.ratelimit import FailureLimit, network_of
 from mitxonline.kernel.text import normalized_email
 from mitxonline.users.models import User
+from mitxonline.users.sso.request_user import ProvenRights
 
 login_failures = FailureLimit("login")
 
 
-class EmailBackend(ModelBackend):
+class EmailBackend(ProvenRights, ModelBackend):
     """Django's own check, with the address compared in any case and failures limited.
 
     Raises RateLimited before the password is looked at, so that a limited guesser learns nothing from a
@@ -42,7 +43,7 @@ class EmailBackend(ModelBackend):
         return user
 
 
-class RightsBackend(ModelBackend):
+class RightsBackend(ProvenRights, ModelBackend):
     """What people may do, where no password of ours lets them in. It signs nobody in."""
 
     def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> None:  # type: ignore[override]

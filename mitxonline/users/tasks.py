@@ -5,6 +5,7 @@ from django.core.management import call_command
 
 from mitxonline.kernel import clock
 from mitxonline.users.mails import send_mail
+from mitxonline.users.sso import rights
 from mitxonline.users.sso.sessions import drop_seen_tokens
 
 
@@ -15,6 +16,12 @@ from mitxonline.users.sso.sessions import drop_seen_tokens
 def send_account_mail(kind: str, user_id: int, next_page: str = "", asked: str = "", provider: str = "") -> None:
     """Send one of the mails about an account; sending it twice bothers nobody."""
     send_mail(kind, user_id=user_id, next_page=next_page, asked=asked, provider=provider)
+
+
+@shared_task
+def end_overdue_rights() -> None:
+    """Take away the rights by roles that no sign-in has proved in time."""
+    rights.end_overdue_rights(now=clock.now())
 
 
 @shared_task

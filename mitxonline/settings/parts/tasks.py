@@ -77,6 +77,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "end-overdue-rights": {
+        "task": "mitxonline.users.tasks.end_overdue_rights",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "clear-sign-ins": {
         "task": "mitxonline.users.tasks.clear_sign_ins",
         "schedule": 24 * 3600.0,

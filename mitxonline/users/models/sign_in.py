@@ -55,13 +55,17 @@ class RightKind(models.TextChoices):
 
 
 class GivenRight(models.Model):
-    """A right somebody has because a role at a provider says so; what was given by hand has no row."""
+    """A right somebody has because a role at a provider says so; what was given by hand has no row.
+
+    It ends `SIGN_IN_STAFF_SECONDS` after `proved_at`, the last completed sign-in that showed the role.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="given_rights")
     issuer = models.CharField(max_length=255)
     kind = models.CharField(max_length=9, choices=RightKind.choices)
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="+", null=True, blank=True)
     given_at = models.DateTimeField(default=clock.now)
+    proved_at = models.DateTimeField(default=clock.now)
 
     class Meta:
         verbose_name = _("right given by a provider")

@@ -12,12 +12,13 @@ from social_core.exceptions import AuthResponseError
 
 from mitxonline.users.sso.claims import Identity, identity_in
 from mitxonline.users.sso.errand import ErrandMixin
+from mitxonline.users.sso.request_user import ProvenRights
 
 _CLAIMS = ("user_id", "email", "email_verified", "name", "given_name", "family_name", "administrator", "superuser")
 _RIGHTS = ("administrator", "superuser")
 
 
-class EdxBackend(ErrandMixin):
+class EdxBackend(ProvenRights, ErrandMixin):
     """Accounts of the course site. The token comes from its own address over TLS, which vouches for it.
 
     `user_id` names the person: names can change there. `email_verified` is the course site's "activated".

@@ -19,6 +19,7 @@ from social_core.utils import cache
 
 from mitxonline.users.sso.claims import Identity, identity_in
 from mitxonline.users.sso.errand import ErrandMixin
+from mitxonline.users.sso.request_user import ProvenRights
 
 # Keys and addresses of the provider are asked for again after this long, in seconds; if it is away then, the last ones
 # serve on.
@@ -34,7 +35,7 @@ _LONGEST_NAME = 255
 _refetched: dict[str, float] = {}
 
 
-class KeycloakBackend(ErrandMixin, OpenIdConnectAuth[HttpResponse]):
+class KeycloakBackend(ProvenRights, ErrandMixin, OpenIdConnectAuth[HttpResponse]):
     """A realm of somebody's Keycloak.
 
     Tokens are believed if the issuer is the configured one. The claims handed on are those of the ID token and of

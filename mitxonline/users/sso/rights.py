@@ -6,12 +6,12 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils.module_loading import import_string
 
 from mitxonline.kernel import audit
@@ -40,7 +40,7 @@ def group_names(mapping: Mapping[str, Iterable[str]]) -> set[str]:
 def follow_roles(
     *, user: User, issuer: str, roles: Collection[str], mapping: Mapping[str, Iterable[str]], now: datetime
 ) -> None:
-    """Give what the roles say, take away what an earlier sign-in gave and they no longer say.
+    """Give what the roles of a sign-in say, take away what an earlier one gave and they no longer say.
 
     A right the person has by hand is not taken note of, so no sign-in takes it away. The number of queries is the same
     for any number of roles.
@@ -59,11 +59,59 @@ def follow_roles(
         lacking, gone = wanted - has, (given.keys() & has) - wanted - elsewhere
         _forget([row for right, row in given.items() if right not in wanted])
         _note(person, issuer, wanted - given.keys() - by_hand, now=now)
+        GivenRight.objects.filter(pk__in=[row.pk for right, row in given.items() if right in wanted]).update(
+            proved_at=now
+        )
         _set(person, lacking, on=True)
         _set(person, gone, on=False)
         if lacking or gone:
             _write_down(person, lacking, gone)
     user.is_staff, user.is_superuser = person.is_staff, person.is_superuser
+
+
+def end_overdue_rights(*, now: datetime, user_id: int | None = None) -> int:
+    """Take away the rights no sign-in has proved for `SIGN_IN_STAFF_SECONDS`; how many people had some.
+
+    One person at a time, and looking again under the lock: a sign-in that is just proving a right keeps it.
+    """
+    overdue = GivenRight.objects.filter(proved_at__lte=_proved_after(now))
+    if user_id is not None:
+        overdue = overdue.filter(user_id=user_id)
+    ids = list(overdue.order_by("user_id").values_list("user_id", flat=True).distinct())
+    return sum(_end_overdue(each, now=now) for each in ids)
+
+
+def is_overdue(first_proved_at: datetime | None, *, now: datetime) -> bool:
+    """Whether rights of which the first was last proved then are over; None where there are none."""
+    return first_proved_at is not None and first_proved_at <= _proved_after(now)
+
+
+def rights_end_at(user: User) -> datetime | None:
+    """The moment at which the person has to have signed in again; None for somebody without rights by a role."""
+    first: datetime | None = GivenRight.objects.filter(user=user).aggregate(first=Min("proved_at"))["first"]
+    return first + _lasting() if first else None
+
+
+def _end_overdue(user_id: int, *, now: datetime) -> bool:
+    with transaction.atomic():
+        person = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)
+        rows = list(GivenRight.objects.filter(user=person))
+        over = [row for row in rows if row.proved_at <= _proved_after(now)]
+        still = {_right(row) for row in rows if row not in over}
+        gone = ({_right(row) for row in over} & _rights_of(person)) - still
+        _forget(over)
+        _set(person, gone, on=False)
+        if gone:
+            _write_down(person, (), gone)
+    return bool(over)
+
+
+def _lasting() -> timedelta:
+    return timedelta(seconds=settings.SIGN_IN_STAFF_SECONDS)
+
+
+def _proved_after(now: datetime) -> datetime:
+    return now - _lasting()
 
 
 def end_given_rights(*, user: User, now: datetime, issuer: str = "") -> bool:
@@ -76,11 +124,6 @@ def end_given_rights(*, user: User, now: datetime, issuer: str = "") -> bool:
     for each in sorted(issuers):
         follow_roles(user=user, issuer=each, roles=(), mapping={}, now=now)
     return bool(issuers)
-
-
-def has_given_rights(user: User) -> bool:
-    """Whether a role at a provider gives the person anything."""
-    return GivenRight.objects.filter(user=user).exists()
 
 
 def has_rights(user: User) -> bool:
@@ -135,7 +178,7 @@ def _forget(rows: Collection[GivenRight]) -> None:
 def _note(person: User, issuer: str, rights: Iterable[Right], *, now: datetime) -> None:
     """Keep in the table what this provider gives; what the person has by hand is not among it."""
     GivenRight.objects.bulk_create(
-        GivenRight(user=person, issuer=issuer, kind=right.kind, group_id=right.group_id, given_at=now)
+        GivenRight(user=person, issuer=issuer, kind=right.kind, group_id=right.group_id, given_at=now, proved_at=now)
         for right in sorted(rights, key=_word)
     )
 

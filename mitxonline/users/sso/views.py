@@ -34,7 +34,7 @@ from mitxonline.users.sso.keycloak import KeycloakBackend
 from mitxonline.users.sso.logout_token import TokenRefused, read_logout_token
 from mitxonline.users.sso.pipeline import tell
 from mitxonline.users.sso.providers import KEYCLOAK, Provider, find_provider
-from mitxonline.users.sso.rights import has_given_rights
+from mitxonline.users.sso.rights import rights_end_at
 from mitxonline.users.sso.sessions import end_sessions, provider_session, remember_session
 
 logger = logging.getLogger(__name__)
@@ -218,8 +218,8 @@ def _provider(name: str) -> Provider:
 def _let_in(request: HttpRequest, engine: Backend, user: Any) -> None:
     """Sign the person in; Django keeps what the session held, unless it was another person's."""
     login(request, user)
-    if has_given_rights(user):
-        request.session.set_expiry(settings.SIGN_IN_STAFF_SECONDS)
+    # A moment, not a number of seconds: Django counts those anew whenever the session is written.
+    request.session.set_expiry(rights_end_at(user))
     remember_session(
         request,
         user=user,

@@ -1,10 +1,14 @@
 """Roles at the provider are rights here, for as long as they last."""
 
 from collections.abc import Iterable
+from datetime import timedelta
+from http import HTTPStatus
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth import load_backend
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.test import Client
@@ -14,10 +18,13 @@ from social_django.models import UserSocialAuth
 from wagtail.models import ModelLogEntry
 
 from mitxonline.kernel import clock
+from mitxonline.settings.parts.tasks import CELERY_BEAT_SCHEDULE
+from mitxonline.users import tasks
 from mitxonline.users.models import GivenRight, User
-from mitxonline.users.sso.rights import follow_roles
+from mitxonline.users.sso import rights
+from mitxonline.users.sso.rights import end_overdue_rights, follow_roles
 from tests.support.oidc import CLIENT, FakeProvider
-from tests.users.sso.conftest import sign_in
+from tests.users.sso.conftest import begin, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -171,7 +178,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_roles(
         follow_roles(user=ada, issuer=ISSUER, roles=set(few), mapping=few, now=clock.now())
     with django_assert_num_queries(11):
         follow_roles(user=grace, issuer=ISSUER, roles=set(many), mapping=many, now=clock.now())
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         follow_roles(user=grace, issuer=ISSUER, roles=set(many), mapping=many, now=clock.now())
 
 
@@ -226,13 +233,142 @@ def test_what_is_not_a_role_gives_nothing(client: Client, provider: FakeProvider
     assert rights_of(User.objects.get()) == set()
 
 
-def test_rights_by_a_role_last_a_working_day_at_most(client: Client, provider: FakeProvider) -> None:
+# For how long
+
+
+ADMIN = {"realm_access": {"roles": ["storefront-admin"]}}
+EDITOR = {"realm_access": {"roles": ["storefront-editor"]}}
+EMAIL_BACKEND = "mitxonline.users.backends.EmailBackend"
+
+
+class Watch:
+    """The site's clock, which a test turns on by hours."""
+
+    def __init__(self) -> None:
+        self.now = clock.now()
+
+    def turn(self, *, hours: float) -> None:
+        self.now += timedelta(hours=hours)
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    watch = Watch()
+    monkeypatch.setattr(clock, "now", lambda: watch.now)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: watch.now)
+    return watch
+
+
+def is_let_in(client: Client) -> bool:
+    return client.get("/admin/").status_code == HTTPStatus.OK
+
+
+def test_rights_end_in_every_session(client: Client, provider: FakeProvider, watch: Watch) -> None:
+    """The phone signed in before there was a role, the tablet by force as by a password; nothing sweeps."""
+    phone, tablet, laptop = client, Client(), Client()
+    sign_in(phone, provider)
+    tablet.force_login(User.objects.get(), backend=EMAIL_BACKEND)
+    assert phone.session.get_expiry_age() > 24 * 3600
+    provider.access_claims = ADMIN
+    sign_in(laptop, provider)
+    watch.turn(hours=11.99)
+    assert [is_let_in(each) for each in (phone, tablet, laptop)] == [True, True, True]
+    watch.turn(hours=0.01)
+    assert [is_let_in(each) for each in (phone, tablet, laptop)] == [False, False, False]
+    assert rights_of(User.objects.get()) == set()
+    assert phone.get("/account/").status_code == HTTPStatus.OK, "the session goes on, without rights"
+    assert laptop.get("/account/").status_code == HTTPStatus.FOUND, "this one was asked to sign in again"
+
+
+def test_pressing_the_button_and_going_back_renews_nothing(
+    client: Client, provider: FakeProvider, watch: Watch
+) -> None:
+    provider.access_claims = ADMIN
+    sign_in(client, provider)
+    for _each in range(2):
+        watch.turn(hours=6)
+        begin(client)
+    assert not is_let_in(client)
+
+
+def test_a_sign_in_that_shows_the_role_renews_it(client: Client, provider: FakeProvider, watch: Watch) -> None:
+    provider.access_claims = ADMIN
+    sign_in(client, provider)
+    watch.turn(hours=11)
+    sign_in(Client(), provider)
+    watch.turn(hours=11)
+    assert rights_of(User.objects.get()) == {"is_staff", "is_superuser"}
+    assert end_overdue_rights(now=watch.now) == 0
+    watch.turn(hours=1)
+    assert end_overdue_rights(now=watch.now) == 1
+
+
+def test_a_session_that_outlives_its_role_is_an_ordinary_one(
+    client: Client, provider: FakeProvider, watch: Watch
+) -> None:
+    provider.access_claims = ADMIN
+    sign_in(client, provider)
+    provider.access_claims = {}
     sign_in(client, provider)
     assert client.session.get_expiry_age() > 24 * 3600
-    provider.access_claims = {"realm_access": {"roles": ["storefront-editor"]}}
-    browser = Client()
-    sign_in(browser, provider)
-    assert browser.session.get_expiry_age() <= 12 * 3600
+
+
+def test_the_sweep_ends_what_is_overdue_and_nothing_else(ada: User, watch: Watch) -> None:
+    """Two people, two providers; one right that is also by hand."""
+    grace = User.objects.create_user("grace@example.org")
+    by_hand = User.objects.create_user("hand@example.org", is_staff=True)
+    elsewhere = "https://lms.example"
+    follow(ada, "storefront-finance", "storefront-editor")
+    follow(by_hand, "storefront-finance")
+    watch.turn(hours=6)
+    follow(ada, "storefront-editor", issuer=elsewhere)
+    follow(grace, "storefront-admin")
+    watch.turn(hours=6)
+    tasks.end_overdue_rights()
+    assert rights_of(ada) == {"Editors"}, "the other provider still says so"
+    assert rights_of(grace) == {"is_staff", "is_superuser"}
+    assert rights_of(by_hand) == {"is_staff"}
+    watch.turn(hours=6)
+    tasks.end_overdue_rights()
+    assert rights_of(ada) == rights_of(grace) == set()
+    assert not GivenRight.objects.exists()
+    assert ModelLogEntry.objects.filter(action="users.rights_followed").count() == 7
+
+
+def test_beat_sweeps_every_minute() -> None:
+    entry = CELERY_BEAT_SCHEDULE["end-overdue-rights"]
+    assert (entry["task"], entry["schedule"]) == (tasks.end_overdue_rights.name, 60)
+
+
+def test_looking_costs_no_query_of_its_own(
+    client: Client, ada: User, watch: Watch, django_assert_num_queries: Any
+) -> None:
+    follow(ada, "storefront-editor")
+    for path in django_settings.AUTHENTICATION_BACKENDS:
+        with django_assert_num_queries(1):
+            assert load_backend(path).get_user(ada.pk) == ada
+    watch.turn(hours=12)
+    assert load_backend(EMAIL_BACKEND).get_user(ada.pk) == ada
+    with django_assert_num_queries(1):
+        load_backend(EMAIL_BACKEND).get_user(ada.pk)
+    User.objects.update(is_active=False)
+    assert load_backend(EMAIL_BACKEND).get_user(ada.pk) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sign_in_at_the_same_moment_keeps_the_right(ada: User, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It proved the right after the sweep had found it overdue: looked at again under the lock."""
+    follow(ada, "storefront-editor")
+    watch.turn(hours=12)
+    real = rights._end_overdue
+
+    def sign_in_first(user_id: int, *, now: Any) -> bool:
+        follow(ada, "storefront-editor")
+        return real(user_id, now=now)
+
+    monkeypatch.setattr(rights, "_end_overdue", sign_in_first)
+    assert end_overdue_rights(now=watch.now) == 0
+    assert rights_of(ada) == {"Editors"}
 
 
 PASSWORD = "a password of her own, long enough"
