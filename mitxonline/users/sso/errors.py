@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 class SignInRefused(DomainError):
-    """A refusal with a page of its own: `heading` above, the sentence below, and whether trying again can help."""
+    """A refusal with a page of its own: `heading` above, the sentence below, and whether trying again can help.
+
+    `contact` leads to the support address, and is said only where there is one.
+    """
 
     code = "sign_in_refused"
     status = 403
     heading: StrOrPromise = _("You can’t sign in this way yet")
+    contact: StrOrPromise = ""
     retry_helps = True
     password_helps = False
     account_helps = False
@@ -61,12 +65,11 @@ class EmailUnverified(SignInRefused):
 class AccountOff(SignInRefused):
     code = "account_off"
     heading = _("Your account is switched off")
+    contact = _("If that’s a mistake, write to us:")
     retry_helps = False
 
     def sentence(self, provider: str) -> str:
-        return _(
-            "%(provider)s knows you, but your account here has been switched off. Write to us if that is a mistake."
-        ) % {"provider": provider}
+        return _("%(provider)s knows you, but your account here has been switched off.") % {"provider": provider}
 
 
 class NeedsConnecting(SignInRefused):
@@ -91,14 +94,14 @@ class NeedsConnecting(SignInRefused):
 class ConnectedElsewhere(SignInRefused):
     code = "connected_elsewhere"
     heading = _("Your account is connected to another sign-in")
+    contact = _("Write to us, and we’ll sort out whose it is:")
     retry_helps = False
     password_helps = True
 
     def sentence(self, provider: str) -> str:
-        return _(
-            "The account with your e-mail address is connected to somebody else at %(provider)s. Write to us, and we "
-            "sort out whose it is."
-        ) % {"provider": provider}
+        return _("The account with your e-mail address is connected to another person at %(provider)s.") % {
+            "provider": provider
+        }
 
 
 class IdentityTaken(SignInRefused):

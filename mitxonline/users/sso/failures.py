@@ -17,17 +17,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A page: what happened, one sentence, and which ways on it offers. `sentence` may name the %(provider)s."""
+    """A page: what happened, one sentence, and which ways on it offers. `sentence` may name the %(provider)s.
+
+    `contact` leads to the support address, and is said only where there is one.
+    """
 
     code: str
     status: int
     heading: StrOrPromise
     sentence: StrOrPromise
+    contact: StrOrPromise = ""
     retry_helps: bool = True
     password_helps: bool = True
     account_helps: bool = False
     mail_helps: bool = False
-    is_ours: bool = False  # something only an operator can mend, so the log says it louder
+    is_ours: bool = False  # something only an operator can fix, so the log says it louder
+
+
+_IF_THAT_FAILS = _("If that doesn’t help, write to us:")
 
 
 _STOPPED = Failure(
@@ -52,34 +59,32 @@ _CLOCKS = Failure(
     "clocks_differ",
     HTTPStatus.BAD_GATEWAY,
     _("The time doesn’t agree"),
-    _(
-        "%(provider)s dated its answer to another time than ours. Try again; if that doesn’t help, tell us: a clock is "
-        "wrong."
-    ),
+    _("%(provider)s dated its answer to another time than ours: a clock is wrong. Try again in a moment."),
+    _IF_THAT_FAILS,
     is_ours=True,
 )
 _UNSOUND = Failure(
     "answer_unsound",
     HTTPStatus.BAD_GATEWAY,
     _("We can’t accept this answer"),
-    _(
-        "What %(provider)s told us about you couldn’t be verified, so we haven’t signed you in. Try again; if that "
-        "doesn’t help, write to us."
-    ),
+    _("What %(provider)s told us about you couldn’t be verified, so we haven’t signed you in. Try again."),
+    _IF_THAT_FAILS,
     is_ours=True,
 )
 _MISCONFIGURED = Failure(
     "misconfigured",
     HTTPStatus.BAD_GATEWAY,
     _("Signing in through %(provider)s doesn’t work"),
-    _("%(provider)s and this site aren’t set up for each other as they should be. Write to us, and we mend it."),
+    _("%(provider)s and this site aren’t set up for each other as they should be."),
+    _("Write to us, and we’ll fix it:"),
     is_ours=True,
 )
 _OTHER = Failure(
     "failed",
     HTTPStatus.BAD_GATEWAY,
     _("Signing in didn’t work"),
-    _("Something went wrong between %(provider)s and this site. Try again; if that doesn’t help, write to us."),
+    _("Something went wrong between %(provider)s and this site. Try again."),
+    _IF_THAT_FAILS,
     is_ours=True,
 )
 
@@ -115,6 +120,7 @@ def failure_of(error: SocialAuthBaseException | SignInRefused) -> Failure:
             error.status,
             error.heading,
             error.message,
+            error.contact,
             retry_helps=error.retry_helps,
             password_helps=error.password_helps,
             account_helps=error.account_helps,

@@ -12,9 +12,10 @@ from django.conf import settings
 from django.http import HttpResponse
 from jwt import PyJWTError
 from jwt.utils import base64url_decode
+from social_core.backends.base import BaseAuth
 from social_core.backends.open_id_connect import OpenIdConnectAuth
 from social_core.backends.utils import load_oidc_config
-from social_core.exceptions import AuthResponseError, AuthSessionError, SocialAuthBaseException
+from social_core.exceptions import AuthConfigurationError, AuthResponseError, ErrorStage, SocialAuthBaseException
 from social_core.utils import cache
 
 from mitxonline.users.sso.claims import Identity, identity_in
@@ -32,7 +33,25 @@ _LONGEST_HINT = 4000
 # OpenID Connect allows a subject no more characters; sessions are named as shortly.
 _LONGEST_NAME = 255
 
+# Enough of a wrong issuer to recognize it in the log.
+_LOGGED = 200
+
 _refetched: dict[str, float] = {}
+
+
+class AnotherIssuer(SocialAuthBaseException):
+    """An answer or a document of another issuer than ours. `came` is fit for a log: one short, printable line."""
+
+    default_code = "invalid_claim"
+
+    def __init__(self, backend: BaseAuth[HttpResponse], came: object, *, stage: ErrorStage) -> None:
+        super().__init__(backend, claim="iss", stage=stage)
+        self.came = "".join(char if char.isprintable() else "?" for char in str(came))[:_LOGGED]
+        self.expected = issuer()
+
+
+class DocumentOfAnotherIssuer(AnotherIssuer, AuthConfigurationError):
+    """The discovery document names another issuer: no sign-in can succeed until an operator sets one of them right."""
 
 
 class KeycloakBackend(ProvenRights, ErrandMixin, OpenIdConnectAuth[HttpResponse]):
@@ -55,7 +74,11 @@ class KeycloakBackend(ProvenRights, ErrandMixin, OpenIdConnectAuth[HttpResponse]
 
     @cache(ttl=_FRESH)
     def get_openid_configuration(self, url: str) -> dict[str, Any]:
-        return load_oidc_config(self, url)
+        document: dict[str, Any] = load_oidc_config(self, url)
+        # OpenID Connect Discovery, 4.3. Not cached, so that it works as soon as it is set right.
+        if document.get("issuer") != issuer():
+            raise DocumentOfAnotherIssuer(self, document.get("issuer"), stage="begin")
+        return document
 
     @cache(ttl=_FRESH)
     def get_jwks_keys_for_uri(self, uri: str) -> list[dict[str, Any]]:
@@ -69,8 +92,21 @@ class KeycloakBackend(ProvenRights, ErrandMixin, OpenIdConnectAuth[HttpResponse]
         # RFC 9207: an answer that names its sender names the one we asked.
         sender = self.data.get("iss")
         if sender and sender != self.id_token_issuer():
-            raise AuthSessionError(self, code="state_mismatch", stage="callback")
+            raise AnotherIssuer(self, sender, stage="callback")
         return state
+
+    def validate_and_return_id_token(self, id_token: str, access_token: str) -> dict[str, Any]:
+        try:
+            claims: dict[str, Any] = super().validate_and_return_id_token(  # type: ignore[no-untyped-call]
+                id_token, access_token
+            )
+        except AuthResponseError as error:
+            if error.claim != "iss" or error.code != "invalid_claim":
+                raise
+            # Its signature has been verified: that is looked at before the claims are.
+            said = jwt.decode(id_token, options={"verify_signature": False}).get("iss")
+            raise AnotherIssuer(self, said, stage=error.stage) from error
+        return claims
 
     def request_access_token(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         response: dict[Any, Any] = super().request_access_token(*args, **kwargs)

@@ -58,8 +58,8 @@ def tell(request: HttpRequest, known: Known, title: str) -> None:
         ),
         Note.EMAIL_CHANGED: _("Your e-mail address is now %(email)s, as at %(provider)s."),
         Note.EMAIL_TAKEN: _(
-            "%(provider)s has a new e-mail address of yours, but another account here uses it. We keep %(email)s; "
-            "write to us, and we bring the two together."
+            "%(provider)s has a new e-mail address of yours, but another account here uses it. This account keeps "
+            "%(email)s."
         ),
     }
     for note in known.notes:

@@ -21,6 +21,7 @@ from social_core.exceptions import SocialAuthBaseException
 from social_django.utils import load_strategy
 
 from mitxonline.kernel import clock
+from mitxonline.kernel.trace import trace_id
 from mitxonline.users.limits import count_mail, count_sign_in_begun
 from mitxonline.users.models import User
 from mitxonline.users.next_page import next_page, safe_page, with_next
@@ -29,8 +30,8 @@ from mitxonline.users.sso.by_mail import connect, keep_waiting, read_link, send_
 from mitxonline.users.sso.claims import Identity
 from mitxonline.users.sso.errand import Errand
 from mitxonline.users.sso.errors import LastWayIn, NeedsConnecting, SignInRefused
-from mitxonline.users.sso.failures import ends_here, failure_of
-from mitxonline.users.sso.keycloak import KeycloakBackend
+from mitxonline.users.sso.failures import Failure, ends_here, failure_of
+from mitxonline.users.sso.keycloak import AnotherIssuer, KeycloakBackend
 from mitxonline.users.sso.logout_token import TokenRefused, read_logout_token
 from mitxonline.users.sso.pipeline import tell
 from mitxonline.users.sso.providers import KEYCLOAK, Provider, find_provider
@@ -236,10 +237,8 @@ def _failure_page(
     failure = failure_of(error)
     names = {"provider": provider.title}
     page = safe_page(request, errand.next_page)
-    # Errors the address itself names are in the hands of whoever made the address: those wake nobody up.
-    is_known = isinstance(error, SignInRefused) or error.stage != "callback"
     logger.log(
-        logging.ERROR if failure.is_ours and is_known else logging.INFO,
+        _level(error, failure),
         "sign-in failed",
         extra={"provider": provider.name, "failure": failure.code, **_details(error)},
     )
@@ -247,6 +246,7 @@ def _failure_page(
         "failure": failure,
         "heading": str(failure.heading) % names,
         "sentence": str(failure.sentence) % names if not isinstance(error, SignInRefused) else failure.sentence,
+        "subject": _("Signing in through %(provider)s doesn’t work (%(trace)s)") % (names | {"trace": trace_id()}),
         "provider": provider,
         "next_page": page,
         "connects": errand.connects is not None,
@@ -255,11 +255,28 @@ def _failure_page(
     return render(request, "users/sign_in_failed.html", context, status=failure.status)
 
 
+def _level(error: SocialAuthBaseException | SignInRefused, failure: Failure) -> int:
+    """How loudly to log it.
+
+    Errors the address itself names are in the hands of whoever made the address: those wake nobody up. Another issuer
+    does get said, as a warning: it is what a provider that is set up with another hostname answers to everybody.
+    """
+    if not failure.is_ours:
+        return logging.INFO
+    if isinstance(error, SignInRefused) or error.stage != "callback":
+        return logging.ERROR
+    return logging.WARNING if isinstance(error, AnotherIssuer) else logging.INFO
+
+
 def _details(error: SocialAuthBaseException | SignInRefused) -> dict[str, str]:
-    """What helps an operator and names nobody: social-core's own words for the reason, not the provider's."""
+    """What helps an operator and names nobody: social-core's own words for the reason, not the provider's.
+
+    Of another issuer also what came, cut to one printable line, and what was expected.
+    """
     if isinstance(error, SignInRefused):
         return {}
-    return {"reason": error.code, "stage": error.stage, "claim": error.claim or "", "setting": error.parameter or ""}
+    known = {"reason": error.code, "stage": error.stage, "claim": error.claim or "", "setting": error.parameter or ""}
+    return {**known, "came": error.came, "expected": error.expected} if isinstance(error, AnotherIssuer) else known
 
 
 def _notice_answer(status: int, sentence: str) -> HttpResponse:

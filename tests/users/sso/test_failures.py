@@ -5,11 +5,16 @@ import re
 import socket
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.test import Client
+from wagtail.models import Site
 
+from cms.models import SiteBrand
 from mitxonline.users.models import ProviderSession, User
+from mitxonline.users.sso import failures
+from mitxonline.users.sso.errors import SignInRefused
 from mitxonline.users.sso.keycloak import KeycloakBackend
 from tests.support.oidc import FakeProvider
 from tests.users.sso.conftest import begin, is_signed_in, sign_in
@@ -112,9 +117,84 @@ def test_nonsense_instead_of_an_answer(client: Client, provider: FakeProvider, q
     assert "Continue with Northgate" in text_of(response)
 
 
-def test_an_answer_that_names_another_sender(client: Client, provider: FakeProvider) -> None:
-    back = provider.visit(begin(client), iss="https://evil.example/realms/tessera")
-    refused(client, client.get(back), HTTPStatus.BAD_REQUEST, "begun too long ago")
+# The issuer, which is the first thing to be set wrongly
+
+
+OTHER = "https://sso.example/realms/tessera"
+
+
+def failures_logged(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [record.__dict__ for record in caplog.records if record.message == "sign-in failed"]
+
+
+def test_an_answer_of_another_issuer(client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
+    back = provider.visit(begin(client, next="/cart/"), iss=OTHER)
+    text = refused(client, client.get(back), HTTPStatus.BAD_GATEWAY, "couldn’t be verified")
+    assert "too long ago" not in text
+    (line,) = failures_logged(caplog)
+    assert (line["levelname"], line["failure"], line["claim"]) == ("WARNING", "answer_unsound", "iss")
+    assert (line["came"], line["expected"]) == (OTHER, provider.issuer)
+
+
+def test_what_a_stranger_writes_as_the_issuer_is_short_and_one_line(
+    client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.get(provider.visit(begin(client), iss="https://evil.example/\n\x1b[31mforged " + "x" * 5000))
+    (line,) = failures_logged(caplog)
+    assert line["came"].startswith("https://evil.example/??[31mforged x")
+    assert len(line["came"]) == 200
+
+
+def test_a_token_of_another_issuer(client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
+    provider.in_token = {"iss": OTHER}
+    refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "couldn’t be verified")
+    (line,) = failures_logged(caplog)
+    assert (line["levelname"], line["failure"], line["claim"]) == ("ERROR", "answer_unsound", "iss")
+    assert (line["came"], line["expected"]) == (OTHER, provider.issuer)
+
+
+@pytest.mark.parametrize("issuer", [OTHER, None, 7])
+def test_a_document_of_another_issuer_is_said_at_the_button(
+    client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture, issuer: object
+) -> None:
+    provider.answers["openid-configuration"] = (200, {**provider.discovery(), "issuer": issuer})
+    response = client.post("/login/keycloak/")
+    refused(client, response, HTTPStatus.BAD_GATEWAY, "aren’t set up for each other")
+    (line,) = failures_logged(caplog)
+    assert (line["levelname"], line["failure"], line["claim"]) == ("ERROR", "misconfigured", "iss")
+    assert (line["came"], line["expected"]) == (str(issuer), provider.issuer)
+
+    # Put right there, it works at once.
+    del provider.answers["openid-configuration"]
+    sign_in(client, provider)
+    assert is_signed_in(client)
+
+
+# Where to write
+
+
+def test_a_page_that_says_write_to_us_says_where(client: Client, provider: FakeProvider) -> None:
+    provider.in_token = {"nonce": "another"}
+    assert "write to us" not in text_of(sign_in(client, provider)).lower()
+
+    SiteBrand.objects.update_or_create(
+        site=Site.objects.get(is_default_site=True), defaults={"support_email": "help@tessera.example"}
+    )
+    response = sign_in(client, provider)
+    assert "If that doesn’t help, write to us: help@tessera.example" in text_of(response)
+    link = re.search(r'href="(mailto:help@tessera.example\?subject=[^"]+)"', response.content.decode())
+    assert link
+    assert response["X-Request-ID"] in unquote(link[1])
+
+
+def test_no_sentence_says_so_without_the_address() -> None:
+    """The one place for it is `contact`, which the page shows beside the address alone."""
+    pages = [*{id(each): each for each in (*failures._BY_CODE.values(), failures._OTHER)}.values()]
+    sentences = [str(each.sentence) for each in pages]
+    sentences += [each("Northgate").message for each in SignInRefused.__subclasses__()]
+    assert len(sentences) > 12
+    for sentence in sentences:
+        assert not re.search(r"\b(write to|tell|ask|contact) us\b", sentence, re.IGNORECASE), sentence
 
 
 # The provider is away

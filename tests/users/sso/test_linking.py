@@ -205,7 +205,7 @@ def test_an_address_given_to_somebody_else_at_the_provider_does_not_open_the_fir
     provider.claims |= {"sub": "the-new-one", "name": "Another Amara"}
     response = sign_in(Client(), provider)
     assert response.status_code == HTTPStatus.FORBIDDEN
-    assert "connected to somebody else at Northgate" in page_of(response)
+    assert "connected to another person at Northgate" in page_of(response)
     assert UserSocialAuth.objects.count() == 1
 
 
@@ -231,7 +231,8 @@ def test_an_address_somebody_else_has_is_not_taken(client: Client, provider: Fak
     user = User.objects.exclude(pk=other.pk).get()
     assert user.email == EMAIL
     assert client.session["_auth_user_id"] == str(user.pk)
-    assert "another account here uses it. We keep amara@northgate.example" in client.get("/account/").content.decode()
+    page = client.get("/account/").content.decode()
+    assert "another account here uses it. This account keeps amara@northgate.example." in page
     other.delete()
     sign_in(client, provider)
     user.refresh_from_db()
