@@ -1,7 +1,8 @@
-"""A real Keycloak, with the realm file of this project: fetched once by Maven, started once for all tests that ask.
+"""A real Keycloak, with the realm file of this project: fetched by Maven once, and started once for all of its tests.
 
+Every test that asks for it runs twice: with the oldest and with the newest Keycloak that the storefront is used with.
 In memory, on 127.0.0.1 alone, with a small heap: up in a dozen seconds, with a third of a gigabyte. Tests that use it
-bear the marks of `needs_keycloak`, so that one test process has them all.
+bear the marks of `needs_keycloak`; all tests of one version run in one test process.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from mitxonline.embedded.address import free_port
 from tests.support.broker import ROOT, until
 from tests.support.programs import find_program
 
-VERSION = "26.4.7"
+OLDEST, NEWEST = "26.4.7", "26.7.3"
+# From here on the right to organizations is given by roles of its own.
+ORGANIZATION_ROLES_SINCE = (26, 7)
 FETCH_SECONDS = 400
 BUILD_SECONDS = 180
 START_SECONDS = 180.0
@@ -42,11 +45,7 @@ LARKFIELD, NORTHGATE = "LarkfieldUniversity", "NorthgateHealth"
 SAM, AMARA, LEA = "sam.taylor@larkfield.example", "amara.okafor@northgate.example", "lea.moreau@mail.example"
 ROBIN, NILS = "robin.hale@staff.example", "nils.aune@staff.example"
 
-needs_keycloak = [
-    pytest.mark.needs("java", "mvn"),
-    pytest.mark.xdist_group("keycloak"),
-    pytest.mark.timeout(TEST_SECONDS),
-]
+needs_keycloak = [pytest.mark.needs("java", "mvn"), pytest.mark.timeout(TEST_SECONDS)]
 
 # The distribution without its start script: small, quick to start, quick to end.
 _JAVA_OPTIONS = (
@@ -70,7 +69,9 @@ _JAVA_OPTIONS = (
 class Keycloak:
     """The server, and what its administrators do there."""
 
-    def __init__(self, distribution: Path, folder: Path) -> None:
+    def __init__(self, version: str, folder: Path) -> None:
+        self.version = version
+        self.distribution = distribution = _distribution(version)
         self.url = f"http://127.0.0.1:{free_port()}"
         self.issuer = f"{self.url}/realms/{REALM}"
         self._log = folder / "keycloak.log"
@@ -104,6 +105,28 @@ class Keycloak:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(15)
+
+    @property
+    def has_organization_roles(self) -> bool:
+        """Whether there are roles for organizations; before, whoever asked for them needed `manage-realm`."""
+        return tuple(int(part) for part in self.version.split(".")[:2]) >= ORGANIZATION_ROLES_SINCE
+
+    def give_roles_of_its_time(self) -> None:
+        """The realm file has the roles of the newest version; others get what docs/keycloak.md says of theirs."""
+        if not self.has_organization_roles:
+            self.set_roles("manage-realm")
+
+    def set_roles(self, *names: str) -> None:
+        """What the service account of the synchronization may do: these roles of realm-management alone."""
+        admin = self.admin
+        management, client = admin.get_client_id("realm-management"), admin.get_client_id(SYNC_CLIENT)
+        assert management is not None
+        assert client is not None
+        account = admin.get_client_service_account_user(client)["id"]
+        if has := admin.get_client_roles_of_user(account, management):
+            admin.delete_client_roles_of_user(account, management, has)
+        if names:
+            admin.assign_client_role(account, management, [admin.get_client_role(management, each) for each in names])
 
     def serve(self, base: str) -> None:
         """Tell the client of the storefront where the storefront is in this test."""
@@ -174,12 +197,16 @@ class Keycloak:
         return False
 
 
-@pytest.fixture(scope="session")
-def keycloak_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
-    """One server for all tests of this process."""
-    server = Keycloak(_distribution(), tmp_path_factory.mktemp("keycloak"))
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(each, marks=pytest.mark.xdist_group(f"keycloak-{each}")) for each in (OLDEST, NEWEST)],
+)
+def keycloak_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
+    """One server of each version for all tests of this process."""
+    server = Keycloak(request.param, tmp_path_factory.mktemp("keycloak"))
     try:
         server.wait()
+        server.give_roles_of_its_time()
         yield server
     finally:
         server.stop()
@@ -198,27 +225,27 @@ def keycloak(keycloak_server: Keycloak, settings: Any) -> Keycloak:
 # --- The distribution -----------------------------------------------------------------------------------------------
 
 
-def _distribution() -> Path:
+def _distribution(version: str) -> Path:
     """The unpacked and prepared server, fetched if it isn't in the cache yet; one process does that at a time."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tessera-storefront"
     cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / f"keycloak-{VERSION}"
-    with (cache / f"keycloak-{VERSION}.lock").open("w") as lock:
+    folder = cache / f"keycloak-{version}"
+    with (cache / f"keycloak-{version}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "prepared").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            _fetch(folder)
-            _build(folder / f"keycloak-{VERSION}")
+            _fetch(folder, version)
+            _build(folder / f"keycloak-{version}")
             (folder / "prepared").touch()
-    return folder / f"keycloak-{VERSION}"
+    return folder / f"keycloak-{version}"
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(folder: Path, version: str) -> None:
     """Have Maven fetch and unpack it, from wherever it is configured to."""
     command = [
         *(find_program("mvn"), "--batch-mode", "--quiet"),
         "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack",
-        f"-Dartifact=org.keycloak:keycloak-quarkus-dist:{VERSION}:zip",
+        f"-Dartifact=org.keycloak:keycloak-quarkus-dist:{version}:zip",
         f"-DoutputDirectory={folder}",
     ]
     try:
