@@ -174,6 +174,27 @@ class AlreadyHasCourseByOwnCode(AlreadyHasCourse):
         super(AlreadyHasCourse, self).__init__(_("You already have this course, so your code was not used."))
 
 
+class OwnCodeUsed(AlreadyHasCourse):
+    """The learner's own used code, of a course they have and the contract doesn't cover any more."""
+
+    code: ClassVar[str] = "own_code_used"
+
+    def __init__(self) -> None:
+        super(AlreadyHasCourse, self).__init__(_("You’ve used this code already, and you have its course."))
+
+
+class CourseRemoved(CodeRefused):
+    """The code is right, and its course is no longer part of the contract."""
+
+    code: ClassVar[str] = "course_removed"
+
+    def __init__(self, *, organization: str) -> None:
+        super().__init__(
+            _("This course is no longer part of the contract. Ask %(organization)s for a code for another course.")
+            % {"organization": organization}
+        )
+
+
 class PriceChanging(CheckoutRefused):
     """The contract has another price by now, and its products don't follow yet; nobody pays too much or too little."""
 

@@ -21,11 +21,13 @@ class CodeRefused(CheckoutRefused):
 
     One that ``outranks`` is told even where the code is used up or switched off. One that is no
     ``is_failure`` says that the code is right, and may be looked at again and again: it isn't counted as a try.
+    Nor is one that ``is_own``: the code was given to this person, or they have used it.
     """
 
     code: ClassVar[str] = "code_refused"
     outranks: ClassVar[bool] = False
     is_failure: ClassVar[bool] = True
+    is_own = False
 
 
 class CodeUnknown(CodeRefused):

@@ -51,7 +51,8 @@ def count_checkout(request: HttpRequest) -> None:
 def counted_codes(request: HttpRequest) -> Iterator[None]:
     """Refuse whoever has failed too often (TooManyCodes), else count it if the code inside is refused.
 
-    A field left empty is no try, and neither is a code that is right and only has to wait (a full contract).
+    A field left empty is no try, and neither is a code that is right and only has to wait (a full contract), or the
+    visitor's own one that doesn't work any more.
     """
     keys = visitor_keys(request)
     _refuse_if_exhausted({"user": keys["user"], "session": keys["session"]}, _own_tries)
@@ -61,7 +62,7 @@ def counted_codes(request: HttpRequest) -> Iterator[None]:
     except CodeMissing:
         raise
     except CodeRefused as refusal:
-        if refusal.is_failure:
+        if refusal.is_failure and not refusal.is_own:
             CODES.record_failure(keys | {"session": _session_key(request)})
         raise
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from b2b.models import ContractRun, OrganizationMembership, OrganizationPage
-from b2b.services.offers import CodeOffer, contract_run_of
+from b2b.services.offers import CodeOffer, contract_run_behind
 from courses.models import Course, CourseRun
 from ecommerce.errors import CodeRefused
 from ecommerce.services.cart import find_code
@@ -67,6 +67,17 @@ WORDS: dict[str, Words] = {
     ),
     "already_has_course_own_code": Words(
         _("You already have this course"), _("So your code was not used."), way_on="dashboard", asks=False
+    ),
+    "own_code_used": Words(
+        _("You’ve used this code already"),
+        _("You have its course: it’s on your dashboard."),
+        way_on="dashboard",
+        asks=False,
+    ),
+    "course_removed": Words(
+        _("This course is no longer part of the contract"),
+        _("Ask %(organization)s for a code for another course."),
+        way_on="dashboard",
     ),
     "course_not_open": Words(_("This course isn’t open"), _("%(message)s"), way_on="dashboard"),
     "code_other_person": Words(
@@ -164,7 +175,7 @@ def refusal_card(refusal: DomainError, *, text: str, user_id: int | None) -> Ref
 
 def _organization_of(text: str) -> OrganizationPage | None:
     try:
-        organization: OrganizationPage = contract_run_of(find_code(text)).contract.terms.organization
+        organization: OrganizationPage = contract_run_behind(find_code(text)).contract.terms.organization
     except CodeRefused:
         return None
     return organization

@@ -30,6 +30,7 @@ class MemberRun:
     is_enrolled: bool
     is_open: bool
     can_start: bool
+    is_over: bool = False
 
     @property
     def course(self) -> Course:
@@ -60,6 +61,16 @@ class MemberContract:
     def is_open(self) -> bool:
         """Whether courses can be started today."""
         return self.standing is ContractStanding.OPEN
+
+    @property
+    def keeps_courses(self) -> bool:
+        """Whether a course of the member's goes on, whatever has become of the contract."""
+        return any(run.is_enrolled and not run.is_over for run in self.runs)
+
+    @property
+    def ended_courses(self) -> bool:
+        """Whether the member had courses here, all of which are over."""
+        return any(run.is_enrolled for run in self.runs) and not self.keeps_courses
 
     @property
     def price(self) -> Money:
@@ -199,6 +210,7 @@ def _member_runs(
             is_enrolled=is_enrolled,
             is_open=is_open,
             can_start=startable and is_open and not is_enrolled,
+            is_over=run.course_run.end_date is not None and run.course_run.end_date < now,
         )
 
 

@@ -48,7 +48,7 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
     """
     with transaction.atomic():
         code = find_code(text)
-        run = contract_run_of(code)
+        run = contract_run_of(code, user_id=user_id)
         terms = lock_terms([run.contract_id])[run.contract_id]
         refuse_replaced([code])
         refuse_code(code, user_id=user_id, now=now)
@@ -85,7 +85,7 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
 def put_in_link_basket(*, text: str, owner: BasketOwner, user_id: int, now: datetime) -> Basket:
     """Open the link basket with a priced contract's course and its code applied; use and seat begin with the order."""
     with transaction.atomic():
-        run = contract_run_of(find_code(text))
+        run = contract_run_of(find_code(text), user_id=user_id)
         if run.product_id is None:
             raise NotAMember
         basket = add_products(owner=owner, product_ids=[run.product_id], now=now)

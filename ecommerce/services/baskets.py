@@ -34,6 +34,7 @@ from ecommerce.services.cart import (
     PricedBasket,
     code_fits,
     find_code,
+    mark_if_held,
     price_basket,
     refuse_code,
 )
@@ -173,9 +174,10 @@ def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datet
         return _apply(owner=owner, text=text, user_id=user_id, now=now)
     except CodeNotBetter:
         raise
-    except CodeRefused:
+    except CodeRefused as refusal:
         if user_id is None:
             raise CodeUnknown from None
+        mark_if_held(refusal, text=text, user_id=user_id)
         raise
 
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from ecommerce.errors import (
     BasketEmpty,
     CodeForAnotherProduct,
+    CodeMissing,
     CodeNeeded,
     CodeRefused,
     CodeSwitchedOff,
@@ -35,6 +36,8 @@ from ecommerce.selectors.offers import (
 )
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.text import normalized_email, without_marks
+from mitxonline.users.models import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +295,22 @@ def uses_of(codes: Sequence[DiscountCode], user_id: int | None) -> dict[int, Cod
     return {use.code_id: use for use in CodeUse.objects.live().filter(user_id=user_id, code__in=codes)}
 
 
+def is_held_by(code: DiscountCode, user_id: int | None) -> bool:
+    """Whether the code is this person's: they have used it, or it was given to their address."""
+    if user_id is None:
+        return False
+    if CodeUse.objects.filter(code=code, user_id=user_id).exists():
+        return True
+    email = normalized_email(code.assigned_email)
+    return bool(email) and User.objects.filter(pk=user_id, email=email).exists()
+
+
+def mark_if_held(refusal: CodeRefused, *, text: str, user_id: int | None) -> None:
+    """Note on a refusal that the code is this person's own, so that it isn't counted as a guess."""
+    if refusal.is_failure and not isinstance(refusal, CodeUnknown | CodeMissing):
+        refusal.is_own = is_held_by(find_code(text), user_id)
+
+
 def refuse_code(code: DiscountCode, *, user_id: int | None, now: datetime) -> None:
     """Raise why this person can't use the code at all, naming the organization that gave it out."""
     buyer = buyer_of(user_id, discounts=[code.discount], codes=[code])
@@ -312,9 +331,12 @@ def refuse_code(code: DiscountCode, *, user_id: int | None, now: datetime) -> No
 
 
 def find_code(text: str) -> DiscountCode:
-    """The code with this text, with its discount and what it opens; CodeUnknown if there is none."""
+    """The code with this text, with its discount and what it opens; CodeUnknown if there is none.
+
+    Punctuation around it, which mail programs link along, is left out: no code has any.
+    """
     code = (
-        DiscountCode.objects.matching(text)
+        DiscountCode.objects.matching(without_marks(text))
         .select_related("discount__unlocks__course_run__course__department", "discount__unlocks__program__department")
         .first()
     )

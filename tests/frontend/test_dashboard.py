@@ -130,6 +130,27 @@ def test_a_contract_that_is_not_open_is_one_line(
     assert sentence in read(learners_client.get("/dashboard/")).text
 
 
+@pytest.mark.parametrize("active", [True, False])
+def test_courses_stay_open_is_said_only_of_courses_that_do(learners_client: Client, active: bool) -> None:
+    """Runs end with their contract; one that goes on keeps the sentence true."""
+    contract = joined(learners_client)
+    other = make_contract_run(contract.contract, make_course(title="Writing clearly at work"))
+    learners_client.post("/dashboard/start/", {"contract_run": other.pk})
+    terms, yesterday = contract.contract.terms, clock.today() - timedelta(days=1)
+    terms.active, terms.end = active, yesterday
+    terms.save()
+    over = CourseRun.all_objects.filter(pk=contract.run.course_run_id)
+    over.update(end_date=clock.end_of_day(yesterday))
+    addresses = ("/dashboard/", "/organizations/northgate-health/")
+    for address in addresses:
+        assert "Your courses stay open to you." in read(learners_client.get(address)).text
+    CourseRun.all_objects.filter(pk=other.course_run_id).update(end_date=clock.end_of_day(yesterday))
+    for address in addresses:
+        text = read(learners_client.get(address)).text
+        assert "stay open" not in text
+        assert not active or ", and your courses with it." in text
+
+
 def test_a_code_that_was_given_to_me_waits(learners_client: Client, learner: User) -> None:
     contract = northgate()
     for code in contract.codes:

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from b2b.models import ContractMembership, ContractRun
-from b2b.services.seats import add_member
+from b2b.services.seats import add_member, remove_member
 from courses.models import CourseRun, Enrollment
 from ecommerce.models import Basket, CodeUse, DiscountCode
 from mitxonline.kernel import clock
@@ -117,7 +117,9 @@ def _course_closed(contract: Northgate) -> None:
 
 
 def _removed(contract: Northgate) -> None:
-    ContractRun.objects.update(removed_at=clock.now())
+    """The course leaves the contract, as the service leaves it."""
+    ContractRun.objects.filter(pk=contract.run.pk).update(removed_at=clock.now())
+    DiscountCode.objects.filter(discount__unlocks=contract.run.product).update(active=False)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def _removed(contract: Northgate) -> None:
         (_inactive, "This contract is not active at the moment", "Ask Northgate Health about it."),
         (_code_off, "This code has been switched off", "Ask Northgate Health for a new one."),
         (_course_closed, "This course isn’t open", "Your code is fine, but"),
-        (_removed, "We don’t know this code", UNKNOWN),
+        (_removed, "This course is no longer part of the contract", "Ask Northgate Health for a code for another"),
     ],
 )
 def test_why_a_code_does_not_open(
@@ -232,6 +234,64 @@ def test_wrong_codes_are_limited_and_right_ones_are_not(learners_client: Client)
     assert learners_client.post("/redeem/", {"code": contract.code}).status_code == 429
     assert learners_client.post(contract.redeem_link).status_code == 429
     assert not CodeUse.objects.exists()
+
+
+def test_the_code_of_a_removed_course_says_so_to_whoever_holds_it(
+    learners_client: Client, learner: User, sign_in: SignIn, client: Client
+) -> None:
+    contract = northgate(codes=3, seats=3)
+    used, invited, other = (f"/enrollmentcode/{code.text}/" for code in contract.codes)
+    learners_client.post(used)
+    DiscountCode.objects.filter(pk=contract.codes[1].pk).update(assigned_email="ben@northgate.example")
+    ben = sign_in(make_user("ben@northgate.example"))
+    _removed(contract)
+    # Their own code as often as they like, in the page's field and in the cart's: none of it is a guess.
+    for _each in range(6):
+        page = read(learners_client.get(used))
+        assert page.h1 == "You’ve used this code already"
+        assert read(ben.get(invited)).h1 == "This course is no longer part of the contract"
+        ben.post("/redeem/", {"code": contract.codes[1].text})
+        ben.post("/cart/code/", {"code": contract.codes[1].text})
+    assert "Ask Northgate Health for a code for another course." in read(ben.get(invited)).text
+    assert read(learners_client.get(other)).h1 == "You already have this course"
+    fresh = northgate(codes=1)
+    assert ben.get(fresh.redeem_link).status_code == 200, "a good code is still looked at"
+    assert read(client.get(invited)).h1 == "We don’t know this code", "signed out, nothing is said"
+
+
+def test_a_withdrawn_learner_with_the_code_of_a_removed_course_is_told_of_the_withdrawal(
+    learners_client: Client, learner: User
+) -> None:
+    contract = northgate()
+    learners_client.post(contract.redeem_link)
+    remove_member(contract_id=contract.contract.pk, user_id=learner.pk, reason="left", now=clock.now())
+    _removed(contract)
+    for _each in range(12):
+        page = read(learners_client.get(contract.redeem_link))
+        assert page.h1 == "Your access was withdrawn by Northgate Health"
+
+
+@pytest.mark.parametrize("change", [_ended, _code_off])
+def test_only_other_peoples_codes_that_do_not_work_are_tries(
+    sign_in: SignIn, learner: User, change: Callable[[Northgate], None]
+) -> None:
+    contract = northgate()
+    DiscountCode.objects.filter(pk=contract.codes[0].pk).update(assigned_email=learner.email)
+    change(contract)
+    holder, stranger = sign_in(learner), sign_in(make_user())
+    assert {holder.get(contract.redeem_link).status_code for _each in range(12)} == {409}
+    assert [stranger.get(contract.redeem_link).status_code for _each in range(11)] == [409] * 10 + [429]
+
+
+@pytest.mark.parametrize("typed", ["{}.", "({})", "“{}”,", "<{}>", "'{}';", "{}…"])
+def test_punctuation_around_a_pasted_code_or_link_is_left_out(learners_client: Client, typed: str) -> None:
+    contract = northgate()
+    for each in (contract.code, f"http://testserver{contract.redeem_link}"):
+        answer = learners_client.post("/redeem/", {"code": typed.format(each)})
+        assert read(learners_client.get(answer["Location"])).h1 == "Your seat is ready, Amara"
+    for end in (".", ")", ",", "”", "/).", "./"):
+        followed = learners_client.get(contract.redeem_link.rstrip("/") + end, follow=True)
+        assert read(followed).h1 == "Your seat is ready, Amara", end
 
 
 def test_looking_again_whether_a_seat_is_free_is_no_try(learners_client: Client) -> None:
