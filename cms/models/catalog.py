@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel
 
 from cms.models.base import PublicPageManager, SitePage
+from mitxonline.kernel.http import wants_fragment
 
 
 class CatalogPage(SitePage):
@@ -34,19 +35,10 @@ class CatalogPage(SitePage):
 
     def get_template(self, request: HttpRequest, *args: Any, **kwargs: Any) -> str:
         """Only the results where htmx swaps them in place."""
-        return self.results_template if wants_results_only(request) else self.template
+        return self.results_template if wants_fragment(request) else self.template
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """One address, two answers: caches have to tell them apart."""
         response: HttpResponse = super().serve(request, *args, **kwargs)
         patch_vary_headers(response, ["HX-Request"])
         return response
-
-
-def wants_results_only(request: HttpRequest) -> bool:
-    """Whether htmx asks for the list alone; going back in the history it wants the whole page."""
-    headers = request.headers
-    return headers.get("HX-Request") == "true" and not {
-        headers.get("HX-Boosted"),
-        headers.get("HX-History-Restore-Request"),
-    } & {"true"}

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import retarget
 
 from b2b.services.doors import apply_assigned_codes
 from ecommerce.errors import CodeRefused, ProductUnknown
@@ -152,7 +153,7 @@ def _cart(request: HttpRequest, form: CodeForm | None = None, *, status: int = 2
     template = FRAGMENT if wants_fragment(request) else PAGE
     response = render(request, template, {"page": page, "form": page.code_form(form)}, status=status)
     if template == FRAGMENT:
-        response.headers["HX-Retarget"] = "#cart"  # htmx puts an error, too, where it belongs
+        retarget(response, "#cart")  # htmx puts an error, too, where it belongs
     patch_vary_headers(response, ["HX-Request"])
     return _with_count(response, len(page.lines))
 

@@ -14,6 +14,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from django_htmx.http import reswap, retarget
+from django_htmx.middleware import HtmxDetails
 
 from mitxonline.kernel.errors import DomainError, RateLimited
 
@@ -71,8 +73,9 @@ def wants_json(request: HttpRequest) -> bool:
 
 
 def wants_fragment(request: HttpRequest) -> bool:
-    """Whether htmx will put the answer into the page; a boosted link wants a whole page like any other."""
-    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
+    """Whether htmx will put the answer into a page that is there; boosted links and history want a whole page."""
+    htmx = HtmxDetails(request)
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
 def _json(error: DomainError) -> HttpResponse:
@@ -82,9 +85,8 @@ def _json(error: DomainError) -> HttpResponse:
 def _fragment(request: HttpRequest, error: DomainError) -> HttpResponse:
     region = request.headers.get(STATUS_REGION_HEADER, "")
     response = render(request, FRAGMENT, {"error": error, "status": error.status}, status=error.status)
-    response.headers["HX-Retarget"] = region if _ID_SELECTOR.fullmatch(region) else STATUS_REGION
-    response.headers["HX-Reswap"] = "innerHTML"
-    return response
+    retarget(response, region if _ID_SELECTOR.fullmatch(region) else STATUS_REGION)
+    return reswap(response, "innerHTML")
 
 
 def _message_elsewhere(request: HttpRequest, error: DomainError, url: str) -> HttpResponse:
