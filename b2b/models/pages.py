@@ -6,15 +6,17 @@ counts is in ``ContractTerms`` and the tables beside it.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from datetime import date
 from typing import Any
 
-from babel.numbers import is_currency
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel, TitleFieldPanel
@@ -22,10 +24,11 @@ from wagtail.fields import RichTextField
 from wagtail.models import Page, PagePermissionTester
 
 from b2b.enums import IntegrationType
-from mitxonline.kernel.money import minor_digits
+from mitxonline.kernel.money import currency_problem, minor_digits, read_currency
 
 DEFAULT_PREFIX = "UAI_"
 ORG_KEY_LENGTH = 30
+_NOT_IN_A_KEY = re.compile(r"[^A-Za-z0-9_.-]")
 # Enough for any customer; a slip of the finger shall not make a billion codes.
 MOST_SEATS = 1_000_000
 # The first moment of each of these days, and the last, is one the database and Python have in every time zone.
@@ -36,6 +39,40 @@ validate_org_key = RegexValidator(
     r"\A[A-Za-z0-9_.-]+\Z",
     _("An organization key has only letters without accents, digits, “_”, “.” and “-”: course keys contain it."),
 )
+
+
+def name_essence(name: str) -> str:
+    """A name without what people write now one way and now another: case, blanks, punctuation."""
+    return "".join(char for char in unicodedata.normalize("NFKC", name).casefold() if char.isalnum())
+
+
+def organizations_with_key(key: str) -> models.QuerySet[OrganizationPage]:
+    """Organizations with this key in whatever case: Open edX compares course keys without it."""
+    found: models.QuerySet[OrganizationPage] = OrganizationPage.objects.filter(org_key__iexact=key)
+    return found
+
+
+def organization_named_like(name: str, *, but: int | None = None) -> OrganizationPage | None:
+    """The first organization whose name differs only in case, blanks and punctuation, other than this one."""
+    essence = name_essence(name)
+    for one in OrganizationPage.objects.exclude(pk=but).order_by("pk").only("name", "org_key"):
+        if essence and name_essence(one.name) == essence:
+            found: OrganizationPage = one
+            return found
+    return None
+
+
+def free_org_key(name: str) -> str:
+    """The name reduced to what a course key may hold, made unique by a number; empty if nothing is left."""
+    base = _NOT_IN_A_KEY.sub("", unicodedata.normalize("NFKD", name))[:ORG_KEY_LENGTH]
+    if not any(char.isalnum() for char in base):
+        return ""
+    taken = {key.casefold() for key in OrganizationPage.objects.values_list("org_key", flat=True)}
+    key, number = base, 1
+    while key.casefold() in taken:
+        number += 1
+        key = f"{base[: ORG_KEY_LENGTH - len(str(number))]}{number}"
+    return key
 
 
 def default_currency() -> str:
@@ -92,8 +129,11 @@ class OrganizationPage(Unmoderated, Page):
         _("organization key"),
         max_length=ORG_KEY_LENGTH,
         unique=True,
+        blank=True,
         validators=[validate_org_key],
-        help_text=_("Becomes part of course keys. It can't be changed once there are runs."),
+        help_text=_(
+            "Becomes part of course keys. Left empty, it’s made from the name. It can't be changed once there are runs."
+        ),
     )
     org_key_prefix = models.CharField(
         _("prefix of course keys"),
@@ -120,6 +160,9 @@ class OrganizationPage(Unmoderated, Page):
         ),
     )
 
+    # Set by who asked first and was answered that the names are two organizations' (the command's --create).
+    allows_similar_name = False
+
     parent_page_types = ["b2b.OrganizationIndexPage"]
     subpage_types = ["b2b.ContractPage"]
     template = "b2b/organization_page.html"
@@ -132,7 +175,7 @@ class OrganizationPage(Unmoderated, Page):
         FieldPanel("description"),
         MultiFieldPanel(
             [
-                FieldPanel("org_key", required_on_save=True),
+                FieldPanel("org_key"),
                 FieldPanel("org_key_prefix"),
                 FieldPanel("add_code_learners_to_sso"),
             ],
@@ -147,6 +190,11 @@ class OrganizationPage(Unmoderated, Page):
         verbose_name = _("organization")
         verbose_name_plural = _("organizations")
         constraints = [
+            models.UniqueConstraint(
+                Lower("org_key"),
+                name="organization_key_once_in_any_case",
+                violation_error_message=_("Another organization has this key; capitals don’t tell keys apart."),
+            ),
             models.CheckConstraint(
                 condition=~Q(org_key=""),
                 name="organization_has_a_key",
@@ -158,11 +206,40 @@ class OrganizationPage(Unmoderated, Page):
         return self.name or self.title
 
     def clean(self) -> None:
-        """Runs carry the key in theirs, so it stays."""
+        """The key and the name are no other organization's. Runs carry the key in theirs, so it stays."""
         super().clean()
+        self.org_key = self.org_key or free_org_key(self.name)
+        if not self.org_key:
+            sentence = _("No letter of “%(name)s” can be in a course key. Write a key.")
+            raise ValidationError({"org_key": sentence % {"name": self.name}})
+        self._refuse_taken_key()
+        self._refuse_known_name()
         is_changed = OrganizationPage.objects.filter(pk=self.pk).exclude(org_key=self.org_key).exists()
         if is_changed and self.terms.filter(page__contract_runs__isnull=False).exists():
             raise ValidationError({"org_key": _("There are runs with this key in theirs, so it can't be changed.")})
+
+    def _refuse_taken_key(self) -> None:
+        other = organizations_with_key(self.org_key).exclude(pk=self.pk).first()
+        if other is not None:
+            sentence = _("The key “%(key)s” is that of “%(name)s”. Choose another one.")
+            raise ValidationError({"org_key": sentence % {"key": other.org_key, "name": other.name}})
+
+    def _refuse_known_name(self) -> None:
+        """Names that exist or almost exist; who keeps their name or writes it otherwise isn't asked."""
+        stored = OrganizationPage.objects.filter(pk=self.pk).values_list("name", flat=True).first()
+        if self.allows_similar_name or (stored is not None and name_essence(stored) == name_essence(self.name)):
+            return
+        other = organization_named_like(self.name, but=self.pk)
+        if other is not None:
+            sentence = (
+                _("There is an organization “%(name)s” already. Give this one a name of its own.")
+                if other.name == self.name
+                else _(
+                    "There is an organization “%(name)s”, whose name is almost this one. Use that one, or a name that "
+                    "tells them apart."
+                )
+            )
+            raise ValidationError({"name": sentence % {"name": other.name}})
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """For members, at whatever address the page is kept; everybody else is told that there is no such page."""
@@ -278,8 +355,9 @@ class ContractPage(Unmoderated, Page):
                 raise ValidationError({name: sentence % {"first": FIRST_DAY, "last": LAST_DAY}})
         if self.contract_start and self.contract_end and self.contract_end < self.contract_start:
             raise ValidationError({"contract_end": _("The contract can't end before it starts.")})
-        if not is_currency(self.currency):
-            raise ValidationError({"currency": _("This is not a currency. Write its three letters, like USD.")})
+        self.currency = read_currency(self.currency)
+        if (problem := currency_problem(self.currency)) is not None:
+            raise ValidationError({"currency": problem})
         price, digits = self.enrollment_fixed_price, minor_digits(self.currency)
         if price is not None and price != round(price, digits):
             sentence = _("Prices in %(currency)s have %(digits)d digits after the point.")

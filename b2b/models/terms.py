@@ -79,6 +79,7 @@ class ContractTerms(models.Model):
         verbose_name_plural = _("terms in force")
         constraints = [
             models.CheckConstraint(condition=Q(price__isnull=True) | Q(price__gt=0), name="terms_price_positive"),
+            models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="terms_currency_is_a_code"),
             models.CheckConstraint(
                 condition=Q(max_learners__isnull=True) | Q(max_learners__gt=0), name="terms_seats_positive"
             ),

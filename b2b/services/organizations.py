@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
@@ -23,12 +20,17 @@ from b2b.errors import (
     TermsInvalid,
 )
 from b2b.models import OrganizationIndexPage, OrganizationPage
-from b2b.models.pages import ORG_KEY_LENGTH, validate_org_key
+from b2b.models.pages import (
+    ORG_KEY_LENGTH,
+    free_org_key,
+    organization_named_like,
+    organizations_with_key,
+    validate_org_key,
+)
 from b2b.services.tree import add_child, lock_page, publish_new
 from mitxonline.users.models import User
 
 INDEX_SLUG = "organizations"
-_NOT_IN_A_KEY = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 def ensure_organization_index() -> OrganizationIndexPage:
@@ -91,12 +93,15 @@ def ensure_organization(
         if existing is not None:
             return existing, False
         title = name.strip()
-        page = add_child(
-            parent_id=index.pk,
-            make=lambda: OrganizationPage(
+
+        def make() -> OrganizationPage:
+            page = OrganizationPage(
                 title=title, name=title, org_key=key, slug="" if slugify(title) else slugify(key), live=False
-            ),
-        )
+            )
+            page.allows_similar_name = create
+            return page
+
+        page = add_child(parent_id=index.pk, make=make)
         publish_new(page, user=user)
     return OrganizationPage.objects.get(pk=page.pk), True
 
@@ -129,10 +134,9 @@ def existing_organization(name: str, *, org_key: str = "") -> OrganizationPage |
 
 def refuse_if_similar(name: str) -> None:
     """Raise SimilarOrganization where another name differs only in case, blanks and punctuation."""
-    essence = essence_of(name)
-    for pk, other in OrganizationPage.objects.order_by("pk").values_list("pk", "name"):
-        if essence and essence_of(other) == essence:
-            raise SimilarOrganization(name.strip(), similar=other, organization_id=pk)
+    other = organization_named_like(name)
+    if other is not None:
+        raise SimilarOrganization(name.strip(), similar=other.name, organization_id=other.pk)
 
 
 def refuse_if_impossible(key: str) -> None:
@@ -148,27 +152,16 @@ def refuse_if_impossible(key: str) -> None:
 
 def refuse_if_taken(key: str) -> None:
     """Raise OrgKeyTaken where the key, whatever its case, is another organization's."""
-    other = OrganizationPage.objects.filter(org_key__iexact=key).first()
+    other = organizations_with_key(key).first()
     if other is not None:
         raise OrgKeyTaken(key, organization=other.name)
 
 
-def essence_of(name: str) -> str:
-    """A name without what people write now one way and now another: case, blanks, punctuation."""
-    return "".join(char for char in unicodedata.normalize("NFKC", name).casefold() if char.isalnum())
-
-
 def new_org_key(name: str) -> str:
     """The name reduced to what a course key may hold, made unique by a number; OrgKeyImpossible if nothing is left."""
-    plain = unicodedata.normalize("NFKD", name)
-    base = _NOT_IN_A_KEY.sub("", plain)[:ORG_KEY_LENGTH]
-    if not any(char.isalnum() for char in base):
+    key = free_org_key(name)
+    if not key:
         raise OrgKeyImpossible(name)
-    taken = {key.casefold() for key in OrganizationPage.objects.values_list("org_key", flat=True)}
-    key, number = base, 1
-    while key.casefold() in taken:
-        number += 1
-        key = f"{base[: ORG_KEY_LENGTH - len(str(number))]}{number}"
     return key
 
 

@@ -110,15 +110,15 @@ def _refuse_to_publish(request: HttpRequest, page: Page) -> HttpResponse | None:
 
 
 def _refuse_to_unpublish(request: HttpRequest, page: Page) -> HttpResponse | None:
-    """No contract stays in force under an organization that isn't there."""
-    if request.POST.get("include_descendants") or not isinstance(page.specific, OrganizationPage):
+    """Contracts are unpublished one by one, after what that does was seen; none stays in force without its parent."""
+    live_ones = ContractPage.objects.descendant_of(page, inclusive=True).live()
+    if not live_ones.exists():
         return None
-    if not ContractPage.objects.child_of(page).live().exists():
-        return None
-    sentence = _(
-        "“%(page)s” has live contracts: unpublish it on its own, or with its child pages. Nothing was unpublished."
+    return _back(
+        request,
+        page,
+        _("Live contracts are unpublished one by one: you see what that does first. Nothing was unpublished."),
     )
-    return _back(request, page, sentence % {"page": page.get_admin_display_title()})
 
 
 def _back(request: HttpRequest, page: Page, sentence: str) -> HttpResponse:

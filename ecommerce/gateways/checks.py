@@ -12,21 +12,28 @@ from django.utils.module_loading import import_string
 from ecommerce.gateways.stripe import LEEWAY
 from mitxonline.kernel.money import minor_digits
 
+# Codes of ISO 4217 that are no currency: none, for tests, and metals and units of account.
+NO_MONEY = frozenset({"XXX", "XTS", "XAU", "XAG", "XPT", "XPD", "XDR", "XSU", "XUA", "XBA", "XBB", "XBC", "XBD"})
+
 HALF_AN_HOUR, A_DAY = 30 * 60, 24 * 3600
 
 
 def check_gateways(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
-    """Every gateway can be made, and the default currency is one."""
+    """Every gateway can be made, and the shop's currencies are ones people pay in."""
     problems: list[CheckMessage] = []
     for path in settings.PAYMENT_GATEWAYS:
         try:
             import_string(path)()
         except (ImportError, TypeError) as error:
             problems.append(Error(f"PAYMENT_GATEWAYS names {path!r}: {error}", id="ecommerce.E001"))
-    try:
-        minor_digits(settings.DEFAULT_CURRENCY)
-    except ValueError as error:
-        problems.append(Error(f"DEFAULT_CURRENCY: {error}", id="ecommerce.E002"))
+    for currency in dict.fromkeys([*settings.CURRENCIES, settings.DEFAULT_CURRENCY]):
+        try:
+            minor_digits(currency)
+        except ValueError as error:
+            problems.append(Error(f"CURRENCIES: {error}", id="ecommerce.E002"))
+            continue
+        if currency in NO_MONEY or currency not in settings.CURRENCIES:
+            problems.append(Error(f"CURRENCIES: nobody can be paid in {currency}", id="ecommerce.E002"))
     return problems
 
 

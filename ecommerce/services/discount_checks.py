@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from babel.numbers import is_currency
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -18,7 +17,7 @@ from ecommerce.enums import DiscountType, PaymentType, RedemptionType
 from ecommerce.models import DiscountCode, Product
 from ecommerce.models.discount import CODE_SENTENCE, CODE_TEXT
 from ecommerce.selectors.keepers import Keeper, of_courses
-from mitxonline.kernel.money import minor_digits
+from mitxonline.kernel.money import currency_problem, minor_digits
 
 LONGEST_CODE = 100
 LONGEST_PREFIX = 60
@@ -142,8 +141,8 @@ def _amount(draft: DiscountDraft) -> Iterator[Problem]:
         return
     if draft.discount_type not in DiscountType.values:
         return
-    if not is_currency(draft.currency):
-        yield Problem("currency", _("This is not a currency. Write its three letters, like USD."))
+    if (sentence := currency_problem(draft.currency)) is not None:
+        yield Problem("currency", sentence)
         return
     digits = minor_digits(draft.currency)
     if amount != round(amount, digits):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from babel.numbers import is_currency
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -24,7 +23,7 @@ from ecommerce.models import OrderLine, PriceChange, Product
 from ecommerce.models.product import SKU, SKU_SENTENCE
 from ecommerce.services.discount_checks import MOST_MONEY, Problem
 from mitxonline.kernel import audit
-from mitxonline.kernel.money import Money, minor_digits
+from mitxonline.kernel.money import Money, currency_problem, minor_digits
 
 LONGEST_SKU = 100
 
@@ -90,9 +89,9 @@ def record_price(
 
 
 def money_problems(price: Decimal | None, currency: str) -> Iterator[Problem]:
-    """What is wrong with a price: there is such a currency, and a price that would be rounded isn't the one meant."""
-    if not is_currency(currency):
-        yield Problem("currency", _("This is not a currency. Write its three letters, like USD."))
+    """What is wrong with a price: its currency is not the shop's, or it would be rounded and so isn't the one meant."""
+    if (sentence := currency_problem(currency)) is not None:
+        yield Problem("currency", sentence)
         return
     if price is None:
         return

@@ -21,6 +21,7 @@ from ecommerce.selectors.keepers import Keeper
 from ecommerce.services.discount_checks import COURSE_PAYMENT_TYPES, CodeWish, DiscountDraft, problems_of
 from ecommerce.services.discounts import draft_of
 from mitxonline.kernel import clock
+from mitxonline.kernel.money import read_currency
 
 DAY = re.compile(r"\s*\d{4}-\d{2}-\d{2}\s*")
 
@@ -333,7 +334,7 @@ def _currency(given: dict[str, Any]) -> str:
     """A percentage has none, whatever the field was left with."""
     if given["discount_type"] == DiscountType.PERCENT_OFF:
         return ""
-    return str(given["currency"]).strip().upper()
+    return read_currency(given["currency"])
 
 
 def _redemption(given: dict[str, Any]) -> str:

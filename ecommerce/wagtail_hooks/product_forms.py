@@ -13,7 +13,7 @@ from wagtail.admin.forms import WagtailAdminModelForm
 from ecommerce.models import OrderLine, Product
 from ecommerce.services.prices import money_problems, record_price
 from mitxonline.kernel import clock
-from mitxonline.kernel.money import Money
+from mitxonline.kernel.money import Money, read_currency
 
 
 class ProductForm(WagtailAdminModelForm):
@@ -35,6 +35,10 @@ class ProductForm(WagtailAdminModelForm):
             for name in ("course_run", "program", "mode", "sku", "currency"):
                 self.fields[name].disabled = True
                 self.fields[name].help_text = _("Somebody has bought it, so this stays.")
+
+    def clean_currency(self) -> str:
+        """Small letters are what was meant."""
+        return read_currency(self.cleaned_data["currency"])
 
     def clean(self) -> dict[str, Any]:
         """One thing is sold, for a price there can be."""

@@ -17,6 +17,7 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision, is_currency
 from django.conf import settings
 from django.utils.translation import get_language, to_locale
+from django.utils.translation import gettext as _
 
 
 class CurrencyMismatch(ValueError):
@@ -34,6 +35,21 @@ def minor_digits(currency: str) -> int:
     if not is_currency(currency):
         raise ValueError(f"{currency!r} is not a currency code")
     return get_currency_precision(currency)
+
+
+def read_currency(text: str) -> str:
+    """A currency as it is stored, from what was typed: “ usd” is USD."""
+    return text.strip().upper()
+
+
+def currency_problem(currency: str) -> str | None:
+    """Why nothing can be priced in this currency, in a sentence; None for one the shop sells in."""
+    if currency in settings.CURRENCIES:
+        return None
+    sentence = _("“%(currency)s” is not a currency this shop sells in. Write one of %(currencies)s.")
+    if len(settings.CURRENCIES) == 1:
+        sentence = _("“%(currency)s” is not a currency this shop sells in. Write %(currencies)s.")
+    return sentence % {"currency": currency, "currencies": ", ".join(settings.CURRENCIES)}
 
 
 @cache

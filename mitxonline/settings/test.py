@@ -37,6 +37,8 @@ CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
 CELERY_BEAT_SCHEDULE = {}
 
+CURRENCIES = ["USD", "EUR", "GBP", "JPY", "KWD", "CHF", "CLP", "HUF", "ISK", "TWD", "UGX"]
+
 SANDBOX_PAYMENTS = True
 PAYMENT_GATEWAYS = ["ecommerce.gateways.sandbox.SandboxGateway"]
 STYLE_GUIDE = True

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from wagtail.models import Page, Site
 
 from b2b.errors import (
@@ -23,7 +25,6 @@ from b2b.services.organizations import (
     find_organization,
     new_org_key,
 )
-from b2b.services.tree import add_child
 from tests.support.together import Together
 
 
@@ -138,6 +139,42 @@ def test_one_is_found_by_name_slug_or_key_whatever_the_case(how: Callable[[str],
     assert find_organization(str(organization.pk)) == organization
 
 
+@pytest.mark.parametrize(
+    ("facts", "field", "sentence"),
+    [
+        ({"name": "Y", "org_key": "universityx"}, "org_key", "The key “UniversityX” is that of “UniversityX”"),
+        ({"name": "UniversityX", "org_key": "Y"}, "name", "There is an organization “UniversityX” already"),
+        ({"name": "university x.", "org_key": "Y"}, "name", "whose name is almost this one"),
+        ({"name": "…", "org_key": ""}, "org_key", "Write a key"),
+    ],
+)
+def test_the_model_knows_the_rule_of_every_door(facts: dict[str, str], field: str, sentence: str) -> None:
+    make("UniversityX")
+    with pytest.raises(ValidationError) as refused:
+        OrganizationPage(title="A title", **facts).clean()
+    assert sentence in refused.value.message_dict[field][0]
+
+
+def test_an_organization_may_be_saved_again_and_written_otherwise() -> None:
+    """Also where a namesake was made on purpose: who keeps their name isn't asked again."""
+    first, second = make("UniversityX"), ensure_organization(name="University-X", create=True)[0]
+    for one, name in ((first, "UniversityX"), (first, "University  X"), (second, "university x")):
+        one.name = name
+        one.full_clean()
+    second.name = "Elsewhere"
+    second.save()
+    second.name = "University X"
+    with pytest.raises(ValidationError, match="almost this one"):
+        second.full_clean()
+
+
+def test_the_database_tells_keys_apart_without_case() -> None:
+    make("UniversityX")
+    other = make("Other")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        OrganizationPage.objects.filter(pk=other.pk).update(org_key="UNIVERSITYX")
+
+
 def test_nobody_found_is_a_sentence() -> None:
     for text in ("nope", "99999", "", "9" * 40):
         with pytest.raises(OrganizationUnknown):
@@ -145,14 +182,9 @@ def test_nobody_found_is_a_sentence() -> None:
 
 
 def test_two_found_have_to_be_told_apart_by_their_ids() -> None:
-    index = ensure_organization_index()
-    twins = [
-        add_child(
-            parent_id=index.pk,
-            make=lambda key=key: OrganizationPage(title="Twin", name="Twin", org_key=key),  # type: ignore[misc]
-        )
-        for key in ("A", "B")
-    ]
+    first, second = make("Twin"), make("Other twin")
+    OrganizationPage.objects.filter(pk=second.pk).update(name="Twin")  # from before names were compared
+    twins = [first, second]
     with pytest.raises(OrganizationUnclear):
         find_organization("Twin")
     assert find_organization(str(twins[1].pk)) == twins[1]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -207,6 +208,8 @@ def test_a_request_that_got_lost_is_found_by_the_sweep(days: int) -> None:
     [
         ("contract_end", {"contract_start": date(2026, 2, 1), "contract_end": date(2026, 1, 31)}),
         ("currency", {"currency": "XQX"}),
+        ("currency", {"currency": "XXX"}),
+        ("currency", {"currency": "DEM"}),
         ("enrollment_fixed_price", {"enrollment_fixed_price": Decimal("49.999")}),
         ("enrollment_fixed_price", {"enrollment_fixed_price": Decimal("49.50"), "currency": "JPY"}),
         ("max_learners", {"max_learners": 2_000_000}),
@@ -216,3 +219,15 @@ def test_what_no_contract_can_say_is_refused_at_its_field(field: str, facts: dic
     with pytest.raises(ValidationError) as refused:
         ContractPage(title="A contract", name="A contract", **facts).clean()
     assert list(refused.value.message_dict) == [field]
+
+
+def test_a_currency_in_small_letters_is_the_one_that_was_meant() -> None:
+    page = contract(price="49")
+    change(page, currency="eur")
+    assert (page.currency, terms_of(page).currency) == ("USD", "EUR")
+
+
+def test_terms_of_no_currency_are_refused_by_the_database() -> None:
+    page = contract()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ContractTerms.objects.filter(pk=page.pk).update(currency="eur")

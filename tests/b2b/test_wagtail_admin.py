@@ -103,7 +103,7 @@ def test_terms_are_the_business_of_those_who_look_after_contracts(
     bulk = reverse("wagtail_bulk_action", args=["wagtailcore", "page", "unpublish"])
     client.post(f"{bulk}?id={contract.pk}")
     contract.refresh_from_db()
-    assert contract.live is not may
+    assert contract.live, "nobody makes a contract inactive in bulk"
 
 
 def organization_form(**fields: str) -> dict[str, str]:
@@ -123,18 +123,26 @@ def organization_form(**fields: str) -> dict[str, str]:
 def test_a_draft_of_an_organization_has_its_name_and_key(admin: Client) -> None:
     index = make_organization("Northgate Health").get_parent()
     new = reverse("wagtailadmin_pages:add", args=["b2b", "organizationpage", index.pk])
-    for number, missing in enumerate(("org_key", "name", "org_key")):
-        page = admin.post(new, organization_form(slug=f"draft-{number}", **{missing: ""}))
-        assert "This field is required." in page.content.decode()
+    page = admin.post(new, organization_form(name=""))
+    assert "This field is required." in page.content.decode()
+    page = admin.post(new, organization_form(name="病院", title="病院", slug="hospital", org_key=""))
+    assert "No letter of “病院” can be in a course key. Write a key." in page.content.decode()
     assert OrganizationPage.objects.count() == 1
-    admin.post(new, organization_form())
-    assert OrganizationPage.objects.get(name="Harbor Council").org_key == "Harbor"
+    admin.post(new, organization_form(org_key=""))
+    assert OrganizationPage.objects.get(name="Harbor Council").org_key == "HarborCouncil"
 
 
 def test_two_organizations_do_not_share_a_key(admin: Client) -> None:
     index = make_organization("Northgate Health", org_key="Northgate").get_parent()
     new = reverse("wagtailadmin_pages:add", args=["b2b", "organizationpage", index.pk])
-    assert "already exists" in admin.post(new, organization_form(org_key="Northgate")).content.decode()
+    for key in ("Northgate", "northGATE"):
+        page = admin.post(new, organization_form(org_key=key)).content.decode()
+        assert "The key “Northgate” is that of “Northgate Health”. Choose another one." in page
+    for name, sentence in (
+        ("Northgate Health", "There is an organization “Northgate Health” already."),
+        ("NORTHGATE  health.", "whose name is almost this one"),
+    ):
+        assert sentence in admin.post(new, organization_form(name=name)).content.decode()
     assert OrganizationPage.objects.count() == 1
 
 

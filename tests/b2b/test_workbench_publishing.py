@@ -278,22 +278,24 @@ class TestInBulk:
         self.act(manager, "publish", organization())
         assert organization().live
 
-    def test_unpublishing_makes_inactive(self, manager: Client, page: ContractPage) -> None:
-        self.act(manager, "unpublish", page)
-        assert terms_of(page).active is False
+    def test_a_contract_is_not_unpublished_unseen(self, manager: Client, page: ContractPage) -> None:
+        answer = self.act(manager, "unpublish", page)
+        assert "Live contracts are unpublished one by one" in answer.content.decode()
+        assert terms_of(page).active is True
 
-    def test_an_organization_is_not_unpublished_without_its_contracts(
-        self, manager: Client, page: ContractPage
+    @pytest.mark.parametrize("posted", [{}, {"include_descendants": "on"}])
+    def test_nor_with_its_organization_or_left_without_it(
+        self, manager: Client, page: ContractPage, posted: dict[str, str]
     ) -> None:
-        answer = self.act(manager, "unpublish", organization())
-        assert "has live contracts" in answer.content.decode()
+        answer = self.act(manager, "unpublish", organization(), **posted)
+        assert "Live contracts are unpublished one by one" in answer.content.decode()
         assert organization().live
         assert terms_of(page).active is True
 
-    def test_with_them_it_is(self, manager: Client, page: ContractPage) -> None:
-        self.act(manager, "unpublish", organization(), include_descendants="on")
+    def test_an_organization_without_live_contracts_is(self, manager: Client, page: ContractPage) -> None:
+        ContractPage.objects.get(pk=page.pk).unpublish()
+        self.act(manager, "unpublish", organization())
         assert not organization().live
-        assert terms_of(page).active is False
 
 
 class TestUnpublishing:

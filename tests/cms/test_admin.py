@@ -259,7 +259,7 @@ class TestProducts:
             ({"price": "-1"}, "A price is a number from 0"),
             ({"price": "99.999"}, "Prices in USD have 2 digits after the point."),
             ({"price": "99.5", "currency": "JPY"}, "Prices in JPY have 0 digits after the point."),
-            ({"currency": "XQX"}, "This is not a currency."),
+            ({"currency": "XQX"}, "“XQX” is not a currency this shop sells in."),
             ({"course_run": ""}, "a product sells one of them"),
         ],
     )

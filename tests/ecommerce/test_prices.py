@@ -100,7 +100,7 @@ def test_a_new_currency_too_until_somebody_has_bought_it() -> None:
         ({"price": Decimal("NaN")}, "a number from 0"),
         ({"price": Decimal("1e20")}, "a number from 0"),
         ({"currency": "XYZ"}, "not a currency"),
-        ({"currency": "usd"}, "not a currency"),
+        ({"currency": "XXX"}, "not a currency this shop sells in. Write one of USD, EUR"),
         ({"mode": "honor"}, "is not a mode"),
         ({"sku": "has blanks"}, "without blanks"),
         ({"sku": "x" * 101}, "At most 100"),

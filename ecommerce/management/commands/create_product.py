@@ -14,6 +14,7 @@ from ecommerce.management.arguments import read_amount
 from ecommerce.services.prices import ProductChange, ProductDraft, put_on_sale
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
+from mitxonline.kernel.money import read_currency
 
 COLUMNS = ("Id", "SKU", "Sells", "Mode", "Price", "Currency", "On sale")
 
@@ -41,7 +42,7 @@ class Command(OperatorCommand):
         draft = ProductDraft(
             item=options["item"],
             price=read_amount(options["price"], option=_("The price")),
-            currency=options["currency"].upper(),
+            currency=read_currency(options["currency"]),
             mode=options["mode"],
             sku=options["sku"],
             description=options["description"],

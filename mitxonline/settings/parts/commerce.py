@@ -1,6 +1,12 @@
 """What is sold, and under which rules."""
 
-DEFAULT_CURRENCY = "USD"
+from mitxonline.settings.env import env
+
+# What the shop sells in: nothing new can be priced in another currency. The first one is offered first.
+CURRENCIES: list[str] = [each.strip().upper() for each in env.list("CURRENCIES", default=["USD"]) if each.strip()] or [
+    "USD"
+]
+DEFAULT_CURRENCY: str = CURRENCIES[0]
 
 # Asked in this order, once to show and once under the lock. The contracts' first: who comes after a contract's end is
 # told so, and not only that its run is closed.

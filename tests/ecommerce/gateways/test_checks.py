@@ -27,6 +27,9 @@ def test_as_it_is_nothing_is_wrong() -> None:
         ("PAYMENT_GATEWAYS", ["ecommerce.gateways.nowhere.Gateway"], ["ecommerce.E001"]),
         ("PAYMENT_GATEWAYS", ["ecommerce.gateways.base.PaymentGateway"], ["ecommerce.E001"]),
         ("DEFAULT_CURRENCY", "ZZZ", ["ecommerce.E002"]),
+        ("DEFAULT_CURRENCY", "SEK", ["ecommerce.E002"]),  # not among those the shop sells in
+        ("CURRENCIES", ["USD", "XXX"], ["ecommerce.E002"]),
+        ("CURRENCIES", ["USD", "usd"], ["ecommerce.E002"]),
     ],
 )
 def test_what_can_not_be_used_is_said(settings: Any, name: str, value: object, expected: list[str]) -> None:
