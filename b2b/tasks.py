@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from celery import shared_task
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from b2b.errors import ContractNotPublished, ContractUnknown
@@ -17,6 +18,7 @@ from b2b.services.reconcile import STUCK_AFTER, request_reconcile, run_reconcile
 from b2b.services.terms import bring_into_force, contracts_out_of_line
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.remote import patience
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +53,8 @@ def join_in_keycloak(event: KeycloakJoinRequested) -> None:
 def sync_keycloak_orgs() -> None:
     """Bring the organizations' pages in line with Keycloak; what could not be done is in the record of the run."""
     try:
-        report = sync_organizations(keycloak=KeycloakGateway.from_settings(), now=clock.now())
+        with patience(settings.KEYCLOAK_SYNC_PATIENCE):
+            report = sync_organizations(keycloak=KeycloakGateway.from_settings(), now=clock.now())
     except DomainError as refusal:
         logger.warning("organizations not synchronized with Keycloak", extra={"reason": refusal.code})
         return

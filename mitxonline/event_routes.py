@@ -26,8 +26,11 @@ from ecommerce.events import (
 )
 from mitxonline.coordinator.bus import Route
 from mitxonline.coordinator.events import Event
+from mitxonline.users import handlers as users
+from mitxonline.users.events import AccountMailQueued
 
 ROUTES: dict[type[Event], Route] = {
+    AccountMailQueued: Route(after_commit=(users.send_account_mail,)),
     # Enrolled and seated in the one transaction that fulfils: no paid order without a course, no seat without one.
     OrderFulfilled: Route(
         within=(ecommerce.enrol_buyer, b2b.claim_seats),

@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from mitxonline.cache import ForgivingRedisCache
+from mitxonline.kernel.breaker import tripped
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,12 @@ def cache_works() -> bool:
 def health(request: HttpRequest) -> JsonResponse:
     """200 if pages can be served, else 503; and what works.
 
-    Without the cache they can, slower, so its loss is told but takes no process out of service. The broker is not
-    asked: what it can't take waits in the database.
+    Without the cache they can, slower, so its loss is told but takes no process out of service. So can they without
+    gateways, providers and mail servers that are named as silent: nobody waits for those. The broker is not asked: what
+    it can't take waits in the database.
     """
     parts = {"database": database_works(), "cache": cache_works()}
-    words = {name: "ok" if works else "down" for name, works in parts.items()}
+    words: dict[str, object] = {name: "ok" if works else "down" for name, works in parts.items()}
+    if silent := tripped():
+        words["silent"] = silent
     return JsonResponse(words, status=200 if parts["database"] else 503)

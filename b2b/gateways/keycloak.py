@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from keycloak.exceptions import (
     KeycloakConnectionError,
     KeycloakError,
 )
+from requests import PreparedRequest
 
 from b2b.errors import (
     KeycloakDenied,
@@ -29,8 +30,11 @@ from b2b.errors import (
     KeycloakUnavailable,
 )
 from mitxonline.kernel.db import in_transaction
+from mitxonline.kernel.remote import RemoteSession
 
 LONGEST = 255
+# What the admin API is called where we say whether it answers.
+REMOTE = "keycloak-admin"
 
 Answer = TypeVar("Answer")
 
@@ -130,6 +134,9 @@ class KeycloakGateway:
             timeout=self._timeout,
             max_retries=0,  # whoever asked is asked again by the worker
         )
+        # The library has no other way to a client of one's own. Both: tokens are asked for through the second.
+        for each in (connection, connection.keycloak_openid.connection):
+            each._s = _session()
         # By itself, so that a realm that isn't there is not taken for a person who isn't.
         self._ask(connection.get_token)
         return KeycloakAdmin(connection=connection)
@@ -160,6 +167,18 @@ class _Answered(KeycloakUnavailable):
     def __init__(self, http_status: int) -> None:
         self.http_status = http_status
         super().__init__()
+
+
+@cache
+def _session() -> RemoteSession:
+    session = RemoteSession(REMOTE)
+    session.auth = _no_auth
+    return session
+
+
+def _no_auth(request: PreparedRequest) -> PreparedRequest:
+    """Keeps requests from adding what it finds in a .netrc."""
+    return request
 
 
 def _text(value: Any, *, longest: int | None = LONGEST) -> str:

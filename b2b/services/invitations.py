@@ -27,6 +27,7 @@ from b2b.models import HandOut, HandOutMail, OrganizationMembership
 from b2b.selectors.hand_outs import used_hand_outs
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
+from mitxonline.kernel.remote import RemoteAvoided
 from mitxonline.users.models import User
 
 logger = logging.getLogger(__name__)
@@ -124,14 +125,19 @@ def send_mails(mail_ids: Sequence[int], *, connect: Connect = get_connection) ->
     connection = connect()
     try:
         connection.open()
+    except RemoteAvoided as error:  # known to be away: that is no try
+        raise MailServerAway from error
     except (OSError, smtplib.SMTPException) as error:
         _give_up_or_wait(mail_ids, error)
         raise MailServerAway from error
     try:
-        put_off = [mail_id for mail_id in mail_ids if not _send(mail_id, connection)]
+        for mail_id in mail_ids:
+            _send(mail_id, connection)
+    except _ConnectionLost as lost:
+        logger.warning("mails about codes wait for another connection", extra={"error": type(lost.__cause__).__name__})
     finally:
         _close(connection)
-    if put_off:
+    if waiting.exists():
         raise MailServerAway
 
 
@@ -140,25 +146,35 @@ def _publish(mail_ids: Sequence[int]) -> None:
         publish(HandOutMailsQueued(mail_ids=tuple(mail_ids[start : start + BATCH])))
 
 
-def _send(mail_id: int, connection: BaseEmailBackend) -> bool:
-    """Send one mail if it is still to be sent; False if the server wants it later."""
+class _ConnectionLost(Exception):
+    """The mails that follow would be lost with it, and nobody would know whether they left."""
+
+
+def _send(mail_id: int, connection: BaseEmailBackend) -> None:
+    """Send one mail if it is still to be sent; it stays queued if the server wants it later. Raises _ConnectionLost."""
     mail = _with_all(mail_id)
     if mail is None:
-        return True
+        return
     if (over := _why_not(mail)) is not None:
         _note(mail_id, MailState.QUEUED, MailState.CANCELED, reason=over)
-        return True
+        return
     message = _message(mail, connection)
-    if not _claim(mail):
-        # Where its link was replaced in this moment it is still to be sent, with the new one.
-        return not HandOutMail.objects.filter(pk=mail_id, state=MailState.QUEUED).exists()
+    if not _claim(mail):  # where its link was replaced in this moment it stays queued, for the new one
+        return
     try:
         taken = connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as refused:
         code, _words = next(iter(refused.recipients.values()))
-        return _refused(mail, code, gettext_noop("The address was refused."))
+        _refused(mail, code, gettext_noop("The address was refused."))
+        return
     except smtplib.SMTPResponseException as refused:
-        return _refused(mail, refused.smtp_code, gettext_noop("The mail server refused the mail."))
+        _refused(mail, refused.smtp_code, gettext_noop("The mail server refused the mail."))
+        return
+    except RemoteAvoided as error:  # the time is over, and it wasn't even begun
+        HandOutMail.objects.filter(pk=mail_id, state=MailState.SENDING).update(
+            state=MailState.QUEUED, attempts=F("attempts") - 1
+        )
+        raise _ConnectionLost from error
     except (OSError, smtplib.SMTPException) as error:  # it may have left all the same: a person decides
         logger.warning("mail about a code: outcome unknown", extra={"mail": mail_id, "error": type(error).__name__})
         _note(
@@ -167,12 +183,11 @@ def _send(mail_id: int, connection: BaseEmailBackend) -> bool:
             MailState.UNKNOWN,
             reason=gettext_noop("The connection was lost while it was sent."),
         )
-        return True
+        raise _ConnectionLost from error
     if taken:
         _note(mail_id, MailState.SENDING, MailState.SENT)
     else:
         _note(mail_id, MailState.SENDING, MailState.FAILED, reason=gettext_noop("The mail server refused the mail."))
-    return True
 
 
 def _claim(mail: HandOutMail) -> bool:
@@ -190,14 +205,13 @@ def _note(mail_id: int, before: MailState, after: MailState, *, reason: str = ""
     HandOutMail.objects.filter(pk=mail_id, state=before).update(state=after, reason=reason, finished_at=done)
 
 
-def _refused(mail: HandOutMail, code: int, reason: str) -> bool:
+def _refused(mail: HandOutMail, code: int, reason: str) -> None:
     """Note what the server said: for good, or for the moment. It never took the mail."""
     logger.warning("mail about a code refused", extra={"mail": mail.pk, "smtp_code": code})
     if code in TEMPORARY and mail.attempts + 1 < MOST_ATTEMPTS:
         _note(mail.pk, MailState.SENDING, MailState.QUEUED)
-        return False
-    _note(mail.pk, MailState.SENDING, MailState.FAILED, reason=reason)
-    return True
+    else:
+        _note(mail.pk, MailState.SENDING, MailState.FAILED, reason=reason)
 
 
 def _give_up_or_wait(mail_ids: Sequence[int], error: Exception) -> None:

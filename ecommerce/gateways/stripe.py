@@ -7,6 +7,7 @@ row they are made for, so a call that is made again is the same call.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import stripe
@@ -47,6 +49,8 @@ from mitxonline.kernel.remote import RemoteAvoided, RemoteSession
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
+
+logger = logging.getLogger(__name__)
 
 # It would tell Stripe about the machine and how long earlier calls took.
 stripe.enable_telemetry = False
@@ -117,6 +121,8 @@ class StripeGateway:
             url, session_id = _text(made.url), _text(made.id)
         if not url or not session_id:
             raise PaymentFailed("Stripe made a session without a page", retriable=False)
+        if _origin(url) not in {_origin(each) for each in settings.PAYMENT_PAGE_ORIGINS}:
+            logger.error("payment page on an origin that isn't allowed", extra={"origin": _origin(url)})
         return Redirect(url=url, session_id=session_id)
 
     def expire(self, session: Session) -> PaymentNotice:
@@ -327,6 +333,11 @@ def _asking() -> Iterator[None]:
 def _reason(error: stripe.StripeError) -> str:
     """Stripe's sentence, for staff; nobody but staff sees it, and no log."""
     return (error.user_message or type(error).__name__)[:255]
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _session_params(payment: PaymentRequest) -> SessionCreateParams:

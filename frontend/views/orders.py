@@ -23,6 +23,8 @@ from frontend.views.parsing import account_id, name
 from mitxonline.kernel import clock
 
 ORDERS_ON_A_PAGE = 20
+# What asks, on a receipt whose payment isn't confirmed yet, whether it is by now; it has this id.
+LOOKS_AGAIN = "looks-again"
 
 
 @signed_in()
@@ -30,6 +32,9 @@ ORDERS_ON_A_PAGE = 20
 def receipt(request: HttpRequest) -> HttpResponse:
     """One order of this buyer; somebody else's number, a wrong one and none get the same answer."""
     page = _page(request, request.GET.get("order_number"))
+    if request.headers.get("HX-Trigger") == LOOKS_AGAIN:
+        is_same = page.is_confirming or page.is_received
+        return HttpResponse(status=204) if is_same else HttpResponse(headers={"HX-Refresh": "true"})
     context = {"page": page, "receipt": page.receipt, "order": page.order}
     return render(request, "frontend/orders/receipt.html", context)
 

@@ -10,7 +10,6 @@ until it finds it silent too; otherwise an account that is only slow would never
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +22,7 @@ Caller = Literal["page", "worker"]
 
 _WINDOW = 60  # seconds in which silences count as being in a row
 _MEMORY = 3600  # seconds after which an account that nobody asked counts as well again
+_INDEX = "breaker:names"  # only for showing: of two that are written at once, one may be missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Permit:
         cache.set(_key(self.name, "open"), self.caller, settings.BREAKER_PAUSE)
         cache.delete(_key(self.name, "probe"))
         if not is_probe:
+            cache.set(_INDEX, sorted({*cache.get(_INDEX, ()), self.name}), _MEMORY)
             logger.error("remote account doesn't answer, left alone for a while", extra={"remote": self.name})
 
     def unused(self) -> None:
@@ -83,10 +84,10 @@ def close(name: str) -> None:
     cache.delete_many(_keys(name))
 
 
-def tripped(names: Iterable[str]) -> list[str]:
-    """Which of these accounts gave no answer lately."""
-    by_key = {_key(name, "tripped"): name for name in names}
-    return sorted(by_key[key] for key in cache.get_many(by_key))
+def tripped() -> list[str]:
+    """The accounts that gave no answer lately, for people who look after the site."""
+    by_key = {_key(name, "tripped"): name for name in cache.get(_INDEX, ())}
+    return sorted(by_key[key] for key in cache.get_many(by_key)) if by_key else []
 
 
 def _key(name: str, part: str) -> str:

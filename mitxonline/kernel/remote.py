@@ -219,10 +219,13 @@ class RemoteSession(requests.Session):
             self.mount(scheme, _Adapter())
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a prepared request; `timeout` is the patience of the place, whatever was asked for."""
+        """Send a prepared request; a `timeout` in seconds holds for each answer, and no longer than the patience."""
+        asked = kwargs.get("timeout")
 
         def work() -> requests.Response:
-            kwargs["timeout"], kwargs["stream"] = seconds_left(), False
+            left = seconds_left()
+            kwargs["timeout"] = min(asked, left) if isinstance(asked, int | float) else left
+            kwargs["stream"] = False
             return requests.Session.send(self, request, **kwargs)
 
         return call_remote(self.remote, work, silences=_NO_ANSWER)

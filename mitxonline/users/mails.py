@@ -1,8 +1,6 @@
-"""The mails about an account. Queued after the commit, and sent at once where there is no broker to queue them with."""
+"""The mails about an account. A page only notes them; the worker sends them."""
 
 from __future__ import annotations
-
-import logging
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
@@ -14,16 +12,14 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
-from mitxonline.kernel.broker import send_tasks
+from mitxonline.coordinator.bus import publish
+from mitxonline.users.events import AccountMailQueued
 from mitxonline.users.models import User
 from mitxonline.users.next_page import with_next
 from mitxonline.users.sso.linking import connections_of
 from mitxonline.users.sso.providers import find_provider
 from mitxonline.users.verification import make_connect_token, make_token
 
-logger = logging.getLogger(__name__)
-
-TASK = "mitxonline.users.tasks.send_account_mail"
 VERIFY, RESET, KNOWN, NO_PASSWORD = "verify_email", "password_reset", "already_registered", "no_password"
 CONNECT = "connect_sign_in"
 
@@ -31,13 +27,11 @@ CONNECT = "connect_sign_in"
 def queue_mail(kind: str, *, user: User, next_page: str = "", asked: str = "", provider: str = "") -> None:
     """Have a mail sent once this transaction is committed; `next_page` is where its link leads on to.
 
-    A link that connects a provider also needs that one's name, and what was asked for.
+    A link that connects a provider also needs that one's name, and what was asked for. The mail waits in the database,
+    so a broker or a mail server that is away costs the page nothing and the mail some time.
     """
-
-    def hand_over() -> None:  # not a partial: Django asks a failing robust callback for its name
-        _hand_over(kind, user.pk, next_page, asked, provider)
-
-    transaction.on_commit(hand_over, robust=True)
+    with transaction.atomic():
+        publish(AccountMailQueued(kind=kind, user_id=user.pk, next_page=next_page, asked=asked, provider=provider))
 
 
 def send_mail(kind: str, *, user_id: int, next_page: str = "", asked: str = "", provider: str = "") -> None:
@@ -60,14 +54,6 @@ def send_mail(kind: str, *, user_id: int, next_page: str = "", asked: str = "", 
     )
     mail.attach_alternative(render_to_string(f"users/mails/{kind}.html", context), "text/html")
     mail.send()
-
-
-def _hand_over(kind: str, user_id: int, next_page: str, asked: str, provider: str) -> None:
-    # Somebody waits for this mail. With the broker away a second on the mail server is better than no mail:
-    # nobody would send it later, unlike a delivery.
-    if not send_tasks(TASK, [(kind, user_id, next_page, asked, provider)]):
-        logger.warning("account mail sent without the broker", extra={"mail": kind, "user": user_id})
-        send_mail(kind, user_id=user_id, next_page=next_page, asked=asked, provider=provider)
 
 
 def _link(kind: str, user: User, next_page: str, asked: str) -> str:

@@ -23,6 +23,7 @@ from ecommerce.models import DiscountCode
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
+from mitxonline.kernel.remote import RemoteAvoided
 from mitxonline.users.models import User
 from tests.factories import NOON, make_contract, make_contract_run, make_user
 
@@ -206,6 +207,24 @@ class TestSending:
         answers: Iterator[Callable[[], int]] = iter([refused, lambda: 1])
         send_mails(given(run, "a@x.example", INES), connect=lambda: MailServer(lambda: next(answers)()))
         assert states() == [MailState.FAILED, MailState.SENT]
+
+    def test_a_lost_connection_takes_no_other_mail_with_it(self, run: ContractRun) -> None:
+        ids = given(run, "a@x.example", "b@x.example", INES)
+        server = MailServer(refuse(smtplib.SMTPServerDisconnected("bye")))
+        with pytest.raises(MailServerAway):
+            send_mails(ids, connect=lambda: server)
+        assert server.asked == 1
+        assert states() == [MailState.UNKNOWN, MailState.QUEUED, MailState.QUEUED]
+        send_mails(ids)
+        assert states() == [MailState.UNKNOWN, MailState.SENT, MailState.SENT]
+
+    def test_a_server_that_is_left_alone_for_a_while_costs_no_try(self, run: ContractRun) -> None:
+        ids = given(run)
+        for _attempt in range(MOST_ATTEMPTS + 1):
+            with pytest.raises(MailServerAway):
+                send_mails(ids, connect=lambda: MailServer(refuse(RemoteAvoided())))
+        waiting = HandOutMail.objects.get()
+        assert (waiting.state, waiting.attempts) == (MailState.QUEUED, 0)
 
     def test_turned_away_for_the_moment_it_waits_and_then_has_failed(self, run: ContractRun) -> None:
         ids = given(run)

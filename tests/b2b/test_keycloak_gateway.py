@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,6 +17,7 @@ from b2b.errors import KeycloakUnavailable
 from b2b.gateways.keycloak import KeycloakGateway
 from mitxonline.celery import app
 from mitxonline.settings.parts import keycloak as keycloak_settings
+from tests.support.silence import MANNERS, Manner, silent_server
 
 
 def gateway(port: int) -> KeycloakGateway:
@@ -78,3 +81,22 @@ def test_what_is_scheduled_is_there() -> None:
     assert keycloak_settings.KEYCLOAK_BEAT_SCHEDULE == {}  # no Keycloak in the tests' environment
     app.loader.import_default_modules()
     assert {"b2b.tasks.sync_keycloak_orgs", "b2b.tasks.sweep_keycloak_joins"} <= set(app.tasks)
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+def test_no_manner_of_silence_holds_whoever_asks(manner: Manner, settings: Any) -> None:
+    settings.REMOTE_CALL_SECONDS = 0.3
+    with silent_server(manner) as server:
+        began = time.monotonic()
+        with pytest.raises(KeycloakUnavailable):
+            gateway(server.port).organizations()
+        assert time.monotonic() - began < 5
+
+
+def test_a_keycloak_that_stays_silent_is_left_alone_for_a_while(settings: Any) -> None:
+    settings.REMOTE_CALL_SECONDS = 0.3
+    with silent_server() as server:
+        for _each in range(4):
+            with pytest.raises(KeycloakUnavailable):
+                gateway(server.port).add_member(organization_id=uuid4(), subject="somebody")
+        assert server.connections == 3

@@ -61,6 +61,19 @@ def test_who_has_paid_comes_back_to_the_course(stripe_api: StripeServer, order: 
     assert len(stripe_api.calls_to("/sessions/")) == 1
 
 
+def test_the_page_that_is_confirming_looks_again(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+    stripe_api.fail("/sessions/", 500)
+    page = buyers_client.get(completed_url(order), follow=True)
+    assert 'hx-trigger="every 10s"' in page.content.decode()
+    receipt = f"/checkout/receipt/?order_number={order.number}"
+    assert buyers_client.get(receipt, headers={"HX-Trigger": "looks-again"}).status_code == 204
+    stripe_api.pay(attempt_of(order).session_id)
+    ask_due(now=timezone.now())
+    again = buyers_client.get(receipt, headers={"HX-Trigger": "looks-again"})
+    assert again.headers["HX-Refresh"] == "true"
+    assert "every 10s" not in buyers_client.get(receipt).content.decode()
+
+
 def test_coming_back_again_asks_nobody(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
     stripe_api.pay(attempt_of(order).session_id)
     buyers_client.get(completed_url(order))

@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from mitxonline import health, logs
 from mitxonline.embedded.places import PROJECT
+from mitxonline.kernel.breaker import permit
 from mitxonline.settings.env import require
+from mitxonline.settings.parts.payments import payment_page_origins
 from tests.ops.deploy_check import COMPLETE, REQUIRED, manage
 
 WORDS = "({})".format("|".join(REQUIRED))
@@ -97,6 +100,53 @@ def test_health_says_what_is_down(client: Client, db: None, monkeypatch: pytest.
     assert (answer.status_code, answer.json()) == (200, {"database": "ok", "cache": "down"})
     monkeypatch.setattr(health, "database_works", lambda: False)
     assert client.get("/health/").status_code == 503
+
+
+def test_health_names_who_gives_no_answer_and_stays_well(client: Client, db: None) -> None:
+    for _each in range(3):
+        allowed = permit("stripe", "worker", seconds=1)
+        assert allowed is not None
+        allowed.silent()
+    answer = client.get("/health/")
+    assert (answer.status_code, answer.json()["silent"]) == (200, ["stripe"])
+
+
+@pytest.mark.parametrize(
+    ("named", "origins"),
+    [
+        ("", ["https://checkout.stripe.com"]),
+        ("https://pay.example.com", ["https://pay.example.com"]),
+        (
+            " https://pay.example.com/ , https://checkout.stripe.com",
+            ["https://pay.example.com", "https://checkout.stripe.com"],
+        ),
+    ],
+)
+def test_payment_pages_may_have_an_origin_of_ones_own(named: str, origins: list[str]) -> None:
+    assert payment_page_origins(named, usual=["https://checkout.stripe.com"]) == origins
+
+
+@pytest.mark.parametrize("named", ["pay.example.com", "https://pay.example.com/c/pay", "*", "javascript:alert(1)"])
+def test_what_is_no_origin_is_refused_at_start(named: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="PAYMENT_PAGE_ORIGINS"):
+        payment_page_origins(named, usual=[])
+
+
+def test_stripes_addresses_come_from_the_environment() -> None:
+    script = (
+        "from django.conf import settings as s;"
+        "print(s.STRIPE_API_BASE, s.PAYMENT_PAGE_ORIGINS, s.CONTENT_SECURITY_POLICY['DIRECTIVES']['form-action'])"
+    )
+    environ = COMPLETE | {
+        "DJANGO_SETTINGS_MODULE": "mitxonline.settings.production",
+        "STRIPE_API_BASE": "https://stripe.internal.example/",
+        "PAYMENT_PAGE_ORIGINS": "https://pay.example.com",
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, env=environ, check=True, capture_output=True, text=True
+    ).stdout
+    assert said.startswith("https://stripe.internal.example ['https://pay.example.com']")
+    assert said.count("https://pay.example.com") == 2
 
 
 def test_health_is_no_place_for_anything_but_a_question(client: Client) -> None:

@@ -395,6 +395,7 @@ def stripe_api(settings: Any) -> Iterator[StripeServer]:
     settings.STRIPE_ACCOUNTS = {"": {"secret_key": SECRET_KEY, "webhook_secrets": [WEBHOOK_SECRET]}}
     settings.STRIPE_API_BASE = server.url
     settings.STRIPE_RETRIES = 0
+    settings.PAYMENT_PAGE_ORIGINS = [server.page_origin]
     settings.PAYMENT_GATEWAYS = ["ecommerce.gateways.stripe.StripeGateway"]
     try:
         yield server

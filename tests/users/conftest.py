@@ -2,6 +2,8 @@ import pytest
 from django.core import mail
 from django.test import Client
 
+from mitxonline.coordinator.deliveries import run_delivery
+from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
 PASSWORD = "a mosaic of tiles"
@@ -21,6 +23,11 @@ def signed_in(client: Client, ada: User) -> Client:
 @pytest.fixture
 def outbox(monkeypatch: pytest.MonkeyPatch) -> list[mail.EmailMessage]:
     """Mails, sent at once: what the broker would carry is tested with a broker."""
-    monkeypatch.setattr("mitxonline.users.mails.send_tasks", lambda name, arguments: 0)
+
+    def deliver(ids: list[int], queue: str) -> None:
+        for pk in ids:
+            run_delivery(delivery_id=pk, now=clock.now())
+
+    monkeypatch.setattr("mitxonline.coordinator.sending.send_deliveries", deliver)
     mail.outbox.clear()
     return mail.outbox

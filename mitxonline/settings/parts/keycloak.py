@@ -12,6 +12,9 @@ KEYCLOAK_CLIENT_SECRET = env.str("KEYCLOAK_CLIENT_SECRET", "")
 # Seconds for connecting and for each answer.
 KEYCLOAK_TIMEOUT = int(env.str("KEYCLOAK_TIMEOUT", "") or 10)
 
+# Seconds for all answers of one synchronization, whose task has twice that.
+KEYCLOAK_SYNC_PATIENCE = 240.0
+
 # The name of the claim; Keycloak's own is “organization”.
 KEYCLOAK_ORGANIZATION_CLAIM = env.str("KEYCLOAK_ORGANIZATION_CLAIM", "") or "organization"
 

@@ -60,8 +60,6 @@ EDX_STAFF_ROLES = _roles(env.str("EDX_STAFF_ROLES", "") or "none")
 # By how many seconds a provider's clock may differ from ours.
 SIGN_IN_CLOCK_SKEW = int(env.str("SIGN_IN_CLOCK_SKEW", "") or 60)
 SOCIAL_AUTH_JWT_LEEWAY = SIGN_IN_CLOCK_SKEW
-# A visitor waits for a provider this many seconds, for each of the two or three answers a sign-in needs.
-SOCIAL_AUTH_REQUESTS_TIMEOUT = 5
 # Rights by a role at a provider end this long after the last sign-in that showed the role, in every session.
 SIGN_IN_STAFF_SECONDS = 12 * 3600
 # Questions that say of an account whether it has rights; one yes, and an e-mail address alone doesn't open it.

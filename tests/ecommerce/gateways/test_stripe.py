@@ -239,6 +239,17 @@ def test_a_session_made_without_a_page_is_a_failure(
         gateway.start(a_request(Money("10", "USD")))
 
 
+def test_a_payment_page_browsers_would_not_go_to_is_in_the_log(
+    gateway: StripeGateway, stripe_api: StripeServer, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.PAYMENT_PAGE_ORIGINS = ["https://checkout.stripe.com"]
+    gateway.start(a_request(Money("10", "USD")))
+    assert "origin that isn't allowed" not in caplog.text
+    stripe_api.page_origin = "https://pay.example.com"
+    gateway.start(a_request(Money("10", "USD")))
+    assert "origin that isn't allowed" in caplog.text
+
+
 def test_a_call_that_hangs_is_left(gateway: StripeGateway, stripe_api: StripeServer, settings: Any) -> None:
     settings.REMOTE_CALL_SECONDS = 0.2
     stripe_api.fail("/sessions$", 200, delay=1.0)
