@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,15 +18,20 @@ from ecommerce.enums import AttemptState, OrderState, PaymentStanding, RefundSta
 from ecommerce.errors import PaymentUnavailable
 from ecommerce.gateways import stripe as adapter
 from ecommerce.models import Order, PaymentAttempt, Refund
+from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.payments import standing_of
+from ecommerce.services.baskets import add_products
 from ecommerce.services.pending import ask_due
 from ecommerce.services.refund_plan import RefundWish
 from ecommerce.services.refunds import refund_order, sweep_refunds
 from mitxonline.celery import app
+from mitxonline.coordinator.models import Delivery
+from mitxonline.kernel.broker import send_tasks
 from mitxonline.kernel.remote import page_patience
 from tests.ecommerce.paying import attempt_of, begin, order_of
-from tests.factories import NOON, make_user
+from tests.factories import NOON, make_product, make_user
 from tests.frontend.reading import read
+from tests.support.broker import StartWorker, until
 from tests.support.silence import MANNERS, Manner, SilentServer, silent_server
 from tests.support.stripe import SECRET_KEY, StripeServer
 
@@ -186,6 +192,34 @@ def test_a_sweep_stops_when_its_time_is_over(
     cache.clear()
     settings.REMOTE_SWEEP_SECONDS, settings.STRIPE_API_BASE = 60.0, stripe_api.url
     assert sweep(now=NOON + timedelta(minutes=20)) == 3
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.django_db(transaction=True)
+def test_the_receipt_of_a_free_order_waits_behind_no_sweep(
+    stripe_api: StripeServer,
+    hanging: SilentServer,
+    mailbox: Path,
+    start_worker: StartWorker,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _refunds(stripe_api, "", 3)
+    order_of(make_user())
+    PaymentAttempt.objects.filter(state=AttemptState.STARTED).update(ask_at=NOON)
+    Delivery.objects.all().delete()
+    monkeypatch.setenv("TEST_STRIPE_API_BASE", hanging.url)
+    monkeypatch.setenv("TEST_EVENT_ROUTES", "mitxonline.event_routes.ROUTES")
+    for queue in (settings.REMOTE_QUEUE, settings.CELERY_TASK_DEFAULT_QUEUE):
+        start_worker(queue)
+    for name in ("follow_refunds", "ask_about_payments"):
+        assert send_tasks(f"ecommerce.tasks.{name}", [()]) == 1
+    until(lambda: hanging.open_ones)
+    learner = make_user("lea@example.test")
+    add_products(owner=BasketOwner(user_id=learner.pk), product_ids=[make_product(price="0").pk], now=NOON)
+    assert begin(learner).order.state == OrderState.FULFILLED
+    until(lambda: mailbox.exists() and any("lea@example.test" in each.read_text() for each in mailbox.iterdir()))
+    assert hanging.open_ones == 1, "the sweep waits on"
 
 
 def test_no_sweep_comes_near_its_time_limit() -> None:
