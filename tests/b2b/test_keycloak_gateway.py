@@ -90,7 +90,7 @@ def test_no_manner_of_silence_holds_whoever_asks(manner: Manner, settings: Any) 
         began = time.monotonic()
         with pytest.raises(KeycloakUnavailable):
             gateway(server.port).organizations()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
 
 
 def test_a_keycloak_that_stays_silent_is_left_alone_for_a_while(settings: Any) -> None:

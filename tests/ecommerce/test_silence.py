@@ -37,7 +37,7 @@ from tests.support.stripe import SECRET_KEY, StripeServer
 
 pytestmark = pytest.mark.django_db
 
-PATIENCE, LATE = 0.3, 10.0
+PATIENCE, LATE = 0.3, 20.0
 
 
 @pytest.fixture(autouse=True)

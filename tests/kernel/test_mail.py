@@ -17,7 +17,7 @@ from mitxonline.kernel.remote import RemoteAvoided, RemoteAway, page_patience
 from mitxonline.settings.env import env
 from tests.support.silence import MANNERS, Manner, silent_server
 
-SHORT, LATE = 0.3, 5.0
+SHORT, LATE = 0.3, 20.0
 
 
 @pytest.fixture(autouse=True)

@@ -140,7 +140,10 @@ def test_every_mail_is_whole_and_safe(ada: User, outbox: list[EmailMessage], kin
     assert 'lang="en"' in html
 
 
-def test_a_mail_is_carried_by_the_worker(ada: User, mailbox: Path, start_worker: StartWorker) -> None:
+def test_a_mail_is_carried_by_the_worker(
+    ada: User, mailbox: Path, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_EVENT_ROUTES", "mitxonline.event_routes.ROUTES")
     start_worker()
     services.request_password_reset(email=ada.email)
     until(lambda: "/password-reset/" in "".join(mail.read_text() for mail in mailbox.glob("*")))

@@ -20,7 +20,7 @@ from tests.support.silence import silent_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LATE = 5.0
+LATE = 20.0
 
 
 def test_a_page_waits_for_no_mail_server_and_no_broker(client: Client, ada: User, settings: Any) -> None:

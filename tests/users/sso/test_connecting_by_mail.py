@@ -145,7 +145,7 @@ def test_each_of_two_at_the_provider_has_their_own_link(
     first.post(link)
     refused = second.post(other_link)
     assert refused.status_code == HTTPStatus.FORBIDDEN
-    assert "is connected to somebody else at Northgate" in text_of(refused)
+    assert "is connected to another person at Northgate" in text_of(refused)
     assert UserSocialAuth.objects.get().uid.endswith("#11111111-aaaa-4bbb-8ccc-222222222222")
 
 

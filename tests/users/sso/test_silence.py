@@ -15,7 +15,7 @@ from tests.users.sso.conftest import begin, is_signed_in
 
 pytestmark = pytest.mark.django_db
 
-SHORT, LATE = 0.5, 8.0
+SHORT, LATE = 0.5, 20.0
 AWAY = "We can’t reach Northgate just now."
 
 
