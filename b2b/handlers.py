@@ -31,8 +31,8 @@ from b2b.services.seats import (
 )
 from b2b.services.sso import Followed, follow_claim, note_failure
 from ecommerce.errors import CodeUsed
-from ecommerce.events import LinesRefunded, LinkBasketClaimed, OrderClosed, OrderFulfilled, OrderInReview
-from ecommerce.models import Basket, DiscountCode
+from ecommerce.events import LinesRefunded, LinesRestored, LinkBasketClaimed, OrderClosed, OrderFulfilled, OrderInReview
+from ecommerce.models import Basket, DiscountCode, OrderLine
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
@@ -41,15 +41,14 @@ logger = logging.getLogger(__name__)
 SSO_BACKEND = "keycloak"
 
 
-def claim_seats(event: OrderFulfilled) -> None:
+def claim_seats(event: OrderFulfilled | LinesRestored) -> None:
     """Make the buyer a member of the contracts whose codes the order used.
 
     A seat that was held becomes theirs. Where the hold was given up meanwhile it is claimed again under the lock, and
     ContractFull, or AccessWithdrawn for somebody whose seat was taken away since, stops the fulfilment.
     """
-    runs = ContractRun.objects.filter(
-        product__order_lines__order_id=event.order_id, product__order_lines__code__isnull=False
-    )
+    lines = OrderLine.objects.standing().filter(order_id=event.order_id, code__isnull=False)
+    runs = ContractRun.objects.filter(product__order_lines__in=lines)
     organizations = dict(runs.values_list("contract_id", "contract__terms__organization_id"))
     if not organizations:
         return
@@ -84,7 +83,7 @@ def send_hand_out_mails(event: HandOutMailsQueued) -> None:
     send_mails(event.mail_ids)
 
 
-def _claim_again(event: OrderFulfilled, contract_ids: list[int]) -> None:
+def _claim_again(event: OrderFulfilled | LinesRestored, contract_ids: list[int]) -> None:
     """Claim the seats that were not held any more; a member keeps theirs, which only gets stronger."""
     terms = lock_terms(contract_ids)
     _refuse_given_since(event)
@@ -105,7 +104,7 @@ def _claim_again(event: OrderFulfilled, contract_ids: list[int]) -> None:
         )
 
 
-def _refuse_given_since(event: OrderFulfilled) -> None:
+def _refuse_given_since(event: OrderFulfilled | LinesRestored) -> None:
     """Raise CodeUsed where the order's code was given to somebody else after the order: it waits for them by mail."""
     codes = DiscountCode.objects.filter(
         order_lines__order_id=event.order_id, assigned_at__gt=F("order_lines__order__placed_at")

@@ -74,6 +74,8 @@ class ReviewCause(models.TextChoices):
     CODE_USE_MISSING = "code_use_missing", _("The use of its code isn’t this order’s")
     REFUSED = "refused", _("A rule refused it")
     IN_DOUBT = "in_doubt", _("The payment is in doubt")
+    UNKNOWN_SESSION = "unknown_session", _("Its money came by a payment page we didn’t open")
+    REFUND_FAILED = "refund_failed", _("A refund didn’t arrive, and the courses are closed")
     PAYMENT_MISSING = "payment_missing", _("The gateway doesn’t know the payment")
 
 
@@ -116,6 +118,7 @@ class PaymentStanding(models.TextChoices):
     CONFIRMING = "confirming", _("The buyer came back, and the gateway didn’t answer")
     PROCESSING = "processing", _("The bank is still at it")
     RECEIVED = "received", _("The money has come")
+    IN_DOUBT = "in_doubt", _("Staff find out whether money has come")
 
 
 class RefundState(models.TextChoices):
@@ -135,6 +138,7 @@ class RefundState(models.TextChoices):
 RESERVED_REFUND_STATES = (RefundState.RECORDED, RefundState.SENT, RefundState.DIFFERS)
 # The gateway has taken it on: the money is gone, unless the gateway says otherwise later.
 COUNTED_REFUND_STATES = (RefundState.PENDING, RefundState.SUCCEEDED)
+FAILED_REFUND_STATES = (RefundState.FAILED, RefundState.CANCELED)
 
 
 class RefundOrigin(models.TextChoices):
@@ -142,6 +146,26 @@ class RefundOrigin(models.TextChoices):
 
     OURS = "ours", _("Here")
     PROVIDER = "provider", _("At the gateway")
+    BANK = "bank", _("By the buyer’s bank")
+
+
+class AfterFailedRefund(models.TextChoices):
+    """What becomes of courses a refund took away when its money comes back to us."""
+
+    RESTORE = "restore", _("Open them again until the money goes back")
+    STAY_CLOSED = "stay_closed", _("Leave them closed")
+
+
+class AlertKind(models.TextChoices):
+    """What finance is mailed about."""
+
+    REVIEW = "review", _("In review")
+    SECOND_PAYMENT = "second_payment", _("Paid twice")
+    DISPUTE = "dispute", _("Disputed")
+    DISPUTE_LOST = "dispute_lost", _("Dispute lost")
+    REFUND_FAILED = "refund_failed", _("Refund failed")
+    REFUND_DIFFERS = "refund_differs", _("Refund differs")
+    REFUND_TWICE = "refund_twice", _("Refunded twice at the gateway")
 
 
 class EnrollmentAfter(models.TextChoices):

@@ -81,6 +81,42 @@ class MoneyReturned(Event):
 
 
 @dataclass(frozen=True)
+class LinesRestored(Event):
+    """A refund came to nothing after all, and the courses of these lines are open again; same transaction."""
+
+    order_id: int
+    purchaser_id: int
+    line_ids: tuple[int, ...]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class FreeLinesUndone(Event):
+    """Staff took back what had cost nothing; ``enrollment_after`` is what became of the courses."""
+
+    order_id: int
+    line_ids: tuple[int, ...]
+    enrollment_after: str
+
+
+@dataclass(frozen=True)
+class RefundFailed(Event):
+    """Money the buyer had been told of didn't reach them; ``is_restored``: the courses it took are open again."""
+
+    refund_id: int
+    order_id: int
+    is_restored: bool
+
+
+@dataclass(frozen=True)
+class PaidTwice(Event):
+    """A second payment of an order came in; finance decides about it."""
+
+    refund_id: int
+    order_id: int
+
+
+@dataclass(frozen=True)
 class RefundAsked(Event):
     """A buyer asked for their money; somebody of finance decides."""
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from courses.selectors.programs import open_runs_of_programs
 from courses.services.enrollments import enroll
-from ecommerce.enums import EnrollmentAfter
+from ecommerce.enums import AlertKind, EnrollmentAfter, PaymentStanding, RefundOrigin
 from ecommerce.errors import NotForSale
 from ecommerce.events import (
+    FreeLinesUndone,
     MoneyReturned,
     OrderFulfilled,
     OrderInReview,
+    PaidTwice,
     PaymentDeclined,
     ReceiptWanted,
     RefundAsked,
     RefundDenied,
+    RefundFailed,
 )
 from ecommerce.models import Order, OrderLine, Refund, RefundRequest
+from ecommerce.selectors.payments import standing_of
 from ecommerce.selectors.shop import shop_settings
+from ecommerce.services.alerts import raise_alert
 from ecommerce.services.enrolling import source_of
+from ecommerce.services.mails import send_mail
 
 
 def enrol_buyer(event: OrderFulfilled) -> None:
@@ -34,7 +37,7 @@ def enrol_buyer(event: OrderFulfilled) -> None:
 
     Raises NotForSale for a line that gives nothing by now: money for nothing is for staff to look at.
     """
-    for line in OrderLine.objects.filter(order_id=event.order_id).select_related("product", "order"):
+    for line in OrderLine.objects.standing().filter(order_id=event.order_id).select_related("product", "order"):
         runs = _runs_of(line, now=line.order.placed_at)
         if not runs:
             raise NotForSale(title=line.title)
@@ -60,12 +63,19 @@ def email_receipt_again(event: ReceiptWanted) -> None:
 
 
 def email_review(event: OrderInReview) -> None:
-    """Tell the buyer that their money is here, that the course is not, and that somebody looks at it."""
+    """Tell the buyer that the course isn't open yet and that we look at it; that their money is here, if it is."""
     order = _order(event.order_id)
-    _mail(
+    has_money = standing_of(order) != PaymentStanding.IN_DOUBT
+    subject = _("We have your payment for order %(number)s") if has_money else _("We’re checking order %(number)s")
+    send_mail(
         "order_review",
-        subject=_("We have your payment for order %(number)s") % {"number": order.number},
-        context={"order": order, "lines": list(order.lines.all()), "link": _receipt_link(order)},
+        subject=subject % {"number": order.number},
+        context={
+            "order": order,
+            "lines": list(order.lines.all()),
+            "has_money": has_money,
+            "link": _receipt_link(order),
+        },
         to=[order.purchaser.email],
     )
 
@@ -74,9 +84,13 @@ def email_refund(event: MoneyReturned) -> None:
     """Tell the buyer what went back, for what, and what became of the courses."""
     refund = Refund.objects.select_related("order__purchaser", "attempt").get(pk=event.refund_id)
     lines = OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk")
-    _mail(
-        "refund",
-        subject=_("Your refund for order %(number)s") % {"number": refund.order.number},
+    is_bank = refund.origin == RefundOrigin.BANK
+    subject = (
+        _("Your bank returned your payment for order %(number)s") if is_bank else _("Your refund for order %(number)s")
+    )
+    send_mail(
+        "refund_by_bank" if is_bank else "refund",
+        subject=subject % {"number": refund.order.number},
         context={
             "refund": refund,
             "order": refund.order,
@@ -89,11 +103,66 @@ def email_refund(event: MoneyReturned) -> None:
     )
 
 
+def email_refund_failed(event: RefundFailed) -> None:
+    """Tell the buyer that the money we said was on its way came back to us, and what holds until it goes again."""
+    refund = Refund.objects.select_related("order__purchaser", "attempt").get(pk=event.refund_id)
+    lines = OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk")
+    took_courses = refund.enrollment_after != EnrollmentAfter.KEEP
+    send_mail(
+        "refund_failed",
+        subject=_("Your refund for order %(number)s did not arrive") % {"number": refund.order.number},
+        context={
+            "refund": refund,
+            "order": refund.order,
+            "lines": list(lines) if took_courses else [],
+            "is_restored": event.is_restored,
+            "link": _receipt_link(refund.order),
+        },
+        to=[refund.order.purchaser.email],
+        reply_to=_support(),
+    )
+
+
+def email_paid_twice(event: PaidTwice) -> None:
+    """Tell a buyer who paid an order twice that we saw it, and that they need do nothing."""
+    refund = Refund.objects.select_related("order__purchaser", "attempt").get(pk=event.refund_id)
+    send_mail(
+        "paid_twice",
+        subject=_("You paid order %(number)s twice") % {"number": refund.order.number},
+        context={"refund": refund, "order": refund.order, "link": _receipt_link(refund.order)},
+        to=[refund.order.purchaser.email],
+        reply_to=_support(),
+    )
+
+
+def email_free_lines_undone(event: FreeLinesUndone) -> None:
+    """Tell the buyer that something they had got for nothing was taken back."""
+    order = _order(event.order_id)
+    send_mail(
+        "free_undone",
+        subject=_("Your order %(number)s was undone") % {"number": order.number},
+        context={
+            "order": order,
+            "lines": [line for line in order.lines.all() if line.pk in event.line_ids],
+            "courses_went": event.enrollment_after == EnrollmentAfter.REMOVE,
+            "link": _receipt_link(order),
+        },
+        to=[order.purchaser.email],
+        reply_to=_support(),
+    )
+
+
+def tell_finance_of_review(event: OrderInReview) -> None:
+    """Have finance told of an order that waits for a decision, each time one begins to wait."""
+    order = Order.objects.get(pk=event.order_id)
+    raise_alert(order.pk, AlertKind.REVIEW, about=f"since {order.updated_at.isoformat()}", now=order.updated_at)
+
+
 def email_refund_denied(event: RefundDenied) -> None:
     """Tell the buyer that the money stays, and why."""
     request = RefundRequest.objects.select_related("order__purchaser").get(pk=event.request_id)
     order = request.order
-    _mail(
+    send_mail(
         "refund_denied",
         subject=_("About your refund for order %(number)s") % {"number": order.number},
         context={"request": request, "order": order, "link": _receipt_link(order)},
@@ -105,7 +174,7 @@ def email_refund_denied(event: RefundDenied) -> None:
 def email_payment_failed(event: PaymentDeclined) -> None:
     """Tell a buyer whose bank took days that it said no in the end."""
     order = _order(event.order_id)
-    _mail(
+    send_mail(
         "payment_failed",
         subject=_("Your payment for order %(number)s did not come through") % {"number": order.number},
         context={
@@ -125,7 +194,7 @@ def email_refund_asked(event: RefundAsked) -> None:
         return
     request = RefundRequest.objects.select_related("order").get(pk=event.request_id)
     address = reverse("shop_orders:order", args=[request.order_id])
-    _mail(
+    send_mail(
         "refund_asked",
         subject=_("Order %(number)s: a refund was asked for") % {"number": request.order.number},
         context={"request": request, "order": request.order, "link": f"{settings.SITE_BASE_URL}{address}"},
@@ -135,7 +204,7 @@ def email_refund_asked(event: RefundAsked) -> None:
 
 def _mail_receipt(order_id: int) -> None:
     order = _order(order_id)
-    _mail(
+    send_mail(
         "receipt",
         subject=_("Your receipt %(number)s") % {"number": order.number},
         context={"order": order, "lines": list(order.lines.all()), "link": _receipt_link(order)},
@@ -154,20 +223,6 @@ def _receipt_link(order: Order) -> str:
 def _support() -> list[str]:
     address = shop_settings().support_email
     return [address] if address else []
-
-
-def _mail(
-    name: str, *, subject: str, context: Mapping[str, object], to: Iterable[str], reply_to: Iterable[str] = ()
-) -> None:
-    """Send one of the mails in ``emails/``, as text and as HTML."""
-    mail = EmailMultiAlternatives(
-        subject=subject,
-        body=render_to_string(f"emails/{name}.txt", dict(context)),
-        to=list(to),
-        reply_to=list(reply_to),
-    )
-    mail.attach_alternative(render_to_string(f"emails/{name}.html", dict(context)), "text/html")
-    mail.send()
 
 
 def _runs_of(line: OrderLine, *, now: datetime) -> list[int]:

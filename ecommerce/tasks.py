@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from ecommerce.services.alerts import email_alerts
 from ecommerce.services.baskets import drop_forgotten_baskets
 from ecommerce.services.checkout import release_lapsed_orders
 from ecommerce.services.notices import forget_notices as drop_texts
@@ -35,6 +36,12 @@ def ask_about_payments() -> None:
 def follow_refunds() -> None:
     """Bring refunds to an end that were interrupted or never answered; safe to run twice and to miss."""
     sweep_refunds(now=clock.now())
+
+
+@shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
+def mail_finance() -> None:
+    """Mail finance what needs a decision about money; safe to run twice and to miss."""
+    email_alerts(now=clock.now())
 
 
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)

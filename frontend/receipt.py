@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from ecommerce.enums import OPEN_DISPUTE_STATES, OrderState, PaymentStanding
+from ecommerce.enums import OPEN_DISPUTE_STATES, OrderState, PaymentStanding, ReviewCause
 from ecommerce.models import Order, RefundRequest, ShopSettings
 from ecommerce.selectors.asking import RefundWindow, refund_window
 from ecommerce.selectors.payments import standing_of
@@ -47,6 +47,21 @@ class ReceiptPage:
     def billed_to(self) -> Address:
         """Whom the order was billed to."""
         return billed_to(self.order)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether nobody can say yet that the money is here."""
+        return self.standing == PaymentStanding.IN_DOUBT
+
+    @property
+    def is_refund_lost(self) -> bool:
+        """Whether the order waits because a refund didn't arrive."""
+        return self.order.review_cause == ReviewCause.REFUND_FAILED
+
+    @property
+    def is_paid_twice(self) -> bool:
+        """Whether a second payment is here that isn't on its way back yet."""
+        return any(not attempt.refundable.is_zero for attempt in self.receipt.surplus)
 
     @property
     def is_surplus_on_its_way(self) -> bool:

@@ -146,7 +146,9 @@ class _Paper:
             self._sum(_("Tax (included)"), data.tax_total.formatted())
         self._sum(_("Total paid"), data.total.formatted(), bold=True)
         for refund in data.refunds:
-            if refund.settled_at is not None:
+            if refund.is_by_bank and refund.settled_at is not None:
+                label = _("Returned by your bank on %(day)s") % {"day": _day(refund.settled_at)}
+            elif refund.settled_at is not None:
                 label = _("Refunded on %(day)s") % {"day": _day(refund.settled_at)}
             else:
                 label = _("Refund on its way")
@@ -176,11 +178,12 @@ class _Paper:
         return "\n".join(line for line in dict.fromkeys(lines) if line)
 
     def _status(self) -> str:
+        is_free = self.data.total.is_zero
         words = {
-            OrderState.REFUNDED: _("Refunded"),
-            OrderState.PARTIALLY_REFUNDED: _("Partly refunded"),
+            OrderState.REFUNDED: _("Undone") if is_free else _("Refunded"),
+            OrderState.PARTIALLY_REFUNDED: _("Partly undone") if is_free else _("Partly refunded"),
         }
-        done = _("Complete") if self.data.total.is_zero else _("Paid")
+        done = _("Complete") if is_free else _("Paid")
         return words.get(OrderState(self.data.state), done)
 
     def _pair(self, label: str, text: str) -> None:

@@ -12,17 +12,21 @@ from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
 from ecommerce import handlers as ecommerce
 from ecommerce import webhooks as ecommerce_webhooks
 from ecommerce.events import (
+    FreeLinesUndone,
     LinesRefunded,
+    LinesRestored,
     LinkBasketClaimed,
     MoneyReturned,
     NoticeReceived,
     OrderClosed,
     OrderFulfilled,
     OrderInReview,
+    PaidTwice,
     PaymentDeclined,
     ReceiptWanted,
     RefundAsked,
     RefundDenied,
+    RefundFailed,
 )
 from mitxonline.coordinator.bus import Route
 from mitxonline.coordinator.events import Event
@@ -38,12 +42,18 @@ ROUTES: dict[type[Event], Route] = {
     ),
     LinkBasketClaimed: Route(within=(b2b.apply_given_codes,)),
     OrderClosed: Route(within=(b2b.release_seats,)),
-    # Staff see these orders in their list.
-    OrderInReview: Route(within=(b2b.release_seats,), after_commit=(ecommerce.email_review,)),
+    OrderInReview: Route(
+        within=(b2b.release_seats, ecommerce.tell_finance_of_review), after_commit=(ecommerce.email_review,)
+    ),
     # It asks the gateway.
     NoticeReceived: Route(remote=(ecommerce_webhooks.notice_received,)),
     PaymentDeclined: Route(after_commit=(ecommerce.email_payment_failed,)),
     LinesRefunded: Route(within=(b2b.free_seats_after_refund,)),
+    # The seat is claimed again in the transaction that opens the courses again, or neither is.
+    LinesRestored: Route(within=(b2b.claim_seats,)),
+    RefundFailed: Route(after_commit=(ecommerce.email_refund_failed,)),
+    FreeLinesUndone: Route(after_commit=(ecommerce.email_free_lines_undone,)),
+    PaidTwice: Route(after_commit=(ecommerce.email_paid_twice,)),
     MoneyReturned: Route(after_commit=(ecommerce.email_refund,)),
     RefundAsked: Route(after_commit=(ecommerce.email_refund_asked,)),
     RefundDenied: Route(after_commit=(ecommerce.email_refund_denied,)),

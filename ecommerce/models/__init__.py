@@ -1,5 +1,6 @@
 """What is sold, and how it is paid."""
 
+from ecommerce.models.alert import MoneyAlert
 from ecommerce.models.basket import Basket, BasketCode, BasketItem
 from ecommerce.models.discount import CodeUse, Discount, DiscountCode, DiscountPerson
 from ecommerce.models.dispute import Dispute
@@ -20,6 +21,7 @@ __all__ = [
     "DiscountPerson",
     "Dispute",
     "GatewayNotice",
+    "MoneyAlert",
     "Order",
     "OrderLine",
     "OrderQuerySet",

@@ -52,8 +52,9 @@ class Order(models.Model):
         OrderState.CANCELED: frozenset({OrderState.REVIEW}),
         OrderState.REVIEW: frozenset({OrderState.FULFILLED, OrderState.REFUNDED, OrderState.CANCELED}),
         OrderState.FULFILLED: frozenset({OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED}),
-        OrderState.PARTIALLY_REFUNDED: frozenset({OrderState.REFUNDED}),
-        OrderState.REFUNDED: frozenset(),
+        # Back from refunds only where money that had gone back comes here again; to review where no course is open.
+        OrderState.PARTIALLY_REFUNDED: frozenset({OrderState.REFUNDED, OrderState.FULFILLED, OrderState.REVIEW}),
+        OrderState.REFUNDED: frozenset({OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW}),
     }
 
     number = models.CharField(_("number"), max_length=32, unique=True)
@@ -171,13 +172,21 @@ class Order(models.Model):
             raise WrongOrderState(number=self.number, state=self.state, wanted=to)
         self.state = to
         self.review_cause, self.state_reason = cause or "", reason
-        if to == OrderState.FULFILLED:
+        if to == OrderState.FULFILLED and self.fulfilled_at is None:
             self.fulfilled_at = at
         self.hold_until = None
-        if to in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED, OrderState.REFUNDED}:
-            self.closed_at = at
+        is_closed = to in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED, OrderState.REFUNDED}
+        self.closed_at = at if is_closed else None
         changed = ["state", "review_cause", "state_reason", "fulfilled_at", "hold_until", "closed_at", "updated_at"]
         self.save(update_fields=changed)
+
+
+class OrderLineQuerySet(models.QuerySet["OrderLine"]):
+    """The vocabulary for asking after lines."""
+
+    def standing(self) -> Self:
+        """Lines whose price hasn't gone back whole, and free ones that weren't undone: the buyer's, or still owed."""
+        return self.exclude(refunded=models.F("due"), due__gt=0).filter(undone_at=None)
 
 
 class OrderLine(models.Model):
@@ -224,6 +233,16 @@ class OrderLine(models.Model):
         help_text=_("Given back or set aside for it; moves with the refunds."),
     )
 
+    undone_at = models.DateTimeField(
+        _("undone"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When staff took back what had cost nothing."),
+    )
+
+    objects = OrderLineQuerySet.as_manager()
+
     wagtail_reference_index_ignore = True
 
     class Meta:
@@ -244,6 +263,9 @@ class OrderLine(models.Model):
             models.CheckConstraint(
                 condition=Q(refunded__gte=0, refunded__lte=models.F("due")),
                 name="order_line_never_refunded_beyond_its_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(undone_at__isnull=True) | Q(due=0), name="order_line_with_a_price_is_refunded"
             ),
         ]
 

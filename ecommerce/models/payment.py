@@ -91,6 +91,14 @@ class PaymentAttempt(models.Model):
         help_text=_("Refunds the gateway hasn't answered yet."),
     )
 
+    refund_gap = amount_field(
+        _("given back there and not booked here"),
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text=_("The gateway’s sum of refunds less ours, in the currency that was paid."),
+    )
+
     objects = LockableQuerySet["PaymentAttempt"].as_manager()
 
     wagtail_reference_index_ignore = True
@@ -139,6 +147,11 @@ class PaymentAttempt(models.Model):
     def refunded_money(self) -> Money:
         """What went back, or is on its way."""
         return Money(self.refunded, self.paid_money.currency)
+
+    @property
+    def gap_money(self) -> Money:
+        """What the gateway gave back and nobody booked here; negative where it gave back less than is booked."""
+        return Money(self.refund_gap, self.paid_money.currency)
 
     @property
     def refundable(self) -> Money:

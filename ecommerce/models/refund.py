@@ -187,6 +187,11 @@ class Refund(models.Model):
         return Money(self.amount, self.currency)
 
     @property
+    def is_alive(self) -> bool:
+        """Whether its money is gone, on its way or set aside."""
+        return self.state in RESERVED_REFUND_STATES or self.state in COUNTED_REFUND_STATES
+
+    @property
     def told_money(self) -> Money | None:
         """What the gateway says goes back, where that isn't what was asked for."""
         return None if self.told_amount is None else Money(self.told_amount, self.told_currency)

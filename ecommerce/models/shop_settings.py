@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.contrib.settings.models import BaseSiteSetting, register_setting
 
-from ecommerce.enums import EnrollmentAfter
+from ecommerce.enums import AfterFailedRefund, EnrollmentAfter
 
 
 @register_setting(icon="clipboard-list", order=110)
@@ -34,6 +34,29 @@ class ShopSettings(BaseSiteSetting):
         db_default=EnrollmentAfter.REMOVE,
         help_text=_("Somebody gave the whole price back on the gateway's own pages, where courses are unknown."),
     )
+    after_failed_refund = models.CharField(
+        _("courses after a refund that didn’t arrive"),
+        max_length=20,
+        choices=AfterFailedRefund,
+        default=AfterFailedRefund.RESTORE,
+        db_default=AfterFailedRefund.RESTORE,
+        help_text=_("The bank sent the money back to us, after the courses had been taken away."),
+    )
+    after_lost_dispute = models.CharField(
+        _("courses after a lost dispute"),
+        max_length=20,
+        choices=EnrollmentAfter,
+        default=EnrollmentAfter.REMOVE,
+        db_default=EnrollmentAfter.REMOVE,
+        help_text=_("The buyer’s bank took the whole price back. Where it took a part, courses stay as they are."),
+    )
+    finance_email = models.EmailField(
+        _("address told of money that needs a decision"),
+        blank=True,
+        help_text=_(
+            "Orders in review, second payments, disputes, failed refunds. Empty: the people who may refund orders."
+        ),
+    )
     support_email = models.EmailField(
         _("address for questions about orders"), blank=True, help_text=_("Empty: the brand's support address.")
     )
@@ -46,7 +69,16 @@ class ShopSettings(BaseSiteSetting):
     )
 
     panels = [
-        MultiFieldPanel([FieldPanel("refund_window_days"), FieldPanel("after_refund_elsewhere")], heading=_("Refunds")),
+        MultiFieldPanel(
+            [
+                FieldPanel("refund_window_days"),
+                FieldPanel("after_refund_elsewhere"),
+                FieldPanel("after_failed_refund"),
+                FieldPanel("after_lost_dispute"),
+                FieldPanel("finance_email"),
+            ],
+            heading=_("Refunds"),
+        ),
         MultiFieldPanel(
             [
                 FieldPanel("seller_name"),

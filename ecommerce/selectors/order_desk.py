@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Case, CharField, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import ModelLogEntry
 
@@ -100,6 +100,18 @@ class OrderAtDesk:
         return len(self.lines) > 1 and self.refundable.currency == self.order.currency
 
     @property
+    def is_free(self) -> bool:
+        """Whether nothing was paid for it: it is undone, not refunded."""
+        return self.order.money.is_zero
+
+    @property
+    def free_lines(self) -> tuple[LineAtDesk, ...]:
+        """Lines that cost nothing and can be undone."""
+        if not self.order.is_fulfilled:
+            return ()
+        return tuple(each for each in self.lines if not each.line.due and each.line.undone_at is None)
+
+    @property
     def may_refund(self) -> bool:
         """Whether there is anything to give back at all."""
         states = {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW, OrderState.REFUNDED}
@@ -135,6 +147,7 @@ def orders_at_desk() -> QuerySet[Order]:
     ).exclude(state__in=[RefundState.FAILED, RefundState.CANCELED])
     refunds = Refund.objects.filter(order=OuterRef("pk"))
     differs = refunds.filter(Q(state=RefundState.DIFFERS) | Q(is_counted=False, state__in=COUNTED_REFUND_STATES))
+    gaps = PaymentAttempt.objects.filter(order=OuterRef("pk")).exclude(refund_gap=0)
     failed = refunds.filter(state=RefundState.FAILED).exclude(Exists(later))
     return Order.objects.select_related("purchaser").annotate(
         attention=Case(
@@ -142,12 +155,19 @@ def orders_at_desk() -> QuerySet[Order]:
             When(Exists(disputes), then=Value("dispute")),
             When(Exists(requests), then=Value("request")),
             When(Exists(marked), then=Value("twice")),
-            When(Exists(differs), then=Value("differs")),
+            When(Exists(differs) | Exists(gaps), then=Value("differs")),
             When(Exists(failed), then=Value("failed")),
             default=Value(""),
             output_field=CharField(),
         )
     )
+
+
+def count_attention() -> list[tuple[str, str, int]]:
+    """How many orders need a decision for each reason (its name, its label), the most urgent first; none left out."""
+    orders: QuerySet[Any] = orders_at_desk()
+    counts = dict(orders.order_by().exclude(attention="").values_list("attention").annotate(n=Count("pk")))
+    return [(name, str(label), counts[name]) for name, label in ATTENTION if name in counts]
 
 
 def refunds_at_desk() -> QuerySet[Refund]:

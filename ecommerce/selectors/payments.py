@@ -9,7 +9,10 @@ from ecommerce.models import Order, PaymentAttempt
 
 
 def standing_of(order: Order) -> PaymentStanding:
-    """How the payment of an order stands; NOTHING once the order is past waiting. One query for a pending order."""
+    """How the payment of an order stands; NOTHING once the order is past waiting. One query where it may be open."""
+    if order.state == OrderState.REVIEW:
+        has_money = order.attempts.filter(state=AttemptState.PAID).exists()
+        return PaymentStanding.NOTHING if has_money else PaymentStanding.IN_DOUBT
     if order.state != OrderState.PENDING:
         return PaymentStanding.NOTHING
     attempts = dict(order.attempts.values_list("state", "came_back_at"))

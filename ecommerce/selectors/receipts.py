@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 
-from ecommerce.enums import COUNTED_REFUND_STATES, RESERVED_REFUND_STATES, AttemptState, OrderState, RefundState
+from ecommerce.enums import (
+    COUNTED_REFUND_STATES,
+    FAILED_REFUND_STATES,
+    RESERVED_REFUND_STATES,
+    AttemptState,
+    OrderState,
+    RefundOrigin,
+    RefundState,
+)
 from ecommerce.errors import OrderUnknown
 from ecommerce.models import Order, OrderLine, OrderQuerySet, PaymentAttempt, Refund, RefundRequest, ShopSettings
 from ecommerce.selectors.asking import RefundWindow, refund_window
@@ -24,6 +32,12 @@ class Receipt:
     lines: tuple[OrderLine, ...]
     paid_by: PaymentAttempt | None
     refunds: tuple[Refund, ...] = ()
+    failed_refunds: tuple[Refund, ...] = ()
+
+    @property
+    def surplus(self) -> tuple[PaymentAttempt, ...]:
+        """Payments of an order that had been paid before."""
+        return tuple(each for each in self.order.attempts.all() if each.state == AttemptState.PAID and each.is_surplus)
 
     @property
     def list_total(self) -> Money:
@@ -53,6 +67,11 @@ class Receipt:
             if not refund.attempt.is_surplus:
                 sums[refund.currency] = sums.get(refund.currency, refund.money.zero) + refund.money
         return tuple(sums.values())
+
+    @property
+    def returned_text(self) -> str:
+        """The same as a person reads it."""
+        return " + ".join(money.formatted() for money in self.returned) or self.order.money.zero.formatted()
 
     @property
     def refunded_total(self) -> Money:
@@ -95,6 +114,7 @@ class RefundData:
     recorded_at: datetime
     settled_at: datetime | None
     line_ids: tuple[int, ...]
+    is_by_bank: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +175,10 @@ class ReceiptData:
 
 def receipt_for(*, user_id: int, number: str) -> Receipt:
     """One order of this buyer, its number in any case; OrderUnknown for anybody else's and for none (X1)."""
-    shown = Refund.objects.filter(state__in=(*COUNTED_REFUND_STATES, *RESERVED_REFUND_STATES))
+    shown = Refund.objects.filter(
+        Q(state__in=(*COUNTED_REFUND_STATES, *RESERVED_REFUND_STATES))
+        | Q(state__in=FAILED_REFUND_STATES, took_effect_at__isnull=False) & ~Q(gateway_refund_id="")
+    )
     orders = _orders_with_lines().prefetch_related(
         Prefetch("refunds", queryset=shown.select_related("attempt").order_by("recorded_at", "pk")),
         "refund_requests",
@@ -164,7 +187,10 @@ def receipt_for(*, user_id: int, number: str) -> Receipt:
     order = orders.of(user_id).filter(number__iexact=number).first()
     if order is None:
         raise OrderUnknown
-    return _receipt(order, refunds=tuple(order.refunds.all()))
+    refunds = [refund for refund in order.refunds.all() if refund.origin != RefundOrigin.BANK or refund.is_alive]
+    alive = tuple(refund for refund in refunds if refund.is_alive)
+    failed = (refund for refund in refunds if not refund.is_alive)
+    return _receipt(order, refunds=alive, failed_refunds=tuple(each for each in failed if not _sent_again(each, alive)))
 
 
 def orders_of(user_id: int) -> OrderHistory:
@@ -205,7 +231,7 @@ def receipt_data(receipt: Receipt, *, now: datetime, shop: ShopSettings | None =
         paid_with=receipt.paid_by.paid_with if receipt.paid_by else "",
         gateway=receipt.paid_by.gateway if receipt.paid_by else "",
         lines=tuple(_line_data(line) for line in receipt.lines),
-        refunds=tuple(_refund_data(refund) for refund in receipt.refunds),
+        refunds=tuple(_refund_data(refund) for refund in receipt.refunds if not refund.attempt.is_surplus),
         list_total=receipt.list_total,
         discount_total=receipt.discount_total,
         tax_total=receipt.tax_total,
@@ -262,7 +288,13 @@ def _refund_data(refund: Refund) -> RefundData:
         recorded_at=refund.recorded_at,
         settled_at=refund.settled_at if refund.state == RefundState.SUCCEEDED else None,
         line_ids=tuple(part.line_id for part in refund.lines.all()),
+        is_by_bank=refund.origin == RefundOrigin.BANK,
     )
+
+
+def _sent_again(failed: Refund, alive: Iterable[Refund]) -> bool:
+    """Whether a later refund of the same payment takes the place of one that didn't arrive."""
+    return any(later.attempt_id == failed.attempt_id and later.pk > failed.pk for later in alive)
 
 
 def _orders_with_lines() -> OrderQuerySet:
@@ -277,12 +309,13 @@ def _orders_with_lines() -> OrderQuerySet:
     )
 
 
-def _receipt(order: Order, *, refunds: tuple[Refund, ...] = ()) -> Receipt:
+def _receipt(order: Order, *, refunds: tuple[Refund, ...] = (), failed_refunds: tuple[Refund, ...] = ()) -> Receipt:
     return Receipt(
         order=order,
         lines=tuple(order.lines.all()),
         paid_by=next((each for each in order.attempts.all() if _paid_for(each)), None),
         refunds=refunds,
+        failed_refunds=failed_refunds,
     )
 
 

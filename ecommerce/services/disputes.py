@@ -7,9 +7,11 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ecommerce.enums import OPEN_DISPUTE_STATES, DisputeState
+from ecommerce.enums import OPEN_DISPUTE_STATES, AlertKind, DisputeState, RefundOrigin, RefundState
 from ecommerce.gateways.base import DisputeNotice
-from ecommerce.models import Dispute, Order, PaymentAttempt
+from ecommerce.models import Dispute, Order, PaymentAttempt, Refund
+from ecommerce.services.alerts import raise_alert
+from ecommerce.services.refund_books import divide_among_lines, move_refund, write_down
 from mitxonline.kernel import audit
 
 logger = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ def follow_dispute(notice: DisputeNotice, *, gateway_name: str, now: datetime) -
         return None
     with transaction.atomic():
         order = Order.objects.locked().get(pk=attempt.order_id)
+        attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
         dispute = Dispute.objects.locked().filter(gateway=gateway_name, dispute_id=notice.dispute_id).first()
         before = dispute.state if dispute is not None else ""
         if dispute is None:
@@ -40,6 +43,8 @@ def follow_dispute(notice: DisputeNotice, *, gateway_name: str, now: datetime) -
         dispute.save()
         if dispute.state != before:
             _say_so(dispute, order)
+            _raise_alert(dispute, before, now=now)
+            _book(dispute, attempt, order, now=now)
     return dispute
 
 
@@ -54,6 +59,40 @@ def _take_over(dispute: Dispute, notice: DisputeNotice, *, now: datetime) -> Non
         dispute.funds_withdrawn_at = now
     if notice.funds == "reinstated" and dispute.funds_reinstated_at is None:
         dispute.funds_reinstated_at = now
+
+
+def _book(dispute: Dispute, attempt: PaymentAttempt, order: Order, *, now: datetime) -> None:
+    """Let the books follow what a bank took for good, and take it out again where the bank changed its mind."""
+    booked = Refund.objects.locked().filter(gateway=dispute.gateway, gateway_refund_id=dispute.dispute_id).first()
+    if dispute.state == DisputeState.LOST and booked is None:
+        left = attempt.paid_money - attempt.refunded_money
+        is_same_money = left.currency == dispute.currency
+        amount = min(dispute.money, left) if is_same_money else dispute.money
+        if amount.is_zero:
+            return
+        booked = write_down(
+            attempt=attempt,
+            order=order,
+            amount=amount,
+            refund_id=dispute.dispute_id,
+            origin=RefundOrigin.BANK,
+            reason="taken by the bank after a dispute",
+            now=now,
+        )
+        if not attempt.is_surplus:
+            divide_among_lines(booked, order)
+        move_refund(booked, RefundState.SUCCEEDED, order=order, now=now)
+    elif dispute.state == DisputeState.WON and booked is not None:
+        move_refund(booked, RefundState.CANCELED, order=order, now=now)
+
+
+def _raise_alert(dispute: Dispute, before: str, *, now: datetime) -> None:
+    kinds = {DisputeState.NEEDS_RESPONSE: AlertKind.DISPUTE, DisputeState.LOST: AlertKind.DISPUTE_LOST}
+    kind = kinds.get(DisputeState(dispute.state))
+    if kind is None and not before and dispute.is_open:
+        kind = AlertKind.DISPUTE
+    if kind is not None:
+        raise_alert(dispute.order_id, kind, about=f"dispute {dispute.pk}", now=now)
 
 
 def _say_so(dispute: Dispute, order: Order) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from courses.enums import EnrollmentSource
 from courses.models import EnrollmentGrant
 from courses.selectors.programs import courses_of_program
+from courses.services.enrollments import enroll, revoke
 from ecommerce.models import Order, OrderLine
 
 
@@ -42,6 +44,21 @@ def rights_of(order: Order, lines: Iterable[OrderLine]) -> dict[int, set[tuple[i
         }
         for line, courses in ((line, _program_courses(line)) for line in lines)
     }
+
+
+def rights_taken(order: Order, *, at: datetime | None) -> list[EnrollmentGrant]:
+    """The rights of an order that were taken away at this very moment, by the refund that took effect then."""
+    grants = EnrollmentGrant.objects.filter(
+        reference=order.number, enrollment__user_id=order.purchaser_id, revoked_at=at, revoked_at__isnull=False
+    )
+    return list(grants.select_related("enrollment").order_by("pk"))
+
+
+def revoke_and_enroll(order: Order, right: EnrollmentGrant, *, reason: str, now: datetime) -> None:
+    """Give a right back that was taken away, in place of what was left of it for auditing."""
+    user_id, run_id, source = order.purchaser_id, right.enrollment.run_id, right.source
+    revoke(user_id=user_id, run_id=run_id, source=source, reference=order.number, now=now, reason=reason)
+    enroll(user_id=user_id, run_id=run_id, mode=right.mode, source=source, reference=order.number, now=now)
 
 
 def _program_courses(line: OrderLine) -> set[int]:

@@ -42,7 +42,7 @@ def fulfil_locked(order: Order, *, now: datetime) -> None:
     confirm_uses(order_id=order.pk, now=now)
     if not was_held:
         _refuse_what_is_had(order)
-        _claim_codes_again(order, now=now)
+        claim_codes_again(order, now=now)
     publish(OrderFulfilled(order_id=order.pk, purchaser_id=order.purchaser_id, number=order.number, at=now))
     _clear_basket(order)
 
@@ -101,16 +101,20 @@ def _cause_of(refusal: DomainError) -> tuple[ReviewCause, str]:
 
 def _refuse_what_is_had(order: Order) -> None:
     """AlreadyEnrolled if the buyer came by one of the courses in another way meanwhile: that is money to give back."""
-    lines = {line.product.course_run_id: line for line in order.lines.select_related("product")}
+    lines = {line.product.course_run_id: line for line in order.lines.standing().select_related("product")}
     had = runs_had(order.purchaser_id, [run_id for run_id in lines if run_id is not None])
     for run_id, mode in had.items():
         if mode in {lines[run_id].mode, EnrollmentMode.VERIFIED}:
             raise AlreadyEnrolled(title=lines[run_id].title)
 
 
-def _claim_codes_again(order: Order, *, now: datetime) -> None:
-    """Claim the codes whose hold was given up; CodeUsed if somebody else was faster, or another order of theirs."""
-    codes = DiscountCode.objects.filter(order_lines__order=order).distinct().select_related("discount").order_by("pk")
+def claim_codes_again(order: Order, *, now: datetime) -> None:
+    """Claim the codes that aren't held any more; CodeUsed if somebody else was faster, or another order of theirs.
+
+    Lines whose price went back need theirs no more.
+    """
+    lines = order.lines.standing()
+    codes = DiscountCode.objects.filter(order_lines__in=lines).distinct().select_related("discount").order_by("pk")
     for code in codes:
         use_id = use_code(code=code, user_id=order.purchaser_id, now=now)
         is_mine = CodeUse.objects.filter(Q(order=order) | Q(order=None), pk=use_id).update(order=order)

@@ -22,7 +22,7 @@ from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.services.fulfilment import close_order, fulfil_or_review, send_to_review
-from ecommerce.services.refunds import follow_dispute, follow_refund, mark_for_refund
+from ecommerce.services.refunds import follow_dispute, follow_refund, mark_for_refund, note_gap
 from ecommerce.services.sessions import give_up, is_being_paid, refuse_in_transaction, session_of
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.broker import send_tasks
@@ -218,6 +218,8 @@ def follow_aftermath(payment_id: str, gateway: PaymentGateway, *, account: str, 
     """Bring what is known of a payment's refunds and disputes up to what the gateway says; how many are ours."""
     refunds, disputes = gateway.refunds_of(payment_id, account), gateway.disputes_of(payment_id, account)
     followed: list[object | None] = [follow_refund(each, gateway_name=gateway.name, now=now) for each in refunds]
+    if refunds:
+        note_gap(payment_id, refunds, gateway_name=gateway.name)
     followed += [follow_dispute(each, gateway_name=gateway.name, now=now) for each in disputes]
     return sum(each is not None for each in followed)
 
@@ -233,6 +235,9 @@ def _settle(attempt_id: int, notice: PaymentNotice, *, now: datetime) -> Order:
 
 def _believe(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
     """Write down what the gateway says; whether the order is to be fulfilled now."""
+    if _came_by_another_session(notice, attempt):
+        _note_found(attempt, order, notice, now=now)
+        return False
     if wrong := what_is_wrong(notice, attempt):
         if notice.outcome is Outcome.PAID:
             _doubt(attempt, order, wrong, cause=ReviewCause.IN_DOUBT, now=now)
@@ -266,6 +271,48 @@ def _leads_on(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, n
         # Nothing leads from there to fulfilment but through review; it stays there only if claiming again fails.
         order.move(OrderState.REVIEW, at=now, cause=ReviewCause.PAID_AFTER_HOLD)
     return True
+
+
+def _came_by_another_session(notice: PaymentNotice, attempt: PaymentAttempt) -> bool:
+    """Whether real money carries this try's reference, with nothing against it but that we know another session."""
+    is_money = notice.outcome is Outcome.PAID and notice.paid is not None and notice.payment_id != ""
+    is_ours = not notice.doubt and notice.reference == attempt.reference
+    are_known = bool(attempt.session_id and notice.session_id)
+    return is_money and is_ours and are_known and attempt.session_id != notice.session_id
+
+
+def _note_found(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
+    """Keep a payment that came under a try's reference by another session, with a row of its own.
+
+    It is real money, so it can be given back. A second payment goes before finance, and so does an order it would be
+    the first one of: we didn't begin that session, or don't know any more that we did.
+    """
+    known = PaymentAttempt.objects.filter(gateway=attempt.gateway, session_id=notice.session_id)
+    if notice.paid is None or known.exists():
+        return
+    found = PaymentAttempt(
+        order=order,
+        gateway=attempt.gateway,
+        account=attempt.account,
+        session_id=notice.session_id,
+        amount=attempt.amount,
+        currency=attempt.currency,
+        started_at=now,
+        state=AttemptState.PAID,
+        settled_at=now,
+        payment_id=notice.payment_id,
+        paid_amount=notice.paid.amount,
+        paid_currency=notice.paid.currency,
+        paid_with=notice.paid_with[:100],
+        note=f"came under the reference of payment {attempt.pk}, by another session",
+    )
+    found.idempotency_key = f"found:{found.reference}"
+    found.save()
+    logger.error("payment by a session we don't know", extra={"attempt": found.pk, "order": order.pk})
+    if _paid_by_another(order, found) or order.state == OrderState.REFUNDED:
+        mark_for_refund(attempt_id=found.pk, reason="the order had been paid before", now=now)
+    else:
+        send_to_review(order, cause=ReviewCause.UNKNOWN_SESSION, detail=f"paid {notice.paid}", now=now)
 
 
 def _paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Case, DecimalField, F, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
 
@@ -17,23 +18,29 @@ from courses.services.enrollments import downgrade, revoke
 from ecommerce.enums import (
     COUNTED_REFUND_STATES,
     RESERVED_REFUND_STATES,
+    AfterFailedRefund,
+    AlertKind,
     AttemptState,
     EnrollmentAfter,
     OrderState,
     RefundOrigin,
     RefundRequestState,
     RefundState,
+    ReviewCause,
 )
 from ecommerce.errors import RefundTooMuch
-from ecommerce.events import LinesRefunded, MoneyReturned
+from ecommerce.events import FreeLinesUndone, LinesRefunded, LinesRestored, MoneyReturned, PaidTwice, RefundFailed
 from ecommerce.models import CodeUse, Order, OrderLine, PaymentAttempt, Refund, RefundLine, RefundRequest
 from ecommerce.rules import lock_for
 from ecommerce.selectors.shop import shop_settings
+from ecommerce.services.alerts import raise_alert
 from ecommerce.services.codes import free_uses
-from ecommerce.services.enrolling import rights_of
-from ecommerce.services.refund_plan import REASON_LENGTH, RefundPlan, Share, remaining_of, shares_of
+from ecommerce.services.enrolling import revoke_and_enroll, rights_of, rights_taken
+from ecommerce.services.fulfilment import claim_codes_again
+from ecommerce.services.refund_plan import REASON_LENGTH, RefundPlan, RefundWish, Share, remaining_of, shares_of
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
+from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
 
 logger = logging.getLogger(__name__)
@@ -152,9 +159,10 @@ def move_refund(
         _take_effect(refund, order=order, now=now)
     elif to == RefundState.DIFFERS:
         note(refund, "ecommerce.refund.differ", by_id=None)
+        raise_alert(order.pk, AlertKind.REFUND_DIFFERS, about=f"refund {refund.pk}", now=now)
         logger.error("another refund than was asked for", extra={"refund": refund.pk, "order": refund.order_id})
     elif to in {RefundState.FAILED, RefundState.CANCELED} and before != RefundState.MARKED:
-        _say_it_failed(refund, before)
+        _say_it_failed(refund, before, order=order, now=now)
 
 
 def book_told(refund: Refund, *, order: Order, now: datetime, by_id: int | None, reason: str) -> None:
@@ -171,6 +179,8 @@ def book_told(refund: Refund, *, order: Order, now: datetime, by_id: int | None,
     _move_counters(refund, RefundState.CANCELED, RefundState.SUCCEEDED)
     refund.state, refund.settled_at, refund.failure = RefundState.SUCCEEDED, now, reason[:255]
     refund.save()
+    if refund.is_counted:  # the difference to the gateway's sum is booked now
+        PaymentAttempt.objects.filter(pk=refund.attempt_id).update(refund_gap=0)
     _take_effect(refund, order=order, now=now)
 
 
@@ -196,6 +206,79 @@ def is_all_returned(order: Order) -> bool:
     back = Coalesce(Sum("refunds__amount", filter=arrived), Value(0, output_field=DecimalField()))
     attempts = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).annotate(back=back)
     return all(attempt.back >= attempt.paid_money.amount for attempt in attempts)
+
+
+def is_something_returned(order: Order) -> bool:
+    """Whether some of the money that came for the order went back for certain."""
+    return order.refunds.filter(state=RefundState.SUCCEEDED, is_counted=True, attempt__is_surplus=False).exists()
+
+
+def mark_for_refund(*, attempt_id: int, reason: str, now: datetime) -> Refund:
+    """Put a second payment of an order before finance, once; inside the transaction that has the order locked.
+
+    No money moves until staff say so, or give it back at the gateway.
+    """
+    attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
+    known = attempt.refunds.exclude(state__in=[RefundState.FAILED, RefundState.CANCELED]).first()
+    if attempt.is_surplus and known is not None:
+        return known
+    is_news = not attempt.is_surplus
+    attempt.is_surplus = True
+    attempt.save(update_fields=["is_surplus"])
+    refund = Refund(
+        order_id=attempt.order_id,
+        attempt=attempt,
+        gateway=attempt.gateway,
+        amount=attempt.refundable.amount or attempt.paid_money.amount,
+        currency=attempt.paid_money.currency,
+        reason=reason[:REASON_LENGTH],
+        state=RefundState.MARKED,
+        enrollment_after=EnrollmentAfter.KEEP,
+        recorded_at=now,
+    )
+    refund.idempotency_key = f"refund:{refund.reference}"
+    refund.save()
+    note(refund, "ecommerce.refund.mark", by_id=None)
+    raise_alert(attempt.order_id, AlertKind.SECOND_PAYMENT, about=f"refund {refund.pk}", now=now)
+    logger.error("an order was paid twice", extra={"order": attempt.order_id, "attempt": attempt.pk})
+    if is_news:
+        publish(PaidTwice(refund_id=refund.pk, order_id=attempt.order_id))
+    return refund
+
+
+def write_down(
+    *,
+    attempt: PaymentAttempt,
+    order: Order,
+    amount: Money,
+    refund_id: str,
+    origin: RefundOrigin,
+    reason: str,
+    now: datetime,
+) -> Refund:
+    """A row for money that somebody else gave back or took, its amount divided among the lines; not counted yet."""
+    refund = Refund(
+        order=order,
+        attempt=attempt,
+        gateway=attempt.gateway,
+        gateway_refund_id=refund_id,
+        amount=amount.amount,
+        currency=amount.currency,
+        reason=reason,
+        state=RefundState.MARKED,
+        origin=origin,
+        enrollment_after=EnrollmentAfter.KEEP,
+        recorded_at=now,
+    )
+    refund.idempotency_key = f"refund:{refund.reference}"
+    refund.save()
+    return refund
+
+
+def divide_among_lines(refund: Refund, order: Order) -> None:
+    """Note what a refund made elsewhere takes of each line that has something left."""
+    remaining: dict[OrderLine, Money] = {line: remaining_of(line) for line in order.lines.order_by("pk")}
+    write_lines(refund, [share for share in shares_of(refund.money, remaining) if not share.amount.is_zero])
 
 
 def _note_difference(refund: Refund, told: Money) -> RefundState:
@@ -288,27 +371,68 @@ def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
         refund.took_effect_at = now
         if refund.is_counted and not refund.attempt.is_surplus:
             is_whole = is_all_returned(order)
-            if refund.origin == RefundOrigin.PROVIDER:
-                _choose_for_provider(refund, is_whole=is_whole)
-            _let_courses_follow(refund, order=order, now=now)
+            if refund.origin != RefundOrigin.OURS:
+                _choose_by_policy(refund, is_whole=is_whole)
+            lines = OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk")
+            take_back(refund, list(lines), order=order, now=now)
             _let_order_follow(order, is_whole=is_whole, by_id=refund.begun_by_id, now=now)
         refund.save(update_fields=["took_effect_at", "enrollment_after", "frees_codes"])
         publish(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
     note(refund, "ecommerce.refund.settle", by_id=refund.begun_by_id)
 
 
-def _choose_for_provider(refund: Refund, *, is_whole: bool) -> None:
-    """On the gateway's pages nobody says what shall become of the courses; once all money is back, the shop does."""
-    policy = shop_settings().after_refund_elsewhere if is_whole else EnrollmentAfter.KEEP
-    refund.enrollment_after, refund.frees_codes = policy, policy == EnrollmentAfter.REMOVE
+def _choose_by_policy(refund: Refund, *, is_whole: bool) -> None:
+    """At the gateway and the bank nobody says what becomes of the courses; once all money is back, the shop does.
+
+    Codes come back with money that the shop gave back, not with money that was taken from it.
+    """
+    shop, is_bank = shop_settings(), refund.origin == RefundOrigin.BANK
+    policy = shop.after_lost_dispute if is_bank else shop.after_refund_elsewhere
+    refund.enrollment_after = policy if is_whole else EnrollmentAfter.KEEP
+    refund.frees_codes = refund.enrollment_after == EnrollmentAfter.REMOVE and not is_bank
     if is_whole:
         known = set(refund.lines.values_list("line_id", flat=True))
         others = refund.order.lines.exclude(pk__in=known)
         RefundLine.objects.bulk_create(RefundLine(refund=refund, line=line, amount=0) for line in others)
 
 
-def _let_courses_follow(refund: Refund, *, order: Order, now: datetime) -> None:
-    lines = list(OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk"))
+def undo_free(order: Order, lines: list[OrderLine], *, wish: RefundWish, by_id: int | None, now: datetime) -> None:
+    """Take back what cost nothing, under the order's lock: courses, codes and seats, as the wish says.
+
+    No money moves, so no refund is written; the order's log has who did it and why.
+    """
+    OrderLine.objects.filter(pk__in=[line.pk for line in lines]).update(undone_at=now)
+    act = Refund(
+        order=order,
+        reason=wish.reason.strip()[:REASON_LENGTH],
+        enrollment_after=wish.enrollment_after,
+        frees_codes=wish.frees_codes,
+        begun_by_id=by_id,
+    )
+    take_back(act, lines, order=order, now=now)
+    if order.money.is_zero and order.is_fulfilled:
+        is_whole = not order.lines.standing().exists()
+        _let_order_follow(order, is_whole=is_whole, by_id=by_id, now=now)
+    audit.record(
+        order,
+        "ecommerce.order.undo",
+        by_id=by_id,
+        data={
+            "reason": act.reason,
+            "courses": str(wish.enrollment_after),
+            "frees_codes": wish.frees_codes,
+            "line_ids": [line.pk for line in lines],
+        },
+    )
+    publish(
+        FreeLinesUndone(
+            order_id=order.pk, line_ids=tuple(line.pk for line in lines), enrollment_after=str(wish.enrollment_after)
+        )
+    )
+
+
+def take_back(refund: Refund, lines: list[OrderLine], *, order: Order, now: datetime) -> None:
+    """Take courses, codes and seats of these lines back, as the refund says."""
     if not lines:
         return
     freed: list[int] = []
@@ -376,8 +500,32 @@ def _change_enrollments(refund: Refund, order: Order, lines: list[OrderLine], *,
 
 def _lines_that_stay(order: Order, lines: list[OrderLine]) -> QuerySet[OrderLine]:
     """The order's other lines, but for those whose whole price went back before."""
-    others = order.lines.exclude(pk__in=[line.pk for line in lines])
-    return others.exclude(Q(refunded=F("due")) & Q(due__gt=0))
+    return order.lines.standing().exclude(pk__in=[line.pk for line in lines])
+
+
+def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
+    """Open the courses again that a refund took away, with their codes and seats, if the shop wants it so.
+
+    False where it doesn't, where there were none, or where a code or a seat is another's by now.
+    """
+    taken = rights_taken(order, at=refund.took_effect_at)
+    if not taken or shop_settings().after_failed_refund != AfterFailedRefund.RESTORE:
+        return False
+    lines = list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
+    try:
+        with transaction.atomic():  # a refusal is caught here, and undoes all of it
+            if refund.frees_codes:
+                lock_for([line.product_id for line in lines])
+                claim_codes_again(order, now=now)
+            for right in taken:
+                revoke_and_enroll(order, right, reason=refund.reason, now=now)
+            if refund.frees_codes:
+                ids = tuple(line.pk for line in lines)
+                publish(LinesRestored(order_id=order.pk, purchaser_id=order.purchaser_id, line_ids=ids, at=now))
+    except DomainError as refusal:
+        logger.warning("courses not restored", extra={"refund": refund.pk, "order": order.pk, "why": refusal.code})
+        return False
+    return True
 
 
 def _let_order_follow(order: Order, *, is_whole: bool, by_id: int | None, now: datetime) -> None:
@@ -389,7 +537,35 @@ def _let_order_follow(order: Order, *, is_whole: bool, by_id: int | None, now: d
         order.move(OrderState.PARTIALLY_REFUNDED, at=now)
 
 
-def _say_it_failed(refund: Refund, before: RefundState) -> None:
-    """Staff have to see it: the buyer waits for this money. Courses that were taken away stay away; see docs."""
+def _say_it_failed(refund: Refund, before: RefundState, *, order: Order, now: datetime) -> None:
+    """The buyer waits for this money: finance is told, and what followed from the refund is undone."""
     logger.error("refund failed", extra={"refund": refund.pk, "order": refund.order_id, "state": str(refund.state)})
     note(refund, "ecommerce.refund.fail", by_id=None)
+    raise_alert(order.pk, AlertKind.REFUND_FAILED, about=f"refund {refund.pk}", now=now)
+    if refund.attempt.is_surplus:
+        mark_for_refund(attempt_id=refund.attempt_id, reason=refund.reason, now=now)
+    if before != RefundState.SUCCEEDED or refund.took_effect_at is None:
+        return
+    is_restored = False
+    if refund.is_counted and not refund.attempt.is_surplus:
+        is_restored = restore_courses(refund, order=order, now=now)
+        _let_order_come_back(order, now=now)
+    if refund.origin != RefundOrigin.BANK:
+        publish(RefundFailed(refund_id=refund.pk, order_id=order.pk, is_restored=is_restored))
+
+
+def _let_order_come_back(order: Order, *, now: datetime) -> None:
+    """Let the order say what the books say, now that money which had gone back is here again.
+
+    Where none of its courses is open it goes before staff: the buyer has neither the money nor the course.
+    """
+    if order.state not in {OrderState.REFUNDED, OrderState.PARTIALLY_REFUNDED}:
+        return
+    has_courses = any(rights_of(order, order.lines.select_related("product")).values())
+    if order.fulfilled_at is None or not has_courses:
+        order.move(OrderState.REVIEW, at=now, cause=ReviewCause.REFUND_FAILED)
+    elif is_something_returned(order):
+        if order.state != OrderState.PARTIALLY_REFUNDED:
+            order.move(OrderState.PARTIALLY_REFUNDED, at=now)
+    else:
+        order.move(OrderState.FULFILLED, at=now)

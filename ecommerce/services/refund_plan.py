@@ -92,6 +92,16 @@ def plan_refund(*, order_id: int, wish: RefundWish) -> RefundPlan:
     return plan_for(order, wish)
 
 
+def free_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
+    """The lines a wish is for, where all of them cost nothing and nothing of them was undone yet; else none."""
+    if not order.is_fulfilled:
+        return []
+    lines = _lines(order, line_ids)
+    if any(line.due for line in lines):
+        return []
+    return [line for line in lines if line.undone_at is None]
+
+
 def plan_for(order: Order, wish: RefundWish) -> RefundPlan:
     """The same for an order in hand; under its lock nothing can change in between."""
     if not wish.reason.strip():

@@ -5,6 +5,7 @@ settled by its answer, by a notice or by asking it (lessons P6-P13).
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,26 +15,35 @@ from django.db.models import F, Q
 
 from ecommerce.enums import (
     COUNTED_REFUND_STATES,
-    EnrollmentAfter,
+    AlertKind,
     RefundOrigin,
     RefundRequestState,
     RefundState,
 )
-from ecommerce.errors import RefundDecided, RefundReasonNeeded, RefundUnknown
+from ecommerce.errors import NothingToRefund, RefundDecided, RefundReasonNeeded, RefundUnknown
 from ecommerce.gateways.base import PaymentFailed, RefundNotice, RefundResult
 from ecommerce.gateways.base import RefundRequest as GatewayRefund
 from ecommerce.gateways.registry import gateways
-from ecommerce.models import Order, OrderLine, PaymentAttempt, Refund
+from ecommerce.models import Order, PaymentAttempt, Refund
+from ecommerce.services.alerts import raise_alert
 from ecommerce.services.disputes import follow_dispute
-from ecommerce.services.refund_books import book_told, move_refund, note, record_refund, reserve, write_lines
+from ecommerce.services.refund_books import (
+    book_told,
+    divide_among_lines,
+    mark_for_refund,
+    move_refund,
+    note,
+    record_refund,
+    reserve,
+    undo_free,
+    write_down,
+)
 from ecommerce.services.refund_plan import (
-    REASON_LENGTH,
     RefundPlan,
     RefundWish,
+    free_lines,
     plan_for,
     plan_refund,
-    remaining_of,
-    shares_of,
 )
 from ecommerce.services.refund_requests import ask_for_refund, deny, open_request
 from ecommerce.services.silence import SilentAccounts
@@ -55,11 +65,13 @@ __all__ = [
     "follow_refund",
     "look_up_refund",
     "mark_for_refund",
+    "note_gap",
     "plan_refund",
     "refund_order",
     "send_marked",
     "send_refund",
     "sweep_refunds",
+    "undo_free_order",
 ]
 
 logger = logging.getLogger(__name__)
@@ -83,6 +95,22 @@ def refund_order(
         known = order.refunds.filter(reference=reference).first() if reference else None
         refund = known or record_refund(plan_for(order, wish), now=now, by_id=by_id, reference=reference)
     return send_refund(refund_id=refund.pk, now=now)
+
+
+def undo_free_order(*, order_id: int, wish: RefundWish, now: datetime, by_id: int | None) -> Order:
+    """Take back what cost nothing of an order: the whole of it, or the chosen lines. Again it changes nothing.
+
+    Raises RefundReasonNeeded, RefundLinesUnknown, or NothingToRefund where a price was paid for it, or it was undone.
+    """
+    if not wish.reason.strip():
+        raise RefundReasonNeeded
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=order_id)
+        lines = free_lines(order, wish.line_ids)
+        if not lines:
+            raise NothingToRefund(number=order.number)
+        undo_free(order, lines, wish=wish, by_id=by_id, now=now)
+    return order
 
 
 def approve(
@@ -169,7 +197,8 @@ def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> 
     with transaction.atomic():
         order = Order.objects.locked().get(pk=attempt.order_id)
         attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
-        refund = _known(notice, gateway_name) or _made_elsewhere(notice, attempt, order, now=now)
+        refund, twin = _known(notice, gateway_name)
+        refund = refund or _made_elsewhere(notice, attempt, order, twin=twin, now=now)
         move_refund(
             refund,
             RefundState(notice.state),
@@ -184,33 +213,24 @@ def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> 
     return refund
 
 
-def mark_for_refund(*, attempt_id: int, reason: str, now: datetime) -> Refund:
-    """Put a second payment of an order before finance, once; inside the transaction that has the order locked.
-
-    No money moves until somebody says so (``send_marked``), or gives it back at the gateway.
-    """
-    attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
-    known = attempt.refunds.exclude(state__in=[RefundState.FAILED, RefundState.CANCELED]).first()
-    if attempt.is_surplus and known is not None:
-        return known
-    attempt.is_surplus = True
-    attempt.save(update_fields=["is_surplus"])
-    refund = Refund(
-        order_id=attempt.order_id,
-        attempt=attempt,
-        gateway=attempt.gateway,
-        amount=attempt.refundable.amount or attempt.paid_money.amount,
-        currency=attempt.paid_money.currency,
-        reason=reason[:REASON_LENGTH],
-        state=RefundState.MARKED,
-        enrollment_after=EnrollmentAfter.KEEP,
-        recorded_at=now,
-    )
-    refund.idempotency_key = f"refund:{refund.reference}"
-    refund.save()
-    note(refund, "ecommerce.refund.mark", by_id=None)
-    logger.error("an order was paid twice", extra={"order": attempt.order_id, "attempt": attempt.pk})
-    return refund
+def note_gap(payment_id: str, refunds: Sequence[RefundNotice], *, gateway_name: str) -> None:
+    """Compare the gateway's sum of refunds of a payment with ours, and keep the difference for the desk."""
+    with transaction.atomic():
+        attempt = PaymentAttempt.objects.filter(gateway=gateway_name, payment_id=payment_id).first()
+        if attempt is None:
+            return
+        attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
+        currency = attempt.paid_money.currency
+        there = [each.amount for each in refunds if each.state in COUNTED_REFUND_STATES]
+        told = Money.sum((money for money in there if money.currency == currency), currency)
+        by_bank = attempt.refunds.filter(origin=RefundOrigin.BANK, state__in=COUNTED_REFUND_STATES, is_counted=True)
+        taken = Money.sum((refund.money for refund in by_bank), currency)
+        gap = told - (attempt.refunded_money - taken)
+        if gap.amount != attempt.refund_gap:
+            attempt.refund_gap = gap.amount
+            attempt.save(update_fields=["refund_gap"])
+            if not gap.is_zero:
+                logger.error("refunds differ from the gateway's", extra={"attempt": attempt.pk})
 
 
 def send_marked(*, refund_id: int, now: datetime, by_id: int | None) -> Refund:
@@ -344,36 +364,41 @@ def _attempt_of(notice: RefundNotice, gateway_name: str) -> PaymentAttempt | Non
     return found
 
 
-def _known(notice: RefundNotice, gateway_name: str) -> Refund | None:
-    """Our row of this refund, by the gateway's id or by the reference we sent."""
+def _known(notice: RefundNotice, gateway_name: str) -> tuple[Refund | None, Refund | None]:
+    """Our row of this refund, by the gateway's id or by the reference we sent; and the row it is a second one of.
+
+    A reference whose row has another id already was refunded twice: it is not that row's refund.
+    """
     ours = Refund.objects.locked().filter(gateway=gateway_name)
     found = ours.filter(gateway_refund_id=notice.refund_id).first() if notice.refund_id else None
     reference = _uuid(notice.reference)
-    if found is None and reference is not None:
-        found = ours.filter(reference=reference).first()
-    return found
+    if found is not None or reference is None:
+        return found, None
+    named = ours.filter(reference=reference).first()
+    if named is None or named.gateway_refund_id in {"", notice.refund_id}:
+        return named, None
+    return None, named
 
 
-def _made_elsewhere(notice: RefundNotice, attempt: PaymentAttempt, order: Order, *, now: datetime) -> Refund:
-    """A row for a refund that somebody made on the gateway's pages, its amount divided among the lines."""
-    refund = Refund(
-        order=order,
+def _made_elsewhere(
+    notice: RefundNotice, attempt: PaymentAttempt, order: Order, *, twin: Refund | None, now: datetime
+) -> Refund:
+    """A row for a refund that we didn't ask for: made on the gateway's pages, or twice for one request of ours."""
+    refund = write_down(
         attempt=attempt,
-        gateway=attempt.gateway,
-        gateway_refund_id=notice.refund_id,
-        amount=notice.amount.amount,
-        currency=notice.amount.currency,
-        reason="made at the gateway",
-        state=RefundState.MARKED,
+        order=order,
+        amount=notice.amount,
+        refund_id=notice.refund_id,
         origin=RefundOrigin.PROVIDER,
-        enrollment_after=EnrollmentAfter.KEEP,
-        recorded_at=now,
+        reason="made at the gateway" if twin is None else f"made twice at the gateway, for refund {twin.pk}",
+        now=now,
     )
-    refund.idempotency_key = f"refund:{refund.reference}"
-    refund.save()
-    if notice.state in COUNTED_REFUND_STATES and not attempt.is_surplus:
-        remaining: dict[OrderLine, Money] = {line: remaining_of(line) for line in order.lines.order_by("pk")}
-        write_lines(refund, [share for share in shares_of(notice.amount, remaining) if not share.amount.is_zero])
+    if notice.state in COUNTED_REFUND_STATES:
+        if not attempt.is_surplus:
+            divide_among_lines(refund, order)
+        if twin is not None:
+            raise_alert(order.pk, AlertKind.REFUND_TWICE, about=f"refund {refund.pk}", now=now)
+            logger.error("refunded twice", extra={"refund": twin.pk, "order": order.pk})
     note(refund, "ecommerce.refund.follow", by_id=None)
     return refund
 

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ecommerce.enums import AttemptState, DisputeState, OrderState
+from ecommerce.enums import AttemptState, DisputeState, OrderState, RefundOrigin
 from ecommerce.errors import MoneyWasTaken, OrderReasonNeeded, OrderUnknown, ReceiptNotYet, WrongOrderState
 from ecommerce.events import OrderClosed, ReceiptWanted
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, Refund
 from ecommerce.services.fulfilment import fulfil_order
 from ecommerce.services.payments import check_order, follow_aftermath
+from ecommerce.services.refund_books import is_something_returned
 from ecommerce.services.refund_plan import UNFINISHED
 from ecommerce.services.refunds import look_up_refund, send_refund
 from mitxonline.coordinator.bus import publish
@@ -27,7 +28,9 @@ def fulfil_from_review(*, order_id: int, reason: str, by_id: int | None, now: da
     """
     with transaction.atomic():
         order = _in_review(order_id, reason, wanted=OrderState.FULFILLED)
-        fulfil_order(order_id=order.pk, now=now)
+        order = fulfil_order(order_id=order.pk, now=now)
+        if is_something_returned(order):
+            order.move(OrderState.PARTIALLY_REFUNDED, at=now)
         audit.record(order, "ecommerce.order.fulfil", by_id=by_id, data={"reason": reason.strip()})
     return Order.objects.get(pk=order_id)
 
@@ -86,7 +89,9 @@ def _has_money(order: Order) -> bool:
     if order.refunds.filter(state__in=UNFINISHED).exists():
         return True
     for attempt in order.attempts.filter(state=AttemptState.PAID):
-        lost = attempt.disputes.filter(state=DisputeState.LOST, currency=attempt.currency)
+        booked = attempt.refunds.filter(origin=RefundOrigin.BANK).values("gateway_refund_id")
+        lost = attempt.disputes.filter(state=DisputeState.LOST, currency=attempt.paid_money.currency)
+        lost = lost.exclude(dispute_id__in=booked)
         taken = attempt.refunded + sum(lost.values_list("amount", flat=True))
         if taken < attempt.paid_money.amount:
             return True

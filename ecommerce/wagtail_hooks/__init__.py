@@ -1,5 +1,5 @@
 """The shop in the Wagtail admin."""
 
-from ecommerce.wagtail_hooks import discounts, log_actions, menu, orders, policies, products
+from ecommerce.wagtail_hooks import discounts, home, log_actions, menu, orders, policies, products
 
-__all__ = ["discounts", "log_actions", "menu", "orders", "policies", "products"]
+__all__ = ["discounts", "home", "log_actions", "menu", "orders", "policies", "products"]

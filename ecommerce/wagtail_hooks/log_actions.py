@@ -33,6 +33,7 @@ ACTIONS = (
     ("ecommerce.refund.deny", _("Deny refund"), _("Denied a refund request")),
     ("ecommerce.dispute.follow", _("Dispute"), _("The gateway told of a dispute")),
     ("ecommerce.order.fulfil", _("Fulfill order"), _("Fulfilled an order that was in review")),
+    ("ecommerce.order.undo", _("Undo free order"), _("Took back what had cost nothing")),
     ("ecommerce.order.cancel", _("Cancel order"), _("Canceled an order that was in review")),
     ("ecommerce.order.receipt", _("Send receipt again"), _("Had the receipt sent again")),
     ("ecommerce.order.check", _("Check with the gateway"), _("Asked the gateway about the order")),

@@ -41,6 +41,24 @@ class AnswerForm(forms.Form):
     )
 
 
+class UndoForm(ReasonForm):
+    """Why what cost nothing is taken back, and of several lines which."""
+
+    lines = forms.MultipleChoiceField(
+        label=_("Courses"),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose the courses.")},
+    )
+    field_order = ("lines", "reason")
+
+    def __init__(self, *args: Any, desk: OrderAtDesk, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        lines = [(str(each.line.pk), each.line.title) for each in desk.free_lines]
+        cast("forms.ChoiceField", self.fields["lines"]).choices = lines
+        if len(lines) < 2:
+            del self.fields["lines"]
+
+
 class RefundForm(forms.Form):
     """How much goes back, why, and what follows."""
 

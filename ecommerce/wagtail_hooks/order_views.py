@@ -20,7 +20,7 @@ from ecommerce.gateways.base import PaymentFailed
 from ecommerce.models import Refund
 from ecommerce.selectors.order_desk import OrderAtDesk, order_at_desk
 from ecommerce.services import refunds, review
-from ecommerce.wagtail_hooks.order_forms import AnswerForm, ReasonForm, RefundForm
+from ecommerce.wagtail_hooks.order_forms import AnswerForm, ReasonForm, RefundForm, UndoForm
 from ecommerce.wagtail_hooks.order_lists import (
     ORDER_TONES,
     ORDERS,
@@ -250,6 +250,38 @@ class CancelView(DecideView):
             order_id=self.desk.order.pk, reason=given["reason"], by_id=self.by_id, now=clock.now()
         )
         return self.done(_("The order is canceled."))
+
+
+class UndoView(DecideView):
+    """Take back what cost nothing: courses, and the codes that opened them."""
+
+    needs = REFUND
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not self.desk.free_lines:
+            return self.refused(_("There is nothing left to undo of this order."))
+        return super().get(request, *args, **kwargs)
+
+    def get_form(self, data: Any = None) -> forms.Form:
+        return UndoForm(data, desk=self.desk)
+
+    def get_page_subtitle(self) -> str:
+        return _("Undo")
+
+    def explained(self) -> list[str]:
+        return [
+            _("The courses are taken away, unless the buyer has them in another way too."),
+            _("The codes they were got with can be used again; with an enrollment code the seat is free too."),
+            _("Nothing was paid, so no money goes back. The buyer is told by e-mail."),
+        ]
+
+    def decide(self, given: dict[str, Any]) -> HttpResponse:
+        chosen = given.get("lines") or [each.line.pk for each in self.desk.free_lines]
+        wish = refunds.RefundWish(
+            reason=given["reason"], frees_codes=True, line_ids=tuple(int(line_id) for line_id in chosen)
+        )
+        refunds.undo_free_order(order_id=self.desk.order.pk, wish=wish, now=clock.now(), by_id=self.by_id)
+        return self.done(_("It is undone, and the codes can be used again."))
 
 
 class RefundDecisionView(DecideView):

@@ -25,6 +25,7 @@ from ecommerce.wagtail_hooks.order_views import (
     ReceiptView,
     RefundView,
     SendMarkedView,
+    UndoView,
 )
 
 
@@ -40,6 +41,7 @@ class OrderViewSet(ViewSet):
             path("results/", OrderIndex.as_view(results_only=True), name="index_results"),
             path("<int:pk>/", OrderView.as_view(), name="order"),
             path("<int:pk>/refund/", RefundView.as_view(), name="refund"),
+            path("<int:pk>/undo/", UndoView.as_view(), name="undo"),
             path("<int:pk>/deny/", DenyView.as_view(), name="deny"),
             path("<int:pk>/fulfil/", FulfilView.as_view(), name="fulfil"),
             path("<int:pk>/cancel/", CancelView.as_view(), name="cancel"),

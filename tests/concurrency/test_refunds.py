@@ -8,19 +8,30 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from ecommerce.enums import EnrollmentAfter, OrderState, RefundState
-from ecommerce.models import Order, PaymentAttempt, Refund
+from ecommerce.enums import AlertKind, EnrollmentAfter, OrderState, RefundState
+from ecommerce.models import DiscountCode, MoneyAlert, Order, PaymentAttempt, Refund
 from ecommerce.services import refund_books, refunds
-from ecommerce.services.refunds import RefundWish, follow_refund, refund_order
+from ecommerce.services.alerts import claim_alerts, raise_alert
+from ecommerce.services.refunds import RefundWish, follow_refund, refund_order, undo_free_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
 from tests.ecommerce.tills import Till, paid_order, till_of, told
-from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_product
+from tests.factories import (
+    NOON,
+    codes_of,
+    make_code,
+    make_contract,
+    make_contract_run,
+    make_discount,
+    make_product,
+    make_user,
+)
 from tests.support.together import MeetAt, Together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -159,3 +170,58 @@ def test_the_terms_are_locked_before_the_codes_when_a_seat_is_given_back() -> No
 def place(statements: list[str], text: str) -> int:
     """Where the first statement with this text was sent."""
     return next(number for number, sql in enumerate(statements) if text in sql)
+
+
+# What cost nothing, and what comes back
+
+
+def free_order() -> tuple[Order, DiscountCode]:
+    """Two courses got for nothing, with a code that serves two people."""
+    code = make_code(make_discount(), max_uses=2)
+    order = paid_order(make_product(), make_product(), code=code, discount="249")
+    paid_order(make_product(), code=DiscountCode.objects.get(pk=code.pk), discount="249")
+    return order, code
+
+
+def undoing(order: Order) -> Callable[[], Order]:
+    wish = RefundWish(reason="x", frees_codes=True)
+    return lambda: undo_free_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+
+
+def test_eight_people_undo_a_free_order_and_one_does(together: Together) -> None:
+    order, code = free_order()
+    answers = together(*[undoing(order)] * 8)
+    assert kinds(answers) == {"Order": 1, "NothingToRefund": 7}
+    code.refresh_from_db()
+    assert code.uses == 1
+    assert sum("FreeLinesUndone" in row.event_type for row in Delivery.objects.all()) == 1
+
+
+def test_without_the_orders_lock_the_harness_undoes_it_twice(
+    together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, _code = free_order()
+    monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
+    meeting = meet_at(refunds, "free_lines", parties=4, patience=20.0)
+    answers = together(*[undoing(order)] * 4)
+    assert meeting.happened
+    assert kinds(answers)["NothingToRefund"] < 3  # if this fails, the test above proves nothing
+
+
+def test_a_refund_that_comes_back_told_eight_times_at_once_is_undone_once(together: Together, till: Till) -> None:
+    order = paid_order(make_product(), make_product(price="51.00"), gateway="till")
+    refund = giving_back(order)()
+    notice = told(refund, refund_id=refund.gateway_refund_id, state=RefundState.FAILED)
+    answers = together(*[lambda: follow_refund(notice, gateway_name="till", now=NOON)] * 8)
+    assert kinds(answers) == {"Refund": 8}
+    assert (order.attempts.get().refunded, Order.objects.get(pk=order.pk).state) == (0, OrderState.FULFILLED)
+    assert sum("RefundFailed" in row.event_type for row in Delivery.objects.all()) == 1
+
+
+def test_two_workers_mail_finance_once(together: Together) -> None:
+    make_user("robin@staff.example").user_permissions.add(Permission.objects.get(codename="refund_order"))
+    for number in range(20):
+        raise_alert(paid_order(make_product()).pk, AlertKind.DISPUTE, about=f"dispute {number}", now=NOON)
+    claims = together(*[lambda: claim_alerts(now=NOON)] * 4)
+    taken = [alert.pk for claimed in claims for alert in claimed.alerts]
+    assert sorted(taken) == sorted(MoneyAlert.objects.values_list("pk", flat=True))

@@ -51,7 +51,8 @@ def fresh(order: Order) -> Order:
 
 def attention(order: Order) -> str:
     """Why the desk's list says that somebody has to look."""
-    return str(orders_at_desk().values_list("attention", flat=True).get(pk=order.pk))
+    found: Any = orders_at_desk().get(pk=order.pk)
+    return str(found.attention)
 
 
 def yen_order(**options: Any) -> Order:

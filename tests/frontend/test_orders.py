@@ -91,7 +91,7 @@ def test_a_number_typed_in_small_letters_is_found(learners_client: Client, learn
     ("state", "heading", "badge", "way"),
     [
         (OrderState.PENDING, "This order isn’t paid yet", "Waiting for payment", "Go to my cart"),
-        (OrderState.REVIEW, "We’re checking your order", "Being checked", "Go to my dashboard"),
+        (OrderState.REVIEW, "We’re checking your payment", "Being checked", "Go to my dashboard"),
         (OrderState.DECLINED, "This order wasn’t paid", "Not paid", "Go to my cart"),
         (OrderState.ERRORED, "This order wasn’t paid", "Not paid", "Go to my cart"),
         (OrderState.CANCELED, "This order wasn’t paid", "Not paid", "Go to my cart"),

@@ -185,6 +185,7 @@ ROWS: tuple[Row, ...] = (
     Row("cms/orders/results/", "llllrroo", "llllrrmm"),
     Row("cms/orders/<int:pk>/", "llllrroo", "llllrrmm", "cms/orders/{order}/"),
     Row("cms/orders/<int:pk>/refund/", "llllrroo", "llllrruu", "cms/orders/{order}/refund/"),
+    Row("cms/orders/<int:pk>/undo/", "llllrrrr", "llllrruu", "cms/orders/{order}/undo/"),
     Row("cms/orders/<int:pk>/deny/", "llllrrrr", "llllrrrr", "cms/orders/{order}/deny/"),
     Row("cms/orders/<int:pk>/fulfil/", "llllrroo", "llllrruu", "cms/orders/{order}/fulfil/"),
     Row("cms/orders/<int:pk>/cancel/", "llllrroo", "llllrruu", "cms/orders/{order}/cancel/"),

@@ -11,9 +11,10 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundState
-from ecommerce.models import Order, Refund
+from ecommerce.models import Order, OrderLine, Refund
 from ecommerce.selectors.payments import next_to_refund
-from ecommerce.services.refunds import RefundPlan, RefundWish, plan_refund, refund_order
+from ecommerce.services.refund_plan import free_lines
+from ecommerce.services.refunds import RefundPlan, RefundWish, plan_refund, refund_order, undo_free_order
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 from mitxonline.kernel.money import Money, minor_digits
@@ -61,6 +62,9 @@ class Command(OperatorCommand):
         if known is not None or _is_over(order, wish):
             self.say(_done_before(order, known))
             return
+        if free := free_lines(order, wish.line_ids) if wish.amount is None else []:
+            self._undo(order, wish, free, is_dry=options["dry_run"], style=options["format"])
+            return
         plan = plan_refund(order_id=order.pk, wish=wish)
         write_rows(self.stdout, _rows(plan), columns=COLUMNS, style=options["format"])
         if options["dry_run"]:
@@ -68,6 +72,16 @@ class Command(OperatorCommand):
             return
         refund = refund_order(order_id=order.pk, wish=wish, now=clock.now(), by_id=None, reference=reference)
         self._tell(refund)
+
+    def _undo(self, order: Order, wish: RefundWish, lines: list[OrderLine], *, is_dry: bool, style: str) -> None:
+        """Take back what cost nothing."""
+        rows = [(order.number, line.item_id, str(line.money)) for line in lines]
+        write_rows(self.stdout, rows, columns=COLUMNS, style=style)
+        if is_dry:
+            self.say(_("Would undo what is listed; nothing was paid for it. Nothing was changed."))
+            return
+        undo_free_order(order_id=order.pk, wish=wish, now=clock.now(), by_id=None)
+        self.say(_("Undone. Nothing was paid, so no money goes back."))
 
     def _tell(self, refund: Refund) -> None:
         """What became of it; what the gateway refused is a failure of the command too."""

@@ -154,6 +154,11 @@ PAYMENT_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "mail-finance": {
+        "task": "ecommerce.tasks.mail_finance",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "forget-notices": {
         "task": "ecommerce.tasks.forget_notices",
         "schedule": 24 * 3600.0,

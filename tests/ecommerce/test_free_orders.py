@@ -1,0 +1,140 @@
+"""What cost nothing is undone at the desk and by command: the course goes, the code and the seat come back."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+from django.core.management import call_command
+from django.db import IntegrityError, transaction
+from django.test import Client
+
+from courses.models import Enrollment
+from ecommerce.enums import EnrollmentAfter, OrderState, UseState
+from ecommerce.errors import NothingToRefund, RefundReasonNeeded
+from ecommerce.events import FreeLinesUndone
+from ecommerce.handlers import email_free_lines_undone
+from ecommerce.models import CodeUse, Order
+from ecommerce.services.refunds import RefundWish, undo_free_order
+from mitxonline.coordinator.models import Delivery
+from tests.ecommerce.test_order_desk import at, desk, fields, finance, order_page
+from tests.ecommerce.tills import paid_order
+from tests.factories import NOON, make_code, make_discount, make_product
+from tests.frontend.reading import read
+
+__all__ = ["desk", "finance"]
+
+pytestmark = pytest.mark.django_db
+
+FREES = ("--unenroll", "--free-codes", "--reason", "asked by phone")
+
+
+def fresh(order: Order) -> Order:
+    return Order.objects.get(pk=order.pk)
+
+
+def free_order(count: int = 2) -> Any:
+    """Courses got for nothing with a one-time code."""
+    code = make_code(make_discount(), max_uses=1)
+    order = paid_order(*(make_product() for _each in range(count)), code=code, discount="249")
+    return order, code
+
+
+def undo(order: Order, **options: Any) -> Order:
+    wish = RefundWish(reason="asked by phone", **{"frees_codes": True, **options})
+    return undo_free_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+
+
+def runs_of(order: Order) -> set[int]:
+    return set(Enrollment.objects.active().of(order.purchaser_id).values_list("run_id", flat=True))
+
+
+def test_a_free_order_is_undone_whole_and_once() -> None:
+    order, code = free_order()
+    other, _code = free_order()
+    undo(order)
+    with pytest.raises(NothingToRefund):
+        undo(order)
+    code.refresh_from_db()
+    assert (fresh(order).state, runs_of(order), code.uses) == (OrderState.REFUNDED, set(), 0)
+    assert CodeUse.objects.get(order=order).state == UseState.RELEASED
+    assert (fresh(other).state, len(runs_of(other))) == (OrderState.FULFILLED, 2)
+    assert not order.refunds.exists()
+    assert Delivery.objects.filter(handler="ecommerce.handlers.email_free_lines_undone").count() == 1
+
+
+def test_one_of_two_free_courses_is_undone_and_its_code_stays_with_the_other() -> None:
+    order, code = free_order()
+    first, second = order.lines.all()
+    undo(order, line_ids=(first.pk,))
+    code.refresh_from_db()
+    assert (fresh(order).state, code.uses) == (OrderState.PARTIALLY_REFUNDED, 1)
+    assert runs_of(order) == {second.product.course_run_id}
+    undo(order, line_ids=(second.pk,))
+    code.refresh_from_db()
+    assert (fresh(order).state, code.uses, runs_of(order)) == (OrderState.REFUNDED, 0, set())
+
+
+def test_a_free_course_beside_a_paid_one_is_undone_and_the_paid_one_stays() -> None:
+    order = paid_order(make_product(), make_product(price="149.00"))
+    first, second = order.lines.all()
+    type(first).objects.filter(pk=first.pk).update(discount_amount=249, due=0)
+    undo(order, line_ids=(first.pk,))
+    assert (fresh(order).state, runs_of(order)) == (OrderState.FULFILLED, {second.product.course_run_id})
+    with pytest.raises(NothingToRefund):
+        undo(order)  # a price was paid for the rest
+
+
+def test_what_was_paid_is_refunded_and_not_undone() -> None:
+    order = paid_order(make_product())
+    with pytest.raises(NothingToRefund):
+        undo(order)
+    with pytest.raises(RefundReasonNeeded):
+        undo_free_order(order_id=order.pk, wish=RefundWish(reason=" "), now=NOON, by_id=None)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        order.lines.update(undone_at=NOON)
+
+
+def test_the_desk_undoes_it_and_says_so_to_the_buyer(desk: Client, mailoutbox: list[EmailMultiAlternatives]) -> None:
+    order, code = free_order()
+    assert "Undo the order" in order_page(desk, order).text
+    form = read(desk.get(at(order, "undo/")))
+    assert not form.select("input[name=lines][checked]")
+    refused = desk.post(at(order, "undo/"), {"reason": "asked by phone"})
+    assert refused.status_code == 422
+    chosen = [str(line.pk) for line in order.lines.all()]
+    for _twice in range(2):
+        done = desk.post(at(order, "undo/"), {**fields(form), "lines": chosen, "reason": ["asked by phone"]})
+    assert done.status_code in {302, 422}
+    code.refresh_from_db()
+    assert (fresh(order).state, code.uses) == (OrderState.REFUNDED, 0)
+    page = order_page(desk, order).text
+    assert "Took back what had cost nothing" in page
+    assert "Undo the order" not in page
+    lines = tuple(line.pk for line in order.lines.all())
+    email_free_lines_undone(FreeLinesUndone(order_id=order.pk, line_ids=lines, enrollment_after=EnrollmentAfter.REMOVE))
+    assert "no longer open to you" in str(mailoutbox[0].body)
+    buyer = Client()
+    buyer.force_login(order.purchaser)
+    receipt = read(buyer.get(f"/checkout/receipt/?order_number={order.number}")).text
+    assert "This order was undone" in receipt
+    assert "went back" not in receipt
+
+
+def test_the_command_undoes_it_and_again_does_nothing() -> None:
+    order, code = free_order()
+
+    def run(*words: str) -> str:
+        out = StringIO()
+        call_command("refund_order", order.number, *FREES, *words, stdout=out, stderr=out)
+        return out.getvalue()
+
+    assert "Nothing was changed" in run("--dry-run")
+    assert fresh(order).state == OrderState.FULFILLED
+    assert "Undone." in run("--lines", "2")
+    assert "Undone." in run("--lines", "1")
+    assert "Nothing is left to give back" in run()
+    code.refresh_from_db()
+    assert (fresh(order).state, code.uses, runs_of(order)) == (OrderState.REFUNDED, 0, set())
