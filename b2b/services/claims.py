@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from django.conf import settings
@@ -26,7 +26,8 @@ class ClaimedOrganization:
 class Claim:
     """The organizations somebody belongs to, or None where Keycloak said nothing about them.
 
-    ``complete`` is false where a part could not be read: whoever is named there must not be taken for gone.
+    ``complete`` is false where a part could not be read, or not all of them were asked for: whoever is not named then
+    must not be taken for gone.
     """
 
     organizations: frozenset[ClaimedOrganization] | None = None
@@ -54,15 +55,27 @@ def claim_of(response: Mapping[str, Any] | None) -> Claim:
     value = known.get(settings.KEYCLOAK_ORGANIZATION_CLAIM)
     if value is None and _withheld(known.get("scope")):
         return NONE
-    return parse_claim(value)
+    claim = parse_claim(value)
+    return claim if claim.is_unknown or _names_all(known.get("scope")) else replace(claim, complete=False)
+
+
+def _names_all(granted: Any) -> bool:
+    """Whether all organizations were asked for, and that was granted.
+
+    The plain scope names the one a person chose at Keycloak, `organization:alias` that one: neither says who left.
+    """
+    every = {scope for scope in settings.SOCIAL_AUTH_KEYCLOAK_SCOPE if scope.endswith(":*")}
+    return bool(every) and (not _says_scopes(granted) or not every.isdisjoint(granted.split()))
+
+
+def _says_scopes(granted: Any) -> TypeGuard[str]:
+    """An answer without scopes means that all were granted (RFC 6749, 5.1)."""
+    return isinstance(granted, str) and bool(granted.strip())
 
 
 def _withheld(granted: Any) -> bool:
-    """Whether the scope of all organizations was asked for and not granted, among others that were.
-
-    An answer without scopes means that all were granted (RFC 6749, 5.1).
-    """
-    if not isinstance(granted, str) or not granted.strip():
+    """Whether the scope of all organizations was asked for and not granted, among others that were."""
+    if not _says_scopes(granted):
         return False
     names = {scope.partition(":")[0] for scope in granted.split()}
     return any(scope.endswith(":*") and scope[:-2] not in names for scope in settings.SOCIAL_AUTH_KEYCLOAK_SCOPE)

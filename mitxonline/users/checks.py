@@ -22,7 +22,7 @@ _NEEDED = {
 @register("sign_in")
 def check_sign_in(**_kwargs: Any) -> list[CheckMessage]:
     """Half a provider, no way in at all, an address that can be listened to, roles that mean nothing."""
-    return [*_half_providers(), *_no_way_in(), *_open_addresses(), *_two_scopes(), *_empty_roles()]
+    return [*_half_providers(), *_no_way_in(), *_open_addresses(), *_scopes(), *_empty_roles()]
 
 
 def missing_variables(prefix: str) -> list[str]:
@@ -62,8 +62,17 @@ def _open_addresses() -> Iterator[CheckMessage]:
             )
 
 
-def _two_scopes() -> Iterator[CheckMessage]:
+def _scopes() -> Iterator[CheckMessage]:
     scopes = [each for each in settings.SOCIAL_AUTH_KEYCLOAK_SCOPE if each.partition(":")[0] == "organization"]
+    narrow = [each for each in scopes if each != "organization:*"]
+    if len(scopes) == 1 and narrow:
+        rest = [each for each in settings.SOCIAL_AUTH_KEYCLOAK_SCOPE if each not in narrow]
+        yield Error(
+            f"SOCIAL_AUTH_KEYCLOAK_SCOPE asks for {narrow[0]}, which names one organization of somebody who is in "
+            "several: nobody could be told to have left.",
+            hint=f"Write SOCIAL_AUTH_KEYCLOAK_SCOPE={' '.join(['organization:*', *rest])}, or leave it empty.",
+            id="users.E005",
+        )
     if len(scopes) > 1:
         yield Error(
             "SOCIAL_AUTH_KEYCLOAK_SCOPE asks for organizations twice, which Keycloak answers with an error.",

@@ -97,7 +97,30 @@ def test_the_claim_may_have_another_name(settings: Any) -> None:
 )
 def test_an_absent_claim_is_none_where_the_scope_was_withheld(granted: Any, meant: Claim) -> None:
     assert claim_of({"email": "sam@example.com", "scope": granted}) == meant
-    assert claim_of({"organization": ["acme"], "scope": granted}) == claim("acme")
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted", "is_complete"),
+    [
+        (["organization:*"], None, True),
+        (["organization:*"], "openid organization:* email", True),
+        (["phone", "organization:*"], "openid phone organization:* email", True),
+        (["organization:*"], "openid organization email", False),
+        (["organization:*"], "openid organization:acme email", False),
+        (["organization:*"], "openid email", False),
+        (["organization"], None, False),
+        (["organization"], "openid organization email", False),
+        (["organization:acme"], None, False),
+        ([], None, False),
+        ([], "openid organization:* email", False),
+    ],
+)
+def test_only_a_claim_of_all_organizations_says_who_left(
+    settings: Any, asked: list[str], granted: str | None, is_complete: bool
+) -> None:
+    settings.SOCIAL_AUTH_KEYCLOAK_SCOPE = asked
+    said = claim_of({"organization": ["acme"], **({"scope": granted} if granted else {})})
+    assert (said.organizations, said.complete) == (claim("acme").organizations, is_complete)
 
 
 @pytest.mark.parametrize("asked", [[], ["organization"], ["organization:acme"]])

@@ -195,6 +195,20 @@ def test_two_scopes_of_organizations(settings: Any) -> None:
     assert ids() == ["users.E003"]
 
 
+@pytest.mark.parametrize("scope", ["organization", "organization:acme", "organization:"])
+def test_a_scope_that_names_one_organization(settings: Any, scope: str) -> None:
+    settings.SOCIAL_AUTH_KEYCLOAK_SCOPE = ["phone", scope]
+    (error,) = check_sign_in()
+    assert error.id == "users.E005"
+    assert "SOCIAL_AUTH_KEYCLOAK_SCOPE=organization:* phone" in str(error.hint)
+
+
+@pytest.mark.parametrize("scopes", [[], ["phone"], ["organization:*"], ["organization:*", "phone"]])
+def test_scopes_that_tell_the_truth(settings: Any, scopes: list[str]) -> None:
+    settings.SOCIAL_AUTH_KEYCLOAK_SCOPE = scopes
+    assert ids() == []
+
+
 @pytest.mark.parametrize("roles", [{"": ["staff"]}, {"x": []}])
 def test_roles_without_rights(settings: Any, roles: dict[str, list[str]]) -> None:
     settings.KEYCLOAK_STAFF_ROLES = roles
