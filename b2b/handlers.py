@@ -11,6 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from social_django.models import UserSocialAuth
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.events import HandOutMailsQueued
@@ -29,11 +30,12 @@ from b2b.services.seats import (
     release_held_seats,
     uses_of_order,
 )
-from b2b.services.sso import Followed, follow_claim, note_failure
+from b2b.services.sso import Followed, follow_claim, leave_disconnected, note_failure
 from ecommerce.errors import CodeUsed
 from ecommerce.events import LinesRefunded, LinesRestored, LinkBasketClaimed, OrderClosed, OrderFulfilled, OrderInReview
 from ecommerce.models import Basket, DiscountCode, OrderLine
 from mitxonline.kernel import clock
+from mitxonline.users.events import ConnectionUndone
 from mitxonline.users.models import User
 
 logger = logging.getLogger(__name__)
@@ -78,6 +80,12 @@ def free_seats_after_refund(event: LinesRefunded) -> None:
     end_code_seats(contract_ids=contract_ids, user_id=event.purchaser_id, now=event.at)
 
 
+def leave_with_connection(event: ConnectionUndone) -> None:
+    """Leave the organizations and give up the seats somebody had because Keycloak named them."""
+    if event.provider == SSO_BACKEND:
+        leave_disconnected(user_id=event.user_id, now=event.at)
+
+
 def send_hand_out_mails(event: HandOutMailsQueued) -> None:
     """Send the mails about codes. MailServerAway where some have to wait: the delivery comes again shortly."""
     send_mails(event.mail_ids)
@@ -114,7 +122,13 @@ def _refuse_given_since(event: OrderFulfilled | LinesRestored) -> None:
 
 
 def follow_organizations(
-    *, strategy: Any, backend: Any, user: User | None = None, response: Mapping[str, Any] | None = None, **_kwargs: Any
+    *,
+    strategy: Any,
+    backend: Any,
+    user: User | None = None,
+    response: Mapping[str, Any] | None = None,
+    social: UserSocialAuth | None = None,
+    **_kwargs: Any,
 ) -> None:
     """A step of signing in: bring somebody's organizations and seats in line with what Keycloak says of them.
 
@@ -125,7 +139,9 @@ def follow_organizations(
         return
     request, now = strategy.request, clock.now()
     try:
-        followed = follow_claim(user_id=user.pk, claim=claim_of(response), now=now)
+        followed = follow_claim(
+            user_id=user.pk, claim=claim_of(response), now=now, connection_id=social.pk if social else None
+        )
         if may_ask_keycloak():
             ask_again_for(user_id=user.pk, now=now)
     except Exception as error:

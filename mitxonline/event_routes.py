@@ -31,7 +31,7 @@ from ecommerce.events import (
 from mitxonline.coordinator.bus import Route
 from mitxonline.coordinator.events import Event
 from mitxonline.users import handlers as users
-from mitxonline.users.events import AccountMailQueued
+from mitxonline.users.events import AccountMailQueued, ConnectionUndone
 
 ROUTES: dict[type[Event], Route] = {
     AccountMailQueued: Route(after_commit=(users.send_account_mail,)),
@@ -58,6 +58,8 @@ ROUTES: dict[type[Event], Route] = {
     RefundAsked: Route(after_commit=(ecommerce.email_refund_asked,)),
     RefundDenied: Route(after_commit=(ecommerce.email_refund_denied,)),
     ReceiptWanted: Route(after_commit=(ecommerce.email_receipt_again,)),
+    # What came by a connection goes with it: nobody would ever take it back later.
+    ConnectionUndone: Route(within=(b2b.leave_with_connection,)),
     # The rows themselves wait for the course site: their `lms_state` is the queue.
     LearnerEnrolled: Route(),
     LearnerUnenrolled: Route(),

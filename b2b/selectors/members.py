@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
+from social_django.models import UserSocialAuth
 
-from b2b.enums import ContractStanding, IntegrationType, MembershipState
+from b2b.enums import ContractStanding, IntegrationType, MembershipSource, MembershipState
 from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership, OrganizationPage
 from b2b.seats import Seats, seats_for
 from courses.models import Course, Enrollment
@@ -20,6 +22,9 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import normalized_email
 from mitxonline.users.models import User
+from mitxonline.users.sso.identities import is_connected
+from mitxonline.users.sso.keycloak import issuer
+from mitxonline.users.sso.providers import KEYCLOAK
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,3 +223,37 @@ def _standing(terms: ContractTerms, seats: Seats, *, now: datetime) -> ContractS
     """Full is said only to people without a seat of their own."""
     standing = terms.standing_on(clock.date_of(now))
     return ContractStanding.FULL if seats.is_full and standing is ContractStanding.OPEN else standing
+
+
+# --- Before a connection is undone ----------------------------------------------------------------------------------
+
+
+def losses_of(connection: UserSocialAuth) -> list[str]:
+    """What goes with somebody's connection with Keycloak, a sentence for each organization."""
+    user_id = connection.user_id
+    if connection.provider != KEYCLOAK or is_connected(user_id=user_id, issuer=issuer(), besides=connection.pk):
+        return []
+    mine = OrganizationMembership.objects.filter(user_id=user_id, seen_in_claim=True).select_related("organization")
+    seats: dict[int, list[str]] = defaultdict(list)
+    for organization_id, name in (
+        ContractMembership.objects.filter(user_id=user_id, source=MembershipSource.SSO, state=MembershipState.ACTIVE)
+        .order_by("contract__name", "contract_id")
+        .values_list("contract__terms__organization_id", "contract__name")
+    ):
+        seats[organization_id].append(f"“{name}”")
+    sentences = []
+    for each in mine.order_by("organization__name", "pk"):
+        leaves = each.source == MembershipSource.SSO and not each.is_manager
+        names = {"organization": each.organization.name, "contracts": _in_words(seats[each.organization_id])}
+        if leaves and names["contracts"]:
+            sentences.append(_("You’ll leave %(organization)s and give up your seat in %(contracts)s.") % names)
+        elif leaves:
+            sentences.append(_("You’ll leave %(organization)s.") % names)
+        elif names["contracts"]:
+            sentences.append(_("You’ll give up your seat in %(contracts)s of %(organization)s.") % names)
+    return sentences
+
+
+def _in_words(names: list[str]) -> str:
+    *others, last = names or [""]
+    return _("%(others)s and %(last)s") % {"others": ", ".join(others), "last": last} if others else last

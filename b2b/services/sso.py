@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
+from social_django.models import UserSocialAuth
 
 from b2b.enums import IntegrationType, MembershipSource, MembershipState, SignInChange
 from b2b.models import (
@@ -22,6 +23,8 @@ from b2b.services.claims import Claim, ClaimedOrganization
 from b2b.services.seats import Claimed, claim_seats, join_organizations, leave_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import transaction_lock
+from mitxonline.users.sso.identities import is_connected
+from mitxonline.users.sso.keycloak import issuer
 
 LOCK = "b2b.sso"
 DETAIL_LENGTH = 255
@@ -44,18 +47,20 @@ class Followed:
         return any((self.joined_organizations, self.left_organizations, self.joined_contracts, self.left_contracts))
 
 
-def follow_claim(*, user_id: int, claim: Claim, now: datetime) -> Followed:
+def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: int | None = None) -> Followed:
     """Join the organizations of the claim and their free contracts, leave those that are gone; all or nothing.
 
     Nothing is touched where the claim is unknown. Seats by code, staff or API and enrollments never are; a full
     contract is reported and not overfilled, and nobody comes back whose access was withdrawn. One person's sign-ins
     follow one another; seats are counted under the locks of the contracts, in primary key order. The number of queries
-    doesn't depend on the number of organizations.
+    doesn't depend on the number of organizations. The claim of a connection that was undone meanwhile gives nothing.
     """
     if claim.organizations is None:
         return Followed()
     with transaction.atomic():
         transaction_lock(LOCK, user_id)
+        if connection_id is not None and not UserSocialAuth.objects.filter(pk=connection_id).exists():
+            return Followed()
         named, made_anew = _match(claim.organizations)
         mine = list(OrganizationMembership.objects.filter(user_id=user_id))
         to_join = [pk for pk, live in named.items() if live]
@@ -77,6 +82,24 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime) -> Followed:
             full_contracts=tuple(sorted(claimed.full)),
             withdrawn_contracts=claimed.withdrawn,
         )
+        _write_down(user_id, followed, now=now)
+    return followed
+
+
+def leave_disconnected(*, user_id: int, now: datetime) -> Followed:
+    """Leave what Keycloak's word alone gave somebody whose account isn't connected with it any more.
+
+    Managers were appointed by a person and stay members. Waits for a sign-in of theirs that is following the claim.
+    """
+    with transaction.atomic():
+        transaction_lock(LOCK, user_id)
+        if is_connected(user_id=user_id, issuer=issuer()):
+            return Followed()
+        seen = OrganizationMembership.objects.filter(user_id=user_id, seen_in_claim=True)
+        seen.filter(is_manager=True, source=MembershipSource.SSO).update(source=MembershipSource.STAFF)
+        ids = list(seen.values_list("organization_id", flat=True))
+        left = leave_organizations(user_id=user_id, organization_ids=ids, now=now)
+        followed = Followed(left_organizations=left.organizations, left_contracts=left.contracts)
         _write_down(user_id, followed, now=now)
     return followed
 

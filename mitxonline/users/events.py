@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from mitxonline.coordinator.events import Event
 
@@ -19,3 +20,13 @@ class AccountMailQueued(Event):
     next_page: str = ""
     asked: str = ""
     provider: str = ""
+
+
+@dataclass(frozen=True)
+class ConnectionUndone(Event):
+    """An account isn't connected any more with who it was at a provider; published in the transaction of that."""
+
+    user_id: int
+    provider: str
+    issuer: str
+    at: datetime

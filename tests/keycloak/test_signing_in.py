@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
+from django.core.mail import EmailMessage
 from playwright.sync_api import expect
+from social_django.models import UserSocialAuth
 
 from b2b.enums import MembershipSource, SignInChange
-from b2b.models import ContractMembership, OrganizationMembership, SignInFact
+from b2b.models import ContractMembership, OrganizationMembership, OrganizationPage, SignInFact
+from b2b.services.claims import claim_of
+from b2b.services.managers import set_manager
 from courses.models import Enrollment
+from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import OpenVisitor, Visitor
@@ -137,3 +145,74 @@ def test_a_session_ended_in_keycloak_ends_ours_and_nobody_elses(
 
     until(lambda: not is_signed_in(sam))
     assert is_signed_in(lea)
+
+
+def test_keycloak_says_which_scope_it_granted(
+    open_visitor: OpenVisitor, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim is complete only if all organizations were asked for, and granted in so many words."""
+    make_campus()
+    granted: list[str] = []
+    monkeypatch.setattr(
+        "b2b.handlers.claim_of", lambda response: granted.append(str(response["scope"])) or claim_of(response)
+    )
+    for email in (SAM, LEA):
+        visitor = open_visitor()
+        sign_in(visitor, email)
+        expect(visitor.page).to_have_url(f"{site}/dashboard/")
+    assert [sorted(each.split()) for each in granted] == [
+        ["email", "openid", "organization:*", "profile"],
+        ["email", "openid", "profile"],
+    ]
+
+
+def test_a_manager_of_an_organization_is_connected_by_the_mailed_link(
+    open_visitor: OpenVisitor, site: str, monkeypatch: pytest.MonkeyPatch, mailoutbox: list[EmailMessage]
+) -> None:
+    """The realm confirms the address; that alone doesn't open what the account manages."""
+    monkeypatch.setattr("mitxonline.users.mails.send_tasks", lambda name, arguments: 0)
+    make_campus()
+    manager = User.objects.create_user(SAM, "a password of one's own", email_verified_at=clock.now())
+    organization = OrganizationPage.objects.get(name="Larkfield University")
+    set_manager(organization_id=organization.pk, user_id=manager.pk, is_manager=True, by_id=None, now=clock.now())
+    manage = f"/organizations/{organization.slug}/manage/"
+
+    visitor = open_visitor(width=390)
+    page = visitor.page
+    sign_in(visitor, SAM, page=f"/login/?next={manage}")
+    expect(page.get_by_role("heading", name="Connect your account first")).to_be_visible()
+    assert_accessible(page)
+    assert not UserSocialAuth.objects.exists()
+    page.get_by_role("button", name="E-mail me a link").click()
+    expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
+    assert_accessible(page)
+    (mail,) = mailoutbox
+    (link,) = re.findall(r"http://\S+/login/connect/\S+/", str(mail.body))
+    visitor.opens(link.removeprefix(site))
+    assert_accessible(page)
+    page.get_by_role("button", name="Connect Keycloak with this account").click()
+    expect(page).to_have_url(f"{site}{manage}")
+    assert UserSocialAuth.objects.get().user == manager
+
+
+def test_rights_by_a_role_end_in_an_older_session(
+    open_visitor: OpenVisitor, site: str, keycloak: Keycloak, settings: Any
+) -> None:
+    """Two browsers; the role comes between their sign-ins, and nobody signs in again."""
+    phone, laptop = open_visitor(), open_visitor()
+    sign_in(phone, LEA)
+    expect(phone.page).to_have_url(f"{site}/dashboard/")
+    role = keycloak.admin.get_realm_role("storefront-admin")
+    lea = keycloak.user_id(LEA)
+    keycloak.admin.assign_realm_roles(lea, [role])
+    try:
+        sign_in(laptop, LEA)
+        expect(laptop.page).to_have_url(f"{site}/dashboard/")
+        phone.opens("/admin/")
+        expect(phone.page).to_have_url(f"{site}/admin/")
+        settings.SIGN_IN_STAFF_SECONDS = 0  # the twelve hours are over
+        phone.opens("/admin/")
+        expect(phone.page).not_to_have_url(f"{site}/admin/")
+        assert not User.objects.filter(is_staff=True).exists()
+    finally:
+        keycloak.admin.delete_realm_roles_of_user(lea, [role])

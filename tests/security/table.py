@@ -54,7 +54,7 @@ ROWS: tuple[Row, ...] = (
     Row("sso/<slug:backend>/logout/", "mmmmmmmm", "nnnnnnnn", "sso/keycloak/logout/"),
     Row("logout/", "rooooooo", "rrrrrrrr"),
     Row("logout/done/", "rrrrrrrr", "mmmmmmmm"),
-    Row("account/connections/<int:connection_id>/disconnect/", "mmmmmmmm", "lrrrrrrr"),
+    Row("account/connections/<int:connection_id>/disconnect/", "lrrrrrrr", "lrrrrrrr"),
     Row("register/", "orrrrrrr", "orrrrrrr"),
     Row("password-reset/", "oooooooo", "oooooooo"),
     Row("password-reset/sent/", "oooooooo", "mmmmmmmm"),

@@ -67,6 +67,11 @@ ACCOUNT_RIGHTS = [
     "mitxonline.users.sso.rights.has_staff_rights",
     "b2b.selectors.managing.manages_any_organization",
 ]
+# What somebody loses with a connection, in sentences told before it is undone.
+CONNECTION_LOSSES = [
+    "mitxonline.users.sso.rights.losses_of",
+    "b2b.selectors.members.losses_of",
+]
 # A link that connects such an account works this long.
 CONNECT_LINK_SECONDS = 3600
 # Issuer and subject together name a person.

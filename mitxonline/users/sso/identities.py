@@ -16,6 +16,12 @@ def subject_of(user: User, issuer: str) -> str | None:
     return uid.removeprefix(prefix) if uid else None
 
 
+def is_connected(*, user_id: int, issuer: str, besides: int | None = None) -> bool:
+    """Whether the account is connected with somebody of that issuer; by another connection than `besides`."""
+    connections = UserSocialAuth.objects.filter(user_id=user_id, uid__startswith=f"{issuer}#")
+    return connections.exclude(pk=besides).exists()
+
+
 def user_ids_of_subjects(issuer: str, subjects: Iterable[str]) -> dict[str, int]:
     """Our people by their id at that issuer; who never signed in is not in it."""
     prefix = f"{issuer}#"

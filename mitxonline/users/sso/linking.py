@@ -9,14 +9,17 @@ from enum import Enum
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils.module_loading import import_string
 from social_django.models import UserSocialAuth
 
+from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
 from mitxonline.kernel.db import transaction_lock
+from mitxonline.users.events import ConnectionUndone
 from mitxonline.users.models import User
 from mitxonline.users.sso import errors
 from mitxonline.users.sso.claims import Identity, issuer_in
-from mitxonline.users.sso.providers import Provider, providers
+from mitxonline.users.sso.providers import Provider, find_provider, providers
 from mitxonline.users.sso.rights import end_given_rights, has_rights
 
 LINKED, CONNECTED, DISCONNECTED = "users.sign_in_linked", "users.sign_in_connected", "users.sign_in_disconnected"
@@ -112,18 +115,48 @@ def disconnect(*, user: User, connection_id: int, now: datetime) -> bool:
         connection = UserSocialAuth.objects.filter(user=user, pk=connection_id).first()
         if connection is None:
             return False
-        if not _has_password(user) and not _open_ways(user).exclude(pk=connection_id).exists():
-            raise errors.LastWayIn
+        _keep_a_way_in(user, connection_id)
         had_rights = undo(connection, now=now)
         audit.record(user, DISCONNECTED, by_id=user.pk, data={"provider": connection.provider})
     return had_rights
 
 
 def undo(connection: UserSocialAuth, *, now: datetime) -> bool:
-    """Delete a connection and take away the rights its roles gave, as no sign-in would; whether there were any."""
+    """Delete a connection and all that came by it, as no sign-in would; whether rights of roles were among it.
+
+    The person is locked first, so that a sign-in at the same moment gives nothing after it.
+    """
     with transaction.atomic():
-        connection.delete()
-        return end_given_rights(user=connection.user, issuer=issuer_in(connection.uid), now=now)
+        user, issuer = _locked(connection.user_id), issuer_in(connection.uid)
+        count, _details = UserSocialAuth.objects.filter(pk=connection.pk).delete()
+        if not count:
+            return False
+        publish(ConnectionUndone(user_id=user.pk, provider=connection.provider, issuer=issuer, at=now))
+        return end_given_rights(user=user, issuer=issuer, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What disconnecting would come to, to be told before. `losses`: sentences of those who gave something by it."""
+
+    provider: Provider
+    losses: tuple[str, ...]
+
+
+def plan_disconnect(*, user: User, connection_id: int) -> Undoing | None:
+    """What `disconnect` would do; None for a connection that isn't theirs. Raises LastWayIn."""
+    connection = _open_ways(user).filter(pk=connection_id).first()
+    provider = find_provider(connection.provider) if connection else None
+    if connection is None or provider is None:
+        return None
+    _keep_a_way_in(user, connection_id)
+    asked = [import_string(path) for path in settings.CONNECTION_LOSSES]
+    return Undoing(provider, tuple(sentence for ask in asked for sentence in ask(connection)))
+
+
+def _keep_a_way_in(user: User, connection_id: int) -> None:
+    if not _has_password(user) and not _open_ways(user).exclude(pk=connection_id).exists():
+        raise errors.LastWayIn
 
 
 def _open_ways(user: User) -> QuerySet[UserSocialAuth]:
@@ -175,8 +208,8 @@ def _link(user: User, identity: Identity, *, title: str, now: datetime) -> Known
 def _take_over(known: Known, identity: Identity, *, now: datetime) -> None:
     """Nobody ever proved this address: whoever made the account may have been somebody else waiting for its owner.
 
-    Their password goes, with it every session it opened and every link sent, and so do their other connections. What
-    the account bought or was given by code stays.
+    Their password goes, with it every session it opened and every link sent, and so do their other connections and what
+    came by those. What the account bought or was given by code stays.
     """
     user = known.user
     if user.has_usable_password():
@@ -185,7 +218,8 @@ def _take_over(known: Known, identity: Identity, *, now: datetime) -> None:
     user.email_verified_at = now
     user.name = identity.name or user.name
     user.save(update_fields=["password", "email_verified_at", "name"])
-    UserSocialAuth.objects.filter(user=user).delete()
+    for connection in UserSocialAuth.objects.filter(user=user).order_by("pk"):
+        undo(connection, now=now)
 
 
 def _follow(known: Known, identity: Identity, *, now: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from social_django.models import UserSocialAuth
 
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
@@ -30,7 +31,9 @@ def know_person(*, strategy: Any, backend: Any, response: Mapping[str, Any], **_
     return {"user": known.user, "social": known.connection, "is_new": known.is_new}
 
 
-def follow_rights(*, backend: Any, user: User, response: Mapping[str, Any], **_kwargs: Any) -> None:
+def follow_rights(
+    *, backend: Any, user: User, social: UserSocialAuth, response: Mapping[str, Any], **_kwargs: Any
+) -> None:
     """Give and take away the rights of staff that follow roles at the provider."""
     follow_roles(
         user=user,
@@ -38,6 +41,7 @@ def follow_rights(*, backend: Any, user: User, response: Mapping[str, Any], **_k
         roles=backend.roles(response),
         mapping=backend.staff_roles(),
         now=clock.now(),
+        connection_id=social.pk,
     )
 
 

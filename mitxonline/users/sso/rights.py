@@ -13,9 +13,12 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Min, Q
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+from social_django.models import UserSocialAuth
 
 from mitxonline.kernel import audit
 from mitxonline.users.models import GivenRight, RightKind, User
+from mitxonline.users.sso.claims import issuer_in
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +41,17 @@ def group_names(mapping: Mapping[str, Iterable[str]]) -> set[str]:
 
 
 def follow_roles(
-    *, user: User, issuer: str, roles: Collection[str], mapping: Mapping[str, Iterable[str]], now: datetime
+    *,
+    user: User,
+    issuer: str,
+    roles: Collection[str],
+    mapping: Mapping[str, Iterable[str]],
+    now: datetime,
+    connection_id: int | None = None,
 ) -> None:
     """Give what the roles of a sign-in say, take away what an earlier one gave and they no longer say.
+
+    Roles of a connection that was undone meanwhile give nothing.
 
     A right the person has by hand is not taken note of, so no sign-in takes it away. The number of queries is the same
     for any number of roles.
@@ -50,6 +61,8 @@ def follow_roles(
         if not words and not GivenRight.objects.filter(user=user, issuer=issuer).exists():
             return
         person = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
+        if connection_id is not None and not UserSocialAuth.objects.filter(pk=connection_id).exists():
+            words = set()
         rows = list(GivenRight.objects.filter(user=person))
         given = {_right(row): row for row in rows if row.issuer == issuer}
         elsewhere = {_right(row) for row in rows if row.issuer != issuer}
@@ -134,6 +147,12 @@ def has_rights(user: User) -> bool:
 def has_staff_rights(user: User) -> bool:
     """Whether the account has a flag, a group or a permission."""
     return user.is_staff or user.is_superuser or user.groups.exists() or user.user_permissions.exists()
+
+
+def losses_of(connection: UserSocialAuth) -> list[str]:
+    """What goes with the connection, as its owner is told before."""
+    rows = GivenRight.objects.filter(user_id=connection.user_id, issuer=issuer_in(connection.uid))
+    return [_("You’ll lose the rights that your roles there gave you.")] if rows.exists() else []
 
 
 def given_by_roles(user: User, *, flags: Iterable[str], groups: Iterable[Group]) -> list[GivenRight]:

@@ -136,11 +136,15 @@ def connect_by_link(request: HttpRequest, token: str) -> HttpResponse:
     return start(request, waiting.provider, errand)
 
 
-@require_POST
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def disconnect(request: HttpRequest, connection_id: int) -> HttpResponse:
-    """Undo a connection with a provider."""
+    """Say what goes with a connection; on POST undo it."""
     try:
+        if request.method != "POST":
+            plan = linking.plan_disconnect(user=cast("User", request.user), connection_id=connection_id)
+            return render(request, "users/disconnect.html", {"plan": plan}) if plan else redirect("account")
         had_rights = linking.disconnect(user=cast("User", request.user), connection_id=connection_id, now=clock.now())
     except LastWayIn as refusal:
         messages.error(request, refusal.message)
