@@ -24,6 +24,7 @@ from tests.browser.conftest import (  # noqa: F401 – fixtures
 )
 from tests.factories import make_course
 from tests.support.keycloak import CLIENT, CLIENT_SECRET, LEA, PASSWORD, SAM, Keycloak
+from tests.users.conftest import outbox  # noqa: F401 – a fixture
 
 TITLE = "Statistics for people who make decisions"
 

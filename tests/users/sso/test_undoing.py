@@ -1,6 +1,6 @@
 """What came by a connection goes with it, and comes again with it: so one person at Keycloak has one seat."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -16,10 +16,9 @@ from b2b.services.claims import parse_claim
 from b2b.services.managers import set_manager
 from mitxonline.kernel import clock
 from mitxonline.users.models import GivenRight, User
-from mitxonline.users.sso import linking, pipeline
+from mitxonline.users.sso import linking, pipeline, rights
 from tests.factories import make_contract, make_organization
 from tests.support.oidc import FakeProvider
-from tests.support.together import MeetAt, Together
 from tests.users.conftest import PASSWORD
 from tests.users.sso.conftest import is_signed_in, sign_in
 
@@ -220,21 +219,18 @@ def test_an_account_taken_over_by_its_owner_keeps_no_seat_of_its_makers_identity
     assert seats_of(maker) == {("Fruit", "sso")}
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_sign_in_at_the_same_moment_seats_nobody_afterwards(
     client: Client,
     provider: FakeProvider,
     campus: Any,
-    together: Together,
-    meet_at: MeetAt,
     monkeypatch: pytest.MonkeyPatch,
     guarded: bool,
 ) -> None:
     """The connection is undone when the sign-in knows who it is, and before it takes a seat; then the control."""
     provider.access_claims = {"realm_access": {"roles": ["storefront-admin"]}}
     user = connected(client, provider)
-    real_know = pipeline.linking.know
+    real_know = linking.know
 
     def know_then_undo(*args: Any, **kwargs: Any) -> Any:
         known = real_know(*args, **kwargs)
@@ -243,11 +239,16 @@ def test_a_sign_in_at_the_same_moment_seats_nobody_afterwards(
 
     monkeypatch.setattr(linking, "know", know_then_undo)
     if not guarded:
-        real_follow = handlers.follow_claim
-        monkeypatch.setattr(handlers, "follow_claim", lambda **kwargs: real_follow(**{**kwargs, "connection_id": None}))
-        real_roles = pipeline.follow_roles
-        monkeypatch.setattr(pipeline, "follow_roles", lambda **kwargs: real_roles(**{**kwargs, "connection_id": None}))
+        for owner, name, real in (
+            (handlers, "follow_claim", sso.follow_claim),
+            (pipeline, "follow_roles", rights.follow_roles),
+        ):
+            monkeypatch.setattr(owner, name, _without_its_guard(real))
     sign_in(Client(), provider)
     assert not UserSocialAuth.objects.exists()
     assert bool(seats_of(user)) == (not guarded)
     assert GivenRight.objects.exists() == (not guarded)
+
+
+def _without_its_guard(real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda **kwargs: real(**{**kwargs, "connection_id": None})
