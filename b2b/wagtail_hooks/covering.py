@@ -34,6 +34,14 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 
 
+class Chooser(AdminSnippetChooser):
+    """A chooser that shows nothing chosen for a value that is no number, and leaves the refusal to the field."""
+
+    def get_instance(self, value: Any) -> Any:
+        """None where there can't be one."""
+        return None if isinstance(value, str) and not value.isdecimal() else super().get_instance(value)
+
+
 class CoursewareForm(forms.Form):
     """One thing to cover: a course, a program, or a run that exists already."""
 
@@ -58,7 +66,7 @@ class CoursewareForm(forms.Form):
             "course_run": (CourseRun.objects.all(), _("Run that exists already")),
         }
         for name, (found, label) in things.items():
-            widget = AdminSnippetChooser(model=found.model, show_edit_link=False)
+            widget = Chooser(model=found.model, show_edit_link=False)
             self.fields[name] = forms.ModelChoiceField(queryset=found, label=label, required=False, widget=widget)
         self.order_fields(["course", "program", "course_run", "create_runs", "rerun"])
 

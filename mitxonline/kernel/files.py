@@ -15,16 +15,17 @@ from django.utils.translation import gettext as _
 
 def refuse_unless_writable(path: Path) -> None:
     """Say before the work that the file can't be written, rather than after it."""
-    folder = path.resolve().parent
-    reason = ""
-    if path.is_dir():
-        reason = _("it is a folder")
-    elif not folder.is_dir():
-        reason = _("the folder %(folder)s doesn't exist") % {"folder": folder}
-    elif path.exists() and not os.access(path, os.W_OK):
-        reason = _("it is write-protected")
-    elif not _is_special(path) and not os.access(folder, os.W_OK | os.X_OK):
-        reason = _("nothing can be written in %(folder)s") % {"folder": folder}
+    with _refusing(path):
+        folder = _resolved(path).parent
+        reason = ""
+        if path.is_dir():
+            reason = _("it is a folder")
+        elif not folder.is_dir():
+            reason = _("the folder %(folder)s doesn't exist") % {"folder": folder}
+        elif path.exists() and not os.access(path, os.W_OK):
+            reason = _("it is write-protected")
+        elif not _is_special(path) and not os.access(folder, os.W_OK | os.X_OK):
+            reason = _("nothing can be written in %(folder)s") % {"folder": folder}
     if reason:
         raise _refusal(path, reason)
 
@@ -39,7 +40,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
         with _refusing(path), path.open("w", encoding="utf-8", newline="") as file:
             yield file
         return
-    target = path.resolve()
+    target = _resolved(path)
     draft: Path | None = None
     try:
         with _refusing(path):
@@ -63,6 +64,14 @@ def _refusing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise _refusal(path, error.strerror or str(error)) from error
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # Python 3.11 says RuntimeError of a link that leads to itself
+        reason = _("it is a link that leads to itself") if isinstance(error, RuntimeError) else error.strerror
+        raise _refusal(path, reason or str(error)) from error
 
 
 def _is_special(path: Path) -> bool:

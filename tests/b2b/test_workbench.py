@@ -247,6 +247,15 @@ class TestCourseware:
         settle(page)
         assert ContractRun.objects.current().filter(contract=page).count() == 4
 
+    @pytest.mark.parametrize("field", ["course", "program", "course_run"])
+    @pytest.mark.parametrize("value", ["climate", "999999999", "1'", "-"])
+    def test_a_value_that_is_no_choice_is_refused_at_its_field(
+        self, manager: Client, page: ContractPage, field: str, value: str
+    ) -> None:
+        answer = manager.post(url("add_courseware", page), self.form(**{field: value}))
+        assert answer.status_code == 422
+        assert "Select a valid choice" in answer.content.decode()
+
     @pytest.mark.parametrize(
         ("fields", "sentence"),
         [({}, "Choose one: a course, a program or a run."), ({"both": True}, "Choose only one at a time.")],
