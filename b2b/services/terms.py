@@ -22,6 +22,7 @@ from b2b.models import ContractPage, ContractRun, ContractTerms, Reconcile
 from b2b.services.acting import note
 from b2b.services.prices import apply_prices
 from b2b.services.runs import dates_by_contract
+from b2b.services.term_words import TERMS, term_in_words, term_label
 from courses.models import CourseRun
 from mitxonline.kernel.audit import Detail
 from mitxonline.kernel.money import Money
@@ -230,11 +231,15 @@ def _write(terms: ContractTerms, wanted: ContractTerms | None, *, now: datetime,
     """Write the wanted terms, or that nothing is in force; the caller holds the lock."""
     stays: list[str] = []
     if wanted is None:
-        changes = ["active: True → False"] if terms.active else []
+        changes = [f"{term_label('active')}: {_('yes')} → {_('no')}"] if terms.active else []
         terms.active, terms.revision_id, terms.in_force_since = False, None, now
     else:
-        changes = [f"{name}: {getattr(terms, name)} → {getattr(wanted, name)}" for name in changed_terms(terms, wanted)]
-        if changes:
+        changes = [
+            f"{term_label(name)}: {term_in_words(terms, name)} → {term_in_words(wanted, name)}"
+            for name in changed_terms(terms, wanted)
+            if name in TERMS
+        ]
+        if _changed(terms, wanted):
             stays = _let_follow(terms, wanted, now=now, by_id=by_id)
             terms.in_force_since = now
         for name in (*_TERMS, "revision_id"):

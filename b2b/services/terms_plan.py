@@ -8,36 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from b2b.enums import IntegrationType, MembershipState
+from b2b.enums import ContractStanding, IntegrationType, MembershipState
 from b2b.models import ContractMembership, ContractPage, ContractTerms
 from b2b.services.contracts import changed_page, refuse_over_draft
 from b2b.services.plan import ReconcilePlan, Supposed, plan_reconcile, terms_in_force
+from b2b.services.term_words import TERMS, term_in_words, term_label
 from b2b.services.terms import Days, Following, changed_terms, runs_that_follow, terms_as_written
 from b2b.services.tree import saying_what_is_invalid
+from courses.models import Enrollment
+from ecommerce.models import DiscountCode
+from mitxonline.kernel.clock import date_of
 from mitxonline.kernel.money import Money
-
-# The page's field whose label stands for a term.
-_FIELDS = {
-    "integration_type": "integration_type",
-    "active": "active",
-    "start": "contract_start",
-    "end": "contract_end",
-    "max_learners": "max_learners",
-    "price": "enrollment_fixed_price",
-    "currency": "currency",
-    "codes_only_for_assignee": "codes_only_for_assignee",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +88,10 @@ class TermsPlan:
     reconcile: ReconcilePlan
     dates: tuple[DateMove, ...]
     stays: tuple[DateStay, ...]
+    standing_before: ContractStanding | None
+    standing: ContractStanding
+    ending: int
+    codes_that_stay: int
     members: int
     held: int
 
@@ -182,12 +178,13 @@ def _plan(contract_id: int, *, after: ContractTerms, now: datetime) -> TermsPlan
         members=Count("pk", filter=Q(state=MembershipState.ACTIVE)),
         held=Count("pk", filter=Q(state=MembershipState.HELD)),
     )
+    reconcile, today = plan_reconcile(contract_id=contract_id, now=now, supposed=Supposed(terms=after)), date_of(now)
     return TermsPlan(
         contract_id=contract_id,
         before=before,
         after=after,
         changes=tuple(_changes(before, after)),
-        reconcile=plan_reconcile(contract_id=contract_id, now=now, supposed=Supposed(terms=after)),
+        reconcile=reconcile,
         dates=tuple(
             DateMove(
                 key=run.course_run.courseware_id,
@@ -202,39 +199,50 @@ def _plan(contract_id: int, *, after: ContractTerms, now: datetime) -> TermsPlan
             DateStay(key=stay.run.course_run.courseware_id, title=stay.run.course_run.title, reason=stay.reason)
             for stay in following.stays
         ),
+        standing_before=before.standing_on(today) if before is not None else None,
+        standing=after.standing_on(today),
+        ending=_people_whose_courses_end(following, now=now),
+        codes_that_stay=_codes_that_stay(before, after, reconcile),
         members=seats["members"],
         held=seats["held"],
     )
+
+
+def _people_whose_courses_end(following: Following, *, now: datetime) -> int:
+    """How many people are in runs whose new end is past; no query where there is none."""
+    over = [one.course_run_id for one in following.moves if one.course_run.end_date and one.course_run.end_date < now]
+    if not over:
+        return 0
+    return Enrollment.objects.active().filter(run__in=over).values("user").distinct().count()
+
+
+def _codes_that_stay(before: ContractTerms | None, after: ContractTerms, plan: ReconcilePlan) -> int:
+    """Codes that go on letting people in where the contract asks for none any more; no query elsewhere."""
+    if before is None or after.needs_codes or not before.needs_codes:
+        return 0
+    usable = DiscountCode.objects.filter(
+        Q(max_uses__isnull=True) | Q(uses__lt=F("max_uses")),
+        active=True,
+        discount__unlocks__contract_run__contract_id=after.pk,
+        discount__unlocks__contract_run__removed_at__isnull=True,
+    )
+    change = plan.code_change
+    return max(0, usable.count() - change.delete - change.retire - change.switch_off - change.withdraw)
 
 
 # --- In words --------------------------------------------------------------------------------------------------------
 
 
 def _changes(before: ContractTerms | None, after: ContractTerms) -> Iterator[TermChange]:
-    names = set(changed_terms(before, after)) if before is not None else set(_FIELDS)
-    for name, field in _FIELDS.items():
+    names = set(changed_terms(before, after)) if before is not None else set(TERMS)
+    for name in TERMS:
         if name in names:
             yield TermChange(
                 name=name,
-                label=str(ContractPage._meta.get_field(field).verbose_name),
-                before=_shown(before, name) if before is not None else "",
-                after=_shown(after, name),
+                label=term_label(name),
+                before=term_in_words(before, name) if before is not None else "",
+                after=term_in_words(after, name),
             )
-
-
-def _shown(terms: ContractTerms, name: str) -> str:
-    value = getattr(terms, name)
-    if name == "integration_type":
-        return str(IntegrationType(value).label)
-    if name == "price":
-        return terms.money.formatted() if value is not None else _("free")
-    if name == "max_learners":
-        return number_format(value, force_grouping=True) if value is not None else _("no limit")
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if value is None:
-        return _("none")
-    return date_format(value, "DATE_FORMAT") if isinstance(value, date) else str(value)
 
 
 def _moment(value: datetime | None) -> str:
@@ -249,6 +257,61 @@ def _sentences(plan: TermsPlan) -> Iterator[str]:
 
 
 def _about_standing(plan: TermsPlan) -> Iterator[str]:
+    yield from _about_being_active(plan)
+    if plan.standing is not plan.standing_before:
+        yield from _about_days(plan)
+    yield from _about_doors(plan)
+
+
+def _about_days(plan: TermsPlan) -> Iterator[str]:
+    start, end = plan.after.start, plan.after.end
+    if plan.standing is ContractStanding.ENDED and end is not None:
+        yield _("The contract is over: nobody new gets in, and its codes are refused.")
+        if plan.ending:
+            sentence = ngettext(
+                "%(n)s person’s courses end on %(day)s.", "%(n)s people’s courses end on %(day)s.", plan.ending
+            )
+            yield sentence % {
+                "n": number_format(plan.ending, force_grouping=True),
+                "day": date_format(end, "DATE_FORMAT"),
+            }
+    elif plan.standing is ContractStanding.NOT_STARTED and start is not None:
+        yield _("Nobody new gets in until %(day)s, when its codes begin to work.") % {
+            "day": date_format(start, "DATE_FORMAT")
+        }
+    elif plan.standing is ContractStanding.OPEN and plan.standing_before in (
+        ContractStanding.ENDED,
+        ContractStanding.NOT_STARTED,
+    ):
+        yield _("The contract is open from now on: people get in, and its codes work.")
+
+
+def _about_doors(plan: TermsPlan) -> Iterator[str]:
+    before, after = plan.before, plan.after
+    if before is None:
+        return
+    if before.integration_type != after.integration_type:
+        yield (
+            _("People of the organization get in by signing in.")
+            if after.integration_type == IntegrationType.SSO and after.is_free
+            else _("People get in with codes; who came by signing in keeps the seat until they leave the organization.")
+            if after.integration_type == IntegrationType.NON_SSO
+            else _("People of the organization see the price when they have signed in, and pay with a code.")
+        )
+    if plan.codes_that_stay:
+        yield _counted(
+            ngettext(
+                "%(n)s code keeps working, because somebody has it: it lets people in beside signing in.",
+                "%(n)s codes keep working, because somebody has them: they let people in beside signing in.",
+                plan.codes_that_stay,
+            ),
+            plan.codes_that_stay,
+        )
+    if before.max_learners is not None and after.max_learners is None:
+        yield _("There is no learner cap any more: any number of people can join.")
+
+
+def _about_being_active(plan: TermsPlan) -> Iterator[str]:
     was_active = plan.before is not None and plan.before.active
     if plan.after.active and plan.before is None:
         yield _("The contract comes into force.")
@@ -258,14 +321,6 @@ def _about_standing(plan: TermsPlan) -> Iterator[str]:
         yield _(
             "The contract becomes inactive: nobody new gets in, its codes are refused, and members keep the courses "
             "they have. No code is made or switched off."
-        )
-    if plan.before is not None and plan.before.integration_type != plan.after.integration_type:
-        yield (
-            _("People of the organization get in by signing in.")
-            if plan.after.integration_type == IntegrationType.SSO and plan.after.is_free
-            else _("People get in with codes; who came by signing in keeps the seat until they leave the organization.")
-            if plan.after.integration_type == IntegrationType.NON_SSO
-            else _("People of the organization see the price when they have signed in, and pay with a code.")
         )
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -22,12 +23,15 @@ from b2b.services.courseware import remove_courseware
 from b2b.services.plan_lines import Line, terms_lines
 from b2b.services.terms_plan import TermsPlan, plan_modify, plan_terms, plan_unpublish
 from b2b.services.tree import add_child
+from courses.enums import EnrollmentMode, EnrollmentSource
+from courses.services.enrollments import enroll
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode, PriceChange, Product
 from tests.b2b.worlds import (
     NON_SSO,
     NOW,
     SSO,
+    active_codes_of,
     change,
     codes_of,
     contract,
@@ -275,7 +279,10 @@ class TestWhatIsSaid:
 
     def test_no_cap_and_a_cap_again(self) -> None:
         page = contract(course(), cap=3)
-        assert self.plan(page, max_learners=None).sentences == ("Makes 3 codes unlimited.",)
+        assert self.plan(page, max_learners=None).sentences == (
+            "There is no learner cap any more: any number of people can join.",
+            "Makes 3 codes unlimited.",
+        )
         change(page, max_learners=None)
         assert self.plan(page, max_learners=5).sentences == ("Limits 3 codes to one use each.", "Makes 2 codes.")
 
@@ -308,6 +315,42 @@ class TestWhatIsSaid:
         assert (move.start, move.end) == (by_hand.start_date, by_hand.end_date)
         assert removed.runs.count() == 1
 
+    def test_ending_by_the_last_day(self) -> None:
+        page, other = contract(course(), course(), cap=3), contract(course(), name="Goes on", cap=3)
+        learners = [person() for _ in range(3)]
+        for run, learner in [*product(runs_of(page), learners[:2]), (runs_of(other)[0], learners[2])]:
+            enroll(
+                user_id=learner.pk, run_id=run.pk, mode=EnrollmentMode.VERIFIED, source=EnrollmentSource.CODE,
+                reference="", now=NOW,
+            )  # fmt: skip
+        plan = self.plan(page, contract_end=date(2025, 11, 20))
+        assert plan.sentences == (
+            "The contract is over: nobody new gets in, and its codes are refused.",
+            "2 people’s courses end on 20 November 2025.",
+            "Moves the dates of 2 runs.",
+        )
+        change(page, contract_end=date(2025, 11, 20))
+        assert self.plan(page, contract_end=date(2026, 1, 1)).sentences[0].startswith("The contract is open from now")
+        assert "is over" not in " ".join(self.plan(page, max_learners=2).sentences), "it was over before"
+
+    def test_a_first_day_to_come(self) -> None:
+        page = contract(course(), cap=3)
+        assert self.plan(page, contract_start=date(2026, 1, 1)).sentences[0] == (
+            "Nobody new gets in until 1 January 2026, when its codes begin to work."
+        )
+
+    def test_codes_that_people_have_keep_working_beside_single_sign_on(self) -> None:
+        page = contract(course(), cap=4)
+        used, handed, other, _free = codes_of(page)
+        redeem(page, used)
+        DiscountCode.objects.filter(pk__in=[handed.pk, other.pk]).update(assigned_email="lea@x.example")
+        plan = self.plan(page, integration_type=SSO, max_learners=None)
+        assert (
+            "2 codes keep working, because somebody has them: they let people in beside signing in." in plan.sentences
+        )
+        change(page, integration_type=SSO, max_learners=None)
+        assert {code.pk for code in active_codes_of(page)} >= {handed.pk, other.pk}
+
     def test_switching_off_and_on(self) -> None:
         page = contract(course(), cap=2)
         assert self.plan(page, active=False).sentences[0].startswith("The contract becomes inactive")
@@ -324,6 +367,7 @@ class TestWhatIsSaid:
         plan = self.plan(page, integration_type=SSO, max_learners=None)
         assert plan.sentences == (
             "People of the organization get in by signing in.",
+            "There is no learner cap any more: any number of people can join.",
             "Deletes 2 codes that nobody has.",
         )
 
