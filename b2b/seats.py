@@ -287,9 +287,12 @@ def uses_of_order(order_id: int) -> dict[int, int]:
 def join_organizations(*, organization_ids: Iterable[int], user_id: int, source: str, now: datetime) -> None:
     """Make somebody a member of organizations; ``sso`` gives way to any other source, never the other way round."""
     ids = set(organization_ids)
+    # One that is there is locked by this: whoever is about to end it with the last seat sees the new seat first.
     OrganizationMembership.objects.bulk_create(
         [OrganizationMembership(organization_id=pk, user_id=user_id, source=source, since=now) for pk in sorted(ids)],
-        ignore_conflicts=True,
+        update_conflicts=True,
+        unique_fields=["organization", "user"],
+        update_fields=["user"],
     )
     if source != MembershipSource.SSO:
         OrganizationMembership.objects.filter(
@@ -304,8 +307,30 @@ def end_seat(*, contract_id: int, user_id: int, now: datetime) -> bool:
     """End the person's seat in the contract, taken or held; whether there was one."""
     ended, _kinds = ContractMembership.objects.filter(contract_id=contract_id, user_id=user_id).delete()
     if ended:
+        leave_with_last_seat(contract_ids=[contract_id], user_id=user_id)
         request_reconciles([contract_id], reason=_("Seat given up"), now=now)
     return bool(ended)
+
+
+def leave_with_last_seat(*, contract_ids: Iterable[int], user_id: int) -> int:
+    """End the memberships in the contracts' organizations that came with a code, where no seat is left; how many.
+
+    Managers stay, and so does whom Keycloak names: their membership goes on as single sign-on's.
+    """
+    by_code = OrganizationMembership.objects.filter(
+        user_id=user_id, source=MembershipSource.CODE, organization__terms__in=set(contract_ids), is_manager=False
+    )
+    # Locked, and only then asked for seats: one taken at this moment in another contract keeps the membership.
+    locked = OrganizationMembership.objects.filter(pk__in=list(by_code.order_by("pk").values_list("pk", flat=True)))
+    ids = [each.pk for each in locked.order_by("pk").select_for_update(of=("self",))]
+    if not ids:
+        return 0
+    seats = ContractMembership.objects.filter(
+        user_id=user_id, state=MembershipState.ACTIVE, contract__terms__organization=OuterRef("organization")
+    )
+    seatless = OrganizationMembership.objects.filter(~Exists(seats), pk__in=ids, is_manager=False)
+    kept = seatless.filter(seen_in_claim=True).update(source=MembershipSource.SSO)
+    return kept + seatless.filter(source=MembershipSource.CODE).delete()[0]
 
 
 def release_held_seats(*, order_id: int) -> int:
@@ -339,7 +364,10 @@ def end_code_seats(*, contract_ids: Iterable[int], user_id: int, now: datetime) 
             contract_id=contract_id, user_id=user_id, source=MembershipSource.CODE, state=MembershipState.ACTIVE
         )
         if not found:
-            ended += seat.delete()[0]
+            gone = seat.delete()[0]
+            ended += gone
+            if gone:
+                leave_with_last_seat(contract_ids=[contract_id], user_id=user_id)
         elif all(state == UseState.HELD for state, _order_id in found):
             seat.update(state=MembershipState.HELD, order=found[0][1], code_use=None)
     # Even where the seat stays, its code is free again.

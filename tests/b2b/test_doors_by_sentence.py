@@ -24,7 +24,15 @@ from b2b.errors import (
     PersonRefused,
     SeatUnknown,
 )
-from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, HandOut, Withdrawal
+from b2b.models import (
+    ContractMembership,
+    ContractPage,
+    ContractRun,
+    ContractTerms,
+    HandOut,
+    OrganizationMembership,
+    Withdrawal,
+)
 from b2b.seats import claim_seat, lock_terms
 from b2b.services.assignments import Outcome, Recipient, assign_code, hand_out
 from b2b.services.doors import attach_by_code, put_in_link_basket, start_course
@@ -490,6 +498,37 @@ class TestWithdrawn:
         assert attach_by_code(text=given.text, user_id=learner.pk, now=NOON + DAY).enrollment.active
         assert Withdrawal.objects.get().lifted_at == NOON + DAY
         assert [entry.data["withdrawn_by"] for entry in lifts(run)] == ["manager"]
+
+    def test_the_membership_that_came_with_a_seat_ends_with_the_last_one(self, run: ContractRun, learner: User) -> None:
+        colleague = make_user()
+        second = make_contract_run(make_contract(run.contract.get_parent().specific, seats=3), codes=3)
+        for user, number in ((learner, 0), (colleague, 1)):
+            for each in (run, second):
+                attach_by_code(text=codes_of(each)[number].text, user_id=user.pk, now=NOON)
+        organizations = OrganizationMembership.objects.filter(user=learner)
+        withdraw(run, learner)
+        assert organizations.exists(), "there is a seat in the other contract"
+        withdraw(second, learner)
+        assert not organizations.exists()
+        assert OrganizationMembership.objects.filter(user=colleague).exists()
+        add_member(contract_id=run.contract_id, user_id=learner.pk, now=NOON + DAY)
+        assert organizations.get().source == MembershipSource.STAFF
+
+    @pytest.mark.parametrize(
+        ("facts", "source"),
+        [
+            ({"is_manager": True}, MembershipSource.CODE),
+            ({"source": MembershipSource.STAFF}, MembershipSource.STAFF),
+            ({"seen_in_claim": True}, MembershipSource.SSO),
+        ],
+    )
+    def test_a_membership_with_another_source_stays(
+        self, run: ContractRun, learner: User, facts: dict[str, object], source: MembershipSource
+    ) -> None:
+        attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+        OrganizationMembership.objects.filter(user=learner).update(**facts)
+        withdraw(run, learner)
+        assert OrganizationMembership.objects.get(user=learner).source == source
 
     def test_each_lift_is_in_the_contracts_activity(self, run: ContractRun, learner: User) -> None:
         staff = make_user()
