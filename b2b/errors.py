@@ -623,6 +623,27 @@ class TooFewSeats(DomainError):
         )
 
 
+class MoveRefused(DomainError):
+    """People can't be moved to another contract; nothing was changed."""
+
+    code: ClassVar[str] = "move_refused"
+
+    @classmethod
+    def to_itself(cls) -> MoveRefused:
+        """Both contracts are one."""
+        return cls(_("That is the contract they are in. Name another one."))
+
+    @classmethod
+    def without_seat(cls, emails: list[str]) -> MoveRefused:
+        """These people have no seat in the contract they would leave."""
+        sentence = ngettext(
+            "Nothing was changed: %(people)s has no seat in the contract.",
+            "Nothing was changed: %(people)s have no seats in the contract.",
+            len(emails),
+        )
+        return cls(sentence % {"people": ", ".join(emails)})
+
+
 class SeatsGoneMeanwhile(DomainError):
     """Others took the seats while a long list was worked through."""
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from b2b.management.printing import Column
 from b2b.services.checks import Disagreement
+from b2b.services.moving import PersonMove
 from b2b.services.plan_lines import Line
 from b2b.services.provisioning import PersonRow
 
@@ -35,6 +36,13 @@ CHECK_COLUMNS = (
     Column("note", gettext_lazy("Note")),
 )
 
+MOVE_COLUMNS = (
+    Column("email", gettext_lazy("E-mail")),
+    Column("title", gettext_lazy("Course")),
+    Column("from", gettext_lazy("From")),
+    Column("to", gettext_lazy("To"), gettext_lazy("ends")),
+)
+
 Row = Mapping[str, object]
 
 
@@ -49,6 +57,18 @@ def people_rows(people: Iterable[PersonRow]) -> list[Row]:
         {"line": one.wish.line, "email": one.email, "outcome": one.outcome.value, "note": one.sentence}
         for one in people
     ]
+
+
+def move_rows(moves: Iterable[PersonMove]) -> list[Row]:
+    """One row for each course of each person that is moved, and one for a person without."""
+    rows: list[Row] = []
+    for one in moves:
+        for course in one.courses:
+            to = course.to.course_run.courseware_id if course.to is not None else ""
+            rows.append({"email": one.email, "title": course.title, "from": course.run_key, "to": to})
+        if not one.courses:
+            rows.append({"email": one.email, "title": "", "from": "", "to": ""})
+    return rows
 
 
 def check_rows(found: Iterable[Disagreement]) -> list[Row]:

@@ -42,9 +42,11 @@ __all__ = [
     "claim_seats",
     "count_seats",
     "end_code_seats",
+    "end_enrollments",
     "join_organizations",
     "leave_organizations",
     "lock_terms",
+    "products_of",
     "release_held_seats",
     "remove_member",
     "seats_for",
@@ -77,7 +79,7 @@ def add_member(
         )
         given_back = 0
         if before.withdrawn_at is not None:
-            given_back = restore_uses(user_id=user_id, product_ids=_products(contract_id), now=now)
+            given_back = restore_uses(user_id=user_id, product_ids=products_of(contract_id), now=now)
         if before.state != seat.state:
             data: Mapping[str, Detail] = {"user": user_id, "source": str(seat.source), "codes_given_back": given_back}
             record(ContractPage.objects.get(pk=contract_id), "b2b.seat.give", by_id=added_by_id, data=data)
@@ -104,7 +106,7 @@ def remove_member(
         terms = _locked(contract_id)
         if not ContractMembership.objects.filter(contract_id=contract_id, user_id=user_id).exists():
             raise SeatUnknown
-        retired = retire_uses(user_id=user_id, product_ids=_products(contract_id), now=now)
+        retired = retire_uses(user_id=user_id, product_ids=products_of(contract_id), now=now)
         email = User.objects.values_list("email", flat=True).get(pk=user_id)
         ended = end_hand_outs_to(terms=terms, email=email, by_id=removed_by_id, now=now)
         end_seat(contract_id=contract_id, user_id=user_id, now=now)
@@ -116,7 +118,7 @@ def remove_member(
             authority=authority,
             reason=reason[:255],
         )
-        courses = _end_enrollments(terms, user_id=user_id, by_id=removed_by_id, reason=reason, now=now)
+        courses = end_enrollments(terms, user_id=user_id, by_id=removed_by_id, reason=reason, now=now)
         data: Mapping[str, Detail] = {
             "user": user_id,
             "reason": reason,
@@ -135,12 +137,12 @@ def _locked(contract_id: int) -> ContractTerms:
     return terms
 
 
-def _products(contract_id: int) -> list[int]:
+def products_of(contract_id: int) -> list[int]:
     """What the contract's codes open, removed runs included."""
     return list(Product.objects.filter(contract_run__contract_id=contract_id).values_list("pk", flat=True))
 
 
-def _end_enrollments(terms: ContractTerms, *, user_id: int, by_id: int | None, reason: str, now: datetime) -> int:
+def end_enrollments(terms: ContractTerms, *, user_id: int, by_id: int | None, reason: str, now: datetime) -> int:
     """Revoke what the contract gave; who has another right to a course, by staff or their own order, stays (K3)."""
     grants = EnrollmentGrant.objects.filter(
         enrollment__user_id=user_id,

@@ -11,6 +11,7 @@ from wagtail import hooks
 ACTIONS = (
     ("b2b.seat.give", _("Give seat"), _("Gave a seat")),
     ("b2b.seat.withdraw", _("Withdraw seat"), _("Withdrew a seat")),
+    ("b2b.seat.move", _("Move to another contract"), _("Moved a person to another contract")),
     ("b2b.withdrawal.lift", _("Lift withdrawal"), _("Gave withdrawn access back")),
     ("b2b.code.assign", _("Give code"), _("Gave a code to somebody")),
     ("b2b.code.revoke", _("Revoke code"), _("Took a code back")),

@@ -282,7 +282,7 @@ class TestModify:
         assert (terms_of(capped).max_learners, terms_of(capped).price) == (None, None)
 
     def test_a_price_is_said_as_it_was_typed(self, capped: ContractPage) -> None:
-        assert "none → 20\n" in run(f"b2b_contract modify {capped.pk} --price 20").talk
+        assert "free → 20\n" in run(f"b2b_contract modify {capped.pk} --price 20").talk
         assert "20 → 12.5\n" in run(f"b2b_contract modify {capped.pk} --price 12.50").talk
 
     def test_nothing_to_change_still_checks_the_codes(self, capped: ContractPage) -> None:
@@ -488,7 +488,7 @@ class TestWho:
         assert Reconcile.objects.all()[0].reason == "b2b_contract modify, typed by deploy"
         entry = PageLogEntry.objects.filter(action="b2b.terms.change").latest("timestamp")
         assert entry.data["way"] == "b2b_contract modify, typed by deploy"
-        assert entry.data["changes"] == ["max_learners: 3 → 4"]
+        assert entry.data["changes"] == ["seats: 3 → 4"]
 
     def test_a_machine_without_names(self, capped: ContractPage, monkeypatch: pytest.MonkeyPatch) -> None:
         def nobody() -> str:
@@ -678,6 +678,13 @@ class TestCodesFile:
     def test_a_file_that_can_t_be_written_is_said_first(self, capped: ContractPage, path: str, words: str) -> None:
         assert words in refused(f"b2b_list contracts --codes {capped.pk} --codes-out {path}")
         assert not list(Path.cwd().iterdir())
+
+    def test_a_name_no_file_can_have_and_a_link_to_itself_are_said_too(self, capped: ContractPage) -> None:
+        Path("loop").symlink_to("loop")
+        for path, words in (("x" * 300 + ".csv", "name too long"), ("loop", "leads to itself")):
+            sentence = refused(f"b2b_list contracts --codes {capped.pk} --codes-out {path}")
+            assert "can't be written" in sentence
+            assert words in sentence.lower()
 
     def test_what_was_there_stays_when_writing_fails(
         self, capped: ContractPage, monkeypatch: pytest.MonkeyPatch

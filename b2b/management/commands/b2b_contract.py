@@ -27,7 +27,16 @@ from b2b.management.arguments import (
 )
 from b2b.management.listing import CONTRACT_COLUMNS
 from b2b.management.people import read_wishes
-from b2b.management.plans import CHECK_COLUMNS, PEOPLE_COLUMNS, PLAN_COLUMNS, check_rows, people_rows, plan_rows
+from b2b.management.plans import (
+    CHECK_COLUMNS,
+    MOVE_COLUMNS,
+    PEOPLE_COLUMNS,
+    PLAN_COLUMNS,
+    check_rows,
+    move_rows,
+    people_rows,
+    plan_rows,
+)
 from b2b.management.printing import print_rows
 from b2b.models import ContractPage
 from b2b.selectors.contracts import contract_rows
@@ -48,6 +57,7 @@ from b2b.services.courseware import (
     plan_removal,
     remove_courseware,
 )
+from b2b.services.moving import move_members, plan_move
 from b2b.services.organizations import choose_organization, ensure_organization
 from b2b.services.plan import terms_in_force
 from b2b.services.plan_lines import Line, addition_lines, removal_lines, summary, terms_lines
@@ -68,7 +78,10 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(
-            dest="action", metavar="create|modify|courseware|members|check", required=True, parser_class=OperatorParser
+            dest="action",
+            metavar="create|modify|courseware|members|move|check",
+            required=True,
+            parser_class=OperatorParser,
         )
         create = actions.add_parser("create", help="make a contract, and its organization if there is none")
         create.add_argument("organization", metavar="ORGANIZATION", help="the organization's name")
@@ -123,6 +136,15 @@ class Command(OperatorCommand):
         add_as_option(members)
         add_format_option(members)
 
+        move = actions.add_parser("move", help="move people to another contract with their courses")
+        move.add_argument("contract", metavar="CONTRACT_ID", help="the contract they leave")
+        move.add_argument("target", metavar="TARGET_ID", help="the contract they join")
+        move.add_argument("emails", metavar="EMAIL", nargs="+", help="people who have a seat in the first contract")
+        move.add_argument("--reason", default="", help="why, for the records")
+        move.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+        add_as_option(move)
+        add_format_option(move)
+
         check = actions.add_parser("check", help="find what disagrees with the terms; status 1 if anything does")
         check.add_argument("contract", metavar="CONTRACT_ID", nargs="?", help="only this contract")
         check.add_argument("--fix", action="store_true", help="set it right")
@@ -137,6 +159,7 @@ class Command(OperatorCommand):
             "modify": self.modify,
             "courseware": self.courseware,
             "members": self.members,
+            "move": self.move,
             "check": self.check_terms,
         }
         action = options["action"]
@@ -233,7 +256,7 @@ class Command(OperatorCommand):
             before = getattr(page, name)
             if before != value:
                 label = str(ContractPage._meta.get_field(name).verbose_name)
-                self.say(f"{label}: {_shown(before)} → {_shown(value)}")
+                self.say(f"{label}: {_shown(name, before)} → {_shown(name, value)}")
 
     # --- courseware --------------------------------------------------------------------------------------------------
 
@@ -316,6 +339,32 @@ class Command(OperatorCommand):
             "skipped": len(plan.named(Outcome.NO_ACCOUNT)),
         }
         done = _("%(coming)d get a seat, %(going)d lose theirs, %(skipped)d without an account were left out.") % counts
+        self.say(_("Dry run, nothing was changed. It would be: %s") % done if options["dry_run"] else done)
+
+    # --- move --------------------------------------------------------------------------------------------------------
+
+    def move(self, options: Mapping[str, Any]) -> None:
+        """Move people with their courses: all of them, or nobody."""
+        from_id, to_id = read_contract_id(options["contract"]), read_contract_id(options["target"])
+        what = {"from_id": from_id, "to_id": to_id, "emails": options["emails"], "now": clock.now()}
+        if options["dry_run"]:
+            moves = plan_move(**what)
+        else:
+            moves = move_members(**what, reason=options["reason"].strip() or way(), by_id=self.actor_id)
+            for contract_id in sorted({from_id, to_id}):
+                run_reconcile(contract_id=contract_id, now=what["now"], reason=way(), requested_by_id=self.actor_id)
+        for one in moves:
+            if one.comes_back_by_sign_in:
+                self.say(
+                    _("Warning: %(email)s gets a seat in contract %(id)s again at the next single sign-on.")
+                    % {"email": one.email, "id": from_id}
+                )
+        print_rows(self.stdout, move_rows(moves), MOVE_COLUMNS, style=options["format"])
+        done = _("%(people)d people moved, %(going)d courses go on, %(ending)d end.") % {
+            "people": len(moves),
+            "going": sum(len(one.going_on) for one in moves),
+            "ending": sum(len(one.ending) for one in moves),
+        }
         self.say(_("Dry run, nothing was changed. It would be: %s") % done if options["dry_run"] else done)
 
     # --- check -------------------------------------------------------------------------------------------------------
@@ -478,9 +527,9 @@ def _said_of(faults: Sequence[Disagreement], *, fixed: bool) -> str:
     ) % {"n": len(faults)}
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object) -> str:
     if value is None:
-        return _("none")
+        return {"max_learners": _("no limit"), "enrollment_fixed_price": _("free")}.get(name, _("none"))
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, Decimal):
