@@ -32,6 +32,15 @@ class RunUnknown(NotFound):
         super().__init__(_("We can't find this course among those you can enroll in."))
 
 
+class AlreadyInRun(EnrollmentRefused):
+    """The learner is in the run by another right, with all that this one would give."""
+
+    code: ClassVar[str] = "already_in_run"
+
+    def __init__(self) -> None:
+        super().__init__(_("This course is already open to you."))
+
+
 class RunNotLive(EnrollmentRefused):
     """The run is switched off."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,7 @@ class CheckoutRefused(DomainError):
     """The basket can't be bought as it is; the buyer goes back to the cart."""
 
     code: ClassVar[str] = "checkout_refused"
+    is_set_aside: ClassVar[bool] = True
     retry_url = "/cart/"
 
 
@@ -208,6 +210,43 @@ class AlreadyEnrolled(CheckoutRefused):
     def __init__(self, *, title: str) -> None:
         self.title = title
         super().__init__(_("You already have “%(title)s”.") % {"title": title})
+
+
+class PartlyEnrolled(AlreadyEnrolled):
+    """The buyer has some courses of this program; at its full price they would pay for them again."""
+
+    code: ClassVar[str] = "partly_enrolled"
+
+    def __init__(self, *, title: str, had: Sequence[str], count: int) -> None:
+        self.title = title
+        self.had = tuple(sorted(had))
+        sentence = _(
+            "You already have %(n)d of the %(count)d courses in “%(title)s”: %(had)s. "
+            "Buy the others individually, or ask us for a price."
+        )
+        details = {"n": len(had), "count": count, "title": title, "had": ", ".join(self.had)}
+        super(AlreadyEnrolled, self).__init__(sentence % details)
+
+
+class CourseTwice(CheckoutRefused):
+    """Two things in the cart give the same course. The buyer decides which stays: nothing is set aside.
+
+    ``beside_id`` is the product that stays if this one is removed.
+    """
+
+    code: ClassVar[str] = "course_twice"
+    is_set_aside: ClassVar[bool] = False
+
+    def __init__(self, *, title: str, beside: str, beside_id: int, is_part: bool, is_same: bool) -> None:
+        self.title = title
+        self.beside_id = beside_id
+        if is_part:
+            sentence = _("“%(title)s” is part of “%(beside)s”, which is in your cart too. You’d pay for it twice.")
+        elif is_same:
+            sentence = _("“%(title)s” is in your cart twice. You need it only once.")
+        else:
+            sentence = _("“%(title)s” and “%(beside)s” have courses in common. You’d pay for those twice.")
+        super().__init__(sentence % {"title": title, "beside": beside})
 
 
 class SeveralCurrencies(CheckoutRefused):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from courses.selectors.programs import open_runs_of_programs
 from courses.services.enrollments import enroll
 from ecommerce.enums import AlertKind, EnrollmentAfter, PaymentStanding, RefundOrigin
 from ecommerce.errors import NotForSale
@@ -24,6 +23,7 @@ from ecommerce.events import (
     RefundDenied,
     RefundFailed,
 )
+from ecommerce.given import Given, given_by, lines_to_give, places_of, runs_to_enter
 from ecommerce.models import Order, OrderLine, Refund, RefundRequest
 from ecommerce.selectors.payments import standing_of
 from ecommerce.selectors.shop import shop_settings
@@ -37,11 +37,15 @@ def enrol_buyer(event: OrderFulfilled) -> None:
 
     Raises NotForSale for a line that gives nothing by now: money for nothing is for staff to look at.
     """
-    for line in OrderLine.objects.standing().filter(order_id=event.order_id).select_related("product", "order"):
-        runs = _runs_of(line, now=line.order.placed_at)
-        if not runs:
+    lines = lines_to_give(event.order_id)
+    given = _given(lines)
+    programs = [line.product_id for line in lines if line.product.course_run is None]
+    courses = {course_id for product_id in programs for course_id in given[product_id]}
+    places = places_of(event.purchaser_id, courses, now=event.at)
+    for line in lines:
+        if not given[line.product_id]:
             raise NotForSale(title=line.title)
-        for run_id in runs:
+        for run_id in runs_to_enter(line.product, given[line.product_id], places):
             enroll(
                 user_id=event.purchaser_id,
                 run_id=run_id,
@@ -49,6 +53,7 @@ def enrol_buyer(event: OrderFulfilled) -> None:
                 source=source_of(line),
                 reference=event.number,
                 now=event.at,
+                adds_something=not line.requires_code,
             )
 
 
@@ -225,9 +230,6 @@ def _support() -> list[str]:
     return [address] if address else []
 
 
-def _runs_of(line: OrderLine, *, now: datetime) -> list[int]:
-    """The run the line sells, or for a program the run of each course it requires that was open when it was sold."""
-    if line.product.course_run_id is not None:
-        return [line.product.course_run_id]
-    program_id = line.product.program_id or 0
-    return open_runs_of_programs([program_id], now=now).get(program_id, [])
+def _given(lines: Sequence[OrderLine]) -> dict[int, Given]:
+    """What each line's product gave when it was sold: a program the runs that were open then."""
+    return given_by([line.product for line in lines], now=lines[0].order.placed_at) if lines else {}

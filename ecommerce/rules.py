@@ -10,21 +10,37 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Protocol
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from courses.enums import EnrollmentMode
 from courses.errors import EnrollmentRefused
-from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
-from courses.selectors.programs import open_runs_of_programs
-from ecommerce.errors import AlreadyEnrolled, CheckoutRefused, NotForSale
+from ecommerce.errors import (
+    AlreadyEnrolled,
+    CheckoutRefused,
+    CourseTwice,
+    NotForSale,
+    PartlyEnrolled,
+    PaymentUnderWay,
+)
+from ecommerce.given import (
+    Awaited,
+    Given,
+    awaited_by,
+    given_by,
+    had_of,
+    places_of,
+    sells_partly_owned_programs,
+)
 from ecommerce.models import DiscountCode, Order, Product
+from mitxonline.kernel.db import transaction_lock
 from mitxonline.kernel.errors import DomainError
 
 
@@ -33,14 +49,16 @@ class PurchaseLine:
     """One product somebody means to buy, with the code that prices it.
 
     ``knows_code``: a code of its own was applied, whether it still works or not; whoever has one may hear whose it is.
+    ``is_kept``: it waits beside the cart, and isn't bought now.
     """
 
     product: Product
     code: DiscountCode | None
     knows_code: bool = False
+    is_kept: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Purchase:
     """What the rules judge. ``user_id`` is None while the visitor is signed out."""
 
@@ -48,10 +66,15 @@ class Purchase:
     user_id: int | None
     now: datetime
 
+    @cached_property
+    def given(self) -> dict[int, Given]:
+        """What each product gives, by its key."""
+        return given_by([line.product for line in self.lines], now=self.now)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule says of one product: a refusal, a right that replaces the code, or who pays for it.
+    """What a rule says of one product: a refusal, a right that replaces the code, who pays for it, or a note to read.
 
     ``vouches`` says that this rule watches over the product. One that needs a code and that no rule vouches for is
     not sold at all, so a rule missing from the settings lets nobody in (design 3.9).
@@ -63,6 +86,7 @@ class Finding:
     entitlement: str = ""
     provider: str = ""
     contact: str = ""
+    note: str = ""
 
 
 class CheckoutRule(Protocol):
@@ -94,6 +118,21 @@ def lock_for(product_ids: Collection[int]) -> None:
     """Let the rules take their locks for these products: they come before the codes' (ADR 0003)."""
     for rule in checkout_rules():
         rule.lock(product_ids)
+
+
+def lock_courses_of(user_id: int) -> None:
+    """Let nobody else buy or be given courses for this learner until the transaction ends.
+
+    Two orders that give the same course by different runs share no row; what is asked after this lock stays true. It
+    comes after the learner's orders and before the rules' locks (ADR 0003).
+    """
+    transaction_lock("ecommerce.courses_of", user_id)
+
+
+def refuse_what_is_had(purchase: Purchase) -> None:
+    """Raise what stands against selling the buyer a course they have, whatever else was judged before."""
+    for refusal in first_refusals(NotAlreadyEnrolled().check(purchase)).values():
+        raise refusal
 
 
 def first_refusals(findings: Sequence[Finding]) -> dict[int, DomainError]:
@@ -129,16 +168,15 @@ class Sellable(_Judging):
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
         """Judge each line by its product and its runs' dates."""
-        programs = open_runs_of_programs(_programs(purchase), now=purchase.now)
         return [
             Finding(product_id=line.product.pk, refusal=refusal)
             for line in purchase.lines
-            if (refusal := self._refusal(line.product, programs, purchase.now)) is not None
+            if (refusal := self._refusal(line.product, purchase.given, purchase.now)) is not None
         ]
 
-    def _refusal(self, product: Product, programs: Mapping[int, list[int]], now: datetime) -> DomainError | None:
+    def _refusal(self, product: Product, given: Mapping[int, Given], now: datetime) -> DomainError | None:
         run = product.course_run
-        if not product.is_active or (run is None and not programs.get(product.program_id or 0)):
+        if not product.is_active or not given[product.pk]:
             return NotForSale(title=product.title)
         if run is None:
             return None
@@ -152,39 +190,80 @@ class Sellable(_Judging):
 
 
 class NotAlreadyEnrolled(_Judging):
-    """Nobody pays twice for the same course run (K2)."""
+    """Nobody pays twice for the same course (K2): neither for one they have nor for one they are paying for."""
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
         """The same few queries for any number of lines; a buyer who only audits may still upgrade.
 
-        A program is had already when each run it would give is. Products that need a code are judged by the rule that
-        vouches for them: it knows whose seat it is.
+        Whether somebody has a product that needs a code is judged by the rule that vouches for it: it knows whose seat
+        it is.
         """
         if purchase.user_id is None:
             return []
-        programs = open_runs_of_programs(_programs(purchase), now=purchase.now)
-        gives = {
-            line.product: [line.product.course_run_id]
-            if line.product.course_run_id
-            else programs.get(line.product.program_id or 0, [])
-            for line in purchase.lines
-            if not line.product.requires_code
-        }
-        had = runs_had(purchase.user_id, [run_id for run_ids in gives.values() for run_id in run_ids])
-        return [
-            Finding(product_id=product.pk, refusal=AlreadyEnrolled(title=product.title))
-            for product, run_ids in gives.items()
-            if run_ids and all(had.get(run_id) in {product.mode, EnrollmentMode.VERIFIED} for run_id in run_ids)
-        ]
+        awaited = awaited_by(purchase.user_id)
+        plain = [line.product for line in purchase.lines if not line.product.requires_code]
+        courses = {course_id for product in plain for course_id in purchase.given[product.pk]}
+        places = places_of(purchase.user_id, courses, now=purchase.now)
+        findings = []
+        for line in purchase.lines:
+            given = purchase.given[line.product.pk]
+            if (number := _paid_by(line.product, given, awaited)) is not None:
+                refusal = PaymentUnderWay(number=number)
+                findings.append(Finding(product_id=line.product.pk, refusal=refusal))
+            elif not line.product.requires_code and (had := had_of(line.product, given, places)):
+                findings.append(_about_what_is_had(line.product, given, had))
+        return findings
 
 
-def runs_had(user_id: int, run_ids: Collection[int]) -> dict[int, str]:
-    """Which of these runs somebody is in, and in which mode; one query, none without runs."""
-    if not run_ids:
-        return {}
-    enrolled = Enrollment.objects.active().of(user_id).filter(run_id__in=run_ids)
-    return dict(enrolled.values_list("run_id", "mode"))
+class EachCourseOnce(_Judging):
+    """No two lines give the same course: a program and one of its courses, two products of a run, two programs."""
+
+    def check(self, purchase: Purchase) -> Sequence[Finding]:
+        """Name the line to be removed of each two: a course before its program, what is less, what came later."""
+        lines = [line.product for line in purchase.lines if not line.is_kept]
+        keeps = sorted(lines, key=_worth, reverse=True)  # stable: of equals the first one stays
+        kept: list[Product] = []
+        findings = []
+        for product in keeps:
+            courses = set(purchase.given[product.pk])
+            beside = next((each for each in kept if courses & set(purchase.given[each.pk])), None)
+            if beside is None:
+                kept.append(product)
+                continue
+            refusal = CourseTwice(
+                title=product.title,
+                beside=beside.title,
+                beside_id=beside.pk,
+                is_part=product.course_run is not None and beside.course_run is None,
+                is_same=product.course_run is not None and beside.course_run is not None,
+            )
+            findings.append(Finding(product_id=product.pk, refusal=refusal))
+        return findings
 
 
-def _programs(purchase: Purchase) -> list[int]:
-    return [line.product.program_id for line in purchase.lines if line.product.program_id is not None]
+def refusal_of_what_is_had(product: Product, given: Given, had: Mapping[int, str]) -> AlreadyEnrolled:
+    """What a buyer is told who has these courses of a product: all of them, or some of a program's."""
+    if len(had) == len(given):
+        return AlreadyEnrolled(title=product.title)
+    return PartlyEnrolled(title=product.title, had=list(had.values()), count=len(given))
+
+
+def _about_what_is_had(product: Product, given: Given, had: Mapping[int, str]) -> Finding:
+    refusal = refusal_of_what_is_had(product, given, had)
+    if isinstance(refusal, PartlyEnrolled) and sells_partly_owned_programs():
+        note = _("You already have: %(had)s. The price doesn’t change.") % {"had": ", ".join(refusal.had)}
+        return Finding(product_id=product.pk, note=note)
+    return Finding(product_id=product.pk, refusal=refusal)
+
+
+def _paid_by(product: Product, given: Given, awaited: Sequence[Awaited]) -> str | None:
+    """The order that is being paid for the same; a contract's product is the same only as itself."""
+    for order in awaited:
+        shares = not product.requires_code and not order.course_ids.isdisjoint(given)
+        if shares or product.pk in order.product_ids:
+            return order.number
+    return None
+
+
+def _worth(product: Product) -> tuple[bool, bool]:
+    return product.course_run is None, product.mode == EnrollmentMode.VERIFIED

@@ -65,12 +65,17 @@ class CartPage:
     @property
     def aside(self) -> tuple[PricedLine, ...]:
         """What waits beside it: kept for later, or not to be bought at the moment."""
-        return self.priced.aside
+        return tuple(line for line in self.priced.aside if not line.is_had)
+
+    @property
+    def had(self) -> tuple[PricedLine, ...]:
+        """What was in it or waited, until the buyer came by it in another way; from now on it is gone."""
+        return tuple(line for line in self.priced.aside if line.is_had)
 
     @property
     def set_aside_now(self) -> tuple[PricedLine, ...]:
         """What was in the cart until now and can't be bought any more."""
-        return tuple(line for line in self.priced.aside if not line.is_kept)
+        return tuple(line for line in self.aside if not line.is_kept)
 
     @property
     def idle_codes(self) -> list[DiscountCode]:
@@ -122,7 +127,7 @@ class CartPage:
     def obstacles(self) -> list[str]:
         """What stands in the way of the whole cart; what stands in the way of one line, the line says itself."""
         on_lines = [line.refusal for line in self.lines if line.refusal is not None]
-        if self.waiting_for_code is not None:
+        if self.waiting_for_code is not None or not self.lines:  # an empty cart says so in its own place
             return []
         return [each.message for each in self.priced.refusals if each not in on_lines]
 
@@ -130,6 +135,11 @@ class CartPage:
     def has_refused_lines(self) -> bool:
         """Whether a line of a contract's cart stands in the way of the rest."""
         return any(line.refusal is not None for line in self.lines)
+
+    @property
+    def has_course_twice(self) -> bool:
+        """Whether two lines give the same course."""
+        return any(line.is_twice for line in self.lines)
 
     @property
     def codes_that_stopped_working(self) -> list[StoppedCode]:

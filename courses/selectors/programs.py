@@ -44,18 +44,18 @@ def courses_of_program(program_id: int) -> list[Course]:
     return [course for node in requirements_tree(program_id) for course in courses_under(node)]
 
 
-def open_runs_of_programs(program_ids: Collection[int], *, now: datetime) -> dict[int, list[int]]:
-    """For each program the run that is open of each course it requires, the soonest; two queries, none without one."""
+def open_runs_of_programs(program_ids: Collection[int], *, now: datetime) -> dict[int, dict[int, int]]:
+    """For each program its courses that are open, each with its soonest run; two queries, none without a program."""
     if not program_ids:
         return {}
     required = ProgramRequirement.objects.filter(program_id__in=program_ids, course__isnull=False)
     courses = list(required.order_by("position", "pk").values_list("program_id", "course_id"))
     runs = CourseRun.objects.enrollable(now).filter(course_id__in={course_id for _program, course_id in courses})
     soonest = dict(runs.order_by("course_id", "start_date", "pk").distinct("course_id").values_list("course_id", "pk"))
-    found: dict[int, list[int]] = {}
+    found: dict[int, dict[int, int]] = {}
     for program_id, course_id in courses:
         if course_id in soonest:
-            found.setdefault(program_id, []).append(soonest[course_id])
+            found.setdefault(program_id, {})[course_id] = soonest[course_id]
     return found
 
 

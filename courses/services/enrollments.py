@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from courses.enums import EnrollmentMode, EnrollmentSource, LmsState
-from courses.errors import RunUnknown
+from courses.errors import AlreadyInRun, RunUnknown
 from courses.events import LearnerEnrolled, LearnerUnenrolled
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from courses.rules import refuse_unless_enrollable, refuse_unless_public
@@ -25,17 +25,21 @@ def enroll(
     reference: str = "",
     granted_by_id: int | None = None,
     reason: str = "",
+    adds_something: bool = False,
 ) -> Enrollment:
     """Give a learner a right to be in a run; the same right twice is one.
 
     Asks no policy: the caller has judged who may come in. Staff say who and why (design: nothing by hand without
-    a trace), which the database enforces.
+    a trace), which the database enforces. With ``adds_something`` AlreadyInRun is raised where another right gives as
+    much, judged under the row's lock: of two who come at once the second is told.
     """
     with all_or_nothing():
         enrollment = _one_locked(Enrollment(user_id=user_id, run_id=run_id, mode=mode, active=True, enrolled_at=now))
         earlier = list(enrollment.grants.all())
         if any(g.revoked_at is None and (g.source, g.reference) == (source, reference) for g in earlier):
             return enrollment
+        if adds_something and any(g.revoked_at is None and _STRENGTH[g.mode] >= _STRENGTH[mode] for g in earlier):
+            raise AlreadyInRun
         EnrollmentGrant.objects.create(
             enrollment=enrollment,
             mode=mode,

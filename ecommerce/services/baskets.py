@@ -126,14 +126,17 @@ def take_back(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
 
 
 def note_what_was_shown(priced: PricedBasket, *, now: datetime) -> None:
-    """Let wait what the rules refuse, and remember the total; called where the buyer is being told of both.
+    """Let wait what the rules refuse, drop what the buyer has, and remember the total; called where they are told.
 
     One write for each, and none where nothing is new.
     """
     basket = priced.basket
     if basket is None:
         return
-    refused = [line.product.pk for line in priced.aside if not line.is_kept]
+    had = [line.product.pk for line in priced.aside if line.is_had]
+    if had:
+        basket.items.filter(product_id__in=had).delete()
+    refused = [line.product.pk for line in priced.aside if not line.is_kept and not line.is_had]
     if refused:
         basket.items.filter(product_id__in=refused, kept_at=None).update(kept_at=now)
     note_total(priced, now=now)

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.conf import settings
 
 from ecommerce.errors import (
+    AlreadyEnrolled,
     BasketEmpty,
     CodeForAnotherProduct,
     CodeMissing,
@@ -18,7 +19,9 @@ from ecommerce.errors import (
     CodeSwitchedOff,
     CodeUnknown,
     CodeUsed,
+    CourseTwice,
     NotForSale,
+    PartlyEnrolled,
     SeveralCurrencies,
 )
 from ecommerce.models import Basket, BasketCode, BasketItem, CodeUse, DiscountCode, Product
@@ -51,12 +54,23 @@ class PricedLine:
     entitlement: str
     provider: str
     contact: str
+    note: str = ""
     kept_at: datetime | None = None
 
     @property
     def is_kept(self) -> bool:
         """Whether it waits beside the basket already."""
         return self.kept_at is not None
+
+    @property
+    def is_had(self) -> bool:
+        """Whether the buyer has all of it already: there is nothing to wait for."""
+        return isinstance(self.refusal, AlreadyEnrolled) and not isinstance(self.refusal, PartlyEnrolled)
+
+    @property
+    def is_twice(self) -> bool:
+        """Whether something else in the cart gives the same course, so that one of the two is to be removed."""
+        return isinstance(self.refusal, CourseTwice)
 
     @property
     def title(self) -> str:
@@ -224,10 +238,10 @@ def price_basket(
                 PurchaseLine(product, code, knows_code=product.pk in opened)
                 for product, code in zip(products, spent, strict=True)
             ),
-            *(PurchaseLine(product, None, knows_code=product.pk in opened) for product in kept),
+            *(PurchaseLine(product, None, knows_code=product.pk in opened, is_kept=True) for product in kept),
         ]
         findings = check_rules(Purchase(lines=tuple(asked), user_id=user_id, now=now))
-    refusals = first_refusals(findings)
+    refusals = _without_settled(first_refusals(findings))
     lines = [
         _line(product, price, code, refusals.get(product.pk), findings)
         for product, price, code in zip(products, prices, spent, strict=True)
@@ -237,7 +251,7 @@ def price_basket(
         for item in items
         if item.kept_at is not None
     ]
-    sold = [line for line in lines if basket.is_link or line.refusal is None]
+    sold = [line for line in lines if basket.is_link or not _is_set_aside(line.refusal)]
     used = {line.code.pk for line in sold if line.code is not None}
     return PricedBasket(
         basket=basket,
@@ -247,6 +261,20 @@ def price_basket(
         currency=sold[0].listed.currency if sold else settings.DEFAULT_CURRENCY,
         other_basket_count=other_count,
     )
+
+
+def _is_set_aside(refusal: DomainError | None) -> bool:
+    """Whether a refusal takes a line out of an ordinary cart; what the buyer has to choose between stays."""
+    return refusal is not None and getattr(refusal, "is_set_aside", True)
+
+
+def _without_settled(refusals: dict[int, DomainError]) -> dict[int, DomainError]:
+    """The refusals without “twice in your cart” where the other of the two is set aside."""
+    return {
+        product_id: refusal
+        for product_id, refusal in refusals.items()
+        if not (isinstance(refusal, CourseTwice) and _is_set_aside(refusals.get(refusal.beside_id)))
+    }
 
 
 def _usable(
@@ -381,6 +409,7 @@ def _line(
         entitlement=next((finding.entitlement for finding in mine if finding.entitlement), ""),
         provider=next((finding.provider for finding in mine if finding.provider), ""),
         contact=next((finding.contact for finding in mine if finding.contact), ""),
+        note=next((finding.note for finding in mine if finding.note), ""),
         kept_at=item.kept_at if item is not None else None,
     )
 

@@ -1,6 +1,7 @@
 """From a basket to an order.
 
-Locks are taken in one order everywhere: basket → order → payment → contract terms → code → membership (ADR 0003).
+Locks are taken in one order everywhere: basket → order → learner → payment → contract terms → code → membership
+(ADR 0003).
 The gateway is called after the order is committed, and outside any transaction.
 """
 
@@ -27,8 +28,17 @@ from ecommerce.errors import (
 )
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.registry import default_gateway
+from ecommerce.given import has_money
 from ecommerce.models import Basket, Order, OrderLine, PaymentAttempt
-from ecommerce.rules import Finding, Purchase, PurchaseLine, checkout_rules, lock_for
+from ecommerce.rules import (
+    Finding,
+    Purchase,
+    PurchaseLine,
+    checkout_rules,
+    lock_courses_of,
+    lock_for,
+    refuse_what_is_had,
+)
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets import locked_basket
 from ecommerce.services.cart import PricedBasket, PricedLine, price_basket
@@ -110,7 +120,10 @@ def place_order(
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
         _refuse_unless_sellable(priced, expected_total, seen)
         placed = _placed_before(priced, basket=basket, user_id=user_id, now=now)
-        return placed or _write(priced, basket=basket, user_id=user_id, now=now)
+        if placed is None:
+            return _write(priced, basket=basket, user_id=user_id, now=now)
+        refuse_what_is_had(_purchase(priced, user_id=user_id, now=now))  # somebody may have enrolled the buyer since
+        return placed
 
 
 def cancel_order(*, order_id: int, now: datetime, reason: str) -> Order:
@@ -232,7 +245,7 @@ def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: d
     for order in Order.objects.locked().of(user_id).filter(state__in=(OrderState.PENDING, OrderState.REVIEW)):
         from_here, shares = order.basket_id == basket.pk, order.lines.filter(product_id__in=wanted).exists()
         if order.state == OrderState.REVIEW:
-            if shares and _has_money(order):
+            if shares and has_money(order):
                 raise PaymentUnderWay(number=order.number)
             continue
         if not from_here and not shares:
@@ -246,17 +259,13 @@ def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: d
         else:  # it will be fulfilled by itself; the basket is free for another order
             order.basket_id = None
             order.save(update_fields=["basket_id", "updated_at"])
+    lock_courses_of(user_id)
     if given_up:
         sold = OrderLine.objects.filter(order__in=given_up).values_list("product_id", flat=True)
         lock_for(wanted.union(sold))
     for order in given_up:
         close_order(order=order, to=OrderState.CANCELED, now=now, reason="replaced by a newer order")
     return None
-
-
-def _has_money(order: Order) -> bool:
-    """Whether money of an order is here that nobody has given back, or is giving back."""
-    return any(not attempt.refundable.is_zero for attempt in order.attempts.filter(state=AttemptState.PAID))
 
 
 def _has_lapsed(order: Order, now: datetime) -> bool:
@@ -277,15 +286,18 @@ def _write(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime)
         placed_at=now,
         hold_until=until,
     )
-    purchase = Purchase(
-        lines=tuple(PurchaseLine(line.product, line.code) for line in priced.lines), user_id=user_id, now=now
-    )
+    purchase = _purchase(priced, user_id=user_id, now=now)
     findings = [finding for rule in checkout_rules() for finding in rule.hold(purchase, order)]
     codes = {line.code.pk: line.code for line in priced.lines if line.code is not None}
     for _pk, code in sorted(codes.items()):  # in one order for everybody: no two buyers wait for each other
         hold_code(code=code, user_id=user_id, order_id=order.pk, until=until, now=now)
     OrderLine.objects.bulk_create([_snapshot(line, order, findings) for line in priced.lines])
     return order
+
+
+def _purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purchase:
+    lines = tuple(PurchaseLine(line.product, line.code) for line in priced.lines)
+    return Purchase(lines=lines, user_id=user_id, now=now)
 
 
 def _snapshot(line: PricedLine, order: Order, findings: list[Finding]) -> OrderLine:

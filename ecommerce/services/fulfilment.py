@@ -7,12 +7,13 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from courses.enums import EnrollmentMode
+from courses.errors import AlreadyInRun
 from ecommerce.enums import OrderState, ReviewCause
 from ecommerce.errors import AlreadyEnrolled, CodeSwitchedOff, CodeUsed
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
+from ecommerce.given import given_by, had_of, lines_to_give, places_of, sells_partly_owned_programs
 from ecommerce.models import BasketCode, BasketItem, CodeUse, DiscountCode, Order
-from ecommerce.rules import lock_for, runs_had
+from ecommerce.rules import lock_courses_of, lock_for, refusal_of_what_is_had
 from ecommerce.services.cart import is_for_one_order
 from ecommerce.services.codes import confirm_uses, release_uses, use_code
 from ecommerce.services.sessions import give_up
@@ -21,27 +22,33 @@ from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError
 
 
-def fulfil_order(*, order_id: int, now: datetime) -> Order:
+def fulfil_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> Order:
     """Fulfil an order: codes confirmed, learner enrolled, seat taken, basket cleared – all or nothing.
 
-    Doing it again is no error and changes nothing. Raises WrongOrderState for an order that has ended, or whatever a
-    receiver of OrderFulfilled refuses (no seat left by now); then nothing has happened.
+    Doing it again is no error and changes nothing. Raises WrongOrderState for an order that has ended, AlreadyEnrolled
+    where the learner came by a course in another way meanwhile, or whatever a receiver of OrderFulfilled refuses (no
+    seat left by now); then nothing has happened. With ``gives_rest`` those courses of a
+    program are given that the learner doesn't have.
     """
     with all_or_nothing():
         order = Order.objects.locked().get(pk=order_id)
         if not order.is_fulfilled:
+            lock_courses_of(order.purchaser_id)
             lock_for(order.lines.values_list("product_id", flat=True))
+            _refuse_what_is_had(order, gives_rest=gives_rest, now=now)
             fulfil_locked(order, now=now)
     return order
 
 
 def fulfil_locked(order: Order, *, now: datetime) -> None:
-    """Fulfil an order whose row this transaction has locked or made, as it has what its rules count."""
+    """Fulfil an order whose row this transaction has locked or made, as it has what its rules count.
+
+    The caller has asked, under the lock of the learner's courses, whether they have what it gives.
+    """
     was_held = order.state == OrderState.PENDING
     order.move(OrderState.FULFILLED, at=now)
     confirm_uses(order_id=order.pk, now=now)
     if not was_held:
-        _refuse_what_is_had(order)
         claim_codes_again(order, now=now)
     publish(OrderFulfilled(order_id=order.pk, purchaser_id=order.purchaser_id, number=order.number, at=now))
     _clear_basket(order)
@@ -94,18 +101,27 @@ def _cause_of(refusal: DomainError) -> tuple[ReviewCause, str]:
     """Why an order can't be fulfilled, as staff find it, and what they read with it."""
     if isinstance(refusal, AlreadyEnrolled):
         return ReviewCause.HAS_COURSE, refusal.title
+    if isinstance(refusal, AlreadyInRun):
+        return ReviewCause.HAS_COURSE, ""
     if isinstance(refusal, CodeUsed | CodeSwitchedOff):
         return ReviewCause.CODE_GONE, str(refusal.message)
     return ReviewCause.REFUSED, str(refusal.message)
 
 
-def _refuse_what_is_had(order: Order) -> None:
-    """AlreadyEnrolled if the buyer came by one of the courses in another way meanwhile: that is money to give back."""
-    lines = {line.product.course_run_id: line for line in order.lines.standing().select_related("product")}
-    had = runs_had(order.purchaser_id, [run_id for run_id in lines if run_id is not None])
-    for run_id, mode in had.items():
-        if mode in {lines[run_id].mode, EnrollmentMode.VERIFIED}:
-            raise AlreadyEnrolled(title=lines[run_id].title)
+def _refuse_what_is_had(order: Order, *, gives_rest: bool, now: datetime) -> None:
+    """AlreadyEnrolled if the buyer came by one of the courses in another way meanwhile: that is money to give back.
+
+    Asked of every order, held or not: a hold keeps codes and seats, and nobody from enrolling the learner.
+    """
+    products = [line.product for line in lines_to_give(order.pk)]
+    given = given_by(products, now=order.placed_at)
+    courses = {course_id for each in given.values() for course_id in each}
+    places = places_of(order.purchaser_id, courses, now=now)
+    for product in products:
+        had = had_of(product, given[product.pk], places)
+        is_part = len(had) < len(given[product.pk])
+        if had and not (is_part and (gives_rest or sells_partly_owned_programs())):
+            raise refusal_of_what_is_had(product, given[product.pk], had)
 
 
 def claim_codes_again(order: Order, *, now: datetime) -> None:

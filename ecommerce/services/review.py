@@ -28,7 +28,7 @@ def fulfil_from_review(*, order_id: int, reason: str, by_id: int | None, now: da
     """
     with transaction.atomic():
         order = _in_review(order_id, reason, wanted=OrderState.FULFILLED)
-        order = fulfil_order(order_id=order.pk, now=now)
+        order = fulfil_order(order_id=order.pk, now=now, gives_rest=True)
         if is_something_returned(order):
             order.move(OrderState.PARTIALLY_REFUNDED, at=now)
         audit.record(order, "ecommerce.order.fulfil", by_id=by_id, data={"reason": reason.strip()})

@@ -10,10 +10,13 @@ import pytest
 from django.test import Client
 
 from b2b.models import OrganizationMembership
+from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Basket, DiscountCode, OrderLine, Product
 from ecommerce.selectors.sentences import moment_text
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
+from tests.ecommerce.test_each_course_once import make_program
+from tests.ecommerce.tills import paid_order
 from tests.factories import (
     NOON,
     PASSWORD,
@@ -23,6 +26,7 @@ from tests.factories import (
     make_course,
     make_discount,
     make_product,
+    make_run,
     make_user,
 )
 from tests.frontend.conftest import northgate
@@ -312,7 +316,7 @@ def test_the_cart_costs_the_same_for_any_number_of_lines(learners_client: Client
     for _each in range(lines):
         learners_client.get(f"/cart/add/?product_id={make_product().pk}")
     learners_client.get("/cart/")
-    with queries(10):
+    with queries(11):
         learners_client.get("/cart/")
 
 
@@ -324,7 +328,7 @@ def test_a_contracts_cart_too(learners_client: Client, lines: int) -> None:
     for run in runs:
         learners_client.post("/cart/code/", {"code": codes_of(run)[0].text})
     learners_client.get("/cart/")  # what is shown for the first time is noted, in one write
-    with queries(14):
+    with queries(15):
         page = read(learners_client.get("/cart/"))
     assert page.h1 == "Ready to start"
 
@@ -343,7 +347,7 @@ def test_applying_a_code_costs_the_same_for_any_number_of_lines(learners_client:
     contract = northgate()
     runs = [contract.run, *(make_contract_run(contract.contract) for _each in range(lines - 1))]
     learners_client.get("/cart/add/", {"product_id": [run.product_id or 0 for run in runs]})
-    with queries(13):
+    with queries(14):
         learners_client.post("/cart/code/", {"code": contract.code})
 
 
@@ -524,7 +528,7 @@ def test_the_header_costs_the_same_for_any_number_of_lines(learners_client: Clie
     for _each in range(lines):
         learners_client.get(f"/cart/add/?product_id={make_product().pk}")
     learners_client.get("/cart/header/")
-    with queries(10):
+    with queries(11):
         learners_client.get("/cart/header/")
 
 
@@ -532,3 +536,40 @@ def _signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def test_a_course_beside_its_program_is_said_with_one_button_that_solves_it(learners_client: Client) -> None:
+    course, other = make_product(price="249"), make_product(price="100")
+    program = make_program("P1", course.course_run.course, other.course_run.course)  # type: ignore[union-attr]
+    extra = make_product(make_run(make_course(title="Knots")), price="10")
+    learners_client.get("/cart/add/", {"product_id": [course.pk, program.pk, extra.pk]})
+    page = read(learners_client.get("/cart/"))
+    assert f"“{course.title}” is part of “{program.title}”, which is in your cart too." in page.text
+    assert "You can check out once each course is in your cart only once." in page.text
+    assert "Check out" not in page.buttons()
+    assert page.buttons().count(f"Remove “{course.title}”") == 1
+    page = read(learners_client.post("/cart/remove/", {"product_id": course.pk}, follow=True))
+    assert "Check out" in page.buttons()
+    assert "Total $700.00" in page.text
+
+
+def test_what_one_has_meanwhile_is_dropped_with_one_line(learners_client: Client, learner: User) -> None:
+    mine, kept = make_product(), make_product(price="20")
+    learners_client.get("/cart/add/", {"product_id": [mine.pk, kept.pk]})
+    learners_client.post("/cart/keep/", {"product_id": kept.pk})
+    paid_order(mine, kept, buyer=learner)
+    page = read(learners_client.get("/cart/"))
+    assert page.text.count(f"You already have “{mine.title}”. We removed it from your cart.") == 2
+    assert page.text.count("Your cart is empty.") == 1
+    assert "Set aside" not in page.headings(2)
+    assert "You already have" not in read(learners_client.get("/cart/")).text
+
+
+def test_a_payment_at_the_bank_is_said_in_the_cart(learners_client: Client, learner: User) -> None:
+    paid, other = make_product(), make_product(price="20")
+    order = paid_order(paid, buyer=learner, state=OrderState.PENDING)
+    order.attempts.update(state=AttemptState.PROCESSING)
+    learners_client.get("/cart/add/", {"product_id": [paid.pk, other.pk]})
+    page = read(learners_client.get("/cart/"))
+    assert f"Your payment for order {order.number} is still being processed." in page.text
+    assert "Total $20.00" in page.text

@@ -14,7 +14,11 @@ CHECKOUT_RULES = [
     "b2b.rules.ContractSeats",
     "ecommerce.rules.Sellable",
     "ecommerce.rules.NotAlreadyEnrolled",
+    "ecommerce.rules.EachCourseOnce",
 ]
+
+# Whether somebody who has some courses of a program can buy it at its full price, after being told which are theirs.
+SELL_PARTLY_OWNED_PROGRAMS = env.bool("SELL_PARTLY_OWNED_PROGRAMS", default=False)
 
 ORDER_NUMBER_PREFIX = "TS"
 
