@@ -8,8 +8,12 @@ class DiscountType(models.TextChoices):
     """What a discount does to a price."""
 
     PERCENT_OFF = "percent_off", _("Percent off")
-    AMOUNT_OFF = "amount_off", _("Amount off")
+    AMOUNT_OFF = "amount_off", _("Amount off the cart")
+    AMOUNT_OFF_EACH = "amount_off_each", _("Amount off each course")
     FIXED_PRICE = "fixed_price", _("Fixed price")
+
+
+AMOUNTS_OFF = (DiscountType.AMOUNT_OFF, DiscountType.AMOUNT_OFF_EACH)
 
 
 class RedemptionType(models.TextChoices):

@@ -23,11 +23,15 @@ def moment_text(moment: datetime) -> str:
 
 
 def off_text(*, discount_type: str, amount: Decimal, currency: str) -> str:
-    """What it does to a price: “20% off”, “$15.00 off”, “price $49.00”."""
+    """What it does: “20% off”, “$15.00 off your cart”, “$15.00 off each course”, “price $49.00”."""
     if discount_type == DiscountType.PERCENT_OFF:
         return _("%(percent)s off") % {"percent": percent_text(amount)}
     money = Money(amount, currency).formatted()
-    return (_("%(money)s off") if discount_type == DiscountType.AMOUNT_OFF else _("price %(money)s")) % {"money": money}
+    sentences = {
+        DiscountType.AMOUNT_OFF: _("%(money)s off your cart"),
+        DiscountType.AMOUNT_OFF_EACH: _("%(money)s off each course"),
+    }
+    return sentences.get(DiscountType(discount_type), _("price %(money)s")) % {"money": money}
 
 
 def percent_text(amount: Decimal) -> str:

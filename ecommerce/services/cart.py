@@ -252,11 +252,17 @@ def price_basket(
         if item.kept_at is not None
     ]
     sold = [line for line in lines if basket.is_link or not _is_set_aside(line.refusal)]
+    if len(sold) < len(lines):  # what is set aside takes no part of an amount that comes off the cart once
+        prices = price_items([_item(line.product) for line in sold], offers)
+        sold = [
+            replace(line, price=price, code=by_id.get(price.offer.code_id or 0) if price.offer else None)
+            for line, price in zip(sold, prices, strict=True)
+        ]
     used = {line.code.pk for line in sold if line.code is not None}
     return PricedBasket(
         basket=basket,
         lines=tuple(sold),
-        aside=tuple([line for line in lines if line not in sold] + waiting),
+        aside=tuple([line for line in lines if line.product.pk not in {each.product.pk for each in sold}] + waiting),
         codes=tuple(replace(each, is_idle=each.refusal is None and each.code.pk not in used) for each in applied),
         currency=sold[0].listed.currency if sold else settings.DEFAULT_CURRENCY,
         other_basket_count=other_count,

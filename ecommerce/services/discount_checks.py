@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
-from ecommerce.enums import DiscountType, PaymentType, RedemptionType
+from ecommerce.enums import AMOUNTS_OFF, DiscountType, PaymentType, RedemptionType
 from ecommerce.models import DiscountCode, Product
 from ecommerce.models.discount import CODE_SENTENCE, CODE_TEXT
 from ecommerce.selectors.keepers import Keeper, of_courses
@@ -148,7 +148,7 @@ def _amount(draft: DiscountDraft) -> Iterator[Problem]:
     if amount != round(amount, digits):
         sentence = _("Amounts in %(currency)s have %(digits)d digits after the point.")
         yield Problem("amount", sentence % {"currency": draft.currency, "digits": digits})
-    if draft.discount_type == DiscountType.AMOUNT_OFF and not amount:
+    if draft.discount_type in AMOUNTS_OFF and not amount:
         yield Problem("amount", _("An amount off is more than 0."))
 
 
@@ -257,7 +257,7 @@ def _course_amount(draft: DiscountDraft) -> Iterator[Problem]:
         yield Problem("discount_type", _("Fixed prices are made by finance. Take a percentage or an amount off."))
     elif draft.discount_type == DiscountType.PERCENT_OFF and draft.amount > most:
         yield Problem("amount", _("You can take off %(most)d percent at the most.") % {"most": most})
-    elif draft.discount_type == DiscountType.AMOUNT_OFF:
+    elif draft.discount_type in AMOUNTS_OFF:
         cheapest = Product.objects.filter(pk__in=draft.product_ids).order_by("price").first()
         if cheapest is not None and draft.amount > cheapest.price * most / 100:
             limit = (cheapest.money * (Decimal(most) / 100)).formatted()

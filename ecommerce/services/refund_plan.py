@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ecommerce.enums import (
     RESERVED_REFUND_STATES,
@@ -26,9 +25,7 @@ from ecommerce.errors import (
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, OrderLine, PaymentAttempt
 from ecommerce.selectors.payments import next_to_refund
-from mitxonline.kernel.money import Money
-
-K = TypeVar("K")
+from mitxonline.kernel.money import Money, spread
 
 # Money may go back while the order is in one of these. Of a refunded one only what a failed refund left.
 REFUNDABLE_STATES = frozenset(
@@ -127,25 +124,6 @@ def shares_of(amount: Money, remaining: dict[OrderLine, Money]) -> tuple[Share, 
 def remaining_of(line: OrderLine) -> Money:
     """What nobody has given back of a line yet."""
     return Money(line.due - line.refunded, line.currency)
-
-
-def spread(amount: Money, remaining: dict[K, Money]) -> dict[K, Money]:
-    """Divide an amount by what remains of each, to the smallest unit; never more than remains of any.
-
-    The parts add up to the amount, or to all that remains if that is less. Units that can't be divided go to the
-    first ones that have room.
-    """
-    total = sum((each.minor_units for each in remaining.values()), start=0)
-    wanted = min(amount.minor_units, total)
-    if total == 0:
-        return {key: each.zero for key, each in remaining.items()}
-    parts = {key: each.minor_units * wanted // total for key, each in remaining.items()}
-    over = wanted - sum(parts.values())
-    for key, each in remaining.items():
-        extra = min(over, each.minor_units - parts[key])
-        parts[key] += extra
-        over -= extra
-    return {key: Money.from_minor(part, amount.currency) for key, part in parts.items()}
 
 
 def _attempt_to_refund(order: Order, attempt_id: int | None) -> PaymentAttempt:

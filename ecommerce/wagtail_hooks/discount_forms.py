@@ -326,8 +326,11 @@ def _initial(discount: Discount) -> dict[str, Any]:
 def _amount_help(discount_type: str, currency: str) -> str:
     if discount_type == DiscountType.PERCENT_OFF:
         return _("Percent off.")
-    kind = _("off") if discount_type == DiscountType.AMOUNT_OFF else _("as the price")
-    return f"{currency} {kind}."
+    kinds = {
+        DiscountType.AMOUNT_OFF: _("off the whole cart, once"),
+        DiscountType.AMOUNT_OFF_EACH: _("off each course"),
+    }
+    return f"{currency} {kinds.get(DiscountType(discount_type), _('as the price'))}."
 
 
 def _currency(given: dict[str, Any]) -> str:

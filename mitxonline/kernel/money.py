@@ -7,17 +7,19 @@ minor units.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import cache
-from typing import Self
+from typing import Self, TypeVar
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision, is_currency
 from django.conf import settings
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
+
+K = TypeVar("K", bound=Hashable)
 
 
 class CurrencyMismatch(ValueError):
@@ -157,6 +159,24 @@ class Money:
         if other.currency != self.currency:
             raise CurrencyMismatch(self.currency, other.currency)
         return other.amount
+
+
+def spread(amount: Money, over: Mapping[K, Money]) -> dict[K, Money]:
+    """Divide an amount in proportion to others, to the smallest unit, by largest remainder.
+
+    The parts add up to the amount, or to the sum of the others if that is less; no part is more than its other. Units
+    that can't be divided go where most was cut off; of equals to the first.
+    """
+    units = {key: each.minor_units for key, each in over.items()}
+    total = sum(units.values())
+    wanted = min(amount.minor_units, total)
+    if total == 0:
+        return {key: each.zero for key, each in over.items()}
+    parts = {key: each * wanted // total for key, each in units.items()}
+    by_remainder = sorted(units, key=lambda key: -(units[key] * wanted % total))  # stable
+    for key in by_remainder[: wanted - sum(parts.values())]:
+        parts[key] += 1
+    return {key: Money.from_minor(part, amount.currency) for key, part in parts.items()}
 
 
 def _whole(units: object) -> int:

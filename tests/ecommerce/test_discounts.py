@@ -6,9 +6,11 @@ import uuid
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, transaction
 from wagtail.models import ModelLogEntry
 
@@ -28,6 +30,7 @@ from ecommerce.selectors.keepers import OPERATOR, Keeper, keeper_of
 from ecommerce.selectors.sentences import dates_text, off_text, uses_text
 from ecommerce.services.baskets import add_products, apply_code
 from ecommerce.services.cart import priced_basket
+from ecommerce.services.checkout import begin_checkout
 from ecommerce.services.codes import use_code
 from ecommerce.services.discount_checks import CodeWish, DiscountDraft, problems_of
 from ecommerce.services.discounts import (
@@ -266,12 +269,12 @@ class TestPeople:
         user, product = make_user(), make_product(price="100")
         owner = BasketOwner(user_id=user.pk)
         total(user, product, "welcome10")
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             priced_basket(owner, user_id=user.pk, now=NOON)
         for number in range(several):
             mine = replace(self.ONE, people=(user.email,), amount=Decimal(20 + number), automatic=True)
             make_discount(draft=mine, wish=CodeWish(), keeper=OPERATOR, now=NOON)
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             priced = priced_basket(owner, user_id=user.pk, now=NOON)
         assert priced.total == Money(81 - several, "USD")
 
@@ -505,7 +508,8 @@ def test_how_a_discount_stands_and_the_same_by_filter() -> None:
 
 def test_sentences_say_type_dates_with_their_zone_and_uses() -> None:
     assert off_text(discount_type="percent_off", amount=Decimal("12.500"), currency="") == "12.5% off"
-    assert off_text(discount_type="amount_off", amount=Decimal("15.000"), currency="USD") == "$15.00 off"
+    for kind, words in (("amount_off", "off your cart"), ("amount_off_each", "off each course")):
+        assert off_text(discount_type=kind, amount=Decimal("15.000"), currency="USD") == f"$15.00 {words}"
     assert off_text(discount_type="fixed_price", amount=Decimal(900), currency="JPY") == "price ¥900"
     assert dates_text(NOON, NOON + timedelta(days=1)) == "From 2 March 2026, 12:00 UTC until 3 March 2026, 12:00 UTC."
     assert dates_text(None, NOON) == "Until 2 March 2026, 12:00 UTC."
@@ -515,3 +519,41 @@ def test_sentences_say_type_dates_with_their_zone_and_uses() -> None:
     assert uses_text(redemption_type="one_time_per_user", max_uses=5) == "5 times, once per person"
     assert uses_text(redemption_type="one_time_per_user", max_uses=None) == "Once per person"
     assert uses_text(redemption_type="unlimited", max_uses=None) == "Without limit"
+
+
+def test_amounts_off_that_exist_go_on_as_they_were_made() -> None:
+    old, percent = discount_row(kind="amount_off", amount="10"), discount_row(amount="20")
+    migration = import_module("ecommerce.migrations.0012_amounts_off_each_course")
+    migration.keep_their_meaning(apps, None)
+    kinds = dict(Discount.objects.values_list("pk", "discount_type"))
+    assert kinds == {old.pk: "amount_off_each", percent.pk: "percent_off"}
+    migration.call_it_as_before(apps, None)
+    old.refresh_from_db()
+    assert old.discount_type == "amount_off"
+
+
+def test_ten_dollars_off_the_cart_are_ten_dollars_on_the_order() -> None:
+    owner = BasketOwner(user_id=make_user().pk)
+    make_code(discount_row(kind="amount_off", amount="10"), text="TENOFF", max_uses=1)
+    products = [make_product(price=price) for price in ("100", "100", "6")]
+    add_products(owner=owner, product_ids=[each.pk for each in products], now=NOON)
+    priced = apply_code(owner=owner, text="TENOFF", user_id=owner.user_id, now=NOON)
+    assert priced.discount_total == Money(10, "USD")
+    order = begin_checkout(owner=owner, user_id=owner.user_id or 0, now=NOON).order
+    assert list(order.lines.order_by("pk").values_list("discount_amount", flat=True)) == [
+        Decimal("4.86"),
+        Decimal("4.85"),
+        Decimal("0.29"),
+    ]
+    assert CodeUse.objects.filter(order=order).count() == 1
+
+
+def test_what_is_set_aside_takes_no_part_of_an_amount_off_the_cart() -> None:
+    owner = BasketOwner(user_id=make_user().pk)
+    make_code(discount_row(kind="amount_off", amount="10"), text="TENOFF")
+    gone, stays = make_product(price="100"), make_product(price="100")
+    add_products(owner=owner, product_ids=[gone.pk, stays.pk], now=NOON)
+    apply_code(owner=owner, text="TENOFF", user_id=owner.user_id, now=NOON)
+    Product.objects.filter(pk=gone.pk).update(is_active=False)
+    priced = priced_basket(owner, user_id=owner.user_id, now=NOON)
+    assert (priced.total, priced.discount_total) == (Money(90, "USD"), Money(10, "USD"))

@@ -313,7 +313,7 @@ def test_checkout_keeps_its_budget(
     if earlier:
         begin(learner)
         stripe_api.calls.clear()
-    with django_assert_num_queries(31 if earlier else 22):
+    with django_assert_num_queries(33 if earlier else 24):
         begin(learner, now=LATER)
     assert len(stripe_api.calls) == (2 if earlier else 1)
 
@@ -325,7 +325,7 @@ def test_checkout_of_a_contracts_course_keeps_its_budget(
     owner = BasketOwner(user_id=learner.pk)
     add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
     apply_code(owner=owner, text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
-    with django_assert_num_queries(32):
+    with django_assert_num_queries(34):
         begin(learner)
     assert len(stripe_api.calls) == 1
 

@@ -37,6 +37,8 @@ def offer(kind: str, amount: str, **fields: object) -> Offer:
         (DiscountType.PERCENT_OFF, "33.333", "166.00"),  # 83.00 off: 82.99917 rounds half up
         (DiscountType.AMOUNT_OFF, "49.50", "199.50"),
         (DiscountType.AMOUNT_OFF, "300", "0"),
+        (DiscountType.AMOUNT_OFF_EACH, "49.50", "199.50"),
+        (DiscountType.AMOUNT_OFF_EACH, "300", "0"),
         (DiscountType.FIXED_PRICE, "120", "120"),
         (DiscountType.FIXED_PRICE, "0", "0"),
         (DiscountType.FIXED_PRICE, "400", "249"),
@@ -83,6 +85,45 @@ def test_where_two_take_off_the_same_the_one_without_a_code_is_spent() -> None:
     automatic = offer(DiscountType.PERCENT_OFF, "10", discount_id=9, code_id=None)
     typed = offer(DiscountType.PERCENT_OFF, "10", discount_id=1, code_id=4)
     assert price_item(Item(1, usd(100)), [typed, automatic]).offer == automatic
+
+
+# An amount off the cart
+
+
+def test_it_comes_off_once_and_off_each_comes_off_each() -> None:
+    items = [Item(1, usd(100)), Item(2, usd(100)), Item(3, usd(6))]
+    once = price_items(items, [offer(DiscountType.AMOUNT_OFF, "10")])
+    assert [price.off for price in once] == [usd("4.86"), usd("4.85"), usd("0.29")]
+    each = price_items(items, [offer(DiscountType.AMOUNT_OFF_EACH, "10")])
+    assert [price.off for price in each] == [usd(10), usd(10), usd(6)]
+
+
+def test_it_ends_at_what_the_lines_cost() -> None:
+    prices = price_items([Item(1, usd(3)), Item(2, usd(4))], [offer(DiscountType.AMOUNT_OFF, "50")])
+    assert [price.due for price in prices] == [usd(0), usd(0)]
+
+
+def test_two_cents_over_five_lines_go_to_two() -> None:
+    prices = price_items([Item(number, usd(10)) for number in range(5)], [offer(DiscountType.AMOUNT_OFF, "0.02")])
+    assert sorted(price.off.minor_units for price in prices) == [0, 0, 0, 1, 1]
+    assert [price.offer is None for price in prices] == [price.off.is_zero for price in prices]
+
+
+def test_it_goes_to_lines_that_others_lower_least_and_only_where_that_is_better() -> None:
+    items = [Item(1, usd(100)), Item(2, usd(100))]
+    half = offer(DiscountType.PERCENT_OFF, "50", discount_id=2, products=frozenset({2}), code_id=None)
+    cart = offer(DiscountType.AMOUNT_OFF, "60", discount_id=3)
+    prices = price_items(items, [half, cart])
+    assert [(price.off, price.offer) for price in prices] == [(usd(60), cart), (usd(50), half)]
+    small = offer(DiscountType.AMOUNT_OFF, "40", discount_id=3, products=frozenset({2}))
+    assert [price.offer for price in price_items(items, [half, small])] == [None, half]
+
+
+def test_one_counts_at_most_and_a_contracts_line_takes_no_part() -> None:
+    items = [Item(1, usd(100)), Item(2, usd(100), requires_code=True)]
+    ten, twenty = (offer(DiscountType.AMOUNT_OFF, str(n), discount_id=n, code_id=n) for n in (10, 20))
+    prices = price_items(items, [ten, twenty])
+    assert [(price.off, price.offer) for price in prices] == [(usd(20), twenty), (usd(0), None)]
 
 
 kinds = st.sampled_from(list(DiscountType))
@@ -179,10 +220,36 @@ def test_lines_add_up_in_every_currency_and_none_is_negative_or_dearer(basket: t
 
 
 @given(basket=baskets(), data=st.data())
+def test_with_an_amount_off_the_cart_nothing_is_dearer_and_no_more_comes_off_than_it_says(
+    basket: tuple[list[Item], list[Offer]], data: st.DataObject
+) -> None:
+    items, some = basket
+    once, others = [each for each in some if each.is_once], [each for each in some if not each.is_once]
+    priced = price_items(items, data.draw(st.permutations(some)))
+    by_once = [price for price in priced if price.offer is not None and price.offer.is_once]
+    assert len({_id(price.offer) for price in by_once}) <= 1
+    off = sum(price.off.minor_units for price in by_once)
+    for price in by_once:
+        assert price.offer is not None
+        assert not price.item.requires_code
+        assert off <= Money(price.offer.amount, price.offer.currency).minor_units
+    total = sum(price.off.amount for price in priced)
+    assert total >= sum(price.off.amount for price in price_items(items, others))
+    for each in once:
+        assert total >= sum(price.off.amount for price in price_items(items, [each]))
+    assert [(_id(price.offer), price.off) for price in priced] == [
+        (_id(price.offer), price.off) for price in price_items(items, some)
+    ]
+    turned = price_items(items[::-1], some)[::-1]
+    assert [price.off for price in priced] == [price.off for price in turned]
+
+
+@given(basket=baskets(), data=st.data())
 def test_each_line_has_the_best_of_what_covers_it_in_whatever_order(
     basket: tuple[list[Item], list[Offer]], data: st.DataObject
 ) -> None:
     items, some = basket
+    some = [each for each in some if not each.is_once]
     priced = price_items(items, data.draw(st.permutations(some)))
     for item, price in zip(items, priced, strict=True):
         covering = [each for each in some if each.covers(item)]

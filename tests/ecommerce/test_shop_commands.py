@@ -99,7 +99,7 @@ class TestDiscounts:
             "--activates", "2090-01-01", "--expires", "2090-06-30T18:00+02:00",
         )  # fmt: skip
         assert out == ""
-        assert "applies by itself: $15.50 off, for 2 products" in said
+        assert "applies by itself: $15.50 off your cart, for 2 products" in said
         discount = Discount.objects.get()
         assert set(discount.products.all()) == {one, other}
         assert [person.email for person in discount.people.all()] == ["dana@x.example"]

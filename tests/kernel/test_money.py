@@ -7,7 +7,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitxonline.kernel.money import CurrencyMismatch, Money, minor_digits
+from mitxonline.kernel.money import CurrencyMismatch, Money, minor_digits, spread
 
 CURRENCIES = st.sampled_from(["USD", "EUR", "JPY", "KWD"])
 AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, allow_nan=False, places=6)
@@ -144,3 +144,30 @@ def test_money_is_written_as_the_language_does(language: str, text: str) -> None
 def test_the_active_language_decides() -> None:
     with translation.override("fr"):
         assert Money("1249.5", "EUR").formatted() == "1\u202f249,50\xa0€"
+
+
+@st.composite
+def splits(draw: st.DrawFn) -> tuple[Money, dict[int, Money]]:
+    currency = draw(st.sampled_from(["USD", "JPY", "KWD"]))
+    units = draw(st.lists(st.integers(0, 10**7), min_size=1, max_size=12))
+    amount = Money.from_minor(draw(st.integers(0, 10**8)), currency)
+    return amount, {number: Money.from_minor(each, currency) for number, each in enumerate(units)}
+
+
+@given(split=splits())
+def test_a_split_adds_up_exceeds_nothing_and_is_fair_to_the_smallest_unit(
+    split: tuple[Money, dict[int, Money]],
+) -> None:
+    amount, over = split
+    parts = spread(amount, over)
+    total = sum(each.minor_units for each in over.values())
+    wanted = min(amount.minor_units, total)
+    assert sum(part.minor_units for part in parts.values()) == wanted
+    for key, part in parts.items():
+        assert 0 <= part.minor_units <= over[key].minor_units
+        assert total == 0 or abs(part.minor_units * total - over[key].minor_units * wanted) < total
+
+
+def test_two_cents_over_five_equal_lines_go_to_two_of_them() -> None:
+    parts = spread(Money("0.02", "USD"), {number: Money(1, "USD") for number in range(5)})
+    assert [part.minor_units for part in parts.values()] == [1, 1, 0, 0, 0]

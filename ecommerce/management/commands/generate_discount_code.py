@@ -32,6 +32,9 @@ TYPES = {
     "dollars-off": DiscountType.AMOUNT_OFF,
     "amount-off": DiscountType.AMOUNT_OFF,
     "amount_off": DiscountType.AMOUNT_OFF,
+    "dollars-off-each": DiscountType.AMOUNT_OFF_EACH,
+    "amount-off-each": DiscountType.AMOUNT_OFF_EACH,
+    "amount_off_each": DiscountType.AMOUNT_OFF_EACH,
     "fixed-price": DiscountType.FIXED_PRICE,
     "fixed_price": DiscountType.FIXED_PRICE,
 }
