@@ -155,9 +155,8 @@ def test_of_two_the_one_that_can_not_be_bought_is_no_hindrance(world: World) -> 
 
 
 def test_two_products_of_one_course_in_a_contracts_cart(world: World) -> None:
-    contract = make_contract()
-    run = make_contract_run(contract, world.a)
-    other = make_contract_run(make_contract(), world.a)
+    run = make_contract_run(make_contract(name="Skills 2026"), world.a)
+    other = make_contract_run(make_contract(run.contract.terms.organization, name="Skills 2027"), world.a)
     add_products(owner=world.owner, product_ids=[run.product_id or 0, other.product_id or 0], now=NOON)
     priced = priced_basket(world.owner, user_id=world.user_id, now=NOON)
     assert refused(priced) == {other.product_id: "CourseTwice"}

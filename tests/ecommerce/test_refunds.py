@@ -41,7 +41,6 @@ from ecommerce.errors import (
 )
 from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import CodeUse, Dispute, Order, PaymentAttempt, Refund, RefundRequest, ShopSettings
-from ecommerce.services.refund_plan import spread
 from ecommerce.services.refunds import (
     RefundWish,
     approve,
@@ -58,7 +57,7 @@ from ecommerce.services.refunds import (
 )
 from ecommerce.services.review import cancel_from_review
 from mitxonline.coordinator.models import Delivery
-from mitxonline.kernel.money import Money
+from mitxonline.kernel.money import Money, spread
 from tests.ecommerce.tills import Till, paid_order, pay, till_of, told
 from tests.factories import (
     NOON,
@@ -291,8 +290,8 @@ def test_everything_stays_where_it_is_chosen() -> None:
 def test_what_another_order_paid_for_stays() -> None:
     product = make_product()
     first = paid_order(product)
-    mine = {"user_id": first.purchaser_id, "run_id": product.course_run_id or 0}
-    enroll(**mine, mode="verified", source=EnrollmentSource.ORDER, reference="TS-2026-EARLIER", now=NOON)
+    run_id, source = product.course_run_id or 0, EnrollmentSource.ORDER
+    enroll(user_id=first.purchaser_id, run_id=run_id, mode="verified", source=source, reference="TS-EARLIER", now=NOON)
     give_back(first)
     assert list(runs_of(first).values()) == ["verified"]
 
