@@ -12,7 +12,14 @@ from django.utils.translation import gettext as _
 from social_django.models import UserSocialAuth
 
 from b2b.enums import ContractStanding, IntegrationType, MembershipSource, MembershipState
-from b2b.models import ContractMembership, ContractRun, ContractTerms, OrganizationMembership, OrganizationPage
+from b2b.models import (
+    ContractMembership,
+    ContractRun,
+    ContractTerms,
+    OrganizationMembership,
+    OrganizationPage,
+    Withdrawal,
+)
 from b2b.seats import Seats, seats_for
 from courses.models import Course, Enrollment
 from courses.rules import is_enrollable
@@ -56,6 +63,12 @@ class MemberContract:
     standing: ContractStanding
     is_member: bool
     runs: tuple[MemberRun, ...]
+    # Open, free and by single sign-on, and the person has no seat: the next sign-in through the organization's provider
+    # gives them one if it says that they belong there, or doesn't, because their access was withdrawn.
+    gives_seat_at_sign_in: bool = False
+    is_withdrawn: bool = False
+    # Whether the provider said so at the last sign-in.
+    is_vouched_for: bool = False
 
     @property
     def name(self) -> str:
@@ -116,7 +129,7 @@ def organizations_of(user_id: int, *, now: datetime, organization_id: int | None
     joined = list(memberships.order_by("organization__name", "pk"))
     if not joined:
         return []
-    by_organization = _contracts(user_id, [each.organization_id for each in joined], now)
+    by_organization = _contracts(user_id, joined, now)
     return [
         MemberOrganization(
             organization=each.organization,
@@ -165,8 +178,12 @@ def _waiting(code: DiscountCode) -> WaitingCode:
     )
 
 
-def _contracts(user_id: int, organization_ids: list[int], now: datetime) -> dict[int, list[MemberContract]]:
+def _contracts(
+    user_id: int, memberships: list[OrganizationMembership], now: datetime
+) -> dict[int, list[MemberContract]]:
     """Contracts the person has a seat in, and the single sign-on ones of their organizations."""
+    organization_ids = [each.organization_id for each in memberships]
+    vouched_for = {each.organization_id for each in memberships if each.seen_in_claim}
     mine = set(
         ContractMembership.objects.filter(user_id=user_id, state=MembershipState.ACTIVE).values_list(
             "contract_id", flat=True
@@ -181,9 +198,19 @@ def _contracts(user_id: int, organization_ids: list[int], now: datetime) -> dict
     runs = _runs([each.pk for each in terms])
     enrolled = enrolled_run_ids(user_id)
     seats = seats_for([each.pk for each in terms], user_id)
+    standings = {each.pk: _standing(each, seats[each.pk], now=now) for each in terms}
+    by_sign_in = [
+        each.pk
+        for each in terms
+        if each.pk not in mine
+        and each.integration_type == IntegrationType.SSO
+        and each.is_free
+        and standings[each.pk] is ContractStanding.OPEN
+    ]
+    withdrawn = _withdrawn_from(user_id, by_sign_in)
     found: dict[int, list[MemberContract]] = defaultdict(list)
     for each in terms:
-        standing = _standing(each, seats[each.pk], now=now)
+        standing = standings[each.pk]
         startable = each.pk in mine and each.is_free and standing is ContractStanding.OPEN
         found[each.organization_id].append(
             MemberContract(
@@ -191,9 +218,20 @@ def _contracts(user_id: int, organization_ids: list[int], now: datetime) -> dict
                 standing=standing,
                 is_member=each.pk in mine,
                 runs=tuple(_member_runs(runs.get(each.pk, []), enrolled, startable=startable, now=now)),
+                gives_seat_at_sign_in=each.pk in by_sign_in and each.pk not in withdrawn,
+                is_withdrawn=each.pk in withdrawn,
+                is_vouched_for=each.organization_id in vouched_for,
             )
         )
     return found
+
+
+def _withdrawn_from(user_id: int, contract_ids: list[int]) -> set[int]:
+    """Those of the contracts that the person's access was withdrawn from; no query for none."""
+    if not contract_ids:
+        return set()
+    standing = Withdrawal.objects.standing().filter(user_id=user_id, contract_id__in=contract_ids)
+    return set(standing.values_list("contract_id", flat=True))
 
 
 def _runs(contract_ids: list[int]) -> dict[int, list[ContractRun]]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import template
+from django.conf import settings
 from django.template import Context
 from django.utils.translation import gettext_lazy as _
 
 from b2b.models import OrganizationPage
-from b2b.selectors.members import MemberOrganization, organizations_of
+from b2b.selectors.members import MemberContract, MemberOrganization, organizations_of
 from courses.models import Course, CourseRun, Department
 from ecommerce.models import OrderLine, Product
 from frontend import dates
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
+from mitxonline.users.sso.identities import is_connected
+from mitxonline.users.sso.providers import KEYCLOAK, find_provider
 
 register = template.Library()
 
@@ -87,6 +90,21 @@ def member_organization(context: Context, organization: OrganizationPage) -> Mem
         return None
     found = organizations_of(user.pk, now=clock.now(), organization_id=organization.pk)
     return found[0] if found else None
+
+
+@register.inclusion_tag("frontend/organizations/take_seat.html", takes_context=True)
+def take_seat(context: Context, contract: MemberContract) -> dict[str, object]:
+    """The one button that gives a seat in a single sign-on contract: through the provider, and back to this page."""
+    request = context["request"]
+    provider = find_provider(KEYCLOAK)
+    return {
+        "provider": provider,
+        "is_connected": provider is not None
+        and is_connected(user_id=request.user.pk, issuer=settings.SOCIAL_AUTH_KEYCLOAK_ISSUER),
+        "contract": contract,
+        "next": request.get_full_path(),
+        "csrf_token": context.get("csrf_token"),
+    }
 
 
 def _department(product: Product) -> Department | None:
