@@ -37,16 +37,23 @@ def issuer_in(uid: str) -> str:
 
 
 def identity_in(claims: Mapping[str, Any], *, provider: str, issuer: str, subject: str) -> Identity:
-    """Read name and address. An address counts as verified only if the provider says so in so many words."""
+    """Read name and address. An address counts as verified only if the provider says so: true, or the text of it.
+
+    Text is what mappers and brokers make of it that were set up with the claim's type as a string.
+    """
     email, is_plain = _email(claims.get("email"))
     return Identity(
         provider=provider,
         issuer=issuer,
         subject=subject,
         email=email,
-        is_email_verified=bool(email) and is_plain and claims.get("email_verified") is True,
+        is_email_verified=bool(email) and is_plain and _is_true(claims.get("email_verified")),
         name=_name(claims),
     )
+
+
+def _is_true(value: Any) -> bool:
+    return value is True or value == "true"
 
 
 def _email(value: Any) -> tuple[str, bool]:

@@ -54,7 +54,15 @@ def test_a_verified_address_links_a_verified_account_which_keeps_its_password(
     assert user.name == "Typed Here"
 
 
-@pytest.mark.parametrize("value", [False, None, "true", "True", 1, "false", []])
+def test_verified_may_be_said_as_text(client: Client, provider: FakeProvider) -> None:
+    """What a mapper or a broker makes of it whose claim has the type String."""
+    provider.claims["email_verified"] = "true"
+    user = local()
+    sign_in(client, provider)
+    assert client.session["_auth_user_id"] == str(user.pk)
+
+
+@pytest.mark.parametrize("value", [False, None, "True", "yes", 1, "1", "false", []])
 @pytest.mark.parametrize("is_known", [True, False])
 def test_an_address_that_is_not_said_to_be_verified_links_nothing_and_makes_nothing(
     client: Client, provider: FakeProvider, value: object, is_known: bool
