@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from b2b.errors import TooFewSeats
@@ -28,6 +29,7 @@ from b2b.models import (
     Reconcile,
     SignInFact,
 )
+from b2b.services.keycloak_joins import ask_refused_again
 from b2b.services.managers import set_manager
 from b2b.services.seats import add_member, remove_member, seats_for
 from mitxonline.kernel import audit, clock
@@ -191,12 +193,25 @@ class KeycloakSyncAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(KeycloakJoin)
 class KeycloakJoinAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Who came by code and was, or shall be, added to an organization in Keycloak."""
+    """Who came by code and was, or is to be, added to an organization in Keycloak."""
 
     list_display = ["asked_at", "user", "organization", "state", "settled_at"]
     list_filter = ["state"]
+    actions = ["ask_again"]
     list_select_related = ["user", "organization"]
     search_fields = ["user__email", "user__name", "organization__name"]
+
+    @admin.action(description=_("Ask Keycloak again (where roles were missing)"), permissions=["view"])
+    def ask_again(self, request: HttpRequest, joins: QuerySet[KeycloakJoin]) -> None:
+        """For an operator who has just given the service account its roles."""
+        count = ask_refused_again(now=clock.now(), ids=list(joins.values_list("pk", flat=True)))
+        if not count:
+            self.message_user(request, _("None of these was refused for want of roles."), messages.WARNING)
+            return
+        told = ngettext(
+            "Keycloak is asked again for %(count)d person.", "Keycloak is asked again for %(count)d people.", count
+        )
+        self.message_user(request, told % {"count": count}, messages.SUCCESS)
 
 
 # --- Seats and organizations on a person's page ----------------------------------------------------------------------

@@ -72,7 +72,8 @@ class JoinState(models.TextChoices):
     WAITING = "waiting", _("Waiting")
     UNLINKED = "unlinked", _("No Keycloak account yet")
     DONE = "done", _("Done")
-    IMPOSSIBLE = "impossible", _("Keycloak refused")
+    IMPOSSIBLE = "impossible", _("Not in Keycloak any more")
+    REFUSED = "refused", _("Refused: roles missing")
 
 
 class SyncState(models.TextChoices):

@@ -709,17 +709,71 @@ class KeycloakUnavailable(DomainError):
 
 
 class KeycloakDenied(DomainError):
-    """The service account may not do this."""
+    """The service account may not do this. Each kind says what is missing for what was refused."""
 
     code: ClassVar[str] = "keycloak_denied"
+    sentence: ClassVar[StrOrPromise]
 
     def __init__(self, *, client_id: str, realm: str) -> None:
+        super().__init__(self.sentence % {"client": client_id, "realm": realm})
+
+
+class KeycloakSecretWrong(KeycloakDenied):
+    code: ClassVar[str] = "keycloak_secret_wrong"
+    sentence = _(
+        "Keycloak doesn't accept the client “%(client)s” in realm “%(realm)s”. Check KEYCLOAK_CLIENT_ID and "
+        "KEYCLOAK_CLIENT_SECRET, and that the client has client authentication and service account roles on."
+    )
+
+
+class KeycloakReadDenied(KeycloakDenied):
+    code: ClassVar[str] = "keycloak_read_denied"
+    sentence = _(
+        "Keycloak doesn't let the client “%(client)s” read the organizations of realm “%(realm)s”. Give its service "
+        "account the role view-organizations of realm-management; before Keycloak 26.7, manage-realm."
+    )
+
+
+class KeycloakAddDenied(KeycloakDenied):
+    code: ClassVar[str] = "keycloak_add_denied"
+    sentence = _(
+        "Keycloak doesn't let the client “%(client)s” add people to the organizations of realm “%(realm)s”. Give its "
+        "service account the roles manage-organizations and manage-users of realm-management; before Keycloak 26.7, "
+        "manage-realm."
+    )
+
+
+class KeycloakOrganizationsOff(DomainError):
+    """The realm is there, and has no organizations at all."""
+
+    code: ClassVar[str] = "keycloak_organizations_off"
+
+    def __init__(self, *, realm: str) -> None:
         super().__init__(
-            _(
-                "Keycloak doesn't let the client “%(client)s” read and fill the organizations of realm “%(realm)s”. "
-                "Check its secret, and that its service account has the role manage-realm of realm-management."
+            _("Organizations are off in realm “%(realm)s”. Turn them on: Realm settings, General, Organizations.")
+            % {"realm": realm}
+        )
+
+
+class KeycloakShowsNone(DomainError):
+    """An empty list although organizations were known: what an account sees that may only query them."""
+
+    code: ClassVar[str] = "keycloak_shows_none"
+    exposes = ("known",)
+
+    def __init__(self, known: int) -> None:
+        self.known = known
+        super().__init__(
+            ngettext(
+                "Keycloak shows no organization, and %(known)d was known; nothing was marked as gone. Check that the "
+                "service account has the role view-organizations of realm-management (query-organizations isn't "
+                "enough). If it is really gone, run sync_keycloak_orgs --all-gone.",
+                "Keycloak shows none of the %(known)d organizations that were known; nothing was marked as gone. Check "
+                "that the service account has the role view-organizations of realm-management (query-organizations "
+                "isn't enough). If they are really gone, run sync_keycloak_orgs --all-gone.",
+                known,
             )
-            % {"client": client_id, "realm": realm}
+            % {"known": known}
         )
 
 

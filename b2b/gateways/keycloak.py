@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Self, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
@@ -23,10 +24,14 @@ from keycloak.exceptions import (
 from requests import PreparedRequest
 
 from b2b.errors import (
+    KeycloakAddDenied,
     KeycloakDenied,
     KeycloakNotConfigured,
+    KeycloakOrganizationsOff,
     KeycloakOrganizationUnreadable,
     KeycloakPersonUnknown,
+    KeycloakReadDenied,
+    KeycloakSecretWrong,
     KeycloakUnavailable,
 )
 from mitxonline.kernel.db import in_transaction
@@ -35,6 +40,8 @@ from mitxonline.kernel.remote import RemoteSession
 LONGEST = 255
 # What the admin API is called where we say whether it answers.
 REMOTE = "keycloak-admin"
+# All of them, or none: then nothing is synchronized.
+KEYCLOAK_SETTINGS = ("KEYCLOAK_URL", "KEYCLOAK_REALM", "KEYCLOAK_CLIENT_ID", "KEYCLOAK_CLIENT_SECRET")
 
 Answer = TypeVar("Answer")
 
@@ -89,8 +96,7 @@ class KeycloakGateway:
     @classmethod
     def from_settings(cls) -> Self:
         """The Keycloak this site is connected to; KeycloakNotConfigured names the settings that are missing."""
-        names = ("KEYCLOAK_URL", "KEYCLOAK_REALM", "KEYCLOAK_CLIENT_ID", "KEYCLOAK_CLIENT_SECRET")
-        missing = tuple(name for name in names if not getattr(settings, name))
+        missing = tuple(name for name in KEYCLOAK_SETTINGS if not getattr(settings, name))
         if missing:
             raise KeycloakNotConfigured(missing)
         return cls(
@@ -104,25 +110,48 @@ class KeycloakGateway:
     def organizations(self) -> list[Any]:
         """All organizations, page by page, as Keycloak describes them; each is for ``read_organization``.
 
-        Raises KeycloakUnavailable, KeycloakDenied.
-        """
-        admin = self._admin
-        return self._ask(lambda: admin.get_organizations())
-
-    def add_member(self, *, organization_id: UUID, subject: str) -> bool:
-        """Add somebody to an organization; whether they were not in it before, so that doing it twice is the same.
-
-        Raises KeycloakPersonUnknown where Keycloak has no such person or organization (any more), KeycloakUnavailable,
-        KeycloakDenied.
+        Raises KeycloakUnavailable, KeycloakSecretWrong, KeycloakReadDenied, KeycloakOrganizationsOff.
         """
         admin = self._admin
         try:
-            self._ask(lambda: admin.organization_user_add(subject, str(organization_id)), about_one=True)
+            return self._ask(lambda: admin.get_organizations(), refusal=KeycloakReadDenied, is_judged=True)
+        except _Answered as answer:
+            # The token came from the realm, so the realm is there.
+            if answer.http_status == HTTP_NOT_FOUND:
+                raise KeycloakOrganizationsOff(realm=self._realm) from answer
+            raise KeycloakUnavailable from answer
+
+    def add_member(self, *, organization_id: UUID, subject: str) -> bool:
+        """Add a person to an organization; whether they were not in it before, so that doing it twice is the same.
+
+        Raises KeycloakPersonUnknown where Keycloak has no such person or organization (any more), KeycloakUnavailable,
+        KeycloakSecretWrong, KeycloakAddDenied.
+        """
+        admin = self._admin
+        try:
+            self._ask(
+                lambda: admin.organization_user_add(subject, str(organization_id)),
+                refusal=KeycloakAddDenied,
+                is_judged=True,
+            )
         except _Answered as answer:
             if answer.http_status == HTTP_CONFLICT:
                 return False
             raise KeycloakPersonUnknown from answer
         return True
+
+    def connect(self) -> None:
+        """Fetch a token, and no more. Raises KeycloakUnavailable, KeycloakSecretWrong."""
+        _ = self._admin
+
+    def check_adding(self, *, organization_id: UUID) -> None:
+        """Find out whether people may be added to an organization, without adding anybody.
+
+        Keycloak looks at the roles before it looks for the person: one whom it can't have is unknown to an account
+        that may add, and refused to one that may not. Raises what ``add_member`` raises, but for the unknown person.
+        """
+        with suppress(KeycloakPersonUnknown):
+            self.add_member(organization_id=organization_id, subject=str(uuid4()))
 
     @cached_property
     def _admin(self) -> KeycloakAdmin:
@@ -138,11 +167,11 @@ class KeycloakGateway:
         for each in (connection, connection.keycloak_openid.connection):
             each._s = _session()
         # By itself, so that a realm that isn't there is not taken for a person who isn't.
-        self._ask(connection.get_token)
+        self._ask(connection.get_token, refusal=KeycloakSecretWrong)
         return KeycloakAdmin(connection=connection)
 
-    def _ask(self, question: Callable[[], Answer], *, about_one: bool = False) -> Answer:
-        """Ask, and say what went wrong in our own words; of one person 400, 404 and 409 are the caller's to judge."""
+    def _ask(self, question: Callable[[], Answer], *, refusal: type[KeycloakDenied], is_judged: bool = False) -> Answer:
+        """Ask, and say what went wrong in our own words; where ``is_judged``, 400, 404 and 409 are the caller's."""
         if in_transaction():
             raise RuntimeError("Keycloak is never asked inside a transaction")
         try:
@@ -151,9 +180,11 @@ class KeycloakGateway:
             raise KeycloakUnavailable from error
         except KeycloakError as error:
             code = error.response_code
-            if isinstance(error, KeycloakAuthenticationError) or code in (HTTP_UNAUTHORIZED, HTTP_FORBIDDEN):
-                raise KeycloakDenied(client_id=self._client_id, realm=self._realm) from error
-            if about_one and code in (HTTP_BAD_REQUEST, HTTP_NOT_FOUND, HTTP_CONFLICT):
+            if isinstance(error, KeycloakAuthenticationError) or code == HTTP_UNAUTHORIZED:
+                raise KeycloakSecretWrong(client_id=self._client_id, realm=self._realm) from error
+            if code == HTTP_FORBIDDEN:
+                raise refusal(client_id=self._client_id, realm=self._realm) from error
+            if is_judged and code in (HTTP_BAD_REQUEST, HTTP_NOT_FOUND, HTTP_CONFLICT):
                 raise _Answered(code) from error
             raise KeycloakUnavailable from error
         except (TypeError, ValueError, KeyError) as error:

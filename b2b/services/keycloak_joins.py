@@ -13,10 +13,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from b2b.enums import JoinState, MembershipSource, MembershipState
-from b2b.errors import KeycloakPersonUnknown
+from b2b.errors import KeycloakAddDenied, KeycloakPersonUnknown
 from b2b.events import KeycloakJoinRequested
 from b2b.models import ContractMembership, KeycloakJoin, OrganizationMembership
 from mitxonline.coordinator.bus import publish
@@ -30,6 +30,8 @@ LOCK = "b2b.keycloak_joins"
 AT_ONCE = 500
 # By then its delivery was given up, because Keycloak was away or refused us; by then it may be back.
 STUCK_AFTER = timedelta(days=2)
+# Somebody may have given the service account its roles meanwhile.
+ASK_REFUSED_AFTER = timedelta(days=1)
 
 
 class AddsMembers(Protocol):
@@ -42,6 +44,8 @@ class AddsMembers(Protocol):
 def ask_for_joins(*, now: datetime) -> int:
     """Ask that those be added who hold a seat by code and were not asked for yet, and again for those long waiting.
 
+    Whom Keycloak refused for want of roles are asked for again once a day.
+
     Once for each person and organization: whom Keycloak's people take out again stays out. Returns how many.
     """
     with transaction.atomic():
@@ -51,28 +55,39 @@ def ask_for_joins(*, now: datetime) -> int:
             KeycloakJoin(organization_id=organization_id, user_id=user_id, asked_at=now)
             for organization_id, user_id in _missing()
         )
-        stuck = KeycloakJoin.objects.filter(state=JoinState.WAITING, asked_at__lt=now - STUCK_AFTER)
-        again = list(stuck.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
-        KeycloakJoin.objects.filter(pk__in=again).update(asked_at=now)
-        _publish([*(each.pk for each in joins), *again])
-    return len(joins) + len(again)
+        stuck = Q(state=JoinState.WAITING, asked_at__lt=now - STUCK_AFTER)
+        refused = Q(state=JoinState.REFUSED, asked_at__lt=now - ASK_REFUSED_AFTER)
+        again = _ask_again(KeycloakJoin.objects.filter(stuck | refused), now=now, at_most=AT_ONCE)
+        _publish(each.pk for each in joins)
+    return len(joins) + again
+
+
+def ask_refused_again(*, now: datetime, ids: Iterable[int] | None = None) -> int:
+    """Ask again for those whom Keycloak refused for want of roles, or for these of them; how many."""
+    with transaction.atomic():
+        refused = KeycloakJoin.objects.filter(state=JoinState.REFUSED)
+        return _ask_again(refused if ids is None else refused.filter(pk__in=ids), now=now)
+
+
+def _ask_again(joins: QuerySet[KeycloakJoin], *, now: datetime, at_most: int | None = None) -> int:
+    ids = list(joins.select_for_update().order_by("pk").values_list("pk", flat=True)[:at_most])
+    if ids:
+        KeycloakJoin.objects.filter(pk__in=ids).update(state=JoinState.WAITING, asked_at=now, settled_at=None)
+        _publish(ids)
+    return len(ids)
 
 
 def ask_again_for(*, user_id: int, now: datetime) -> int:
     """Somebody signed in through Keycloak: those who had no account there before can be added now; how many."""
     with transaction.atomic():
-        unlinked = KeycloakJoin.objects.filter(user_id=user_id, state=JoinState.UNLINKED)
-        ids = list(unlinked.select_for_update().order_by("pk").values_list("pk", flat=True))
-        if ids:
-            KeycloakJoin.objects.filter(pk__in=ids).update(state=JoinState.WAITING, asked_at=now)
-            _publish(ids)
-    return len(ids)
+        return _ask_again(KeycloakJoin.objects.filter(user_id=user_id, state=JoinState.UNLINKED), now=now)
 
 
 def join_in_keycloak(*, join_id: int, keycloak: AddsMembers, now: datetime) -> JoinState | None:
     """Add the person to the organization in Keycloak; safe to repeat. What became of it, or None if there is no need.
 
-    Network, so outside any transaction. Raises KeycloakUnavailable and KeycloakDenied: then it is tried again.
+    Network, so outside any transaction. Raises KeycloakUnavailable and KeycloakSecretWrong: then it is tried again.
+    Without the roles trying again doesn't help: that is its state until an operator or the next day asks again.
     """
     join = (
         KeycloakJoin.objects.filter(pk=join_id, state=JoinState.WAITING)
@@ -93,6 +108,9 @@ def join_in_keycloak(*, join_id: int, keycloak: AddsMembers, now: datetime) -> J
     except KeycloakPersonUnknown:
         logger.warning("nobody to add in Keycloak", extra={"join": join.pk, "user": join.user_id})
         return _settle(join, JoinState.IMPOSSIBLE, now=now)
+    except KeycloakAddDenied as refusal:
+        logger.error("not added in Keycloak", extra={"join": join.pk, "reason": refusal.code})
+        return _settle(join, JoinState.REFUSED, now=now)
     return _settle(join, JoinState.DONE, now=now)
 
 

@@ -15,6 +15,7 @@ from django.utils.text import slugify
 
 from b2b.enums import SyncState
 from b2b.errors import (
+    KeycloakShowsNone,
     LinkedToAnother,
     LooksLikeAnother,
     OrganizationUnknown,
@@ -87,20 +88,22 @@ def sync_organizations(
     now: datetime,
     links: Mapping[str, str] | None = None,
     dry_run: bool = False,
+    all_gone: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> SyncReport:
     """Create and update a page for each organization of Keycloak, and report those that are gone; one at a time.
 
     The key of an organization never changes. ``links`` says for an alias which organization here it is. One that can't
     be brought in line is reported, and the rest go on. A dry run writes nothing. Otherwise there is one record of
-    each run. Raises LockTaken, and what asking Keycloak raises.
+    each run. An empty list where organizations were known is believed with ``all_gone`` alone: an account without the
+    role to see them is shown one too. Raises KeycloakShowsNone, LockTaken, and what asking Keycloak raises.
     """
     with named_lock(LOCK, "all", wait=False):
         if dry_run:
-            return _sync(keycloak.organizations(), links=links or {}, now=now, act=False, progress=progress)
+            return _sync(_listed(keycloak, all_gone=all_gone), links=links or {}, now=now, act=False, progress=progress)
         record = KeycloakSync.objects.create(started_at=now)
         try:
-            raws = keycloak.organizations()
+            raws = _listed(keycloak, all_gone=all_gone)
         except DomainError as refusal:
             record.state, record.problems, record.finished_at = SyncState.FAILED, [refusal.message], clock.now()
             record.save()
@@ -109,6 +112,24 @@ def sync_organizations(
         report = _sync(raws, links=links or {}, now=now, act=True, progress=progress)
         _write_down(record, report, found=len(raws))
         return report
+
+
+def known_organizations() -> int:
+    """How many organizations of Keycloak are known here and not gone."""
+    return KeycloakOrganization.objects.filter(gone_since__isnull=True).count()
+
+
+def refuse_if_none(raws: Sequence[Any]) -> None:
+    """KeycloakShowsNone for an empty list where organizations were known."""
+    if not raws and (known := known_organizations()):
+        raise KeycloakShowsNone(known)
+
+
+def _listed(keycloak: ListsOrganizations, *, all_gone: bool) -> list[Any]:
+    raws = keycloak.organizations()
+    if not all_gone:
+        refuse_if_none(raws)
+    return raws
 
 
 def _sync(

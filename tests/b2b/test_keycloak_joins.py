@@ -9,10 +9,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.test import Client
 from social_django.models import UserSocialAuth
 
 from b2b.enums import JoinState, MembershipSource, MembershipState
-from b2b.errors import KeycloakDenied, KeycloakPersonUnknown, KeycloakUnavailable
+from b2b.errors import KeycloakAddDenied, KeycloakPersonUnknown, KeycloakSecretWrong, KeycloakUnavailable
 from b2b.events import KeycloakJoinRequested
 from b2b.models import (
     ContractMembership,
@@ -24,7 +25,7 @@ from b2b.models import (
 )
 from b2b.services.claims import parse_claim
 from b2b.services.doors import attach_by_code
-from b2b.services.keycloak_joins import STUCK_AFTER, ask_again_for, ask_for_joins, join_in_keycloak
+from b2b.services.keycloak_joins import ASK_REFUSED_AFTER, STUCK_AFTER, ask_again_for, ask_for_joins, join_in_keycloak
 from b2b.services.sso import follow_claim
 from b2b.tasks import sweep_keycloak_joins
 from mitxonline.coordinator.models import Delivery
@@ -196,7 +197,7 @@ def test_the_person_is_added_by_their_id_there(was_new: bool) -> None:
     assert join.settled_at == NOON
 
 
-@pytest.mark.parametrize("answer", [KeycloakUnavailable(), KeycloakDenied(client_id="sync", realm="tessera")])
+@pytest.mark.parametrize("answer", [KeycloakUnavailable(), KeycloakSecretWrong(client_id="sync", realm="tessera")])
 def test_no_answer_is_tried_again(answer: Exception) -> None:
     join, _keycloak_id, _subject = waiting()
     with pytest.raises(type(answer)):
@@ -204,6 +205,51 @@ def test_no_answer_is_tried_again(answer: Exception) -> None:
     join.refresh_from_db()
     assert join.state == JoinState.WAITING
     assert carry(join, Keycloak()) == JoinState.DONE
+
+
+def refuse(*joins: KeycloakJoin) -> None:
+    for join in joins:
+        assert carry(join, Keycloak(KeycloakAddDenied(client_id="sync", realm="tessera"))) == JoinState.REFUSED
+
+
+def test_without_the_roles_it_says_so_and_is_not_tried_in_vain(
+    caplog: pytest.LogCaptureFixture, admin_client: Client
+) -> None:
+    join, _keycloak_id, _subject = waiting()
+    refuse(join)
+    join.refresh_from_db()
+    assert (join.state, join.settled_at) == (JoinState.REFUSED, NOON)
+    assert [record.reason for record in caplog.records if record.levelname == "ERROR"] == ["keycloak_add_denied"]  # type: ignore[attr-defined]
+    assert carry(join, Keycloak()) is None
+    assert "Refused: roles missing" in admin_client.get("/admin/b2b/keycloakjoin/").text
+
+
+def test_who_was_refused_is_asked_for_again_the_next_day() -> None:
+    join, keycloak_id, subject = waiting()
+    refuse(join)
+    assert ask_for_joins(now=NOON + ASK_REFUSED_AFTER) == 0
+    later = NOON + ASK_REFUSED_AFTER + timedelta(minutes=1)
+    assert ask_for_joins(now=later) == 1
+    assert asked() == [join.pk, join.pk]
+    keycloak = Keycloak()
+    assert carry(join, keycloak) == JoinState.DONE
+    assert keycloak.added == [(keycloak_id, subject)]
+    assert ask_for_joins(now=later + 2 * ASK_REFUSED_AFTER) == 0
+
+
+def test_who_was_refused_is_asked_for_again_by_an_operator(admin_client: Client) -> None:
+    (first, *_), (second, *_), (third, *_) = waiting(), waiting(), waiting()
+    refuse(first, second)
+
+    def press(*joins: KeycloakJoin) -> str:
+        form = {"action": "ask_again", "_selected_action": [join.pk for join in joins]}
+        return admin_client.post("/admin/b2b/keycloakjoin/", form, follow=True).text
+
+    assert "None of these was refused for want of roles." in press(third)
+    assert "Keycloak is asked again for 1 person." in press(first, third)
+    states = dict(KeycloakJoin.objects.values_list("pk", "state"))
+    assert states == {first.pk: JoinState.WAITING, second.pk: JoinState.REFUSED, third.pk: JoinState.WAITING}
+    assert asked() == [first.pk, second.pk, third.pk, first.pk]
 
 
 def test_whom_keycloak_does_not_know_any_more_is_not_tried_for_ever(caplog: pytest.LogCaptureFixture) -> None:

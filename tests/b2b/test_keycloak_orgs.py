@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from b2b.enums import SyncState
-from b2b.errors import KeycloakNotConfigured, KeycloakUnavailable
+from b2b.errors import KeycloakNotConfigured, KeycloakShowsNone, KeycloakUnavailable
 from b2b.gateways.keycloak import KeycloakGateway
 from b2b.models import KeycloakOrganization, KeycloakSync, OrganizationMembership, OrganizationPage
 from b2b.services.keycloak_orgs import Outcome, SyncReport, sync_organizations
@@ -40,8 +41,8 @@ def raw(name: str = "Acme", **facts: Any) -> dict[str, Any]:
     return {"id": str(uuid4()), "name": name, "alias": name.lower(), "enabled": True, **facts}
 
 
-def sync(*raws: Any, links: Mapping[str, str] | None = None, dry_run: bool = False) -> SyncReport:
-    return sync_organizations(keycloak=Organizations(*raws), now=NOON, links=links, dry_run=dry_run)
+def sync(*raws: Any, **options: Any) -> SyncReport:
+    return sync_organizations(keycloak=Organizations(*raws), now=NOON, **options)
 
 
 def outcomes(report: SyncReport) -> list[str]:
@@ -191,7 +192,7 @@ def test_a_link_follows_an_organization_that_was_made_anew_but_takes_none_from_a
     refused = sync(old, new, links={"acme-new": "acme"})
     assert outcomes(refused) == ["unchanged", "problem"]
     assert "still there" in refused.lines[1].sentence
-    sync()
+    sync(all_gone=True)
     assert outcomes(sync(new, links={"acme-new": "acme"})) == ["linked"]
     assert str(KeycloakOrganization.objects.get().keycloak_id) == new["id"]
     assert (the_page().org_key, the_page().name) == ("acme", "Acme Corporation")
@@ -203,6 +204,43 @@ def test_links_that_lead_nowhere_are_said(links: dict[str, str], says: str) -> N
     report = sync(raw("Globex"), links=links)
     assert any(says in line.sentence for line in report.of(Outcome.PROBLEM))
     assert KeycloakSync.objects.get().problems
+
+
+# --- An empty list --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_empty_list_where_organizations_were_known_is_a_problem(dry_run: bool) -> None:
+    """What an account sees that has the role query-organizations alone."""
+    sync(raw("Acme"), raw("Globex"))
+    with pytest.raises(KeycloakShowsNone) as refused:
+        sync(dry_run=dry_run)
+    assert refused.value.known == 2
+    assert "shows none of the 2 organizations" in refused.value.message
+    assert "role view-organizations of realm-management" in refused.value.message
+    assert not KeycloakOrganization.objects.filter(gone_since__isnull=False).exists()
+    if not dry_run:
+        last = KeycloakSync.objects.first()
+        assert last is not None
+        assert (last.state, last.problems, last.gone) == (SyncState.FAILED, [refused.value.message], [])
+
+
+def test_the_command_fails_on_an_empty_list_unless_told_that_all_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sync(raw("Acme"), raw("Globex"))
+    monkeypatch.setattr(KeycloakGateway, "from_settings", Organizations)
+    with pytest.raises(CommandError, match="shows none of the 2 organizations"):
+        call_command("sync_keycloak_orgs", stdout=StringIO())
+    assert not KeycloakOrganization.objects.filter(gone_since__isnull=False).exists()
+    call_command("sync_keycloak_orgs", "--all-gone", stdout=StringIO())
+    assert KeycloakOrganization.objects.filter(gone_since__isnull=False).count() == 2
+    # Then there is nothing left to miss.
+    assert outcomes(sync()) == ["gone", "gone"]
+
+
+def test_an_empty_list_is_none_of_a_problem_where_none_were_known() -> None:
+    assert outcomes(sync()) == []
 
 
 # --- Gone, disabled, broken -----------------------------------------------------------------------------------------

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from social_django.models import UserSocialAuth
 
-from b2b.errors import KeycloakDenied, KeycloakPersonUnknown
+from b2b.errors import KeycloakAddDenied, KeycloakPersonUnknown, KeycloakReadDenied, KeycloakSecretWrong
 from b2b.gateways.keycloak import KeycloakGateway, read_organization
 from b2b.models import KeycloakJoin, KeycloakOrganization, KeycloakSync, OrganizationPage
 from b2b.services.doors import attach_by_code
@@ -20,7 +22,7 @@ from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
 from tests.factories import codes_of, make_contract, make_contract_run, make_user
-from tests.support.keycloak import LARKFIELD, LEA, NORTHGATE, SAM, Keycloak, needs_keycloak
+from tests.support.keycloak import LARKFIELD, LEA, NORTHGATE, REALM, SAM, Keycloak, needs_keycloak
 
 pytestmark = [*needs_keycloak, pytest.mark.django_db(transaction=True)]
 
@@ -93,14 +95,14 @@ def test_gone_from_keycloak(keycloak: Keycloak) -> None:
 
 def test_a_wrong_secret_is_said_in_one_sentence(keycloak: Keycloak, settings: Any) -> None:
     settings.KEYCLOAK_CLIENT_SECRET = "wrong"
-    with pytest.raises(CommandError, match="doesn't let the client “storefront-sync” read and fill"):
+    with pytest.raises(CommandError, match=r"doesn't accept the client “storefront-sync” .* KEYCLOAK_CLIENT_SECRET"):
         synchronize()
     assert KeycloakSync.objects.get().problems
 
 
 def test_a_client_without_a_service_account_is_said_too(keycloak: Keycloak, settings: Any) -> None:
     settings.KEYCLOAK_CLIENT_ID, settings.KEYCLOAK_CLIENT_SECRET = "storefront", "storefront-demo-secret"
-    with pytest.raises(KeycloakDenied):
+    with pytest.raises(KeycloakSecretWrong):
         KeycloakGateway.from_settings().organizations()
 
 
@@ -127,6 +129,72 @@ def test_members_are_added_once_and_strangers_never(keycloak: Keycloak) -> None:
         keycloak.remove_member(LARKFIELD, LEA)
     with pytest.raises(KeycloakPersonUnknown):
         gateway.add_member(organization_id=larkfield, subject="nobody")
+
+
+# --- Roles ----------------------------------------------------------------------------------------------------------
+
+NEWER = [
+    # (roles, may list, may add)
+    ((), False, False),
+    (("view-organizations",), True, False),
+    (("manage-organizations",), True, False),
+    (("manage-users",), False, False),
+    (("manage-realm",), True, False),
+    (("view-organizations", "manage-users"), True, False),
+    (("manage-organizations", "manage-users"), True, True),
+]
+OLDER = [((), False, False), (("manage-users",), False, False), (("manage-realm",), True, True)]
+
+
+@pytest.fixture
+def roles(keycloak: Keycloak) -> Iterator[Callable[..., None]]:
+    """Gives the service account these roles, until the test ends."""
+    yield keycloak.set_roles
+    keycloak.set_roles("manage-organizations", "manage-users")
+    keycloak.give_roles_of_its_time()
+
+
+def test_what_each_role_allows_and_what_a_refusal_names(keycloak: Keycloak, roles: Callable[..., None]) -> None:
+    larkfield, lea = UUID(keycloak.organization_id(LARKFIELD)), keycloak.user_id(LEA)
+    for names, may_list, may_add in NEWER if keycloak.has_organization_roles else OLDER:
+        roles(*names)
+        gateway = KeycloakGateway.from_settings()
+        if may_list:
+            assert len(gateway.organizations()) == 2, names
+        else:
+            with pytest.raises(KeycloakReadDenied, match=r"role view-organizations .* before .* manage-realm"):
+                gateway.organizations()
+        if may_add:
+            gateway.check_adding(organization_id=larkfield)
+            assert keycloak.members(LARKFIELD) == {SAM}
+            assert gateway.add_member(organization_id=larkfield, subject=lea)
+            keycloak.remove_member(LARKFIELD, LEA)
+            continue
+        for ask in (
+            lambda: gateway.check_adding(organization_id=larkfield),  # noqa: B023 – called at once
+            lambda: gateway.add_member(organization_id=larkfield, subject=lea),  # noqa: B023
+        ):
+            with pytest.raises(KeycloakAddDenied, match="roles manage-organizations and manage-users"):
+                ask()
+
+
+def test_a_role_that_only_queries_makes_nothing_gone(keycloak: Keycloak, roles: Callable[..., None]) -> None:
+    if not keycloak.has_organization_roles:
+        return  # there is no such role
+    synchronize()
+    roles("query-organizations")
+    with pytest.raises(CommandError, match=r"shows none of the 2 organizations .* role view-organizations"):
+        synchronize()
+    assert not KeycloakOrganization.objects.filter(gone_since__isnull=False).exists()
+
+
+def test_organizations_off_in_the_realm_are_said(keycloak: Keycloak) -> None:
+    keycloak.admin.update_realm(REALM, {"organizationsEnabled": False})
+    try:
+        with pytest.raises(CommandError, match=r"Organizations are off in realm “tessera”\. Turn them on"):
+            synchronize()
+    finally:
+        keycloak.admin.update_realm(REALM, {"organizationsEnabled": True})
 
 
 def test_who_came_by_code_is_added_by_the_worker(keycloak: Keycloak, settings: Any) -> None:

@@ -12,7 +12,8 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 
-from tests.support.keycloak import CLIENT, CLIENT_SECRET, Keycloak, needs_keycloak
+from b2b.models import OrganizationPage
+from tests.support.keycloak import CLIENT, CLIENT_SECRET, LARKFIELD, Keycloak, needs_keycloak
 
 pytestmark = [*needs_keycloak, pytest.mark.django_db]
 
@@ -111,3 +112,51 @@ def test_a_client_that_is_off(site: Keycloak) -> None:
     with changed_client(site, lambda client: client.update(enabled=False)):
         _fine, missing = ask()
     assert {"client", "redirect"} <= set(missing)
+
+
+# The service account
+
+
+def switch_on_adding() -> None:
+    call_command("configure_wagtail", verbosity=0)
+    call_command("sync_keycloak_orgs", stdout=StringIO(), stderr=StringIO())
+    OrganizationPage.objects.filter(org_key=LARKFIELD).update(add_code_learners_to_sso=True)
+
+
+def test_the_service_account_of_the_realm_file_may_do_everything(site: Keycloak) -> None:
+    fine, missing = ask()
+    assert missing == {}
+    assert "adding people" not in fine, "where no page wants it, it isn't asked"
+    switch_on_adding()
+    before = site.members(LARKFIELD)
+    fine, missing = ask()
+    assert missing == {}
+    assert fine["service account"] == "Keycloak accepts KEYCLOAK_CLIENT_ID with its secret."
+    assert fine["organizations list"] == "2 can be read; 2 are known here."
+    assert fine["adding people"] == "People who came by code can be added."
+    assert site.members(LARKFIELD) == before
+
+
+def test_a_wrong_secret_of_the_service_account(site: Keycloak, settings: Any) -> None:
+    settings.KEYCLOAK_CLIENT_SECRET = "wrong"
+    _fine, missing = ask()
+    assert list(missing) == ["service account"]
+    assert "KEYCLOAK_CLIENT_SECRET" in missing["service account"]
+
+
+def test_a_service_account_without_roles(site: Keycloak) -> None:
+    switch_on_adding()
+    try:
+        site.set_roles()
+        assert "role view-organizations" in ask()[1]["organizations list"]
+        if site.has_organization_roles:
+            site.set_roles("query-organizations")
+            assert "shows none of the 2 organizations" in ask()[1]["organizations list"]
+            for roles in (["view-organizations"], ["manage-realm"]):
+                site.set_roles(*roles)
+                _fine, missing = ask()
+                assert list(missing) == ["adding people"]
+                assert "roles manage-organizations and manage-users" in missing["adding people"]
+    finally:
+        site.set_roles("manage-organizations", "manage-users")
+        site.give_roles_of_its_time()

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from b2b.gateways.keycloak import KeycloakGateway
 from b2b.management.printing import Column, print_rows
+from b2b.services.keycloak_joins import ask_refused_again
 from b2b.services.keycloak_orgs import Line, Outcome, SyncReport, sync_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option
@@ -40,6 +41,11 @@ class Command(OperatorCommand):
             metavar="ALIAS=ORGANIZATION",
             help="the organization with this alias in Keycloak is this one here (an id, name, slug or key)",
         )
+        parser.add_argument(
+            "--all-gone",
+            action="store_true",
+            help="believe Keycloak if it shows no organization at all, and mark those known as gone",
+        )
         add_format_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -49,6 +55,7 @@ class Command(OperatorCommand):
                 now=clock.now(),
                 links=_links(options["link"]),
                 dry_run=options["dry_run"],
+                all_gone=options["all_gone"],
                 progress=progress,
             )
         print_rows(
@@ -58,6 +65,15 @@ class Command(OperatorCommand):
             style=options["format"],
         )
         self.say(_summary(report, dry_run=options["dry_run"]))
+        if not options["dry_run"] and (again := ask_refused_again(now=clock.now())):
+            self.say(
+                ngettext(
+                    "Asked again for %(count)d person whom Keycloak refused for want of roles.",
+                    "Asked again for %(count)d people whom Keycloak refused for want of roles.",
+                    again,
+                )
+                % {"count": again}
+            )
         problems = len(report.of(Outcome.PROBLEM))
         if problems:
             raise CommandError(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from enum import Enum
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +16,7 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from mitxonline.users.checks import missing_variables
+from mitxonline.users.sso.findings import Finding, Sayer, State, further_findings
 from mitxonline.users.sso.keycloak import KeycloakBackend
 from mitxonline.users.sso.providers import EDX, KEYCLOAK, find_provider
 from mitxonline.users.sso.rights import group_names
@@ -29,46 +28,16 @@ _NEEDED = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwk
 _MADE_UP = "made-up-to-ask-whether-the-client-is-known"
 
 
-class State(Enum):
-    FINE = "fine"
-    MISSING = "missing"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `sentence` says what was found, and where something is missing what to do."""
-
-    provider: str
-    subject: str
-    state: State
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Sayer:
-    provider: str
-
-    def fine(self, subject: str, sentence: str) -> Finding:
-        return Finding(self.provider, subject, State.FINE, sentence)
-
-    def missing(self, subject: str, sentence: str) -> Finding:
-        return Finding(self.provider, subject, State.MISSING, sentence)
-
-    def unknown(self, subject: str, sentence: str) -> Finding:
-        return Finding(self.provider, subject, State.UNKNOWN, sentence)
-
-
 def diagnose(*, now: datetime) -> list[Finding]:
     """Everything there is to say about both providers; about one that isn't configured, that and no more."""
-    return [*_keycloak(now), *_edx()]
+    return [*_keycloak(now), *_edx(), *further_findings()]
 
 
 # Keycloak
 
 
 def _keycloak(now: datetime) -> Iterator[Finding]:
-    say = _Sayer(KEYCLOAK)
+    say = Sayer(KEYCLOAK)
     if find_provider(KEYCLOAK) is None:
         yield _not_configured(say, "SOCIAL_AUTH_KEYCLOAK")
         return
@@ -95,7 +64,7 @@ def _keycloak(now: datetime) -> Iterator[Finding]:
     yield from _roles(say, settings.KEYCLOAK_STAFF_ROLES, "KEYCLOAK_STAFF_ROLES")
 
 
-def _issuer(say: _Sayer, document: Mapping[str, Any]) -> Finding:
+def _issuer(say: Sayer, document: Mapping[str, Any]) -> Finding:
     told, ours = document.get("issuer"), settings.SOCIAL_AUTH_KEYCLOAK_ISSUER
     if told == ours:
         return say.fine("issuer", f"{ours} signs.")
@@ -106,7 +75,7 @@ def _issuer(say: _Sayer, document: Mapping[str, Any]) -> Finding:
     )
 
 
-def _keys(say: _Sayer, document: Mapping[str, Any]) -> Finding:
+def _keys(say: Sayer, document: Mapping[str, Any]) -> Finding:
     answer = _ask("GET", document["jwks_uri"])
     keys = _json(answer).get("keys")
     usable = [
@@ -121,7 +90,7 @@ def _keys(say: _Sayer, document: Mapping[str, Any]) -> Finding:
     return say.missing("keys", f"{document['jwks_uri']} {_trouble(answer)}: there is no key to check signatures with.")
 
 
-def _scope(say: _Sayer, document: Mapping[str, Any]) -> Iterator[Finding]:
+def _scope(say: Sayer, document: Mapping[str, Any]) -> Iterator[Finding]:
     if not any(each.partition(":")[0] == "organization" for each in settings.SOCIAL_AUTH_KEYCLOAK_SCOPE):
         yield say.unknown("organizations", "SOCIAL_AUTH_KEYCLOAK_SCOPE asks for no organizations: none is followed.")
         return
@@ -135,7 +104,7 @@ def _scope(say: _Sayer, document: Mapping[str, Any]) -> Iterator[Finding]:
     )
 
 
-def _secret(say: _Sayer, token_endpoint: str, client: str, prefix: str) -> Finding:
+def _secret(say: Sayer, token_endpoint: str, client: str, prefix: str) -> Finding:
     """A made-up code is refused as such by a provider that knows the client, and not looked at by one that doesn't."""
     form = {
         "grant_type": "authorization_code",
@@ -155,7 +124,7 @@ def _secret(say: _Sayer, token_endpoint: str, client: str, prefix: str) -> Findi
     return say.missing("client", f"{token_endpoint} {_trouble(answer)} when asked about the client.")
 
 
-def _redirect(say: _Sayer, authorization_endpoint: str) -> Finding:
+def _redirect(say: Sayer, authorization_endpoint: str) -> Finding:
     """Begin a sign-in and don't go on: the provider looks at the client's settings before it asks who somebody is."""
     back = _public("sso_complete", say.provider)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(b"x" * 43).digest()).rstrip(b"=").decode()
@@ -187,7 +156,7 @@ def _redirect(say: _Sayer, authorization_endpoint: str) -> Finding:
     return say.fine("redirect", f"People are sent back to {back}.")
 
 
-def _logout(say: _Sayer, document: Mapping[str, Any]) -> Iterator[Finding]:
+def _logout(say: Sayer, document: Mapping[str, Any]) -> Iterator[Finding]:
     address = document.get("end_session_endpoint")
     if not isinstance(address, str):
         yield say.missing("logout", "The provider has no end-session address: signing out here doesn't sign out there.")
@@ -206,7 +175,7 @@ def _logout(say: _Sayer, document: Mapping[str, Any]) -> Iterator[Finding]:
         yield say.missing("back-channel logout", "The provider can't tell us when a session there has ended.")
 
 
-def _roles(say: _Sayer, mapping: Mapping[str, list[str]], variable: str) -> Iterator[Finding]:
+def _roles(say: Sayer, mapping: Mapping[str, list[str]], variable: str) -> Iterator[Finding]:
     names = group_names(mapping)
     known = set(Group.objects.filter(name__in=names).values_list("name", flat=True))
     if missing := sorted(names - known):
@@ -222,7 +191,7 @@ def _roles(say: _Sayer, mapping: Mapping[str, list[str]], variable: str) -> Iter
 
 
 def _edx() -> Iterator[Finding]:
-    say = _Sayer(EDX)
+    say = Sayer(EDX)
     if find_provider(EDX) is None:
         yield _not_configured(say, "SOCIAL_AUTH_EDX_OAUTH2")
         return
@@ -238,13 +207,13 @@ def _edx() -> Iterator[Finding]:
 # Both
 
 
-def _not_configured(say: _Sayer, prefix: str) -> Finding:
+def _not_configured(say: Sayer, prefix: str) -> Finding:
     if missing := missing_variables(prefix):
         return say.unknown("settings", f"Not configured: nothing stands in {', '.join(missing)}.")
     return say.unknown("settings", "Not configured: its backend is not among AUTHENTICATION_BACKENDS.")
 
 
-def _listed(say: _Sayer, subject: str, document: Mapping[str, Any], name: str, wanted: str, sentence: str) -> Finding:
+def _listed(say: Sayer, subject: str, document: Mapping[str, Any], name: str, wanted: str, sentence: str) -> Finding:
     values = document.get(name)
     if values is None:
         return say.unknown(subject, f"The provider doesn't say ({name}).")
@@ -253,7 +222,7 @@ def _listed(say: _Sayer, subject: str, document: Mapping[str, Any], name: str, w
     return say.missing(subject, sentence)
 
 
-def _clock(say: _Sayer, answer: requests.Response | None, now: datetime) -> Iterator[Finding]:
+def _clock(say: Sayer, answer: requests.Response | None, now: datetime) -> Iterator[Finding]:
     told = answer.headers.get("Date") if answer is not None else None
     if not told:
         return

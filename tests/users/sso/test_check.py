@@ -15,6 +15,7 @@ from mitxonline.embedded.places import PROJECT
 from mitxonline.kernel import clock
 from mitxonline.users.checks import check_sign_in
 from mitxonline.users.sso import diagnosis
+from mitxonline.users.sso.findings import State
 from tests.ops.deploy_check import COMPLETE
 from tests.support.oidc import FakeProvider
 from tests.users.sso.conftest import KEYCLOAK_BACKEND
@@ -66,7 +67,8 @@ def test_everything_is_there(sound: FakeProvider) -> None:
         "logout",
         "roles",
     ]
-    assert list(sentences(rows, "unknown")) == ["back-channel logout"]
+    assert list(sentences(rows, "unknown")) == ["back-channel logout", "service account"]
+    assert sentences(rows, "unknown")["service account"].startswith("Not configured: nothing stands in KEYCLOAK_URL, ")
     assert "http://testserver/sso/keycloak/logout/" in sentences(rows, "unknown")["back-channel logout"]
 
 
@@ -146,7 +148,7 @@ def test_a_wrong_secret(sound: FakeProvider, settings: Any) -> None:
 def test_a_clock_that_is_wrong(sound: FakeProvider) -> None:
     found = diagnosis.diagnose(now=clock.now() + timedelta(seconds=300))
     (finding,) = [each for each in found if each.subject == "clock"]
-    assert finding.state is diagnosis.State.MISSING
+    assert finding.state is State.MISSING
     assert "Set them by a time server." in finding.sentence
 
 
@@ -164,8 +166,20 @@ def test_nobody_there(sound: FakeProvider, settings: Any) -> None:
 
 def test_nothing_configured() -> None:
     rows, error = ask()
-    assert [row["state"] for row in rows] == ["unknown", "unknown"]
+    assert [row["state"] for row in rows] == ["unknown", "unknown", "unknown"]
     assert error.startswith("No provider is configured.")
+
+
+def test_half_a_service_account(sound: FakeProvider, settings: Any) -> None:
+    settings.KEYCLOAK_URL, settings.KEYCLOAK_REALM = sound.url, "tessera"
+    sentence = sentences(ask()[0], "missing")["service account"]
+    assert "set KEYCLOAK_CLIENT_ID, KEYCLOAK_CLIENT_SECRET" in sentence
+
+
+def test_no_keycloak_where_the_service_account_is_to_ask(sound: FakeProvider, settings: Any) -> None:
+    settings.KEYCLOAK_URL, settings.KEYCLOAK_REALM = "http://127.0.0.1:9", "tessera"
+    settings.KEYCLOAK_CLIENT_ID, settings.KEYCLOAK_CLIENT_SECRET = "sync", "secret"
+    assert "didn't answer as it should" in sentences(ask()[0], "missing")["service account"]
 
 
 # At start

@@ -10,7 +10,8 @@ from django.core.management.base import CommandError
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 from mitxonline.users.checks import check_sign_in
-from mitxonline.users.sso.diagnosis import State, diagnose
+from mitxonline.users.sso.diagnosis import diagnose
+from mitxonline.users.sso.findings import State
 from mitxonline.users.sso.providers import providers
 
 
