@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from http import HTTPStatus
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.auth import load_backend
 from django.contrib.auth.models import Group
@@ -20,9 +22,10 @@ from wagtail.models import ModelLogEntry
 from mitxonline.kernel import clock
 from mitxonline.settings.parts.tasks import CELERY_BEAT_SCHEDULE
 from mitxonline.users import tasks
-from mitxonline.users.models import GivenRight, User
+from mitxonline.users.models import GivenRight, ProviderSession, User
 from mitxonline.users.sso import rights
 from mitxonline.users.sso.rights import end_overdue_rights, follow_roles
+from tests.factories import NOON
 from tests.support.oidc import CLIENT, FakeProvider
 from tests.users.sso.conftest import begin, sign_in
 
@@ -439,3 +442,16 @@ def test_an_editor_gets_into_the_administration(client: Client, provider: FakePr
     sign_in(client, provider)
     assert client.get("/cms/").status_code == 302
     assert client.get("/admin/").status_code == 302
+
+
+def test_rights_of_before_date_from_the_last_sign_in_known(ada: User) -> None:
+    """Two providers: of one a session is known, begun after the right was given; of the other none."""
+    given_at, later = NOON, NOON + timedelta(days=2)
+    for issuer, kind in ((ISSUER, "staff"), ("https://lms.example", "superuser")):
+        GivenRight.objects.create(user=ada, issuer=issuer, kind=kind, given_at=given_at)
+    for number, started_at in enumerate((later, given_at - timedelta(days=1))):
+        ProviderSession.objects.create(
+            session_key=f"key{number}", user=ada, provider="keycloak", issuer=ISSUER, subject="1", started_at=started_at
+        )
+    import_module("mitxonline.users.migrations.0003_given_rights_end").date_from_sessions(apps, None)
+    assert dict(GivenRight.objects.values_list("kind", "proved_at")) == {"staff": later, "superuser": given_at}
