@@ -265,8 +265,14 @@ def _leads_on(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, n
     if order.state == OrderState.REFUNDED:
         mark_for_refund(attempt_id=attempt.pk, reason="the order had been refunded before", now=now)
         return False
-    if order.is_fulfilled:
-        return False  # staff gave it without waiting for the money, which is here now
+    others = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).exclude(pk=attempt.pk).order_by("pk")
+    if order.is_fulfilled:  # staff gave it without waiting for this money
+        if others.exists():
+            mark_for_refund(attempt_id=attempt.pk, reason="the order had been fulfilled with another payment", now=now)
+        return False
+    for other in others:  # of another amount than was asked for, or this one wouldn't buy the order
+        if not other.refundable.is_zero:
+            mark_for_refund(attempt_id=other.pk, reason="the order was paid by another payment", now=now)
     if order.state in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED}:
         # Nothing leads from there to fulfilment but through review; it stays there only if claiming again fails.
         order.move(OrderState.REVIEW, at=now, cause=ReviewCause.PAID_AFTER_HOLD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -27,10 +28,10 @@ from ecommerce.models import Dispute, MoneyAlert, Order, Refund, ShopSettings
 from ecommerce.selectors.order_desk import orders_at_desk
 from ecommerce.services.payments import confirm
 from ecommerce.services.refunds import RefundWish, follow_dispute, refund_order, send_marked
-from ecommerce.services.review import check_with_gateway
+from ecommerce.services.review import check_with_gateway, fulfil_from_review
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
-from tests.ecommerce.paying import attempt_of, deliver, order_of
+from tests.ecommerce.paying import attempt_of, begin, deliver, order_of
 from tests.ecommerce.test_order_desk import desk, finance, order_page
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, make_product
@@ -138,6 +139,28 @@ def test_what_is_in_doubt_by_itself_is_not_taken_for_a_second_payment(
     if not is_test_money:
         refund = Refund.objects.get()
         assert (refund.money, refund.state) == (Money("49", "EUR"), RefundState.MARKED)
+
+
+@pytest.mark.parametrize("by_staff", [False, True])
+def test_of_a_wrong_amount_and_the_right_one_the_needless_one_waits_for_a_decision(
+    stripe_api: StripeServer, by_staff: bool
+) -> None:
+    order = order_of(price="49.00")
+    old = attempt_of(order)
+    begin(order.purchaser, now=NOON + timedelta(minutes=11))
+    new = attempt_of(order)
+    stripe_api.sessions[old.session_id]["status"] = "open"  # as if ending it had come too late
+    stripe_api.pay(old.session_id, amount_total=2000)
+    assert confirm(attempt_id=old.pk, now=NOON).state == OrderState.REVIEW
+    if by_staff:
+        fulfil_from_review(order_id=order.pk, reason="the rest is a gift", by_id=None, now=NOON)
+    stripe_api.sessions[new.session_id]["status"] = "open"
+    stripe_api.pay(new.session_id)
+    for _twice in range(2):
+        assert confirm(attempt_id=new.pk, now=NOON).state == OrderState.FULFILLED
+    refund = Refund.objects.get()
+    assert (refund.attempt_id, refund.state) == (new.pk if by_staff else old.pk, RefundState.MARKED)
+    assert refund.money == Money("49" if by_staff else "20", "USD")
 
 
 # One refund, made twice
