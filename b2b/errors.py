@@ -261,6 +261,16 @@ class NoSeatToGive(HandOutRefused):
         self.wanted = wanted
         super().__init__(self._sentence())
 
+    @property
+    def for_staff(self) -> str:
+        """The same as staff are told, who are the ones to ask for seats."""
+        return gettext(
+            "%(needed)s, %(free)s. Add seats to the contract, withdraw an invitation, or shorten the list."
+        ) % {
+            "needed": ngettext("%(n)d seat is needed", "%(n)d seats are needed", self.wanted) % {"n": self.wanted},
+            "free": _free_and_kept(self.free, 0),
+        }
+
     def _sentence(self) -> StrOrPromise:
         if not self.free:
             return _("There is no free seat to give. Withdraw an invitation nobody used, or ask us for more seats.")

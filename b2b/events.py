@@ -15,6 +15,13 @@ class ReconcileRequested(Event):
 
 
 @dataclass(frozen=True)
+class HoldsEnded(Event):
+    """An order that held seats or codes of these contracts came to nothing, or holds nothing any more."""
+
+    contract_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class HandOutMailsQueued(Event):
     """Mails about codes that were handed out shall go off; a large hand-out is several of these."""
 

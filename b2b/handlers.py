@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from social_django.models import UserSocialAuth
 
 from b2b.enums import MembershipSource, MembershipState
-from b2b.events import HandOutMailsQueued
+from b2b.events import HandOutMailsQueued, HoldsEnded
 from b2b.models import ContractPage, ContractRun
+from b2b.requests import request_reconciles
 from b2b.rules import contacts_of
 from b2b.services.claims import claim_of
 from b2b.services.doors import apply_assigned_codes
@@ -34,6 +35,7 @@ from b2b.services.sso import Followed, follow_claim, leave_disconnected, note_fa
 from ecommerce.errors import CodeUsed
 from ecommerce.events import LinesRefunded, LinesRestored, LinkBasketClaimed, OrderClosed, OrderFulfilled, OrderInReview
 from ecommerce.models import Basket, DiscountCode, OrderLine
+from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
 from mitxonline.users.events import ConnectionUndone
 from mitxonline.users.models import User
@@ -64,7 +66,19 @@ def claim_seats(event: OrderFulfilled | LinesRestored) -> None:
 
 def release_seats(event: OrderClosed | OrderInReview) -> None:
     """Free the seats that were held for an order that came to nothing, or for which nothing is held any more."""
-    release_held_seats(order_id=event.order_id)
+    runs = ContractRun.objects.filter(
+        product__order_lines__order_id=event.order_id, product__order_lines__code__isnull=False
+    )
+    contract_ids = tuple(sorted(set(runs.values_list("contract_id", flat=True))))
+    if contract_ids:
+        release_held_seats(order_id=event.order_id)
+        # Not asked for here: another order may lock the contracts' terms in this transaction, which come first.
+        publish(HoldsEnded(contract_ids=contract_ids))
+
+
+def follow_ended_holds(event: HoldsEnded) -> None:
+    """Have the contracts brought in line: above a lowered cap, a code that an order held is one too many now."""
+    request_reconciles(event.contract_ids, reason=_("Checkout ended"), now=clock.now())
 
 
 def apply_given_codes(event: LinkBasketClaimed) -> None:
@@ -167,7 +181,10 @@ def _tell_what_is_full(request: HttpRequest | None, followed: Followed) -> None:
     )
     contacts = contacts_of(each.terms.organization_id for each in contracts)
     for each in contracts:
-        sentence = _("All seats of “%(contract)s” are taken, so there is none for you yet. Ask %(contact)s for one.")
+        sentence = _(
+            "All seats of “%(contract)s” are taken or kept for others, so there is none for you yet. "
+            "Ask %(contact)s for one."
+        )
         contact = contacts.get(each.terms.organization_id) or each.terms.organization.name
         _tell(request, messages.WARNING, sentence % {"contract": each.name, "contact": contact})
 

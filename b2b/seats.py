@@ -15,8 +15,21 @@ from datetime import datetime
 from typing import NotRequired, TypedDict, Unpack
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from b2b.enums import MembershipSource, MembershipState, WithdrawnBy
@@ -129,6 +142,24 @@ class SeatCount:
         """Seats that can be given; None without a cap."""
         return None if self.room is None else max(0, self.room)
 
+    @property
+    def above(self) -> int:
+        """Seats taken or promised beyond the cap: it was lowered since."""
+        return 0 if self.room is None else max(0, -self.room)
+
+    @property
+    def taken_share(self) -> float | None:
+        """How much of the cap is taken; None without one."""
+        return self.taken / self.cap if self.cap else None
+
+    @property
+    def sentence(self) -> str:
+        """The count in words: “3 joined · 1 in checkout · 2 invited · 4 free”."""
+        parts = [_("%(n)d joined") % {"n": self.joined}, _("%(n)d in checkout") % {"n": self.held}]
+        if self.free is not None:
+            parts += [_("%(n)d invited") % {"n": self.invited}, _("%(n)d free") % {"n": self.free}]
+        return " · ".join(parts)
+
     def has_room_for(self, newcomers: int, *, leaving: int = 0) -> bool:
         """Whether so many people without a seat or a promise can have one, when so many others have left."""
         return self.room is None or newcomers <= max(0, self.room + leaving)
@@ -183,10 +214,22 @@ def count_seats(contract_ids: Iterable[int]) -> dict[int, SeatCount]:
     return {pk: seats.count for pk, seats in seats_for(contract_ids, None).items()}
 
 
-def invited_of_page() -> RawSQL:
-    """The seats a listed contract page promises, for querysets of pages."""
+def with_seats(pages: QuerySet[ContractPage]) -> QuerySet[ContractPage]:
+    """These contracts with the seats ``taken`` and ``invited``, and whether all of them ``are_gone``."""
+    seats = ContractMembership.objects.filter(contract=OuterRef("pk")).order_by().values("contract")
+    taken = Coalesce(Subquery(seats.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
+    found: QuerySet[ContractPage] = pages.annotate(taken=taken, invited=_invited_of_page())
+    are_gone = When(terms__max_learners__lte=F("taken") + F("invited"), then=Value(True))
+    listed: QuerySet[ContractPage] = found.annotate(
+        are_gone=Case(are_gone, default=Value(False), output_field=BooleanField())
+    )
+    return listed
+
+
+def _invited_of_page() -> RawSQL:
+    """The seats a listed contract page promises."""
     promises = _of_nobody(_PROMISES.format(contract='"b2b_contractpage"."page_ptr_id"'))
-    return RawSQL(f"(SELECT {_INVITED} FROM ({promises}) AS promise)", [])  # noqa: S608, S611  constants of this module
+    return RawSQL(f"(SELECT {_INVITED} FROM ({promises}) AS promise)", [], output_field=IntegerField())  # noqa: S608, S611  constants of this module
 
 
 def _of_nobody(sql: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from b2b.seats import SeatCount
+
 SMALLEST = 3.0  # per cent of the bar: a single seat of a thousand can still be seen
 NEARLY_FULL = 0.9
 
@@ -19,30 +21,16 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class SeatMeter:
-    """Seats by what is with them. `held` are in checkout, `invited` have a code nobody used yet."""
-
-    joined: int
-    held: int = 0
-    invited: int = 0
-    cap: int | None = None
-
-    @property
-    def taken(self) -> int:
-        return self.joined + self.held
-
-    @property
-    def free(self) -> int:
-        """Seats that can still be given; never below zero, whatever the cap was lowered to."""
-        return max(0, (self.cap or 0) - self.taken - self.invited)
+class SeatMeter(SeatCount):
+    """Seats by what is with them, as a bar."""
 
     @property
     def is_full(self) -> bool:
-        return self.cap is not None and self.taken >= self.cap
+        return self.taken_share is not None and self.taken_share >= 1
 
     @property
     def is_nearly_full(self) -> bool:
-        return self.cap is not None and not self.is_full and self.taken >= self.cap * NEARLY_FULL
+        return self.taken_share is not None and NEARLY_FULL <= self.taken_share < 1
 
     @property
     def segments(self) -> list[Segment]:
@@ -53,7 +41,7 @@ class SeatMeter:
                 ("joined", self.joined),
                 ("held", self.held),
                 ("invited", self.invited),
-                ("free", self.free),
+                ("free", self.free or 0),
             )
             if count
         ]

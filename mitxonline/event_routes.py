@@ -7,7 +7,7 @@ gateway, Keycloak or a course site are `remote`: they run from a queue of their 
 
 from b2b import handlers as b2b
 from b2b import tasks as b2b_tasks
-from b2b.events import HandOutMailsQueued, KeycloakJoinRequested, ReconcileRequested
+from b2b.events import HandOutMailsQueued, HoldsEnded, KeycloakJoinRequested, ReconcileRequested
 from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
 from ecommerce import handlers as ecommerce
 from ecommerce import webhooks as ecommerce_webhooks
@@ -65,6 +65,7 @@ ROUTES: dict[type[Event], Route] = {
     LearnerUnenrolled: Route(),
     RunsRequested: Route(),
     ReconcileRequested: Route(after_commit=(b2b_tasks.reconcile_requested,)),
+    HoldsEnded: Route(after_commit=(b2b.follow_ended_holds,)),
     HandOutMailsQueued: Route(after_commit=(b2b.send_hand_out_mails,)),
     KeycloakJoinRequested: Route(remote=(b2b_tasks.join_in_keycloak,)),
 }

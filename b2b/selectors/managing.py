@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from b2b.enums import ContractStanding, IntegrationType, MailState, MembershipSource, MembershipState
 from b2b.models import ContractMembership, ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
+from b2b.seats import SeatCount, count_seats
 from b2b.selectors.hand_outs import IN_CONTRACT, SPENT, shared_codes, used_hand_outs
 from courses.rules import is_enrollable
 from ecommerce.enums import UseState
@@ -54,13 +55,9 @@ class CodeStanding(TextChoices):
 
 
 @dataclass(frozen=True, slots=True)
-class SeatCount:
-    """The seats of one contract."""
+class ManagedSeats(SeatCount):
+    """The seats of one contract, and how people came to them."""
 
-    joined: int = 0
-    held: int = 0
-    invited: int = 0
-    cap: int | None = None
     by_source: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -76,11 +73,6 @@ class SeatCount:
             MembershipSource.API: _("%(count)d added by another system"),
         }
         return [str(text) % {"count": found[source]} for source, text in words.items() if source in found]
-
-    @property
-    def free(self) -> int | None:
-        """Seats nobody has and nobody was promised; None without a cap."""
-        return None if self.cap is None else max(0, self.cap - self.joined - self.held - self.invited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +103,7 @@ class ManagedContract:
     """One contract with its seats and courses."""
 
     terms: ContractTerms
-    seats: SeatCount
+    seats: ManagedSeats
     runs: tuple[ManagedRun, ...]
     today: date
 
@@ -408,44 +400,23 @@ def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, no
 # --- How they are found ----------------------------------------------------------------------------------------------
 
 
-def _seats(terms: Sequence[ContractTerms]) -> dict[int, SeatCount]:
-    """Two queries, and one more where somebody waits."""
+def _seats(terms: Sequence[ContractTerms]) -> dict[int, ManagedSeats]:
+    """Two queries."""
     ids = [each.pk for each in terms]
-    rows = ContractMembership.objects.filter(contract_id__in=ids).order_by()
-    taken: dict[int, dict[str, dict[str, int]]] = {}
-    for contract_id, state, source, count in rows.values_list("contract_id", "state", "source").annotate(n=Count("pk")):
-        taken.setdefault(contract_id, {}).setdefault(state, {})[source] = count
-    invited = _invited([each.pk for each in terms if each.max_learners is not None])
+    rows = ContractMembership.objects.filter(contract_id__in=ids, state=MembershipState.ACTIVE).order_by()
+    sources: dict[int, dict[str, int]] = {}
+    for contract_id, source, n in rows.values_list("contract_id", "source").annotate(n=Count("pk")):
+        sources.setdefault(contract_id, {})[source] = n
     return {
-        each.pk: SeatCount(
-            joined=sum(taken.get(each.pk, {}).get(MembershipState.ACTIVE, {}).values()),
-            held=sum(taken.get(each.pk, {}).get(MembershipState.HELD, {}).values()),
-            invited=invited.get(each.pk, 0),
-            cap=each.max_learners,
-            by_source=taken.get(each.pk, {}).get(MembershipState.ACTIVE, {}),
+        pk: ManagedSeats(
+            joined=seats.joined,
+            held=seats.held,
+            invited=seats.invited,
+            cap=seats.cap,
+            by_source=sources.get(pk, {}),
         )
-        for each in terms
+        for pk, seats in count_seats(ids).items()
     }
-
-
-def _invited(contract_ids: Sequence[int]) -> dict[int, int]:
-    """Distinct addresses with an unused code and no seat, by contract."""
-    used = CodeUse.objects.filter(code=OuterRef("pk"), state__in=SPENT)
-    seated = ContractMembership.objects.filter(
-        contract_id=OuterRef(IN_CONTRACT), user__email=OuterRef("assigned_email")
-    )
-    waiting = (
-        DiscountCode.objects.filter(
-            ~Exists(used),
-            ~Exists(seated),
-            active=True,
-            discount__unlocks__contract_run__removed_at__isnull=True,
-            **{f"{IN_CONTRACT}__in": contract_ids},
-        )
-        .exclude(assigned_email="")
-        .order_by()
-    )
-    return dict(waiting.values_list(IN_CONTRACT).annotate(n=Count("assigned_email", distinct=True)))
 
 
 def _runs(contract_ids: Sequence[int], now: datetime) -> dict[int, list[ManagedRun]]:
@@ -589,7 +560,7 @@ __all__ = [
     "HandedOut",
     "ManagedContract",
     "ManagedRun",
-    "SeatCount",
+    "ManagedSeats",
     "SharedCode",
     "Wanted",
     "code_counts",

@@ -25,7 +25,7 @@ from django.db.models.functions import Coalesce, Left, Length
 from wagtail.images import get_image_model
 from wagtail.models import Page, PageLogEntry
 
-from b2b.enums import ContractStanding, MembershipState
+from b2b.enums import ContractStanding
 from b2b.models import (
     ContractCourseware,
     ContractMembership,
@@ -40,6 +40,7 @@ from b2b.models import (
     Reconcile,
 )
 from b2b.models.terms import standing_case
+from b2b.seats import SeatCount, count_seats, with_seats
 from courses.enums import LmsState
 from ecommerce.models import CodeUse
 
@@ -69,14 +70,13 @@ def with_valid_contracts(found: QuerySet[OrganizationPage], *, today: date, has:
 def contracts(*, today: date) -> QuerySet[ContractPage]:
     """Contracts with their organization, seats, and where they stand today; an alias is none."""
     parent = OrganizationPage.objects.filter(path=OuterRef("organization_path"))
+    pages: QuerySet[ContractPage] = ContractPage.objects.filter(alias_of__isnull=True)
     found: QuerySet[ContractPage] = (
-        ContractPage.objects.filter(alias_of__isnull=True)
-        .select_related("terms")
+        with_seats(pages.select_related("terms"))
         .annotate(organization_path=Left("path", Length("path") - Page.steplen))
         .annotate(
             organization_name=Subquery(parent.values("name")[:1], output_field=CharField()),
             organization_id=Subquery(parent.values("pk")[:1], output_field=IntegerField()),
-            taken=_count_of(ContractMembership, "contract"),
         )
         .annotate(state=_state(today))
     )
@@ -88,11 +88,9 @@ def contracts_of(organization: OrganizationPage, *, today: date) -> QuerySet[Con
     return contracts(today=today).filter(path__startswith=organization.path).order_by("name", "pk")
 
 
-def seats_of(contract_id: int) -> dict[str, int]:
-    """How many have joined, and how many seats orders hold."""
-    seats = ContractMembership.objects.filter(contract_id=contract_id).values_list("state")
-    counted = dict(seats.annotate(n=Count("pk")).order_by("state"))
-    return {"joined": counted.get(MembershipState.ACTIVE, 0), "held": counted.get(MembershipState.HELD, 0)}
+def seats_of(contract_id: int) -> SeatCount:
+    """The contract's seats; none where it was never in force."""
+    return count_seats([contract_id]).get(contract_id, SeatCount())
 
 
 def managers_of(organization_id: int) -> QuerySet[OrganizationMembership]:
@@ -170,6 +168,6 @@ def _count_of(model: type[M], column: str) -> Any:
 def _state(today: date) -> Case:
     return Case(
         When(terms__isnull=True, then=Value(ContractStanding.DRAFT.value)),
-        default=standing_case(today, path="terms__", full=Q(terms__max_learners__lte=F("taken"))),
+        default=standing_case(today, path="terms__", full=Q(are_gone=True)),
         output_field=CharField(),
     )

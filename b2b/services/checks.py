@@ -27,7 +27,7 @@ from b2b.services.code_stock import RECOUNT, change_codes, count_miscounted
 from b2b.services.contracts import find_contract
 from b2b.services.plan import CodeStep, PriceStep, ReconcilePlan, plan_reconcile
 from b2b.services.reconcile import STUCK_AFTER, contract_lock, run_reconcile
-from b2b.services.seats import lock_terms, release_held_seats
+from b2b.services.seats import count_seats, lock_terms, release_held_seats
 from b2b.services.terms import bring_into_force, contracts_out_of_line
 from courses.enums import RunAccess
 from courses.models import CourseRun
@@ -282,13 +282,11 @@ def _said(moment: datetime | None) -> str:
 
 
 def _too_many_members(terms: ContractTerms) -> Found:
-    if terms.max_learners is None:
-        return
-    above = ContractMembership.objects.filter(contract_id=terms.pk).count() - terms.max_learners
-    if above > 0:
+    above = count_seats([terms.pk])[terms.pk].above
+    if above:
         sentence = ngettext(
-            "%(n)d seat more than the cap is taken. Nobody is removed for that.",
-            "%(n)d seats more than the cap are taken. Nobody is removed for that.",
+            "%(n)d seat more than the cap is taken or kept for an invited person. Nobody is removed for that.",
+            "%(n)d seats more than the cap are taken or kept for invited people. Nobody is removed for that.",
             above,
         )
         yield Disagreement(terms.pk, "above_cap", sentence % {"n": above}, by_hand=True, by_itself=False)

@@ -287,7 +287,9 @@ def _context(mail: HandOutMail) -> dict[str, object]:
         "course": run.title,
         "organization": terms.organization.name,
         "contract": hand_out.contract_run.contract.name,
-        "sender": hand_out.given_by.name if hand_out.given_by is not None else "",
+        # Staff of ours are nobody of the organization: it gave the seat, by our hands.
+        "sender": hand_out.given_by.name if hand_out.given_by and _is_manager(hand_out) else "",
+        "keeps_seat": not hand_out.is_shared and terms.max_learners is not None,
         "starts": terms.start if terms.start is not None and terms.start > clock.date_of(mail.queued_at) else None,
         "ends": terms.end,
         "price": "" if terms.is_free else terms.money.formatted(),
@@ -302,7 +304,16 @@ def _reply_to(hand_out: HandOut) -> list[str]:
     sender: User | None = hand_out.given_by
     if sender is None or not sender.is_active:
         return []
+    return [sender.email] if _is_manager(hand_out) else []
+
+
+def _is_manager(hand_out: HandOut) -> bool:
+    """Whether who gave the code out manages the organization it was given for."""
+    if hand_out.given_by is None:
+        return False
     managed = OrganizationMembership.objects.filter(
-        organization_id=hand_out.contract_run.contract.terms.organization_id, user=sender, is_manager=True
+        organization_id=hand_out.contract_run.contract.terms.organization_id,
+        user=hand_out.given_by,
+        is_manager=True,
     )
-    return [sender.email] if managed.exists() else []
+    return managed.exists()

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from b2b.enums import MembershipState
-from b2b.errors import ContractFull, PeopleUnclear, SeatsGoneMeanwhile, TooFewSeats
+from b2b.errors import PeopleUnclear, SeatsGoneMeanwhile, TooFewSeats
 from b2b.models import ContractMembership, ContractTerms, Withdrawal
 from b2b.seats import SeatCount
 from b2b.selectors.hand_outs import waiting_addresses
@@ -144,8 +144,11 @@ def change_members(
     by_id: int | None = None,
     skip_unknown: bool = False,
     progress: Progress | None = None,
+    at_once: bool = False,
 ) -> MembersPlan:
     """Give and take the seats, taking first; what became of everybody. Again is harmless.
+
+    ``at_once`` keeps the contract's lock until the last one sits: all of them, or nobody.
 
     Raises what the plan's refusal is, before anything is written; and SeatsGoneMeanwhile where others took the seats
     while a long list was worked through: then those before are in, and the rest is not.
@@ -164,10 +167,13 @@ def change_members(
                         raise plan.refusal
                     waiting = [*plan.named(Outcome.LEAVES), *plan.named(*COMING)]
                     total = len(waiting)
-                portion, waiting = waiting[:PORTION], waiting[PORTION:]
+                most = len(waiting) if at_once else PORTION
+                portion, waiting = waiting[:most], waiting[most:]
                 for row in portion:
                     _change(row, contract_id=contract_id, reason=reason, by_id=by_id, now=now)
-        except ContractFull as full:
+        except TooFewSeats as full:
+            if plan is None or not done:
+                raise
             raise SeatsGoneMeanwhile(done=done, left=total - done) from full
         done += len(portion)
         if progress is not None:

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from b2b.enums import MailState
 from b2b.errors import CodeInUse, CodeNotAssigned, HandOutUnknown
 from b2b.models import ContractPage, ContractTerms, HandOut, HandOutMail
+from b2b.requests import request_reconcile
 from b2b.seats import lock_terms
 from ecommerce.models import BasketCode, DiscountCode
 from mitxonline.kernel.audit import record
@@ -52,6 +54,8 @@ def revoke_codes(*, contract_id: int, code_ids: Sequence[int], by_id: int | None
         revoked = end_codes(list(mine.values_list("pk", flat=True)), by_id=by_id, now=now)
         if revoked:
             record(ContractPage.objects.get(pk=contract_id), "b2b.code.revoke", by_id=by_id, data={"codes": revoked})
+            # Above a lowered cap, or where nobody comes by code any more, only whoever had it kept it on.
+            request_reconcile(contract_id=contract_id, reason=_("Code taken back"), now=now, requested_by_id=by_id)
     return len(revoked)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from b2b.enums import MembershipSource, MembershipState, WithdrawnBy
-from b2b.errors import NotAMember, SeatUnknown
+from b2b.errors import ContractFull, NotAMember, SeatUnknown, TooFewSeats
 from b2b.models import ContractMembership, ContractPage, ContractTerms, Withdrawal
 from b2b.seats import (
     Claimed,
@@ -64,19 +64,22 @@ def add_member(
 ) -> ContractMembership:
     """Put somebody into a contract by hand; to somebody it was taken from this gives access back, codes included.
 
-    Raises ContractFull, NotAMember for a contract that has no terms yet.
+    Raises TooFewSeats, NotAMember for a contract that has no terms yet.
     """
     with transaction.atomic():
         terms = _locked(contract_id)
         before = seats_for([contract_id], user_id)[contract_id]
-        seat = claim_seat(
-            terms=terms,
-            user_id=user_id,
-            state=MembershipState.ACTIVE,
-            source=source,
-            now=now,
-            added_by_id=added_by_id,
-        )
+        try:
+            seat = claim_seat(
+                terms=terms,
+                user_id=user_id,
+                state=MembershipState.ACTIVE,
+                source=source,
+                now=now,
+                added_by_id=added_by_id,
+            )
+        except ContractFull as full:
+            raise TooFewSeats(left=0, needed=1, invited=before.count.invited) from full
         given_back = 0
         if before.withdrawn_at is not None:
             given_back = restore_uses(user_id=user_id, product_ids=products_of(contract_id), now=now)

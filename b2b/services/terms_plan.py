@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from django.db.models import Count, F, Q
+from django.db.models import F, Q
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from b2b.enums import ContractStanding, IntegrationType, MembershipState
-from b2b.models import ContractMembership, ContractPage, ContractTerms
+from b2b.enums import ContractStanding, IntegrationType
+from b2b.models import ContractPage, ContractTerms
+from b2b.seats import SeatCount, count_seats
 from b2b.services.contracts import changed_page, refuse_over_draft
 from b2b.services.plan import ReconcilePlan, Supposed, plan_reconcile, terms_in_force
 from b2b.services.term_words import TERMS, term_in_words, term_label
@@ -92,8 +93,8 @@ class TermsPlan:
     standing: ContractStanding
     ending: int
     codes_that_stay: int
-    members: int
-    held: int
+    # As they stand, with the cap that is to come.
+    seats: SeatCount
 
     @property
     def is_empty(self) -> bool:
@@ -104,11 +105,6 @@ class TermsPlan:
     def cap(self) -> int | None:
         """How many seats there will be; None without limit."""
         return self.after.max_learners
-
-    @property
-    def members_above_cap(self) -> int:
-        """Seats taken or held beyond the new cap."""
-        return 0 if self.cap is None else max(self.members + self.held - self.cap, 0)
 
     @property
     def prices(self) -> tuple[PriceMove, ...]:
@@ -174,10 +170,7 @@ def _plan(contract_id: int, *, after: ContractTerms, now: datetime) -> TermsPlan
     following = Following()
     if before is not None:
         following = runs_that_follow(contract_id=contract_id, old=Days.of(before), new=Days.of(after))
-    seats = ContractMembership.objects.filter(contract_id=contract_id).aggregate(
-        members=Count("pk", filter=Q(state=MembershipState.ACTIVE)),
-        held=Count("pk", filter=Q(state=MembershipState.HELD)),
-    )
+    seats = count_seats([contract_id]).get(contract_id, SeatCount())
     reconcile, today = plan_reconcile(contract_id=contract_id, now=now, supposed=Supposed(terms=after)), date_of(now)
     return TermsPlan(
         contract_id=contract_id,
@@ -203,8 +196,7 @@ def _plan(contract_id: int, *, after: ContractTerms, now: datetime) -> TermsPlan
         standing=after.standing_on(today),
         ending=_people_whose_courses_end(following, now=now),
         codes_that_stay=_codes_that_stay(before, after, reconcile),
-        members=seats["members"],
-        held=seats["held"],
+        seats=replace(seats, cap=after.max_learners),
     )
 
 
@@ -387,16 +379,27 @@ def _about_codes(plan: TermsPlan) -> Iterator[str]:
 
 
 def _about_seats(plan: TermsPlan) -> Iterator[str]:
-    above = plan.members_above_cap
-    if above:
-        yield _counted(
-            ngettext(
-                "%(n)s seat more than the cap is taken: nobody is removed, and nobody gets in until there is room.",
-                "%(n)s seats more than the cap are taken: nobody is removed, and nobody gets in until there is room.",
-                above,
-            ),
+    changes_cap = plan.before is not None and plan.before.max_learners != plan.cap
+    if changes_cap and plan.cap is not None and (plan.seats.taken or plan.seats.invited):
+        yield _("Seats: %(seats)s.") % {"seats": plan.seats.sentence}
+    above = plan.seats.above
+    if not above:
+        return
+    if plan.seats.invited:
+        sentence = ngettext(
+            "%(n)s seat more than the cap is taken or kept for an invited person: nobody is removed, the invited still "
+            "get in, and nobody else does until there is room.",
+            "%(n)s seats more than the cap are taken or kept for invited people: nobody is removed, the invited still "
+            "get in, and nobody else does until there is room.",
             above,
         )
+    else:
+        sentence = ngettext(
+            "%(n)s seat more than the cap is taken: nobody is removed, and nobody gets in until there is room.",
+            "%(n)s seats more than the cap are taken: nobody is removed, and nobody gets in until there is room.",
+            above,
+        )
+    yield _counted(sentence, above)
 
 
 def _warnings(plan: TermsPlan) -> Iterator[str]:

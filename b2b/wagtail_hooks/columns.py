@@ -128,10 +128,12 @@ def state_of(contract: Any) -> ContractStanding:
     return ContractStanding(contract.state)
 
 
-def seats(taken: int, cap: int | None) -> str:
-    """“131 of 200”, or how many where there is no cap."""
+def seats(taken: int, invited: int, cap: int | None) -> str:
+    """“131 of 200, 4 invited”, or how many where there is no cap."""
     if cap is None:
         return _("%(taken)d, no limit") % {"taken": taken}
+    if invited:
+        return _("%(taken)d of %(cap)d, %(invited)d invited") % {"taken": taken, "cap": cap, "invited": invited}
     return _("%(taken)d of %(cap)d") % {"taken": taken, "cap": cap}
 
 

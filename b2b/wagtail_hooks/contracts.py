@@ -67,7 +67,7 @@ CONTRACT_COLUMNS = [
     Column(
         "seats",
         label=_("Seats taken"),
-        accessor=lambda page: seats(page.taken, TermsShown.of(page).cap),
+        accessor=lambda page: seats(page.taken, page.invited, TermsShown.of(page).cap),
         sort_key="taken",
     ),
     Column(

@@ -12,6 +12,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin import messages
 
+from b2b.errors import NoSeatToGive
 from b2b.selectors.code_list import CodeLine, RunOfContract, code_line, runs_of
 from b2b.services.assignments import Recipient, assign_code, hand_out, plan_hand_out, remind_code, revoke_code
 from b2b.wagtail_hooks.codes import named
@@ -80,7 +81,7 @@ class AssignView(CodeView):
                     now=clock.now(),
                 )
             except DomainError as refusal:
-                form.add_error(None, refusal.message)
+                form.add_error(None, told_to_staff(refusal))
             else:
                 done = gettext("The code is for %(email)s now; a mail with the link is on its way.")
                 messages.success(request, done % {"email": given["email"]})
@@ -180,7 +181,7 @@ class HandOutView(ContractTemplateView):
             try:
                 done = hand_out(**asked, by_id=request.user.pk, expected=int(expected))
             except DomainError as refusal:
-                messages.error(request, refusal.message)
+                messages.error(request, told_to_staff(refusal))
             else:
                 sentence = ngettext(
                     "A code is on its way to %(n)d person.", "Codes are on their way to %(n)d people.", done.gives
@@ -188,7 +189,13 @@ class HandOutView(ContractTemplateView):
                 messages.success(request, sentence % {"n": done.gives})
                 return redirect(contract_url("codes", pk))
         plan = plan_hand_out(**asked)
-        return self.render_to_response(self.get_context_data(form=form, plan=plan))
+        told = told_to_staff(plan.refusal) if plan.refusal is not None else ""
+        return self.render_to_response(self.get_context_data(form=form, plan=plan, refusal=told))
+
+
+def told_to_staff(refusal: DomainError) -> str:
+    """A refusal in staff's words: nobody is told to ask us who is us."""
+    return refusal.for_staff if isinstance(refusal, NoSeatToGive) else str(refusal.message)
 
 
 def _recipient(line: str) -> Recipient:

@@ -6,7 +6,6 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -21,7 +20,8 @@ from wagtail.admin.widgets.button import HeaderButton
 from b2b.enums import MembershipSource, MembershipState
 from b2b.models import ContractMembership
 from b2b.selectors.workbench import members_of
-from b2b.services.seats import add_member, remove_member
+from b2b.services.provisioning import Wish, change_members
+from b2b.services.seats import remove_member
 from b2b.wagtail_hooks.columns import StateColumn, TemplateColumn
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.workbench import ContractListView, ContractTemplateView, said
@@ -136,8 +136,11 @@ class AddMembersView(ContractTemplateView):
         form = PeopleForm(request.POST)
         if form.is_valid():
             people = form.cleaned_data["emails"]
+            wishes = [Wish(email=person.email, joins=True) for person in people]
             try:
-                add_all(contract_id=pk, people=people, by_id=request.user.pk)
+                change_members(
+                    contract_id=pk, wishes=wishes, reason="", now=clock.now(), by_id=request.user.pk, at_once=True
+                )
             except DomainError as refusal:
                 form.add_error(None, refusal.message)
             else:
@@ -145,14 +148,6 @@ class AddMembersView(ContractTemplateView):
                 messages.success(request, done % {"n": len(people)})
                 return redirect(contract_url("members", pk))
         return self.render_to_response(self.get_context_data(form=form), status=422)
-
-
-def add_all(*, contract_id: int, people: list[User], by_id: int | None) -> None:
-    """Seats for all of them in one transaction: the contract's lock is held until the last one sits."""
-    now = clock.now()
-    with transaction.atomic():
-        for person in people:
-            add_member(contract_id=contract_id, user_id=person.pk, now=now, added_by_id=by_id)
 
 
 class ReasonForm(forms.Form):

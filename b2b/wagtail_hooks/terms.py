@@ -17,6 +17,7 @@ from wagtail.models import PageLogEntry
 
 from b2b.enums import IntegrationType, ReconcileState
 from b2b.models import ContractPage, ContractTerms, Reconcile
+from b2b.seats import SeatCount
 from b2b.selectors.workbench import acts_on, reconciles_of, seats_of
 from b2b.services.terms import terms_as_written
 from b2b.wagtail_hooks.columns import TONES
@@ -95,15 +96,14 @@ class TermsView(ContractTemplateView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         page = ContractPage.objects.get(pk=self.contract.pk)
         written = page.get_latest_revision_as_object()
-        taken = seats_of(page.pk)
-        cap = self.terms.max_learners if self.terms is not None else None
+        seats = seats_of(page.pk)
         records = list(reconciles_of(page.pk)[:1])
         context |= {
             "rows": list(term_rows(self.terms, terms_as_written(written))),
             "has_draft": page.has_unpublished_changes or not page.live,
             "scheduled_for": page.scheduled_revision.approved_go_live_at if page.scheduled_revision else None,
-            "taken": taken | {"total": sum(taken.values())},
-            "meter": _meter(taken, cap),
+            "seats": seats,
+            "meter": _meter(seats),
             "record": record_row(records[0]) if records else None,
             **waiting(records, now=clock.now()),
             "review_url": contract_url("review", page.pk, page.latest_revision_id) if page.latest_revision_id else "",
@@ -202,18 +202,14 @@ def _took(record: Reconcile) -> str:
     return ngettext("%(n)d minute", "%(n)d minutes", round(seconds / 60)) % {"n": round(seconds / 60)}
 
 
-def _meter(taken: dict[str, int], cap: int | None) -> dict[str, Any] | None:
+def _meter(seats: SeatCount) -> list[dict[str, float]] | None:
     """Shares of the bar in percent; no bar without a cap."""
-    if not cap:
+    if seats.room is None:
         return None
-    share = 100 / max(cap, sum(taken.values()))
-    return {
-        "cap": cap,
-        "joined": round(taken["joined"] * share, 2),
-        "held": round(taken["held"] * share, 2),
-        "free": max(0, cap - sum(taken.values())),
-        "above": max(0, sum(taken.values()) - cap),
-    }
+    share = 100 / (seats.taken + seats.invited + max(0, seats.room))
+    widths = [seats.joined * share, seats.held * share, seats.invited * share]
+    starts = [0.0, widths[0], widths[0] + widths[1]]
+    return [{"start": round(start, 2), "width": round(width, 2)} for start, width in zip(starts, widths, strict=True)]
 
 
 def _about(data: dict[str, Any], people: dict[int, str]) -> str:

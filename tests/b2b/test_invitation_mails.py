@@ -25,7 +25,7 @@ from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
 from mitxonline.kernel.remote import RemoteAvoided
 from mitxonline.users.models import User
-from tests.factories import NOON, make_contract, make_contract_run, make_user
+from tests.factories import NOON, make_code, make_contract, make_contract_run, make_user
 
 INES = "ines.caldera@northgate.example"
 
@@ -94,7 +94,7 @@ class TestTheMail:
         for said in (
             "Hello Ines Caldera,",
             f"Dana Whitfield of Northgate Health gave you a seat in “{title}”. You have nothing to pay.",
-            "The code can be used through 30 June 2026.",
+            "We’re holding a seat for you until 30 June 2026.",
             code.text,
             f"/enrollmentcode/{code.text}/",
         ):
@@ -112,7 +112,7 @@ class TestTheMail:
         send_mails(given(run))
         body = mail.outbox[0].body
         assert "With your organization’s price the course costs $49.00." in body
-        assert "The code can be used from 1 April 2026 through 30 June 2026." in body
+        assert "We’re holding a seat for you. The code can be used from 1 April 2026 through 30 June 2026." in body
         assert f"It works only for you: sign in, or create an account, with {INES}." in body
         assert "Northgate Health gave you a seat" in body
 
@@ -129,8 +129,23 @@ class TestTheMail:
         assert "evil" not in mail.outbox[0].body
 
     def test_staff_stay_behind_the_sites_own_address(self, run: ContractRun) -> None:
-        send_mails(given(run, by=make_user("staff@tessera.example")))
+        send_mails(given(run, by=make_user("staff@tessera.example", name="Carla Jansen")))
         assert mail.outbox[0].reply_to == []
+
+    def test_staff_are_nobody_of_the_organization(self, run: ContractRun) -> None:
+        send_mails(given(run, by=make_user("staff@tessera.example", name="Carla Jansen")))
+        body = mail.outbox[0].body
+        assert f"Northgate Health gave you a seat in “{run.course_run.title}”." in body
+        assert "Carla" not in body
+
+    def test_without_a_cap_no_seat_is_held_for_anybody(self) -> None:
+        run = make_contract_run(make_contract(end=clock.date_of(NOON) + timedelta(days=120)))
+        assert run.product is not None
+        make_code(run.product.unlocked_by, max_uses=None)
+        send_mails(given(run))
+        body = mail.outbox[0].body
+        assert "holding a seat" not in body
+        assert "The code can be used through 30 June 2026." in body
 
 
 class TestSending:

@@ -275,7 +275,7 @@ class TestWhatIsSaid:
             "1 code more than seats stays on, because somebody has it.",
             "1 seat more than the cap is taken: nobody is removed, and nobody gets in until there is room.",
         )
-        assert (plan.members, plan.held, plan.cap, plan.members_above_cap) == (3, 0, 2, 1)
+        assert (plan.seats.joined, plan.seats.held, plan.cap, plan.seats.above) == (3, 0, 2, 1)
 
     def test_no_cap_and_a_cap_again(self) -> None:
         page = contract(course(), cap=3)

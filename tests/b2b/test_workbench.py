@@ -685,7 +685,7 @@ class TestMembers:
         people = [person() for _each in range(5)]
         answer = manager.post(url("add_member", page), {"emails": "\n".join(user.email for user in people)})
         assert answer.status_code == 422
-        assert "All seats are taken" in words(answer)
+        assert "5 seats are needed, 4 are free" in words(answer)
         assert not ContractMembership.objects.exists()
 
     def test_somebody_is_removed_with_a_reason(self, manager: Client, page: ContractPage) -> None:

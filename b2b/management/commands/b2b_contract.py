@@ -39,6 +39,7 @@ from b2b.management.plans import (
 )
 from b2b.management.printing import print_rows
 from b2b.models import ContractPage
+from b2b.seats import count_seats
 from b2b.selectors.contracts import contract_rows
 from b2b.services.acting import way
 from b2b.services.checks import Disagreement, check_contracts, fix_contract, fix_orphans
@@ -330,6 +331,9 @@ class Command(OperatorCommand):
             with LateProgress(self.stderr, label=_("Seats")) as progress:
                 reason = options["reason"].strip() or way()
                 plan = change_members(**what, reason=reason, by_id=self.actor_id, progress=progress)
+            if plan.named(*COMING, Outcome.LEAVES):
+                # Whoever left or came back changed how many codes there should be.
+                run_reconcile(contract_id=contract_id, now=now, reason=reason, requested_by_id=self.actor_id)
         print_rows(self.stdout, people_rows(plan.rows), PEOPLE_COLUMNS, style=options["format"])
         if refusal is not None:
             raise CommandError(refusal.message)
@@ -340,6 +344,8 @@ class Command(OperatorCommand):
         }
         done = _("%(coming)d get a seat, %(going)d lose theirs, %(skipped)d without an account were left out.") % counts
         self.say(_("Dry run, nothing was changed. It would be: %s") % done if options["dry_run"] else done)
+        seats = count_seats([contract_id])[contract_id]
+        self.say(_("Seats now: %(seats)s.") % {"seats": seats.sentence})
 
     # --- move --------------------------------------------------------------------------------------------------------
 
