@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
-from b2b.models import ContractMembership, ContractRun, HandOut
+from b2b.models import ContractMembership, ContractRun, ContractTerms, HandOut
+from b2b.seats import count_seats
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
 
@@ -36,6 +37,36 @@ def waiting_addresses(contract_id: int) -> WaitingAddresses:
     return WaitingAddresses(
         without_seat=frozenset(everybody - seated_addresses(contract_id, everybody)),
         by_discount={pk: frozenset(emails) for pk, emails in by_discount.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReturningCodes:
+    """Codes of removed runs that were given to somebody: those that are theirs again, and those without a seat."""
+
+    kept: tuple[DiscountCode, ...] = ()
+    beyond: tuple[DiscountCode, ...] = ()
+
+
+def returning_codes(terms: ContractTerms, product_ids: Collection[int]) -> ReturningCodes:
+    """What becomes of assigned codes when the removed runs of these products come back.
+
+    They promise seats again, in the order they were given, as far as there are free ones. The caller holds the lock of
+    the terms if it acts on it.
+    """
+    given = DiscountCode.objects.filter(discount__unlocks__in=product_ids, active=False).exclude(assigned_email="")
+    codes = list(given.order_by(F("assigned_at").asc(nulls_last=True), "pk"))
+    if not codes:
+        return ReturningCodes()
+    seats = count_seats([terms.pk])[terms.pk]
+    emails = {code.assigned_email for code in codes}
+    has_place = seated_addresses(terms.pk, emails) | waiting_addresses(terms.pk).without_seat
+    newcomers: dict[str, bool] = {}
+    for email in dict.fromkeys(code.assigned_email for code in codes if code.assigned_email not in has_place):
+        newcomers[email] = seats.has_room_for(sum(newcomers.values()) + 1)
+    return ReturningCodes(
+        kept=tuple(code for code in codes if newcomers.get(code.assigned_email, True)),
+        beyond=tuple(code for code in codes if not newcomers.get(code.assigned_email, True)),
     )
 
 

@@ -6,7 +6,7 @@ What is covered changes at once; runs, products and codes follow by the reconcil
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import TypeAlias
@@ -17,10 +17,12 @@ from django.utils.translation import gettext as _
 
 from b2b.errors import CoursewareNotCovered, CoursewareUnknown, ProgramEmpty, RunOfAnotherContract
 from b2b.models import ContractCourseware, ContractRun, ContractTerms
+from b2b.selectors.hand_outs import ReturningCodes, returning_codes
 from b2b.services.acting import note
 from b2b.services.plan import Joining, ReconcilePlan, Supposed, plan_reconcile, terms_in_force
 from b2b.services.prices import apply_prices
 from b2b.services.reconcile import request_reconcile
+from b2b.services.revoking import end_codes
 from b2b.services.runs import (
     RunPlan,
     WantedRun,
@@ -52,6 +54,8 @@ class Addition:
     making: tuple[RunPlan, ...] = ()
     returning: tuple[ContractRun, ...] = ()
     taking_over: CourseRun | None = None
+    # Of the runs that come back: codes that were given to somebody.
+    codes: ReturningCodes = field(default_factory=ReturningCodes)
 
     @property
     def changes_anything(self) -> bool:
@@ -62,6 +66,11 @@ class Addition:
     def warnings(self) -> tuple[str, ...]:
         """What an operator should know before it is done."""
         told = [run.warning for run in self.making if run.warning]
+        if self.codes.beyond:
+            people = ", ".join(sorted({code.assigned_email for code in self.codes.beyond}))
+            told.append(
+                _("There is no free seat for %(people)s any more: their codes are taken back.") % {"people": people}
+            )
         run = self.taking_over
         if run is not None and run.run_tag == SOURCE_TAG:
             told.append(
@@ -131,7 +140,12 @@ def plan_courseware(
     joining = [Joining(course_id=one.wanted.course.pk, title=one.title, key=one.key) for one in addition.making]
     if (run := addition.taking_over) is not None:
         joining.append(Joining(course_id=run.course_id, title=run.title, key=run.courseware_id))
-    supposed = Supposed(courseware=[addition.row], joining=joining, returning={run.pk for run in addition.returning})
+    supposed = Supposed(
+        courseware=[addition.row],
+        joining=joining,
+        returning={run.pk for run in addition.returning},
+        codes=addition.codes,
+    )
     return addition, plan_reconcile(contract_id=contract_id, now=now, supposed=supposed)
 
 
@@ -229,7 +243,7 @@ def _addition(
     """Look what adding the item means for this contract; refuse what can't be."""
     row, changes_row = _covering_row(contract_id, item, create_runs=create_runs)
     if isinstance(item, CourseRun):
-        return _run_addition(contract_id, item, row=row, changes_row=changes_row)
+        return _with_codes(_run_addition(contract_id, item, row=row, changes_row=changes_row), terms)
     courses = [item] if isinstance(item, Course) else courses_of_program(item.pk)
     if not courses:
         raise ProgramEmpty(item.readable_id)
@@ -242,13 +256,20 @@ def _addition(
     if create_runs and (rerun or prefix is not None):
         wanted = _wanted_now(courses, runs, courseware_id=row.pk, rerun=rerun)
         making = plan_runs(terms=terms, wanted=wanted, now=now, prefix=prefix)
-    return Addition(
+    addition = Addition(
         item=item,
         row=row,
         changes_row=changes_row,
         making=tuple(making),
         returning=tuple(_to_give_back(runs)) if create_runs and not rerun else (),
     )
+    return _with_codes(addition, terms)
+
+
+def _with_codes(addition: Addition, terms: ContractTerms) -> Addition:
+    """The addition with what becomes of given codes of the runs that come back."""
+    product_ids = [run.product_id for run in addition.returning if run.product_id is not None]
+    return replace(addition, codes=returning_codes(terms, product_ids)) if product_ids else addition
 
 
 def _run_addition(contract_id: int, run: CourseRun, *, row: ContractCourseware, changes_row: bool) -> Addition:
@@ -313,6 +334,9 @@ def _do_add(addition: Addition, *, terms: ContractTerms, now: datetime, user_id:
         make_runs(plans=[one.made_for(row.pk) for one in addition.making], terms=terms, now=now, actor_id=user_id)
     for contract_run in addition.returning:
         _give_back(contract_run, courseware=row, terms=terms, now=now, user_id=user_id)
+    # Reconcile never touches a code that was given to somebody, so whoever switched these off was the removal.
+    DiscountCode.objects.filter(pk__in=[code.pk for code in addition.codes.kept]).update(active=True)
+    end_codes([code.pk for code in addition.codes.beyond], by_id=user_id, now=now)
     if addition.taking_over is not None:
         _take_over(addition.taking_over, courseware=row, terms=terms, now=now, user_id=user_id)
 
@@ -347,11 +371,6 @@ def _give_back(
     contract_run.save(update_fields=["removed_at", "courseware", "given_start", "given_end"])
     Product.objects.filter(contract_run=contract_run).update(is_active=True, requires_code=True, updated_at=now)
     _price_now(contract_run, terms=terms, now=now, user_id=user_id)
-    # Reconcile never touches a code that was given to somebody, so whoever switched these off was the removal.
-    given = DiscountCode.objects.filter(discount__unlocks__contract_run=contract_run, active=False).exclude(
-        assigned_email=""
-    )
-    given.update(active=True)
 
 
 def _take_over(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
 from b2b.errors import ContractNotPublished
 from b2b.models import ContractCourseware, ContractRun, ContractTerms
+from b2b.selectors.hand_outs import ReturningCodes
 from b2b.services.code_stock import count_removed, count_stock
 from b2b.services.code_table import CodeChange, Stock, decide, decide_removed
 from b2b.services.contracts import find_contract
@@ -58,6 +59,7 @@ class Supposed:
     joining: Sequence[Joining] = ()
     returning: Collection[int] = ()
     leaving: Collection[int] = ()
+    codes: ReturningCodes = field(default_factory=ReturningCodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def plan_reconcile(*, contract_id: int, now: datetime, supposed: Supposed | None
     runs = _Runs(contract_id, supposed)
     new_runs = plan_runs(terms=terms, wanted=runs.wanted(supposed), now=now)
     stocks = count_stock(terms=terms, discount_ids=[run.discount.pk for run in runs.current if run.discount])
+    stocks = _with_returning(stocks, supposed.codes, terms)
     gone = count_removed([run.discount.pk for run in runs.removed if run.discount])
     steps = [run.step(decide(terms, stocks[run.discount.pk] if run.discount else Stock())) for run in runs.current]
     steps += [run.step(decide_removed(gone[run.discount.pk])) for run in runs.removed if run.discount]
@@ -120,6 +123,25 @@ def plan_reconcile(*, contract_id: int, now: datetime, supposed: Supposed | None
         counts=_counts(runs.current, stocks),
         staying=sum(stock.above(terms.max_learners) for stock in stocks.values()) if asks_for_codes else 0,
     )
+
+
+def _with_returning(stocks: Mapping[int, Stock], codes: ReturningCodes, terms: ContractTerms) -> dict[int, Stock]:
+    """The stocks with codes that are their people's again, and with those that are nobody's any more."""
+    found = dict(stocks)
+    for code in codes.kept:
+        stock, is_loose = found[code.discount_id], code.max_uses is None
+        found[code.discount_id] = replace(
+            stock,
+            active=stock.active + 1,
+            counting=stock.counting + 1,
+            limited=stock.limited + (not is_loose),
+            loose=stock.loose + is_loose,
+        )
+    # Counted as it was before: nothing was spare where nothing was asked for.
+    for code in codes.beyond if terms.active and terms.needs_codes else ():
+        stock = found[code.discount_id]
+        found[code.discount_id] = replace(stock, spare=stock.spare + 1)
+    return found
 
 
 def terms_in_force(contract_id: int) -> ContractTerms:
