@@ -297,7 +297,8 @@ def test_more_members_than_seats_is_told_and_no_fault() -> None:
     change(page, max_learners=1)
     (told,) = found(page)
     assert (told.kind, told.is_fault) == ("above_cap", False)
-    assert told.sentence == "2 seats more than the cap are taken. Nobody is removed for that."
+    sentence = "2 seats more than the cap are taken or kept for invited people. Nobody is removed for that."
+    assert told.sentence == sentence
 
 
 def test_a_key_open_edx_would_refuse_is_told_with_the_reason() -> None:
