@@ -99,6 +99,7 @@ def make_organization(name: str = "Northgate Health", *, org_key: str = "") -> O
         Page.get_first_root_node().add_child(instance=index)
         index = OrganizationIndexPage.objects.get(pk=index.pk)
     page = OrganizationPage(title=name, name=name, org_key=org_key or f"ORG{next(_count)}")
+    page.allows_similar_name = True  # tests may want namesakes
     index.add_child(instance=page)
     return page
 
