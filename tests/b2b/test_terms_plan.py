@@ -273,6 +273,7 @@ class TestWhatIsSaid:
         assert plan.sentences == (
             "Switches off 1 code.",
             "1 code more than seats stays on, because somebody has it.",
+            "Seats: 3 joined · 0 in checkout · 0 invited · 0 free.",
             "1 seat more than the cap is taken: nobody is removed, and nobody gets in until there is room.",
         )
         assert (plan.seats.joined, plan.seats.held, plan.cap, plan.seats.above) == (3, 0, 2, 1)
