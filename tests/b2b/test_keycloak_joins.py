@@ -57,7 +57,7 @@ def _issuer(settings: Any) -> None:
 
 def switched_on(*, on: bool = True, **facts: Any) -> tuple[OrganizationPage, UUID]:
     """An organization whose page says that people by code shall be added; its id in Keycloak."""
-    organization, keycloak_id = make_organization(), uuid4()
+    organization, keycloak_id = make_organization(f"Acme {uuid4()}"), uuid4()
     OrganizationPage.objects.filter(pk=organization.pk).update(add_code_learners_to_sso=on)
     KeycloakOrganization.objects.create(
         organization=organization, keycloak_id=keycloak_id, alias="acme", seen_at=NOON, **facts
