@@ -57,14 +57,49 @@ class CodeUsed(CodeRefused):
 
     code: ClassVar[str] = "code_used"
 
-    def __init__(self, *, organization: str = "") -> None:
+    def __init__(self, *, organization: str = "", number: str = "") -> None:
+        """``number``: the visitor's own order that the code was used for."""
         self.organization = organization
-        super().__init__(
-            _("This code has been used by somebody else. Ask %(organization)s for a new one.")
-            % {"organization": organization}
-            if organization
-            else _("This code has been used as often as it can be.")
-        )
+        self.number = number
+        if number:
+            super().__init__(_("You used this code for your order %(number)s.") % {"number": number})
+        elif organization:
+            sentence = _("This code has been used by somebody else. Ask %(organization)s for a new one.")
+            super().__init__(sentence % {"organization": organization})
+        else:
+            super().__init__(_("This code has been used as often as it can be."))
+
+
+class CodeInUse(CodeUsed):
+    """The visitor's own use of the code is held for an order of theirs whose payment is under way."""
+
+    code: ClassVar[str] = "code_in_use"
+    is_failure: ClassVar[bool] = False
+    exposes: ClassVar[tuple[str, ...]] = ("number",)
+
+    def __init__(self, *, number: str) -> None:
+        super().__init__(number=number)
+        self._message = _("This code is in use for your order %(number)s.") % {"number": number}
+
+
+class CodeOfAnotherOrder(CodeUsed):
+    """The buyer's use of a code is another order's by now. Told to staff, who fulfill an order from review."""
+
+    code: ClassVar[str] = "code_of_another_order"
+
+    def __init__(self, *, number: str) -> None:
+        super().__init__(number=number)
+        self._message = _("The buyer's use of its code belongs to order %(number)s.") % {"number": number}
+
+
+class CodeUseMissing(CheckoutRefused):
+    """An order whose code can be used so many times has no use of it: what it was sold at isn't its own."""
+
+    code: ClassVar[str] = "code_use_missing"
+
+    def __init__(self, *, number: str) -> None:
+        self.number = number
+        super().__init__(_("Order %(number)s has no use of its code.") % {"number": number})
 
 
 class CodeSwitchedOff(CodeRefused):

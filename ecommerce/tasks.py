@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 
+from ecommerce.selectors.audit import discrepancies
 from ecommerce.services.alerts import email_alerts
 from ecommerce.services.baskets import drop_forgotten_baskets
 from ecommerce.services.checkout import release_lapsed_orders
@@ -12,6 +15,11 @@ from ecommerce.services.payments import finish_interrupted
 from ecommerce.services.pending import ask_due
 from ecommerce.services.refunds import sweep_refunds
 from mitxonline.kernel import clock
+
+logger = logging.getLogger(__name__)
+
+# A log says enough with so many; the command lists all.
+MOST_LOGGED = 50
 
 
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
@@ -54,3 +62,14 @@ def forget_notices() -> None:
 def drop_baskets() -> None:
     """Forget the baskets of visitors who can't come back to them."""
     drop_forgotten_baskets(now=clock.now())
+
+
+@shared_task(ignore_result=True, soft_time_limit=570, time_limit=600)
+def audit_books() -> None:
+    """Log what doesn't agree in orders, codes and uses; ``commerce_audit`` lists it. Changes nothing."""
+    for number, each in enumerate(discrepancies()):
+        if number == MOST_LOGGED:
+            logger.error("books don't agree, and more of them", extra={"logged": number})
+            return
+        found = {"check": each.check, "subject": each.subject, "detail": each.detail}
+        logger.error("books don't agree", extra=found)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from ecommerce.errors import CodeSwitchedOff, CodeUsed
+from ecommerce.errors import CodeInUse, CodeSwitchedOff, CodeUsed
 from ecommerce.models import DiscountCode
 from ecommerce.selectors.baskets import cart_note
 from ecommerce.selectors.sentences import moment_text, off_text
@@ -42,12 +43,22 @@ def cart_summary(request: HttpRequest) -> CartSummary:
     return CartSummary(count=note.count, total_text=note.total.formatted() if note.total is not None else "")
 
 
+def with_order_link(refusal: DomainError) -> str:
+    """The refusal's sentence, with the way to the visitor's own order where it names one."""
+    number = getattr(refusal, "number", "")
+    if not number:
+        return refusal.message
+    link = f"{reverse('receipt')}?order_number={number}"
+    return format_html('{} <a href="{}">{}</a>', refusal.message, link, _("See that order"))
+
+
 @dataclass(frozen=True, slots=True)
 class StoppedCode:
-    """A code on the cart that doesn't work any more."""
+    """A code on the cart that doesn't work any more; ``number``: the visitor's own order that has it."""
 
     code: DiscountCode
     reason: str
+    number: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,7 +156,9 @@ class CartPage:
     def codes_that_stopped_working(self) -> list[StoppedCode]:
         """Codes that were fine when they were applied, and why they aren't any more."""
         return [
-            StoppedCode(applied.code, self._why(applied.code, applied.refusal))
+            StoppedCode(
+                applied.code, self._why(applied.code, applied.refusal), number=getattr(applied.refusal, "number", "")
+            )
             for applied in self.priced.codes
             if applied.refusal is not None
         ]
@@ -170,7 +183,7 @@ class CartPage:
         """The refusal's sentence, naming the organization whose code it is."""
         product_id = code.discount.unlocks_id
         provider = next((line.provider for line in self.lines if line.product.pk == product_id), "")
-        if provider and isinstance(refusal, CodeUsed | CodeSwitchedOff):
+        if provider and isinstance(refusal, CodeUsed | CodeSwitchedOff) and not isinstance(refusal, CodeInUse):
             return type(refusal)(organization=provider).message
         return refusal.message
 

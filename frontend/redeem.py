@@ -54,6 +54,12 @@ WORDS: dict[str, Words] = {
         _("This contract is not active at the moment"), _("Ask %(organization)s about it."), way_on="again"
     ),
     "code_used": Words(_("This code has been used by somebody else"), _("Ask %(organization)s for a new one.")),
+    "code_in_use": Words(
+        _("This code is in use for your order %(number)s"),
+        _("Its payment is still on its way. Your course opens when it arrives; there is nothing more for you to do."),
+        way_on="order",
+        asks=False,
+    ),
     "code_off": Words(_("This code has been switched off"), _("Ask %(organization)s for a new one.")),
     "access_withdrawn": Words(
         _("Your access was withdrawn by %(organization)s"),
@@ -141,6 +147,7 @@ class RefusalCard:
     code: str
     organization: OrganizationPage | None
     manager: User | None
+    number: str = ""
 
 
 def offer_card(offer: CodeOffer, *, text: str, now: datetime) -> OfferCard:
@@ -158,10 +165,12 @@ def refusal_card(refusal: DomainError, *, text: str, user_id: int | None) -> Ref
     words = WORDS.get(refusal.code, WORDS["code_unknown"])
     organization = _organization_of(text) if user_id is not None and words.asks else None
     manager = _manager_of(organization)
+    number = str(getattr(refusal, "number", ""))
     said = {
         "organization": str(organization or gettext("your organization")),
         "contact": manager.display_name if manager else gettext("your organization"),
         "message": refusal.message,
+        "number": number,
     } | {name: date_format(day, "DATE_FORMAT") for name in ("opens", "ended") if (day := getattr(refusal, name, None))}
     return RefusalCard(
         heading=str(words.heading) % said,
@@ -170,6 +179,7 @@ def refusal_card(refusal: DomainError, *, text: str, user_id: int | None) -> Ref
         code=text,
         organization=organization,
         manager=manager,
+        number=number,
     )
 
 

@@ -213,6 +213,13 @@ class OrderLine(models.Model):
         on_delete=models.PROTECT,
         related_name="order_lines",
     )
+    takes_use = models.BooleanField(
+        _("takes a use of its code"),
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("The code could be used so many times: the order is fulfilled only with a use of its own."),
+    )
     discount = models.ForeignKey(
         "ecommerce.Discount",
         verbose_name=_("discount"),

@@ -6,19 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Prefetch, prefetch_related_objects
 
-from ecommerce.enums import RedemptionType, UseState
+from ecommerce.enums import PAYING_STATES, RedemptionType, UseState
 from ecommerce.errors import (
     AddressUnconfirmed,
     CodeExpired,
     CodeForSomebodyElse,
+    CodeInUse,
     CodeNotYetValid,
     CodeRefused,
     CodeSwitchedOff,
     CodeUsed,
 )
-from ecommerce.models import CodeUse, Discount, DiscountCode, DiscountPerson, Product
+from ecommerce.models import CodeUse, Discount, DiscountCode, DiscountPerson, PaymentAttempt, Product
 from ecommerce.pricing import Offer
 from ecommerce.selectors.sentences import moment_text
 from mitxonline.kernel.text import normalized_email
@@ -38,6 +39,26 @@ class Buyer:
 
 
 NOBODY = Buyer()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnUse:
+    """The live use somebody has of a code, and the order it belongs to; no number: it was attached without one."""
+
+    state: str
+    held_until: datetime | None
+    number: str
+    is_being_paid: bool
+
+
+def uses_of(codes: Sequence[DiscountCode], user_id: int | None) -> dict[int, OwnUse]:
+    """The learner's own live uses of these codes, by the code; one query."""
+    if user_id is None or not codes:
+        return {}
+    paying = PaymentAttempt.objects.filter(order=OuterRef("order"), state__in=PAYING_STATES)
+    uses = CodeUse.objects.live().filter(user_id=user_id, code__in=codes)
+    rows = uses.values_list("code_id", "state", "held_until", "order__number", Exists(paying))
+    return {code_id: OwnUse(state, until, number or "", paid) for code_id, state, until, number, paid in rows}
 
 
 def buyer_of(user_id: int | None, *, discounts: Iterable[Discount], codes: Iterable[DiscountCode] = ()) -> Buyer:
@@ -86,9 +107,11 @@ def load_products(discounts: Sequence[Discount]) -> None:
     prefetch_related_objects(limited, Prefetch("products", queryset=Product.objects.only("pk")))
 
 
-def code_refusal(code: DiscountCode, *, own: CodeUse | None, buyer: Buyer, now: datetime) -> CodeRefused | None:
+def code_refusal(code: DiscountCode, *, own: OwnUse | None, buyer: Buyer, now: datetime) -> CodeRefused | None:
     """Why a code can't be used at all, or None. What it was used for stays the learner's, see ``_serves_again``."""
     discount = code.discount
+    if own is not None and _is_another_orders(own, code):
+        return CodeInUse(number=own.number) if own.state == UseState.HELD else CodeUsed(number=own.number)
     if own is not None and _serves_again(own, code, now=now):
         return None
     if discount.activates_at is not None and now < discount.activates_at:
@@ -99,11 +122,20 @@ def code_refusal(code: DiscountCode, *, own: CodeUse | None, buyer: Buyer, now: 
         return CodeSwitchedOff()
     if (refusal := _person_refusal(code, buyer)) is not None:
         return refusal
-    if own is not None and own.state == UseState.CONFIRMED and is_for_one_order(code):
-        return CodeUsed()
     if own is None and code.max_uses is not None and code.uses >= code.max_uses:
         return CodeUsed()
     return None
+
+
+def _is_another_orders(own: OwnUse, code: DiscountCode) -> bool:
+    """Whether the learner's own use can't serve what they come with now: it was bought with, or is being paid for.
+
+    One held for an order that nobody is paying is that order's too, and of the one that replaces it: checkout gives the
+    first one up under its lock.
+    """
+    if own.state == UseState.HELD:
+        return own.is_being_paid and (is_for_one_order(code) or code.discount.unlocks_id is not None)
+    return is_for_one_order(code)
 
 
 def is_for_one_order(code: DiscountCode) -> bool:
@@ -113,6 +145,11 @@ def is_for_one_order(code: DiscountCode) -> bool:
     """
     limited = code.max_uses is not None or code.discount.redemption_type != RedemptionType.UNLIMITED
     return limited and code.discount.unlocks_id is None
+
+
+def takes_use(code: DiscountCode) -> bool:
+    """Whether an order with this code needs a use that is its own, or the learner's own of an enrollment code."""
+    return code.max_uses is not None or is_for_one_order(code)
 
 
 def is_given_to_one(code: DiscountCode) -> bool:
@@ -131,11 +168,11 @@ def _person_refusal(code: DiscountCode, buyer: Buyer) -> CodeRefused | None:
     return None if buyer.is_confirmed else AddressUnconfirmed()
 
 
-def _serves_again(own: CodeUse, code: DiscountCode, *, now: datetime) -> bool:
+def _serves_again(own: OwnUse, code: DiscountCode, *, now: datetime) -> bool:
     """Whether the learner's own live use is what they come with again.
 
-    Held for an order in payment: it was judged when that was placed, and its hold isn't over. An enrollment code: the
-    seat is theirs, and the contract's rule says what that means.
+    Held for an order that this one replaces: it was judged when that was placed, and its hold isn't over. An enrollment
+    code: the seat is theirs, and the contract's rule says what that means.
     """
     if own.state == UseState.HELD:
         return own.held_until is not None and now <= own.held_until

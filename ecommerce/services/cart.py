@@ -13,6 +13,7 @@ from ecommerce.errors import (
     AlreadyEnrolled,
     BasketEmpty,
     CodeForAnotherProduct,
+    CodeInUse,
     CodeMissing,
     CodeNeeded,
     CodeRefused,
@@ -36,6 +37,7 @@ from ecommerce.selectors.offers import (
     is_for_one_order,
     load_products,
     offer_of,
+    uses_of,
 )
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
@@ -322,13 +324,6 @@ def codes_on(basket: Basket) -> list[DiscountCode]:
     return codes
 
 
-def uses_of(codes: Sequence[DiscountCode], user_id: int | None) -> dict[int, CodeUse]:
-    """The learner's own live uses of these codes."""
-    if user_id is None or not codes:
-        return {}
-    return {use.code_id: use for use in CodeUse.objects.live().filter(user_id=user_id, code__in=codes)}
-
-
 def is_held_by(code: DiscountCode, user_id: int | None) -> bool:
     """Whether the code is this person's: they have used it, or it was given to their address."""
     if user_id is None:
@@ -359,6 +354,8 @@ def refuse_code(code: DiscountCode, *, user_id: int | None, now: datetime) -> No
         if isinstance(finding.refusal, CodeRefused) and finding.refusal.outranks:
             raise finding.refusal
     provider = next((finding.provider for finding in findings if finding.provider), "")
+    if isinstance(refusal, CodeInUse):
+        raise refusal
     if isinstance(refusal, CodeUsed | CodeSwitchedOff):
         refusal = type(refusal)(organization=provider)
     raise refusal

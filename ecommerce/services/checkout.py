@@ -8,6 +8,7 @@ The gateway is called after the order is committed, and outside any transaction.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,6 +41,7 @@ from ecommerce.rules import (
     refuse_what_is_had,
 )
 from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.selectors.offers import takes_use
 from ecommerce.services.baskets import locked_basket
 from ecommerce.services.cart import PricedBasket, PricedLine, price_basket
 from ecommerce.services.codes import hold_code
@@ -117,9 +119,12 @@ def place_order(
         basket = locked_basket(owner, now=now)
         if basket is None:  # it may have been bought by the same button's first press while we waited for the lock
             raise BasketEmpty
+        # Locked before anything is priced: no other order of theirs begins to be paid, and keeps its code, meanwhile.
+        others = list(Order.objects.locked().of(user_id).filter(state__in=(OrderState.PENDING, OrderState.REVIEW)))
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
-        _refuse_unless_sellable(priced, expected_total, seen)
-        placed = _placed_before(priced, basket=basket, user_id=user_id, now=now)
+        _refuse_unless_sellable(priced)
+        placed = _placed_before(priced, others, basket=basket, user_id=user_id, now=now)
+        _refuse_unless_as_shown(priced, expected_total, seen)
         if placed is None:
             return _write(priced, basket=basket, user_id=user_id, now=now)
         refuse_what_is_had(_purchase(priced, user_id=user_id, now=now))  # somebody may have enrolled the buyer since
@@ -223,32 +228,39 @@ def _close_if_superseded(order: Order, other: Order, *, now: datetime) -> None:
             close_order(order=order, to=OrderState.CANCELED, now=now, reason=f"paid by order {other.number}")
 
 
-def _refuse_unless_sellable(priced: PricedBasket, expected_total: Money | None, seen: str) -> None:
+def _refuse_unless_sellable(priced: PricedBasket) -> None:
     if priced.is_empty:
         raise BasketEmpty
     if not priced.has_one_currency:
         raise SeveralCurrencies
+
+
+def _refuse_unless_as_shown(priced: PricedBasket, expected_total: Money | None, seen: str) -> None:
     if expected_total is not None and expected_total != priced.total:
         raise TotalChanged(shown=expected_total.formatted(), now=priced.total.formatted())
     if seen and seen != priced.fingerprint:
         raise BasketChanged
 
 
-def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime) -> Order | None:
-    """The learner's pending order of this very basket; others that stand in its way are given up.
+def _placed_before(
+    priced: PricedBasket, others: Sequence[Order], *, basket: Basket, user_id: int, now: datetime
+) -> Order | None:
+    """The learner's pending order of this very basket; of the ``others``, locked, those in its way are given up.
 
-    Raises PaymentUnderWay where the money for some of it may be on its way, or waits with staff for a decision:
-    nobody pays twice for the same.
+    In its way is what has the same products, and what holds a code of this basket: the use goes to the order that
+    replaces it, in this transaction. Raises PaymentUnderWay where the money for some of it may be on its way, or waits
+    with staff for a decision: nobody pays twice for the same.
     """
     wanted, print_of = {line.product.pk for line in priced.lines}, priced.fingerprint
+    codes = {line.code.pk for line in priced.lines if line.code is not None}
     given_up = []
-    for order in Order.objects.locked().of(user_id).filter(state__in=(OrderState.PENDING, OrderState.REVIEW)):
+    for order in others:
         from_here, shares = order.basket_id == basket.pk, order.lines.filter(product_id__in=wanted).exists()
         if order.state == OrderState.REVIEW:
             if shares and has_money(order):
                 raise PaymentUnderWay(number=order.number)
             continue
-        if not from_here and not shares:
+        if not (from_here or shares or _holds(order, codes)):
             continue
         if not is_being_paid(order):
             if from_here and order.fingerprint == print_of and not _has_lapsed(order, now):
@@ -266,6 +278,11 @@ def _placed_before(priced: PricedBasket, *, basket: Basket, user_id: int, now: d
     for order in given_up:
         close_order(order=order, to=OrderState.CANCELED, now=now, reason="replaced by a newer order")
     return None
+
+
+def _holds(order: Order, codes: Collection[int]) -> bool:
+    """Whether one of these codes is held for an order that counts its uses."""
+    return bool(codes) and order.lines.filter(takes_use=True, code__in=codes).exists()
 
 
 def _has_lapsed(order: Order, now: datetime) -> bool:
@@ -326,6 +343,7 @@ def _snapshot(line: PricedLine, order: Order, findings: list[Finding]) -> OrderL
         currency=line.due.currency,
         requires_code=product.requires_code,
         code=line.code,
+        takes_use=line.code is not None and takes_use(line.code),
         discount_id=line.price.offer.discount_id if line.price.offer is not None else None,
         discount_label=line.discount_label,
         entitlement=right,

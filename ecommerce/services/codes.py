@@ -8,28 +8,44 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from ecommerce.enums import UseState
-from ecommerce.errors import CodeSwitchedOff, CodeUsed
+from ecommerce.errors import CodeInUse, CodeRefused, CodeSwitchedOff, CodeUsed
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import fetch_sql, run_sql
 
-# The count and the row move together or not at all: whoever finds the last use taken gets no row. The learner's own
-# live use serves again, and is confirmed where it was only held. An unlimited code has no counter to fight over; those
-# who use it share its row, and nobody can give it a limit and count its uses meanwhile.
+# The count and the row move together or not at all: whoever finds the last use taken gets no row. A use belongs to one
+# order: the learner's own live use serves again only for its order, and is confirmed where it was only held. Without an
+# order (a code's own link) it serves too, and is no order's from then on; so does a confirmed one of an enrollment
+# code, because the seat is theirs. An unlimited code has no counter to fight over; those who use it share its row, all
+# orders of one learner their one row, and nobody can give it a limit and count its uses meanwhile.
 CLAIM = """
-WITH own AS (
-    UPDATE ecommerce_codeuse
+WITH rule AS (
+    SELECT discount.unlocks_id IS NOT NULL AS opens,
+        code.max_uses IS NULL AND discount.unlocks_id IS NULL AND discount.redemption_type = 'unlimited' AS is_shared
+    FROM ecommerce_discountcode AS code JOIN ecommerce_discount AS discount ON discount.id = code.discount_id
+    WHERE code.id = %(code)s
+), mine AS (
+    SELECT id FROM ecommerce_codeuse
+    WHERE code_id = %(code)s AND user_id = %(user)s AND state IN ('held', 'confirmed')
+    FOR NO KEY UPDATE
+), own AS (
+    UPDATE ecommerce_codeuse AS use
     SET state = CASE WHEN %(state)s = 'confirmed' THEN 'confirmed' ELSE state END,
         held_until = CASE WHEN %(state)s = 'confirmed' THEN NULL ELSE held_until END,
-        changed_at = CASE WHEN %(state)s = 'confirmed' AND state = 'held' THEN %(now)s ELSE changed_at END
-    WHERE code_id = %(code)s AND user_id = %(user)s AND state IN ('held', 'confirmed')
-    RETURNING id
+        changed_at = CASE WHEN %(state)s = 'confirmed' AND state = 'held' THEN %(now)s ELSE changed_at END,
+        order_id = CASE WHEN %(order)s::bigint IS NULL AND state = 'held' THEN NULL ELSE order_id END
+    FROM mine, rule
+    WHERE use.id = mine.id AND (
+        %(order)s::bigint IS NULL OR use.order_id = %(order)s
+        OR rule.is_shared OR (rule.opens AND use.state = 'confirmed')
+    )
+    RETURNING use.id
 ), claimed AS (
     UPDATE ecommerce_discountcode SET uses = uses + 1
-    WHERE id = %(code)s AND active AND uses < max_uses AND NOT EXISTS (SELECT FROM own)
+    WHERE id = %(code)s AND active AND uses < max_uses AND NOT EXISTS (SELECT FROM mine)
     RETURNING id
 ), unlimited AS (
     SELECT id FROM ecommerce_discountcode
-    WHERE id = %(code)s AND active AND max_uses IS NULL AND NOT EXISTS (SELECT FROM own)
+    WHERE id = %(code)s AND active AND max_uses IS NULL AND NOT EXISTS (SELECT FROM mine)
     FOR KEY SHARE
 ), made AS (
     INSERT INTO ecommerce_codeuse (code_id, user_id, order_id, state, held_until, created_at, changed_at)
@@ -82,19 +98,20 @@ WHERE state = 'retired' AND id IN (
 
 
 def hold_code(*, code: DiscountCode, user_id: int, order_id: int, until: datetime, now: datetime) -> int:
-    """Hold one use for a pending order; the id of the use. The learner's own live use serves again.
+    """Hold one use for a pending order; the id of the use. One that is held for it already serves again.
 
-    Raises CodeUsed where every use is taken, CodeSwitchedOff where the code is off.
+    Raises CodeUsed where every use is taken, CodeInUse where the learner's own is another order's, CodeSwitchedOff
+    where the code is off.
     """
     return _claim(code, user_id=user_id, order_id=order_id, state=UseState.HELD, until=until, now=now)
 
 
-def use_code(*, code: DiscountCode, user_id: int, now: datetime) -> int:
-    """Use a code at once, without an order; the id of the use. A live use of the learner's own serves again.
+def use_code(*, code: DiscountCode, user_id: int, order_id: int | None = None, now: datetime) -> int:
+    """Use a code at once, for an order whose hold is over or without one; the id of the use.
 
-    Raises CodeUsed or CodeSwitchedOff.
+    Without an order a live use of the learner's own serves again. Raises CodeUsed, CodeInUse or CodeSwitchedOff.
     """
-    return _claim(code, user_id=user_id, order_id=None, state=UseState.CONFIRMED, until=None, now=now)
+    return _claim(code, user_id=user_id, order_id=order_id, state=UseState.CONFIRMED, until=None, now=now)
 
 
 def confirm_uses(*, order_id: int, now: datetime) -> int:
@@ -149,13 +166,13 @@ def _claim(
         with transaction.atomic():
             claimed = claim_row(values)
     except IntegrityError:
-        # The same learner's other tab claimed it in the same moment; its use is theirs as well, and is seen now.
+        # The same learner's other tab claimed it in the same moment; its use is seen now, whichever order it is for.
         claimed = claim_row(values)
     if claimed is None and _is_free(code):
         # It got its limit, or lost it, between our look and our lock: by the other way it can be had.
         claimed = claim_row(values)
     if claimed is None:
-        raise CodeUsed() if code.active else CodeSwitchedOff()
+        raise _refusal(code, user_id)
     return claimed
 
 
@@ -163,6 +180,14 @@ def claim_row(values: Mapping[str, object]) -> int | None:
     """Take a use with the one conditional write; its id, or None where nothing was left."""
     found = fetch_sql(CLAIM, values)
     return int(found[0][0]) if found else None
+
+
+def _refusal(code: DiscountCode, user_id: int) -> CodeRefused:
+    own = CodeUse.objects.live().filter(code=code, user_id=user_id, order__isnull=False).select_related("order").first()
+    if own is not None and own.order is not None:
+        number = own.order.number
+        return CodeInUse(number=number) if own.state == UseState.HELD else CodeUsed(number=number)
+    return CodeUsed() if code.active else CodeSwitchedOff()
 
 
 def _is_free(code: DiscountCode) -> bool:

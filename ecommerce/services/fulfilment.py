@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from courses.errors import AlreadyInRun
-from ecommerce.enums import OrderState, ReviewCause
-from ecommerce.errors import AlreadyEnrolled, CodeSwitchedOff, CodeUsed
+from ecommerce.enums import OrderState, ReviewCause, UseState
+from ecommerce.errors import AlreadyEnrolled, CodeOfAnotherOrder, CodeSwitchedOff, CodeUsed, CodeUseMissing
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
 from ecommerce.given import given_by, had_of, lines_to_give, places_of, sells_partly_owned_programs
 from ecommerce.models import BasketCode, BasketItem, CodeUse, DiscountCode, Order
 from ecommerce.rules import lock_courses_of, lock_for, refusal_of_what_is_had
-from ecommerce.services.cart import is_for_one_order
 from ecommerce.services.codes import confirm_uses, release_uses, use_code
 from ecommerce.services.sessions import give_up
 from mitxonline.coordinator.bus import publish
@@ -51,6 +50,7 @@ def fulfil_locked(order: Order, *, now: datetime) -> None:
     if not was_held:
         claim_codes_again(order, now=now)
     publish(OrderFulfilled(order_id=order.pk, purchaser_id=order.purchaser_id, number=order.number, at=now))
+    _refuse_without_uses(order)  # last: whoever hears of it may know better why it can't be
     _clear_basket(order)
 
 
@@ -103,6 +103,8 @@ def _cause_of(refusal: DomainError) -> tuple[ReviewCause, str]:
         return ReviewCause.HAS_COURSE, refusal.title
     if isinstance(refusal, AlreadyInRun):
         return ReviewCause.HAS_COURSE, ""
+    if isinstance(refusal, CodeUseMissing):
+        return ReviewCause.CODE_USE_MISSING, ""
     if isinstance(refusal, CodeUsed | CodeSwitchedOff):
         return ReviewCause.CODE_GONE, str(refusal.message)
     return ReviewCause.REFUSED, str(refusal.message)
@@ -125,17 +127,28 @@ def _refuse_what_is_had(order: Order, *, gives_rest: bool, now: datetime) -> Non
 
 
 def claim_codes_again(order: Order, *, now: datetime) -> None:
-    """Claim the codes that aren't held any more; CodeUsed if somebody else was faster, or another order of theirs.
+    """Claim the codes that aren't held any more; lines whose price went back need theirs no more.
 
-    Lines whose price went back need theirs no more.
+    CodeUsed if somebody else was faster, CodeOfAnotherOrder where the buyer used it for another order meanwhile.
     """
     lines = order.lines.standing()
     codes = DiscountCode.objects.filter(order_lines__in=lines).distinct().select_related("discount").order_by("pk")
     for code in codes:
-        use_id = use_code(code=code, user_id=order.purchaser_id, now=now)
-        is_mine = CodeUse.objects.filter(Q(order=order) | Q(order=None), pk=use_id).update(order=order)
-        if not is_mine and is_for_one_order(code):
-            raise CodeUsed
+        try:
+            use_code(code=code, user_id=order.purchaser_id, order_id=order.pk, now=now)
+        except CodeUsed as refusal:
+            raise CodeOfAnotherOrder(number=refusal.number) if refusal.number else refusal from refusal
+
+
+def _refuse_without_uses(order: Order) -> None:
+    """CodeUseMissing unless each code of the order that can be used so many times has a use that is this order's.
+
+    The database refuses such an order too, at the commit; here it is found in time to go before staff.
+    """
+    uses = CodeUse.objects.filter(code=OuterRef("code"), user=order.purchaser_id, state=UseState.CONFIRMED)
+    uses = uses.filter(Q(order=order) | Q(code__discount__unlocks__isnull=False))
+    if order.lines.standing().filter(~Exists(uses), takes_use=True).exists():
+        raise CodeUseMissing(number=order.number)
 
 
 def _clear_basket(order: Order) -> None:

@@ -25,7 +25,7 @@ from ecommerce.services.baskets import (
     remove_product,
     take_back,
 )
-from frontend.cart import cart_page, renewed_summary
+from frontend.cart import cart_page, renewed_summary, with_order_link
 from frontend.forms import CodeForm
 from frontend.limits import counted_codes
 from frontend.owner import basket_owner
@@ -122,7 +122,7 @@ def apply(request: HttpRequest) -> HttpResponse:
                 now=clock.now(),
             )
     except CodeRefused as refusal:
-        form.add_error("code", refusal.message)
+        form.add_error("code", with_order_link(refusal))
         return _cart(request, form, status=UNPROCESSABLE)
     except RateLimited as refusal:
         form.add_error("code", refusal.message)

@@ -568,6 +568,7 @@ class TestWithdrawn:
 class TestRefund:
     def refunded(self, order: Order, code_ids: tuple[int, ...]) -> None:
         with transaction.atomic():
+            Order.objects.filter(pk=order.pk).update(state=OrderState.REFUNDED)
             free_uses(order_id=order.pk, code_ids=code_ids, now=NOON)
             publish(
                 LinesRefunded(

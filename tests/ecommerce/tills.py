@@ -16,6 +16,7 @@ from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import SandboxGateway
 from ecommerce.handlers import enrol_buyer
 from ecommerce.models import CodeUse, DiscountCode, Order, OrderLine, PaymentAttempt, Product, Refund
+from ecommerce.selectors.offers import takes_use
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.factories import NOON, make_user
@@ -113,6 +114,7 @@ def paid_order(
             currency=currency,
             requires_code=product.requires_code,
             code=code,
+            takes_use=code is not None and takes_use(code),
         )
     if total:
         pay(order, gateway=gateway, paid=paid, paid_currency=paid_currency)

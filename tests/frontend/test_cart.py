@@ -8,11 +8,13 @@ from urllib.parse import quote
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from b2b.models import OrganizationMembership
 from ecommerce.enums import AttemptState, OrderState
-from ecommerce.models import Basket, DiscountCode, OrderLine, Product
+from ecommerce.models import Basket, DiscountCode, Order, OrderLine, Product
 from ecommerce.selectors.sentences import moment_text
+from ecommerce.services.payments import confirm
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.ecommerce.test_each_course_once import make_program
@@ -32,6 +34,7 @@ from tests.factories import (
 from tests.frontend.conftest import northgate
 from tests.frontend.counting import queries
 from tests.frontend.reading import Page, page_text, read, words
+from tests.support.stripe import StripeServer
 
 pytestmark = pytest.mark.django_db
 
@@ -237,6 +240,47 @@ def test_a_public_discount_shows_old_and_new_price(client: Client) -> None:
     page = read(client.get("/cart/"))
     assert "Code AUTUMN20 doesn’t work any more" in page.text
     assert "Total $249.00" in page.text
+
+
+def by_bank(api: StripeServer, buyers_client: Client) -> Order:
+    """Check out and pay by a bank that takes days."""
+    buyers_client.post("/checkout/")
+    order = Order.objects.latest("pk")
+    attempt = order.attempts.get()
+    api.pay_later(attempt.session_id)
+    return confirm(attempt_id=attempt.pk, now=timezone.now())
+
+
+def test_a_code_in_use_names_its_order(stripe_api: StripeServer, learners_client: Client) -> None:
+    first, second, code = make_product(), make_product(price="80"), make_code(make_discount(amount="50"), max_uses=1)
+    learners_client.get(f"/cart/add/?product_id={first.pk}")
+    learners_client.post("/cart/code/", {"code": code.text})
+    order = by_bank(stripe_api, learners_client)
+    learners_client.post("/cart/remove/", {"product_id": first.pk})
+    page = read(learners_client.get(f"/cart/add/?product_id={second.pk}", follow=True))
+    assert "isn’t used here" in page.text
+    assert f"This code is in use for your order {order.number}. See that order" in page.text
+    assert page.select(f"a[href='/checkout/receipt/?order_number={order.number}']")
+    assert "Total $80.00" in page.text
+    answer = learners_client.post("/cart/code/", {"code": code.text})
+    assert answer.status_code == 422
+    field = read(answer).select(".field-error")
+    assert any(f"in use for your order {order.number}" in each.get_text() for each in field)
+    assert any(each.select_one(f"a[href='/checkout/receipt/?order_number={order.number}']") for each in field)
+
+
+def test_a_contracts_code_in_use_names_its_order_too(stripe_api: StripeServer, learners_client: Client) -> None:
+    contract = northgate(price="49.00")
+    link = f"/enrollmentcode/{contract.codes[0].text}/"
+    learners_client.post(link)
+    order = by_bank(stripe_api, learners_client)
+    answer = learners_client.get(link)
+    page = read(answer)
+    assert answer.status_code == 409
+    assert page.h1 == f"This code is in use for your order {order.number}"
+    assert page.select(f"a[href='/checkout/receipt/?order_number={order.number}']")
+    assert order.number in read(learners_client.get("/cart/")).text
+    assert order.number not in read(Client().get(link)).text
 
 
 def test_removing_and_leaving(client: Client) -> None:

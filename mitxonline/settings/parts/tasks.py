@@ -72,6 +72,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },
+    "audit-books": {
+        "task": "ecommerce.tasks.audit_books",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
     "sweep-contracts": {
         "task": "b2b.tasks.sweep_contracts",
         "schedule": 300.0,
