@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from b2b.errors import TooFewSeats
+from b2b.errors.contracts import TooFewSeats
 from b2b.models import (
     ContractCourseware,
     ContractMembership,
@@ -29,11 +29,11 @@ from b2b.models import (
     Reconcile,
     SignInFact,
 )
-from b2b.services.keycloak_joins import ask_refused_again
-from b2b.services.managers import set_manager
-from b2b.services.seats import add_member, remove_member, seats_for
+from b2b.services.organizations.keycloak_joins import ask_refused_again
+from b2b.services.organizations.managers import set_manager
+from b2b.services.seats.membership import add_member, remove_member, seats_for
 from mitxonline.kernel import audit, clock
-from mitxonline.kernel.looking import LookOnly
+from mitxonline.kernel.admin import LookOnly
 from mitxonline.users.admin import PersonAdmin
 from mitxonline.users.models import User
 

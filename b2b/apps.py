@@ -21,4 +21,4 @@ class B2bConfig(AppConfig):
         for signal in (post_save, post_delete):
             signal.connect(receivers.program_changed, sender=ProgramRequirement, dispatch_uid="b2b.program_changed")
         # By name: the client of Keycloak's admin API isn't needed to start.
-        register_findings("b2b.services.keycloak_diagnosis.service_account_findings")
+        register_findings("b2b.services.organizations.keycloak_diagnosis.service_account_findings")

@@ -18,11 +18,11 @@ from b2b.events import HandOutMailsQueued, HoldsEnded
 from b2b.models import ContractPage, ContractRun
 from b2b.requests import request_reconciles
 from b2b.rules import contacts_of
-from b2b.services.claims import claim_of
-from b2b.services.doors import apply_assigned_codes
-from b2b.services.invitations import send_mails
-from b2b.services.keycloak_joins import ask_again_for, may_ask_keycloak
-from b2b.services.seats import (
+from b2b.services.handouts.mails import send_mails
+from b2b.services.organizations.claims import claim_of
+from b2b.services.organizations.keycloak_joins import ask_again_for, may_ask_keycloak
+from b2b.services.organizations.sign_in import Followed, follow_claim, leave_disconnected, note_failure
+from b2b.services.seats.membership import (
     activate_held_seats,
     claim_seat,
     end_code_seats,
@@ -31,8 +31,8 @@ from b2b.services.seats import (
     release_held_seats,
     uses_of_order,
 )
-from b2b.services.sso import Followed, follow_claim, leave_disconnected, note_failure
-from ecommerce.errors import CodeUsed
+from b2b.services.seats.redemption import apply_assigned_codes
+from ecommerce.errors.codes import CodeUsed
 from ecommerce.events import LinesRefunded, LinesRestored, LinkBasketClaimed, OrderClosed, OrderFulfilled, OrderInReview
 from ecommerce.models import Basket, DiscountCode, OrderLine
 from mitxonline.coordinator.bus import publish

@@ -10,8 +10,8 @@ from wagtail.log_actions import get_active_log_context
 
 from b2b.models import ContractCourseware, ContractPage
 from b2b.services.acting import way
-from b2b.services.reconcile import request_reconcile
-from b2b.services.terms import bring_into_force
+from b2b.services.contracts.reconcile import request_reconcile
+from b2b.services.contracts.terms import bring_into_force
 from courses.models import ProgramRequirement
 from mitxonline.kernel import clock
 

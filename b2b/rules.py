@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from b2b.enums import ContractStanding, MembershipSource, MembershipState, WithdrawnBy
-from b2b.errors import (
+from b2b.errors.seats import (
     AccessWithdrawn,
     AlreadyHasCourse,
     AlreadyHasCourseByOwnCode,
@@ -32,7 +32,7 @@ from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import UseState
-from ecommerce.errors import AddressUnconfirmed, CodeForSomebodyElse, CodeUnknown
+from ecommerce.errors.codes import AddressUnconfirmed, CodeForSomebodyElse, CodeUnknown
 from ecommerce.models import CodeUse, DiscountCode, Order
 from ecommerce.rules import Finding, Purchase, PurchaseLine
 from mitxonline.kernel import clock

@@ -33,7 +33,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from b2b.enums import MembershipSource, MembershipState, WithdrawnBy
-from b2b.errors import AccessWithdrawn, ContractFull
+from b2b.errors.seats import AccessWithdrawn, ContractFull
 from b2b.models import ContractMembership, ContractPage, ContractTerms, OrganizationMembership, Withdrawal
 from b2b.requests import request_reconciles
 from ecommerce.enums import UseState

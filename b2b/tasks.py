@@ -8,14 +8,14 @@ from celery import shared_task
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from b2b.errors import ContractNotPublished, ContractUnknown
+from b2b.errors.contracts import ContractNotPublished, ContractUnknown
 from b2b.events import KeycloakJoinRequested, ReconcileRequested
 from b2b.gateways.keycloak import KeycloakGateway
-from b2b.services.keycloak_joins import ask_for_joins
-from b2b.services.keycloak_joins import join_in_keycloak as add_in_keycloak
-from b2b.services.keycloak_orgs import sync_organizations
-from b2b.services.reconcile import STUCK_AFTER, request_reconcile, run_reconcile
-from b2b.services.terms import bring_into_force, contracts_out_of_line
+from b2b.services.contracts.reconcile import STUCK_AFTER, request_reconcile, run_reconcile
+from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
+from b2b.services.organizations.keycloak_joins import ask_for_joins
+from b2b.services.organizations.keycloak_joins import join_in_keycloak as add_in_keycloak
+from b2b.services.organizations.keycloak_sync import sync_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.remote import patience

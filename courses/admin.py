@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from courses.models import Course, CourseRun, CourseStaff, Enrollment, EnrollmentGrant
 from courses.services.staff import appoint, dismiss
-from mitxonline.kernel.looking import LookOnly
+from mitxonline.kernel.admin import LookOnly
 
 
 class GrantInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]

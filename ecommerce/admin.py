@@ -29,11 +29,11 @@ from ecommerce.models import (
     RefundLine,
     RefundRequest,
 )
-from ecommerce.services import review
-from ecommerce.services.notices import replay_notices
+from ecommerce.services.orders import review
+from ecommerce.services.payment.notices import replay_notices
 from mitxonline.kernel import clock
+from mitxonline.kernel.admin import LookOnly
 from mitxonline.kernel.errors import DomainError
-from mitxonline.kernel.looking import LookOnly
 
 
 class OrderLineInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]

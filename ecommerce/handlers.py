@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from courses.services.enrollments import enroll
 from ecommerce.enums import AlertKind, EnrollmentAfter, PaymentStanding, RefundOrigin
-from ecommerce.errors import NotForSale
+from ecommerce.errors.checkout import NotForSale
 from ecommerce.events import (
     FreeLinesUndone,
     MoneyReturned,
@@ -27,9 +27,9 @@ from ecommerce.given import Given, given_by, lines_to_give, places_of, runs_to_e
 from ecommerce.models import Order, OrderLine, Refund, RefundRequest
 from ecommerce.selectors.payments import standing_of
 from ecommerce.selectors.shop import shop_settings
-from ecommerce.services.alerts import raise_alert
-from ecommerce.services.enrolling import source_of
-from ecommerce.services.mails import send_mail
+from ecommerce.services.orders.alerts import raise_alert
+from ecommerce.services.orders.enrollment import source_of
+from ecommerce.services.orders.mails import send_mail
 
 
 def enrol_buyer(event: OrderFulfilled) -> None:

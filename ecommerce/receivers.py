@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
-from ecommerce.services.baskets import Joined, claim_baskets
+from ecommerce.services.baskets.baskets import Joined, claim_baskets
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 

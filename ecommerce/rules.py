@@ -22,14 +22,8 @@ from django.utils.translation import gettext as _
 from courses.enums import EnrollmentMode
 from courses.errors import EnrollmentRefused
 from courses.rules import refuse_unless_enrollable
-from ecommerce.errors import (
-    AlreadyEnrolled,
-    CheckoutRefused,
-    CourseTwice,
-    NotForSale,
-    PartlyEnrolled,
-    PaymentUnderWay,
-)
+from ecommerce.errors.checkout import AlreadyEnrolled, CourseTwice, NotForSale, PartlyEnrolled, PaymentUnderWay
+from ecommerce.errors.codes import CheckoutRefused
 from ecommerce.given import (
     Awaited,
     Given,

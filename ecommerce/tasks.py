@@ -7,13 +7,13 @@ import logging
 from celery import shared_task
 
 from ecommerce.selectors.audit import discrepancies
-from ecommerce.services.alerts import email_alerts
-from ecommerce.services.baskets import drop_forgotten_baskets
-from ecommerce.services.checkout import release_lapsed_orders
-from ecommerce.services.notices import forget_notices as drop_texts
-from ecommerce.services.payments import finish_interrupted
-from ecommerce.services.pending import ask_due
-from ecommerce.services.refunds import sweep_refunds
+from ecommerce.services.baskets.baskets import drop_forgotten_baskets
+from ecommerce.services.checkout.checkout import release_lapsed_orders
+from ecommerce.services.orders.alerts import email_alerts
+from ecommerce.services.payment.notices import forget_notices as drop_texts
+from ecommerce.services.payment.payments import finish_interrupted
+from ecommerce.services.payment.pending import ask_due
+from ecommerce.services.refunds.refunds import sweep_refunds
 from mitxonline.kernel import clock
 
 logger = logging.getLogger(__name__)

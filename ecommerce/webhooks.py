@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from ecommerce.events import NoticeReceived
 from ecommerce.gateways.base import NoticeForged
-from ecommerce.services.notices import process_notice, receive_notice
+from ecommerce.services.payment.notices import process_notice, receive_notice
 from mitxonline.kernel import clock
 
 logger = logging.getLogger(__name__)

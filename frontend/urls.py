@@ -3,9 +3,9 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, path, register_converter
 
-from frontend.converters import FileKind, Hexadecimal
+from frontend.site.converters import FileKind, Hexadecimal
 from frontend.views import (
-    basket,
+    cart,
     checkout,
     covers,
     dashboard,
@@ -35,16 +35,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apple-touch-icon.png", covers.phone_icon, name="phone-icon"),
     path("robots.txt", robots.robots, name="robots"),
     path("style-guide/", style_guide.style_guide, name="style-guide"),
-    path("cart/", basket.cart, name="cart"),
-    path("cart/add/", basket.add, name="cart-add"),
-    path("basket/add/", basket.add, name="basket-add"),
-    path("cart/remove/", basket.remove, name="cart-remove"),
-    path("cart/code/", basket.apply, name="cart-code"),
-    path("cart/code/remove/", basket.remove_applied_code, name="cart-code-remove"),
-    path("cart/keep/", basket.keep, name="cart-keep"),
-    path("cart/back/", basket.back, name="cart-back"),
-    path("cart/header/", basket.header, name="cart-header"),
-    path("cart/leave/", basket.leave, name="cart-leave"),
+    path("cart/", cart.cart, name="cart"),
+    path("cart/add/", cart.add, name="cart-add"),
+    path("basket/add/", cart.add, name="basket-add"),
+    path("cart/remove/", cart.remove, name="cart-remove"),
+    path("cart/code/", cart.apply, name="cart-code"),
+    path("cart/code/remove/", cart.remove_applied_code, name="cart-code-remove"),
+    path("cart/keep/", cart.keep, name="cart-keep"),
+    path("cart/back/", cart.back, name="cart-back"),
+    path("cart/header/", cart.header, name="cart-header"),
+    path("cart/leave/", cart.leave, name="cart-leave"),
     path("checkout/", checkout.checkout, name="checkout"),
     path("checkout/receipt/", orders.receipt, name="receipt"),
     path("payment/completed/<uuid:reference>/", payment.completed, name="payment-completed"),

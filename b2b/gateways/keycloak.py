@@ -23,7 +23,7 @@ from keycloak.exceptions import (
 )
 from requests import PreparedRequest
 
-from b2b.errors import (
+from b2b.errors.organizations import (
     KeycloakAddDenied,
     KeycloakDenied,
     KeycloakNotConfigured,

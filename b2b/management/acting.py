@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from django.utils.translation import gettext as _
 from wagtail.log_actions import LogContext
 
-from b2b.errors import ActorUnknown
+from b2b.errors.contracts import ActorUnknown
 from b2b.services.acting import acting_by
 from mitxonline.kernel.text import normalized_email
 from mitxonline.users.models import User

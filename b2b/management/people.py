@@ -10,7 +10,7 @@ from pathlib import Path
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
-from b2b.services.provisioning import Wish
+from b2b.services.seats.bulk import Wish
 
 HEADINGS = ("email", "e-mail", "mail", "email address", "e-mail address")
 MOST_PEOPLE = 100_000

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from django.utils.translation import gettext_lazy
 
 from b2b.management.printing import Column
-from b2b.services.checks import Disagreement
-from b2b.services.moving import PersonMove
-from b2b.services.plan_lines import Line
-from b2b.services.provisioning import PersonRow
+from b2b.services.contracts.checks import Disagreement
+from b2b.services.courseware.wording import Line
+from b2b.services.seats.bulk import PersonRow
+from b2b.services.seats.moving import PersonMove
 
 PLAN_COLUMNS = (
     Column("action", gettext_lazy("Action")),

@@ -12,8 +12,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from openpyxl import Workbook
 
-from b2b.selectors.hand_outs import IN_CONTRACT
-from b2b.selectors.managing import CodeStanding
+from b2b.selectors.handouts import IN_CONTRACT
+from b2b.selectors.managers import CodeStanding
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, OrderLine
 from mitxonline.kernel import clock

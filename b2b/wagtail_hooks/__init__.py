@@ -1,5 +1,5 @@
 """Organizations and contracts in the Wagtail admin: lists, a workbench for each contract, and what is refused."""
 
-from b2b.wagtail_hooks import addresses, keeping, log_actions
+from b2b.wagtail_hooks import addresses, log_actions, page_guards
 
-__all__ = ["addresses", "keeping", "log_actions"]
+__all__ = ["addresses", "log_actions", "page_guards"]

@@ -11,16 +11,16 @@ from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.viewsets.base import ViewSet, ViewSetGroup
 
+from b2b.wagtail_hooks.add_courseware import AddCoursewareView, RemoveCoursewareView
 from b2b.wagtail_hooks.codes import CodesView, ExportView
 from b2b.wagtail_hooks.contracts import ICON, NAMESPACE, ContractIndex
 from b2b.wagtail_hooks.courseware import CoursewareView
-from b2b.wagtail_hooks.covering import AddCoursewareView, RemoveCoursewareView
-from b2b.wagtail_hooks.handing_out import AssignView, HandOutView, RemindView, RevokeView
+from b2b.wagtail_hooks.handouts import AssignView, HandOutView, RemindView, RevokeView
 from b2b.wagtail_hooks.invitations import CancelInvitationView, InvitationsView, ReplaceView
-from b2b.wagtail_hooks.members import AddMembersView, MembersView, RemoveMemberView
 from b2b.wagtail_hooks.organizations import OrganizationViewSet
 from b2b.wagtail_hooks.publishing import ReviewView
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, menu_item_for
+from b2b.wagtail_hooks.seats import AddMembersView, MembersView, RemoveMemberView
 from b2b.wagtail_hooks.terms import ActivityView, TermsView
 
 

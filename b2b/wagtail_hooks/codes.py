@@ -20,7 +20,7 @@ from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.widgets.button import Button, HeaderButton
 
-from b2b.selectors.code_list import (
+from b2b.selectors.codes import (
     COUNTED,
     MOST_IN_WORKBOOK,
     CodeLine,

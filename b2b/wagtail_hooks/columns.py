@@ -15,7 +15,7 @@ from wagtail.admin.ui.tables import Column, TitleColumn
 
 from b2b.enums import ContractStanding, IntegrationType, MembershipState, ReconcileState
 from b2b.models import ContractPage, ContractTerms, OrganizationPage
-from b2b.selectors.code_list import CodeState
+from b2b.selectors.codes import CodeState
 from b2b.selectors.workbench import LOGO, initials
 from mitxonline.kernel.money import Money
 

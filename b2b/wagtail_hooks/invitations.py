@@ -17,13 +17,13 @@ from wagtail.admin.ui.tables import Column, DateColumn
 
 from b2b.enums import MailState
 from b2b.models import HandOut
-from b2b.selectors.hand_outs import open_invitations
+from b2b.selectors.handouts import open_invitations
 from b2b.selectors.workbench import invitations_of
-from b2b.services.assignments import replace_shared_code
-from b2b.services.revoking import cancel_invitation
+from b2b.services.handouts.assign import replace_shared_code
+from b2b.services.handouts.revoke import cancel_invitation
 from b2b.wagtail_hooks.columns import StateColumn, TemplateColumn
 from b2b.wagtail_hooks.contracts import contract_url
-from b2b.wagtail_hooks.handing_out import CodeView
+from b2b.wagtail_hooks.handouts import CodeView
 from b2b.wagtail_hooks.workbench import ContractListView, ContractTemplateView, said
 from mitxonline.kernel import clock
 

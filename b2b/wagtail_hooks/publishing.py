@@ -29,9 +29,9 @@ from wagtail.admin.widgets.button import Button, HeaderButton
 from wagtail.models import Page, Revision
 
 from b2b.models import ContractPage, OrganizationPage
-from b2b.services.plan_lines import terms_lines
-from b2b.services.terms_plan import TermsPlan, plan_terms
-from b2b.services.tree import lock_page
+from b2b.services.contracts.pages import lock_page
+from b2b.services.contracts.terms_plan import TermsPlan, plan_terms
+from b2b.services.courseware.wording import terms_lines
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, SEE_ORGANIZATIONS
 from b2b.wagtail_hooks.workbench import ContractTemplateView

@@ -19,7 +19,7 @@ from b2b.enums import IntegrationType, ReconcileState
 from b2b.models import ContractPage, ContractTerms, Reconcile
 from b2b.seats import SeatCount
 from b2b.selectors.workbench import acts_on, reconciles_of, seats_of
-from b2b.services.terms import terms_as_written
+from b2b.services.contracts.terms import terms_as_written
 from b2b.wagtail_hooks.columns import TONES
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.workbench import ContractTemplateView

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from courses.enums import EnrollmentMode
 from ecommerce.enums import OrderState, ReviewCause
-from ecommerce.errors import WrongOrderState
+from ecommerce.errors.checkout import WrongOrderState
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.product import Product
 from mitxonline.kernel.db import LockableQuerySet

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from ecommerce.enums import OrderState, UseState
 from ecommerce.models import CodeUse, Discount, DiscountCode, OrderLine
 from ecommerce.models.discount import DiscountQuerySet
-from ecommerce.selectors.keepers import Keeper
+from ecommerce.selectors.discount_access import Keeper
 from ecommerce.selectors.sentences import off_text
 
 if TYPE_CHECKING:

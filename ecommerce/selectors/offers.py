@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Prefetch, prefetch_related_objects
 
 from ecommerce.enums import PAYING_STATES, RedemptionType, UseState
-from ecommerce.errors import (
+from ecommerce.errors.codes import (
     AddressUnconfirmed,
     CodeExpired,
     CodeForSomebodyElse,

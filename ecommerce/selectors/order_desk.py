@@ -20,7 +20,7 @@ from ecommerce.enums import (
     RefundRequestState,
     RefundState,
 )
-from ecommerce.errors import OrderUnknown
+from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.models import CodeUse, Dispute, Order, OrderLine, PaymentAttempt, Refund, RefundRequest
 from ecommerce.selectors.payments import next_to_refund
 from ecommerce.selectors.receipts import Address, billed_to

@@ -17,9 +17,9 @@ from ecommerce.enums import (
     RefundOrigin,
     RefundState,
 )
-from ecommerce.errors import OrderUnknown
+from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.models import Order, OrderLine, OrderQuerySet, PaymentAttempt, Refund, RefundRequest, ShopSettings
-from ecommerce.selectors.asking import RefundWindow, refund_window
+from ecommerce.selectors.refund_window import RefundWindow, refund_window
 from ecommerce.selectors.shop import shop_settings
 from mitxonline.kernel.money import Money
 

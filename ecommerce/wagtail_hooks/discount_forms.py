@@ -17,9 +17,9 @@ from wagtail.admin.widgets import AdminDateTimeInput
 from courses.models import Course
 from ecommerce.enums import DiscountType, PaymentType, RedemptionType
 from ecommerce.models import Discount, Product
-from ecommerce.selectors.keepers import Keeper
-from ecommerce.services.discount_checks import COURSE_PAYMENT_TYPES, CodeWish, DiscountDraft, problems_of
-from ecommerce.services.discounts import draft_of
+from ecommerce.selectors.discount_access import Keeper
+from ecommerce.services.discounts.discount_checks import COURSE_PAYMENT_TYPES, CodeWish, DiscountDraft, problems_of
+from ecommerce.services.discounts.discounts import draft_of
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import read_currency
 

@@ -23,9 +23,10 @@ from wagtail.admin.views.generic.history import HistoryView
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.widgets.button import HeaderButton
 
-from ecommerce.errors import DiscountRefused
+from ecommerce.errors.admin import DiscountRefused
 from ecommerce.models import Discount, DiscountCode
 from ecommerce.models.discount import DiscountQuerySet
+from ecommerce.selectors.discount_access import Keeper
 from ecommerce.selectors.discounts import (
     DiscountState,
     for_what,
@@ -35,9 +36,8 @@ from ecommerce.selectors.discounts import (
     takes_off,
     with_words,
 )
-from ecommerce.selectors.keepers import Keeper
 from ecommerce.selectors.sentences import dates_text, uses_text
-from ecommerce.services.discounts import (
+from ecommerce.services.discounts.discounts import (
     add_codes,
     change_discount,
     limit_code,

@@ -13,10 +13,10 @@ from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.views.bulk_action import BulkAction
 
-from ecommerce.errors import DiscountRefused
+from ecommerce.errors.admin import DiscountRefused
 from ecommerce.models import Discount
 from ecommerce.selectors.discounts import takes_off
-from ecommerce.services.discounts import extend_discounts, pause_discounts, resume_discounts
+from ecommerce.services.discounts.discounts import extend_discounts, pause_discounts, resume_discounts
 from ecommerce.wagtail_hooks.discount_forms import ExtendForm
 from ecommerce.wagtail_hooks.discount_views import (
     NAME,

@@ -15,11 +15,12 @@ from wagtail.admin import messages
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
 from ecommerce.enums import RefundState
-from ecommerce.errors import OrderUnknown
+from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.models import Refund
 from ecommerce.selectors.order_desk import OrderAtDesk, order_at_desk
-from ecommerce.services import refunds, review
+from ecommerce.services.orders import review
+from ecommerce.services.refunds import refunds
 from ecommerce.wagtail_hooks.order_forms import AnswerForm, ReasonForm, RefundForm, UndoForm
 from ecommerce.wagtail_hooks.order_lists import (
     ORDER_TONES,

@@ -10,7 +10,7 @@ from wagtail.permission_policies.base import BasePermissionPolicy
 from wagtail.permissions import register_permission_policy
 
 from ecommerce.models import Discount
-from ecommerce.selectors.keepers import Keeper, keeper_of
+from ecommerce.selectors.discount_access import Keeper, keeper_of
 from mitxonline.users.models import User
 
 _KEEPER = "_discount_keeper"

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from wagtail.admin.forms import WagtailAdminModelForm
 
 from ecommerce.models import OrderLine, Product
-from ecommerce.services.prices import money_problems, record_price
+from ecommerce.services.catalog.prices import money_problems, record_price
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money, read_currency
 

@@ -12,14 +12,14 @@ from django.db.models import Q
 
 from b2b.enums import IntegrationType, MailState, MembershipSource
 from b2b.models import ContractMembership, ContractPage, ContractRun, HandOut, HandOutMail, OrganizationPage
-from b2b.services.assignments import Recipient, hand_out, remind
-from b2b.services.contracts import WrittenTerms, create_contract, modify_contract
-from b2b.services.courseware import add_courseware
-from b2b.services.doors import attach_by_code
-from b2b.services.managers import set_manager
-from b2b.services.organizations import ensure_organization
-from b2b.services.reconcile import run_reconcile
-from b2b.services.seats import add_member
+from b2b.services.contracts.contracts import WrittenTerms, create_contract, modify_contract
+from b2b.services.contracts.reconcile import run_reconcile
+from b2b.services.courseware.courseware import add_courseware
+from b2b.services.handouts.assign import Recipient, hand_out, remind
+from b2b.services.organizations.managers import set_manager
+from b2b.services.organizations.organizations import ensure_organization
+from b2b.services.seats.membership import add_member
+from b2b.services.seats.redemption import attach_by_code
 from ecommerce.models import DiscountCode
 from frontend.demo.calendar import ContractDates
 from frontend.demo.people import AMARA, DANA, JONAS

@@ -14,8 +14,8 @@ from courses.services.enrollments import enroll
 from ecommerce.enums import DiscountType, PaymentType, RedemptionType
 from ecommerce.models import Discount, DiscountCode, Order, Product
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.baskets import add_products, apply_code
-from ecommerce.services.checkout import begin_checkout
+from ecommerce.services.baskets.baskets import add_products, apply_code
+from ecommerce.services.checkout.checkout import begin_checkout
 from frontend.demo.people import ADMIN, AMARA, LEA
 from mitxonline.users.models import User
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django import template
 
-from ecommerce.services.cart import PricedLine
-from frontend import cart
+from ecommerce.services.baskets.pricing import PricedLine
+from frontend.pages import cart
 
 register = template.Library()
 

@@ -14,18 +14,26 @@ from django.template import Context
 from cms.models import CoursePage, ProductPage, ProgramPage
 from cms.selectors.pages import listed_courses, visible_program_pages, with_pages
 from courses.models import Course
-from frontend.buy_panel import BuyPanel
-from frontend.buy_panel import buy_panel as make_panel
-from frontend.cards import CourseCard, ProgramCard, enrolled_course_ids
-from frontend.cards import course_cards as make_cards
-from frontend.catalogue import Catalogue, DepartmentTile, Row, cards_of, catalogue_rows, department_tiles, soonest_first
-from frontend.catalogue import catalogue as make_catalogue
-from frontend.course_pages import CourseView, OfferPanel, ProgramView
-from frontend.course_pages import course_view as make_course_view
-from frontend.course_pages import product_panel as make_product_panel
-from frontend.course_pages import program_cards as make_program_cards
-from frontend.course_pages import program_view as make_program_view
-from frontend.offers import course_offers
+from frontend.pages.buy_panel import BuyPanel
+from frontend.pages.buy_panel import buy_panel as make_panel
+from frontend.pages.cards import CourseCard, ProgramCard, enrolled_course_ids
+from frontend.pages.cards import course_cards as make_cards
+from frontend.pages.catalog import (
+    Catalogue,
+    DepartmentTile,
+    Row,
+    cards_of,
+    catalogue_rows,
+    department_tiles,
+    soonest_first,
+)
+from frontend.pages.catalog import catalogue as make_catalogue
+from frontend.pages.courses import CourseView, OfferPanel, ProgramView
+from frontend.pages.courses import course_view as make_course_view
+from frontend.pages.courses import product_panel as make_product_panel
+from frontend.pages.courses import program_cards as make_program_cards
+from frontend.pages.courses import program_view as make_program_view
+from frontend.pages.offers import course_offers
 from mitxonline.kernel import clock
 
 register = template.Library()

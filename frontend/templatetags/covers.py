@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from frontend import covers
+from frontend.drawing import covers
 
 register = template.Library()
 

@@ -10,10 +10,10 @@ from django.template import Context
 from django.utils.translation import gettext_lazy as _
 
 from b2b.models import OrganizationPage
-from b2b.selectors.members import MemberContract, MemberOrganization, organizations_of
+from b2b.selectors.seats import MemberContract, MemberOrganization, organizations_of
 from courses.models import Course, CourseRun, Department
 from ecommerce.models import OrderLine, Product
-from frontend import dates
+from frontend.pages import dates
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.users.sso.identities import is_connected
@@ -26,13 +26,13 @@ _GATEWAYS = {"sandbox": _("Sandbox, no money"), "paypal": "PayPal"}
 
 @register.simple_tag
 def run_when(run: CourseRun, now: datetime) -> str:
-    """When one can be in the run; see `frontend.dates`."""
+    """When one can be in the run; see `frontend.pages.dates`."""
     return dates.run_when(run, now)
 
 
 @register.simple_tag
 def run_open(run: CourseRun, now: datetime) -> str:
-    """When the run is open, after a label; see `frontend.dates`."""
+    """When the run is open, after a label; see `frontend.pages.dates`."""
     return dates.run_open(run, now)
 
 

@@ -14,10 +14,10 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from frontend import site
-from frontend.covers import seed_of
-from frontend.seats import SeatMeter
-from frontend.site import Brand, default_brand
+from frontend.drawing.covers import seed_of
+from frontend.pages.seats import SeatMeter
+from frontend.site import brands
+from frontend.site.brands import Brand, default_brand
 
 register = template.Library()
 
@@ -70,7 +70,7 @@ def site_brand(context: Context) -> Brand:
 @register.simple_tag(takes_context=True)
 def mail_brand(context: Context) -> Brand:
     """The brand of a mail: the one its writer gave, else the default site's."""
-    found: Brand = context.get("brand") or site.mail_brand()
+    found: Brand = context.get("brand") or brands.mail_brand()
     return found
 
 

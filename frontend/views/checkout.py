@@ -8,14 +8,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from ecommerce.errors import BasketEmpty
-from ecommerce.services.checkout import begin_checkout
-from frontend.limits import count_checkout, refuse_many_checkouts
-from frontend.owner import basket_owner
-from frontend.receipt import order_from_basket
+from ecommerce.errors.checkout import BasketEmpty
+from ecommerce.services.checkout.checkout import begin_checkout
+from frontend.pages.limits import count_checkout, refuse_many_checkouts
+from frontend.pages.owner import basket_owner
+from frontend.pages.receipt import order_from_basket
+from frontend.site.parsing import money, name, row_id
 from frontend.views.decorators import personal
 from frontend.views.links import receipt_url
-from frontend.views.parsing import money, name, row_id
 from mitxonline.kernel import clock
 
 

@@ -7,9 +7,9 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 from wagtail.images.models import Image
 
-from frontend import covers, mark, social_card
-from frontend.brand import Colors, stylesheet
-from frontend.site import brand_of
+from frontend.drawing import covers, mark, social_card
+from frontend.site.brand import Colors, stylesheet
+from frontend.site.brands import brand_of
 
 FOREVER = 365 * 24 * 60 * 60
 DAY = 24 * 60 * 60

@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from b2b.services.doors import start_course
+from b2b.services.seats.redemption import start_course
 from courses.errors import RunUnknown
-from frontend.dashboard import dashboard_page
+from frontend.pages.dashboard import dashboard_page
+from frontend.site.parsing import account, account_id, row_id
 from frontend.views.decorators import signed_in
-from frontend.views.parsing import account, account_id, row_id
 from mitxonline.kernel import clock
 from mitxonline.users.next_page import next_page
 

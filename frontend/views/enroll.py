@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from courses.errors import RunUnknown
-from ecommerce.services.free_enrollment import enroll_free
+from ecommerce.services.checkout.free_enrollment import enroll_free
+from frontend.site.parsing import row_id
 from frontend.views.decorators import personal
-from frontend.views.parsing import row_id
 from mitxonline.kernel import clock
 from mitxonline.users.next_page import next_page
 

@@ -16,14 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from b2b.errors import HandOutRefused, TooManyMails
+from b2b.errors.handouts import HandOutRefused, TooManyMails
 from b2b.models import OrganizationMembership
-from b2b.selectors.code_list import Wanted as WantedCodes
-from b2b.selectors.code_list import csv_lines
-from b2b.selectors.hand_outs import has_codes_of_their_own
-from b2b.selectors.managing import ManagedContract, managed_contracts, managed_membership, shared
+from b2b.selectors.codes import Wanted as WantedCodes
+from b2b.selectors.codes import csv_lines
+from b2b.selectors.handouts import has_codes_of_their_own
+from b2b.selectors.managers import ManagedContract, managed_contracts, managed_membership, shared
 from b2b.selectors.redemptions import redemptions_csv, write_redemptions
-from b2b.services.assignments import (
+from b2b.services.handouts.assign import (
     HandOutPlan,
     ReminderReport,
     hand_out,
@@ -35,12 +35,12 @@ from b2b.services.assignments import (
     send_again,
     take_back,
 )
-from b2b.services.invitations import open_hand_outs_of
-from frontend.manager_forms import HandOutForm
-from frontend.managers import Crumb, Report, codes_page, contract_url, wanted_from, way
+from b2b.services.handouts.mails import open_hand_outs_of
+from frontend.pages.handout_form import HandOutForm
+from frontend.pages.managers import Crumb, Report, codes_page, contract_url, wanted_from, way
+from frontend.site.parsing import account_id, row_id
 from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
-from frontend.views.parsing import account_id, row_id
 from mitxonline.kernel import clock
 from mitxonline.kernel.audit import record
 from mitxonline.kernel.errors import DomainError

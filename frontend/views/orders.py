@@ -9,17 +9,18 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ecommerce.errors import OrderUnknown, RefundNotAskable
+from ecommerce.errors.checkout import OrderUnknown
+from ecommerce.errors.refunds import RefundNotAskable
 from ecommerce.selectors.receipts import Receipt, orders_of, receipt_data
-from ecommerce.services.refunds import ask_for_refund
-from frontend.receipt import ReceiptPage, receipt_page
-from frontend.receipt_pdf import receipt_pdf
-from frontend.refund_form import RefundForm
-from frontend.site import brand_of
+from ecommerce.services.refunds.refunds import ask_for_refund
+from frontend.drawing.receipt_pdf import receipt_pdf
+from frontend.pages.receipt import ReceiptPage, receipt_page
+from frontend.pages.refund_form import RefundForm
+from frontend.site.brands import brand_of
+from frontend.site.parsing import account_id, name
 from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
-from frontend.views.parsing import account_id, name
 from mitxonline.kernel import clock
 
 ORDERS_ON_A_PAGE = 20

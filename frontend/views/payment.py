@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, PaymentStanding
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.selectors.payments import standing_of
-from ecommerce.services.payments import answer_sandbox, attempt_of_buyer, confirm_return, sandbox_attempt
+from ecommerce.services.payment.payments import answer_sandbox, attempt_of_buyer, confirm_return, sandbox_attempt
+from frontend.site.parsing import account_id
 from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
-from frontend.views.parsing import account_id
 from mitxonline.kernel import clock
 
 # In these cases a buyer who left the payment page isn't told that nothing was paid.

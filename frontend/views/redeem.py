@@ -10,17 +10,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from b2b.services.doors import attach_by_code, put_in_link_basket
-from b2b.services.offers import code_offer
-from ecommerce.errors import CodeRefused, CodeUnknown
-from frontend.forms import RedeemForm
-from frontend.limits import counted_codes
-from frontend.owner import basket_owner
-from frontend.redeem import offer_card, refusal_card
+from b2b.services.seats.offers import code_offer
+from b2b.services.seats.redemption import attach_by_code, put_in_link_basket
+from ecommerce.errors.codes import CodeRefused, CodeUnknown
+from frontend.pages.code_form import RedeemForm
+from frontend.pages.limits import counted_codes
+from frontend.pages.owner import basket_owner
+from frontend.pages.redeem import offer_card, refusal_card
+from frontend.site.parsing import typed_code
 from frontend.views.answers import UNPROCESSABLE, with_retry_after
 from frontend.views.decorators import personal
 from frontend.views.links import login_url, other_account_url, register_url
-from frontend.views.parsing import typed_code
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError, RateLimited
 

@@ -14,9 +14,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from frontend.covers import PALETTES
-from frontend.forms import CodeForm
-from frontend.icons import ICONS
+from frontend.drawing.covers import PALETTES
+from frontend.drawing.icons import ICONS
+from frontend.pages.code_form import CodeForm
 
 CODE = "7f3a90b1-6c55-47aa-9f13-0d2e7c99c40e"
 

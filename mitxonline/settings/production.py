@@ -33,7 +33,7 @@ SILENCED_SYSTEM_CHECKS = [
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "frontend.storage.HashedStorage"},
+    "staticfiles": {"BACKEND": "frontend.site.storage.HashedStorage"},
 }
 
 LOGGING = logging_config(json=True)

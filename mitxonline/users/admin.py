@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from social_django.models import Association, Nonce, UserSocialAuth
 
 from mitxonline.kernel import clock
-from mitxonline.kernel.looking import LookOnly
+from mitxonline.kernel.admin import LookOnly
 from mitxonline.users.admin_forms import PersonChangeForm, PersonCreationForm
 from mitxonline.users.models import GivenRight, User
 from mitxonline.users.sso.linking import undo

@@ -11,7 +11,7 @@ from django.conf import LazySettings
 from django.core import mail
 
 from b2b.enums import MailState
-from b2b.errors import (
+from b2b.errors.handouts import (
     CodeInUse,
     CodeNotAssigned,
     CodeNotFree,
@@ -28,8 +28,8 @@ from b2b.errors import (
     TooManyMails,
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail
-from b2b.services import invitations
-from b2b.services.assignments import (
+from b2b.services.handouts import mails
+from b2b.services.handouts.assign import (
     Outcome,
     Recipient,
     assign_code,
@@ -42,13 +42,13 @@ from b2b.services.assignments import (
     replace_shared_code,
     revoke_code,
 )
-from b2b.services.doors import attach_by_code
-from b2b.services.invitations import send_mails
-from b2b.services.seats import add_member, remove_member
-from ecommerce.errors import CodeUnknown
+from b2b.services.handouts.mails import send_mails
+from b2b.services.seats.membership import add_member, remove_member
+from b2b.services.seats.redemption import attach_by_code
+from ecommerce.errors.codes import CodeUnknown
 from ecommerce.models import BasketCode, DiscountCode
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.baskets import add_products, apply_code
+from ecommerce.services.baskets.baskets import add_products, apply_code
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
 from tests.factories import NOON, codes_of, make_code, make_contract, make_contract_run, make_user
@@ -400,14 +400,14 @@ class TestTheSharedCodeIsShared:
         self, open_run: ContractRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         give(open_run, people("samuel"))
-        claim = invitations._claim
+        claim = mails._claim
 
         def replaced_before(*args: Any) -> bool:
-            monkeypatch.setattr(invitations, "_claim", claim)
+            monkeypatch.setattr(mails, "_claim", claim)
             replace_shared_code(contract_run_id=open_run.pk, by_id=None, now=NOON, resend=True)
             return claim(*args)
 
-        monkeypatch.setattr(invitations, "_claim", replaced_before)
+        monkeypatch.setattr(mails, "_claim", replaced_before)
         with pytest.raises(MailServerAway):
             send_all()
         assert not mail.outbox

@@ -15,11 +15,11 @@ from pytest_django import DjangoAssertNumQueries
 from wagtail.models import PageLogEntry
 
 from b2b.enums import MembershipSource, MembershipState
-from b2b.errors import ContractUnknown
+from b2b.errors.contracts import ContractUnknown
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationPage, Reconcile
-from b2b.services.checks import Disagreement, check_contracts, fix_contract, fix_orphans
-from b2b.services.courseware import remove_courseware
-from b2b.services.tree import add_child
+from b2b.services.contracts.checks import Disagreement, check_contracts, fix_contract, fix_orphans
+from b2b.services.contracts.pages import add_child
+from b2b.services.courseware.courseware import remove_courseware
 from courses.enums import EnrollmentMode
 from courses.models import CourseRun
 from ecommerce.enums import DiscountType, OrderState, PaymentType

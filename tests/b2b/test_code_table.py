@@ -4,7 +4,7 @@ import pytest
 
 from b2b.enums import IntegrationType
 from b2b.models import ContractTerms
-from b2b.services.code_table import CodeChange, Stock, decide, decide_removed
+from b2b.services.products.targets import CodeChange, Stock, decide, decide_removed
 
 SSO, NON_SSO = IntegrationType.SSO, IntegrationType.NON_SSO
 NOTHING = CodeChange()

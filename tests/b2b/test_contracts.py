@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from wagtail.models import ModelLogEntry, PageLogEntry
 
-from b2b.errors import ContractNotPublished, ContractUnknown, DraftInTheWay, TermsInvalid
+from b2b.errors.contracts import ContractNotPublished, ContractUnknown, DraftInTheWay, TermsInvalid
 from b2b.models import ContractPage
-from b2b.services.contracts import (
+from b2b.services.contracts.contracts import (
     CreatedContract,
     WrittenTerms,
     as_rich_text,
     create_contract,
     modify_contract,
 )
-from b2b.services.terms_plan import plan_modify
-from b2b.services.tree import add_child
+from b2b.services.contracts.pages import add_child
+from b2b.services.contracts.terms_plan import plan_modify
 from tests.b2b.worlds import NON_SSO, NOW, SSO, contract, organization, person, terms_of
 from tests.support.together import Together
 

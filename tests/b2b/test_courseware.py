@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from b2b.errors import (
+from b2b.errors.contracts import (
     ContractNotPublished,
     ContractUnknown,
     CoursewareNotCovered,
@@ -14,14 +14,14 @@ from b2b.errors import (
     RunOfAnotherContract,
 )
 from b2b.models import ContractCourseware, ContractPage, ContractRun
-from b2b.services.courseware import (
+from b2b.services.contracts.pages import add_child
+from b2b.services.courseware.courseware import (
     add_courseware,
     assigned_codes,
     plan_courseware,
     plan_removal,
     remove_courseware,
 )
-from b2b.services.tree import add_child
 from courses.enums import EnrollmentMode, RunAccess
 from courses.models import Course, CourseRun, Program
 from ecommerce.enums import DiscountType, PaymentType

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from b2b.models import ContractPage
-from b2b.services.checks import Disagreement
+from b2b.services.contracts.checks import Disagreement
 from tests.b2b.test_commands import run
 from tests.b2b.worlds import course, person
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from b2b.enums import ContractStanding, MembershipSource
-from b2b.errors import (
+from b2b.errors.seats import (
     AccessWithdrawn,
     AlreadyHasCourse,
     ContractClosed,
@@ -24,29 +24,28 @@ from b2b.errors import (
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationMembership
 from b2b.rules import contacts_of
-from b2b.selectors.members import organizations_of, waiting_codes
-from b2b.services.doors import apply_assigned_codes, attach_by_code, put_in_link_basket, start_course
-from b2b.services.offers import code_offer
-from b2b.services.seats import add_member
+from b2b.selectors.seats import organizations_of, waiting_codes
+from b2b.services.seats.membership import add_member
+from b2b.services.seats.offers import code_offer
+from b2b.services.seats.redemption import apply_assigned_codes, attach_by_code, put_in_link_basket, start_course
 from courses.enums import EnrollmentSource
 from courses.errors import EnrollmentClosed
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from ecommerce.enums import UseState
-from ecommerce.errors import (
+from ecommerce.errors.checkout import CodeNeeded, NotForSale
+from ecommerce.errors.codes import (
     AddressUnconfirmed,
     CodeBelongsInCart,
     CodeForSomebodyElse,
-    CodeNeeded,
     CodeRefused,
     CodeUnknown,
     CodeUsed,
-    NotForSale,
 )
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order, Product
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.baskets import add_products, apply_code, leave_link_basket
-from ecommerce.services.cart import priced_basket
-from ecommerce.services.checkout import begin_checkout, cancel_order
+from ecommerce.services.baskets.baskets import add_products, apply_code, leave_link_basket
+from ecommerce.services.baskets.pricing import priced_basket
+from ecommerce.services.checkout.checkout import begin_checkout, cancel_order
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money

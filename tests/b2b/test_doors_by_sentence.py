@@ -14,14 +14,14 @@ from django.db import transaction
 from wagtail.models import PageLogEntry
 
 from b2b.enums import MembershipSource, WithdrawnBy
-from b2b.errors import (
+from b2b.errors.handouts import PersonRefused
+from b2b.errors.seats import (
     AccessWithdrawn,
     AlreadyHasCourse,
     ContractClosed,
     ContractEnded,
     ContractFull,
     NotAMember,
-    PersonRefused,
     SeatUnknown,
 )
 from b2b.models import (
@@ -34,23 +34,30 @@ from b2b.models import (
     Withdrawal,
 )
 from b2b.seats import claim_seat, lock_terms
-from b2b.services.assignments import Outcome, Recipient, assign_code, hand_out
-from b2b.services.doors import attach_by_code, put_in_link_basket, start_course
-from b2b.services.offers import code_offer
-from b2b.services.seats import add_member, remove_member
+from b2b.services.handouts.assign import Outcome, Recipient, assign_code, hand_out
+from b2b.services.seats.membership import add_member, remove_member
+from b2b.services.seats.offers import code_offer
+from b2b.services.seats.redemption import attach_by_code, put_in_link_basket, start_course
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Enrollment
 from courses.services.enrollments import enroll
 from ecommerce.enums import OrderState, ReviewCause, UseState
-from ecommerce.errors import CodeForAnotherProduct, CodeNeeded, CodeUnknown, CodeUsed, SeveralCurrencies
+from ecommerce.errors.checkout import CodeNeeded, SeveralCurrencies
+from ecommerce.errors.codes import CodeForAnotherProduct, CodeUnknown, CodeUsed
 from ecommerce.events import LinesRefunded
 from ecommerce.models import CodeUse, DiscountCode, Order, Product
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.baskets import add_products, apply_code, claim_baskets, leave_link_basket, remove_product
-from ecommerce.services.cart import priced_basket
-from ecommerce.services.checkout import begin_checkout, cancel_order, place_order
-from ecommerce.services.codes import free_uses
-from ecommerce.services.fulfilment import fulfil_or_review, fulfil_order
+from ecommerce.services.baskets.baskets import (
+    add_products,
+    apply_code,
+    claim_baskets,
+    leave_link_basket,
+    remove_product,
+)
+from ecommerce.services.baskets.pricing import priced_basket
+from ecommerce.services.checkout.checkout import begin_checkout, cancel_order, place_order
+from ecommerce.services.discounts.codes import free_uses
+from ecommerce.services.orders.fulfillment import fulfil_or_review, fulfil_order
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money

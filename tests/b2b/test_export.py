@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from b2b.models import ContractPage
 from b2b.selectors import export
 from b2b.selectors.export import COLUMNS, write_codes
-from b2b.services.courseware import remove_courseware
+from b2b.services.courseware.courseware import remove_courseware
 from courses.models import CourseRun
 from ecommerce.enums import UseState
 from ecommerce.models import DiscountCode

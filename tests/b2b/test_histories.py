@@ -17,21 +17,21 @@ from b2b.events import HoldsEnded
 from b2b.handlers import follow_ended_holds
 from b2b.models import ContractMembership, ContractPage, HandOut, Reconcile
 from b2b.seats import SeatCount, count_seats
-from b2b.services.assignments import Recipient, hand_out, take_back
-from b2b.services.checks import check_contracts
-from b2b.services.claims import parse_claim
-from b2b.services.code_table import CodeChange
-from b2b.services.courseware import add_courseware, plan_courseware, plan_removal, remove_courseware
-from b2b.services.doors import attach_by_code, put_in_link_basket
-from b2b.services.seats import add_member, remove_member
-from b2b.services.sso import follow_claim
-from b2b.services.terms_plan import plan_modify
+from b2b.services.contracts.checks import check_contracts
+from b2b.services.contracts.terms_plan import plan_modify
+from b2b.services.courseware.courseware import add_courseware, plan_courseware, plan_removal, remove_courseware
+from b2b.services.handouts.assign import Recipient, hand_out, take_back
+from b2b.services.organizations.claims import parse_claim
+from b2b.services.organizations.sign_in import follow_claim
+from b2b.services.products.targets import CodeChange
+from b2b.services.seats.membership import add_member, remove_member
+from b2b.services.seats.redemption import attach_by_code, put_in_link_basket
 from courses.models import Course
 from ecommerce.enums import OrderState
 from ecommerce.models import Order
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.checkout import cancel_order, place_order
-from ecommerce.services.fulfilment import fulfil_or_review
+from ecommerce.services.checkout.checkout import cancel_order, place_order
+from ecommerce.services.orders.fulfillment import fulfil_or_review
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.errors import DomainError
 from mitxonline.users.models import User

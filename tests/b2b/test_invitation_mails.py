@@ -13,12 +13,12 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 
 from b2b.enums import MailState
-from b2b.errors import MailServerAway
+from b2b.errors.handouts import MailServerAway
 from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
-from b2b.services import invitations
-from b2b.services.assignments import Recipient, hand_out, remind, revoke_code
-from b2b.services.doors import attach_by_code
-from b2b.services.invitations import BATCH, MOST_ATTEMPTS, send_again, send_mails
+from b2b.services.handouts import mails
+from b2b.services.handouts.assign import Recipient, hand_out, remind, revoke_code
+from b2b.services.handouts.mails import BATCH, MOST_ATTEMPTS, send_again, send_mails
+from b2b.services.seats.redemption import attach_by_code
 from ecommerce.models import DiscountCode
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery, DeliveryState
@@ -276,13 +276,13 @@ class TestSending:
 
     def test_taken_back_while_it_is_about_to_be_sent(self, run: ContractRun, monkeypatch: pytest.MonkeyPatch) -> None:
         ids = given(run)
-        write = invitations._message
+        write = mails._message
 
         def meanwhile(*args: Any) -> Any:
             revoke_code(code_id=DiscountCode.objects.get(assigned_email=INES).pk, by_id=None, now=NOON)
             return write(*args)
 
-        monkeypatch.setattr(invitations, "_message", meanwhile)
+        monkeypatch.setattr(mails, "_message", meanwhile)
         send_mails(ids)
         assert not mail.outbox
 
@@ -312,7 +312,7 @@ class TestDelivery:
     ) -> None:
         given(run)
         delivery = Delivery.objects.get()
-        monkeypatch.setattr(invitations.send_mails, "__kwdefaults__", {"connect": lambda: MailServer(is_there=False)})
+        monkeypatch.setattr(mails.send_mails, "__kwdefaults__", {"connect": lambda: MailServer(is_there=False)})
         run_delivery(delivery_id=delivery.pk, now=clock.now())
         delivery.refresh_from_db()
         assert delivery.state == DeliveryState.PENDING

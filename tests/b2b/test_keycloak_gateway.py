@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from b2b.errors import KeycloakUnavailable
+from b2b.errors.organizations import KeycloakUnavailable
 from b2b.gateways.keycloak import KeycloakGateway
 from mitxonline.celery import app
 from mitxonline.settings.parts import keycloak as keycloak_settings

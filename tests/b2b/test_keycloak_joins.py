@@ -13,7 +13,12 @@ from django.test import Client
 from social_django.models import UserSocialAuth
 
 from b2b.enums import JoinState, MembershipSource, MembershipState
-from b2b.errors import KeycloakAddDenied, KeycloakPersonUnknown, KeycloakSecretWrong, KeycloakUnavailable
+from b2b.errors.organizations import (
+    KeycloakAddDenied,
+    KeycloakPersonUnknown,
+    KeycloakSecretWrong,
+    KeycloakUnavailable,
+)
 from b2b.events import KeycloakJoinRequested
 from b2b.models import (
     ContractMembership,
@@ -23,10 +28,16 @@ from b2b.models import (
     OrganizationMembership,
     OrganizationPage,
 )
-from b2b.services.claims import parse_claim
-from b2b.services.doors import attach_by_code
-from b2b.services.keycloak_joins import ASK_REFUSED_AFTER, STUCK_AFTER, ask_again_for, ask_for_joins, join_in_keycloak
-from b2b.services.sso import follow_claim
+from b2b.services.organizations.claims import parse_claim
+from b2b.services.organizations.keycloak_joins import (
+    ASK_REFUSED_AFTER,
+    STUCK_AFTER,
+    ask_again_for,
+    ask_for_joins,
+    join_in_keycloak,
+)
+from b2b.services.organizations.sign_in import follow_claim
+from b2b.services.seats.redemption import attach_by_code
 from b2b.tasks import sweep_keycloak_joins
 from mitxonline.coordinator.models import Delivery
 from mitxonline.users.models import User
@@ -256,7 +267,7 @@ def test_whom_keycloak_does_not_know_any_more_is_not_tried_for_ever(caplog: pyte
     join, _keycloak_id, _subject = waiting()
     with caplog.at_level(logging.WARNING):
         assert carry(join, Keycloak(KeycloakPersonUnknown())) == JoinState.IMPOSSIBLE
-    records = [record for record in caplog.records if record.name == "b2b.services.keycloak_joins"]
+    records = [record for record in caplog.records if record.name == "b2b.services.organizations.keycloak_joins"]
     assert [record.join for record in records] == [join.pk]  # type: ignore[attr-defined]
     assert carry(join, Keycloak()) is None
 

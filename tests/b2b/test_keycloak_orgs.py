@@ -12,10 +12,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from b2b.enums import SyncState
-from b2b.errors import KeycloakNotConfigured, KeycloakShowsNone, KeycloakUnavailable
+from b2b.errors.organizations import KeycloakNotConfigured, KeycloakShowsNone, KeycloakUnavailable
 from b2b.gateways.keycloak import KeycloakGateway
 from b2b.models import KeycloakOrganization, KeycloakSync, OrganizationMembership, OrganizationPage
-from b2b.services.keycloak_orgs import Outcome, SyncReport, sync_organizations
+from b2b.services.organizations.keycloak_sync import Outcome, SyncReport, sync_organizations
 from b2b.tasks import sync_keycloak_orgs
 from mitxonline.kernel.db import LockTaken
 from tests.b2b.worlds import organization, person

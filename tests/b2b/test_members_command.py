@@ -10,12 +10,12 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 from wagtail.models import PageLogEntry
 
-from b2b.errors import ContractNotPublished, SeatsGoneMeanwhile
+from b2b.errors.contracts import ContractNotPublished, SeatsGoneMeanwhile
 from b2b.models import ContractMembership, ContractPage, OrganizationMembership, Withdrawal
-from b2b.services import provisioning
-from b2b.services.provisioning import Wish, change_members, plan_members
-from b2b.services.seats import add_member
-from b2b.services.tree import add_child
+from b2b.services.contracts.pages import add_child
+from b2b.services.seats import bulk
+from b2b.services.seats.bulk import Wish, change_members, plan_members
+from b2b.services.seats.membership import add_member
 from ecommerce.models import CodeUse
 from mitxonline.users.models import User
 from tests.b2b.test_commands import Said, refused, run
@@ -229,7 +229,7 @@ def wishes(people: list[User]) -> list[Wish]:
 def test_a_long_list_gives_the_lock_back_in_between(
     page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provisioning, "PORTION", 2)
+    monkeypatch.setattr(bulk, "PORTION", 2)
     told: list[tuple[int, int]] = []
     change_members(
         contract_id=page.pk,
@@ -245,7 +245,7 @@ def test_a_long_list_gives_the_lock_back_in_between(
 def test_seats_that_others_take_meanwhile_are_said(
     page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provisioning, "PORTION", 1)
+    monkeypatch.setattr(bulk, "PORTION", 1)
 
     def somebody_else(done: int, total: int) -> None:
         if done == 1:

@@ -8,12 +8,13 @@ import pytest
 from django.core.management import call_command
 from wagtail.models import PageLogEntry
 
-from b2b.errors import AccessWithdrawn, MoveRefused, TooFewSeats
+from b2b.errors.contracts import TooFewSeats
+from b2b.errors.seats import AccessWithdrawn, MoveRefused
 from b2b.models import ContractMembership, ContractRun, OrganizationMembership, Withdrawal
-from b2b.services.assignments import Recipient, hand_out
-from b2b.services.doors import attach_by_code, start_course
-from b2b.services.moving import move_members, plan_move
-from b2b.services.seats import add_member
+from b2b.services.handouts.assign import Recipient, hand_out
+from b2b.services.seats.membership import add_member
+from b2b.services.seats.moving import move_members, plan_move
+from b2b.services.seats.redemption import attach_by_code, start_course
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Enrollment
 from courses.services.enrollments import enroll

@@ -8,18 +8,17 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from wagtail.models import Page, Site
 
-from b2b.errors import (
+from b2b.errors.contracts import SiteMissing, TermsInvalid
+from b2b.errors.organizations import (
     OrganizationUnclear,
     OrganizationUnknown,
     OrgKeyDiffers,
     OrgKeyImpossible,
     OrgKeyTaken,
     SimilarOrganization,
-    SiteMissing,
-    TermsInvalid,
 )
 from b2b.models import OrganizationIndexPage, OrganizationPage
-from b2b.services.organizations import (
+from b2b.services.organizations.organizations import (
     ensure_organization,
     ensure_organization_index,
     find_organization,

@@ -7,18 +7,20 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from b2b.enums import MembershipSource, MembershipState
-from b2b.errors import ContractFull, NoSeatToGive, TooFewSeats
+from b2b.errors.contracts import TooFewSeats
+from b2b.errors.handouts import NoSeatToGive
+from b2b.errors.seats import ContractFull
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationPage, Reconcile
 from b2b.seats import SeatCount, count_seats, leave_organizations
-from b2b.services.assignments import Recipient, hand_out, revoke_code
-from b2b.services.claims import parse_claim
-from b2b.services.doors import attach_by_code, put_in_link_basket
-from b2b.services.provisioning import Wish, change_members
-from b2b.services.seats import add_member, remove_member
-from b2b.services.sso import follow_claim
+from b2b.services.handouts.assign import Recipient, hand_out, revoke_code
+from b2b.services.organizations.claims import parse_claim
+from b2b.services.organizations.sign_in import follow_claim
+from b2b.services.seats.bulk import Wish, change_members
+from b2b.services.seats.membership import add_member, remove_member
+from b2b.services.seats.redemption import attach_by_code, put_in_link_basket
 from ecommerce.models import DiscountCode
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.checkout import cancel_order, place_order
+from ecommerce.services.checkout.checkout import cancel_order, place_order
 from mitxonline.users.models import User
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_organization, make_user
 

@@ -7,13 +7,13 @@ from django.core.exceptions import ValidationError
 from pytest_django import Settings
 from wagtail.models import PageLogEntry
 
-from b2b.errors import CourseKeyImpossible
+from b2b.errors.contracts import CourseKeyImpossible
 from b2b.models import ContractPage, ContractRun, OrganizationPage
-from b2b.services.checks import check_contracts, fix_contract
-from b2b.services.plan_lines import summary, terms_lines
-from b2b.services.runs import sku_of
-from b2b.services.terms_plan import plan_modify
-from b2b.services.tree import publish_changed
+from b2b.services.contracts.checks import check_contracts, fix_contract
+from b2b.services.contracts.pages import publish_changed
+from b2b.services.contracts.terms_plan import plan_modify
+from b2b.services.courseware.wording import summary, terms_lines
+from b2b.services.products.runs import sku_of
 from courses.enums import LmsState, RunAccess
 from courses.events import RunsRequested
 from courses.models import Course, CourseRun

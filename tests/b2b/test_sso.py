@@ -23,9 +23,9 @@ from b2b.models import (
     SignInFact,
     Withdrawal,
 )
-from b2b.services.claims import UNKNOWN, Claim, ClaimedOrganization, parse_claim
-from b2b.services.seats import add_member
-from b2b.services.sso import Followed, follow_claim
+from b2b.services.organizations.claims import UNKNOWN, Claim, ClaimedOrganization, parse_claim
+from b2b.services.organizations.sign_in import Followed, follow_claim
+from b2b.services.seats.membership import add_member
 from courses.models import Enrollment
 from ecommerce.models import Order
 from mitxonline.users.models import User

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from b2b.services.claims import UNKNOWN, Claim, ClaimedOrganization, claim_of, parse_claim
+from b2b.services.organizations.claims import UNKNOWN, Claim, ClaimedOrganization, claim_of, parse_claim
 
 ACME = UUID("42c3e46f-2477-44d7-a85b-d3b43f6b31fa")
 GLOBEX = UUID("7b1a3c9e-0f5d-4d0a-9c51-1f6f6f1f2a02")

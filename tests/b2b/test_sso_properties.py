@@ -23,8 +23,8 @@ from b2b.models import (
     SignInFact,
     Withdrawal,
 )
-from b2b.services.claims import parse_claim
-from b2b.services.sso import Followed, follow_claim
+from b2b.services.organizations.claims import parse_claim
+from b2b.services.organizations.sign_in import Followed, follow_claim
 from mitxonline.users.models import User
 from tests.factories import NOON, make_contract, make_organization, make_user
 

@@ -108,7 +108,7 @@ def test_what_goes_wrong_keeps_nobody_out_and_is_neither_silent_nor_half_done(
         raise ZeroDivisionError("sam@example.com")
 
     with monkeypatch.context() as broken, caplog.at_level(logging.ERROR):
-        broken.setattr("b2b.services.sso._write_down", fail)
+        broken.setattr("b2b.services.organizations.sign_in._write_down", fail)
         sign_in(request_, sam, ACME)
 
     assert OrganizationMembership.objects.count() == ContractMembership.objects.count() == 0

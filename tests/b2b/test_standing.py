@@ -8,14 +8,14 @@ from itertools import product
 import pytest
 
 from b2b.enums import ContractStanding
-from b2b.errors import ContractEnded, ContractInactive, ContractNotStarted
+from b2b.errors.seats import ContractEnded, ContractInactive, ContractNotStarted
 from b2b.models import ContractTerms
 from b2b.models.terms import standing_case
 from b2b.rules import refuse_entry
-from b2b.selectors.managing import managed_contracts
-from b2b.selectors.members import organizations_of
+from b2b.selectors.managers import managed_contracts
+from b2b.selectors.seats import organizations_of
 from b2b.selectors.workbench import contracts
-from b2b.services.seats import add_member
+from b2b.services.seats.membership import add_member
 from mitxonline.kernel import clock
 from tests.b2b.worlds import NOW, contract, course, person
 

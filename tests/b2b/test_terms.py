@@ -12,9 +12,9 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from b2b.models import ContractPage, ContractTerms, Reconcile
-from b2b.services.contracts import modify_contract
-from b2b.services.terms import bring_into_force, contracts_out_of_line
-from b2b.services.tree import add_child
+from b2b.services.contracts.contracts import modify_contract
+from b2b.services.contracts.pages import add_child
+from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
 from b2b.tasks import sweep_contracts
 from tests.b2b.worlds import NOW, change, contract, course, organization, settle, terms_of
 

@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from b2b.enums import IntegrationType
-from b2b.errors import ContractNotPublished, CourseKeyImpossible, TermsInvalid
+from b2b.errors.contracts import ContractNotPublished, CourseKeyImpossible, TermsInvalid
 from b2b.models import ContractPage, ContractTerms, OrganizationPage
-from b2b.services.code_table import CodeChange
-from b2b.services.courseware import remove_courseware
-from b2b.services.plan_lines import Line, terms_lines
-from b2b.services.terms_plan import TermsPlan, plan_modify, plan_terms, plan_unpublish
-from b2b.services.tree import add_child
+from b2b.services.contracts.pages import add_child
+from b2b.services.contracts.terms_plan import TermsPlan, plan_modify, plan_terms, plan_unpublish
+from b2b.services.courseware.courseware import remove_courseware
+from b2b.services.courseware.wording import Line, terms_lines
+from b2b.services.products.targets import CodeChange
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.services.enrollments import enroll
 from ecommerce.enums import UseState

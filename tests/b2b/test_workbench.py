@@ -30,12 +30,12 @@ from b2b.models import (
     Reconcile,
     Withdrawal,
 )
-from b2b.selectors import code_list
-from b2b.selectors.code_list import Wanted, code_page, csv_lines, runs_of
-from b2b.selectors.workbook import write_rows
+from b2b.selectors import codes
+from b2b.selectors.codes import Wanted, code_page, csv_lines, runs_of
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import run_sql
+from mitxonline.kernel.spreadsheets import write_rows
 from tests.b2b.admin_people import client_of
 from tests.b2b.worlds import (
     NOW,
@@ -442,7 +442,7 @@ class TestCodes:
         assert shown.content.decode().count("data-copy=") == 20
 
     def test_many_are_not_counted_to_the_end(self, page: ContractPage, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(code_list, "COUNTED", 3)
+        monkeypatch.setattr(codes, "COUNTED", 3)
         part = code_page(runs=runs_of(page.pk), wanted=Wanted(), now=NOW)
         assert not part.is_counted
         answer = client_of("manager").get(url("codes", page))
@@ -491,7 +491,7 @@ class TestFiles:
     def test_too_many_for_a_workbook_are_refused_with_the_way_on(
         self, manager: Client, page: ContractPage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(code_list, "MOST_IN_WORKBOOK", 3)
+        monkeypatch.setattr(codes, "MOST_IN_WORKBOOK", 3)
         answer = manager.get(url("export_xlsx", page), follow=True)
         assert "Download them as CSV." in words(answer)
 

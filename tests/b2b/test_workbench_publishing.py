@@ -19,7 +19,7 @@ from wagtail.test.utils.form_data import inline_formset, nested_form_data, rich_
 
 from b2b.enums import ReconcileState
 from b2b.models import ContractPage, ContractTerms, OrganizationPage, Reconcile
-from b2b.services.contracts import modify_contract
+from b2b.services.contracts.contracts import modify_contract
 from tests.b2b.admin_people import client_of
 from tests.b2b.worlds import NOW, active_codes_of, codes_of, contract, course, organization, redeem, settle, terms_of
 from tests.factories import make_user

@@ -9,8 +9,8 @@ from django.urls import reverse
 from wagtail.models import GroupPagePermission
 
 from b2b.models import ContractCourseware, ContractPage, ContractRun, HandOut
-from b2b.services.assignments import Recipient, hand_out
-from b2b.services.contracts import modify_contract
+from b2b.services.contracts.contracts import modify_contract
+from b2b.services.handouts.assign import Recipient, hand_out
 from b2b.wagtail_hooks.addresses import ContractViewSet
 from b2b.wagtail_hooks.organizations import OrganizationViewSet
 from cms.services.groups import B2B_MANAGERS

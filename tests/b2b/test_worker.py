@@ -14,7 +14,7 @@ from django.db import connection
 
 from b2b.enums import ReconcileState
 from b2b.models import ContractPage, Reconcile
-from b2b.services.terms import contracts_out_of_line
+from b2b.services.contracts.terms import contracts_out_of_line
 from mitxonline.coordinator import deliveries
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock

@@ -10,10 +10,10 @@ from typing import Any
 
 from b2b.enums import IntegrationType, MembershipSource
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationPage, Reconcile
-from b2b.services.contracts import WrittenTerms, create_contract, modify_contract
-from b2b.services.courseware import add_courseware
-from b2b.services.organizations import ensure_organization
-from b2b.services.reconcile import run_reconcile
+from b2b.services.contracts.contracts import WrittenTerms, create_contract, modify_contract
+from b2b.services.contracts.reconcile import run_reconcile
+from b2b.services.courseware.courseware import add_courseware
+from b2b.services.organizations.organizations import ensure_organization
 from courses.models import Course, CourseRun, Department, Program, ProgramRequirement
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from django.db import connection, transaction
 
 from b2b.models import ContractPage
-from b2b.selectors.code_list import Wanted, code_page, runs_of
+from b2b.selectors.codes import Wanted, code_page, runs_of
 from b2b.selectors.export import write_codes
 from ecommerce.enums import DiscountType, PaymentType
 from ecommerce.models import Discount, DiscountCode

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from playwright.sync_api import Locator, Page, expect
 
 from b2b.models import ContractPage, OrganizationPage
-from b2b.services.reconcile import run_reconcile
+from b2b.services.contracts.reconcile import run_reconcile
 from cms.services.groups import B2B_MANAGERS
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ecommerce.models import CodeUse, DiscountCode
-from ecommerce.selectors.keepers import OPERATOR
-from ecommerce.services import codes as code_services
-from ecommerce.services.codes import CLAIM, use_code
-from ecommerce.services.discounts import limit_code
+from ecommerce.selectors.discount_access import OPERATOR
+from ecommerce.services.discounts import codes as code_services
+from ecommerce.services.discounts.codes import CLAIM, use_code
+from ecommerce.services.discounts.discounts import limit_code
 from mitxonline.kernel import audit
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.users.models import User

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from b2b import rules as b2b_rules
-from b2b.errors import ContractFull
+from b2b.errors.seats import ContractFull
 from b2b.models import ContractMembership, ContractTermsQuerySet
-from b2b.services import doors
+from b2b.services.seats import redemption
 from courses.models import Enrollment
 from ecommerce.enums import OrderState, UseState
 from ecommerce.models import CodeUse, DiscountCode, Order
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services import codes as code_services
-from ecommerce.services.baskets import add_products, apply_code
-from ecommerce.services.checkout import begin_checkout
+from ecommerce.services.baskets.baskets import add_products, apply_code
+from ecommerce.services.checkout.checkout import begin_checkout
+from ecommerce.services.discounts import codes as code_services
 from mitxonline.users.models import User
 from tests.factories import (
     NOON,
@@ -44,7 +44,7 @@ def buying(learner: User) -> Callable[[], Any]:
 
 
 def attaching(learner: User, code: DiscountCode) -> Callable[[], Any]:
-    return lambda: doors.attach_by_code(text=code.text, user_id=learner.pk, now=NOON)
+    return lambda: redemption.attach_by_code(text=code.text, user_id=learner.pk, now=NOON)
 
 
 def with_code_in_cart(learner: User, product_id: int, code: DiscountCode) -> User:

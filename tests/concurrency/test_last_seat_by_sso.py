@@ -9,9 +9,9 @@ import pytest
 
 from b2b import seats
 from b2b.models import ContractMembership, ContractTermsQuerySet, OrganizationMembership, OrganizationPage, SignInFact
-from b2b.services import sso
-from b2b.services.claims import parse_claim
-from b2b.services.doors import attach_by_code
+from b2b.services.organizations import sign_in
+from b2b.services.organizations.claims import parse_claim
+from b2b.services.seats.redemption import attach_by_code
 from ecommerce.models import DiscountCode
 from mitxonline.users.models import User
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_organization, make_user
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def signing_in(user: User, *organizations: OrganizationPage) -> Callable[[], Any]:
     claim = parse_claim([each.org_key for each in organizations])
-    return lambda: sso.follow_claim(user_id=user.pk, claim=claim, now=NOON)
+    return lambda: sign_in.follow_claim(user_id=user.pk, claim=claim, now=NOON)
 
 
 def attaching(user: User, code: DiscountCode) -> Callable[[], Any]:

@@ -12,14 +12,20 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from b2b.models import HandOut
-from b2b.services.assignments import Recipient, hand_out, remind, remind_codes
+from b2b.services.handouts.assign import Recipient, hand_out, remind, remind_codes
 from ecommerce.models import Basket, BasketItem, DiscountCode, Order
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services import baskets as basket_services
-from ecommerce.services import codes as code_services
-from ecommerce.services.baskets import add_products, apply_code, claim_baskets, leave_link_basket, remove_product
-from ecommerce.services.checkout import begin_checkout, release_lapsed_orders
-from ecommerce.services.payments import answer_sandbox
+from ecommerce.services.baskets import baskets as basket_services
+from ecommerce.services.baskets.baskets import (
+    add_products,
+    apply_code,
+    claim_baskets,
+    leave_link_basket,
+    remove_product,
+)
+from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
+from ecommerce.services.discounts import codes as code_services
+from ecommerce.services.payment.payments import answer_sandbox
 from mitxonline.users.models import User
 from tests.factories import (
     NOON,

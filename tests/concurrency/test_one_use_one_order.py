@@ -11,14 +11,15 @@ import pytest
 from django.db import connections
 
 from ecommerce.enums import AttemptState, OrderState, RedemptionType, UseState
-from ecommerce.errors import CodeInUse, CodeUsed
+from ecommerce.errors.codes import CodeInUse, CodeUsed
 from ecommerce.models import BasketCode, CodeUse, DiscountCode, Order
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services import checkout, codes
-from ecommerce.services.baskets import add_products, apply_code, remove_product
-from ecommerce.services.cart import price_basket
-from ecommerce.services.codes import CLAIM, hold_code, use_code
-from ecommerce.services.payments import confirm
+from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
+from ecommerce.services.baskets.pricing import price_basket
+from ecommerce.services.checkout import checkout
+from ecommerce.services.discounts import codes
+from ecommerce.services.discounts.codes import CLAIM, hold_code, use_code
+from ecommerce.services.payment.payments import confirm
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.users.models import User
 from tests.ecommerce.paying import attempt_of, begin

@@ -12,10 +12,10 @@ import pytest
 from courses.models import Enrollment
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import GatewayNotice, Order, PaymentAttempt, Refund
-from ecommerce.services import payments
-from ecommerce.services.notices import process_notice
-from ecommerce.services.payments import confirm
-from ecommerce.services.pending import ask_due
+from ecommerce.services.payment import payments
+from ecommerce.services.payment.notices import process_notice
+from ecommerce.services.payment.payments import confirm
+from ecommerce.services.payment.pending import ask_due
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.db import LockableQuerySet
 from tests.ecommerce.paying import attempt_of, begin, completed, order_of, post_event

@@ -10,12 +10,12 @@ import pytest
 from b2b import seats
 from b2b.models import ContractMembership, ContractRun, ContractTermsQuerySet, OrganizationPage
 from b2b.seats import count_seats
-from b2b.services import assignments
-from b2b.services.assignments import Recipient, hand_out
-from b2b.services.claims import parse_claim
-from b2b.services.doors import attach_by_code
-from b2b.services.seats import add_member
-from b2b.services.sso import follow_claim
+from b2b.services.handouts import assign
+from b2b.services.handouts.assign import Recipient, hand_out
+from b2b.services.organizations.claims import parse_claim
+from b2b.services.organizations.sign_in import follow_claim
+from b2b.services.seats.membership import add_member
+from b2b.services.seats.redemption import attach_by_code
 from ecommerce.models import DiscountCode
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_user
 from tests.support.together import MeetAt, Together
@@ -55,7 +55,7 @@ def everybody(runs: tuple[ContractRun, ContractRun]) -> list[Callable[[], Any]]:
 @pytest.fixture(autouse=True)
 def priced_for_hand_outs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A contract with both doors has a price; here its codes are free, so that one call is one seat."""
-    monkeypatch.setattr(assignments, "_refuse_late", lambda terms, *, now: None)
+    monkeypatch.setattr(assign, "_refuse_late", lambda terms, *, now: None)
 
 
 def test_the_last_free_seat_goes_once_and_the_promised_one_is_kept(together: Together) -> None:

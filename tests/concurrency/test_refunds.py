@@ -15,9 +15,9 @@ from django.test.utils import CaptureQueriesContext
 
 from ecommerce.enums import AlertKind, EnrollmentAfter, OrderState, RefundState
 from ecommerce.models import DiscountCode, MoneyAlert, Order, PaymentAttempt, Refund
-from ecommerce.services import refund_books, refunds
-from ecommerce.services.alerts import claim_alerts, raise_alert
-from ecommerce.services.refunds import RefundWish, follow_refund, refund_order, undo_free_order
+from ecommerce.services.orders.alerts import claim_alerts, raise_alert
+from ecommerce.services.refunds import ledger, refunds
+from ecommerce.services.refunds.refunds import RefundWish, follow_refund, refund_order, undo_free_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
@@ -82,8 +82,8 @@ def test_without_lock_and_conditional_write_the_harness_gives_too_much(
 
     order = paid_order(make_product(), gateway="till")
     monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
-    monkeypatch.setattr(refund_books, "reserve", look_then_write)
-    monkeypatch.setattr(refund_books, "_add_to_line", lambda line_id, amount: False)  # the lines' own cap
+    monkeypatch.setattr(ledger, "reserve", look_then_write)
+    monkeypatch.setattr(ledger, "_add_to_line", lambda line_id, amount: False)  # the lines' own cap
     meeting = meet_at(__import__(__name__, fromlist=["look"]), "look", parties=4, patience=20.0)
     together(*[giving_back(order, "200")] * 4)
     assert meeting.happened

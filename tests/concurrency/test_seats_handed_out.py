@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from b2b.models import ContractMembership, ContractRun, ContractTermsQuerySet, HandOut, HandOutMail
-from b2b.selectors.hand_outs import waiting_addresses
-from b2b.services import assignments, invitations
-from b2b.services.assignments import Recipient, hand_out, remind, replace_shared_code, revoke_code
-from b2b.services.doors import attach_by_code
-from b2b.services.invitations import send_mails
-from b2b.services.seats import remove_member
+from b2b.selectors.handouts import waiting_addresses
+from b2b.services.handouts import assign, mails
+from b2b.services.handouts.assign import Recipient, hand_out, remind, replace_shared_code, revoke_code
+from b2b.services.handouts.mails import send_mails
+from b2b.services.seats.membership import remove_member
+from b2b.services.seats.redemption import attach_by_code
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import run_sql
@@ -53,7 +53,7 @@ def test_without_the_contracts_lock_the_harness_promises_too_many(
 ) -> None:
     runs = runs_with_codes(4)
     monkeypatch.setattr(ContractTermsQuerySet, "locked", lambda self: self)
-    meeting = meet_at(assignments, "waiting_addresses", parties=8, patience=20.0)
+    meeting = meet_at(assign, "waiting_addresses", parties=8, patience=20.0)
     together(*(giving(runs[number % 4], number) for number in range(8)))
     assert meeting.happened
     assert len(waiting_addresses(runs[0].contract_id).without_seat) > 4  # else the test above proves nothing
@@ -154,7 +154,7 @@ def test_without_the_conditional_write_the_harness_reminds_twice(
     def look(today: Any) -> list[int]:
         return Looking.due(today)
 
-    monkeypatch.setattr(assignments, "fetch_sql", look_then_write)
+    monkeypatch.setattr(assign, "fetch_sql", look_then_write)
     monkeypatch.setattr(ContractTermsQuerySet, "locked", lambda self: self)
     together(*(lambda: remind(hand_out_ids=[pk], by_id=None, now=NOON) for _each in range(6)))
     assert meeting.happened
@@ -176,8 +176,8 @@ def test_without_the_claim_the_harness_sends_a_mail_twice(
     run = make_contract_run(make_contract(seats=9), codes=9)
     hand_out(contract_run_id=run.pk, recipients=[Recipient("ines@northgate.example")], by_id=None, now=NOON)
     ids = list(HandOutMail.objects.values_list("pk", flat=True))
-    monkeypatch.setattr(invitations, "_claim", lambda _mail_id: True)
-    meeting = meet_at(invitations, "_message", parties=4, patience=20.0)
+    monkeypatch.setattr(mails, "_claim", lambda _mail_id: True)
+    meeting = meet_at(mails, "_message", parties=4, patience=20.0)
     together(*(lambda: send_mails(ids) for _each in range(4)))
     assert meeting.happened
     assert len(mailoutbox) > 1  # else the test above proves nothing

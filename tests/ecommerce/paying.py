@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from ecommerce.models import GatewayNotice, Order, PaymentAttempt
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.baskets import add_products
-from ecommerce.services.checkout import Checkout, begin_checkout
-from ecommerce.services.notices import process_notice
+from ecommerce.services.baskets.baskets import add_products
+from ecommerce.services.checkout.checkout import Checkout, begin_checkout
+from ecommerce.services.payment.notices import process_notice
 from mitxonline.users.models import User
 from tests.factories import NOON, make_product, make_user
 from tests.support.stripe import StripeServer, sign

@@ -10,7 +10,7 @@ from django.test import Client
 
 from ecommerce.enums import EnrollmentAfter, OrderState
 from ecommerce.models import Order, Refund, RefundRequest
-from ecommerce.services.refunds import RefundWish, refund_order
+from ecommerce.services.refunds.refunds import RefundWish, refund_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.test_order_desk import dispute, finance  # noqa: F401  a fixture

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from ecommerce.enums import BasketKind, DiscountType, RedemptionType
-from ecommerce.errors import (
-    BasketEmpty,
+from ecommerce.errors.checkout import BasketEmpty, ProductUnknown, SeveralCurrencies
+from ecommerce.errors.codes import (
     CodeExpired,
     CodeForAnotherProduct,
     CodeMissing,
@@ -17,12 +17,10 @@ from ecommerce.errors import (
     CodeNotYetValid,
     CodeSwitchedOff,
     CodeUnknown,
-    ProductUnknown,
-    SeveralCurrencies,
 )
 from ecommerce.models import Basket, BasketItem, DiscountCode, Order, Product
 from ecommerce.selectors.baskets import BasketOwner, cart_count, cart_note
-from ecommerce.services.baskets import (
+from ecommerce.services.baskets.baskets import (
     add_products,
     apply_code,
     claim_baskets,
@@ -34,7 +32,7 @@ from ecommerce.services.baskets import (
     remove_product,
     take_back,
 )
-from ecommerce.services.cart import PricedBasket, priced_basket
+from ecommerce.services.baskets.pricing import PricedBasket, priced_basket
 from mitxonline.kernel.money import Money
 from tests.factories import (
     NOON,

@@ -16,18 +16,17 @@ from courses.enums import EnrollmentSource
 from courses.errors import EnrollmentClosed, EnrollmentRefused, RunUnknown
 from courses.models import Course, CourseRun, Enrollment, EnrollmentGrant, Program, ProgramRequirement
 from ecommerce.enums import AttemptState, OrderState, RedemptionType, RefundState, ReviewCause, UseState
-from ecommerce.errors import (
+from ecommerce.errors.checkout import (
     AlreadyEnrolled,
     BasketEmpty,
     CodeNeeded,
-    CodeRefused,
-    CodeUsed,
     NotForSale,
     NoWayToPay,
     OrderUnknown,
     PaymentUnderWay,
     TotalChanged,
 )
+from ecommerce.errors.codes import CodeRefused, CodeUsed
 from ecommerce.gateways.sandbox import SandboxGateway
 from ecommerce.models import (
     Basket,
@@ -42,13 +41,14 @@ from ecommerce.models import (
 )
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.receipts import orders_of, receipt_for
-from ecommerce.services import fulfilment, payments
-from ecommerce.services.baskets import add_products, apply_code, remove_product
-from ecommerce.services.checkout import begin_checkout, release_lapsed_orders
-from ecommerce.services.codes import release_uses
-from ecommerce.services.free_enrollment import enroll_free
-from ecommerce.services.fulfilment import fulfil_or_review, fulfil_order
-from ecommerce.services.payments import answer_sandbox, finish_interrupted, settle
+from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
+from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
+from ecommerce.services.checkout.free_enrollment import enroll_free
+from ecommerce.services.discounts.codes import release_uses
+from ecommerce.services.orders import fulfillment
+from ecommerce.services.orders.fulfillment import fulfil_or_review, fulfil_order
+from ecommerce.services.payment import payments
+from ecommerce.services.payment.payments import answer_sandbox, finish_interrupted, settle
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
@@ -377,7 +377,7 @@ def test_one_order_that_cannot_be_released_keeps_nobody_elses_seat(
             raise DatabaseError
         return release_uses(order_id=order_id, now=now)
 
-    monkeypatch.setattr(fulfilment, "release_uses", release)
+    monkeypatch.setattr(fulfillment, "release_uses", release)
     assert release_lapsed_orders(now=NOON + timedelta(hours=1)) == 1
     assert set(Order.objects.values_list("state", flat=True)) == {OrderState.PENDING, OrderState.CANCELED}
 
@@ -567,7 +567,7 @@ def test_zero_value_checkout_keeps_its_budget(
 def test_a_number_that_is_taken_is_drawn_again(owner: BasketOwner, monkeypatch: pytest.MonkeyPatch) -> None:
     first = paid_order(make_product(price="49"))
     numbers = iter([first.number, first.number, "TS-2026-AAAAAAAA"])
-    monkeypatch.setattr("ecommerce.services.checkout.new_order_number", lambda **_on: next(numbers))
+    monkeypatch.setattr("ecommerce.services.checkout.checkout.new_order_number", lambda **_on: next(numbers))
     add_products(owner=owner, product_ids=[make_product(price="10").pk], now=NOON)
     begun = begin_checkout(owner=owner, user_id=owner.user_id or 0, now=NOON)
     assert begun.order.number == "TS-2026-AAAAAAAA"

@@ -8,9 +8,10 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from ecommerce.enums import OrderState, UseState
-from ecommerce.errors import CodeSwitchedOff, CodeUsed, WrongOrderState
+from ecommerce.errors.checkout import WrongOrderState
+from ecommerce.errors.codes import CodeSwitchedOff, CodeUsed
 from ecommerce.models import CodeUse, DiscountCode, Order
-from ecommerce.services.codes import confirm_uses, hold_code, release_uses, use_code
+from ecommerce.services.discounts.codes import confirm_uses, hold_code, release_uses, use_code
 from mitxonline.users.models import User
 from tests.factories import NOON, make_code, make_user
 

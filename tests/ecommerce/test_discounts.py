@@ -16,24 +16,19 @@ from wagtail.models import ModelLogEntry
 
 from courses.services.staff import GROUP, appoint, dismiss
 from ecommerce.enums import DiscountType, PaymentType, RedemptionType, UseState
-from ecommerce.errors import (
-    AddressUnconfirmed,
-    CodeForSomebodyElse,
-    CodeSwitchedOff,
-    CodeUnknown,
-    DiscountRefused,
-)
+from ecommerce.errors.admin import DiscountRefused
+from ecommerce.errors.codes import AddressUnconfirmed, CodeForSomebodyElse, CodeSwitchedOff, CodeUnknown
 from ecommerce.models import CodeUse, Discount, DiscountCode, Product
 from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.selectors.discount_access import OPERATOR, Keeper, keeper_of
 from ecommerce.selectors.discounts import DiscountState, in_state, listed_discounts, state_of
-from ecommerce.selectors.keepers import OPERATOR, Keeper, keeper_of
 from ecommerce.selectors.sentences import dates_text, off_text, uses_text
-from ecommerce.services.baskets import add_products, apply_code
-from ecommerce.services.cart import priced_basket
-from ecommerce.services.checkout import begin_checkout
-from ecommerce.services.codes import use_code
-from ecommerce.services.discount_checks import CodeWish, DiscountDraft, problems_of
-from ecommerce.services.discounts import (
+from ecommerce.services.baskets.baskets import add_products, apply_code
+from ecommerce.services.baskets.pricing import priced_basket
+from ecommerce.services.checkout.checkout import begin_checkout
+from ecommerce.services.discounts.codes import use_code
+from ecommerce.services.discounts.discount_checks import CodeWish, DiscountDraft, problems_of
+from ecommerce.services.discounts.discounts import (
     ALPHABET,
     MadeDiscount,
     add_codes,
@@ -142,7 +137,7 @@ class TestTexts:
     def test_a_text_that_is_taken_is_not_made_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
         make_code(text="AAAA")
         texts = iter(["AAAA", "BBBB", "B-BBB", "CCCC"])
-        monkeypatch.setattr("ecommerce.services.discounts.random_code", lambda _prefix: next(texts))
+        monkeypatch.setattr("ecommerce.services.discounts.discounts.random_code", lambda _prefix: next(texts))
         assert [code.text for code in made(count=2).codes] == ["B-BBB", "CCCC"]
 
     @pytest.mark.parametrize("prefix", ["-X", "A--B", "Ä", "A B", "x" * 61])

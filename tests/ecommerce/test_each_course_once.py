@@ -12,15 +12,15 @@ from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Course, Enrollment, Program, ProgramRequirement
 from courses.services.enrollments import enroll
 from ecommerce.enums import AttemptState, OrderState, ReviewCause
-from ecommerce.errors import AlreadyEnrolled, CourseTwice, PartlyEnrolled, PaymentUnderWay
+from ecommerce.errors.checkout import AlreadyEnrolled, CourseTwice, PartlyEnrolled, PaymentUnderWay
 from ecommerce.models import BasketItem, Order, PaymentAttempt, Product
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.baskets import add_products, note_what_was_shown, remove_product
-from ecommerce.services.cart import PricedBasket, priced_basket
-from ecommerce.services.checkout import begin_checkout
-from ecommerce.services.fulfilment import fulfil_or_review, fulfil_order
-from ecommerce.services.refunds import RefundWish, refund_order
-from ecommerce.services.review import fulfil_from_review
+from ecommerce.services.baskets.baskets import add_products, note_what_was_shown, remove_product
+from ecommerce.services.baskets.pricing import PricedBasket, priced_basket
+from ecommerce.services.checkout.checkout import begin_checkout
+from ecommerce.services.orders.fulfillment import fulfil_or_review, fulfil_order
+from ecommerce.services.orders.review import fulfil_from_review
+from ecommerce.services.refunds.refunds import RefundWish, refund_order
 from mitxonline.users.models import User
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, make_contract, make_contract_run, make_course, make_product, make_run, make_user

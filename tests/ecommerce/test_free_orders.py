@@ -13,11 +13,11 @@ from django.test import Client
 
 from courses.models import Enrollment
 from ecommerce.enums import EnrollmentAfter, OrderState, UseState
-from ecommerce.errors import NothingToRefund, RefundReasonNeeded
+from ecommerce.errors.refunds import NothingToRefund, RefundReasonNeeded
 from ecommerce.events import FreeLinesUndone
 from ecommerce.handlers import email_free_lines_undone
 from ecommerce.models import CodeUse, Order
-from ecommerce.services.refunds import RefundWish, undo_free_order
+from ecommerce.services.refunds.refunds import RefundWish, undo_free_order
 from mitxonline.coordinator.models import Delivery
 from tests.ecommerce.test_order_desk import at, desk, fields, finance, order_page
 from tests.ecommerce.tills import paid_order

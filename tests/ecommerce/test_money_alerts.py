@@ -16,8 +16,8 @@ from wagtail.models import Site
 from ecommerce.enums import AlertKind, OrderState, RefundState, ReviewCause
 from ecommerce.models import MoneyAlert, Order, Refund, ShopSettings
 from ecommerce.selectors.order_desk import count_attention
-from ecommerce.services.alerts import email_alerts, finance_addresses, raise_alert
-from ecommerce.services.fulfilment import send_to_review
+from ecommerce.services.orders.alerts import email_alerts, finance_addresses, raise_alert
+from ecommerce.services.orders.fulfillment import send_to_review
 from ecommerce.tasks import mail_finance
 from mitxonline.users.models import User
 from tests.ecommerce.test_order_desk import desk, finance
@@ -64,7 +64,7 @@ def test_one_order_in_review_is_one_mail(mailoutbox: Outbox) -> None:
 
 
 def test_many_are_one_digest(mailoutbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecommerce.services.alerts.SHOWN", 2)
+    monkeypatch.setattr("ecommerce.services.orders.alerts.SHOWN", 2)
     tell()
     orders = [paid_order(make_product()) for _each in range(3)]
     for order in orders:

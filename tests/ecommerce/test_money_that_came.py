@@ -13,13 +13,15 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from ecommerce.enums import AttemptState, OrderState, RefundState
-from ecommerce.errors import MoneyWasTaken, RefundAmountNeeded, RefundDecided, RefundReasonNeeded, RefundTooMuch
+from ecommerce.errors.admin import MoneyWasTaken
+from ecommerce.errors.refunds import RefundAmountNeeded, RefundDecided, RefundReasonNeeded, RefundTooMuch
 from ecommerce.gateways.base import RefundResult
 from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import order_at_desk, orders_at_desk
 from ecommerce.selectors.receipts import receipt_for
-from ecommerce.services.payments import confirm
-from ecommerce.services.refunds import (
+from ecommerce.services.orders.review import cancel_from_review, check_with_gateway
+from ecommerce.services.payment.payments import confirm
+from ecommerce.services.refunds.refunds import (
     RefundWish,
     book_what_went_back,
     follow_refund,
@@ -27,7 +29,6 @@ from ecommerce.services.refunds import (
     plan_refund,
     refund_order,
 )
-from ecommerce.services.review import cancel_from_review, check_with_gateway
 from mitxonline.kernel.money import Money
 from tests.ecommerce.paying import attempt_of, order_of
 from tests.ecommerce.test_order_desk import at, desk, finance, give_back, order_page

@@ -24,7 +24,7 @@ from ecommerce.enums import AttemptState, NoticeState, OrderState, RefundState
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.sandbox import SandboxGateway
 from ecommerce.models import Dispute, GatewayNotice, Order, PaymentAttempt, Refund
-from ecommerce.services.notices import forget_notices, process_notice
+from ecommerce.services.payment.notices import forget_notices, process_notice
 from ecommerce.webhooks import webhook
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery, DeliveryState
@@ -456,7 +456,7 @@ def test_whatever_fails_leaves_a_reason_and_is_tried_again_only_where_that_may_h
     stripe_api: StripeServer, monkeypatch: pytest.MonkeyPatch, error: Exception, *, is_final: bool
 ) -> None:
     post_event(completed(stripe_api, order_of()))
-    monkeypatch.setattr("ecommerce.services.notices.confirm", Mock(side_effect=error))
+    monkeypatch.setattr("ecommerce.services.payment.notices.confirm", Mock(side_effect=error))
     run_delivery(delivery_id=Delivery.objects.get(handler=HANDLER).pk, now=clock.now())
     notice = GatewayNotice.objects.get()
     assert type(error).__name__ in notice.error

@@ -13,19 +13,20 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
-from b2b.services.doors import put_in_link_basket
-from b2b.services.offers import code_offer
+from b2b.services.seats.offers import code_offer
+from b2b.services.seats.redemption import put_in_link_basket
 from courses.models import Enrollment
 from ecommerce.enums import OrderState, RedemptionType, UseState
-from ecommerce.errors import CodeInUse, CodeUsed, PaymentUnderWay
+from ecommerce.errors.checkout import PaymentUnderWay
+from ecommerce.errors.codes import CodeInUse, CodeUsed
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order
 from ecommerce.selectors.audit import discrepancies
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.baskets import add_products, apply_code, remove_product
-from ecommerce.services.cart import priced_basket
-from ecommerce.services.checkout import begin_checkout, release_lapsed_orders
-from ecommerce.services.payments import confirm
-from ecommerce.services.review import fulfil_from_review
+from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
+from ecommerce.services.baskets.pricing import priced_basket
+from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
+from ecommerce.services.orders.review import fulfil_from_review
+from ecommerce.services.payment.payments import confirm
 from ecommerce.tasks import audit_books
 from mitxonline.users.models import User
 from tests.ecommerce.paying import attempt_of

@@ -18,7 +18,7 @@ from ecommerce.enums import DisputeState, EnrollmentAfter, OrderState, RefundReq
 from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import Order, Refund, RefundRequest
 from ecommerce.selectors.order_desk import order_at_desk
-from ecommerce.services.refunds import RefundWish, follow_dispute, mark_for_refund, refund_order
+from ecommerce.services.refunds.refunds import RefundWish, follow_dispute, mark_for_refund, refund_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User

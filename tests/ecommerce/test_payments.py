@@ -15,19 +15,19 @@ from django.db import transaction
 
 from courses.models import Enrollment
 from ecommerce.enums import AttemptState, OrderState, PaymentStanding, RefundState, ReviewCause, UseState
-from ecommerce.errors import NoWayToPay, PaymentUnavailable, PaymentUnderWay, TotalNotPayable
+from ecommerce.errors.checkout import NoWayToPay, PaymentUnavailable, PaymentUnderWay, TotalNotPayable
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.stripe import StripeGateway
 from ecommerce.models import CodeUse, Order, PaymentAttempt
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.payments import standing_of
-from ecommerce.services import payments
-from ecommerce.services.baskets import add_products, apply_code, remove_product
-from ecommerce.services.checkout import cancel_order, release_lapsed_orders
-from ecommerce.services.fulfilment import send_to_review
-from ecommerce.services.payments import check_order, confirm, end_session, finish_interrupted
-from ecommerce.services.pending import ask_due, drop_unstarted
-from ecommerce.services.refunds import RefundWish, refund_order
+from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
+from ecommerce.services.checkout.checkout import cancel_order, release_lapsed_orders
+from ecommerce.services.orders.fulfillment import send_to_review
+from ecommerce.services.payment import payments
+from ecommerce.services.payment.payments import check_order, confirm, end_session, finish_interrupted
+from ecommerce.services.payment.pending import ask_due, drop_unstarted
+from ecommerce.services.refunds.refunds import RefundWish, refund_order
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock

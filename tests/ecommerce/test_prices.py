@@ -10,9 +10,9 @@ import pytest
 from wagtail.models import ModelLogEntry
 
 from courses.models import Program
-from ecommerce.errors import ProductRefused
+from ecommerce.errors.admin import ProductRefused
 from ecommerce.models import Order, OrderLine, PriceChange, Product
-from ecommerce.services.prices import ProductChange, ProductDraft, put_on_sale
+from ecommerce.services.catalog.prices import ProductChange, ProductDraft, put_on_sale
 from tests.factories import (
     NOON,
     make_contract,

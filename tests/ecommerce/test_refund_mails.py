@@ -10,7 +10,7 @@ from wagtail.models import Site
 
 from b2b.enums import MembershipState
 from b2b.models import ContractMembership
-from b2b.services.seats import claim_seat, lock_terms
+from b2b.services.seats.membership import claim_seat, lock_terms
 from ecommerce.enums import EnrollmentAfter, OrderState
 from ecommerce.events import MoneyReturned, OrderInReview, ReceiptWanted, RefundAsked, RefundDenied
 from ecommerce.handlers import (
@@ -22,7 +22,7 @@ from ecommerce.handlers import (
 )
 from ecommerce.models import CodeUse, Order, RefundRequest, ShopSettings
 from ecommerce.selectors.receipts import receipt_data, receipt_for
-from ecommerce.services.refunds import RefundWish, deny, refund_order
+from ecommerce.services.refunds.refunds import RefundWish, deny, refund_order
 from mitxonline.kernel.money import Money
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_product

@@ -26,11 +26,11 @@ from ecommerce.enums import (
     RefundState,
     UseState,
 )
-from ecommerce.errors import (
+from ecommerce.errors.admin import MoneyWasTaken
+from ecommerce.errors.checkout import OrderUnknown
+from ecommerce.errors.refunds import (
     GatewayNotHere,
-    MoneyWasTaken,
     NothingToRefund,
-    OrderUnknown,
     RefundAmountNeeded,
     RefundDecided,
     RefundDisputed,
@@ -41,7 +41,8 @@ from ecommerce.errors import (
 )
 from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import CodeUse, Dispute, Order, PaymentAttempt, Refund, RefundRequest, ShopSettings
-from ecommerce.services.refunds import (
+from ecommerce.services.orders.review import cancel_from_review
+from ecommerce.services.refunds.refunds import (
     RefundWish,
     approve,
     dismiss_marked,
@@ -55,7 +56,6 @@ from ecommerce.services.refunds import (
     send_refund,
     sweep_refunds,
 )
-from ecommerce.services.review import cancel_from_review
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money, spread
 from tests.ecommerce.tills import Till, paid_order, pay, till_of, told

@@ -13,7 +13,7 @@ from wagtail.models import Site
 
 from b2b.enums import MembershipState
 from b2b.models import ContractMembership
-from b2b.services.seats import claim_seat, lock_terms
+from b2b.services.seats.membership import claim_seat, lock_terms
 from courses.models import Enrollment
 from ecommerce.enums import (
     AfterFailedRefund,
@@ -29,8 +29,8 @@ from ecommerce.events import RefundFailed
 from ecommerce.handlers import email_refund_failed
 from ecommerce.models import CodeUse, MoneyAlert, Order, Refund, ShopSettings
 from ecommerce.selectors.receipts import receipt_for
-from ecommerce.services.refunds import RefundWish, follow_refund, mark_for_refund, refund_order, send_marked
-from ecommerce.services.review import fulfil_from_review
+from ecommerce.services.orders.review import fulfil_from_review
+from ecommerce.services.refunds.refunds import RefundWish, follow_refund, mark_for_refund, refund_order, send_marked
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.tills import Till, paid_order, pay, till_of, told

@@ -9,19 +9,20 @@ from typing import Any
 import pytest
 
 from ecommerce.enums import AttemptState, DiscountType, OrderState, RefundState, UseState
-from ecommerce.errors import PaymentUnavailable, PaymentUnderWay, RefundTooMuch
+from ecommerce.errors.checkout import PaymentUnavailable, PaymentUnderWay
+from ecommerce.errors.refunds import RefundTooMuch
 from ecommerce.gateways.base import Outcome
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import CodeUse, Order, OrderLine, PaymentAttempt
 from ecommerce.pricing import Item, Offer, price_item
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services import checkout
-from ecommerce.services.baskets import add_products
-from ecommerce.services.checkout import release_lapsed_orders
-from ecommerce.services.codes import restore_uses
-from ecommerce.services.payments import confirm
-from ecommerce.services.refunds import RefundWish, plan_refund, refund_order
-from ecommerce.services.sessions import begin_session, session_of
+from ecommerce.services.baskets.baskets import add_products
+from ecommerce.services.checkout import checkout
+from ecommerce.services.checkout.checkout import release_lapsed_orders
+from ecommerce.services.discounts.codes import restore_uses
+from ecommerce.services.payment.payments import confirm
+from ecommerce.services.payment.sessions import begin_session, session_of
+from ecommerce.services.refunds.refunds import RefundWish, plan_refund, refund_order
 from mitxonline.kernel.money import Money
 from tests.ecommerce.paying import attempt_of, begin, order_of
 from tests.ecommerce.tills import Till, paid_order, pay, till_of, use

@@ -18,10 +18,10 @@ from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE, RIGHTS, ensure_g
 from courses.models import CourseStaff
 from courses.services.staff import appoint
 from ecommerce.models import Discount, DiscountCode, Product
-from ecommerce.selectors.keepers import OPERATOR
-from ecommerce.services.codes import use_code
-from ecommerce.services.discount_checks import CodeWish
-from ecommerce.services.discounts import make_discount
+from ecommerce.selectors.discount_access import OPERATOR
+from ecommerce.services.discounts.codes import use_code
+from ecommerce.services.discounts.discount_checks import CodeWish
+from ecommerce.services.discounts.discounts import make_discount
 from mitxonline.users.models import User
 from tests.ecommerce.test_discounts import TENTH
 from tests.factories import (

@@ -15,15 +15,15 @@ from django.test import Client
 from django.utils import timezone
 
 from ecommerce.enums import AttemptState, OrderState, PaymentStanding, RefundState
-from ecommerce.errors import PaymentUnavailable
+from ecommerce.errors.checkout import PaymentUnavailable
 from ecommerce.gateways import stripe as adapter
 from ecommerce.models import Order, PaymentAttempt, Refund
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.payments import standing_of
-from ecommerce.services.baskets import add_products
-from ecommerce.services.pending import ask_due
-from ecommerce.services.refund_plan import RefundWish
-from ecommerce.services.refunds import refund_order, sweep_refunds
+from ecommerce.services.baskets.baskets import add_products
+from ecommerce.services.payment.pending import ask_due
+from ecommerce.services.refunds.plan import RefundWish
+from ecommerce.services.refunds.refunds import refund_order, sweep_refunds
 from mitxonline.celery import app
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.broker import send_tasks
@@ -103,7 +103,7 @@ def test_a_return_is_asked_about_by_the_worker_at_once(
 ) -> None:
     settings.STRIPE_API_BASE = hanging.url
     sent: list[str] = []
-    monkeypatch.setattr("ecommerce.services.payments.send_tasks", lambda name, _arguments: sent.append(name))
+    monkeypatch.setattr("ecommerce.services.payment.payments.send_tasks", lambda name, _arguments: sent.append(name))
     come_back(orders[0])
     assert sent == ["ecommerce.tasks.ask_about_payments"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import frontend
-from frontend.icons import ICONS
+from frontend.drawing.icons import ICONS
 from frontend.templatetags.ui import MIRRORED
 
 ROOT = Path(frontend.__file__).parent

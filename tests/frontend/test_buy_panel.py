@@ -9,12 +9,12 @@ import pytest
 from django.test import Client
 
 from b2b.enums import MembershipSource
-from b2b.services.seats import add_member
+from b2b.services.seats.membership import add_member
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Course, CourseRun, Enrollment
 from courses.services.enrollments import enroll
-from frontend.buy_panel import BuyPanel, PanelState, buy_panel
-from frontend.offers import RunOffer
+from frontend.pages.buy_panel import BuyPanel, PanelState, buy_panel
+from frontend.pages.offers import RunOffer
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.factories import NOON, make_contract, make_contract_run, make_course, make_product, make_run

@@ -14,7 +14,7 @@ from b2b.models import OrganizationMembership
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Basket, DiscountCode, Order, OrderLine, Product
 from ecommerce.selectors.sentences import moment_text
-from ecommerce.services.payments import confirm
+from ecommerce.services.payment.payments import confirm
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.ecommerce.test_each_course_once import make_program

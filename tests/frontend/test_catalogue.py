@@ -13,8 +13,8 @@ from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Course, CourseRun
 from courses.services.enrollments import enroll
 from ecommerce.models import Product
-from frontend.catalogue import PAGE_SIZE, Catalogue, CatalogueQuery, catalogue, soon_until
-from frontend.offers import course_offers
+from frontend.pages.catalog import PAGE_SIZE, Catalogue, CatalogueQuery, catalogue, soon_until
+from frontend.pages.offers import course_offers
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.factories import (

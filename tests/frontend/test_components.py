@@ -12,8 +12,8 @@ from django.core.paginator import Paginator
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 
-from frontend.brand import Colors
-from frontend.site import Brand
+from frontend.site.brand import Colors
+from frontend.site.brands import Brand
 from frontend.templatetags.ui import avatar_class, icon, initials, short_code
 from frontend.views.style_guide import CARDS
 

@@ -13,7 +13,7 @@ from django.utils.html import escape
 from cms.models import HomePage, Instructor, ProgramPage
 from courses.models import Course, CourseRun
 from ecommerce.models import Product
-from frontend.course_pages import OfferPanel, course_view, program_cards, program_view
+from frontend.pages.courses import OfferPanel, course_view, program_cards, program_view
 from mitxonline.kernel import clock
 from tests.factories import NOON, make_contract, make_contract_run, make_course, make_department, make_product, make_run
 from tests.factories.pages import block, make_course_page, make_home, make_program, make_program_page

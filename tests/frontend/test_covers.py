@@ -9,7 +9,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontend import covers
+from frontend.drawing import covers
 from frontend.templatetags.covers import cover_url
 
 # Computed once; a change here is a new VERSION, or browsers would show old and new covers side by side.

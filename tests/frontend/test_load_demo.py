@@ -13,17 +13,17 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from b2b.models import ContractMembership, ContractPage, ContractTerms
-from b2b.selectors.members import organizations_of, waiting_codes
+from b2b.selectors.seats import organizations_of, waiting_codes
 from cms.models import CoursePage, ProgramPage
 from courses.models import Course, CourseRun, Department
 from courses.selectors.dashboard import dashboard_for
 from ecommerce.models import DiscountCode, Order, Product
-from frontend.catalogue import catalogue_rows
 from frontend.demo.calendar import contract_dates, next_monday
 from frontend.demo.load import load_demo
 from frontend.demo.people import ACCOUNTS, AMARA, DANA, JONAS, LEA, PASSWORD, SAM
 from frontend.demo.specs import demo_spec
-from frontend.site_setup import configure
+from frontend.pages.catalog import catalogue_rows
+from frontend.site.site_setup import configure
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.users.models import User

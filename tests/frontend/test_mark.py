@@ -13,9 +13,9 @@ from wagtail.images.tests.utils import get_test_image_file
 from wagtail.models import Site
 
 from cms.models import SiteBrand
-from frontend import mark
-from frontend.brand import Colors
-from frontend.site import Brand
+from frontend.drawing import mark
+from frontend.site.brand import Colors
+from frontend.site.brands import Brand
 from tests.factories.pages import make_home
 from tests.frontend.reading import read
 

@@ -14,8 +14,8 @@ from ecommerce.enums import AttemptState, EnrollmentAfter, OrderState, RefundReq
 from ecommerce.events import OrderFulfilled
 from ecommerce.handlers import email_receipt
 from ecommerce.models import Order, OrderLine, PaymentAttempt, Product, RefundRequest, ShopSettings
-from ecommerce.services.refunds import RefundWish, deny, refund_order
-from frontend.receipt_pdf import printable
+from ecommerce.services.refunds.refunds import RefundWish, deny, refund_order
+from frontend.drawing.receipt_pdf import printable
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User

@@ -16,10 +16,10 @@ from wagtail.models import PageLogEntry
 
 from b2b.enums import MailState
 from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
-from b2b.services.assignments import Recipient, hand_out, plan_hand_out
-from b2b.services.doors import attach_by_code
-from b2b.services.managers import set_manager
-from b2b.services.seats import add_member, remove_member
+from b2b.services.handouts.assign import Recipient, hand_out, plan_hand_out
+from b2b.services.organizations.managers import set_manager
+from b2b.services.seats.membership import add_member, remove_member
+from b2b.services.seats.redemption import attach_by_code
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.users.models import User

@@ -14,9 +14,9 @@ from courses.models import Enrollment
 from ecommerce.enums import AttemptState, OrderState, PaymentStanding
 from ecommerce.models import Order
 from ecommerce.selectors.payments import standing_of
-from ecommerce.services import payments
-from ecommerce.services.payments import finish_interrupted
-from ecommerce.services.pending import ask_due
+from ecommerce.services.payment import payments
+from ecommerce.services.payment.payments import finish_interrupted
+from ecommerce.services.payment.pending import ask_due
 from mitxonline.users.models import User
 from tests.ecommerce.paying import attempt_of, completed, order_of, post_event
 from tests.factories import make_user

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2b.services.assignments import Recipient
-from frontend.recipients import FileUnreadable, as_text, from_file, from_text
+from b2b.services.handouts.assign import Recipient
+from frontend.pages.recipients import FileUnreadable, as_text, from_file, from_text
 
 INES = Recipient("ines@northgate.example", "Ines Caldera")
 SAMUEL = Recipient("samuel@northgate.example")

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from b2b.models import ContractMembership, ContractRun
-from b2b.services.seats import add_member, remove_member
+from b2b.services.seats.membership import add_member, remove_member
 from courses.models import CourseRun, Enrollment
 from ecommerce.models import Basket, CodeUse, DiscountCode
 from mitxonline.kernel import clock

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontend.seats import SeatMeter
+from frontend.pages.seats import SeatMeter
 
 COUNTS = st.integers(min_value=0, max_value=5000)
 

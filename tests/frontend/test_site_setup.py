@@ -12,7 +12,7 @@ from wagtail.models import GroupPagePermission, Page, Site
 
 from b2b.models import OrganizationIndexPage
 from cms.models import CatalogPage, ContentPage, CourseIndexPage, HomePage, ProgramIndexPage, SiteBrand
-from frontend.site_setup import configure
+from frontend.site.site_setup import configure
 from mitxonline.users.models import User
 from tests.factories import make_user
 

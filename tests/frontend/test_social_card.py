@@ -10,8 +10,8 @@ from django.test import Client
 from PIL import Image
 from PIL.ImageColor import getrgb
 
-from frontend import covers, social_card
-from frontend.figures import Point
+from frontend.drawing import covers, social_card
+from frontend.drawing.figures import Point
 from tests.factories import make_course, make_department
 from tests.factories.pages import make_content_page, make_course_page, make_home
 from tests.frontend.reading import Page, read

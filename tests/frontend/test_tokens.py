@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import frontend
-from frontend import brand
+from frontend.site import brand
 from mitxonline.kernel.colour import contrast
 
 CSS = (Path(frontend.__file__).parent / "static/frontend/css/tokens.css").read_text()

@@ -11,8 +11,8 @@ from django.core.management import call_command
 from playwright.sync_api import Page, expect
 
 from b2b.models import ContractPage
-from b2b.services.contracts import modify_contract
-from b2b.services.reconcile import run_reconcile
+from b2b.services.contracts.contracts import modify_contract
+from b2b.services.contracts.reconcile import run_reconcile
 from mitxonline.kernel import clock
 from mitxonline.users.sso.keycloak import KeycloakBackend
 from tests.browser.conftest import (  # noqa: F401 – fixtures

@@ -13,11 +13,11 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from social_django.models import UserSocialAuth
 
-from b2b.errors import KeycloakAddDenied, KeycloakPersonUnknown, KeycloakReadDenied, KeycloakSecretWrong
+from b2b.errors.organizations import KeycloakAddDenied, KeycloakPersonUnknown, KeycloakReadDenied, KeycloakSecretWrong
 from b2b.gateways.keycloak import KeycloakGateway, read_organization
 from b2b.models import KeycloakJoin, KeycloakOrganization, KeycloakSync, OrganizationPage
-from b2b.services.doors import attach_by_code
-from b2b.services.keycloak_joins import ask_for_joins
+from b2b.services.organizations.keycloak_joins import ask_for_joins
+from b2b.services.seats.redemption import attach_by_code
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock

@@ -12,8 +12,8 @@ from social_django.models import UserSocialAuth
 
 from b2b.enums import MembershipSource, SignInChange
 from b2b.models import ContractMembership, OrganizationMembership, OrganizationPage, SignInFact
-from b2b.services.claims import Claim, claim_of
-from b2b.services.managers import set_manager
+from b2b.services.organizations.claims import Claim, claim_of
+from b2b.services.organizations.managers import set_manager
 from courses.models import Enrollment
 from mitxonline.kernel import clock
 from mitxonline.users.models import User

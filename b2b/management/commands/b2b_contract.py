@@ -42,8 +42,8 @@ from b2b.models import ContractPage
 from b2b.seats import count_seats
 from b2b.selectors.contracts import contract_rows
 from b2b.services.acting import way
-from b2b.services.checks import Disagreement, check_contracts, fix_contract, fix_orphans
-from b2b.services.contracts import (
+from b2b.services.contracts.checks import Disagreement, check_contracts, fix_contract, fix_orphans
+from b2b.services.contracts.contracts import (
     WrittenTerms,
     as_rich_text,
     create_contract,
@@ -51,20 +51,20 @@ from b2b.services.contracts import (
     find_contract,
     modify_contract,
 )
-from b2b.services.courseware import (
+from b2b.services.contracts.plan import terms_in_force
+from b2b.services.contracts.reconcile import contract_lock, request_reconcile, run_reconcile
+from b2b.services.contracts.terms_plan import plan_modify
+from b2b.services.courseware.courseware import (
     add_courseware,
     assigned_codes,
     plan_courseware,
     plan_removal,
     remove_courseware,
 )
-from b2b.services.moving import move_members, plan_move
-from b2b.services.organizations import choose_organization, ensure_organization
-from b2b.services.plan import terms_in_force
-from b2b.services.plan_lines import Line, addition_lines, removal_lines, summary, terms_lines
-from b2b.services.provisioning import COMING, Outcome, change_members, plan_members
-from b2b.services.reconcile import contract_lock, request_reconcile, run_reconcile
-from b2b.services.terms_plan import plan_modify
+from b2b.services.courseware.wording import Line, addition_lines, removal_lines, summary, terms_lines
+from b2b.services.organizations.organizations import choose_organization, ensure_organization
+from b2b.services.seats.bulk import COMING, Outcome, change_members, plan_members
+from b2b.services.seats.moving import move_members, plan_move
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
 from mitxonline.kernel.errors import DomainError

@@ -31,8 +31,8 @@ from b2b.selectors.contracts import (
     reconcile_rows,
 )
 from b2b.selectors.export import write_codes
-from b2b.services.contracts import find_contract
-from b2b.services.organizations import find_organization
+from b2b.services.contracts.contracts import find_contract
+from b2b.services.organizations.organizations import find_organization
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
 from mitxonline.kernel.files import refuse_unless_writable, replacing
 from mitxonline.kernel.progress import LateProgress

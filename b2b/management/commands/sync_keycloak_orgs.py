@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from b2b.gateways.keycloak import KeycloakGateway
 from b2b.management.printing import Column, print_rows
-from b2b.services.keycloak_joins import ask_refused_again
-from b2b.services.keycloak_orgs import Line, Outcome, SyncReport, sync_organizations
+from b2b.services.organizations.keycloak_joins import ask_refused_again
+from b2b.services.organizations.keycloak_sync import Line, Outcome, SyncReport, sync_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option
 from mitxonline.kernel.progress import LateProgress

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from courses.enums import EnrollmentMode
 from ecommerce.management.arguments import read_amount
-from ecommerce.services.prices import ProductChange, ProductDraft, put_on_sale
+from ecommerce.services.catalog.prices import ProductChange, ProductDraft, put_on_sale
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 from mitxonline.kernel.money import read_currency

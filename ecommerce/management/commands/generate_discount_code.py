@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ecommerce.enums import DiscountType, PaymentType, RedemptionType
-from ecommerce.errors import DiscountRefused
+from ecommerce.errors.admin import DiscountRefused
 from ecommerce.management.arguments import read_amount, read_moment, read_number
 from ecommerce.models import DiscountCode, Product
-from ecommerce.selectors.keepers import OPERATOR
+from ecommerce.selectors.discount_access import OPERATOR
 from ecommerce.selectors.sentences import dates_text, off_text, uses_text
-from ecommerce.services.discount_checks import CodeWish, DiscountDraft, problems_of
-from ecommerce.services.discounts import MadeDiscount, find_same, make_discount
+from ecommerce.services.discounts.discount_checks import CodeWish, DiscountDraft, problems_of
+from ecommerce.services.discounts.discounts import MadeDiscount, find_same, make_discount
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import FORMATS, OperatorCommand, Output, write_rows
 from mitxonline.kernel.files import refuse_unless_writable, replacing

@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ecommerce.services.pending import Asked, resolve
+from ecommerce.services.payment.pending import Asked, resolve
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from frontend.site_setup import configure
+from frontend.site.site_setup import configure
 from mitxonline.kernel.console import OperatorCommand
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from frontend.demo.load import load_demo
 from frontend.demo.people import account_rows
-from frontend.site_setup import configure
+from frontend.site.site_setup import configure
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 

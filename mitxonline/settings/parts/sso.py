@@ -65,12 +65,12 @@ SIGN_IN_STAFF_SECONDS = 12 * 3600
 # Questions that say of an account whether it has rights; one yes, and an e-mail address alone doesn't open it.
 ACCOUNT_RIGHTS = [
     "mitxonline.users.sso.rights.has_staff_rights",
-    "b2b.selectors.managing.manages_any_organization",
+    "b2b.selectors.managers.manages_any_organization",
 ]
 # What somebody loses with a connection, in sentences told before it is undone.
 CONNECTION_LOSSES = [
     "mitxonline.users.sso.rights.losses_of",
-    "b2b.selectors.members.losses_of",
+    "b2b.selectors.seats.losses_of",
 ]
 # A link that connects such an account works this long.
 CONNECT_LINK_SECONDS = 3600

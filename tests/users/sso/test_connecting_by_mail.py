@@ -11,7 +11,7 @@ from django.test import Client
 from social_django.models import UserSocialAuth
 
 from b2b.models import OrganizationPage
-from b2b.services.managers import set_manager
+from b2b.services.organizations.managers import set_manager
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from mitxonline.users.verification import make_token

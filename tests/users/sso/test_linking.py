@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from social_django.models import UserSocialAuth
 
-from b2b.services.managers import set_manager
+from b2b.services.organizations.managers import set_manager
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from mitxonline.users.sso import linking

@@ -11,9 +11,9 @@ from social_django.models import UserSocialAuth
 from b2b import handlers
 from b2b.enums import MembershipSource, SignInChange
 from b2b.models import ContractMembership, ContractPage, OrganizationMembership, OrganizationPage, SignInFact
-from b2b.services import sso
-from b2b.services.claims import parse_claim
-from b2b.services.managers import set_manager
+from b2b.services.organizations import sign_in as organization_sign_in
+from b2b.services.organizations.claims import parse_claim
+from b2b.services.organizations.managers import set_manager
 from mitxonline.kernel import clock
 from mitxonline.users.models import GivenRight, User
 from mitxonline.users.sso import linking, pipeline, rights
@@ -213,7 +213,7 @@ def test_an_account_taken_over_by_its_owner_keeps_no_seat_of_its_makers_identity
     """Somebody registered with another's address, and came by their own identity of a realm of former days."""
     maker = User.objects.create_user(EMAIL, PASSWORD)
     UserSocialAuth.objects.create(user=maker, provider="keycloak", uid="https://old.example/realms/x#maker")
-    sso.follow_claim(user_id=maker.pk, claim=parse_claim(["Quarry"]), now=clock.now())
+    organization_sign_in.follow_claim(user_id=maker.pk, claim=parse_claim(["Quarry"]), now=clock.now())
     provider.claims["organization"] = {"Orchard": {}}
     sign_in(client, provider)
     assert seats_of(maker) == {("Fruit", "sso")}
@@ -240,7 +240,7 @@ def test_a_sign_in_at_the_same_moment_seats_nobody_afterwards(
     monkeypatch.setattr(linking, "know", know_then_undo)
     if not guarded:
         for owner, name, real in (
-            (handlers, "follow_claim", sso.follow_claim),
+            (handlers, "follow_claim", organization_sign_in.follow_claim),
             (pipeline, "follow_roles", rights.follow_roles),
         ):
             monkeypatch.setattr(owner, name, _without_its_guard(real))

@@ -1,0 +1,575 @@
+"""What an organization's managers see: seats, codes by state and invitations, of their organization alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextChoices,
+    Value,
+    When,
+)
+from django.utils.translation import gettext_lazy as _
+
+from b2b.enums import ContractStanding, IntegrationType, MailState, MembershipSource, MembershipState
+from b2b.models import ContractMembership, ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
+from b2b.seats import SeatCount, count_seats
+from b2b.selectors.handouts import IN_CONTRACT, SPENT, shared_codes, used_hand_outs
+from courses.rules import is_enrollable
+from ecommerce.enums import UseState
+from ecommerce.models import CodeUse, DiscountCode
+from mitxonline.kernel import clock
+from mitxonline.kernel.money import Money
+from mitxonline.kernel.text import normalized_code
+from mitxonline.users.models import User
+
+PER_PAGE = 25
+# Contracts on a manager's page come in this order; a code given in one of the first two leads somewhere, now or later.
+ADMITTING = (ContractStanding.OPEN, ContractStanding.NOT_STARTED)
+IN_ORDER = (*ADMITTING, ContractStanding.ENDED, ContractStanding.INACTIVE)
+SHORTEST_PART = 4
+
+
+class CodeStanding(TextChoices):
+    """What has become of a code, as a manager is told."""
+
+    FREE = "free", _("Free")
+    INVITED = "invited", _("Invited")
+    HELD = "held", _("In checkout")
+    JOINED = "joined", _("Joined")
+    FAILED = "failed", _("E-mail failed")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    OFF = "off", _("Off")
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedSeats(SeatCount):
+    """The seats of one contract, and how people came to them."""
+
+    by_source: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ways(self) -> list[str]:
+        """How those who joined came in, in words; nothing where all of them did by a code."""
+        found = {source: count for source, count in self.by_source.items() if count}
+        if not set(found) - {MembershipSource.CODE}:
+            return []
+        words = {
+            MembershipSource.CODE: _("%(count)d by a code"),
+            MembershipSource.SSO: _("%(count)d by single sign-on"),
+            MembershipSource.STAFF: _("%(count)d added by staff"),
+            MembershipSource.API: _("%(count)d added by another system"),
+        }
+        return [str(text) % {"count": found[source]} for source, text in words.items() if source in found]
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedRun:
+    """One course of a contract whose codes can be handed out."""
+
+    contract_run: ContractRun
+    is_open: bool
+
+    @property
+    def pk(self) -> int:
+        """The contract run's number."""
+        return self.contract_run.pk
+
+    @property
+    def title(self) -> str:
+        """What is learned."""
+        return self.contract_run.course_run.title
+
+    @property
+    def link(self) -> str:
+        """Where somebody finds the course with the contract's price, and the field for their code."""
+        return f"{settings.SITE_BASE_URL}/cart/add/?product_id={self.contract_run.product_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedContract:
+    """One contract with its seats and courses."""
+
+    terms: ContractTerms
+    seats: ManagedSeats
+    runs: tuple[ManagedRun, ...]
+    today: date
+
+    @property
+    def name(self) -> str:
+        """The contract's name."""
+        return self.terms.page.name
+
+    @property
+    def has_cap(self) -> bool:
+        """Whether each person has a code of their own."""
+        return self.terms.max_learners is not None
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether people come in by codes at all."""
+        return self.terms.needs_codes
+
+    @property
+    def price(self) -> Money:
+        """What a learner pays for a course."""
+        return self.terms.money
+
+    @property
+    def standing(self) -> ContractStanding:
+        """Where the contract stands today."""
+        return self.terms.standing_on(self.today)
+
+    @property
+    def shows_links(self) -> bool:
+        """Whether members who sign in through their organization need to be told where to buy (design 5.4)."""
+        return self.terms.integration_type == IntegrationType.SSO and not self.terms.is_free
+
+    @property
+    def can_hand_out(self) -> bool:
+        """Whether a code given today leads somewhere, now or later."""
+        return self.has_codes and self.standing in ADMITTING and any(run.is_open for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which codes or invitations a manager looks for."""
+
+    standing: str = ""
+    run_id: int | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """One line of a manager's list: a code, or an invitation by the shared code."""
+
+    pk: int
+    text: str
+    standing: CodeStanding
+    title: str
+    contract_run_id: int
+    email: str = ""
+    name: str = ""
+    given_at: datetime | None = None
+    used_by: str = ""
+    used_name: str = ""
+    used_at: datetime | None = None
+    held_until: datetime | None = None
+    hand_out_id: int | None = None
+    mail: MailState | None = None
+    mail_reason: str = ""
+    mail_at: datetime | None = None
+    reminded_on: Any = None
+
+    @property
+    def is_used_by_somebody_else(self) -> bool:
+        """Whether another address used it than it was given to."""
+        return bool(self.used_by and self.email and self.used_by != self.email)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is with somebody who hasn't used it, so that they can be reminded and it can be taken back."""
+        return self.standing in (CodeStanding.INVITED, CodeStanding.FAILED)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it can be given to somebody."""
+        return self.standing == CodeStanding.FREE
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it opens nothing."""
+        return self.standing == CodeStanding.OFF
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCode:
+    """The one code of a course that everybody of a contract without a cap shares."""
+
+    run: ManagedRun
+    code: DiscountCode
+    used: int
+    waiting: int
+
+    @property
+    def link(self) -> str:
+        """What to send somebody."""
+        return f"{settings.SITE_BASE_URL}/enrollmentcode/{self.code.text}/"
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What is known of some codes beyond themselves."""
+
+    uses: Mapping[int, CodeUse] = field(default_factory=dict)
+    hand_outs: Mapping[int, HandOut] = field(default_factory=dict)
+    mails: Mapping[int, HandOutMail] = field(default_factory=dict)
+
+
+# --- Who may look ----------------------------------------------------------------------------------------------------
+
+
+def managed_membership(*, user_id: int, slug: str) -> OrganizationMembership | None:
+    """The membership that makes somebody a manager of the organization at this address; None for everybody else."""
+    return (
+        OrganizationMembership.objects.filter(
+            user_id=user_id, is_manager=True, organization__slug=slug, organization__live=True
+        )
+        .select_related("organization__logo")
+        .first()
+    )
+
+
+def manages_any_organization(user: User) -> bool:
+    """Whether somebody manages an organization, also one that isn't live today."""
+    return OrganizationMembership.objects.filter(user_id=user.pk, is_manager=True).exists()
+
+
+def managed_contracts(organization_id: int, *, now: datetime, contract_id: int | None = None) -> list[ManagedContract]:
+    """An organization's contracts with seats and courses, those that run first; constant queries."""
+    found = ContractTerms.objects.filter(organization_id=organization_id)
+    if contract_id is not None:
+        found = found.filter(pk=contract_id)
+    terms = list(found.select_related("page", "organization").order_by(F("end").desc(nulls_first=True), "pk"))
+    if not terms:
+        return []
+    seats, runs, today = _seats(terms), _runs([each.pk for each in terms], now), clock.date_of(now)
+    contracts = [
+        ManagedContract(terms=each, seats=seats[each.pk], runs=tuple(runs.get(each.pk, ())), today=today)
+        for each in terms
+    ]
+    return sorted(contracts, key=lambda contract: IN_ORDER.index(contract.standing))
+
+
+# --- Codes of a contract with a cap ----------------------------------------------------------------------------------
+
+
+def code_counts(contract_id: int, *, now: datetime) -> dict[str, int]:
+    """How many codes there are of each standing; one query."""
+    counts: dict[str, int] = _codes(contract_id, now).aggregate(
+        **{standing.value: Count("pk", filter=_is(standing)) for standing in CodeStanding}
+    )
+    return counts
+
+
+def codes_wanted(contract_id: int, wanted: Wanted, *, now: datetime) -> QuerySet[DiscountCode]:
+    """The wanted codes, those with somebody first."""
+    found = _codes(contract_id, now)
+    if wanted.standing in CodeStanding.values:
+        found = found.filter(_is(CodeStanding(wanted.standing)))
+    if wanted.run_id is not None:
+        found = found.filter(discount__unlocks__contract_run=wanted.run_id)
+    if wanted.words:
+        found = found.filter(_code_matches(wanted.words))
+    standing = Case(
+        *(When(_is(each), then=Value(each.value)) for each in CodeStanding),
+        default=Value(CodeStanding.OFF.value),
+        output_field=CharField(),
+    )
+    return found.annotate(standing=standing).order_by(F("assigned_at").desc(nulls_last=True), "-uses", "pk")
+
+
+def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetime) -> list[HandedOut]:
+    """Some of these codes as lines; three queries for any number."""
+    details = _details(codes)
+    by_product = {run.contract_run.product_id: run for run in runs}
+    lines = []
+    for code in codes:
+        run = by_product[code.discount.unlocks_id]
+        use, given = details.uses.get(code.pk), details.hand_outs.get(code.pk)
+        mail = details.mails.get(given.pk) if given is not None else None
+        lines.append(
+            HandedOut(
+                pk=code.pk,
+                text=code.text,
+                standing=CodeStanding(code.standing),
+                title=run.title,
+                contract_run_id=run.pk,
+                email=code.assigned_email,
+                name=code.assigned_name,
+                given_at=code.assigned_at,
+                hand_out_id=given.pk if given is not None else None,
+                reminded_on=given.reminded_on if given is not None else None,
+                **_used(use),
+                **_mailed(mail, now),
+            )
+        )
+    return lines
+
+
+# --- Invitations of a contract without one ---------------------------------------------------------------------------
+
+
+def shared(contract: ManagedContract) -> list[SharedCode]:
+    """The shared code of each course, with how many used it and how many were invited and didn't; five queries."""
+    runs = {run.pk: run for run in contract.runs}
+    codes = shared_codes([run.contract_run for run in contract.runs])
+    confirmed = CodeUse.objects.filter(code__in=codes.values(), state=UseState.CONFIRMED).order_by()
+    used = dict(confirmed.values_list("code_id").annotate(n=Count("pk")))
+    invited = list(HandOut.objects.open().filter(contract_run__in=list(runs), is_shared=True))
+    spent = used_hand_outs(invited)
+    waiting: dict[int, int] = {}
+    for each in invited:
+        if each.pk not in spent:
+            waiting[each.contract_run_id] = waiting.get(each.contract_run_id, 0) + 1
+    return [
+        SharedCode(run=run, code=codes[pk], used=used.get(codes[pk].pk, 0), waiting=waiting.get(pk, 0))
+        for pk, run in runs.items()
+        if pk in codes
+    ]
+
+
+INVITATION_STANDINGS = (
+    CodeStanding.INVITED,
+    CodeStanding.HELD,
+    CodeStanding.JOINED,
+    CodeStanding.FAILED,
+    CodeStanding.WITHDRAWN,
+)
+
+
+def invitation_counts(contract_id: int, *, now: datetime) -> dict[str, int]:
+    """How many invitations there are of each standing; one query."""
+    counts: dict[str, int] = _invitations(contract_id, now).aggregate(
+        **{standing.value: Count("pk", filter=_invitation_is(standing)) for standing in INVITATION_STANDINGS}
+    )
+    return counts
+
+
+def invitations_wanted(contract_id: int, wanted: Wanted, *, now: datetime) -> QuerySet[HandOut]:
+    """The wanted invitations, the latest first."""
+    found = _invitations(contract_id, now)
+    if wanted.standing in INVITATION_STANDINGS:
+        found = found.filter(_invitation_is(CodeStanding(wanted.standing)))
+    if wanted.run_id is not None:
+        found = found.filter(contract_run=wanted.run_id)
+    if wanted.words:
+        words = wanted.words.strip()
+        found = found.filter(Q(email__icontains=words) | Q(name__icontains=words))
+    standing = Case(
+        *(When(_invitation_is(each), then=Value(each.value)) for each in INVITATION_STANDINGS),
+        default=Value(CodeStanding.INVITED.value),
+        output_field=CharField(),
+    )
+    return found.annotate(standing=standing).select_related("code").order_by("-given_at", "-pk")
+
+
+def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetime) -> list[HandedOut]:
+    """Some of these invitations as lines; two queries for any number."""
+    titles = {run.pk: run.title for run in runs}
+    mails = _last_mails([each.pk for each in hand_outs])
+    shared_ones = [each for each in hand_outs if each.is_shared]
+    asked = Q(code__in=[each.code_id for each in hand_outs if not each.is_shared]) | Q(
+        code__in={each.code_id for each in shared_ones}, user__email__in={each.email for each in shared_ones}
+    )
+    uses = list(CodeUse.objects.filter(asked, state__in=SPENT).select_related("user").order_by("pk"))
+    by_person = {(use.code_id, use.user.email): use for use in uses}
+    by_code = {use.code_id: use for use in uses}
+    return [
+        HandedOut(
+            pk=each.pk,
+            text=each.code.text if each.code is not None else "",
+            standing=CodeStanding(each.standing),
+            title=titles.get(each.contract_run_id, ""),
+            contract_run_id=each.contract_run_id,
+            email=each.email,
+            name=each.name,
+            given_at=each.given_at,
+            hand_out_id=each.pk,
+            reminded_on=each.reminded_on,
+            **_used(by_person.get((each.code_id, each.email)) if each.is_shared else by_code.get(each.code_id)),
+            **_mailed(mails.get(each.pk), now),
+        )
+        for each in hand_outs
+    ]
+
+
+# --- How they are found ----------------------------------------------------------------------------------------------
+
+
+def _seats(terms: Sequence[ContractTerms]) -> dict[int, ManagedSeats]:
+    """Two queries."""
+    ids = [each.pk for each in terms]
+    rows = ContractMembership.objects.filter(contract_id__in=ids, state=MembershipState.ACTIVE).order_by()
+    sources: dict[int, dict[str, int]] = {}
+    for contract_id, source, n in rows.values_list("contract_id", "source").annotate(n=Count("pk")):
+        sources.setdefault(contract_id, {})[source] = n
+    return {
+        pk: ManagedSeats(
+            joined=seats.joined,
+            held=seats.held,
+            invited=seats.invited,
+            cap=seats.cap,
+            by_source=sources.get(pk, {}),
+        )
+        for pk, seats in count_seats(ids).items()
+    }
+
+
+def _runs(contract_ids: Sequence[int], now: datetime) -> dict[int, list[ManagedRun]]:
+    found: dict[int, list[ManagedRun]] = {}
+    rows = ContractRun.objects.current().filter(contract_id__in=contract_ids).select_related("course_run", "product")
+    for run in rows.order_by("course_run__title", "pk"):
+        start = run.course_run.enrollment_start
+        # A course that opens later can be given today already.
+        is_open = is_enrollable(run.course_run, now=max(now, start) if start is not None else now)
+        found.setdefault(run.contract_id, []).append(ManagedRun(contract_run=run, is_open=is_open))
+    return found
+
+
+def _codes(contract_id: int, now: datetime) -> QuerySet[DiscountCode]:
+    """The contract's codes of runs that are still there, with what the standings ask of them.
+
+    A limited code that was never used says so in its counter: of a million free ones no use is looked for.
+    """
+    uses = CodeUse.objects.filter(code=OuterRef("pk"))
+    touched = Q(uses__gt=0) | Q(max_uses__isnull=True)
+
+    def has(state: UseState) -> Case:
+        return Case(When(touched, then=Exists(uses.filter(state=state))), default=Value(False))
+
+    return (
+        DiscountCode.objects.filter(
+            discount__unlocks__contract_run__removed_at__isnull=True, **{IN_CONTRACT: contract_id}
+        )
+        .annotate(
+            is_used=has(UseState.CONFIRMED),
+            is_held=has(UseState.HELD),
+            is_retired=has(UseState.RETIRED),
+            is_failed=Case(
+                When(~Q(assigned_email=""), then=Exists(_failed(now).filter(hand_out__code=OuterRef("pk")))),
+                default=Value(False),
+            ),
+        )
+        .select_related("discount")
+    )
+
+
+def _failed(now: datetime) -> QuerySet[HandOutMail]:
+    """Mails that didn't go off, or perhaps didn't, and that no later one made up for."""
+    later = HandOutMail.objects.filter(hand_out=OuterRef("hand_out"), pk__gt=OuterRef("pk"))
+    return HandOutMail.objects.unsent(now=now).filter(~Exists(later), hand_out__ended_at__isnull=True)
+
+
+def _is(standing: CodeStanding) -> Q:
+    unused = Q(is_used=False, is_held=False, is_retired=False)
+    waiting = unused & Q(active=True) & ~Q(assigned_email="")
+    return {
+        CodeStanding.JOINED: Q(is_used=True),
+        CodeStanding.HELD: Q(is_used=False, is_held=True),
+        CodeStanding.WITHDRAWN: Q(is_used=False, is_held=False, is_retired=True),
+        CodeStanding.OFF: unused & Q(active=False),
+        CodeStanding.FAILED: waiting & Q(is_failed=True),
+        CodeStanding.INVITED: waiting & Q(is_failed=False),
+        CodeStanding.FREE: unused & Q(active=True, assigned_email=""),
+    }[standing]
+
+
+def _code_matches(words: str) -> Q:
+    """A code by its beginning, or whom it was given to or who uses it by a part of their name or address."""
+    person = words.strip()
+    users = CodeUse.objects.live().filter(code=OuterRef("pk"))
+    users = users.filter(Q(user__email__icontains=person) | Q(user__name__icontains=person))
+    found = Q(assigned_email__icontains=person) | Q(assigned_name__icontains=person) | Q(Exists(users))
+    text = normalized_code(person)
+    return found | Q(normalized__startswith=text) if len(text) >= SHORTEST_PART else found
+
+
+def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
+    """Invitations by the shared code, and codes of people's own from when the contract had a cap.
+
+    The shared code is used if the invited person did; a code of one's own whoever did.
+    """
+    uses = CodeUse.objects.filter(code=OuterRef("code"))
+
+    def has(state: UseState) -> Case:
+        theirs = uses.filter(user__email=OuterRef("email"), state=state)
+        return Case(When(is_shared=True, then=Exists(theirs)), default=Exists(uses.filter(state=state)))
+
+    return (
+        HandOut.objects.open()
+        .filter(contract_run__contract_id=contract_id, contract_run__removed_at__isnull=True)
+        .annotate(
+            is_used=has(UseState.CONFIRMED),
+            is_held=has(UseState.HELD),
+            is_retired=has(UseState.RETIRED),
+            is_failed=Exists(_failed(now).filter(hand_out=OuterRef("pk"))),
+        )
+    )
+
+
+def _invitation_is(standing: CodeStanding) -> Q:
+    unused = Q(is_used=False, is_held=False, is_retired=False)
+    return {
+        CodeStanding.JOINED: Q(is_used=True),
+        CodeStanding.HELD: Q(is_used=False, is_held=True),
+        CodeStanding.WITHDRAWN: Q(is_used=False, is_held=False, is_retired=True),
+        CodeStanding.FAILED: unused & Q(is_failed=True),
+    }.get(standing, unused & Q(is_failed=False))
+
+
+def _details(codes: Sequence[Any]) -> _Details:
+    ids = [code.pk for code in codes if code.max_uses is not None]
+    uses = CodeUse.objects.filter(code_id__in=ids, state__in=SPENT).select_related("user").order_by("-pk")
+    given = HandOut.objects.open().filter(code_id__in=[code.pk for code in codes], is_shared=False)
+    hand_outs = {each.code_id: each for each in given if each.code_id is not None}
+    return _Details(
+        uses={use.code_id: use for use in uses},
+        hand_outs=hand_outs,
+        mails=_last_mails([each.pk for each in hand_outs.values()]),
+    )
+
+
+def _last_mails(hand_out_ids: Sequence[int]) -> dict[int, HandOutMail]:
+    mails = HandOutMail.objects.filter(hand_out__in=hand_out_ids).order_by("pk")
+    return {mail.hand_out_id: mail for mail in mails}
+
+
+def _used(use: CodeUse | None) -> dict[str, Any]:
+    if use is None:
+        return {}
+    return {
+        "used_by": use.user.email,
+        "used_name": use.user.name,
+        "used_at": use.changed_at,
+        "held_until": use.held_until,
+    }
+
+
+def _mailed(mail: HandOutMail | None, now: datetime) -> dict[str, Any]:
+    if mail is None:
+        return {}
+    return {"mail": mail.standing(now=now), "mail_reason": mail.reason, "mail_at": mail.finished_at or mail.queued_at}
+
+
+__all__ = [
+    "CodeStanding",
+    "HandedOut",
+    "ManagedContract",
+    "ManagedRun",
+    "ManagedSeats",
+    "SharedCode",
+    "Wanted",
+    "code_counts",
+    "code_lines",
+    "codes_wanted",
+    "invitation_counts",
+    "invitation_lines",
+    "invitations_wanted",
+    "managed_contracts",
+    "managed_membership",
+    "shared",
+]

@@ -1,0 +1,433 @@
+"""Looks for whatever disagrees with the terms of contracts, and sets it right.
+
+Most of it a reconcile would set right as well, and is told by its plan. The rest is what somebody changed past the
+services, in the Django admin or by SQL. What an editor may well have meant (dates, a run taken off the site) is told,
+but is no fault, and stays unless it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from b2b.enums import MembershipState, ReconcileState
+from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, Reconcile
+from b2b.services.acting import note
+from b2b.services.contracts.contracts import find_contract
+from b2b.services.contracts.plan import CodeStep, PriceStep, ReconcilePlan, plan_reconcile
+from b2b.services.contracts.reconcile import STUCK_AFTER, contract_lock, run_reconcile
+from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
+from b2b.services.products.codes import RECOUNT, change_codes, count_miscounted
+from b2b.services.seats.membership import count_seats, lock_terms, release_held_seats
+from courses.enums import RunAccess
+from courses.models import CourseRun
+from ecommerce.enums import OrderState
+from ecommerce.models import Discount, DiscountCode, Product
+from mitxonline.kernel.audit import Detail
+from mitxonline.kernel.clock import end_of_day, start_of_day
+from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One thing that is not as the terms say. ``contract_id`` is None where it belongs to no contract.
+
+    ``by_hand``: somebody may have meant it, so it is no fault, and stays unless asked for. ``by_itself``: nothing here
+    can set it right.
+    """
+
+    contract_id: int | None
+    kind: str
+    sentence: str
+    key: str = ""
+    by_hand: bool = False
+    by_itself: bool = True
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether something is wrong."""
+        return not self.by_hand
+
+
+Found = Iterator[Disagreement]
+
+
+def check_contracts(*, now: datetime, contract_id: int | None = None) -> list[Disagreement]:
+    """Everything that disagrees, in one contract or in all; nothing is written. Raises ContractUnknown."""
+    if contract_id is not None:
+        return list(_check(find_contract(contract_id), now=now))
+    contracts = ContractPage.objects.filter(alias_of__isnull=True).order_by("pk")
+    found = [one for page in contracts.iterator() for one in _check(page, now=now)]
+    return [*found, *_orphans()]
+
+
+def fix_contract(*, contract_id: int, now: datetime, by_id: int | None = None, reset: bool = False) -> None:
+    """Set right what disagrees; with ``reset`` also what was set by hand. Raises what a reconcile raises."""
+    with contract_lock(contract_id):
+        if bring_into_force(page_id=contract_id, now=now, by_id=by_id) is None:
+            return
+        with transaction.atomic():
+            terms = lock_terms([contract_id])[contract_id]
+            before = [one.kind for one in _past_the_services(terms)]
+            _close_removed(contract_id, now=now)
+            _own(contract_id, now=now)
+            for order_id in sorted(_dead_orders(contract_id)):
+                release_held_seats(order_id=order_id)
+            if reset:
+                _put_back(terms)
+            if before or reset:
+                data: dict[str, Detail] = {"kinds": sorted(set(before)), "reset": reset}
+                note(terms.page, "b2b.contract.fix", by_id=by_id, data=data)
+        _recount(contract_id)
+        run_reconcile(contract_id=contract_id, now=now, reason=_("Check"), requested_by_id=by_id)
+
+
+def fix_orphans() -> int:
+    """Switch off the codes that open nothing; how many."""
+    return _orphan_codes().update(active=False)
+
+
+# --- Looking ---------------------------------------------------------------------------------------------------------
+
+
+def _check(page: ContractPage, *, now: datetime) -> Found:
+    terms = ContractTerms.objects.filter(pk=page.pk).select_related("organization").first()
+    if terms is None:
+        if page.live:
+            yield _found(page.pk, "not_in_force", _("The page is published, but its terms are not in force."))
+        return
+    if page.pk in contracts_out_of_line(stuck_before=now - STUCK_AFTER, contract_id=page.pk):
+        yield from _behind(page, terms)
+    yield from _last_reconcile(page.pk)
+    try:
+        plan = plan_reconcile(contract_id=page.pk, now=now)
+    except DomainError as refusal:
+        yield _found(page.pk, "impossible", refusal.message, by_itself=False)
+    else:
+        yield from _planned(page.pk, plan)
+    yield from _past_the_services(terms)
+    yield from _miscounted(terms)
+    yield from _set_by_hand(terms)
+    yield from _too_many_members(terms)
+
+
+def _behind(page: ContractPage, terms: ContractTerms) -> Found:
+    if page.live and terms.revision_id != (page.live_revision_id or 0):
+        yield _found(page.pk, "terms_behind", _("Other terms are published than those in force."))
+    elif not page.live and terms.active:
+        yield _found(page.pk, "terms_behind", _("The page is not published, but its terms are still in force."))
+    elif terms.reconciled_revision_id != terms.revision_id:
+        yield _found(page.pk, "not_reconciled", _("The terms in force were not followed yet."))
+    else:
+        yield _found(page.pk, "request_lost", _("A request to bring it in line was not heard."))
+
+
+def _last_reconcile(contract_id: int) -> Found:
+    last = Reconcile.objects.filter(contract_id=contract_id).order_by("-pk").first()
+    if last is not None and last.state == ReconcileState.FAILED:
+        yield _found(contract_id, "reconcile_failed", _("The last bringing in line failed: %s") % last.error)
+
+
+def _planned(contract_id: int, plan: ReconcilePlan) -> Found:
+    for run in plan.runs:
+        yield _found(contract_id, "missing_run", _("The course has no run and no product."), run.key)
+    for product, _title in plan.missing_discounts:
+        yield _found(contract_id, "missing_discount", _("The product has no discount, so no code opens it."), product)
+    for price in plan.prices:
+        yield _found(contract_id, *_about_price(price, plan))
+    for step in plan.codes:
+        yield from _about_codes(contract_id, step)
+
+
+def _about_price(step: PriceStep, plan: ReconcilePlan) -> tuple[str, str, Product]:
+    product, wanted = step.product, plan.terms.money
+    if product.money != wanted:
+        sentence = _("The product costs %(is)s instead of %(wanted)s.")
+        return "price", sentence % {"is": product.money.formatted(), "wanted": wanted.formatted()}, product
+    if not product.requires_code:
+        return "requires_no_code", _("The product can be bought without a code."), product
+    discount = step.discount
+    if (discount.amount, discount.currency) != (wanted.amount, wanted.currency):
+        price = Money(discount.amount, discount.currency or wanted.currency)
+        sentence = _("The discount makes it %(is)s instead of %(wanted)s.")
+        return "price", sentence % {"is": price.formatted(), "wanted": wanted.formatted()}, product
+    return "discount", _("The discount is not that of a contract (type, dates or whether it is active)."), product
+
+
+def _about_codes(contract_id: int, step: CodeStep) -> Found:
+    change = step.change
+    told = (
+        ("too_few_codes", change.make + change.switch_on, _few),
+        ("too_many_codes", change.switch_off, _many),
+        ("wrong_limit", change.unlimit + change.limit, _limit),
+        ("unwanted_codes", change.delete + change.retire, _unwanted),
+        ("codes_of_removed", change.withdraw, _removed),
+    )
+    for kind, count, sentence in told:
+        if count:
+            yield _found(contract_id, kind, sentence(count) % {"n": count}, step.key)
+
+
+def _few(n: int) -> str:
+    return ngettext("%(n)d code is missing.", "%(n)d codes are missing.", n)
+
+
+def _many(n: int) -> str:
+    return ngettext("There is %(n)d code too many.", "There are %(n)d codes too many.", n)
+
+
+def _limit(n: int) -> str:
+    return ngettext(
+        "%(n)d code can be used more or less often than the terms say.",
+        "%(n)d codes can be used more or less often than the terms say.",
+        n,
+    )
+
+
+def _unwanted(n: int) -> str:
+    return ngettext(
+        "There is %(n)d code that nobody has, and the terms ask for none.",
+        "There are %(n)d codes that nobody has, and the terms ask for none.",
+        n,
+    )
+
+
+def _removed(n: int) -> str:
+    return ngettext(
+        "The course was removed, and %(n)d of its codes is still on.",
+        "The course was removed, and %(n)d of its codes are still on.",
+        n,
+    )
+
+
+def _past_the_services(terms: ContractTerms) -> Found:
+    """What no service does, and no reconcile looks at."""
+    pk = terms.pk
+    for run in _removed_but_open(pk).select_related("course_run"):
+        sentence = _("The course was removed, but its run is live, open to enrollment, or on sale.")
+        yield _found(pk, "removed_but_open", sentence, run.course_run.courseware_id)
+    for run in _public(pk).select_related("course_run"):
+        sentence = _("The run is the contract's, but everybody can see it.")
+        yield _found(pk, "public", sentence, run.course_run.courseware_id)
+    for product in _off_the_shelf(pk):
+        yield _found(pk, "off_the_shelf", _("The product is not on sale, so no code opens it."), product)
+    for product in _other_products(pk):
+        yield _found(pk, "other_product", _("The run is on sale a second time, past the contract."), product)
+    for product in _with_other_discounts(pk):
+        yield _found(pk, "other_discount", _("Other discounts name the product."), product)
+    for order_id in sorted(_dead_orders(pk)):
+        yield _found(pk, "dead_hold", _("A seat is held for order %d, which is over.") % order_id)
+
+
+def _miscounted(terms: ContractTerms) -> Found:
+    discounts = _discounts(terms.pk)
+    counts = count_miscounted(list(discounts))
+    for discount_id, count in sorted(counts.items()):
+        sentence = ngettext(
+            "%(n)d code says another number of uses than it has.",
+            "%(n)d codes say another number of uses than they have.",
+            count,
+        )
+        yield _found(terms.pk, "miscounted", sentence % {"n": count}, discounts[discount_id])
+
+
+def _set_by_hand(terms: ContractTerms) -> Found:
+    runs = ContractRun.objects.current().filter(contract_id=terms.pk).select_related("course_run")
+    for run in runs.order_by("pk"):
+        for kind, sentence in _by_hand(terms, run):
+            yield Disagreement(terms.pk, kind, sentence, key=run.course_run.courseware_id, by_hand=True)
+
+
+def _by_hand(terms: ContractTerms, link: ContractRun) -> Iterator[tuple[str, str]]:
+    """What was set by hand, and dates that wait for those before they can follow the contract."""
+    run = link.course_run
+    if not run.live:
+        yield "set_by_hand", _("The run is not live.")
+    start = start_of_day(terms.start) if terms.start else None
+    end = end_of_day(terms.end) if terms.end else None
+    told = (
+        (run.start_date, link.given_start, start, _("It starts on %(is)s, the contract on %(wanted)s.")),
+        (
+            run.enrollment_start,
+            link.given_start,
+            start,
+            _("Enrollment opens on %(is)s, the contract starts on %(wanted)s."),
+        ),
+        (run.end_date, link.given_end, end, _("It ends on %(is)s, the contract on %(wanted)s.")),
+        (run.enrollment_end, link.given_end, end, _("Enrollment closes on %(is)s, the contract ends on %(wanted)s.")),
+    )
+    for moment, given, wanted, sentence in told:
+        # A date the contract doesn't have says nothing about its runs.
+        if wanted is not None and moment != wanted:
+            waits = moment == given
+            said = sentence % {"is": _said(moment), "wanted": _said(wanted)}
+            if waits:
+                said = _("%(what)s It couldn’t follow, because of another date of the run.") % {"what": said}
+            yield "cannot_follow" if waits else "set_by_hand", said
+
+
+def _said(moment: datetime | None) -> str:
+    return date_format(localtime(moment), "SHORT_DATETIME_FORMAT") if moment else _("no date")
+
+
+def _too_many_members(terms: ContractTerms) -> Found:
+    above = count_seats([terms.pk])[terms.pk].above
+    if above:
+        sentence = ngettext(
+            "%(n)d seat more than the cap is taken or kept for an invited person. Nobody is removed for that.",
+            "%(n)d seats more than the cap are taken or kept for invited people. Nobody is removed for that.",
+            above,
+        )
+        yield Disagreement(terms.pk, "above_cap", sentence % {"n": above}, by_hand=True, by_itself=False)
+
+
+def _orphans() -> Found:
+    count = _orphan_codes().count()
+    if count:
+        sentence = ngettext(
+            "%(n)d enrollment code is on, but belongs to no contract.",
+            "%(n)d enrollment codes are on, but belong to no contract.",
+            count,
+        )
+        yield Disagreement(None, "orphan_codes", sentence % {"n": count})
+
+
+def _found(
+    contract_id: int, kind: str, sentence: str, about: Product | str = "", *, by_itself: bool = True
+) -> Disagreement:
+    key = about if isinstance(about, str) else about.item_id
+    return Disagreement(contract_id, kind, sentence, key=key, by_itself=by_itself)
+
+
+# --- Which rows ------------------------------------------------------------------------------------------------------
+
+
+def _removed_but_open(contract_id: int) -> QuerySet[ContractRun]:
+    enrolling = Q(course_run__enrollment_end__isnull=True) | Q(course_run__enrollment_end__gt=F("removed_at"))
+    is_open = Q(course_run__live=True) | enrolling | Q(product__is_active=True)
+    return ContractRun.objects.filter(is_open, contract_id=contract_id, removed_at__isnull=False).order_by("pk")
+
+
+def _public(contract_id: int) -> QuerySet[ContractRun]:
+    return ContractRun.objects.filter(contract_id=contract_id, course_run__access=RunAccess.PUBLIC).order_by("pk")
+
+
+def _current_products(contract_id: int) -> QuerySet[Product]:
+    products = Product.objects.filter(contract_run__contract_id=contract_id, contract_run__removed_at__isnull=True)
+    return products.select_related("course_run").order_by("pk")
+
+
+def _off_the_shelf(contract_id: int) -> QuerySet[Product]:
+    return _current_products(contract_id).filter(is_active=False)
+
+
+def _other_products(contract_id: int) -> QuerySet[Product]:
+    products = Product.objects.filter(course_run__contract_run__contract_id=contract_id, contract_run__isnull=True)
+    return products.filter(is_active=True).select_related("course_run").order_by("pk")
+
+
+def _with_other_discounts(contract_id: int) -> QuerySet[Product]:
+    named = Product.discounts.through.objects.filter(product=OuterRef("pk"))
+    return _current_products(contract_id).filter(Exists(named))
+
+
+def _dead_orders(contract_id: int) -> set[int]:
+    held = ContractMembership.objects.filter(contract_id=contract_id, state=MembershipState.HELD)
+    dead = held.exclude(order__state=OrderState.PENDING)
+    return set(dead.filter(order__isnull=False).values_list("order__pk", flat=True))
+
+
+def _discounts(contract_id: int) -> dict[int, str]:
+    """The contract's discounts, those of removed runs included, each with its course key."""
+    discounts = Discount.objects.filter(unlocks__contract_run__contract_id=contract_id)
+    return dict(discounts.order_by("pk").values_list("pk", "unlocks__course_run__courseware_id"))
+
+
+def _orphan_codes() -> QuerySet[DiscountCode]:
+    return DiscountCode.objects.filter(
+        active=True,
+        discount__in=Discount.objects.filter(unlocks__isnull=False, unlocks__contract_run__isnull=True),
+    )
+
+
+# --- Setting right ---------------------------------------------------------------------------------------------------
+
+
+def _close_removed(contract_id: int, *, now: datetime) -> None:
+    """Close removed runs, as from the moment they were removed: a later one would look open again."""
+    rows = list(_removed_but_open(contract_id).select_related("course_run"))
+    runs = []
+    for row in rows:
+        run, since = row.course_run, row.removed_at or now
+        run.live = False
+        run.enrollment_start = min(run.enrollment_start or since, since)
+        run.enrollment_end = min(run.enrollment_end or since, since)
+        runs.append(run)
+    if runs:
+        CourseRun.all_objects.bulk_update(runs, ["live", "enrollment_start", "enrollment_end"])
+    products = Product.objects.filter(pk__in=[row.product_id for row in rows if row.product_id is not None])
+    products.update(is_active=False, updated_at=now)
+
+
+def _own(contract_id: int, *, now: datetime) -> None:
+    """Hide the runs, put their products on sale, and take away what goes past the contract."""
+    public = _public(contract_id).values_list("course_run_id", flat=True)
+    CourseRun.all_objects.filter(pk__in=list(public)).update(access=RunAccess.CONTRACT, updated_at=now)
+    named = [product.pk for product in _with_other_discounts(contract_id)]
+    Product.discounts.through.objects.filter(product_id__in=named).delete()
+    _off_the_shelf(contract_id).update(is_active=True, updated_at=now)
+    _other_products(contract_id).update(is_active=False, requires_code=True, updated_at=now)
+
+
+def _put_back(terms: ContractTerms) -> None:
+    """Give the runs the contract's dates, and have them live."""
+    links = list(ContractRun.objects.current().filter(contract=terms.pk).select_related("course_run").order_by("pk"))
+    runs = [link.course_run for link in links]
+    start = start_of_day(terms.start) if terms.start else None
+    end = end_of_day(terms.end) if terms.end else None
+    for run in runs:
+        run.live = True
+        run.start_date, run.enrollment_start = start or run.start_date, start or run.enrollment_start
+        run.end_date, run.enrollment_end = end or run.end_date, end or run.enrollment_end
+        if end is not None and start is None:
+            # A day set by hand may lie after the contract's last one: no run begins after it ends.
+            run.start_date = min(run.start_date, end) if run.start_date else None
+            run.enrollment_start = min(run.enrollment_start, end) if run.enrollment_start else None
+        if start is not None and end is None:
+            run.end_date = max(run.end_date, start) if run.end_date else None
+            run.enrollment_end = max(run.enrollment_end, start) if run.enrollment_end else None
+    if runs:
+        fields = ["live", "start_date", "enrollment_start", "end_date", "enrollment_end"]
+        CourseRun.all_objects.bulk_update(runs, fields)
+        for link in links:
+            link.given_start = link.course_run.start_date or link.given_start
+            link.given_end = link.course_run.end_date
+        ContractRun.objects.bulk_update(links, ["given_start", "given_end"])
+
+
+def _recount(contract_id: int) -> None:
+    """Let the counters say what the uses say; in short steps, under the terms' lock."""
+    counts = count_miscounted(list(_discounts(contract_id)))
+    change_codes(RECOUNT, counts, step=partial(_locked, contract_id), progress=_silent)
+
+
+@contextmanager
+def _locked(contract_id: int) -> Iterator[None]:
+    with transaction.atomic():
+        lock_terms([contract_id])
+        yield
+
+
+def _silent(codes: int) -> None:
+    """Recounting is quick."""

@@ -1,0 +1,173 @@
+"""Contracts: made and changed the way an editor does it, by publishing a page.
+
+What a contract counts with is in ``ContractTerms``; here is only what it says (design, decision 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils.formats import date_format
+from django.utils.html import linebreaks
+from django.utils.timezone import localtime
+
+from b2b.enums import IntegrationType
+from b2b.errors.contracts import ContractNotPublished, ContractUnknown, DraftInTheWay
+from b2b.models import ContractPage, OrganizationPage
+from b2b.services.contracts.pages import add_child, lock_page, publish_changed, publish_new
+from b2b.services.contracts.terms import bring_into_force
+from mitxonline.users.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTerms:
+    """A contract as an operator writes it down. A cap or price of 0 means none."""
+
+    integration_type: IntegrationType
+    currency: str
+    start: date | None = None
+    end: date | None = None
+    max_learners: int | None = None
+    price: Decimal | None = None
+    description: str = ""
+
+    def page(self, name: str) -> ContractPage:
+        """A page that says this; not saved, not live."""
+        return ContractPage(
+            title=name,
+            name=name,
+            live=False,
+            integration_type=self.integration_type,
+            currency=self.currency,
+            contract_start=self.start,
+            contract_end=self.end,
+            max_learners=self.max_learners or None,
+            enrollment_fixed_price=self.price or None,
+            description=as_rich_text(self.description),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedContract:
+    """The contract, whether it is new, and the other contracts of the same name."""
+
+    page: ContractPage
+    is_new: bool
+    namesakes: tuple[int, ...]
+
+
+def find_contract(contract_id: int) -> ContractPage:
+    """The contract; ContractUnknown if there is none."""
+    page: ContractPage | None = ContractPage.objects.filter(pk=contract_id).first()
+    if page is None:
+        raise ContractUnknown(contract_id)
+    return page
+
+
+def equal_contract(*, organization_id: int, name: str, terms: WrittenTerms) -> tuple[ContractPage | None, list[int]]:
+    """A published contract of this organization with this name and these terms, and all that bear the name."""
+    wanted = terms.page(name)
+    facts = (
+        "integration_type",
+        "currency",
+        "contract_start",
+        "contract_end",
+        "max_learners",
+        "enrollment_fixed_price",
+        "active",
+    )
+    namesakes = list(_contracts_of(organization_id).filter(name=name).order_by("pk"))
+    for page in namesakes:
+        if page.live and all((getattr(page, fact) or None) == (getattr(wanted, fact) or None) for fact in facts):
+            return page, [one.pk for one in namesakes]
+    return None, [one.pk for one in namesakes]
+
+
+def create_contract(
+    *, organization_id: int, name: str, terms: WrittenTerms, now: datetime, user: User | None = None
+) -> CreatedContract:
+    """Make a contract under its organization and publish it; the same again makes nothing (design 5.5).
+
+    Its terms are in force when this returns. Raises TermsInvalid.
+    """
+    name = name.strip()
+    with transaction.atomic():
+        # Of two equal commands at once the second finds what the first has made.
+        lock_page(organization_id)
+        equal, namesakes = equal_contract(organization_id=organization_id, name=name, terms=terms)
+        if equal is not None:
+            return CreatedContract(page=equal, is_new=False, namesakes=_others(namesakes, equal.pk))
+        page = add_child(parent_id=organization_id, make=lambda: terms.page(name))
+        publish_new(page, user=user)
+        bring_into_force(page_id=page.pk, now=now, by_id=user.pk if user is not None else None)
+    return CreatedContract(page=find_contract(page.pk), is_new=True, namesakes=_others(namesakes, page.pk))
+
+
+def modify_contract(
+    *,
+    contract_id: int,
+    changes: Mapping[str, Any],
+    now: datetime,
+    over_draft: bool = False,
+    user: User | None = None,
+) -> bool:
+    """Publish the live contract with these columns of the page changed; whether there was anything to change.
+
+    Raises ContractUnknown, ContractNotPublished, TermsInvalid, and DraftInTheWay where somebody's unpublished changes
+    would be pushed aside; ``over_draft`` goes on from the published state, their draft stays in the page's history.
+    """
+    with transaction.atomic():
+        find_contract(contract_id)
+        lock_page(contract_id)
+        page = changed_page(contract_id=contract_id, changes=changes)
+        if not over_draft:
+            refuse_over_draft(page)
+        if not _would_change(page, changes):
+            return False
+        publish_changed(page, user=user)
+        bring_into_force(page_id=contract_id, now=now, by_id=user.pk if user is not None else None)
+    return True
+
+
+def changed_page(*, contract_id: int, changes: Mapping[str, Any]) -> ContractPage:
+    """The live page with these columns changed in memory."""
+    page = find_contract(contract_id)
+    if not page.live:
+        raise ContractNotPublished(page.name)
+    for name, value in changes.items():
+        setattr(page, name, value)
+    return page
+
+
+def refuse_over_draft(page: ContractPage) -> None:
+    """Raise DraftInTheWay where somebody has saved changes that are not published."""
+    if not page.has_unpublished_changes:
+        return
+    draft = page.latest_revision
+    author = str(draft.user or "") if draft else ""
+    day = date_format(localtime(draft.created_at), "DATE_FORMAT") if draft else ""
+    raise DraftInTheWay(page.name, author=author, day=day)
+
+
+def as_rich_text(text: str) -> str:
+    """Plain text as the paragraphs of a rich text field; what looks like markup stays text."""
+    return str(linebreaks(text.strip(), autoescape=True)) if text.strip() else ""
+
+
+def _would_change(page: ContractPage, changes: Mapping[str, Any]) -> bool:
+    published = ContractPage.objects.filter(pk=page.pk).values(*changes).first() if changes else None
+    return published is not None and any(published[name] != getattr(page, name) for name in changes)
+
+
+def _contracts_of(organization_id: int) -> Any:
+    organization = OrganizationPage.objects.get(pk=organization_id)
+    return ContractPage.objects.child_of(organization)
+
+
+def _others(namesakes: list[int], pk: int) -> tuple[int, ...]:
+    return tuple(one for one in namesakes if one != pk)

@@ -1,0 +1,121 @@
+"""Taking back what was handed out and not used: the code gets another text, and nobody can use the old one.
+
+Whoever calls the parts that begin with ``end`` holds the lock of the contract's terms, as every door does: a code can't
+be used and taken back in the same moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from b2b.enums import MailState
+from b2b.errors.handouts import CodeInUse, CodeNotAssigned, HandOutUnknown
+from b2b.models import ContractPage, ContractTerms, HandOut, HandOutMail
+from b2b.requests import request_reconcile
+from b2b.seats import lock_terms
+from ecommerce.models import BasketCode, DiscountCode
+from mitxonline.kernel.audit import record
+from mitxonline.kernel.db import fetch_sql
+from mitxonline.kernel.text import normalized_email
+
+# Of a limited code the counter is asked as well: on a row that had to be waited for it is the fresh one.
+REVOKE = """
+UPDATE ecommerce_discountcode AS code
+SET text = gen_random_uuid()::text, assigned_email = '', assigned_name = '', assigned_at = NULL, assigned_by_id = NULL
+WHERE code.id = ANY(%(codes)s) AND code.assigned_email <> '' AND (code.max_uses IS NULL OR code.uses = 0)
+AND NOT EXISTS (
+    SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id AND use.state IN ('held', 'confirmed', 'retired')
+)
+RETURNING code.id
+"""
+
+IN_CONTRACT = "discount__unlocks__contract_run__contract_id"
+
+
+def revoke_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
+    """Take back a code that was given to somebody and isn't used. Raises CodeNotAssigned, CodeInUse."""
+    contract_id = DiscountCode.objects.filter(pk=code_id).values_list(IN_CONTRACT, flat=True).first()
+    if contract_id is None:
+        raise CodeNotAssigned
+    if not revoke_codes(contract_id=contract_id, code_ids=[code_id], by_id=by_id, now=now):
+        is_assigned = DiscountCode.objects.filter(pk=code_id).exclude(assigned_email="").exists()
+        raise CodeInUse if is_assigned else CodeNotAssigned
+
+
+def revoke_codes(*, contract_id: int, code_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
+    """Take back those of these codes that were given to somebody and aren't used; how many."""
+    with transaction.atomic():
+        lock_terms([contract_id])
+        mine = DiscountCode.objects.filter(pk__in=code_ids, **{IN_CONTRACT: contract_id})
+        revoked = end_codes(list(mine.values_list("pk", flat=True)), by_id=by_id, now=now)
+        if revoked:
+            record(ContractPage.objects.get(pk=contract_id), "b2b.code.revoke", by_id=by_id, data={"codes": revoked})
+            # Above a lowered cap, or where nobody comes by code any more, only whoever had it kept it on.
+            request_reconcile(contract_id=contract_id, reason=_("Code taken back"), now=now, requested_by_id=by_id)
+    return len(revoked)
+
+
+def cancel_invitation(*, hand_out_id: int, by_id: int | None, now: datetime) -> None:
+    """Cancel an invitation by the shared code. The code stays as it is: others have it too. Raises HandOutUnknown."""
+    contract_id = HandOut.objects.filter(pk=hand_out_id).values_list("contract_run__contract_id", flat=True).first()
+    if contract_id is None or not cancel_invitations(
+        contract_id=contract_id, hand_out_ids=[hand_out_id], by_id=by_id, now=now
+    ):
+        raise HandOutUnknown
+
+
+def cancel_invitations(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
+    """Cancel those of these invitations that are open; how many."""
+    with transaction.atomic():
+        lock_terms([contract_id])
+        mine = HandOut.objects.open().filter(pk__in=hand_out_ids, is_shared=True, contract_run__contract_id=contract_id)
+        ended = end_hand_outs(list(mine.values_list("pk", flat=True)), by_id=by_id, now=now)
+        if ended:
+            page = ContractPage.objects.get(pk=contract_id)
+            record(page, "b2b.invitation.cancel", by_id=by_id, data={"invitations": ended})
+    return len(ended)
+
+
+def take_back(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
+    """End these hand-outs of a contract: invitations are canceled, unused codes of somebody's own taken back."""
+    with transaction.atomic():
+        lock_terms([contract_id])
+        mine = HandOut.objects.open().filter(pk__in=hand_out_ids, contract_run__contract_id=contract_id)
+        own = list(DiscountCode.objects.filter(hand_outs__in=mine.filter(is_shared=False)).values_list("pk", flat=True))
+        revoked = revoke_codes(contract_id=contract_id, code_ids=own, by_id=by_id, now=now) if own else 0
+        return revoked + cancel_invitations(contract_id=contract_id, hand_out_ids=hand_out_ids, by_id=by_id, now=now)
+
+
+def end_hand_outs_to(*, terms: ContractTerms, email: str, by_id: int | None, now: datetime) -> int:
+    """Take back every unused code and invitation of the contract at this address; how many."""
+    address = normalized_email(email)
+    codes = DiscountCode.objects.filter(assigned_email=address, **{IN_CONTRACT: terms.pk})
+    revoked = end_codes(list(codes.values_list("pk", flat=True)), by_id=by_id, now=now)
+    invited = HandOut.objects.open().filter(email=address, is_shared=True, contract_run__contract_id=terms.pk)
+    return len(revoked) + len(end_hand_outs(list(invited.values_list("pk", flat=True)), by_id=by_id, now=now))
+
+
+def end_codes(code_ids: Sequence[int], *, by_id: int | None, now: datetime) -> list[int]:
+    """Give the unused ones of these codes another text and nobody to be with; their numbers."""
+    if not code_ids:
+        return []
+    revoked = sorted(pk for (pk,) in fetch_sql(REVOKE, {"codes": list(code_ids)}))
+    BasketCode.objects.filter(code__in=revoked).delete()  # a cart remembers the code, not its text
+    open_ones = HandOut.objects.open().filter(code__in=revoked, is_shared=False)
+    end_hand_outs(list(open_ones.values_list("pk", flat=True)), by_id=by_id, now=now)
+    return revoked
+
+
+def end_hand_outs(hand_out_ids: Sequence[int], *, by_id: int | None, now: datetime) -> list[int]:
+    """End these hand-outs; what wasn't mailed yet isn't any more. The numbers of those that were open."""
+    ended = HandOut.objects.open().filter(pk__in=hand_out_ids)
+    ids = sorted(ended.values_list("pk", flat=True))
+    HandOut.objects.open().filter(pk__in=ids).update(ended_at=now, ended_by_id=by_id)
+    HandOutMail.objects.filter(hand_out__in=ids, state=MailState.QUEUED).update(
+        state=MailState.CANCELED, finished_at=now
+    )
+    return ids

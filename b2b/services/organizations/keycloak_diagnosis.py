@@ -1,0 +1,63 @@
+"""What `check_sso` says about the service account that reads Keycloak's organizations and adds people to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from b2b.errors.organizations import KeycloakNotConfigured
+from b2b.gateways.keycloak import KEYCLOAK_SETTINGS, KeycloakGateway, keycloak_id_of
+from b2b.models import OrganizationPage
+from b2b.services.organizations.keycloak_sync import known_organizations, refuse_if_none
+from mitxonline.kernel.errors import DomainError
+from mitxonline.users.sso.findings import Finding, Sayer
+from mitxonline.users.sso.providers import KEYCLOAK
+
+ACCOUNT, LISTING, ADDING = "service account", "organizations list", "adding people"
+
+
+def service_account_findings() -> Iterator[Finding]:
+    """Its secret, whether organizations can be listed, and, where a page wants that, whether people can be added.
+
+    Asks Keycloak, and changes nothing there or here.
+    """
+    say = Sayer(KEYCLOAK)
+    try:
+        keycloak = KeycloakGateway.from_settings()
+    except KeycloakNotConfigured as refusal:
+        if len(refusal.missing) == len(KEYCLOAK_SETTINGS):
+            yield say.unknown(ACCOUNT, f"Not configured: nothing stands in {', '.join(refusal.missing)}.")
+        else:
+            yield say.missing(ACCOUNT, refusal.message)
+        return
+    try:
+        keycloak.connect()
+    except DomainError as refusal:
+        yield say.missing(ACCOUNT, refusal.message)
+        return
+    yield say.fine(ACCOUNT, "Keycloak accepts KEYCLOAK_CLIENT_ID with its secret.")
+    try:
+        raws = keycloak.organizations()
+        refuse_if_none(raws)
+    except DomainError as refusal:
+        yield say.missing(LISTING, refusal.message)
+        return
+    if not raws:
+        yield say.unknown(
+            LISTING,
+            "Keycloak shows no organizations. If there are some, give the service account the role view-organizations "
+            "of realm-management.",
+        )
+        return
+    yield say.fine(LISTING, f"{len(raws)} can be read; {known_organizations()} are known here.")
+    if not OrganizationPage.objects.live().filter(add_code_learners_to_sso=True).exists():
+        return
+    organization_id = next(filter(None, map(keycloak_id_of, raws)), None)
+    if organization_id is None:
+        yield say.unknown(ADDING, "No organization in Keycloak has an id to try it with.")
+        return
+    try:
+        keycloak.check_adding(organization_id=organization_id)
+    except DomainError as refusal:
+        yield say.missing(ADDING, refusal.message)
+    else:
+        yield say.fine(ADDING, "People who came by code can be added.")

@@ -1,0 +1,169 @@
+"""Organizations: found by whatever a person calls them, made once."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from wagtail.models import Site
+
+from b2b.errors.contracts import SiteMissing, TermsInvalid
+from b2b.errors.organizations import (
+    OrganizationUnclear,
+    OrganizationUnknown,
+    OrgKeyDiffers,
+    OrgKeyImpossible,
+    OrgKeyTaken,
+    SimilarOrganization,
+)
+from b2b.models import OrganizationIndexPage, OrganizationPage
+from b2b.models.pages import (
+    ORG_KEY_LENGTH,
+    free_org_key,
+    organization_named_like,
+    organizations_with_key,
+    validate_org_key,
+)
+from b2b.services.contracts.pages import add_child, lock_page, publish_new
+from mitxonline.users.models import User
+
+INDEX_SLUG = "organizations"
+
+
+def ensure_organization_index() -> OrganizationIndexPage:
+    """The page under which organizations are kept, made under the site's home page where it is missing.
+
+    Raises SiteMissing where there is no site yet.
+    """
+    if (index := _index()) is not None:
+        return index
+    site = Site.objects.filter(is_default_site=True).first()
+    if site is None:
+        raise SiteMissing
+    with transaction.atomic():
+        lock_page(site.root_page_id)
+        if (index := _index()) is not None:
+            return index
+        page = add_child(
+            parent_id=site.root_page_id,
+            make=lambda: OrganizationIndexPage(title=_("Organizations"), slug=INDEX_SLUG, live=False),
+        )
+        publish_new(page, user=None)
+    made: OrganizationIndexPage = OrganizationIndexPage.objects.get(pk=page.pk)
+    return made
+
+
+def find_organization(text: str) -> OrganizationPage:
+    """The organization with this id, name, slug or key; capitals don't count unless they tell two apart.
+
+    Raises OrganizationUnknown, OrganizationUnclear.
+    """
+    wanted = text.strip()
+    by_text = Q(name__iexact=wanted) | Q(slug__iexact=wanted) | Q(org_key__iexact=wanted)
+    by_id = Q(pk=int(wanted)) if wanted.isascii() and wanted.isdigit() and len(wanted) < 18 else Q()
+    found = list(OrganizationPage.objects.filter(by_text | by_id).order_by("pk"))
+    found = [one for one in found if wanted in {str(one.pk), one.name, one.slug, one.org_key}] or found
+    if not found:
+        raise OrganizationUnknown(text)
+    if len(found) > 1:
+        raise OrganizationUnclear(text, ids=tuple(one.pk for one in found))
+    organization: OrganizationPage = found[0]
+    return organization
+
+
+def ensure_organization(
+    *, name: str, create: bool = False, org_key: str = "", user: User | None = None
+) -> tuple[OrganizationPage, bool]:
+    """The organization of this name (or key, or slug), made if there is none; whether it is new.
+
+    ``create`` makes one although another has almost the same name. Raises SimilarOrganization, OrgKeyTaken,
+    OrgKeyDiffers, OrgKeyImpossible, OrganizationUnclear, TermsInvalid.
+    """
+    existing, _key = choose_organization(name=name, create=create, org_key=org_key)
+    if existing is not None:
+        return existing, False
+    index = ensure_organization_index()
+    with transaction.atomic():
+        lock_page(index.pk)
+        # Asked again under the lock: of two commands with a new name the second finds what the first has made.
+        existing, key = choose_organization(name=name, create=create, org_key=org_key)
+        if existing is not None:
+            return existing, False
+        title = name.strip()
+
+        def make() -> OrganizationPage:
+            page = OrganizationPage(
+                title=title, name=title, org_key=key, slug="" if slugify(title) else slugify(key), live=False
+            )
+            page.allows_similar_name = create
+            return page
+
+        page = add_child(parent_id=index.pk, make=make)
+        publish_new(page, user=user)
+    return OrganizationPage.objects.get(pk=page.pk), True
+
+
+def choose_organization(*, name: str, create: bool = False, org_key: str = "") -> tuple[OrganizationPage | None, str]:
+    """The organization a name means, or None and the key a new one would get; refuses like ``ensure_organization``."""
+    if (existing := existing_organization(name, org_key=org_key)) is not None:
+        return existing, existing.org_key
+    if not create:
+        refuse_if_similar(name)
+    key = org_key or new_org_key(name)
+    refuse_if_impossible(key)
+    refuse_if_taken(key)
+    return None, key
+
+
+def existing_organization(name: str, *, org_key: str = "") -> OrganizationPage | None:
+    """The organization this exact name means: by name first, else by key or slug; its key must be the given one."""
+    wanted = name.strip()
+    if not wanted:
+        raise TermsInvalid(_("An organization needs a name."))
+    by_name = list(OrganizationPage.objects.filter(name=wanted).order_by("pk"))
+    found = by_name or list(OrganizationPage.objects.filter(Q(org_key=wanted) | Q(slug=wanted)).order_by("pk"))
+    if len(found) > 1:
+        raise OrganizationUnclear(wanted, ids=tuple(one.pk for one in found))
+    if found and org_key and org_key != found[0].org_key:
+        raise OrgKeyDiffers(organization=found[0].name, key=found[0].org_key)
+    return found[0] if found else None
+
+
+def refuse_if_similar(name: str) -> None:
+    """Raise SimilarOrganization where another name differs only in case, blanks and punctuation."""
+    other = organization_named_like(name)
+    if other is not None:
+        raise SimilarOrganization(name.strip(), similar=other.name, organization_id=other.pk)
+
+
+def refuse_if_impossible(key: str) -> None:
+    """Raise TermsInvalid where the key can't stand in course keys."""
+    if len(key) > ORG_KEY_LENGTH:
+        sentence = _("The organization key “%(key)s” is longer than %(most)d characters.")
+        raise TermsInvalid(sentence % {"key": key, "most": ORG_KEY_LENGTH})
+    try:
+        validate_org_key(key)
+    except ValidationError as invalid:
+        raise TermsInvalid(" ".join(invalid.messages)) from invalid
+
+
+def refuse_if_taken(key: str) -> None:
+    """Raise OrgKeyTaken where the key, whatever its case, is another organization's."""
+    other = organizations_with_key(key).first()
+    if other is not None:
+        raise OrgKeyTaken(key, organization=other.name)
+
+
+def new_org_key(name: str) -> str:
+    """The name reduced to what a course key may hold, made unique by a number; OrgKeyImpossible if nothing is left."""
+    key = free_org_key(name)
+    if not key:
+        raise OrgKeyImpossible(name)
+    return key
+
+
+def _index() -> OrganizationIndexPage | None:
+    index: OrganizationIndexPage | None = OrganizationIndexPage.objects.order_by("pk").first()
+    return index

@@ -1,0 +1,168 @@
+"""The staff's door to a contract's seats, and the words every other door uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from b2b.enums import MembershipSource, MembershipState, WithdrawnBy
+from b2b.errors.contracts import TooFewSeats
+from b2b.errors.seats import ContractFull, NotAMember, SeatUnknown
+from b2b.models import ContractMembership, ContractPage, ContractTerms, Withdrawal
+from b2b.seats import (
+    Claimed,
+    activate_held_seats,
+    claim_seat,
+    claim_seats,
+    count_seats,
+    end_code_seats,
+    end_seat,
+    join_organizations,
+    leave_organizations,
+    lock_terms,
+    release_held_seats,
+    seats_for,
+    uses_of_order,
+)
+from b2b.services.handouts.revoke import end_hand_outs_to
+from courses.enums import EnrollmentSource
+from courses.models import EnrollmentGrant
+from courses.services.enrollments import revoke
+from ecommerce.models import Product
+from ecommerce.services.discounts.codes import restore_uses, retire_uses
+from mitxonline.kernel.audit import Detail, record
+from mitxonline.users.models import User
+
+__all__ = [
+    "Claimed",
+    "activate_held_seats",
+    "add_member",
+    "claim_seat",
+    "claim_seats",
+    "count_seats",
+    "end_code_seats",
+    "end_enrollments",
+    "join_organizations",
+    "leave_organizations",
+    "lock_terms",
+    "products_of",
+    "release_held_seats",
+    "remove_member",
+    "seats_for",
+    "uses_of_order",
+]
+
+
+def add_member(
+    *,
+    contract_id: int,
+    user_id: int,
+    now: datetime,
+    source: str = MembershipSource.STAFF,
+    added_by_id: int | None = None,
+) -> ContractMembership:
+    """Put somebody into a contract by hand; to somebody it was taken from this gives access back, codes included.
+
+    Raises TooFewSeats, NotAMember for a contract that has no terms yet.
+    """
+    with transaction.atomic():
+        terms = _locked(contract_id)
+        before = seats_for([contract_id], user_id)[contract_id]
+        try:
+            seat = claim_seat(
+                terms=terms,
+                user_id=user_id,
+                state=MembershipState.ACTIVE,
+                source=source,
+                now=now,
+                added_by_id=added_by_id,
+            )
+        except ContractFull as full:
+            raise TooFewSeats(left=0, needed=1, invited=before.count.invited) from full
+        given_back = 0
+        if before.withdrawn_at is not None:
+            given_back = restore_uses(user_id=user_id, product_ids=products_of(contract_id), now=now)
+        if before.state != seat.state:
+            data: Mapping[str, Detail] = {"user": user_id, "source": str(seat.source), "codes_given_back": given_back}
+            record(ContractPage.objects.get(pk=contract_id), "b2b.seat.give", by_id=added_by_id, data=data)
+    return seat
+
+
+def remove_member(
+    *,
+    contract_id: int,
+    user_id: int,
+    reason: str,
+    now: datetime,
+    removed_by_id: int | None = None,
+    authority: WithdrawnBy = WithdrawnBy.STAFF,
+) -> None:
+    """Take somebody's seat away: their uses are retired, the seat is free, their courses in the contract end.
+
+    From then on their codes answer that access was withdrawn, single sign-on doesn't bring them back, and money that
+    comes late goes to review (design 5.3). ``add_member`` gives it back, and what was withdrawn on a manager's
+    authority also a code handed to them from then on.
+    Unused codes handed out to their address are revoked. Raises SeatUnknown for somebody without a seat.
+    """
+    with transaction.atomic():
+        terms = _locked(contract_id)
+        if not ContractMembership.objects.filter(contract_id=contract_id, user_id=user_id).exists():
+            raise SeatUnknown
+        retired = retire_uses(user_id=user_id, product_ids=products_of(contract_id), now=now)
+        email = User.objects.values_list("email", flat=True).get(pk=user_id)
+        ended = end_hand_outs_to(terms=terms, email=email, by_id=removed_by_id, now=now)
+        end_seat(contract_id=contract_id, user_id=user_id, now=now)
+        Withdrawal.objects.create(
+            contract_id=contract_id,
+            user_id=user_id,
+            at=now,
+            by_id=removed_by_id,
+            authority=authority,
+            reason=reason[:255],
+        )
+        courses = end_enrollments(terms, user_id=user_id, by_id=removed_by_id, reason=reason, now=now)
+        data: Mapping[str, Detail] = {
+            "user": user_id,
+            "reason": reason,
+            "authority": str(authority),
+            "codes": retired,
+            "hand_outs": ended,
+            "courses": courses,
+        }
+        record(ContractPage.objects.get(pk=contract_id), "b2b.seat.withdraw", by_id=removed_by_id, data=data)
+
+
+def _locked(contract_id: int) -> ContractTerms:
+    terms = lock_terms([contract_id]).get(contract_id)
+    if terms is None:
+        raise NotAMember
+    return terms
+
+
+def products_of(contract_id: int) -> list[int]:
+    """What the contract's codes open, removed runs included."""
+    return list(Product.objects.filter(contract_run__contract_id=contract_id).values_list("pk", flat=True))
+
+
+def end_enrollments(terms: ContractTerms, *, user_id: int, by_id: int | None, reason: str, now: datetime) -> int:
+    """Revoke what the contract gave; who has another right to a course, by staff or their own order, stays (K3)."""
+    grants = EnrollmentGrant.objects.filter(
+        enrollment__user_id=user_id,
+        enrollment__run__contract_run__contract_id=terms.pk,
+        source__in=[EnrollmentSource.CODE, EnrollmentSource.CONTRACT],
+        revoked_at__isnull=True,
+    )
+    rows = list(grants.order_by("enrollment__run_id", "pk").values_list("enrollment__run_id", "source", "reference"))
+    for run_id, source, reference in rows:
+        revoke(
+            user_id=user_id,
+            run_id=run_id,
+            source=source,
+            reference=reference,
+            now=now,
+            revoked_by_id=by_id,
+            reason=reason[:255],
+        )
+    return len(rows)

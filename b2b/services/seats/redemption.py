@@ -1,0 +1,160 @@
+"""The doors into a contract that need no cart: a code's own link, and a member's one click (design 5.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from b2b.enums import MembershipSource, MembershipState
+from b2b.errors.seats import AlreadySeated, ContractClosed, NotAMember, PaymentNeeded
+from b2b.models import ContractMembership, ContractRun
+from b2b.rules import refuse_replaced
+from b2b.services.seats.membership import claim_seat, lock_terms
+from b2b.services.seats.offers import contract_run_of, finding_for
+from courses.enums import EnrollmentMode, EnrollmentSource
+from courses.errors import EnrollmentRefused
+from courses.models import Enrollment
+from courses.rules import refuse_unless_enrollable
+from courses.services.enrollments import enroll
+from ecommerce.enums import UseState
+from ecommerce.models import Basket, BasketCode, CodeUse, DiscountCode
+from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.services.baskets.baskets import add_products, apply_code
+from ecommerce.services.baskets.pricing import find_code, refuse_code
+from ecommerce.services.discounts.codes import use_code
+from mitxonline.kernel import clock
+from mitxonline.kernel.text import normalized_email
+from mitxonline.users.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What redeeming a code came to."""
+
+    membership: ContractMembership
+    contract_run: ContractRun
+    enrollment: Enrollment
+    already: bool
+
+
+def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
+    """Take the seat a free contract's code stands for, and enroll in its course; again gives the same result.
+
+    One confirmed use, one seat, all or nothing, under the contract's lock. Raises what ``code_offer`` raises, and
+    PaymentNeeded where the contract has a price.
+    """
+    with transaction.atomic():
+        code = find_code(text)
+        run = contract_run_of(code, user_id=user_id)
+        terms = lock_terms([run.contract_id])[run.contract_id]
+        refuse_replaced([code])
+        refuse_code(code, user_id=user_id, now=now)
+        finding = finding_for(code, run, user_id=user_id, now=now)
+        if finding.refusal is not None and not isinstance(finding.refusal, AlreadySeated):
+            raise finding.refusal
+        if not terms.is_free:
+            raise PaymentNeeded(price=terms.money.formatted())
+        use_id = use_code(code=code, user_id=user_id, now=now)
+        membership = claim_seat(
+            terms=terms,
+            user_id=user_id,
+            state=MembershipState.ACTIVE,
+            source=MembershipSource.CODE,
+            code_ids=[code.pk],
+            code_use_id=use_id,
+            now=now,
+            contact=finding.contact,
+            lifts_withdrawal=True,  # or it would have been refused above
+        )
+        enrollment = enroll(
+            user_id=user_id,
+            run_id=run.course_run_id,
+            mode=EnrollmentMode.VERIFIED,
+            source=EnrollmentSource.CODE,
+            reference=f"use {use_id}",
+            now=now,
+        )
+    return Attachment(
+        membership=membership, contract_run=run, enrollment=enrollment, already=finding.refusal is not None
+    )
+
+
+def put_in_link_basket(*, text: str, owner: BasketOwner, user_id: int, now: datetime) -> Basket:
+    """Open the link basket with a priced contract's course and its code applied; use and seat begin with the order."""
+    with transaction.atomic():
+        run = contract_run_of(find_code(text), user_id=user_id)
+        if run.product_id is None:
+            raise NotAMember
+        basket = add_products(owner=owner, product_ids=[run.product_id], now=now)
+        apply_code(owner=owner, text=text, user_id=user_id, now=now)
+    return basket
+
+
+def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
+    """Apply codes assigned to the learner's confirmed address to the courses in their link basket by themselves.
+
+    Not where the learner needs none: a member of a free contract. Two queries at the most. Whether a code still works
+    is asked at every total.
+    """
+    if user.email_verified_at is None or not basket.is_link:
+        return
+    seat = ContractMembership.objects.filter(
+        contract=OuterRef("discount__unlocks__contract_run__contract"), user=user, state=MembershipState.ACTIVE
+    )
+    used = CodeUse.objects.filter(code=OuterRef("pk")).exclude(state=UseState.RELEASED)
+    given = (
+        DiscountCode.objects.filter(
+            Q(discount__unlocks__contract_run__contract__terms__price__isnull=False) | ~Exists(seat),
+            ~Exists(used),
+            assigned_email=normalized_email(user.email),
+            active=True,
+            discount__unlocks__basket_items__basket=basket,
+        )
+        .exclude(discount__codes__basket_codes__basket=basket)
+        .order_by("discount_id", "assigned_at", "pk")
+        .distinct("discount_id")
+    )
+    BasketCode.objects.bulk_create(
+        [BasketCode(basket=basket, code=code, applied_at=now) for code in given], ignore_conflicts=True
+    )
+
+
+def start_course(*, contract_run_id: int, user_id: int, now: datetime) -> Enrollment:
+    """Enroll a member of a free contract with one click: no code is needed and nobody's is spent.
+
+    Raises NotAMember for a run that isn't in one of the learner's contracts, ContractClosed, PaymentNeeded where there
+    is a price, or why the course isn't open.
+    """
+    run = (
+        ContractRun.objects.current()
+        .filter(
+            pk=contract_run_id,
+            contract__memberships__user_id=user_id,
+            contract__memberships__state=MembershipState.ACTIVE,
+        )
+        .select_related("course_run", "contract__terms")
+        .first()
+    )
+    if run is None:
+        raise NotAMember
+    terms = run.contract.terms
+    if not terms.is_valid_on(clock.date_of(now)):
+        raise ContractClosed(contract=run.contract.name)
+    if not terms.is_free:
+        raise PaymentNeeded(price=terms.money.formatted())
+    try:
+        refuse_unless_enrollable(run.course_run, now=now)
+    except EnrollmentRefused as refusal:
+        refusal.retry_url = ContractClosed.retry_url
+        raise
+    return enroll(
+        user_id=user_id,
+        run_id=run.course_run_id,
+        mode=EnrollmentMode.VERIFIED,
+        source=EnrollmentSource.CONTRACT,
+        reference=f"contract {run.contract_id}",
+        now=now,
+    )

@@ -1,0 +1,397 @@
+"""Filling, emptying and handing over baskets.
+
+Whoever changes what is in a basket locks its row first, as checkout does (ADR 0003): two windows of one visitor go one
+after the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q
+
+from ecommerce.enums import BasketKind
+from ecommerce.errors.checkout import AnotherCurrency, BasketEmpty, ProductUnknown
+from ecommerce.errors.codes import CodeMissing, CodeNotBetter, CodeRefused, CodeUnknown
+from ecommerce.events import LinkBasketClaimed
+from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Order, Product
+from ecommerce.selectors.baskets import BasketOwner, current_basket
+from ecommerce.services.baskets.pricing import (
+    PricedBasket,
+    code_fits,
+    find_code,
+    mark_if_held,
+    price_basket,
+    refuse_code,
+)
+from mitxonline.coordinator.bus import publish
+from mitxonline.kernel.db import run_sql
+
+logger = logging.getLogger(__name__)
+
+# The total in other pages' headers is at most as old as this, and a little.
+NOTE_AGAIN = timedelta(minutes=15)
+
+# Only what looks like one is repeated to whoever followed a link: nobody's sentences are shown as ours.
+LIKE_A_SKU = re.compile(r"[A-Za-z0-9:+._-]{1,64}")
+
+# A contract product has one code: a second one takes the first one's place. One statement, so both or neither; nothing
+# where the basket is gone by now.
+APPLY = """
+WITH replaced AS (
+    DELETE FROM ecommerce_basketcode AS applied USING ecommerce_discountcode AS other
+    WHERE applied.basket_id = %(basket)s AND applied.code_id = other.id
+    AND other.discount_id = %(discount)s AND other.id <> %(code)s AND %(is_contracts)s
+)
+INSERT INTO ecommerce_basketcode (basket_id, code_id, applied_at)
+SELECT basket.id, %(code)s, %(now)s FROM ecommerce_basket AS basket WHERE basket.id = %(basket)s FOR KEY SHARE
+ON CONFLICT (basket_id, code_id) DO NOTHING
+"""
+
+
+def add_products(
+    *, owner: BasketOwner, now: datetime, product_ids: Sequence[int] = (), skus: Sequence[str] = ()
+) -> Basket:
+    """Put products on sale into the owner's basket; one that is there already stays there once.
+
+    A product that needs its code opens a link basket holding just the products asked for of that kind; others go
+    into the ordinary basket, in one currency; what was kept for later comes back. Raises ProductUnknown if any product
+    isn't on sale (CO-01), AnotherCurrency if one can't be added up with the others; then nothing has changed.
+    """
+    skus = [sku.replace(" ", "+") for sku in skus]  # no SKU has blanks: in an address a plus that isn't escaped is one
+    products = list(Product.objects.active().with_item().filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
+    unknown = sorted(set(skus) - {product.sku for product in products})
+    if unknown:
+        raise ProductUnknown(sku=unknown[0] if LIKE_A_SKU.fullmatch(unknown[0]) else "")
+    if not products or set(product_ids) - {product.pk for product in products}:
+        raise ProductUnknown
+    linked = [product for product in products if product.requires_code]
+    plain = [product for product in products if not product.requires_code]
+    with transaction.atomic():
+        basket = None
+        if plain:
+            basket, _is_new = _open(owner, BasketKind.ORDINARY, now)
+            _refuse_other_currencies(basket, plain)
+            _put(basket, plain, now)
+        if linked:
+            basket = _fresh_link_basket(owner, linked, now)
+    if basket is None:
+        raise ProductUnknown
+    return basket
+
+
+def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
+    """Take a product out of the current basket; a link basket that is empty then is gone."""
+    with transaction.atomic():
+        basket = locked_basket(owner, now=now)
+        if basket is None:
+            return
+        BasketItem.objects.filter(basket=basket, product_id=product_id).delete()
+        basket.applied_codes.filter(code__discount__unlocks_id=product_id).delete()
+        if basket.is_link and not basket.items.exists():
+            basket.delete()
+
+
+def keep_for_later(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
+    """Let a product wait beside the current basket: it is neither added up nor bought. A link basket keeps nothing."""
+    with transaction.atomic():
+        basket = locked_basket(owner, now=now)
+        if basket is not None and not basket.is_link:
+            basket.items.filter(product_id=product_id, kept_at=None).update(kept_at=now)
+
+
+def take_back(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
+    """Put a product that waited into the basket again; AnotherCurrency where it can't be added up with the rest."""
+    with transaction.atomic():
+        basket = locked_basket(owner, now=now)
+        waiting = basket.items.filter(product_id=product_id, kept_at__isnull=False) if basket is not None else None
+        if basket is None or waiting is None:
+            return
+        _refuse_other_currencies(basket, [item.product for item in waiting.select_related("product")])
+        waiting.update(kept_at=None)
+
+
+def note_what_was_shown(priced: PricedBasket, *, now: datetime) -> None:
+    """Let wait what the rules refuse, drop what the buyer has, and remember the total; called where they are told.
+
+    One write for each, and none where nothing is new.
+    """
+    basket = priced.basket
+    if basket is None:
+        return
+    had = [line.product.pk for line in priced.aside if line.is_had]
+    if had:
+        basket.items.filter(product_id__in=had).delete()
+    refused = [line.product.pk for line in priced.aside if not line.is_kept and not line.is_had]
+    if refused:
+        basket.items.filter(product_id__in=refused, kept_at=None).update(kept_at=now)
+    note_total(priced, now=now)
+
+
+def note_total(priced: PricedBasket, *, now: datetime) -> None:
+    """Remember the total for the headers of other pages; one write, none where it is what was noted lately."""
+    basket = priced.basket
+    if basket is None:
+        return
+    known = priced.has_one_currency and not priced.needs_code and bool(priced.lines)
+    total = priced.total.amount if known else None
+    shown = (total, priced.currency if known else "", len(priced.lines))
+    fresh = basket.noted_at is not None and now - basket.noted_at < NOTE_AGAIN
+    if shown != (basket.noted_total, basket.noted_currency, basket.noted_count) or not fresh:
+        basket.noted_total, basket.noted_currency, basket.noted_count, basket.noted_at = *shown, now
+        note = {"noted_total": total, "noted_currency": shown[1], "noted_count": shown[2], "noted_at": now}
+        Basket.objects.filter(pk=basket.pk).update(**note)
+
+
+def leave_link_basket(*, owner: BasketOwner, now: datetime) -> None:
+    """Go back to the ordinary basket; the link can be opened again at any time."""
+    with transaction.atomic():
+        for basket in owner.baskets().filter(kind=BasketKind.LINK).locked():
+            basket.delete()
+
+
+def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime) -> PricedBasket:
+    """Apply a code to the current basket; the same code again changes nothing.
+
+    Raises CodeMissing, CodeUnknown, CodeSwitchedOff, CodeUsed, CodeNotYetValid, CodeExpired, CodeForAnotherProduct,
+    CodeNotBetter, or what a rule says of the code. A signed-out visitor is told CodeUnknown for all of them, so that
+    nobody can find out which codes exist (X2).
+    """
+    if not text.strip():
+        raise CodeMissing
+    try:
+        return _apply(owner=owner, text=text, user_id=user_id, now=now)
+    except CodeNotBetter:
+        raise
+    except CodeRefused as refusal:
+        if user_id is None:
+            raise CodeUnknown from None
+        mark_if_held(refusal, text=text, user_id=user_id)
+        raise
+
+
+def remove_code(*, owner: BasketOwner, code_id: int, now: datetime) -> None:
+    """Take a code off the current basket; the code itself is as it was."""
+    basket = current_basket(owner, now=now)
+    if basket is not None:
+        basket.applied_codes.filter(code_id=code_id).delete()
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What became of a visitor's ordinary basket at sign-in, where the account had one of its own.
+
+    ``came``: what wasn't in the account's yet; ``there``: what the account's had, in the basket now or kept before;
+    ``set_aside``: what waits now because its price is in another currency than the visitor's.
+    """
+
+    came: int = 0
+    there: int = 0
+    set_aside: int = 0
+
+
+def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> Joined:
+    """Give a visitor's baskets to the account they signed in to; what there is to say about it.
+
+    The link basket becomes the account's as it is and replaces an older one (design 5.3), unless it is empty or its
+    day is over. The ordinary ones are joined: nothing of either is lost (K4); what the account had in another currency
+    waits, so that the visitor can buy what they came for. Harmless when it has happened already.
+    """
+    try:
+        return _claim(token=token, user_id=user_id, now=now)
+    except IntegrityError:  # the account opened a basket of its own on another device in this moment: join that one
+        return _claim(token=token, user_id=user_id, now=now)
+
+
+def drop_forgotten_baskets(*, now: datetime) -> int:
+    """Delete visitors' baskets that nobody touched for ``BASKET_KEPT_DAYS``; how many (K19).
+
+    Their sessions are over. One that an order is open of stays, whoever's it is.
+    """
+    limit = now - timedelta(days=settings.BASKET_KEPT_DAYS)
+    touched = Q(opened_at__gte=limit) | Q(items__added_at__gte=limit) | Q(items__kept_at__gte=limit)
+    touched |= Q(noted_at__gte=limit) | Q(applied_codes__applied_at__gte=limit)
+    ordered = Order.objects.pending().filter(basket_id=OuterRef("pk"))
+    forgotten = Basket.objects.filter(~Exists(ordered), token__isnull=False).exclude(touched)
+    dropped: int = forgotten.delete()[1].get(Basket._meta.label, 0)
+    if dropped:
+        logger.info("forgotten baskets dropped", extra={"baskets": dropped})
+    return dropped
+
+
+def locked_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
+    """The owner's current basket, locked; None where there is none, or none any more after the wait."""
+    basket = current_basket(owner, now=now)
+    return Basket.objects.locked().filter(pk=basket.pk).first() if basket is not None else None
+
+
+def _claim(*, token: UUID, user_id: int, now: datetime) -> Joined:
+    joined = Joined()
+    with transaction.atomic():
+        mine = baskets_of(user_id)
+        for basket in Basket.objects.locked().filter(token=token):
+            own = mine.get(basket.kind)
+            if basket.is_link and (basket.is_stale(now) or not basket.items.exists()):
+                basket.delete()
+                continue
+            if own is not None and basket.is_link:
+                own.delete()
+                own = None
+            if own is None:
+                basket.user_id, basket.token = user_id, None
+                basket.save(update_fields=["user", "token", "updated_at"])
+                if basket.is_link:
+                    publish(LinkBasketClaimed(basket_id=basket.pk, user_id=user_id, at=now))
+            else:
+                joined = _join(basket, own, now)
+    return joined
+
+
+def baskets_of(user_id: int) -> dict[str, Basket]:
+    """The account's baskets by their kind, locked."""
+    return {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
+
+
+def _apply(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime) -> PricedBasket:
+    """Price the basket as if the code were on it, refuse what is to be refused, and only then write it down."""
+    basket = current_basket(owner, now=now)
+    if basket is None:
+        raise BasketEmpty
+    code = find_code(text)
+    priced = price_basket(basket, user_id=user_id, now=now, with_code=code)
+    if any(each.code == code and each.refusal is not None for each in priced.codes):
+        refuse_code(code, user_id=user_id, now=now)
+    if (refusal := code_fits(code, [line.product for line in priced.lines])) is not None:
+        raise refusal
+    _refuse_unless_useful(priced, code, signed_in=user_id is not None)
+    _write_down(basket, code, now)
+    return priced
+
+
+def _refuse_unless_useful(priced: PricedBasket, code: DiscountCode, *, signed_in: bool) -> None:
+    """Raise what a rule says of the line the code is for, or CodeNotBetter where every line is cheaper without it.
+
+    Whoever is signed out hears nothing of an enrollment code that leads nowhere, for whatever reason.
+    """
+    lines = [line for line in priced.lines if line.code == code]
+    for line in lines:
+        if isinstance(line.refusal, CodeRefused):
+            raise line.refusal
+        if line.refusal is not None and line.product.requires_code and not signed_in:
+            raise CodeUnknown
+    if not lines:
+        raise CodeNotBetter
+
+
+def _write_down(basket: Basket, code: DiscountCode, now: datetime) -> None:
+    run_sql(
+        APPLY,
+        {
+            "basket": basket.pk,
+            "code": code.pk,
+            "discount": code.discount_id,
+            "is_contracts": code.discount.unlocks_id is not None,
+            "now": now,
+        },
+    )
+
+
+def _open(owner: BasketOwner, kind: BasketKind, now: datetime) -> tuple[Basket, bool]:
+    """The owner's basket of this kind, locked, and whether it was made just now."""
+    found = owner.baskets().filter(kind=kind).locked().first()
+    if found is not None:
+        return found, False
+    key = {"user_id": owner.user_id} if owner.user_id is not None else {"token": owner.token}
+    try:
+        with transaction.atomic():
+            return Basket.objects.create(kind=kind, opened_at=now, **key), True
+    except IntegrityError:  # the same owner's other tab was faster
+        found = owner.baskets().filter(kind=kind).locked().first()
+        if found is None:
+            raise
+        return found, False
+
+
+def _fresh_link_basket(owner: BasketOwner, products: list[Product], now: datetime) -> Basket:
+    """The link basket with just these products. Opened again by the same link it keeps the code applied so far."""
+    basket, is_new = _open(owner, BasketKind.LINK, now)
+    if not is_new:
+        wanted = {product.pk for product in products}
+        basket.items.exclude(product_id__in=wanted).delete()
+        basket.applied_codes.exclude(code__discount__unlocks_id__in=wanted).delete()
+        basket.opened_at = now
+        basket.save(update_fields=["opened_at", "updated_at"])
+    _put(basket, products, now)
+    return basket
+
+
+def _put(basket: Basket, products: list[Product], now: datetime) -> None:
+    BasketItem.objects.bulk_create(
+        [BasketItem(basket=basket, product=product, added_at=now) for product in products],
+        update_conflicts=True,
+        unique_fields=["basket", "product"],
+        update_fields=["kept_at"],
+    )
+
+
+def _refuse_other_currencies(basket: Basket, products: Sequence[Product]) -> None:
+    """One basket, one currency: what can't be added up can't be paid at once (SC-11)."""
+    there = set(basket.items.filter(kept_at=None).values_list("product__currency", flat=True))
+    for product in products:
+        there.add(product.currency)
+        if len(there) > 1:
+            kept = min(there - {product.currency})
+            raise AnotherCurrency(title=product.title, currency=product.currency, kept=kept)
+
+
+def _join(source: Basket, target: Basket, now: datetime) -> Joined:
+    """Move what is in one basket into another and drop the empty one."""
+    brought = list(source.items.select_related("product"))
+    had = list(target.items.select_related("product"))
+    currencies = {item.product.currency for item in brought if item.kept_at is None}
+    apart = [item for item in had if item.kept_at is None and currencies and item.product.currency not in currencies]
+    target.items.filter(pk__in=[item.pk for item in apart]).update(kept_at=now)
+    BasketItem.objects.bulk_create(
+        [
+            BasketItem(basket=target, product_id=item.product_id, added_at=item.added_at, kept_at=item.kept_at)
+            for item in brought
+        ],
+        update_conflicts=True,
+        unique_fields=["basket", "product"],
+        update_fields=["kept_at"],
+    )
+    BasketCode.objects.bulk_create(
+        [BasketCode(basket=target, code_id=row.code_id, applied_at=now) for row in source.applied_codes.all()],
+        ignore_conflicts=True,
+    )
+    source.delete()
+    known = {item.product_id for item in had}
+    return Joined(
+        came=sum(item.product_id not in known for item in brought) if had else 0,
+        there=len(had) - len(apart),
+        set_aside=len(apart),
+    )
+
+
+__all__ = [
+    "Joined",
+    "add_products",
+    "apply_code",
+    "claim_baskets",
+    "drop_forgotten_baskets",
+    "keep_for_later",
+    "leave_link_basket",
+    "locked_basket",
+    "note_total",
+    "note_what_was_shown",
+    "remove_code",
+    "remove_product",
+    "take_back",
+]

@@ -1,0 +1,110 @@
+"""What staff do with an order by hand: fulfil or cancel one in review, ask its gateway, send its receipt again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from ecommerce.enums import AttemptState, DisputeState, OrderState, RefundOrigin
+from ecommerce.errors.admin import MoneyWasTaken, OrderReasonNeeded, ReceiptNotYet
+from ecommerce.errors.checkout import OrderUnknown, WrongOrderState
+from ecommerce.events import OrderClosed, ReceiptWanted
+from ecommerce.gateways.registry import gateways
+from ecommerce.models import Order, Refund
+from ecommerce.services.orders.fulfillment import fulfil_order
+from ecommerce.services.payment.payments import check_order, follow_aftermath
+from ecommerce.services.refunds.ledger import is_something_returned
+from ecommerce.services.refunds.plan import UNFINISHED
+from ecommerce.services.refunds.refunds import look_up_refund, send_refund
+from mitxonline.coordinator.bus import publish
+from mitxonline.kernel import audit
+
+
+def fulfil_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
+    """Give the buyer what was bought although the order was stopped; who decided and why is in the log.
+
+    Codes and seats are claimed again. Raises WrongOrderState, OrderReasonNeeded, or whatever still stands in the way
+    (no seat left); then nothing has happened.
+    """
+    with transaction.atomic():
+        order = _in_review(order_id, reason, wanted=OrderState.FULFILLED)
+        order = fulfil_order(order_id=order.pk, now=now, gives_rest=True)
+        if is_something_returned(order):
+            order.move(OrderState.PARTIALLY_REFUNDED, at=now)
+        audit.record(order, "ecommerce.order.fulfil", by_id=by_id, data={"reason": reason.strip()})
+    return Order.objects.get(pk=order_id)
+
+
+def cancel_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
+    """End an order in review for which no money came, or whose money went back: by refunds, or by its bank.
+
+    Raises WrongOrderState, OrderReasonNeeded, MoneyWasTaken, which holds as long as money is on its way back.
+    """
+    with transaction.atomic():
+        order = _in_review(order_id, reason, wanted=OrderState.CANCELED)
+        if _has_money(order):
+            raise MoneyWasTaken(number=order.number)
+        order.move(OrderState.CANCELED, at=now, reason=reason.strip()[:255])
+        publish(OrderClosed(order_id=order.pk, purchaser_id=order.purchaser_id))
+        audit.record(order, "ecommerce.order.cancel", by_id=by_id, data={"reason": reason.strip()})
+    return order
+
+
+def check_with_gateway(*, order_id: int, by_id: int | None, now: datetime) -> Order:
+    """Ask the gateway about every payment and refund of an order and act on what it says.
+
+    Raises OrderUnknown, PaymentFailed where it can't be asked.
+    """
+    with transaction.atomic():
+        order = Order.objects.filter(pk=order_id).first()
+        if order is None:
+            raise OrderUnknown
+        audit.record(order, "ecommerce.order.check", by_id=by_id)
+    check_order(order_id=order_id, now=now)
+    for refund in Refund.objects.filter(order_id=order_id, state__in=UNFINISHED).order_by("pk"):
+        send_refund(refund_id=refund.pk, now=now)
+        look_up_refund(refund_id=refund.pk, now=now)
+    for attempt in order.attempts.filter(state=AttemptState.PAID).exclude(payment_id="").order_by("pk"):
+        gateway = gateways().get(attempt.gateway)
+        if gateway is not None:
+            follow_aftermath(attempt.payment_id, gateway, account=attempt.account, now=now)
+    return Order.objects.get(pk=order_id)
+
+
+def send_receipt_again(*, order_id: int, by_id: int | None) -> Order:
+    """Have the receipt mailed once more. Raises OrderUnknown, ReceiptNotYet for an order that isn't completed."""
+    with transaction.atomic():
+        order = Order.objects.filter(pk=order_id).first()
+        if order is None:
+            raise OrderUnknown
+        if order.fulfilled_at is None:
+            raise ReceiptNotYet(number=order.number)
+        audit.record(order, "ecommerce.order.receipt", by_id=by_id)
+        publish(ReceiptWanted(order_id=order.pk))
+    return order
+
+
+def _has_money(order: Order) -> bool:
+    """Whether money of a payment is here or not certainly gone; what a bank took after a dispute is gone."""
+    if order.refunds.filter(state__in=UNFINISHED).exists():
+        return True
+    for attempt in order.attempts.filter(state=AttemptState.PAID):
+        booked = attempt.refunds.filter(origin=RefundOrigin.BANK).values("gateway_refund_id")
+        lost = attempt.disputes.filter(state=DisputeState.LOST, currency=attempt.paid_money.currency)
+        lost = lost.exclude(dispute_id__in=booked)
+        taken = attempt.refunded + sum(lost.values_list("amount", flat=True))
+        if taken < attempt.paid_money.amount:
+            return True
+    return False
+
+
+def _in_review(order_id: int, reason: str, *, wanted: OrderState) -> Order:
+    if not reason.strip():
+        raise OrderReasonNeeded
+    order = Order.objects.locked().filter(pk=order_id).first()
+    if order is None:
+        raise OrderUnknown
+    if order.state != OrderState.REVIEW:
+        raise WrongOrderState(number=order.number, state=order.state, wanted=wanted)
+    return order

@@ -1,0 +1,191 @@
+"""What gateways tell us by themselves: kept first, word for word and once, understood later by the worker.
+
+The delivery of ``NoticeReceived`` is written in the transaction that keeps the notice. Whatever goes wrong afterwards
+is tried again from there; the gateway has its answer and is not asked to send again (P4, P17).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.conf import settings
+from django.db import DataError, transaction
+from django.db.models import Q
+
+from ecommerce.enums import NoticeState
+from ecommerce.errors.checkout import GatewayUnknown
+from ecommerce.events import NoticeReceived
+from ecommerce.gateways.base import (
+    OUR_KEY,
+    DisputeNotice,
+    NoticeNotUnderstood,
+    OtherNotice,
+    PaymentFailed,
+    PaymentGateway,
+    PaymentNotice,
+    RefundNotice,
+    RefundsChanged,
+)
+from ecommerce.gateways.registry import gateways
+from ecommerce.models import GatewayNotice, Order, PaymentAttempt, Refund
+from ecommerce.services.payment.payments import attempt_of, confirm, follow_aftermath, settle, what_is_wrong
+from mitxonline.coordinator.bus import publish
+from mitxonline.coordinator.deliveries import describe_error
+from mitxonline.kernel import audit
+from mitxonline.kernel.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+# What may be the name of a payment in a text whose shape isn't known.
+_WORD = re.compile(r'"([\w-]{3,255})"')
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def receive_notice(
+    *, gateway_name: str, body: bytes, headers: Mapping[str, str], host: str, now: datetime
+) -> GatewayNotice:
+    """Keep a notice that the gateway wrote; the same one again is the same row, and nothing more happens.
+
+    Raises GatewayUnknown where this installation has no such gateway, NoticeForged for what it didn't write.
+    """
+    gateway = gateways().get(gateway_name)
+    if gateway is None:
+        raise GatewayUnknown
+    account = gateway.account_for(host)
+    envelope = gateway.open_notice(body, headers, account=account)
+    with transaction.atomic():
+        notice, is_new = GatewayNotice.objects.get_or_create(
+            gateway=gateway.name,
+            event_id=envelope.event_id,
+            defaults={"account": account, "kind": envelope.kind, "body": _kept(body), "received_at": now},
+        )
+        if is_new:
+            publish(NoticeReceived(notice_id=notice.pk))
+    return notice
+
+
+def process_notice(*, notice_id: int, now: datetime) -> GatewayNotice:
+    """Act on a kept notice; again is harmless. What fails is written on the row and raised, to be tried again.
+
+    What would fail the same way every time is written down and not raised. A notice that can't be understood and names
+    nothing of ours is another program's at the same gateway: it is kept, and nobody is told.
+    """
+    notice = GatewayNotice.objects.get(pk=notice_id)
+    try:
+        state, order_id = _act_on(notice, now=now)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {_reason(error)}"[:300]
+        if not _is_final(error):
+            _note(notice, state=NoticeState.FAILED, error=reason)
+            raise
+        if isinstance(error, NoticeNotUnderstood) and not _names_ours(notice):
+            _note(notice, state=NoticeState.UNKNOWN, error="", processed_at=now)
+        else:
+            logger.error("notice can't be acted on", extra={"notice": notice.pk, "kind": notice.kind})
+            _note(notice, state=NoticeState.STUCK, error=reason, processed_at=now)
+        return notice
+    _note(notice, state=state, error="", processed_at=now, order_id=order_id or notice.order_id)
+    return notice
+
+
+def replay_notices(*, ids: Sequence[int], by_id: int | None) -> int:
+    """Have kept notices acted on again by the worker; how many there were with their text still there."""
+    with transaction.atomic():
+        chosen = list(GatewayNotice.objects.filter(pk__in=ids).exclude(body="").order_by("pk"))
+        for notice in chosen:
+            publish(NoticeReceived(notice_id=notice.pk))
+            audit.record(notice, "ecommerce.notice.replay", by_id=by_id, data={"event": notice.event_id})
+    return len(chosen)
+
+
+def forget_notices(*, now: datetime) -> int:
+    """Drop the text of notices that are long past: it names buyers. The rows stay; how many were emptied."""
+    before = now - timedelta(days=settings.NOTICE_BODY_DAYS)
+    return GatewayNotice.objects.filter(received_at__lt=before).exclude(body="").update(body="")
+
+
+def _act_on(notice: GatewayNotice, *, now: datetime) -> tuple[NoticeState, int | None]:
+    gateway = gateways().get(notice.gateway)
+    if gateway is None:
+        raise PaymentFailed(f"no gateway {notice.gateway} here", retriable=True, code="no_gateway")
+    if not notice.body:
+        return NoticeState(notice.state), None
+    told = gateway.read_notice(notice.body.encode(), account=notice.account)
+    match told:
+        case PaymentNotice():
+            return _about_payment(told, gateway, now=now)
+        case RefundNotice() | RefundsChanged() | DisputeNotice():
+            return _about_aftermath(told, gateway, notice.account, now=now)
+        case OtherNotice():
+            return NoticeState.KEPT, None
+
+
+def _about_payment(told: PaymentNotice, gateway: PaymentGateway, *, now: datetime) -> tuple[NoticeState, int | None]:
+    """What a notice says of a payment is a hint to ask; only where it can't be right is it taken at its word."""
+    attempt = attempt_of(told, gateway.name)
+    if attempt is None:
+        return NoticeState.UNKNOWN, None
+    if what_is_wrong(told, attempt):
+        return NoticeState.DONE, settle(notice=told, gateway_name=gateway.name, now=now).pk
+    if not attempt.session_id and told.session_id:  # we were interrupted before we heard the session's name
+        PaymentAttempt.objects.filter(pk=attempt.pk, session_id="").update(session_id=told.session_id)
+    return NoticeState.DONE, confirm(attempt_id=attempt.pk, now=now).pk
+
+
+def _about_aftermath(
+    told: RefundNotice | RefundsChanged | DisputeNotice, gateway: PaymentGateway, account: str, *, now: datetime
+) -> tuple[NoticeState, int | None]:
+    """Ask for all refunds and disputes of the payment, so that the order of notices doesn't matter.
+
+    Of a payment that is not noted yet nothing is known here; when it is noted, ``confirm`` asks for the same.
+    """
+    order = Order.objects.filter(attempts__gateway=gateway.name, attempts__payment_id=told.payment_id).first()
+    if not told.payment_id or order is None:
+        return NoticeState.UNKNOWN, None
+    follow_aftermath(told.payment_id, gateway, account=account, now=now)
+    return NoticeState.DONE, order.pk
+
+
+def _note(notice: GatewayNotice, *, state: NoticeState, error: str, **changes: object) -> None:
+    notice.state, notice.error = state, error
+    for name, value in changes.items():
+        setattr(notice, name, value)
+    notice.save(update_fields=["state", "error", *changes])
+    if error:
+        logger.warning("notice not acted on", extra={"notice": notice.pk, "kind": notice.kind})
+
+
+def _reason(error: Exception) -> str:
+    """What staff read beside the notice; what the database or a library says may name people."""
+    if isinstance(error, DomainError):
+        return error.code
+    return str(error) if isinstance(error, PaymentFailed | NoticeNotUnderstood) else describe_error(error)
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether trying again is no use: the notice stays as it is, and so does what the gateway says of it.
+
+    A key the gateway refuses is ours to repair, and the notice is acted on then.
+    """
+    if isinstance(error, PaymentFailed):
+        return not error.retriable and error.code not in OUR_KEY
+    return isinstance(error, NoticeNotUnderstood | DataError | RecursionError | UnicodeError)
+
+
+def _names_ours(notice: GatewayNotice) -> bool:
+    """Whether a text that couldn't be understood speaks of one of our payments or refunds."""
+    words = set(islice((found.group(1) for found in _WORD.finditer(notice.body)), 1000))
+    references = {word for word in words if _UUID.fullmatch(word)}
+    tries = PaymentAttempt.objects.filter(gateway=notice.gateway)
+    named = Q(session_id__in=words) | Q(payment_id__in=words) | Q(reference__in=references)
+    refunds = Refund.objects.filter(attempt__gateway=notice.gateway)
+    return tries.filter(named).exists() or refunds.filter(gateway_refund_id__in=words).exists()
+
+
+def _kept(body: bytes) -> str:
+    """A notice as the database can keep it: a text without NUL."""
+    return body.decode(errors="replace").replace("\0", "\ufffd")

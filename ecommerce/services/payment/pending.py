@@ -1,0 +1,142 @@
+"""Payments nobody told us about: the gateway is asked, and they are settled (P3, P21)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.db.models import F, QuerySet
+
+from ecommerce.enums import UNSETTLED_STATES, AttemptState
+from ecommerce.gateways.base import AVOIDED, Outcome, PaymentFailed
+from ecommerce.models import PaymentAttempt
+from ecommerce.services.payment.payments import confirm, end_session, gateway_of, next_ask, note_missing
+from ecommerce.services.payment.sessions import session_of
+from ecommerce.services.payment.silence import SilentAccounts
+from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.remote import Patience, patience
+
+logger = logging.getLogger(__name__)
+
+NOT_KNOWN = "resource_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One try, what the gateway says of it, and what its order is now. ``failure``: it said nothing, and why."""
+
+    number: str
+    gateway: str
+    session_id: str
+    state_before: str
+    outcome: Outcome | None
+    state_after: str
+    order_state: str
+    failure: str = ""
+
+
+def ask_due(*, now: datetime, limit: int = 50) -> int:
+    """Ask about the tries whose time has come; how many were asked. What the beat runs, within a time limit."""
+    drop_unstarted(now=now)
+    due = PaymentAttempt.objects.filter(ask_at__lte=now, state__in=UNSETTLED_STATES).exclude(session_id="")
+    with patience(settings.REMOTE_SWEEP_SECONDS) as sweep:
+        return sum(1 for _each in islice(_ask(due.order_by("ask_at", "pk"), now=now, sweep=sweep), limit))
+
+
+def resolve(*, now: datetime, older_than: timedelta, dry_run: bool) -> Iterator[Asked]:
+    """Ask about every try without an end that began longer ago, due or not; ``dry_run`` asks and changes nothing."""
+    if not dry_run:
+        drop_unstarted(now=now)
+    unsettled = PaymentAttempt.objects.filter(state__in=UNSETTLED_STATES, started_at__lte=now - older_than)
+    tries = unsettled.exclude(session_id="").order_by("started_at", "pk")
+    return _only_look(tries) if dry_run else _ask(tries, now=now, sweep=None)
+
+
+def drop_unstarted(*, now: datetime) -> int:
+    """End tries whose call to the gateway was interrupted: no page came of it, so nobody can have paid."""
+    patience = timedelta(seconds=settings.PAYMENT_START_SECONDS)
+    unstarted = PaymentAttempt.objects.filter(state=AttemptState.STARTED, session_id="", started_at__lt=now - patience)
+    return unstarted.update(state=AttemptState.FAILED, settled_at=now, ask_at=None, note="never reached the gateway")
+
+
+def _ask(tries: QuerySet[PaymentAttempt], *, now: datetime, sweep: Patience | None) -> Iterator[Asked]:
+    """Ask about each; where an account is silent its other tries are passed over, and keep nobody else waiting."""
+    silent = SilentAccounts()
+    for attempt in tries.select_related("order"):
+        if sweep is not None and sweep.is_over:
+            logger.warning("payments left for the next run: gateways were slow")
+            return
+        account = (attempt.gateway, attempt.account)
+        if account in silent or not _claim(attempt, now=now):
+            continue
+        reason, failure = _settle_one(attempt, now=now)
+        silent.note(account, failure)
+        if failure is not None and failure.code == AVOIDED:
+            _give_back(attempt)
+        yield _told(attempt, reason)
+
+
+def _claim(attempt: PaymentAttempt, *, now: datetime) -> bool:
+    """Take the asking, by one conditional write: of two workers one asks."""
+    mine = PaymentAttempt.objects.filter(pk=attempt.pk, asked=attempt.asked, state=attempt.state)
+    return bool(mine.update(asked=F("asked") + 1, ask_at=next_ask(attempt, now=now)))
+
+
+def _give_back(attempt: PaymentAttempt) -> None:
+    """Its turn stays: nobody was asked, so it doesn't count towards asking less often."""
+    mine = PaymentAttempt.objects.filter(pk=attempt.pk, asked=attempt.asked + 1, state__in=UNSETTLED_STATES)
+    mine.update(asked=attempt.asked, ask_at=attempt.ask_at)
+
+
+def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> tuple[str, PaymentFailed | None]:
+    """What kept us from settling it, and the gateway's part in that; nothing where it answered."""
+    is_given_up = attempt.state == AttemptState.CLOSING
+    try:
+        (end_session if is_given_up else confirm)(attempt_id=attempt.pk, now=now)
+    except PaymentFailed as failure:
+        logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
+        if failure.code == NOT_KNOWN:
+            note_missing(attempt_id=attempt.pk, now=now)
+        return str(failure), failure
+    except (DatabaseError, DomainError):  # one that can't be settled keeps nobody else waiting
+        logger.exception("payment not settled", extra={"attempt": attempt.pk})
+        return "could not be settled; see the log", None
+    return "", None
+
+
+def _told(attempt: PaymentAttempt, failure: str) -> Asked:
+    after = PaymentAttempt.objects.select_related("order").get(pk=attempt.pk)
+    return Asked(
+        number=after.order.number,
+        gateway=after.gateway,
+        session_id=after.session_id,
+        state_before=attempt.state,
+        outcome=None,
+        state_after=after.state,
+        order_state=after.order.state,
+        failure=failure,
+    )
+
+
+def _only_look(tries: QuerySet[PaymentAttempt]) -> Iterator[Asked]:
+    for attempt in tries.select_related("order"):
+        outcome, failure = None, ""
+        try:
+            outcome = gateway_of(attempt).look_up(session_of(attempt)).outcome
+        except PaymentFailed as error:
+            failure = str(error)
+        yield Asked(
+            number=attempt.order.number,
+            gateway=attempt.gateway,
+            session_id=attempt.session_id,
+            state_before=attempt.state,
+            outcome=outcome,
+            state_after=attempt.state,
+            order_state=attempt.order.state,
+            failure=failure,
+        )

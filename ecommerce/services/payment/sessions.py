@@ -1,0 +1,192 @@
+"""Payment sessions: one open try for an order, begun at the gateway, ended there when it is given up.
+
+The row is committed before the gateway is called and the call is made outside any transaction, so a crash at any point
+leaves a row that can be asked about (P1, P6). Its keys are on the row before the call (P8).
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import datetime, timedelta
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, CharField, F, Value, When
+from django.db.models.functions import Cast, Concat
+from django.utils.translation import get_language
+
+from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
+from ecommerce.errors.checkout import PaymentUnavailable, TotalNotPayable
+from ecommerce.gateways.base import PaymentFailed, PaymentGateway, PaymentLine, PaymentRequest, Redirect, Session
+from ecommerce.gateways.registry import gateways
+from ecommerce.models import Order, PaymentAttempt
+from ecommerce.services.discounts.codes import prolong_uses
+from mitxonline.kernel.db import LockableQuerySet, in_transaction
+
+logger = logging.getLogger(__name__)
+
+# Public addresses; the pages behind them belong to an upper app.
+COMPLETED = "/payment/completed/{reference}/"
+CANCELED = "/payment/canceled/{reference}/"
+
+OPEN_STATES = (AttemptState.STARTED, AttemptState.PROCESSING)
+
+# What no gateway can charge, whoever asks again: too little, or a fraction of its smallest coin.
+NOT_PAYABLE = frozenset({"amount_too_small", "amount_uncounted", "amount_too_large"})
+
+
+def open_attempt(order: Order, *, gateway: PaymentGateway, host: str, now: datetime) -> PaymentAttempt:
+    """The try a buyer goes on with, of an order this transaction has locked or made.
+
+    The open one while it is young; else a fresh one, and the older is given up. The hold begins anew with it.
+    """
+    account = gateway.account_for(host)
+    current = order.attempts.filter(state=AttemptState.STARTED).first()
+    if current is not None:
+        if _serves_again(current, gateway=gateway, account=account, now=now):
+            return current
+        give_up(order.attempts.filter(pk=current.pk), now=now, note="replaced by a newer try")
+    _prolong_hold(order, now=now)
+    reference = uuid.uuid4()
+    return PaymentAttempt.objects.create(
+        order=order,
+        gateway=gateway.name,
+        account=account,
+        reference=reference,
+        idempotency_key=f"checkout:{reference}",
+        locale=(get_language() or settings.LANGUAGE_CODE)[:20],
+        amount=order.total,
+        currency=order.currency,
+        started_at=now,
+        expires_at=now + timedelta(seconds=settings.PAYMENT_SESSION_SECONDS),
+        ask_at=now + timedelta(seconds=settings.PAYMENT_FIRST_ASK_SECONDS),
+    )
+
+
+def begin_session(attempt: PaymentAttempt, *, now: datetime) -> str:
+    """Where the buyer pays: the page the gateway has made already, or makes now.
+
+    Two windows that ask at once send the same key and get the same session. Raises PaymentUnavailable where no page
+    came of it, TotalNotPayable where none can.
+    """
+    refuse_in_transaction()
+    if attempt.pay_url:
+        return attempt.pay_url
+    gateway = gateways()[attempt.gateway]
+    try:
+        redirect = gateway.start(_request_for(attempt))
+    except PaymentFailed as failure:
+        _note_failure(attempt, failure, now)
+        if failure.code in NOT_PAYABLE:
+            raise TotalNotPayable(total=attempt.money.formatted()) from failure
+        raise PaymentUnavailable from failure
+    if not _note_session(attempt, redirect):
+        raise PaymentUnavailable
+    return redirect.url
+
+
+def give_up(attempts: LockableQuerySet[PaymentAttempt], *, now: datetime, note: str) -> int:
+    """End open tries here; those that reached the gateway are still to be ended there, outside the transaction."""
+    return attempts.filter(state=AttemptState.STARTED).update(
+        state=Case(
+            When(session_id="", then=Value(AttemptState.FAILED)),
+            default=Value(AttemptState.CLOSING),
+            output_field=CharField(),
+        ),
+        closing_key=Concat(Value("expire:"), Cast(F("reference"), CharField())),
+        ask_at=Case(When(session_id="", then=Value(None)), default=Value(now)),
+        settled_at=Case(When(session_id="", then=Value(now)), default=Value(None)),
+        note=note,
+    )
+
+
+def session_of(attempt: PaymentAttempt) -> Session:
+    """What the gateway needs to be asked about this try."""
+    return Session(
+        session_id=attempt.session_id,
+        reference=attempt.reference,
+        total=attempt.money,
+        account=attempt.account,
+        is_wanted=attempt.state in OPEN_STATES,
+        idempotency_key=attempt.closing_key,
+    )
+
+
+def is_being_paid(order: Order) -> bool:
+    """Whether the money of an order is here or on its way: such an order is neither given up nor paid again."""
+    return order.attempts.filter(state__in=PAYING_STATES).exists()
+
+
+def refuse_in_transaction() -> None:
+    """RuntimeError inside a transaction: a gateway may take half a minute, and rows would be locked all along."""
+    if in_transaction():
+        raise RuntimeError("A gateway is called outside any transaction")
+
+
+def _serves_again(attempt: PaymentAttempt, *, gateway: PaymentGateway, account: str, now: datetime) -> bool:
+    """Whether pressing the button again leads back to this try: to its page, or to the call that makes one."""
+    same = attempt.gateway == gateway.name and attempt.account == account and attempt.money == attempt.order.money
+    young = settings.PAYMENT_SESSION_REUSE_SECONDS if attempt.pay_url else settings.PAYMENT_START_SECONDS
+    return same and now < attempt.started_at + timedelta(seconds=young)
+
+
+def _prolong_hold(order: Order, *, now: datetime) -> None:
+    """Keep codes and seats a quarter of an hour longer than the session that begins now lives (design 5.3)."""
+    until = now + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
+    if order.hold_until is None or order.hold_until < until:
+        order.hold_until = until
+        order.save(update_fields=["hold_until", "updated_at"])
+        prolong_uses(order_id=order.pk, until=until)
+
+
+def _request_for(attempt: PaymentAttempt) -> PaymentRequest:
+    """From the rows alone, so that asking again asks for the same."""
+    order = attempt.order
+    base = f"https://{attempt.account}" if attempt.account else settings.SITE_BASE_URL
+    return PaymentRequest(
+        reference=attempt.reference,
+        order_number=order.number,
+        total=attempt.money,
+        lines=tuple(PaymentLine(title=line.title, due=line.money) for line in order.lines.all()),
+        buyer_email=order.purchaser.email,
+        return_url=urljoin(base, COMPLETED.format(reference=attempt.reference)),
+        cancel_url=urljoin(base, CANCELED.format(reference=attempt.reference)),
+        idempotency_key=attempt.idempotency_key,
+        locale=attempt.locale,
+        expires_at=attempt.expires_at or attempt.started_at,
+        account=attempt.account,
+    )
+
+
+def _note_failure(attempt: PaymentAttempt, failure: PaymentFailed, now: datetime) -> None:
+    """A try without a page leads nowhere, unless another window got the page by the same key meanwhile."""
+    logger.warning(
+        "payment not started",
+        extra={"attempt": attempt.pk, "order": attempt.order_id, "code": failure.code, "retriable": failure.retriable},
+    )
+    PaymentAttempt.objects.filter(pk=attempt.pk, state=AttemptState.STARTED, session_id="").update(
+        state=AttemptState.FAILED, settled_at=now, ask_at=None, note=str(failure)[:255]
+    )
+
+
+def _note_session(attempt: PaymentAttempt, redirect: Redirect) -> bool:
+    """Write down what the gateway made; whether the buyer may go there.
+
+    Where the try was given up during the call its session is to be ended again: nobody was sent there.
+    """
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=attempt.order_id)
+        current = PaymentAttempt.objects.locked().get(pk=attempt.pk)
+        is_alone = not order.attempts.filter(state__in=(*PAYING_STATES, *OPEN_STATES)).exclude(pk=attempt.pk).exists()
+        may_be_paid = order.state == OrderState.PENDING and is_alone
+        current.session_id, current.pay_url = redirect.session_id, redirect.url
+        if current.state == AttemptState.FAILED and may_be_paid:  # another window's call failed, this one didn't
+            current.state, current.settled_at, current.note = AttemptState.STARTED, None, ""
+        elif current.state == AttemptState.FAILED:
+            current.state, current.closing_key = AttemptState.CLOSING, f"expire:{current.reference}"
+        if current.state in (AttemptState.STARTED, AttemptState.CLOSING):
+            current.ask_at = current.started_at + timedelta(seconds=settings.PAYMENT_FIRST_ASK_SECONDS)
+        current.save()
+    return current.state == AttemptState.STARTED

@@ -1,0 +1,106 @@
+"""Following what banks ask back. A dispute is answered at the gateway; here it is seen, and stops a second way out."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+
+from ecommerce.enums import OPEN_DISPUTE_STATES, AlertKind, DisputeState, RefundOrigin, RefundState
+from ecommerce.gateways.base import DisputeNotice
+from ecommerce.models import Dispute, Order, PaymentAttempt, Refund
+from ecommerce.services.orders.alerts import raise_alert
+from ecommerce.services.refunds.ledger import divide_among_lines, move_refund, write_down
+from mitxonline.kernel import audit
+
+logger = logging.getLogger(__name__)
+
+
+def follow_dispute(notice: DisputeNotice, *, gateway_name: str, now: datetime) -> Dispute | None:
+    """Keep a dispute as the gateway tells of it; None for a payment we don't know.
+
+    Said twice or in another order it is the same: what has ended is not opened again by an older notice.
+    """
+    attempt = PaymentAttempt.objects.filter(gateway=gateway_name, payment_id=notice.payment_id).first()
+    if attempt is None or not notice.payment_id:
+        return None
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=attempt.order_id)
+        attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
+        dispute = Dispute.objects.locked().filter(gateway=gateway_name, dispute_id=notice.dispute_id).first()
+        before = dispute.state if dispute is not None else ""
+        if dispute is None:
+            dispute = Dispute(
+                order=order,
+                attempt=attempt,
+                gateway=gateway_name,
+                dispute_id=notice.dispute_id,
+                state=notice.state,
+                opened_at=now,
+            )
+        _take_over(dispute, notice, now=now)
+        dispute.save()
+        if dispute.state != before:
+            _say_so(dispute, order)
+            _raise_alert(dispute, before, now=now)
+            _book(dispute, attempt, order, now=now)
+    return dispute
+
+
+def _take_over(dispute: Dispute, notice: DisputeNotice, *, now: datetime) -> None:
+    if dispute.is_open or notice.state not in OPEN_DISPUTE_STATES:
+        dispute.state = notice.state
+        dispute.amount, dispute.currency = notice.amount.amount, notice.amount.currency
+        dispute.reason = notice.reason[:255] or dispute.reason
+    if not dispute.is_open and dispute.closed_at is None:
+        dispute.closed_at = now
+    if notice.funds == "withdrawn" and dispute.funds_withdrawn_at is None:
+        dispute.funds_withdrawn_at = now
+    if notice.funds == "reinstated" and dispute.funds_reinstated_at is None:
+        dispute.funds_reinstated_at = now
+
+
+def _book(dispute: Dispute, attempt: PaymentAttempt, order: Order, *, now: datetime) -> None:
+    """Let the books follow what a bank took for good, and take it out again where the bank changed its mind."""
+    booked = Refund.objects.locked().filter(gateway=dispute.gateway, gateway_refund_id=dispute.dispute_id).first()
+    if dispute.state == DisputeState.LOST and booked is None:
+        left = attempt.paid_money - attempt.refunded_money
+        is_same_money = left.currency == dispute.currency
+        amount = min(dispute.money, left) if is_same_money else dispute.money
+        if amount.is_zero:
+            return
+        booked = write_down(
+            attempt=attempt,
+            order=order,
+            amount=amount,
+            refund_id=dispute.dispute_id,
+            origin=RefundOrigin.BANK,
+            reason="taken by the bank after a dispute",
+            now=now,
+        )
+        if not attempt.is_surplus:
+            divide_among_lines(booked, order)
+        move_refund(booked, RefundState.SUCCEEDED, order=order, now=now)
+    elif dispute.state == DisputeState.WON and booked is not None:
+        move_refund(booked, RefundState.CANCELED, order=order, now=now)
+
+
+def _raise_alert(dispute: Dispute, before: str, *, now: datetime) -> None:
+    kinds = {DisputeState.NEEDS_RESPONSE: AlertKind.DISPUTE, DisputeState.LOST: AlertKind.DISPUTE_LOST}
+    kind = kinds.get(DisputeState(dispute.state))
+    if kind is None and not before and dispute.is_open:
+        kind = AlertKind.DISPUTE
+    if kind is not None:
+        raise_alert(dispute.order_id, kind, about=f"dispute {dispute.pk}", now=now)
+
+
+def _say_so(dispute: Dispute, order: Order) -> None:
+    audit.record(
+        order,
+        "ecommerce.dispute.follow",
+        by_id=None,
+        data={"dispute_id": dispute.pk, "amount": str(dispute.money), "state": str(dispute.state)},
+    )
+    level = logging.ERROR if dispute.state in {*OPEN_DISPUTE_STATES, DisputeState.LOST} else logging.INFO
+    logger.log(level, "dispute", extra={"order": order.pk, "dispute": dispute.pk, "state": str(dispute.state)})

@@ -1,0 +1,171 @@
+"""What can be given back of an order, and how it is divided among its lines. Nothing is written here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ecommerce.enums import (
+    RESERVED_REFUND_STATES,
+    WITH_BANK_STATES,
+    AttemptState,
+    EnrollmentAfter,
+    OrderState,
+    RefundState,
+)
+from ecommerce.errors.checkout import OrderUnknown
+from ecommerce.errors.refunds import (
+    GatewayNotHere,
+    NothingToRefund,
+    RefundAmountNeeded,
+    RefundDisputed,
+    RefundLinesUnknown,
+    RefundReasonNeeded,
+    RefundTooMuch,
+)
+from ecommerce.gateways.registry import gateways
+from ecommerce.models import Order, OrderLine, PaymentAttempt
+from ecommerce.selectors.payments import next_to_refund
+from mitxonline.kernel.money import Money, spread
+
+# Money may go back while the order is in one of these. Of a refunded one only what a failed refund left.
+REFUNDABLE_STATES = frozenset(
+    {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW, OrderState.REFUNDED}
+)
+# The gateway is still to be asked, or to answer.
+UNFINISHED = (*RESERVED_REFUND_STATES, RefundState.PENDING)
+REASON_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class RefundWish:
+    """What somebody of finance wants to give back, and what shall follow.
+
+    ``amount`` None: all that is left of the lines; ``line_ids`` None: of the whole order. ``attempt_id`` names a
+    payment other than the one that paid the order (a second one).
+    """
+
+    reason: str
+    enrollment_after: EnrollmentAfter = EnrollmentAfter.REMOVE
+    frees_codes: bool = False
+    amount: Money | None = None
+    line_ids: tuple[int, ...] | None = None
+    attempt_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One line's part of a refund."""
+
+    line: OrderLine
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPlan:
+    """What a wish comes to, as it would be recorded now."""
+
+    order: Order
+    attempt: PaymentAttempt
+    amount: Money
+    shares: tuple[Share, ...]
+    wish: RefundWish
+
+    @property
+    def is_in_prices(self) -> bool:
+        """Whether the money is in the currency of the prices, so that each course has a part of it."""
+        return bool(self.amount.currency == self.order.currency)
+
+    @property
+    def left_after(self) -> Money:
+        """What can still be given back of this payment afterwards."""
+        return self.attempt.refundable - self.amount
+
+
+def plan_refund(*, order_id: int, wish: RefundWish) -> RefundPlan:
+    """What the wish comes to. Raises OrderUnknown, or the RefundRefused that says why it can't be done."""
+    order = Order.objects.filter(pk=order_id).first()
+    if order is None:
+        raise OrderUnknown
+    return plan_for(order, wish)
+
+
+def free_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
+    """The lines a wish is for, where all of them cost nothing and nothing of them was undone yet; else none."""
+    if not order.is_fulfilled:
+        return []
+    lines = _lines(order, line_ids)
+    if any(line.due for line in lines):
+        return []
+    return [line for line in lines if line.undone_at is None]
+
+
+def plan_for(order: Order, wish: RefundWish) -> RefundPlan:
+    """The same for an order in hand; under its lock nothing can change in between."""
+    if not wish.reason.strip():
+        raise RefundReasonNeeded
+    attempt = _attempt_to_refund(order, wish.attempt_id)
+    if attempt.gateway not in gateways():
+        raise GatewayNotHere(gateway=attempt.gateway)
+    if attempt.disputes.filter(state__in=WITH_BANK_STATES).exists():
+        raise RefundDisputed(number=order.number)
+    lines = [] if attempt.is_surplus else _lines(order, wish.line_ids)
+    remaining = {line: remaining_of(line) for line in lines}
+    amount = _amount(order, attempt, wish, remaining)
+    return RefundPlan(order=order, attempt=attempt, amount=amount, shares=shares_of(amount, remaining), wish=wish)
+
+
+def shares_of(amount: Money, remaining: dict[OrderLine, Money]) -> tuple[Share, ...]:
+    """Each line's part of an amount. Money in another currency than the prices is no part of any price."""
+    if all(each.currency == amount.currency for each in remaining.values()):
+        return tuple(Share(line, share) for line, share in spread(amount, remaining).items())
+    return tuple(Share(line, each.zero) for line, each in remaining.items())
+
+
+def remaining_of(line: OrderLine) -> Money:
+    """What nobody has given back of a line yet."""
+    return Money(line.due - line.refunded, line.currency)
+
+
+def _attempt_to_refund(order: Order, attempt_id: int | None) -> PaymentAttempt:
+    """The payment the money came with: the one named, or the one that paid the order."""
+    paid = order.attempts.filter(state=AttemptState.PAID)
+    attempt = paid.filter(pk=attempt_id).first() if attempt_id is not None else next_to_refund(paid)
+    if attempt is None or (not attempt.is_surplus and order.state not in REFUNDABLE_STATES):
+        raise NothingToRefund(number=order.number)
+    return attempt
+
+
+def _lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
+    lines = list(order.lines.select_related("product").order_by("pk"))
+    if line_ids is None:
+        return lines
+    chosen = [line for line in lines if line.pk in line_ids]
+    if not chosen or len(chosen) != len(set(line_ids)):
+        raise RefundLinesUnknown(number=order.number)
+    return chosen
+
+
+def _amount(order: Order, attempt: PaymentAttempt, wish: RefundWish, remaining: dict[OrderLine, Money]) -> Money:
+    left = attempt.refundable
+    if left.is_zero:
+        raise NothingToRefund(number=order.number)
+    if wish.line_ids is None:
+        of_lines = left
+    elif left.currency == order.currency:
+        of_lines = Money.sum(remaining.values(), order.currency)
+    elif wish.amount is None:
+        raise RefundAmountNeeded(currency=left.currency)  # prices don't say how much of other money is theirs
+    else:
+        of_lines = left
+    if wish.amount is None:
+        if of_lines.is_zero:
+            raise NothingToRefund(number=order.number)
+        wanted = of_lines
+    else:
+        wanted = wish.amount
+        if wanted.currency != left.currency or wanted.is_zero or wanted.is_negative:
+            raise RefundAmountNeeded(currency=left.currency)
+    most = min(left, of_lines)
+    if wanted > most:
+        raise RefundTooMuch(wanted=wanted.formatted(), left=most.formatted())
+    return wanted

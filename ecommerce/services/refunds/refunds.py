@@ -1,0 +1,425 @@
+"""Giving money back: recorded before the gateway is called, called with a stored key outside any transaction, and
+settled by its answer, by a notice or by asking it (lessons P6-P13).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.db.models import F, Q
+
+from ecommerce.enums import (
+    COUNTED_REFUND_STATES,
+    AlertKind,
+    RefundOrigin,
+    RefundRequestState,
+    RefundState,
+)
+from ecommerce.errors.refunds import NothingToRefund, RefundDecided, RefundReasonNeeded, RefundUnknown
+from ecommerce.gateways.base import PaymentFailed, RefundNotice, RefundResult
+from ecommerce.gateways.base import RefundRequest as GatewayRefund
+from ecommerce.gateways.registry import gateways
+from ecommerce.models import Order, PaymentAttempt, Refund
+from ecommerce.services.orders.alerts import raise_alert
+from ecommerce.services.payment.silence import SilentAccounts
+from ecommerce.services.refunds.disputes import follow_dispute
+from ecommerce.services.refunds.ledger import (
+    book_told,
+    divide_among_lines,
+    mark_for_refund,
+    move_refund,
+    note,
+    record_refund,
+    reserve,
+    undo_free,
+    write_down,
+)
+from ecommerce.services.refunds.plan import RefundPlan, RefundWish, free_lines, plan_for, plan_refund
+from ecommerce.services.refunds.requests import ask_for_refund, deny, open_request
+from mitxonline.kernel import audit
+from mitxonline.kernel.db import in_transaction
+from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.money import Money
+from mitxonline.kernel.remote import patience
+
+__all__ = [
+    "RefundPlan",
+    "RefundWish",
+    "approve",
+    "ask_for_refund",
+    "book_what_went_back",
+    "deny",
+    "dismiss_marked",
+    "follow_dispute",
+    "follow_refund",
+    "look_up_refund",
+    "mark_for_refund",
+    "note_gap",
+    "plan_refund",
+    "refund_order",
+    "send_marked",
+    "send_refund",
+    "sweep_refunds",
+    "undo_free_order",
+]
+
+logger = logging.getLogger(__name__)
+
+# How long whoever recorded a refund may take to send it and to hear the answer, before the sweep does.
+PATIENCE = timedelta(minutes=2)
+# How often the gateway is asked about money that is on its way: banks take days.
+PENDING_PATIENCE = timedelta(hours=1)
+
+
+def refund_order(
+    *, order_id: int, wish: RefundWish, now: datetime, by_id: int | None, reference: UUID | None = None
+) -> Refund:
+    """Give money of an order back, as the wish says; the refund as the gateway left it.
+
+    ``reference`` names the act: sent twice with the same one (a form posted twice), it is done once. Raises
+    RefundRefused with nothing written; what the gateway refuses is the refund's state and ``failure``.
+    """
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=order_id)
+        known = order.refunds.filter(reference=reference).first() if reference else None
+        refund = known or record_refund(plan_for(order, wish), now=now, by_id=by_id, reference=reference)
+    return send_refund(refund_id=refund.pk, now=now)
+
+
+def undo_free_order(*, order_id: int, wish: RefundWish, now: datetime, by_id: int | None) -> Order:
+    """Take back what cost nothing of an order: the whole of it, or the chosen lines. Again it changes nothing.
+
+    Raises RefundReasonNeeded, RefundLinesUnknown, or NothingToRefund where a price was paid for it, or it was undone.
+    """
+    if not wish.reason.strip():
+        raise RefundReasonNeeded
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=order_id)
+        lines = free_lines(order, wish.line_ids)
+        if not lines:
+            raise NothingToRefund(number=order.number)
+        undo_free(order, lines, wish=wish, by_id=by_id, now=now)
+    return order
+
+
+def approve(
+    *, request_id: int, wish: RefundWish, now: datetime, by_id: int | None, reference: UUID | None = None
+) -> Refund:
+    """Grant what a buyer asked for: the request is closed and the money recorded together, then sent.
+
+    Raises RefundUnknown, RefundDecided, RefundRefused.
+    """
+    with transaction.atomic():
+        order, request = open_request(request_id)
+        refund = record_refund(plan_for(order, wish), now=now, by_id=by_id, reference=reference, request=request)
+        request.state, request.decided_at, request.decided_by_id = RefundRequestState.APPROVED, now, by_id
+        request.save(update_fields=["state", "decided_at", "decided_by"])
+        audit.record(
+            order,
+            "ecommerce.refund.approve",
+            by_id=by_id,
+            data={"request_id": request.pk, "refund_id": refund.pk, "reason": wish.reason},
+        )
+    return send_refund(refund_id=refund.pk, now=now)
+
+
+def send_refund(*, refund_id: int, now: datetime) -> Refund:
+    """Ask the gateway for a recorded refund, once; of one that was sent before nothing is asked."""
+    try:
+        return _send(refund_id, now=now)
+    except PaymentFailed:  # it stays "sent", and the sweep asks what became of it
+        return _refund(refund_id)
+
+
+def look_up_refund(*, refund_id: int, now: datetime) -> Refund:
+    """Ask the gateway what became of a refund that was sent; one it never got is sent again, with the same key."""
+    try:
+        return _look_up(refund_id, now=now)
+    except PaymentFailed:
+        return _refund(refund_id)
+
+
+def sweep_refunds(*, now: datetime, limit: int = 100) -> int:
+    """Bring refunds to an end that were interrupted or whose answer never came; how many were tried.
+
+    Where an account is silent its other refunds wait for the next run, and so do all when the time is over.
+    """
+    recorded = Q(state=RefundState.RECORDED, recorded_at__lt=now - PATIENCE)
+    unanswered = Q(state=RefundState.SENT, sent_at__lt=now - PATIENCE) & _not_asked_since(now - PATIENCE)
+    pending = Q(state=RefundState.PENDING, sent_at__lt=now - PENDING_PATIENCE) | Q(
+        state=RefundState.PENDING, sent_at=None
+    )
+    due = Refund.objects.filter(recorded | unanswered | (pending & _not_asked_since(now - PENDING_PATIENCE)))
+    rows = due.order_by(F("looked_up_at").asc(nulls_first=True), "pk").select_related("attempt")[:limit]
+    silent, tried = SilentAccounts(), 0
+    with patience(settings.REMOTE_SWEEP_SECONDS) as sweep:
+        for refund in rows:
+            if sweep.is_over:
+                logger.warning("refunds left for the next run: gateways were slow")
+                break
+            account = (refund.gateway, refund.attempt.account)
+            if account not in silent:
+                tried += 1
+                silent.note(account, _follow_up(refund, now=now))
+    return tried
+
+
+def _follow_up(refund: Refund, *, now: datetime) -> PaymentFailed | None:
+    """Send or look up one refund of a sweep; why its gateway gave no answer, if it didn't."""
+    try:
+        (_send if refund.state == RefundState.RECORDED else _look_up)(refund.pk, now=now)
+    except PaymentFailed as failure:
+        return failure
+    except (DatabaseError, DomainError):  # one that can't be followed keeps nobody else waiting
+        logger.exception("refund not followed", extra={"refund": refund.pk})
+    return None
+
+
+def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> Refund | None:
+    """Act on what a gateway says of a refund, ours or one made on its own pages; None for a payment we don't know.
+
+    Said twice, late or in another order, it changes nothing more.
+    """
+    attempt = _attempt_of(notice, gateway_name)
+    if attempt is None:
+        return None
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=attempt.order_id)
+        attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
+        refund, twin = _known(notice, gateway_name)
+        refund = refund or _made_elsewhere(notice, attempt, order, twin=twin, now=now)
+        move_refund(
+            refund,
+            RefundState(notice.state),
+            order=order,
+            now=now,
+            gateway_refund_id=notice.refund_id,
+            failure=notice.failure,
+            told=notice.amount,
+        )
+        if refund.origin == RefundOrigin.PROVIDER:
+            _drop_marks(attempt.pk, now=now)
+    return refund
+
+
+def note_gap(payment_id: str, refunds: Sequence[RefundNotice], *, gateway_name: str) -> None:
+    """Compare the gateway's sum of refunds of a payment with ours, and keep the difference for the desk."""
+    with transaction.atomic():
+        attempt = PaymentAttempt.objects.filter(gateway=gateway_name, payment_id=payment_id).first()
+        if attempt is None:
+            return
+        attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
+        currency = attempt.paid_money.currency
+        there = [each.amount for each in refunds if each.state in COUNTED_REFUND_STATES]
+        told = Money.sum((money for money in there if money.currency == currency), currency)
+        by_bank = attempt.refunds.filter(origin=RefundOrigin.BANK, state__in=COUNTED_REFUND_STATES, is_counted=True)
+        taken = Money.sum((refund.money for refund in by_bank), currency)
+        gap = told - (attempt.refunded_money - taken)
+        if gap.amount != attempt.refund_gap:
+            attempt.refund_gap = gap.amount
+            attempt.save(update_fields=["refund_gap"])
+            if not gap.is_zero:
+                logger.error("refunds differ from the gateway's", extra={"attempt": attempt.pk})
+
+
+def send_marked(*, refund_id: int, now: datetime, by_id: int | None) -> Refund:
+    """Give a second payment back. Raises RefundUnknown, RefundDecided, RefundRefused."""
+    with transaction.atomic():
+        refund = _locked_refund(refund_id, RefundState.MARKED)
+        plan = plan_for(refund.order, RefundWish(reason=refund.reason, attempt_id=refund.attempt_id))
+        if not reserve(refund.attempt_id, plan.amount):
+            raise RefundDecided
+        refund.amount, refund.state = plan.amount.amount, RefundState.RECORDED
+        refund.begun_by_id, refund.recorded_at = by_id, now
+        refund.save(update_fields=["amount", "state", "begun_by", "recorded_at"])
+        note(refund, "ecommerce.refund.record", by_id=by_id)
+    return send_refund(refund_id=refund.pk, now=now)
+
+
+def dismiss_marked(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
+    """Decide that a second payment stays, and say why. Raises RefundUnknown, RefundDecided, RefundReasonNeeded."""
+    if not reason.strip():
+        raise RefundReasonNeeded
+    with transaction.atomic():
+        refund = _locked_refund(refund_id, RefundState.MARKED)
+        refund.state, refund.settled_at, refund.begun_by_id = RefundState.CANCELED, now, by_id
+        refund.failure = reason.strip()[:255]
+        refund.save(update_fields=["state", "settled_at", "begun_by", "failure"])
+        note(refund, "ecommerce.refund.dismiss", by_id=by_id)
+    return refund
+
+
+def book_what_went_back(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
+    """Accept that the gateway gave back something else than was asked for, so that the books say what happened.
+
+    Raises RefundUnknown, RefundDecided, RefundReasonNeeded.
+    """
+    if not reason.strip():
+        raise RefundReasonNeeded
+    with transaction.atomic():
+        refund = _locked_refund(refund_id, RefundState.DIFFERS)
+        note(refund, "ecommerce.refund.accept", by_id=by_id)
+        book_told(refund, order=refund.order, now=now, by_id=by_id, reason=reason.strip())
+    return refund
+
+
+def _send(refund_id: int, *, now: datetime) -> Refund:
+    """Send a recorded refund; any other is as it is. Raises PaymentFailed where no answer came."""
+    if in_transaction():
+        raise RuntimeError("A gateway is called outside any transaction")
+    recorded = Refund.objects.filter(pk=refund_id, state=RefundState.RECORDED)
+    if recorded.update(state=RefundState.SENT, sent_at=now):
+        return _ask(_refund(refund_id), now=now)
+    return _refund(refund_id)
+
+
+def _look_up(refund_id: int, *, now: datetime) -> Refund:
+    """Ask about a refund that was sent. Raises PaymentFailed where no answer came."""
+    refund = _refund(refund_id)
+    gateway = gateways().get(refund.gateway)
+    if gateway is None or refund.state not in {RefundState.SENT, RefundState.PENDING}:
+        return refund
+    Refund.objects.filter(pk=refund.pk).update(looked_up_at=now)
+    try:
+        result = gateway.look_up_refund(_request_for(refund), refund.gateway_refund_id)
+    except PaymentFailed as failure:
+        logger.warning("refund not looked up", extra={"refund": refund.pk, "retriable": failure.retriable})
+        raise
+    if result is None:
+        return _ask(refund, now=now) if refund.state == RefundState.SENT else refund
+    return _follow_answer(refund.pk, result, now=now)
+
+
+def _ask(refund: Refund, *, now: datetime) -> Refund:
+    """Call the gateway. What it refuses has failed. Raises PaymentFailed where nobody knows: it stays "sent"."""
+    gateway = gateways().get(refund.gateway)
+    if gateway is None:
+        logger.error("no such gateway to refund through", extra={"refund": refund.pk, "gateway": refund.gateway})
+        return refund
+    try:
+        result = gateway.refund(_request_for(refund))
+    except PaymentFailed as failure:
+        if failure.retriable:
+            Refund.objects.filter(pk=refund.pk, state=RefundState.SENT).update(failure=str(failure)[:255])
+            logger.warning("refund without an answer", extra={"refund": refund.pk, "order": refund.order_id})
+            raise
+        result = RefundResult(refund_id="", state=RefundState.FAILED, failure=str(failure))
+    return _follow_answer(refund.pk, result, now=now)
+
+
+def _follow_answer(refund_id: int, result: RefundResult, *, now: datetime) -> Refund:
+    with transaction.atomic():
+        order = Order.objects.locked().get(refunds=refund_id)
+        PaymentAttempt.objects.locked().get(refunds=refund_id)
+        refund = Refund.objects.locked().get(pk=refund_id)
+        move_refund(
+            refund,
+            RefundState(result.state),
+            order=order,
+            now=now,
+            gateway_refund_id=result.refund_id,
+            failure=result.failure,
+            told=result.amount,
+        )
+    return refund
+
+
+def _request_for(refund: Refund) -> GatewayRefund:
+    """What the gateway is asked for: from the row alone, so that asking again asks for the same."""
+    return GatewayRefund(
+        payment_id=refund.attempt.payment_id,
+        amount=refund.money,
+        idempotency_key=refund.idempotency_key,
+        reason=refund.reason,
+        reference=str(refund.reference),
+        account=refund.attempt.account,
+    )
+
+
+def _refund(refund_id: int) -> Refund:
+    return Refund.objects.select_related("attempt", "order").get(pk=refund_id)
+
+
+def _not_asked_since(moment: datetime) -> Q:
+    return Q(looked_up_at=None) | Q(looked_up_at__lt=moment)
+
+
+def _attempt_of(notice: RefundNotice, gateway_name: str) -> PaymentAttempt | None:
+    known = PaymentAttempt.objects.filter(gateway=gateway_name)
+    found = known.filter(payment_id=notice.payment_id).first() if notice.payment_id else None
+    reference = _uuid(notice.reference)
+    if found is None and reference is not None:
+        found = known.filter(refunds__reference=reference).first()
+    return found
+
+
+def _known(notice: RefundNotice, gateway_name: str) -> tuple[Refund | None, Refund | None]:
+    """Our row of this refund, by the gateway's id or by the reference we sent; and the row it is a second one of.
+
+    A reference whose row has another id already was refunded twice: it is not that row's refund.
+    """
+    ours = Refund.objects.locked().filter(gateway=gateway_name)
+    found = ours.filter(gateway_refund_id=notice.refund_id).first() if notice.refund_id else None
+    reference = _uuid(notice.reference)
+    if found is not None or reference is None:
+        return found, None
+    named = ours.filter(reference=reference).first()
+    if named is None or named.gateway_refund_id in {"", notice.refund_id}:
+        return named, None
+    return None, named
+
+
+def _made_elsewhere(
+    notice: RefundNotice, attempt: PaymentAttempt, order: Order, *, twin: Refund | None, now: datetime
+) -> Refund:
+    """A row for a refund that we didn't ask for: made on the gateway's pages, or twice for one request of ours."""
+    refund = write_down(
+        attempt=attempt,
+        order=order,
+        amount=notice.amount,
+        refund_id=notice.refund_id,
+        origin=RefundOrigin.PROVIDER,
+        reason="made at the gateway" if twin is None else f"made twice at the gateway, for refund {twin.pk}",
+        now=now,
+    )
+    if notice.state in COUNTED_REFUND_STATES:
+        if not attempt.is_surplus:
+            divide_among_lines(refund, order)
+        if twin is not None:
+            raise_alert(order.pk, AlertKind.REFUND_TWICE, about=f"refund {refund.pk}", now=now)
+            logger.error("refunded twice", extra={"refund": twin.pk, "order": order.pk})
+    note(refund, "ecommerce.refund.follow", by_id=None)
+    return refund
+
+
+def _drop_marks(attempt_id: int, *, now: datetime) -> None:
+    """A second payment that was given back at the gateway needs nobody's decision any more."""
+    attempt = PaymentAttempt.objects.get(pk=attempt_id)
+    if attempt.refundable.is_zero:
+        marked = attempt.refunds.filter(state=RefundState.MARKED, origin=RefundOrigin.OURS)
+        marked.update(state=RefundState.CANCELED, settled_at=now, failure="given back at the gateway")
+
+
+def _locked_refund(refund_id: int, state: RefundState) -> Refund:
+    """A refund waiting for a decision in this state, its order and payment locked. RefundUnknown, RefundDecided."""
+    order = Order.objects.locked().filter(refunds=refund_id).first()
+    if order is None:
+        raise RefundUnknown
+    PaymentAttempt.objects.locked().get(refunds=refund_id)
+    refund = Refund.objects.locked().get(pk=refund_id)
+    if refund.state != state:
+        raise RefundDecided
+    refund.order = order
+    return refund
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

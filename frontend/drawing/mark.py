@@ -1,0 +1,43 @@
+"""The mark of a site that uploaded none: three tiles in the brand's color and a disc in the accent's.
+
+The mark in the page header is in components/mark.html.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Final
+
+import resvg_py
+from PIL import Image
+
+from frontend.site.brand import Colors
+
+BOX: Final = 32
+MARGIN: Final = 0.18  # of the side: phones cut the corners off
+ICON_SIZES: Final = ((16, 16), (32, 32), (48, 48))
+SHAPES: Final = (
+    '<path fill="{brand}" d="M0 15A15 15 0 0 1 15 0V15ZM17 0A15 15 0 0 1 32 15H17ZM0 17H15V32H8A8 8 0 0 1 0 24Z"/>'
+    '<circle fill="{accent}" cx="24.5" cy="24.5" r="7.5"/>'
+)
+
+
+def svg(colors: Colors, *, margin: float = 0) -> str:
+    """The mark with a margin around it, a share of the whole side."""
+    edge = BOX * margin / (1 - 2 * margin)
+    box = f"{-edge:g} {-edge:g} {BOX + 2 * edge:g} {BOX + 2 * edge:g}"
+    shapes = SHAPES.format(brand=colors.brand, accent=colors.accent)
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}">{shapes}</svg>'
+
+
+def ico(colors: Colors) -> bytes:
+    """The mark in every size a favicon needs, on a transparent ground."""
+    side = max(ICON_SIZES)[0]
+    file = BytesIO()
+    Image.open(BytesIO(resvg_py.svg_to_bytes(svg(colors), width=side, height=side))).save(file, "ICO", sizes=ICON_SIZES)
+    return file.getvalue()
+
+
+def png(colors: Colors, *, side: int) -> bytes:
+    """The mark on white with room around it, for the home screens of phones; ``side`` in pixels."""
+    return resvg_py.svg_to_bytes(svg(colors, margin=MARGIN), width=side, height=side, background="#ffffff")

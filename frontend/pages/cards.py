@@ -1,0 +1,152 @@
+"""Courses and programs as cards: the same everywhere, in constant queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Prefetch, prefetch_related_objects
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from wagtail.images.models import Image, Rendition
+
+from courses.models import Course, Enrollment
+from frontend.pages.offers import CourseOffer, short_price
+from frontend.pages.places import course_url
+from mitxonline.kernel.money import Money
+
+COVER = "fill-960x480"  # 2:1 around the focal point, sharp on a fine screen
+
+
+@dataclass(frozen=True, slots=True)
+class CourseCard:
+    """One course in a list. The texts are ready to be shown; what isn't known is empty."""
+
+    course_id: int
+    url: str
+    title: str
+    summary: str
+    department: str
+    department_slug: str
+    readable_id: str
+    level: str
+    length_text: str
+    start_text: str
+    self_paced: bool
+    price_text: str
+    price: Money | None
+    image_url: str = ""
+    was_text: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CourseTile:
+    """A course as one square of a program's mosaic."""
+
+    readable_id: str
+    department_slug: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramCard:
+    """One program in a list."""
+
+    program_id: int
+    url: str
+    title: str
+    text: str
+    courses: tuple[CourseTile, ...]
+    count_text: str
+    price_text: str = ""
+    was_text: str = ""
+
+
+def course_cards(
+    courses: Iterable[Course],
+    *,
+    offers: Mapping[int, CourseOffer],
+    enrolled: frozenset[int] = frozenset(),
+) -> list[CourseCard]:
+    """The cards of courses that were read with their pages; one query if any has a picture, else none."""
+    listed = list(courses)
+    prefetch_covers([course.page.card_image for course in listed if course.page.card_image])
+    return [course_card(course, offer=offers[course.pk], is_enrolled=course.pk in enrolled) for course in listed]
+
+
+def course_card(course: Course, *, offer: CourseOffer, is_enrolled: bool = False) -> CourseCard:
+    """The card of one course, whose page is at hand."""
+    return CourseCard(
+        course_id=course.pk,
+        url=course_url(course),
+        title=course.title,
+        summary=course.summary,
+        department=course.department.name,
+        department_slug=course.department.slug,
+        readable_id=course.readable_id,
+        level=course.get_level_display(),
+        length_text=length_text(course),
+        start_text=start_text(offer),
+        self_paced=offer.any_time and not any(day > offer.now for day in offer.dates),
+        price_text=price_text(offer),
+        price=offer.price,
+        image_url=cover_url(course.page.card_image),
+        state="enrolled" if is_enrolled else ("" if offer.runs else "closed"),
+    )
+
+
+def length_text(course: Course) -> str:
+    """“8 weeks”, or nothing."""
+    weeks = course.duration_weeks
+    return ngettext("%(weeks)d week", "%(weeks)d weeks", weeks) % {"weeks": weeks} if weeks else ""
+
+
+def start_text(offer: CourseOffer) -> str:
+    """“Starts 12 Jan”, “Start any time”, “Started 9 Nov”; nothing where nothing is on offer."""
+    start = offer.next_start
+    if start is not None and start > offer.now:
+        return _("Starts %(day)s") % {"day": short_day(start, offer.now)}
+    if offer.any_time:
+        return _("Start any time")
+    if start is not None:
+        return _("Started %(day)s") % {"day": short_day(start, offer.now)}
+    if offer.opens_at is not None:
+        return _("Opens %(day)s") % {"day": short_day(offer.opens_at, offer.now)}
+    return ""
+
+
+def short_day(moment: datetime, now: datetime) -> str:
+    """“12 Jan”; with the year where the next such day is another one."""
+    far = abs((moment - now).days) > 300
+    return date_format(timezone.localtime(moment), "j M Y" if far else "j M")
+
+
+def price_text(offer: CourseOffer) -> str:
+    """“$249”, “Free”, or nothing where nothing is on offer."""
+    if offer.price is not None:
+        return short_price(offer.price)
+    return _("Free") if offer.is_free else ""
+
+
+def cover_url(image: Image | None) -> str:
+    """The address of an editor's picture cut to a cover; empty where there is none."""
+    return str(image.get_rendition(COVER).url) if image is not None else ""
+
+
+def prefetch_covers(images: Sequence[Image]) -> None:
+    """Read the cut versions of all these pictures at once (F-3)."""
+    if images:
+        found = Rendition.objects.filter(filter_spec=COVER)
+        prefetch_related_objects(images, Prefetch("renditions", queryset=found, to_attr="prefetched_renditions"))
+
+
+def enrolled_course_ids(user_id: int | None, *, now: datetime) -> frozenset[int]:
+    """Courses somebody is in, in a run that isn't over; none for a signed-out visitor, without a query."""
+    if user_id is None:
+        return frozenset()
+    enrollments = Enrollment.objects.active().of(user_id).exclude(run__end_date__lt=now)
+    return frozenset(enrollments.values_list("run__course_id", flat=True))

@@ -1,0 +1,223 @@
+"""What the cart page shows, and the count in every page's header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from ecommerce.errors.codes import CodeInUse, CodeSwitchedOff, CodeUsed
+from ecommerce.models import DiscountCode
+from ecommerce.selectors.baskets import cart_note
+from ecommerce.selectors.sentences import moment_text, off_text
+from ecommerce.services.baskets.baskets import note_total, note_what_was_shown
+from ecommerce.services.baskets.pricing import PricedBasket, PricedLine, priced_basket
+from frontend.pages.code_form import CodeForm
+from frontend.pages.owner import basket_owner
+from mitxonline.kernel import clock
+from mitxonline.kernel.errors import DomainError
+
+
+@dataclass(frozen=True, slots=True)
+class CartSummary:
+    """What the header says of the cart. The total is left out where it may be another one by now."""
+
+    count: int
+    total_text: str = ""
+
+
+def renewed_summary(request: HttpRequest) -> CartSummary:
+    """The same, worked out anew; what can't be bought any more waits until the cart itself says so."""
+    now = clock.now()
+    note_total(priced_basket(basket_owner(request), user_id=request.user.pk, now=now), now=now)
+    return cart_summary(request)
+
+
+def cart_summary(request: HttpRequest) -> CartSummary:
+    """The visitor's cart in a word; one query, none for somebody without a basket."""
+    note = cart_note(basket_owner(request), now=clock.now())
+    return CartSummary(count=note.count, total_text=note.total.formatted() if note.total is not None else "")
+
+
+def with_order_link(refusal: DomainError) -> str:
+    """The refusal's sentence, with the way to the visitor's own order where it names one."""
+    number = getattr(refusal, "number", "")
+    if not number:
+        return refusal.message
+    link = f"{reverse('receipt')}?order_number={number}"
+    return format_html('{} <a href="{}">{}</a>', refusal.message, link, _("See that order"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedCode:
+    """A code on the cart that doesn't work any more; ``number``: the visitor's own order that has it."""
+
+    code: DiscountCode
+    reason: str
+    number: str = ""
+
+
+@dataclass(frozen=True)
+class CartPage:
+    """The cart in the words of its page."""
+
+    priced: PricedBasket
+    now: datetime
+
+    @property
+    def lines(self) -> tuple[PricedLine, ...]:
+        """What is in it."""
+        return self.priced.lines
+
+    @property
+    def aside(self) -> tuple[PricedLine, ...]:
+        """What waits beside it: kept for later, or not to be bought at the moment."""
+        return tuple(line for line in self.priced.aside if not line.is_had)
+
+    @property
+    def had(self) -> tuple[PricedLine, ...]:
+        """What was in it or waited, until the buyer came by it in another way; from now on it is gone."""
+        return tuple(line for line in self.priced.aside if line.is_had)
+
+    @property
+    def set_aside_now(self) -> tuple[PricedLine, ...]:
+        """What was in the cart until now and can't be bought any more."""
+        return tuple(line for line in self.aside if not line.is_kept)
+
+    @property
+    def idle_codes(self) -> list[DiscountCode]:
+        """Codes that are fine and lower nothing: each course is as cheap or cheaper without them."""
+        return [applied.code for applied in self.priced.codes if applied.is_idle]
+
+    @property
+    def seen(self) -> str:
+        """What is shown, as the checkout compares it."""
+        return self.priced.fingerprint
+
+    @property
+    def heading(self) -> str:
+        """“Ready to start” once a contract's code has done its work."""
+        return _("Ready to start") if self.is_ready else _("Your cart")
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether this is a contract's cart in which nothing is left to do but to check out."""
+        return self.priced.is_link and self.priced.can_check_out
+
+    @property
+    def is_free(self) -> bool:
+        """Whether there is nothing to pay."""
+        return self.priced.total.is_zero
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether a code did its work on any line."""
+        return any(line.code is not None for line in self.lines)
+
+    @property
+    def code_could_help(self) -> bool:
+        """Whether there is a line that a code could still do something for."""
+        return any(line.code is None and not line.entitlement for line in self.lines)
+
+    @property
+    def waiting_for_code(self) -> PricedLine | None:
+        """The first line that needs its own code."""
+        return next((line for line in self.lines if line.needs_code), None)
+
+    @property
+    def provider(self) -> str:
+        """The one organization that all of this is for, or nothing."""
+        providers = {line.provider for line in self.lines}
+        return providers.pop() if len(providers) == 1 else ""
+
+    @property
+    def obstacles(self) -> list[str]:
+        """What stands in the way of the whole cart; what stands in the way of one line, the line says itself."""
+        on_lines = [line.refusal for line in self.lines if line.refusal is not None]
+        if self.waiting_for_code is not None or not self.lines:  # an empty cart says so in its own place
+            return []
+        return [each.message for each in self.priced.refusals if each not in on_lines]
+
+    @property
+    def has_refused_lines(self) -> bool:
+        """Whether a line of a contract's cart stands in the way of the rest."""
+        return any(line.refusal is not None for line in self.lines)
+
+    @property
+    def has_course_twice(self) -> bool:
+        """Whether two lines give the same course."""
+        return any(line.is_twice for line in self.lines)
+
+    @property
+    def codes_that_stopped_working(self) -> list[StoppedCode]:
+        """Codes that were fine when they were applied, and why they aren't any more."""
+        return [
+            StoppedCode(
+                applied.code, self._why(applied.code, applied.refusal), number=getattr(applied.refusal, "number", "")
+            )
+            for applied in self.priced.codes
+            if applied.refusal is not None
+        ]
+
+    @property
+    def total_text(self) -> str:
+        """What is to be paid, as a person reads it; a dash while a code or one currency is missing."""
+        known = self.waiting_for_code is None and self.priced.has_one_currency
+        return self.priced.total.formatted() if known else "–"
+
+    @property
+    def shows_discount(self) -> bool:
+        """Whether something was taken off that had a price before; a contract's course never had one."""
+        return self.waiting_for_code is None and not self.provider and not self.priced.discount_total.is_zero
+
+    @property
+    def expected_total(self) -> str:
+        """The total that is shown, as the checkout compares it."""
+        return str(self.priced.total)
+
+    def _why(self, code: DiscountCode, refusal: DomainError) -> str:
+        """The refusal's sentence, naming the organization whose code it is."""
+        product_id = code.discount.unlocks_id
+        provider = next((line.provider for line in self.lines if line.product.pk == product_id), "")
+        if provider and isinstance(refusal, CodeUsed | CodeSwitchedOff) and not isinstance(refusal, CodeInUse):
+            return type(refusal)(organization=provider).message
+        return refusal.message
+
+    def code_form(self, form: CodeForm | None) -> CodeForm:
+        """The form for a code, with the help that fits what is in the cart."""
+        form = form or CodeForm()
+        form["code"].help_text = self._code_help()
+        return form
+
+    def _code_help(self) -> str:
+        if self.waiting_for_code is None:
+            return ""
+        return format_html(
+            _("From {organization}’s invitation. It looks like {example}"),
+            organization=self.waiting_for_code.provider or _("your organization"),
+            example="7f3a90b1-6c55-47aa-…",
+        )
+
+
+def cart_page(request: HttpRequest) -> CartPage:
+    """The visitor's current cart, as they are being shown it."""
+    now = clock.now()
+    priced = priced_basket(basket_owner(request), user_id=request.user.pk, now=now)
+    note_what_was_shown(priced, now=now)
+    return CartPage(priced=priced, now=now)
+
+
+def discount_sentence(line: PricedLine) -> str:
+    """What lowers the price of a line and until when; nothing where nothing does, or a contract does."""
+    offer = line.price.offer
+    if offer is None or line.product.requires_code:
+        return ""
+    off = off_text(discount_type=offer.discount_type, amount=offer.amount, currency=offer.currency)
+    values = {"name": offer.label, "off": off, "until": moment_text(offer.until) if offer.until else ""}
+    if line.code is not None:
+        return (_("%(off)s, until %(until)s") if offer.until else "%(off)s") % values
+    return (_("%(name)s: %(off)s, until %(until)s") if offer.until else _("%(name)s: %(off)s")) % values

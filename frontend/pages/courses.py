@@ -1,0 +1,380 @@
+"""What the pages of courses, programs and products show beside the words of their editors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Case, Exists, OuterRef, Value, When
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from cms.models import CoursePage, ProductPage, ProgramPage
+from cms.selectors.pages import listed_courses, program_pages_naming, with_pages
+from courses.enums import RequirementKind
+from courses.models import Course, ProgramRequirement
+from courses.selectors.programs import RequirementNode, courses_under, open_runs_of_programs, requirements_tree
+from ecommerce.models import Product
+from frontend.pages.buy_panel import BUY, BuyPanel, buy_panel
+from frontend.pages.cards import (
+    CourseCard,
+    CourseTile,
+    ProgramCard,
+    course_cards,
+    cover_url,
+    enrolled_course_ids,
+    length_text,
+)
+from frontend.pages.offers import CourseOffer, course_offers, short_price
+from frontend.pages.places import program_url
+from frontend.site.navigation import CATALOG, PROGRAMS
+from mitxonline.kernel.money import Money
+
+RELATED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Crumb:
+    """One step of the way to a page."""
+
+    title: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One of the facts in a course's head: a sign of the sprite, a word, a smaller line."""
+
+    icon: str
+    title: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramLink:
+    """A program a course belongs to."""
+
+    title: str
+    url: str
+    courses: tuple[CourseTile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CourseView:
+    """A course page beside its body."""
+
+    course: Course
+    panel: BuyPanel
+    facts: tuple[Fact, ...]
+    breadcrumb: tuple[Crumb, ...]
+    programs: tuple[ProgramLink, ...]
+    related: tuple[CourseCard, ...]
+    image_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementStep:
+    """One thing a program asks for: a course, by its card if it has a page, or a group of courses."""
+
+    title: str
+    text: str
+    card: CourseCard | None
+    steps: tuple[RequirementStep, ...]
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is made of others."""
+        return bool(self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferPanel:
+    """The price of a program or product, and its button; `sentence` says why where it can't be bought."""
+
+    title: str
+    price_text: str = ""
+    was_text: str = ""
+    product_id: int | None = None
+    button_text: str = ""
+    sentence: str = ""
+    url: str = ""
+    url_text: str = ""
+
+    @property
+    def action_url(self) -> str:
+        """Where the form is sent, with `product_id`."""
+        return reverse(BUY)
+
+    @property
+    def can_buy(self) -> bool:
+        """Whether there is a button."""
+        return self.product_id is not None
+
+
+@dataclass(slots=True)
+class ProgramContents:
+    """The courses a program names, and whether learners may leave some of them out."""
+
+    courses: list[Course] = field(default_factory=list)
+    leaves_a_choice: bool = False
+
+    def add(self, row: ProgramRequirement) -> None:
+        """Take in one leaf of the tree, whose parent is at hand."""
+        if row.course is not None:
+            self.courses.append(row.course)
+        if row.parent is not None and row.parent.kind == RequirementKind.AT_LEAST:
+            self.leaves_a_choice = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramView:
+    """A program page beside its body."""
+
+    panel: OfferPanel
+    steps: tuple[RequirementStep, ...]
+    facts: tuple[Fact, ...]
+    breadcrumb: tuple[Crumb, ...]
+    tiles: tuple[CourseTile, ...]
+
+
+def course_view(page: CoursePage, *, user_id: int | None, now: datetime, support_email: str = "") -> CourseView | None:
+    """What a course's page shows; four queries for a signed-out visitor, None while no course is chosen."""
+    course = page.course
+    if course is None:
+        return None
+    related = related_courses(course)
+    offers = course_offers([course.pk, *(each.pk for each in related)], now=now)
+    return CourseView(
+        course=course,
+        panel=buy_panel(course, user_id=user_id, now=now, support_email=support_email, offers=offers),
+        facts=tuple(course_facts(page, offers[course.pk])),
+        breadcrumb=(
+            Crumb(str(CATALOG.text), CATALOG.url),
+            Crumb(course.department.name, f"{CATALOG.url}?department={course.department.slug}"),
+            Crumb(course.title),
+        ),
+        programs=tuple(program_links(program_pages_naming(course.pk))),
+        related=tuple(course_cards(related, offers=offers, enrolled=enrolled_course_ids(user_id, now=now))),
+        image_url=cover_url(page.card_image),
+    )
+
+
+def course_facts(page: CoursePage, offer: CourseOffer) -> Iterable[Fact]:
+    """Start, length, level and certificate, as far as they are known."""
+    course = page.subject
+    start = offer.next_start
+    if start is not None and start > offer.now:
+        yield Fact("calendar", date_format(localtime(start), "j M Y"), _("Next start"))
+    elif offer.any_time:
+        yield Fact("calendar", _("Start any time"), _("At your own pace"))
+    elif start is not None:
+        yield Fact("calendar", date_format(localtime(start), "j M Y"), _("Started"))
+    if course.duration_weeks:
+        yield Fact("clock", length_text(course), hours_text(course))
+    yield Fact("level", course.get_level_display(), page.prerequisites)
+    if offer.gives_certificate:
+        yield Fact("award", _("Certificate"), _("When you pass"))
+
+
+def hours_text(course: Course) -> str:
+    """“4–6 hours a week”, or nothing."""
+    least, most = course.hours_per_week_min, course.hours_per_week_max
+    if least and most and least != most:
+        return _("%(least)d–%(most)d hours a week") % {"least": least, "most": most}
+    hours = most or least
+    return ngettext("%(hours)d hour a week", "%(hours)d hours a week", hours) % {"hours": hours} if hours else ""
+
+
+def related_courses(course: Course) -> list[Course]:
+    """What people take as well: courses of the same programs first, then of the same department; one query."""
+    programs = ProgramRequirement.objects.filter(course=course).values("program_id")
+    together = ProgramRequirement.objects.filter(course=OuterRef("pk"), program_id__in=programs)
+    others = with_pages(listed_courses()).exclude(pk=course.pk).annotate(together=Exists(together))
+    here_first = Case(When(department=course.department_id, then=Value(0)), default=Value(1))
+    return list(others.order_by("-together", here_first, "title", "pk")[:RELATED])
+
+
+def program_links(pages: Iterable[ProgramPage]) -> Iterable[ProgramLink]:
+    """Programs with the tiles of their courses; two queries, one if there is no program."""
+    listed = list(pages)
+    tiles = program_tiles([page.program_id for page in listed])
+    for page in listed:
+        yield ProgramLink(title=page.subject.title, url=program_url(page.subject), courses=tiles[page.program_id])
+
+
+def program_tiles(program_ids: Sequence[int]) -> dict[int, tuple[CourseTile, ...]]:
+    """The courses each program names, in order; one query, none for no program."""
+    found: dict[int, list[CourseTile]] = {program_id: [] for program_id in program_ids}
+    if program_ids:
+        for row in _course_rows(program_ids):
+            if row.course is not None:
+                found[row.program_id].append(_tile(row.course))
+    return {program_id: tuple(tiles) for program_id, tiles in found.items()}
+
+
+def program_cards(pages: Iterable[ProgramPage], *, now: datetime) -> list[ProgramCard]:
+    """Programs as cards with price and what their courses would cost one by one; three queries for any number."""
+    listed = list(pages)
+    if not listed:
+        return []
+    ids = [page.program_id for page in listed]
+    contents = {program_id: ProgramContents() for program_id in ids}
+    for row in _course_rows(ids):
+        contents[row.program_id].add(row)
+    offers = course_offers({course.pk for each in contents.values() for course in each.courses}, now=now)
+    products = program_products(ids)
+    return [_program_card(page, contents[page.program_id], offers, products.get(page.program_id)) for page in listed]
+
+
+def program_products(program_ids: Iterable[int]) -> dict[int, Product]:
+    """The cheapest product on sale of each program; one query."""
+    products = Product.objects.public().filter(program_id__in=list(program_ids), price__gt=0)
+    return {product.program_id or 0: product for product in products.order_by("-price", "-pk")}
+
+
+def program_view(page: ProgramPage, *, user_id: int | None, now: datetime) -> ProgramView | None:
+    """What a program's page shows; None while no program is chosen."""
+    if page.program is None:
+        return None
+    tree = requirements_tree(page.program_id)
+    courses = [course for node in tree for course in courses_under(node)]
+    contents = ProgramContents(courses, leaves_a_choice=any(_leaves_a_choice(node) for node in tree))
+    listed = list(with_pages(listed_courses().filter(pk__in=[course.pk for course in courses])))
+    offers = course_offers([course.pk for course in courses], now=now)
+    cards = {
+        card.course_id: card
+        for card in course_cards(listed, offers=offers, enrolled=enrolled_course_ids(user_id, now=now))
+    }
+    product = program_products([page.program_id]).get(page.program_id)
+    return ProgramView(
+        panel=_program_panel(page, product, contents, offers),
+        steps=tuple(_step(node, cards) for node in tree),
+        facts=tuple(_program_facts(courses)),
+        breadcrumb=(Crumb(str(PROGRAMS.text), PROGRAMS.url), Crumb(page.subject.title)),
+        tiles=tuple(_tile(course) for course in courses),
+    )
+
+
+def product_panel(page: ProductPage, *, now: datetime) -> OfferPanel:
+    """The offer of a product page; says so when it is gone, and leads to what is there instead."""
+    product = Product.objects.public().with_item().filter(pk=page.product_id).first()
+    if product is None or not _can_be_had(product, now):
+        return OfferPanel(
+            title=page.title,
+            sentence=_("This isn’t on sale at the moment."),
+            url=CATALOG.url,
+            url_text=_("Browse courses"),
+        )
+    return OfferPanel(
+        title=product.title,
+        price_text=short_price(product.money),
+        product_id=product.pk,
+        button_text=_("Enroll for %(price)s") % {"price": short_price(product.money)},
+    )
+
+
+def _can_be_had(product: Product, now: datetime) -> bool:
+    """Whether the run can be entered now, or some course of the program."""
+    run = product.course_run
+    if run is None:
+        return bool(open_runs_of_programs([product.program_id or 0], now=now).get(product.program_id or 0))
+    offer = course_offers([run.course_id], now=now)[run.course_id]
+    return any(each.run_id == run.pk for each in offer.open_runs)
+
+
+def _program_card(
+    page: ProgramPage, contents: ProgramContents, offers: dict[int, CourseOffer], product: Product | None
+) -> ProgramCard:
+    price, was = _program_price(product, contents, offers)
+    return ProgramCard(
+        program_id=page.program_id,
+        url=program_url(page.subject),
+        title=page.subject.title,
+        text=page.subject.summary,
+        courses=tuple(_tile(course) for course in contents.courses),
+        count_text=_count_text(contents.courses),
+        price_text=price,
+        was_text=was,
+    )
+
+
+def _program_price(
+    product: Product | None, contents: ProgramContents, offers: dict[int, CourseOffer]
+) -> tuple[str, str]:
+    """The program's price, and what its courses cost one by one where that is more.
+
+    Of a program that leaves a choice nobody knows what the courses would have cost.
+    """
+    if product is None:
+        return "", ""
+    prices = [] if contents.leaves_a_choice else [offers[course.pk].price for course in contents.courses]
+    singly = _sum_of(prices, product.currency)
+    was = short_price(singly) if singly is not None and singly > product.money else ""
+    return short_price(product.money), was
+
+
+def _sum_of(prices: list[Money | None], currency: str) -> Money | None:
+    """The sum, if every course can be bought singly in that currency."""
+    known = [price for price in prices if price is not None and price.currency == currency]
+    return Money.sum(known, currency) if known and len(known) == len(prices) else None
+
+
+def _program_panel(
+    page: ProgramPage, product: Product | None, contents: ProgramContents, offers: dict[int, CourseOffer]
+) -> OfferPanel:
+    price, was = _program_price(product, contents, offers)
+    if product is None:
+        return OfferPanel(title=page.subject.title, sentence=_("Take its courses one by one."))
+    if not any(offers[course.pk].is_open for course in contents.courses):
+        sentence = _("None of its courses is open for enrollment at the moment.")
+        return OfferPanel(title=page.subject.title, price_text=price, was_text=was, sentence=sentence)
+    return OfferPanel(
+        title=page.subject.title,
+        price_text=price,
+        was_text=was,
+        product_id=product.pk,
+        button_text=_("Enroll for %(price)s") % {"price": price},
+    )
+
+
+def _program_facts(courses: list[Course]) -> Iterable[Fact]:
+    yield Fact("award", _count_text(courses), _("Built to be taken together"))
+    weeks = sum(course.duration_weeks or 0 for course in courses)
+    if weeks:
+        yield Fact("clock", ngettext("%(weeks)d week", "%(weeks)d weeks", weeks) % {"weeks": weeks}, _("In all"))
+
+
+def _leaves_a_choice(node: RequirementNode) -> bool:
+    return node.is_choice or any(_leaves_a_choice(child) for child in node.children)
+
+
+def _step(node: RequirementNode, cards: dict[int, CourseCard]) -> RequirementStep:
+    course = node.course
+    if course is not None:
+        return RequirementStep(title=course.title, text=course.summary, card=cards.get(course.pk), steps=())
+    steps = tuple(_step(child, cards) for child in node.children)
+    number = node.requirement.at_least or 0
+    asked = (
+        ngettext("At least %(number)d of these", "At least %(number)d of these", number) % {"number": number}
+        if node.requirement.kind == RequirementKind.AT_LEAST
+        else _("All of these")
+    )
+    return RequirementStep(title=node.requirement.title or asked, text=asked, card=None, steps=steps)
+
+
+def _course_rows(program_ids: Iterable[int]) -> Iterable[ProgramRequirement]:
+    """The course leaves of several programs, each with its place in the tree's order; one query."""
+    rows = ProgramRequirement.objects.filter(program_id__in=list(program_ids), course__isnull=False)
+    return rows.select_related("course__department", "parent").order_by("parent__position", "position", "pk")
+
+
+def _count_text(courses: Sequence[Course]) -> str:
+    return ngettext("%(count)d course", "%(count)d courses", len(courses)) % {"count": len(courses)}
+
+
+def _tile(course: Course) -> CourseTile:
+    return CourseTile(readable_id=course.readable_id, department_slug=course.department.slug, title=course.title)

@@ -1,0 +1,185 @@
+"""The cart: what is in it, and what one can do there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import retarget
+
+from b2b.services.seats.redemption import apply_assigned_codes
+from ecommerce.errors.checkout import ProductUnknown
+from ecommerce.errors.codes import CodeRefused
+from ecommerce.selectors.baskets import open_baskets
+from ecommerce.services.baskets.baskets import (
+    add_products,
+    apply_code,
+    keep_for_later,
+    leave_link_basket,
+    remove_code,
+    remove_product,
+    take_back,
+)
+from frontend.pages.cart import cart_page, renewed_summary, with_order_link
+from frontend.pages.code_form import CodeForm
+from frontend.pages.limits import counted_codes
+from frontend.pages.owner import basket_owner
+from frontend.site.parsing import name, row_id, typed_code
+from frontend.views.answers import UNPROCESSABLE, with_retry_after
+from frontend.views.decorators import personal
+from mitxonline.kernel import clock
+from mitxonline.kernel.errors import RateLimited
+from mitxonline.kernel.http import wants_fragment
+
+PAGE = "frontend/cart/page.html"
+FRAGMENT = "frontend/cart/fragment.html"
+HEADER = "components/cart_link.html"
+COUNT_COOKIE = "cart"
+
+
+@personal
+@require_GET
+def cart(request: HttpRequest) -> HttpResponse:
+    """The cart as it stands."""
+    return _cart(request)
+
+
+@personal
+@require_http_methods(["GET", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    """Put products into the cart and go there.
+
+    A GET is what exported links are: it fills a basket and does nothing else, so following one twice, or on
+    somebody's behalf, harms nobody. One unknown product among several leaves the cart as it was.
+    """
+    asked = request.POST if request.method == "POST" else request.GET
+    product_ids = [row_id(text) for text in asked.getlist("product_id")]
+    skus = [name(text) for text in asked.getlist("sku")]
+    if None in product_ids or "" in skus or not (product_ids or skus):
+        raise ProductUnknown
+    owner, now = basket_owner(request, create=True), clock.now()
+    basket = add_products(
+        owner=owner,
+        product_ids=[each for each in product_ids if each is not None],
+        skus=skus,
+        now=now,
+    )
+    if basket.is_link and request.user.is_authenticated:
+        apply_assigned_codes(basket=basket, user=request.user, now=now)
+    elif not basket.is_link and open_baskets(owner, now=now).current != basket:
+        # It is safe in the cart that waits, but what the page shows next is the contract's.
+        messages.info(request, _("It is in your other cart, which is kept while you use your organization’s."))
+    return redirect("cart")
+
+
+@personal
+@require_POST
+def remove(request: HttpRequest) -> HttpResponse:
+    """Take one product out."""
+    return _with_product(request, remove_product)
+
+
+@personal
+@require_POST
+def keep(request: HttpRequest) -> HttpResponse:
+    """Let a product wait beside the cart."""
+    return _with_product(request, keep_for_later)
+
+
+@personal
+@require_POST
+def back(request: HttpRequest) -> HttpResponse:
+    """Put what waited into the cart again."""
+    return _with_product(request, take_back)
+
+
+@personal
+@require_GET
+def header(request: HttpRequest) -> HttpResponse:
+    """The cart in the header of a page that was kept by a cache or by the browser, as it is now."""
+    summary = renewed_summary(request)
+    return _with_count(render(request, HEADER, {"cart_summary": summary}), summary.count)
+
+
+@personal
+@require_POST
+def apply(request: HttpRequest) -> HttpResponse:
+    """Apply the code that was typed; what is refused is shown at the field, with everything as it was."""
+    form = CodeForm(request.POST)
+    if not form.is_valid():
+        return _cart(request, form, status=UNPROCESSABLE)
+    try:
+        with counted_codes(request):
+            apply_code(
+                owner=basket_owner(request),
+                text=typed_code(form.cleaned_data["code"]),
+                user_id=request.user.pk,
+                now=clock.now(),
+            )
+    except CodeRefused as refusal:
+        form.add_error("code", with_order_link(refusal))
+        return _cart(request, form, status=UNPROCESSABLE)
+    except RateLimited as refusal:
+        form.add_error("code", refusal.message)
+        return with_retry_after(_cart(request, form, status=refusal.status), refusal)
+    return redirect("cart")
+
+
+@personal
+@require_POST
+def remove_applied_code(request: HttpRequest) -> HttpResponse:
+    """Take a code off the cart."""
+    if code_id := row_id(request.POST.get("code_id")):
+        remove_code(owner=basket_owner(request), code_id=code_id, now=clock.now())
+    return redirect("cart")
+
+
+@personal
+@require_POST
+def leave(request: HttpRequest) -> HttpResponse:
+    """Go back from a contract's cart to one's own."""
+    leave_link_basket(owner=basket_owner(request), now=clock.now())
+    return redirect("cart")
+
+
+def _cart(request: HttpRequest, form: CodeForm | None = None, *, status: int = 200) -> HttpResponse:
+    """The whole page, or for htmx the part that moves."""
+    page = cart_page(request)
+    template = FRAGMENT if wants_fragment(request) else PAGE
+    response = render(request, template, {"page": page, "form": page.code_form(form)}, status=status)
+    if template == FRAGMENT:
+        retarget(response, "#cart")  # htmx puts an error, too, where it belongs
+    patch_vary_headers(response, ["HX-Request"])
+    return _with_count(response, len(page.lines))
+
+
+def _with_count(response: HttpResponse, count: int) -> HttpResponse:
+    """Tell the page's scripts how many things are in the cart.
+
+    They compare it with what a page says that was kept by a cache, and ask for the header where it differs. Nothing
+    here reads the cookie, so no answer varies with it.
+    """
+    if count:
+        response.set_cookie(
+            COUNT_COOKIE,
+            str(count),
+            max_age=settings.SESSION_COOKIE_AGE,
+            secure=settings.SESSION_COOKIE_SECURE,
+            samesite="Lax",
+        )
+    else:
+        response.delete_cookie(COUNT_COOKIE, samesite="Lax")
+    return response
+
+
+def _with_product(request: HttpRequest, act: Callable[..., object]) -> HttpResponse:
+    """Do this with the product that was named; the cart says what became of it."""
+    if product_id := row_id(request.POST.get("product_id")):
+        act(owner=basket_owner(request), product_id=product_id, now=clock.now())
+    return redirect("cart")
