@@ -33,12 +33,12 @@ from b2b.services.organizations.keycloak_joins import ask_refused_again
 from b2b.services.organizations.managers import set_manager
 from b2b.services.seats.membership import add_member, remove_member, seats_for
 from mitxonline.kernel import audit, clock
-from mitxonline.kernel.admin import LookOnly
+from mitxonline.kernel.admin import ReadOnlyAdminMixin
 from mitxonline.users.admin import PersonAdmin
 from mitxonline.users.models import User
 
 
-class WrittenInWagtail(LookOnly):
+class WrittenInWagtail(ReadOnlyAdminMixin):
     """A page that is written elsewhere, with the way there."""
 
     @admin.display(description=_("Wagtail"))
@@ -48,13 +48,13 @@ class WrittenInWagtail(LookOnly):
         return format_html('<a href="{}">{}</a>', url, gettext("Open in Wagtail"))
 
 
-class ManagerInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class ManagerInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = OrganizationMembership
     fields = ["user", "source", "is_manager", "since"]
     extra = 0
 
 
-class KeycloakInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class KeycloakInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = KeycloakOrganization
     fields = ["alias", "keycloak_id", "enabled", "seen_at", "gone_since"]
     extra = 0
@@ -73,19 +73,19 @@ class OrganizationAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[typ
     inlines = [KeycloakInline, ManagerInline]
 
 
-class CoursewareInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class CoursewareInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = ContractCourseware
     fields = ["course", "program", "course_run", "create_runs", "added_at", "removed_at"]
     extra = 0
 
 
-class ContractRunInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class ContractRunInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = ContractRun
     fields = ["course_run", "product", "generation", "added_at", "removed_at"]
     extra = 0
 
 
-class ReconcileInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class ReconcileInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = Reconcile
     fields = ["state", "reason", "requested_by", "requested_at", "finished_at", "before", "after", "error"]
     extra = 0
@@ -128,7 +128,7 @@ class ContractAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[type-ar
 
 
 @admin.register(SignInFact)
-class SignInFactAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class SignInFactAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """What signing in through Keycloak gave and took, and who found a contract full."""
 
     list_display = ["at", "user", "change", "about"]
@@ -146,7 +146,7 @@ class SignInFactAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(KeycloakSync)
-class KeycloakSyncAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class KeycloakSyncAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Each synchronization of organizations: how many in the list, which ones on its page."""
 
     list_display = ["started_at", "state", "found", "made", "changed", "missing", "failures"]
@@ -192,7 +192,7 @@ class KeycloakSyncAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(KeycloakJoin)
-class KeycloakJoinAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class KeycloakJoinAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Who came by code and was, or is to be, added to an organization in Keycloak."""
 
     list_display = ["asked_at", "user", "organization", "state", "settled_at"]

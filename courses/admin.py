@@ -10,10 +10,10 @@ from django.http import HttpRequest
 
 from courses.models import Course, CourseRun, CourseStaff, Enrollment, EnrollmentGrant
 from courses.services.staff import appoint, dismiss
-from mitxonline.kernel.admin import LookOnly
+from mitxonline.kernel.admin import ReadOnlyAdminMixin
 
 
-class GrantInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class GrantInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = EnrollmentGrant
     fields = ["source", "reference", "mode", "granted_at", "granted_by", "reason", "revoked_at", "revoked_reason"]
     fk_name = "enrollment"
@@ -21,7 +21,7 @@ class GrantInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Enrollment)
-class EnrollmentAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class EnrollmentAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Enrollments with the rights they rest on."""
 
     list_display = ["user", "run", "mode", "active", "lms_state", "enrolled_at"]
@@ -32,7 +32,7 @@ class EnrollmentAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(CourseRun)
-class CourseRunAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class CourseRunAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """All runs, those of contracts too."""
 
     list_display = ["courseware_id", "title", "access", "live", "start_date", "end_date", "lms_state"]
@@ -44,7 +44,7 @@ class CourseRunAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Course)
-class CourseAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class CourseAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Courses, so that they can be found when one gets its staff."""
 
     list_display = ["readable_id", "title", "department", "live"]

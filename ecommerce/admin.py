@@ -32,44 +32,44 @@ from ecommerce.models import (
 from ecommerce.services.orders import review
 from ecommerce.services.payment.notices import replay_notices
 from mitxonline.kernel import clock
-from mitxonline.kernel.admin import LookOnly
+from mitxonline.kernel.admin import ReadOnlyAdminMixin
 from mitxonline.kernel.errors import DomainError
 
 
-class OrderLineInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class OrderLineInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = OrderLine
     fields = ["title", "item_id", "list_price", "discount_amount", "due", "refunded", "currency", "discount_label"]
     readonly_fields = ["refunded"]
     extra = 0
 
 
-class PaymentAttemptInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class PaymentAttemptInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = PaymentAttempt
     fields = ["gateway", "reference", "amount", "refunded", "currency", "state", "started_at", "settled_at", "note"]
     readonly_fields = ["reference", "refunded"]
     extra = 0
 
 
-class CodeUseInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class CodeUseInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = CodeUse
     fields = ["code", "state", "held_until", "changed_at"]
     extra = 0
 
 
-class RefundInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class RefundInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = Refund
     fields = ["amount", "currency", "state", "origin", "reason", "failure", "begun_by", "recorded_at", "settled_at"]
     extra = 0
 
 
-class DisputeInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class DisputeInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = Dispute
     fields = ["dispute_id", "amount", "currency", "state", "reason", "opened_at", "closed_at"]
     extra = 0
 
 
 @admin.register(Order)
-class OrderAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class OrderAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Orders with everything about them. Nothing is changed here but by the named actions; refunds are at the desk."""
 
     list_display = ["number", "purchaser", "state", "total", "currency", "placed_at", "why", "desk"]
@@ -112,14 +112,14 @@ class OrderAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
                 self.message_user(request, _("%(number)s: on its way to the buyer") % {"number": order.number})
 
 
-class RefundLineInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class RefundLineInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = RefundLine
     fields = ["line", "amount"]
     extra = 0
 
 
 @admin.register(Refund)
-class RefundAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class RefundAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Every refund, with what it was for."""
 
     list_display = ["order", "amount", "currency", "state", "origin", "begun_by", "recorded_at", "settled_at"]
@@ -130,7 +130,7 @@ class RefundAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(RefundRequest)
-class RefundRequestAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class RefundRequestAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """What buyers asked for, and the answers."""
 
     list_display = ["order", "why", "state", "asked_at", "decided_at", "decided_by"]
@@ -140,7 +140,7 @@ class RefundRequestAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Dispute)
-class DisputeAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class DisputeAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """What banks ask back. Disputes are answered at the gateway."""
 
     list_display = ["order", "amount", "currency", "state", "reason", "opened_at", "closed_at"]
@@ -149,14 +149,14 @@ class DisputeAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ["order__number", "=dispute_id"]
 
 
-class PriceChangeInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+class PriceChangeInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = PriceChange
     fields = ["changed_at", "old_price", "new_price", "currency", "changed_by", "reason"]
     extra = 0
 
 
 @admin.register(Product)
-class ProductAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class ProductAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Products with the history of their prices."""
 
     list_display = ["sku", "title", "price", "currency", "is_active", "requires_code"]
@@ -167,7 +167,7 @@ class ProductAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Discount)
-class DiscountAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class DiscountAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Discounts; their codes are a list of their own."""
 
     list_display = ["__str__", "discount_type", "amount", "currency", "redemption_type", "payment_type", "is_active"]
@@ -176,7 +176,7 @@ class DiscountAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(DiscountCode)
-class DiscountCodeAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class DiscountCodeAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Codes by their first letters; the whole text is found by searching for it."""
 
     list_display = ["__str__", "discount", "uses", "max_uses", "active", "assigned_email"]
@@ -187,7 +187,7 @@ class DiscountCodeAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(CodeUse)
-class CodeUseAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class CodeUseAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Who used which code, and for which order."""
 
     list_display = ["code", "user", "order", "state", "changed_at"]
@@ -198,7 +198,7 @@ class CodeUseAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(GatewayNotice)
-class GatewayNoticeAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class GatewayNoticeAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """What gateways told us, word for word, and what became of it."""
 
     list_display = ["received_at", "gateway", "kind", "state", "order", "event_id", "error"]

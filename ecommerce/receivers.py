@@ -23,11 +23,11 @@ def keep_basket_at_sign_in(*, request: HttpRequest, user: User, **_kwargs: Any) 
     if token:
         joined = claim_baskets(token=UUID(token), user_id=user.pk, now=clock.now())
         del request.session[BASKET_TOKEN]
-        if sentence := _told(joined):
+        if sentence := _describe_merge(joined):
             messages.info(request, sentence, fail_silently=True)
 
 
-def _told(joined: Joined) -> str:
+def _describe_merge(joined: Joined) -> str:
     """What became of the two carts; nothing where there was only one, or both held the same."""
     if not joined.came and not joined.set_aside:
         return ""

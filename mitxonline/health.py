@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from mitxonline.cache import ForgivingRedisCache
-from mitxonline.kernel.breaker import tripped
+from mitxonline.kernel.breaker import find_open_breakers
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,6 @@ def health(request: HttpRequest) -> JsonResponse:
     """
     parts = {"database": database_works(), "cache": cache_works()}
     words: dict[str, object] = {name: "ok" if works else "down" for name, works in parts.items()}
-    if silent := tripped():
+    if silent := find_open_breakers():
         words["silent"] = silent
     return JsonResponse(words, status=200 if parts["database"] else 503)

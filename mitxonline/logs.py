@@ -27,16 +27,16 @@ def redact(text: str) -> str:
 
 def redact_report(event: Any, _hint: dict[str, Any]) -> Any:
     """An error report whose strings are redacted, at any depth."""
-    return _redacted(event)
+    return _redact(event)
 
 
-def _redacted(value: Any) -> Any:
+def _redact(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {key: _redacted(each) for key, each in value.items()}
+        return {key: _redact(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_redacted(each) for each in value]
+        return [_redact(each) for each in value]
     return value
 
 

@@ -194,7 +194,7 @@ def code_page(
     size: int = PER_PAGE,
 ) -> CodePage:
     """The codes behind ``after`` (or those just before ``before``): five queries for any number of codes."""
-    found = _found(runs, wanted)
+    found = _filter_with_states(runs, wanted)
     count: int = found.order_by()[: COUNTED + 1].count()
     if before is not None:
         rows = list(_behind(found, before, backwards=True).order_by("-discount_id", "-pk")[: size + 1])
@@ -217,7 +217,7 @@ def code_page(
 def code_line(*, contract_id: int, code_id: int, now: datetime) -> CodeLine | None:
     """One code of the contract; None where it has none of this number."""
     runs = runs_of(contract_id)
-    rows = list(_found(runs, Wanted()).filter(pk=code_id))
+    rows = list(_filter_with_states(runs, Wanted()).filter(pk=code_id))
     return _lines(rows, runs, now)[0] if rows else None
 
 
@@ -258,7 +258,9 @@ def write_workbook(out: IO[bytes], *, contract_id: int, wanted: Wanted) -> None:
 
 def is_too_much_for_a_workbook(*, contract_id: int, wanted: Wanted) -> bool:
     """Whether a workbook of these would take too long to pack."""
-    return _found(runs_of(contract_id), wanted).order_by()[: MOST_IN_WORKBOOK + 1].count() > MOST_IN_WORKBOOK
+    return (
+        _filter_with_states(runs_of(contract_id), wanted).order_by()[: MOST_IN_WORKBOOK + 1].count() > MOST_IN_WORKBOOK
+    )
 
 
 def _cells(contract_id: int, wanted: Wanted) -> Iterator[tuple[str, ...]]:
@@ -266,12 +268,12 @@ def _cells(contract_id: int, wanted: Wanted) -> Iterator[tuple[str, ...]]:
     by_discount = {run.discount_id: run for run in runs}
     live = CodeUse.objects.live().filter(code=OuterRef("pk")).order_by("pk")
     found = (
-        _found(runs, wanted)
+        _filter_with_states(runs, wanted)
         .annotate(
             used_by=_of_limited(Subquery(live.values("user__email")[:1]), CharField()),
             used_at=_of_limited(Subquery(live.values("changed_at")[:1]), DateTimeField()),
             people=Case(
-                When(max_uses__isnull=True, then=Coalesce(Subquery(_counted(live), output_field=IntegerField()), 0)),
+                When(max_uses__isnull=True, then=Coalesce(Subquery(_count_by(live), output_field=IntegerField()), 0)),
                 default=0,
             ),
         )
@@ -321,7 +323,7 @@ def _of_limited(value: Subquery, kind: Field[Any, Any]) -> Case:
 # --- How they are found ----------------------------------------------------------------------------------------------
 
 
-def _found(runs: Sequence[RunOfContract], wanted: Wanted) -> QuerySet[DiscountCode]:
+def _filter_with_states(runs: Sequence[RunOfContract], wanted: Wanted) -> QuerySet[DiscountCode]:
     """The wanted codes with their states."""
     asked = [run for run in runs if wanted.run_id is None or run.pk == wanted.run_id]
     removed = [run.discount_id for run in asked if run.is_removed]
@@ -436,9 +438,9 @@ def _mails(rows: Sequence[DiscountCode], now: datetime) -> dict[int, MailState]:
 def _counts(rows: Sequence[DiscountCode]) -> dict[int, int]:
     """How many people use each unlimited code."""
     unlimited = [row.pk for row in rows if row.max_uses is None]
-    return dict(_counted(CodeUse.objects.live().filter(code_id__in=unlimited).order_by(), "code_id"))
+    return dict(_count_by(CodeUse.objects.live().filter(code_id__in=unlimited).order_by(), "code_id"))
 
 
-def _counted(uses: QuerySet[CodeUse], *columns: str) -> Any:
+def _count_by(uses: QuerySet[CodeUse], *columns: str) -> Any:
     counted = uses.order_by().values("code_id").annotate(n=Count("pk"))
     return counted.values_list(*columns, "n") if columns else counted.values("n")

@@ -164,7 +164,7 @@ def courseware_rows(
     with_runs = {(run.contract_id, run.course_run.course_id) for run in runs}
     covered = ContractCourseware.objects.filter(contract_id__in=contracts, removed_at__isnull=True)
     rows = [
-        _covered_row(row, contracts[row.contract_id].name)
+        _courseware_row(row, contracts[row.contract_id].name)
         for row in covered.select_related("course", "program").order_by("contract_id", "position", "pk")
         if row.program is not None or (row.course is not None and (row.contract_id, row.course_id) not in with_runs)
     ]
@@ -211,7 +211,7 @@ def _parent(path: str) -> str:
     return path[: -Page.steplen]
 
 
-def _covered_row(row: ContractCourseware, contract: str) -> CoursewareRow:
+def _courseware_row(row: ContractCourseware, contract: str) -> CoursewareRow:
     is_program = row.program is not None
     return CoursewareRow(
         id=row.program_id or row.course_id or 0,

@@ -265,7 +265,7 @@ def code_counts(contract_id: int, *, now: datetime) -> dict[str, int]:
     return counts
 
 
-def codes_wanted(contract_id: int, wanted: Wanted, *, now: datetime) -> QuerySet[DiscountCode]:
+def filter_codes(contract_id: int, wanted: Wanted, *, now: datetime) -> QuerySet[DiscountCode]:
     """The wanted codes, those with somebody first."""
     found = _codes(contract_id, now)
     if wanted.standing in CodeStanding.values:
@@ -303,8 +303,8 @@ def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetim
                 given_at=code.assigned_at,
                 hand_out_id=given.pk if given is not None else None,
                 reminded_on=given.reminded_on if given is not None else None,
-                **_used(use),
-                **_mailed(mail, now),
+                **_used_cells(use),
+                **_mail_cells(mail, now),
             )
         )
     return lines
@@ -390,8 +390,8 @@ def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, no
             given_at=each.given_at,
             hand_out_id=each.pk,
             reminded_on=each.reminded_on,
-            **_used(by_person.get((each.code_id, each.email)) if each.is_shared else by_code.get(each.code_id)),
-            **_mailed(mails.get(each.pk), now),
+            **_used_cells(by_person.get((each.code_id, each.email)) if each.is_shared else by_code.get(each.code_id)),
+            **_mail_cells(mails.get(each.pk), now),
         )
         for each in hand_outs
     ]
@@ -450,7 +450,7 @@ def _codes(contract_id: int, now: datetime) -> QuerySet[DiscountCode]:
             is_held=has(UseState.HELD),
             is_retired=has(UseState.RETIRED),
             is_failed=Case(
-                When(~Q(assigned_email=""), then=Exists(_failed(now).filter(hand_out__code=OuterRef("pk")))),
+                When(~Q(assigned_email=""), then=Exists(_failed_mails(now).filter(hand_out__code=OuterRef("pk")))),
                 default=Value(False),
             ),
         )
@@ -458,7 +458,7 @@ def _codes(contract_id: int, now: datetime) -> QuerySet[DiscountCode]:
     )
 
 
-def _failed(now: datetime) -> QuerySet[HandOutMail]:
+def _failed_mails(now: datetime) -> QuerySet[HandOutMail]:
     """Mails that didn't go off, or perhaps didn't, and that no later one made up for."""
     later = HandOutMail.objects.filter(hand_out=OuterRef("hand_out"), pk__gt=OuterRef("pk"))
     return HandOutMail.objects.unsent(now=now).filter(~Exists(later), hand_out__ended_at__isnull=True)
@@ -506,7 +506,7 @@ def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
             is_used=has(UseState.CONFIRMED),
             is_held=has(UseState.HELD),
             is_retired=has(UseState.RETIRED),
-            is_failed=Exists(_failed(now).filter(hand_out=OuterRef("pk"))),
+            is_failed=Exists(_failed_mails(now).filter(hand_out=OuterRef("pk"))),
         )
     )
 
@@ -538,7 +538,7 @@ def _last_mails(hand_out_ids: Sequence[int]) -> dict[int, HandOutMail]:
     return {mail.hand_out_id: mail for mail in mails}
 
 
-def _used(use: CodeUse | None) -> dict[str, Any]:
+def _used_cells(use: CodeUse | None) -> dict[str, Any]:
     if use is None:
         return {}
     return {
@@ -549,7 +549,7 @@ def _used(use: CodeUse | None) -> dict[str, Any]:
     }
 
 
-def _mailed(mail: HandOutMail | None, now: datetime) -> dict[str, Any]:
+def _mail_cells(mail: HandOutMail | None, now: datetime) -> dict[str, Any]:
     if mail is None:
         return {}
     return {"mail": mail.standing(now=now), "mail_reason": mail.reason, "mail_at": mail.finished_at or mail.queued_at}
@@ -565,7 +565,7 @@ __all__ = [
     "Wanted",
     "code_counts",
     "code_lines",
-    "codes_wanted",
+    "filter_codes",
     "invitation_counts",
     "invitation_lines",
     "invitations_wanted",

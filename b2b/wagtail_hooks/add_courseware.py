@@ -109,7 +109,7 @@ class AddCoursewareView(PlannedView):
         return gettext("Add courseware")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        form = kwargs.setdefault("form", CoursewareForm(initial=self._asked_for()))
+        form = kwargs.setdefault("form", CoursewareForm(initial=self._initial_choice()))
         return super().get_context_data(media=form.media, **kwargs)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -142,7 +142,7 @@ class AddCoursewareView(PlannedView):
             )
         )
 
-    def _asked_for(self) -> dict[str, Any]:
+    def _initial_choice(self) -> dict[str, Any]:
         """What “Give back” has chosen already."""
         again = self.request.GET.get("again", "")
         if not again.isdecimal():
@@ -167,13 +167,13 @@ class RemoveCoursewareView(PlannedView):
         return get_object_or_404(rows, pk=self.kwargs["row_id"])
 
     def get(self, request: HttpRequest, pk: int, row_id: int) -> HttpResponse:
-        return self._shown(self._plan(clock.now()))
+        return self._render_plan(self._plan(clock.now()))
 
     def post(self, request: HttpRequest, pk: int, row_id: int) -> HttpResponse:
         now, readable_id = clock.now(), self.row.readable_id
         plan = self._plan(now)
         if not self.is_confirmed(request, plan["seen"]):
-            return self._shown(plan)
+            return self._render_plan(plan)
         try:
             remove_courseware(contract_id=pk, readable_id=readable_id, now=now, user_id=request.user.pk)
         except DomainError as refusal:
@@ -194,7 +194,7 @@ class RemoveCoursewareView(PlannedView):
             "seen": digest(self.row.readable_id, lines),
         }
 
-    def _shown(self, plan: dict[str, Any]) -> HttpResponse:
+    def _render_plan(self, plan: dict[str, Any]) -> HttpResponse:
         return self.render_to_response(self.get_context_data(title=CoveredRow(row=self.row, runs=()).title, **plan))
 
 

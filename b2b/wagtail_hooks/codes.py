@@ -164,7 +164,7 @@ class ExportView(ContractView, View):
 
     def get(self, request: HttpRequest, pk: int, style: str) -> HttpResponseBase:
         """It is noted who took the codes along; nothing is counted, nothing is kept in memory."""
-        wanted = _wanted(request)
+        wanted = _parse_filter(request)
         if style == "xlsx" and is_too_much_for_a_workbook(contract_id=pk, wanted=wanted):
             sentence = gettext("A workbook holds at most %(most)s of these codes. Download them as CSV.")
             messages.error(request, sentence % {"most": f"{MOST_IN_WORKBOOK:,}"})
@@ -190,7 +190,7 @@ def named(run: RunOfContract) -> str:
     return gettext("%(course)s – removed") % {"course": name} if run.is_removed else name
 
 
-def _wanted(request: HttpRequest) -> Wanted:
+def _parse_filter(request: HttpRequest) -> Wanted:
     """What an address asks for; nonsense asks for nothing in particular."""
     state, run = request.GET.get("state", ""), request.GET.get("run", "")
     return Wanted(

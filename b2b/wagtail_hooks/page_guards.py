@@ -18,13 +18,13 @@ from b2b.selectors.keeping import page_to_keep
 
 
 @hooks.register("before_delete_page")
-def keep_what_something_hangs_on(request: HttpRequest, page: Page) -> HttpResponse | None:
+def block_delete_of_pages_in_use(request: HttpRequest, page: Page) -> HttpResponse | None:
     """Refuse to delete what has runs, codes or members, here or below."""
     return _refuse_to_delete(request, page)
 
 
 @hooks.register("before_move_page")
-def leave_where_it_is(request: HttpRequest, page: Page, destination: Page) -> HttpResponse | None:
+def block_move_of_pages_in_use(request: HttpRequest, page: Page, destination: Page) -> HttpResponse | None:
     """Refuse to move a contract to another organization, or an organization away."""
     # Wagtail asks here before it looks at rights to this page: its name is told to nobody who may not see it.
     if not page.permissions_for_user(request.user).can_move():
@@ -33,7 +33,7 @@ def leave_where_it_is(request: HttpRequest, page: Page, destination: Page) -> Ht
 
 
 @hooks.register("before_copy_page")
-def make_a_new_one_instead(request: HttpRequest, page: Page) -> HttpResponse | None:
+def block_copy_of_contracts(request: HttpRequest, page: Page) -> HttpResponse | None:
     """Refuse to copy: an organization's key is its own, and a copied contract would be in force unseen."""
     below = Page.objects.descendant_of(page, inclusive=True).type(OrganizationPage, ContractPage)
     if not below.exists():

@@ -236,11 +236,11 @@ class ReviewView(ContractTemplateView):
         return page
 
     def get(self, request: HttpRequest, pk: int, revision_id: int) -> HttpResponse:
-        return self._refused(request) or self._newest(request) or self._shown()
+        return self._refuse_unless_publishable(request) or self._newest(request) or self._render_plan()
 
     def post(self, request: HttpRequest, pk: int, revision_id: int) -> HttpResponse:
         """Publish under the page's lock, or say what has changed since it was shown, and show that."""
-        if (refused := self._refused(request)) is not None:
+        if (refused := self._refuse_unless_publishable(request)) is not None:
             return refused
         with transaction.atomic():
             # Whoever saves or publishes at this moment is before us or after us, never between look and deed.
@@ -250,15 +250,15 @@ class ReviewView(ContractTemplateView):
             try:
                 plan = plan_terms(page=self.written, now=clock.now())
             except DomainError:
-                return self._shown()
+                return self._render_plan()
             if request.POST.get("seen") != self._mark(plan):
                 messages.warning(request, _("Something has changed meanwhile. This is what publishing does now."))
-                return self._shown()
+                return self._render_plan()
             PublishPageRevisionAction(self.revision, user=request.user).execute()
         self._say_done(request)
         return redirect(contract_url("terms", pk))
 
-    def _refused(self, request: HttpRequest) -> HttpResponse | None:
+    def _refuse_unless_publishable(self, request: HttpRequest) -> HttpResponse | None:
         """Who may not publish, and what can't be published at all."""
         page = ContractPage.objects.get(pk=self.contract.pk)
         if not page.permissions_for_user(request.user).can_publish():
@@ -284,7 +284,7 @@ class ReviewView(ContractTemplateView):
         messages.warning(request, _("There is a newer draft. This is what publishing that one does."))
         return redirect(contract_url("review", self.contract.pk, newest))
 
-    def _shown(self) -> HttpResponse:
+    def _render_plan(self) -> HttpResponse:
         context: dict[str, Any] = {"edit_url": reverse("wagtailadmin_pages:edit", args=[self.contract.pk])}
         try:
             plan = plan_terms(page=self.written, now=clock.now())

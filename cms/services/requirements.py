@@ -40,10 +40,10 @@ def groups_of(program_id: int) -> list[Group] | None:
             continue
         if any(child.children for child in node.children):
             return None
-        groups += _gathered(alone)
+        groups += _group_courses(alone)
         alone = []
         groups.append(_group(node))
-    return groups + _gathered(alone)
+    return groups + _group_courses(alone)
 
 
 def set_requirements(*, program: Program, groups: Iterable[Group]) -> bool:
@@ -79,5 +79,5 @@ def _group(node: RequirementNode) -> Group:
     return Group(title=requirement.title, course_ids=ids, at_least=requirement.at_least)
 
 
-def _gathered(course_ids: list[int]) -> list[Group]:
+def _group_courses(course_ids: list[int]) -> list[Group]:
     return [Group(title="", course_ids=tuple(course_ids))] if course_ids else []

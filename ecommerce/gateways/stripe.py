@@ -205,7 +205,7 @@ class StripeGateway:
         What was signed is let in whatever its shape: Stripe would send it again for three days and then switch the
         endpoint off. One without a usable id is known by its text.
         """
-        text = _verified(body, headers.get("Stripe-Signature", ""), account)
+        text = _verify(body, headers.get("Stripe-Signature", ""), account)
         try:
             event = _mapping(json.loads(text))
         except (RecursionError, ValueError):
@@ -369,7 +369,7 @@ def _session_params(payment: PaymentRequest) -> SessionCreateParams:
     }
 
 
-def _verified(body: bytes, signature: str, account: str) -> str:
+def _verify(body: bytes, signature: str, account: str) -> str:
     """The body as text, if one of the account's secrets signed it."""
     try:
         text = body.decode()
@@ -416,8 +416,8 @@ def _payment_notice(session: dict[str, Any], *, event_id: str, account: str) -> 
         outcome=outcome,
         paid=paid,
         doubt=_doubt(session, reference, account, is_hint=bool(event_id)),
-        paid_with=_paid_with(charge),
-        billed_to=_billed_to(_mapping(session.get("customer_details"))),
+        paid_with=_payment_method(charge),
+        billed_to=_billing_address(_mapping(session.get("customer_details"))),
         tax=_tax(session),
         has_aftermath=bool(charge.get("amount_refunded") or charge.get("disputed")),
     )
@@ -511,7 +511,7 @@ def _payment_of(told: Mapping[str, Any]) -> str:
     return _text(_mapping(payment).get("id")) or _text(payment)
 
 
-def _paid_with(charge: Mapping[str, Any]) -> str:
+def _payment_method(charge: Mapping[str, Any]) -> str:
     details = _mapping(charge.get("payment_method_details"))
     kind = _text(details.get("type"))
     method = _mapping(details.get(kind))
@@ -520,7 +520,7 @@ def _paid_with(charge: Mapping[str, Any]) -> str:
     return _("%(brand)s ending %(digits)s") % {"brand": brand, "digits": digits} if brand and digits else brand
 
 
-def _billed_to(details: Mapping[str, Any]) -> BillingAddress | None:
+def _billing_address(details: Mapping[str, Any]) -> BillingAddress | None:
     if not details:
         return None
     address = _mapping(details.get("address"))

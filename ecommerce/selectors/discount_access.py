@@ -20,16 +20,16 @@ LOOK_AFTER = "courses.view_coursestaff"
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
+class DiscountAccess:
     """Somebody, and which discounts they may see, make and change.
 
-    ``may_see`` and ``may_keep`` are about all discounts; ``courses`` about those of single courses. Contracts make and
-    keep theirs themselves.
+    ``may_see`` and ``can_manage_all`` are about all discounts; ``courses`` about those of single courses. Contracts make
+    and keep theirs themselves.
     """
 
     user_id: int | None
     may_see: bool = False
-    may_keep: bool = False
+    can_manage_all: bool = False
     courses: frozenset[int] = frozenset()
 
     @property
@@ -40,16 +40,16 @@ class Keeper:
     @property
     def may_make(self) -> bool:
         """Whether they may make discounts, be it of one course."""
-        return self.may_keep or bool(self.courses)
+        return self.can_manage_all or bool(self.courses)
 
     @property
     def is_of_courses(self) -> bool:
         """Whether only the discounts of single courses are theirs to make."""
-        return bool(self.courses) and not self.may_keep
+        return bool(self.courses) and not self.can_manage_all
 
     def may_change(self, discount: Discount) -> bool:
         """Whether this one is theirs to change."""
-        return discount.unlocks_id is None and (self.may_keep or discount.course_id in self.courses)
+        return discount.unlocks_id is None and (self.can_manage_all or discount.course_id in self.courses)
 
     def discounts(self) -> DiscountQuerySet:
         """Those they may see."""
@@ -59,19 +59,19 @@ class Keeper:
     def to_keep(self) -> DiscountQuerySet:
         """Those they may change."""
         shops = Discount.objects.of_the_shop()
-        return shops if self.may_keep else shops.filter(course_id__in=self.courses)
+        return shops if self.can_manage_all else shops.filter(course_id__in=self.courses)
 
     def products(self) -> ProductQuerySet:
         """What their discounts may be for."""
         public = Product.objects.filter(requires_code=False)
-        return public if self.may_keep else public.filter(of_courses(self.courses))
+        return public if self.can_manage_all else public.filter(of_courses(self.courses))
 
     def course_choices(self) -> list[Course]:
         """The courses they look after."""
         return list(Course.objects.filter(pk__in=self.courses).order_by("title"))
 
 
-OPERATOR = Keeper(user_id=None, may_see=True, may_keep=True)
+OPERATOR = DiscountAccess(user_id=None, may_see=True, can_manage_all=True)
 
 
 def of_courses(course_ids: frozenset[int]) -> Q:
@@ -79,17 +79,17 @@ def of_courses(course_ids: frozenset[int]) -> Q:
     return Q(course_run__course_id__in=course_ids)
 
 
-def keeper_of(user: User | AnonymousUser) -> Keeper:
+def discount_access_of(user: User | AnonymousUser) -> DiscountAccess:
     """What somebody may do with discounts; beside their permissions one query, for the staff of courses alone."""
     if not user.is_authenticated or not user.is_active:
-        return Keeper(user_id=None)
-    may_keep = user.has_perms([MAKE, CHANGE])
+        return DiscountAccess(user_id=None)
+    can_manage_all = user.has_perms([MAKE, CHANGE])
     courses: Iterable[int] = ()
-    if not may_keep and user.has_perm(LOOK_AFTER):
+    if not can_manage_all and user.has_perm(LOOK_AFTER):
         courses = CourseStaff.objects.filter(user=user).values_list("course_id", flat=True)
-    return Keeper(
+    return DiscountAccess(
         user_id=user.pk,
-        may_see=may_keep or user.has_perm(VIEW),
-        may_keep=may_keep,
+        may_see=can_manage_all or user.has_perm(VIEW),
+        can_manage_all=can_manage_all,
         courses=frozenset(courses),
     )

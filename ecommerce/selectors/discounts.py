@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from ecommerce.enums import OrderState, UseState
 from ecommerce.models import CodeUse, Discount, DiscountCode, OrderLine
 from ecommerce.models.discount import DiscountQuerySet
-from ecommerce.selectors.discount_access import Keeper
+from ecommerce.selectors.discount_access import DiscountAccess
 from ecommerce.selectors.sentences import off_text
 
 if TYPE_CHECKING:
@@ -57,12 +57,12 @@ def in_state(discounts: DiscountQuerySet, state: str, *, now: datetime) -> Disco
     return discounts.filter(~over & ~later, is_active=True)
 
 
-def listed_discounts(keeper: Keeper) -> DiscountQuerySet:
+def listed_discounts(access: DiscountAccess) -> DiscountQuerySet:
     """Those somebody may see, each with ``code_count``, ``used``, ``held`` and ``product_count``, in one query."""
     uses = CodeUse.objects.filter(code__discount=OuterRef("pk"))
     lines = OrderLine.objects.filter(discount=OuterRef("pk"), code=None, order__state__in=SOLD)
     return (
-        keeper.discounts()
+        access.discounts()
         .select_related("course")
         .annotate(
             code_count=_number(DiscountCode.objects.filter(discount=OuterRef("pk")), "discount"),

@@ -93,7 +93,7 @@ def offer_of(discount: Discount, *, code: DiscountCode | None = None) -> Offer:
         discount_type=discount.discount_type,
         amount=discount.amount,
         currency=discount.currency,
-        products=None if discount.for_all_products else _chosen(discount),
+        products=None if discount.for_all_products else _product_ids(discount),
         unlocks=discount.unlocks_id,
         code_id=code.pk if code else None,
         label=discount.name if discount.unlocks_id is not None or code is None else code.text,
@@ -179,6 +179,6 @@ def _serves_again(own: OwnUse, code: DiscountCode, *, now: datetime) -> bool:
     return code.discount.unlocks_id is not None
 
 
-def _chosen(discount: Discount) -> frozenset[int]:
+def _product_ids(discount: Discount) -> frozenset[int]:
     """The products a discount was limited to; one that opens a contract product has none of these."""
     return frozenset() if discount.unlocks_id is not None else frozenset(p.pk for p in discount.products.all())

@@ -313,11 +313,11 @@ def _receipt(order: Order, *, refunds: tuple[Refund, ...] = (), failed_refunds: 
     return Receipt(
         order=order,
         lines=tuple(order.lines.all()),
-        paid_by=next((each for each in order.attempts.all() if _paid_for(each)), None),
+        paid_by=next((each for each in order.attempts.all() if _has_paid(each)), None),
         refunds=refunds,
         failed_refunds=failed_refunds,
     )
 
 
-def _paid_for(attempt: PaymentAttempt) -> bool:
+def _has_paid(attempt: PaymentAttempt) -> bool:
     return attempt.state == AttemptState.PAID and not attempt.is_surplus

@@ -17,7 +17,7 @@ from wagtail.admin.widgets import AdminDateTimeInput
 from courses.models import Course
 from ecommerce.enums import DiscountType, PaymentType, RedemptionType
 from ecommerce.models import Discount, Product
-from ecommerce.selectors.discount_access import Keeper
+from ecommerce.selectors.discount_access import DiscountAccess
 from ecommerce.services.discounts.discount_checks import COURSE_PAYMENT_TYPES, CodeWish, DiscountDraft, problems_of
 from ecommerce.services.discounts.discounts import draft_of
 from mitxonline.kernel import clock
@@ -104,8 +104,8 @@ class DiscountForm(forms.Form):
     # Where a problem belongs whose field is called otherwise here.
     FIELDS = {"redemption_type": "often", "automatic": "codes", "prefix": "begins"}
 
-    def __init__(self, *args: Any, keeper: Keeper, discount: Discount | None = None, **kwargs: Any) -> None:
-        self.keeper = keeper
+    def __init__(self, *args: Any, access: DiscountAccess, discount: Discount | None = None, **kwargs: Any) -> None:
+        self.access = access
         self.discount = discount
         if discount is not None:
             kwargs["initial"] = _initial(discount) | kwargs.get("initial", {})
@@ -116,14 +116,14 @@ class DiscountForm(forms.Form):
         self.fields["expires_at"].help_text = _("A day alone counts to its end.") + " " + zone
         if discount is not None:
             self.fields["amount"].help_text = _amount_help(discount.discount_type, discount.currency)
-        if keeper.is_of_courses:
+        if access.is_of_courses:
             self._limit_to_courses()
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if self.errors:
             return cleaned
-        for problem in problems_of(self.draft(), self.wish(), keeper=self.keeper, now=clock.now()):
+        for problem in problems_of(self.draft(), self.wish(), access=self.access, now=clock.now()):
             name = self.FIELDS.get(problem.field, problem.field)
             self.add_error(name if name in self.fields else None, problem.sentence)
         return cleaned
@@ -159,7 +159,7 @@ class DiscountForm(forms.Form):
         return [(title, [self[name] for name in names if name in self.fields]) for title, names in self.GROUPS]
 
     def _offer_products(self) -> None:
-        products = self.keeper.products().with_item().order_by("sku")
+        products = self.access.products().with_item().order_by("sku")
         if self.discount is not None and self.discount.course_id is not None:
             products = products.filter(course_run__course_id=self.discount.course_id)
         self.fields["products"].queryset = products  # type: ignore[attr-defined]
@@ -241,7 +241,7 @@ class NewDiscountForm(DiscountForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["currency"].initial = settings.DEFAULT_CURRENCY
-        if not self.keeper.is_of_courses:
+        if not self.access.is_of_courses:
             del self.fields["course"]
 
     def wish(self) -> CodeWish:
@@ -266,7 +266,7 @@ class NewDiscountForm(DiscountForm):
 
     def _limit_to_courses(self) -> None:
         super()._limit_to_courses()
-        self.fields["course"].queryset = Course.objects.filter(pk__in=self.keeper.courses)  # type: ignore[attr-defined]
+        self.fields["course"].queryset = Course.objects.filter(pk__in=self.access.courses)  # type: ignore[attr-defined]
         self.fields["discount_type"].choices = [  # type: ignore[attr-defined]
             each for each in DiscountType.choices if each[0] != DiscountType.FIXED_PRICE
         ]

@@ -26,7 +26,7 @@ from wagtail.admin.widgets.button import HeaderButton
 from ecommerce.errors.admin import DiscountRefused
 from ecommerce.models import Discount, DiscountCode
 from ecommerce.models.discount import DiscountQuerySet
-from ecommerce.selectors.discount_access import Keeper
+from ecommerce.selectors.discount_access import DiscountAccess
 from ecommerce.selectors.discounts import (
     DiscountState,
     for_what,
@@ -61,7 +61,7 @@ from ecommerce.wagtail_hooks.lists import (
     discount_columns,
     given_to,
 )
-from ecommerce.wagtail_hooks.policies import keeper_for
+from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import NotFound
 
@@ -74,7 +74,7 @@ def url(name: str, *args: object) -> str:
     return reverse(f"{NAME}:{name}", args=args)
 
 
-class KeeperMixin(PermissionCheckedMixin):
+class DiscountAccessMixin(PermissionCheckedMixin):
     """A page for those who look after discounts. Somebody else's discount is like one that isn't there."""
 
     model = Discount
@@ -83,20 +83,20 @@ class KeeperMixin(PermissionCheckedMixin):
     header_icon = "tag"
 
     @cached_property
-    def keeper(self) -> Keeper:
+    def access(self) -> DiscountAccess:
         """Who is here."""
-        return keeper_for(self.request.user)
+        return discount_access_for(self.request.user)
 
     @cached_property
     def discount(self) -> Discount:
         """The discount the address names."""
-        found = listed_discounts(self.keeper).filter(pk=self.kwargs["pk"]).first()
+        found = listed_discounts(self.access).filter(pk=self.kwargs["pk"]).first()
         if found is None:
             raise Http404
         return found
 
 
-class DiscountIndex(KeeperMixin, FileMixin, generic.IndexView):
+class DiscountIndex(DiscountAccessMixin, FileMixin, generic.IndexView):
     """All discounts of the shop, or of the courses somebody looks after."""
 
     any_permission_required = ["view"]
@@ -118,14 +118,14 @@ class DiscountIndex(KeeperMixin, FileMixin, generic.IndexView):
             label=_("Name"),
             accessor=str,
             sort_key="name",
-            get_url=lambda each: url("codes" if not self.keeper.may_change(each) else "edit", each.pk),
+            get_url=lambda each: url("codes" if not self.access.may_change(each) else "edit", each.pk),
             get_title_id=lambda each: f"{OBJECT}_{each.pk}_title",
         )
-        several = [BulkActionsCheckboxColumn("bulk_actions", obj_type=OBJECT)] if self.keeper.may_make else []
+        several = [BulkActionsCheckboxColumn("bulk_actions", obj_type=OBJECT)] if self.access.may_make else []
         return [*several, title, *discount_columns()]
 
     def get_base_queryset(self) -> DiscountQuerySet:
-        return listed_discounts(self.keeper)
+        return listed_discounts(self.access)
 
     def search_queryset(self, queryset: DiscountQuerySet) -> DiscountQuerySet:
         return with_words(queryset, self.search_query) if self.is_searching else queryset
@@ -133,12 +133,12 @@ class DiscountIndex(KeeperMixin, FileMixin, generic.IndexView):
     @cached_property
     def header_buttons(self) -> list[HeaderButton]:
         buttons = list(super().header_buttons)
-        if self.keeper.may_make:
+        if self.access.may_make:
             buttons.append(HeaderButton(_("Make codes in number"), url=f"{url('add')}?codes=many", icon_name="plus"))
         return buttons
 
 
-class _Form(KeeperMixin, WagtailAdminTemplateMixin, FormView[Any]):
+class _Form(DiscountAccessMixin, WagtailAdminTemplateMixin, FormView[Any]):
     """A form in Wagtail's frame."""
 
     template_name = "ecommerce/admin/form.html"
@@ -175,14 +175,14 @@ class MakeDiscount(_Form):
     submit_button_label = gettext_lazy("Make it")
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return super().get_form_kwargs() | {"keeper": self.keeper}
+        return super().get_form_kwargs() | {"access": self.access}
 
     def get_initial(self) -> dict[str, Any]:
         return {"codes": "many", "often": "once"} if self.request.GET.get("codes") == "many" else {}
 
     def form_valid(self, form: NewDiscountForm) -> HttpResponse:
         try:
-            made = make_discount(draft=form.draft(), wish=form.wish(), keeper=self.keeper, now=clock.now())
+            made = make_discount(draft=form.draft(), wish=form.wish(), access=self.access, now=clock.now())
         except DiscountRefused as refusal:  # somebody was faster with the same code
             form.add_error(field_of(form, refusal), refusal.message)
             return self.form_invalid(form)
@@ -205,7 +205,7 @@ class ChangeDiscount(_Form):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Who may see a discount and not change it, looks at it."""
-        if self.user_has_permission("change") and not self.keeper.may_change(self.discount):
+        if self.user_has_permission("change") and not self.access.may_change(self.discount):
             return redirect(url("codes", self.discount.pk))
         return super().dispatch(request, *args, **kwargs)
 
@@ -213,13 +213,13 @@ class ChangeDiscount(_Form):
         return str(self.discount)
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return super().get_form_kwargs() | {"keeper": self.keeper, "discount": self.discount}
+        return super().get_form_kwargs() | {"access": self.access, "discount": self.discount}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"stand": standing(self.discount, self.keeper)}
+        return super().get_context_data(**kwargs) | {"stand": standing(self.discount, self.access)}
 
     def form_valid(self, form: DiscountForm) -> HttpResponse:
-        change_discount(discount_id=self.discount.pk, draft=form.draft(), keeper=self.keeper, now=clock.now())
+        change_discount(discount_id=self.discount.pk, draft=form.draft(), access=self.access, now=clock.now())
         messages.success(
             self.request,
             _("Saved “%(name)s”. Orders that were placed keep their price.") % {"name": form.cleaned_data["name"]},
@@ -233,7 +233,7 @@ def field_of(form: Any, refusal: DiscountRefused) -> str | None:
     return name if name in form.fields else None
 
 
-class DiscountCodes(KeeperMixin, FileMixin, generic.IndexView):
+class DiscountCodes(DiscountAccessMixin, FileMixin, generic.IndexView):
     """A discount with its codes, and how often each was used."""
 
     any_permission_required = ["view"]
@@ -258,7 +258,7 @@ class DiscountCodes(KeeperMixin, FileMixin, generic.IndexView):
         ]
 
     def _code_url(self, code: DiscountCode) -> str | None:
-        return url("code", code.pk) if self.keeper.may_change(self.discount) else None
+        return url("code", code.pk) if self.access.may_change(self.discount) else None
 
     def get_page_title(self) -> str:
         return str(self.discount)
@@ -291,7 +291,7 @@ class DiscountCodes(KeeperMixin, FileMixin, generic.IndexView):
 
     def as_spreadsheet(self, queryset: QuerySet[DiscountCode], spreadsheet_format: str) -> Any:
         with transaction.atomic():
-            note_export(discount_id=self.discount.pk, keeper=self.keeper)
+            note_export(discount_id=self.discount.pk, access=self.access)
         return super().as_spreadsheet(queryset, spreadsheet_format)
 
     def get_add_url(self) -> None:
@@ -299,7 +299,7 @@ class DiscountCodes(KeeperMixin, FileMixin, generic.IndexView):
 
     @cached_property
     def header_buttons(self) -> list[HeaderButton]:
-        if not self.keeper.may_change(self.discount):
+        if not self.access.may_change(self.discount):
             return []
         buttons = [HeaderButton(_("Change"), url=url("edit", self.discount.pk), icon_name="edit")]
         if not self.discount.automatic:
@@ -308,7 +308,7 @@ class DiscountCodes(KeeperMixin, FileMixin, generic.IndexView):
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(*args, **kwargs)
-        return context | {"stand": standing(self.discount, self.keeper), "discount": self.discount}
+        return context | {"stand": standing(self.discount, self.access), "discount": self.discount}
 
 
 class MoreCodes(_Form):
@@ -321,7 +321,7 @@ class MoreCodes(_Form):
 
     def form_valid(self, form: MoreCodesForm) -> HttpResponse:
         try:
-            made = add_codes(discount_id=self.discount.pk, wish=form.wish(), keeper=self.keeper, now=clock.now())
+            made = add_codes(discount_id=self.discount.pk, wish=form.wish(), access=self.access, now=clock.now())
         except DiscountRefused as refusal:
             form.add_error(field_of(form, refusal), refusal.message)
             return self.form_invalid(form)
@@ -342,7 +342,7 @@ class OneCode(_Form):
     @cached_property
     def code(self) -> DiscountCode:
         """The code the address names."""
-        codes = DiscountCode.objects.filter(discount__in=self.keeper.to_keep()).select_related("discount")
+        codes = DiscountCode.objects.filter(discount__in=self.access.to_keep()).select_related("discount")
         found = codes.filter(pk=self.kwargs["code_pk"]).first()
         if found is None:
             raise Http404
@@ -368,7 +368,7 @@ class OneCode(_Form):
 
     def form_valid(self, form: LimitForm) -> HttpResponse:
         try:
-            limit_code(code_id=self.code.pk, max_uses=form.cleaned_data["max_uses"], keeper=self.keeper)
+            limit_code(code_id=self.code.pk, max_uses=form.cleaned_data["max_uses"], access=self.access)
         except DiscountRefused as refusal:
             form.add_error("max_uses", refusal.message)
             return self.form_invalid(form)
@@ -376,7 +376,7 @@ class OneCode(_Form):
         return redirect(url("codes", self.code.discount_id))
 
 
-class Switch(KeeperMixin, View):
+class Switch(DiscountAccessMixin, View):
     """Pause or resume a discount with one press."""
 
     permission_required = "change"
@@ -384,10 +384,10 @@ class Switch(KeeperMixin, View):
     active = False
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        if not self.keeper.may_change(self.discount):
+        if not self.access.may_change(self.discount):
             raise Http404
         switch = resume_discounts if self.active else pause_discounts
-        switch(discount_ids=[self.discount.pk], keeper=self.keeper)
+        switch(discount_ids=[self.discount.pk], access=self.access)
         sentence = (
             _("“%(name)s” can be used again, within its dates.")
             if self.active
@@ -397,7 +397,7 @@ class Switch(KeeperMixin, View):
         return redirect(url("codes", self.discount.pk))
 
 
-class SwitchCode(KeeperMixin, View):
+class SwitchCode(DiscountAccessMixin, View):
     """Pause or resume one code."""
 
     permission_required = "change"
@@ -406,14 +406,14 @@ class SwitchCode(KeeperMixin, View):
 
     def post(self, request: HttpRequest, *, code_pk: int, **kwargs: Any) -> HttpResponse:
         try:
-            code = switch_code(code_id=code_pk, active=self.active, keeper=self.keeper)
+            code = switch_code(code_id=code_pk, active=self.active, access=self.access)
         except NotFound:
             raise Http404 from None
         messages.success(request, _("The code can be used again.") if self.active else _("The code is paused."))
         return redirect(url("codes", code.discount_id))
 
 
-class DiscountHistory(KeeperMixin, HistoryView):
+class DiscountHistory(DiscountAccessMixin, HistoryView):
     """Who did what to a discount."""
 
     any_permission_required = ["view"]
@@ -423,17 +423,17 @@ class DiscountHistory(KeeperMixin, HistoryView):
     index_url_name = f"{NAME}:index"
 
     def get_base_object_queryset(self) -> DiscountQuerySet:
-        return self.keeper.discounts()
+        return self.access.discounts()
 
     @cached_property
     def header_buttons(self) -> list[HeaderButton]:
         return []
 
 
-def standing(discount: Discount, keeper: Keeper) -> dict[str, Any]:
+def standing(discount: Discount, access: DiscountAccess) -> dict[str, Any]:
     """What is said above a discount's form and codes."""
     state = state_of(discount, now=clock.now())
-    may_change = keeper.may_change(discount)
+    may_change = access.may_change(discount)
     return {
         "state": state,
         "takes_off": takes_off(discount),

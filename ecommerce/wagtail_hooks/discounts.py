@@ -31,7 +31,7 @@ from ecommerce.wagtail_hooks.discount_views import (
     SwitchCode,
 )
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
-from ecommerce.wagtail_hooks.policies import keeper_for
+from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
 
 
@@ -62,7 +62,7 @@ class DiscountsItem(MenuItem):
     """Shown to whoever looks after a discount."""
 
     def is_shown(self, request: HttpRequest) -> bool:
-        return keeper_for(request.user).exists
+        return discount_access_for(request.user).exists
 
 
 @hooks.register(SHOP_MENU)
@@ -79,7 +79,7 @@ class _Several(BulkAction):
     button: Any = ""
 
     def check_perm(self, obj: Discount) -> bool:
-        return keeper_for(self.request.user).may_change(obj)
+        return discount_access_for(self.request.user).may_change(obj)
 
     @classmethod
     def get_queryset(cls, model: type[Discount], object_ids: Sequence[Any]) -> list[Discount]:
@@ -91,12 +91,14 @@ class _Several(BulkAction):
         """Nothing is known here of discounts one may not even see."""
         objects, others = super().get_actionable_objects()
         seen = (
-            set(keeper_for(self.request.user).discounts().values_list("pk", flat=True)) if any(others.values()) else ()
+            set(discount_access_for(self.request.user).discounts().values_list("pk", flat=True))
+            if any(others.values())
+            else ()
         )
         return objects, {name: [each for each in rest if each.pk in seen] for name, rest in others.items()}
 
     def get_all_objects_in_listing_query(self, parent_id: Any) -> list[int]:
-        return list(keeper_for(self.request.user).to_keep().values_list("pk", flat=True))
+        return list(discount_access_for(self.request.user).to_keep().values_list("pk", flat=True))
 
     def object_context(self, obj: Discount) -> dict[str, Any]:
         return {"item": obj, "takes_off": takes_off(obj)}
@@ -106,7 +108,7 @@ class _Several(BulkAction):
         return context | {"heading": self.display_name, "button": self.button}
 
     def get_execution_context(self) -> dict[str, Any]:
-        return {"keeper": keeper_for(self.request.user), "form": self.cleaned_form}
+        return {"access": discount_access_for(self.request.user), "form": self.cleaned_form}
 
 
 @hooks.register("register_bulk_action")
@@ -120,8 +122,8 @@ class PauseSeveral(_Several):
     button = _("Pause them")
 
     @classmethod
-    def execute_action(cls, objects: list[Discount], *, keeper: Any = None, form: Any = None, **_kwargs: Any) -> Any:
-        return pause_discounts(discount_ids=[each.pk for each in objects], keeper=keeper), 0
+    def execute_action(cls, objects: list[Discount], *, access: Any = None, form: Any = None, **_kwargs: Any) -> Any:
+        return pause_discounts(discount_ids=[each.pk for each in objects], access=access), 0
 
     def get_success_message(self, num_parent_objects: int, num_child_objects: int) -> str:
         sentence = ngettext("Paused %(n)d discount.", "Paused %(n)d discounts.", num_parent_objects)
@@ -139,8 +141,8 @@ class ResumeSeveral(_Several):
     button = _("Resume them")
 
     @classmethod
-    def execute_action(cls, objects: list[Discount], *, keeper: Any = None, form: Any = None, **_kwargs: Any) -> Any:
-        return resume_discounts(discount_ids=[each.pk for each in objects], keeper=keeper), 0
+    def execute_action(cls, objects: list[Discount], *, access: Any = None, form: Any = None, **_kwargs: Any) -> Any:
+        return resume_discounts(discount_ids=[each.pk for each in objects], access=access), 0
 
     def get_success_message(self, num_parent_objects: int, num_child_objects: int) -> str:
         sentence = ngettext("Resumed %(n)d discount.", "Resumed %(n)d discounts.", num_parent_objects)
@@ -167,9 +169,9 @@ class ExtendSeveral(_Several):
             return self.form_invalid(form)
 
     @classmethod
-    def execute_action(cls, objects: list[Discount], *, keeper: Any = None, form: Any = None, **_kwargs: Any) -> Any:
+    def execute_action(cls, objects: list[Discount], *, access: Any = None, form: Any = None, **_kwargs: Any) -> Any:
         ids, until = [each.pk for each in objects], form.cleaned_data["expires_at"]
-        return extend_discounts(discount_ids=ids, until=until, keeper=keeper, now=clock.now()), 0
+        return extend_discounts(discount_ids=ids, until=until, access=access, now=clock.now()), 0
 
     def get_success_message(self, num_parent_objects: int, num_child_objects: int) -> str:
         sentence = ngettext(

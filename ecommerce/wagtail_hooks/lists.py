@@ -19,7 +19,7 @@ from ecommerce.models import Discount, DiscountCode
 from ecommerce.models.discount import DiscountQuerySet
 from ecommerce.selectors.discounts import DiscountState, for_what, in_state, state_of, takes_off
 from ecommerce.selectors.sentences import dates_text, uses_text
-from ecommerce.wagtail_hooks.policies import keeper_for
+from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
 from mitxonline.kernel.text import spreadsheet_safe
 
@@ -70,7 +70,7 @@ class DiscountFilters(WagtailFilterSet):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        seen = keeper_for(self.request.user).discounts().exclude(course=None)
+        seen = discount_access_for(self.request.user).discounts().exclude(course=None)
         self.filters["course"].queryset = Course.objects.filter(pk__in=seen.values("course")).order_by("title")
 
     def by_state(self, queryset: DiscountQuerySet, _name: str, value: str) -> DiscountQuerySet:

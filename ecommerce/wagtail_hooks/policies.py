@@ -10,17 +10,17 @@ from wagtail.permission_policies.base import BasePermissionPolicy
 from wagtail.permissions import register_permission_policy
 
 from ecommerce.models import Discount
-from ecommerce.selectors.discount_access import Keeper, keeper_of
+from ecommerce.selectors.discount_access import DiscountAccess, discount_access_of
 from mitxonline.users.models import User
 
 _KEEPER = "_discount_keeper"
 
 
-def keeper_for(user: Any) -> Keeper:
+def discount_access_for(user: Any) -> DiscountAccess:
     """Whom the user is to discounts, asked once for each request (as Django does with permissions)."""
-    known: Keeper | None = getattr(user, _KEEPER, None)
+    known: DiscountAccess | None = getattr(user, _KEEPER, None)
     if known is None:
-        known = keeper_of(user)
+        known = discount_access_of(user)
         setattr(user, _KEEPER, known)
     return known
 
@@ -29,16 +29,16 @@ class DiscountPolicy(BasePermissionPolicy):
     """Finance keeps all discounts, a course's staff those of their course; nobody deletes any: orders name them."""
 
     def user_has_permission(self, user: Any, action: str) -> bool:
-        keeper = keeper_for(user)
+        access = discount_access_for(user)
         if action == "view":
-            return keeper.exists
-        return action in {"add", "change"} and keeper.may_make
+            return access.exists
+        return action in {"add", "change"} and access.may_make
 
     def user_has_permission_for_instance(self, user: Any, action: str, instance: Any) -> bool:
-        keeper = keeper_for(user)
+        access = discount_access_for(user)
         if action == "view":
-            return keeper.may_see or instance.course_id in keeper.courses
-        return action == "change" and keeper.may_change(instance)
+            return access.may_see or instance.course_id in access.courses
+        return action == "change" and access.may_change(instance)
 
     def user_has_any_permission_for_instance(self, user: Any, actions: Any, instance: Any) -> bool:
         return any(self.user_has_permission_for_instance(user, action, instance) for action in actions)

@@ -23,7 +23,7 @@ from mitxonline.kernel.choosers import SearchedChooser
 PER_PAGE = 50
 
 
-class KeptForEver(ModelPermissionPolicy):
+class NoDeletePermissionPolicy(ModelPermissionPolicy):
     """What orders name is never deleted; it is taken off sale."""
 
     def user_has_permission(self, user: Any, action: str) -> bool:
@@ -39,7 +39,7 @@ class KeptForEver(ModelPermissionPolicy):
         return bool(super().user_has_any_permission(user, set(actions) - {"delete"}))
 
 
-register_permission_policy(Product, KeptForEver(Product), exact_class=True)
+register_permission_policy(Product, NoDeletePermissionPolicy(Product), exact_class=True)
 
 
 class PriceHistoryPanel(HelpPanel):

@@ -109,7 +109,7 @@ def ensure_members(
     _hand_out(runs["PY102"], [Recipient(AMARA.email, AMARA.name)], by=dana, now=now)
     invited = [Recipient(f"invited{number:02d}@northgate.example") for number in range(1, INVITED)]
     _hand_out(runs["HE201"], [Recipient(JONAS.email, JONAS.name), *invited], by=dana, now=now)
-    _mailed(runs["HE201"], by=dana, now=now)
+    _mark_as_mailed(runs["HE201"], by=dana, now=now)
     for user in [people[AMARA.email], *colleagues[:3]]:
         attach_by_code(text=_free_code(runs["WR101"]).text, user_id=user.pk, now=now)
     for user in colleagues[3:]:
@@ -146,7 +146,7 @@ def _hand_out(run: ContractRun, people: Sequence[Recipient], *, by: User, now: d
     hand_out(contract_run_id=run.pk, recipients=people, by_id=by.pk, now=now)
 
 
-def _mailed(run: ContractRun, *, by: User, now: datetime) -> None:
+def _mark_as_mailed(run: ContractRun, *, by: User, now: datetime) -> None:
     """The last ones are reminded; one address was refused. The mails count as sent: none of them shall leave."""
     given = list(HandOut.objects.open().filter(contract_run=run).order_by("-pk"))
     remind(hand_out_ids=[each.pk for each in given[:REMINDED]], by_id=by.pk, now=now)

@@ -109,10 +109,10 @@ def ensure_picture(name: str) -> Image:
     found: Image | None = Image.objects.filter(title=title).order_by("pk").first()
     if found is not None:
         return found
-    return Image.objects.create(title=title, description=description, file=_drawn(name, draw))
+    return Image.objects.create(title=title, description=description, file=_render(name, draw))
 
 
-def _drawn(name: str, draw: Draw) -> ImageFile:
+def _render(name: str, draw: Draw) -> ImageFile:
     canvas = Canvas.new("RGB", (SIZE[0] * SCALE, SIZE[1] * SCALE), PAPER)
     pen = ImageDraw.Draw(canvas)
     draw(pen)

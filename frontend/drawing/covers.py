@@ -169,8 +169,8 @@ class _Random:
         """The next number in [0, 1)."""
         self.state = (self.state + 0x6D2B79F5) & 0xFFFFFFFF
         t = self.state
-        t = _multiplied(t ^ (t >> 15), t | 1)
-        t ^= (t + _multiplied(t ^ (t >> 7), t | 61)) & 0xFFFFFFFF
+        t = _multiply(t ^ (t >> 15), t | 1)
+        t ^= (t + _multiply(t ^ (t >> 7), t | 61)) & 0xFFFFFFFF
         return ((t ^ (t >> 14)) & 0xFFFFFFFF) / 4294967296
 
     def below(self, limit: int) -> int:
@@ -188,7 +188,7 @@ class _Random:
         return items[-1]
 
 
-def _multiplied(a: int, b: int) -> int:
+def _multiply(a: int, b: int) -> int:
     return (a * b) & 0xFFFFFFFF
 
 
@@ -246,7 +246,7 @@ def _figures(tiles: Sequence[Tile]) -> str:
     paths: dict[str, list[str]] = defaultdict(list)
     for tile in tiles:
         for part in tile.parts:
-            paths[_paint(tile, part)].append(_written(tile.outline(part)))
+            paths[_paint(tile, part)].append(_path_data(tile.outline(part)))
     return "".join(f'<path {paint} d="{"".join(data)}"/>' for paint, data in paths.items())
 
 
@@ -256,7 +256,7 @@ def _paint(tile: Tile, part: Part) -> str:
     return f'fill="{tile.ink}"' + (f' opacity="{_short(FAINT * UNIT)}"' if part.faint else "")
 
 
-def _written(outline: Sequence[Step]) -> str:
+def _path_data(outline: Sequence[Step]) -> str:
     """The outline as path data, with relative commands wherever they are shorter."""
     written: list[str] = []
     start = here = (0.0, 0.0)

@@ -90,7 +90,7 @@ def _waves() -> str:
     )
 
 
-def _filled(text: str) -> Part:
+def _fill(text: str) -> Part:
     return Part(read_outline(text))
 
 
@@ -100,18 +100,18 @@ def _dot(x: int, y: int, radius: int) -> Part:
 
 # Every figure in a cell of 40 by 40. A hole runs the other way round than its edge.
 FIGURES: Final[dict[str, tuple[Part, ...]]] = {
-    "quarter": (_filled("M0 40A40 1 40 0V40Z"),),
-    "leaf": (_filled("M0 40V20A20 1 20 0H40V20A20 1 20 40Z"),),
-    "half": (_filled("M0 40A20 1 40 40Z"), Part(read_outline("M0 20A20 1 40 20Z"), faint=True)),
+    "quarter": (_fill("M0 40A40 1 40 0V40Z"),),
+    "leaf": (_fill("M0 40V20A20 1 20 0H40V20A20 1 20 40Z"),),
+    "half": (_fill("M0 40A20 1 40 40Z"), Part(read_outline("M0 20A20 1 40 20Z"), faint=True)),
     "dot": (_dot(20, 20, 13),),
     "dots": (_dot(10, 10, 3), _dot(30, 10, 6), _dot(10, 30, 6), _dot(30, 30, 8)),
-    "bars": (_filled(_bars()),),
-    "triangle": (_filled("M0 40L40 0V40Z"),),
-    "diamond": (_filled("M20 4L36 20L20 36L4 20Z"),),
-    "rings": (_filled("M0 40A40 1 40 0V10A30 0 10 40ZM20 40A20 1 40 20V40Z"),),
-    "ring": (_filled(_circle(20, 20, 16, 1) + _circle(20, 20, 8, 0)),),
-    "cross": (_filled("M15 6H25V15H34V25H25V34H15V25H6V15H15Z"),),
-    "waves": (_filled(_waves()),),
-    "arch": (_filled("M4 40V20A16 1 36 20V40H27V20A7 0 13 20V40Z"),),
-    "pill": (_filled("M12 12H28A8 1 28 28H12A8 1 12 12Z"),),
+    "bars": (_fill(_bars()),),
+    "triangle": (_fill("M0 40L40 0V40Z"),),
+    "diamond": (_fill("M20 4L36 20L20 36L4 20Z"),),
+    "rings": (_fill("M0 40A40 1 40 0V10A30 0 10 40ZM20 40A20 1 40 20V40Z"),),
+    "ring": (_fill(_circle(20, 20, 16, 1) + _circle(20, 20, 8, 0)),),
+    "cross": (_fill("M15 6H25V15H34V25H25V34H15V25H6V15H15Z"),),
+    "waves": (_fill(_waves()),),
+    "arch": (_fill("M4 40V20A16 1 36 20V40H27V20A7 0 13 20V40Z"),),
+    "pill": (_fill("M12 12H28A8 1 28 28H12A8 1 12 12Z"),),
 }

@@ -113,7 +113,7 @@ def buy_panel(
     if user_id is not None:
         enrollment = current_enrollment(course.pk, user_id=user_id, now=now)
         if enrollment is not None:
-            return _enrolled(course, enrollment, now)
+            return _panel_for_enrolled(course, enrollment, now)
         member = _contract_with(course.pk, user_id=user_id, now=now)
         if member is not None:
             return _member(course, *member)
@@ -167,7 +167,7 @@ def _free(course: Course, offer: CourseOffer) -> BuyPanel:
     )
 
 
-def _enrolled(course: Course, enrollment: Enrollment, now: datetime) -> BuyPanel:
+def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -> BuyPanel:
     run = enrollment.run
     started = run.has_started(now)
     return BuyPanel(

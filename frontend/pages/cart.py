@@ -15,7 +15,7 @@ from ecommerce.models import DiscountCode
 from ecommerce.selectors.baskets import cart_note
 from ecommerce.selectors.sentences import moment_text, off_text
 from ecommerce.services.baskets.baskets import note_total, note_what_was_shown
-from ecommerce.services.baskets.pricing import PricedBasket, PricedLine, priced_basket
+from ecommerce.services.baskets.pricing import PricedBasket, PricedLine, price_current_basket
 from frontend.pages.code_form import CodeForm
 from frontend.pages.owner import basket_owner
 from mitxonline.kernel import clock
@@ -30,10 +30,10 @@ class CartSummary:
     total_text: str = ""
 
 
-def renewed_summary(request: HttpRequest) -> CartSummary:
+def recount_summary(request: HttpRequest) -> CartSummary:
     """The same, worked out anew; what can't be bought any more waits until the cart itself says so."""
     now = clock.now()
-    note_total(priced_basket(basket_owner(request), user_id=request.user.pk, now=now), now=now)
+    note_total(price_current_basket(basket_owner(request), user_id=request.user.pk, now=now), now=now)
     return cart_summary(request)
 
 
@@ -206,7 +206,7 @@ class CartPage:
 def cart_page(request: HttpRequest) -> CartPage:
     """The visitor's current cart, as they are being shown it."""
     now = clock.now()
-    priced = priced_basket(basket_owner(request), user_id=request.user.pk, now=now)
+    priced = price_current_basket(basket_owner(request), user_id=request.user.pk, now=now)
     note_what_was_shown(priced, now=now)
     return CartPage(priced=priced, now=now)
 

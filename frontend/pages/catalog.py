@@ -89,9 +89,9 @@ class CatalogueQuery:
         return cls(
             text=" ".join(params.get(SEARCH, "").replace("\0", " ").split())[:LONGEST_TEXT],
             department=frozenset(params.getlist("department")),
-            start=_known(params, "start", Start),
-            level=_known(params, "level", Level.values),
-            price=_known(params, "price", PriceBand),
+            start=_known_values(params, "start", Start),
+            level=_known_values(params, "level", Level.values),
+            price=_known_values(params, "price", PriceBand),
             sort=Sort(chosen) if chosen in set(Sort) else None,
             page=params.get(PAGE, "1"),
         )
@@ -447,7 +447,7 @@ def _rank(text: str) -> Any:
     return SearchRank(F("search"), SearchQuery(text, search_type="websearch", config="english")) + in_title
 
 
-def _known(params: QueryDict, name: str, values: Iterable[str]) -> frozenset[str]:
+def _known_values(params: QueryDict, name: str, values: Iterable[str]) -> frozenset[str]:
     return frozenset(params.getlist(name)) & frozenset(str(value) for value in values)
 
 

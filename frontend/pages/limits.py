@@ -48,7 +48,7 @@ def count_checkout(request: HttpRequest) -> None:
 
 
 @contextmanager
-def counted_codes(request: HttpRequest) -> Iterator[None]:
+def limit_code_failures(request: HttpRequest) -> Iterator[None]:
     """Refuse whoever has failed too often (TooManyCodes), else count it if the code inside is refused.
 
     A field left empty is no try, and neither is a code that is right and only has to wait (a full contract), or the

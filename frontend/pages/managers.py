@@ -25,7 +25,7 @@ from b2b.selectors.managers import (
     Wanted,
     code_counts,
     code_lines,
-    codes_wanted,
+    filter_codes,
     invitation_counts,
     invitation_lines,
     invitations_wanted,
@@ -156,7 +156,7 @@ def codes_page(
     """The page as its address asks for it; as many queries for three codes as for a hundred thousand."""
     wanted, here = wanted_from(params, contract), contract.terms.pk
     counts = code_counts(here, now=now) if contract.has_cap else invitation_counts(here, now=now)
-    found: Any = codes_wanted(here, wanted, now=now) if contract.has_cap else invitations_wanted(here, wanted, now=now)
+    found: Any = filter_codes(here, wanted, now=now) if contract.has_cap else invitations_wanted(here, wanted, now=now)
     page = _page(found, wanted, counts, params.get("page", "1"))
     make = code_lines if contract.has_cap else invitation_lines
     return CodesPage(

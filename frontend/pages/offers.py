@@ -108,16 +108,18 @@ class CourseOffer:
 def course_offers(course_ids: Iterable[int], *, now: datetime) -> dict[int, CourseOffer]:
     """The offers of these courses; one that has nothing on offer has an empty one."""
     wanted = list(course_ids)
-    found = _grouped(offered_runs(now).filter(course_id__in=wanted))
+    found = _group_by_course(runs_on_offer(now).filter(course_id__in=wanted))
     return {course_id: CourseOffer(runs=tuple(found.get(course_id, ())), now=now) for course_id in wanted}
 
 
 def all_offers(*, now: datetime) -> dict[int, CourseOffer]:
     """The offers of every course that has one."""
-    return {course: CourseOffer(runs=tuple(runs), now=now) for course, runs in _grouped(offered_runs(now)).items()}
+    return {
+        course: CourseOffer(runs=tuple(runs), now=now) for course, runs in _group_by_course(runs_on_offer(now)).items()
+    }
 
 
-def offered_runs(now: datetime) -> QuerySet[CourseRun]:
+def runs_on_offer(now: datetime) -> QuerySet[CourseRun]:
     """Public runs that aren't over, are no source for others, and are on sale or free.
 
     A run whose priced product is off sale is not free for that: it isn't on offer.
@@ -136,7 +138,7 @@ def short_price(money: Money) -> str:
     return str(format_currency(money.amount, money.currency, whole, locale, currency_digits=False))
 
 
-def _grouped(runs: QuerySet[CourseRun]) -> Mapping[int, list[RunOffer]]:
+def _group_by_course(runs: QuerySet[CourseRun]) -> Mapping[int, list[RunOffer]]:
     on_sale = Product.objects.public().filter(course_run=OuterRef("pk"), price__gt=0)
     ours_first = Case(When(currency=settings.DEFAULT_CURRENCY, then=Value(0)), default=Value(1))
     # Where a run is sold in two modes, pages offer the one with a certificate; shop links name either by its SKU.

@@ -49,7 +49,7 @@ def from_file(data: bytes) -> list[Recipient]:
         raise FileUnreadable(
             _("This is a workbook. Save it as CSV (UTF-8) in your spreadsheet program, then choose it.")
         )
-    lines = _decoded(data).splitlines(keepends=True)
+    lines = _decode(data).splitlines(keepends=True)
     separator, lines = _separator(lines)
     try:
         rows = [[" ".join(cell.split()) for cell in row] for row in csv.reader(lines, delimiter=separator)]
@@ -67,7 +67,7 @@ def as_text(people: Iterable[Recipient]) -> str:
     return "\n".join(f"{each.name}, {each.email}" if each.name else each.email for each in people)
 
 
-def _decoded(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     if b"\x00" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise FileUnreadable(_("This is no text file. Save your list as CSV (UTF-8), then choose it."))
     encodings = [name for name, mark in _BOMS if data.startswith(mark)] or ["utf-8", "cp1252"]

@@ -49,7 +49,7 @@ class RefundForm(forms.Form):
         if len(lines) < 2:
             del self.fields["lines"]
         else:
-            choices = [(str(line.pk), f"{line.title} ({_left(line)})") for line in lines]
+            choices = [(str(line.pk), f"{line.title} ({_format_remaining(line)})") for line in lines]
             self.fields["lines"].choices = choices  # type: ignore[attr-defined]
             self.fields["lines"].initial = [key for key, _text in choices]
 
@@ -68,5 +68,5 @@ class RefundForm(forms.Form):
         return {int(key) for key in self.cleaned_data["lines"]}
 
 
-def _left(line: OrderLine) -> str:
+def _format_remaining(line: OrderLine) -> str:
     return Money(line.due - line.refunded, line.currency).formatted()

@@ -45,10 +45,10 @@ class SeatMeter(SeatCount):
             )
             if count
         ]
-        return _laid_out(parts)
+        return _lay_out(parts)
 
 
-def _laid_out(parts: list[tuple[str, int]]) -> list[Segment]:
+def _lay_out(parts: list[tuple[str, int]]) -> list[Segment]:
     whole = sum(count for _, count in parts)
     shares = [max(SMALLEST, 100 * count / whole) for _, count in parts]
     scale = 100 / sum(shares) if shares else 1

@@ -80,8 +80,8 @@ def tokens(colors: Colors) -> dict[str, tuple[str, str]]:
     soft = mixture(brand[0], SURFACE[0], SOFT), mixture(brand[1], SURFACE[1], SOFT)
     return {
         "--brand": brand,
-        "--brand-hover": (_hovered(brand[0], text[0]), _hovered(brand[1], text[1])),
-        "--brand-active": (_pressed(brand[0], text[0]), _pressed(brand[1], text[1])),
+        "--brand-hover": (_hover_color(brand[0], text[0]), _hover_color(brand[1], text[1])),
+        "--brand-active": (_pressed_color(brand[0], text[0]), _pressed_color(brand[1], text[1])),
         "--on-brand": text,
         "--brand-soft": soft,
         "--brand-line": (mixture(brand[0], SURFACE[0], LINE), mixture(brand[1], SURFACE[1], LINE)),
@@ -91,21 +91,21 @@ def tokens(colors: Colors) -> dict[str, tuple[str, str]]:
         ),
         "--accent": (colors.accent, mixture(colors.accent, WHITE, 0.9)),
         "--on-accent": (text_on(colors.accent, ink=ON_ACCENT) or ON_ACCENT,) * 2,
-        "--deep": (_tinted(DEEP[0], colors.brand), _tinted(DEEP[1], colors.brand)),
-        "--deep-2": (_tinted(DEEP_2[0], colors.brand), _tinted(DEEP_2[1], colors.brand)),
+        "--deep": (_tint(DEEP[0], colors.brand), _tint(DEEP[1], colors.brand)),
+        "--deep-2": (_tint(DEEP_2[0], colors.brand), _tint(DEEP_2[1], colors.brand)),
         "--mark-deep": (brand[1], brand[1]),
     }
 
 
-def _hovered(color: str, text: str) -> str:
+def _hover_color(color: str, text: str) -> str:
     return shade(color, HOVER if text == WHITE else HOVER_LIGHTER)
 
 
-def _pressed(color: str, text: str) -> str:
+def _pressed_color(color: str, text: str) -> str:
     return shade(color, PRESSED if text == WHITE else PRESSED_LIGHTER)
 
 
-def _tinted(deep: str, brand: str) -> str:
+def _tint(deep: str, brand: str) -> str:
     """A deep area towards the hue of the brand, no brighter than it was, so that what stands on it can be read."""
     return mixture(_darker_until(brand, lambda each: luminance(each) <= luminance(deep)), deep, TINT)
 

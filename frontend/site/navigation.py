@@ -78,21 +78,21 @@ def places(
     support = Link(_("Contact support"), f"mailto:{support_email}" if support_email else "")
     refunding = Link(_("Refunds"), refunds)
     private = Link(_("Privacy"), privacy)
-    legal = _shown(Link(_("Terms"), terms), private)
+    legal = _visible_links(Link(_("Terms"), terms), private)
     columns = (
         Group(_("Learn"), (CATALOG, PROGRAMS, REDEEM)),
-        Group(_("Organizations"), _shown(Link(_("Buy seats"), for_organizations), MANAGE_SEATS)),
-        Group(_("Help"), _shown(helping, support, refunding, Link(_("Accessibility"), accessibility))),
+        Group(_("Organizations"), _visible_links(Link(_("Buy seats"), for_organizations), MANAGE_SEATS)),
+        Group(_("Help"), _visible_links(helping, support, refunding, Link(_("Accessibility"), accessibility))),
     )
     return Places(
-        main=_shown(CATALOG, PROGRAMS, organizations),
+        main=_visible_links(CATALOG, PROGRAMS, organizations),
         footer=tuple(column for column in columns if column.links),
         legal=legal,
-        slim=_shown(helping, refunding) + legal,
+        slim=_visible_links(helping, refunding) + legal,
         help=helping,
         privacy=private,
     )
 
 
-def _shown(*links: Link) -> tuple[Link, ...]:
+def _visible_links(*links: Link) -> tuple[Link, ...]:
     return tuple(link for link in links if link.url)

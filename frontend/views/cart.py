@@ -26,9 +26,9 @@ from ecommerce.services.baskets.baskets import (
     remove_product,
     take_back,
 )
-from frontend.pages.cart import cart_page, renewed_summary, with_order_link
+from frontend.pages.cart import cart_page, recount_summary, with_order_link
 from frontend.pages.code_form import CodeForm
-from frontend.pages.limits import counted_codes
+from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
 from frontend.site.parsing import name, row_id, typed_code
 from frontend.views.answers import UNPROCESSABLE, with_retry_after
@@ -103,7 +103,7 @@ def back(request: HttpRequest) -> HttpResponse:
 @require_GET
 def header(request: HttpRequest) -> HttpResponse:
     """The cart in the header of a page that was kept by a cache or by the browser, as it is now."""
-    summary = renewed_summary(request)
+    summary = recount_summary(request)
     return _with_count(render(request, HEADER, {"cart_summary": summary}), summary.count)
 
 
@@ -115,7 +115,7 @@ def apply(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _cart(request, form, status=UNPROCESSABLE)
     try:
-        with counted_codes(request):
+        with limit_code_failures(request):
             apply_code(
                 owner=basket_owner(request),
                 text=typed_code(form.cleaned_data["code"]),

@@ -23,7 +23,7 @@ def cover(request: HttpRequest, version: int, shape: str, palette: str, seed: in
     """One cover; the address says everything, so it may be kept for ever. Another version's address is gone."""
     if shape not in covers.SHAPES or not _is_drawn(version, palette):
         raise Http404
-    return _kept(HttpResponse(covers.draw(seed, palette, shape), content_type="image/svg+xml"), FOREVER)
+    return _cached(HttpResponse(covers.draw(seed, palette, shape), content_type="image/svg+xml"), FOREVER)
 
 
 @require_safe
@@ -31,7 +31,7 @@ def card(request: HttpRequest, version: int, palette: str, seed: int) -> HttpRes
     """The same cover for places where a page is shared; at such an address, too."""
     if not _is_drawn(version, palette):
         raise Http404
-    return _kept(HttpResponse(social_card.picture(seed, palette), content_type="image/png"), FOREVER)
+    return _cached(HttpResponse(social_card.picture(seed, palette), content_type="image/png"), FOREVER)
 
 
 @require_safe
@@ -39,14 +39,14 @@ def brand_stylesheet(request: HttpRequest) -> HttpResponse:
     """The site's own colours; for ever under the digest of these very colours, else for five minutes."""
     colors = brand_of(request).colors
     response = HttpResponse(stylesheet(colors), content_type="text/css; charset=utf-8")
-    return _kept(response, _how_long(request, colors))
+    return _cached(response, _seconds_to_cache(request, colors))
 
 
 @require_safe
 def brand_mark(request: HttpRequest) -> HttpResponse:
     """The mark in the site's own colours, kept like the style sheet."""
     colors = brand_of(request).colors
-    return _kept(HttpResponse(mark.svg(colors), content_type="image/svg+xml"), _how_long(request, colors))
+    return _cached(HttpResponse(mark.svg(colors), content_type="image/svg+xml"), _seconds_to_cache(request, colors))
 
 
 @require_safe
@@ -54,8 +54,8 @@ def favicon(request: HttpRequest) -> HttpResponse:
     """The icon for what asks for one without having read a page."""
     brand = brand_of(request)
     if brand.mark is not None:
-        return _kept(_rendition(brand.mark, "fill-48x48|format-png"), DAY)
-    return _kept(HttpResponse(mark.ico(brand.colors), content_type="image/x-icon"), DAY)
+        return _cached(_rendition(brand.mark, "fill-48x48|format-png"), DAY)
+    return _cached(HttpResponse(mark.ico(brand.colors), content_type="image/x-icon"), DAY)
 
 
 @require_safe
@@ -63,8 +63,8 @@ def phone_icon(request: HttpRequest) -> HttpResponse:
     """The icon on the home screens of phones."""
     brand = brand_of(request)
     if brand.mark is not None:
-        return _kept(_rendition(brand.mark, f"fill-{PHONE_ICON}x{PHONE_ICON}|format-png"), DAY)
-    return _kept(HttpResponse(mark.png(brand.colors, side=PHONE_ICON), content_type="image/png"), DAY)
+        return _cached(_rendition(brand.mark, f"fill-{PHONE_ICON}x{PHONE_ICON}|format-png"), DAY)
+    return _cached(HttpResponse(mark.png(brand.colors, side=PHONE_ICON), content_type="image/png"), DAY)
 
 
 def _is_drawn(version: int, palette: str) -> bool:
@@ -75,11 +75,11 @@ def _rendition(image: Image, cut: str) -> HttpResponse:
     return HttpResponseRedirect(image.get_rendition(cut).url)
 
 
-def _how_long(request: HttpRequest, colors: Colors) -> int:
+def _seconds_to_cache(request: HttpRequest, colors: Colors) -> int:
     return FOREVER if request.GET.get("v") == colors.digest else FIVE_MINUTES
 
 
-def _kept(response: HttpResponse, seconds: int) -> HttpResponse:
+def _cached(response: HttpResponse, seconds: int) -> HttpResponse:
     patch_cache_control(response, public=True, max_age=seconds)
     if seconds == FOREVER:
         patch_cache_control(response, immutable=True)

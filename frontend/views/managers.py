@@ -131,7 +131,7 @@ def selected(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     now = clock.now()
     membership, contract = _contract(request, slug, contract_id, now)
     here = contract_url(membership, contract)
-    action, ids = _chosen(request)
+    action, ids = _parse_selection(request)
     back = _back(request, here, contract)
     if not ids:
         messages.warning(request, _("Check at least one line first, then choose what to do."))
@@ -262,7 +262,7 @@ def _back(request: HttpRequest, here: str, contract: ManagedContract) -> str:
     return f"{here}?{query}" if query and query.isascii() and query.isprintable() and len(query) < 500 else here
 
 
-def _chosen(request: HttpRequest) -> tuple[str, list[int]]:
+def _parse_selection(request: HttpRequest) -> tuple[str, list[int]]:
     """What is to be done with which lines: with the one whose menu was used, else with those that are checked."""
     action, _dash, only = request.POST.get("only", "").partition("-")
     if action:

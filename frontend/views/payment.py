@@ -36,7 +36,7 @@ def completed(request: HttpRequest, reference: UUID) -> HttpResponse:
     attempt = attempt_of_buyer(reference=reference, user_id=account_id(request))
     order = _ask(attempt)
     if order.state == OrderState.PENDING and attempt.state == AttemptState.DECLINED:
-        messages.error(request, _declined(order))
+        messages.error(request, _declined_message(order))
         return redirect("cart")
     return redirect(receipt_url(order))
 
@@ -54,9 +54,9 @@ def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
     if order.state != OrderState.PENDING or standing_of(order) in NOT_CERTAINLY_UNPAID:
         return redirect(receipt_url(order))
     if attempt.state == AttemptState.DECLINED:
-        messages.error(request, _declined(order))
+        messages.error(request, _declined_message(order))
     else:
-        messages.info(request, _left())
+        messages.info(request, _left_message())
     return redirect("cart")
 
 
@@ -93,17 +93,17 @@ def _go_on(request: HttpRequest, order: Order, answer: str) -> HttpResponse:
     if order.state != OrderState.PENDING or answer in ("accept", "later"):
         return redirect(receipt_url(order))
     if answer == "decline":
-        messages.error(request, _declined(order))
+        messages.error(request, _declined_message(order))
     else:
-        messages.info(request, _left())
+        messages.info(request, _left_message())
     return redirect("cart")
 
 
-def _left() -> str:
+def _left_message() -> str:
     return _("You canceled the payment. You weren’t charged, and your cart is unchanged.")
 
 
-def _declined(order: Order) -> str:
+def _declined_message(order: Order) -> str:
     if order.hold_until is None:
         return _("Your card was declined. Nothing was taken. Try another card.")
     until = date_format(localtime(order.hold_until), "TIME_FORMAT")

@@ -14,7 +14,7 @@ from b2b.services.seats.offers import code_offer
 from b2b.services.seats.redemption import attach_by_code, put_in_link_basket
 from ecommerce.errors.codes import CodeRefused, CodeUnknown
 from frontend.pages.code_form import RedeemForm
-from frontend.pages.limits import counted_codes
+from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
 from frontend.pages.redeem import offer_card, refusal_card
 from frontend.site.parsing import typed_code
@@ -34,7 +34,7 @@ def enter(request: HttpRequest) -> HttpResponse:
         return _field(request, form, status=UNPROCESSABLE if form.is_bound else 200)
     text = typed_code(form.cleaned_data["code"])
     try:
-        with counted_codes(request):
+        with limit_code_failures(request):
             code_offer(text=text, user_id=request.user.pk, now=clock.now())
     except CodeUnknown as refusal:
         form.add_error("code", refusal.message)
@@ -43,7 +43,7 @@ def enter(request: HttpRequest) -> HttpResponse:
         form.add_error("code", refusal.message)
         return with_retry_after(_field(request, form, status=refusal.status), refusal)
     except CodeRefused as refusal:
-        return _refused(request, text, refusal)
+        return _render_refusal(request, text, refusal)
     return redirect("enrollment-code", code=text)
 
 
@@ -52,10 +52,10 @@ def enter(request: HttpRequest) -> HttpResponse:
 def redeem(request: HttpRequest, code: str) -> HttpResponse:
     """Looking shows what the code opens and changes nothing; a POST takes the seat."""
     try:
-        with counted_codes(request):
+        with limit_code_failures(request):
             return _take(request, code) if request.method == "POST" else _offer(request, code)
     except (CodeRefused, RateLimited) as refusal:
-        return _refused(request, code, refusal)
+        return _render_refusal(request, code, refusal)
 
 
 def _offer(request: HttpRequest, code: str) -> HttpResponse:
@@ -86,7 +86,7 @@ def _take(request: HttpRequest, code: str) -> HttpResponse:
     return redirect("dashboard")
 
 
-def _refused(request: HttpRequest, code: str, refusal: DomainError) -> HttpResponse:
+def _render_refusal(request: HttpRequest, code: str, refusal: DomainError) -> HttpResponse:
     card = refusal_card(refusal, text=code, user_id=request.user.pk)
     status = 404 if isinstance(refusal, CodeUnknown) else refusal.status
     response = render(request, "frontend/redeem/refusal.html", {"card": card} | _ways(code), status=status)

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 
-class LookOnly:
+class ReadOnlyAdminMixin:
     """Nothing is added, changed or deleted here; what changes things goes through a service."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -38,16 +38,16 @@ class Permit:
         if not self.known:
             return
         close(self.name)
-        if _key(self.name, "tripped") in self.known:
+        if _key(self.name, "find_open_breakers") in self.known:
             logger.warning("remote account answers again", extra={"remote": self.name})
 
     def silent(self) -> None:
         """Count a silence; the last one that is borne opens the breaker, and so does every one of a probe."""
-        tripped = _key(self.name, "tripped")
-        is_probe = tripped in self.known
+        find_open_breakers = _key(self.name, "find_open_breakers")
+        is_probe = find_open_breakers in self.known
         if not is_probe and self._count() < settings.BREAKER_FAILURES:
             return
-        cache.set(tripped, 1, _MEMORY)
+        cache.set(find_open_breakers, 1, _MEMORY)
         cache.set(_key(self.name, "open"), self.caller, settings.BREAKER_PAUSE)
         cache.delete(_key(self.name, "probe"))
         if not is_probe:
@@ -56,7 +56,7 @@ class Permit:
 
     def unused(self) -> None:
         """The call was never made: somebody else may be the probe."""
-        if _key(self.name, "tripped") in self.known:
+        if _key(self.name, "find_open_breakers") in self.known:
             cache.delete(_key(self.name, "probe"))
 
     def _count(self) -> int:
@@ -74,7 +74,7 @@ def permit(name: str, caller: Caller, *, seconds: float) -> Permit | None:
     opened_by = known.get(_key(name, "open"))
     if opened_by == "worker" or (opened_by == "page" and caller == "page"):
         return None
-    if _key(name, "tripped") in known and not cache.add(_key(name, "probe"), 1, seconds + 1):
+    if _key(name, "find_open_breakers") in known and not cache.add(_key(name, "probe"), 1, seconds + 1):
         return None
     return Permit(name, caller, known)
 
@@ -84,9 +84,9 @@ def close(name: str) -> None:
     cache.delete_many(_keys(name))
 
 
-def tripped() -> list[str]:
+def find_open_breakers() -> list[str]:
     """The accounts that gave no answer lately, for people who look after the site."""
-    by_key = {_key(name, "tripped"): name for name in cache.get(_INDEX, ())}
+    by_key = {_key(name, "find_open_breakers"): name for name in cache.get(_INDEX, ())}
     return sorted(by_key[key] for key in cache.get_many(by_key)) if by_key else []
 
 
@@ -95,4 +95,4 @@ def _key(name: str, part: str) -> str:
 
 
 def _keys(name: str) -> list[str]:
-    return [_key(name, part) for part in ("open", "tripped", "failures", "probe")]
+    return [_key(name, part) for part in ("open", "find_open_breakers", "failures", "probe")]

@@ -95,7 +95,7 @@ def write_rows(out: Output, rows: Iterable[Sequence[object]], *, columns: Sequen
     elif style == "csv":
         writer = csv.writer(out, quoting=csv.QUOTE_ALL)
         writer.writerow(columns)
-        writer.writerows([spreadsheet_safe(_shown(cell)) for cell in row] for row in rows)
+        writer.writerows([spreadsheet_safe(_format_cell(cell)) for cell in row] for row in rows)
     else:
         _write_table(out, rows, columns)
 
@@ -105,7 +105,7 @@ def _write_table(out: Output, rows: Iterable[Sequence[object]], columns: Sequenc
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(_shown(cell) for cell in row))
+        table.add_row(*(_format_cell(cell) for cell in row))
     is_terminal = getattr(out, "isatty", lambda: False)()
     text = StringIO()
     # Piped, a table keeps its natural width: folding at an imagined 80 columns would break what is sought.
@@ -113,5 +113,5 @@ def _write_table(out: Output, rows: Iterable[Sequence[object]], columns: Sequenc
     out.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
 
 
-def _shown(cell: object) -> str:
+def _format_cell(cell: object) -> str:
     return "" if cell is None else str(cell)

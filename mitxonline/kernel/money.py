@@ -81,7 +81,7 @@ class Money:
 
     def __init__(self, amount: Decimal | int | str, currency: str) -> None:
         object.__setattr__(self, "currency", currency)
-        object.__setattr__(self, "amount", _rounded(amount, currency))
+        object.__setattr__(self, "amount", _round(amount, currency))
 
     @classmethod
     def from_minor(cls, units: int, currency: str) -> Self:
@@ -185,7 +185,7 @@ def _whole(units: object) -> int:
     return units
 
 
-def _rounded(amount: Decimal | int | str, currency: str) -> Decimal:
+def _round(amount: Decimal | int | str, currency: str) -> Decimal:
     if isinstance(amount, bool) or not isinstance(amount, Decimal | int | str):
         raise TypeError(f"Money is made of Decimal, int or text, never of {type(amount).__name__}")
     try:

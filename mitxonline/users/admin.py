@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from social_django.models import Association, Nonce, UserSocialAuth
 
 from mitxonline.kernel import clock
-from mitxonline.kernel.admin import LookOnly
+from mitxonline.kernel.admin import ReadOnlyAdminMixin
 from mitxonline.users.admin_forms import PersonChangeForm, PersonCreationForm
 from mitxonline.users.models import GivenRight, User
 from mitxonline.users.sso.linking import undo
@@ -64,7 +64,7 @@ class PersonAdmin(UserAdmin[User]):
 
 
 @admin.register(UserSocialAuth)
-class ConnectionAdmin(LookOnly, admin.ModelAdmin[UserSocialAuth]):
+class ConnectionAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[UserSocialAuth]):
     """Who is who at a provider. Nothing is typed in here; a wrong connection is deleted and made anew by signing in."""
 
     list_display = ("user", "provider", "uid", "created", "modified")
@@ -87,7 +87,7 @@ class ConnectionAdmin(LookOnly, admin.ModelAdmin[UserSocialAuth]):
 
 
 @admin.register(GivenRight)
-class GivenRightAdmin(LookOnly, admin.ModelAdmin[GivenRight]):
+class GivenRightAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[GivenRight]):
     """Which rights follow a role at a provider. `promote_user` makes one somebody's own."""
 
     list_display = ("user", "kind", "group", "issuer", "given_at", "proved_at")

@@ -62,7 +62,7 @@ def account_links(page: str) -> dict[str, Any]:
     }
 
 
-def _signed_in(request: HttpRequest) -> User:
+def _current_user(request: HttpRequest) -> User:
     """The signed-in person, read anew; behind views that ask for signing in."""
     return User.objects.get(pk=request.session[SESSION_KEY])
 
@@ -247,7 +247,7 @@ class PasswordChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView
     template_name = "users/password_change.html"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return super().get_form_kwargs() | {"user": _signed_in(self.request), "request": self.request}
+        return super().get_form_kwargs() | {"user": _current_user(self.request), "request": self.request}
 
     def get_success_url(self) -> str:
         return reverse("account")
@@ -267,7 +267,7 @@ class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
 
     def get_object(self, queryset: object = None) -> User:
         # A fresh copy: a refused name must not show in the header, where the signed-in person is drawn from.
-        return _signed_in(self.request)
+        return _current_user(self.request)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | {
@@ -284,7 +284,7 @@ class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
 @login_required
 def send_verification(request: HttpRequest) -> HttpResponse:
     """Send the confirmation link again."""
-    user = _signed_in(request)
+    user = _current_user(request)
     count_mail(request, email=user.email, retry_url=reverse("account"))
     if services.request_verification(user=user):
         messages.success(request, _("We have sent you a new link. Look in your mailbox."))

@@ -44,7 +44,7 @@ from ecommerce.errors.codes import (
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order, Product
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code, leave_link_basket
-from ecommerce.services.baskets.pricing import priced_basket
+from ecommerce.services.baskets.pricing import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout, cancel_order
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
@@ -203,7 +203,7 @@ def test_a_priced_contract_leads_to_payment() -> None:
         attach(code, learner)
     owner = BasketOwner(user_id=learner.pk)
     put_in_link_basket(text=code.text, owner=owner, user_id=learner.pk, now=NOON)
-    priced = priced_basket(owner, user_id=learner.pk, now=NOON)
+    priced = price_current_basket(owner, user_id=learner.pk, now=NOON)
     assert (priced.total, priced.can_check_out) == (Money("49", "USD"), True)
     assert not ContractMembership.objects.exists()
     checkout = begin_checkout(owner=owner, user_id=learner.pk, now=NOON)
@@ -253,7 +253,7 @@ def test_a_member_is_told_without_talk_of_codes_that_nothing_can_be_started(
     owner = in_cart(run, learner)
     if closed == "contract":
         ContractTerms.objects.update(end=TODAY - timedelta(days=1))
-        line = priced_basket(owner, user_id=learner.pk, now=NOON).lines[0]
+        line = price_current_basket(owner, user_id=learner.pk, now=NOON).lines[0]
         assert isinstance(line.refusal, ContractClosed)
     else:
         CourseRun.all_objects.update(enrollment_end=NOON - timedelta(days=1))
@@ -269,7 +269,7 @@ def test_a_member_needs_no_code_in_the_cart_of_a_free_contract(contract: Contrac
     add_member(contract_id=contract.pk, user_id=learner.pk, now=NOON)
     owner = BasketOwner(user_id=learner.pk)
     add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
-    assert priced_basket(owner, user_id=learner.pk, now=NOON).can_check_out
+    assert price_current_basket(owner, user_id=learner.pk, now=NOON).can_check_out
     order = begin_checkout(owner=owner, user_id=learner.pk, now=NOON).order
     assert order.lines.get().entitlement == f"contract {contract.pk}"
     assert not CodeUse.objects.exists()
@@ -386,7 +386,7 @@ def test_signed_out_nobody_hears_of_a_code_whose_course_was_removed(run: Contrac
     ContractRun.objects.update(removed_at=NOON)
     with pytest.raises(CodeUnknown):
         apply_code(owner=visitor, text=codes_of(run)[0].text, user_id=None, now=NOON)
-    assert isinstance(priced_basket(visitor, user_id=None, now=NOON).lines[0].refusal, NotForSale)
+    assert isinstance(price_current_basket(visitor, user_id=None, now=NOON).lines[0].refusal, NotForSale)
 
 
 def test_whoever_has_no_code_is_not_told_that_the_contract_is_full(run: ContractRun) -> None:
@@ -405,7 +405,7 @@ def test_a_code_for_one_address_is_shown_to_a_visitor_whose_address_nobody_knows
     unconfirmed = make_user("amara@northgate.test", email_verified_at=None)
     with pytest.raises(AddressUnconfirmed):
         code_offer(text=code.text, user_id=unconfirmed.pk, now=NOON)
-    assert priced_basket(in_cart(run, None), user_id=None, now=NOON).needs_code
+    assert price_current_basket(in_cart(run, None), user_id=None, now=NOON).needs_code
 
 
 def test_taking_the_seat_confirms_a_use_that_was_held() -> None:
@@ -477,7 +477,7 @@ def test_a_members_own_code_is_applied_by_itself_in_a_contract_with_a_price(to: 
     owner = BasketOwner(user_id=learner.pk)
     basket = add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
     apply_assigned_codes(basket=basket, user=learner, now=NOON)
-    priced = priced_basket(owner, user_id=learner.pk, now=NOON)
+    priced = price_current_basket(owner, user_id=learner.pk, now=NOON)
     assert priced.can_check_out == (to == "hers")
     assert [each.code for each in priced.codes] == ([given] if to == "hers" else [])
 

@@ -54,7 +54,7 @@ from ecommerce.services.baskets.baskets import (
     leave_link_basket,
     remove_product,
 )
-from ecommerce.services.baskets.pricing import priced_basket
+from ecommerce.services.baskets.pricing import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout, cancel_order, place_order
 from ecommerce.services.discounts.codes import free_uses
 from ecommerce.services.orders.fulfillment import fulfil_or_review, fulfil_order
@@ -116,7 +116,7 @@ def order_of(run: ContractRun, learner: User, code: DiscountCode) -> Order:
 
 
 def shown(owner: BasketOwner, now=NOON) -> list[int]:  # type: ignore[no-untyped-def]
-    return [line.product.pk for line in priced_basket(owner, user_id=owner.user_id, now=now).lines]
+    return [line.product.pk for line in price_current_basket(owner, user_id=owner.user_id, now=now).lines]
 
 
 def withdraw(run: ContractRun, learner: User, now=NOON) -> None:  # type: ignore[no-untyped-def]
@@ -145,7 +145,7 @@ class TestProductLink:
         cart(other, owner)
         cart(run, BasketOwner(token=token), codes_of(run)[0])
         claim_baskets(token=token, user_id=learner.pk, now=NOON)
-        priced = priced_basket(owner, user_id=learner.pk, now=NOON)
+        priced = price_current_basket(owner, user_id=learner.pk, now=NOON)
         assert [line.product.pk for line in priced.lines] == [run.product_id]
         assert [each.code for each in priced.codes] == [codes_of(run)[0]]
         assert priced.other_basket_count == 1
@@ -155,7 +155,7 @@ class TestProductLink:
         cart(run, BasketOwner(token=token), code)
         attach_by_code(text=code.text, user_id=make_user().pk, now=NOON)
         claim_baskets(token=token, user_id=learner.pk, now=NOON)
-        priced = priced_basket(BasketOwner(user_id=learner.pk), user_id=learner.pk, now=NOON)
+        priced = price_current_basket(BasketOwner(user_id=learner.pk), user_id=learner.pk, now=NOON)
         assert not priced.can_check_out
         assert isinstance(priced.codes[0].refusal, CodeUsed)
 
@@ -180,7 +180,7 @@ class TestProductLink:
         cart(run, owner, codes_of(run)[0])
         cart(other, owner)
         assert shown(owner) == [other.product_id]
-        assert not priced_basket(owner, user_id=learner.pk, now=NOON).codes
+        assert not price_current_basket(owner, user_id=learner.pk, now=NOON).codes
 
     def test_a_public_product_is_added_to_the_ordinary_basket(self, run: ContractRun, learner: User) -> None:
         owner, public = BasketOwner(user_id=learner.pk), make_product()
@@ -191,11 +191,11 @@ class TestProductLink:
 
     def test_no_check_out_until_the_products_own_code_is_applied(self, run: ContractRun, learner: User) -> None:
         owner = cart(run, BasketOwner(user_id=learner.pk))
-        assert not priced_basket(owner, user_id=learner.pk, now=NOON).can_check_out
+        assert not price_current_basket(owner, user_id=learner.pk, now=NOON).can_check_out
         with pytest.raises(CodeNeeded):
             place_order(owner=owner, user_id=learner.pk, now=NOON)
         apply_code(owner=owner, text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
-        assert priced_basket(owner, user_id=learner.pk, now=NOON).can_check_out
+        assert price_current_basket(owner, user_id=learner.pk, now=NOON).can_check_out
 
     def test_a_zero_total_completes_at_once(self, run: ContractRun, learner: User) -> None:
         owner = cart(run, BasketOwner(user_id=learner.pk), codes_of(run)[0])
@@ -219,7 +219,7 @@ class TestSigningInWithALink:
         token = uuid4()
         cart(run, BasketOwner(token=token))
         claim_baskets(token=token, user_id=learner.pk, now=NOON)
-        priced = priced_basket(BasketOwner(user_id=learner.pk), user_id=learner.pk, now=NOON)
+        priced = price_current_basket(BasketOwner(user_id=learner.pk), user_id=learner.pk, now=NOON)
         assert [each.code.assigned_email for each in priced.codes] == [learner.email]
         assert priced.can_check_out
 
@@ -229,7 +229,7 @@ class TestSigningInWithALink:
         token = uuid4()
         cart(run, BasketOwner(token=token))
         claim_baskets(token=token, user_id=unknown.pk, now=NOON)
-        assert not priced_basket(BasketOwner(user_id=unknown.pk), user_id=unknown.pk, now=NOON).codes
+        assert not price_current_basket(BasketOwner(user_id=unknown.pk), user_id=unknown.pk, now=NOON).codes
 
     def test_not_for_a_member_who_needs_none(self, run: ContractRun, learner: User) -> None:
         hand_out(contract_run_id=run.pk, recipients=[Recipient(learner.email)], by_id=None, now=NOON)
@@ -237,7 +237,7 @@ class TestSigningInWithALink:
         token = uuid4()
         cart(run, BasketOwner(token=token))
         claim_baskets(token=token, user_id=learner.pk, now=NOON)
-        priced = priced_basket(BasketOwner(user_id=learner.pk), user_id=learner.pk, now=NOON)
+        priced = price_current_basket(BasketOwner(user_id=learner.pk), user_id=learner.pk, now=NOON)
         assert not priced.codes
         assert priced.can_check_out
 
@@ -279,7 +279,7 @@ class TestOneClick:
     def test_without_a_code_of_ones_own_the_cart_says_whom_to_ask(self, learner: User) -> None:
         run = priced_run()
         add_member(contract_id=run.contract_id, user_id=learner.pk, now=NOON)
-        line = priced_basket(cart(run, BasketOwner(user_id=learner.pk)), user_id=learner.pk, now=NOON).lines[0]
+        line = price_current_basket(cart(run, BasketOwner(user_id=learner.pk)), user_id=learner.pk, now=NOON).lines[0]
         assert line.needs_code
         assert line.provider == "Northgate Health"
 
@@ -345,7 +345,7 @@ class TestPricing:
         owner = cart(run, BasketOwner(user_id=learner.pk), codes_of(run)[0])
         with pytest.raises(CodeForAnotherProduct):
             apply_code(owner=owner, text=other.text, user_id=learner.pk, now=NOON)
-        priced = priced_basket(owner, user_id=learner.pk, now=NOON)
+        priced = price_current_basket(owner, user_id=learner.pk, now=NOON)
         assert (priced.lines[0].due, priced.lines[0].code) == (Money("49", "USD"), codes_of(run)[0])
 
     def test_each_contract_product_needs_its_own_code(self, run: ContractRun, learner: User) -> None:
@@ -353,7 +353,7 @@ class TestPricing:
         owner = BasketOwner(user_id=learner.pk)
         add_products(owner=owner, product_ids=[run.product_id or 0, other.product_id or 0], now=NOON)
         apply_code(owner=owner, text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
-        lines = priced_basket(owner, user_id=learner.pk, now=NOON).lines
+        lines = price_current_basket(owner, user_id=learner.pk, now=NOON).lines
         assert [line.needs_code for line in lines] == [False, True]
 
     def test_one_currency_for_each_basket(self, run: ContractRun, learner: User) -> None:
@@ -361,7 +361,7 @@ class TestPricing:
         Product.objects.filter(contract_run=other).update(currency="EUR")
         owner = BasketOwner(user_id=learner.pk)
         add_products(owner=owner, product_ids=[run.product_id or 0, other.product_id or 0], now=NOON)
-        refusals = priced_basket(owner, user_id=learner.pk, now=NOON).refusals
+        refusals = price_current_basket(owner, user_id=learner.pk, now=NOON).refusals
         assert any(isinstance(each, SeveralCurrencies) for each in refusals)
 
 

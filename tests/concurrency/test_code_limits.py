@@ -28,7 +28,7 @@ def using(code_id: int, user: User) -> Callable[[], Any]:
 
 
 def limiting(code_id: int) -> Callable[[], Any]:
-    return lambda: limit_code(code_id=code_id, max_uses=4, keeper=OPERATOR)
+    return lambda: limit_code(code_id=code_id, max_uses=4, access=OPERATOR)
 
 
 def code_used_three_times() -> DiscountCode:

@@ -77,7 +77,7 @@ def test_without_the_lock_they_would_fulfil_twice(
     monkeypatch.setattr(LockableQuerySet, "locked", lambda rows: rows.order_by("pk"))
     order = order_of()
     stripe_api.pay(attempt_of(order).session_id)
-    meeting = meet_at(payments, "_believe", parties=4, before=True, patience=20.0)
+    meeting = meet_at(payments, "_apply_payment_notice", parties=4, before=True, patience=20.0)
     together(*[confirming(order)] * 4)
     assert meeting.happened
     assert receipts(order) > 1  # if this fails, the test above proves nothing

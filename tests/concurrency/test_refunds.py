@@ -136,7 +136,7 @@ def test_without_the_orders_lock_the_harness_writes_it_down_twice(
     order = paid_order(make_product(), gateway="till")
     notice = told(attempt=order.attempts.get())
     monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
-    meeting = meet_at(refunds, "_known", parties=4, patience=20.0)
+    meeting = meet_at(refunds, "_find_refund", parties=4, patience=20.0)
     answers = together(*[lambda: follow_refund(notice, gateway_name="till", now=NOON)] * 4)
     assert meeting.happened
     assert "IntegrityError" in kinds(answers)  # the database is the last guard; the lock is what keeps callers from it

@@ -32,7 +32,7 @@ from ecommerce.services.baskets.baskets import (
     remove_product,
     take_back,
 )
-from ecommerce.services.baskets.pricing import PricedBasket, priced_basket
+from ecommerce.services.baskets.pricing import PricedBasket, price_current_basket
 from mitxonline.kernel.money import Money
 from tests.factories import (
     NOON,
@@ -58,7 +58,7 @@ def visitor() -> BasketOwner:
 
 
 def cart(owner: BasketOwner, *, now=NOON) -> PricedBasket:  # type: ignore[no-untyped-def]
-    return priced_basket(owner, user_id=owner.user_id, now=now)
+    return price_current_basket(owner, user_id=owner.user_id, now=now)
 
 
 def titles(owner: BasketOwner) -> list[int]:

@@ -20,11 +20,11 @@ from ecommerce.errors.admin import DiscountRefused
 from ecommerce.errors.codes import AddressUnconfirmed, CodeForSomebodyElse, CodeSwitchedOff, CodeUnknown
 from ecommerce.models import CodeUse, Discount, DiscountCode, Product
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.selectors.discount_access import OPERATOR, Keeper, keeper_of
+from ecommerce.selectors.discount_access import OPERATOR, DiscountAccess, discount_access_of
 from ecommerce.selectors.discounts import DiscountState, in_state, listed_discounts, state_of
 from ecommerce.selectors.sentences import dates_text, off_text, uses_text
 from ecommerce.services.baskets.baskets import add_products, apply_code
-from ecommerce.services.baskets.pricing import priced_basket
+from ecommerce.services.baskets.pricing import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout
 from ecommerce.services.discounts.codes import use_code
 from ecommerce.services.discounts.discount_checks import CodeWish, DiscountDraft, problems_of
@@ -68,12 +68,12 @@ TENTH = DiscountDraft(
 )
 
 
-def made(draft: DiscountDraft = TENTH, *, keeper: Keeper = OPERATOR, **wish: Any) -> MadeDiscount:
-    return make_discount(draft=draft, wish=CodeWish(**(wish or {"text": "WELCOME10"})), keeper=keeper, now=NOON)
+def made(draft: DiscountDraft = TENTH, *, access: DiscountAccess = OPERATOR, **wish: Any) -> MadeDiscount:
+    return make_discount(draft=draft, wish=CodeWish(**(wish or {"text": "WELCOME10"})), access=access, now=NOON)
 
 
-def problems(draft: DiscountDraft = TENTH, *, keeper: Keeper = OPERATOR, **wish: Any) -> list[str]:
-    found = problems_of(draft, CodeWish(**(wish or {"text": "WELCOME10"})), keeper=keeper, now=NOON)
+def problems(draft: DiscountDraft = TENTH, *, access: DiscountAccess = OPERATOR, **wish: Any) -> list[str]:
+    found = problems_of(draft, CodeWish(**(wish or {"text": "WELCOME10"})), access=access, now=NOON)
     return [problem.field for problem in found]
 
 
@@ -82,7 +82,7 @@ def total(user: User | None, product: Product, *codes: str) -> Money:
     add_products(owner=owner, product_ids=[product.pk], now=NOON)
     for code in codes:
         apply_code(owner=owner, text=code, user_id=owner.user_id, now=NOON)
-    return priced_basket(owner, user_id=owner.user_id, now=NOON).total
+    return price_current_basket(owner, user_id=owner.user_id, now=NOON).total
 
 
 class TestTexts:
@@ -212,7 +212,7 @@ class TestWhatIsRefused:
 
     def test_one_that_applies_by_itself_counts_no_uses(self) -> None:
         draft = replace(TENTH, automatic=True, redemption_type=RedemptionType.ONE_TIME)
-        assert [each.field for each in problems_of(draft, CodeWish(), keeper=OPERATOR, now=NOON)] == ["max_uses"]
+        assert [each.field for each in problems_of(draft, CodeWish(), access=OPERATOR, now=NOON)] == ["max_uses"]
         with pytest.raises(IntegrityError), transaction.atomic():
             discount_row(automatic=True, redemption_type=RedemptionType.ONE_TIME)
 
@@ -233,7 +233,7 @@ class TestPeople:
 
     def test_one_that_applies_by_itself_applies_to_them_alone(self) -> None:
         draft = replace(self.ONE, automatic=True)
-        make_discount(draft=draft, wish=CodeWish(), keeper=OPERATOR, now=NOON)
+        make_discount(draft=draft, wish=CodeWish(), access=OPERATOR, now=NOON)
         assert total(make_user("amara@x.example"), make_product(price="100")) == Money(90, "USD")
         assert total(make_user("ben@x.example", email_verified_at=None), make_product(price="100")) == Money(100, "USD")
         assert total(make_user(), make_product(price="100")) == Money(100, "USD")
@@ -250,9 +250,9 @@ class TestPeople:
     def test_it_never_becomes_everybodys_by_losing_its_people(self) -> None:
         discount = made(self.ONE).discount
         with pytest.raises(DiscountRefused, match="Name the addresses"):
-            change_discount(discount_id=discount.pk, draft=replace(self.ONE, people=()), keeper=OPERATOR, now=NOON)
+            change_discount(discount_id=discount.pk, draft=replace(self.ONE, people=()), access=OPERATOR, now=NOON)
         draft = replace(self.ONE, people=("ben@x.example",))
-        change_discount(discount_id=discount.pk, draft=draft, keeper=OPERATOR, now=NOON)
+        change_discount(discount_id=discount.pk, draft=draft, access=OPERATOR, now=NOON)
         with pytest.raises(CodeForSomebodyElse):
             total(make_user("amara@x.example"), make_product(), "welcome10")
 
@@ -265,28 +265,28 @@ class TestPeople:
         owner = BasketOwner(user_id=user.pk)
         total(user, product, "welcome10")
         with django_assert_num_queries(7):
-            priced_basket(owner, user_id=user.pk, now=NOON)
+            price_current_basket(owner, user_id=user.pk, now=NOON)
         for number in range(several):
             mine = replace(self.ONE, people=(user.email,), amount=Decimal(20 + number), automatic=True)
-            make_discount(draft=mine, wish=CodeWish(), keeper=OPERATOR, now=NOON)
+            make_discount(draft=mine, wish=CodeWish(), access=OPERATOR, now=NOON)
         with django_assert_num_queries(9):
-            priced = priced_basket(owner, user_id=user.pk, now=NOON)
+            priced = price_current_basket(owner, user_id=user.pk, now=NOON)
         assert priced.total == Money(81 - several, "USD")
 
 
 class TestKeeping:
     def test_paused_is_refused_and_resumed_works_again(self) -> None:
         discount = made().discount
-        assert pause_discounts(discount_ids=[discount.pk], keeper=OPERATOR) == 1
-        assert pause_discounts(discount_ids=[discount.pk], keeper=OPERATOR) == 0
+        assert pause_discounts(discount_ids=[discount.pk], access=OPERATOR) == 1
+        assert pause_discounts(discount_ids=[discount.pk], access=OPERATOR) == 0
         with pytest.raises(CodeSwitchedOff):
             total(make_user(), make_product(), "WELCOME10")
-        assert resume_discounts(discount_ids=[discount.pk], keeper=OPERATOR) == 1
+        assert resume_discounts(discount_ids=[discount.pk], access=OPERATOR) == 1
         assert total(make_user(), make_product(price="100"), "WELCOME10") == Money(90, "USD")
 
     def test_one_code_is_paused_alone(self) -> None:
         one, other = made(count=2).codes
-        switch_code(code_id=one.pk, active=False, keeper=OPERATOR)
+        switch_code(code_id=one.pk, active=False, access=OPERATOR)
         with pytest.raises(CodeSwitchedOff):
             total(make_user(), make_product(), one.text)
         assert total(make_user(), make_product(price="100"), other.text) == Money(90, "USD")
@@ -294,25 +294,25 @@ class TestKeeping:
     def test_an_end_is_moved_or_taken_away(self) -> None:
         discount = made(replace(TENTH, expires_at=NOON + timedelta(days=1))).discount
         later = NOON + timedelta(days=9)
-        assert extend_discounts(discount_ids=[discount.pk], until=later, keeper=OPERATOR, now=NOON) == 1
-        assert extend_discounts(discount_ids=[discount.pk], until=later, keeper=OPERATOR, now=NOON) == 0
-        assert extend_discounts(discount_ids=[discount.pk], until=None, keeper=OPERATOR, now=NOON) == 1
+        assert extend_discounts(discount_ids=[discount.pk], until=later, access=OPERATOR, now=NOON) == 1
+        assert extend_discounts(discount_ids=[discount.pk], until=later, access=OPERATOR, now=NOON) == 0
+        assert extend_discounts(discount_ids=[discount.pk], until=None, access=OPERATOR, now=NOON) == 1
         with pytest.raises(DiscountRefused, match="passed"):
-            extend_discounts(discount_ids=[discount.pk], until=NOON, keeper=OPERATOR, now=NOON)
+            extend_discounts(discount_ids=[discount.pk], until=NOON, access=OPERATOR, now=NOON)
 
     def test_an_end_before_the_start_changes_none_of_them(self) -> None:
         early = made().discount
         late = made(replace(TENTH, activates_at=NOON + timedelta(days=5)), text="LATER10").discount
         with pytest.raises(DiscountRefused, match="begins later"):
             extend_discounts(
-                discount_ids=[early.pk, late.pk], until=NOON + timedelta(days=2), keeper=OPERATOR, now=NOON
+                discount_ids=[early.pk, late.pk], until=NOON + timedelta(days=2), access=OPERATOR, now=NOON
             )
         assert not Discount.objects.exclude(expires_at=None).exists()
 
     def test_one_that_is_over_can_still_be_changed(self) -> None:
         discount = discount_row(name="Old", expires_at=NOON - timedelta(days=1))
         draft = replace(draft_of(discount), name="Very old")
-        assert change_discount(discount_id=discount.pk, draft=draft, keeper=OPERATOR, now=NOON).name == "Very old"
+        assert change_discount(discount_id=discount.pk, draft=draft, access=OPERATOR, now=NOON).name == "Very old"
 
     def test_its_type_currency_and_course_stay_whatever_is_asked(self) -> None:
         product = make_product(price="200")
@@ -321,9 +321,9 @@ class TestKeeping:
         discount = made(replace(TENTH, **course)).discount  # type: ignore[arg-type]
         other = replace(TENTH, amount=Decimal(20), discount_type="amount_off", currency="USD", automatic=True)
         with pytest.raises(DiscountRefused, match="for that course only"):
-            change_discount(discount_id=discount.pk, draft=other, keeper=OPERATOR, now=NOON)
+            change_discount(discount_id=discount.pk, draft=other, access=OPERATOR, now=NOON)
         mine = replace(other, for_all_products=False, product_ids=(product.pk,))
-        change_discount(discount_id=discount.pk, draft=mine, keeper=OPERATOR, now=NOON)
+        change_discount(discount_id=discount.pk, draft=mine, access=OPERATOR, now=NOON)
         discount.refresh_from_db()
         assert (discount.discount_type, discount.currency, discount.automatic, discount.amount) == (
             "percent_off",
@@ -334,15 +334,15 @@ class TestKeeping:
 
     def test_more_codes_are_like_the_first(self) -> None:
         discount = made(replace(TENTH, redemption_type=RedemptionType.ONE_TIME), count=2).discount
-        add_codes(discount_id=discount.pk, wish=CodeWish(count=3, prefix="X"), keeper=OPERATOR, now=NOON)
+        add_codes(discount_id=discount.pk, wish=CodeWish(count=3, prefix="X"), access=OPERATOR, now=NOON)
         assert list(discount.codes.values_list("max_uses", flat=True)) == [1] * 5
 
     def test_what_was_done_is_in_the_log_without_codes_and_addresses(self) -> None:
         user = make_user()
-        finance = Keeper(user_id=user.pk, may_see=True, may_keep=True)
-        discount = made(TestPeople.ONE, keeper=finance).discount
-        pause_discounts(discount_ids=[discount.pk], keeper=finance)
-        limit_code(code_id=discount.codes.get().pk, max_uses=5, keeper=finance)
+        finance = DiscountAccess(user_id=user.pk, may_see=True, can_manage_all=True)
+        discount = made(TestPeople.ONE, access=finance).discount
+        pause_discounts(discount_ids=[discount.pk], access=finance)
+        limit_code(code_id=discount.codes.get().pk, max_uses=5, access=finance)
         entries = ModelLogEntry.objects.filter(object_id=str(discount.pk), action__startswith="ecommerce.")
         assert [entry.action for entry in entries.order_by("pk")] == [
             "ecommerce.discount.make",
@@ -356,12 +356,12 @@ class TestKeeping:
     def test_a_contracts_discount_is_out_of_reach(self) -> None:
         run = make_contract_run(make_contract(), codes=1)
         discount = Discount.objects.get(unlocks=run.product)
-        assert pause_discounts(discount_ids=[discount.pk], keeper=OPERATOR) == 0
+        assert pause_discounts(discount_ids=[discount.pk], access=OPERATOR) == 0
         for act in (
-            lambda: change_discount(discount_id=discount.pk, draft=TENTH, keeper=OPERATOR, now=NOON),
-            lambda: add_codes(discount_id=discount.pk, wish=CodeWish(count=1), keeper=OPERATOR, now=NOON),
-            lambda: limit_code(code_id=discount.codes.get().pk, max_uses=9, keeper=OPERATOR),
-            lambda: switch_code(code_id=discount.codes.get().pk, active=False, keeper=OPERATOR),
+            lambda: change_discount(discount_id=discount.pk, draft=TENTH, access=OPERATOR, now=NOON),
+            lambda: add_codes(discount_id=discount.pk, wish=CodeWish(count=1), access=OPERATOR, now=NOON),
+            lambda: limit_code(code_id=discount.codes.get().pk, max_uses=9, access=OPERATOR),
+            lambda: switch_code(code_id=discount.codes.get().pk, active=False, access=OPERATOR),
         ):
             with pytest.raises(NotFound):
                 act()
@@ -375,8 +375,8 @@ class TestLimits:
             use_code(code=code, user_id=make_user().pk, now=NOON)
         CodeUse.objects.filter(pk=CodeUse.objects.order_by("pk").first().pk).update(state=UseState.RETIRED)  # type: ignore[union-attr]
         with pytest.raises(DiscountRefused, match="used 3 times already"):
-            limit_code(code_id=code.pk, max_uses=2, keeper=OPERATOR)
-        limited = limit_code(code_id=code.pk, max_uses=4, keeper=OPERATOR)
+            limit_code(code_id=code.pk, max_uses=2, access=OPERATOR)
+        limited = limit_code(code_id=code.pk, max_uses=4, access=OPERATOR)
         assert (limited.uses, limited.max_uses) == (3, 4)
         use_code(code=limited, user_id=make_user().pk, now=NOON)
         with pytest.raises(Exception, match="as often as it can be"):
@@ -386,12 +386,12 @@ class TestLimits:
         code = made(replace(TENTH, max_uses=1)).codes[0]
         for limit in (None, 5):
             use_code(code=DiscountCode.objects.get(pk=code.pk), user_id=make_user().pk, now=NOON)
-            code = limit_code(code_id=code.pk, max_uses=limit, keeper=OPERATOR)
+            code = limit_code(code_id=code.pk, max_uses=limit, access=OPERATOR)
         assert (code.uses, code.max_uses) == (2, 5)
 
     def test_zero_is_no_limit(self) -> None:
         with pytest.raises(DiscountRefused, match="Pause it"):
-            limit_code(code_id=made().codes[0].pk, max_uses=0, keeper=OPERATOR)
+            limit_code(code_id=made().codes[0].pk, max_uses=0, access=OPERATOR)
 
 
 class TestTheSameAgain:
@@ -422,18 +422,18 @@ class TestCourseStaff:
         return replace(mine, **changes)
 
     def test_they_make_codes_for_their_course(self, staff: User, course_product: Product) -> None:
-        discount = made(self.draft(course_product), keeper=keeper_of(staff)).discount
+        discount = made(self.draft(course_product), access=discount_access_of(staff)).discount
         assert discount.made_by == staff
         assert total(make_user(), course_product, "WELCOME10") == Money(180, "USD")
-        assert list(listed_discounts(keeper_of(staff))) == [discount]
+        assert list(listed_discounts(discount_access_of(staff))) == [discount]
 
     def test_for_no_other_course_and_not_for_all(self, staff: User, course_product: Product) -> None:
         other = make_product()
-        keeper = keeper_of(staff)
-        assert problems(self.draft(course_product, product_ids=(other.pk,)), keeper=keeper) == ["products", "products"]
-        assert problems(self.draft(course_product, for_all_products=True), keeper=keeper) == ["products"]
-        assert problems(self.draft(course_product, course_id=None), keeper=keeper) == ["course"]
-        assert problems(self.draft(other), keeper=keeper) == ["products", "course"]
+        access = discount_access_of(staff)
+        assert problems(self.draft(course_product, product_ids=(other.pk,)), access=access) == ["products", "products"]
+        assert problems(self.draft(course_product, for_all_products=True), access=access) == ["products"]
+        assert problems(self.draft(course_product, course_id=None), access=access) == ["course"]
+        assert problems(self.draft(other), access=access) == ["products", "course"]
 
     @pytest.mark.parametrize(
         ("changes", "field"),
@@ -445,42 +445,42 @@ class TestCourseStaff:
         ],
     )
     def test_not_too_much(self, staff: User, course_product: Product, changes: dict[str, Any], field: str) -> None:
-        assert problems(self.draft(course_product, **changes), keeper=keeper_of(staff)) == [field]
+        assert problems(self.draft(course_product, **changes), access=discount_access_of(staff)) == [field]
 
     def test_up_to_the_limit(self, staff: User, course_product: Product, settings: Any) -> None:
         half = self.draft(course_product, discount_type="amount_off", currency="USD", amount=Decimal(100))
-        assert problems(half, keeper=keeper_of(staff)) == []
+        assert problems(half, access=discount_access_of(staff)) == []
         settings.COURSE_STAFF_MOST_CODES = 3
-        assert problems(half, keeper=keeper_of(staff), count=3) == []
-        assert problems(half, keeper=keeper_of(staff), count=4) == ["count"]
+        assert problems(half, access=discount_access_of(staff), count=3) == []
+        assert problems(half, access=discount_access_of(staff), count=4) == ["count"]
 
     def test_others_discounts_are_not_there_for_them(self, staff: User) -> None:
-        keeper = keeper_of(staff)
+        access = discount_access_of(staff)
         discount = made().discount
         code = discount.codes.get()
-        assert not listed_discounts(keeper).exists()
-        assert pause_discounts(discount_ids=[discount.pk], keeper=keeper) == 0
+        assert not listed_discounts(access).exists()
+        assert pause_discounts(discount_ids=[discount.pk], access=access) == 0
         until = NOON + timedelta(days=3)
-        assert extend_discounts(discount_ids=[discount.pk], until=until, keeper=keeper, now=NOON) == 0
+        assert extend_discounts(discount_ids=[discount.pk], until=until, access=access, now=NOON) == 0
         for act in (
-            lambda: change_discount(discount_id=discount.pk, draft=TENTH, keeper=keeper, now=NOON),
-            lambda: add_codes(discount_id=discount.pk, wish=CodeWish(count=1), keeper=keeper, now=NOON),
-            lambda: limit_code(code_id=code.pk, max_uses=3, keeper=keeper),
-            lambda: switch_code(code_id=code.pk, active=False, keeper=keeper),
+            lambda: change_discount(discount_id=discount.pk, draft=TENTH, access=access, now=NOON),
+            lambda: add_codes(discount_id=discount.pk, wish=CodeWish(count=1), access=access, now=NOON),
+            lambda: limit_code(code_id=code.pk, max_uses=3, access=access),
+            lambda: switch_code(code_id=code.pk, active=False, access=access),
         ):
             with pytest.raises(NotFound):
                 act()
 
     def test_who_looks_after_nothing_makes_nothing(self) -> None:
         with pytest.raises(Forbidden):
-            made(keeper=keeper_of(make_user()))
+            made(access=discount_access_of(make_user()))
 
     def test_dismissed_they_see_nothing_and_are_out_of_the_group(self, staff: User, course_product: Product) -> None:
         assert staff.groups.filter(name=GROUP).exists()
         assert course_product.course_run is not None
         for _time in range(2):
             dismiss(course_id=course_product.course_run.course_id, user_id=staff.pk, by_id=None)
-        assert not keeper_of(staff).exists
+        assert not discount_access_of(staff).exists
         assert not staff.groups.exists()
 
 
@@ -550,5 +550,5 @@ def test_what_is_set_aside_takes_no_part_of_an_amount_off_the_cart() -> None:
     add_products(owner=owner, product_ids=[gone.pk, stays.pk], now=NOON)
     apply_code(owner=owner, text="TENOFF", user_id=owner.user_id, now=NOON)
     Product.objects.filter(pk=gone.pk).update(is_active=False)
-    priced = priced_basket(owner, user_id=owner.user_id, now=NOON)
+    priced = price_current_basket(owner, user_id=owner.user_id, now=NOON)
     assert (priced.total, priced.discount_total) == (Money(90, "USD"), Money(10, "USD"))

@@ -16,7 +16,7 @@ from ecommerce.errors.checkout import AlreadyEnrolled, CourseTwice, PartlyEnroll
 from ecommerce.models import BasketItem, Order, PaymentAttempt, Product
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, note_what_was_shown, remove_product
-from ecommerce.services.baskets.pricing import PricedBasket, priced_basket
+from ecommerce.services.baskets.pricing import PricedBasket, price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout
 from ecommerce.services.orders.fulfillment import fulfil_or_review, fulfil_order
 from ecommerce.services.orders.review import fulfil_from_review
@@ -49,7 +49,7 @@ class World:
         return self.cart()
 
     def cart(self) -> PricedBasket:
-        priced = priced_basket(self.owner, user_id=self.owner.user_id, now=NOON)
+        priced = price_current_basket(self.owner, user_id=self.owner.user_id, now=NOON)
         note_what_was_shown(priced, now=NOON)
         return priced
 
@@ -158,7 +158,7 @@ def test_two_products_of_one_course_in_a_contracts_cart(world: World) -> None:
     run = make_contract_run(make_contract(name="Skills 2026"), world.a)
     other = make_contract_run(make_contract(run.contract.terms.organization, name="Skills 2027"), world.a)
     add_products(owner=world.owner, product_ids=[run.product_id or 0, other.product_id or 0], now=NOON)
-    priced = priced_basket(world.owner, user_id=world.user_id, now=NOON)
+    priced = price_current_basket(world.owner, user_id=world.user_id, now=NOON)
     assert refused(priced) == {other.product_id: "CourseTwice"}
     assert not priced.can_check_out
 

@@ -23,7 +23,7 @@ from ecommerce.models import CodeUse, Discount, DiscountCode, Order
 from ecommerce.selectors.audit import discrepancies
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
-from ecommerce.services.baskets.pricing import priced_basket
+from ecommerce.services.baskets.pricing import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
 from ecommerce.services.orders.review import fulfil_from_review
 from ecommerce.services.payment.payments import confirm
@@ -114,7 +114,7 @@ def test_a_code_in_use_prices_no_second_basket(
     assert second.total == 80, "the code is the first order's"
     with pytest.raises(CodeInUse, match=f"in use for your order {first.number}"):
         buy(owner, "60", code)
-    applied = priced_basket(owner, user_id=owner.user_id, now=NOON).codes
+    applied = price_current_basket(owner, user_id=owner.user_id, now=NOON).codes
     assert [str(each.refusal) for each in applied] == [f"This code is in use for your order {first.number}."]
 
 

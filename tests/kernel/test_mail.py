@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 from django.core.mail import EmailMessage, get_connection
 
-from mitxonline.kernel.breaker import tripped
+from mitxonline.kernel.breaker import find_open_breakers
 from mitxonline.kernel.mail import PatientEmailBackend
 from mitxonline.kernel.remote import RemoteAvoided, RemoteAway, page_patience
 from mitxonline.settings.env import env
@@ -48,7 +48,7 @@ def test_a_server_that_stays_silent_is_left_alone_for_a_while() -> None:
         with pytest.raises(RemoteAvoided):
             _message(PatientEmailBackend(host="127.0.0.1", port=server.port)).send()
         assert server.connections == 3
-    assert tripped() == ["mail"]
+    assert find_open_breakers() == ["mail"]
 
 
 def test_a_page_that_sends_mail_has_the_patience_of_a_page(settings: Any) -> None:

@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 
 from mitxonline.kernel import breaker
-from mitxonline.kernel.breaker import permit, tripped
+from mitxonline.kernel.breaker import find_open_breakers, permit
 from mitxonline.kernel.remote import (
     PagePatienceMiddleware,
     Patience,
@@ -85,7 +85,7 @@ def test_what_a_library_swallows_and_tries_again_has_no_more_time() -> None:
 def test_an_answer_is_an_answer_whatever_its_status(silent: SilentServer, httpserver: str) -> None:
     for _each in range(5):
         assert RemoteSession("it").get(f"{httpserver}/missing").status_code == 404
-    assert tripped() == []
+    assert find_open_breakers() == []
 
 
 def test_a_kept_connection_is_cut_too(httpserver: str) -> None:
@@ -132,7 +132,7 @@ def test_three_silences_open_the_breaker_for_everybody(silent: SilentServer, set
     _took, error = _timed(lambda: RemoteSession("it").get(silent.url))
     assert isinstance(error, RemoteAvoided)
     assert silent.connections == 3
-    assert tripped() == ["it"]
+    assert find_open_breakers() == ["it"]
     assert isinstance(_timed(lambda: RemoteSession("other").get(silent.url))[1], RemoteSilent)
 
 
@@ -154,7 +154,7 @@ def test_after_the_pause_one_tries_and_its_answer_closes_the_breaker() -> None:
     assert permit("it", "worker", seconds=1) is None
     probe.answered()
     assert permit("it", "page", seconds=1) is not None
-    assert tripped() == []
+    assert find_open_breakers() == []
 
 
 def test_a_silent_probe_opens_it_again_at_once() -> None:
@@ -236,7 +236,7 @@ def test_the_errors_of_the_work_itself_are_no_silence() -> None:
     for _each in range(5):
         with pytest.raises(LookupError):
             call_remote("it", broken, silences=(OSError,))
-    assert tripped() == []
+    assert find_open_breakers() == []
 
 
 def _visit(address: str) -> None:

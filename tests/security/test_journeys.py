@@ -71,7 +71,7 @@ def check_out(client: Client, product: Product) -> PaymentAttempt:
         ("/payment/sandbox/{reference}/", f"/payment/sandbox/{NOBODYS}/"),
     ],
 )
-def test_somebody_elses_is_like_nothing_at_all(mine: str, nobodys: str, method: str) -> None:
+def test_foreign_objects_answer_404_like_missing_ones(mine: str, nobodys: str, method: str) -> None:
     order = paid_order(make_product(), buyer=make_user())
     reference = order.attempts.get().reference
     address = mine.format(number=order.number, reference=reference)

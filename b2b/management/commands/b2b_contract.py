@@ -179,7 +179,7 @@ class Command(OperatorCommand):
         """Make the contract; the same command again finds it."""
         organization_name = read_name(options["organization"], _("The organization"))
         name = read_name(options["name"], _("The contract"))
-        terms = _written_terms(options)
+        terms = _parse_terms(options)
         org = {"name": organization_name, "create": options["create"], "org_key": options["org_key"]}
         if options["dry_run"]:
             self._plan_create(org, name, terms, style=options["format"])
@@ -238,7 +238,7 @@ class Command(OperatorCommand):
         what = {"contract_id": contract_id, "changes": changes, "now": now, "over_draft": options["over_draft"]}
         if options["dry_run"]:
             plan = plan_modify(**what)
-            self._say_changes(page, changes)
+            self._print_changes(page, changes)
             for sentence in plan.sentences:
                 self.say(sentence)
             self._print_plan(terms_lines(plan), style=options["format"], warnings=plan.warnings)
@@ -247,17 +247,17 @@ class Command(OperatorCommand):
             plan = plan_modify(**what)
             changed = modify_contract(**what, user=self.actor)
             if changed:
-                self._say_changes(page, changes)
+                self._print_changes(page, changes)
             else:
                 self.say(_("The contract says this already."))
             self._follow(contract_id, terms_lines(plan), options, now=now, warnings=plan.warnings)
 
-    def _say_changes(self, page: ContractPage, changes: Mapping[str, Any]) -> None:
+    def _print_changes(self, page: ContractPage, changes: Mapping[str, Any]) -> None:
         for name, value in changes.items():
             before = getattr(page, name)
             if before != value:
                 label = str(ContractPage._meta.get_field(name).verbose_name)
-                self.say(f"{label}: {_shown(name, before)} → {_shown(name, value)}")
+                self.say(f"{label}: {_format_value(name, before)} → {_format_value(name, value)}")
 
     # --- courseware --------------------------------------------------------------------------------------------------
 
@@ -388,7 +388,7 @@ class Command(OperatorCommand):
             found = self._fix(wanted, contract_id, reset=options["reset"])
         faults = [one for one in found if one.is_fault]
         if faults:
-            raise CommandError(_said_of(faults, fixed=options["fix"] and not options["dry_run"]))
+            raise CommandError(_summarize_faults(faults, fixed=options["fix"] and not options["dry_run"]))
         by_hand = len(found) - len(faults)
         if by_hand:
             self.say(
@@ -472,7 +472,7 @@ def _add_how(parser: CommandParser) -> None:
     add_format_option(parser)
 
 
-def _written_terms(options: Mapping[str, Any]) -> WrittenTerms:
+def _parse_terms(options: Mapping[str, Any]) -> WrittenTerms:
     """The terms as typed, each value read or refused."""
     currency = settings.DEFAULT_CURRENCY
     start, end = read_date(options["start"], "--start"), read_date(options["end"], "--end")
@@ -518,7 +518,7 @@ def _changes(options: Mapping[str, Any], page: ContractPage) -> dict[str, Any]:
     return changes
 
 
-def _said_of(faults: Sequence[Disagreement], *, fixed: bool) -> str:
+def _summarize_faults(faults: Sequence[Disagreement], *, fixed: bool) -> str:
     """How much is wrong, and what to do about it."""
     if fixed:
         return ngettext(
@@ -533,7 +533,7 @@ def _said_of(faults: Sequence[Disagreement], *, fixed: bool) -> str:
     ) % {"n": len(faults)}
 
 
-def _shown(name: str, value: object) -> str:
+def _format_value(name: str, value: object) -> str:
     if value is None:
         return {"max_learners": _("no limit"), "enrollment_fixed_price": _("free")}.get(name, _("none"))
     if isinstance(value, bool):

@@ -105,7 +105,7 @@ def _check(page: ContractPage, *, now: datetime) -> Found:
     terms = ContractTerms.objects.filter(pk=page.pk).select_related("organization").first()
     if terms is None:
         if page.live:
-            yield _found(page.pk, "not_in_force", _("The page is published, but its terms are not in force."))
+            yield _disagreement(page.pk, "not_in_force", _("The page is published, but its terms are not in force."))
         return
     if page.pk in contracts_out_of_line(stuck_before=now - STUCK_AFTER, contract_id=page.pk):
         yield from _behind(page, terms)
@@ -113,39 +113,41 @@ def _check(page: ContractPage, *, now: datetime) -> Found:
     try:
         plan = plan_reconcile(contract_id=page.pk, now=now)
     except DomainError as refusal:
-        yield _found(page.pk, "impossible", refusal.message, by_itself=False)
+        yield _disagreement(page.pk, "impossible", refusal.message, by_itself=False)
     else:
-        yield from _planned(page.pk, plan)
+        yield from _check_plan(page.pk, plan)
     yield from _past_the_services(terms)
-    yield from _miscounted(terms)
+    yield from _check_counters(terms)
     yield from _set_by_hand(terms)
     yield from _too_many_members(terms)
 
 
 def _behind(page: ContractPage, terms: ContractTerms) -> Found:
     if page.live and terms.revision_id != (page.live_revision_id or 0):
-        yield _found(page.pk, "terms_behind", _("Other terms are published than those in force."))
+        yield _disagreement(page.pk, "terms_behind", _("Other terms are published than those in force."))
     elif not page.live and terms.active:
-        yield _found(page.pk, "terms_behind", _("The page is not published, but its terms are still in force."))
+        yield _disagreement(page.pk, "terms_behind", _("The page is not published, but its terms are still in force."))
     elif terms.reconciled_revision_id != terms.revision_id:
-        yield _found(page.pk, "not_reconciled", _("The terms in force were not followed yet."))
+        yield _disagreement(page.pk, "not_reconciled", _("The terms in force were not followed yet."))
     else:
-        yield _found(page.pk, "request_lost", _("A request to bring it in line was not heard."))
+        yield _disagreement(page.pk, "request_lost", _("A request to bring it in line was not heard."))
 
 
 def _last_reconcile(contract_id: int) -> Found:
     last = Reconcile.objects.filter(contract_id=contract_id).order_by("-pk").first()
     if last is not None and last.state == ReconcileState.FAILED:
-        yield _found(contract_id, "reconcile_failed", _("The last bringing in line failed: %s") % last.error)
+        yield _disagreement(contract_id, "reconcile_failed", _("The last bringing in line failed: %s") % last.error)
 
 
-def _planned(contract_id: int, plan: ReconcilePlan) -> Found:
+def _check_plan(contract_id: int, plan: ReconcilePlan) -> Found:
     for run in plan.runs:
-        yield _found(contract_id, "missing_run", _("The course has no run and no product."), run.key)
+        yield _disagreement(contract_id, "missing_run", _("The course has no run and no product."), run.key)
     for product, _title in plan.missing_discounts:
-        yield _found(contract_id, "missing_discount", _("The product has no discount, so no code opens it."), product)
+        yield _disagreement(
+            contract_id, "missing_discount", _("The product has no discount, so no code opens it."), product
+        )
     for price in plan.prices:
-        yield _found(contract_id, *_about_price(price, plan))
+        yield _disagreement(contract_id, *_about_price(price, plan))
     for step in plan.codes:
         yield from _about_codes(contract_id, step)
 
@@ -171,12 +173,12 @@ def _about_codes(contract_id: int, step: CodeStep) -> Found:
         ("too_few_codes", change.make + change.switch_on, _few),
         ("too_many_codes", change.switch_off, _many),
         ("wrong_limit", change.unlimit + change.limit, _limit),
-        ("unwanted_codes", change.delete + change.retire, _unwanted),
-        ("codes_of_removed", change.withdraw, _removed),
+        ("unwanted_codes", change.delete + change.retire, _unwanted_sentence),
+        ("codes_of_removed", change.withdraw, _removed_sentence),
     )
     for kind, count, sentence in told:
         if count:
-            yield _found(contract_id, kind, sentence(count) % {"n": count}, step.key)
+            yield _disagreement(contract_id, kind, sentence(count) % {"n": count}, step.key)
 
 
 def _few(n: int) -> str:
@@ -195,7 +197,7 @@ def _limit(n: int) -> str:
     )
 
 
-def _unwanted(n: int) -> str:
+def _unwanted_sentence(n: int) -> str:
     return ngettext(
         "There is %(n)d code that nobody has, and the terms ask for none.",
         "There are %(n)d codes that nobody has, and the terms ask for none.",
@@ -203,7 +205,7 @@ def _unwanted(n: int) -> str:
     )
 
 
-def _removed(n: int) -> str:
+def _removed_sentence(n: int) -> str:
     return ngettext(
         "The course was removed, and %(n)d of its codes is still on.",
         "The course was removed, and %(n)d of its codes are still on.",
@@ -214,23 +216,23 @@ def _removed(n: int) -> str:
 def _past_the_services(terms: ContractTerms) -> Found:
     """What no service does, and no reconcile looks at."""
     pk = terms.pk
-    for run in _removed_but_open(pk).select_related("course_run"):
+    for run in _open_removed_runs(pk).select_related("course_run"):
         sentence = _("The course was removed, but its run is live, open to enrollment, or on sale.")
-        yield _found(pk, "removed_but_open", sentence, run.course_run.courseware_id)
+        yield _disagreement(pk, "removed_but_open", sentence, run.course_run.courseware_id)
     for run in _public(pk).select_related("course_run"):
         sentence = _("The run is the contract's, but everybody can see it.")
-        yield _found(pk, "public", sentence, run.course_run.courseware_id)
+        yield _disagreement(pk, "public", sentence, run.course_run.courseware_id)
     for product in _off_the_shelf(pk):
-        yield _found(pk, "off_the_shelf", _("The product is not on sale, so no code opens it."), product)
+        yield _disagreement(pk, "off_the_shelf", _("The product is not on sale, so no code opens it."), product)
     for product in _other_products(pk):
-        yield _found(pk, "other_product", _("The run is on sale a second time, past the contract."), product)
+        yield _disagreement(pk, "other_product", _("The run is on sale a second time, past the contract."), product)
     for product in _with_other_discounts(pk):
-        yield _found(pk, "other_discount", _("Other discounts name the product."), product)
+        yield _disagreement(pk, "other_discount", _("Other discounts name the product."), product)
     for order_id in sorted(_dead_orders(pk)):
-        yield _found(pk, "dead_hold", _("A seat is held for order %d, which is over.") % order_id)
+        yield _disagreement(pk, "dead_hold", _("A seat is held for order %d, which is over.") % order_id)
 
 
-def _miscounted(terms: ContractTerms) -> Found:
+def _check_counters(terms: ContractTerms) -> Found:
     discounts = _discounts(terms.pk)
     counts = count_miscounted(list(discounts))
     for discount_id, count in sorted(counts.items()):
@@ -239,7 +241,7 @@ def _miscounted(terms: ContractTerms) -> Found:
             "%(n)d codes say another number of uses than they have.",
             count,
         )
-        yield _found(terms.pk, "miscounted", sentence % {"n": count}, discounts[discount_id])
+        yield _disagreement(terms.pk, "miscounted", sentence % {"n": count}, discounts[discount_id])
 
 
 def _set_by_hand(terms: ContractTerms) -> Found:
@@ -271,13 +273,13 @@ def _by_hand(terms: ContractTerms, link: ContractRun) -> Iterator[tuple[str, str
         # A date the contract doesn't have says nothing about its runs.
         if wanted is not None and moment != wanted:
             waits = moment == given
-            said = sentence % {"is": _said(moment), "wanted": _said(wanted)}
+            said = sentence % {"is": _format_moment(moment), "wanted": _format_moment(wanted)}
             if waits:
                 said = _("%(what)s It couldn’t follow, because of another date of the run.") % {"what": said}
             yield "cannot_follow" if waits else "set_by_hand", said
 
 
-def _said(moment: datetime | None) -> str:
+def _format_moment(moment: datetime | None) -> str:
     return date_format(localtime(moment), "SHORT_DATETIME_FORMAT") if moment else _("no date")
 
 
@@ -303,7 +305,7 @@ def _orphans() -> Found:
         yield Disagreement(None, "orphan_codes", sentence % {"n": count})
 
 
-def _found(
+def _disagreement(
     contract_id: int, kind: str, sentence: str, about: Product | str = "", *, by_itself: bool = True
 ) -> Disagreement:
     key = about if isinstance(about, str) else about.item_id
@@ -313,7 +315,7 @@ def _found(
 # --- Which rows ------------------------------------------------------------------------------------------------------
 
 
-def _removed_but_open(contract_id: int) -> QuerySet[ContractRun]:
+def _open_removed_runs(contract_id: int) -> QuerySet[ContractRun]:
     enrolling = Q(course_run__enrollment_end__isnull=True) | Q(course_run__enrollment_end__gt=F("removed_at"))
     is_open = Q(course_run__live=True) | enrolling | Q(product__is_active=True)
     return ContractRun.objects.filter(is_open, contract_id=contract_id, removed_at__isnull=False).order_by("pk")
@@ -366,7 +368,7 @@ def _orphan_codes() -> QuerySet[DiscountCode]:
 
 def _close_removed(contract_id: int, *, now: datetime) -> None:
     """Close removed runs, as from the moment they were removed: a later one would look open again."""
-    rows = list(_removed_but_open(contract_id).select_related("course_run"))
+    rows = list(_open_removed_runs(contract_id).select_related("course_run"))
     runs = []
     for row in rows:
         run, since = row.course_run, row.removed_at or now
@@ -419,11 +421,11 @@ def _put_back(terms: ContractTerms) -> None:
 def _recount(contract_id: int) -> None:
     """Let the counters say what the uses say; in short steps, under the terms' lock."""
     counts = count_miscounted(list(_discounts(contract_id)))
-    change_codes(RECOUNT, counts, step=partial(_locked, contract_id), progress=_silent)
+    change_codes(RECOUNT, counts, step=partial(_hold_lock, contract_id), progress=_silent)
 
 
 @contextmanager
-def _locked(contract_id: int) -> Iterator[None]:
+def _hold_lock(contract_id: int) -> Iterator[None]:
     with transaction.atomic():
         lock_terms([contract_id])
         yield

@@ -124,7 +124,7 @@ def modify_contract(
     with transaction.atomic():
         find_contract(contract_id)
         lock_page(contract_id)
-        page = changed_page(contract_id=contract_id, changes=changes)
+        page = page_with_changes(contract_id=contract_id, changes=changes)
         if not over_draft:
             refuse_over_draft(page)
         if not _would_change(page, changes):
@@ -134,7 +134,7 @@ def modify_contract(
     return True
 
 
-def changed_page(*, contract_id: int, changes: Mapping[str, Any]) -> ContractPage:
+def page_with_changes(*, contract_id: int, changes: Mapping[str, Any]) -> ContractPage:
     """The live page with these columns changed in memory."""
     page = find_contract(contract_id)
     if not page.live:

@@ -182,7 +182,7 @@ def _follow(link: ContractRun, *, old: Days, new: Days) -> tuple[bool, str]:
     followed, or when the contract had no such day for a while.
     """
     run = link.course_run
-    start, end = _given(link, old=old, new=new)
+    start, end = _days_from_terms(link, old=old, new=new)
     before = (run.start_date, run.enrollment_start, run.end_date, run.enrollment_end)
     begins, opens = (start if each == link.given_start else each for each in before[:2])
     ends, closes = (end if each == link.given_end else each for each in before[2:])
@@ -196,7 +196,7 @@ def _follow(link: ContractRun, *, old: Days, new: Days) -> tuple[bool, str]:
     return (begins, opens, ends, closes) != before, ""
 
 
-def _given(link: ContractRun, *, old: Days, new: Days) -> tuple[datetime, datetime | None]:
+def _days_from_terms(link: ContractRun, *, old: Days, new: Days) -> tuple[datetime, datetime | None]:
     """Where the new days put the run; a day the contract doesn't have any more leaves it where it was put."""
     start, end = dates_by_contract(start=new.start, end=new.end, added_at=link.added_at)
     if new.start is None:
@@ -220,10 +220,10 @@ def _terms_and_page(page_id: int) -> tuple[ContractTerms | None, ContractTerms |
 def _differ(terms: ContractTerms, wanted: ContractTerms | None) -> bool:
     if wanted is None:
         return terms.active or terms.revision_id is not None
-    return terms.revision_id != wanted.revision_id or _changed(terms, wanted)
+    return terms.revision_id != wanted.revision_id or _has_changed(terms, wanted)
 
 
-def _changed(terms: ContractTerms, wanted: ContractTerms) -> bool:
+def _has_changed(terms: ContractTerms, wanted: ContractTerms) -> bool:
     return any(changed_terms(terms, wanted))
 
 
@@ -239,7 +239,7 @@ def _write(terms: ContractTerms, wanted: ContractTerms | None, *, now: datetime,
             for name in changed_terms(terms, wanted)
             if name in TERMS
         ]
-        if _changed(terms, wanted):
+        if _has_changed(terms, wanted):
             stays = _let_follow(terms, wanted, now=now, by_id=by_id)
             terms.in_force_since = now
         for name in (*_TERMS, "revision_id"):

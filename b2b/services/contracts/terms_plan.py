@@ -22,7 +22,7 @@ from django.utils.translation import ngettext
 from b2b.enums import ContractStanding, IntegrationType
 from b2b.models import ContractPage, ContractTerms
 from b2b.seats import SeatCount, count_seats
-from b2b.services.contracts.contracts import changed_page, refuse_over_draft
+from b2b.services.contracts.contracts import page_with_changes, refuse_over_draft
 from b2b.services.contracts.pages import saying_what_is_invalid
 from b2b.services.contracts.plan import ReconcilePlan, Supposed, plan_reconcile, terms_in_force
 from b2b.services.contracts.term_words import TERMS, term_in_words, term_label
@@ -152,7 +152,7 @@ def plan_modify(*, contract_id: int, changes: Mapping[str, Any], now: datetime, 
 
     Refuses like ``modify_contract``.
     """
-    page = changed_page(contract_id=contract_id, changes=changes)
+    page = page_with_changes(contract_id=contract_id, changes=changes)
     if not over_draft:
         refuse_over_draft(page)
     return plan_terms(page=page, now=now)
@@ -291,7 +291,7 @@ def _about_doors(plan: TermsPlan) -> Iterator[str]:
             else _("People of the organization see the price when they have signed in, and pay with a code.")
         )
     if plan.codes_that_stay:
-        yield _counted(
+        yield _with_count(
             ngettext(
                 "%(n)s code keeps working, because somebody has it: it lets people in beside signing in.",
                 "%(n)s codes keep working, because somebody has them: they let people in beside signing in.",
@@ -319,11 +319,11 @@ def _about_being_active(plan: TermsPlan) -> Iterator[str]:
 def _about_runs(plan: TermsPlan) -> Iterator[str]:
     runs, dates = len(plan.reconcile.runs), sum(not one.is_removed for one in plan.dates)
     if runs:
-        yield _counted(
+        yield _with_count(
             ngettext("Makes %(n)s run with its product.", "Makes %(n)s runs with their products.", runs), runs
         )
     if dates:
-        yield _counted(ngettext("Moves the dates of %(n)s run.", "Moves the dates of %(n)s runs.", dates), dates)
+        yield _with_count(ngettext("Moves the dates of %(n)s run.", "Moves the dates of %(n)s runs.", dates), dates)
     for one in plan.stays:
         yield _("“%(title)s” keeps its dates: it %(reason)s.") % {"title": one.title, "reason": one.reason}
     if plan.prices:
@@ -337,7 +337,7 @@ def _about_runs(plan: TermsPlan) -> Iterator[str]:
     steps = [step for step in plan.reconcile.prices if step.is_repair and step.product.money == plan.after.money]
     repaired = len(steps) + len(plan.reconcile.missing_discounts)
     if repaired:
-        yield _counted(
+        yield _with_count(
             ngettext(
                 "Sets %(n)s product and its discount right.", "Sets %(n)s products and discounts right.", repaired
             ),
@@ -375,7 +375,7 @@ def _about_codes(plan: TermsPlan) -> Iterator[str]:
     )
     for count, sentence in told:
         if count:
-            yield _counted(sentence, count)
+            yield _with_count(sentence, count)
 
 
 def _about_seats(plan: TermsPlan) -> Iterator[str]:
@@ -399,7 +399,7 @@ def _about_seats(plan: TermsPlan) -> Iterator[str]:
             "%(n)s seats more than the cap are taken: nobody is removed, and nobody gets in until there is room.",
             above,
         )
-    yield _counted(sentence, above)
+    yield _with_count(sentence, above)
 
 
 def _warnings(plan: TermsPlan) -> Iterator[str]:
@@ -414,5 +414,5 @@ def _warnings(plan: TermsPlan) -> Iterator[str]:
     yield from plan.reconcile.warnings
 
 
-def _counted(sentence: str, count: int) -> str:
+def _with_count(sentence: str, count: int) -> str:
     return sentence % {"n": number_format(count, force_grouping=True)}

@@ -168,7 +168,7 @@ def add_courseware(
     """
     item = find_courseware(readable_id)
     with transaction.atomic():
-        terms = _locked_terms(contract_id)
+        terms = _lock_terms(contract_id)
         if isinstance(item, CourseRun):
             # Two contracts may want the same run at once: the second waits here, then finds it taken.
             item = CourseRun.all_objects.select_for_update(of=("self",), no_key=True).get(pk=item.pk)
@@ -204,7 +204,7 @@ def remove_courseware(*, contract_id: int, readable_id: str, now: datetime, user
     """
     item = find_courseware(readable_id)
     with transaction.atomic():
-        terms = _locked_terms(contract_id)
+        terms = _lock_terms(contract_id)
         removal = _removal(contract_id=contract_id, item=item)
         if removal.changes_anything:
             _do_remove(removal, now=now)
@@ -254,7 +254,7 @@ def _addition(
     )
     making: list[RunPlan] = []
     if create_runs and (rerun or prefix is not None):
-        wanted = _wanted_now(courses, runs, courseware_id=row.pk, rerun=rerun)
+        wanted = _plan_reruns(courses, runs, courseware_id=row.pk, rerun=rerun)
         making = plan_runs(terms=terms, wanted=wanted, now=now, prefix=prefix)
     addition = Addition(
         item=item,
@@ -299,7 +299,7 @@ def _naming(item: Item) -> dict[str, Item]:
     return {"program": item} if isinstance(item, Program) else {"course_run": item}
 
 
-def _wanted_now(
+def _plan_reruns(
     courses: Sequence[Course], runs: Sequence[ContractRun], *, courseware_id: int | None, rerun: bool
 ) -> list[WantedRun]:
     """Another run of every course, or the first run of those that have none."""
@@ -488,7 +488,7 @@ def _do_remove(removal: Removal, *, now: datetime) -> None:
     products.update(is_active=False, updated_at=now)
 
 
-def _locked_terms(contract_id: int) -> ContractTerms:
+def _lock_terms(contract_id: int) -> ContractTerms:
     """The terms with their organization, locked; ContractUnknown, ContractNotPublished."""
     ContractTerms.objects.locked().filter(pk=contract_id).first()
     return terms_in_force(contract_id)

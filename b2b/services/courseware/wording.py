@@ -118,36 +118,36 @@ def summary(lines: Sequence[Line]) -> str:
     off = counts["switch_off"] + counts["retire"] + counts["withdraw"]
     repaired = counts["repair_product"] + counts["make_discount"]
     parts = [
-        _said(ngettext("%(n)d run made", "%(n)d runs made", counts["make_run"]), counts["make_run"]),
-        _said(
+        _with_count(ngettext("%(n)d run made", "%(n)d runs made", counts["make_run"]), counts["make_run"]),
+        _with_count(
             ngettext("%(n)d run taken over", "%(n)d runs taken over", counts["take_over_run"]), counts["take_over_run"]
         ),
-        _said(
+        _with_count(
             ngettext("%(n)d run given back", "%(n)d runs given back", counts["give_back_run"]), counts["give_back_run"]
         ),
-        _said(ngettext("%(n)d run removed", "%(n)d runs removed", counts["remove_run"]), counts["remove_run"]),
-        _said(
+        _with_count(ngettext("%(n)d run removed", "%(n)d runs removed", counts["remove_run"]), counts["remove_run"]),
+        _with_count(
             ngettext("dates of %(n)d run moved", "dates of %(n)d runs moved", counts["move_dates"]),
             counts["move_dates"],
         ),
-        _said(
+        _with_count(
             ngettext("%(n)d run keeps its dates", "%(n)d runs keep their dates", counts["keep_dates"]),
             counts["keep_dates"],
         ),
-        _said(ngettext("%(n)d product set right", "%(n)d products set right", repaired), repaired),
-        _said(ngettext("%(n)d price set", "%(n)d prices set", counts["set_price"]), counts["set_price"]),
-        _said(ngettext("%(n)d code made", "%(n)d codes made", counts["make"]), counts["make"]),
-        _said(
+        _with_count(ngettext("%(n)d product set right", "%(n)d products set right", repaired), repaired),
+        _with_count(ngettext("%(n)d price set", "%(n)d prices set", counts["set_price"]), counts["set_price"]),
+        _with_count(ngettext("%(n)d code made", "%(n)d codes made", counts["make"]), counts["make"]),
+        _with_count(
             ngettext("%(n)d code switched on again", "%(n)d codes switched on again", counts["switch_on"]),
             counts["switch_on"],
         ),
-        _said(ngettext("%(n)d code switched off", "%(n)d codes switched off", off), off),
-        _said(ngettext("%(n)d code unlimited", "%(n)d codes unlimited", counts["unlimit"]), counts["unlimit"]),
-        _said(
+        _with_count(ngettext("%(n)d code switched off", "%(n)d codes switched off", off), off),
+        _with_count(ngettext("%(n)d code unlimited", "%(n)d codes unlimited", counts["unlimit"]), counts["unlimit"]),
+        _with_count(
             ngettext("%(n)d code limited to one use", "%(n)d codes limited to one use", counts["limit"]),
             counts["limit"],
         ),
-        _said(ngettext("%(n)d code deleted", "%(n)d codes deleted", counts["delete"]), counts["delete"]),
+        _with_count(ngettext("%(n)d code deleted", "%(n)d codes deleted", counts["delete"]), counts["delete"]),
     ]
     if not any(parts):
         # What is covered or made without runs; where there are runs, they say it.
@@ -155,8 +155,10 @@ def summary(lines: Sequence[Line]) -> str:
         parts = [
             _("a new organization") if counts["make_organization"] else "",
             _("a new contract") if counts["make_contract"] else "",
-            _said(ngettext("%(n)d item of courseware covered", "%(n)d items of courseware covered", covered), covered),
-            _said(ngettext("%(n)d item removed", "%(n)d items removed", uncovered), uncovered),
+            _with_count(
+                ngettext("%(n)d item of courseware covered", "%(n)d items of courseware covered", covered), covered
+            ),
+            _with_count(ngettext("%(n)d item removed", "%(n)d items removed", uncovered), uncovered),
         ]
     said = ", ".join(part for part in parts if part)
     return said or _("nothing to make or change")
@@ -166,7 +168,7 @@ def _total(lines: Sequence[Line], action: str) -> int:
     return sum(1 if line.count is None else line.count for line in lines if line.action == action)
 
 
-def _said(words: str, count: int) -> str:
+def _with_count(words: str, count: int) -> str:
     return words % {"n": count} if count else ""
 
 

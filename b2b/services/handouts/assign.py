@@ -220,7 +220,7 @@ def hand_out(
     HandOutChanged where another number of people than the ``expected`` would get one, TooManyMails.
     """
     with transaction.atomic():
-        run, terms = _locked_run(contract_run_id)
+        run, terms = _lock_run(contract_run_id)
         plan = _plan(run, terms, recipients, now=now)
         if plan.refusal is not None:
             raise plan.refusal
@@ -242,7 +242,7 @@ def assign_code(*, code_id: int, email: str, name: str = "", by_id: int | None, 
     if run_id is None:
         raise CodeNotFree
     with transaction.atomic():
-        run, terms = _locked_run(run_id)
+        run, terms = _lock_run(run_id)
         plan = _plan(run, terms, [Recipient(email, name)], now=now)
         row = plan.rows[0]
         if not row.gives:
@@ -315,7 +315,7 @@ def replace_shared_code(
     Raises CodeNotFree where the course has no shared code.
     """
     with transaction.atomic():
-        run, _terms = _locked_run(contract_run_id)
+        run, _terms = _lock_run(contract_run_id)
         old = shared_codes([run]).get(run.pk)
         if old is None:
             raise CodeNotFree
@@ -353,7 +353,7 @@ def _run(contract_run_id: int) -> ContractRun:
     return run
 
 
-def _locked_run(contract_run_id: int) -> tuple[ContractRun, ContractTerms]:
+def _lock_run(contract_run_id: int) -> tuple[ContractRun, ContractTerms]:
     """The run, and its terms locked: what is read from here on stays so."""
     run = _run(contract_run_id)
     return run, lock_terms([run.contract_id])[run.contract_id]
@@ -366,7 +366,7 @@ def _plan(run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient
     try:
         _refuse_late(terms, now=now)
         _refuse_closed(run, now=now)
-        plan = _counted(plan, terms)
+        plan = _add_seat_counts(plan, terms)
     except HandOutRefused as refusal:
         plan = replace(plan, refusal=refusal)
     if plan.refusal is None and not plan.gives:
@@ -374,7 +374,7 @@ def _plan(run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient
     return plan
 
 
-def _counted(plan: HandOutPlan, terms: ContractTerms) -> HandOutPlan:
+def _add_seat_counts(plan: HandOutPlan, terms: ContractTerms) -> HandOutPlan:
     """The plan with what is free before and after it, or refused because there isn't enough."""
     people = {row.email for row in plan.rows if row.gives}
     if terms.max_learners is None:
@@ -397,7 +397,7 @@ def _rows(run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient
     """Each line with its outcome; the same few queries for one person and for five thousand."""
     asked = [(normalized_email(each.email), _as_name(each.name)) for each in recipients]
     complete = {email for email, _name in asked if _is_complete(email)}
-    known = _Known.of(run, terms, complete)
+    known = _RecipientFacts.of(run, terms, complete)
     rows, seen = [], set()
     for email, name in asked:
         if email not in complete:
@@ -412,7 +412,7 @@ def _rows(run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _RecipientFacts:
     """What the addresses of a list have in this contract."""
 
     has_course: frozenset[str]
@@ -421,7 +421,7 @@ class _Known:
     withdrawn: frozenset[str]
 
     @classmethod
-    def of(cls, run: ContractRun, terms: ContractTerms, emails: set[str]) -> _Known:
+    def of(cls, run: ContractRun, terms: ContractTerms, emails: set[str]) -> _RecipientFacts:
         """Ask after all of them at once."""
         if not emails:
             return cls(frozenset(), frozenset(), frozenset(), frozenset())
@@ -432,7 +432,9 @@ class _Known:
             # A seat in a free contract opens every course; where courses are paid each needs its code.
             has_seat=frozenset(seated_addresses(terms.pk, emails) if terms.is_free else ()),
             # Without a cap somebody may still have a code of their own from when there was one.
-            given=frozenset(_given(run, emails) | (_invited(run, emails) if is_shared else set())),
+            given=frozenset(
+                _addresses_with_codes(run, emails) | (_addresses_with_invitations(run, emails) if is_shared else set())
+            ),
             withdrawn=frozenset(_withdrawn(terms, emails, is_shared=is_shared)),
         )
 
@@ -447,7 +449,7 @@ class _Known:
         return Outcome.WITHDRAWN if email in self.withdrawn else Outcome.GIVES
 
 
-def _given(run: ContractRun, emails: set[str]) -> set[str]:
+def _addresses_with_codes(run: ContractRun, emails: set[str]) -> set[str]:
     used = CodeUse.objects.filter(code=OuterRef("pk")).exclude(state="released")
     codes = DiscountCode.objects.filter(
         ~Exists(used), discount__unlocks_id=run.product_id, active=True, assigned_email__in=emails
@@ -455,7 +457,7 @@ def _given(run: ContractRun, emails: set[str]) -> set[str]:
     return set(codes.values_list("assigned_email", flat=True))
 
 
-def _invited(run: ContractRun, emails: set[str]) -> set[str]:
+def _addresses_with_invitations(run: ContractRun, emails: set[str]) -> set[str]:
     """Everybody with an open invitation, used or not: it is the same code for ever."""
     invited = HandOut.objects.open().filter(contract_run=run, is_shared=True, email__in=emails)
     return set(invited.values_list("email", flat=True))

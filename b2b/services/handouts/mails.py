@@ -165,10 +165,10 @@ def _send(mail_id: int, connection: BaseEmailBackend) -> None:
         taken = connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as refused:
         code, _words = next(iter(refused.recipients.values()))
-        _refused(mail, code, gettext_noop("The address was refused."))
+        _note_refusal(mail, code, gettext_noop("The address was refused."))
         return
     except smtplib.SMTPResponseException as refused:
-        _refused(mail, refused.smtp_code, gettext_noop("The mail server refused the mail."))
+        _note_refusal(mail, refused.smtp_code, gettext_noop("The mail server refused the mail."))
         return
     except RemoteAvoided as error:  # the time is over, and it wasn't even begun
         HandOutMail.objects.filter(pk=mail_id, state=MailState.SENDING).update(
@@ -205,7 +205,7 @@ def _note(mail_id: int, before: MailState, after: MailState, *, reason: str = ""
     HandOutMail.objects.filter(pk=mail_id, state=before).update(state=after, reason=reason, finished_at=done)
 
 
-def _refused(mail: HandOutMail, code: int, reason: str) -> None:
+def _note_refusal(mail: HandOutMail, code: int, reason: str) -> None:
     """Note what the server said: for good, or for the moment. It never took the mail."""
     logger.warning("mail about a code refused", extra={"mail": mail.pk, "smtp_code": code})
     if code in TEMPORARY and mail.attempts + 1 < MOST_ATTEMPTS:

@@ -150,7 +150,7 @@ def _sync(
         report.lines.append(_one(raw, links=links, now=now, act=act))
         progress(number, len(raws))
     report.lines += _unused_links(raws, links)
-    report.lines += _gone({keycloak_id_of(raw) for raw in raws}, now=now, act=act)
+    report.lines += _missing_organizations({keycloak_id_of(raw) for raw in raws}, now=now, act=act)
     return report
 
 
@@ -280,7 +280,7 @@ def _remember(page_id: int, remote: RemoteOrganization, *, now: datetime) -> Non
 # --- The rest -------------------------------------------------------------------------------------------------------
 
 
-def _gone(seen: set[UUID | None], *, now: datetime, act: bool) -> Iterator[Line]:
+def _missing_organizations(seen: set[UUID | None], *, now: datetime, act: bool) -> Iterator[Line]:
     """Organizations that were in Keycloak and aren't any more. Their pages, contracts and members stay."""
     missing = KeycloakOrganization.objects.exclude(keycloak_id__in=[each for each in seen if each is not None])
     if act:

@@ -223,18 +223,18 @@ def count_stock(*, terms: ContractTerms, discount_ids: Sequence[int]) -> dict[in
     """The stock of each discount, as far as these terms ask after it."""
     if not discount_ids:
         return {}
-    stocks = _counted(terms, discount_ids)
+    stocks = _count_from_indexes(terms, discount_ids)
     if not terms.active:
         return stocks
     if not terms.needs_codes:
-        return _with_leftovers(terms, stocks)
+        return _add_leftovers(terms, stocks)
     if terms.max_learners is None:
         lacking = [pk for pk, stock in stocks.items() if stock.total and not stock.active]
-        return _with(stocks, spare=_matching(SPARE, lacking))
+        return _replace_counts(stocks, spare=_matching(SPARE, lacking))
     cap = terms.max_learners
     lacking = [pk for pk, stock in stocks.items() if stock.counting < cap and stock.active < stock.total]
     crowded = [pk for pk, stock in stocks.items() if stock.counting > cap]
-    return _with(_with(stocks, spare=_matching(SPARE, lacking)), idle=_matching(IDLE, crowded))
+    return _replace_counts(_replace_counts(stocks, spare=_matching(SPARE, lacking)), idle=_matching(IDLE, crowded))
 
 
 def count_removed(discount_ids: Sequence[int]) -> dict[int, Stock]:
@@ -310,11 +310,11 @@ def count_miscounted(discount_ids: Sequence[int]) -> Counts:
     return _matching(MISCOUNTED, discount_ids)
 
 
-def _counted(terms: ContractTerms, discount_ids: Sequence[int]) -> dict[int, Stock]:
+def _count_from_indexes(terms: ContractTerms, discount_ids: Sequence[int]) -> dict[int, Stock]:
     """What the indexes tell, and which of the used codes no longer serve a seat."""
     stocks = dict.fromkeys(discount_ids, Stock())
     rows = fetch_sql(COUNTED, {"discounts": list(discount_ids)})
-    left_behind = _left_behind(terms, rows)
+    left_behind = _count_left_behind(terms, rows)
     for pk, active, off, unlimited, too_often, _first, _last in rows:
         stocks[pk] = Stock(
             total=active + off,
@@ -326,7 +326,7 @@ def _counted(terms: ContractTerms, discount_ids: Sequence[int]) -> dict[int, Sto
     return stocks
 
 
-def _left_behind(terms: ContractTerms, rows: Sequence[tuple[int, ...]]) -> Counts:
+def _count_left_behind(terms: ContractTerms, rows: Sequence[tuple[int, ...]]) -> Counts:
     """Of each discount: active codes that were redeemed by people without a seat. Only a cap asks after them."""
     counted = [row for row in rows if row[1]]
     if terms.max_learners is None or not counted:
@@ -341,16 +341,16 @@ def _left_behind(terms: ContractTerms, rows: Sequence[tuple[int, ...]]) -> Count
     return dict(fetch_sql(LEFT_BEHIND_OF_FEW if few else LEFT_BEHIND_OF_MANY, params))
 
 
-def _with_leftovers(terms: ContractTerms, stocks: dict[int, Stock]) -> dict[int, Stock]:
+def _add_leftovers(terms: ContractTerms, stocks: dict[int, Stock]) -> dict[int, Stock]:
     """Only without a cap does anybody ask which codes nobody uses."""
     if terms.max_learners is not None:
         return stocks
     there = [pk for pk, stock in stocks.items() if stock.total]
     active = [pk for pk in there if stocks[pk].active]
-    return _with(_with(stocks, unwanted=_matching(UNWANTED, there)), past=_matching(PAST, active))
+    return _replace_counts(_replace_counts(stocks, unwanted=_matching(UNWANTED, there)), past=_matching(PAST, active))
 
 
-def _with(stocks: Mapping[int, Stock], **counts: Counts) -> dict[int, Stock]:
+def _replace_counts(stocks: Mapping[int, Stock], **counts: Counts) -> dict[int, Stock]:
     ((name, numbers),) = counts.items()
     return {pk: replace(stock, **{name: numbers.get(pk, 0)}) for pk, stock in stocks.items()}
 

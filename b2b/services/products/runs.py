@@ -118,7 +118,7 @@ def plan_runs(
         )
         for one in wanted
     ]
-    return [_checked(plan) for plan in _numbered(plans)]
+    return [_check_key(plan) for plan in _number_keys(plans)]
 
 
 def dates_of_new_run(terms: ContractTerms, *, now: datetime) -> tuple[datetime, datetime | None]:
@@ -268,9 +268,9 @@ def _sources_of(course_ids: Sequence[int]) -> Mapping[int, CourseRun]:
     return sources
 
 
-def _numbered(plans: Sequence[RunPlan]) -> list[RunPlan]:
+def _number_keys(plans: Sequence[RunPlan]) -> list[RunPlan]:
     """The plans with free keys: one that is taken, or wanted twice here, gets “-2”, “-3” … appended."""
-    taken = _taken_keys([plan.key for plan in plans])
+    taken = _find_taken_keys([plan.key for plan in plans])
     free = []
     for plan in plans:
         number, suffix = 1, ""
@@ -282,14 +282,14 @@ def _numbered(plans: Sequence[RunPlan]) -> list[RunPlan]:
     return free
 
 
-def _taken_keys(keys: Sequence[str]) -> set[str]:
+def _find_taken_keys(keys: Sequence[str]) -> set[str]:
     """Those of the keys, and of the keys with a number appended, that some run has; case doesn't tell keys apart."""
     stem = Lower(Func(F("courseware_id"), Value(_NUMBER), Value(""), function="regexp_replace"))
     found = CourseRun.all_objects.annotate(stem=stem).filter(stem__in=[key.lower() for key in keys])
     return {key.lower() for key in found.values_list("courseware_id", flat=True)}
 
 
-def _checked(plan: RunPlan) -> RunPlan:
+def _check_key(plan: RunPlan) -> RunPlan:
     """Refuse a key Open edX would refuse, with what is wrong about it."""
     if len(plan.key) > KEY_LENGTH:
         reason = _("it is longer than %(length)d characters.") % {"length": KEY_LENGTH}

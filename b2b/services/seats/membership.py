@@ -68,7 +68,7 @@ def add_member(
     Raises TooFewSeats, NotAMember for a contract that has no terms yet.
     """
     with transaction.atomic():
-        terms = _locked(contract_id)
+        terms = _lock_terms(contract_id)
         before = seats_for([contract_id], user_id)[contract_id]
         try:
             seat = claim_seat(
@@ -107,7 +107,7 @@ def remove_member(
     Unused codes handed out to their address are revoked. Raises SeatUnknown for somebody without a seat.
     """
     with transaction.atomic():
-        terms = _locked(contract_id)
+        terms = _lock_terms(contract_id)
         if not ContractMembership.objects.filter(contract_id=contract_id, user_id=user_id).exists():
             raise SeatUnknown
         retired = retire_uses(user_id=user_id, product_ids=products_of(contract_id), now=now)
@@ -134,7 +134,7 @@ def remove_member(
         record(ContractPage.objects.get(pk=contract_id), "b2b.seat.withdraw", by_id=removed_by_id, data=data)
 
 
-def _locked(contract_id: int) -> ContractTerms:
+def _lock_terms(contract_id: int) -> ContractTerms:
     terms = lock_terms([contract_id]).get(contract_id)
     if terms is None:
         raise NotAMember

@@ -51,7 +51,7 @@ class Command(OperatorCommand):
         with transaction.atomic():
             change = put_on_sale(draft=draft, by_id=None, now=clock.now(), reason=options["reason"])
             transaction.set_rollback(options["dry_run"])
-        self.say(_said(change, dry_run=options["dry_run"]))
+        self.say(_describe_change(change, dry_run=options["dry_run"]))
         product = change.product
         row = (
             product.pk if not (options["dry_run"] and change.is_new) else None,
@@ -65,7 +65,7 @@ class Command(OperatorCommand):
         write_rows(self.stdout, [row], columns=COLUMNS, style=options["format"])
 
 
-def _said(change: ProductChange, *, dry_run: bool) -> str:
+def _describe_change(change: ProductChange, *, dry_run: bool) -> str:
     values = {"sku": change.product.sku, "price": change.product.money.formatted(), "what": ", ".join(change.changed)}
     if change.is_new:
         sentence = (

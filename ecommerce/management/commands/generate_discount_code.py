@@ -99,11 +99,11 @@ class Command(OperatorCommand):
             refuse_unless_writable(Path(out))
         before = None if options["again"] else find_same(draft=draft, wish=wish)
         if before is None:
-            self._refuse(problems_of(draft, wish, keeper=OPERATOR, now=now), draft)
+            self._refuse(problems_of(draft, wish, access=OPERATOR, now=now), draft)
         if options["dry_run"]:
             self.say(self._plan(draft, wish, before))
             return
-        made = before or make_discount(draft=draft, wish=wish, keeper=OPERATOR, now=now)
+        made = before or make_discount(draft=draft, wish=wish, access=OPERATOR, now=now)
         self.say(self._summary(draft, made, is_old=before is not None))
         if made.codes:
             self._write(made, options["format"] or ("csv" if wish.is_bulk or out else "table"), out)
@@ -122,7 +122,7 @@ class Command(OperatorCommand):
         products = [text for group in options["product"] for text in group]
         name = options["name"] or options["code"] or options["prefix"].strip("-")
         return DiscountDraft(
-            name=name or _described(kind, amount, currency),
+            name=name or _describe_discount(kind, amount, currency),
             discount_type=kind,
             amount=amount,
             currency=currency,
@@ -230,7 +230,7 @@ def _products(names: Iterable[str]) -> list[int]:
     return sorted(set(found))
 
 
-def _described(kind: str, amount: Decimal, currency: str) -> str:
+def _describe_discount(kind: str, amount: Decimal, currency: str) -> str:
     try:
         return off_text(discount_type=kind, amount=amount, currency=currency)
     except (ValueError, ArithmeticError):  # what is wrong with it is said by the checks
@@ -244,14 +244,14 @@ def _in_words(draft: DiscountDraft) -> str:
         if draft.for_all_products
         else ngettext("for %(n)d product", "for %(n)d products", len(draft.product_ids))
         % {"n": len(draft.product_ids)},
-        _lowered(
+        _lower_first(
             uses_text(redemption_type=draft.redemption_type, max_uses=draft.uses_of_each, automatic=draft.automatic)
         ),
-        _lowered(dates_text(draft.activates_at, draft.expires_at)),
+        _lower_first(dates_text(draft.activates_at, draft.expires_at)),
     ]
     return ", ".join(part for part in parts if part)
 
 
-def _lowered(sentence: str) -> str:
+def _lower_first(sentence: str) -> str:
     """A sentence as a part of another one."""
     return sentence[:1].lower() + sentence[1:].rstrip(".")

@@ -60,7 +60,7 @@ class Command(OperatorCommand):
         wish = _wish(order, options)
         reference, known = _act(order, wish, again=options["again"])
         if known is not None or _is_over(order, wish):
-            self.say(_done_before(order, known))
+            self.say(_describe_earlier_refund(order, known))
             return
         if free := free_lines(order, wish.line_ids) if wish.amount is None else []:
             self._undo(order, wish, free, is_dry=options["dry_run"], style=options["format"])
@@ -162,7 +162,7 @@ def _is_over(order: Order, wish: RefundWish) -> bool:
     return order.state == OrderState.REFUNDED and wish.amount is None and not left
 
 
-def _done_before(order: Order, known: Refund | None) -> str:
+def _describe_earlier_refund(order: Order, known: Refund | None) -> str:
     if known is None:
         return _("Order %(number)s was refunded before. Nothing is left to give back.") % {"number": order.number}
     return _("This was done before: %(amount)s, %(state)s. To give the same once more, add --again.") % {

@@ -90,7 +90,7 @@ def add_products(
 def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
     """Take a product out of the current basket; a link basket that is empty then is gone."""
     with transaction.atomic():
-        basket = locked_basket(owner, now=now)
+        basket = lock_basket(owner, now=now)
         if basket is None:
             return
         BasketItem.objects.filter(basket=basket, product_id=product_id).delete()
@@ -102,7 +102,7 @@ def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> Non
 def keep_for_later(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
     """Let a product wait beside the current basket: it is neither added up nor bought. A link basket keeps nothing."""
     with transaction.atomic():
-        basket = locked_basket(owner, now=now)
+        basket = lock_basket(owner, now=now)
         if basket is not None and not basket.is_link:
             basket.items.filter(product_id=product_id, kept_at=None).update(kept_at=now)
 
@@ -110,7 +110,7 @@ def keep_for_later(*, owner: BasketOwner, product_id: int, now: datetime) -> Non
 def take_back(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
     """Put a product that waited into the basket again; AnotherCurrency where it can't be added up with the rest."""
     with transaction.atomic():
-        basket = locked_basket(owner, now=now)
+        basket = lock_basket(owner, now=now)
         waiting = basket.items.filter(product_id=product_id, kept_at__isnull=False) if basket is not None else None
         if basket is None or waiting is None:
             return
@@ -226,7 +226,7 @@ def drop_forgotten_baskets(*, now: datetime) -> int:
     return dropped
 
 
-def locked_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
+def lock_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
     """The owner's current basket, locked; None where there is none, or none any more after the wait."""
     basket = current_basket(owner, now=now)
     return Basket.objects.locked().filter(pk=basket.pk).first() if basket is not None else None
@@ -388,7 +388,7 @@ __all__ = [
     "drop_forgotten_baskets",
     "keep_for_later",
     "leave_link_basket",
-    "locked_basket",
+    "lock_basket",
     "note_total",
     "note_what_was_shown",
     "remove_code",

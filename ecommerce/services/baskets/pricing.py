@@ -203,7 +203,7 @@ class PricedBasket:
         return tuple(line for line in self.lines if line.due.currency == self.currency)
 
 
-def priced_basket(owner: BasketOwner, *, user_id: int | None, now: datetime) -> PricedBasket:
+def price_current_basket(owner: BasketOwner, *, user_id: int | None, now: datetime) -> PricedBasket:
     """The owner's current basket with today's prices and refusals; constant queries for any number of lines."""
     baskets = open_baskets(owner, now=now)
     if baskets.current is None:
@@ -429,6 +429,6 @@ __all__ = [
     "is_for_one_order",
     "is_replaced",
     "price_basket",
-    "priced_basket",
+    "price_current_basket",
     "refuse_code",
 ]

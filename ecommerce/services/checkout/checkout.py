@@ -42,7 +42,7 @@ from ecommerce.rules import (
 )
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.offers import takes_use
-from ecommerce.services.baskets.baskets import locked_basket
+from ecommerce.services.baskets.baskets import lock_basket
 from ecommerce.services.baskets.pricing import PricedBasket, PricedLine, price_basket
 from ecommerce.services.discounts.codes import hold_code
 from ecommerce.services.orders.fulfillment import close_order, fulfil_locked
@@ -99,13 +99,13 @@ def begin_checkout(
         order, attempt = with_free_number(place)
         if attempt is None:
             return Checkout(order=order, pay_url=None)
-        known = _asked_again(attempt, now=now)
+        known = _confirm_earlier_page(attempt, now=now)
         if known.is_fulfilled or known.state == OrderState.REVIEW:
             return Checkout(order=known, pay_url=None)
         if attempt.state == AttemptState.STARTED or is_second_page:
             break
         is_second_page = True  # the first was declined or is over, and the next round begins another
-    return _paid_meanwhile(order, now=now) or Checkout(order=order, pay_url=begin_session(attempt, now=now))
+    return _end_superseded_pages(order, now=now) or Checkout(order=order, pay_url=begin_session(attempt, now=now))
 
 
 def place_order(
@@ -116,14 +116,14 @@ def place_order(
     The rules judge once, under their locks; what they refuse undoes the rest.
     """
     with all_or_nothing():
-        basket = locked_basket(owner, now=now)
+        basket = lock_basket(owner, now=now)
         if basket is None:  # it may have been bought by the same button's first press while we waited for the lock
             raise BasketEmpty
         # Locked before anything is priced: no other order of theirs begins to be paid, and keeps its code, meanwhile.
         others = list(Order.objects.locked().of(user_id).filter(state__in=(OrderState.PENDING, OrderState.REVIEW)))
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
         _refuse_unless_sellable(priced)
-        placed = _placed_before(priced, others, basket=basket, user_id=user_id, now=now)
+        placed = _reuse_or_cancel_open_orders(priced, others, basket=basket, user_id=user_id, now=now)
         _refuse_unless_as_shown(priced, expected_total, seen)
         if placed is None:
             return _write(priced, basket=basket, user_id=user_id, now=now)
@@ -170,7 +170,7 @@ def _attempt_for(order: Order, *, host: str, now: datetime) -> PaymentAttempt:
     return open_attempt(order, gateway=gateway, host=host, now=now)
 
 
-def _asked_again(attempt: PaymentAttempt, *, now: datetime) -> Order:
+def _confirm_earlier_page(attempt: PaymentAttempt, *, now: datetime) -> Order:
     """The order of a try, after asking about a page the buyer was led to before: it may have been paid, or be over.
 
     Raises PaymentUnderWay where the money is coming. A gateway that doesn't answer hinders nobody: the page takes money
@@ -189,13 +189,13 @@ def _asked_again(attempt: PaymentAttempt, *, now: datetime) -> Order:
     return order
 
 
-def _paid_meanwhile(order: Order, *, now: datetime) -> Checkout | None:
+def _end_superseded_pages(order: Order, *, now: datetime) -> Checkout | None:
     """End the buyer's payment pages that were given up for this one; where one of them was paid, nothing is to pay.
 
     Raises PaymentUnavailable if it can't be known whether one was, PaymentUnderWay if its money is coming: with two
     open pages somebody might pay twice.
     """
-    for attempt in _given_up(order, now=now):
+    for attempt in _superseded_pages(order, now=now):
         try:
             other = end_session(attempt_id=attempt.pk, now=now)
         except PaymentFailed as failure:
@@ -209,7 +209,7 @@ def _paid_meanwhile(order: Order, *, now: datetime) -> Checkout | None:
     return None
 
 
-def _given_up(order: Order, *, now: datetime) -> list[PaymentAttempt]:
+def _superseded_pages(order: Order, *, now: datetime) -> list[PaymentAttempt]:
     """The payment pages that may still be open of orders for the same things, this one's among them."""
     closing = PaymentAttempt.objects.filter(
         order__purchaser_id=order.purchaser_id, state=AttemptState.CLOSING, expires_at__gt=now - SESSION_IS_OVER
@@ -242,7 +242,7 @@ def _refuse_unless_as_shown(priced: PricedBasket, expected_total: Money | None, 
         raise BasketChanged
 
 
-def _placed_before(
+def _reuse_or_cancel_open_orders(
     priced: PricedBasket, others: Sequence[Order], *, basket: Basket, user_id: int, now: datetime
 ) -> Order | None:
     """The learner's pending order of this very basket; of the ``others``, locked, those in its way are given up.

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from ecommerce.enums import AMOUNTS_OFF, DiscountType, PaymentType, RedemptionType
 from ecommerce.models import DiscountCode, Product
 from ecommerce.models.discount import CODE_SENTENCE, CODE_TEXT
-from ecommerce.selectors.discount_access import Keeper, of_courses
+from ecommerce.selectors.discount_access import DiscountAccess, of_courses
 from mitxonline.kernel.money import currency_problem, minor_digits
 
 LONGEST_CODE = 100
@@ -91,7 +91,7 @@ class Problem:
 
 
 def problems_of(
-    draft: DiscountDraft, wish: CodeWish | None, *, keeper: Keeper, now: datetime, only_codes: bool = False
+    draft: DiscountDraft, wish: CodeWish | None, *, access: DiscountAccess, now: datetime, only_codes: bool = False
 ) -> list[Problem]:
     """Everything that is wrong with a discount, in the order of a form's fields; with the codes, where some are wanted.
 
@@ -103,7 +103,7 @@ def problems_of(
             *_name(draft),
             *_amount(draft),
             *_dates(draft, now if wish is not None else None),
-            *_products(draft, keeper),
+            *_products(draft, access),
             *_people(draft, wish),
             *_uses(draft),
         ]
@@ -111,8 +111,8 @@ def problems_of(
         found += _codes(draft, wish)
     if draft.course_id is not None:
         found += _course_scope(draft, draft.course_id)
-    if not keeper.may_keep:
-        found += _course_limits(draft, wish, keeper)
+    if not access.can_manage_all:
+        found += _course_limits(draft, wish, access)
     return found
 
 
@@ -161,10 +161,10 @@ def _dates(draft: DiscountDraft, now: datetime | None) -> Iterator[Problem]:
         yield Problem("expires_at", _("This moment has passed: nobody could use the discount."))
 
 
-def _products(draft: DiscountDraft, keeper: Keeper) -> Iterator[Problem]:
+def _products(draft: DiscountDraft, access: DiscountAccess) -> Iterator[Problem]:
     if draft.for_all_products:
         return
-    found = list(keeper.products().filter(pk__in=draft.product_ids).with_item())
+    found = list(access.products().filter(pk__in=draft.product_ids).with_item())
     if not draft.product_ids:
         yield Problem("products", _("Choose the products it is for, or let it be for all."))
     elif len(found) < len(set(draft.product_ids)):
@@ -238,9 +238,9 @@ def _course_scope(draft: DiscountDraft, course_id: int) -> Iterator[Problem]:
         yield Problem("automatic", _("A discount of one course needs a code; one that applies by itself is for all."))
 
 
-def _course_limits(draft: DiscountDraft, wish: CodeWish | None, keeper: Keeper) -> Iterator[Problem]:
+def _course_limits(draft: DiscountDraft, wish: CodeWish | None, access: DiscountAccess) -> Iterator[Problem]:
     """The staff of one course give away so much and no more."""
-    if draft.course_id not in keeper.courses:
+    if draft.course_id not in access.courses:
         yield Problem("course", _("Choose one of the courses you look after."))
         return
     if draft.payment_type not in COURSE_PAYMENT_TYPES:

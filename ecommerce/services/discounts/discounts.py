@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from ecommerce.enums import LIVE_USE_STATES, RedemptionType, UseState
 from ecommerce.errors.admin import DiscountRefused
 from ecommerce.models import CodeUse, Discount, DiscountCode, DiscountPerson
-from ecommerce.selectors.discount_access import Keeper
+from ecommerce.selectors.discount_access import DiscountAccess
 from ecommerce.services.discounts.discount_checks import CodeWish, DiscountDraft, Problem, problems_of
 from mitxonline.kernel import audit
 from mitxonline.kernel.errors import Forbidden, NotFound
@@ -42,20 +42,20 @@ class MadeDiscount:
     codes: tuple[DiscountCode, ...]
 
 
-def make_discount(*, draft: DiscountDraft, wish: CodeWish, keeper: Keeper, now: datetime) -> MadeDiscount:
+def make_discount(*, draft: DiscountDraft, wish: CodeWish, access: DiscountAccess, now: datetime) -> MadeDiscount:
     """Make a discount with its codes, all or nothing.
 
     Raises DiscountRefused with the first problem, Forbidden for somebody who may make none.
     """
-    if not keeper.may_make:
+    if not access.may_make:
         raise Forbidden
-    _refuse(problems_of(draft, wish, keeper=keeper, now=now))
+    _refuse(problems_of(draft, wish, access=access, now=now))
     with transaction.atomic():
-        discount = Discount.objects.create(**_columns(draft), is_bulk=wish.is_bulk, made_by_id=keeper.user_id)
+        discount = Discount.objects.create(**_columns(draft), is_bulk=wish.is_bulk, made_by_id=access.user_id)
         _set_products(discount, draft)
         _set_people(discount, draft.people, now)
-        codes = _make_codes(discount, wish, max_uses=draft.uses_of_each, keeper=keeper, now=now)
-        audit.record(discount, "ecommerce.discount.make", by_id=keeper.user_id, data={"codes": len(codes)})
+        codes = _make_codes(discount, wish, max_uses=draft.uses_of_each, access=access, now=now)
+        audit.record(discount, "ecommerce.discount.make", by_id=access.user_id, data={"codes": len(codes)})
     return MadeDiscount(discount=discount, codes=tuple(codes))
 
 
@@ -80,16 +80,16 @@ def find_same(*, draft: DiscountDraft, wish: CodeWish) -> MadeDiscount | None:
     return MadeDiscount(discount=found[0].discount, codes=tuple(found))
 
 
-def change_discount(*, discount_id: int, draft: DiscountDraft, keeper: Keeper, now: datetime) -> Discount:
+def change_discount(*, discount_id: int, draft: DiscountDraft, access: DiscountAccess, now: datetime) -> Discount:
     """Change what a discount takes off, for what, for whom and until when. Orders that were placed keep their price.
 
     Its type, currency and how often codes can be used stay. Raises DiscountRefused, NotFound for one that isn't theirs.
     """
     with transaction.atomic():
-        discount = _locked(discount_id, keeper)
+        discount = _lock_discount(discount_id, access)
         kept = {name: getattr(discount, name) for name in KEPT}
         draft = replace(draft, **kept, max_uses=uses_of_each(discount))
-        _refuse(problems_of(draft, None, keeper=keeper, now=now))
+        _refuse(problems_of(draft, None, access=access, now=now))
         columns = _columns(draft)
         changed = [name for name in CHANGEABLE if getattr(discount, name) != columns[name]]
         for name in changed:
@@ -100,31 +100,33 @@ def change_discount(*, discount_id: int, draft: DiscountDraft, keeper: Keeper, n
         if _set_people(discount, draft.people, now):
             changed.append("people")
         if changed:
-            audit.record(discount, "ecommerce.discount.change", by_id=keeper.user_id, data={"fields": changed})
+            audit.record(discount, "ecommerce.discount.change", by_id=access.user_id, data={"fields": changed})
     return discount
 
 
-def add_codes(*, discount_id: int, wish: CodeWish, keeper: Keeper, now: datetime) -> list[DiscountCode]:
+def add_codes(*, discount_id: int, wish: CodeWish, access: DiscountAccess, now: datetime) -> list[DiscountCode]:
     """Make more codes for a discount, each to be used as often as its other ones."""
     with transaction.atomic():
-        discount = _locked(discount_id, keeper)
-        _refuse(problems_of(draft_of(discount), wish, keeper=keeper, now=now, only_codes=True))
-        codes = _make_codes(discount, wish, max_uses=uses_of_each(discount), keeper=keeper, now=now)
-        audit.record(discount, "ecommerce.discount.add_codes", by_id=keeper.user_id, data={"codes": len(codes)})
+        discount = _lock_discount(discount_id, access)
+        _refuse(problems_of(draft_of(discount), wish, access=access, now=now, only_codes=True))
+        codes = _make_codes(discount, wish, max_uses=uses_of_each(discount), access=access, now=now)
+        audit.record(discount, "ecommerce.discount.add_codes", by_id=access.user_id, data={"codes": len(codes)})
     return codes
 
 
-def pause_discounts(*, discount_ids: Sequence[int], keeper: Keeper) -> int:
+def pause_discounts(*, discount_ids: Sequence[int], access: DiscountAccess) -> int:
     """Stop discounts from being used, orders that are being paid for apart; how many were in use until now."""
-    return _switch(discount_ids, keeper, to=False, action="ecommerce.discount.pause")
+    return _switch(discount_ids, access, to=False, action="ecommerce.discount.pause")
 
 
-def resume_discounts(*, discount_ids: Sequence[int], keeper: Keeper) -> int:
+def resume_discounts(*, discount_ids: Sequence[int], access: DiscountAccess) -> int:
     """Let paused discounts be used again, within their dates; how many were paused."""
-    return _switch(discount_ids, keeper, to=True, action="ecommerce.discount.resume")
+    return _switch(discount_ids, access, to=True, action="ecommerce.discount.resume")
 
 
-def extend_discounts(*, discount_ids: Sequence[int], until: datetime | None, keeper: Keeper, now: datetime) -> int:
+def extend_discounts(
+    *, discount_ids: Sequence[int], until: datetime | None, access: DiscountAccess, now: datetime
+) -> int:
     """Give discounts another end, or none; how many have another one now.
 
     Raises DiscountRefused where the end has passed, or comes before the start of one of them.
@@ -133,7 +135,7 @@ def extend_discounts(*, discount_ids: Sequence[int], until: datetime | None, kee
         raise DiscountRefused("expires_at", _("This moment has passed. Pause a discount to stop it at once."))
     with transaction.atomic():
         changed = 0
-        for discount in keeper.to_keep().filter(pk__in=discount_ids).locked():
+        for discount in access.to_keep().filter(pk__in=discount_ids).locked():
             if until is not None and discount.activates_at is not None and until <= discount.activates_at:
                 sentence = _("“%(name)s” begins later than that.") % {"name": discount}
                 raise DiscountRefused("expires_at", sentence)
@@ -142,31 +144,31 @@ def extend_discounts(*, discount_ids: Sequence[int], until: datetime | None, kee
             discount.expires_at = until
             discount.save(update_fields=["expires_at", "updated_at"])
             data = {"until": until.isoformat() if until is not None else None}
-            audit.record(discount, "ecommerce.discount.extend", by_id=keeper.user_id, data=data)
+            audit.record(discount, "ecommerce.discount.extend", by_id=access.user_id, data=data)
             changed += 1
     return changed
 
 
-def switch_code(*, code_id: int, active: bool, keeper: Keeper) -> DiscountCode:
+def switch_code(*, code_id: int, active: bool, access: DiscountAccess) -> DiscountCode:
     """Pause or resume one code; the others of its discount go on. Pausing what is paused is no error."""
     with transaction.atomic():
-        code = _locked_code(code_id, keeper)
+        code = _lock_code(code_id, access)
         if code.active != active:
             code.active = active
             code.save(update_fields=["active"])
             action = "ecommerce.discount.resume" if active else "ecommerce.discount.pause"
-            audit.record(code.discount, action, by_id=keeper.user_id, data={"code": code.pk})
+            audit.record(code.discount, action, by_id=access.user_id, data={"code": code.pk})
     return code
 
 
-def limit_code(*, code_id: int, max_uses: int | None, keeper: Keeper) -> DiscountCode:
+def limit_code(*, code_id: int, max_uses: int | None, access: DiscountAccess) -> DiscountCode:
     """Say how often a code can be used in all; None takes the limit away.
 
     An unlimited code has no counter: its uses are counted here, with its row locked against everybody who is about to
     use it (``CLAIM`` waits at the same row). Raises DiscountRefused where it was used more often already.
     """
     with transaction.atomic():
-        code = _locked_code(code_id, keeper)
+        code = _lock_code(code_id, access)
         if max_uses == code.max_uses:
             return code
         uses = CodeUse.objects.filter(code=code, state__in=COUNTED).count()
@@ -175,16 +177,16 @@ def limit_code(*, code_id: int, max_uses: int | None, keeper: Keeper) -> Discoun
         before, code.max_uses, code.uses = code.max_uses, max_uses, uses
         code.save(update_fields=["max_uses", "uses"])
         data = {"code": code.pk, "before": before, "after": max_uses}
-        audit.record(code.discount, "ecommerce.discount.limit", by_id=keeper.user_id, data=data)
+        audit.record(code.discount, "ecommerce.discount.limit", by_id=access.user_id, data=data)
     return code
 
 
-def note_export(*, discount_id: int, keeper: Keeper) -> None:
+def note_export(*, discount_id: int, access: DiscountAccess) -> None:
     """Write down who takes a discount's codes away in a file; NotFound for one that isn't theirs to see."""
-    discount = keeper.discounts().filter(pk=discount_id).first()
+    discount = access.discounts().filter(pk=discount_id).first()
     if discount is None:
         raise NotFound
-    audit.record(discount, "ecommerce.discount.export", by_id=keeper.user_id)
+    audit.record(discount, "ecommerce.discount.export", by_id=access.user_id)
 
 
 def draft_of(discount: Discount) -> DiscountDraft:
@@ -276,7 +278,7 @@ def _set_people(discount: Discount, people: Sequence[str], now: datetime) -> boo
 
 
 def _make_codes(
-    discount: Discount, wish: CodeWish, *, max_uses: int | None, keeper: Keeper, now: datetime
+    discount: Discount, wish: CodeWish, *, max_uses: int | None, access: DiscountAccess, now: datetime
 ) -> list[DiscountCode]:
     if wish.text:
         return _one_code(discount, wish.text.strip(), max_uses)
@@ -290,7 +292,7 @@ def _make_codes(
                 max_uses=max_uses,
                 assigned_email=address,
                 assigned_at=now if address else None,
-                assigned_by_id=keeper.user_id if address else None,
+                assigned_by_id=access.user_id if address else None,
             )
             for text, address in zip(texts, addresses, strict=True)
         ],
@@ -324,27 +326,27 @@ def random_code(prefix: str = "") -> str:
     return "-".join([*([prefix.strip("-").upper()] if prefix else []), *groups])
 
 
-def _switch(discount_ids: Sequence[int], keeper: Keeper, *, to: bool, action: str) -> int:
+def _switch(discount_ids: Sequence[int], access: DiscountAccess, *, to: bool, action: str) -> int:
     with transaction.atomic():
-        switched = list(keeper.to_keep().filter(pk__in=discount_ids, is_active=not to).locked())
+        switched = list(access.to_keep().filter(pk__in=discount_ids, is_active=not to).locked())
         for discount in switched:
             discount.is_active = to
             discount.save(update_fields=["is_active", "updated_at"])
-            audit.record(discount, action, by_id=keeper.user_id)
+            audit.record(discount, action, by_id=access.user_id)
     return len(switched)
 
 
-def _locked(discount_id: int, keeper: Keeper) -> Discount:
-    discount = keeper.to_keep().filter(pk=discount_id).locked().first()
+def _lock_discount(discount_id: int, access: DiscountAccess) -> Discount:
+    discount = access.to_keep().filter(pk=discount_id).locked().first()
     if discount is None:
         raise NotFound
     return discount
 
 
-def _locked_code(code_id: int, keeper: Keeper) -> DiscountCode:
+def _lock_code(code_id: int, access: DiscountAccess) -> DiscountCode:
     """A code, locked with its key: whoever inserts a use of it waits too."""
     codes = DiscountCode.objects.select_for_update(of=("self",)).select_related("discount")
-    code = codes.filter(pk=code_id, discount__in=keeper.to_keep()).first()
+    code = codes.filter(pk=code_id, discount__in=access.to_keep()).first()
     if code is None:
         raise NotFound
     return code

@@ -32,7 +32,7 @@ from ecommerce.gateways.base import (
 )
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import GatewayNotice, Order, PaymentAttempt, Refund
-from ecommerce.services.payment.payments import attempt_of, confirm, follow_aftermath, settle, what_is_wrong
+from ecommerce.services.payment.payments import attempt_of, confirm, follow_aftermath, mismatch_reason, settle
 from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.deliveries import describe_error
 from mitxonline.kernel import audit
@@ -129,7 +129,7 @@ def _about_payment(told: PaymentNotice, gateway: PaymentGateway, *, now: datetim
     attempt = attempt_of(told, gateway.name)
     if attempt is None:
         return NoticeState.UNKNOWN, None
-    if what_is_wrong(told, attempt):
+    if mismatch_reason(told, attempt):
         return NoticeState.DONE, settle(notice=told, gateway_name=gateway.name, now=now).pk
     if not attempt.session_id and told.session_id:  # we were interrupted before we heard the session's name
         PaymentAttempt.objects.filter(pk=attempt.pk, session_id="").update(session_id=told.session_id)

@@ -121,7 +121,7 @@ def attempt_of(notice: PaymentNotice, gateway_name: str) -> PaymentAttempt | Non
     return found
 
 
-def what_is_wrong(notice: PaymentNotice, attempt: PaymentAttempt) -> str:
+def mismatch_reason(notice: PaymentNotice, attempt: PaymentAttempt) -> str:
     """Why a notice can't be about this try, though it says so; empty where nothing speaks against it."""
     if notice.doubt:
         return notice.doubt
@@ -152,7 +152,7 @@ def note_missing(*, attempt_id: int, now: datetime) -> None:
         if attempt.state not in UNSETTLED_STATES or not is_over:
             return
         if attempt.state == AttemptState.PROCESSING:
-            _doubt(attempt, order, MISSING, cause=ReviewCause.PAYMENT_MISSING, now=now)
+            _mark_doubtful(attempt, order, MISSING, cause=ReviewCause.PAYMENT_MISSING, now=now)
             return
         attempt.state, attempt.note, attempt.settled_at, attempt.ask_at = AttemptState.FAILED, MISSING, now, None
         attempt.save(update_fields=["state", "note", "settled_at", "ask_at"])
@@ -228,19 +228,19 @@ def _settle(attempt_id: int, notice: PaymentNotice, *, now: datetime) -> Order:
     with transaction.atomic():
         order = Order.objects.locked().get(attempts=attempt_id)
         attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
-        if not _believe(attempt, order, notice, now=now):
+        if not _apply_payment_notice(attempt, order, notice, now=now):
             return order
     return fulfil_or_review(order_id=order.pk, now=now)
 
 
-def _believe(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
+def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
     """Write down what the gateway says; whether the order is to be fulfilled now."""
     if _came_by_another_session(notice, attempt):
         _note_found(attempt, order, notice, now=now)
         return False
-    if wrong := what_is_wrong(notice, attempt):
+    if wrong := mismatch_reason(notice, attempt):
         if notice.outcome is Outcome.PAID:
-            _doubt(attempt, order, wrong, cause=ReviewCause.IN_DOUBT, now=now)
+            _mark_doubtful(attempt, order, wrong, cause=ReviewCause.IN_DOUBT, now=now)
         return False
     if notice.outcome is not Outcome.PAID:
         _note_unpaid(attempt, order, notice.outcome, now=now)
@@ -249,12 +249,12 @@ def _believe(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, no
     if attempt.state == AttemptState.PAID and order.state != OrderState.PENDING:
         return False
     _note_paid(attempt, order, notice, now=now)
-    return _leads_on(attempt, order, notice, now=now)
+    return _should_fulfill(attempt, order, notice, now=now)
 
 
-def _leads_on(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
+def _should_fulfill(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
     """Whether this money buys the order: it is what was asked for, and no other payment did before."""
-    if _paid_by_another(order, attempt):
+    if _is_paid_by_another(order, attempt):
         mark_for_refund(attempt_id=attempt.pk, reason="the order had been paid before", now=now)
         return False
     if notice.paid != attempt.money:
@@ -315,13 +315,13 @@ def _note_found(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *,
     found.idempotency_key = f"found:{found.reference}"
     found.save()
     logger.error("payment by a session we don't know", extra={"attempt": found.pk, "order": order.pk})
-    if _paid_by_another(order, found) or order.state == OrderState.REFUNDED:
+    if _is_paid_by_another(order, found) or order.state == OrderState.REFUNDED:
         mark_for_refund(attempt_id=found.pk, reason="the order had been paid before", now=now)
     else:
         send_to_review(order, cause=ReviewCause.UNKNOWN_SESSION, detail=f"paid {notice.paid}", now=now)
 
 
-def _paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:
+def _is_paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:
     """Whether another try has paid the whole order; one that brought the wrong amount hasn't."""
     others = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).exclude(pk=attempt.pk)
     return any(other.brought_the_price for other in others)
@@ -354,7 +354,7 @@ def _note_billing(order: Order, notice: PaymentNotice) -> None:
     order.save(update_fields=[*(f"billing_{name}" for name in names), "tax_total", "updated_at"])
 
 
-def _doubt(attempt: PaymentAttempt, order: Order, reason: str, *, cause: ReviewCause, now: datetime) -> None:
+def _mark_doubtful(attempt: PaymentAttempt, order: Order, reason: str, *, cause: ReviewCause, now: datetime) -> None:
     """The gateway speaks of money that isn't ours to believe in: nobody is enrolled, and staff look at it."""
     if attempt.state == AttemptState.PAID or (attempt.state == AttemptState.DOUBTFUL and attempt.note == reason[:255]):
         return

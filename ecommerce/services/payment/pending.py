@@ -78,7 +78,7 @@ def _ask(tries: QuerySet[PaymentAttempt], *, now: datetime, sweep: Patience | No
         silent.note(account, failure)
         if failure is not None and failure.code == AVOIDED:
             _give_back(attempt)
-        yield _told(attempt, reason)
+        yield _answer_of(attempt, reason)
 
 
 def _claim(attempt: PaymentAttempt, *, now: datetime) -> bool:
@@ -109,7 +109,7 @@ def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> tuple[str, Payment
     return "", None
 
 
-def _told(attempt: PaymentAttempt, failure: str) -> Asked:
+def _answer_of(attempt: PaymentAttempt, failure: str) -> Asked:
     after = PaymentAttempt.objects.select_related("order").get(pk=attempt.pk)
     return Asked(
         number=after.order.number,

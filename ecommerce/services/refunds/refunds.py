@@ -191,8 +191,8 @@ def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> 
     with transaction.atomic():
         order = Order.objects.locked().get(pk=attempt.order_id)
         attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
-        refund, twin = _known(notice, gateway_name)
-        refund = refund or _made_elsewhere(notice, attempt, order, twin=twin, now=now)
+        refund, twin = _find_refund(notice, gateway_name)
+        refund = refund or _record_refund_made_elsewhere(notice, attempt, order, twin=twin, now=now)
         move_refund(
             refund,
             RefundState(notice.state),
@@ -230,7 +230,7 @@ def note_gap(payment_id: str, refunds: Sequence[RefundNotice], *, gateway_name: 
 def send_marked(*, refund_id: int, now: datetime, by_id: int | None) -> Refund:
     """Give a second payment back. Raises RefundUnknown, RefundDecided, RefundRefused."""
     with transaction.atomic():
-        refund = _locked_refund(refund_id, RefundState.MARKED)
+        refund = _lock_refund(refund_id, RefundState.MARKED)
         plan = plan_for(refund.order, RefundWish(reason=refund.reason, attempt_id=refund.attempt_id))
         if not reserve(refund.attempt_id, plan.amount):
             raise RefundDecided
@@ -246,7 +246,7 @@ def dismiss_marked(*, refund_id: int, reason: str, now: datetime, by_id: int | N
     if not reason.strip():
         raise RefundReasonNeeded
     with transaction.atomic():
-        refund = _locked_refund(refund_id, RefundState.MARKED)
+        refund = _lock_refund(refund_id, RefundState.MARKED)
         refund.state, refund.settled_at, refund.begun_by_id = RefundState.CANCELED, now, by_id
         refund.failure = reason.strip()[:255]
         refund.save(update_fields=["state", "settled_at", "begun_by", "failure"])
@@ -262,7 +262,7 @@ def book_what_went_back(*, refund_id: int, reason: str, now: datetime, by_id: in
     if not reason.strip():
         raise RefundReasonNeeded
     with transaction.atomic():
-        refund = _locked_refund(refund_id, RefundState.DIFFERS)
+        refund = _lock_refund(refund_id, RefundState.DIFFERS)
         note(refund, "ecommerce.refund.accept", by_id=by_id)
         book_told(refund, order=refund.order, now=now, by_id=by_id, reason=reason.strip())
     return refund
@@ -358,7 +358,7 @@ def _attempt_of(notice: RefundNotice, gateway_name: str) -> PaymentAttempt | Non
     return found
 
 
-def _known(notice: RefundNotice, gateway_name: str) -> tuple[Refund | None, Refund | None]:
+def _find_refund(notice: RefundNotice, gateway_name: str) -> tuple[Refund | None, Refund | None]:
     """Our row of this refund, by the gateway's id or by the reference we sent; and the row it is a second one of.
 
     A reference whose row has another id already was refunded twice: it is not that row's refund.
@@ -374,7 +374,7 @@ def _known(notice: RefundNotice, gateway_name: str) -> tuple[Refund | None, Refu
     return None, named
 
 
-def _made_elsewhere(
+def _record_refund_made_elsewhere(
     notice: RefundNotice, attempt: PaymentAttempt, order: Order, *, twin: Refund | None, now: datetime
 ) -> Refund:
     """A row for a refund that we didn't ask for: made on the gateway's pages, or twice for one request of ours."""
@@ -405,7 +405,7 @@ def _drop_marks(attempt_id: int, *, now: datetime) -> None:
         marked.update(state=RefundState.CANCELED, settled_at=now, failure="given back at the gateway")
 
 
-def _locked_refund(refund_id: int, state: RefundState) -> Refund:
+def _lock_refund(refund_id: int, state: RefundState) -> Refund:
     """A refund waiting for a decision in this state, its order and payment locked. RefundUnknown, RefundDecided."""
     order = Order.objects.locked().filter(refunds=refund_id).first()
     if order is None:

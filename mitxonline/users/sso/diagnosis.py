@@ -54,7 +54,7 @@ def _keycloak(now: datetime) -> Iterator[Finding]:
         yield say.missing("addresses", f"The discovery document lacks {', '.join(lacking)}. Is this OpenID Connect?")
         return
     yield _keys(say, document)
-    yield _listed(
+    yield _check_listed(
         say, "PKCE", document, "code_challenge_methods_supported", "S256", "The provider doesn't offer PKCE with S256."
     )
     yield from _scope(say, document)
@@ -94,7 +94,7 @@ def _scope(say: Sayer, document: Mapping[str, Any]) -> Iterator[Finding]:
     if not any(each.partition(":")[0] == "organization" for each in settings.SOCIAL_AUTH_KEYCLOAK_SCOPE):
         yield say.unknown("organizations", "SOCIAL_AUTH_KEYCLOAK_SCOPE asks for no organizations: none is followed.")
         return
-    yield _listed(
+    yield _check_listed(
         say,
         "organizations",
         document,
@@ -213,7 +213,9 @@ def _not_configured(say: Sayer, prefix: str) -> Finding:
     return say.unknown("settings", "Not configured: its backend is not among AUTHENTICATION_BACKENDS.")
 
 
-def _listed(say: Sayer, subject: str, document: Mapping[str, Any], name: str, wanted: str, sentence: str) -> Finding:
+def _check_listed(
+    say: Sayer, subject: str, document: Mapping[str, Any], name: str, wanted: str, sentence: str
+) -> Finding:
     values = document.get(name)
     if values is None:
         return say.unknown(subject, f"The provider doesn't say ({name}).")

@@ -127,10 +127,10 @@ class KeycloakBackend(ProvenRights, ErrandMixin, OpenIdConnectAuth[HttpResponse]
         return None
 
     def _keys_named(self, kid: str | None) -> list[dict[str, Any]]:
-        found = _named(self.get_jwks_keys(), kid)
+        found = _keys_with_id(self.get_jwks_keys(), kid)
         uri = self.jwks_uri()
         if not found and _may_refetch(uri):
-            found = _named(self.get_jwks_keys_for_uri.refresh(self, uri), kid)
+            found = _keys_with_id(self.get_jwks_keys_for_uri.refresh(self, uri), kid)
         return found
 
     def validate_temporal_claims(self, id_token: Mapping[str, Any]) -> None:
@@ -218,7 +218,7 @@ def issuer() -> str:
     return name
 
 
-def _named(keys: list[dict[str, Any]], kid: str | None) -> list[dict[str, Any]]:
+def _keys_with_id(keys: list[dict[str, Any]], kid: str | None) -> list[dict[str, Any]]:
     return [key for key in keys if key.get("use", "sig") == "sig" and kid in (None, key.get("kid"))]
 
 

@@ -52,7 +52,7 @@ def know(identity: Identity, *, title: str, now: datetime) -> Known:
     """
     with transaction.atomic():
         transaction_lock("sign-in", identity.uid)
-        known = _connected(identity)
+        known = _find_connection(identity)
         if known is None:
             return _introduce(identity, title=title, now=now)
         if not known.user.is_active:
@@ -69,8 +69,8 @@ def connect(identity: Identity, *, user_id: int, title: str, now: datetime, by_m
     """
     with transaction.atomic():
         transaction_lock("sign-in", identity.uid)
-        known = _connected(identity)
-        user = known.user if known and known.user.pk == user_id else _locked(user_id)
+        known = _find_connection(identity)
+        user = known.user if known and known.user.pk == user_id else _lock_user(user_id)
         if not user.is_active:
             raise errors.AccountOff(title)
         if known is not None and known.user.pk != user_id:
@@ -111,7 +111,7 @@ def connections_of(user: User) -> list[Connection]:
 def disconnect(*, user: User, connection_id: int, now: datetime) -> bool:
     """Undo a connection; the last way in is kept. Whether rights went with it."""
     with transaction.atomic():
-        user = _locked(user.pk)
+        user = _lock_user(user.pk)
         connection = UserSocialAuth.objects.filter(user=user, pk=connection_id).first()
         if connection is None:
             return False
@@ -127,7 +127,7 @@ def undo(connection: UserSocialAuth, *, now: datetime) -> bool:
     The person is locked first, so that a sign-in at the same moment gives nothing after it.
     """
     with transaction.atomic():
-        user, issuer = _locked(connection.user_id), issuer_in(connection.uid)
+        user, issuer = _lock_user(connection.user_id), issuer_in(connection.uid)
         count, _details = UserSocialAuth.objects.filter(pk=connection.pk).delete()
         if not count:
             return False
@@ -168,9 +168,9 @@ def _has_password(user: User) -> bool:
     return settings.LOCAL_ACCOUNTS and user.has_usable_password()
 
 
-def _connected(identity: Identity) -> Known | None:
+def _find_connection(identity: Identity) -> Known | None:
     connection = UserSocialAuth.objects.filter(provider=identity.provider, uid=identity.uid).first()
-    return Known(_locked(connection.user_id), connection) if connection else None
+    return Known(_lock_user(connection.user_id), connection) if connection else None
 
 
 def _introduce(identity: Identity, *, title: str, now: datetime) -> Known:
@@ -279,7 +279,7 @@ def _connect(user: User, identity: Identity) -> UserSocialAuth:
     )
 
 
-def _locked(user_id: int) -> User:
+def _lock_user(user_id: int) -> User:
     return User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)
 
 

@@ -27,7 +27,7 @@ class TokenRefused(Exception):
 
 def read_logout_token(backend: KeycloakBackend, token: str) -> LogoutNotice:
     """What the token says, once everything about it has been checked; TokenRefused otherwise."""
-    claims = _verified(backend, token)
+    claims = _verify(backend, token)
     made_at = claims["iat"]
     if not isinstance(made_at, int | float) or time.time() > made_at + _OLDEST + settings.SIGN_IN_CLOCK_SKEW:
         raise TokenRefused("iat is missing or too old")
@@ -48,7 +48,7 @@ def read_logout_token(backend: KeycloakBackend, token: str) -> LogoutNotice:
     )
 
 
-def _verified(backend: KeycloakBackend, token: str) -> dict[str, Any]:
+def _verify(backend: KeycloakBackend, token: str) -> dict[str, Any]:
     try:
         if str(jwt.get_unverified_header(token).get("typ", "")).lower() not in _TYPES:
             raise TokenRefused("typ is another kind of token's")

@@ -431,7 +431,7 @@ def test_any_of_several_secrets_lets_a_notice_in(
         "é",
     ],
 )
-def test_no_signature_no_way_in(gateway: StripeGateway, stripe_api: StripeServer, header: str) -> None:
+def test_unsigned_notice_is_rejected(gateway: StripeGateway, stripe_api: StripeServer, header: str) -> None:
     body = stripe_api.event("customer.created", {})
     with pytest.raises(NoticeForged):
         gateway.open_notice(body, {"Stripe-Signature": header}, account="")

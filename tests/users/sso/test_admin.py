@@ -50,7 +50,7 @@ def test_nothing_is_typed_in_and_a_wrong_one_can_be_deleted(root: Client, provid
     assert sign_in(Client(), provider)["Location"] == "/dashboard/", "and is made anew"
 
 
-def test_who_is_no_superuser_disconnects_no_superuser(root: Client, provider: FakeProvider) -> None:
+def test_only_superusers_can_disconnect_a_superuser(root: Client, provider: FakeProvider) -> None:
     clerk = User.objects.create_user("clerk@example.org", is_staff=True)
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="social_django"))
     client = Client()

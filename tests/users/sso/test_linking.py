@@ -409,7 +409,7 @@ def test_two_returns_at_once_make_one_account(together: Together) -> None:
 def test_without_the_lock_they_would_not(together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: both have looked and found nobody."""
     monkeypatch.setattr(linking, "transaction_lock", lambda *_args: None)
-    meeting = meet_at(linking, "_connected", parties=2)
+    meeting = meet_at(linking, "_find_connection", parties=2)
 
     def arrive(email: str) -> Any:
         return linking.know(identity(email=email), title="X", now=clock.now()).user.pk

@@ -32,7 +32,7 @@ class Plan:
             *(f"{'becomes' if on else 'is no longer'} {words[flag]}" for flag, on in self.flags.items()),
             *(f"joins the group {group.name}" for group in self.join),
             *(f"leaves the group {group.name}" for group in self.leave),
-            *(f"keeps {_named(right, words)} whatever the sign-in says" for right in self.keep),
+            *(f"keeps {_name_right(right, words)} whatever the sign-in says" for right in self.keep),
         ]
 
 
@@ -66,7 +66,7 @@ class Command(OperatorCommand):
             self.stdout.write(f"{person.email} {line}.")
 
 
-def _named(right: GivenRight, words: dict[str, str]) -> str:
+def _name_right(right: GivenRight, words: dict[str, str]) -> str:
     return f"the group {right.group.name}" if right.group else f"the rights of {words[f'is_{right.kind}']}"
 
 
