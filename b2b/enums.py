@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class IntegrationType(models.TextChoices):
-    """How learners come in; the documents' values."""
+    """How people join; the documents' values."""
 
     SSO = "sso", _("Single sign-on")
     NON_SSO = "non-sso", _("Enrollment codes")

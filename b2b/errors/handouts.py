@@ -26,7 +26,7 @@ class NobodyToGiveTo(HandOutRefused):
     code: ClassVar[str] = "hand_out_empty"
 
     def __init__(self) -> None:
-        super().__init__(_("Nobody on this list gets a code. Look at the reasons beside the addresses."))
+        super().__init__(_("No one on this list will get a code. Look at the reasons beside the addresses."))
 
 
 class NoSeatToGive(HandOutRefused):
@@ -52,7 +52,7 @@ class NoSeatToGive(HandOutRefused):
 
     def _sentence(self) -> StrOrPromise:
         if not self.free:
-            return _("There is no free seat to give. Withdraw an invitation nobody used, or ask us for more seats.")
+            return _("No seats left. Cancel an unused invitation, or ask us for more seats.")
         return ngettext(
             "There is %(free)d free seat, and %(wanted)d people would need one. Shorten the list, or ask us for more "
             "seats.",

@@ -138,7 +138,7 @@ def _course_not_open(closed: EnrollmentRefused) -> StrOrPromise:
     if isinstance(closed, EnrollmentNotOpen):
         sentence = _("Your code is fine, but enrollment for this course opens on %(day)s. Come back on that day.")
         return sentence % {"day": day(closed.opens_at)}
-    return _("Your code is fine, but this course isn't open at the moment. Choose another course in your contract.")
+    return _("Your code is valid, but this course isn't open right now. Choose another course in your contract.")
 
 
 class AlreadySeated(CheckoutRefused):

@@ -97,7 +97,7 @@ def read_price(text: str | None, *, currency: str) -> Decimal | None:
 
 
 def read_type(text: str) -> IntegrationType:
-    """How learners come in."""
+    """How people join."""
     try:
         return TYPES[text.strip().lower()]
     except KeyError:

@@ -37,7 +37,7 @@ class ContractFilters(WagtailFilterSet):
         label=_("State"), choices=ContractStanding.choices, empty_label=_("All"), widget=forms.RadioSelect
     )
     type = django_filters.ChoiceFilter(
-        label=_("How learners come in"),
+        label=_("How people join"),
         choices=IntegrationType.choices,
         field_name="integration_type",
         empty_label=_("All"),
@@ -63,7 +63,7 @@ class ContractFilters(WagtailFilterSet):
 
 CONTRACT_COLUMNS = [
     StateColumn("state", label=_("State"), accessor=state_of),
-    Column("type", label=_("How learners come in"), accessor=lambda page: TermsShown.of(page).type),
+    Column("type", label=_("How people join"), accessor=lambda page: TermsShown.of(page).type),
     Column(
         "seats",
         label=_("Seats taken"),

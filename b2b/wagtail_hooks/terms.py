@@ -174,7 +174,7 @@ def waiting(records: list[Reconcile], *, now: datetime) -> dict[str, Any]:
 
 def _in_words(terms: ContractTerms) -> Iterator[tuple[str, str]]:
     yes, no = _("Yes"), _("No")
-    yield _("How learners come in"), str(IntegrationType(terms.integration_type).label)
+    yield _("How people join"), str(IntegrationType(terms.integration_type).label)
     yield _("Active"), yes if terms.active else no
     yield _("First day"), date_format(terms.start, "DATE_FORMAT") if terms.start else _("None")
     yield _("Last day"), date_format(terms.end, "DATE_FORMAT") if terms.end else _("None")

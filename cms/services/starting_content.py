@@ -12,7 +12,7 @@ HERO_TEXT = _(
     "Short, serious courses from people who do the work. Take one on its own, or put several together into a program."
 )
 BAND_TEXT = _(
-    "Agree a contract, hand out codes by e-mail or connect your single sign-on. "
+    "Sign a contract, then e-mail codes or connect your single sign-on. "
     "See who has joined, who has not, and how many seats are left."
 )
 
@@ -122,7 +122,7 @@ PAGES = (
             ),
         ),
         link="organizations_page",
-        contact=_("Tell us how many people you have in mind, and for which courses."),
+        contact=_("Tell us how many people and which courses."),
     ),
     StartingPage(
         slug="refunds",
@@ -139,15 +139,15 @@ PAGES = (
             ),
             (
                 _("How"),
-                _("<p>Write to us with the number of your order. The money goes back the way it came.</p>"),
+                _("<p>Write to us with the number of your order. We refund the original payment method.</p>"),
             ),
             (
                 _("If your organization paid"),
-                _("<p>Then there is nothing to give back to you. Your organization can tell you more.</p>"),
+                _("<p>Then there's nothing to refund to you. Your organization can tell you more.</p>"),
             ),
         ),
         link="refunds_page",
-        contact=_("Have the number of your order at hand; it stands on your receipt."),
+        contact=_("Have your order number ready: it's on your receipt."),
     ),
     StartingPage(
         slug="accessibility",

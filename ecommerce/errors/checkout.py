@@ -46,7 +46,7 @@ class ProductUnknown(NotFound):
             _("“%(sku)s” isn't on sale. Your cart is as it was. Check the link, or browse courses.") % {"sku": sku}
             if sku
             else _(
-                "This link doesn't lead to a course on sale. Your cart is as it was. Check the link, or browse courses."
+                "This link doesn't go to a course we sell. Your cart hasn't changed. Check the link, or browse courses."
             )
         )
 
@@ -114,7 +114,7 @@ class SeveralCurrencies(CheckoutRefused):
     code: ClassVar[str] = "several_currencies"
 
     def __init__(self) -> None:
-        super().__init__(_("Your cart holds prices in different currencies. Buy them one after the other."))
+        super().__init__(_("Your cart has prices in two currencies. Check out one currency at a time."))
 
 
 class AnotherCurrency(SeveralCurrencies):
@@ -179,7 +179,7 @@ class NoWayToPay(CheckoutRefused):
     code: ClassVar[str] = "no_way_to_pay"
 
     def __init__(self) -> None:
-        super().__init__(_("Paying isn't possible here yet. Your cart is kept. Please write to us."))
+        super().__init__(_("Payments aren't set up yet. Your cart is kept. Please write to us."))
 
 
 class PaymentUnavailable(CheckoutRefused):
@@ -188,7 +188,7 @@ class PaymentUnavailable(CheckoutRefused):
     code: ClassVar[str] = "payment_unavailable"
 
     def __init__(self) -> None:
-        super().__init__(_("The payment page can't be reached just now. Nothing was taken. Try again in a moment."))
+        super().__init__(_("The payment page can't be reached just now. You weren't charged. Try again in a moment."))
 
 
 class TotalNotPayable(CheckoutRefused):
@@ -199,7 +199,7 @@ class TotalNotPayable(CheckoutRefused):
     def __init__(self, *, total: str) -> None:
         self.total = total
         super().__init__(
-            _("%(total)s can't be paid by card: the amount is too small or too odd. Please write to us.")
+            _("%(total)s can't be paid by card: the amount can't be charged to a card. Please write to us.")
             % {"total": total}
         )
 
@@ -216,7 +216,7 @@ class OrderUnknown(NotFound):
     code: ClassVar[str] = "order_unknown"
 
     def __init__(self) -> None:
-        super().__init__(_("We can't find this order among yours."))
+        super().__init__(_("We can't find that order in your account."))
 
 
 class WrongOrderState(DomainError):

@@ -38,7 +38,7 @@ class CodeUnknown(CodeRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            _("We don't know this code. Check it against your invitation: it has 36 characters, in five groups.")
+            _("We can't find this code. Check it against your invitation: it has 36 characters, in five groups.")
         )
 
 
@@ -48,7 +48,7 @@ class CodeMissing(CodeRefused):
     code: ClassVar[str] = "code_missing"
 
     def __init__(self) -> None:
-        super().__init__(_("Type or paste your code into the field first."))
+        super().__init__(_("Enter your code first."))
 
 
 class CodeUsed(CodeRefused):
@@ -63,10 +63,10 @@ class CodeUsed(CodeRefused):
         if number:
             super().__init__(_("You used this code for your order %(number)s.") % {"number": number})
         elif organization:
-            sentence = _("This code has been used by somebody else. Ask %(organization)s for a new one.")
+            sentence = _("Someone else has already used this code. Ask %(organization)s for a new one.")
             super().__init__(sentence % {"organization": organization})
         else:
-            super().__init__(_("This code has been used as often as it can be."))
+            super().__init__(_("This code has reached its limit."))
 
 
 class CodeInUse(CodeUsed):
@@ -109,9 +109,9 @@ class CodeSwitchedOff(CodeRefused):
     def __init__(self, *, organization: str = "") -> None:
         self.organization = organization
         super().__init__(
-            _("This code has been switched off. Ask %(organization)s for a new one.") % {"organization": organization}
+            _("This code is no longer active. Ask %(organization)s for a new one.") % {"organization": organization}
             if organization
-            else _("This code has been switched off.")
+            else _("This code is no longer active.")
         )
 
 
@@ -176,7 +176,7 @@ class CodeNotBetter(CodeRefused):
     code: ClassVar[str] = "code_not_better"
 
     def __init__(self) -> None:
-        super().__init__(_("This code would not lower your total, so it was not used. Keep it for another course."))
+        super().__init__(_("This code doesn't lower your total, so we didn't apply it. Keep it for another course."))
 
 
 class CodeBelongsInCart(CodeRefused):

@@ -153,7 +153,7 @@ class AllGivenBack(RefundNotAskable):
     code: ClassVar[str] = "all_given_back"
 
     def __init__(self) -> None:
-        super().__init__(_("What you paid for this was given back already, or is on its way to you."))
+        super().__init__(_("This has already been refunded, or the refund is on its way."))
 
 
 class RefundTooLate(RefundNotAskable):
@@ -185,7 +185,7 @@ class RefundAskedAlready(RefundNotAskable):
     def __init__(self, *, on: str) -> None:
         self.on = on
         super().__init__(
-            _("You asked for a refund on %(on)s. We’ll answer by e-mail; there is nothing more for you to do.")
+            _("You asked for a refund on %(on)s. We’ll answer by e-mail; you don't need to do anything else.")
             % {"on": on}
         )
 

@@ -23,8 +23,8 @@ LOOK_AFTER = "courses.view_coursestaff"
 class DiscountAccess:
     """Somebody, and which discounts they may see, make and change.
 
-    ``may_see`` and ``can_manage_all`` are about all discounts; ``courses`` about those of single courses. Contracts make
-    and keep theirs themselves.
+    ``may_see`` and ``can_manage_all`` are about all discounts; ``courses`` about those of single courses. Contracts
+    make and keep theirs themselves.
     """
 
     user_id: int | None

@@ -134,7 +134,7 @@ class DiscountIndex(DiscountAccessMixin, FileMixin, generic.IndexView):
     def header_buttons(self) -> list[HeaderButton]:
         buttons = list(super().header_buttons)
         if self.access.may_make:
-            buttons.append(HeaderButton(_("Make codes in number"), url=f"{url('add')}?codes=many", icon_name="plus"))
+            buttons.append(HeaderButton(_("Create codes in bulk"), url=f"{url('add')}?codes=many", icon_name="plus"))
         return buttons
 
 
@@ -156,7 +156,7 @@ class _Form(DiscountAccessMixin, WagtailAdminTemplateMixin, FormView[Any]):
         }
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        messages.error(self.request, _("Nothing was saved. What is wrong is said below."))
+        messages.error(self.request, _("Not saved. See the messages below."))
         return super().form_invalid(form)
 
     def get_breadcrumbs_items(self) -> list[dict[str, Any]]:

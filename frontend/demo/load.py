@@ -87,7 +87,7 @@ def _load_pages() -> None:
             writing,
             slug="writing-for-teams",
             title="Writing clearly, for the whole office",
-            words="Three weeks, a few hours each. Begin when you like, together or one by one.",
+            words="Three weeks, a few hours each. Start whenever you like, together or separately.",
         )
     SiteBrand.objects.filter(support_email="", copyright_note="").update(
         support_email="hello@tessera.example", copyright_note="A demonstration brand."

@@ -151,10 +151,10 @@ class _Paper:
             elif refund.settled_at is not None:
                 label = _("Refunded on %(day)s") % {"day": _day(refund.settled_at)}
             else:
-                label = _("Refund on its way")
+                label = _("Refund pending")
             self._sum(label, f"−{refund.amount.formatted()}")
         if not data.refunded_total.is_zero:
-            self._sum(_("You paid in the end"), (data.total - data.refunded_total).formatted(), bold=True)
+            self._sum(_("Net paid"), (data.total - data.refunded_total).formatted(), bold=True)
 
     def foot(self) -> None:
         """The seller, as the law of most places wants it."""

@@ -238,9 +238,9 @@ def _not_open(course: Course, offer: CourseOffer, support_email: str) -> BuyPane
         badge_text=_("Enrollment closed"),
         badge_kind="neutral",
         length_text=length_text(course),
-        sentence=_("Enrollment is closed. There is no new start yet."),
+        sentence=_("Enrollment is closed. The next start date isn't set yet."),
         go_url=f"mailto:{support_email}?subject={subject}" if support_email else "",
-        go_text=_("Tell me about the next start") if support_email else "",
+        go_text=_("Notify me of the next start") if support_email else "",
     )
 
 

@@ -20,8 +20,8 @@ class CodeForm(forms.Form):
         label=_("Enrollment or discount code"),
         max_length=LONGEST_CODE,
         error_messages={
-            "required": _("Type or paste your code into the field first."),
-            "max_length": _("This is too long for a code. Paste the code alone."),
+            "required": _("Enter your code first."),
+            "max_length": _("That's too long. Paste only the code."),
         },
         widget=forms.TextInput(
             attrs={

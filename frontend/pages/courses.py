@@ -265,7 +265,7 @@ def product_panel(page: ProductPage, *, now: datetime) -> OfferPanel:
     if product is None or not _can_be_had(product, now):
         return OfferPanel(
             title=page.title,
-            sentence=_("This isn’t on sale at the moment."),
+            sentence=_("This isn’t available right now."),
             url=CATALOG.url,
             url_text=_("Browse courses"),
         )
@@ -328,9 +328,9 @@ def _program_panel(
 ) -> OfferPanel:
     price, was = _program_price(product, contents, offers)
     if product is None:
-        return OfferPanel(title=page.subject.title, sentence=_("Take its courses one by one."))
+        return OfferPanel(title=page.subject.title, sentence=_("These courses are sold individually."))
     if not any(offers[course.pk].is_open for course in contents.courses):
-        sentence = _("None of its courses is open for enrollment at the moment.")
+        sentence = _("None of these courses is open for enrollment right now.")
         return OfferPanel(title=page.subject.title, price_text=price, was_text=was, sentence=sentence)
     return OfferPanel(
         title=page.subject.title,
@@ -342,7 +342,7 @@ def _program_panel(
 
 
 def _program_facts(courses: list[Course]) -> Iterable[Fact]:
-    yield Fact("award", _count_text(courses), _("Built to be taken together"))
+    yield Fact("award", _count_text(courses), _("Designed to be taken together"))
     weeks = sum(course.duration_weeks or 0 for course in courses)
     if weeks:
         yield Fact("clock", ngettext("%(weeks)d week", "%(weeks)d weeks", weeks) % {"weeks": weeks}, _("In all"))

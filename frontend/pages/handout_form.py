@@ -33,7 +33,7 @@ class HandOutForm(forms.Form):
         required=False,
         allow_empty_file=True,
         help_text=_(
-            "With columns “Name” and “E-mail”, as spreadsheet programs save it. It is only read into the list."
+            "With columns “Name” and “E-mail”, as spreadsheet programs save it. We only use it to fill the list."
         ),
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
     )

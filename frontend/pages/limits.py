@@ -96,8 +96,8 @@ def _tries_of_network(minutes: int) -> str:
 
 def _payments_begun(minutes: int) -> str:
     return ngettext(
-        "Too many payments were begun. Wait %(minutes)d minute, then check out again. Your cart is kept.",
-        "Too many payments were begun. Wait %(minutes)d minutes, then check out again. Your cart is kept.",
+        "Too many payment attempts. Wait %(minutes)d minute, then check out again. Your cart is kept.",
+        "Too many payment attempts. Wait %(minutes)d minutes, then check out again. Your cart is kept.",
         minutes,
     ) % {"minutes": minutes}
 

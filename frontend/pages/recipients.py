@@ -47,7 +47,7 @@ def from_file(data: bytes) -> list[Recipient]:
     """
     if data[:2] == b"PK":
         raise FileUnreadable(
-            _("This is a workbook. Save it as CSV (UTF-8) in your spreadsheet program, then choose it.")
+            _("This is an Excel file. Save it as CSV (UTF-8) in your spreadsheet program, then choose it.")
         )
     lines = _decode(data).splitlines(keepends=True)
     separator, lines = _separator(lines)
@@ -69,7 +69,7 @@ def as_text(people: Iterable[Recipient]) -> str:
 
 def _decode(data: bytes) -> str:
     if b"\x00" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileUnreadable(_("This is no text file. Save your list as CSV (UTF-8), then choose it."))
+        raise FileUnreadable(_("This isn't a text file. Save your list as CSV (UTF-8), then choose it."))
     encodings = [name for name, mark in _BOMS if data.startswith(mark)] or ["utf-8", "cp1252"]
     for encoding in encodings:
         try:
@@ -77,7 +77,7 @@ def _decode(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
         return text.replace("\x00", "")
-    raise FileUnreadable(_("The letters of this file can’t be read. Save it as CSV (UTF-8), then choose it."))
+    raise FileUnreadable(_("We can’t read this file’s encoding. Save it as CSV (UTF-8), then choose it."))
 
 
 def _separator(lines: list[str]) -> tuple[str, list[str]]:

@@ -56,7 +56,7 @@ WORDS: dict[str, Words] = {
     "code_used": Words(_("This code has been used by somebody else"), _("Ask %(organization)s for a new one.")),
     "code_in_use": Words(
         _("This code is in use for your order %(number)s"),
-        _("Its payment is still on its way. Your course opens when it arrives; there is nothing more for you to do."),
+        _("Its payment is still on its way. Your course opens when it arrives; you don't need to do anything else."),
         way_on="order",
         asks=False,
     ),
@@ -98,7 +98,7 @@ WORDS: dict[str, Words] = {
     "code_belongs_in_cart": Words(
         _("This is a discount code"), _("Put a course into your cart and enter it there."), way_on="cart", asks=False
     ),
-    "too_many_codes": Words(_("That was too many tries"), _("%(message)s"), way_on="home", asks=False),
+    "too_many_codes": Words(_("Too many attempts"), _("%(message)s"), way_on="home", asks=False),
     "code_unknown": Words(
         _("We don’t know this code"),
         _("Check it against your invitation: it has 36 characters, in five groups."),

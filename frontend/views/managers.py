@@ -342,7 +342,7 @@ def _tell_reminded(request: HttpRequest, report: ReminderReport) -> None:
     if report.too_soon:
         said.append(
             ngettext(
-                "%(count)d was reminded today already; once a day is enough.",
+                "%(count)d already had a reminder today.",
                 "%(count)d were reminded today already; once a day is enough.",
                 report.too_soon,
             )

@@ -105,8 +105,8 @@ def _left_message() -> str:
 
 def _declined_message(order: Order) -> str:
     if order.hold_until is None:
-        return _("Your card was declined. Nothing was taken. Try another card.")
+        return _("Your card was declined. You weren't charged. Try another card.")
     until = date_format(localtime(order.hold_until), "TIME_FORMAT")
-    return _("Your card was declined. Nothing was taken. Try another card; your seat is held until %(time)s.") % {
+    return _("Your card was declined. You weren't charged. Try another card; your seat is held until %(time)s.") % {
         "time": until
     }

@@ -62,7 +62,7 @@ class NewPasswordField(PasswordField):
     required_message = _("Enter a password.")
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(help_text=_("At least 8 characters, not only digits, and not a common word."), **kwargs)
+        super().__init__(help_text=_("At least 8 characters. Not all numbers, and not a common password."), **kwargs)
 
 
 class SignInForm(LimitedForm, DjangoAuthenticationForm):
@@ -71,8 +71,8 @@ class SignInForm(LimitedForm, DjangoAuthenticationForm):
     username = EmailField()
     password = PasswordField(label=_("Password"))
     error_messages = {
-        "invalid_login": _("We don’t know this e-mail and password together. Check both, or set a new password."),
-        "inactive": _("We don’t know this e-mail and password together. Check both, or set a new password."),
+        "invalid_login": _("That e-mail and password don’t match. Check both, or reset your password."),
+        "inactive": _("That e-mail and password don’t match. Check both, or reset your password."),
     }
 
     def clean(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class RegistrationForm(LimitedForm):
         label=_("Name"),
         max_length=150,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        help_text=_("As it should stand on your receipts and certificates."),
+        help_text=_("As it should appear on your receipts and certificates."),
         error_messages={"required": _("Enter your name.")},
     )
     email = EmailField()

@@ -27,7 +27,7 @@ class LinkUnusable(DomainError):
     status = 410
 
     def __init__(self) -> None:
-        super().__init__(_("This link can’t be used any more. Sign in and ask for a new one on your account page."))
+        super().__init__(_("This link has expired. Sign in and ask for a new one on your account page."))
         self.retry_url = reverse("account")
 
 

@@ -182,7 +182,7 @@ def staff_login(request: HttpRequest, home: str = "/") -> HttpResponse:
     """
     page = next_page(request) or home
     if request.user.is_authenticated:
-        refusal = Forbidden(_("Your account has no rights there. Sign out to sign in with another one."))
+        refusal = Forbidden(_("Your account doesn't have access. Sign in with a different account."))
         refusal.retry_url = with_next(reverse("logout"), page)
         raise refusal
     return redirect(with_next(reverse("login"), page), preserve_request=request.method == "POST")
@@ -287,7 +287,7 @@ def send_verification(request: HttpRequest) -> HttpResponse:
     user = _current_user(request)
     count_mail(request, email=user.email, retry_url=reverse("account"))
     if services.request_verification(user=user):
-        messages.success(request, _("We have sent you a new link. Look in your mailbox."))
+        messages.success(request, _("We have sent you a new link. Check your inbox."))
     else:
         messages.info(request, _("Your e-mail address is confirmed already."))
     return redirect("account")

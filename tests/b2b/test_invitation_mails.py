@@ -111,7 +111,7 @@ class TestTheMail:
         )
         send_mails(given(run))
         body = mail.outbox[0].body
-        assert "With your organization’s price the course costs $49.00." in body
+        assert "Your organization’s price for this course is $49.00." in body
         assert "We’re holding a seat for you. The code can be used from 1 April 2026 through 30 June 2026." in body
         assert f"It works only for you: sign in, or create an account, with {INES}." in body
         assert "Northgate Health gave you a seat" in body

@@ -46,8 +46,8 @@ def test_a_cart_with_a_code_and_something_kept_for_later(open_visitor: OpenVisit
     if scripts:
         assert_accessible(page)
         assert_fits(page)
-        assert "button Put into the cart Networks" in stops(page)
-    page.get_by_role("button", name="Put into the cart Networks").click()
+        assert "button Move to cart Networks" in stops(page)
+    page.get_by_role("button", name="Move to cart Networks").click()
     expect(page.get_by_role("link", name="Cart, 2 courses, $398.40")).to_be_visible()
     visitor.opens("/redeem/")
     expect(page.get_by_role("link", name="Cart, 2 courses, $398.40")).to_be_visible()

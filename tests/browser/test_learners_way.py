@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=T
 
 TITLE = "Statistics for people who make decisions"
 WRONG = "b81d4e02-6c55-47aa-9f13-0d2e7c9916aa"
-UNKNOWN = "We don't know this code. Check it against your invitation: it has 36 characters, in five groups."
+UNKNOWN = "We can't find this code. Check it against your invitation: it has 36 characters, in five groups."
 
 with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 
@@ -124,7 +124,7 @@ def test_the_second_learner_with_a_one_time_code_is_refused(
     looks(second)
     second.opens(line.product_url)
     enters_code(second.page, line.code)
-    refusal = "This code has been used by somebody else. Ask Northgate Health for a new one."
+    refusal = "Someone else has already used this code. Ask Northgate Health for a new one."
     expect(second.page.get_by_text(refusal).last).to_be_visible()
     expect(second.page.get_by_role("heading", level=2, name=TITLE)).to_be_visible()
     expect(second.page.get_by_role("button", name="Check out")).to_have_count(0)
@@ -148,7 +148,7 @@ def test_a_contract_with_a_price_is_paid_in_the_sandbox(
     expect(page.get_by_text("Sandbox: no money moves")).to_be_visible()
     looks(visitor)
     page.get_by_role("button", name="Decline the card").click()
-    expect(page.get_by_text("Your card was declined. Nothing was taken.")).to_be_visible()
+    expect(page.get_by_text("Your card was declined. You weren't charged.")).to_be_visible()
     looks(visitor)
     page.get_by_role("button", name="Check out").click()
     page.get_by_role("button", name="Accept the payment").click()

@@ -90,7 +90,7 @@ def test_a_product_page_says_so_when_its_offer_is_gone(client: Client) -> None:
     product.is_active = False
     product.save()
     text = client.get("/products/writing/").content.decode()
-    assert "This isn’t on sale at the moment." in text
+    assert "This isn’t available right now." in text
     assert "Enroll for" not in text
 
 

@@ -28,7 +28,7 @@ SENTENCES = {
     "paid 250.00 USD, asked 249.00 USD": ReviewCause.AMOUNT_DIFFERS,
     "paid 700000 JPY, asked 249.00 USD": ReviewCause.CURRENCY_DIFFERS,
     "already_enrolled: You already have “Soils”.": ReviewCause.HAS_COURSE,
-    "code_used: This code has been used as often as it can be.": ReviewCause.CODE_GONE,
+    "code_used: This code has reached its limit.": ReviewCause.CODE_GONE,
     "contract_full: All seats are taken.": ReviewCause.REFUSED,
     "livemode: test money, or real money where only tests are meant": ReviewCause.IN_DOUBT,
     "reference: the session carries another try's": ReviewCause.IN_DOUBT,

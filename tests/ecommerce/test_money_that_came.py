@@ -111,7 +111,7 @@ def test_of_two_payments_each_goes_back_in_its_own_currency() -> None:
 def test_the_desk_and_the_command_count_in_the_money_that_came(desk: Client) -> None:
     order = yen_order()
     page = order_page(desk, order).text
-    assert "Can be given back ¥700,000" in page
+    assert "Refundable ¥700,000" in page
     assert "asked: $398.00" in page
     form = desk.get(at(order, "refund/")).content.decode()
     assert 'name="lines"' not in form

@@ -136,7 +136,7 @@ def test_an_order_shows_everything_about_it(desk: Client) -> None:
     text = order_page(desk, order).text
     for words in (
         "Partially refunded",
-        "Can be given back $149.00",
+        "Refundable $149.00",
         "Visa ending 4242",
         "wrong course",
         "Needs an answer",
@@ -215,7 +215,7 @@ def test_chosen_courses_and_amounts_go_back(desk: Client) -> None:
         ({"what": "lines", "lines": []}, "Choose the courses."),
         ({"what": "amount", "amount": ""}, "Give an amount above zero."),
         ({"what": "amount", "amount": "-3"}, "Give an amount above zero."),
-        ({"what": "amount", "amount": "1.005"}, "USD has no such small parts."),
+        ({"what": "amount", "amount": "1.005"}, "Amounts in USD have at most two decimals."),
         ({"what": "amount", "amount": "1000"}, "$1,000.00 is more than is left: at most $398.00 can be given back."),
         ({"what": "everything"}, "Select a valid choice"),
         ({"reference": "x"}, "Open the refund again from the order."),

@@ -200,7 +200,7 @@ class TestFinance:
         one, other = discount_row(name="One"), discount_row(name="Other", is_active=False)
         chosen = f"?id={one.pk}&id={other.pk}&next={LIST}"
         page = finance.get(f"/cms/bulk/ecommerce/discount/pause/{chosen}")
-        assert "This is about 2 discounts:" in text_of(page)
+        assert "2 discounts selected:" in text_of(page)
         finance.post(f"/cms/bulk/ecommerce/discount/pause/{chosen}")
         assert not Discount.objects.filter(is_active=True).exists()
         finance.post(f"/cms/bulk/ecommerce/discount/resume/{chosen}")

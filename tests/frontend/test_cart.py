@@ -140,7 +140,7 @@ def test_a_wrong_code_is_refused_at_the_field_and_nothing_is_lost(client: Client
     assert page.title == "Error: Your cart · Tessera"
     assert page.error_summary == (
         "The code was not applied",
-        "We don't know this code. Check it against your invitation: it has 36 characters, in five groups.",
+        "We can't find this code. Check it against your invitation: it has 36 characters, in five groups.",
         "#id_code",
     )
     field = page.one("input[name=code]")
@@ -156,7 +156,7 @@ def test_an_empty_field_is_no_try(client: Client) -> None:
     for _each in range(12):
         response = client.post("/cart/code/", {"code": "  "})
         assert response.status_code == 422
-    assert "Type or paste your code into the field first." in page_text(response)
+    assert "Enter your code first." in page_text(response)
 
 
 @pytest.mark.parametrize("code", ["\0", "x" * 5000, "'; drop table", "👩🏽‍🎓", "-", "../../etc"])
@@ -175,7 +175,7 @@ def test_the_right_code_makes_it_free_and_shows_the_button(client: Client) -> No
     assert "Northgate Health pays for this course. Check out to take your seat." in page.text
     assert "1 course, paid by Northgate Health $0.00" in page.text
     assert "Total $0.00" in page.text
-    assert "Next, sign in or create an account. Your cart is kept." in page.text
+    assert "Next: sign in or create an account. We'll keep your cart." in page.text
     assert "Check out" in page.buttons()
     assert not page.select("input[name=code]")
     page = read(client.post("/cart/code/remove/", {"code_id": contract.codes[0].pk}, follow=True))
@@ -334,7 +334,7 @@ def test_ten_wrong_codes_are_enough(client: Client) -> None:
     page = read(response)
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 600
-    assert "You have tried 10 codes that didn’t work. Wait 10 minutes, then try again. Your cart is kept." in page.text
+    assert "You’ve entered 10 codes that didn’t work. Wait 10 minutes, then try again. Your cart is kept." in page.text
     assert page.headings(2)[1] == contract.product.title
     assert client.get(contract.redeem_link).status_code == 429
 
@@ -476,13 +476,16 @@ def test_what_cannot_be_bought_is_set_aside_said_and_not_bought(learners_client:
     learners_client.get("/cart/add/", {"product_id": [gone.pk, stays.pk]})
     Product.objects.filter(pk=gone.pk).update(is_active=False)
     page = read(learners_client.get("/cart/"))
-    assert f"“{gone.title}” can't be bought any more. It waits below, and the total is without it." in page.text
+    assert (
+        f"“{gone.title}” can't be bought any more. We moved it to “Saved for later”. It isn't in your total."
+        in page.text
+    )
     assert "Total $0.00" in page.text
     again = read(learners_client.get("/cart/"))
     assert "It waits below" not in again.text
     assert "Set aside" in again.headings(2)
     assert again.buttons().count(f"Remove {gone.title}") == (2 if gone.title == stays.title else 1)
-    assert f"Put into the cart {gone.title}" not in again.buttons()
+    assert f"Move to cart {gone.title}" not in again.buttons()
     learners_client.post("/checkout/", shown(again))
     assert [line.product for line in OrderLine.objects.all()] == [stays]
 

@@ -121,7 +121,7 @@ def test_the_second_learner_with_the_same_code_is_refused(sign_in: SignIn, learn
         visitor.post("/cart/code/", {"code": contract.code})
     assert check_out(first).h1 == "You’re in, Amara"
     page = read(second.get("/cart/"))
-    assert "This code has been used by somebody else. Ask Northgate Health for a new one." in page.text
+    assert "Someone else has already used this code. Ask Northgate Health for a new one." in page.text
     assert "Check out" not in page.buttons()
     page = read(second.post("/checkout/", {"expected_total": "0.00 USD"}, follow=True))
     assert page.headings(2)[0] == "Statistics for people who make decisions"
@@ -135,7 +135,7 @@ def test_a_price_leads_to_the_sandbox_page_and_in(learners_client: Client) -> No
     assert "Sandbox: no money moves" in page.text
     assert page.buttons() == [
         "Accept the payment",
-        "Let the bank take its time",
+        "Leave it pending",
         "Decline the card",
         "Abandon the payment",
     ]
@@ -155,7 +155,7 @@ def test_a_declined_card_loses_nothing(learners_client: Client) -> None:
     check_out(learners_client)
     attempt = PaymentAttempt.objects.get()
     page = read(learners_client.post(f"/payment/sandbox/{attempt.reference}/", {"answer": "decline"}, follow=True))
-    assert "Your card was declined. Nothing was taken. Try another card; your seat is held until" in page.text
+    assert "Your card was declined. You weren't charged. Try another card; your seat is held until" in page.text
     assert page.h1 == "Ready to start"
     assert "Total $49.00" in page.text
     assert check_out(learners_client).h1 == "Pay $49.00"

@@ -157,13 +157,13 @@ class TestPrograms:
 
     def test_a_program_without_a_product_says_what_to_do(self, client: Client) -> None:
         page = self.page(self.three(), price="")
-        assert "Take its courses one by one." in client.get(page.url).content.decode()
+        assert "These courses are sold individually." in client.get(page.url).content.decode()
 
     def test_a_program_none_of_whose_courses_is_open_can_t_be_bought(self, client: Client) -> None:
         page = self.page(self.three())
         CourseRun.objects.update(enrollment_end=clock.now() - timedelta(days=1))
         text = client.get(page.url).content.decode()
-        assert "None of its courses is open for enrollment at the moment." in text
+        assert "None of these courses is open for enrollment right now." in text
         assert "Enroll for" not in text
 
     @pytest.mark.parametrize("number", [1, 12])

@@ -295,8 +295,8 @@ class TestHandingOut:
     @pytest.mark.parametrize(
         ("content", "sentence"),
         [
-            (b"PK\x03\x04 a workbook", "This is a workbook."),
-            (b"\x00\x01\x02", "This is no text file."),
+            (b"PK\x03\x04 a workbook", "This is an Excel file."),
+            (b"\x00\x01\x02", "This isn't a text file."),
             (b"", "There is nobody in this file."),
             (b"Name;E-Mail\n", "There is nobody in this file."),
             (b"a" * 1_000_001, "The file is larger than 1 MB."),
@@ -474,7 +474,9 @@ class TestWithoutTheCapAnyMore:
         page = client.get(manage(world)).content.decode()
         assert "ines@northgate.example" in page
         ines = HandOut.objects.get(email="ines@northgate.example")
-        assert "1 person is reminded." in said(client, manage(world, "selected/"), {"action": "remind", "id": ines.pk})
+        assert "Reminder sent to 1 person." in said(
+            client, manage(world, "selected/"), {"action": "remind", "id": ines.pk}
+        )
 
     def test_used_they_have_joined_whoever_used_them(self, world: Northgate, client: Client, learner: User) -> None:
         attach_by_code(text=given_to("ines").text, user_id=learner.pk, now=clock.now())
@@ -486,7 +488,7 @@ class TestWithoutTheCapAnyMore:
     def test_taken_back_the_code_has_another_text(self, world: Northgate, client: Client) -> None:
         code, ines = given_to("ines"), HandOut.objects.get(email="ines@northgate.example")
         asked = client.post(manage(world, "selected/"), {"action": "revoke", "id": ines.pk}).content.decode()
-        assert "A code of somebody’s own, from when the contract had a cap, stops working." in asked
+        assert "Personal codes from when the contract had a limit stop working." in asked
         page = said(client, manage(world, "selected/"), {"action": "revoke", "id": ines.pk, "sure": "yes"})
         assert "1 invitation is canceled." in page
         text = code.text

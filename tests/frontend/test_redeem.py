@@ -30,7 +30,7 @@ def test_looking_shows_the_seat_and_changes_nothing(learners_client: Client) -> 
     page = read(response)
     assert page.h1 == "Your seat is ready, Amara"
     assert "Northgate Health" in page.text
-    assert "Your code opens this course. You have nothing to pay." in page.text
+    assert "Your code gives you this course. There's nothing to pay." in page.text
     assert page.headings(2) == ["Statistics for people who make decisions"]
     assert "Price Paid by Northgate Health" in page.text
     assert page.buttons() == ["Take my seat and enroll"]
@@ -229,7 +229,7 @@ def test_wrong_codes_are_limited_and_right_ones_are_not(learners_client: Client)
         assert learners_client.get(f"/enrollmentcode/wrong-{each}/").status_code == 404
     response = learners_client.get(contract.redeem_link)
     assert response.status_code == 429
-    assert read(response).h1 == "That was too many tries"
+    assert read(response).h1 == "Too many attempts"
     assert int(response["Retry-After"]) > 0
     assert learners_client.post("/redeem/", {"code": contract.code}).status_code == 429
     assert learners_client.post(contract.redeem_link).status_code == 429

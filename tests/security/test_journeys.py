@@ -112,7 +112,7 @@ def test_whoever_begins_many_payments_waits(settings: Any) -> None:
     buyer.get("/cart/add/", {"product_id": make_product().pk})
     response = buyer.post("/checkout/", {}, follow=True)
     assert response.redirect_chain == [("/cart/", 303)]
-    assert "Too many payments were begun. Wait 10 minutes" in response.content.decode()
+    assert "Too many payment attempts. Wait 10 minutes" in response.content.decode()
     assert Order.objects.count() == 2
 
 

@@ -28,7 +28,7 @@ def ask(client: Client, email: str = "ada@example.org", **more: str) -> str:
 def test_a_link_sets_a_new_password_and_leads_on(client: Client, ada: User, outbox: list[EmailMessage]) -> None:
     other_device = Client()
     other_device.force_login(ada)
-    assert "Look in your mailbox" in ask(client, email=" ADA@example.org", next="/cart/")
+    assert "Check your inbox" in ask(client, email=" ADA@example.org", next="/cart/")
     (mail,) = outbox
     assert mail.to == ["ada@example.org"]
     link = link_in(mail)

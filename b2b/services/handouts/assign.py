@@ -120,9 +120,9 @@ class Outcome(StrEnum):
 SENTENCES: dict[Outcome, StrOrPromise] = {
     Outcome.GIVES: _("Gets a code by e-mail."),
     Outcome.INCOMPLETE: _("This is not a complete address."),
-    Outcome.TWICE: _("Stands on the list twice; the first one counts."),
+    Outcome.TWICE: _("Listed twice. We'll use the first."),
     Outcome.HAS_COURSE: _("Has this course already."),
-    Outcome.HAS_SEAT: _("Has a seat already, which opens this course too."),
+    Outcome.HAS_SEAT: _("Already has a seat, which includes this course."),
     Outcome.GIVEN: _("Has an unused code for this course already. You can send a reminder."),
     Outcome.WITHDRAWN: _("We withdrew this person’s access, and only we can give it back. Ask us about it."),
 }

@@ -58,7 +58,7 @@ _AWAY = Failure(
 _CLOCKS = Failure(
     "clocks_differ",
     HTTPStatus.BAD_GATEWAY,
-    _("The time doesn’t agree"),
+    _("Clocks don’t match"),
     _("%(provider)s dated its answer to another time than ours: a clock is wrong. Try again in a moment."),
     _IF_THAT_FAILS,
     is_ours=True,
