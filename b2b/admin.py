@@ -258,7 +258,7 @@ class SeatForms(MembershipForms):
 
 
 class OrganizationForms(MembershipForms):
-    """Organizations somebody is added to, or taken from where no seat of theirs is left."""
+    """Organizations someone is added to, or taken from where no seat of theirs is left."""
 
     actor_id: int | None = None
 
@@ -281,7 +281,7 @@ class OrganizationForms(MembershipForms):
         super().delete_existing(obj, commit=commit)
 
     def save_new(self, form: Any, commit: bool = True) -> OrganizationMembership:
-        """A member by hand; somebody who is one already becomes it by hand, too."""
+        """A member by hand; someone who is one already becomes it by hand, too."""
         organization = form.cleaned_data["organization"]
         found: OrganizationMembership = set_manager(
             organization_id=organization.pk,

@@ -30,7 +30,7 @@ class MembershipState(models.TextChoices):
 
 
 class MembershipSource(models.TextChoices):
-    """How somebody came in. ``sso`` becomes one of the others when the person also enters that way, never back."""
+    """How someone came in. ``sso`` becomes one of the others when the person also enters that way, never back."""
 
     SSO = "sso", _("Single sign-on")
     CODE = "code", _("Enrollment code")
@@ -67,7 +67,7 @@ class SignInChange(models.TextChoices):
 
 
 class JoinState(models.TextChoices):
-    """Where adding somebody to an organization in Keycloak stands."""
+    """Where adding someone to an organization in Keycloak stands."""
 
     WAITING = "waiting", _("Waiting")
     UNLINKED = "unlinked", _("No Keycloak account yet")
@@ -86,7 +86,7 @@ class SyncState(models.TextChoices):
 
 
 class MailKind(models.TextChoices):
-    """Why somebody is written to about a code."""
+    """Why someone is written to about a code."""
 
     INVITATION = "invitation", _("Invitation")
     REMINDER = "reminder", _("Reminder")

@@ -30,6 +30,6 @@ class HandOutMailsQueued(Event):
 
 @dataclass(frozen=True)
 class KeycloakJoinRequested(Event):
-    """Somebody who came by code shall belong to their organization in Keycloak too."""
+    """Someone who came by code shall belong to their organization in Keycloak too."""
 
     join_id: int

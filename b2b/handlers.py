@@ -49,7 +49,7 @@ def claim_seats(event: OrderFulfilled | LinesRestored) -> None:
     """Make the buyer a member of the contracts whose codes the order used.
 
     A seat that was held becomes theirs. Where the hold was given up meanwhile it is claimed again under the lock, and
-    ContractFull, or AccessWithdrawn for somebody whose seat was taken away since, stops the fulfilment.
+    ContractFull, or AccessWithdrawn for someone whose seat was taken away since, stops the fulfillment.
     """
     lines = OrderLine.objects.standing().filter(order_id=event.order_id, code__isnull=False)
     runs = ContractRun.objects.filter(product__order_lines__in=lines)
@@ -82,7 +82,7 @@ def follow_ended_holds(event: HoldsEnded) -> None:
 
 
 def apply_given_codes(event: LinkBasketClaimed) -> None:
-    """Apply the codes given to somebody's confirmed address to the contract's cart they signed in with."""
+    """Apply the codes given to someone's confirmed address to the contract's cart they signed in with."""
     basket, user = Basket.objects.get(pk=event.basket_id), User.objects.get(pk=event.user_id)
     apply_assigned_codes(basket=basket, user=user, now=event.at)
 
@@ -95,7 +95,7 @@ def free_seats_after_refund(event: LinesRefunded) -> None:
 
 
 def leave_with_connection(event: ConnectionUndone) -> None:
-    """Leave the organizations and give up the seats somebody had because Keycloak named them."""
+    """Leave the organizations and give up the seats someone had because Keycloak named them."""
     if event.provider == SSO_BACKEND:
         leave_disconnected(user_id=event.user_id, now=event.at)
 
@@ -127,7 +127,7 @@ def _claim_again(event: OrderFulfilled | LinesRestored, contract_ids: list[int])
 
 
 def _refuse_given_since(event: OrderFulfilled | LinesRestored) -> None:
-    """Raise CodeUsed where the order's code was given to somebody else after the order: it waits for them by mail."""
+    """Raise CodeUsed where the order's code was given to someone else after the order: it waits for them by mail."""
     codes = DiscountCode.objects.filter(
         order_lines__order_id=event.order_id, assigned_at__gt=F("order_lines__order__placed_at")
     )
@@ -144,9 +144,9 @@ def follow_organizations(
     social: UserSocialAuth | None = None,
     **_kwargs: Any,
 ) -> None:
-    """A step of signing in: bring somebody's organizations and seats in line with what Keycloak says of them.
+    """A step of signing in: bring someone's organizations and seats in line with what Keycloak says of them.
 
-    What goes wrong here keeps nobody out: they sign in with what they had, are told so, and the operator finds it in
+    What goes wrong here keeps no one out: they sign in with what they had, are told so, and the operator finds it in
     the log and in the record. It is tried again at the next sign-in.
     """
     if user is None or backend.name != SSO_BACKEND:
@@ -190,6 +190,6 @@ def _tell_what_is_full(request: HttpRequest | None, followed: Followed) -> None:
 
 
 def _tell(request: HttpRequest | None, level: int, sentence: str) -> None:
-    """A message on the next page; where a token is taken without a browser there is nobody to tell."""
+    """A message on the next page; where a token is taken without a browser there is no one to tell."""
     if request is not None:
         messages.add_message(request, level, sentence)

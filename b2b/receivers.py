@@ -43,7 +43,7 @@ def program_changed(*, instance: ProgramRequirement, raw: bool = False, **_kwarg
 
 
 def contract_unpublished(*, instance: ContractPage, **_kwargs: Any) -> None:
-    """A contract that isn't live admits nobody; nothing else changes."""
+    """A contract that isn't live admits no one; nothing else changes."""
     bring_into_force(page_id=instance.pk, now=clock.now(), by_id=_acting_id())
 
 

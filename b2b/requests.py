@@ -24,7 +24,7 @@ def request_reconcile(*, contract_id: int, reason: str, now: datetime, requested
     asked = {"reason": reason[:255], "requested_by_id": requested_by_id, "requested_at": now}
     with transaction.atomic():
         # The waiting row is locked: a worker that is about to take it waits for what this transaction changes. Between
-        # finding that somebody else has put one there and locking it, it may be taken; then there is room for ours.
+        # finding that someone else has put one there and locking it, it may be taken; then there is room for ours.
         waiting = Reconcile.objects.select_for_update(no_key=True)
         for remaining in reversed(range(3)):
             try:

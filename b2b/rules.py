@@ -159,7 +159,7 @@ class ContractSeats:
 
 
 def _has_course(code: DiscountCode | None, standing: Standing) -> DomainError:
-    """What somebody with the course and another code is told."""
+    """What someone with the course and another code is told."""
     if code is not None and standing.user is not None and _is_given_to(code, standing.user):
         return AlreadyHasCourseByOwnCode()
     return AlreadyHasCourse(contact=standing.contact)
@@ -178,7 +178,7 @@ def _is_given_to(code: DiscountCode, user: User) -> bool:
 
 
 def refuse_entry(terms: ContractTerms, *, now: datetime) -> DomainError | None:
-    """Why nobody can come into the contract on this day, or None (B2B-05: both ends included)."""
+    """Why no one can come into the contract on this day, or None (B2B-05: both ends included)."""
     standing = terms.standing_on(clock.date_of(now))
     if standing is ContractStanding.INACTIVE:
         return ContractInactive(organization=terms.organization.name)
@@ -202,7 +202,7 @@ def refuse_person(terms: ContractTerms, code: DiscountCode, user: User | None) -
 
 
 def refuse_replaced(codes: Iterable[DiscountCode]) -> None:
-    """Raise CodeUnknown for a code that got another text while somebody came with the old one.
+    """Raise CodeUnknown for a code that got another text while someone came with the old one.
 
     Only what was handed out is taken back or replaced, under the lock of the terms, which the caller holds too.
     """

@@ -43,13 +43,13 @@ from mitxonline.kernel.db import fetch_sql
 
 # From the use of an enrollment code to the contract that gave it out.
 USED_IN = "code__discount__unlocks__contract_run__contract_id"
-# Whoever comes in by these was let in by a person, which gives access back to somebody it was taken from.
+# Whoever comes in by these was let in by a person, which gives access back to someone it was taken from.
 GIVES_BACK = frozenset({MembershipSource.STAFF, MembershipSource.API})
 
 # --- Counting -------------------------------------------------------------------------------------------------------
 
-# The addresses a contract promises a seat to: given a code of a course it still has, which nobody has used, while
-# nobody with this address has a seat. A code in the order of somebody who has no other seat is that order's seat
+# The addresses a contract promises a seat to: given a code of a course it still has, which no one has used, while
+# no one with this address has a seat. A code in the order of someone who has no other seat is that order's seat
 # already (``taken_by``), so that it isn't counted twice; it is promised again if the order comes to nothing.
 # %(codes)s are codes that person %(user)s comes with: their own use of these doesn't count, so that a promise is seen
 # as it was before, and ``others`` is what is left of the promises once they have come in.
@@ -129,12 +129,12 @@ class SeatCount:
 
     @property
     def taken(self) -> int:
-        """Seats somebody has."""
+        """Seats someone has."""
         return self.joined + self.held
 
     @property
     def room(self) -> int | None:
-        """Seats nobody has and nobody was promised, negative above the cap; None without one."""
+        """Seats no one has and no one was promised, negative above the cap; None without one."""
         return None if self.cap is None else self.cap - self.taken - self.invited
 
     @property
@@ -233,7 +233,7 @@ def _invited_of_page() -> RawSQL:
 
 
 def _of_nobody(sql: str) -> str:
-    """A statement of this module about nobody in particular, who comes with no codes."""
+    """A statement of this module about no one in particular, who comes with no codes."""
     return sql.replace("%(user)s", "0").replace("%(codes)s", "'{}'")
 
 
@@ -250,7 +250,7 @@ class Claimed:
 
 
 class Entry(TypedDict):
-    """How somebody comes in; ``code_ids`` are the codes they come with, of all the contracts that are claimed."""
+    """How someone comes in; ``code_ids`` are the codes they come with, of all the contracts that are claimed."""
 
     state: str
     source: str
@@ -266,7 +266,7 @@ def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Un
     """Give a person a seat in each of these contracts; one they have is theirs and only gets stronger.
 
     Held becomes active, ``sso`` any other source. The caller holds the lock of the terms. A seat promised to the
-    person's address, or to whom one of ``code_ids`` was given, is the one they get. Somebody whose seat was taken away
+    person's address, or to whom one of ``code_ids`` was given, is the one they get. Someone whose seat was taken away
     gets none, except from staff or by the API. ``lifts_withdrawal``, which a door passes that let the learner in by a
     code handed to them since, lifts only what a manager withdrew. Each lift is in the contract's activity. Queries
     don't grow with the contracts.
@@ -328,7 +328,7 @@ def uses_of_order(order_id: int) -> dict[int, int]:
 
 
 def join_organizations(*, organization_ids: Iterable[int], user_id: int, source: str, now: datetime) -> None:
-    """Make somebody a member of organizations; ``sso`` gives way to any other source, never the other way round."""
+    """Make someone a member of organizations; ``sso`` gives way to any other source, never the other way round."""
     ids = set(organization_ids)
     # One that is there is locked by this: whoever is about to end it with the last seat sees the new seat first.
     OrganizationMembership.objects.bulk_create(
@@ -382,7 +382,7 @@ def release_held_seats(*, order_id: int) -> int:
     A seat the learner's other pending order waits for as well is held on for that one.
     """
     for seat in ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD):
-        # An order somebody has locked is ending just now: waiting for it here could be waiting for one another.
+        # An order someone has locked is ending just now: waiting for it here could be waiting for one another.
         waiting = (
             Order.objects.pending().of(seat.user_id).select_for_update(of=("self",), no_key=True, skip_locked=True)
         )
@@ -393,7 +393,7 @@ def release_held_seats(*, order_id: int) -> int:
 
 
 def end_code_seats(*, contract_ids: Iterable[int], user_id: int, now: datetime) -> int:
-    """Free the seats somebody came to by a code and has no used code for any more; how many.
+    """Free the seats someone came to by a code and has no used code for any more; how many.
 
     Where another code is in an order in payment the seat is held for that one, and ends with it. Locks the terms: a
     code that is used in this moment keeps its seat.
@@ -420,14 +420,14 @@ def end_code_seats(*, contract_ids: Iterable[int], user_id: int, now: datetime) 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What somebody gave up: ids of the organizations they belong to no longer, and of the contracts."""
+    """What someone gave up: ids of the organizations they belong to no longer, and of the contracts."""
 
     organizations: tuple[int, ...] = ()
     contracts: tuple[int, ...] = ()
 
 
 def leave_organizations(*, user_id: int, organization_ids: Iterable[int], now: datetime) -> Left:
-    """End what somebody has in these organizations by single sign-on alone: their seats and their membership.
+    """End what someone has in these organizations by single sign-on alone: their seats and their membership.
 
     Who also came another way keeps that, as if Keycloak had never known them. Enrollments stay. Queries don't grow
     with the organizations.

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def reconcile_requested(event: ReconcileRequested) -> None:
-    """Bring the contract in line. Where somebody is at it already, LockTaken: the delivery comes again shortly.
+    """Bring the contract in line. Where someone is at it already, LockTaken: the delivery comes again shortly.
 
     Takes as long as the contract has codes to make; stopped at a time limit, the next attempt goes on from there.
     """
@@ -45,7 +45,7 @@ def sweep_contracts() -> None:
 
 
 def join_in_keycloak(event: KeycloakJoinRequested) -> None:
-    """Add somebody who came by code to their organization in Keycloak. Where that doesn't answer, it is tried again."""
+    """Add someone who came by code to their organization in Keycloak. Where that doesn't answer, it is tried again."""
     add_in_keycloak(join_id=event.join_id, keycloak=KeycloakGateway.from_settings(), now=clock.now())
 
 

@@ -1,4 +1,4 @@
-"""Courses in the Django admin: who is enrolled, and why. The catalogue is edited in the Wagtail admin."""
+"""Courses in the Django admin: who is enrolled, and why. The catalog is edited in the Wagtail admin."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class CourseAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-ar
 
 @admin.register(CourseStaff)
 class CourseStaffAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Who looks after a course: they may give its learners discounts, and nobody else's."""
+    """Who looks after a course: they may give its learners discounts, and no one else's."""
 
     list_display = ["user", "course", "added_at"]
     list_select_related = ["user", "course"]
@@ -64,7 +64,7 @@ class CourseStaffAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fields = ["course", "user"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """It is added and taken away, never made into somebody else's."""
+        """It is added and taken away, never made into someone else's."""
         return False
 
     def save_model(self, request: HttpRequest, obj: CourseStaff, form: Any, change: bool) -> None:

@@ -13,7 +13,7 @@ class Level(models.TextChoices):
 
 
 class RunAccess(models.TextChoices):
-    """Who may come into a run: anybody, or only those an upper app entitles."""
+    """Who may come into a run: anyone, or only those an upper app entitles."""
 
     PUBLIC = "public", _("Public")
     CONTRACT = "contract", _("Contract only")

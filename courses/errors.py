@@ -18,7 +18,7 @@ def day(moment: datetime) -> str:
 
 
 class EnrollmentRefused(DomainError):
-    """Nobody can come into the run at this moment."""
+    """No one can come into the run at this moment."""
 
     code: ClassVar[str] = "enrollment_refused"
 

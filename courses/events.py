@@ -9,7 +9,7 @@ from mitxonline.coordinator.events import Event
 
 @dataclass(frozen=True)
 class LearnerEnrolled(Event):
-    """Somebody came into a run, or came back, or may now do more in it."""
+    """Someone came into a run, or came back, or may now do more in it."""
 
     enrollment_id: int
     user_id: int
@@ -19,7 +19,7 @@ class LearnerEnrolled(Event):
 
 @dataclass(frozen=True)
 class LearnerUnenrolled(Event):
-    """Nothing gives somebody the right to be in a run any more."""
+    """Nothing gives someone the right to be in a run any more."""
 
     enrollment_id: int
     user_id: int

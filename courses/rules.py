@@ -10,7 +10,7 @@ from courses.models.run import SOURCE_TAG
 
 
 def refuse_unless_enrollable(run: CourseRun, *, now: datetime) -> None:
-    """Raise RunNotLive, EnrollmentNotOpen or EnrollmentClosed unless somebody entitled may come in now.
+    """Raise RunNotLive, EnrollmentNotOpen or EnrollmentClosed unless someone entitled may come in now.
 
     Both ends are included. Whether this person is entitled is asked by the app that sells or grants the right;
     without one, ``refuse_unless_public`` stands in the way.
@@ -25,7 +25,7 @@ def refuse_unless_enrollable(run: CourseRun, *, now: datetime) -> None:
 
 
 def is_enrollable(run: CourseRun, *, now: datetime) -> bool:
-    """Whether somebody entitled may come in now: the same question, for those who only show it."""
+    """Whether someone entitled may come in now: the same question, for those who only show it."""
     try:
         refuse_unless_enrollable(run, now=now)
     except EnrollmentRefused:
@@ -34,9 +34,9 @@ def is_enrollable(run: CourseRun, *, now: datetime) -> bool:
 
 
 def refuse_unless_public(run: CourseRun) -> None:
-    """Raise RunUnknown for a contract run, or one that is a source for others: it is on offer to nobody.
+    """Raise RunUnknown for a contract run, or one that is a source for others: it is on offer to no one.
 
-    Nobody who isn't let in by the contract learns that its runs exist.
+    No one who isn't let in by the contract learns that its runs exist.
     """
     if run.is_contract_only or run.run_tag == SOURCE_TAG:
         raise RunUnknown

@@ -86,7 +86,7 @@ class OrderAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg
         return format_html('<a href="{}">{}</a>', reverse("shop_orders:order", args=[order.pk]), _("Open at the desk"))
 
     def has_refund_permission(self, request: HttpRequest) -> bool:
-        """Whether somebody is of finance."""
+        """Whether someone is of finance."""
         return request.user.has_perm("ecommerce.refund_order")
 
     @admin.action(permissions=["refund"], description=_("Check with the gateway"))
@@ -240,5 +240,5 @@ class GatewayNoticeAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[
         self.message_user(request, sentence % {"count": count}, messages.SUCCESS if count else messages.WARNING)
 
     def has_process_again_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change notices: nobody can change their text."""
+        """Whoever may change notices: no one can change their text."""
         return request.user.has_perm("ecommerce.change_gatewaynotice")

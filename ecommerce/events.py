@@ -10,7 +10,7 @@ from mitxonline.coordinator.events import Event
 
 @dataclass(frozen=True)
 class LinkBasketClaimed(Event):
-    """Somebody signed in, and the basket a contract's link had opened is theirs now."""
+    """Someone signed in, and the basket a contract's link had opened is theirs now."""
 
     basket_id: int
     user_id: int
@@ -37,7 +37,7 @@ class OrderClosed(Event):
 
 @dataclass(frozen=True)
 class OrderInReview(Event):
-    """Money came for an order that could not be fulfilled; somebody has to look."""
+    """Money came for an order that could not be fulfilled; someone has to look."""
 
     order_id: int
     purchaser_id: int
@@ -62,7 +62,7 @@ class NoticeReceived(Event):
 class LinesRefunded(Event):
     """Money for these lines went back, and the courses followed it; published in the transaction that makes it so.
 
-    ``freed_code_ids`` are the codes whose use by this order was given back; nobody's other use of them was touched.
+    ``freed_code_ids`` are the codes whose use by this order was given back; no one's other use of them was touched.
     """
 
     order_id: int
@@ -118,7 +118,7 @@ class PaidTwice(Event):
 
 @dataclass(frozen=True)
 class RefundAsked(Event):
-    """A buyer asked for their money; somebody of finance decides."""
+    """A buyer asked for their money; someone of finance decides."""
 
     request_id: int
     order_id: int
@@ -134,6 +134,6 @@ class RefundDenied(Event):
 
 @dataclass(frozen=True)
 class ReceiptWanted(Event):
-    """Somebody of finance had a receipt sent again."""
+    """Someone of finance had a receipt sent again."""
 
     order_id: int

@@ -1,4 +1,4 @@
-"""Which courses things on sale give, and which of them somebody has or is paying for: what nobody is sold twice.
+"""Which courses things on sale give, and which of them someone has or is paying for: what no one is sold twice.
 
 A run gives its course. A program gives one run of each course it requires, the soonest that is open; where the learner
 is in a run of such a course already, that course is theirs, whichever run it is.
@@ -25,7 +25,7 @@ Given: TypeAlias = Mapping[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somebody's enrollment in a run."""
+    """Someone's enrollment in a run."""
 
     run_id: int
     mode: str
@@ -47,7 +47,7 @@ def given_by(products: Iterable[Product], *, now: datetime) -> dict[int, Given]:
 
 
 def places_of(user_id: int, course_ids: Collection[int], *, now: datetime) -> dict[int, list[Place]]:
-    """Where somebody is enrolled in these courses, contracts' runs included; one query, none without courses."""
+    """Where someone is enrolled in these courses, contracts' runs included; one query, none without courses."""
     if not course_ids:
         return {}
     enrollments = Enrollment.objects.active().of(user_id).filter(run__course__in=course_ids)
@@ -59,7 +59,7 @@ def places_of(user_id: int, course_ids: Collection[int], *, now: datetime) -> di
 
 
 def had_of(product: Product, given: Given, places: Mapping[int, Sequence[Place]]) -> dict[int, str]:
-    """The courses of a product that somebody has, with their titles. Auditing isn't having what is sold as verified.
+    """The courses of a product that someone has, with their titles. Auditing isn't having what is sold as verified.
 
     Of a run on sale: that run, or another of its course that isn't over. Of a contract's run: that run, because its
     seat opens more than the course. Of a program: any run of a course, also one that is over.
@@ -78,7 +78,7 @@ def had_of(product: Product, given: Given, places: Mapping[int, Sequence[Place]]
 def runs_to_enter(product: Product, given: Given, places: Mapping[int, Sequence[Place]]) -> list[int]:
     """The runs a buyer is enrolled in: of a program only courses they don't have, and upgraded where they are auditing.
 
-    So nobody comes into a second run of a course by a program.
+    So no one comes into a second run of a course by a program.
     """
     if product.course_run is not None:
         return list(given.values())
@@ -91,7 +91,7 @@ def runs_to_enter(product: Product, given: Given, places: Mapping[int, Sequence[
 
 
 def sells_partly_owned_programs() -> bool:
-    """Whether the shop sells a program at its full price to somebody who has some of its courses."""
+    """Whether the shop sells a program at its full price to someone who has some of its courses."""
     return bool(settings.SELL_PARTLY_OWNED_PROGRAMS)
 
 
@@ -105,7 +105,7 @@ class Awaited:
 
 
 def awaited_by(user_id: int) -> list[Awaited]:
-    """Somebody's orders that wait for their bank, or for staff to decide about their money; one query for none."""
+    """Someone's orders that wait for their bank, or for staff to decide about their money; one query for none."""
     waiting = Order.objects.of(user_id).filter(
         state__in=(OrderState.PENDING, OrderState.REVIEW), attempts__state__in=PAYING_STATES
     )
@@ -125,7 +125,7 @@ def awaited(order: Order) -> Awaited:
 
 
 def has_money(order: Order) -> bool:
-    """Whether money of an order is here that nobody has given back, or is giving back."""
+    """Whether money of an order is here that no one has given back, or is giving back."""
     return any(not attempt.refundable.is_zero for attempt in order.attempts.all() if attempt.state == AttemptState.PAID)
 
 

@@ -32,8 +32,8 @@ from ecommerce.services.orders.enrollment import source_of
 from ecommerce.services.orders.mails import send_mail
 
 
-def enrol_buyer(event: OrderFulfilled) -> None:
-    """Enroll the buyer in what each line sells, in the transaction that fulfils the order.
+def enroll_buyer(event: OrderFulfilled) -> None:
+    """Enroll the buyer in what each line sells, in the transaction that fulfills the order.
 
     Raises NotForSale for a line that gives nothing by now: money for nothing is for staff to look at.
     """
@@ -63,7 +63,7 @@ def email_receipt(event: OrderFulfilled) -> None:
 
 
 def email_receipt_again(event: ReceiptWanted) -> None:
-    """Mail the receipt once more, because somebody asked for it."""
+    """Mail the receipt once more, because someone asked for it."""
     _mail_receipt(event.order_id)
 
 
@@ -193,7 +193,7 @@ def email_payment_failed(event: PaymentDeclined) -> None:
 
 
 def email_refund_asked(event: RefundAsked) -> None:
-    """Tell the shop's own address that somebody waits for an answer; nobody is told where none is given."""
+    """Tell the shop's own address that someone waits for an answer; no one is told where none is given."""
     to = _support()
     if not to:
         return

@@ -4,7 +4,7 @@ Which discount counts, for each line (docs/discounts.md says the same to people)
 
 1. A contract product is priced by a code of its own and by nothing else; such a code touches no other line
    (design 5.3).
-2. Of all others that cover the line (by code or by themselves, for everybody or for chosen people; money in the line's
+2. Of all others that cover the line (by code or by themselves, for everyone or for chosen people; money in the line's
    own currency) the one counts that takes off the most. Discounts are never added up.
 3. An amount off the cart is taken off once, spread over lines it covers by largest remainder, in proportion to their
    list prices. One counts at most, and only where the whole cart costs less with it: it goes to the lines that other

@@ -1,4 +1,4 @@
-"""What the shop does when Django says that somebody signed in."""
+"""What the shop does when Django says that someone signed in."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ from mitxonline.kernel.errors import DomainError
 
 @dataclass(frozen=True, slots=True)
 class PurchaseLine:
-    """One product somebody means to buy, with the code that prices it.
+    """One product someone means to buy, with the code that prices it.
 
     ``knows_code``: a code of its own was applied, whether it still works or not; whoever has one may hear whose it is.
     ``is_kept``: it waits beside the cart, and isn't bought now.
@@ -71,7 +71,7 @@ class Finding:
     """What a rule says of one product: a refusal, a right that replaces the code, who pays for it, or a note to read.
 
     ``vouches`` says that this rule watches over the product. One that needs a code and that no rule vouches for is
-    not sold at all, so a rule missing from the settings lets nobody in (design 3.9).
+    not sold at all, so a rule missing from the settings lets no one in (design 3.9).
     """
 
     product_id: int
@@ -87,10 +87,10 @@ class CheckoutRule(Protocol):
     """Something that has a say in what may be bought."""
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
-        """Judge without writing or locking; also what greys out the button."""
+        """Judge without writing or locking; also what grays out the button."""
 
     def lock(self, product_ids: Collection[int]) -> None:
-        """Lock what the rule counts for these products, before anybody touches their codes."""
+        """Lock what the rule counts for these products, before anyone touches their codes."""
 
     def hold(self, purchase: Purchase, order: Order) -> Sequence[Finding]:
         """Judge again under the lock and reserve what runs out; raise to refuse the whole order."""
@@ -115,7 +115,7 @@ def lock_for(product_ids: Collection[int]) -> None:
 
 
 def lock_courses_of(user_id: int) -> None:
-    """Let nobody else buy or be given courses for this learner until the transaction ends.
+    """Let no one else buy or be given courses for this learner until the transaction ends.
 
     Two orders that give the same course by different runs share no row; what is asked after this lock stays true. It
     comes after the learner's orders and before the rules' locks (ADR 0003).
@@ -184,12 +184,12 @@ class Sellable(_Judging):
 
 
 class NotAlreadyEnrolled(_Judging):
-    """Nobody pays twice for the same course (K2): neither for one they have nor for one they are paying for."""
+    """No one pays twice for the same course (K2): neither for one they have nor for one they are paying for."""
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
         """The same few queries for any number of lines; a buyer who only audits may still upgrade.
 
-        Whether somebody has a product that needs a code is judged by the rule that vouches for it: it knows whose seat
+        Whether someone has a product that needs a code is judged by the rule that vouches for it: it knows whose seat
         it is.
         """
         if purchase.user_id is None:

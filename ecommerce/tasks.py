@@ -24,13 +24,13 @@ MOST_LOGGED = 50
 
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
 def release_lapsed() -> None:
-    """Free codes and seats of orders that nobody paid in time; safe to run twice and to miss."""
+    """Free codes and seats of orders that no one paid in time; safe to run twice and to miss."""
     release_lapsed_orders(now=clock.now())
 
 
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
 def finish_paid_orders() -> None:
-    """Fulfil orders that were paid when we were interrupted; safe to run twice and to miss."""
+    """Fulfill orders that were paid when we were interrupted; safe to run twice and to miss."""
     finish_interrupted(now=clock.now())
 
 

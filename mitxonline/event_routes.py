@@ -35,9 +35,9 @@ from mitxonline.users.events import AccountMailQueued, ConnectionUndone
 
 ROUTES: dict[type[Event], Route] = {
     AccountMailQueued: Route(after_commit=(users.send_account_mail,)),
-    # Enrolled and seated in the one transaction that fulfils: no paid order without a course, no seat without one.
+    # Enrolled and seated in the one transaction that fulfills: no paid order without a course, no seat without one.
     OrderFulfilled: Route(
-        within=(ecommerce.enrol_buyer, b2b.claim_seats),
+        within=(ecommerce.enroll_buyer, b2b.claim_seats),
         after_commit=(ecommerce.email_receipt,),
     ),
     LinkBasketClaimed: Route(within=(b2b.apply_given_codes,)),
@@ -58,7 +58,7 @@ ROUTES: dict[type[Event], Route] = {
     RefundAsked: Route(after_commit=(ecommerce.email_refund_asked,)),
     RefundDenied: Route(after_commit=(ecommerce.email_refund_denied,)),
     ReceiptWanted: Route(after_commit=(ecommerce.email_receipt_again,)),
-    # What came by a connection goes with it: nobody would ever take it back later.
+    # What came by a connection goes with it: no one would ever take it back later.
     ConnectionUndone: Route(within=(b2b.leave_with_connection,)),
     # The rows themselves wait for the course site: their `lms_state` is the queue.
     LearnerEnrolled: Route(),

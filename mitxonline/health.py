@@ -37,7 +37,7 @@ def health(request: HttpRequest) -> JsonResponse:
     """200 if pages can be served, else 503; and what works.
 
     Without the cache they can, slower, so its loss is told but takes no process out of service. So can they without
-    gateways, providers and mail servers that are named as silent: nobody waits for those. The broker is not asked: what
+    gateways, providers and mail servers that are named as silent: no one waits for those. The broker is not asked: what
     it can't take waits in the database.
     """
     parts = {"database": database_works(), "cache": cache_works()}

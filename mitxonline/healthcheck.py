@@ -7,7 +7,7 @@ from http.client import HTTPConnection, HTTPException
 
 def main() -> int:
     """0 if it can, 1 if not, in the words of a container's health check."""
-    # The first allowed host, because the web process answers nobody else.
+    # The first allowed host, because the web process answers no one else.
     host = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip().lstrip(".").replace("*", "localhost")
     connection = HTTPConnection("127.0.0.1", int(os.environ.get("PORT") or 8000), timeout=4)
     try:

@@ -1,4 +1,4 @@
-"""Every address of the site. Wagtail comes last: it takes whatever nobody else wants."""
+"""Every address of the site. Wagtail comes last: it takes whatever no one else wants."""
 
 from django.conf import settings
 from django.contrib import admin

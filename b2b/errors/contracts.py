@@ -41,7 +41,7 @@ class ContractNotPublished(DomainError):
 
 
 class DraftInTheWay(DomainError):
-    """Somebody's unpublished changes would be pushed aside."""
+    """Someone's unpublished changes would be pushed aside."""
 
     code: ClassVar[str] = "draft_in_the_way"
 

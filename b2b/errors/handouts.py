@@ -15,7 +15,7 @@ from b2b.errors.seats import _free_and_kept
 
 
 class HandOutRefused(DomainError):
-    """Nothing was given to anybody and no mail goes off."""
+    """Nothing was given to anyone and no mail goes off."""
 
     code: ClassVar[str] = "hand_out_refused"
 
@@ -95,13 +95,13 @@ class NoCodesHere(HandOutRefused):
 
 
 class TooLateToGive(HandOutRefused):
-    """The contract or the course admits nobody any more, so that a code would lead nowhere."""
+    """The contract or the course admits no one any more, so that a code would lead nowhere."""
 
     code: ClassVar[str] = "too_late_to_give"
 
 
 class HandOutChanged(HandOutRefused):
-    """Between looking and sending something changed; nobody gets what the sender hasn't seen."""
+    """Between looking and sending something changed; no one gets what the sender hasn't seen."""
 
     code: ClassVar[str] = "hand_out_changed"
     exposes = ("shown", "now")
@@ -128,21 +128,21 @@ class PersonRefused(HandOutRefused):
 
 
 class CodeNotFree(HandOutRefused):
-    """Somebody has the code already."""
+    """Someone has the code already."""
 
     code: ClassVar[str] = "code_not_free"
 
     def __init__(self) -> None:
-        super().__init__(_("This code is off, or somebody has it already. Choose another one."))
+        super().__init__(_("This code is off, or someone has it already. Choose another one."))
 
 
 class CodeNotAssigned(DomainError):
-    """Nobody has the code, so it can't be taken back, nor anybody be reminded."""
+    """No one has the code, so it can't be taken back, nor anyone be reminded."""
 
     code: ClassVar[str] = "code_not_assigned"
 
     def __init__(self) -> None:
-        super().__init__(_("This code isn’t with anybody."))
+        super().__init__(_("This code isn’t with anyone."))
 
 
 class CodeInUse(DomainError):
@@ -164,7 +164,7 @@ class RemindedToday(DomainError):
 
 
 class HandOutUnknown(NotFound):
-    """No such hand-out; the same answer for somebody else's."""
+    """No such hand-out; the same answer for someone else's."""
 
     code: ClassVar[str] = "hand_out_unknown"
 

@@ -164,7 +164,7 @@ class AlreadyHasCourse(CodeRefused):
 
 
 class AlreadyHasCourseByOwnCode(AlreadyHasCourse):
-    """The code was given to this very learner: there is nobody to give it back to."""
+    """The code was given to this very learner: there is no one to give it back to."""
 
     code: ClassVar[str] = "already_has_course_own_code"
 
@@ -194,7 +194,7 @@ class CourseRemoved(CodeRefused):
 
 
 class PriceChanging(CheckoutRefused):
-    """The contract has another price by now, and its products don't follow yet; nobody pays too much or too little."""
+    """The contract has another price by now, and its products don't follow yet; no one pays too much or too little."""
 
     code: ClassVar[str] = "price_changing"
 
@@ -222,7 +222,7 @@ class NotAMember(NotFound):
 
 
 class SeatUnknown(NotFound):
-    """Somebody's seat shall be taken away and there is none."""
+    """Someone's seat shall be taken away and there is none."""
 
     code: ClassVar[str] = "seat_unknown"
 

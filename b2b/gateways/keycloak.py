@@ -145,7 +145,7 @@ class KeycloakGateway:
         _ = self._admin
 
     def check_adding(self, *, organization_id: UUID) -> None:
-        """Find out whether people may be added to an organization, without adding anybody.
+        """Find out whether people may be added to an organization, without adding anyone.
 
         Keycloak looks at the roles before it looks for the person: one whom it can't have is unknown to an account
         that may add, and refused to one that may not. Raises what ``add_member`` raises, but for the unknown person.

@@ -47,7 +47,7 @@ def _read(name: str) -> list[tuple[int, str]]:
     """The addresses of a CSV file with their lines: the column headed “email”, or the first one."""
     people = list(_addresses(name, _lines(name)))
     if not people:
-        raise CommandError(_("--file: %(file)s names nobody.") % {"file": name})
+        raise CommandError(_("--file: %(file)s names no one.") % {"file": name})
     if len(people) > MOST_PEOPLE:
         sentence = _("--file: %(file)s names more than %(most)s people.")
         raise CommandError(sentence % {"file": name, "most": f"{MOST_PEOPLE:,}"})

@@ -30,7 +30,7 @@ class HandOut(models.Model):
     """A code given to an address: one of their own (assigned), or the shared one of a contract without a cap.
 
     What the rules ask is the code's own ``assigned_email``; this is who gave it when, and what became of the mail.
-    The database forgets the code here when it is deleted, which only happens to codes nobody has.
+    The database forgets the code here when it is deleted, which only happens to codes no one has.
     """
 
     contract_run = models.ForeignKey(
@@ -101,7 +101,7 @@ class HandOutMailQuerySet(models.QuerySet["HandOutMail"]):
     """The vocabulary for asking after mails."""
 
     def unsent(self, *, now: datetime) -> Self:
-        """Mails that a person may send again: refused ones, and those nobody knows whether they left."""
+        """Mails that a person may send again: refused ones, and those no one knows whether they left."""
         left = Q(state=MailState.SENDING, claimed_at__lt=now - SENDING_PATIENCE)
         return self.filter(Q(state__in=[MailState.FAILED, MailState.UNKNOWN]) | left)
 

@@ -67,7 +67,7 @@ class KeycloakSync(models.Model):
 
 
 class SignInFact(models.Model):
-    """One thing that signing in through Keycloak changed for somebody, or could not give them."""
+    """One thing that signing in through Keycloak changed for someone, or could not give them."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("person"), on_delete=models.CASCADE, related_name="sign_in_facts"
@@ -100,7 +100,7 @@ class SignInFact(models.Model):
 
 
 class KeycloakJoin(models.Model):
-    """Somebody who came by code and shall belong to the organization in Keycloak too; asked once for each."""
+    """Someone who came by code and shall belong to the organization in Keycloak too; asked once for each."""
 
     organization = models.ForeignKey(
         OrganizationPage, verbose_name=_("organization"), on_delete=models.CASCADE, related_name="keycloak_joins"

@@ -87,7 +87,7 @@ class OrganizationMembership(models.Model):
     seen_in_claim = models.BooleanField(
         _("seen in Keycloak's claim"),
         default=False,
-        help_text=_("Somebody added here first isn't thrown out before Keycloak knows them."),
+        help_text=_("Someone added here first isn't thrown out before Keycloak knows them."),
     )
     since = models.DateTimeField(_("since"))
 

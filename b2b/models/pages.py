@@ -81,7 +81,7 @@ def default_currency() -> str:
 
 
 class ContractRights(PagePermissionTester):
-    """What somebody may do with a page of contracts: what they may with pages there, if contracts are their business.
+    """What someone may do with a page of contracts: what they may with pages there, if contracts are their business.
 
     Editors may write anywhere on the site; that shall not be the way to other terms.
     """
@@ -93,7 +93,7 @@ class ContractRights(PagePermissionTester):
 
 
 class Unmoderated:
-    """No workflow applies: these pages are published by those whose business they are, or by nobody."""
+    """No workflow applies: these pages are published by those whose business they are, or by no one."""
 
     has_workflow = False
 
@@ -113,7 +113,7 @@ class OrganizationIndexPage(Unmoderated, Page):
         verbose_name = _("organizations")
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Tell nobody who our customers are (API-01)."""
+        """Tell no one who our customers are (API-01)."""
         raise Http404
 
     def permissions_for_user(self, user: Any) -> ContractRights:
@@ -242,7 +242,7 @@ class OrganizationPage(Unmoderated, Page):
             raise ValidationError({"name": sentence % {"name": other.name}})
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """For members, at whatever address the page is kept; everybody else is told that there is no such page."""
+        """For members, at whatever address the page is kept; everyone else is told that there is no such page."""
         if not self.memberships.filter(user_id=request.user.pk).exists():
             raise Http404
         response: HttpResponse = super().serve(request, *args, **kwargs)

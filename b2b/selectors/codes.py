@@ -140,7 +140,7 @@ class CodeLine:
 
     @property
     def can_be_assigned(self) -> bool:
-        """Whether it can be given to somebody."""
+        """Whether it can be given to someone."""
         return self.state == CodeState.UNASSIGNED and not self.is_unlimited
 
     @property
@@ -343,7 +343,7 @@ def _filter_with_states(runs: Sequence[RunOfContract], wanted: Wanted) -> QueryS
 
 
 def _off(removed: Sequence[int]) -> Q:
-    """Nobody can use it (any more): switched off, of a removed run, or spent by somebody whose access was withdrawn."""
+    """No one can use it (any more): switched off, of a removed run, or spent by someone whose access was withdrawn."""
     return Q(active=False) | Q(discount_id__in=removed) | Q(max_uses__isnull=False, uses__gte=F("max_uses"))
 
 
@@ -426,7 +426,7 @@ def _users(rows: Sequence[DiscountCode]) -> dict[int, CodeUse]:
 
 
 def _mails(rows: Sequence[DiscountCode], now: datetime) -> dict[int, MailState]:
-    """What became of the last mail about each code that was given to somebody."""
+    """What became of the last mail about each code that was given to someone."""
     given = [row.pk for row in rows if row.assigned_email]
     mails = HandOutMail.objects.filter(
         hand_out__code_id__in=given, hand_out__is_shared=False, hand_out__ended_at__isnull=True

@@ -62,7 +62,7 @@ class CoursewareRow:
 
 @dataclass(frozen=True, slots=True)
 class LearnerRow:
-    """Somebody's seat in a contract."""
+    """Someone's seat in a contract."""
 
     email: str
     name: str

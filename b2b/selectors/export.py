@@ -89,5 +89,5 @@ def write_codes(
 
 
 def _is_held() -> Exists:
-    """A code in somebody's checkout is in use, though not redeemed."""
+    """A code in someone's checkout is in use, though not redeemed."""
     return Exists(CodeUse.objects.filter(code=OuterRef("pk"), state=UseState.HELD))

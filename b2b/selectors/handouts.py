@@ -42,7 +42,7 @@ def waiting_addresses(contract_id: int) -> WaitingAddresses:
 
 @dataclass(frozen=True, slots=True)
 class ReturningCodes:
-    """Codes of removed runs that were given to somebody: those that are theirs again, and those without a seat."""
+    """Codes of removed runs that were given to someone: those that are theirs again, and those without a seat."""
 
     kept: tuple[DiscountCode, ...] = ()
     beyond: tuple[DiscountCode, ...] = ()
@@ -71,7 +71,7 @@ def returning_codes(terms: ContractTerms, product_ids: Collection[int]) -> Retur
 
 
 def seated_addresses(contract_id: int, emails: Collection[str]) -> set[str]:
-    """Which of these addresses belong to somebody with a seat, taken or held."""
+    """Which of these addresses belong to someone with a seat, taken or held."""
     if not emails:
         return set()
     seats = ContractMembership.objects.filter(contract_id=contract_id, user__email__in=emails)
@@ -100,13 +100,13 @@ def open_invitations(contract_run_id: int) -> int:
 
 
 def has_codes_of_their_own(contract_id: int, hand_out_ids: Collection[int]) -> bool:
-    """Whether some of these open hand-outs of the contract gave somebody a code of their own."""
+    """Whether some of these open hand-outs of the contract gave someone a code of their own."""
     mine = HandOut.objects.open().filter(contract_run__contract_id=contract_id, is_shared=False)
     return mine.filter(pk__in=hand_out_ids).exists()
 
 
 def shared_codes(contract_runs: Iterable[ContractRun]) -> dict[int, DiscountCode]:
-    """The code everybody shares of each of these runs, by the run; left out where there is none."""
+    """The code everyone shares of each of these runs, by the run; left out where there is none."""
     product_ids = {run.product_id: run.pk for run in contract_runs if run.product_id is not None}
     codes = DiscountCode.objects.filter(
         discount__unlocks_id__in=list(product_ids), active=True, max_uses__isnull=True, assigned_email=""

@@ -94,7 +94,7 @@ class ManagedRun:
 
     @property
     def link(self) -> str:
-        """Where somebody finds the course with the contract's price, and the field for their code."""
+        """Where someone finds the course with the contract's price, and the field for their code."""
         return f"{settings.SITE_BASE_URL}/cart/add/?product_id={self.contract_run.product_id}"
 
 
@@ -181,12 +181,12 @@ class HandedOut:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it is with somebody who hasn't used it, so that they can be reminded and it can be taken back."""
+        """Whether it is with someone who hasn't used it, so that they can be reminded and it can be taken back."""
         return self.standing in (CodeStanding.INVITED, CodeStanding.FAILED)
 
     @property
     def is_free(self) -> bool:
-        """Whether it can be given to somebody."""
+        """Whether it can be given to someone."""
         return self.standing == CodeStanding.FREE
 
     @property
@@ -197,7 +197,7 @@ class HandedOut:
 
 @dataclass(frozen=True, slots=True)
 class SharedCode:
-    """The one code of a course that everybody of a contract without a cap shares."""
+    """The one code of a course that everyone of a contract without a cap shares."""
 
     run: ManagedRun
     code: DiscountCode
@@ -206,7 +206,7 @@ class SharedCode:
 
     @property
     def link(self) -> str:
-        """What to send somebody."""
+        """What to send someone."""
         return f"{settings.SITE_BASE_URL}/enrollmentcode/{self.code.text}/"
 
 
@@ -223,7 +223,7 @@ class _Details:
 
 
 def managed_membership(*, user_id: int, slug: str) -> OrganizationMembership | None:
-    """The membership that makes somebody a manager of the organization at this address; None for everybody else."""
+    """The membership that makes someone a manager of the organization at this address; None for everyone else."""
     return (
         OrganizationMembership.objects.filter(
             user_id=user_id, is_manager=True, organization__slug=slug, organization__live=True
@@ -234,7 +234,7 @@ def managed_membership(*, user_id: int, slug: str) -> OrganizationMembership | N
 
 
 def manages_any_organization(user: User) -> bool:
-    """Whether somebody manages an organization, also one that isn't live today."""
+    """Whether someone manages an organization, also one that isn't live today."""
     return OrganizationMembership.objects.filter(user_id=user.pk, is_manager=True).exists()
 
 
@@ -266,7 +266,7 @@ def code_counts(contract_id: int, *, now: datetime) -> dict[str, int]:
 
 
 def filter_codes(contract_id: int, wanted: Wanted, *, now: datetime) -> QuerySet[DiscountCode]:
-    """The wanted codes, those with somebody first."""
+    """The wanted codes, those with someone first."""
     found = _codes(contract_id, now)
     if wanted.standing in CodeStanding.values:
         found = found.filter(_is(CodeStanding(wanted.standing)))

@@ -98,7 +98,7 @@ class MemberContract:
 
 @dataclass(frozen=True, slots=True)
 class MemberOrganization:
-    """One organization somebody belongs to."""
+    """One organization someone belongs to."""
 
     organization: OrganizationPage
     is_manager: bool
@@ -113,7 +113,7 @@ class MemberOrganization:
 
 @dataclass(frozen=True, slots=True)
 class WaitingCode:
-    """A code that was given to somebody's confirmed address and isn't used yet."""
+    """A code that was given to someone's confirmed address and isn't used yet."""
 
     code: DiscountCode
     contract_run: ContractRun
@@ -122,7 +122,7 @@ class WaitingCode:
 
 
 def organizations_of(user_id: int, *, now: datetime, organization_id: int | None = None) -> list[MemberOrganization]:
-    """The organizations somebody belongs to with contracts and courses; constant queries for any number."""
+    """The organizations someone belongs to with contracts and courses; constant queries for any number."""
     memberships = OrganizationMembership.objects.filter(user_id=user_id).select_related("organization__logo")
     if organization_id is not None:
         memberships = memberships.filter(organization_id=organization_id)
@@ -267,7 +267,7 @@ def _standing(terms: ContractTerms, seats: Seats, *, now: datetime) -> ContractS
 
 
 def losses_of(connection: UserSocialAuth) -> list[str]:
-    """What goes with somebody's connection with Keycloak, a sentence for each organization."""
+    """What goes with someone's connection with Keycloak, a sentence for each organization."""
     user_id = connection.user_id
     if connection.provider != KEYCLOAK or is_connected(user_id=user_id, issuer=issuer(), besides=connection.pk):
         return []

@@ -56,7 +56,7 @@ class CodeView(ContractTemplateView):
 
 
 class AssignView(CodeView):
-    """Give this very code to somebody."""
+    """Give this very code to someone."""
 
     template_name = "b2b/admin/assign_code.html"
 
@@ -108,7 +108,7 @@ class RevokeView(CodeView):
 
 
 class RemindView(CodeView):
-    """Write to somebody again; once a day at most."""
+    """Write to someone again; once a day at most."""
 
     http_method_names = ["post"]
 
@@ -194,7 +194,7 @@ class HandOutView(ContractTemplateView):
 
 
 def told_to_staff(refusal: DomainError) -> str:
-    """A refusal in staff's words: nobody is told to ask us who is us."""
+    """A refusal in staff's words: no one is told to ask us who is us."""
     return refusal.for_staff if isinstance(refusal, NoSeatToGive) else str(refusal.message)
 
 

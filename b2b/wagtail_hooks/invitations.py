@@ -1,4 +1,4 @@
-"""Invitations: hand-outs of the one code that everybody shares, in contracts without a cap."""
+"""Invitations: hand-outs of the one code that everyone shares, in contracts without a cap."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class InvitationsView(ContractListView):
     results_name = "invitations_results"
     model = HandOut
     results_template_name = "b2b/admin/list_results.html"
-    none_yet = _("Nobody was invited yet. “Assign codes” on the codes' page sends the shared link by mail.")
+    none_yet = _("No one was invited yet. “Assign codes” on the codes' page sends the shared link by mail.")
     search_fields = ["email", "name"]
     default_ordering = "-given_at"
     paginate_by = PER_PAGE
@@ -95,7 +95,7 @@ class InvitationsView(ContractListView):
 
 
 class CancelInvitationView(ContractTemplateView):
-    """End one invitation; the link in the mail goes on working, because everybody has the same."""
+    """End one invitation; the link in the mail goes on working, because everyone has the same."""
 
     works = True
     tab = "invitations"
@@ -148,7 +148,7 @@ class ReplaceView(CodeView):
                 now=clock.now(),
                 resend=bool(request.POST.get("resend")),
             )
-            return gettext("There is a new shared code. The old one lets nobody in any more.")
+            return gettext("There is a new shared code. The old one lets no one in any more.")
 
         return said(request, act, then=self.back_url)
 

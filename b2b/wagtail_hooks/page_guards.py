@@ -26,7 +26,7 @@ def block_delete_of_pages_in_use(request: HttpRequest, page: Page) -> HttpRespon
 @hooks.register("before_move_page")
 def block_move_of_pages_in_use(request: HttpRequest, page: Page, destination: Page) -> HttpResponse | None:
     """Refuse to move a contract to another organization, or an organization away."""
-    # Wagtail asks here before it looks at rights to this page: its name is told to nobody who may not see it.
+    # Wagtail asks here before it looks at rights to this page: its name is told to no one who may not see it.
     if not page.permissions_for_user(request.user).can_move():
         raise PermissionDenied
     return _refuse_to_move(request, page)

@@ -42,7 +42,7 @@ MODERATION = ("action-submit", "action-restart-workflow", "action-workflow-actio
 
 
 class CreateByHandView(CreateView):
-    """Organizations and contracts come into being when somebody says so, not half typed by autosave.
+    """Organizations and contracts come into being when someone says so, not half typed by autosave.
 
     A click on “Save draft” while Wagtail is saving by itself would also make a second one, and complain of its address.
     """
@@ -90,7 +90,7 @@ class ReviewedMixin:
         return done
 
     def save_unmoderated(self) -> HttpResponseBase:
-        """The draft is kept, and it is said why nobody is asked to approve it."""
+        """The draft is kept, and it is said why no one is asked to approve it."""
         messages.warning(
             self.request,
             _("The draft is saved. Contracts aren't sent to moderation: whoever looks after them publishes them."),
@@ -151,7 +151,7 @@ class OrganizationUnpublishView(UnpublishView):
 
 
 class _NotModerated:
-    """A workflow that somebody started some other way publishes no contract."""
+    """A workflow that someone started some other way publishes no contract."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         page = self.object  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ SEE_CONTRACTS = "b2b.view_contractpage"
 
 
 def may_work_on(user: Any, contract: ContractPage) -> bool:
-    """Whether somebody may see this contract's codes, and change what it covers and who is in it."""
+    """Whether someone may see this contract's codes, and change what it covers and who is in it."""
     return bool(contract.permissions_for_user(user).can_edit())
 
 

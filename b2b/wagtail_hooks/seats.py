@@ -50,14 +50,14 @@ class MemberFilters(WagtailFilterSet):
 
 
 class MembersView(ContractListView):
-    """Everybody who has a seat, or is about to."""
+    """Everyone who has a seat, or is about to."""
 
     works = True
     tab = "members"
     results_name = "members_results"
     model = ContractMembership
     results_template_name = "b2b/admin/list_results.html"
-    none_yet = _("Nobody has a seat yet.")
+    none_yet = _("No one has a seat yet.")
     search_fields = ["user__email", "user__name"]
     default_ordering = "-since"
     paginate_by = PER_PAGE
@@ -97,7 +97,7 @@ class PeopleForm(forms.Form):
     )
 
     def clean_emails(self) -> list[User]:
-        """The people, all of them; or a sentence that names those nobody knows."""
+        """The people, all of them; or a sentence that names those no one knows."""
         wanted = dict.fromkeys(
             normalized_email(each)
             for each in self.cleaned_data["emails"].replace(",", "\n").split("\n")
@@ -107,8 +107,8 @@ class PeopleForm(forms.Form):
         missing = [email for email in wanted if email not in found]
         if missing:
             sentence = ngettext(
-                "Nobody has an account with this address: %(addresses)s.",
-                "Nobody has an account with these addresses: %(addresses)s.",
+                "No one has an account with this address: %(addresses)s.",
+                "No one has an account with these addresses: %(addresses)s.",
                 len(missing),
             )
             raise forms.ValidationError(sentence % {"addresses": ", ".join(missing)})
@@ -116,7 +116,7 @@ class PeopleForm(forms.Form):
 
 
 class AddMembersView(ContractTemplateView):
-    """Let people in by hand: all of those typed, or nobody."""
+    """Let people in by hand: all of those typed, or no one."""
 
     works = True
     tab = "members"
@@ -132,7 +132,7 @@ class AddMembersView(ContractTemplateView):
         return context
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Every seat is asked for at the door everybody uses; one refusal undoes them all and nothing typed is lost."""
+        """Every seat is asked for at the door everyone uses; one refusal undoes them all and nothing typed is lost."""
         form = PeopleForm(request.POST)
         if form.is_valid():
             people = form.cleaned_data["emails"]
@@ -151,7 +151,7 @@ class AddMembersView(ContractTemplateView):
 
 
 class ReasonForm(forms.Form):
-    """Why somebody has to go; it is noted with who did it."""
+    """Why someone has to go; it is noted with who did it."""
 
     reason = forms.CharField(
         label=_("Reason"),
@@ -162,7 +162,7 @@ class ReasonForm(forms.Form):
 
 
 class RemoveMemberView(ContractTemplateView):
-    """Take somebody's seat away, after what that means was read."""
+    """Take someone's seat away, after what that means was read."""
 
     works = True
     tab = "members"

@@ -55,7 +55,7 @@ class TermRow:
 
 @dataclass(frozen=True, slots=True)
 class ActRow:
-    """What somebody did, and to whom or what."""
+    """What someone did, and to whom or what."""
 
     at: datetime
     who: str

@@ -86,7 +86,7 @@ class CallToActionBlock(blocks.StructBlock):
 
 
 def refuse_unless_one_target(value: Any) -> None:
-    """Raise unless either a page or an address is given, and the address is one of ours, the web's or a mailbox."""
+    """Raise unless either a page or an address is given, and the address is one of ours, the web's or a inbox."""
     page, address = value.get("page"), (value.get("address") or "").strip()
     if bool(page) == bool(address):
         message = _("Choose a page or type an address, not both.") if page else _("Choose a page or type an address.")

@@ -33,7 +33,7 @@ class AtLeastBlock(blocks.StructBlock):
         label = _("At least some of these")
 
     def clean(self, value: Any) -> Any:
-        """Nobody can take more courses than the group has."""
+        """No one can take more courses than the group has."""
         cleaned = super().clean(value)
         if cleaned["at_least"] > len(cleaned["courses"]):
             raise blocks.StructBlockValidationError(

@@ -66,6 +66,6 @@ class FacultyBlock(blocks.StructBlock):
         icon = "group"
         label = _("Faculty")
         template = "cms/blocks/faculty.html"
-        description = _("The people who teach. Write about somebody once, show them on every course.")
+        description = _("The people who teach. Write about someone once, show them on every course.")
         anchor = "instructors"
         tab = _("Instructors")

@@ -40,7 +40,7 @@ class SitePage(Page):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text=_("Shown where somebody shares the page. Empty: the cover, or the site's own picture."),
+        help_text=_("Shown where someone shares the page. Empty: the cover, or the site's own picture."),
     )
 
     # Visitors' pages are fetched; their forms post to views of their own.

@@ -13,44 +13,42 @@ from wagtail.contrib.settings.models import BaseSiteSetting, register_setting
 from wagtail.images.models import Image
 from wagtail.models import Page
 
-from mitxonline.kernel.colour import (
+from mitxonline.kernel.color import (
     ACCENT_INK,
     DEEP,
     SIGN_CONTRAST,
     TEXT_CONTRAST,
     contrast,
-    is_hex_colour,
+    is_hex_color,
     text_on,
 )
 
 LINKS = ("organizations_page", "help_page", "refunds_page", "accessibility_page", "terms_page", "privacy_page")
 
 
-def validate_colour(colour: str) -> None:
+def validate_color(color: str) -> None:
     """Raise ValidationError unless this is a color as we store it."""
-    if not is_hex_colour(colour):
-        raise ValidationError(_("“%(colour)s” is not a color. It looks like #00694F."), params={"colour": colour})
+    if not is_hex_color(color):
+        raise ValidationError(_("“%(color)s” is not a color. It looks like #00694F."), params={"color": color})
 
 
-def validate_carries_text(colour: str) -> None:
+def validate_carries_text(color: str) -> None:
     """Raise ValidationError where neither white nor the ink would be readable on this color (4.5:1)."""
-    if is_hex_colour(colour) and text_on(colour) is None:
+    if is_hex_color(color) and text_on(color) is None:
         raise ValidationError(
             _(
-                "Neither white nor dark text can be read well on %(colour)s (it needs a contrast of 4.5:1). "
+                "Neither white nor dark text can be read well on %(color)s (it needs a contrast of 4.5:1). "
                 "Choose a darker or a lighter shade."
             ),
-            params={"colour": colour},
+            params={"color": color},
         )
 
 
-def validate_accent(colour: str) -> None:
+def validate_accent(color: str) -> None:
     """Raise ValidationError where the dark text of golden buttons, or the color on deep areas, could not be seen."""
-    if is_hex_colour(colour) and (
-        contrast(colour, ACCENT_INK) < TEXT_CONTRAST or contrast(colour, DEEP) < SIGN_CONTRAST
-    ):
+    if is_hex_color(color) and (contrast(color, ACCENT_INK) < TEXT_CONTRAST or contrast(color, DEEP) < SIGN_CONTRAST):
         raise ValidationError(
-            _("Dark text can't be read well on %(colour)s. Choose a lighter shade."), params={"colour": colour}
+            _("Dark text can't be read well on %(color)s. Choose a lighter shade."), params={"color": color}
         )
 
 
@@ -82,11 +80,11 @@ class SiteBrand(BaseSiteSetting):
         related_name="+",
         help_text=_("A square picture. Empty: the three tiles and the golden disc."),
     )
-    brand_colour = models.CharField(
-        _("brand color"), max_length=7, default="#00694F", validators=[validate_colour, validate_carries_text]
+    brand_color = models.CharField(
+        _("brand color"), max_length=7, default="#00694F", validators=[validate_color, validate_carries_text]
     )
-    accent_colour = models.CharField(
-        _("accent color"), max_length=7, default="#FFB224", validators=[validate_colour, validate_accent]
+    accent_color = models.CharField(
+        _("accent color"), max_length=7, default="#FFB224", validators=[validate_color, validate_accent]
     )
     support_email = models.EmailField(_("support address"), blank=True)
     copyright_name = models.CharField(_("name in the copyright line"), max_length=120, blank=True)
@@ -123,7 +121,7 @@ class SiteBrand(BaseSiteSetting):
             ],
             heading=_("Name and mark"),
         ),
-        MultiFieldPanel([FieldPanel("brand_colour"), FieldPanel("accent_colour")], heading=_("Colors")),
+        MultiFieldPanel([FieldPanel("brand_color"), FieldPanel("accent_color")], heading=_("Colors")),
         MultiFieldPanel(
             [FieldPanel("support_email"), FieldPanel("copyright_name"), FieldPanel("copyright_note")],
             heading=_("Contact and copyright"),

@@ -10,7 +10,7 @@ from wagtail.search import index
 
 
 class Instructor(index.Indexed, models.Model):
-    """Somebody who teaches."""
+    """Someone who teaches."""
 
     name = models.CharField(_("name"), max_length=120)
     about = models.CharField(

@@ -54,7 +54,7 @@ class ProductPage(SitePage):
         verbose_name_plural = _("product pages")
 
     def clean(self) -> None:
-        """A contract's product is nobody else's business, so it gets no page."""
+        """A contract's product is no one else's business, so it gets no page."""
         super().clean()
         if self.product is not None and self.product.requires_code:
             raise ValidationError({"product": _("This product belongs to a contract. It can't have a public page.")})

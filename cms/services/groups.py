@@ -51,7 +51,7 @@ RIGHTS = {
                 "view",
             ),
             *_all_of("ecommerce", ("refund", "refundrequest", "dispute"), "view"),
-            *(f"ecommerce.{act}_order" for act in ("refund", "fulfil", "cancel")),
+            *(f"ecommerce.{act}_order" for act in ("refund", "fulfill", "cancel")),
             *_all_of("ecommerce", ("shopsettings",), "change"),
         ),
     ),

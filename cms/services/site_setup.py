@@ -79,7 +79,7 @@ def ensure_home(setup: SiteSetup) -> tuple[HomePage, bool]:
 
 
 def ensure_site(home: HomePage, *, base_url: str, setup: SiteSetup) -> Site:
-    """The default site, at the address of the settings; it keeps a home page somebody chose for it."""
+    """The default site, at the address of the settings; it keeps a home page someone chose for it."""
     address = urlsplit(base_url)
     hostname, port = address.hostname or "localhost", address.port or STANDARD_PORTS.get(address.scheme, 80)
     site = Site.objects.filter(is_default_site=True).first() or Site(is_default_site=True)
@@ -157,7 +157,7 @@ def _fill_home(home: HomePage, plain: dict[str, Any]) -> None:
 
 
 def _drop_welcome_page(setup: SiteSetup) -> None:
-    """Wagtail's own first page says nothing to visitors; gone, unless somebody made something of it."""
+    """Wagtail's own first page says nothing to visitors; gone, unless someone made something of it."""
     welcome = Page.objects.filter(depth=2, title=WELCOME, numchild=0, content_type__model="page").first()
     if welcome is not None:
         welcome.delete()

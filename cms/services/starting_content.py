@@ -49,7 +49,7 @@ PAGES = (
             (
                 _("How our courses are made"),
                 _(
-                    "<p>Each course is written by somebody who does the thing for a living, together with an editor "
+                    "<p>Each course is written by someone who does the thing for a living, together with an editor "
                     "who does not. It ends with something you made yourself.</p>"
                 ),
             ),
@@ -116,7 +116,7 @@ PAGES = (
             (
                 _("What you see, and what you don’t"),
                 _(
-                    "<p>You see who has joined and which seats are free. You don’t see anybody’s grades: those belong "
+                    "<p>You see who has joined and which seats are free. You don’t see anyone’s grades: those belong "
                     "to the person who learned.</p>"
                 ),
             ),
@@ -152,7 +152,7 @@ PAGES = (
     StartingPage(
         slug="accessibility",
         title=_("Accessibility"),
-        introduction=_("Everybody should be able to find a course, enroll and learn."),
+        introduction=_("Everyone should be able to find a course, enroll and learn."),
         sections=(
             (
                 _("What we aim for"),
@@ -191,7 +191,7 @@ PAGES = (
             ),
             (
                 _("Learning together"),
-                _("<p>Be kind. What you hand in is your own work; say so where you used somebody else’s.</p>"),
+                _("<p>Be kind. What you hand in is your own work; say so where you used someone else’s.</p>"),
             ),
         ),
         link="terms_page",

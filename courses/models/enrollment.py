@@ -63,7 +63,7 @@ class Enrollment(models.Model):
 
 
 class EnrollmentGrant(models.Model):
-    """One reason why a person may be in a run: an order, a code, a contract, or somebody on the staff."""
+    """One reason why a person may be in a run: an order, a code, a contract, or someone on the staff."""
 
     enrollment = models.ForeignKey(
         Enrollment, verbose_name=_("enrollment"), on_delete=models.PROTECT, related_name="grants"

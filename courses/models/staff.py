@@ -10,7 +10,7 @@ from courses.models.course import Course
 
 
 class CourseStaff(models.Model):
-    """Somebody who looks after one course, and may give its learners a discount; for no other course."""
+    """Someone who looks after one course, and may give its learners a discount; for no other course."""
 
     course = models.ForeignKey(Course, verbose_name=_("course"), on_delete=models.CASCADE, related_name="staff")
     user = models.ForeignKey(

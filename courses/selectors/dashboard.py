@@ -60,7 +60,7 @@ def dashboard_for(user_id: int, *, now: datetime) -> Dashboard:
 
 
 def enrolled_run_ids(user_id: int | None) -> frozenset[int]:
-    """The runs somebody is in; none for a signed-out visitor, without a query."""
+    """The runs someone is in; none for a signed-out visitor, without a query."""
     if user_id is None:
         return frozenset()
     return frozenset(Enrollment.objects.active().of(user_id).values_list("run_id", flat=True))

@@ -15,7 +15,7 @@ MAY = ("access_admin", "view_coursestaff")
 
 
 def appoint(*, course_id: int, user_id: int, by_id: int | None) -> CourseStaff:
-    """Let somebody look after a course, and into the Wagtail admin; again it changes nothing."""
+    """Let someone look after a course, and into the Wagtail admin; again it changes nothing."""
     with transaction.atomic():
         staff, is_new = CourseStaff.objects.get_or_create(course_id=course_id, user_id=user_id)
         _group().user_set.add(user_id)

@@ -40,7 +40,7 @@ class ProductUnknown(NotFound):
     exposes: ClassVar[tuple[str, ...]] = ("sku",)
 
     def __init__(self, *, sku: str = "") -> None:
-        """``sku``: the one that isn't on sale, where it looks like one; nobody's text is shown as ours."""
+        """``sku``: the one that isn't on sale, where it looks like one; no one's text is shown as ours."""
         self.sku = sku
         super().__init__(
             _("“%(sku)s” isn't on sale. Your cart is as it was. Check the link, or browse courses.") % {"sku": sku}
@@ -211,7 +211,7 @@ class GatewayUnknown(NotFound):
 
 
 class OrderUnknown(NotFound):
-    """No such order of this buyer; the same answer for somebody else's."""
+    """No such order of this buyer; the same answer for someone else's."""
 
     code: ClassVar[str] = "order_unknown"
 

@@ -155,7 +155,7 @@ class CodeForSomebodyElse(CodeRefused):
     code: ClassVar[str] = "code_other_person"
 
     def __init__(self) -> None:
-        super().__init__(_("This code was given to somebody else. Sign in with the address it was sent to."))
+        super().__init__(_("This code was given to someone else. Sign in with the address it was sent to."))
 
 
 class AddressUnconfirmed(CodeForSomebodyElse):

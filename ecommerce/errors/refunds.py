@@ -106,12 +106,12 @@ class RefundUnknown(NotFound):
 
 
 class RefundDecided(RefundRefused):
-    """Somebody has decided already."""
+    """Someone has decided already."""
 
     code: ClassVar[str] = "refund_decided"
 
     def __init__(self) -> None:
-        super().__init__(_("Somebody has decided about this already. Look at the order again."))
+        super().__init__(_("Someone has decided about this already. Look at the order again."))
 
 
 class RefundAnswerNeeded(RefundRefused):
@@ -139,7 +139,7 @@ class NothingWasPaid(RefundNotAskable):
 
 
 class NotPaidYet(RefundNotAskable):
-    """The order came to nothing, or nobody knows yet."""
+    """The order came to nothing, or no one knows yet."""
 
     code: ClassVar[str] = "not_paid_yet"
 
@@ -191,7 +191,7 @@ class RefundAskedAlready(RefundNotAskable):
 
 
 class RefundAnsweredAlready(RefundNotAskable):
-    """Somebody has said no."""
+    """Someone has said no."""
 
     code: ClassVar[str] = "refund_answered_already"
 

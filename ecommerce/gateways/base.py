@@ -229,7 +229,7 @@ class PaymentGateway(Protocol):
         """Open a payment session; the same request again is the same session."""
 
     def expire(self, session: Session) -> PaymentNotice:
-        """End a session, so that nobody can pay it any more, and say what became of it.
+        """End a session, so that no one can pay it any more, and say what became of it.
 
         The outcome is EXPIRED, or whatever was faster: PAID, PROCESSING, DECLINED.
         """

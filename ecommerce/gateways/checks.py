@@ -1,4 +1,4 @@
-"""What can be wrong with how payments are set up is said when the process starts, not when somebody pays."""
+"""What can be wrong with how payments are set up is said when the process starts, not when someone pays."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_gateways(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs:
             problems.append(Error(f"CURRENCIES: {error}", id="ecommerce.E002"))
             continue
         if currency in NO_MONEY or currency not in settings.CURRENCIES:
-            problems.append(Error(f"CURRENCIES: nobody can be paid in {currency}", id="ecommerce.E002"))
+            problems.append(Error(f"CURRENCIES: no one can be paid in {currency}", id="ecommerce.E002"))
     return problems
 
 
@@ -73,5 +73,5 @@ def check_somebody_takes_money(
             )
         ]
     if settings.SANDBOX_PAYMENTS:
-        return [Error("SANDBOX_PAYMENTS lets everybody decide that they have paid", id="ecommerce.E005")]
+        return [Error("SANDBOX_PAYMENTS lets everyone decide that they have paid", id="ecommerce.E005")]
     return []

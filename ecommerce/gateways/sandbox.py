@@ -47,7 +47,7 @@ _CACHE_AWAY = (RedisError, OSError)
 
 
 class SandboxGateway:
-    """Accept, accept later, decline or abandon, as the buyer on the labelled page likes."""
+    """Accept, accept later, decline or abandon, as the buyer on the labeled page likes."""
 
     name: ClassVar[str] = "sandbox"
 
@@ -107,15 +107,15 @@ class SandboxGateway:
         return RefundResult(refund_id=f"sandbox_{refund.reference}", state=RefundState.SUCCEEDED, amount=refund.amount)
 
     def look_up_refund(self, refund: RefundRequest, refund_id: str) -> RefundResult | None:
-        """The one that was answered; the sandbox has made none that nobody heard of."""
+        """The one that was answered; the sandbox has made none that no one heard of."""
         return RefundResult(refund_id=refund_id, state=RefundState.SUCCEEDED) if refund_id else None
 
     def refunds_of(self, payment_id: str, account: str) -> tuple[RefundNotice, ...]:
-        """Nobody refunds anything on the sandbox's side."""
+        """No one refunds anything on the sandbox's side."""
         return ()
 
     def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
-        """Nobody disputes anything here."""
+        """No one disputes anything here."""
         return ()
 
     def _outcome(self, session_id: str) -> Outcome:

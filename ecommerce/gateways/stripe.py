@@ -331,7 +331,7 @@ def _asking() -> Iterator[None]:
 
 
 def _reason(error: stripe.StripeError) -> str:
-    """Stripe's sentence, for staff; nobody but staff sees it, and no log."""
+    """Stripe's sentence, for staff; no one but staff sees it, and no log."""
     return (error.user_message or type(error).__name__)[:255]
 
 
@@ -451,7 +451,7 @@ def _doubt(session: Mapping[str, Any], reference: UUID | None, account: str, *, 
 
 
 def _reference(session: Mapping[str, Any]) -> UUID | None:
-    """Which of our tries a session is; None for sessions that somebody else began on this account."""
+    """Which of our tries a session is; None for sessions that someone else began on this account."""
     metadata = _mapping(session.get("metadata"))
     for told in (session.get("client_reference_id"), metadata.get("attempt")):
         try:

@@ -1,4 +1,4 @@
-"""Baskets: what somebody means to buy."""
+"""Baskets: what someone means to buy."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class BasketItem(models.Model):
 
 
 class BasketCode(models.Model):
-    """A code somebody applied to a basket; whether it still works is asked again at every total."""
+    """A code someone applied to a basket; whether it still works is asked again at every total."""
 
     basket = models.ForeignKey(Basket, verbose_name=_("basket"), on_delete=models.CASCADE, related_name="applied_codes")
     code = models.ForeignKey(

@@ -155,7 +155,7 @@ class Discount(models.Model):
 
 
 class DiscountPerson(models.Model):
-    """Somebody a discount is for, by their address; it counts once that is confirmed."""
+    """Someone a discount is for, by their address; it counts once that is confirmed."""
 
     discount = models.ForeignKey(Discount, verbose_name=_("discount"), on_delete=models.CASCADE, related_name="people")
     email = models.EmailField(_("e-mail address"))
@@ -283,7 +283,7 @@ class CodeUseQuerySet(models.QuerySet["CodeUse"]):
 
 
 class CodeUse(models.Model):
-    """One person's use of one code: held while an order is pending, confirmed by fulfilment or by attaching."""
+    """One person's use of one code: held while an order is pending, confirmed by fulfillment or by attaching."""
 
     code = models.ForeignKey(DiscountCode, verbose_name=_("code"), on_delete=models.PROTECT, related_name="code_uses")
     user = models.ForeignKey(

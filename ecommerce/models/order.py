@@ -27,12 +27,12 @@ class OrderQuerySet(LockableQuerySet["Order"]):
         return self.filter(purchaser_id=user_id)
 
     def pending(self) -> Self:
-        """Orders nobody has paid or given up yet."""
+        """Orders no one has paid or given up yet."""
         return self.filter(state=OrderState.PENDING)
 
 
 class Order(models.Model):
-    """What somebody bought, at the prices shown when it was placed.
+    """What someone bought, at the prices shown when it was placed.
 
     Its number is known before anything is paid. ``hold_until`` is how long its codes and seats are kept.
     """
@@ -77,7 +77,7 @@ class Order(models.Model):
         _("fingerprint"),
         max_length=64,
         editable=False,
-        help_text=_("What was in the basket: the same again re-uses the pending order."),
+        help_text=_("What was in the basket: the same again reuses the pending order."),
     )
     placed_at = models.DateTimeField(_("placed"))
     hold_until = models.DateTimeField(_("held until"), null=True, blank=True)
@@ -113,7 +113,7 @@ class Order(models.Model):
         ordering = ["-placed_at", "-pk"]
         permissions = [
             ("refund_order", "Can give money back for an order"),
-            ("fulfil_order", "Can fulfil an order that is in review"),
+            ("fulfill_order", "Can fulfill an order that is in review"),
             ("cancel_order", "Can cancel an order that is in review"),
         ]
         indexes = [
@@ -157,7 +157,7 @@ class Order(models.Model):
 
     @property
     def why(self) -> str:
-        """Why it is in its state, as staff read it; empty where nobody gave a reason."""
+        """Why it is in its state, as staff read it; empty where no one gave a reason."""
         if not self.review_cause:
             return self.state_reason
         cause = str(ReviewCause(self.review_cause).label)

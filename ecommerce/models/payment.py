@@ -150,7 +150,7 @@ class PaymentAttempt(models.Model):
 
     @property
     def gap_money(self) -> Money:
-        """What the gateway gave back and nobody booked here; negative where it gave back less than is booked."""
+        """What the gateway gave back and no one booked here; negative where it gave back less than is booked."""
         return Money(self.refund_gap, self.paid_money.currency)
 
     @property

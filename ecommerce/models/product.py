@@ -34,7 +34,7 @@ class ProductQuerySet(LockableQuerySet["Product"]):
         return self.filter(is_active=True)
 
     def public(self) -> Self:
-        """Products anybody may buy without a code."""
+        """Products anyone may buy without a code."""
         return self.active().filter(requires_code=False)
 
     def with_item(self) -> Self:
@@ -78,7 +78,7 @@ class Product(models.Model):
     requires_code = models.BooleanField(
         _("needs its code"),
         default=False,
-        help_text=_("Set by contracts: nobody gets this without a code of its own or a right from the contract."),
+        help_text=_("Set by contracts: no one gets this without a code of its own or a right from the contract."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)

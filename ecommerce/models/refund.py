@@ -27,7 +27,7 @@ from mitxonline.kernel.money import Money
 
 
 class RefundRequest(models.Model):
-    """A buyer's wish for their money, until somebody of finance has decided."""
+    """A buyer's wish for their money, until someone of finance has decided."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="refund_requests")
     lines = models.ManyToManyField(
@@ -73,7 +73,7 @@ class RefundRequest(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody has decided yet."""
+        """Whether no one has decided yet."""
         return self.state == RefundRequestState.ASKED
 
 

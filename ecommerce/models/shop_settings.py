@@ -32,7 +32,7 @@ class ShopSettings(BaseSiteSetting):
         choices=EnrollmentAfter,
         default=EnrollmentAfter.REMOVE,
         db_default=EnrollmentAfter.REMOVE,
-        help_text=_("Somebody gave the whole price back on the gateway's own pages, where courses are unknown."),
+        help_text=_("Someone gave the whole price back on the gateway's own pages, where courses are unknown."),
     )
     after_failed_refund = models.CharField(
         _("courses after a refund that didn’t arrive"),

@@ -19,14 +19,14 @@ NOTE_LIFE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class BasketOwner:
-    """An account, or a visitor known by the token in their session. Neither: somebody without a basket yet."""
+    """An account, or a visitor known by the token in their session. Neither: someone without a basket yet."""
 
     user_id: int | None = None
     token: UUID | None = None
 
     @property
     def exists(self) -> bool:
-        """Whether there is anybody to own a basket."""
+        """Whether there is anyone to own a basket."""
         return self.user_id is not None or self.token is not None
 
     def baskets(self) -> LockableQuerySet[Basket]:
@@ -71,7 +71,7 @@ def current_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
 
 
 def cart_count(owner: BasketOwner, *, now: datetime) -> int:
-    """How many things are in the current basket; one query, none for somebody without a basket."""
+    """How many things are in the current basket; one query, none for someone without a basket."""
     return open_baskets(owner, now=now).current_count
 
 

@@ -21,7 +21,7 @@ LOOK_AFTER = "courses.view_coursestaff"
 
 @dataclass(frozen=True, slots=True)
 class DiscountAccess:
-    """Somebody, and which discounts they may see, make and change.
+    """Someone, and which discounts they may see, make and change.
 
     ``may_see`` and ``can_manage_all`` are about all discounts; ``courses`` about those of single courses. Contracts
     make and keep theirs themselves.
@@ -80,7 +80,7 @@ def of_courses(course_ids: frozenset[int]) -> Q:
 
 
 def discount_access_of(user: User | AnonymousUser) -> DiscountAccess:
-    """What somebody may do with discounts; beside their permissions one query, for the staff of courses alone."""
+    """What someone may do with discounts; beside their permissions one query, for the staff of courses alone."""
     if not user.is_authenticated or not user.is_active:
         return DiscountAccess(user_id=None)
     can_manage_all = user.has_perms([MAKE, CHANGE])

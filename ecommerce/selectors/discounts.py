@@ -58,7 +58,7 @@ def in_state(discounts: DiscountQuerySet, state: str, *, now: datetime) -> Disco
 
 
 def listed_discounts(access: DiscountAccess) -> DiscountQuerySet:
-    """Those somebody may see, each with ``code_count``, ``used``, ``held`` and ``product_count``, in one query."""
+    """Those someone may see, each with ``code_count``, ``used``, ``held`` and ``product_count``, in one query."""
     uses = CodeUse.objects.filter(code__discount=OuterRef("pk"))
     lines = OrderLine.objects.filter(discount=OuterRef("pk"), code=None, order__state__in=SOLD)
     return (

@@ -1,4 +1,4 @@
-"""Which discounts somebody may use at a moment: those that apply by themselves, and the codes they brought."""
+"""Which discounts someone may use at a moment: those that apply by themselves, and the codes they brought."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOBODY = Buyer()
 
 @dataclass(frozen=True, slots=True)
 class OwnUse:
-    """The live use somebody has of a code, and the order it belongs to; no number: it was attached without one."""
+    """The live use someone has of a code, and the order it belongs to; no number: it was attached without one."""
 
     state: str
     held_until: datetime | None
@@ -75,7 +75,7 @@ def buyer_of(user_id: int | None, *, discounts: Iterable[Discount], codes: Itera
 
 
 def automatic_discounts(now: datetime) -> list[Discount]:
-    """Discounts that apply by themselves at this moment, to somebody."""
+    """Discounts that apply by themselves at this moment, to someone."""
     found = list(Discount.objects.in_force(now).filter(automatic=True))
     load_products(found)
     return found
@@ -130,7 +130,7 @@ def code_refusal(code: DiscountCode, *, own: OwnUse | None, buyer: Buyer, now: d
 def _is_another_orders(own: OwnUse, code: DiscountCode) -> bool:
     """Whether the learner's own use can't serve what they come with now: it was bought with, or is being paid for.
 
-    One held for an order that nobody is paying is that order's too, and of the one that replaces it: checkout gives the
+    One held for an order that no one is paying is that order's too, and of the one that replaces it: checkout gives the
     first one up under its lock.
     """
     if own.state == UseState.HELD:

@@ -26,7 +26,7 @@ from ecommerce.selectors.payments import next_to_refund
 from ecommerce.selectors.receipts import Address, billed_to
 from mitxonline.kernel.money import Money
 
-# Why somebody has to look at an order, the most urgent first.
+# Why someone has to look at an order, the most urgent first.
 ATTENTION = (
     ("review", _("In review")),
     ("dispute", _("Disputed")),
@@ -75,7 +75,7 @@ class OrderAtDesk:
 
     @property
     def open_request(self) -> RefundRequest | None:
-        """What the buyer asked for and nobody has answered."""
+        """What the buyer asked for and no one has answered."""
         return next((each for each in self.requests if each.is_open), None)
 
     @property
@@ -137,11 +137,11 @@ class OrderAtDesk:
 
 
 def orders_at_desk() -> QuerySet[Order]:
-    """Every order with its buyer and why somebody has to look at it (``attention``, empty: nobody)."""
+    """Every order with its buyer and why someone has to look at it (``attention``, empty: no one)."""
     requests = RefundRequest.objects.filter(order=OuterRef("pk"), state=RefundRequestState.ASKED)
     disputes = Dispute.objects.filter(order=OuterRef("pk"), state__in=OPEN_DISPUTE_STATES)
     marked = Refund.objects.filter(order=OuterRef("pk"), state=RefundState.MARKED)
-    # One that failed and was followed by another that went through needs nobody any more.
+    # One that failed and was followed by another that went through needs no one any more.
     later = Refund.objects.filter(
         order=OuterRef("order"), recorded_at__gte=OuterRef("recorded_at"), pk__gt=OuterRef("pk")
     ).exclude(state__in=[RefundState.FAILED, RefundState.CANCELED])

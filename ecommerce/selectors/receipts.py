@@ -174,7 +174,7 @@ class ReceiptData:
 
 
 def receipt_for(*, user_id: int, number: str) -> Receipt:
-    """One order of this buyer, its number in any case; OrderUnknown for anybody else's and for none (X1)."""
+    """One order of this buyer, its number in any case; OrderUnknown for anyone else's and for none (X1)."""
     shown = Refund.objects.filter(
         Q(state__in=(*COUNTED_REFUND_STATES, *RESERVED_REFUND_STATES))
         | Q(state__in=FAILED_REFUND_STATES, took_effect_at__isnull=False) & ~Q(gateway_refund_id="")
@@ -199,7 +199,7 @@ def orders_of(user_id: int) -> OrderHistory:
 
 
 class OrderHistory:
-    """Somebody's orders, as a paginator takes them. A page costs the same few queries however many there are in all."""
+    """Someone's orders, as a paginator takes them. A page costs the same few queries however many there are in all."""
 
     def __init__(self, orders: OrderQuerySet) -> None:
         self._orders = orders

@@ -165,7 +165,7 @@ class DiscountForm(forms.Form):
         self.fields["products"].queryset = products  # type: ignore[attr-defined]
 
     def _limit_to_courses(self) -> None:
-        """What is finance's is not offered; that nobody sends it all the same, the checks see to."""
+        """What is finance's is not offered; that no one sends it all the same, the checks see to."""
         self.fields["scope"].choices = [("chosen", _("Only those chosen here"))]  # type: ignore[attr-defined]
         self.fields["scope"].initial = "chosen"
         self.fields["payment_type"].choices = [  # type: ignore[attr-defined]
@@ -206,7 +206,7 @@ class NewDiscountForm(DiscountForm):
         choices=[
             ("one", gettext_lazy("One code with this text")),
             ("many", gettext_lazy("So many codes, whose text the shop thinks of")),
-            ("people", gettext_lazy("One code for each of these addresses, for nobody else")),
+            ("people", gettext_lazy("One code for each of these addresses, for no one else")),
             ("none", gettext_lazy("None: the discount applies by itself")),
         ],
         widget=forms.RadioSelect,

@@ -75,7 +75,7 @@ def url(name: str, *args: object) -> str:
 
 
 class DiscountAccessMixin(PermissionCheckedMixin):
-    """A page for those who look after discounts. Somebody else's discount is like one that isn't there."""
+    """A page for those who look after discounts. Someone else's discount is like one that isn't there."""
 
     model = Discount
     request: HttpRequest
@@ -97,7 +97,7 @@ class DiscountAccessMixin(PermissionCheckedMixin):
 
 
 class DiscountIndex(DiscountAccessMixin, FileMixin, generic.IndexView):
-    """All discounts of the shop, or of the courses somebody looks after."""
+    """All discounts of the shop, or of the courses someone looks after."""
 
     any_permission_required = ["view"]
     page_title = gettext_lazy("Discounts")
@@ -183,7 +183,7 @@ class MakeDiscount(_Form):
     def form_valid(self, form: NewDiscountForm) -> HttpResponse:
         try:
             made = make_discount(draft=form.draft(), wish=form.wish(), access=self.access, now=clock.now())
-        except DiscountRefused as refusal:  # somebody was faster with the same code
+        except DiscountRefused as refusal:  # someone was faster with the same code
             form.add_error(field_of(form, refusal), refusal.message)
             return self.form_invalid(form)
         number = len(made.codes)
@@ -391,7 +391,7 @@ class Switch(DiscountAccessMixin, View):
         sentence = (
             _("“%(name)s” can be used again, within its dates.")
             if self.active
-            else _("“%(name)s” is paused: nobody can use it until it is resumed. Orders in payment keep it.")
+            else _("“%(name)s” is paused: no one can use it until it is resumed. Orders in payment keep it.")
         )
         messages.success(request, sentence % {"name": self.discount})
         return redirect(url("codes", self.discount.pk))

@@ -19,7 +19,7 @@ ALL, LINES, AMOUNT = "all", "lines", "amount"
 
 
 class ReasonForm(forms.Form):
-    """Why somebody decides so."""
+    """Why someone decides so."""
 
     reason = forms.CharField(
         label=_("Why"),

@@ -55,7 +55,7 @@ class OrderFilters(WagtailFilterSet):
     """What the list of orders can be narrowed to."""
 
     attention = django_filters.ChoiceFilter(
-        label=_("Needs somebody"), choices=ATTENTION, empty_label=_("All"), widget=forms.RadioSelect
+        label=_("Needs someone"), choices=ATTENTION, empty_label=_("All"), widget=forms.RadioSelect
     )
     state = django_filters.ChoiceFilter(
         label=_("State"), choices=OrderState.choices, empty_label=_("All"), widget=forms.RadioSelect
@@ -144,7 +144,7 @@ class OrderIndex(DeskList):
         Column("buyer", label=_("Buyer"), accessor=lambda order: order.purchaser.email, sort_key="purchaser__email"),
         StateColumn("state", label=_("State"), accessor=lambda order: shown_state(order), sort_key="state"),
         Column("total", label=_("Total"), accessor=lambda order: order.money.formatted(), sort_key="total"),
-        StateColumn("attention", label=_("Needs somebody"), accessor=lambda order: attention_of(order)),
+        StateColumn("attention", label=_("Needs someone"), accessor=lambda order: attention_of(order)),
         DateColumn("placed_at", label=_("Placed"), sort_key="placed_at"),
     ]
 
@@ -222,7 +222,7 @@ def shown_refund(refund: Refund) -> dict[str, str]:
 
 
 def attention_of(order: Any) -> dict[str, str] | None:
-    """Why somebody has to look."""
+    """Why someone has to look."""
     words = dict(ATTENTION)
     return {"text": str(words[order.attention]), "tone": "warn"} if order.attention else None
 

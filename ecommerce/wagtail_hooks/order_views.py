@@ -32,7 +32,7 @@ from ecommerce.wagtail_hooks.order_lists import (
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 
-REFUND, FULFIL, CANCEL = "ecommerce.refund_order", "ecommerce.fulfil_order", "ecommerce.cancel_order"
+REFUND, FULFILL, CANCEL = "ecommerce.refund_order", "ecommerce.fulfill_order", "ecommerce.cancel_order"
 UNPROCESSABLE = 422
 
 
@@ -72,7 +72,7 @@ class DeskView(Allowed, WagtailAdminTemplateMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         user = self.request.user
-        rights = {"refund": user.has_perm(REFUND), "fulfil": user.has_perm(FULFIL), "cancel": user.has_perm(CANCEL)}
+        rights = {"refund": user.has_perm(REFUND), "fulfill": user.has_perm(FULFILL), "cancel": user.has_perm(CANCEL)}
         return context | {
             "desk": self.desk,
             "order": self.desk.order,
@@ -163,7 +163,7 @@ class DenyView(DeskView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         form, asked = AnswerForm(request.POST), self.desk.open_request
         if asked is None:
-            return self.refused(_("Somebody has decided about this already. Look at the order again."))
+            return self.refused(_("Someone has decided about this already. Look at the order again."))
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(form=form), status=UNPROCESSABLE)
         try:
@@ -210,10 +210,10 @@ class DecideView(DeskView):
         raise NotImplementedError
 
 
-class FulfilView(DecideView):
+class FulfillView(DecideView):
     """Give the buyer what was bought."""
 
-    needs = FULFIL
+    needs = FULFILL
 
     def get_page_subtitle(self) -> str:
         return _("Fulfill the order")
@@ -226,7 +226,7 @@ class FulfilView(DecideView):
         ]
 
     def decide(self, given: dict[str, Any]) -> HttpResponse:
-        review.fulfil_from_review(
+        review.fulfill_from_review(
             order_id=self.desk.order.pk, reason=given["reason"], by_id=self.by_id, now=clock.now()
         )
         return self.done(_("The order is fulfilled."))
@@ -345,7 +345,7 @@ class DismissMarkedView(RefundDecisionView):
         return _("Keep the second payment")
 
     def explained(self) -> list[str]:
-        return [_("%(amount)s stays here, and nobody is asked again.") % {"amount": self.refund.money.formatted()}]
+        return [_("%(amount)s stays here, and no one is asked again.") % {"amount": self.refund.money.formatted()}]
 
     def decide(self, given: dict[str, Any]) -> HttpResponse:
         refunds.dismiss_marked(refund_id=self.refund.pk, reason=given["reason"], now=clock.now(), by_id=self.by_id)

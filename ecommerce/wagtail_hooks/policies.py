@@ -26,7 +26,7 @@ def discount_access_for(user: Any) -> DiscountAccess:
 
 
 class DiscountPolicy(BasePermissionPolicy):
-    """Finance keeps all discounts, a course's staff those of their course; nobody deletes any: orders name them."""
+    """Finance keeps all discounts, a course's staff those of their course; no one deletes any: orders name them."""
 
     def user_has_permission(self, user: Any, action: str) -> bool:
         access = discount_access_for(user)

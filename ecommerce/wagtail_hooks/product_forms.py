@@ -34,7 +34,7 @@ class ProductForm(WagtailAdminModelForm):
         if self.before is not None and OrderLine.objects.filter(product=self.before).exists():
             for name in ("course_run", "program", "mode", "sku", "currency"):
                 self.fields[name].disabled = True
-                self.fields[name].help_text = _("Somebody has bought it, so this stays.")
+                self.fields[name].help_text = _("Someone has bought it, so this stays.")
 
     def clean_currency(self) -> str:
         """Small letters are what was meant."""
@@ -54,7 +54,7 @@ class ProductForm(WagtailAdminModelForm):
         if not commit:
             return super().save(commit=False)
         with transaction.atomic():
-            # Somebody else's new price is in the history too, not overwritten unseen.
+            # Someone else's new price is in the history too, not overwritten unseen.
             stored = Product.objects.locked().filter(pk=self.instance.pk).first() if self.instance.pk else None
             before = Money(stored.price, stored.currency) if stored is not None else None
             product = super().save()

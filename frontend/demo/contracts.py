@@ -120,7 +120,7 @@ def ensure_members(
 
 
 def ensure_member(contract: ContractPage, user: User, *, source: str, now: datetime) -> None:
-    """Somebody has a seat in the contract."""
+    """Someone has a seat in the contract."""
     if not ContractMembership.objects.filter(contract=contract, user=user).exists():
         add_member(contract_id=contract.pk, user_id=user.pk, source=source, now=now)
 
@@ -137,7 +137,7 @@ def _runs(contract: ContractPage) -> list[ContractRun]:
 
 
 def _free_code(run: ContractRun) -> DiscountCode:
-    """A code of the run that nobody has been given and nobody has used."""
+    """A code of the run that no one has been given and no one has used."""
     codes = DiscountCode.objects.filter(discount__unlocks_id=run.product_id, active=True, assigned_email="", uses=0)
     return codes.order_by("pk")[:1].get()
 

@@ -15,7 +15,7 @@ from cms.models import CoursePage, ProgramPage, SiteBrand
 from courses.models import Course, CourseRun, Enrollment, Program
 from ecommerce.models import DiscountCode, Product
 from frontend.demo.calendar import contract_dates
-from frontend.demo.catalogue import ensure_course, ensure_department, ensure_program
+from frontend.demo.catalog import ensure_course, ensure_department, ensure_program
 from frontend.demo.contracts import contract_specs, ensure_contract, ensure_member, ensure_members
 from frontend.demo.learning import ensure_discounts, ensure_enrollments, ensure_order
 from frontend.demo.pages import ensure_course_page, ensure_instructors, ensure_product_page, ensure_program_page

@@ -11,13 +11,13 @@ from django.contrib.auth.models import Group
 from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE
 from mitxonline.users.models import User
 
-PASSWORD = "tessera-demo"  # noqa: S105  # printed for everybody to see; refused in production
+PASSWORD = "tessera-demo"  # noqa: S105  # printed for everyone to see; refused in production
 COLLEAGUES = 127
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody to sign in as."""
+    """Someone to sign in as."""
 
     email: str
     name: str

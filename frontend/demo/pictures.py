@@ -1,4 +1,4 @@
-"""Drawings for the picture block: a few flat shapes each, made here so that nobody's photograph is needed."""
+"""Drawings for the picture block: a few flat shapes each, made here so that no one's photograph is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Course covers: a small mosaic drawn from the course's id and its department's colours.
+"""Course covers: a small mosaic drawn from the course's id and its department's colors.
 
 Pure functions. The same id gives the same drawing for ever, so an address may be kept for ever; whoever
 changes the recipe raises `VERSION`, which is part of the address. The tests' golden values notice a change.
@@ -15,7 +15,7 @@ from frontend.drawing.figures import CELL, FAINT, FIGURES, Part, Point, Step, pl
 
 VERSION: Final = 2
 GOLD: Final = "#FFB224"
-MOSAIC: Final = "mosaic"  # every department's colours in one drawing
+MOSAIC: Final = "mosaic"  # every department's colors in one drawing
 
 PLAIN: Final = 0.16
 UNIT: Final = 10  # what counts 1 in a drawing: shorter numbers
@@ -23,7 +23,7 @@ UNIT: Final = 10  # what counts 1 in a drawing: shorter numbers
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The colours of a department, dark to pale, and the figures it plays with."""
+    """The colors of a department, dark to pale, and the figures it plays with."""
 
     key: str
     tones: tuple[str, str, str, str]
@@ -223,7 +223,7 @@ def _golden(random: _Random, column: int, row: int, size: int, palettes: Sequenc
 
 
 def _grounds(tiles: Sequence[Tile], grid: Shape) -> str:
-    """The grounds, a path for each colour; the commonest one lies under all of them, so that no seam is seen."""
+    """The grounds, a path for each color; the commonest one lies under all of them, so that no seam is seen."""
     area: Counter[str] = Counter()
     squares: dict[str, list[str]] = defaultdict(list)
     for tile in tiles:

@@ -145,7 +145,7 @@ def prefetch_covers(images: Sequence[Image]) -> None:
 
 
 def enrolled_course_ids(user_id: int | None, *, now: datetime) -> frozenset[int]:
-    """Courses somebody is in, in a run that isn't over; none for a signed-out visitor, without a query."""
+    """Courses someone is in, in a run that isn't over; none for a signed-out visitor, without a query."""
     if user_id is None:
         return frozenset()
     enrollments = Enrollment.objects.active().of(user_id).exclude(run__end_date__lt=now)

@@ -38,7 +38,7 @@ def recount_summary(request: HttpRequest) -> CartSummary:
 
 
 def cart_summary(request: HttpRequest) -> CartSummary:
-    """The visitor's cart in a word; one query, none for somebody without a basket."""
+    """The visitor's cart in a word; one query, none for someone without a basket."""
     note = cart_note(basket_owner(request), now=clock.now())
     return CartSummary(count=note.count, total_text=note.total.formatted() if note.total is not None else "")
 

@@ -41,7 +41,7 @@ SHOWN_OPTIONS = 5
 PRICE_STEP = 200
 SEARCH, PAGE, SORT = "q", "page", "sort"
 _WORD = re.compile(r"\w+")
-_OPERATOR = re.compile(r"\"|(?:^|\s)-\w")  # somebody who says exactly what they mean: "these words", -this
+_OPERATOR = re.compile(r"\"|(?:^|\s)-\w")  # someone who says exactly what they mean: "these words", -this
 
 
 class Start(StrEnum):
@@ -71,7 +71,7 @@ class Sort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogueQuery:
+class CatalogQuery:
     """What a visitor asked for. Anything in the address that means nothing is left out (never an error)."""
 
     text: str = ""
@@ -83,7 +83,7 @@ class CatalogueQuery:
     page: str = "1"
 
     @classmethod
-    def of(cls, params: QueryDict) -> CatalogueQuery:
+    def of(cls, params: QueryDict) -> CatalogQuery:
         """Read an address."""
         chosen = params.get(SORT, "")
         return cls(
@@ -112,12 +112,12 @@ class CatalogueQuery:
         """What is chosen in one facet."""
         return frozenset(getattr(self, facet))
 
-    def without(self, facet: str, value: str) -> CatalogueQuery:
+    def without(self, facet: str, value: str) -> CatalogQuery:
         """The same with one filter taken off, from the first page."""
         fewer: dict[str, Any] = {facet: self.chosen(facet) - {value}}
         return replace(self, **fewer, page="1")
 
-    def cleared(self) -> CatalogueQuery:
+    def cleared(self) -> CatalogQuery:
         """The same search without any filter."""
         none: dict[str, Any] = {facet: frozenset() for facet in FACETS}
         return replace(self, **none, page="1")
@@ -159,7 +159,7 @@ class Row:
             return frozenset({self.level})
         return self._starts() if facet == "start" else self._prices()
 
-    def fits(self, query: CatalogueQuery, *, leaving_out: str = "") -> bool:
+    def fits(self, query: CatalogQuery, *, leaving_out: str = "") -> bool:
         """Whether it passes every facet that has something chosen, except one."""
         return all(
             facet == leaving_out or not query.chosen(facet) or query.chosen(facet) & self.values(facet)
@@ -228,10 +228,10 @@ class SortChoice:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Catalog:
     """Everything the catalog page shows."""
 
-    query: CatalogueQuery
+    query: CatalogQuery
     rows: Sequence[Row]
     departments: Sequence[Department]
     path: str
@@ -315,9 +315,9 @@ class Catalogue:
     @property
     def suggestion_url(self) -> str:
         """The address of the search for the suggestion."""
-        return self._url(CatalogueQuery(text=self.suggestion))
+        return self._url(CatalogQuery(text=self.suggestion))
 
-    def _url(self, query: CatalogueQuery) -> str:
+    def _url(self, query: CatalogQuery) -> str:
         return self.path + query.address()
 
     def _options(self, facet: str, labels: Mapping[str, str]) -> Iterable[Option]:
@@ -349,14 +349,14 @@ class Catalogue:
         }
 
 
-def catalogue(params: QueryDict, *, path: str = "", user_id: int | None = None, now: datetime) -> Catalogue:
+def catalog(params: QueryDict, *, path: str = "", user_id: int | None = None, now: datetime) -> Catalog:
     """The catalog as this address asks for it; three queries, and at most three more for the cards of its page."""
-    query = CatalogueQuery.of(params)
+    query = CatalogQuery.of(params)
     departments = list(Department.objects.all())
     known = {department.slug for department in departments}
-    return Catalogue(
+    return Catalog(
         query=replace(query, department=query.department & known),
-        rows=catalogue_rows(query.text, now=now),
+        rows=catalog_rows(query.text, now=now),
         departments=departments,
         path=path,
         user_id=user_id,
@@ -364,7 +364,7 @@ def catalogue(params: QueryDict, *, path: str = "", user_id: int | None = None, 
     )
 
 
-def catalogue_rows(text: str = "", *, now: datetime) -> list[Row]:
+def catalog_rows(text: str = "", *, now: datetime) -> list[Row]:
     """Every listed course in plain values, and whether it matches the search; two queries."""
     offers = all_offers(now=now)
     until = soon_until(clock.date_of(now))
@@ -472,4 +472,4 @@ def department_tiles(rows: Sequence[Row]) -> list[DepartmentTile]:
 
 
 def _department_url(slug: str) -> str:
-    return CATALOG.url + CatalogueQuery(department=frozenset({slug})).address()
+    return CATALOG.url + CatalogQuery(department=frozenset({slug})).address()

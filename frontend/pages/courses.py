@@ -307,7 +307,7 @@ def _program_price(
 ) -> tuple[str, str]:
     """The program's price, and what its courses cost one by one where that is more.
 
-    Of a program that leaves a choice nobody knows what the courses would have cost.
+    Of a program that leaves a choice no one knows what the courses would have cost.
     """
     if product is None:
         return "", ""

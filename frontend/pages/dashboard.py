@@ -1,4 +1,4 @@
-"""What the dashboard shows. Facts only: how far somebody got is known to the course site, not here."""
+"""What the dashboard shows. Facts only: how far someone got is known to the course site, not here."""
 
 from __future__ import annotations
 

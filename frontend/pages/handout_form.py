@@ -59,7 +59,7 @@ class HandOutForm(forms.Form):
         except FileUnreadable as error:
             raise forms.ValidationError(error.sentence) from None
         if not people:
-            raise forms.ValidationError(_("There is nobody in this file."))
+            raise forms.ValidationError(_("There is no one in this file."))
         return people
 
     def clean(self) -> dict[str, Any]:

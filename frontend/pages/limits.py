@@ -1,4 +1,4 @@
-"""How many wrong codes somebody may try (design 5.3), and how many payments begin. The cart is kept."""
+"""How many wrong codes someone may try (design 5.3), and how many payments begin. The cart is kept."""
 
 from __future__ import annotations
 

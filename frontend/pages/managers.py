@@ -98,7 +98,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class CodesPage:
-    """The codes of a contract, or its invitations where everybody shares a code."""
+    """The codes of a contract, or its invitations where everyone shares a code."""
 
     organization: OrganizationPage
     contract: ManagedContract
@@ -225,7 +225,7 @@ class Report:
 
     @property
     def refusal(self) -> str:
-        """What stands in the way of the whole list; nothing where only nobody is on it."""
+        """What stands in the way of the whole list; nothing where only no one is on it."""
         return self.plan.refusal.message if self.plan.refusal is not None else ""
 
     @property

@@ -26,7 +26,7 @@ from mitxonline.kernel.money import Money
 
 @dataclass(frozen=True, slots=True)
 class RunOffer:
-    """One public run somebody can come into, now or once its enrollment opens. ``price`` None: it is free."""
+    """One public run someone can come into, now or once its enrollment opens. ``price`` None: it is free."""
 
     run_id: int
     course_id: int
@@ -43,7 +43,7 @@ class RunOffer:
         return self.opens_at is None or self.opens_at <= now
 
     def has_date(self) -> bool:
-        """Whether it starts for everybody on one day."""
+        """Whether it starts for everyone on one day."""
         return not self.self_paced and self.starts_at is not None
 
 
@@ -78,7 +78,7 @@ class CourseOffer:
 
     @property
     def dates(self) -> list[datetime]:
-        """The days it starts on for everybody, in order."""
+        """The days it starts on for everyone, in order."""
         return sorted(run.starts_at for run in self.runs if run.has_date() and run.starts_at is not None)
 
     @property
@@ -101,7 +101,7 @@ class CourseOffer:
 
     @property
     def gives_certificate(self) -> bool:
-        """Whether somebody who passes gets a certificate."""
+        """Whether someone who passes gets a certificate."""
         return any(run.mode == EnrollmentMode.VERIFIED for run in self.runs)
 
 

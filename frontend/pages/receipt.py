@@ -50,7 +50,7 @@ class ReceiptPage:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether nobody can say yet that the money is here."""
+        """Whether no one can say yet that the money is here."""
         return self.standing == PaymentStanding.IN_DOUBT
 
     @property
@@ -85,7 +85,7 @@ class ReceiptPage:
 
 
 def receipt_page(*, user_id: int, number: str, now: datetime) -> ReceiptPage:
-    """The receipt of this number; OrderUnknown for somebody else's and for none."""
+    """The receipt of this number; OrderUnknown for someone else's and for none."""
     receipt = receipt_for(user_id=user_id, number=number)
     shop = shop_settings()
     return ReceiptPage(
@@ -98,7 +98,7 @@ def receipt_page(*, user_id: int, number: str, now: datetime) -> ReceiptPage:
 
 
 def order_from_basket(*, user_id: int, basket_id: int | None) -> Order | None:
-    """The latest order somebody had fulfilled from this basket, if they did: a second press finds the first one's."""
+    """The latest order someone had fulfilled from this basket, if they did: a second press finds the first one's."""
     if basket_id is None:
         return None
     bought = Order.objects.of(user_id).filter(basket_id=basket_id, state=OrderState.FULFILLED)

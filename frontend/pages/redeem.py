@@ -53,7 +53,7 @@ WORDS: dict[str, Words] = {
     "contract_inactive": Words(
         _("This contract is not active at the moment"), _("Ask %(organization)s about it."), way_on="again"
     ),
-    "code_used": Words(_("This code has been used by somebody else"), _("Ask %(organization)s for a new one.")),
+    "code_used": Words(_("This code has been used by someone else"), _("Ask %(organization)s for a new one.")),
     "code_in_use": Words(
         _("This code is in use for your order %(number)s"),
         _("Its payment is still on its way. Your course opens when it arrives; you don't need to do anything else."),
@@ -87,7 +87,7 @@ WORDS: dict[str, Words] = {
     ),
     "course_not_open": Words(_("This course isn’t open"), _("%(message)s"), way_on="dashboard"),
     "code_other_person": Words(
-        _("This code was given to somebody else"), _("Sign in with the address it was sent to."), way_on="account"
+        _("This code was given to someone else"), _("Sign in with the address it was sent to."), way_on="account"
     ),
     "address_unconfirmed": Words(
         _("Confirm your address first"),
@@ -161,7 +161,7 @@ def offer_card(offer: CodeOffer, *, text: str, now: datetime) -> OfferCard:
 
 
 def refusal_card(refusal: DomainError, *, text: str, user_id: int | None) -> RefusalCard:
-    """The card of a code that doesn't work. Only somebody signed in learns whose code it is (X2)."""
+    """The card of a code that doesn't work. Only someone signed in learns whose code it is (X2)."""
     words = WORDS.get(refusal.code, WORDS["code_unknown"])
     organization = _organization_of(text) if user_id is not None and words.asks else None
     manager = _manager_of(organization)

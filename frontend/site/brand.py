@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
-from mitxonline.kernel.colour import (
+from mitxonline.kernel.color import (
     INK,
     TEXT_CONTRAST,
     WHITE,

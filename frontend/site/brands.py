@@ -76,7 +76,7 @@ def _as_chosen(chosen: SiteBrand) -> Brand:
         copyright_owner=chosen.copyright_owner,
         copyright_note=chosen.copyright_note,
         mark=chosen.mark,
-        colors=Colors(brand=chosen.brand_colour, accent=chosen.accent_colour),
+        colors=Colors(brand=chosen.brand_color, accent=chosen.accent_color),
         places=places(
             for_organizations=chosen.organizations_url,
             help=chosen.help_url,

@@ -53,7 +53,7 @@ def uuid(text: str | None) -> UUID | None:
 
 
 def account(request: HttpRequest) -> User:
-    """The signed-in account; for views that nobody else reaches (`signed_in`)."""
+    """The signed-in account; for views that no one else reaches (`signed_in`)."""
     if not request.user.is_authenticated:
         raise PermissionDenied
     return request.user

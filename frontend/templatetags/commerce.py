@@ -19,15 +19,15 @@ from frontend.pages.buy_panel import buy_panel as make_panel
 from frontend.pages.cards import CourseCard, ProgramCard, enrolled_course_ids
 from frontend.pages.cards import course_cards as make_cards
 from frontend.pages.catalog import (
-    Catalogue,
+    Catalog,
     DepartmentTile,
     Row,
     cards_of,
-    catalogue_rows,
+    catalog_rows,
     department_tiles,
     soonest_first,
 )
-from frontend.pages.catalog import catalogue as make_catalogue
+from frontend.pages.catalog import catalog as make_catalog
 from frontend.pages.courses import CourseView, OfferPanel, ProgramView
 from frontend.pages.courses import course_view as make_course_view
 from frontend.pages.courses import product_panel as make_product_panel
@@ -39,14 +39,14 @@ from mitxonline.kernel import clock
 register = template.Library()
 
 PROGRAMS_SHOWN = 2
-_ROWS = "_catalogue_rows"
+_ROWS = "_catalog_rows"
 
 
 @register.simple_tag(takes_context=True)
-def catalogue(context: Context) -> Catalogue:
-    """`{% catalogue as c %}`: the catalog as the page's address asks for it."""
+def catalog(context: Context) -> Catalog:
+    """`{% catalog as c %}`: the catalog as the page's address asks for it."""
     request = _request(context)
-    return make_catalogue(
+    return make_catalog(
         request.GET if request else QueryDict(),
         path=request.path if request else "",
         user_id=_user_id(context),
@@ -149,7 +149,7 @@ def _rows(context: Context) -> list[Row]:
     request = _request(context)
     known: list[Row] | None = getattr(request, _ROWS, None)
     if known is None:
-        known = catalogue_rows(now=clock.now())
+        known = catalog_rows(now=clock.now())
         if request is not None:
             setattr(request, _ROWS, known)
     return known

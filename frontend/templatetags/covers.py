@@ -17,7 +17,7 @@ def cover_url(readable_id: str, department_slug: str = "", shape: str = "card") 
     """The address of a cover.
 
     `readable_id` is the course's (a run in it doesn't count); shape is card, redeem, hero, swatch or square;
-    the department "mosaic" mixes the colours of all of them.
+    the department "mosaic" mixes the colors of all of them.
     """
     return reverse("cover", kwargs={"shape": shape, **_drawing(readable_id, department_slug)})
 

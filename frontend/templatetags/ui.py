@@ -42,13 +42,13 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 
 @register.simple_tag
 def avatar_class(user_id: int | str | None) -> str:
-    """Which of the four pairs of colours a person has, by hash of the id: always the same one."""
+    """Which of the four pairs of colors a person has, by hash of the id: always the same one."""
     return f"avatar-{seed_of(str(user_id)) % AVATARS}"
 
 
 @register.filter
 def initials(name: str) -> str:
-    """One or two letters for somebody or something without a picture: first and last word."""
+    """One or two letters for someone or something without a picture: first and last word."""
     words = str(name).split()
     letters = words[0][0] + words[-1][0] if len(words) > 1 else "".join(words)[:1]
     return letters.upper()

@@ -56,7 +56,7 @@ def add(request: HttpRequest) -> HttpResponse:
     """Put products into the cart and go there.
 
     A GET is what exported links are: it fills a basket and does nothing else, so following one twice, or on
-    somebody's behalf, harms nobody. One unknown product among several leaves the cart as it was.
+    someone's behalf, harms no one. One unknown product among several leaves the cart as it was.
     """
     asked = request.POST if request.method == "POST" else request.GET
     product_ids = [row_id(text) for text in asked.getlist("product_id")]

@@ -1,4 +1,4 @@
-"""Drawings, pictures and colours that are computed, each at an address of its own."""
+"""Drawings, pictures and colors that are computed, each at an address of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def card(request: HttpRequest, version: int, palette: str, seed: int) -> HttpRes
 
 @require_safe
 def brand_stylesheet(request: HttpRequest) -> HttpResponse:
-    """The site's own colours; for ever under the digest of these very colours, else for five minutes."""
+    """The site's own colors; for ever under the digest of these very colors, else for five minutes."""
     colors = brand_of(request).colors
     response = HttpResponse(stylesheet(colors), content_type="text/css; charset=utf-8")
     return _cached(response, _seconds_to_cache(request, colors))
@@ -44,7 +44,7 @@ def brand_stylesheet(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def brand_mark(request: HttpRequest) -> HttpResponse:
-    """The mark in the site's own colours, kept like the style sheet."""
+    """The mark in the site's own colors, kept like the style sheet."""
     colors = brand_of(request).colors
     return _cached(HttpResponse(mark.svg(colors), content_type="image/svg+xml"), _seconds_to_cache(request, colors))
 

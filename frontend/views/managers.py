@@ -1,4 +1,4 @@
-"""An organization's managers at work: seats, codes, invitations. Everybody else is told that there is no such page."""
+"""An organization's managers at work: seats, codes, invitations. Everyone else is told that there is no such page."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.http import wants_fragment
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-# A page's worth and some: what somebody can check by hand.
+# A page's worth and some: what someone can check by hand.
 MOST_SELECTED = 200
 
 
 @signed_in()
 @require_safe
 def mine(request: HttpRequest) -> HttpResponse:
-    """Where “Manage seats” leads: to the one organization somebody manages, or to choose among several."""
+    """Where “Manage seats” leads: to the one organization someone manages, or to choose among several."""
     managed = list(
         OrganizationMembership.objects.filter(user_id=account_id(request), is_manager=True, organization__live=True)
         .select_related("organization__logo")
@@ -158,7 +158,7 @@ def selected(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
 @signed_in()
 @require_http_methods(["GET", "HEAD", "POST"])
 def replace(request: HttpRequest, slug: str, contract_id: int, run_id: int) -> HttpResponse:
-    """Replace the code everybody shares, after saying how many invitations are open."""
+    """Replace the code everyone shares, after saying how many invitations are open."""
     now = clock.now()
     membership, contract = _contract(request, slug, contract_id, now)
     found = next((each for each in shared(contract) if each.run.pk == run_id), None) if not contract.has_cap else None
@@ -209,7 +209,7 @@ def codes_file(request: HttpRequest, slug: str, contract_id: int) -> HttpRespons
 
 
 def _membership(request: HttpRequest, slug: str) -> OrganizationMembership:
-    """The manager's membership; 404 for everybody else, for every organization there is or isn't."""
+    """The manager's membership; 404 for everyone else, for every organization there is or isn't."""
     membership = managed_membership(user_id=account_id(request), slug=slug)
     if membership is None:
         raise Http404
@@ -350,7 +350,7 @@ def _tell_reminded(request: HttpRequest, report: ReminderReport) -> None:
         )
     if report.over:
         said.append(
-            ngettext("%(count)d isn’t waiting for anybody.", "%(count)d aren’t waiting for anybody.", report.over)
+            ngettext("%(count)d isn’t waiting for anyone.", "%(count)d aren’t waiting for anyone.", report.over)
             % {"count": report.over}
         )
     level = messages.SUCCESS if report.sent else messages.WARNING
@@ -369,7 +369,7 @@ def _tell_again(request: HttpRequest, sent: int) -> None:
 
 def _tell_revoked(request: HttpRequest, contract: ManagedContract, revoked: int, asked: int) -> None:
     if not revoked:
-        messages.warning(request, _("None of these is waiting for somebody, so nothing was taken back."))
+        messages.warning(request, _("None of these is waiting for someone, so nothing was taken back."))
         return
     if contract.has_cap:
         sentence = ngettext(
@@ -382,8 +382,8 @@ def _tell_revoked(request: HttpRequest, contract: ManagedContract, revoked: int,
     said = sentence % {"count": revoked}
     if asked > revoked:
         left = ngettext(
-            "%(count)d was left as it is: used, or not given to anybody.",
-            "%(count)d were left as they are: used, or not given to anybody.",
+            "%(count)d was left as it is: used, or not given to anyone.",
+            "%(count)d were left as they are: used, or not given to anyone.",
             asked - revoked,
         )
         said = f"{said} {left % {'count': asked - revoked}}"

@@ -1,4 +1,4 @@
-"""What somebody bought: one receipt, its PDF, all of them, and asking for the money back."""
+"""What someone bought: one receipt, its PDF, all of them, and asking for the money back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOOKS_AGAIN = "looks-again"
 @signed_in()
 @require_safe
 def receipt(request: HttpRequest) -> HttpResponse:
-    """One order of this buyer; somebody else's number, a wrong one and none get the same answer."""
+    """One order of this buyer; someone else's number, a wrong one and none get the same answer."""
     page = _page(request, request.GET.get("order_number"))
     if request.headers.get("HX-Trigger") == LOOKS_AGAIN:
         is_same = page.is_confirming or page.is_received

@@ -1,4 +1,4 @@
-"""An organization's page, for its members. Nobody else learns which organizations there are (API-01)."""
+"""An organization's page, for its members. No one else learns which organizations there are (API-01)."""
 
 from __future__ import annotations
 

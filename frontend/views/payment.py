@@ -47,7 +47,7 @@ def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
     """Back from the payment page by its way out: ask the gateway too, because this address opens after paying as well.
 
     Only where the gateway says that nothing was paid is the buyer told so. Money that came, is on its way, or that
-    nobody knows about yet leads to the receipt, which says which.
+    no one knows about yet leads to the receipt, which says which.
     """
     attempt = attempt_of_buyer(reference=reference, user_id=account_id(request))
     order = _ask(attempt)

@@ -28,7 +28,7 @@ from mitxonline.kernel.errors import DomainError, RateLimited
 @personal
 @require_http_methods(["GET", "HEAD", "POST"])
 def enter(request: HttpRequest) -> HttpResponse:
-    """One field that leads to the code's own page. A code nobody knows is refused here, where it was typed."""
+    """One field that leads to the code's own page. A code no one knows is refused here, where it was typed."""
     form = RedeemForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _field(request, form, status=UNPROCESSABLE if form.is_bound else 200)

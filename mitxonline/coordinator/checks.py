@@ -34,7 +34,7 @@ def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: o
     return problems + [
         Warning(
             f"{event.type_name()} is not routed",
-            hint="Even an event nobody hears has an empty Route().",
+            hint="Even an event no one hears has an empty Route().",
             id="coordinator.W001",
         )
         for event in sorted(known_events() - set(table), key=lambda event: event.type_name())

@@ -56,7 +56,7 @@ class Attempt:
 
     An exception ends here, as a failed attempt with its type and place (its message may name people). What
     is not an `Exception` is the worker being stopped: the row stays leased, and the sweep hands it to
-    somebody else.
+    someone else.
     """
 
     def __init__(self, delivery: Delivery) -> None:
@@ -129,7 +129,7 @@ def sweep(*, now: datetime) -> int:
     waiting = list(unsent.values_list("pk", "handler", "sent_at")[: settings.DELIVERY_SWEEP_SIZE])
     Delivery.objects.filter(pk__in=[pk for pk, _handler, _sent_at in waiting]).update(sent_at=now)
     if lost := by_queue((pk, handler) for pk, handler, sent_at in waiting if sent_at is not None):
-        # Sent again, which harms nothing; but where nobody reads the queue it doesn't help either.
+        # Sent again, which harms nothing; but where no one reads the queue it doesn't help either.
         queues = [queue or settings.CELERY_TASK_DEFAULT_QUEUE for queue in lost]
         logger.error("deliveries waited long for a worker", extra={"queues": queues})
     by_receiver = by_queue((pk, handler) for pk, handler, _sent_at in waiting)
@@ -149,7 +149,7 @@ def send_again(*, ids: Sequence[int], now: datetime) -> int:
 
 
 def purge(*, now: datetime) -> int:
-    """Delete what was delivered long ago; failures stay until somebody has looked at them."""
+    """Delete what was delivered long ago; failures stay until someone has looked at them."""
     before = now - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
     deleted, _ = Delivery.objects.filter(state=DeliveryState.DONE, finished_at__lt=before).delete()
     return deleted
@@ -170,7 +170,7 @@ def describe_error(error: Exception) -> str:
 
 
 def _place(error: Exception) -> str:
-    """The innermost line of our own code the error came through, else of anybody's."""
+    """The innermost line of our own code the error came through, else of anyone's."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "site-packages" not in frame.filename]
     for frame in reversed(ours or frames):

@@ -15,7 +15,7 @@ from mitxonline.kernel import clock
     time_limit=settings.DELIVERY_TIME_LIMIT,
 )
 def deliver(delivery_id: int) -> None:
-    """Carry one event to one receiver; harmless when somebody else has done so."""
+    """Carry one event to one receiver; harmless when someone else has done so."""
     deliveries.run_delivery(delivery_id=delivery_id, now=clock.now())
 
 

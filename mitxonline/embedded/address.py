@@ -24,7 +24,7 @@ class Address:
         return replace(self, port=free_port())
 
     def usable(self) -> "Address":
-        """The same address, or another port if somebody took this one meanwhile."""
+        """The same address, or another port if someone took this one meanwhile."""
         return self if port_is_free(self.port) else self.elsewhere()
 
     @classmethod
@@ -56,7 +56,7 @@ def port_is_free(port: int, host: str = HOST) -> bool:
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment; the caller tries another if somebody is faster."""
+    """A port no one listens on at this moment; the caller tries another if someone is faster."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -1,7 +1,7 @@
 """Find the servers' binaries in the installed wheels.
 
 The wheels are never imported: their own process handling trusts stale pids, leaves servers behind after a
-kill and, as root, opens parent folders to everybody.
+kill and, as root, opens parent folders to everyone.
 """
 
 from importlib.util import find_spec

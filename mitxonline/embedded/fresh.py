@@ -15,11 +15,11 @@ from mitxonline.embedded.places import PROJECT, local_dir
 ABOUT_TABLES = frozenset(
     {"dbshell", "inspectdb", "makemigrations", "migrate", "showmigrations", "sqlmigrate", "squashmigrations", "test"}
 )
-PATIENCE = 300.0  # seconds for somebody else who is at it; it takes about 15
+PATIENCE = 300.0  # seconds for someone else who is at it; it takes about 15
 
 
 def make_tables_when_new(arguments: Sequence[str], url: str) -> None:
-    """Migrate and set the site up before a `manage.py` command, if nobody ever did; EmbeddedError if that fails.
+    """Migrate and set the site up before a `manage.py` command, if no one ever did; EmbeddedError if that fails.
 
     An older database is left alone: bringing it up to date may be what its owner does not want yet.
     """

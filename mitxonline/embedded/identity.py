@@ -1,4 +1,4 @@
-"""As whom a server runs. PostgreSQL refuses to run as root, and in a container everybody is root."""
+"""As whom a server runs. PostgreSQL refuses to run as root, and in a container everyone is root."""
 
 import os
 import pwd
@@ -84,7 +84,7 @@ def choose_identity(
 ) -> Identity:
     """Servers run as whoever starts them; for root, as the first candidate that works in the folder.
 
-    So for somebody whose number has no name, as containers give out: PostgreSQL wants a name.
+    So for someone whose number has no name, as containers give out: PostgreSQL wants a name.
     """
     if not (_is_root_or_nameless() if root is None else root):
         return Identity()
@@ -92,6 +92,6 @@ def choose_identity(
         if _works(identity, program=program, folder=folder):
             return identity
     raise EmbeddedError(
-        "The embedded servers run neither as root nor as somebody without a name, and neither `unshare --user` "
-        "nor `setpriv` could run them as somebody else. Use an ordinary account, or set DATABASE_URL and REDIS_URL."
+        "The embedded servers run neither as root nor as someone without a name, and neither `unshare --user` "
+        "nor `setpriv` could run them as someone else. Use an ordinary account, or set DATABASE_URL and REDIS_URL."
     )

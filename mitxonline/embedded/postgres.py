@@ -17,7 +17,7 @@ from mitxonline.embedded.server import PATIENCE, Server
 USER = DATABASE = "tessera"
 NOBODYS_PID = "2147483646"  # above the highest number a kernel gives out
 
-# No Unix socket: its path may be longer than the system allows, and everybody connects by TCP.
+# No Unix socket: its path may be longer than the system allows, and everyone connects by TCP.
 # A parallel plan never pays on data this small, and needs shared memory a container may not have.
 ALWAYS = {
     "listen_addresses": HOST,
@@ -149,9 +149,9 @@ class PostgresServer(Server):
         (self.data / "embedded.conf").write_text("".join(lines))
 
     def _disown_pid_file(self) -> None:
-        """Make a pid file that outlived its server name nobody.
+        """Make a pid file that outlived its server name no one.
 
-        We hold `alive.lock`, so no process of this server lives; but its old number may be somebody else's by
+        We hold `alive.lock`, so no process of this server lives; but its old number may be someone else's by
         now, and PostgreSQL would refuse to start. The other lines stay: by them it finds and frees the old
         shared memory.
         """

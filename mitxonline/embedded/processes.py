@@ -62,7 +62,7 @@ class Process:
         try:
             os.killpg(self._child.pid, number)
         except ProcessLookupError:
-            return  # nobody is left
+            return  # no one is left
 
     def _show(self, lines: IO[bytes]) -> None:
         for line in lines:

@@ -17,7 +17,7 @@ TRIES = 5  # ports; each is free when it is chosen, so a second try is rare alre
 
 
 class PortTaken(EmbeddedError):
-    """Somebody was faster at the port."""
+    """Someone was faster at the port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Server(ABC):
 
     Two locks: `start.lock` is held by who starts or stops it, `alive.lock` is inherited by the server and
     stays held for as long as one of its processes lives. So a pid is never asked, which after a kill or a
-    reboot may be anybody's.
+    reboot may be anyone's.
     """
 
     home: Path
@@ -88,7 +88,7 @@ class Server(ABC):
                 return self._start(), True
         except PermissionError as error:
             raise EmbeddedError(
-                f"{error.filename} belongs to somebody else, who ran the embedded {self.name} before. "
+                f"{error.filename} belongs to someone else, who ran the embedded {self.name} before. "
                 f"Delete {self.home} as that person, or set LOCAL_DIR to another folder."
             ) from error
 
@@ -154,7 +154,7 @@ class Server(ABC):
 
     def _start_at(self, address: Address, identity: Identity) -> None:
         alive_lock = self.home / "alive.lock"
-        with exclusive(alive_lock, seconds=PATIENCE, busy=f"{alive_lock} is held by somebody.") as alive:
+        with exclusive(alive_lock, seconds=PATIENCE, busy=f"{alive_lock} is held by someone.") as alive:
             self.launch(address, identity=identity, alive=alive)
         # Our own descriptor is closed by now: the lock is the server's alone.
         wait_until(lambda: self.answers(address) or not self.is_alive, seconds=PATIENCE)

@@ -22,7 +22,7 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Ended(BaseException):
-    """Somebody asked us to end; a BaseException, so that nothing on the way takes it for a failure."""
+    """Someone asked us to end; a BaseException, so that nothing on the way takes it for a failure."""
 
 
 def run() -> int:
@@ -162,7 +162,7 @@ def _welcome(port: int, accounts: str) -> None:
 
 
 def _watch(processes: list[Process]) -> int:
-    """Until somebody ends us, or one of them ends by itself, which it should not."""
+    """Until someone ends us, or one of them ends by itself, which it should not."""
     while not wait_until(lambda: _any_ended(processes) is not None, seconds=1):
         if _make_was_interrupted():
             raise Ended

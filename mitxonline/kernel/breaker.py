@@ -1,6 +1,6 @@
 """A circuit breaker per remote account, shared by all processes through the cache.
 
-Closed: everybody asks. After `BREAKER_FAILURES` silences in a row it opens: for `BREAKER_PAUSE` seconds nobody asks.
+Closed: everyone asks. After `BREAKER_FAILURES` silences in a row it opens: for `BREAKER_PAUSE` seconds no one asks.
 Then it is half open: one caller tries, and an answer closes it. Without the cache it is closed.
 
 A page gives up sooner than the worker does. So what pages found silent the worker may still ask, one call at a time,
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 Caller = Literal["page", "worker"]
 
 _WINDOW = 60  # seconds in which silences count as being in a row
-_MEMORY = 3600  # seconds after which an account that nobody asked counts as well again
+_MEMORY = 3600  # seconds after which an account that no one asked counts as well again
 _INDEX = "breaker:names"  # only for showing: of two that are written at once, one may be missing
 
 
@@ -55,7 +55,7 @@ class Permit:
             logger.error("remote account doesn't answer, left alone for a while", extra={"remote": self.name})
 
     def unused(self) -> None:
-        """The call was never made: somebody else may be the probe."""
+        """The call was never made: someone else may be the probe."""
         if _key(self.name, "find_open_breakers") in self.known:
             cache.delete(_key(self.name, "probe"))
 

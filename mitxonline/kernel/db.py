@@ -27,7 +27,7 @@ Params = Sequence[Any] | Mapping[str, Any]
 
 
 class LockTaken(DomainError):
-    """Somebody else is doing this very thing at the moment."""
+    """Someone else is doing this very thing at the moment."""
 
     code = "busy"
 

@@ -16,7 +16,7 @@ PATIENCE = 2.0
 class LateProgress:
     """Shows a bar on the given stream once the work has taken longer than two seconds.
 
-    Where nobody watches (no terminal) there is one line when the bar would have come, and nothing else.
+    Where no one watches (no terminal) there is one line when the bar would have come, and nothing else.
     """
 
     def __init__(self, stream: OutputWrapper, *, label: str) -> None:

@@ -10,7 +10,7 @@ reads: ten failures in 600 seconds for one user or one session, two hundred for 
 
 When the cache is away nothing is limited, and a line in the log says so: guessing a code of 122 random bits
 or a sound password for the minutes of an outage gains nothing, while refusing would close the shop to
-everybody.
+everyone.
 """
 
 from __future__ import annotations

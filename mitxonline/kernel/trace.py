@@ -17,7 +17,7 @@ _current: ContextVar[str] = ContextVar("trace_id", default="")
 
 
 def trace_id() -> str:
-    """The id of what is going on; empty where nobody opened a trace."""
+    """The id of what is going on; empty where no one opened a trace."""
     return _current.get()
 
 

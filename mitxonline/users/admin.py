@@ -88,7 +88,7 @@ class ConnectionAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[UserSocialAuth]):
 
 @admin.register(GivenRight)
 class GivenRightAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[GivenRight]):
-    """Which rights follow a role at a provider. `promote_user` makes one somebody's own."""
+    """Which rights follow a role at a provider. `promote_user` makes one someone's own."""
 
     list_display = ("user", "kind", "group", "issuer", "given_at", "proved_at")
     list_filter = ("kind", "group")

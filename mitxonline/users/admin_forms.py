@@ -14,7 +14,7 @@ from mitxonline.users.models import User
 
 
 class AddressForm(forms.ModelForm[User]):
-    """An address somebody else typed is not confirmed, whatever the one before it was."""
+    """An address someone else typed is not confirmed, whatever the one before it was."""
 
     def save(self, commit: bool = True) -> User:
         if "email" in self.changed_data:

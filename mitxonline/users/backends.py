@@ -44,7 +44,7 @@ class EmailBackend(ProvenRights, ModelBackend):
 
 
 class RightsBackend(ProvenRights, ModelBackend):
-    """What people may do, where no password of ours lets them in. It signs nobody in."""
+    """What people may do, where no password of ours lets them in. It signs no one in."""
 
     def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> None:  # type: ignore[override]
         return None

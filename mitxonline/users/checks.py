@@ -45,7 +45,7 @@ def _half_providers() -> Iterator[CheckMessage]:
 def _no_way_in() -> Iterator[CheckMessage]:
     if not settings.LOCAL_ACCOUNTS and not providers():
         yield Error(
-            "Nobody can sign in: LOCAL_ACCOUNTS is off and no provider is configured.",
+            "No one can sign in: LOCAL_ACCOUNTS is off and no provider is configured.",
             hint="Set SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT, _KEY and _SECRET, or leave LOCAL_ACCOUNTS on.",
             id="users.E002",
         )
@@ -56,7 +56,7 @@ def _open_addresses() -> Iterator[CheckMessage]:
         address = urlsplit(getattr(settings, name))
         if address.scheme == "http" and address.hostname not in _LOOPBACK:
             yield Warning(
-                f"{name} is not https: whoever listens on the way could sign in as anybody.",
+                f"{name} is not https: whoever listens on the way could sign in as anyone.",
                 hint="Give the provider a certificate and use its https address.",
                 id="users.W001",
             )
@@ -68,8 +68,8 @@ def _scopes() -> Iterator[CheckMessage]:
     if len(scopes) == 1 and narrow:
         rest = [each for each in settings.SOCIAL_AUTH_KEYCLOAK_SCOPE if each not in narrow]
         yield Error(
-            f"SOCIAL_AUTH_KEYCLOAK_SCOPE asks for {narrow[0]}, which names one organization of somebody who is in "
-            "several: nobody could be told to have left.",
+            f"SOCIAL_AUTH_KEYCLOAK_SCOPE asks for {narrow[0]}, which names one organization of someone who is in "
+            "several: no one could be told to have left.",
             hint=f"Write SOCIAL_AUTH_KEYCLOAK_SCOPE={' '.join(['organization:*', *rest])}, or leave it empty.",
             id="users.E005",
         )

@@ -84,7 +84,7 @@ class SignInForm(LimitedForm, DjangoAuthenticationForm):
 
 
 class RegistrationForm(LimitedForm):
-    """Name, e-mail and a password: what is needed to enroll somebody, and no more."""
+    """Name, e-mail and a password: what is needed to enroll someone, and no more."""
 
     name = forms.CharField(
         label=_("Name"),
@@ -132,7 +132,7 @@ class PasswordResetForm(LimitedForm):
 
 
 class NewPasswordForm(LimitedForm):
-    """A new password for somebody who came by a link."""
+    """A new password for someone who came by a link."""
 
     new_password = NewPasswordField(label=_("New password"))
 
@@ -153,7 +153,7 @@ class NewPasswordForm(LimitedForm):
 
 
 class PasswordChangeForm(NewPasswordForm):
-    """A new password for somebody who knows the old one; guessing that is limited like signing in."""
+    """A new password for someone who knows the old one; guessing that is limited like signing in."""
 
     old_password = PasswordField(label=_("Current password"))
     field_order = ("old_password", "new_password")

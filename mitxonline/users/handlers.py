@@ -5,7 +5,7 @@ from mitxonline.users.mails import send_mail
 
 
 def send_account_mail(event: AccountMailQueued) -> None:
-    """Send one of the mails about an account; sending it twice bothers nobody."""
+    """Send one of the mails about an account; sending it twice bothers no one."""
     send_mail(
         event.kind,
         user_id=event.user_id,

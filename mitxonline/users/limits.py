@@ -16,7 +16,7 @@ _begun = FailureLimit("sign_in_begun")
 
 
 def count_mail(request: HttpRequest, *, email: str, retry_url: str | None = None) -> None:
-    """Count a mail the visitor asks for, whether or not there is anybody to get it; RateLimited beyond the limit."""
+    """Count a mail the visitor asks for, whether or not there is anyone to get it; RateLimited beyond the limit."""
     keys = {"account": normalized_email(email), "address": network_of(client_address(request))}
     _mails.check(keys, retry_url=retry_url)
     _mails.record_failure(keys)

@@ -35,7 +35,7 @@ def queue_mail(kind: str, *, user: User, next_page: str = "", asked: str = "", p
 
 
 def send_mail(kind: str, *, user_id: int, next_page: str = "", asked: str = "", provider: str = "") -> None:
-    """Write and send the mail; to nobody if the person is gone or switched off."""
+    """Write and send the mail; to no one if the person is gone or switched off."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         return
@@ -69,7 +69,7 @@ def _link(kind: str, user: User, next_page: str, asked: str) -> str:
 
 
 def _ways_in(user: User) -> str:
-    """Through whom somebody without a password signs in."""
+    """Through whom someone without a password signs in."""
     if user.has_usable_password():
         return ""
     names = [each.provider.title for each in connections_of(user) if each.id]

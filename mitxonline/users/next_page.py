@@ -1,4 +1,4 @@
-"""Where somebody wanted to go before we asked who they are."""
+"""Where someone wanted to go before we asked who they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows from somebody having signed in, by whatever door."""
+"""What follows from someone having signed in, by whatever door."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def register(*, email: str, name: str, password: str, now: datetime) -> User | N
 
 
 def remind_of_account(*, email: str, next_page: str = "") -> None:
-    """Tell the owner of the address, and nobody else, that they have an account and how to sign in."""
+    """Tell the owner of the address, and no one else, that they have an account and how to sign in."""
     if known := User.objects.with_email(email).filter(is_active=True).first():
         mails.queue_mail(mails.KNOWN, user=known, next_page=next_page)
 

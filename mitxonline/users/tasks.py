@@ -16,6 +16,6 @@ def end_overdue_rights() -> None:
 
 @shared_task
 def clear_sign_ins() -> None:
-    """Forget sign-ins nobody came back from, and notices too old to be believed again."""
+    """Forget sign-ins no one came back from, and notices too old to be believed again."""
     call_command("clearsocial", age=1)
     drop_seen_tokens(now=clock.now())

@@ -1,4 +1,4 @@
-"""Proof that somebody reads the mail of an address: a signed link that ends.
+"""Proof that someone reads the mail of an address: a signed link that ends.
 
 Nothing is stored for it. The link names the person and the address it was sent to, so it means nothing any
 more once the address has changed, and using it twice is using it once.

@@ -86,7 +86,7 @@ class AccountFormView(FormView[Any]):
 
 
 class EntranceView(AccountFormView):
-    """A form that lets somebody in; who is in already goes straight on."""
+    """A form that lets someone in; who is in already goes straight on."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
@@ -115,7 +115,7 @@ class LoginView(EntranceView):
     """Sign in with e-mail and password, or through a provider.
 
     Where one provider is the only way in there is nothing to choose, and the visitor is sent on; unless another site
-    sent them here, for that must not be able to sign anybody in.
+    sent them here, for that must not be able to sign anyone in.
     """
 
     form_class = SignInForm
@@ -139,7 +139,7 @@ class LoginView(EntranceView):
 class RegisterView(LocalAccountsMixin, EntranceView):
     """Make an account and go on signed in, without waiting for a mail.
 
-    For an address that has an account already the answer is a page that sends everybody to their mailbox.
+    For an address that has an account already the answer is a page that sends everyone to their inbox.
     Whoever gave that account's own password is simply signed in.
     """
 
@@ -167,7 +167,7 @@ class RegisterView(LocalAccountsMixin, EntranceView):
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def log_out(request: HttpRequest) -> HttpResponse:
-    """Ask on GET, sign out on POST: a link or picture elsewhere can't sign anybody out."""
+    """Ask on GET, sign out on POST: a link or picture elsewhere can't sign anyone out."""
     page = next_page(request)
     if request.method == "POST" or not request.user.is_authenticated:
         return sso.log_out_everywhere(request, page)
@@ -176,9 +176,9 @@ def log_out(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def staff_login(request: HttpRequest, home: str = "/") -> HttpResponse:
-    """Where the administrations send whoever they don't let in: to the sign-in page, the same for everybody.
+    """Where the administrations send whoever they don't let in: to the sign-in page, the same for everyone.
 
-    Somebody who is signed in already lacks the rights, and is told so instead of being sent round in circles.
+    Someone who is signed in already lacks the rights, and is told so instead of being sent round in circles.
     """
     page = next_page(request) or home
     if request.user.is_authenticated:

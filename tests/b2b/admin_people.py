@@ -16,7 +16,7 @@ EVERYBODY = ("anonymous", "learner", "editor", "finance", "manager", "superuser"
 
 
 def client_of(who: str) -> Client:
-    """Somebody with the rights of a group as the site is set up, a superuser, a learner, or nobody."""
+    """Someone with the rights of a group as the site is set up, a superuser, a learner, or no one."""
     client = Client()
     if who != "anonymous":
         client.force_login(staff(who))

@@ -69,7 +69,7 @@ def run(contract: ContractPage) -> ContractRun:
 
 @pytest.fixture
 def open_run() -> ContractRun:
-    """Of a contract without a cap: one code that everybody shares."""
+    """Of a contract without a cap: one code that everyone shares."""
     run = make_contract_run(make_contract())
     assert run.product is not None
     make_code(run.product.unlocked_by, max_uses=None)
@@ -416,7 +416,7 @@ class TestTheSharedCodeIsShared:
         assert [text in str(each.body) for each in mail.outbox] == [True]
 
     def test_given_to_one_person_since_there_is_a_cap_it_has_another_text(self, open_run: ContractRun) -> None:
-        """Everybody who was invited knows the old one."""
+        """Everyone who was invited knows the old one."""
         give(open_run, people("ines", "samuel"))
         code = DiscountCode.objects.get()
         known = code.text

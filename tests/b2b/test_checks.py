@@ -297,7 +297,7 @@ def test_more_members_than_seats_is_told_and_no_fault() -> None:
     change(page, max_learners=1)
     (told,) = found(page)
     assert (told.kind, told.is_fault) == ("above_cap", False)
-    sentence = "2 seats more than the cap are taken or kept for invited people. Nobody is removed for that."
+    sentence = "2 seats more than the cap are taken or kept for invited people. No one is removed for that."
     assert told.sentence == sentence
 
 

@@ -307,7 +307,7 @@ class TestModify:
         redeem(capped, codes_of(capped)[0])
         planned = run(f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --dry-run --format json")
         assert [(row["action"], row["count"]) for row in planned.rows] == [("delete", 2)]
-        assert "Deletes 2 codes that nobody has." in planned.talk
+        assert "Deletes 2 codes that no one has." in planned.talk
         said = run(f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --name 'Signed in' --format json")
         assert said.rows == planned.rows
         page = ContractPage.objects.get(pk=capped.pk)

@@ -57,7 +57,7 @@ from ecommerce.services.baskets.baskets import (
 from ecommerce.services.baskets.pricing import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout, cancel_order, place_order
 from ecommerce.services.discounts.codes import free_uses
-from ecommerce.services.orders.fulfillment import fulfil_or_review, fulfil_order
+from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
@@ -207,7 +207,7 @@ class TestProductLink:
         run = priced_run()
         order = order_of(run, learner, codes_of(run)[0])
         assert not Enrollment.objects.exists()
-        fulfil_order(order_id=order.pk, now=NOON)
+        fulfill_order(order_id=order.pk, now=NOON)
         assert Enrollment.objects.get().run == run.course_run
 
 
@@ -304,7 +304,7 @@ class TestHold:
         run = priced_run()
         order = order_of(run, learner, codes_of(run)[0])
         ContractTerms.objects.update(end=clock.date_of(NOON) - DAY, active=False)
-        assert fulfil_or_review(order_id=order.pk, now=NOON).is_fulfilled
+        assert fulfill_or_review(order_id=order.pk, now=NOON).is_fulfilled
 
     @pytest.mark.parametrize("taken", [False, True])
     def test_money_after_a_lapsed_hold_claims_again_or_goes_to_review(self, learner: User, taken: bool) -> None:
@@ -315,7 +315,7 @@ class TestHold:
             add_member(contract_id=run.contract_id, user_id=make_user().pk, now=NOON)
         order.refresh_from_db()
         order.move(OrderState.REVIEW, at=NOON, cause=ReviewCause.PAID_AFTER_HOLD)
-        ended = fulfil_or_review(order_id=order.pk, now=NOON)
+        ended = fulfill_or_review(order_id=order.pk, now=NOON)
         assert ended.state == (OrderState.REVIEW if taken else OrderState.FULFILLED)
         assert Enrollment.objects.exists() is not taken
 
@@ -331,7 +331,7 @@ class TestHold:
         assign_code(code_id=code.pk, email=email, by_id=None, now=NOON + DAY)
         order.refresh_from_db()
         order.move(OrderState.REVIEW, at=NOON, cause=ReviewCause.PAID_AFTER_HOLD)
-        ended = fulfil_or_review(order_id=order.pk, now=NOON + DAY)
+        ended = fulfill_or_review(order_id=order.pk, now=NOON + DAY)
         assert ended.state == (OrderState.FULFILLED if to_them else OrderState.REVIEW)
         code.refresh_from_db()
         assert code.uses == int(to_them)
@@ -428,7 +428,7 @@ class TestWithdrawn:
             start_course(contract_run_id=run.pk, user_id=learner.pk, now=NOON)
         with pytest.raises(CodeUsed):  # to others it is used
             attach_by_code(text=code.text, user_id=make_user().pk, now=NOON)
-        with pytest.raises(CodeUnknown):  # and nobody else is told
+        with pytest.raises(CodeUnknown):  # and no one else is told
             code_offer(text=code.text, user_id=None, now=NOON)
 
     def test_an_unlimited_code_and_any_other_one_too(self, run: ContractRun, learner: User) -> None:
@@ -557,7 +557,7 @@ class TestWithdrawn:
     @pytest.mark.parametrize("seats", [3, None])
     @pytest.mark.parametrize("late", [False, True])
     def test_money_that_comes_then_goes_to_review(self, seats: int | None, late: bool, learner: User) -> None:
-        """Also with the code everybody shares, of which there is always another use to be had."""
+        """Also with the code everyone shares, of which there is always another use to be had."""
         run = priced_run(seats=seats)
         order = order_of(run, learner, codes_of(run)[0])
         withdraw(run, learner)
@@ -565,7 +565,7 @@ class TestWithdrawn:
             cancel_order(order_id=order.pk, now=NOON, reason="not paid in time")
             order.refresh_from_db()
             order.move(OrderState.REVIEW, at=NOON, cause=ReviewCause.PAID_AFTER_HOLD)
-        ended = fulfil_or_review(order_id=order.pk, now=NOON)
+        ended = fulfill_or_review(order_id=order.pk, now=NOON)
         assert ended.state == OrderState.REVIEW
         assert ended.review_cause in (ReviewCause.REFUSED, ReviewCause.CODE_GONE)
         assert not ContractMembership.objects.exists()
@@ -586,7 +586,7 @@ class TestRefund:
     def paid(self, run: ContractRun, learner: User) -> tuple[Order, DiscountCode]:
         code = next(code for code in codes_of(run) if not code.uses)
         order = order_of(run, learner, code)
-        return fulfil_order(order_id=order.pk, now=NOON), code
+        return fulfill_order(order_id=order.pk, now=NOON), code
 
     def test_with_the_code_freed_the_seat_ends(self, learner: User) -> None:
         run = priced_run()
@@ -607,11 +607,11 @@ class TestRefund:
         seat = ContractMembership.objects.get()
         assert (seat.state, seat.order_id) == ("held", pending.pk)
         if is_paid:
-            fulfil_order(order_id=pending.pk, now=NOON)
+            fulfill_order(order_id=pending.pk, now=NOON)
             assert ContractMembership.objects.get().state == "active"
         else:
             cancel_order(order_id=pending.pk, now=NOON, reason="not paid in time")
-            assert not ContractMembership.objects.exists(), "nobody sits on a seat without a code"
+            assert not ContractMembership.objects.exists(), "no one sits on a seat without a code"
 
     def test_not_if_it_was_not_the_learners_only_one_in_the_contract(self, learner: User) -> None:
         run = priced_run()

@@ -31,7 +31,7 @@ from ecommerce.enums import OrderState
 from ecommerce.models import Order
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.checkout.checkout import cancel_order, place_order
-from ecommerce.services.orders.fulfillment import fulfil_or_review
+from ecommerce.services.orders.fulfillment import fulfill_or_review
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.errors import DomainError
 from mitxonline.users.models import User
@@ -85,7 +85,7 @@ def buy(world: World, who: int, what: int) -> None:
 
 def pay(_world: World, _who: int, what: int) -> None:
     if (order := _pending(what)) is not None:
-        fulfil_or_review(order_id=order.pk, now=NOW)
+        fulfill_or_review(order_id=order.pk, now=NOW)
 
 
 def give_up(_world: World, _who: int, what: int) -> None:

@@ -157,7 +157,7 @@ class TestSending:
         assert states() == [MailState.SENT]
 
     def test_it_is_claimed_before_it_goes_off(self, run: ContractRun) -> None:
-        """Killed between sending and noting: it stays claimed, and nobody sends it again by themselves."""
+        """Killed between sending and noting: it stays claimed, and no one sends it again by themselves."""
         ids = given(run)
         with pytest.raises(KeyboardInterrupt):
             send_mails(ids, connect=lambda: MailServer(refuse(KeyboardInterrupt())))  # type: ignore[arg-type]

@@ -184,7 +184,7 @@ def test_the_sweep_asks(db: None) -> None:
 
 
 def waiting(*, linked: bool = True) -> tuple[KeycloakJoin, UUID, str]:
-    """Somebody who was asked for: the row, the organization's id, and their own."""
+    """Someone who was asked for: the row, the organization's id, and their own."""
     organization, keycloak_id = switched_on()
     sam = come_by_code(organization)
     subject = sign_in_before(sam) if linked else ""
@@ -317,7 +317,7 @@ def test_one_that_waited_for_days_is_asked_for_again() -> None:
     assert asked() == [join.pk, join.pk]
 
 
-# --- Nobody is thrown out meanwhile ---------------------------------------------------------------------------------
+# --- No one is thrown out meanwhile ---------------------------------------------------------------------------------
 
 
 def test_who_came_by_code_stays_until_keycloak_knows_and_gets_the_contracts_then() -> None:

@@ -144,7 +144,7 @@ class TestProblems:
             ("--add a@example.com --remove A@example.com", "a@example.com is to be added and removed"),
             ("--add --remove --file people.csv", "say whether its people shall be added or removed"),
             ("--file nowhere.csv", "nowhere.csv can't be read"),
-            ("--file empty.csv", "names nobody"),
+            ("--file empty.csv", "names no one"),
             ("--file latin.csv", "is not UTF-8"),
             ("--file book.xlsx", "is not a text file"),
             ("--file heading.csv", "neither an address nor a heading"),

@@ -60,7 +60,7 @@ def seats(run: ContractRun) -> SeatCount:
 
 
 def full_for_others(run: ContractRun) -> None:
-    """No door has a seat for anybody who wasn't invited."""
+    """No door has a seat for anyone who wasn't invited."""
     stranger, spare = make_user(), codes_of(run)[-1]
     with pytest.raises(ContractFull, match="kept for people who were invited"):
         attach(spare, stranger)
@@ -105,7 +105,7 @@ def test_signing_in_takes_no_seat_that_was_promised() -> None:
 
 def test_the_invited_take_their_own_seat_by_any_door() -> None:
     first, other = promised()
-    attach(codes_of(other)[0], make_user(INVITED[0]))  # a code nobody was given, of the other course
+    attach(codes_of(other)[0], make_user(INVITED[0]))  # a code no one was given, of the other course
     add_member(contract_id=first.contract_id, user_id=make_user(INVITED[1]).pk, now=NOON)
     assert seats(first) == SeatCount(joined=2, held=0, invited=0, cap=2)
 

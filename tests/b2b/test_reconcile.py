@@ -292,7 +292,7 @@ class TestTermsThatMove:
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, page: ContractPage, *, after: int, **changes: Any) -> None:
-    """Somebody publishes other terms after so many steps of the work."""
+    """Someone publishes other terms after so many steps of the work."""
     step = reconcile._step
     done = 0
 
@@ -450,7 +450,7 @@ def test_no_run_is_ever_made_twice_for_a_course_that_two_requests_ask_for() -> N
 
 
 class TestUsesThatAreGivenBack:
-    """A cap comes while somebody's order gives the shared code back: the code ends with the uses it has."""
+    """A cap comes while someone's order gives the shared code back: the code ends with the uses it has."""
 
     @staticmethod
     def race(page: ContractPage, together: Together) -> DiscountCode:

@@ -354,7 +354,7 @@ def test_an_organization_made_anew_in_keycloak_throws_nobody_out_before_it_is_li
     anew = uuid4()
     assert follow(sam, ("acme", anew)) == Followed()
     assert contracts_of(sam) == {contract.pk: SSO}
-    assert follow(make_user(), ("acme", anew)) == Followed(), "and lets nobody in"
+    assert follow(make_user(), ("acme", anew)) == Followed(), "and lets no one in"
     KeycloakOrganization.objects.update(keycloak_id=anew)
     assert follow(sam, ("acme", anew)) == Followed()
     assert follow(sam).left_organizations == (acme.pk,)

@@ -1,4 +1,4 @@
-"""Every shape in which Keycloak's releases have said which organizations somebody belongs to."""
+"""Every shape in which Keycloak's releases have said which organizations someone belongs to."""
 
 from __future__ import annotations
 

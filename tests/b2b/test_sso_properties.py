@@ -1,4 +1,4 @@
-"""What holds for whatever Keycloak says, whoever somebody is already, and in whatever order it is said."""
+"""What holds for whatever Keycloak says, whoever someone is already, and in whatever order it is said."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class World:
 
 @dataclass(frozen=True)
 class Before:
-    """What somebody is before they sign in."""
+    """What someone is before they sign in."""
 
     organizations: dict[int, tuple[str, bool]]
     seats: dict[int, str]
@@ -92,7 +92,7 @@ def make_world() -> World:
 
 @contextmanager
 def living(world: World, *lives_before: Before) -> Iterator[None]:
-    """Everybody is what they were before; undone afterwards."""
+    """Everyone is what they were before; undone afterwards."""
     with transaction.atomic():
         for user, before in zip(world.people, lives_before, strict=True):
             OrganizationMembership.objects.bulk_create(

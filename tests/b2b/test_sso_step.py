@@ -1,4 +1,4 @@
-"""The step of signing in that follows the claim: it tells people what they should know, and keeps nobody out."""
+"""The step of signing in that follows the claim: it tells people what they should know, and keeps no one out."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def in_r(code: DiscountCode) -> bool:
 
 
 def counts(page: ContractPage, code: DiscountCode) -> bool:
-    """Whether an active code stands for a seat: unused, or used by somebody who has one, or is about to."""
+    """Whether an active code stands for a seat: unused, or used by someone who has one, or is about to."""
     uses = code.code_uses.exclude(state=UseState.RELEASED)
     seated = page.memberships.values_list("user_id", flat=True)
     return (
@@ -199,7 +199,7 @@ def assert_table(page: ContractPage, terms: Terms, before: Seen) -> None:
             assert all(code.max_uses is not None and code.max_uses == max(1, code.uses) for code in active)
             counting = [code for code in active if counts(page, code)]
             if len(counting) > terms.cap:
-                assert not [code for code in counting if not in_r(code)], "surplus that nobody has is off"
+                assert not [code for code in counting if not in_r(code)], "surplus that no one has is off"
             assert len(counting) >= terms.cap
 
 
@@ -244,7 +244,7 @@ def assert_plan_holds(page: ContractPage, terms: Terms) -> None:
     after = Seen.now(page)
     assert before.what_became(after) == as_seen(plan.reconcile.code_change)
     assert PriceChange.objects.count() - prices == len(plan.prices)
-    assert {pk: (after.codes[pk].text, after.codes[pk].active) for pk in kept} == kept, "nobody's code is touched"
+    assert {pk: (after.codes[pk].text, after.codes[pk].active) for pk in kept} == kept, "no one's code is touched"
     assert_table(page, terms, before)
     again = plan_modify(contract_id=page.pk, changes=terms.changes, now=NOW)
     assert again.is_empty
@@ -272,9 +272,9 @@ class TestWhatIsSaid:
         plan = self.plan(page, max_learners=2)
         assert plan.sentences == (
             "Switches off 1 code.",
-            "1 code more than seats stays on, because somebody has it.",
+            "1 code more than seats stays on, because someone has it.",
             "Seats: 3 joined · 0 in checkout · 0 invited · 0 free.",
-            "1 seat more than the cap is taken: nobody is removed, and nobody gets in until there is room.",
+            "1 seat more than the cap is taken: no one is removed, and no one gets in until there is room.",
         )
         assert (plan.seats.joined, plan.seats.held, plan.cap, plan.seats.above) == (3, 0, 2, 1)
 
@@ -326,7 +326,7 @@ class TestWhatIsSaid:
             )  # fmt: skip
         plan = self.plan(page, contract_end=date(2025, 11, 20))
         assert plan.sentences == (
-            "The contract is over: nobody new gets in, and its codes are refused.",
+            "The contract is over: no one new gets in, and its codes are refused.",
             "2 people’s courses end on 20 November 2025.",
             "Moves the dates of 2 runs.",
         )
@@ -337,7 +337,7 @@ class TestWhatIsSaid:
     def test_a_first_day_to_come(self) -> None:
         page = contract(course(), cap=3)
         assert self.plan(page, contract_start=date(2026, 1, 1)).sentences[0] == (
-            "Nobody new gets in until 1 January 2026, when its codes begin to work."
+            "No one new gets in until 1 January 2026, when its codes begin to work."
         )
 
     def test_codes_that_people_have_keep_working_beside_single_sign_on(self) -> None:
@@ -346,9 +346,7 @@ class TestWhatIsSaid:
         redeem(page, used)
         DiscountCode.objects.filter(pk__in=[handed.pk, other.pk]).update(assigned_email="lea@x.example")
         plan = self.plan(page, integration_type=SSO, max_learners=None)
-        assert (
-            "2 codes keep working, because somebody has them: they let people in beside signing in." in plan.sentences
-        )
+        assert "2 codes keep working, because someone has them: they let people in beside signing in." in plan.sentences
         change(page, integration_type=SSO, max_learners=None)
         assert {code.pk for code in active_codes_of(page)} >= {handed.pk, other.pk}
 
@@ -369,7 +367,7 @@ class TestWhatIsSaid:
         assert plan.sentences == (
             "People of the organization get in by signing in.",
             "There is no learner cap any more: any number of people can join.",
-            "Deletes 2 codes that nobody has.",
+            "Deletes 2 codes that no one has.",
         )
 
     def test_a_page_that_was_never_live(self) -> None:

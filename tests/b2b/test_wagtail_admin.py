@@ -103,7 +103,7 @@ def test_terms_are_the_business_of_those_who_look_after_contracts(
     bulk = reverse("wagtail_bulk_action", args=["wagtailcore", "page", "unpublish"])
     client.post(f"{bulk}?id={contract.pk}")
     contract.refresh_from_db()
-    assert contract.live, "nobody makes a contract inactive in bulk"
+    assert contract.live, "no one makes a contract inactive in bulk"
 
 
 def organization_form(**fields: str) -> dict[str, str]:

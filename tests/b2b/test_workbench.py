@@ -543,7 +543,7 @@ class TestHandingOut:
         code.refresh_from_db()
         assert (code.assigned_email, code.assigned_name) == ("ada@example.com", "Ada")
         assert HandOut.objects.get().email == "ada@example.com"
-        assert "Gave a code to somebody" in words(manager.get(url("activity", page)))
+        assert "Gave a code to someone" in words(manager.get(url("activity", page)))
         assert "mail: Queued" in words(manager.get(url("codes", page)))
 
     def test_what_is_refused_is_said_beside_what_was_typed(self, manager: Client, page: ContractPage) -> None:
@@ -602,7 +602,7 @@ class TestHandingOut:
 
 
 class TestInvitations:
-    """A contract without a cap has one code for everybody: people are invited with it."""
+    """A contract without a cap has one code for everyone: people are invited with it."""
 
     @pytest.fixture
     def shared(self) -> ContractPage:
@@ -677,7 +677,7 @@ class TestMembers:
         person("ada@example.com")
         answer = manager.post(url("add_member", page), {"emails": "ada@example.com\nnobody@example.com"})
         assert answer.status_code == 422
-        assert "Nobody has an account with this address: nobody@example.com." in words(answer)
+        assert "No one has an account with this address: nobody@example.com." in words(answer)
         assert "ada@example.com" in answer.content.decode()
         assert not ContractMembership.objects.exists()
 

@@ -74,7 +74,7 @@ def kill_half_way(page: ContractPage, *, where: str, portions: int) -> None:
         assert process.stdout.readline() == "half way\n"
         process.send_signal(signal.SIGKILL)
         assert process.wait(60) == -signal.SIGKILL
-    # The server notices by itself that nobody is there; until then the contract is locked.
+    # The server notices by itself that no one is there; until then the contract is locked.
     until(lambda: not _is_locked())
 
 

@@ -197,7 +197,7 @@ def nothing_to_do(size: Size) -> Result:
 
 
 def cap_down(size: Size) -> Result:
-    """Switch off what nobody has; then everything is as before."""
+    """Switch off what no one has; then everything is as before."""
     page = size.used()
     change(page, max_learners=size.cap // 2, settled=False)
     with measured() as cost:

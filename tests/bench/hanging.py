@@ -23,7 +23,7 @@ from mitxonline.embedded.address import free_port
 from mitxonline.embedded.places import PROJECT
 from mitxonline.kernel import clock
 from tests.bench.harness import Cost, Result, bench
-from tests.bench.pages import _make_catalogue
+from tests.bench.pages import _make_catalog
 from tests.ecommerce.paying import attempt_of, order_of
 from tests.factories import make_user
 from tests.support.silence import silent_server
@@ -37,7 +37,7 @@ BUDGET = 2.0
 
 @bench(f"catalog while {RETURNS} buyers return to a gateway that hangs, p95", slow=True)
 def catalog_beside_silence() -> Result:
-    _make_catalogue()
+    _make_catalog()
     returns = [_buyer_at_the_gateway() for _each in range(RETURNS)]
     with silent_server() as gateway, _web(gateway.url) as port:
         _visit(port, "/catalog/", "")
@@ -61,7 +61,7 @@ def catalog_beside_silence() -> Result:
 
 
 def _buyer_at_the_gateway() -> tuple[str, str]:
-    """The address somebody comes back to from paying, and their session."""
+    """The address someone comes back to from paying, and their session."""
     user = make_user()
     attempt = attempt_of(order_of(user, now=clock.now()))
     PaymentAttempt.objects.filter(pk=attempt.pk).update(gateway="stripe", session_id=f"cs_test_{uuid4().hex}")
@@ -71,7 +71,7 @@ def _buyer_at_the_gateway() -> tuple[str, str]:
 
 
 def _return(port: int, address: str, session: str, over: threading.Event, waits: list[float]) -> None:
-    """Come back, and again like somebody who reloads."""
+    """Come back, and again like someone who reloads."""
     while not over.is_set():
         began = time.monotonic()
         _visit(port, address, session)

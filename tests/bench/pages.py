@@ -23,7 +23,7 @@ TRIES = 10
 COURSES = 48
 
 _numbers = count(1)
-_catalogue: list[Course] = []
+_catalog: list[Course] = []
 
 
 class Undone(Exception):
@@ -62,14 +62,14 @@ def check_out() -> Result:
 
 
 @bench(f"catalog of {COURSES} courses, signed out")
-def catalogue() -> Result:
-    _make_catalogue()
+def catalog() -> Result:
+    _make_catalog()
     return _page("/catalog/", floor="SELECT * FROM courses_course JOIN cms_coursepage ON course_id = courses_course.id")
 
 
 @bench("course page, signed out")
 def course_page() -> Result:
-    course = _make_catalogue()[0]
+    course = _make_catalog()[0]
     return _page(
         f"/courses/{course.readable_id}/",
         floor="SELECT * FROM courses_course JOIN courses_courserun ON course_id = courses_course.id LIMIT 2",
@@ -173,17 +173,17 @@ def _raw_checkout(user: User, code: DiscountCode) -> None:
     )
 
 
-def _make_catalogue() -> list[Course]:
+def _make_catalog() -> list[Course]:
     """Courses with a live page, a run and a price each; made once."""
-    if not _catalogue:
+    if not _catalog:
         make_home()
         now = clock.now()
         for number in range(COURSES):
             course = make_course(f"B{number}x", title=f"Course {number}", summary="What it is about.")
             make_product(make_run(course, tag="R1", start_date=now), price=str(Decimal(50 + number)))
             make_course_page(course)
-            _catalogue.append(course)
-    return _catalogue
+            _catalog.append(course)
+    return _catalog
 
 
 def _expect(response: Any, status: int) -> None:

@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
 
 @dataclass(frozen=True)
 class Visitor:
-    """Somebody with a browser of their own, with scripts or without."""
+    """Someone with a browser of their own, with scripts or without."""
 
     page: Page
     base: str

@@ -19,11 +19,11 @@ PAGE = """<!doctype html><html lang="en"><head><title>A page</title><style>{styl
         ("<img src='x.png'>", "", "image-alt"),
         ("<input name='code'>", "", "label"),
         (
-            "<p>Grey</p>",
+            "<p>Gray</p>",
             "@media (prefers-color-scheme: dark) { p { color: #ccc; background: #fff } }",
             "color-contrast",
         ),
-        ("<p>Grey</p>", "@media (width < 400px) { p { color: #ccc; background: #fff } }", "color-contrast"),
+        ("<p>Gray</p>", "@media (width < 400px) { p { color: #ccc; background: #fff } }", "color-contrast"),
     ],
 )
 def test_axe_finds_what_is_wrong(browser: Browser, content: str, style: str, rule: str) -> None:

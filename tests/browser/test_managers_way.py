@@ -156,7 +156,7 @@ def test_without_a_cap_people_are_invited(open_visitor: OpenVisitor, make_contra
     dana_signs_in(visitor)
     visitor.opens("/manage-seats/")
     page.get_by_role("link", name="See the invitations").click()
-    expect(page.get_by_text("Nobody is invited yet.")).to_be_visible()
+    expect(page.get_by_text("No one is invited yet.")).to_be_visible()
     looks(visitor)
     page.get_by_role("link", name="Invite people").click()
     page.get_by_label("E-mail addresses").fill("ines@northgate.example")
@@ -176,7 +176,7 @@ def test_everything_fits_and_can_be_reached_by_keyboard(
     make_contract("--max-learners", "5")
     visitor = open_visitor(width=width)
     page = visitor.page
-    given_by(dana_signs_in(visitor), "a-rather-long-name-that-somebody-has-for-an-address", "samuel")
+    given_by(dana_signs_in(visitor), "a-rather-long-name-that-someone-has-for-an-address", "samuel")
     sees_codes(visitor)
     assert_fits(page)
     found = stops(page)

@@ -99,7 +99,7 @@ def asks(visitor: Visitor, buyer: User, order: Order) -> None:
 
 
 def approves(visitor: Visitor, order: Order) -> None:
-    """Somebody of finance finds the request, sees what will happen, and gives the money back."""
+    """Someone of finance finds the request, sees what will happen, and gives the money back."""
     finance = with_password(make_user("farah.kassem@staff.example", name="Farah Kassem"))
     finance.groups.add(Group.objects.get(name=FINANCE))
     page = visitor.page

@@ -33,7 +33,7 @@ COURSE = "Statistics for people who make decisions"
 
 
 def signed_in(open_visitor: OpenVisitor) -> Visitor:
-    """Somebody of the group that looks after contracts, in the admin."""
+    """Someone of the group that looks after contracts, in the admin."""
     call_command("configure_wagtail", verbosity=0)
     user = make_user("carla@tessera.example", name="Carla Jansen")
     user.set_password(PASSWORD)
@@ -124,7 +124,7 @@ def test_from_a_new_organization_to_exported_codes(open_visitor: OpenVisitor) ->
     assigns(page)
     exports(page)
     tab(page, "Activity").click()
-    expect(page.get_by_text("Gave a code to somebody")).to_be_visible()
+    expect(page.get_by_text("Gave a code to someone")).to_be_visible()
     expect(page.get_by_text("codes on 0 → 3")).to_be_visible()
     looks(page)
 
@@ -135,7 +135,7 @@ def tab(page: Page, name: str) -> Locator:
 
 
 def assigns(page: Page) -> None:
-    """Give the first code to somebody, and find it by their name."""
+    """Give the first code to someone, and find it by their name."""
     page.get_by_role("row").nth(1).get_by_role("link", name="Assign").click()
     page.get_by_label("E-mail").fill("amara.okafor@northgate.example")
     page.get_by_label("Name").fill("Amara Okafor")

@@ -26,33 +26,33 @@ def test_a_new_site_has_a_brand_that_can_be_read(brand: SiteBrand) -> None:
     assert brand.brand_name == "Tessera"
 
 
-@pytest.mark.parametrize("colour", ["#00694F", "#FFB224", "#000000", "#ffffff", "#4A2", "#1B5A9E"])
-def test_colors_on_which_text_can_be_read_are_taken(brand: SiteBrand, colour: str) -> None:
-    brand.brand_colour = colour
+@pytest.mark.parametrize("color", ["#00694F", "#FFB224", "#000000", "#ffffff", "#4A2", "#1B5A9E"])
+def test_colors_on_which_text_can_be_read_are_taken(brand: SiteBrand, color: str) -> None:
+    brand.brand_color = color
     brand.full_clean()
 
 
-@pytest.mark.parametrize("colour", ["#808080", "#E0457B", "#2A8F2A"])
+@pytest.mark.parametrize("color", ["#808080", "#E0457B", "#2A8F2A"])
 def test_a_color_that_carries_neither_white_nor_dark_text_is_refused_with_a_sentence(
-    brand: SiteBrand, colour: str
+    brand: SiteBrand, color: str
 ) -> None:
-    brand.brand_colour = colour
+    brand.brand_color = color
     with pytest.raises(ValidationError) as refused:
         brand.full_clean()
-    [sentence] = refused.value.message_dict["brand_colour"]
-    assert sentence.startswith(f"Neither white nor dark text can be read well on {colour}")
+    [sentence] = refused.value.message_dict["brand_color"]
+    assert sentence.startswith(f"Neither white nor dark text can be read well on {color}")
 
 
-@pytest.mark.parametrize("colour", ["green", "00694F", "#00694", "#00694F;"])
-def test_what_is_no_color_is_refused(brand: SiteBrand, colour: str) -> None:
-    brand.brand_colour = colour
+@pytest.mark.parametrize("color", ["green", "00694F", "#00694", "#00694F;"])
+def test_what_is_no_color_is_refused(brand: SiteBrand, color: str) -> None:
+    brand.brand_color = color
     with pytest.raises(ValidationError, match=r"is not a color|at most 7"):
         brand.full_clean()
 
 
-@pytest.mark.parametrize("colour", ["#123A31", "#00694F"])
-def test_an_accent_too_dark_for_its_text_is_refused(brand: SiteBrand, colour: str) -> None:
-    brand.accent_colour = colour
+@pytest.mark.parametrize("color", ["#123A31", "#00694F"])
+def test_an_accent_too_dark_for_its_text_is_refused(brand: SiteBrand, color: str) -> None:
+    brand.accent_color = color
     with pytest.raises(ValidationError, match="Choose a lighter shade"):
         brand.full_clean()
 

@@ -107,5 +107,5 @@ def until(happens: Callable[[], bool]) -> None:
     """Ask the database until something has happened there; it takes its time to answer, so nothing is hurried."""
     ends = monotonic() + PATIENCE
     while not happens():
-        assert monotonic() < ends, "nobody came"
+        assert monotonic() < ends, "no one came"
         fetch_sql("SELECT pg_sleep(0.01)")

@@ -14,7 +14,7 @@ from courses.services.enrollments import enroll
 from ecommerce.enums import OrderState, ReviewCause
 from ecommerce.models import Order, Product
 from ecommerce.services.orders import fulfillment
-from ecommerce.services.orders.fulfillment import fulfil_or_review
+from ecommerce.services.orders.fulfillment import fulfill_or_review
 from mitxonline.users.models import User
 from tests.ecommerce.test_each_course_once import make_program
 from tests.ecommerce.tills import paid_order
@@ -30,7 +30,7 @@ def pending(buyer: User, product: Product) -> Order:
 
 
 def fulfilling(order: Order) -> Callable[[], Any]:
-    return lambda: fulfil_or_review(order_id=order.pk, now=NOON)
+    return lambda: fulfill_or_review(order_id=order.pk, now=NOON)
 
 
 def orders_for_one_course(buyer: User) -> list[Order]:
@@ -88,6 +88,6 @@ def test_staff_who_enroll_the_buyer_in_that_moment_are_seen(together: Together) 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fulfillment, "_refuse_what_is_had", asked_before)
-        fulfil_or_review(order_id=order.pk, now=NOON)
+        fulfill_or_review(order_id=order.pk, now=NOON)
     order.refresh_from_db()
     assert (order.state, order.review_cause) == (OrderState.REVIEW, ReviewCause.HAS_COURSE)

@@ -51,7 +51,7 @@ def test_fifty_at_once_are_one_notice_and_one_delivery(stripe_api: StripeServer,
     assert Delivery.objects.filter(handler="ecommerce.webhooks.notice_received").count() == 1
 
 
-def test_fifty_who_confirm_at_once_fulfil_once(stripe_api: StripeServer, together: Together) -> None:
+def test_fifty_who_confirm_at_once_fulfill_once(stripe_api: StripeServer, together: Together) -> None:
     order = order_of()
     stripe_api.pay(attempt_of(order).session_id)
     post_event(completed(stripe_api, order))
@@ -70,10 +70,10 @@ def test_fifty_who_confirm_at_once_fulfil_once(stripe_api: StripeServer, togethe
     assert not Refund.objects.exists()
 
 
-def test_without_the_lock_they_would_fulfil_twice(
+def test_without_the_lock_they_would_fulfill_twice(
     stripe_api: StripeServer, together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: all have read the order before anybody writes it."""
+    """The control: all have read the order before anyone writes it."""
     monkeypatch.setattr(LockableQuerySet, "locked", lambda rows: rows.order_by("pk"))
     order = order_of()
     stripe_api.pay(attempt_of(order).session_id)

@@ -81,7 +81,7 @@ def test_no_code_goes_to_two_people(together: Together) -> None:
 
 
 def test_used_and_taken_back_at_once(together: Together) -> None:
-    """One of the two wins: a code that was taken back is used by nobody."""
+    """One of the two wins: a code that was taken back is used by no one."""
     run = make_contract_run(make_contract(seats=30), codes=12)
     people = [Recipient(f"person{number}@northgate.example") for number in range(12)]
     hand_out(contract_run_id=run.pk, recipients=people, by_id=None, now=NOON)
@@ -184,7 +184,7 @@ def test_without_the_claim_the_harness_sends_a_mail_twice(
 
 
 def test_withdrawn_and_using_a_code_at_once(together: Together) -> None:
-    """Either the withdrawal finds the use, or the code finds the withdrawal; nobody is left with half of it."""
+    """Either the withdrawal finds the use, or the code finds the withdrawal; no one is left with half of it."""
     run = make_contract_run(make_contract(seats=9), codes=9)
     other = make_contract_run(run.contract, codes=9)
     learner = make_user()

@@ -32,7 +32,7 @@ class TooBig(Event):
 
 def nested() -> Any:
     def inner(event: SeatTaken) -> None:
-        """Nobody finds this by name."""
+        """No one finds this by name."""
 
     return inner
 

@@ -88,7 +88,7 @@ def test_a_refusal_is_tried_again_without_a_traceback(
     delivery = published(SeatWatched(1), "stumble")
 
     def refuse(event: object) -> None:
-        raise SeatRefused("Somebody else is at it.")
+        raise SeatRefused("Someone else is at it.")
 
     monkeypatch.setattr(deliveries, "find_receiver", lambda *names: (SeatWatched, refuse))
     with caplog.at_level(logging.WARNING):

@@ -80,9 +80,9 @@ def refuse(event: SeatLost) -> None:
 
 
 def stumble(event: SeatWatched) -> None:
-    """Fails until somebody has repaired what it needs."""
+    """Fails until someone has repaired what it needs."""
     if not traces("repaired", event.seat):
-        raise LookupError("somebody@example.org is not there")
+        raise LookupError("someone@example.org is not there")
     leave_trace("watched", event.seat)
 
 

@@ -46,7 +46,7 @@ from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_
 from ecommerce.services.checkout.free_enrollment import enroll_free
 from ecommerce.services.discounts.codes import release_uses
 from ecommerce.services.orders import fulfillment
-from ecommerce.services.orders.fulfillment import fulfil_or_review, fulfil_order
+from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
 from ecommerce.services.payment import payments
 from ecommerce.services.payment.payments import answer_sandbox, finish_interrupted, settle
 from mitxonline.coordinator.models import Delivery
@@ -345,7 +345,7 @@ def test_a_notice_that_comes_again_after_a_crash_finishes_what_was_paid(
     add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
     order = buy(owner).order
     with monkeypatch.context() as broken:
-        broken.setattr(payments, "fulfil_or_review", Mock(side_effect=RuntimeError))
+        broken.setattr(payments, "fulfill_or_review", Mock(side_effect=RuntimeError))
         with pytest.raises(RuntimeError):
             pay(order, "accept")
     assert release_lapsed_orders(now=NOON + timedelta(days=1)) == 0
@@ -440,7 +440,7 @@ def test_in_review_nothing_is_held_any_more(owner: BasketOwner) -> None:
     assert (order.state, order.hold_until) == (OrderState.REVIEW, None)
     assert DiscountCode.objects.get().uses == 0
     assert not contract.memberships.exists()
-    assert fulfil_order(order_id=order.pk, now=NOON).is_fulfilled  # staff may still give both
+    assert fulfill_order(order_id=order.pk, now=NOON).is_fulfilled  # staff may still give both
     assert (DiscountCode.objects.get().uses, contract.memberships.get().state) == (1, "active")
 
 
@@ -497,7 +497,7 @@ def test_a_program_gives_the_runs_that_were_open_when_it_was_sold(owner: BasketO
     run = make_run(enrollment_end=NOON + timedelta(days=1))
     add_products(owner=owner, product_ids=[make_program_product(run.course, price="249").pk], now=NOON)
     order = buy(owner).order
-    fulfil_order(order_id=order.pk, now=NOON + timedelta(days=3))  # a bank that took its time
+    fulfill_order(order_id=order.pk, now=NOON + timedelta(days=3))  # a bank that took its time
     assert list(Enrollment.objects.values_list("run_id", flat=True)) == [run.pk]
 
 
@@ -506,7 +506,7 @@ def test_money_for_a_program_that_gives_nothing_by_now_goes_before_staff(owner: 
     add_products(owner=owner, product_ids=[make_program_product(run.course, price="249").pk], now=NOON)
     order = buy(owner).order
     ProgramRequirement.objects.all().delete()
-    order = fulfil_or_review(order_id=order.pk, now=NOON)
+    order = fulfill_or_review(order_id=order.pk, now=NOON)
     assert order.state == OrderState.REVIEW
     assert order.review_cause == ReviewCause.REFUSED
 

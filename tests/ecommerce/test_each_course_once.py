@@ -1,4 +1,4 @@
-"""Nobody is sold the same course twice: in one cart, beside what they have, beside what they are paying for."""
+"""No one is sold the same course twice: in one cart, beside what they have, beside what they are paying for."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, note_what_was_shown, remove_product
 from ecommerce.services.baskets.pricing import PricedBasket, price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout
-from ecommerce.services.orders.fulfillment import fulfil_or_review, fulfil_order
-from ecommerce.services.orders.review import fulfil_from_review
+from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
+from ecommerce.services.orders.review import fulfill_from_review
 from ecommerce.services.refunds.refunds import RefundWish, refund_order
 from mitxonline.users.models import User
 from tests.ecommerce.tills import paid_order
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 
 class World:
-    """Two programs of two courses each that share one, a product of every course's run, and somebody else's cart."""
+    """Two programs of two courses each that share one, a product of every course's run, and someone else's cart."""
 
     def __init__(self) -> None:
         self.a, self.b, self.c = (make_course(title=title) for title in ("Python", "Statistics", "Databases"))
@@ -193,7 +193,7 @@ def test_where_the_shop_sells_it_all_the_same_only_the_rest_is_given(world: Worl
     before = world.entered
     priced = world.put(world.first)
     assert [line.note for line in priced.lines] == ["You already have: Statistics. The price doesn’t change."]
-    order = fulfil_or_review(order_id=world.buy().pk, now=NOON)
+    order = fulfill_or_review(order_id=world.buy().pk, now=NOON)
     assert order.state == OrderState.FULFILLED
     assert world.entered == sorted([*before, world.runs[world.a].pk])
 
@@ -202,7 +202,7 @@ def test_who_audits_a_course_is_upgraded_where_they_are(world: World) -> None:
     world.has(world.b, mode=EnrollmentMode.AUDIT)
     (here,) = world.entered
     world.put(world.first)
-    fulfil_order(order_id=world.buy().pk, now=NOON)
+    fulfill_order(order_id=world.buy().pk, now=NOON)
     assert world.entered == sorted([here, world.runs[world.a].pk])
     assert Enrollment.objects.get(user_id=world.user_id, run_id=here).mode == EnrollmentMode.VERIFIED
 
@@ -255,7 +255,7 @@ def test_whom_staff_enrolled_meanwhile_gets_their_order_looked_at(world: World) 
     world.put(world.single[world.a], world.single[world.b])
     order = world.buy()
     world.enroll(world.a)
-    order = fulfil_or_review(order_id=order.pk, now=NOON)
+    order = fulfill_or_review(order_id=order.pk, now=NOON)
     assert (order.state, order.review_cause, order.state_reason) == (
         OrderState.REVIEW,
         ReviewCause.HAS_COURSE,
@@ -268,7 +268,7 @@ def test_who_only_audits_meanwhile_is_upgraded(world: World) -> None:
     world.put(world.single[world.a])
     order = world.buy()
     world.enroll(world.a, EnrollmentMode.AUDIT)
-    assert fulfil_or_review(order_id=order.pk, now=NOON).state == OrderState.FULFILLED
+    assert fulfill_or_review(order_id=order.pk, now=NOON).state == OrderState.FULFILLED
     assert Enrollment.objects.get(user_id=world.user_id).mode == EnrollmentMode.VERIFIED
 
 
@@ -277,9 +277,9 @@ def test_staff_give_the_rest_of_a_program_and_no_course_twice(world: World) -> N
     order = world.buy()
     world.has(world.b)
     before = world.entered
-    order = fulfil_or_review(order_id=order.pk, now=NOON)
+    order = fulfill_or_review(order_id=order.pk, now=NOON)
     assert (order.state, order.review_cause) == (OrderState.REVIEW, ReviewCause.HAS_COURSE)
-    assert fulfil_from_review(order_id=order.pk, reason="agreed", by_id=None, now=NOON).is_fulfilled
+    assert fulfill_from_review(order_id=order.pk, reason="agreed", by_id=None, now=NOON).is_fulfilled
     assert world.entered == sorted([*before, world.runs[world.a].pk])
 
 
@@ -289,10 +289,10 @@ def test_a_line_whose_price_went_back_is_not_given(world: World) -> None:
     )
     world.enroll(world.a)
     with pytest.raises(AlreadyEnrolled):
-        fulfil_from_review(order_id=order.pk, reason="agreed", by_id=None, now=NOON)
+        fulfill_from_review(order_id=order.pk, reason="agreed", by_id=None, now=NOON)
     line = order.lines.get(product=world.single[world.a])
     refund_order(order_id=order.pk, wish=RefundWish(reason="has it", line_ids=(line.pk,)), now=NOON, by_id=None)
-    fulfil_from_review(order_id=order.pk, reason="agreed", by_id=None, now=NOON)
+    fulfill_from_review(order_id=order.pk, reason="agreed", by_id=None, now=NOON)
     assert world.entered == sorted(world.runs[course].pk for course in (world.a, world.b))
 
 
@@ -301,5 +301,5 @@ def test_two_orders_for_one_course_one_after_the_other(world: World) -> None:
     first = world.buy()
     Order.objects.filter(pk=first.pk).update(basket_id=None)
     second = paid_order(world.first, buyer=first.purchaser, state=OrderState.PENDING)
-    states = [fulfil_or_review(order_id=order.pk, now=NOON).state for order in (second, first)]
+    states = [fulfill_or_review(order_id=order.pk, now=NOON).state for order in (second, first)]
     assert states == [OrderState.FULFILLED, OrderState.REVIEW]

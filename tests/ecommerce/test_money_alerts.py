@@ -88,7 +88,7 @@ def test_what_could_not_be_mailed_is_mailed_later(mailoutbox: Outbox, monkeypatc
         broken.setattr(mail.EmailMultiAlternatives, "send", lambda _self: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             email_alerts(now=SOON)
-    assert email_alerts(now=SOON + timedelta(minutes=1)) == 0  # somebody may be at it
+    assert email_alerts(now=SOON + timedelta(minutes=1)) == 0  # someone may be at it
     assert email_alerts(now=SOON + timedelta(minutes=11)) == 1
     assert len(mailoutbox) == 1
 

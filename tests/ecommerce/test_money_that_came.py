@@ -51,7 +51,7 @@ def fresh(order: Order) -> Order:
 
 
 def attention(order: Order) -> str:
-    """Why the desk's list says that somebody has to look."""
+    """Why the desk's list says that someone has to look."""
     found: Any = orders_at_desk().get(pk=order.pk)
     return str(found.attention)
 

@@ -497,7 +497,7 @@ def test_the_sandbox_tells_by_the_same_door(client: Client) -> None:
         response = client.post("/payment/sandbox/webhook/", body, content_type="text/plain")
         assert response.status_code == 200
     process_notice(notice_id=GatewayNotice.objects.get().pk, now=NOON)
-    assert fresh(order).state == OrderState.PENDING  # nobody answered the page: it was asked, and not believed
+    assert fresh(order).state == OrderState.PENDING  # no one answered the page: it was asked, and not believed
 
 
 # Later

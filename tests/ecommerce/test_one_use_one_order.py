@@ -25,7 +25,7 @@ from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
 from ecommerce.services.baskets.pricing import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
-from ecommerce.services.orders.review import fulfil_from_review
+from ecommerce.services.orders.review import fulfill_from_review
 from ecommerce.services.payment.payments import confirm
 from ecommerce.tasks import audit_books
 from mitxonline.users.models import User
@@ -214,7 +214,7 @@ def test_an_order_in_review_holds_nothing_and_gets_no_second_use(
     second = pay(stripe_api, buy(owner, "80"))
     assert (second.total, second.state) == (40, OrderState.FULFILLED)
     with pytest.raises(CodeUsed, match=f"The buyer's use of its code belongs to order {second.number}"):
-        fulfil_from_review(order_id=first.pk, reason="they wrote", by_id=None, now=NOON)
+        fulfill_from_review(order_id=first.pk, reason="they wrote", by_id=None, now=NOON)
     first.refresh_from_db()
     assert first.state == OrderState.REVIEW
     assert fulfilled_uses() == [(second.pk, UseState.CONFIRMED)]
@@ -344,7 +344,7 @@ class TestContracts:
         text = codes_of(run)[0].text
         put_in_link_basket(text=text, owner=owner, user_id=learner.pk, now=NOON)
         order = begin_checkout(owner=owner, user_id=learner.pk, now=NOON).order
-        code_offer(text=text, user_id=learner.pk, now=NOON)  # nobody pays yet: it can be begun anew
+        code_offer(text=text, user_id=learner.pk, now=NOON)  # no one pays yet: it can be begun anew
         pay(stripe_api, order, by_bank=True)
         for now in (NOON, LATER):
             with pytest.raises(CodeInUse, match=order.number):

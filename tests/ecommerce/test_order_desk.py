@@ -65,7 +65,7 @@ def fields(page: Page) -> dict[str, Any]:
 
 
 def give_back(desk: Client, order: Order, **changes: Any) -> Any:
-    """Walk through the refund's form and its question, as somebody at the desk does."""
+    """Walk through the refund's form and its question, as someone at the desk does."""
     form = fields(read(desk.get(at(order, "refund/"))))
     asked = desk.post(at(order, "refund/"), {**form, "reason": ["phone call"], **changes})
     if asked.status_code != 200:
@@ -273,7 +273,7 @@ def test_a_buyers_request_is_denied_with_a_sentence(desk: Client, finance: User)
     request.refresh_from_db()
     assert (request.state, request.answer, request.decided_by) == ("denied", "The course is over.", finance)
     assert [row.event_type.rpartition(".")[2] for row in Delivery.objects.all()] == ["RefundDenied"]
-    assert "Somebody has decided" in desk.post(at(order, "deny/"), {"answer": "x"}, follow=True).content.decode()
+    assert "Someone has decided" in desk.post(at(order, "deny/"), {"answer": "x"}, follow=True).content.decode()
     assert "Nothing is asked" in desk.get(at(order, "deny/"), follow=True).content.decode()
 
 
@@ -282,13 +282,13 @@ def test_an_order_in_review_is_fulfilled_by_hand(desk: Client) -> None:
     page = order_page(desk, order)
     assert "Fulfill the order" in page.text
     assert "Cancel the order" not in page.text
-    assert desk.post(at(order, "fulfil/"), {"reason": ""}).status_code == 422
-    desk.post(at(order, "fulfil/"), {"reason": "the bank confirmed it"})
+    assert desk.post(at(order, "fulfill/"), {"reason": ""}).status_code == 422
+    desk.post(at(order, "fulfill/"), {"reason": "the bank confirmed it"})
     order.refresh_from_db()
     assert order.state == OrderState.FULFILLED
     assert Enrollment.objects.active().count() == 1
-    assert ModelLogEntry.objects.get(action="ecommerce.order.fulfil").data == {"reason": "the bank confirmed it"}
-    again = desk.post(at(order, "fulfil/"), {"reason": "again"})
+    assert ModelLogEntry.objects.get(action="ecommerce.order.fulfill").data == {"reason": "the bank confirmed it"}
+    again = desk.post(at(order, "fulfill/"), {"reason": "again"})
     assert again.status_code == 422
 
 
@@ -346,7 +346,7 @@ def exported(desk: Client, address: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "part", ["refund/", "deny/", "fulfil/", "cancel/", "check/", "receipt/", "second/1/send/", "second/1/keep/"]
+    "part", ["refund/", "deny/", "fulfill/", "cancel/", "check/", "receipt/", "second/1/send/", "second/1/keep/"]
 )
 def test_whoever_may_only_look_can_do_nothing(part: str) -> None:
     order = paid_order(make_product(), state=OrderState.REVIEW)
@@ -366,7 +366,7 @@ def test_whoever_may_only_look_can_do_nothing(part: str) -> None:
 
 
 def test_an_order_that_is_not_there_is_not_found(desk: Client) -> None:
-    for part in ("", "refund/", "deny/", "fulfil/", "cancel/", "second/1/send/"):
+    for part in ("", "refund/", "deny/", "fulfill/", "cancel/", "second/1/send/"):
         assert desk.get(f"/cms/orders/987654/{part}").status_code == 404
     assert desk.post("/cms/orders/987654/check/").status_code == 404
     assert desk.post("/cms/orders/987654/receipt/").status_code == 404

@@ -1,4 +1,4 @@
-"""Paying: one open page at a time, every end of it, and nobody's word taken for money but the gateway's."""
+"""Paying: one open page at a time, every end of it, and no one's word taken for money but the gateway's."""
 
 from __future__ import annotations
 
@@ -483,7 +483,7 @@ def test_money_for_a_declined_order_still_buys_it(stripe_api: StripeServer, lear
 
 def test_money_after_the_hold_buys_what_is_still_there(stripe_api: StripeServer, learner: User) -> None:
     order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id)  # and nobody told us
+    stripe_api.pay(attempt_of(order).session_id)  # and no one told us
     assert release_lapsed_orders(now=NOON + timedelta(hours=1)) == 1
     assert states(order) == [AttemptState.CLOSING]
     assert ask_due(now=NOON + timedelta(hours=1)) == 1
@@ -506,7 +506,7 @@ def test_interrupted_between_money_and_course_it_goes_on_by_itself(
     order = order_of(learner)
     stripe_api.pay(attempt_of(order).session_id)
     with monkeypatch.context() as broken:
-        broken.setattr(payments, "fulfil_or_review", Mock(side_effect=RuntimeError))
+        broken.setattr(payments, "fulfill_or_review", Mock(side_effect=RuntimeError))
         with pytest.raises(RuntimeError):
             confirm(attempt_id=attempt_of(order).pk, now=NOON)
     assert standing_of(fresh(order)) == PaymentStanding.RECEIVED
@@ -521,7 +521,7 @@ def test_interrupted_with_money_that_came_late_it_goes_on_too(
     stripe_api.pay(attempt_of(order).session_id)
     release_lapsed_orders(now=NOON + timedelta(hours=1))
     with monkeypatch.context() as broken:
-        broken.setattr(payments, "fulfil_or_review", Mock(side_effect=RuntimeError))
+        broken.setattr(payments, "fulfill_or_review", Mock(side_effect=RuntimeError))
         with pytest.raises(RuntimeError):
             confirm(attempt_id=attempt_of(order).pk, now=NOON + timedelta(hours=1))
     assert finish_interrupted(now=NOON + timedelta(hours=2)) == 1
@@ -564,7 +564,7 @@ def test_one_try_that_can_not_be_asked_about_hides_no_other(stripe_api: StripeSe
     assert fresh(order).state == OrderState.FULFILLED
 
 
-# Nobody told us
+# No one told us
 
 
 def test_a_payment_nobody_told_us_about_is_found(stripe_api: StripeServer, learner: User) -> None:

@@ -74,7 +74,7 @@ def test_a_refusal_and_a_request_reach_whom_they_concern(mailoutbox: Outbox) -> 
     order = paid_order(make_product())
     request = RefundRequest.objects.create(order=order, why="no_time", text="Shifts <b>changed</b>", asked_at=NOON)
     email_refund_asked(RefundAsked(request_id=request.pk, order_id=order.pk))
-    assert mailoutbox == []  # nobody to tell
+    assert mailoutbox == []  # no one to tell
     shop = Site.objects.get(is_default_site=True)
     ShopSettings.objects.create(site=shop, support_email="orders@tessera.example")
     email_refund_asked(RefundAsked(request_id=request.pk, order_id=order.pk))

@@ -29,7 +29,7 @@ from ecommerce.events import RefundFailed
 from ecommerce.handlers import email_refund_failed
 from ecommerce.models import CodeUse, MoneyAlert, Order, Refund, ShopSettings
 from ecommerce.selectors.receipts import receipt_for
-from ecommerce.services.orders.review import fulfil_from_review
+from ecommerce.services.orders.review import fulfill_from_review
 from ecommerce.services.refunds.refunds import RefundWish, follow_refund, mark_for_refund, refund_order, send_marked
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
@@ -126,7 +126,7 @@ def test_where_the_shop_says_so_courses_stay_closed_and_staff_decide(till: Till)
     page = receipt_page(order)
     assert "Your refund didn’t reach you" in page
     assert "Your payment arrived" not in page
-    fulfil_from_review(order_id=order.pk, reason="they want the course after all", by_id=None, now=LATER)
+    fulfill_from_review(order_id=order.pk, reason="they want the course after all", by_id=None, now=LATER)
     assert set(runs_of(order)) == {second.product.course_run_id}  # the first one's price did go back
 
 
@@ -233,6 +233,6 @@ def test_courses_refunded_in_review_are_not_opened_by_fulfilling() -> None:
     order = paid_order(make_product(), make_product(price="149.00"), state=OrderState.REVIEW)
     first, second = order.lines.all()
     give_back(order, line_ids=(first.pk,))
-    fulfil_from_review(order_id=order.pk, reason="the other one", by_id=None, now=LATER)
+    fulfill_from_review(order_id=order.pk, reason="the other one", by_id=None, now=LATER)
     assert set(runs_of(order)) == {second.product.course_run_id}
     assert fresh(order).state == OrderState.PARTIALLY_REFUNDED

@@ -26,7 +26,7 @@ from ecommerce.gateways.base import DisputeNotice
 from ecommerce.handlers import email_paid_twice, email_refund, email_review
 from ecommerce.models import Dispute, MoneyAlert, Order, Refund, ShopSettings
 from ecommerce.selectors.order_desk import orders_at_desk
-from ecommerce.services.orders.review import check_with_gateway, fulfil_from_review
+from ecommerce.services.orders.review import check_with_gateway, fulfill_from_review
 from ecommerce.services.payment.payments import confirm
 from ecommerce.services.refunds.refunds import RefundWish, follow_dispute, refund_order, send_marked
 from mitxonline.coordinator.models import Delivery
@@ -153,7 +153,7 @@ def test_of_a_wrong_amount_and_the_right_one_the_needless_one_waits_for_a_decisi
     stripe_api.pay(old.session_id, amount_total=2000)
     assert confirm(attempt_id=old.pk, now=NOON).state == OrderState.REVIEW
     if by_staff:
-        fulfil_from_review(order_id=order.pk, reason="the rest is a gift", by_id=None, now=NOON)
+        fulfill_from_review(order_id=order.pk, reason="the rest is a gift", by_id=None, now=NOON)
     stripe_api.sessions[new.session_id]["status"] = "open"
     stripe_api.pay(new.session_id)
     for _twice in range(2):
@@ -267,7 +267,7 @@ def test_a_dispute_won_after_all_brings_the_order_back() -> None:
     assert not Delivery.objects.filter(handler="ecommerce.handlers.email_refund_failed").exists()
 
 
-# Nobody says "your payment arrived" of money nobody has seen
+# No one says "your payment arrived" of money no one has seen
 
 
 @pytest.mark.parametrize(

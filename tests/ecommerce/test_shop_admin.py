@@ -279,7 +279,7 @@ class TestCourseStaff:
         return form(**(course | fields))
 
     def test_make_a_code_for_their_course_and_see_only_theirs(self, staff: Client, mine: Product) -> None:
-        discount_row(name="Everybody’s sale")
+        discount_row(name="Everyone’s sale")
         other = make_product()
         page = staff.get(f"{LIST}new/").content.decode()
         assert mine.sku in page
@@ -290,7 +290,7 @@ class TestCourseStaff:
         text = text_of(staff.get(LIST))
         assert "Autumn" in text
         assert "My course" in text
-        assert "Everybody’s sale" not in text
+        assert "Everyone’s sale" not in text
 
     @pytest.mark.parametrize(
         "fields",
@@ -316,7 +316,7 @@ class TestCourseStaff:
         assert not Discount.objects.exists()
 
     def test_others_discounts_are_like_none(self, staff: Client) -> None:
-        code = make_code(discount_row(name="Everybody’s sale"))
+        code = make_code(discount_row(name="Everyone’s sale"))
         pk = code.discount_id
         for address in ("", "change/", "more/", "history/", "?export=csv"):
             assert staff.get(f"{LIST}{pk}/{address}").status_code == 404, address
@@ -326,7 +326,7 @@ class TestCourseStaff:
         assert staff.post(f"{LIST}code/{code.pk}/", {"max_uses": "1"}).status_code == 404
         for act in ("pause", "extend"):
             page = staff.get(f"/cms/bulk/ecommerce/discount/{act}/?id={pk}&next={LIST}")
-            assert "Everybody’s sale" not in text_of(page)
+            assert "Everyone’s sale" not in text_of(page)
             staff.post(f"/cms/bulk/ecommerce/discount/{act}/?id={pk}&next={LIST}", {"expires_at": "2090-01-01"})
         staff.post(f"/cms/bulk/ecommerce/discount/pause/?id=all&next={LIST}")
         code.refresh_from_db()

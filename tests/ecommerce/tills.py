@@ -14,7 +14,7 @@ from ecommerce.events import OrderFulfilled
 from ecommerce.gateways.base import PaymentFailed, RefundNotice, RefundRequest, RefundResult
 from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import SandboxGateway
-from ecommerce.handlers import enrol_buyer
+from ecommerce.handlers import enroll_buyer
 from ecommerce.models import CodeUse, DiscountCode, Order, OrderLine, PaymentAttempt, Product, Refund
 from ecommerce.selectors.offers import takes_use
 from mitxonline.kernel.money import Money
@@ -80,7 +80,7 @@ def paid_order(
     currency: str = "USD",
     paid_currency: str = "",
 ) -> Order:
-    """An order whose money came, with its courses, as checkout and fulfilment leave it.
+    """An order whose money came, with its courses, as checkout and fulfillment leave it.
 
     ``discount`` is taken off each line; ``code`` is the code each line was bought with.
     """
@@ -121,7 +121,7 @@ def paid_order(
     if code is not None:
         use(code, order)
     if order.is_fulfilled:
-        enrol_buyer(OrderFulfilled(order_id=order.pk, purchaser_id=buyer.pk, number=order.number, at=NOON))
+        enroll_buyer(OrderFulfilled(order_id=order.pk, purchaser_id=buyer.pk, number=order.number, at=NOON))
     return order
 
 

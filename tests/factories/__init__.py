@@ -31,7 +31,7 @@ _count = itertools.count(1)
 
 
 def make_user(email: str = "", *, name: str = "Amara Okafor", **fields: Any) -> User:
-    """Somebody with an account, their address confirmed."""
+    """Someone with an account, their address confirmed."""
     address = email or f"learner{next(_count)}@example.test"
     fields.setdefault("email_verified_at", NOON)
     return User.objects.create_user(email=address, password=None, name=name, **fields)
@@ -50,7 +50,7 @@ def make_course(number: str = "", *, title: str = "Programming with Python, prop
 
 
 def make_run(course: Course | None = None, *, tag: str = "", **fields: Any) -> CourseRun:
-    """A live public run that is open to everybody."""
+    """A live public run that is open to everyone."""
     course = course or make_course()
     tag = tag or f"R{next(_count)}"
     fields.setdefault("title", course.title)

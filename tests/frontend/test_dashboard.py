@@ -110,7 +110,7 @@ def test_only_three_courses_are_listed_and_the_rest_counted(learners_client: Cli
     [
         ({"start": 1, "end": None, "active": True}, "opens", "Not started"),
         ({"start": None, "end": -1, "active": True}, "Your courses stay open to you.", "Ended"),
-        ({"start": None, "end": None, "active": False}, "Nobody can join at the moment.", "Inactive"),
+        ({"start": None, "end": None, "active": False}, "No one can join at the moment.", "Inactive"),
     ],
 )
 def test_a_contract_that_is_not_open_is_one_line(

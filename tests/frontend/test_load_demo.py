@@ -22,7 +22,7 @@ from frontend.demo.calendar import contract_dates, next_monday
 from frontend.demo.load import load_demo
 from frontend.demo.people import ACCOUNTS, AMARA, DANA, JONAS, LEA, PASSWORD, SAM
 from frontend.demo.specs import demo_spec
-from frontend.pages.catalog import catalogue_rows
+from frontend.pages.catalog import catalog_rows
 from frontend.site.site_setup import configure
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import fetch_sql
@@ -65,7 +65,7 @@ def test_what_is_there(loaded: None, client: Client) -> None:
     assert ContractMembership.objects.filter(contract_id=skills.pk).count() == 128
     assert DiscountCode.objects.filter(assigned_email__gt="").count() == 23
 
-    kinds = {row.title: row.offer for row in catalogue_rows(now=NOW)}
+    kinds = {row.title: row.offer for row in catalog_rows(now=NOW)}
     assert kinds["Programming with Python, properly"].next_start == clock.start_of_day(date(2026, 1, 12))
     assert kinds["Reading a changing climate"].is_free
     assert kinds["Statistics for people who make decisions"].any_time
@@ -120,7 +120,7 @@ def test_an_editors_changes_stay_and_time_goes_on(loaded: None) -> None:
     assert course.title == "Python, renamed"
     assert Product.objects.get(sku="WR101-ANY").price == 80
     assert CourseRun.objects.count() > runs
-    offers = {row.course_id: row.offer for row in catalogue_rows(now=later)}
+    offers = {row.course_id: row.offer for row in catalog_rows(now=later)}
     assert any(start > later for start in offers[course.pk].dates)
     assert ContractPage.objects.count() == 4
     assert ContractTerms.objects.get(page__name="Clinical skills 2026").is_valid_on(clock.date_of(later))
@@ -137,7 +137,7 @@ class TestTheCommand:
 
     def test_refuses_on_a_real_site_with_a_reason(self, settings: Any) -> None:
         settings.SANDBOX_PAYMENTS = False
-        with pytest.raises(CommandError, match="an administrator whose password everybody knows"):
+        with pytest.raises(CommandError, match="an administrator whose password everyone knows"):
             call_command("load_demo")
         assert not User.objects.exists()
 

@@ -65,7 +65,7 @@ def test_the_default_sign_is_a_file() -> None:
 
 @pytest.mark.django_db
 def test_a_site_with_colors_of_its_own_has_a_sign_in_them(client: Client) -> None:
-    brand(brand_colour=VIOLET.brand, accent_colour=VIOLET.accent)
+    brand(brand_color=VIOLET.brand, accent_color=VIOLET.accent)
 
     response = client.get(icon_of(client))
 

@@ -1,4 +1,4 @@
-"""Receipts and the list of orders: the buyer's own, in every state, and nobody else's."""
+"""Receipts and the list of orders: the buyer's own, in every state, and no one else's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of an organization's managers: what they see and do, and that nobody else learns anything."""
+"""The pages of an organization's managers: what they see and do, and that no one else learns anything."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def dana(world: Northgate, sign_in: SignIn) -> Client:
 
 @pytest.fixture
 def open_world(db: None) -> Northgate:
-    """Without a cap: everybody shares a code."""
+    """Without a cap: everyone shares a code."""
     world = northgate(codes=0)
     assert world.run.product is not None
     make_code(world.run.product.unlocked_by, max_uses=None)
@@ -79,7 +79,7 @@ class TestWhoMayLook:
         theirs, nobodys = client.get(manage(world, page)), client.get(f"/organizations/nobody/manage/1/{page}")
         assert (theirs.status_code, nobodys.status_code) == (404, 404)
         assert world.organization.name not in theirs.content.decode()
-        # Nor through an organization of one's own with somebody else's contract.
+        # Nor through an organization of one's own with someone else's contract.
         assert client.get(f"/organizations/{other.slug}/manage/{world.contract.pk}/{page}").status_code == 404
 
     def test_nor_does_a_learner_nor_a_member(self, world: Northgate, sign_in: SignIn, learner: User) -> None:
@@ -187,7 +187,7 @@ class TestCodes:
         [
             ({"q": "INES"}, ["ines"]),
             ({"q": "northgate.example", "state": "invited"}, ["ines", "samuel"]),
-            ({"q": "nobody at all"}, []),
+            ({"q": "no one at all"}, []),
             ({"q": "%"}, []),
             ({"q": "\x00ines"}, ["ines"]),
             ({"state": "nonsense", "course": "x", "page": "-7"}, ["ines", "samuel"]),
@@ -297,8 +297,8 @@ class TestHandingOut:
         [
             (b"PK\x03\x04 a workbook", "This is an Excel file."),
             (b"\x00\x01\x02", "This isn't a text file."),
-            (b"", "There is nobody in this file."),
-            (b"Name;E-Mail\n", "There is nobody in this file."),
+            (b"", "There is no one in this file."),
+            (b"Name;E-Mail\n", "There is no one in this file."),
             (b"a" * 1_000_001, "The file is larger than 1 MB."),
         ],
     )
@@ -415,7 +415,7 @@ class TestInvitations:
         client = sign_in(open_world.manager)
         page = client.get(manage(open_world)).content.decode()
         assert "Invite people" in page
-        assert "Nobody is invited yet." in page
+        assert "No one is invited yet." in page
         assert f"/enrollmentcode/{DiscountCode.objects.get().text}/" in page
         data: dict[str, object] = {"run": open_world.run.pk, "people": "ines@northgate.example", "action": "send"}
         said(client, manage(open_world, "hand-out/"), data | {"expected": "1"})

@@ -200,7 +200,7 @@ def test_who_came_back_without_paying_is_told_so_once_the_gateway_answers(
 def test_without_worker_and_broker_the_course_is_opened_by_coming_back(
     stripe_api: StripeServer, order: Order, buyers_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mitxonline.kernel.broker._producers", Mock(side_effect=OSError("nobody there")))
+    monkeypatch.setattr("mitxonline.kernel.broker._producers", Mock(side_effect=OSError("no one there")))
     stripe_api.pay(attempt_of(order).session_id)
     assert post_event(completed(stripe_api, order)).status_code == 200
     assert read(buyers_client.get(completed_url(order), follow=True)).h1 == "You’re in, Amara"
@@ -212,7 +212,7 @@ def test_interrupted_after_the_money_came_the_page_says_so_and_the_sweep_opens_t
     stripe_api.pay(attempt_of(order).session_id)
     buyers_client.raise_request_exception = False
     with monkeypatch.context() as broken:
-        broken.setattr(payments, "fulfil_or_review", Mock(side_effect=RuntimeError))
+        broken.setattr(payments, "fulfill_or_review", Mock(side_effect=RuntimeError))
         assert buyers_client.get(completed_url(order)).status_code == 500
     page = read(buyers_client.get(f"/checkout/receipt/?order_number={order.number}"))
     assert page.h1 == "Payment received"

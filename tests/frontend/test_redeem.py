@@ -73,7 +73,7 @@ def test_the_second_learner_is_refused_with_a_sentence(sign_in: SignIn, learner:
     second = sign_in(make_user(name="Ben Sato"))
     for response in (second.get(contract.redeem_link), second.post(contract.redeem_link)):
         page = read(response)
-        assert page.h1 == "This code has been used by somebody else"
+        assert page.h1 == "This code has been used by someone else"
         assert "Ask Northgate Health for a new one." in page.text
         assert "Dana Whitfield manages Northgate Health’s seats: dana.whitfield@northgate.example" in page.text
         assert page.links()["Try another code"] == "/redeem/"
@@ -179,7 +179,7 @@ def test_a_code_for_one_address_waits_until_it_is_confirmed(client: Client, sign
     assert page.h1 == "Confirm your address first"
     assert "Open the link in the mail we sent you, then come back." in page.text
     page = read(sign_in(make_user()).post(contract.redeem_link))
-    assert page.h1 == "This code was given to somebody else"
+    assert page.h1 == "This code was given to someone else"
 
 
 def test_the_other_courses_of_the_seat_are_named(learners_client: Client) -> None:
@@ -295,7 +295,7 @@ def test_punctuation_around_a_pasted_code_or_link_is_left_out(learners_client: C
 
 
 def test_looking_again_whether_a_seat_is_free_is_no_try(learners_client: Client) -> None:
-    """The page itself offers “Check again”: the code is right, and nobody guesses."""
+    """The page itself offers “Check again”: the code is right, and no one guesses."""
     contract = northgate(seats=1)
     add_member(contract_id=contract.contract.pk, user_id=make_user().pk, now=clock.now())
     for _each in range(15):

@@ -7,7 +7,7 @@ import pytest
 
 import frontend
 from frontend.site import brand
-from mitxonline.kernel.colour import contrast
+from mitxonline.kernel.color import contrast
 
 CSS = (Path(frontend.__file__).parent / "static/frontend/css/tokens.css").read_text()
 PAIRS = re.compile(r"^ +(--[\w-]+): light-dark\((#\w{6}), (#\w{6})\);", re.MULTILINE)

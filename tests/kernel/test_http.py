@@ -119,7 +119,7 @@ def test_a_limit_says_when_to_come_back(a_request: MakeRequest, headers: dict[st
 
 @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}, {"Accept": "application/json"}])
 def test_the_unknown_and_the_hidden_look_the_same(a_request: MakeRequest, headers: dict[str, str]) -> None:
-    answers = [domain_error_response(a_request(**headers), NotFound()) for _who in ("nobody's", "somebody else's")]
+    answers = [domain_error_response(a_request(**headers), NotFound()) for _who in ("nobody's", "someone else's")]
     assert answers[0].content == answers[1].content
     assert {answer.status_code for answer in answers} == {404}
 

@@ -1,4 +1,4 @@
-"""A mail server that hangs, trickles or closes holds nobody; one that answers gets its mails."""
+"""A mail server that hangs, trickles or closes holds no one; one that answers gets its mails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Others hang, trickle and close; nobody waits longer for them than they may."""
+"""Others hang, trickle and close; no one waits longer for them than they may."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ def httpserver() -> Iterator[str]:
             self.end_headers()
 
         def log_message(self, *_args: Any) -> None:
-            """Nobody reads it."""
+            """No one reads it."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -38,7 +38,7 @@ def test_one_of_several_sessions_ends_alone_and_the_rest_together(
     until(lambda: not is_signed_in(visitors[0]))
     assert all(is_signed_in(visitor) for visitor in visitors[1:])
 
-    # One at a time: asked to end all of somebody's sessions at once, Keycloak names the first alone (its issue 22914).
+    # One at a time: asked to end all of someone's sessions at once, Keycloak names the first alone (its issue 22914).
     for sid in sids[1:]:
         keycloak.admin.connection.raw_delete(f"admin/realms/{REALM}/sessions/{sid}")
     until(lambda: not any(is_signed_in(visitor) for visitor in visitors))
@@ -81,7 +81,7 @@ def test_a_scope_by_default_throws_nobody_out(open_visitor: OpenVisitor, site: s
 
 
 def test_organizations_switched_off_in_the_realm(open_visitor: OpenVisitor, site: str, keycloak: Keycloak) -> None:
-    """Keycloak 26.7 answers then as for somebody in no organization; older ones go on naming organizations."""
+    """Keycloak 26.7 answers then as for someone in no organization; older ones go on naming organizations."""
     make_campus()
     sign_in(open_visitor(), SAM)
     with organizations_off(keycloak):

@@ -200,7 +200,7 @@ def test_a_manager_of_an_organization_is_connected_by_the_mailed_link(
 def test_rights_by_a_role_end_in_an_older_session(
     open_visitor: OpenVisitor, site: str, keycloak: Keycloak, settings: Any
 ) -> None:
-    """Two browsers; the role comes between their sign-ins, and nobody signs in again."""
+    """Two browsers; the role comes between their sign-ins, and no one signs in again."""
     phone, laptop = open_visitor(), open_visitor()
     sign_in(phone, LEA)
     expect(phone.page).to_have_url(f"{site}/dashboard/")

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-# What production refuses to start without. It reaches nothing; the check reads settings and connects to nobody.
+# What production refuses to start without. It reaches nothing; the check reads settings and connects to no one.
 REQUIRED = {
     "SECRET_KEY": "a-key-for-checking-the-settings-which-signs-nothing-at-all-0123456789",
     "ALLOWED_HOSTS": "shop.example",

@@ -92,7 +92,7 @@ def test_data_outlives_a_kill(postgres: PostgresServer) -> None:
     assert run_sql(postgres, "SELECT answer FROM kept") == [(42,)]
 
 
-@pytest.mark.parametrize("left_behind", ["somebody else's number", "nothing"])
+@pytest.mark.parametrize("left_behind", ["someone else's number", "nothing"])
 def test_a_pid_file_left_behind_is_not_believed(postgres: PostgresServer, left_behind: str) -> None:
     postgres.ensure()
     path = postgres.data / "postmaster.pid"
@@ -169,12 +169,12 @@ def test_data_without_its_password_is_said_to_be_so(postgres: PostgresServer) ->
 
 def test_who_waits_for_a_lock_in_vain_is_told_why(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    second = exclusive(path, seconds=0, busy="somebody is faster")
-    with exclusive(path, seconds=0, busy="never"), pytest.raises(EmbeddedError, match="somebody is faster"), second:
+    second = exclusive(path, seconds=0, busy="someone is faster")
+    with exclusive(path, seconds=0, busy="never"), pytest.raises(EmbeddedError, match="someone is faster"), second:
         pytest.fail("two hold the same lock")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes someone else")
 @pytest.mark.parametrize("identity", [NAMESPACE, WALKER], ids=["namespace", "walker"])
 def test_root_runs_servers_as_somebody_else_in_a_folder_only_root_opens(
     servers: Servers, identity: Identity, monkeypatch: pytest.MonkeyPatch

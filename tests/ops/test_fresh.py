@@ -1,4 +1,4 @@
-"""Any command works after `make setup`, before anybody ran the storefront."""
+"""Any command works after `make setup`, before anyone ran the storefront."""
 
 import os
 import subprocess

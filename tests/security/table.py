@@ -1,6 +1,6 @@
 """Who gets what at every address. The one place where that is written down, beside the code that enforces it.
 
-Eight letters, one for each of: anonymous, learner, another learner, manager of an organization, editor, somebody who
+Eight letters, one for each of: anonymous, learner, another learner, manager of an organization, editor, someone who
 looks after contracts, finance, administrator. The learner has an order, a second payment and an open payment page; the
 manager manages the organization whose contract, codes and seat the examples name.
 
@@ -187,7 +187,7 @@ ROWS: tuple[Row, ...] = (
     Row("cms/orders/<int:pk>/refund/", "llllrroo", "llllrruu", "cms/orders/{order}/refund/"),
     Row("cms/orders/<int:pk>/undo/", "llllrrrr", "llllrruu", "cms/orders/{order}/undo/"),
     Row("cms/orders/<int:pk>/deny/", "llllrrrr", "llllrrrr", "cms/orders/{order}/deny/"),
-    Row("cms/orders/<int:pk>/fulfil/", "llllrroo", "llllrruu", "cms/orders/{order}/fulfil/"),
+    Row("cms/orders/<int:pk>/fulfill/", "llllrroo", "llllrruu", "cms/orders/{order}/fulfill/"),
     Row("cms/orders/<int:pk>/cancel/", "llllrroo", "llllrruu", "cms/orders/{order}/cancel/"),
     Row("cms/orders/<int:pk>/check/", "llllrrmm", "llllrrrr", "cms/orders/{order}/check/"),
     Row("cms/orders/<int:pk>/receipt/", "llllrrmm", "llllrrrr", "cms/orders/{order}/receipt/"),

@@ -45,7 +45,7 @@ def someone(email: str) -> User:
 
 
 def answer(client: Client, address: str, method: str = "get") -> tuple[int, str]:
-    """What somebody is told, without what differs from one page to the next for everybody (tokens, the address)."""
+    """What someone is told, without what differs from one page to the next for everyone (tokens, the address)."""
     response = getattr(client, method)(address)
     text = re.sub(r'(csrfmiddlewaretoken" value=|nonce=|data-csrf=)"[^"]*"', "", response.content.decode())
     return response.status_code, text.replace(address, "").replace(address.partition("?")[0], "")

@@ -63,7 +63,7 @@ class World:
     things: Mapping[str, str]
 
     def answer(self, role: str, method: str, path: str) -> str:
-        """One letter for what somebody gets; nothing that was done stays done."""
+        """One letter for what someone gets; nothing that was done stays done."""
         client = Client()
         client.cookies = SimpleCookie(self.cookies[role])  # a copy: whoever signs out does so this once
         before = transaction.savepoint()  # no block of ours: gateways are called outside of one
@@ -85,7 +85,7 @@ def letter(response: Any) -> str:
 
 
 def make_world() -> World:
-    """The site with its groups, and everybody signed in. The learner has bought; the manager has an organization."""
+    """The site with its groups, and everyone signed in. The learner has bought; the manager has an organization."""
     call_command("configure_wagtail", verbosity=0)
     people = {
         "learner": make_user("learner@people.example"),

@@ -101,7 +101,7 @@ def _migrated_template(server: "psycopg.Connection[Any]", *, salt: str) -> str:
             _migrate(draft)
             for old in _databases(server, TEMPLATE):
                 _drop(server, old)
-            # Under its final name it is complete, and nobody connects to it: that would stop the cloning.
+            # Under its final name it is complete, and no one connects to it: that would stop the cloning.
             _run(server, "ALTER DATABASE {} ALLOW_CONNECTIONS false", draft)
             _run(server, "ALTER DATABASE {} RENAME TO {}", draft, name)
     return name

@@ -154,7 +154,7 @@ class Keycloak:
         return KeycloakAdmin(connection=connection)
 
     def user_id(self, email: str) -> str:
-        """The `sub` of somebody in the realm."""
+        """The `sub` of someone in the realm."""
         user_id: str | None = self.admin.get_user_id(email)
         assert user_id is not None
         return user_id
@@ -168,16 +168,16 @@ class Keycloak:
         return {each["username"] for each in self.admin.get_organization_members(self.organization_id(alias))}
 
     def add_member(self, alias: str, email: str) -> None:
-        """Put somebody into an organization."""
+        """Put someone into an organization."""
         self.admin.organization_user_add(self.user_id(email), self.organization_id(alias))
 
     def remove_member(self, alias: str, email: str) -> None:
-        """Take somebody out of an organization."""
+        """Take someone out of an organization."""
         self.admin.organization_user_remove(self.user_id(email), self.organization_id(alias))
 
     @contextmanager
     def without_member(self, alias: str, email: str) -> Iterator[None]:
-        """Somebody is out of an organization for a while."""
+        """Someone is out of an organization for a while."""
         self.remove_member(alias, email)
         try:
             yield
@@ -185,7 +185,7 @@ class Keycloak:
             self.add_member(alias, email)
 
     def end_sessions(self, email: str) -> None:
-        """End all of somebody's sessions, as an administrator does; Keycloak tells the clients."""
+        """End all of someone's sessions, as an administrator does; Keycloak tells the clients."""
         self.admin.user_logout(self.user_id(email))
 
     def _is_ready(self) -> bool:

@@ -81,7 +81,7 @@ class FakeProvider:
         return f"{back.path}?{urlencode({**answer, **replaced})}"
 
     def send_browser_back(self, path: str) -> str | None:
-        """Where a browser that came here is sent at once: everybody has signed in already, or out."""
+        """Where a browser that came here is sent at once: everyone has signed in already, or out."""
         address = urlsplit(path)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         if address.path.endswith("/authorize") and "authorize" not in self.answers:

@@ -58,7 +58,7 @@ class Failure:
 
 
 class StripeServer:
-    """The state of an account, and what a buyer, a bank or somebody in the dashboard does to it."""
+    """The state of an account, and what a buyer, a bank or someone in the dashboard does to it."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, dict[str, Any]] = {}
@@ -362,7 +362,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *args: Any) -> None:
-        """Nobody reads it."""
+        """No one reads it."""
 
     def _serve(self, body: str) -> None:
         address = urlsplit(self.path)

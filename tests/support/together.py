@@ -31,7 +31,7 @@ class Meeting:
         self._patience = patience
 
     def wait(self) -> None:
-        """Wait for the others; who waits in vain goes on alone, and so does everybody who comes later."""
+        """Wait for the others; who waits in vain goes on alone, and so does everyone who comes later."""
         try:
             self._barrier.wait(self._patience)
         except BrokenBarrierError:
@@ -69,7 +69,7 @@ def together(transactional_db: None) -> Together:
 def meet_at(monkeypatch: pytest.MonkeyPatch) -> MeetAt:
     """Make callers of a function wait for each other there: after it has answered, or before it is asked.
 
-    Meeting after a read is what makes a race certain: all have seen the old state, nobody has changed it.
+    Meeting after a read is what makes a race certain: all have seen the old state, no one has changed it.
     Where a lock keeps the others out they can't meet; then whoever is there goes on after `patience` seconds.
     """
 

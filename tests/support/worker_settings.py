@@ -18,7 +18,7 @@ if "TEST_STRIPE_API_BASE" in os.environ:
     STRIPE_ACCOUNTS = {"": {"secret_key": "sk_test_of_the_tests", "webhook_secrets": []}}
     STRIPE_API_BASE = os.environ["TEST_STRIPE_API_BASE"]
     PAYMENT_GATEWAYS = ["ecommerce.gateways.stripe.StripeGateway"]
-    # Longer than any test: nobody who waits for this gateway is done before the test is.
+    # Longer than any test: no one who waits for this gateway is done before the test is.
     REMOTE_CALL_SECONDS = REMOTE_SWEEP_SECONDS = 600.0
 # The routes of the test that starts it; those of the coordinator's own tests unless it says.
 EVENT_ROUTES = os.environ.get("TEST_EVENT_ROUTES", "tests.coordinator.world.ROUTES")

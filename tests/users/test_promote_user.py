@@ -54,7 +54,7 @@ def test_rights_are_taken_away(ada: User, finance: Group) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nobody@example.org", "--staff"], "Nobody has the address nobody@example.org"),
+        (["nobody@example.org", "--staff"], "No one has the address nobody@example.org"),
         (["ada@example.org"], "Say which rights"),
         (["ada@example.org", "--group", "Finanz"], "There is no group Finanz. Known groups: "),
     ],

@@ -110,7 +110,7 @@ class Command(OperatorCommand):
         modify.add_argument("--no-learner-cap", action="store_true", help="let in any number of learners")
         modify.add_argument("--no-start-date", action="store_true", help="remove the first day; runs keep theirs")
         modify.add_argument("--no-end-date", action="store_true", help="remove the last day; runs keep theirs")
-        modify.add_argument("--over-draft", action="store_true", help="go on although somebody has unpublished changes")
+        modify.add_argument("--over-draft", action="store_true", help="go on although someone has unpublished changes")
         _add_how(modify)
 
         courseware = actions.add_parser("courseware", help="add a course, a program or a run, or remove it")
@@ -325,7 +325,7 @@ class Command(OperatorCommand):
         }
         plan = plan_members(**what)
         if plan.named(*COMING) and not terms_in_force(contract_id).is_valid_on(clock.date_of(now)):
-            self.say(_("Warning: the contract isn't open today, so nobody can start a course with a new seat."))
+            self.say(_("Warning: the contract isn't open today, so no one can start a course with a new seat."))
         refusal = plan.refusal
         if refusal is None and not options["dry_run"]:
             with LateProgress(self.stderr, label=_("Seats")) as progress:
@@ -350,7 +350,7 @@ class Command(OperatorCommand):
     # --- move --------------------------------------------------------------------------------------------------------
 
     def move(self, options: Mapping[str, Any]) -> None:
-        """Move people with their courses: all of them, or nobody."""
+        """Move people with their courses: all of them, or no one."""
         from_id, to_id = read_contract_id(options["contract"]), read_contract_id(options["target"])
         what = {"from_id": from_id, "to_id": to_id, "emails": options["emails"], "now": clock.now()}
         if options["dry_run"]:

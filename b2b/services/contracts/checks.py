@@ -1,6 +1,6 @@
 """Looks for whatever disagrees with the terms of contracts, and sets it right.
 
-Most of it a reconcile would set right as well, and is told by its plan. The rest is what somebody changed past the
+Most of it a reconcile would set right as well, and is told by its plan. The rest is what someone changed past the
 services, in the Django admin or by SQL. What an editor may well have meant (dates, a run taken off the site) is told,
 but is no fault, and stays unless it is asked for.
 """
@@ -43,7 +43,7 @@ from mitxonline.kernel.money import Money
 class Disagreement:
     """One thing that is not as the terms say. ``contract_id`` is None where it belongs to no contract.
 
-    ``by_hand``: somebody may have meant it, so it is no fault, and stays unless asked for. ``by_itself``: nothing here
+    ``by_hand``: someone may have meant it, so it is no fault, and stays unless asked for. ``by_itself``: nothing here
     can set it right.
     """
 
@@ -199,8 +199,8 @@ def _limit(n: int) -> str:
 
 def _unwanted_sentence(n: int) -> str:
     return ngettext(
-        "There is %(n)d code that nobody has, and the terms ask for none.",
-        "There are %(n)d codes that nobody has, and the terms ask for none.",
+        "There is %(n)d code that no one has, and the terms ask for none.",
+        "There are %(n)d codes that no one has, and the terms ask for none.",
         n,
     )
 
@@ -220,7 +220,7 @@ def _past_the_services(terms: ContractTerms) -> Found:
         sentence = _("The course was removed, but its run is live, open to enrollment, or on sale.")
         yield _disagreement(pk, "removed_but_open", sentence, run.course_run.courseware_id)
     for run in _public(pk).select_related("course_run"):
-        sentence = _("The run is the contract's, but everybody can see it.")
+        sentence = _("The run is the contract's, but everyone can see it.")
         yield _disagreement(pk, "public", sentence, run.course_run.courseware_id)
     for product in _off_the_shelf(pk):
         yield _disagreement(pk, "off_the_shelf", _("The product is not on sale, so no code opens it."), product)
@@ -287,8 +287,8 @@ def _too_many_members(terms: ContractTerms) -> Found:
     above = count_seats([terms.pk])[terms.pk].above
     if above:
         sentence = ngettext(
-            "%(n)d seat more than the cap is taken or kept for an invited person. Nobody is removed for that.",
-            "%(n)d seats more than the cap are taken or kept for invited people. Nobody is removed for that.",
+            "%(n)d seat more than the cap is taken or kept for an invited person. No one is removed for that.",
+            "%(n)d seats more than the cap are taken or kept for invited people. No one is removed for that.",
             above,
         )
         yield Disagreement(terms.pk, "above_cap", sentence % {"n": above}, by_hand=True, by_itself=False)

@@ -118,7 +118,7 @@ def modify_contract(
 ) -> bool:
     """Publish the live contract with these columns of the page changed; whether there was anything to change.
 
-    Raises ContractUnknown, ContractNotPublished, TermsInvalid, and DraftInTheWay where somebody's unpublished changes
+    Raises ContractUnknown, ContractNotPublished, TermsInvalid, and DraftInTheWay where someone's unpublished changes
     would be pushed aside; ``over_draft`` goes on from the published state, their draft stays in the page's history.
     """
     with transaction.atomic():
@@ -145,7 +145,7 @@ def page_with_changes(*, contract_id: int, changes: Mapping[str, Any]) -> Contra
 
 
 def refuse_over_draft(page: ContractPage) -> None:
-    """Raise DraftInTheWay where somebody has saved changes that are not published."""
+    """Raise DraftInTheWay where someone has saved changes that are not published."""
     if not page.has_unpublished_changes:
         return
     draft = page.latest_revision

@@ -27,7 +27,7 @@ class PriceStep:
     title: str
     price: Decimal
     discount: Discount
-    # Something is set right that no terms changed: somebody wrote past the services.
+    # Something is set right that no terms changed: someone wrote past the services.
     is_repair: bool = False
 
 
@@ -72,7 +72,7 @@ class ReconcilePlan:
     prices: tuple[PriceStep, ...] = ()
     codes: tuple[CodeStep, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
-    # Codes beyond the cap that stay on, because somebody has them.
+    # Codes beyond the cap that stay on, because someone has them.
     staying: int = 0
 
     @property
@@ -126,7 +126,7 @@ def plan_reconcile(*, contract_id: int, now: datetime, supposed: Supposed | None
 
 
 def _with_returning(stocks: Mapping[int, Stock], codes: ReturningCodes, terms: ContractTerms) -> dict[int, Stock]:
-    """The stocks with codes that are their people's again, and with those that are nobody's any more."""
+    """The stocks with codes that are their people's again, and with those that are no one's any more."""
     found = dict(stocks)
     for code in codes.kept:
         stock, is_loose = found[code.discount_id], code.max_uses is None
@@ -214,7 +214,7 @@ def _price_steps(terms: ContractTerms, runs: Sequence[_Run]) -> list[PriceStep]:
         if run.discount is None:
             continue
         product, discount, wanted = run.product, run.discount, terms.money
-        # Product and discount are given one price together; where only one has it, somebody else did that.
+        # Product and discount are given one price together; where only one has it, someone else did that.
         moves = product.money != wanted and _price_of(discount) == (product.price, product.currency)
         repair = not product.requires_code or _is_foreign(discount)
         repair = repair or (not moves and (product.money != wanted or _price_of(discount) != _price(wanted)))

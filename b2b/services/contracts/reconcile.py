@@ -74,7 +74,7 @@ def contract_lock(contract_id: int, *, wait: bool = True) -> AbstractContextMana
     """Work on the contract's runs and codes alone, over several transactions.
 
     Taken again by the same database session it is no obstacle: a command takes it around a change and the reconcile
-    after it, so that no worker steps in between. LockTaken if somebody else has it and ``wait`` is false.
+    after it, so that no worker steps in between. LockTaken if someone else has it and ``wait`` is false.
     """
     return named_lock("b2b.reconcile", contract_id, wait=wait)
 
@@ -90,7 +90,7 @@ def run_reconcile(
 ) -> Reconcile:
     """Bring the contract in line now; the record of what was done.
 
-    Takes over what waits, and goes on where one that was killed stopped. Where nothing is to be done and nobody asked
+    Takes over what waits, and goes on where one that was killed stopped. Where nothing is to be done and no one asked
     through the queue, nothing is written: the record that is returned has no number then.
     Raises ContractNotPublished, CourseKeyImpossible; LockTaken if another one is at work and ``wait`` is false.
     """
@@ -221,7 +221,7 @@ def _max_uses(terms: ContractTerms) -> int | None:
 
 
 def _take_record(contract_id: int, *, now: datetime) -> Reconcile | None:
-    """The record to go on with: one that waits, else one whose worker was killed or failed. None if nobody asked.
+    """The record to go on with: one that waits, else one whose worker was killed or failed. None if no one asked.
 
     Whoever holds the contract's lock knows that a record still “running” belongs to a process that is gone.
     """

@@ -253,7 +253,7 @@ def _write(terms: ContractTerms, wanted: ContractTerms | None, *, now: datetime,
 
 
 def _let_follow(old: ContractTerms, new: ContractTerms, *, now: datetime, by_id: int | None) -> list[str]:
-    """Move what must not lag behind: dates, and prices, so that nobody meets a price that no longer holds.
+    """Move what must not lag behind: dates, and prices, so that no one meets a price that no longer holds.
 
     The keys of runs that couldn't follow the dates.
     """
@@ -267,7 +267,7 @@ def _let_follow(old: ContractTerms, new: ContractTerms, *, now: datetime, by_id:
 
 
 def _lock_terms(page_id: int, wanted: ContractTerms | None, *, now: datetime) -> None:
-    """Lock the terms' row. The first time it is put there, admitting nobody, whoever else comes at the same moment."""
+    """Lock the terms' row. The first time it is put there, admitting no one, whoever else comes at the same moment."""
     if wanted is not None and not ContractTerms.objects.locked().filter(pk=page_id):
         blank = ContractTerms(
             page_id=page_id,

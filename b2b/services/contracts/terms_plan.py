@@ -258,7 +258,7 @@ def _about_standing(plan: TermsPlan) -> Iterator[str]:
 def _about_days(plan: TermsPlan) -> Iterator[str]:
     start, end = plan.after.start, plan.after.end
     if plan.standing is ContractStanding.ENDED and end is not None:
-        yield _("The contract is over: nobody new gets in, and its codes are refused.")
+        yield _("The contract is over: no one new gets in, and its codes are refused.")
         if plan.ending:
             sentence = ngettext(
                 "%(n)s person’s courses end on %(day)s.", "%(n)s people’s courses end on %(day)s.", plan.ending
@@ -268,7 +268,7 @@ def _about_days(plan: TermsPlan) -> Iterator[str]:
                 "day": date_format(end, "DATE_FORMAT"),
             }
     elif plan.standing is ContractStanding.NOT_STARTED and start is not None:
-        yield _("Nobody new gets in until %(day)s, when its codes begin to work.") % {
+        yield _("No one new gets in until %(day)s, when its codes begin to work.") % {
             "day": date_format(start, "DATE_FORMAT")
         }
     elif plan.standing is ContractStanding.OPEN and plan.standing_before in (
@@ -293,8 +293,8 @@ def _about_doors(plan: TermsPlan) -> Iterator[str]:
     if plan.codes_that_stay:
         yield _with_count(
             ngettext(
-                "%(n)s code keeps working, because somebody has it: it lets people in beside signing in.",
-                "%(n)s codes keep working, because somebody has them: they let people in beside signing in.",
+                "%(n)s code keeps working, because someone has it: it lets people in beside signing in.",
+                "%(n)s codes keep working, because someone has them: they let people in beside signing in.",
                 plan.codes_that_stay,
             ),
             plan.codes_that_stay,
@@ -311,7 +311,7 @@ def _about_being_active(plan: TermsPlan) -> Iterator[str]:
         yield _("The contract is active again.")
     elif was_active and not plan.after.active:
         yield _(
-            "The contract becomes inactive: nobody new gets in, its codes are refused, and members keep the courses "
+            "The contract becomes inactive: no one new gets in, its codes are refused, and members keep the courses "
             "they have. No code is made or switched off."
         )
 
@@ -362,13 +362,13 @@ def _about_codes(plan: TermsPlan) -> Iterator[str]:
         (off, ngettext("Switches off %(n)s code.", "Switches off %(n)s codes.", off)),
         (
             codes.delete,
-            ngettext("Deletes %(n)s code that nobody has.", "Deletes %(n)s codes that nobody has.", codes.delete),
+            ngettext("Deletes %(n)s code that no one has.", "Deletes %(n)s codes that no one has.", codes.delete),
         ),
         (
             plan.reconcile.staying,
             ngettext(
-                "%(n)s code more than seats stays on, because somebody has it.",
-                "%(n)s codes more than seats stay on, because somebody has them.",
+                "%(n)s code more than seats stays on, because someone has it.",
+                "%(n)s codes more than seats stay on, because someone has them.",
                 plan.reconcile.staying,
             ),
         ),
@@ -387,16 +387,16 @@ def _about_seats(plan: TermsPlan) -> Iterator[str]:
         return
     if plan.seats.invited:
         sentence = ngettext(
-            "%(n)s seat more than the cap is taken or kept for an invited person: nobody is removed, the invited still "
-            "get in, and nobody else does until there is room.",
-            "%(n)s seats more than the cap are taken or kept for invited people: nobody is removed, the invited still "
-            "get in, and nobody else does until there is room.",
+            "%(n)s seat more than the cap is taken or kept for an invited person: no one is removed, the invited still "
+            "get in, and no one else does until there is room.",
+            "%(n)s seats more than the cap are taken or kept for invited people: no one is removed, the invited still "
+            "get in, and no one else does until there is room.",
             above,
         )
     else:
         sentence = ngettext(
-            "%(n)s seat more than the cap is taken: nobody is removed, and nobody gets in until there is room.",
-            "%(n)s seats more than the cap are taken: nobody is removed, and nobody gets in until there is room.",
+            "%(n)s seat more than the cap is taken: no one is removed, and no one gets in until there is room.",
+            "%(n)s seats more than the cap are taken: no one is removed, and no one gets in until there is room.",
             above,
         )
     yield _with_count(sentence, above)
@@ -408,7 +408,7 @@ def _warnings(plan: TermsPlan) -> Iterator[str]:
         yield _("This contract has no learner cap; one code for each course lets in any number of people.")
     if after.active and not after.organization.live:
         yield _(
-            "The organization “%(name)s” is not published: its members don't find its page, and nobody joins it "
+            "The organization “%(name)s” is not published: its members don't find its page, and no one joins it "
             "by signing in."
         ) % {"name": after.organization.name}
     yield from plan.reconcile.warnings

@@ -54,7 +54,7 @@ class Addition:
     making: tuple[RunPlan, ...] = ()
     returning: tuple[ContractRun, ...] = ()
     taking_over: CourseRun | None = None
-    # Of the runs that come back: codes that were given to somebody.
+    # Of the runs that come back: codes that were given to someone.
     codes: ReturningCodes = field(default_factory=ReturningCodes)
 
     @property
@@ -199,7 +199,7 @@ def plan_removal(*, contract_id: int, readable_id: str, now: datetime) -> tuple[
 def remove_courseware(*, contract_id: int, readable_id: str, now: datetime, user_id: int | None = None) -> Removal:
     """Take a course, a program or a run out of the contract; again is harmless.
 
-    Its runs close and stay hidden from the public, who is enrolled stays so; codes nobody redeemed are switched off by
+    Its runs close and stay hidden from the public, who is enrolled stays so; codes no one redeemed are switched off by
     the reconcile this asks for. Raises ContractUnknown, ContractNotPublished, CoursewareUnknown, CoursewareNotCovered.
     """
     item = find_courseware(readable_id)
@@ -219,7 +219,7 @@ def remove_courseware(*, contract_id: int, readable_id: str, now: datetime, user
 
 
 def assigned_codes(runs: Sequence[ContractRun]) -> list[tuple[str, str]]:
-    """The codes of these runs that were given to somebody and not redeemed: address and course key."""
+    """The codes of these runs that were given to someone and not redeemed: address and course key."""
     codes = DiscountCode.objects.filter(
         discount__unlocks__in=[run.product_id for run in runs if run.product_id], active=True
     ).exclude(assigned_email="")
@@ -334,7 +334,7 @@ def _do_add(addition: Addition, *, terms: ContractTerms, now: datetime, user_id:
         make_runs(plans=[one.made_for(row.pk) for one in addition.making], terms=terms, now=now, actor_id=user_id)
     for contract_run in addition.returning:
         _give_back(contract_run, courseware=row, terms=terms, now=now, user_id=user_id)
-    # Reconcile never touches a code that was given to somebody, so whoever switched these off was the removal.
+    # Reconcile never touches a code that was given to someone, so whoever switched these off was the removal.
     DiscountCode.objects.filter(pk__in=[code.pk for code in addition.codes.kept]).update(active=True)
     end_codes([code.pk for code in addition.codes.beyond], by_id=user_id, now=now)
     if addition.taking_over is not None:
@@ -360,7 +360,7 @@ def _give_back(
     now: datetime,
     user_id: int | None,
 ) -> None:
-    """Open a removed run again, as the contract is now; codes nobody was given are the reconcile's affair."""
+    """Open a removed run again, as the contract is now; codes no one was given are the reconcile's affair."""
     run = contract_run.course_run
     start, end = dates_of_new_run(terms, now=now)
     run.live = True
@@ -432,7 +432,7 @@ def _removal(*, contract_id: int, item: Item) -> Removal:
         raise _not_covered(contract_id, item)
     going = [run for run in mine if run.removed_at is None]
     stays = any(run.removed_at is None and run not in going for run in of_course)
-    # With its last run the course goes too, or a list would promise what nobody can take.
+    # With its last run the course goes too, or a list would promise what no one can take.
     given = {run.course_run_id for run in going}
     gone = [
         row

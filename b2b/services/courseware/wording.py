@@ -77,7 +77,7 @@ def addition_lines(addition: Addition, plan: ReconcilePlan) -> list[Line]:
 
 
 def removal_lines(removal: Removal, plan: ReconcilePlan, *, assigned: Sequence[tuple[str, str]]) -> list[Line]:
-    """What removing courseware does; codes that were given to somebody are named (``assigned_codes``)."""
+    """What removing courseware does; codes that were given to someone are named (``assigned_codes``)."""
     lines = [Line("remove_courseware", key=one.readable_id, title=str(one)) for one in removal.rows]
     given: dict[str, list[str]] = {}
     for email, key in assigned:

@@ -1,4 +1,4 @@
-"""Handing codes out by e-mail, reminding, and replacing the code that everybody shares.
+"""Handing codes out by e-mail, reminding, and replacing the code that everyone shares.
 
 In a contract with a cap each person gets a code of their own; without one they are invited with the shared link. A list
 is looked at as a whole before anything is written or sent, under the lock of the contract's terms: distinct addresses
@@ -88,7 +88,7 @@ __all__ = [
 
 LONGEST_NAME = 255
 
-# A code that people were invited with while it was everybody's gets another text: they all know the old one.
+# A code that people were invited with while it was everyone's gets another text: they all know the old one.
 ASSIGN = """
 UPDATE ecommerce_discountcode AS code
 SET assigned_email = given.email, assigned_name = given.name, assigned_at = %(now)s, assigned_by_id = %(by)s,
@@ -134,7 +134,7 @@ STAFF_SENTENCES: dict[Outcome, StrOrPromise] = {
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Somebody who shall get a code."""
+    """Someone who shall get a code."""
 
     email: str
     name: str = ""
@@ -168,7 +168,7 @@ class RecipientRow:
 class HandOutPlan:
     """What handing out would do, line by line. With a ``refusal`` it does nothing at all.
 
-    ``free_before`` and ``free_after`` are seats nobody has and nobody was promised; None without a cap.
+    ``free_before`` and ``free_after`` are seats no one has and no one was promised; None without a cap.
     """
 
     contract_run: ContractRun
@@ -214,7 +214,7 @@ def hand_out(
     now: datetime,
     expected: int | None = None,
 ) -> HandOutPlan:
-    """Give each of these people a code and have it mailed to them: all who can have one, or nobody.
+    """Give each of these people a code and have it mailed to them: all who can have one, or no one.
 
     Raises what stands in the way as a whole (NoSeatToGive, CodesMissing, TooLateToGive, NoCodesHere, NobodyToGiveTo),
     HandOutChanged where another number of people than the ``expected`` would get one, TooManyMails.
@@ -262,7 +262,7 @@ def assign_code(*, code_id: int, email: str, name: str = "", by_id: int | None, 
 def remind(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> ReminderReport:
     """Remind people of codes they haven't used: each at most once a day, by one conditional write.
 
-    Raises TooLateToGive where the contract admits nobody any more, TooManyMails.
+    Raises TooLateToGive where the contract admits no one any more, TooManyMails.
     """
     with transaction.atomic():
         found = list(
@@ -309,7 +309,7 @@ def remind_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
 def replace_shared_code(
     *, contract_run_id: int, by_id: int | None, now: datetime, resend: bool = False
 ) -> DiscountCode:
-    """Have another code take the place of the one that everybody shares; the old link opens nothing any more.
+    """Have another code take the place of the one that everyone shares; the old link opens nothing any more.
 
     Who used it keeps their seat. Open invitations end, or with ``resend`` the invited get the new link by mail.
     Raises CodeNotFree where the course has no shared code.
@@ -431,7 +431,7 @@ class _RecipientFacts:
             has_course=frozenset(enrolled.values_list("user__email", flat=True)),
             # A seat in a free contract opens every course; where courses are paid each needs its code.
             has_seat=frozenset(seated_addresses(terms.pk, emails) if terms.is_free else ()),
-            # Without a cap somebody may still have a code of their own from when there was one.
+            # Without a cap someone may still have a code of their own from when there was one.
             given=frozenset(
                 _addresses_with_codes(run, emails) | (_addresses_with_invitations(run, emails) if is_shared else set())
             ),
@@ -458,7 +458,7 @@ def _addresses_with_codes(run: ContractRun, emails: set[str]) -> set[str]:
 
 
 def _addresses_with_invitations(run: ContractRun, emails: set[str]) -> set[str]:
-    """Everybody with an open invitation, used or not: it is the same code for ever."""
+    """Everyone with an open invitation, used or not: it is the same code for ever."""
     invited = HandOut.objects.open().filter(contract_run=run, is_shared=True, email__in=emails)
     return set(invited.values_list("email", flat=True))
 
@@ -509,14 +509,14 @@ def _refuse_closed(run: ContractRun, *, now: datetime) -> None:
 
 
 def _free_codes(run: ContractRun) -> QuerySet[DiscountCode]:
-    """The run's codes for one person that nobody was given and nobody has used."""
+    """The run's codes for one person that no one was given and no one has used."""
     return DiscountCode.objects.filter(
         discount__unlocks_id=run.product_id, active=True, max_uses=1, uses=0, assigned_email=""
     )
 
 
 def _take_codes(run: ContractRun, count: int) -> list[DiscountCode]:
-    """So many free codes, locked; those that lie in somebody's cart come last. Raises CodesMissing."""
+    """So many free codes, locked; those that lie in someone's cart come last. Raises CodesMissing."""
     in_cart = Exists(BasketCode.objects.filter(code=OuterRef("pk")))
     codes: list[DiscountCode] = []
     for which in (~Q(in_cart), Q(in_cart)):
@@ -565,7 +565,7 @@ def _assign(codes: Sequence[DiscountCode], people: Sequence[RecipientRow], *, by
             "now": now,
         },
     )
-    if assigned != len(codes):  # the rows are locked and were free: somebody wrote past the lock
+    if assigned != len(codes):  # the rows are locked and were free: someone wrote past the lock
         raise CodeNotFree
 
 

@@ -1,7 +1,7 @@
 """The mails about codes: queued with the hand-out, claimed before they are sent, never sent twice by themselves.
 
 A mail is claimed by one conditional write just before it goes to the mail server. What becomes of it is noted after. A
-worker killed in between leaves it claimed: nobody knows whether it left, so only a person sends it again.
+worker killed in between leaves it claimed: no one knows whether it left, so only a person sends it again.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ def refuse_too_many(count: int, *, by_id: int | None, now: datetime) -> None:
 
 
 def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
-    """Queue the last mail of each of these hand-outs if it failed or nobody knows of it; how many.
+    """Queue the last mail of each of these hand-outs if it failed or no one knows of it; how many.
 
-    An earlier one that failed stays as it is: a later mail took its place, and nobody gets two at once.
+    An earlier one that failed stays as it is: a later mail took its place, and no one gets two at once.
     """
     with transaction.atomic():
         later = HandOutMail.objects.filter(hand_out=OuterRef("hand_out"), pk__gt=OuterRef("pk"))
@@ -147,7 +147,7 @@ def _publish(mail_ids: Sequence[int]) -> None:
 
 
 class _ConnectionLost(Exception):
-    """The mails that follow would be lost with it, and nobody would know whether they left."""
+    """The mails that follow would be lost with it, and no one would know whether they left."""
 
 
 def _send(mail_id: int, connection: BaseEmailBackend) -> None:
@@ -191,7 +191,7 @@ def _send(mail_id: int, connection: BaseEmailBackend) -> None:
 
 
 def _claim(mail: HandOutMail) -> bool:
-    """Take the mail for sending; False if somebody else has it, its hand-out ended or its link was replaced."""
+    """Take the mail for sending; False if someone else has it, its hand-out ended or its link was replaced."""
     # Not by a join: the state has to stand in the very statement that changes it, or two workers claim one mail.
     text = mail.hand_out.code.text if mail.hand_out.code is not None else ""
     given = Exists(HandOut.objects.open().filter(pk=OuterRef("hand_out"), code__text=text))
@@ -200,7 +200,7 @@ def _claim(mail: HandOutMail) -> bool:
 
 
 def _note(mail_id: int, before: MailState, after: MailState, *, reason: str = "") -> None:
-    """Write down what became of a mail, if nobody else has meanwhile."""
+    """Write down what became of a mail, if no one else has meanwhile."""
     done = None if after == MailState.QUEUED else clock.now()
     HandOutMail.objects.filter(pk=mail_id, state=before).update(state=after, reason=reason, finished_at=done)
 
@@ -250,7 +250,7 @@ def _why_not(mail: HandOutMail) -> str | None:
     code = hand_out.code
     if hand_out.ended_at is not None or code is None or not code.active:
         return gettext_noop("The code was taken back.")
-    if hand_out.is_shared and code.max_uses is not None:  # the contract has a cap by now: it is no link for everybody
+    if hand_out.is_shared and code.max_uses is not None:  # the contract has a cap by now: it is no link for everyone
         return gettext_noop("The code was taken back.")
     if used_hand_outs([hand_out]):
         return gettext_noop("The code was used meanwhile.")
@@ -287,7 +287,7 @@ def _context(mail: HandOutMail) -> dict[str, object]:
         "course": run.title,
         "organization": terms.organization.name,
         "contract": hand_out.contract_run.contract.name,
-        # Staff of ours are nobody of the organization: it gave the seat, by our hands.
+        # Staff of ours are no one of the organization: it gave the seat, by our hands.
         "sender": hand_out.given_by.name if hand_out.given_by and _is_manager(hand_out) else "",
         "keeps_seat": not hand_out.is_shared and terms.max_learners is not None,
         "starts": terms.start if terms.start is not None and terms.start > clock.date_of(mail.queued_at) else None,

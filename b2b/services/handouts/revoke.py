@@ -1,4 +1,4 @@
-"""Taking back what was handed out and not used: the code gets another text, and nobody can use the old one.
+"""Taking back what was handed out and not used: the code gets another text, and no one can use the old one.
 
 Whoever calls the parts that begin with ``end`` holds the lock of the contract's terms, as every door does: a code can't
 be used and taken back in the same moment.
@@ -37,7 +37,7 @@ IN_CONTRACT = "discount__unlocks__contract_run__contract_id"
 
 
 def revoke_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
-    """Take back a code that was given to somebody and isn't used. Raises CodeNotAssigned, CodeInUse."""
+    """Take back a code that was given to someone and isn't used. Raises CodeNotAssigned, CodeInUse."""
     contract_id = DiscountCode.objects.filter(pk=code_id).values_list(IN_CONTRACT, flat=True).first()
     if contract_id is None:
         raise CodeNotAssigned
@@ -47,14 +47,14 @@ def revoke_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
 
 
 def revoke_codes(*, contract_id: int, code_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
-    """Take back those of these codes that were given to somebody and aren't used; how many."""
+    """Take back those of these codes that were given to someone and aren't used; how many."""
     with transaction.atomic():
         lock_terms([contract_id])
         mine = DiscountCode.objects.filter(pk__in=code_ids, **{IN_CONTRACT: contract_id})
         revoked = end_codes(list(mine.values_list("pk", flat=True)), by_id=by_id, now=now)
         if revoked:
             record(ContractPage.objects.get(pk=contract_id), "b2b.code.revoke", by_id=by_id, data={"codes": revoked})
-            # Above a lowered cap, or where nobody comes by code any more, only whoever had it kept it on.
+            # Above a lowered cap, or where no one comes by code any more, only whoever had it kept it on.
             request_reconcile(contract_id=contract_id, reason=_("Code taken back"), now=now, requested_by_id=by_id)
     return len(revoked)
 
@@ -81,7 +81,7 @@ def cancel_invitations(*, contract_id: int, hand_out_ids: Sequence[int], by_id: 
 
 
 def take_back(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
-    """End these hand-outs of a contract: invitations are canceled, unused codes of somebody's own taken back."""
+    """End these hand-outs of a contract: invitations are canceled, unused codes of someone's own taken back."""
     with transaction.atomic():
         lock_terms([contract_id])
         mine = HandOut.objects.open().filter(pk__in=hand_out_ids, contract_run__contract_id=contract_id)
@@ -100,7 +100,7 @@ def end_hand_outs_to(*, terms: ContractTerms, email: str, by_id: int | None, now
 
 
 def end_codes(code_ids: Sequence[int], *, by_id: int | None, now: datetime) -> list[int]:
-    """Give the unused ones of these codes another text and nobody to be with; their numbers."""
+    """Give the unused ones of these codes another text and no one to be with; their numbers."""
     if not code_ids:
         return []
     revoked = sorted(pk for (pk,) in fetch_sql(REVOKE, {"codes": list(code_ids)}))

@@ -1,4 +1,4 @@
-"""What Keycloak says about somebody's organizations, in every shape its releases have said it."""
+"""What Keycloak says about someone's organizations, in every shape its releases have said it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedOrganization:
-    """One organization somebody belongs to in Keycloak; its id only where Keycloak was asked to say it."""
+    """One organization someone belongs to in Keycloak; its id only where Keycloak was asked to say it."""
 
     alias: str
     keycloak_id: UUID | None = None
@@ -24,7 +24,7 @@ class ClaimedOrganization:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The organizations somebody belongs to, or None where Keycloak said nothing about them.
+    """The organizations someone belongs to, or None where Keycloak said nothing about them.
 
     ``complete`` is false where a part could not be read, or not all of them were asked for: whoever is not named then
     must not be taken for gone.

@@ -30,7 +30,7 @@ LOCK = "b2b.keycloak_joins"
 AT_ONCE = 500
 # By then its delivery was given up, because Keycloak was away or refused us; by then it may be back.
 STUCK_AFTER = timedelta(days=2)
-# Somebody may have given the service account its roles meanwhile.
+# Someone may have given the service account its roles meanwhile.
 ASK_REFUSED_AFTER = timedelta(days=1)
 
 
@@ -38,7 +38,7 @@ class AddsMembers(Protocol):
     """What this needs of Keycloak."""
 
     def add_member(self, *, organization_id: UUID, subject: str) -> bool:
-        """Add somebody; whether they were not in it."""
+        """Add someone; whether they were not in it."""
 
 
 def ask_for_joins(*, now: datetime) -> int:
@@ -78,7 +78,7 @@ def _ask_again(joins: QuerySet[KeycloakJoin], *, now: datetime, at_most: int | N
 
 
 def ask_again_for(*, user_id: int, now: datetime) -> int:
-    """Somebody signed in through Keycloak: those who had no account there before can be added now; how many."""
+    """Someone signed in through Keycloak: those who had no account there before can be added now; how many."""
     with transaction.atomic():
         return _ask_again(KeycloakJoin.objects.filter(user_id=user_id, state=JoinState.UNLINKED), now=now)
 
@@ -106,7 +106,7 @@ def join_in_keycloak(*, join_id: int, keycloak: AddsMembers, now: datetime) -> J
     try:
         keycloak.add_member(organization_id=join.organization.keycloak.keycloak_id, subject=subject)
     except KeycloakPersonUnknown:
-        logger.warning("nobody to add in Keycloak", extra={"join": join.pk, "user": join.user_id})
+        logger.warning("no one to add in Keycloak", extra={"join": join.pk, "user": join.user_id})
         return _settle(join, JoinState.IMPOSSIBLE, now=now)
     except KeycloakAddDenied as refusal:
         logger.error("not added in Keycloak", extra={"join": join.pk, "reason": refusal.code})

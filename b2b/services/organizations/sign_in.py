@@ -51,7 +51,7 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: in
     """Join the organizations of the claim and their free contracts, leave those that are gone; all or nothing.
 
     Nothing is touched where the claim is unknown. Seats by code, staff or API and enrollments never are; a full
-    contract is reported and not overfilled, and nobody comes back whose access was withdrawn. One person's sign-ins
+    contract is reported and not overfilled, and no one comes back whose access was withdrawn. One person's sign-ins
     follow one another; seats are counted under the locks of the contracts, in primary key order. The number of queries
     doesn't depend on the number of organizations. The claim of a connection that was undone meanwhile gives nothing.
     """
@@ -87,7 +87,7 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: in
 
 
 def leave_disconnected(*, user_id: int, now: datetime) -> Followed:
-    """Leave what Keycloak's word alone gave somebody whose account isn't connected with it any more.
+    """Leave what Keycloak's word alone gave someone whose account isn't connected with it any more.
 
     Managers were appointed by a person and stay members. Waits for a sign-in of theirs that is following the claim.
     """
@@ -105,7 +105,7 @@ def leave_disconnected(*, user_id: int, now: datetime) -> Followed:
 
 
 def note_failure(*, user_id: int, reason: str, now: datetime) -> None:
-    """Write down, for the operator, that somebody signed in and their organizations could not be followed."""
+    """Write down, for the operator, that someone signed in and their organizations could not be followed."""
     SignInFact.objects.create(user_id=user_id, at=now, change=SignInChange.FAILED, detail=reason[:DETAIL_LENGTH])
 
 
@@ -116,7 +116,7 @@ def _match(organizations: Iterable[ClaimedOrganization]) -> tuple[dict[int, bool
     """The organizations here that are named, and whether each is live. At most one for each name; one query.
 
     And those whose alias is named with another id: made anew in Keycloak, or brought back from a copy without ids.
-    Until an operator links them, nobody comes into them by that and nobody is thrown out.
+    Until an operator links them, no one comes into them by that and no one is thrown out.
 
     By Keycloak's id first. By the alias only where the page has no Keycloak id or the claim carries none: against the
     alias Keycloak told us, else against the organization's key.
@@ -179,7 +179,7 @@ def _join(
 
 
 def _lock_open_contracts(user_id: int, organization_ids: list[int], *, now: datetime) -> dict[int, ContractTerms]:
-    """Lock the contracts that sign-in opens and the person isn't in yet; whoever is in everywhere waits for nobody."""
+    """Lock the contracts that sign-in opens and the person isn't in yet; whoever is in everywhere waits for no one."""
     if not organization_ids:
         return {}
     mine = ContractMembership.objects.filter(contract=OuterRef("pk"), user_id=user_id, state=MembershipState.ACTIVE)

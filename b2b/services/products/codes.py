@@ -45,7 +45,7 @@ UNREDEEMED = """code.active AND NOT EXISTS (
 )"""
 LIMITED = "code.active AND code.max_uses IS NOT NULL"
 LOOSE = "code.active AND (code.max_uses IS NULL OR (code.max_uses > 1 AND code.max_uses > greatest(1, code.uses)))"
-# Of a limited code the counter and its uses say the same, unless somebody wrote past the services.
+# Of a limited code the counter and its uses say the same, unless someone wrote past the services.
 MISCOUNTED = """code.max_uses IS NOT NULL AND code.uses <> (
     SELECT count(*) FROM ecommerce_codeuse AS use
     WHERE use.code_id = code.id AND use.state IN ('held', 'confirmed', 'retired')
@@ -105,7 +105,7 @@ UNLIMIT = Change(
     which=LIMITED,
     statement="UPDATE ecommerce_discountcode AS code SET max_uses = NULL FROM picked WHERE code.id = picked.id",
 )
-# An unlimited code counts no uses: its rows are counted here, and a code that was used k times is spent with k. Nobody
+# An unlimited code counts no uses: its rows are counted here, and a code that was used k times is spent with k. No one
 # may give one of them back meanwhile, so they are locked; but not waited for, because who has one may come for the
 # terms' lock, which we hold. A code whose uses can't all be had stays as it is, and the next round finds it.
 _COUNT_ROWS = """locked AS (
@@ -177,7 +177,7 @@ COUNTED = """
     FROM unnest(%(discounts)s::bigint[]) AS asked (discount_id)
 """
 
-# Active codes whose every use is that of somebody who holds no seat any more. There are few of those, and many uses: so
+# Active codes whose every use is that of someone who holds no seat any more. There are few of those, and many uses: so
 # who holds none is looked for among the uses first, then their codes. The uses of many codes are read as one stretch,
 # from the lowest to the highest number; those of few codes one code after the other.
 _WITHOUT_SEAT = """use.state IN ('held', 'confirmed') AND NOT EXISTS (
@@ -342,7 +342,7 @@ def _count_left_behind(terms: ContractTerms, rows: Sequence[tuple[int, ...]]) ->
 
 
 def _add_leftovers(terms: ContractTerms, stocks: dict[int, Stock]) -> dict[int, Stock]:
-    """Only without a cap does anybody ask which codes nobody uses."""
+    """Only without a cap does anyone ask which codes no one uses."""
     if terms.max_learners is not None:
         return stocks
     there = [pk for pk, stock in stocks.items() if stock.total]

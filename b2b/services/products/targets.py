@@ -31,7 +31,7 @@ class Stock:
     unredeemed: int = 0
 
     def above(self, cap: int | None) -> int:
-        """Codes beyond the cap that stay on, because somebody has them."""
+        """Codes beyond the cap that stay on, because someone has them."""
         return 0 if cap is None else max(self.counting - cap - self.idle, 0)
 
 
@@ -77,14 +77,14 @@ def decide_removed(stock: Stock) -> CodeChange:
 
 
 def _without_codes(terms: ContractTerms, stock: Stock) -> CodeChange:
-    """Single sign-on and free: without a cap nothing is kept that nobody uses; with one, all stays."""
+    """Single sign-on and free: without a cap nothing is kept that no one uses; with one, all stays."""
     if terms.max_learners is not None:
         return CodeChange()
     return CodeChange(delete=stock.unwanted, retire=stock.past)
 
 
 def _without_cap(stock: Stock) -> CodeChange:
-    """One code that everybody shares, without limit; more of them, once there, are left working."""
+    """One code that everyone shares, without limit; more of them, once there, are left working."""
     if stock.active:
         return CodeChange(unlimit=stock.limited)
     return CodeChange(switch_on=1) if stock.spare else CodeChange(make=1)

@@ -1,6 +1,6 @@
 """Many people put into a contract, or taken out, at once: looked at as a whole before anything is written.
 
-Nobody gets an account here: who has none is named, to be told to register, or to come by a code. Seats are given and
+No one gets an account here: who has none is named, to be told to register, or to come by a code. Seats are given and
 taken by the staff's door (``b2b.services.seats.membership``) one by one, with everything it asks and records.
 """
 
@@ -47,14 +47,14 @@ class Outcome(StrEnum):
     ACCOUNT_OFF = "account_off"
 
 
-# With one of these nothing is done for anybody.
+# With one of these nothing is done for anyone.
 PROBLEMS = (Outcome.NO_ADDRESS, Outcome.NO_ACCOUNT, Outcome.ACCOUNT_OFF)
 COMING = (Outcome.JOINS, Outcome.COMES_BACK)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Somebody who shall be in, or out; ``line`` is where the file says so, None where it was typed."""
+    """Someone who shall be in, or out; ``line`` is where the file says so, None where it was typed."""
 
     email: str
     joins: bool
@@ -93,7 +93,7 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True)
 class MembersPlan:
-    """What becomes of everybody, and of the seats, as they are before."""
+    """What becomes of everyone, and of the seats, as they are before."""
 
     contract_id: int
     rows: tuple[PersonRow, ...]
@@ -112,7 +112,7 @@ class MembersPlan:
 
     @property
     def seats_needed(self) -> int:
-        """New seats; somebody whose seat an order holds, or who was promised one, needs none."""
+        """New seats; someone whose seat an order holds, or who was promised one, needs none."""
         return sum(not row.has_place for row in self.named(*COMING))
 
     @property
@@ -146,9 +146,9 @@ def change_members(
     progress: Progress | None = None,
     at_once: bool = False,
 ) -> MembersPlan:
-    """Give and take the seats, taking first; what became of everybody. Again is harmless.
+    """Give and take the seats, taking first; what became of everyone. Again is harmless.
 
-    ``at_once`` keeps the contract's lock until the last one sits: all of them, or nobody.
+    ``at_once`` keeps the contract's lock until the last one sits: all of them, or no one.
 
     Raises what the plan's refusal is, before anything is written; and SeatsGoneMeanwhile where others took the seats
     while a long list was worked through: then those before are in, and the rest is not.

@@ -63,7 +63,7 @@ def add_member(
     source: str = MembershipSource.STAFF,
     added_by_id: int | None = None,
 ) -> ContractMembership:
-    """Put somebody into a contract by hand; to somebody it was taken from this gives access back, codes included.
+    """Put someone into a contract by hand; to someone it was taken from this gives access back, codes included.
 
     Raises TooFewSeats, NotAMember for a contract that has no terms yet.
     """
@@ -99,12 +99,12 @@ def remove_member(
     removed_by_id: int | None = None,
     authority: WithdrawnBy = WithdrawnBy.STAFF,
 ) -> None:
-    """Take somebody's seat away: their uses are retired, the seat is free, their courses in the contract end.
+    """Take someone's seat away: their uses are retired, the seat is free, their courses in the contract end.
 
     From then on their codes answer that access was withdrawn, single sign-on doesn't bring them back, and money that
     comes late goes to review (design 5.3). ``add_member`` gives it back, and what was withdrawn on a manager's
     authority also a code handed to them from then on.
-    Unused codes handed out to their address are revoked. Raises SeatUnknown for somebody without a seat.
+    Unused codes handed out to their address are revoked. Raises SeatUnknown for someone without a seat.
     """
     with transaction.atomic():
         terms = _lock_terms(contract_id)

@@ -71,7 +71,7 @@ def plan_move(*, from_id: int, to_id: int, emails: Sequence[str], now: datetime)
 def move_members(
     *, from_id: int, to_id: int, emails: Sequence[str], reason: str, now: datetime, by_id: int | None = None
 ) -> tuple[PersonMove, ...]:
-    """Move these people with their courses: all of them, or nobody. Raises what ``plan_move`` raises.
+    """Move these people with their courses: all of them, or no one. Raises what ``plan_move`` raises.
 
     The seat they leave is free, the codes they came with stay spent, and unused codes they were given there are taken
     back. The records of both contracts say who moved whom and why.

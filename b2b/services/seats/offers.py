@@ -1,4 +1,4 @@
-"""What a code opens, before anybody walks through."""
+"""What a code opens, before anyone walks through."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
 
 
 def start_course(*, contract_run_id: int, user_id: int, now: datetime) -> Enrollment:
-    """Enroll a member of a free contract with one click: no code is needed and nobody's is spent.
+    """Enroll a member of a free contract with one click: no code is needed and no one's is spent.
 
     Raises NotAMember for a run that isn't in one of the learner's contracts, ContractClosed, PaymentNeeded where there
     is a price, or why the course isn't open.

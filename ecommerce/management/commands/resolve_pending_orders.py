@@ -1,4 +1,4 @@
-"""Ask the gateways about payments nobody told us about, and settle them."""
+"""Ask the gateways about payments no one told us about, and settle them."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 # The total in other pages' headers is at most as old as this, and a little.
 NOTE_AGAIN = timedelta(minutes=15)
 
-# Only what looks like one is repeated to whoever followed a link: nobody's sentences are shown as ours.
+# Only what looks like one is repeated to whoever followed a link: no one's sentences are shown as ours.
 LIKE_A_SKU = re.compile(r"[A-Za-z0-9:+._-]{1,64}")
 
 # A contract product has one code: a second one takes the first one's place. One statement, so both or neither; nothing
@@ -162,7 +162,7 @@ def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datet
 
     Raises CodeMissing, CodeUnknown, CodeSwitchedOff, CodeUsed, CodeNotYetValid, CodeExpired, CodeForAnotherProduct,
     CodeNotBetter, or what a rule says of the code. A signed-out visitor is told CodeUnknown for all of them, so that
-    nobody can find out which codes exist (X2).
+    no one can find out which codes exist (X2).
     """
     if not text.strip():
         raise CodeMissing
@@ -211,7 +211,7 @@ def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> Joined:
 
 
 def drop_forgotten_baskets(*, now: datetime) -> int:
-    """Delete visitors' baskets that nobody touched for ``BASKET_KEPT_DAYS``; how many (K19).
+    """Delete visitors' baskets that no one touched for ``BASKET_KEPT_DAYS``; how many (K19).
 
     Their sessions are over. One that an order is open of stays, whoever's it is.
     """

@@ -123,7 +123,7 @@ def _item(key: str) -> tuple[CourseRun | None, Program | None]:
         sentence = _("“%(key)s” is a contract’s run: its price is the contract’s.")
         raise ProductRefused("item", sentence % {"key": key})
     if run is not None and run.run_tag == SOURCE_TAG:
-        sentence = _("“%(key)s” is a source that other runs are made from: nobody can enroll in it.")
+        sentence = _("“%(key)s” is a source that other runs are made from: no one can enroll in it.")
         raise ProductRefused("item", sentence % {"key": key})
     return run, program
 
@@ -173,7 +173,7 @@ def _change(product: Product, draft: ProductDraft, *, by_id: int | None, now: da
     changed = [name for name, value in wanted.items() if getattr(product, name) != value]
     if {"sku", "currency"} & set(changed) and OrderLine.objects.filter(product=product).exists():
         raise ProductRefused(
-            "currency" if "currency" in changed else "sku", _("Somebody has bought it, so SKU and currency stay.")
+            "currency" if "currency" in changed else "sku", _("Someone has bought it, so SKU and currency stay.")
         )
     for name in changed:
         setattr(product, name, wanted[name])

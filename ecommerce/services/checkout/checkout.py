@@ -45,7 +45,7 @@ from ecommerce.selectors.offers import takes_use
 from ecommerce.services.baskets.baskets import lock_basket
 from ecommerce.services.baskets.pricing import PricedBasket, PricedLine, price_basket
 from ecommerce.services.discounts.codes import hold_code
-from ecommerce.services.orders.fulfillment import close_order, fulfil_locked
+from ecommerce.services.orders.fulfillment import close_order, fulfill_locked
 from ecommerce.services.orders.numbers import new_order_number, with_free_number
 from ecommerce.services.payment.payments import confirm, end_session
 from ecommerce.services.payment.sessions import begin_session, is_being_paid, open_attempt
@@ -77,7 +77,7 @@ def begin_checkout(
     seen: str = "",
     host: str = "",
 ) -> Checkout:
-    """Place the order of the owner's current basket; nothing to pay fulfils it at once, else a payment begins.
+    """Place the order of the owner's current basket; nothing to pay fulfills it at once, else a payment begins.
 
     ``seen`` is the fingerprint of the basket the buyer was shown. ``host`` is the name the site was asked by: hosts may
     have gateway accounts of their own. Raises BasketEmpty, TotalChanged or BasketChanged if it isn't what the buyer was
@@ -91,7 +91,7 @@ def begin_checkout(
             order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total, seen=seen)
             attempt = None if order.money.is_zero else _attempt_for(order, host=host, now=now)
             if attempt is None:
-                fulfil_locked(order, now=now)
+                fulfill_locked(order, now=now)
         return order, attempt
 
     is_second_page = False
@@ -127,12 +127,12 @@ def place_order(
         _refuse_unless_as_shown(priced, expected_total, seen)
         if placed is None:
             return _write(priced, basket=basket, user_id=user_id, now=now)
-        refuse_what_is_had(_purchase(priced, user_id=user_id, now=now))  # somebody may have enrolled the buyer since
+        refuse_what_is_had(_purchase(priced, user_id=user_id, now=now))  # someone may have enrolled the buyer since
         return placed
 
 
 def cancel_order(*, order_id: int, now: datetime, reason: str) -> Order:
-    """Give an order up that nobody paid; WrongOrderState if it isn't pending, PaymentUnderWay if money is coming."""
+    """Give an order up that no one paid; WrongOrderState if it isn't pending, PaymentUnderWay if money is coming."""
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
         if order.state == OrderState.PENDING and is_being_paid(order):
@@ -149,7 +149,7 @@ def release_lapsed_orders(*, now: datetime, limit: int = 200) -> int:
     for order_id in lapsed.values_list("pk", flat=True)[:limit]:
         try:
             closed += _release_lapsed(order_id, now)
-        except (DatabaseError, DomainError):  # one that can't be closed keeps nobody else's seat
+        except (DatabaseError, DomainError):  # one that can't be closed keeps no one else's seat
             logger.exception("lapsed order not released", extra={"order": order_id})
     return closed
 
@@ -173,7 +173,7 @@ def _attempt_for(order: Order, *, host: str, now: datetime) -> PaymentAttempt:
 def _confirm_earlier_page(attempt: PaymentAttempt, *, now: datetime) -> Order:
     """The order of a try, after asking about a page the buyer was led to before: it may have been paid, or be over.
 
-    Raises PaymentUnderWay where the money is coming. A gateway that doesn't answer hinders nobody: the page takes money
+    Raises PaymentUnderWay where the money is coming. A gateway that doesn't answer hinders no one: the page takes money
     once, whoever is led there.
     """
     if not attempt.session_id:
@@ -193,7 +193,7 @@ def _end_superseded_pages(order: Order, *, now: datetime) -> Checkout | None:
     """End the buyer's payment pages that were given up for this one; where one of them was paid, nothing is to pay.
 
     Raises PaymentUnavailable if it can't be known whether one was, PaymentUnderWay if its money is coming: with two
-    open pages somebody might pay twice.
+    open pages someone might pay twice.
     """
     for attempt in _superseded_pages(order, now=now):
         try:
@@ -249,7 +249,7 @@ def _reuse_or_cancel_open_orders(
 
     In its way is what has the same products, and what holds a code of this basket: the use goes to the order that
     replaces it, in this transaction. Raises PaymentUnderWay where the money for some of it may be on its way, or waits
-    with staff for a decision: nobody pays twice for the same.
+    with staff for a decision: no one pays twice for the same.
     """
     wanted, print_of = {line.product.pk for line in priced.lines}, priced.fingerprint
     codes = {line.code.pk for line in priced.lines if line.code is not None}
@@ -306,7 +306,7 @@ def _write(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime)
     purchase = _purchase(priced, user_id=user_id, now=now)
     findings = [finding for rule in checkout_rules() for finding in rule.hold(purchase, order)]
     codes = {line.code.pk: line.code for line in priced.lines if line.code is not None}
-    for _pk, code in sorted(codes.items()):  # in one order for everybody: no two buyers wait for each other
+    for _pk, code in sorted(codes.items()):  # in one order for everyone: no two buyers wait for each other
         hold_code(code=code, user_id=user_id, order_id=order.pk, until=until, now=now)
     OrderLine.objects.bulk_create([_snapshot(line, order, findings) for line in priced.lines])
     return order
@@ -320,7 +320,7 @@ def _purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purchase:
 def _snapshot(line: PricedLine, order: Order, findings: list[Finding]) -> OrderLine:
     """The line as it is sold. A product that needs its code is sold with it or by a right granted under the lock.
 
-    Asked here and not only by the rules: were b2b's rule missing from the settings, nobody would get in (design 3.9).
+    Asked here and not only by the rules: were b2b's rule missing from the settings, no one would get in (design 3.9).
     """
     product = line.product
     mine = [finding for finding in findings if finding.product_id == product.pk]

@@ -16,7 +16,7 @@ from mitxonline.kernel.db import fetch_sql, run_sql
 # order: the learner's own live use serves again only for its order, and is confirmed where it was only held. Without an
 # order (a code's own link) it serves too, and is no order's from then on; so does a confirmed one of an enrollment
 # code, because the seat is theirs. An unlimited code has no counter to fight over; those who use it share its row, all
-# orders of one learner their one row, and nobody can give it a limit and count its uses meanwhile.
+# orders of one learner their one row, and no one can give it a limit and count its uses meanwhile.
 CLAIM = """
 WITH rule AS (
     SELECT discount.unlocks_id IS NOT NULL AS opens,
@@ -145,7 +145,7 @@ def _release(order_id: int, state: UseState, *, code_ids: list[int] | None, now:
 
 
 def retire_uses(*, user_id: int, product_ids: Sequence[int], now: datetime) -> int:
-    """Take somebody's uses of these products' codes away for good; how many. A retired use stays spent."""
+    """Take someone's uses of these products' codes away for good; how many. A retired use stays spent."""
     live = CodeUse.objects.live().filter(user_id=user_id, code__discount__unlocks__in=product_ids)
     ids = list(live.values_list("pk", flat=True))
     # Asked again without the joins, in the statement that changes it: one that was released meanwhile stays so.

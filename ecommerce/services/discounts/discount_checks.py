@@ -1,4 +1,4 @@
-"""What can be wrong with a discount somebody wants to make, each problem at its field and in a sentence."""
+"""What can be wrong with a discount someone wants to make, each problem at its field and in a sentence."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COURSE_PAYMENT_TYPES = (PaymentType.MARKETING, PaymentType.CUSTOMER_SUPPORT, Pay
 
 @dataclass(frozen=True, slots=True)
 class DiscountDraft:
-    """A discount as somebody wants it.
+    """A discount as someone wants it.
 
     ``max_uses``: how often each code can be used in all, None for without limit. ``people``: the only addresses it is
     for, where it is for chosen people. ``course_id``: made by that course's staff, for it alone.
@@ -64,7 +64,7 @@ class DiscountDraft:
 
 @dataclass(frozen=True, slots=True)
 class CodeWish:
-    """Which codes somebody wants: one by its text, so many with a prefix, or one for each address."""
+    """Which codes someone wants: one by its text, so many with a prefix, or one for each address."""
 
     text: str = ""
     count: int = 0
@@ -158,7 +158,7 @@ def _dates(draft: DiscountDraft, now: datetime | None) -> Iterator[Problem]:
     if draft.activates_at is not None and draft.expires_at <= draft.activates_at:
         yield Problem("expires_at", _("The discount can’t end before it starts."))
     elif now is not None and draft.expires_at <= now:
-        yield Problem("expires_at", _("This moment has passed: nobody could use the discount."))
+        yield Problem("expires_at", _("This moment has passed: no one could use the discount."))
 
 
 def _products(draft: DiscountDraft, access: DiscountAccess) -> Iterator[Problem]:
@@ -178,9 +178,9 @@ def _products(draft: DiscountDraft, access: DiscountAccess) -> Iterator[Problem]
 
 def _people(draft: DiscountDraft, wish: CodeWish | None) -> Iterator[Problem]:
     if draft.for_chosen_people and not draft.people:
-        yield Problem("people", _("Name the addresses it is for, or let it be for everybody."))
+        yield Problem("people", _("Name the addresses it is for, or let it be for everyone."))
     if draft.people and not draft.for_chosen_people:
-        yield Problem("people", _("It is for everybody, and here are addresses. Say which is meant."))
+        yield Problem("people", _("It is for everyone, and here are addresses. Say which is meant."))
     for email in draft.people:
         if not _is_address(email):
             yield Problem("people", _("“%(text)s” is not an e-mail address.") % {"text": email[:80]})

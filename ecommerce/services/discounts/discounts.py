@@ -25,7 +25,7 @@ from mitxonline.kernel import audit
 from mitxonline.kernel.errors import Forbidden, NotFound
 from mitxonline.kernel.text import normalized_code, normalized_email
 
-# Letters and digits that nobody takes for one another.
+# Letters and digits that no one takes for one another.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 GROUPS, GROUP = 2, 5
 BATCH = 2000
@@ -45,7 +45,7 @@ class MadeDiscount:
 def make_discount(*, draft: DiscountDraft, wish: CodeWish, access: DiscountAccess, now: datetime) -> MadeDiscount:
     """Make a discount with its codes, all or nothing.
 
-    Raises DiscountRefused with the first problem, Forbidden for somebody who may make none.
+    Raises DiscountRefused with the first problem, Forbidden for someone who may make none.
     """
     if not access.may_make:
         raise Forbidden
@@ -164,7 +164,7 @@ def switch_code(*, code_id: int, active: bool, access: DiscountAccess) -> Discou
 def limit_code(*, code_id: int, max_uses: int | None, access: DiscountAccess) -> DiscountCode:
     """Say how often a code can be used in all; None takes the limit away.
 
-    An unlimited code has no counter: its uses are counted here, with its row locked against everybody who is about to
+    An unlimited code has no counter: its uses are counted here, with its row locked against everyone who is about to
     use it (``CLAIM`` waits at the same row). Raises DiscountRefused where it was used more often already.
     """
     with transaction.atomic():
@@ -314,14 +314,14 @@ def _one_code(discount: Discount, text: str, max_uses: int | None) -> list[Disco
     try:
         with transaction.atomic():
             return [DiscountCode.objects.create(discount=discount, text=text, max_uses=max_uses)]
-    except IntegrityError as error:  # somebody made the same in this moment
+    except IntegrityError as error:  # someone made the same in this moment
         raise DiscountRefused(
             "code", _("This code exists already (capitals, blanks and dashes don’t count).")
         ) from error
 
 
 def random_code(prefix: str = "") -> str:
-    """A code nobody guesses (more than 10^14 of them), in groups that can be read aloud."""
+    """A code no one guesses (more than 10^14 of them), in groups that can be read aloud."""
     groups = ["".join(secrets.choice(ALPHABET) for _each in range(GROUP)) for _group in range(GROUPS)]
     return "-".join([*([prefix.strip("-").upper()] if prefix else []), *groups])
 

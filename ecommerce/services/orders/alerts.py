@@ -55,7 +55,7 @@ def finance_addresses() -> list[str]:
 
 
 def claim_alerts(*, now: datetime) -> Claimed:
-    """Take what is to be mailed, so that of two workers one mails it; nothing where there is nobody to tell."""
+    """Take what is to be mailed, so that of two workers one mails it; nothing where there is no one to tell."""
     addresses = finance_addresses()
     if not addresses:
         return Claimed((), ())

@@ -22,8 +22,8 @@ from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError
 
 
-def fulfil_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> Order:
-    """Fulfil an order: codes confirmed, learner enrolled, seat taken, basket cleared – all or nothing.
+def fulfill_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> Order:
+    """Fulfill an order: codes confirmed, learner enrolled, seat taken, basket cleared – all or nothing.
 
     Doing it again is no error and changes nothing. Raises WrongOrderState for an order that has ended, AlreadyEnrolled
     where the learner came by a course in another way meanwhile, or whatever a receiver of OrderFulfilled refuses (no
@@ -36,12 +36,12 @@ def fulfil_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> O
             lock_courses_of(order.purchaser_id)
             lock_for(order.lines.values_list("product_id", flat=True))
             _refuse_what_is_had(order, gives_rest=gives_rest, now=now)
-            fulfil_locked(order, now=now)
+            fulfill_locked(order, now=now)
     return order
 
 
-def fulfil_locked(order: Order, *, now: datetime) -> None:
-    """Fulfil an order whose row this transaction has locked or made, as it has what its rules count.
+def fulfill_locked(order: Order, *, now: datetime) -> None:
+    """Fulfill an order whose row this transaction has locked or made, as it has what its rules count.
 
     The caller has asked, under the lock of the learner's courses, whether they have what it gives.
     """
@@ -55,10 +55,10 @@ def fulfil_locked(order: Order, *, now: datetime) -> None:
     _clear_basket(order)
 
 
-def fulfil_or_review(*, order_id: int, now: datetime) -> Order:
-    """Fulfil an order whose money has come; what can't be fulfilled goes to review, paid and visible to staff."""
+def fulfill_or_review(*, order_id: int, now: datetime) -> Order:
+    """Fulfill an order whose money has come; what can't be fulfilled goes to review, paid and visible to staff."""
     try:
-        return fulfil_order(order_id=order_id, now=now)
+        return fulfill_order(order_id=order_id, now=now)
     except DomainError as refusal:
         with transaction.atomic():
             order = Order.objects.locked().get(pk=order_id)
@@ -71,8 +71,8 @@ def send_to_review(order: Order, *, cause: ReviewCause, detail: str = "", now: d
     """Put a locked order whose money came before staff, with the cause; one that ended well stays as it is.
 
     ``detail`` is what staff read after the cause's own sentence: two amounts, a title. Nothing is held for the order
-    any more (a hold ends when the order leaves pending); whoever fulfils it claims again. The buyer is told once that
-    somebody looks, whatever else comes up.
+    any more (a hold ends when the order leaves pending); whoever fulfills it claims again. The buyer is told once that
+    someone looks, whatever else comes up.
     """
     if order.is_fulfilled or order.state == OrderState.REFUNDED:
         return
@@ -88,7 +88,7 @@ def send_to_review(order: Order, *, cause: ReviewCause, detail: str = "", now: d
 
 
 def close_order(*, order: Order, to: OrderState, now: datetime, reason: str) -> None:
-    """Move a locked pending order to an end without fulfilment and free what was held for it.
+    """Move a locked pending order to an end without fulfillment and free what was held for it.
 
     Its payment session is given up with it, and is still to be ended at the gateway.
     """
@@ -114,7 +114,7 @@ def _cause_of(refusal: DomainError) -> tuple[ReviewCause, str]:
 def _refuse_what_is_had(order: Order, *, gives_rest: bool, now: datetime) -> None:
     """AlreadyEnrolled if the buyer came by one of the courses in another way meanwhile: that is money to give back.
 
-    Asked of every order, held or not: a hold keeps codes and seats, and nobody from enrolling the learner.
+    Asked of every order, held or not: a hold keeps codes and seats, and no one from enrolling the learner.
     """
     products = [line.product for line in lines_to_give(order.pk)]
     given = given_by(products, now=order.placed_at)
@@ -130,7 +130,7 @@ def _refuse_what_is_had(order: Order, *, gives_rest: bool, now: datetime) -> Non
 def claim_codes_again(order: Order, *, now: datetime) -> None:
     """Claim the codes that aren't held any more; lines whose price went back need theirs no more.
 
-    CodeUsed if somebody else was faster, CodeOfAnotherOrder where the buyer used it for another order meanwhile.
+    CodeUsed if someone else was faster, CodeOfAnotherOrder where the buyer used it for another order meanwhile.
     """
     lines = order.lines.standing()
     codes = DiscountCode.objects.filter(order_lines__in=lines).distinct().select_related("discount").order_by("pk")

@@ -1,4 +1,4 @@
-"""What staff do with an order by hand: fulfil or cancel one in review, ask its gateway, send its receipt again."""
+"""What staff do with an order by hand: fulfill or cancel one in review, ask its gateway, send its receipt again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecommerce.errors.checkout import OrderUnknown, WrongOrderState
 from ecommerce.events import OrderClosed, ReceiptWanted
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, Refund
-from ecommerce.services.orders.fulfillment import fulfil_order
+from ecommerce.services.orders.fulfillment import fulfill_order
 from ecommerce.services.payment.payments import check_order, follow_aftermath
 from ecommerce.services.refunds.ledger import is_something_returned
 from ecommerce.services.refunds.plan import UNFINISHED
@@ -21,7 +21,7 @@ from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
 
 
-def fulfil_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
+def fulfill_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
     """Give the buyer what was bought although the order was stopped; who decided and why is in the log.
 
     Codes and seats are claimed again. Raises WrongOrderState, OrderReasonNeeded, or whatever still stands in the way
@@ -29,10 +29,10 @@ def fulfil_from_review(*, order_id: int, reason: str, by_id: int | None, now: da
     """
     with transaction.atomic():
         order = _in_review(order_id, reason, wanted=OrderState.FULFILLED)
-        order = fulfil_order(order_id=order.pk, now=now, gives_rest=True)
+        order = fulfill_order(order_id=order.pk, now=now, gives_rest=True)
         if is_something_returned(order):
             order.move(OrderState.PARTIALLY_REFUNDED, at=now)
-        audit.record(order, "ecommerce.order.fulfil", by_id=by_id, data={"reason": reason.strip()})
+        audit.record(order, "ecommerce.order.fulfill", by_id=by_id, data={"reason": reason.strip()})
     return Order.objects.get(pk=order_id)
 
 

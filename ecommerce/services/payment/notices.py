@@ -72,7 +72,7 @@ def process_notice(*, notice_id: int, now: datetime) -> GatewayNotice:
     """Act on a kept notice; again is harmless. What fails is written on the row and raised, to be tried again.
 
     What would fail the same way every time is written down and not raised. A notice that can't be understood and names
-    nothing of ours is another program's at the same gateway: it is kept, and nobody is told.
+    nothing of ours is another program's at the same gateway: it is kept, and no one is told.
     """
     notice = GatewayNotice.objects.get(pk=notice_id)
     try:

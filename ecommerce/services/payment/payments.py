@@ -21,7 +21,7 @@ from ecommerce.gateways.base import Outcome, PaymentFailed, PaymentGateway, Paym
 from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
-from ecommerce.services.orders.fulfillment import close_order, fulfil_or_review, send_to_review
+from ecommerce.services.orders.fulfillment import close_order, fulfill_or_review, send_to_review
 from ecommerce.services.payment.sessions import give_up, is_being_paid, refuse_in_transaction, session_of
 from ecommerce.services.refunds.refunds import follow_dispute, follow_refund, mark_for_refund, note_gap
 from mitxonline.coordinator.bus import publish
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 # The task that asks about what is due; the worker has it, and a broker that is away costs a minute.
 ASK_ABOUT_PAYMENTS = "ecommerce.tasks.ask_about_payments"
 
-# How long whoever noted a payment may take to fulfil its order, before somebody else does.
+# How long whoever noted a payment may take to fulfill its order, before someone else does.
 PATIENCE = timedelta(minutes=2)
 
 HOUR = timedelta(hours=1)
@@ -59,9 +59,9 @@ def confirm(*, attempt_id: int, now: datetime) -> Order:
 
 
 def confirm_return(*, attempt_id: int, now: datetime) -> Order:
-    """What the return from a payment page does: ask, and where nobody answers, note that the buyer was there.
+    """What the return from a payment page does: ask, and where no one answers, note that the buyer was there.
 
-    So that nobody reads that nothing was paid while nobody knows. Where others wait for the gateway already, this page
+    So that no one reads that nothing was paid while no one knows. Where others wait for the gateway already, this page
     doesn't: the worker asks at once.
     """
     try:
@@ -141,7 +141,7 @@ def gateway_of(attempt: PaymentAttempt) -> PaymentGateway:
 
 
 def note_missing(*, attempt_id: int, now: datetime) -> None:
-    """End a try whose gateway doesn't know it any more, a day after nobody could pay it; before, keys may be wrong.
+    """End a try whose gateway doesn't know it any more, a day after no one could pay it; before, keys may be wrong.
 
     Money that a bank was to send goes before staff. Whatever a notice tells later of either counts all the same.
     """
@@ -159,20 +159,20 @@ def note_missing(*, attempt_id: int, now: datetime) -> None:
 
 
 def finish_interrupted(*, now: datetime) -> int:
-    """Fulfil orders whose money was noted and nothing else, because we were interrupted there; how many were tried."""
+    """Fulfill orders whose money was noted and nothing else, because we were interrupted there; how many were tried."""
     waiting = Q(state=OrderState.PENDING) | Q(review_cause=ReviewCause.PAID_AFTER_HOLD)
     paid = Order.objects.filter(waiting, attempts__state=AttemptState.PAID, attempts__settled_at__lt=now - PATIENCE)
     orders = list(paid.order_by("pk").values_list("pk", flat=True).distinct())
     for order_id in orders:
         try:
-            fulfil_or_review(order_id=order_id, now=now)
-        except (DatabaseError, DomainError):  # one that can't be finished keeps nobody else waiting
+            fulfill_or_review(order_id=order_id, now=now)
+        except (DatabaseError, DomainError):  # one that can't be finished keeps no one else waiting
             logger.exception("paid order not finished", extra={"order": order_id})
     return len(orders)
 
 
 def answer_sandbox(*, reference: UUID, user_id: int, answer: str, now: datetime) -> Order:
-    """End a sandbox payment as its buyer says. Raises OrderUnknown for anybody else's, or another answer."""
+    """End a sandbox payment as its buyer says. Raises OrderUnknown for anyone else's, or another answer."""
     attempt = sandbox_attempt(reference=reference, user_id=user_id)
     gateway = gateways().get(SandboxGateway.name)
     if answer not in ANSWERS or not isinstance(gateway, SandboxGateway):
@@ -182,12 +182,12 @@ def answer_sandbox(*, reference: UUID, user_id: int, answer: str, now: datetime)
 
 
 def sandbox_attempt(*, reference: UUID, user_id: int) -> PaymentAttempt:
-    """The try the sandbox page shows; OrderUnknown for anybody else's."""
+    """The try the sandbox page shows; OrderUnknown for anyone else's."""
     return attempt_of_buyer(reference=reference, user_id=user_id, gateway=SandboxGateway.name)
 
 
 def attempt_of_buyer(*, reference: UUID, user_id: int, gateway: str | None = None) -> PaymentAttempt:
-    """The try somebody comes back from; OrderUnknown for anybody else's and for none."""
+    """The try someone comes back from; OrderUnknown for anyone else's and for none."""
     mine = PaymentAttempt.objects.filter(reference=reference, order__purchaser_id=user_id).select_related("order")
     if gateway is not None:
         mine = mine.filter(gateway=gateway)
@@ -230,7 +230,7 @@ def _settle(attempt_id: int, notice: PaymentNotice, *, now: datetime) -> Order:
         attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
         if not _apply_payment_notice(attempt, order, notice, now=now):
             return order
-    return fulfil_or_review(order_id=order.pk, now=now)
+    return fulfill_or_review(order_id=order.pk, now=now)
 
 
 def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
@@ -274,7 +274,7 @@ def _should_fulfill(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
         if not other.refundable.is_zero:
             mark_for_refund(attempt_id=other.pk, reason="the order was paid by another payment", now=now)
     if order.state in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED}:
-        # Nothing leads from there to fulfilment but through review; it stays there only if claiming again fails.
+        # Nothing leads from there to fulfillment but through review; it stays there only if claiming again fails.
         order.move(OrderState.REVIEW, at=now, cause=ReviewCause.PAID_AFTER_HOLD)
     return True
 
@@ -355,7 +355,7 @@ def _note_billing(order: Order, notice: PaymentNotice) -> None:
 
 
 def _mark_doubtful(attempt: PaymentAttempt, order: Order, reason: str, *, cause: ReviewCause, now: datetime) -> None:
-    """The gateway speaks of money that isn't ours to believe in: nobody is enrolled, and staff look at it."""
+    """The gateway speaks of money that isn't ours to believe in: no one is enrolled, and staff look at it."""
     if attempt.state == AttemptState.PAID or (attempt.state == AttemptState.DOUBTFUL and attempt.note == reason[:255]):
         return
     logger.error("payment in doubt", extra={"attempt": attempt.pk, "order": order.pk})
@@ -391,6 +391,6 @@ def _note_unpaid(attempt: PaymentAttempt, order: Order, outcome: Outcome, *, now
 
 
 def _is_over(attempt: PaymentAttempt, order: Order, before: str, now: datetime) -> bool:
-    """Whether a declined payment ends its order: nobody sits there to try again, and no other payment is awaited."""
+    """Whether a declined payment ends its order: no one sits there to try again, and no other payment is awaited."""
     was_awaited = before == AttemptState.PROCESSING or (attempt.expires_at is not None and attempt.expires_at < now)
     return was_awaited and order.state == OrderState.PENDING and not is_being_paid(order)

@@ -1,4 +1,4 @@
-"""Payments nobody told us about: the gateway is asked, and they are settled (P3, P21)."""
+"""Payments no one told us about: the gateway is asked, and they are settled (P3, P21)."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def resolve(*, now: datetime, older_than: timedelta, dry_run: bool) -> Iterator[
 
 
 def drop_unstarted(*, now: datetime) -> int:
-    """End tries whose call to the gateway was interrupted: no page came of it, so nobody can have paid."""
+    """End tries whose call to the gateway was interrupted: no page came of it, so no one can have paid."""
     patience = timedelta(seconds=settings.PAYMENT_START_SECONDS)
     unstarted = PaymentAttempt.objects.filter(state=AttemptState.STARTED, session_id="", started_at__lt=now - patience)
     return unstarted.update(state=AttemptState.FAILED, settled_at=now, ask_at=None, note="never reached the gateway")
 
 
 def _ask(tries: QuerySet[PaymentAttempt], *, now: datetime, sweep: Patience | None) -> Iterator[Asked]:
-    """Ask about each; where an account is silent its other tries are passed over, and keep nobody else waiting."""
+    """Ask about each; where an account is silent its other tries are passed over, and keep no one else waiting."""
     silent = SilentAccounts()
     for attempt in tries.select_related("order"):
         if sweep is not None and sweep.is_over:
@@ -88,7 +88,7 @@ def _claim(attempt: PaymentAttempt, *, now: datetime) -> bool:
 
 
 def _give_back(attempt: PaymentAttempt) -> None:
-    """Its turn stays: nobody was asked, so it doesn't count towards asking less often."""
+    """Its turn stays: no one was asked, so it doesn't count towards asking less often."""
     mine = PaymentAttempt.objects.filter(pk=attempt.pk, asked=attempt.asked + 1, state__in=UNSETTLED_STATES)
     mine.update(asked=attempt.asked, ask_at=attempt.ask_at)
 
@@ -103,7 +103,7 @@ def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> tuple[str, Payment
         if failure.code == NOT_KNOWN:
             note_missing(attempt_id=attempt.pk, now=now)
         return str(failure), failure
-    except (DatabaseError, DomainError):  # one that can't be settled keeps nobody else waiting
+    except (DatabaseError, DomainError):  # one that can't be settled keeps no one else waiting
         logger.exception("payment not settled", extra={"attempt": attempt.pk})
         return "could not be settled; see the log", None
     return "", None

@@ -174,7 +174,7 @@ def _note_failure(attempt: PaymentAttempt, failure: PaymentFailed, now: datetime
 def _note_session(attempt: PaymentAttempt, redirect: Redirect) -> bool:
     """Write down what the gateway made; whether the buyer may go there.
 
-    Where the try was given up during the call its session is to be ended again: nobody was sent there.
+    Where the try was given up during the call its session is to be ended again: no one was sent there.
     """
     with transaction.atomic():
         order = Order.objects.locked().get(pk=attempt.order_id)

@@ -80,7 +80,7 @@ def record_refund(
 ) -> Refund:
     """Write a refund down and set its money aside, with the key the gateway will be called with.
 
-    Raises RefundTooMuch where somebody else was faster, whatever the plan saw.
+    Raises RefundTooMuch where someone else was faster, whatever the plan saw.
     """
     attempt, wish = plan.attempt, plan.wish
     if not reserve(attempt.pk, plan.amount):
@@ -256,7 +256,7 @@ def write_down(
     reason: str,
     now: datetime,
 ) -> Refund:
-    """A row for money that somebody else gave back or took, its amount divided among the lines; not counted yet."""
+    """A row for money that someone else gave back or took, its amount divided among the lines; not counted yet."""
     refund = Refund(
         order=order,
         attempt=attempt,
@@ -382,7 +382,7 @@ def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
 
 
 def _choose_by_policy(refund: Refund, *, is_whole: bool) -> None:
-    """At the gateway and the bank nobody says what becomes of the courses; once all money is back, the shop does.
+    """At the gateway and the bank no one says what becomes of the courses; once all money is back, the shop does.
 
     Codes come back with money that the shop gave back, not with money that was taken from it.
     """

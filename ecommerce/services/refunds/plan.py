@@ -38,7 +38,7 @@ REASON_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class RefundWish:
-    """What somebody of finance wants to give back, and what shall follow.
+    """What someone of finance wants to give back, and what shall follow.
 
     ``amount`` None: all that is left of the lines; ``line_ids`` None: of the whole order. ``attempt_id`` names a
     payment other than the one that paid the order (a second one).
@@ -122,7 +122,7 @@ def shares_of(amount: Money, remaining: dict[OrderLine, Money]) -> tuple[Share, 
 
 
 def remaining_of(line: OrderLine) -> Money:
-    """What nobody has given back of a line yet."""
+    """What no one has given back of a line yet."""
     return Money(line.due - line.refunded, line.currency)
 
 

@@ -175,7 +175,7 @@ def _follow_up(refund: Refund, *, now: datetime) -> PaymentFailed | None:
         (_send if refund.state == RefundState.RECORDED else _look_up)(refund.pk, now=now)
     except PaymentFailed as failure:
         return failure
-    except (DatabaseError, DomainError):  # one that can't be followed keeps nobody else waiting
+    except (DatabaseError, DomainError):  # one that can't be followed keeps no one else waiting
         logger.exception("refund not followed", extra={"refund": refund.pk})
     return None
 
@@ -296,7 +296,7 @@ def _look_up(refund_id: int, *, now: datetime) -> Refund:
 
 
 def _ask(refund: Refund, *, now: datetime) -> Refund:
-    """Call the gateway. What it refuses has failed. Raises PaymentFailed where nobody knows: it stays "sent"."""
+    """Call the gateway. What it refuses has failed. Raises PaymentFailed where no one knows: it stays "sent"."""
     gateway = gateways().get(refund.gateway)
     if gateway is None:
         logger.error("no such gateway to refund through", extra={"refund": refund.pk, "gateway": refund.gateway})
@@ -398,7 +398,7 @@ def _record_refund_made_elsewhere(
 
 
 def _drop_marks(attempt_id: int, *, now: datetime) -> None:
-    """A second payment that was given back at the gateway needs nobody's decision any more."""
+    """A second payment that was given back at the gateway needs no one's decision any more."""
     attempt = PaymentAttempt.objects.get(pk=attempt_id)
     if attempt.refundable.is_zero:
         marked = attempt.refunds.filter(state=RefundState.MARKED, origin=RefundOrigin.OURS)

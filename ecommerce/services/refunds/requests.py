@@ -33,7 +33,7 @@ def ask_for_refund(
 ) -> RefundRequest:
     """Write down that a buyer wants money back for an order of theirs; finance decides.
 
-    ``line_ids`` None: for all that can still be asked for. Raises OrderUnknown for somebody else's, or the
+    ``line_ids`` None: for all that can still be asked for. Raises OrderUnknown for someone else's, or the
     RefundNotAskable whose sentence says why not and what to do.
     """
     with transaction.atomic():
@@ -78,7 +78,7 @@ def deny(*, request_id: int, answer: str, now: datetime, by_id: int | None) -> R
 
 
 def open_request(request_id: int) -> tuple[Order, RefundRequest]:
-    """A request nobody has decided, and its order, both locked. Raises RefundUnknown, RefundDecided."""
+    """A request no one has decided, and its order, both locked. Raises RefundUnknown, RefundDecided."""
     order = Order.objects.locked().filter(refund_requests=request_id).first()
     if order is None:
         raise RefundUnknown

@@ -29,7 +29,7 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--accounts", action="store_true", help="only print the accounts")
         parser.add_argument(
-            "--force", action="store_true", help="load in production too (everybody knows the accounts' password)"
+            "--force", action="store_true", help="load in production too (everyone knows the accounts' password)"
         )
         add_format_option(parser)
 
@@ -52,12 +52,12 @@ class Command(OperatorCommand):
 
 
 def refuse_in_production(*, force: bool) -> None:
-    """Raise CommandError unless this is a place where an open door harms nobody, or somebody insists."""
+    """Raise CommandError unless this is a place where an open door harms no one, or someone insists."""
     if settings.SANDBOX_PAYMENTS or force:  # only development settings pretend to be paid
         return
     raise CommandError(
         _(
-            "These settings are for a real site. The demonstration has an administrator whose password everybody "
+            "These settings are for a real site. The demonstration has an administrator whose password everyone "
             "knows; use --force if that is what you want."
         )
     )

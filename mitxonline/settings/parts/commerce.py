@@ -17,7 +17,7 @@ CHECKOUT_RULES = [
     "ecommerce.rules.EachCourseOnce",
 ]
 
-# Whether somebody who has some courses of a program can buy it at its full price, after being told which are theirs.
+# Whether someone who has some courses of a program can buy it at its full price, after being told which are theirs.
 SELL_PARTLY_OWNED_PROGRAMS = env.bool("SELL_PARTLY_OWNED_PROGRAMS", default=False)
 
 ORDER_NUMBER_PREFIX = "TS"

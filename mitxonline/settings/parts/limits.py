@@ -12,7 +12,7 @@ RATE_LIMITS: dict[str, dict[str, tuple[int, int]]] = {
     # Passwords. One guesser can't lock a person out from elsewhere: an account is limited together with the
     # network the guesses come from; alone only at a number that needs many networks.
     "login": {"account_here": (10, 600), "account": (100, 3600), "address": (200, 600)},
-    # Mails somebody can have us send: confirmation and reset links. Every one counts.
+    # Mails someone can have us send: confirmation and reset links. Every one counts.
     "mails": {"account": (5, 3600), "address": (50, 3600)},
     "register": {"address": (100, 3600)},
     # Visitors sent to a provider. A lecture hall signs in from one address within a few minutes.

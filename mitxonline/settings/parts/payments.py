@@ -107,7 +107,7 @@ PAYMENT_PAGE_ORIGINS = payment_page_origins(
     env.str("PAYMENT_PAGE_ORIGINS", ""), usual=["https://checkout.stripe.com"] if STRIPE_ACCOUNTS else []
 )
 
-# The payment page where everybody may decide how a payment ends. Never outside development.
+# The payment page where everyone may decide how a payment ends. Never outside development.
 SANDBOX_PAYMENTS = False
 
 # Adapters by dotted path; new payments begin with the first.

@@ -19,6 +19,6 @@ REMOTE_PAGE_TURNS_IN_ALL = max(1, _THREADS - 1)
 # The others wait so long for their turn where they need the answer.
 REMOTE_PAGE_QUEUE_SECONDS = 1.0
 
-# So many silences in a row, then nobody asks for so long.
+# So many silences in a row, then no one asks for so long.
 BREAKER_FAILURES = 3
 BREAKER_PAUSE = 15

@@ -6,5 +6,5 @@ from mitxonline.settings.env import env
 COURSE_STAFF_MOST_PERCENT_OFF = env.int("COURSE_STAFF_MOST_PERCENT_OFF", 50)
 COURSE_STAFF_MOST_CODES = env.int("COURSE_STAFF_MOST_CODES", 200)
 
-# How many days an anonymous visitor's basket is kept that nobody touches; longer than their session lives.
+# How many days an anonymous visitor's basket is kept that no one touches; longer than their session lives.
 BASKET_KEPT_DAYS = env.int("BASKET_KEPT_DAYS", 60)

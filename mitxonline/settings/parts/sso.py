@@ -1,4 +1,4 @@
-"""Who says who somebody is: this site, an organization's Keycloak, the Open edX course site, or any of them."""
+"""Who says who someone is: this site, an organization's Keycloak, the Open edX course site, or any of them."""
 
 from urllib.parse import urlsplit
 
@@ -67,7 +67,7 @@ ACCOUNT_RIGHTS = [
     "mitxonline.users.sso.rights.has_staff_rights",
     "b2b.selectors.managers.manages_any_organization",
 ]
-# What somebody loses with a connection, in sentences told before it is undone.
+# What someone loses with a connection, in sentences told before it is undone.
 CONNECTION_LOSSES = [
     "mitxonline.users.sso.rights.losses_of",
     "b2b.selectors.seats.losses_of",

@@ -27,7 +27,7 @@ CACHES = {
     }
 }
 
-# In the database: emptying the cache signs nobody out and loses no cart.
+# In the database: emptying the cache signs no one out and loses no cart.
 SESSION_ENGINE = "mitxonline.users.sso.session_store"
 
 STATIC_URL = "/static/"

@@ -21,7 +21,7 @@ class Theme(models.TextChoices):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """Somebody who can sign in: learner, organization manager, editor or operator."""
+    """Someone who can sign in: learner, organization manager, editor or operator."""
 
     email = models.EmailField(
         _("e-mail"),
@@ -33,7 +33,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(
         _("active"),
         default=True,
-        help_text=_("Switch this off instead of deleting somebody: orders and enrollments keep their person."),
+        help_text=_("Switch this off instead of deleting someone: orders and enrollments keep their person."),
     )
     is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May sign in to the Django admin."))
     date_joined = models.DateTimeField(_("joined"), default=clock.now, editable=False)
@@ -90,7 +90,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def display_initials(self) -> str:
-        """One or two letters for the round picture of somebody who has none."""
+        """One or two letters for the round picture of someone who has none."""
         words = self.name.split()
         letters = words[0][0] + words[-1][0] if len(words) > 1 else (self.name.strip() or self.email)[:1]
         return letters.upper()

@@ -14,7 +14,7 @@ class ProviderSession(models.Model):
     """A session of ours that began at a provider.
 
     By `issuer` and `sid` the provider's notice finds the session it ends; the ID token is what the provider wants to
-    see when somebody signs out here. The row follows the session's key (`sso.session_store`) and goes with it.
+    see when someone signs out here. The row follows the session's key (`sso.session_store`) and goes with it.
     """
 
     session_key = models.CharField(max_length=40, unique=True)
@@ -55,7 +55,7 @@ class RightKind(models.TextChoices):
 
 
 class GivenRight(models.Model):
-    """A right somebody has because a role at a provider says so; what was given by hand has no row.
+    """A right someone has because a role at a provider says so; what was given by hand has no row.
 
     It ends `SIGN_IN_STAFF_SECONDS` after `proved_at`, the last completed sign-in that showed the role.
     """

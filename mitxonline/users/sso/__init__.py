@@ -1,1 +1,1 @@
-"""Signing in through somebody else: an organization's Keycloak (OpenID Connect) or the course site (OAuth 2)."""
+"""Signing in through someone else: an organization's Keycloak (OpenID Connect) or the course site (OAuth 2)."""

@@ -30,7 +30,7 @@ _SESSION = "users.waits_for_connecting"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Somebody a provider vouched for in this browser, and the last link they asked for, if they did."""
+    """Someone a provider vouched for in this browser, and the last link they asked for, if they did."""
 
     identity: Identity
     provider: Provider
@@ -47,7 +47,7 @@ def keep_waiting(
 
 
 def waiting_in(request: HttpRequest, *, now: datetime) -> Waiting | None:
-    """Who waits in this browser; nobody who came longer ago than `CONNECT_LINK_SECONDS`."""
+    """Who waits in this browser; no one who came longer ago than `CONNECT_LINK_SECONDS`."""
     content: Any = request.session.get(_SESSION)
     if not content:
         return None
@@ -69,7 +69,7 @@ def send_link(request: HttpRequest, waiting: Waiting) -> None:
 
 
 def read_link(request: HttpRequest, token: str, *, now: datetime) -> tuple[Waiting, User]:
-    """Whose account the link connects with whom; ConnectLinkUnusable, or SignedInAsOther for somebody else's."""
+    """Whose account the link connects with whom; ConnectLinkUnusable, or SignedInAsOther for someone else's."""
     waiting = waiting_in(request, now=now)
     try:
         content = signing.loads(token, salt=CONNECT_SALT, max_age=settings.CONNECT_LINK_SECONDS)

@@ -16,7 +16,7 @@ _LONGEST_EMAIL, _LONGEST_NAME = 254, 150
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody at a provider. `issuer` and `subject` name them; address and name may change."""
+    """Someone at a provider. `issuer` and `subject` name them; address and name may change."""
 
     provider: str
     issuer: str
@@ -32,7 +32,7 @@ class Identity:
 
 
 def issuer_in(uid: str) -> str:
-    """Who said it, of what names somebody at a provider."""
+    """Who said it, of what names someone at a provider."""
     return uid.partition("#")[0]
 
 
@@ -59,7 +59,7 @@ def _is_true(value: Any) -> bool:
 def _email(value: Any) -> tuple[str, bool]:
     """The address as it is compared, and whether that changed no more than case.
 
-    Letters that only look like others are made plain for comparing. What is plain to us need not be the same mailbox
+    Letters that only look like others are made plain for comparing. What is plain to us need not be the same inbox
     to the provider, so such an address proves nothing.
     """
     if not isinstance(value, str):

@@ -125,7 +125,7 @@ def _secret(say: Sayer, token_endpoint: str, client: str, prefix: str) -> Findin
 
 
 def _redirect(say: Sayer, authorization_endpoint: str) -> Finding:
-    """Begin a sign-in and don't go on: the provider looks at the client's settings before it asks who somebody is."""
+    """Begin a sign-in and don't go on: the provider looks at the client's settings before it asks who someone is."""
     back = _public("sso_complete", say.provider)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(b"x" * 43).digest()).rstrip(b"=").decode()
     asked = {

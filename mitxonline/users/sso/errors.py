@@ -1,4 +1,4 @@
-"""Why somebody who a provider vouches for is not let in, or not connected."""
+"""Why someone who a provider vouches for is not let in, or not connected."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class NoEmail(SignInRefused):
 
 
 class EmailUnverified(SignInRefused):
-    """The same for an address with an account here and for one without: nobody can ask whose is known."""
+    """The same for an address with an account here and for one without: no one can ask whose is known."""
 
     code = "email_unverified"
     heading = _("Your e-mail address isn’t confirmed")

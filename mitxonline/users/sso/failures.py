@@ -113,7 +113,7 @@ _BY_CODE = {
 
 
 def failure_of(error: SocialAuthBaseException | SignInRefused) -> Failure:
-    """The page for an error. What the provider wrote in its own words is never shown: anybody can put it there."""
+    """The page for an error. What the provider wrote in its own words is never shown: anyone can put it there."""
     if isinstance(error, SignInRefused):
         return Failure(
             error.code,
@@ -136,5 +136,5 @@ def failure_of(error: SocialAuthBaseException | SignInRefused) -> Failure:
 
 
 def ends_here(failure: Failure) -> bool:
-    """Whether it only says that this return to us is over: harmless for somebody who is signed in already."""
+    """Whether it only says that this return to us is over: harmless for someone who is signed in already."""
     return failure is _STALE

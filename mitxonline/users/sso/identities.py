@@ -17,7 +17,7 @@ def subject_of(user: User, issuer: str) -> str | None:
 
 
 def is_connected(*, user_id: int, issuer: str, besides: int | None = None) -> bool:
-    """Whether the account is connected with somebody of that issuer; by another connection than `besides`."""
+    """Whether the account is connected with someone of that issuer; by another connection than `besides`."""
     connections = UserSocialAuth.objects.filter(user_id=user_id, uid__startswith=f"{issuer}#")
     return (connections if besides is None else connections.exclude(pk=besides)).exists()
 

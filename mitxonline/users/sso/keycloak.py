@@ -55,7 +55,7 @@ class DocumentOfAnotherIssuer(AnotherIssuer, AuthConfigurationError):
 
 
 class KeycloakBackend(ProvenRights, ErrandMixin, OpenIdConnectAuth[HttpResponse]):
-    """A realm of somebody's Keycloak.
+    """A realm of someone's Keycloak.
 
     Tokens are believed if the issuer is the configured one. The claims handed on are those of the ID token and of
     userinfo, which answers for the same subject; roles may come from the access token, whose signature is checked too.

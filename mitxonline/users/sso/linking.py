@@ -1,4 +1,4 @@
-"""Which account somebody at a provider has here: the one connected, the one with their address, or a new one."""
+"""Which account someone at a provider has here: the one connected, the one with their address, or a new one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Known:
 
 
 def know(identity: Identity, *, title: str, now: datetime) -> Known:
-    """Find or make the account of somebody who signs in; follow a new name or address; SignInRefused if it can't be.
+    """Find or make the account of someone who signs in; follow a new name or address; SignInRefused if it can't be.
 
     Two sign-ins of one identity wait for each other, and so do two that bring the same address: there is never a second
     account for either.
@@ -62,7 +62,7 @@ def know(identity: Identity, *, title: str, now: datetime) -> Known:
 
 
 def connect(identity: Identity, *, user_id: int, title: str, now: datetime, by_mail: bool = False) -> Known:
-    """Connect somebody at a provider with the account of a person who proved that it is theirs.
+    """Connect someone at a provider with the account of a person who proved that it is theirs.
 
     They are signed in and asked for it; or, `by_mail`, they opened a link sent to the account's address, which then has
     to be the one the provider verified.
@@ -160,7 +160,7 @@ def _keep_a_way_in(user: User, connection_id: int) -> None:
 
 
 def _open_ways(user: User) -> QuerySet[UserSocialAuth]:
-    """The person's connections with providers this site has; one with a provider of former days lets nobody in."""
+    """The person's connections with providers this site has; one with a provider of former days lets no one in."""
     return UserSocialAuth.objects.filter(user=user, provider__in=[each.name for each in providers()])
 
 
@@ -174,7 +174,7 @@ def _find_connection(identity: Identity) -> Known | None:
 
 
 def _introduce(identity: Identity, *, title: str, now: datetime) -> Known:
-    """The first time: only an address the provider has verified says who somebody is here."""
+    """The first time: only an address the provider has verified says who someone is here."""
     if not identity.email:
         raise errors.NoEmail(title)
     if not identity.is_email_verified:
@@ -185,7 +185,7 @@ def _introduce(identity: Identity, *, title: str, now: datetime) -> Known:
         user = _make(identity, now=now)
         if user is not None:
             return Known(user, _connect(user, identity), is_new=True)
-        user = _with_email(identity.email).get()  # somebody registered with it in this very moment
+        user = _with_email(identity.email).get()  # someone registered with it in this very moment
     return _link(user, identity, title=title, now=now)
 
 
@@ -206,7 +206,7 @@ def _link(user: User, identity: Identity, *, title: str, now: datetime) -> Known
 
 
 def _take_over(known: Known, identity: Identity, *, now: datetime) -> None:
-    """Nobody ever proved this address: whoever made the account may have been somebody else waiting for its owner.
+    """No one ever proved this address: whoever made the account may have been someone else waiting for its owner.
 
     Their password goes, with it every session it opened and every link sent, and so do their other connections and what
     came by those. What the account bought or was given by code stays.
@@ -252,7 +252,7 @@ def _follow(known: Known, identity: Identity, *, now: datetime) -> None:
 
 
 def _move(user: User, email: str, *, now: datetime) -> bool:
-    """Give the person the address the provider verified; False if it is somebody else's here."""
+    """Give the person the address the provider verified; False if it is someone else's here."""
     old = user.email, user.email_verified_at
     user.email, user.email_verified_at = email, now
     try:
@@ -288,6 +288,6 @@ def _with_email(email: str) -> QuerySet[User]:
 
 
 def _has_connection(user: User, identity: Identity) -> bool:
-    """Whether somebody else of the same issuer has this account."""
+    """Whether someone else of the same issuer has this account."""
     connections = UserSocialAuth.objects.filter(user=user, provider=identity.provider)
     return connections.filter(uid__startswith=f"{identity.issuer}#").exists()

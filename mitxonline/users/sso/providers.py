@@ -16,7 +16,7 @@ _CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Somebody who can say who a visitor is. `title` is what people call it."""
+    """Someone who can say who a visitor is. `title` is what people call it."""
 
     name: str
     title: str

@@ -100,7 +100,7 @@ def is_overdue(first_proved_at: datetime | None, *, now: datetime) -> bool:
 
 
 def rights_end_at(user: User) -> datetime | None:
-    """The moment at which the person has to have signed in again; None for somebody without rights by a role."""
+    """The moment at which the person has to have signed in again; None for someone without rights by a role."""
     first: datetime | None = GivenRight.objects.filter(user=user).aggregate(first=Min("proved_at"))["first"]
     return first + _lasting() if first else None
 
@@ -128,7 +128,7 @@ def _proved_after(now: datetime) -> datetime:
 
 
 def end_given_rights(*, user: User, now: datetime, issuer: str = "") -> bool:
-    """Take away what roles gave the person, at one provider or at all: nobody vouches for it now; whether they had any.
+    """Take away what roles gave the person, at one provider or at all: no one vouches for it now; whether they had any.
 
     One query where there is nothing to take.
     """

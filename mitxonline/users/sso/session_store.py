@@ -1,7 +1,7 @@
 """Sessions in the database, of which those begun at a provider can be found by it.
 
 Django gives a session a new key when the password changes. The row that ties it to the provider's session has to follow
-that, and to go when the session goes; here, below everybody who does such things, nothing is forgotten.
+that, and to go when the session goes; here, below everyone who does such things, nothing is forgotten.
 """
 
 from __future__ import annotations

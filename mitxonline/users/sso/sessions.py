@@ -16,7 +16,7 @@ from mitxonline.users.sso.session_store import MARK
 
 @dataclass(frozen=True, slots=True)
 class LogoutNotice:
-    """A provider's word that a session there has ended, or all of somebody's; after `until` it can't be replayed."""
+    """A provider's word that a session there has ended, or all of someone's; after `until` it can't be replayed."""
 
     issuer: str
     jti: str

@@ -182,7 +182,7 @@ def backchannel_logout(request: HttpRequest, backend: str) -> HttpResponse:
 def log_out_everywhere(request: HttpRequest, page: str) -> HttpResponse:
     """Sign out here, and where the session began at a provider also there; `page` is where to go in the end.
 
-    Here first: a provider that is away keeps nobody signed in.
+    Here first: a provider that is away keeps no one signed in.
     """
     row = provider_session(request)
     provider = find_provider(row.provider) if row else None
@@ -262,8 +262,8 @@ def _failure_page(
 def _level(error: SocialAuthBaseException | SignInRefused, failure: Failure) -> int:
     """How loudly to log it.
 
-    Errors the address itself names are in the hands of whoever made the address: those wake nobody up. Another issuer
-    does get said, as a warning: it is what a provider that is set up with another hostname answers to everybody.
+    Errors the address itself names are in the hands of whoever made the address: those wake no one up. Another issuer
+    does get said, as a warning: it is what a provider that is set up with another hostname answers to everyone.
     """
     if not failure.is_ours:
         return logging.INFO
@@ -273,7 +273,7 @@ def _level(error: SocialAuthBaseException | SignInRefused, failure: Failure) -> 
 
 
 def _details(error: SocialAuthBaseException | SignInRefused) -> dict[str, str]:
-    """What helps an operator and names nobody: social-core's own words for the reason, not the provider's.
+    """What helps an operator and names no one: social-core's own words for the reason, not the provider's.
 
     Of another issuer also what came, cut to one printable line, and what was expected.
     """

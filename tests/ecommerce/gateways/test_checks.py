@@ -1,4 +1,4 @@
-"""What is said before somebody pays."""
+"""What is said before someone pays."""
 
 from __future__ import annotations
 

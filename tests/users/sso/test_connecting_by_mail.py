@@ -30,7 +30,7 @@ ASK = "/login/connect/"
 
 @pytest.fixture
 def manager(db: None) -> User:
-    """The account of somebody who manages one organization of two; the provider's visitor has its address."""
+    """The account of someone who manages one organization of two; the provider's visitor has its address."""
     user = User.objects.create_user(EMAIL, PASSWORD, name="Dana", email_verified_at=clock.now())
     for name in ("Quarry Stone", "Orchard"):
         make_organization(name)
@@ -123,7 +123,7 @@ def test_after_the_password_it_is_connected_on_the_account_page(
 def test_in_another_browser_it_is_useless(
     client: Client, provider: FakeProvider, manager: User, outbox: list[EmailMessage]
 ) -> None:
-    """Who reads the mail need not be who is at the provider: its owner connects nobody by following it."""
+    """Who reads the mail need not be who is at the provider: its owner connects no one by following it."""
     link = ask(client, provider, outbox)
     owner = Client()
     assert_useless(owner, link)
@@ -225,7 +225,7 @@ def test_a_link_for_confirming_an_address_connects_nothing(
 def test_an_account_whose_address_nobody_proved_is_its_owners_alone_afterwards(
     client: Client, provider: FakeProvider, manager: User, outbox: list[EmailMessage]
 ) -> None:
-    """Somebody registered with the address, and was appointed before its owner came."""
+    """Someone registered with the address, and was appointed before its owner came."""
     User.objects.update(email_verified_at=None)
     UserSocialAuth.objects.create(user=manager, provider="edx-oauth2", uid="https://lms.example#7")
     hijacker = Client()

@@ -30,7 +30,7 @@ def text_of(response: Any) -> str:
 
 
 def refused(client: Client, response: Any, status: HTTPStatus, sentence: str) -> str:
-    """It is a page of ours that says so, nobody is signed in, and nothing a provider said is quoted."""
+    """It is a page of ours that says so, no one is signed in, and nothing a provider said is quoted."""
     assert response.status_code == status
     text = text_of(response)
     assert sentence in text
@@ -69,7 +69,7 @@ def test_errors_the_provider_sends(
 
 
 def test_a_return_without_a_beginning(client: Client, provider: FakeProvider) -> None:
-    """Login CSRF: somebody else's code, brought to this browser."""
+    """Login CSRF: someone else's code, brought to this browser."""
     attacker = Client()
     theirs = provider.visit(begin(attacker))
     refused(client, client.get(theirs), HTTPStatus.BAD_REQUEST, "begun too long ago, in another browser")

@@ -1,4 +1,4 @@
-"""Which account somebody gets, for everything a provider can say and every account there can be."""
+"""Which account someone gets, for everything a provider can say and every account there can be."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ EMAIL = "amara@northgate.example"
 
 
 def local(*, verified: bool = True, **fields: Any) -> User:
-    """An account with a password, as somebody made it here."""
+    """An account with a password, as someone made it here."""
     verified_at = clock.now() if verified else None
     return User.objects.create_user(EMAIL, PASSWORD, name="Typed Here", email_verified_at=verified_at, **fields)
 
@@ -117,7 +117,7 @@ def test_whether_it_is_verified_is_said_by_who_says_the_address(client: Client, 
     assert sign_in(client, provider).status_code == HTTPStatus.FORBIDDEN
 
 
-# Pre-hijacking: an account whose address nobody ever proved
+# Pre-hijacking: an account whose address no one ever proved
 
 
 def test_an_unproved_account_loses_what_its_maker_could_come_back_with(
@@ -300,7 +300,7 @@ def test_the_issuer_is_part_of_who_somebody_is(client: Client, provider: FakePro
     assert client.session["_auth_user_id"] != str(stranger.pk)
 
 
-# Nothing is kept that nobody needs
+# Nothing is kept that no one needs
 
 
 def test_no_token_is_stored_with_the_connection(client: Client, provider: FakeProvider) -> None:
@@ -407,7 +407,7 @@ def test_two_returns_at_once_make_one_account(together: Together) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_without_the_lock_they_would_not(together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control: both have looked and found nobody."""
+    """The control: both have looked and found no one."""
     monkeypatch.setattr(linking, "transaction_lock", lambda *_args: None)
     meeting = meet_at(linking, "_find_connection", parties=2)
 
@@ -472,7 +472,7 @@ def test_an_identity_never_has_two_accounts_nor_an_account_two_identities(
         assert UserSocialAuth.objects.count() == len(accounts)
 
 
-# Mails to somebody without a password
+# Mails to someone without a password
 
 
 @pytest.mark.parametrize(

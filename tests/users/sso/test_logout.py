@@ -32,7 +32,7 @@ def notify(provider: FakeProvider, **claims: Any) -> Any:
 
 
 def visitor(provider: FakeProvider, *, sid: str, subject: str = "one") -> Client:
-    """Somebody signed in by that session of the provider."""
+    """Someone signed in by that session of the provider."""
     client = Client()
     provider.claims |= {"sid": sid, "sub": subject, "email": f"{subject}@northgate.example"}
     sign_in(client, provider)
@@ -71,7 +71,7 @@ def test_where_to_go_afterwards_is_kept_and_checked(client: Client, provider: Fa
 
 def test_signing_out_works_when_the_provider_is_away(client: Client, provider: FakeProvider, settings: Any) -> None:
     sign_in(client, provider)
-    settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = "http://127.0.0.1:9/realms/tessera"  # nothing known, nobody there
+    settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = "http://127.0.0.1:9/realms/tessera"  # nothing known, no one there
     assert client.post("/logout/")["Location"] == "/"
     assert not is_signed_in(client)
 

@@ -1,4 +1,4 @@
-"""Against somebody else's provider: what ours may have been made to agree with by mistake, this one was not."""
+"""Against someone else's provider: what ours may have been made to agree with by mistake, this one was not."""
 
 import warnings
 from collections.abc import Iterator

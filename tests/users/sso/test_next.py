@@ -1,4 +1,4 @@
-"""Where somebody wanted to go, their cart and their code survive the way; other sites get nothing."""
+"""Where someone wanted to go, their cart and their code survive the way; other sites get nothing."""
 
 from http import HTTPStatus
 from typing import Any

@@ -46,7 +46,7 @@ def account(email: str = EMAIL) -> User:
 
 
 def connected(client: Client, provider: FakeProvider, email: str = EMAIL) -> User:
-    """Somebody with a password who has signed in through the provider."""
+    """Someone with a password who has signed in through the provider."""
     user = account(email)
     client.force_login(user, backend=BACKEND)
     sign_in(client, provider, connect="1")
@@ -210,7 +210,7 @@ def test_the_other_providers_connection_takes_no_seats_along(
 def test_an_account_taken_over_by_its_owner_keeps_no_seat_of_its_makers_identity(
     client: Client, provider: FakeProvider, campus: Any
 ) -> None:
-    """Somebody registered with another's address, and came by their own identity of a realm of former days."""
+    """Someone registered with another's address, and came by their own identity of a realm of former days."""
     maker = User.objects.create_user(EMAIL, PASSWORD)
     UserSocialAuth.objects.create(user=maker, provider="keycloak", uid="https://old.example/realms/x#maker")
     organization_sign_in.follow_claim(user_id=maker.pk, claim=parse_claim(["Quarry"]), now=clock.now())

@@ -1,4 +1,4 @@
-"""Give somebody the rights of staff, or take them away."""
+"""Give someone the rights of staff, or take them away."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Plan:
     flags: dict[str, bool] = field(default_factory=dict)
     join: list[Group] = field(default_factory=list)
     leave: list[Group] = field(default_factory=list)
-    # Rights that came with a role at a provider, and are somebody's own from now on.
+    # Rights that came with a role at a provider, and are someone's own from now on.
     keep: list[GivenRight] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -38,7 +38,7 @@ class Plan:
 
 class Command(OperatorCommand):
     help = (
-        "Makes somebody staff or superuser, or a member of groups. Running it again changes nothing. What a role at a "
+        "Makes someone staff or superuser, or a member of groups. Running it again changes nothing. What a role at a "
         "provider gave becomes the person's own; what is revoked comes back at the next sign-in if a role gives it."
     )
 
@@ -73,7 +73,7 @@ def _name_right(right: GivenRight, words: dict[str, str]) -> str:
 def _person(email: str) -> User:
     person = User.objects.with_email(email).select_for_update().first()
     if person is None:
-        raise CommandError(f"Nobody has the address {email}. They have to register or sign in once first.")
+        raise CommandError(f"No one has the address {email}. They have to register or sign in once first.")
     return person
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mitxonline.kernel.colour import INK, WHITE, contrast, is_hex_colour, mixture, shade, text_on
+from mitxonline.kernel.color import INK, WHITE, contrast, is_hex_color, mixture, shade, text_on
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,6 @@ def test_darker_shades_read_better_on_white() -> None:
 
 @pytest.mark.parametrize("text", ["00694F", "#00694", "#GGGGGG", "green", "", "#00694F;"])
 def test_what_is_no_color_is_refused(text: str) -> None:
-    assert not is_hex_colour(text)
+    assert not is_hex_color(text)
     with pytest.raises(ValueError, match="is not a color"):
         contrast(text, WHITE)

@@ -13,7 +13,7 @@ from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Course, CourseRun
 from courses.services.enrollments import enroll
 from ecommerce.models import Product
-from frontend.pages.catalog import PAGE_SIZE, Catalogue, CatalogueQuery, catalogue, soon_until
+from frontend.pages.catalog import PAGE_SIZE, Catalog, CatalogQuery, catalog, soon_until
 from frontend.pages.offers import course_offers
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
@@ -54,8 +54,8 @@ def listed(
     return course
 
 
-def ask(address: str = "", *, now: datetime = NOON) -> Catalogue:
-    return catalogue(QueryDict(address), path="/catalog/", now=now)
+def ask(address: str = "", *, now: datetime = NOON) -> Catalog:
+    return catalog(QueryDict(address), path="/catalog/", now=now)
 
 
 def titles(address: str = "", *, now: datetime = NOON) -> list[str]:
@@ -298,9 +298,9 @@ def test_soon_is_until_the_end_of_the_month_two_months_on(today: date, until: da
 
 def test_the_address_of_a_query_reads_as_the_same_query() -> None:
     address = "q=maps+%26+data&department=climate&department=data&start=any&level=advanced&price=low&sort=newest"
-    query = CatalogueQuery.of(QueryDict(address))
+    query = CatalogQuery.of(QueryDict(address))
     assert query.address() == f"?{address}"
-    assert CatalogueQuery.of(QueryDict(query.address()[1:])) == query
+    assert CatalogQuery.of(QueryDict(query.address()[1:])) == query
 
 
 class TestPages:
@@ -353,12 +353,12 @@ class TestThePage:
             source=EnrollmentSource.FREE,
             now=clock.now(),
         )
-        found = catalogue(QueryDict(), user_id=learner.pk, now=NOON)
+        found = catalog(QueryDict(), user_id=learner.pk, now=NOON)
         assert [card.state for card in found.cards] == ["enrolled"]
         CourseRun.objects.filter(pk=run.pk).update(
             start_date=NOON - timedelta(days=9), end_date=NOON - timedelta(days=1)
         )
-        found = catalogue(QueryDict(), user_id=learner.pk, now=NOON)
+        found = catalog(QueryDict(), user_id=learner.pk, now=NOON)
         assert [card.state for card in found.cards] == ["closed"]
         CourseRun.objects.filter(pk=run.pk).update(end_date=None)
         assert "Enrolled" in learners_client.get("/catalog/").content.decode()

@@ -21,7 +21,7 @@ Channels: TypeAlias = tuple[float, float, float]
 _HEX = re.compile(r"\A#(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})\Z")
 
 
-def is_hex_colour(text: str) -> bool:
+def is_hex_color(text: str) -> bool:
     """Whether the text is a color as we store it: #RGB or #RRGGBB."""
     return _HEX.match(text) is not None
 
@@ -32,9 +32,9 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """The relative luminance, 0 for black and 1 for white."""
-    red, green, blue = _linear(colour)
+    red, green, blue = _linear(color)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -44,35 +44,35 @@ def text_on(background: str, *, ink: str = INK) -> str | None:
     return best if contrast(best, background) >= TEXT_CONTRAST else None
 
 
-def shade(colour: str, factor: float) -> str:
+def shade(color: str, factor: float) -> str:
     """The color with its lightness multiplied: below 1 darker, above 1 lighter, the hue kept."""
-    lightness, a, b = _oklab(_linear(colour))
+    lightness, a, b = _oklab(_linear(color))
     return _hex(_from_oklab((min(1.0, lightness * factor), a, b)))
 
 
-def mixture(colour: str, other: str, share: float) -> str:
+def mixture(color: str, other: str, share: float) -> str:
     """So much of the first color in the second: 0 gives the second, 1 the first."""
-    ours, theirs = _oklab(_linear(colour)), _oklab(_linear(other))
+    ours, theirs = _oklab(_linear(color)), _oklab(_linear(other))
     mixed = [mine * share + its * (1 - share) for mine, its in zip(ours, theirs, strict=True)]
     return _hex(_from_oklab((mixed[0], mixed[1], mixed[2])))
 
 
-def full(colour: str) -> str:
+def full(color: str) -> str:
     """The color as `#RRGGBB` in capitals, also if it was written with three digits; ValueError for anything else."""
-    if not is_hex_colour(colour):
-        raise ValueError(f"{colour!r} is not a color; it looks like #00694F")
-    digits = colour[1:]
+    if not is_hex_color(color):
+        raise ValueError(f"{color!r} is not a color; it looks like #00694F")
+    digits = color[1:]
     return "#" + ("".join(digit * 2 for digit in digits) if len(digits) == 3 else digits).upper()
 
 
-def _bytes(colour: str) -> Channels:
-    digits = full(colour)
+def _bytes(color: str) -> Channels:
+    digits = full(color)
     return int(digits[1:3], 16) / 255, int(digits[3:5], 16) / 255, int(digits[5:7], 16) / 255
 
 
-def _linear(colour: str) -> Channels:
+def _linear(color: str) -> Channels:
     red, green, blue = (
-        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in _bytes(colour)
+        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in _bytes(color)
     )
     return red, green, blue
 
