@@ -54,9 +54,10 @@ test: setup ## Run the tests
 coverage: setup ## Run the tests and report which lines and branches no test reaches
 	@exec $(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=html $(ARGS)
 
-check: setup ## Lint, formats, dependencies, types, import directions, templates, migrations, settings
+check: setup ## Lint, formats, spelling, dependencies, types, import directions, templates, migrations, settings
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(VENV)/bin/codespell
 	$(VENV)/bin/deptry .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/djlint --quiet --lint frontend cms b2b ecommerce courses mitxonline
