@@ -29,7 +29,7 @@ from ecommerce.models import (
     RefundLine,
     RefundRequest,
 )
-from ecommerce.services.orders import review
+from ecommerce.services.checkout import review
 from ecommerce.services.payment.notices import replay_notices
 from mitxonline.kernel import clock
 from mitxonline.kernel.admin import ReadOnlyAdminMixin

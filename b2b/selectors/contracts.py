@@ -10,7 +10,16 @@ from django.db.models import Count, Q, QuerySet
 from wagtail.models import Page
 
 from b2b.enums import MembershipState, ReconcileState
-from b2b.models import ContractCourseware, ContractMembership, ContractPage, ContractRun, OrganizationPage, Reconcile
+from b2b.errors.contracts import ContractNotPublished, ContractUnknown
+from b2b.models import (
+    ContractCourseware,
+    ContractMembership,
+    ContractPage,
+    ContractRun,
+    ContractTerms,
+    OrganizationPage,
+    Reconcile,
+)
 from courses.enums import LmsState
 from mitxonline.kernel.clock import date_of
 from mitxonline.kernel.money import Money
@@ -239,3 +248,19 @@ def _run_row(run: ContractRun, contract: str) -> CoursewareRow:
 
 def _day(moment: datetime | None) -> date | None:
     return date_of(moment) if moment else None
+
+
+def terms_in_force(contract_id: int) -> ContractTerms:
+    """The contract's terms with its organization; ContractUnknown, ContractNotPublished."""
+    terms = ContractTerms.objects.filter(pk=contract_id).select_related("organization").first()
+    if terms is None:
+        raise ContractNotPublished(find_contract(contract_id).name)
+    return terms
+
+
+def find_contract(contract_id: int) -> ContractPage:
+    """The contract; ContractUnknown if there is none."""
+    page: ContractPage | None = ContractPage.objects.filter(pk=contract_id).first()
+    if page is None:
+        raise ContractUnknown(contract_id)
+    return page

@@ -62,3 +62,8 @@ def uses_text(*, redemption_type: str, max_uses: int | None, automatic: bool = F
     if redemption_type == RedemptionType.UNLIMITED:
         return _("Without limit")
     return _("Once per person")
+
+
+def gateway_name(gateway: str) -> str:
+    """A payment provider's name as buyers know it."""
+    return {"sandbox": _("Sandbox, no money"), "paypal": "PayPal"}.get(gateway, gateway.title())

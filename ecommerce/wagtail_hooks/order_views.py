@@ -19,7 +19,7 @@ from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.models import Refund
 from ecommerce.selectors.order_desk import OrderAtDesk, order_at_desk
-from ecommerce.services.orders import review
+from ecommerce.services.checkout import review
 from ecommerce.services.refunds import refunds
 from ecommerce.wagtail_hooks.order_forms import AnswerForm, ReasonForm, RefundForm, UndoForm
 from ecommerce.wagtail_hooks.order_lists import (

@@ -25,7 +25,7 @@ from fpdf.enums import XPos, YPos
 
 from ecommerce.enums import OrderState
 from ecommerce.selectors.receipts import ReceiptData
-from frontend.templatetags.learning import gateway_name
+from ecommerce.selectors.sentences import gateway_name
 
 FONTS = Path(__file__).parents[1] / "fonts"
 FAMILY = "DejaVu"

@@ -7,12 +7,12 @@ from datetime import datetime
 from django import template
 from django.conf import settings
 from django.template import Context
-from django.utils.translation import gettext_lazy as _
 
 from b2b.models import OrganizationPage
 from b2b.selectors.seats import MemberContract, MemberOrganization, organizations_of
 from courses.models import Course, CourseRun, Department
 from ecommerce.models import OrderLine, Product
+from ecommerce.selectors.sentences import gateway_name
 from frontend.pages import dates
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
@@ -21,7 +21,7 @@ from mitxonline.users.sso.providers import KEYCLOAK, find_provider
 
 register = template.Library()
 
-_GATEWAYS = {"sandbox": _("Sandbox, no money"), "paypal": "PayPal"}
+register.filter("gateway_name", gateway_name)
 
 
 @register.simple_tag
@@ -74,12 +74,6 @@ def list_money(line: OrderLine) -> str:
 def discount_money(line: OrderLine) -> str:
     """What was taken off an order's line."""
     return Money(line.discount_amount, line.currency).formatted()
-
-
-@register.filter
-def gateway_name(gateway: str) -> str:
-    """A payment provider's name as buyers know it."""
-    return str(_GATEWAYS.get(gateway, gateway.title()))
 
 
 @register.simple_tag(takes_context=True)

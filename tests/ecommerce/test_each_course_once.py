@@ -18,8 +18,8 @@ from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, note_what_was_shown, remove_product
 from ecommerce.services.baskets.pricing import PricedBasket, price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout
+from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
-from ecommerce.services.orders.review import fulfill_from_review
 from ecommerce.services.refunds.refunds import RefundWish, refund_order
 from mitxonline.users.models import User
 from tests.ecommerce.tills import paid_order

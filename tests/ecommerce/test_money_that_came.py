@@ -19,7 +19,7 @@ from ecommerce.gateways.base import RefundResult
 from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import order_at_desk, orders_at_desk
 from ecommerce.selectors.receipts import receipt_for
-from ecommerce.services.orders.review import cancel_from_review, check_with_gateway
+from ecommerce.services.checkout.review import cancel_from_review, check_with_gateway
 from ecommerce.services.payment.payments import confirm
 from ecommerce.services.refunds.refunds import (
     RefundWish,

@@ -25,7 +25,7 @@ from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
 from ecommerce.services.baskets.pricing import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
-from ecommerce.services.orders.review import fulfill_from_review
+from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.payment.payments import confirm
 from ecommerce.tasks import audit_books
 from mitxonline.users.models import User

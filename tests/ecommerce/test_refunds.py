@@ -41,7 +41,7 @@ from ecommerce.errors.refunds import (
 )
 from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import CodeUse, Dispute, Order, PaymentAttempt, Refund, RefundRequest, ShopSettings
-from ecommerce.services.orders.review import cancel_from_review
+from ecommerce.services.checkout.review import cancel_from_review
 from ecommerce.services.refunds.refunds import (
     RefundWish,
     approve,

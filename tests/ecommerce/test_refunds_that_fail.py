@@ -29,7 +29,7 @@ from ecommerce.events import RefundFailed
 from ecommerce.handlers import email_refund_failed
 from ecommerce.models import CodeUse, MoneyAlert, Order, Refund, ShopSettings
 from ecommerce.selectors.receipts import receipt_for
-from ecommerce.services.orders.review import fulfill_from_review
+from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.refunds.refunds import RefundWish, follow_refund, mark_for_refund, refund_order, send_marked
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money

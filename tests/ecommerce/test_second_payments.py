@@ -26,7 +26,7 @@ from ecommerce.gateways.base import DisputeNotice
 from ecommerce.handlers import email_paid_twice, email_refund, email_review
 from ecommerce.models import Dispute, MoneyAlert, Order, Refund, ShopSettings
 from ecommerce.selectors.order_desk import orders_at_desk
-from ecommerce.services.orders.review import check_with_gateway, fulfill_from_review
+from ecommerce.services.checkout.review import check_with_gateway, fulfill_from_review
 from ecommerce.services.payment.payments import confirm
 from ecommerce.services.refunds.refunds import RefundWish, follow_dispute, refund_order, send_marked
 from mitxonline.coordinator.models import Delivery

@@ -40,7 +40,7 @@ from b2b.management.plans import (
 from b2b.management.printing import print_rows
 from b2b.models import ContractPage
 from b2b.seats import count_seats
-from b2b.selectors.contracts import contract_rows
+from b2b.selectors.contracts import contract_rows, find_contract, terms_in_force
 from b2b.services.acting import way
 from b2b.services.contracts.checks import Disagreement, check_contracts, fix_contract, fix_orphans
 from b2b.services.contracts.contracts import (
@@ -48,10 +48,8 @@ from b2b.services.contracts.contracts import (
     as_rich_text,
     create_contract,
     equal_contract,
-    find_contract,
     modify_contract,
 )
-from b2b.services.contracts.plan import terms_in_force
 from b2b.services.contracts.reconcile import contract_lock, request_reconcile, run_reconcile
 from b2b.services.contracts.terms_plan import plan_modify
 from b2b.services.courseware.courseware import (

@@ -25,13 +25,13 @@ from b2b.models import OrganizationPage
 from b2b.selectors.contracts import (
     contract_rows,
     courseware_rows,
+    find_contract,
     is_being_brought_in_line,
     learner_rows,
     organization_rows,
     reconcile_rows,
 )
 from b2b.selectors.export import write_codes
-from b2b.services.contracts.contracts import find_contract
 from b2b.services.organizations.organizations import find_organization
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
 from mitxonline.kernel.files import refuse_unless_writable, replacing

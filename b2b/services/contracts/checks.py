@@ -22,8 +22,8 @@ from django.utils.translation import ngettext
 
 from b2b.enums import MembershipState, ReconcileState
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, Reconcile
+from b2b.selectors.contracts import find_contract
 from b2b.services.acting import note
-from b2b.services.contracts.contracts import find_contract
 from b2b.services.contracts.plan import CodeStep, PriceStep, ReconcilePlan, plan_reconcile
 from b2b.services.contracts.reconcile import STUCK_AFTER, contract_lock, run_reconcile
 from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line

@@ -17,8 +17,9 @@ from django.utils.html import linebreaks
 from django.utils.timezone import localtime
 
 from b2b.enums import IntegrationType
-from b2b.errors.contracts import ContractNotPublished, ContractUnknown, DraftInTheWay
+from b2b.errors.contracts import ContractNotPublished, DraftInTheWay
 from b2b.models import ContractPage, OrganizationPage
+from b2b.selectors.contracts import find_contract
 from b2b.services.contracts.pages import add_child, lock_page, publish_changed, publish_new
 from b2b.services.contracts.terms import bring_into_force
 from mitxonline.users.models import User
@@ -59,14 +60,6 @@ class CreatedContract:
     page: ContractPage
     is_new: bool
     namesakes: tuple[int, ...]
-
-
-def find_contract(contract_id: int) -> ContractPage:
-    """The contract; ContractUnknown if there is none."""
-    page: ContractPage | None = ContractPage.objects.filter(pk=contract_id).first()
-    if page is None:
-        raise ContractUnknown(contract_id)
-    return page
 
 
 def equal_contract(*, organization_id: int, name: str, terms: WrittenTerms) -> tuple[ContractPage | None, list[int]]:

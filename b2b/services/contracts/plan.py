@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from b2b.errors.contracts import ContractNotPublished
 from b2b.models import ContractCourseware, ContractRun, ContractTerms
+from b2b.selectors.contracts import terms_in_force
 from b2b.selectors.handouts import ReturningCodes
-from b2b.services.contracts.contracts import find_contract
 from b2b.services.products.codes import count_removed, count_stock
 from b2b.services.products.runs import RunPlan, WantedRun, plan_runs, redemption_type, wanted_courses
 from b2b.services.products.targets import CodeChange, Stock, decide, decide_removed
@@ -142,14 +141,6 @@ def _with_returning(stocks: Mapping[int, Stock], codes: ReturningCodes, terms: C
         stock = found[code.discount_id]
         found[code.discount_id] = replace(stock, spare=stock.spare + 1)
     return found
-
-
-def terms_in_force(contract_id: int) -> ContractTerms:
-    """The contract's terms with its organization; ContractUnknown, ContractNotPublished."""
-    terms = ContractTerms.objects.filter(pk=contract_id).select_related("organization").first()
-    if terms is None:
-        raise ContractNotPublished(find_contract(contract_id).name)
-    return terms
 
 
 @dataclass(frozen=True, slots=True)

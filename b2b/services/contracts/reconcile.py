@@ -21,7 +21,7 @@ from b2b.enums import ReconcileState
 from b2b.errors.contracts import ContractNotPublished
 from b2b.models import ContractTerms, Reconcile
 from b2b.requests import STUCK_AFTER, request_reconcile
-from b2b.services.contracts.contracts import find_contract
+from b2b.selectors.contracts import find_contract
 from b2b.services.contracts.plan import CodeStep, ReconcilePlan, plan_reconcile
 from b2b.services.contracts.terms import bring_into_force
 from b2b.services.products.codes import (

@@ -22,9 +22,10 @@ from django.utils.translation import ngettext
 from b2b.enums import ContractStanding, IntegrationType
 from b2b.models import ContractPage, ContractTerms
 from b2b.seats import SeatCount, count_seats
+from b2b.selectors.contracts import terms_in_force
 from b2b.services.contracts.contracts import page_with_changes, refuse_over_draft
 from b2b.services.contracts.pages import saying_what_is_invalid
-from b2b.services.contracts.plan import ReconcilePlan, Supposed, plan_reconcile, terms_in_force
+from b2b.services.contracts.plan import ReconcilePlan, Supposed, plan_reconcile
 from b2b.services.contracts.term_words import TERMS, term_in_words, term_label
 from b2b.services.contracts.terms import Days, Following, changed_terms, runs_that_follow, terms_as_written
 from courses.models import Enrollment

@@ -17,9 +17,10 @@ from django.utils.translation import gettext as _
 
 from b2b.errors.contracts import CoursewareNotCovered, CoursewareUnknown, ProgramEmpty, RunOfAnotherContract
 from b2b.models import ContractCourseware, ContractRun, ContractTerms
+from b2b.selectors.contracts import terms_in_force
 from b2b.selectors.handouts import ReturningCodes, returning_codes
 from b2b.services.acting import note
-from b2b.services.contracts.plan import Joining, ReconcilePlan, Supposed, plan_reconcile, terms_in_force
+from b2b.services.contracts.plan import Joining, ReconcilePlan, Supposed, plan_reconcile
 from b2b.services.contracts.reconcile import request_reconcile
 from b2b.services.handouts.revoke import end_codes
 from b2b.services.products.prices import apply_prices

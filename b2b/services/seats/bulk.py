@@ -21,8 +21,8 @@ from b2b.enums import MembershipState
 from b2b.errors.contracts import PeopleUnclear, SeatsGoneMeanwhile, TooFewSeats
 from b2b.models import ContractMembership, ContractTerms, Withdrawal
 from b2b.seats import SeatCount
+from b2b.selectors.contracts import terms_in_force
 from b2b.selectors.handouts import waiting_addresses
-from b2b.services.contracts.plan import terms_in_force
 from b2b.services.seats.membership import add_member, count_seats, lock_terms, remove_member
 from mitxonline.kernel.text import normalized_email
 from mitxonline.users.models import User

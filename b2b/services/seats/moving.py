@@ -17,7 +17,7 @@ from b2b.errors.contracts import TooFewSeats
 from b2b.errors.seats import MoveRefused
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms
 from b2b.seats import end_seat, lock_terms, seats_for
-from b2b.services.contracts.plan import terms_in_force
+from b2b.selectors.contracts import terms_in_force
 from b2b.services.handouts.revoke import end_hand_outs_to
 from b2b.services.seats.membership import add_member, end_enrollments, products_of
 from courses.enums import EnrollmentMode, EnrollmentSource

@@ -45,10 +45,11 @@ from ecommerce.selectors.offers import takes_use
 from ecommerce.services.baskets.baskets import lock_basket
 from ecommerce.services.baskets.pricing import PricedBasket, PricedLine, price_basket
 from ecommerce.services.discounts.codes import hold_code
+from ecommerce.services.orders.attempts import is_being_paid
 from ecommerce.services.orders.fulfillment import close_order, fulfill_locked
 from ecommerce.services.orders.numbers import new_order_number, with_free_number
 from ecommerce.services.payment.payments import confirm, end_session
-from ecommerce.services.payment.sessions import begin_session, is_being_paid, open_attempt
+from ecommerce.services.payment.sessions import begin_session, open_attempt
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError

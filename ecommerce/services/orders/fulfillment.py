@@ -16,7 +16,7 @@ from ecommerce.given import given_by, had_of, lines_to_give, places_of, sells_pa
 from ecommerce.models import BasketCode, BasketItem, CodeUse, DiscountCode, Order
 from ecommerce.rules import lock_courses_of, lock_for, refusal_of_what_is_had
 from ecommerce.services.discounts.codes import confirm_uses, release_uses, use_code
-from ecommerce.services.payment.sessions import give_up
+from ecommerce.services.orders.attempts import give_up
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError

@@ -21,8 +21,9 @@ from ecommerce.gateways.base import Outcome, PaymentFailed, PaymentGateway, Paym
 from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
+from ecommerce.services.orders.attempts import give_up, is_being_paid
 from ecommerce.services.orders.fulfillment import close_order, fulfill_or_review, send_to_review
-from ecommerce.services.payment.sessions import give_up, is_being_paid, refuse_in_transaction, session_of
+from ecommerce.services.payment.sessions import refuse_in_transaction, session_of
 from ecommerce.services.refunds.refunds import follow_dispute, follow_refund, mark_for_refund, note_gap
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.broker import send_tasks

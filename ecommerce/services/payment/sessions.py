@@ -13,8 +13,6 @@ from urllib.parse import urljoin
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, CharField, F, Value, When
-from django.db.models.functions import Cast, Concat
 from django.utils.translation import get_language
 
 from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
@@ -23,7 +21,8 @@ from ecommerce.gateways.base import PaymentFailed, PaymentGateway, PaymentLine, 
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.services.discounts.codes import prolong_uses
-from mitxonline.kernel.db import LockableQuerySet, in_transaction
+from ecommerce.services.orders.attempts import give_up
+from mitxonline.kernel.db import in_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -87,21 +86,6 @@ def begin_session(attempt: PaymentAttempt, *, now: datetime) -> str:
     return redirect.url
 
 
-def give_up(attempts: LockableQuerySet[PaymentAttempt], *, now: datetime, note: str) -> int:
-    """End open tries here; those that reached the gateway are still to be ended there, outside the transaction."""
-    return attempts.filter(state=AttemptState.STARTED).update(
-        state=Case(
-            When(session_id="", then=Value(AttemptState.FAILED)),
-            default=Value(AttemptState.CLOSING),
-            output_field=CharField(),
-        ),
-        closing_key=Concat(Value("expire:"), Cast(F("reference"), CharField())),
-        ask_at=Case(When(session_id="", then=Value(None)), default=Value(now)),
-        settled_at=Case(When(session_id="", then=Value(now)), default=Value(None)),
-        note=note,
-    )
-
-
 def session_of(attempt: PaymentAttempt) -> Session:
     """What the gateway needs to be asked about this try."""
     return Session(
@@ -112,11 +96,6 @@ def session_of(attempt: PaymentAttempt) -> Session:
         is_wanted=attempt.state in OPEN_STATES,
         idempotency_key=attempt.closing_key,
     )
-
-
-def is_being_paid(order: Order) -> bool:
-    """Whether the money of an order is here or on its way: such an order is neither given up nor paid again."""
-    return order.attempts.filter(state__in=PAYING_STATES).exists()
 
 
 def refuse_in_transaction() -> None:

@@ -26,7 +26,6 @@ from ecommerce.gateways.base import RefundRequest as GatewayRefund
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, PaymentAttempt, Refund
 from ecommerce.services.orders.alerts import raise_alert
-from ecommerce.services.payment.silence import SilentAccounts
 from ecommerce.services.refunds.disputes import follow_dispute
 from ecommerce.services.refunds.ledger import (
     book_told,
@@ -41,6 +40,7 @@ from ecommerce.services.refunds.ledger import (
 )
 from ecommerce.services.refunds.plan import RefundPlan, RefundWish, free_lines, plan_for, plan_refund
 from ecommerce.services.refunds.requests import ask_for_refund, deny, open_request
+from ecommerce.services.silence import SilentAccounts
 from mitxonline.kernel import audit
 from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.errors import DomainError
