@@ -12,6 +12,7 @@ import pytest
 from courses.models import Enrollment
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import GatewayNotice, Order, PaymentAttempt, Refund
+from ecommerce.services.orders import fulfillment
 from ecommerce.services.payment import payments
 from ecommerce.services.payment.notices import process_notice
 from ecommerce.services.payment.payments import confirm
@@ -73,8 +74,9 @@ def test_fifty_who_confirm_at_once_fulfill_once(stripe_api: StripeServer, togeth
 def test_without_the_lock_they_would_fulfill_twice(
     stripe_api: StripeServer, together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: all have read the order before anyone writes it."""
+    """The control: all have read the order before anyone writes it, and no one waits for the learner's lock."""
     monkeypatch.setattr(LockableQuerySet, "locked", lambda rows: rows.order_by("pk"))
+    monkeypatch.setattr(fulfillment, "lock_courses_of", lambda _user_id: None)
     order = order_of()
     stripe_api.pay(attempt_of(order).session_id)
     meeting = meet_at(payments, "_apply_payment_notice", parties=4, before=True, patience=20.0)
