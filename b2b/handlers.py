@@ -21,7 +21,13 @@ from b2b.rules import contacts_of
 from b2b.services.handouts.mails import send_mails
 from b2b.services.organizations.claims import claim_of
 from b2b.services.organizations.keycloak_joins import ask_again_for, may_ask_keycloak
-from b2b.services.organizations.sign_in import Followed, follow_claim, leave_disconnected, note_failure
+from b2b.services.organizations.sign_in import (
+    Followed,
+    confirm_claim,
+    follow_claim,
+    leave_disconnected,
+    note_failure,
+)
 from b2b.services.seats.membership import (
     activate_held_seats,
     claim_seat,
@@ -153,9 +159,8 @@ def follow_organizations(
         return
     request, now = strategy.request, clock.now()
     try:
-        followed = follow_claim(
-            user_id=user.pk, claim=claim_of(response), now=now, connection_id=social.pk if social else None
-        )
+        claim = confirm_claim(user_id=user.pk, claim=claim_of(response), now=now)
+        followed = follow_claim(user_id=user.pk, claim=claim, now=now, connection_id=social.pk if social else None)
         if may_ask_keycloak():
             ask_again_for(user_id=user.pk, now=now)
     except Exception as error:

@@ -112,9 +112,16 @@ class KeycloakGateway:
 
         Raises KeycloakUnavailable, KeycloakSecretWrong, KeycloakReadDenied, KeycloakOrganizationsOff.
         """
+        return self._organizations()
+
+    def check_organizations(self) -> None:
+        """Find out whether the realm has organizations on, by asking for one. Raises what ``organizations`` raises."""
+        self._organizations({"first": 0, "max": 1})
+
+    def _organizations(self, query: dict[str, Any] | None = None) -> list[Any]:
         admin = self._admin
         try:
-            return self._ask(lambda: admin.get_organizations(), refusal=KeycloakReadDenied, is_judged=True)
+            return self._ask(lambda: admin.get_organizations(query), refusal=KeycloakReadDenied, is_judged=True)
         except _Answered as answer:
             # The token came from the realm, so the realm is there.
             if answer.http_status == HTTP_NOT_FOUND:

@@ -66,6 +66,8 @@ def test_what_is_no_keycloak_is_told_as_no_answer(status: int, body: bytes) -> N
         with pytest.raises(KeycloakUnavailable):
             gateway(port).organizations()
         with pytest.raises(KeycloakUnavailable):
+            gateway(port).check_organizations()
+        with pytest.raises(KeycloakUnavailable):
             gateway(port).add_member(organization_id=uuid4(), subject="sam")
 
 

@@ -15,10 +15,17 @@ from django.test import RequestFactory
 
 from b2b import handlers
 from b2b.enums import JoinState, SignInChange
+from b2b.errors.organizations import (
+    KeycloakNotConfigured,
+    KeycloakOrganizationsOff,
+    KeycloakReadDenied,
+    KeycloakSecretWrong,
+    KeycloakUnavailable,
+)
 from b2b.handlers import follow_organizations
 from b2b.models import ContractMembership, KeycloakJoin, OrganizationMembership, OrganizationPage, SignInFact
 from mitxonline.users.models import User
-from tests.factories import NOON, make_contract, make_user
+from tests.factories import NOON, make_contract, make_organization, make_user
 
 ACME: dict[str, Any] = {"organization": {"acme": {}}}
 
@@ -77,7 +84,9 @@ def test_a_full_contract_is_told_with_whom_to_ask(request_: HttpRequest, manager
         )
     sign_in(request_, make_user(), ACME)
     whom = manager or "Northgate Health"
-    assert told(request_) == [f"All seats of “Campus” are taken, so there is none for you yet. Ask {whom} for one."]
+    assert told(request_) == [
+        f"All seats of “Campus” are taken or kept for others, so there is none for you yet. Ask {whom} for one."
+    ]
 
 
 @pytest.mark.parametrize("response", [{}, None, {"organization": None}])
@@ -89,6 +98,57 @@ def test_without_the_claim_nothing_happens(request_: HttpRequest, response: dict
     sign_in(request_, sam, response)
     assert OrganizationMembership.objects.count() == 1
     assert SignInFact.objects.count() == 0
+
+
+OFF = KeycloakOrganizationsOff(realm="tessera")
+
+
+@pytest.mark.parametrize(
+    ("answer", "stays"),
+    [
+        (None, False),  # organizations are on, so the person has really left
+        (OFF, True),
+        (KeycloakUnavailable(), True),
+        # No one to ask, as far as this is concerned.
+        (KeycloakNotConfigured(("KEYCLOAK_URL",)), False),
+        (KeycloakReadDenied(client_id="sync", realm="tessera"), False),
+        (KeycloakSecretWrong(client_id="sync", realm="tessera"), False),
+    ],
+    ids=["on", "off", "away", "no service account", "no role", "wrong secret"],
+)
+@pytest.mark.parametrize("scope", ["openid email", None])
+def test_a_realm_that_has_organizations_off_throws_nobody_out(
+    request_: HttpRequest, monkeypatch: pytest.MonkeyPatch, answer: Exception | None, stays: bool, scope: str | None
+) -> None:
+    """Two people, two contracts; whose claim says nothing of organizations is asked about, and no one else."""
+    first, second = make_organization("Acme", org_key="acme"), make_organization("Orchard", org_key="orchard")
+    for organization in (first, second):
+        make_contract(organization, integration_type="sso")
+    sam, lea = make_user(), make_user()
+    everything: dict[str, Any] = {"organization": {"acme": {}, "orchard": {}}}
+    for person in (sam, lea):
+        sign_in(request_, person, everything)
+    asked: list[int] = []
+
+    class Asked:
+        def check_organizations(self) -> None:
+            asked.append(1)
+            if answer is not None:
+                raise answer
+
+    monkeypatch.setattr("b2b.services.organizations.sign_in.KeycloakGateway.from_settings", lambda: Asked())
+    empty = {"scope": scope} if scope else {"organization": {}}
+    sign_in(request_, sam, empty)
+    assert ContractMembership.objects.filter(user=sam).count() == (2 if stays else 0)
+    assert ContractMembership.objects.filter(user=lea).count() == 2
+    failures = SignInFact.objects.filter(change=SignInChange.FAILED)
+    assert [fact.user for fact in failures] == ([sam] if stays else [])
+    assert asked == [1]
+    assert told(request_) == [], "nothing is lost that they would have to know of"
+    sign_in(request_, sam, {"organization": {"acme": {}}})
+    sign_in(request_, make_user(), empty)
+    assert asked == [1], "naming one, and never having been in one, need no asking"
+    assert OrganizationMembership.objects.filter(user=sam, organization=second).count() == 0
 
 
 def test_other_ways_of_signing_in_say_nothing_about_organizations(request_: HttpRequest) -> None:

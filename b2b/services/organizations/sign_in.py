@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,13 @@ from django.db.models import Exists, F, OuterRef, Q
 from social_django.models import UserSocialAuth
 
 from b2b.enums import IntegrationType, MembershipSource, MembershipState, SignInChange
+from b2b.errors.organizations import (
+    KeycloakDenied,
+    KeycloakNotConfigured,
+    KeycloakOrganizationsOff,
+    KeycloakUnavailable,
+)
+from b2b.gateways.keycloak import KeycloakGateway
 from b2b.models import (
     ContractMembership,
     ContractTerms,
@@ -19,12 +27,15 @@ from b2b.models import (
     OrganizationPage,
     SignInFact,
 )
-from b2b.services.organizations.claims import Claim, ClaimedOrganization
+from b2b.services.organizations.claims import UNKNOWN, Claim, ClaimedOrganization
 from b2b.services.seats.membership import Claimed, claim_seats, join_organizations, leave_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import transaction_lock
+from mitxonline.kernel.remote import without_queueing
 from mitxonline.users.sso.identities import is_connected
 from mitxonline.users.sso.keycloak import issuer
+
+logger = logging.getLogger(__name__)
 
 LOCK = "b2b.sso"
 DETAIL_LENGTH = 255
@@ -45,6 +56,29 @@ class Followed:
     def changed(self) -> bool:
         """Whether anything is different from before."""
         return any((self.joined_organizations, self.left_organizations, self.joined_contracts, self.left_contracts))
+
+
+def confirm_claim(*, user_id: int, claim: Claim, now: datetime) -> Claim:
+    """The claim; or unknown where it would have someone leave everything and Keycloak doesn't confirm that it may.
+
+    Someone in no organization and a realm with organizations off look the same (ADR 0016); the admin API tells them
+    apart. A service account that may not ask is like none: the claim is then believed. Network, so outside any
+    transaction; no one else's sign-in asks.
+    """
+    if claim.organizations is None or claim.organizations:
+        return claim
+    if not OrganizationMembership.objects.filter(user_id=user_id, seen_in_claim=True).exists():
+        return claim
+    try:
+        with without_queueing():
+            KeycloakGateway.from_settings().check_organizations()
+    except (KeycloakNotConfigured, KeycloakDenied):
+        return claim
+    except (KeycloakOrganizationsOff, KeycloakUnavailable) as refusal:
+        logger.error("a claim without organizations is not believed", extra={"user": user_id, "reason": refusal.code})
+        note_failure(user_id=user_id, reason=refusal.message, now=now)
+        return UNKNOWN
+    return claim
 
 
 def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: int | None = None) -> Followed:
