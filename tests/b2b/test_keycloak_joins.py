@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from social_django.models import UserSocialAuth
 
@@ -261,6 +262,21 @@ def test_who_was_refused_is_asked_for_again_by_an_operator(admin_client: Client)
     states = dict(KeycloakJoin.objects.values_list("pk", "state"))
     assert states == {first.pk: JoinState.WAITING, second.pk: JoinState.REFUSED, third.pk: JoinState.WAITING}
     assert asked() == [first.pk, second.pk, third.pk, first.pk]
+
+
+@pytest.mark.parametrize("right", ["view", "change"])
+def test_looking_at_them_is_not_asking_again(client: Client, right: str) -> None:
+    (first, *_), (second, *_) = waiting(), waiting()
+    refuse(first, second)
+    clerk = make_user()
+    User.objects.filter(pk=clerk.pk).update(is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename=f"{right}_keycloakjoin"))
+    client.force_login(clerk, backend="mitxonline.users.backends.EmailBackend")
+    page = "/admin/b2b/keycloakjoin/"
+    assert ("Ask Keycloak again" in client.get(page).text) == (right == "change")
+    client.post(page, {"action": "ask_again", "_selected_action": [first.pk]})
+    expected = JoinState.WAITING if right == "change" else JoinState.REFUSED
+    assert dict(KeycloakJoin.objects.values_list("pk", "state")) == {first.pk: expected, second.pk: JoinState.REFUSED}
 
 
 def test_whom_keycloak_does_not_know_any_more_is_not_tried_for_ever(caplog: pytest.LogCaptureFixture) -> None:
