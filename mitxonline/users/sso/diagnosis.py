@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
+from mitxonline.kernel.remote import RemoteSession, patience
 from mitxonline.users.checks import missing_variables
 from mitxonline.users.sso.findings import Finding, Sayer, State, further_findings
 from mitxonline.users.sso.keycloak import KeycloakBackend
@@ -246,9 +248,16 @@ def _clock(say: Sayer, answer: requests.Response | None, now: datetime) -> Itera
 def _ask(method: str, address: str, **more: Any) -> requests.Response | None:
     """The answer, or None if there is none within the patience."""
     try:
-        return requests.request(method, address, timeout=_PATIENCE, **more)
+        with patience(_PATIENCE):
+            return _session(urlsplit(address).netloc).request(method, address, **more)
     except requests.RequestException:
         return None
+
+
+@cache
+def _session(host: str) -> RemoteSession:
+    """Apart from the sessions that people sign in by: what is found silent here closes no door to them."""
+    return RemoteSession(f"check_sso/{host}")
 
 
 def _trouble(answer: requests.Response | None) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from mitxonline.kernel import clock
+from mitxonline.users.sso import diagnosis
 from tests.support.oidc import FakeProvider
 from tests.support.silence import MANNERS, Manner, silent_server
 from tests.users.sso.conftest import begin, is_signed_in
@@ -65,3 +67,18 @@ def test_other_pages_need_no_provider(client: Client, provider: FakeProvider, se
         settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = f"{server.url}/realms/tessera"
         assert client.get("/login/").status_code == HTTPStatus.OK
         assert server.connections == 0
+
+
+def test_check_sso_does_not_wait_for_bytes_that_trickle_and_shuts_no_door(
+    client: Client, provider: FakeProvider, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnosis, "_PATIENCE", SHORT)
+    with silent_server("trickle body") as server:
+        settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = f"{server.url}/realms/tessera"
+        for _each in range(4):
+            began = time.monotonic()
+            found = diagnosis.diagnose(now=clock.now())
+            assert time.monotonic() - began < LATE
+            assert "doesn't answer" in found[0].sentence
+    settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = provider.issuer
+    assert client.post("/login/keycloak/").status_code == HTTPStatus.FOUND
