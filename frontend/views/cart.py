@@ -26,11 +26,12 @@ from ecommerce.services.baskets.baskets import (
     remove_product,
     take_back,
 )
+from ecommerce.services.checkout.giving_up import give_up_removed
 from frontend.pages.cart import cart_page, recount_summary, with_order_link
 from frontend.pages.code_form import CodeForm
 from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
-from frontend.site.parsing import name, row_id, typed_code
+from frontend.site.parsing import account_id, name, row_id, typed_code
 from frontend.views.answers import UNPROCESSABLE, with_retry_after
 from frontend.views.decorators import personal
 from mitxonline.kernel import clock
@@ -82,14 +83,14 @@ def add(request: HttpRequest) -> HttpResponse:
 @require_POST
 def remove(request: HttpRequest) -> HttpResponse:
     """Take one product out."""
-    return _with_product(request, remove_product)
+    return _with_product(request, remove_product, is_out=True)
 
 
 @personal
 @require_POST
 def keep(request: HttpRequest) -> HttpResponse:
     """Let a product wait beside the cart."""
-    return _with_product(request, keep_for_later)
+    return _with_product(request, keep_for_later, is_out=True)
 
 
 @personal
@@ -137,6 +138,7 @@ def remove_applied_code(request: HttpRequest) -> HttpResponse:
     """Take a code off the cart."""
     if code_id := row_id(request.POST.get("code_id")):
         remove_code(owner=basket_owner(request), code_id=code_id, now=clock.now())
+        _give_up_removed(request)
     return redirect("cart")
 
 
@@ -145,6 +147,7 @@ def remove_applied_code(request: HttpRequest) -> HttpResponse:
 def leave(request: HttpRequest) -> HttpResponse:
     """Go back from a contract's cart to one's own."""
     leave_link_basket(owner=basket_owner(request), now=clock.now())
+    _give_up_removed(request)
     return redirect("cart")
 
 
@@ -178,8 +181,16 @@ def _with_count(response: HttpResponse, count: int) -> HttpResponse:
     return response
 
 
-def _with_product(request: HttpRequest, act: Callable[..., object]) -> HttpResponse:
-    """Do this with the product that was named; the cart says what became of it."""
+def _with_product(request: HttpRequest, act: Callable[..., object], *, is_out: bool = False) -> HttpResponse:
+    """Do this with the product that was named; the cart says what became of it. ``is_out``: it isn't bought now."""
     if product_id := row_id(request.POST.get("product_id")):
         act(owner=basket_owner(request), product_id=product_id, now=clock.now())
+        if is_out:
+            _give_up_removed(request)
     return redirect("cart")
+
+
+def _give_up_removed(request: HttpRequest) -> None:
+    """Free what an open order still holds of what was just taken out. Visitors have no orders."""
+    if request.user.is_authenticated:
+        give_up_removed(user_id=account_id(request), now=clock.now())

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, PaymentStanding
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.selectors.payments import standing_of
+from ecommerce.services.checkout.giving_up import give_up_payment
 from ecommerce.services.payment.payments import answer_sandbox, attempt_of_buyer, confirm_return, sandbox_attempt
 from frontend.site.parsing import account_id
 from frontend.views.decorators import signed_in
@@ -46,17 +47,22 @@ def completed(request: HttpRequest, reference: UUID) -> HttpResponse:
 def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
     """Back from the payment page by its way out: ask the gateway too, because this address opens after paying as well.
 
-    Only where the gateway says that nothing was paid is the buyer told so. Money that came, is on its way, or that
-    no one knows about yet leads to the receipt, which says which.
+    Only where the gateway says that nothing was paid is the buyer told so, and the order given up: code and seat are
+    free for others, the cart is as it was, and the button places another order. Money that came, is on its way, or
+    that no one knows about yet leads to the receipt, which says which. A declined card leaves the order as it is.
     """
     attempt = attempt_of_buyer(reference=reference, user_id=account_id(request))
     order = _ask(attempt)
-    if order.state != OrderState.PENDING or standing_of(order) in NOT_CERTAINLY_UNPAID:
-        return redirect(receipt_url(order))
-    if attempt.state == AttemptState.DECLINED:
+    if _is_certainly_unpaid(order) and attempt.state == AttemptState.DECLINED:
         messages.error(request, _declined_message(order))
-    else:
-        messages.info(request, _left_message())
+        return redirect("cart")
+    if _is_certainly_unpaid(order):
+        order = give_up_payment(attempt_id=attempt.pk, now=clock.now())
+        attempt.refresh_from_db(fields=["state"])
+    has_left = order.state == OrderState.CANCELED and attempt.state == AttemptState.EXPIRED
+    if not (has_left or _is_certainly_unpaid(order)):
+        return redirect(receipt_url(order))
+    messages.info(request, _left_message())
     return redirect("cart")
 
 
@@ -68,6 +74,8 @@ def sandbox(request: HttpRequest, reference: UUID) -> HttpResponse:
     if request.method == "POST":
         answer = request.POST.get("answer", "")
         order = answer_sandbox(reference=reference, user_id=buyer, answer=answer, now=clock.now())
+        if answer == "abandon":
+            return redirect("payment-canceled", reference=reference)
         return _go_on(request, order, answer)
     attempt = sandbox_attempt(reference=reference, user_id=buyer)
     context = {
@@ -88,14 +96,16 @@ def _ask(attempt: PaymentAttempt) -> Order:
     return order
 
 
+def _is_certainly_unpaid(order: Order) -> bool:
+    """Whether the order waits for its payment, and the gateway says that there is none."""
+    return order.state == OrderState.PENDING and standing_of(order) not in NOT_CERTAINLY_UNPAID
+
+
 def _go_on(request: HttpRequest, order: Order, answer: str) -> HttpResponse:
     """To the receipt; after a try that failed, back to the cart, where everything still is."""
     if order.state != OrderState.PENDING or answer in ("accept", "later"):
         return redirect(receipt_url(order))
-    if answer == "decline":
-        messages.error(request, _declined_message(order))
-    else:
-        messages.info(request, _left_message())
+    messages.error(request, _declined_message(order))
     return redirect("cart")
 
 

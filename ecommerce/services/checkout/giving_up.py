@@ -1,0 +1,85 @@
+"""Giving up an order whose buyer left: its page is ended at the gateway, then code and seat are free for others.
+
+Three steps, because a gateway is called outside any transaction: the try is given up here, its page is ended there, and
+under the order's lock what has become of it meanwhile is looked at again before anything is freed.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState
+from ecommerce.gateways.base import PaymentFailed
+from ecommerce.models import BasketCode, BasketItem, Order, OrderLine
+from ecommerce.services.orders.attempts import give_up, is_being_paid
+from ecommerce.services.orders.fulfillment import close_order
+from ecommerce.services.payment.payments import end_session
+from mitxonline.kernel.remote import without_queueing
+
+logger = logging.getLogger(__name__)
+
+LEFT = "the buyer left the payment page"
+TAKEN_OUT = "taken out of the cart"
+
+
+def give_up_payment(*, attempt_id: int, now: datetime) -> Order:
+    """What leaving a payment page does. Where the buyer has another page of the order open, the order goes on.
+
+    Money that came or is coming counts. A gateway that doesn't answer leaves the order with what is held for it, until
+    the hold is over; the sweep ends the page.
+    """
+    order = Order.objects.get(attempts=attempt_id)
+    return _give_up(order.pk, reason=LEFT, attempt_id=attempt_id, now=now)
+
+
+def give_up_removed(*, user_id: int, now: datetime) -> int:
+    """Give up the buyer's open orders for something that is in their cart no more; how many were closed.
+
+    One query where there is none. What holds for ``give_up_payment`` holds here.
+    """
+    in_cart = BasketItem.objects.filter(
+        basket__user_id=user_id, product_id=OuterRef("product_id"), kept_at__isnull=True
+    )
+    on_cart = BasketCode.objects.filter(basket__user_id=user_id, code_id=OuterRef("code_id"))
+    lines = OrderLine.objects.filter(order_id=OuterRef("pk"))
+    is_gone = Exists(lines.filter(~Exists(in_cart)))
+    has_code_gone = Exists(lines.filter(~Exists(on_cart), code__isnull=False))
+    removed = Order.objects.pending().of(user_id).filter(basket_id__isnull=False).filter(is_gone | has_code_gone)
+    closed = 0
+    for order_id in removed.order_by("pk").values_list("pk", flat=True):
+        order = _give_up(order_id, reason=TAKEN_OUT, attempt_id=None, now=now)
+        closed += order.state == OrderState.CANCELED
+    return closed
+
+
+def _give_up(order_id: int, *, reason: str, attempt_id: int | None, now: datetime) -> Order:
+    """``attempt_id``: the one try to give up; None for all of the order."""
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=order_id)
+        if order.state != OrderState.PENDING or is_being_paid(order):
+            return order
+        tries = order.attempts.order_by()
+        give_up(tries if attempt_id is None else tries.filter(pk=attempt_id), now=now, note=reason)
+        open_pages = order.attempts.filter(state=AttemptState.CLOSING).order_by("pk").values_list("pk", flat=True)
+        pages = list(open_pages)
+    try:
+        with without_queueing():
+            for page in pages:
+                end_session(attempt_id=page, now=now)
+    except PaymentFailed as failure:
+        logger.warning("payment page not ended", extra={"order": order_id, "retriable": failure.retriable})
+    return _close_unless_paid(order_id, reason=reason, now=now)
+
+
+def _close_unless_paid(order_id: int, *, reason: str, now: datetime) -> Order:
+    """Free what is held, if no page of the order can be paid any more and none was."""
+    with transaction.atomic():
+        order = Order.objects.locked().get(pk=order_id)
+        may_be_paid = order.attempts.filter(state__in=(*UNSETTLED_STATES, AttemptState.PAID)).exists()
+        if order.state == OrderState.PENDING and not may_be_paid:
+            close_order(order=order, to=OrderState.CANCELED, now=now, reason=reason)
+    return order
