@@ -22,7 +22,7 @@ from ecommerce.enums import (
 )
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.models import CodeUse, Dispute, Order, OrderLine, PaymentAttempt, Refund, RefundRequest
-from ecommerce.selectors.payments import next_to_refund
+from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
 from ecommerce.selectors.receipts import Address, billed_to
 from mitxonline.kernel.money import Money
 
@@ -107,9 +107,11 @@ class OrderAtDesk:
     @property
     def free_lines(self) -> tuple[LineAtDesk, ...]:
         """Lines that cost nothing and can be undone."""
-        if not self.order.is_fulfilled:
+        if self.order.state not in UNDOABLE_STATES:
             return ()
-        return tuple(each for each in self.lines if not each.line.due and each.line.undone_at is None)
+        free = [each for each in self.lines if not each.line.due and each.line.undone_at is None]
+        taken = lines_taken_back(self.refunds) if free else set()
+        return tuple(each for each in free if each.line.pk not in taken)
 
     @property
     def may_refund(self) -> bool:

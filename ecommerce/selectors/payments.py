@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ecommerce.enums import AttemptState, OrderState, PaymentStanding
-from ecommerce.models import Order, PaymentAttempt
+from ecommerce.enums import AttemptState, EnrollmentAfter, OrderState, PaymentStanding, RefundState
+from ecommerce.models import Order, PaymentAttempt, Refund
+
+# In these an order's buyer may still have what cost nothing.
+UNDOABLE_STATES = frozenset({OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED})
 
 
 def standing_of(order: Order) -> PaymentStanding:
@@ -36,3 +39,10 @@ def next_to_refund(attempts: Iterable[PaymentAttempt]) -> PaymentAttempt | None:
     paid = [each for each in attempts if each.state == AttemptState.PAID and not each.is_surplus]
     paid.sort(key=lambda each: (each.settled_at is None, each.settled_at, each.pk))
     return next((each for each in paid if not each.refundable.is_zero), next(iter(paid), None))
+
+
+def lines_taken_back(refunds: Iterable[Refund]) -> set[int]:
+    """The ids of an order's lines whose courses went with a refund that arrived, whatever they cost."""
+    arrived = [each for each in refunds if each.state == RefundState.SUCCEEDED]
+    took = [each for each in arrived if each.enrollment_after != EnrollmentAfter.KEEP]
+    return {part.line_id for refund in took for part in refund.lines.all()}

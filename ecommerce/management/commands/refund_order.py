@@ -59,10 +59,11 @@ class Command(OperatorCommand):
             raise CommandError(_("There is no order %(number)s.") % {"number": options["number"]})
         wish = _wish(order, options)
         reference, known = _act(order, wish, again=options["again"])
-        if known is not None or _is_over(order, wish):
+        free = free_lines(order, wish.line_ids) if wish.amount is None else []
+        if known is not None or (not free and _is_over(order, wish)):
             self.say(_describe_earlier_refund(order, known))
             return
-        if free := free_lines(order, wish.line_ids) if wish.amount is None else []:
+        if free:
             self._undo(order, wish, free, is_dry=options["dry_run"], style=options["format"])
             return
         plan = plan_refund(order_id=order.pk, wish=wish)

@@ -258,11 +258,6 @@ def _should_fulfill(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
     if _is_paid_by_another(order, attempt):
         mark_for_refund(attempt_id=attempt.pk, reason="the order had been paid before", now=now)
         return False
-    if notice.paid != attempt.money:
-        is_same_money = notice.paid is not None and notice.paid.currency == attempt.currency
-        cause = ReviewCause.AMOUNT_DIFFERS if is_same_money else ReviewCause.CURRENCY_DIFFERS
-        send_to_review(order, cause=cause, detail=f"paid {notice.paid}, asked {attempt.money}", now=now)
-        return False
     if order.state == OrderState.REFUNDED:
         mark_for_refund(attempt_id=attempt.pk, reason="the order had been refunded before", now=now)
         return False
@@ -270,6 +265,11 @@ def _should_fulfill(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
     if order.is_fulfilled:  # staff gave it without waiting for this money
         if others.exists():
             mark_for_refund(attempt_id=attempt.pk, reason="the order had been fulfilled with another payment", now=now)
+        return False
+    if notice.paid != attempt.money:
+        is_same_money = notice.paid is not None and notice.paid.currency == attempt.currency
+        cause = ReviewCause.AMOUNT_DIFFERS if is_same_money else ReviewCause.CURRENCY_DIFFERS
+        send_to_review(order, cause=cause, detail=f"paid {notice.paid}, asked {attempt.money}", now=now)
         return False
     for other in others:  # of another amount than was asked for, or this one wouldn't buy the order
         if not other.refundable.is_zero:

@@ -37,7 +37,15 @@ from ecommerce.services.discounts.codes import free_uses
 from ecommerce.services.orders.alerts import raise_alert
 from ecommerce.services.orders.enrollment import revoke_and_enroll, rights_of, rights_taken
 from ecommerce.services.orders.fulfillment import claim_codes_again
-from ecommerce.services.refunds.plan import REASON_LENGTH, RefundPlan, RefundWish, Share, remaining_of, shares_of
+from ecommerce.services.refunds.plan import (
+    REASON_LENGTH,
+    RefundPlan,
+    RefundWish,
+    Share,
+    excess_of,
+    remaining_of,
+    shares_of,
+)
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
 from mitxonline.kernel.errors import DomainError
@@ -66,8 +74,9 @@ NEXT: dict[str, frozenset[str]] = {
     RefundState.FAILED: frozenset(),
     RefundState.CANCELED: frozenset(),
 }
-# Orders that need their codes: whoever bought with the same code later relies on the use of the first.
-RELYING_STATES = (OrderState.PENDING, OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW)
+# Orders that need their codes: whoever bought with the same code later relies on the use of the first. One in review
+# holds nothing; whoever fulfills it claims again.
+RELYING_STATES = (OrderState.PENDING, OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED)
 
 
 def record_refund(
@@ -175,7 +184,8 @@ def book_told(refund: Refund, *, order: Order, now: datetime, by_id: int | None,
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
     refund.lines.all().delete()
     refund.amount, refund.currency = money.amount, money.currency
-    write_lines(refund, shares_of(money, {line: remaining_of(line) for line in lines}))
+    excess = excess_of(order) if len(lines) == order.lines.count() else order.money.zero
+    write_lines(refund, shares_of(money, {line: remaining_of(line) for line in lines}, excess=excess))
     _move_counters(refund, RefundState.CANCELED, RefundState.SUCCEEDED)
     refund.state, refund.settled_at, refund.failure = RefundState.SUCCEEDED, now, reason[:255]
     refund.save()
@@ -278,7 +288,8 @@ def write_down(
 def divide_among_lines(refund: Refund, order: Order) -> None:
     """Note what a refund made elsewhere takes of each line that has something left."""
     remaining: dict[OrderLine, Money] = {line: remaining_of(line) for line in order.lines.order_by("pk")}
-    write_lines(refund, [share for share in shares_of(refund.money, remaining) if not share.amount.is_zero])
+    shares = shares_of(refund.money, remaining, excess=excess_of(order))
+    write_lines(refund, [share for share in shares if not share.amount.is_zero])
 
 
 def _note_difference(refund: Refund, told: Money) -> RefundState:
@@ -506,12 +517,15 @@ def _lines_that_stay(order: Order, lines: list[OrderLine]) -> QuerySet[OrderLine
 def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
     """Open the courses again that a refund took away, with their codes and seats, if the shop wants it so.
 
-    False where it doesn't, where there were none, or where a code or a seat is another's by now.
+    Codes that were freed while the courses stayed are the order's again, whatever the shop wants. False where no
+    course was opened: there were none, the shop doesn't want it, or a code or a seat is another's by now.
     """
     taken = rights_taken(order, at=refund.took_effect_at)
-    if not taken or shop_settings().after_failed_refund != AfterFailedRefund.RESTORE:
+    lines = list(OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk"))
+    if taken and shop_settings().after_failed_refund != AfterFailedRefund.RESTORE:
         return False
-    lines = list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
+    if not taken and not (refund.frees_codes and any(rights_of(order, lines).values())):
+        return False
     try:
         with transaction.atomic():  # a refusal is caught here, and undoes all of it
             if refund.frees_codes:
@@ -525,7 +539,7 @@ def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
     except DomainError as refusal:
         logger.warning("courses not restored", extra={"refund": refund.pk, "order": order.pk, "why": refusal.code})
         return False
-    return True
+    return bool(taken)
 
 
 def _let_order_follow(order: Order, *, is_whole: bool, by_id: int | None, now: datetime) -> None:

@@ -24,7 +24,7 @@ from ecommerce.errors.refunds import (
 )
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, OrderLine, PaymentAttempt
-from ecommerce.selectors.payments import next_to_refund
+from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
 from mitxonline.kernel.money import Money, spread
 
 # Money may go back while the order is in one of these. Of a refunded one only what a failed refund left.
@@ -90,13 +90,17 @@ def plan_refund(*, order_id: int, wish: RefundWish) -> RefundPlan:
 
 
 def free_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
-    """The lines a wish is for, where all of them cost nothing and nothing of them was undone yet; else none."""
-    if not order.is_fulfilled:
+    """The lines a wish is for, where all of them cost nothing, but for those taken back already; else none.
+
+    Those of a refunded order too: what cost nothing stays open when the other lines are given back one by one.
+    """
+    if order.state not in UNDOABLE_STATES:
         return []
     lines = _lines(order, line_ids)
     if any(line.due for line in lines):
         return []
-    return [line for line in lines if line.undone_at is None]
+    taken = lines_taken_back(order.refunds.prefetch_related("lines"))
+    return [line for line in lines if line.undone_at is None and line.pk not in taken]
 
 
 def plan_for(order: Order, wish: RefundWish) -> RefundPlan:
@@ -111,14 +115,28 @@ def plan_for(order: Order, wish: RefundWish) -> RefundPlan:
     lines = [] if attempt.is_surplus else _lines(order, wish.line_ids)
     remaining = {line: remaining_of(line) for line in lines}
     amount = _amount(order, attempt, wish, remaining)
-    return RefundPlan(order=order, attempt=attempt, amount=amount, shares=shares_of(amount, remaining), wish=wish)
+    excess = excess_of(order) if wish.line_ids is None else order.money.zero
+    shares = shares_of(amount, remaining, excess=excess)
+    return RefundPlan(order=order, attempt=attempt, amount=amount, shares=shares, wish=wish)
 
 
-def shares_of(amount: Money, remaining: dict[OrderLine, Money]) -> tuple[Share, ...]:
-    """Each line's part of an amount. Money in another currency than the prices is no part of any price."""
+def shares_of(amount: Money, remaining: dict[OrderLine, Money], *, excess: Money) -> tuple[Share, ...]:
+    """Each line's part of an amount. What came beyond the prices goes back first: it is no part of any price.
+
+    Nor is money in another currency than the prices.
+    """
     if all(each.currency == amount.currency for each in remaining.values()):
-        return tuple(Share(line, share) for line, share in spread(amount, remaining).items())
+        of_prices = amount - min(excess, amount) if excess.currency == amount.currency else amount
+        return tuple(Share(line, share) for line, share in spread(of_prices, remaining).items())
     return tuple(Share(line, each.zero) for line, each in remaining.items())
+
+
+def excess_of(order: Order) -> Money:
+    """How much more is left of the money that came for an order than its lines still cost."""
+    paid = order.attempts.filter(state=AttemptState.PAID, is_surplus=False)
+    lefts = [each.refundable for each in paid if each.paid_money.currency == order.currency]
+    left = Money.sum(lefts, order.currency) - Money.sum(map(remaining_of, order.lines.all()), order.currency)
+    return max(left, left.zero)
 
 
 def remaining_of(line: OrderLine) -> Money:

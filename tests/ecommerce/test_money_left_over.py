@@ -1,0 +1,139 @@
+"""Orders after a part of their money went back: what is left buys, is undone and frees what it should."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from courses.models import Enrollment
+from ecommerce.enums import EnrollmentAfter, OrderState, RefundState, ReviewCause, UseState
+from ecommerce.models import CodeUse, Order, Refund
+from ecommerce.selectors.audit import discrepancies
+from ecommerce.services.checkout.review import fulfill_from_review
+from ecommerce.services.payment.payments import confirm
+from ecommerce.services.refunds.refunds import RefundWish, follow_refund, refund_order, undo_free_order
+from mitxonline.kernel.money import Money
+from tests.ecommerce.paying import attempt_of, order_of
+from tests.ecommerce.tills import Till, paid_order, pay, till_of, told, use
+from tests.factories import NOON, make_code, make_discount, make_product
+from tests.support.stripe import StripeServer
+
+pytestmark = pytest.mark.django_db
+
+SOON, LATER = NOON + timedelta(minutes=5), NOON + timedelta(days=3)
+
+
+@pytest.fixture
+def till(settings: Any) -> Till:
+    return till_of(settings)
+
+
+def fresh(order: Order) -> Order:
+    return Order.objects.get(pk=order.pk)
+
+
+def give_back(order: Order, *, amount: str = "", **options: Any) -> Refund:
+    money = Money(amount, "USD") if amount else None
+    wish = RefundWish(reason="asked by phone", amount=money, **options)
+    return refund_order(order_id=order.pk, wish=wish, now=SOON, by_id=None)
+
+
+def comes_back(refund: Refund) -> None:
+    notice = told(refund, refund_id=refund.gateway_refund_id, state=RefundState.FAILED)
+    follow_refund(notice, gateway_name="till", now=LATER)
+
+
+def runs_of(order: Order) -> set[int]:
+    return set(Enrollment.objects.active().of(order.purchaser_id).values_list("run_id", flat=True))
+
+
+def all_is_well() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    assert list(discrepancies()) == []
+
+
+def test_what_came_too_much_goes_back_and_the_rest_buys_the_courses() -> None:
+    order = paid_order(make_product(), make_product(), state=OrderState.REVIEW, paid="996.00")
+    give_back(order, amount="498", enrollment_after=EnrollmentAfter.KEEP)
+    after = fulfill_from_review(order_id=order.pk, reason="the excess went back", by_id=None, now=LATER)
+    assert after.state == OrderState.PARTIALLY_REFUNDED
+    assert len(runs_of(order)) == 2
+    give_back(order)
+    assert (fresh(order).state, runs_of(order)) == (OrderState.REFUNDED, set())
+
+
+def test_a_free_course_that_outlived_its_order_s_money_can_be_undone() -> None:
+    code = make_code(make_discount(), max_uses=1)
+    order = paid_order(make_product(), make_product(), discount="0")
+    paid, free = order.lines.all()
+    free.discount_amount, free.due, free.code, free.takes_use = free.list_price, 0, code, True
+    free.save()
+    order.attempts.update(amount=paid.due)
+    use(code, order)
+    give_back(order, line_ids=(paid.pk,))
+    assert fresh(order).state == OrderState.REFUNDED
+    assert runs_of(order) == {free.product.course_run_id}
+    wish = RefundWish(reason="asked by phone", frees_codes=True, line_ids=(free.pk,))
+    undo_free_order(order_id=order.pk, wish=wish, now=LATER, by_id=None)
+    code.refresh_from_db()
+    assert (runs_of(order), code.uses, fresh(order).state) == (set(), 0, OrderState.REFUNDED)
+    all_is_well()
+
+
+@pytest.mark.parametrize("after", [EnrollmentAfter.KEEP, EnrollmentAfter.REMOVE])
+def test_a_code_freed_by_a_refund_that_failed_is_the_order_s_again(till: Till, after: EnrollmentAfter) -> None:
+    code = make_code(make_discount(), max_uses=1)
+    order = paid_order(make_product(), gateway="till", code=code, discount="24.90")
+    refund = give_back(order, frees_codes=True, enrollment_after=after)
+    code.refresh_from_db()
+    assert code.uses == 0
+    all_is_well()
+    comes_back(refund)
+    code.refresh_from_db()
+    assert (fresh(order).state, code.uses, len(runs_of(order))) == (OrderState.FULFILLED, 1, 1)
+    assert CodeUse.objects.live().get().order_id == order.pk
+    all_is_well()
+
+
+def test_a_code_is_not_kept_for_an_order_in_review() -> None:
+    code = make_code(make_discount(), max_uses=1)
+    order = paid_order(make_product(), code=code, discount="24.90")
+    stopped = paid_order(make_product(), buyer=order.purchaser, discount="24.90", state=OrderState.REVIEW)
+    stopped.lines.update(code=code, takes_use=True)
+    give_back(order, frees_codes=True)
+    give_back(stopped)
+    code.refresh_from_db()
+    assert (code.uses, CodeUse.objects.live().count()) == (0, 0)
+    assert CodeUse.objects.get().state == UseState.RELEASED
+    all_is_well()
+
+
+def test_other_money_for_a_refunded_order_goes_before_finance(stripe_api: StripeServer) -> None:
+    order = order_of(price="49.00")
+    attempt = attempt_of(order)
+    other = pay(order, paid="20.00")
+    stripe_api.pay(attempt.session_id, amount_total=700)
+    Order.objects.filter(pk=order.pk).update(state=OrderState.REFUNDED)
+    other.refunded = other.paid_amount or 0
+    other.save(update_fields=["refunded"])
+    confirm(attempt_id=attempt.pk, now=NOON)
+    marked = Refund.objects.get()
+    assert (marked.state, marked.amount) == (RefundState.MARKED, 7)
+
+
+def test_other_money_for_an_order_fulfilled_with_a_first_payment_goes_before_finance(stripe_api: StripeServer) -> None:
+    order = order_of(price="49.00")
+    attempt = attempt_of(order)
+    first = pay(order, paid="20.00")
+    order.move(OrderState.REVIEW, at=NOON, cause=ReviewCause.AMOUNT_DIFFERS)
+    fulfill_from_review(order_id=order.pk, reason="a discount", by_id=None, now=NOON)
+    stripe_api.pay(attempt.session_id, amount_total=700)
+    confirm(attempt_id=attempt.pk, now=LATER)
+    assert Refund.objects.get().attempt_id == attempt.pk
+    first.refresh_from_db()
+    assert not first.is_surplus
