@@ -41,8 +41,7 @@ class ContractNotStarted(CodeRefused):
     def __init__(self, *, opens: date) -> None:
         self.opens = opens
         super().__init__(
-            _("This code opens on %(day)s. Keep it and come back on that day.")
-            % {"day": date_format(opens, "DATE_FORMAT")}
+            _("This code is valid from %(day)s. Keep it until then.") % {"day": date_format(opens, "DATE_FORMAT")}
         )
 
 
@@ -55,7 +54,7 @@ class ContractEnded(CodeRefused):
     def __init__(self, *, ended: date, organization: str) -> None:
         self.ended = ended
         super().__init__(
-            _("This code could be used until %(day)s. Ask %(organization)s whether there is a new one.")
+            _("This code expired on %(day)s. Ask %(organization)s whether there is a new one.")
             % {"day": date_format(ended, "DATE_FORMAT"), "organization": organization}
         )
 

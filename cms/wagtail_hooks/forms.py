@@ -10,10 +10,10 @@ from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.blocks.base import BlockField
 
 from cms.blocks.requirements import RequirementsBlock
-from cms.services.requirements import Group, groups_of, set_requirements
 from courses.models import Course, CourseRun
 from courses.models.keys import course_number, parse_course_key
 from courses.models.run import SOURCE_TAG
+from courses.services.requirements import Group, groups_of, set_requirements
 
 
 class CourseForm(WagtailAdminModelForm):

@@ -132,7 +132,7 @@ class CodeExpired(CodeRefused):
 
     def __init__(self, *, ended: str) -> None:
         self.ended = ended
-        super().__init__(_("This code could be used until %(ended)s.") % {"ended": ended})
+        super().__init__(_("This code expired on %(ended)s.") % {"ended": ended})
 
 
 class CodeForAnotherProduct(CodeRefused):

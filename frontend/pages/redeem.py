@@ -39,28 +39,26 @@ WORDS: dict[str, Words] = {
     "contract_full": Words(
         _("All seats are taken"),
         _(
-            "Your code is right, but %(organization)s has no free seat at the moment. "
+            "Your code is valid, but %(organization)s has no seats left right now. "
             "Your code stays valid: try again when a seat is free."
         ),
         way_on="again",
     ),
     "contract_not_started": Words(
-        _("This code opens on %(opens)s"), _("Keep it and come back on that day."), way_on="home", asks=False
+        _("This code is valid from %(opens)s"), _("Keep it until then."), way_on="home", asks=False
     ),
-    "contract_ended": Words(
-        _("This code could be used until %(ended)s"), _("Ask %(organization)s whether there is a new one.")
-    ),
+    "contract_ended": Words(_("This code expired on %(ended)s"), _("Ask %(organization)s whether there is a new one.")),
     "contract_inactive": Words(
-        _("This contract is not active at the moment"), _("Ask %(organization)s about it."), way_on="again"
+        _("This contract isn’t active right now"), _("Ask %(organization)s about it."), way_on="again"
     ),
-    "code_used": Words(_("This code has been used by someone else"), _("Ask %(organization)s for a new one.")),
+    "code_used": Words(_("Someone else has already used this code"), _("Ask %(organization)s for a new one.")),
     "code_in_use": Words(
         _("This code is in use for your order %(number)s"),
         _("Its payment is still on its way. Your course opens when it arrives; you don't need to do anything else."),
         way_on="order",
         asks=False,
     ),
-    "code_off": Words(_("This code has been switched off"), _("Ask %(organization)s for a new one.")),
+    "code_off": Words(_("This code is no longer active"), _("Ask %(organization)s for a new one.")),
     "access_withdrawn": Words(
         _("Your access was withdrawn by %(organization)s"),
         _("If that is a mistake, ask %(contact)s."),
@@ -100,7 +98,7 @@ WORDS: dict[str, Words] = {
     ),
     "too_many_codes": Words(_("Too many attempts"), _("%(message)s"), way_on="home", asks=False),
     "code_unknown": Words(
-        _("We don’t know this code"),
+        _("We can’t find this code"),
         _("Check it against your invitation: it has 36 characters, in five groups."),
         asks=False,
     ),

@@ -21,10 +21,10 @@ from b2b.services.contracts.contracts import modify_contract
 from b2b.services.contracts.pages import add_child
 from b2b.services.contracts.reconcile import contract_lock, request_reconcile, run_reconcile
 from b2b.services.contracts.terms import bring_into_force
-from b2b.services.products import codes
 from b2b.tasks import reconcile_requested
 from courses.models import CourseRun
 from ecommerce.models import Discount, DiscountCode, OrderLine, Product
+from ecommerce.services.discounts import batches
 from ecommerce.services.discounts.codes import release_uses
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
@@ -235,7 +235,7 @@ class TestInterrupted:
 
     @pytest.mark.parametrize("steps", [0, 1, 2, 3])
     def test_a_killed_run_is_continued(self, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-        monkeypatch.setattr(codes, "BATCH", 4)
+        monkeypatch.setattr(batches, "BATCH", 4)
         page = unsettled(cap=5, runs=2)
         with killed_after(monkeypatch, steps):
             settle(page)
@@ -259,7 +259,7 @@ class TestInterrupted:
         assert list(states) == [ReconcileState.FAILED, ReconcileState.DONE]
 
     def test_a_killed_change_of_the_cap_is_continued(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(codes, "BATCH", 3)
+        monkeypatch.setattr(batches, "BATCH", 3)
         page = contract(course(), cap=20)
         texts = [code.text for code in codes_of(page)]
         change(page, max_learners=2, settled=False)
@@ -274,7 +274,7 @@ class TestTermsThatMove:
     """Other terms come into force while the first ones are being followed."""
 
     def test_the_new_terms_win(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(codes, "BATCH", 3)
+        monkeypatch.setattr(batches, "BATCH", 3)
         page = unsettled(cap=9, runs=1)
         meanwhile(monkeypatch, page, after=2, max_learners=4)
         settle(page)
@@ -284,7 +284,7 @@ class TestTermsThatMove:
     def test_a_contract_that_is_switched_off_meanwhile_gets_no_more_codes(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(codes, "BATCH", 3)
+        monkeypatch.setattr(batches, "BATCH", 3)
         page = unsettled(cap=9, runs=1)
         meanwhile(monkeypatch, page, after=2, active=False)
         settle(page)
@@ -418,7 +418,7 @@ class TestCosts:
             settle(page)
 
     def test_codes_are_written_in_portions(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(codes, "BATCH", 7)
+        monkeypatch.setattr(batches, "BATCH", 7)
         told: list[tuple[int, int]] = []
         page = unsettled(cap=10, runs=2)
         run_reconcile(contract_id=page.pk, now=NOW, progress=lambda done, total: told.append((done, total)))
@@ -426,7 +426,7 @@ class TestCosts:
         assert len(active_codes_of(page)) == 20
 
     def test_every_change_works_in_portions(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(codes, "BATCH", 4)
+        monkeypatch.setattr(batches, "BATCH", 4)
         page = unsettled(cap=11, runs=3)
         settle(page)
         texts = [code.text for code in codes_of(page)]
@@ -479,8 +479,8 @@ class TestUsesThatAreGivenBack:
 
     def test_without_the_lock_on_uses_it_would_be(self, together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
         """The control: if this fails, the test above proves nothing."""
-        also = codes._COUNT_ROWS.replace("FOR SHARE OF use SKIP LOCKED", "")
-        blind = replace(codes.LIMIT, also=also)
+        also = batches._COUNT_ROWS.replace("FOR SHARE OF use SKIP LOCKED", "")
+        blind = replace(batches.LIMIT, also=also)
         changes = tuple((name, blind if name == "limit" else one) for name, one in reconcile._CHANGES)
         monkeypatch.setattr(reconcile, "_CHANGES", changes)
         code = self.race(contract(course()), together)

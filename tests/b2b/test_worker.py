@@ -29,10 +29,11 @@ HALF_WAY = """
 import sys, django
 django.setup()
 from contextlib import contextmanager
-from b2b.services import code_stock, reconcile
+from b2b.services.contracts import reconcile
+from ecommerce.services.discounts import batches
 from mitxonline.kernel import clock
 contract_id, where, portions = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-code_stock.BATCH = 7
+batches.BATCH = 7
 step, done = reconcile._step, 0
 
 @contextmanager

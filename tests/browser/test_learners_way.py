@@ -119,7 +119,7 @@ def test_the_second_learner_with_a_one_time_code_is_refused(
     second.opens("/login/")
     signs_in(second, with_password(make_user("ben.sato@northgate.example", name="Ben Sato")))
     second.opens(line.redeem_url)
-    expect(second.page.get_by_role("heading", name="This code has been used by someone else")).to_be_visible()
+    expect(second.page.get_by_role("heading", name="Someone else has already used this code")).to_be_visible()
     expect(second.page.get_by_text("Ask Northgate Health for a new one.")).to_be_visible()
     looks(second)
     second.opens(line.product_url)

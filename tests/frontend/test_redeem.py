@@ -73,7 +73,7 @@ def test_the_second_learner_is_refused_with_a_sentence(sign_in: SignIn, learner:
     second = sign_in(make_user(name="Ben Sato"))
     for response in (second.get(contract.redeem_link), second.post(contract.redeem_link)):
         page = read(response)
-        assert page.h1 == "This code has been used by someone else"
+        assert page.h1 == "Someone else has already used this code"
         assert "Ask Northgate Health for a new one." in page.text
         assert "Dana Whitfield manages Northgate Health’s seats: dana.whitfield@northgate.example" in page.text
         assert page.links()["Try another code"] == "/redeem/"
@@ -86,7 +86,7 @@ def test_a_full_contract_says_so_and_keeps_the_code(sign_in: SignIn, learner: Us
     other = f"/enrollmentcode/{contract.codes[1].text}/"
     page = read(sign_in(make_user()).post(other))
     assert page.h1 == "All seats are taken"
-    assert "Your code is right, but Northgate Health has no free seat at the moment." in page.text
+    assert "Your code is valid, but Northgate Health has no seats left right now." in page.text
     assert "Your code stays valid: try again when a seat is free." in page.text
     assert "Ask for a seat" in page.text
     assert page.links()["Check again"] == other
@@ -125,10 +125,10 @@ def _removed(contract: Northgate) -> None:
 @pytest.mark.parametrize(
     ("change", "heading", "sentence"),
     [
-        (_not_started, "This code opens on ", "Keep it and come back on that day."),
-        (_ended, "This code could be used until ", "Ask Northgate Health whether there is a new one."),
-        (_inactive, "This contract is not active at the moment", "Ask Northgate Health about it."),
-        (_code_off, "This code has been switched off", "Ask Northgate Health for a new one."),
+        (_not_started, "This code is valid from ", "Keep it until then."),
+        (_ended, "This code expired on ", "Ask Northgate Health whether there is a new one."),
+        (_inactive, "This contract isn’t active right now", "Ask Northgate Health about it."),
+        (_code_off, "This code is no longer active", "Ask Northgate Health for a new one."),
         (_course_closed, "This course isn’t open", "Your code is fine, but"),
         (_removed, "This course is no longer part of the contract", "Ask Northgate Health for a code for another"),
     ],
@@ -145,7 +145,7 @@ def test_why_a_code_does_not_open(
         assert len(page.select("main .btn-primary")) == 1
     assert not CodeUse.objects.exists()
     signed_out = read(Client().get(contract.redeem_link))
-    assert signed_out.h1 == "We don’t know this code"
+    assert signed_out.h1 == "We can’t find this code"
     assert UNKNOWN in signed_out.text
     assert "Northgate" not in signed_out.text
     assert "Sign in" in signed_out.links()
@@ -156,7 +156,7 @@ def test_an_unknown_code_is_not_found(client: Client, code: str) -> None:
     northgate()
     response = client.get(f"/enrollmentcode/{code}/")
     assert response.status_code == 404
-    assert read(response).h1 == "We don’t know this code"
+    assert read(response).h1 == "We can’t find this code"
 
 
 def test_a_priced_contract_leads_to_the_cart_with_the_code_applied(learners_client: Client) -> None:
@@ -214,7 +214,7 @@ def test_a_code_nobody_knows_is_refused_at_the_field(client: Client) -> None:
 def test_a_code_that_does_not_work_shows_its_card_to_its_holder(learners_client: Client) -> None:
     contract = northgate()
     _code_off(contract)
-    assert read(learners_client.post("/redeem/", {"code": contract.code})).h1 == "This code has been switched off"
+    assert read(learners_client.post("/redeem/", {"code": contract.code})).h1 == "This code is no longer active"
     discount = make_code(make_discount(), text="SAVE-20")
     page = read(learners_client.post("/redeem/", {"code": discount.text}))
     assert page.h1 == "This is a discount code"
@@ -256,7 +256,7 @@ def test_the_code_of_a_removed_course_says_so_to_whoever_holds_it(
     assert read(learners_client.get(other)).h1 == "You already have this course"
     fresh = northgate(codes=1)
     assert ben.get(fresh.redeem_link).status_code == 200, "a good code is still looked at"
-    assert read(client.get(invited)).h1 == "We don’t know this code", "signed out, nothing is said"
+    assert read(client.get(invited)).h1 == "We can’t find this code", "signed out, nothing is said"
 
 
 def test_a_withdrawn_learner_with_the_code_of_a_removed_course_is_told_of_the_withdrawal(

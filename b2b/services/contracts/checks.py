@@ -27,12 +27,13 @@ from b2b.services.acting import note
 from b2b.services.contracts.plan import CodeStep, PriceStep, ReconcilePlan, plan_reconcile
 from b2b.services.contracts.reconcile import STUCK_AFTER, contract_lock, run_reconcile
 from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
-from b2b.services.products.codes import RECOUNT, change_codes, count_miscounted
 from b2b.services.seats.membership import count_seats, lock_terms, release_held_seats
 from courses.enums import RunAccess
-from courses.models import CourseRun
+from courses.services.runs import reserve_runs, save_runs
 from ecommerce.enums import OrderState
 from ecommerce.models import Discount, DiscountCode, Product
+from ecommerce.services.catalog.batches import detach_discounts, put_on_sale_with_code, take_off_sale
+from ecommerce.services.discounts.batches import RECOUNT, change_codes, count_miscounted
 from mitxonline.kernel.audit import Detail
 from mitxonline.kernel.clock import end_of_day, start_of_day
 from mitxonline.kernel.errors import DomainError
@@ -377,19 +378,22 @@ def _close_removed(contract_id: int, *, now: datetime) -> None:
         run.enrollment_end = min(run.enrollment_end or since, since)
         runs.append(run)
     if runs:
-        CourseRun.all_objects.bulk_update(runs, ["live", "enrollment_start", "enrollment_end"])
-    products = Product.objects.filter(pk__in=[row.product_id for row in rows if row.product_id is not None])
-    products.update(is_active=False, updated_at=now)
+        save_runs(runs, fields=["live", "enrollment_start", "enrollment_end"])
+    take_off_sale([row.product_id for row in rows if row.product_id is not None], now=now)
 
 
 def _own(contract_id: int, *, now: datetime) -> None:
     """Hide the runs, put their products on sale, and take away what goes past the contract."""
     public = _public(contract_id).values_list("course_run_id", flat=True)
-    CourseRun.all_objects.filter(pk__in=list(public)).update(access=RunAccess.CONTRACT, updated_at=now)
+    reserve_runs(list(public), now=now)
     named = [product.pk for product in _with_other_discounts(contract_id)]
-    Product.discounts.through.objects.filter(product_id__in=named).delete()
-    _off_the_shelf(contract_id).update(is_active=True, updated_at=now)
-    _other_products(contract_id).update(is_active=False, requires_code=True, updated_at=now)
+    detach_discounts(named)
+    put_on_sale_with_code(_ids(_off_the_shelf(contract_id)), now=now)
+    take_off_sale(_ids(_other_products(contract_id)), now=now, requires_code=True)
+
+
+def _ids(products: QuerySet[Product]) -> list[int]:
+    return list(products.values_list("pk", flat=True))
 
 
 def _put_back(terms: ContractTerms) -> None:
@@ -411,7 +415,7 @@ def _put_back(terms: ContractTerms) -> None:
             run.enrollment_end = max(run.enrollment_end, start) if run.enrollment_end else None
     if runs:
         fields = ["live", "start_date", "enrollment_start", "end_date", "enrollment_end"]
-        CourseRun.all_objects.bulk_update(runs, fields)
+        save_runs(runs, fields=fields)
         for link in links:
             link.given_start = link.course_run.start_date or link.given_start
             link.given_end = link.course_run.end_date

@@ -24,7 +24,9 @@ from b2b.requests import STUCK_AFTER, request_reconcile
 from b2b.selectors.contracts import find_contract
 from b2b.services.contracts.plan import CodeStep, ReconcilePlan, plan_reconcile
 from b2b.services.contracts.terms import bring_into_force
-from b2b.services.products.codes import (
+from b2b.services.products.prices import apply_prices
+from b2b.services.products.runs import make_discounts, make_runs
+from ecommerce.services.discounts.batches import (
     DELETE,
     LIMIT,
     RETIRE,
@@ -35,8 +37,6 @@ from b2b.services.products.codes import (
     change_codes,
     make_codes,
 )
-from b2b.services.products.prices import apply_prices
-from b2b.services.products.runs import make_discounts, make_runs
 from mitxonline.coordinator.deliveries import describe_error
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import named_lock

@@ -23,7 +23,7 @@ from b2b.services.acting import note
 from b2b.services.contracts.term_words import TERMS, term_in_words, term_label
 from b2b.services.products.prices import apply_prices
 from b2b.services.products.runs import dates_by_contract
-from courses.models import CourseRun
+from courses.services.runs import save_runs
 from mitxonline.kernel.audit import Detail
 from mitxonline.kernel.money import Money
 
@@ -144,7 +144,7 @@ def move_run_dates(*, contract_id: int, old: Days, new: Days) -> Following:
     following = runs_that_follow(contract_id=contract_id, old=old, new=new)
     runs = [one.course_run for one in following.moves]
     if runs:
-        CourseRun.all_objects.bulk_update(runs, ["start_date", "enrollment_start", "end_date", "enrollment_end"])
+        save_runs(runs, fields=["start_date", "enrollment_start", "end_date", "enrollment_end"])
     if following.given:
         ContractRun.objects.bulk_update(following.given, ["given_start", "given_end"])
     return following

@@ -31,7 +31,6 @@ from b2b.services.products.runs import (
     make_runs,
     plan_runs,
     product_of_run,
-    record_new_prices,
     wanted_courses,
 )
 from courses.enums import EnrollmentMode, RunAccess
@@ -39,7 +38,10 @@ from courses.models import Course, CourseRun, Program
 from courses.models.keys import PROGRAM_PREFIX
 from courses.models.run import SOURCE_TAG
 from courses.selectors.programs import courses_of_program
+from courses.services.runs import reserve_runs, save_runs
 from ecommerce.models import Discount, DiscountCode, Product
+from ecommerce.services.catalog.batches import create_products, detach_discounts, put_on_sale_with_code, take_off_sale
+from ecommerce.services.discounts.batches import switch_on
 from mitxonline.kernel.audit import Detail
 
 Item: TypeAlias = Course | Program | CourseRun
@@ -336,7 +338,7 @@ def _do_add(addition: Addition, *, terms: ContractTerms, now: datetime, user_id:
     for contract_run in addition.returning:
         _give_back(contract_run, courseware=row, terms=terms, now=now, user_id=user_id)
     # Reconcile never touches a code that was given to someone, so whoever switched these off was the removal.
-    DiscountCode.objects.filter(pk__in=[code.pk for code in addition.codes.kept]).update(active=True)
+    switch_on([code.pk for code in addition.codes.kept])
     end_codes([code.pk for code in addition.codes.beyond], by_id=user_id, now=now)
     if addition.taking_over is not None:
         _take_over(addition.taking_over, courseware=row, terms=terms, now=now, user_id=user_id)
@@ -366,11 +368,13 @@ def _give_back(
     start, end = dates_of_new_run(terms, now=now)
     run.live = True
     run.enrollment_start, run.enrollment_end = start, end
-    run.save(update_fields=["live", "enrollment_start", "enrollment_end", "updated_at"])
+    run.updated_at = now
+    save_runs([run], fields=["live", "enrollment_start", "enrollment_end", "updated_at"])
     contract_run.removed_at, contract_run.courseware = None, courseware
     contract_run.given_start, contract_run.given_end = start, end
     contract_run.save(update_fields=["removed_at", "courseware", "given_start", "given_end"])
-    Product.objects.filter(contract_run=contract_run).update(is_active=True, requires_code=True, updated_at=now)
+    if contract_run.product_id is not None:
+        put_on_sale_with_code([contract_run.product_id], now=now)
     _price_now(contract_run, terms=terms, now=now, user_id=user_id)
 
 
@@ -383,17 +387,15 @@ def _take_over(
     are withdrawn, or they would let people in without a code.
     """
     run.access = RunAccess.CONTRACT
-    run.save(update_fields=["access", "updated_at"])
+    reserve_runs([run.pk], now=now)
     product = run.products.filter(mode=EnrollmentMode.VERIFIED).first()
     if product is None:
-        product = product_of_run(run, course=run.course, terms=terms)
-        product.save()
-        record_new_prices([product], now=now, actor_id=user_id)
-    product.discounts.clear()
-    Product.objects.filter(pk=product.pk).update(is_active=True, requires_code=True, updated_at=now)
-    Product.objects.filter(course_run=run).exclude(pk=product.pk).update(
-        is_active=False, requires_code=True, updated_at=now
-    )
+        new = product_of_run(run, course=run.course, terms=terms)
+        [product] = create_products([new], reason=_("Contract"), by_id=user_id, now=now)
+    detach_discounts([product.pk])
+    put_on_sale_with_code([product.pk], now=now)
+    others = run.products.exclude(pk=product.pk)
+    take_off_sale(list(others.values_list("pk", flat=True)), now=now, requires_code=True)
     start, end = dates_of_new_run(terms, now=now)
     contract_run = ContractRun.objects.create(
         contract_id=terms.pk,

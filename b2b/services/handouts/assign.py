@@ -56,9 +56,10 @@ from b2b.services.handouts.revoke import (
 )
 from courses.models import Enrollment
 from ecommerce.models import BasketCode, CodeUse, DiscountCode
+from ecommerce.services.discounts.batches import Assignment, assign_codes, empty_baskets_of, replace_code
 from mitxonline.kernel import clock
 from mitxonline.kernel.audit import record
-from mitxonline.kernel.db import fetch_sql, run_sql
+from mitxonline.kernel.db import fetch_sql
 from mitxonline.kernel.text import normalized_email
 
 if TYPE_CHECKING:
@@ -88,15 +89,6 @@ __all__ = [
 
 LONGEST_NAME = 255
 
-# A code that people were invited with while it was everyone's gets another text: they all know the old one.
-ASSIGN = """
-UPDATE ecommerce_discountcode AS code
-SET assigned_email = given.email, assigned_name = given.name, assigned_at = %(now)s, assigned_by_id = %(by)s,
-    text = CASE WHEN EXISTS (SELECT FROM b2b_handout AS known WHERE known.code_id = code.id AND known.is_shared)
-        THEN gen_random_uuid()::text ELSE code.text END
-FROM unnest(%(codes)s::bigint[], %(emails)s::text[], %(names)s::text[]) AS given (code_id, email, name)
-WHERE code.id = given.code_id AND code.active AND code.uses = 0 AND code.assigned_email = ''
-"""
 # Whoever comes second in a day finds a row that no longer matches.
 REMIND = """
 UPDATE b2b_handout SET reminded_on = %(today)s
@@ -319,8 +311,8 @@ def replace_shared_code(
         old = shared_codes([run]).get(run.pk)
         if old is None:
             raise CodeNotFree
-        new = _another(old)
-        BasketCode.objects.filter(code=old).delete()
+        new = replace_code(old)
+        empty_baskets_of([old.pk])
         invited = list(HandOut.objects.open().filter(contract_run=run, is_shared=True).order_by("pk"))
         used = used_hand_outs(invited)
         waiting = [each for each in invited if each.pk not in used]
@@ -555,33 +547,16 @@ def _give(plan: HandOutPlan, codes: Sequence[DiscountCode], *, by_id: int | None
 
 
 def _assign(codes: Sequence[DiscountCode], people: Sequence[RecipientRow], *, by_id: int | None, now: datetime) -> None:
-    assigned = run_sql(
-        ASSIGN,
-        {
-            "codes": [code.pk for code in codes],
-            "emails": [row.email for row in people],
-            "names": [row.name for row in people],
-            "by": by_id,
-            "now": now,
-        },
+    # Codes people were invited with while everyone shared them: they all know the text.
+    known = HandOut.objects.filter(code__in=codes, is_shared=True).values_list("code_id", flat=True)
+    assigned = assign_codes(
+        [Assignment(code.pk, row.email, row.name) for code, row in zip(codes, people, strict=True)],
+        renew_text_of=set(known),
+        by_id=by_id,
+        now=now,
     )
     if assigned != len(codes):  # the rows are locked and were free: someone wrote past the lock
         raise CodeNotFree
-
-
-def _another(old: DiscountCode) -> DiscountCode:
-    """A code in the place of another: its own row if it was ever used, which stays as the trace of who did."""
-    was_used = old.code_uses.exists() or old.order_lines.exists()
-    if was_used:
-        DiscountCode.objects.filter(pk=old.pk).update(active=False)
-        return DiscountCode.objects.create(discount=old.discount, text=_new_text(), max_uses=None)
-    old.text = _new_text()
-    old.save(update_fields=["text"])
-    return old
-
-
-def _new_text() -> str:
-    return str(fetch_sql("SELECT gen_random_uuid()::text")[0][0])
 
 
 def _hand_outs_of(codes: QuerySet[DiscountCode]) -> list[int]:

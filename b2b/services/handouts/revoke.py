@@ -17,21 +17,10 @@ from b2b.errors.handouts import CodeInUse, CodeNotAssigned, HandOutUnknown
 from b2b.models import ContractPage, ContractTerms, HandOut, HandOutMail
 from b2b.requests import request_reconcile
 from b2b.seats import lock_terms
-from ecommerce.models import BasketCode, DiscountCode
+from ecommerce.models import DiscountCode
+from ecommerce.services.discounts.batches import unassign_codes
 from mitxonline.kernel.audit import record
-from mitxonline.kernel.db import fetch_sql
 from mitxonline.kernel.text import normalized_email
-
-# Of a limited code the counter is asked as well: on a row that had to be waited for it is the fresh one.
-REVOKE = """
-UPDATE ecommerce_discountcode AS code
-SET text = gen_random_uuid()::text, assigned_email = '', assigned_name = '', assigned_at = NULL, assigned_by_id = NULL
-WHERE code.id = ANY(%(codes)s) AND code.assigned_email <> '' AND (code.max_uses IS NULL OR code.uses = 0)
-AND NOT EXISTS (
-    SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id AND use.state IN ('held', 'confirmed', 'retired')
-)
-RETURNING code.id
-"""
 
 IN_CONTRACT = "discount__unlocks__contract_run__contract_id"
 
@@ -103,8 +92,7 @@ def end_codes(code_ids: Sequence[int], *, by_id: int | None, now: datetime) -> l
     """Give the unused ones of these codes another text and no one to be with; their numbers."""
     if not code_ids:
         return []
-    revoked = sorted(pk for (pk,) in fetch_sql(REVOKE, {"codes": list(code_ids)}))
-    BasketCode.objects.filter(code__in=revoked).delete()  # a cart remembers the code, not its text
+    revoked = unassign_codes(code_ids)
     open_ones = HandOut.objects.open().filter(code__in=revoked, is_shared=False)
     end_hand_outs(list(open_ones.values_list("pk", flat=True)), by_id=by_id, now=now)
     return revoked

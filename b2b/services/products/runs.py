@@ -23,8 +23,11 @@ from courses.events import RunsRequested
 from courses.models import Course, CourseRun, ProgramRequirement
 from courses.models.keys import validate_run_key
 from courses.models.run import SOURCE_TAG
+from courses.services.runs import create_runs
 from ecommerce.enums import DiscountType, PaymentType, RedemptionType
-from ecommerce.models import Discount, PriceChange, Product
+from ecommerce.models import Discount, Product
+from ecommerce.services.catalog.batches import create_products
+from ecommerce.services.discounts.batches import create_discounts
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.clock import date_of, end_of_day, start_of_day
 
@@ -143,11 +146,13 @@ def make_runs(
     Gives back the products with their titles; their discounts are made by ``make_discounts``. In the caller's
     transaction, under the terms' lock. Asks Open edX for the re-runs (queued).
     """
-    runs = CourseRun.all_objects.bulk_create([_run(plan) for plan in plans])
-    products = Product.objects.bulk_create(
-        product_of_run(run, course=plan.wanted.course, terms=terms) for plan, run in zip(plans, runs, strict=True)
+    runs = create_runs([_run(plan) for plan in plans])
+    products = create_products(
+        [product_of_run(run, course=plan.wanted.course, terms=terms) for plan, run in zip(plans, runs, strict=True)],
+        reason=_("Contract"),
+        by_id=actor_id,
+        now=now,
     )
-    record_new_prices(products, now=now, actor_id=actor_id)
     ContractRun.objects.bulk_create(
         ContractRun(
             contract_id=terms.pk,
@@ -170,7 +175,7 @@ def make_runs(
 def make_discounts(products: Sequence[tuple[Product, str]], *, terms: ContractTerms) -> list[Discount]:
     """The one discount of each contract product, whose codes are its enrollment codes."""
     amount, currency = terms.money.amount, terms.currency
-    return Discount.objects.bulk_create(
+    return create_discounts(
         Discount(
             name=f"{terms.organization.name} #{terms.pk} – {title}"[:255],
             discount_type=DiscountType.FIXED_PRICE,
@@ -188,22 +193,6 @@ def make_discounts(products: Sequence[tuple[Product, str]], *, terms: ContractTe
 def redemption_type(terms: ContractTerms) -> RedemptionType:
     """How often the codes of a contract can be used: once with a cap, without limit else."""
     return RedemptionType.UNLIMITED if terms.max_learners is None else RedemptionType.ONE_TIME
-
-
-def record_new_prices(products: Iterable[Product], *, now: datetime, actor_id: int | None = None) -> None:
-    """Write down the first price of new products."""
-    PriceChange.objects.bulk_create(
-        PriceChange(
-            product=product,
-            old_price=None,
-            new_price=product.price,
-            currency=product.currency,
-            changed_at=now,
-            changed_by_id=actor_id,
-            reason=_("Contract"),
-        )
-        for product in products
-    )
 
 
 def sku_of(key: str) -> str:

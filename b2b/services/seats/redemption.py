@@ -20,10 +20,11 @@ from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from courses.services.enrollments import enroll
 from ecommerce.enums import UseState
-from ecommerce.models import Basket, BasketCode, CodeUse, DiscountCode
+from ecommerce.models import Basket, CodeUse, DiscountCode
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code
 from ecommerce.services.baskets.pricing import find_code, refuse_code
+from ecommerce.services.discounts.batches import apply_to_basket
 from ecommerce.services.discounts.codes import use_code
 from mitxonline.kernel import clock
 from mitxonline.kernel.text import normalized_email
@@ -117,9 +118,7 @@ def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
         .order_by("discount_id", "assigned_at", "pk")
         .distinct("discount_id")
     )
-    BasketCode.objects.bulk_create(
-        [BasketCode(basket=basket, code=code, applied_at=now) for code in given], ignore_conflicts=True
-    )
+    apply_to_basket(given, basket=basket, now=now)
 
 
 def start_course(*, contract_run_id: int, user_id: int, now: datetime) -> Enrollment:

@@ -1,0 +1,375 @@
+"""The codes of many discounts, made, counted and changed set by set.
+
+No row is brought into Python. Every change takes at most ``BATCH`` codes in one statement, so that whatever lock the
+caller holds is held for a moment at a time, and says for each discount how many it changed. Where codes are chosen,
+the choice is made by the statement that changes them. b2b decides how many of which; the tables are ecommerce's alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from django.db.models import QuerySet
+
+from ecommerce.enums import DiscountType
+from ecommerce.models import Basket, BasketCode, Discount, DiscountCode
+from mitxonline.kernel.db import fetch_sql, run_sql
+from mitxonline.kernel.money import Money
+
+BATCH = 10_000
+
+# How many codes of which discount.
+Counts: TypeAlias = "dict[int, int]"
+
+# A use counts against its code unless it was released. Redeemed or held (design 5.2's R, with an assigned address):
+# held, or confirmed and not retired.
+_UNUSED = """NOT EXISTS (
+    SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id AND use.state IN ('held', 'confirmed', 'retired')
+)"""
+_NOT_IN_R = """code.assigned_email = '' AND NOT EXISTS (
+    SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id AND use.state IN ('held', 'confirmed')
+)"""
+_NAMED = """(
+    EXISTS (SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id)
+    OR EXISTS (SELECT FROM ecommerce_orderline AS line WHERE line.code_id = code.id)
+)"""
+
+SPARE = f"NOT code.active AND code.assigned_email = '' AND {_UNUSED}"
+# A limited code that was used says so itself, which is what the index of free codes is about.
+IDLE = f"code.active AND code.uses = 0 AND code.assigned_email = '' AND {_UNUSED}"
+UNWANTED = f"code.assigned_email = '' AND NOT {_NAMED}"
+PAST = f"code.active AND {_NOT_IN_R} AND {_NAMED}"
+UNREDEEMED = """code.active AND NOT EXISTS (
+    SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id AND use.state = 'confirmed'
+)"""
+LIMITED = "code.active AND code.max_uses IS NOT NULL"
+LOOSE = "code.active AND (code.max_uses IS NULL OR (code.max_uses > 1 AND code.max_uses > greatest(1, code.uses)))"
+# Of a limited code the counter and its uses say the same, unless someone wrote past the services.
+MISCOUNTED = """code.max_uses IS NOT NULL AND code.uses <> (
+    SELECT count(*) FROM ecommerce_codeuse AS use
+    WHERE use.code_id = code.id AND use.state IN ('held', 'confirmed', 'retired')
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One way of changing codes: which ones may be taken, from which end, and what happens to them."""
+
+    which: str
+    statement: str
+    also: str = ""
+    newest_first: bool = False
+
+    @property
+    def sql(self) -> str:
+        """The statement that picks up to so many codes of each discount, beyond the last ones, and changes them.
+
+        Picked once and locked, then found by their numbers: joined with what they are like, the server might look
+        through all such codes for each one of them while its statistics are old.
+        """
+        beyond, direction, edge = ("<", "DESC", "min") if self.newest_first else (">", "ASC", "max")
+        return f"""
+        WITH wanted AS (
+            SELECT * FROM unnest(%(discounts)s::bigint[], %(counts)s::bigint[], %(after)s::bigint[])
+                AS wanted (discount_id, n, after)
+        ), picked AS MATERIALIZED (
+            SELECT one.id FROM wanted CROSS JOIN LATERAL (
+                SELECT code.id FROM ecommerce_discountcode AS code
+                WHERE code.discount_id = wanted.discount_id AND code.id {beyond} wanted.after AND {self.which}
+                ORDER BY code.id {direction} LIMIT wanted.n
+                FOR NO KEY UPDATE OF code
+            ) AS one
+        ), {self.also} changed AS (
+            {self.statement} RETURNING code.id, code.discount_id
+        )
+        SELECT discount_id, count(*), {edge}(id) FROM changed GROUP BY discount_id
+        """  # noqa: S608  put together from the constants of this module
+
+
+SWITCH_ON = Change(
+    which=SPARE,
+    statement="""
+        UPDATE ecommerce_discountcode AS code SET active = true, uses = 0, max_uses = %(max_uses)s
+        FROM picked WHERE code.id = picked.id
+    """,
+)
+SWITCH_OFF = Change(
+    which=IDLE,
+    statement="""
+        UPDATE ecommerce_discountcode AS code SET active = false FROM picked WHERE code.id = picked.id
+    """,
+    newest_first=True,
+)
+UNLIMIT = Change(
+    which=LIMITED,
+    statement="UPDATE ecommerce_discountcode AS code SET max_uses = NULL FROM picked WHERE code.id = picked.id",
+)
+# An unlimited code counts no uses: its rows are counted here, and a code that was used k times is spent with k. No one
+# may give one of them back meanwhile, so they are locked; but not waited for, because who has one may come for the
+# terms' lock, which we hold. A code whose uses can't all be had stays as it is, and the next round finds it.
+_COUNT_ROWS = """locked AS (
+            SELECT use.code_id FROM ecommerce_codeuse AS use JOIN picked ON picked.id = use.code_id
+            WHERE use.state IN ('held', 'confirmed', 'retired') FOR SHARE OF use SKIP LOCKED
+        ), used AS (
+            SELECT picked.id, count(use.id) AS n FROM picked
+            LEFT JOIN ecommerce_codeuse AS use
+                ON use.code_id = picked.id AND use.state IN ('held', 'confirmed', 'retired')
+            GROUP BY picked.id
+            HAVING count(use.id) = (SELECT count(*) FROM locked WHERE locked.code_id = picked.id)
+        ),"""
+LIMIT = Change(
+    which=LOOSE,
+    also=_COUNT_ROWS,
+    statement="""
+        UPDATE ecommerce_discountcode AS code SET uses = used.n, max_uses = greatest(1, used.n)
+        FROM used WHERE code.id = used.id
+    """,
+)
+RECOUNT = Change(
+    which=MISCOUNTED,
+    also=_COUNT_ROWS,
+    statement="""
+        UPDATE ecommerce_discountcode AS code SET uses = used.n, max_uses = greatest(code.max_uses, used.n)
+        FROM used WHERE code.id = used.id
+    """,
+)
+# A deleted code leaves the carts it was applied to.
+DELETE = Change(
+    which=UNWANTED,
+    also="""emptied AS (
+            DELETE FROM ecommerce_basketcode AS applied USING picked WHERE applied.code_id = picked.id
+        ),""",
+    statement="DELETE FROM ecommerce_discountcode AS code USING picked WHERE code.id = picked.id",
+)
+RETIRE = Change(
+    which=PAST,
+    statement="UPDATE ecommerce_discountcode AS code SET active = false FROM picked WHERE code.id = picked.id",
+)
+WITHDRAW = Change(
+    which=UNREDEEMED,
+    statement="UPDATE ecommerce_discountcode AS code SET active = false FROM picked WHERE code.id = picked.id",
+)
+
+MAKE = """
+    INSERT INTO ecommerce_discountcode
+        (discount_id, text, max_uses, uses, active, assigned_email, assigned_name, created_at)
+    SELECT wanted.discount_id, gen_random_uuid()::text, %(max_uses)s, 0, true, '', '', %(now)s
+    FROM unnest(%(discounts)s::bigint[], %(counts)s::bigint[]) AS wanted (discount_id, n)
+    CROSS JOIN generate_series(1, wanted.n)
+"""
+
+# One count for each question, each from an index that holds the answer: on a million codes that is several times as
+# fast as one pass over the rows.
+COUNTED = """
+    SELECT discount_id,
+        (SELECT count(*) FROM ecommerce_discountcode AS code
+            WHERE code.discount_id = asked.discount_id AND code.active),
+        (SELECT count(*) FROM ecommerce_discountcode AS code
+            WHERE code.discount_id = asked.discount_id AND NOT code.active),
+        (SELECT count(*) FROM ecommerce_discountcode AS code
+            WHERE code.discount_id = asked.discount_id AND code.active AND code.max_uses IS NULL),
+        (SELECT count(*) FROM ecommerce_discountcode AS code
+            WHERE code.discount_id = asked.discount_id AND code.active
+                AND code.max_uses > 1 AND code.max_uses > greatest(1, code.uses)),
+        (SELECT min(code.id) FROM ecommerce_discountcode AS code WHERE code.discount_id = asked.discount_id),
+        (SELECT max(code.id) FROM ecommerce_discountcode AS code WHERE code.discount_id = asked.discount_id)
+    FROM unnest(%(discounts)s::bigint[]) AS asked (discount_id)
+"""
+
+ASSIGN = """
+UPDATE ecommerce_discountcode AS code
+SET assigned_email = given.email, assigned_name = given.name, assigned_at = %(now)s, assigned_by_id = %(by)s,
+    text = CASE WHEN code.id = ANY(%(renew)s::bigint[]) THEN gen_random_uuid()::text ELSE code.text END
+FROM unnest(%(codes)s::bigint[], %(emails)s::text[], %(names)s::text[]) AS given (code_id, email, name)
+WHERE code.id = given.code_id AND code.active AND code.uses = 0 AND code.assigned_email = ''
+"""
+# Of a limited code the counter is asked as well: on a row that had to be waited for it is the fresh one.
+UNASSIGN = """
+UPDATE ecommerce_discountcode AS code
+SET text = gen_random_uuid()::text, assigned_email = '', assigned_name = '', assigned_at = NULL, assigned_by_id = NULL
+WHERE code.id = ANY(%(codes)s) AND code.assigned_email <> '' AND (code.max_uses IS NULL OR code.uses = 0)
+AND NOT EXISTS (
+    SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id AND use.state IN ('held', 'confirmed', 'retired')
+)
+RETURNING code.id
+"""
+
+# A short transaction that holds the terms' lock; entering it may refuse to go on.
+Step: TypeAlias = "Callable[[], AbstractContextManager[object]]"
+Progress: TypeAlias = "Callable[[int], None]"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A code, and the address and name it is to be for."""
+
+    code_id: int
+    email: str
+    name: str
+
+
+def make_codes(wants: Counts, *, max_uses: int | None, now: datetime, step: Step, progress: Progress) -> int:
+    """Make so many codes under each discount; how many were made."""
+    made = 0
+    for portion in _portions(wants):
+        with step():
+            done = run_sql(
+                MAKE,
+                {
+                    "discounts": list(portion),
+                    "counts": list(portion.values()),
+                    "max_uses": max_uses,
+                    "now": now,
+                },
+            )
+        made += done
+        progress(done)
+    return made
+
+
+def change_codes(change: Change, wants: Counts, *, max_uses: int | None = None, step: Step, progress: Progress) -> int:
+    """Change up to so many codes of each discount; how many were changed."""
+    open_end = 2**63 - 1 if change.newest_first else 0
+    after = dict.fromkeys(wants, open_end)
+    left, changed = dict(wants), 0
+    while left:
+        portion = next(_portions(left))
+        params = {
+            "discounts": list(portion),
+            "counts": list(portion.values()),
+            "after": [after[pk] for pk in portion],
+            "max_uses": max_uses,
+        }
+        with step():
+            done = {pk: (count, edge) for pk, count, edge in fetch_sql(change.sql, params)}
+        for pk, asked in portion.items():
+            count, edge = done.get(pk, (0, open_end))
+            after[pk] = edge
+            left[pk] -= count
+            if count < asked or not left[pk]:
+                del left[pk]
+            changed += count
+        progress(sum(count for count, _edge in done.values()))
+    return changed
+
+
+def _portions(wants: Mapping[int, int]) -> Iterator[Counts]:
+    """The wants in portions of at most BATCH codes, one discount after the other."""
+    portion: Counts = {}
+    room = BATCH
+    for pk, wanted in wants.items():
+        rest = wanted
+        while rest:
+            portion[pk] = min(rest, room)
+            rest -= portion[pk]
+            room -= portion[pk]
+            if not room:
+                yield portion
+                portion, room = {}, BATCH
+    if portion:
+        yield portion
+
+
+def count_miscounted(discount_ids: Sequence[int]) -> Counts:
+    """How many codes of each discount say another number of uses than they have; reads every code and every use."""
+    return count_matching(MISCOUNTED, discount_ids)
+
+
+def count_matching(which: str, discount_ids: Sequence[int]) -> Counts:
+    """How many codes of each discount are such; asks nothing where there is none to ask after."""
+    if not discount_ids:
+        return {}
+    sql = f"""
+        SELECT code.discount_id, count(*) FROM ecommerce_discountcode AS code
+        WHERE code.discount_id = ANY(%(discounts)s) AND {which} GROUP BY code.discount_id
+    """  # noqa: S608  put together from the constants of this module
+    return dict(fetch_sql(sql, {"discounts": list(discount_ids)}))
+
+
+def create_discounts(discounts: Iterable[Discount]) -> list[Discount]:
+    """Write new discounts down, in one statement."""
+    return Discount.objects.bulk_create(discounts)
+
+
+def fix_prices(discount_ids: Sequence[int], *, price: Money, now: datetime, **facts: Any) -> None:
+    """Let these discounts open their product at this price, to anyone with a code and at any time."""
+    Discount.objects.filter(pk__in=discount_ids).update(
+        amount=price.amount,
+        currency=price.currency,
+        discount_type=DiscountType.FIXED_PRICE,
+        is_bulk=True,
+        is_active=True,
+        for_chosen_people=False,
+        activates_at=None,
+        expires_at=None,
+        updated_at=now,
+        **facts,
+    )
+
+
+def assign_codes(
+    assignments: Sequence[Assignment], *, renew_text_of: Collection[int] = (), by_id: int | None, now: datetime
+) -> int:
+    """Give each of these codes to its address, as far as it is free; how many were.
+
+    ``renew_text_of``: codes whose text others know already; they get another one in the same statement.
+    """
+    return run_sql(
+        ASSIGN,
+        {
+            "codes": [each.code_id for each in assignments],
+            "emails": [each.email for each in assignments],
+            "names": [each.name for each in assignments],
+            "renew": sorted(renew_text_of),
+            "by": by_id,
+            "now": now,
+        },
+    )
+
+
+def unassign_codes(code_ids: Sequence[int]) -> list[int]:
+    """Take the unused ones of these codes from their addresses; their ids.
+
+    Each gets another text, so that the old link opens nothing, and leaves the carts it was applied to: a cart
+    remembers the code and not its text.
+    """
+    ids = sorted(pk for (pk,) in fetch_sql(UNASSIGN, {"codes": list(code_ids)}))
+    empty_baskets_of(ids)
+    return ids
+
+
+def switch_on(code_ids: Sequence[int]) -> None:
+    """Let these codes be used again."""
+    DiscountCode.objects.filter(pk__in=code_ids).update(active=True)
+
+
+def replace_code(old: DiscountCode) -> DiscountCode:
+    """Another code without limit in the place of one: its own row, unless that tells who used it."""
+    if old.code_uses.exists() or old.order_lines.exists():
+        DiscountCode.objects.filter(pk=old.pk).update(active=False)
+        new = DiscountCode.objects.create(discount=old.discount, text=_new_text(), max_uses=None)
+    else:
+        old.text = _new_text()
+        old.save(update_fields=["text"])
+        new = old
+    return new
+
+
+def empty_baskets_of(code_ids: Sequence[int]) -> None:
+    """Take these codes out of every cart."""
+    BasketCode.objects.filter(code__in=code_ids).delete()
+
+
+def apply_to_basket(codes: QuerySet[DiscountCode], *, basket: Basket, now: datetime) -> None:
+    """Apply these codes to a cart; one that is applied stays."""
+    BasketCode.objects.bulk_create(
+        [BasketCode(basket=basket, code=code, applied_at=now) for code in codes], ignore_conflicts=True
+    )
+
+
+def _new_text() -> str:
+    return str(fetch_sql("SELECT gen_random_uuid()::text")[0][0])
