@@ -7,20 +7,27 @@ from django.db import migrations, models
 
 def tell_keys_apart(apps, schema_editor):
     """Give each later organization whose key differs only in case a number; runs that exist keep their keys."""
-    page = apps.get_model("b2b", "OrganizationPage")
-    taken = set()
+    page, revision = apps.get_model("b2b", "OrganizationPage"), apps.get_model("wagtailcore", "Revision")
+    known, taken = {key.lower() for key in page.objects.values_list("org_key", flat=True)}, set()
     for one in page.objects.order_by("pk"):
         key, number = one.org_key, 1
-        while key.lower() in taken:
+        while key.lower() in (taken if number == 1 else known | taken):
             number += 1
             key = f"{one.org_key[: 30 - len(str(number))]}{number}"
         taken.add(key.lower())
         if key != one.org_key:
             page.objects.filter(pk=one.pk).update(org_key=key)
+            # Editors go on from the latest revision, which would bring the key of before back.
+            drafts = revision.objects.filter(
+                object_id=str(one.pk), content_type__app_label="b2b", content_type__model="organizationpage"
+            )
+            for draft in drafts.filter(content__org_key=one.org_key):
+                draft.content["org_key"] = key
+                draft.save(update_fields=["content"])
 
 
 class Migration(migrations.Migration):
-    dependencies = [("b2b", "0006_runs_remember_the_contracts_dates")]
+    dependencies = [("b2b", "0006_runs_remember_the_contracts_dates"), ("wagtailcore", "0094_alter_page_locale")]
 
     operations = [
         migrations.AlterField(

@@ -4,11 +4,14 @@ import re
 
 from django.apps.registry import Apps
 from django.db import migrations, models
+from django.db.models.functions import Concat, Left
 
 
 LATE = "paid after the hold was over"
 CAME_BACK = "the buyer came back, the gateway did not answer"
 
+# What refusals' sentences began with, before any other word: "code_used: This code has reached its limit."
+REFUSAL = re.compile(r"\A(?!livemode|reference|account)[a-z_]+: ")
 # What the sentences of before begin with, or are.
 CAUSES = {
     LATE: "paid_after_hold",
@@ -32,7 +35,7 @@ def name_causes(apps: Apps, _editor: object) -> None:
             cause = "amount_differs" if money[1] == order.currency else "currency_differs"
         elif said.startswith("paid None"):
             cause = "currency_differs"
-        detail = "" if cause in {"paid_after_hold", "payment_missing"} else said
+        detail = "" if cause in {"paid_after_hold", "payment_missing"} else REFUSAL.sub("", said, count=1)
         in_review.filter(pk=order.pk).update(review_cause=cause, state_reason=detail)
     tries = apps.get_model("ecommerce", "PaymentAttempt").objects.filter(note=CAME_BACK)
     tries.update(came_back_at=models.F("started_at"), note="")
@@ -41,6 +44,10 @@ def name_causes(apps: Apps, _editor: object) -> None:
 def write_sentences(apps: Apps, _editor: object) -> None:
     Order = apps.get_model("ecommerce", "Order")
     Order.objects.filter(review_cause="paid_after_hold").update(state_reason=LATE)
+    for cause, begin in {"has_course": "already_enrolled: ", "code_gone": "code_used: "}.items():
+        Order.objects.filter(review_cause=cause).exclude(state_reason="").update(
+            state_reason=Left(Concat(models.Value(begin), "state_reason"), 255)
+        )
     for order in Order.objects.filter(state="review", state_reason="").only("review_cause").iterator():
         Order.objects.filter(pk=order.pk).update(state_reason=order.get_review_cause_display())
     tries = apps.get_model("ecommerce", "PaymentAttempt").objects.filter(came_back_at__isnull=False)

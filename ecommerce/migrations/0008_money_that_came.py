@@ -18,6 +18,13 @@ FROM (
 ) AS told
 WHERE told.id = attempt.id AND told.found IS NOT NULL AND attempt.refunded <= told.found[1]::numeric
 """
+# What waits for a decision to go back is all of what came, so that it isn't sent back in the currency asked for.
+WAITING_REFUNDS = """
+UPDATE ecommerce_refund AS refund SET amount = attempt.paid_amount - attempt.refunded, currency = attempt.paid_currency
+FROM ecommerce_paymentattempt AS attempt
+WHERE attempt.id = refund.attempt_id AND refund.state = 'marked' AND attempt.paid_currency NOT IN ('', refund.currency)
+AND attempt.paid_amount > attempt.refunded
+"""
 
 
 class Migration(migrations.Migration):
@@ -52,7 +59,7 @@ class Migration(migrations.Migration):
             name='state',
             field=models.CharField(choices=[('marked', 'Waiting for a decision'), ('recorded', 'Recorded'), ('sent', 'Sent to the gateway'), ('pending', 'On its way'), ('differs', 'Another amount than was asked for'), ('succeeded', 'Given back'), ('failed', 'Failed'), ('canceled', 'Canceled')], default='recorded', max_length=20, verbose_name='state'),
         ),
-        migrations.RunSQL([SAME_CURRENCY, OTHER_CURRENCY], migrations.RunSQL.noop),
+        migrations.RunSQL([SAME_CURRENCY, OTHER_CURRENCY, WAITING_REFUNDS], migrations.RunSQL.noop),
         migrations.AddIndex(
             model_name='refund',
             index=models.Index(condition=models.Q(('state__in', ('recorded', 'sent', 'differs', 'pending'))), fields=['recorded_at'], name='refund_without_an_end'),

@@ -4,6 +4,12 @@ from django.db import migrations
 def _rename(apps, *, permission, name, action):
     before, after = permission
     permissions = apps.get_model("auth", "Permission").objects.filter(content_type__app_label="ecommerce")
+    # Where "migrate" stopped between the names, Django has made the other one beside it; whoever has that keeps it.
+    for twin in permissions.filter(codename=after) if permissions.filter(codename=before).exists() else ():
+        known = permissions.get(codename=before)
+        known.group_set.add(*twin.group_set.all())
+        known.user_set.add(*twin.user_set.all())
+        twin.delete()
     permissions.filter(codename=before).update(codename=after, name=name)
     entries = apps.get_model("wagtailcore", "ModelLogEntry").objects
     entries.filter(action=action[0]).update(action=action[1])

@@ -1,11 +1,15 @@
 """Organizations: found by whatever they are called, made once (design 5.5)."""
 
+import json
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models.expressions import RawSQL
 from wagtail.models import Page, Site
 
 from b2b.errors.contracts import SiteMissing, TermsInvalid
@@ -209,3 +213,17 @@ def test_many_children_at_once_get_places_of_their_own(together: Together) -> No
     results = together(*[lambda number=number: ensure_organization(name=f"Org {number}") for number in range(6)])
     assert [result for result in results if isinstance(result, Exception)] == []
     assert Page.find_problems() == ([], [], [], [], [])
+
+
+def test_keys_that_were_told_apart_by_capitals_get_numbers_also_in_drafts() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX organization_key_once_in_any_case")
+    pages: list[OrganizationPage] = []
+    for key in ("Acme", "ACME", "acme", "acme2"):
+        page = make(f"Organization {len(pages)}", org_key=f"{key}-{len(pages)}")
+        OrganizationPage.objects.filter(pk=page.pk).update(org_key=key)
+        page.revisions.update(content=RawSQL("content || %s::jsonb", [json.dumps({"org_key": key})]))
+        pages.append(page)
+    import_module("b2b.migrations.0007_one_key_in_any_case").tell_keys_apart(apps, None)
+    assert [OrganizationPage.objects.get(pk=page.pk).org_key for page in pages] == ["Acme", "ACME3", "acme4", "acme2"]
+    assert [page.revisions.get().content["org_key"] for page in pages] == ["Acme", "ACME3", "acme4", "acme2"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.apps.registry import Apps
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -54,6 +58,9 @@ def test_sentences_that_were_compared_become_columns_and_sentences_again() -> No
     assert causes == {f"TS-{number}": cause for number, cause in enumerate(SENTENCES.values())}
     assert Order.objects.get(number="TS-0").why == "Paid after its codes and seats were free again"
     assert Order.objects.get(state="canceled").why == "test"
+    details = dict(Order.objects.filter(state="review").values_list("number", "state_reason"))
+    assert (details["TS-3"], details["TS-4"]) == ("You already have “Soils”.", "This code has reached its limit.")
+    assert details["TS-7"] == "reference: the session carries another try's"
     assert list(PaymentAttempt.objects.order_by("pk").values_list("came_back_at", "note")) == [
         (NOON, ""),
         (None, "replaced by a newer try"),
@@ -62,5 +69,22 @@ def test_sentences_that_were_compared_become_columns_and_sentences_again() -> No
     said = before.get_model("ecommerce", "Order").objects.order_by("pk").values_list("state_reason", flat=True)
     assert said[0] == "paid after the hold was over"
     assert said[1] == "paid 250.00 USD, asked 249.00 USD"
+    assert (said[3], said[4]) == ("already_enrolled: You already have “Soils”.", list(SENTENCES)[4])
     assert before.get_model("ecommerce", "PaymentAttempt").objects.filter(note__contains="came back").count() == 1
     migrate("0007_why_orders_are_in_review")
+
+
+def test_a_permission_that_has_both_names_is_one_again() -> None:
+    migration = import_module("ecommerce.migrations.0015_american_spelling")
+    renamed = Permission.objects.get(codename="fulfill_order")
+    twin = Permission.objects.create(content_type=renamed.content_type, codename="fulfil_order", name="before")
+    groups = [Group.objects.create(name=f"desk {permission.codename}") for permission in (renamed, twin)]
+    for group, permission in zip(groups, (renamed, twin), strict=True):
+        group.permissions.add(permission)
+    person = make_user()
+    person.user_permissions.add(renamed)
+    migration.to_british(apps, None)
+    migration.to_american(apps, None)
+    assert {each.codename for each in Permission.objects.filter(codename__startswith="fulfil")} == {"fulfill_order"}
+    assert [each.permissions.get().codename for each in groups] == ["fulfill_order", "fulfill_order"]
+    assert person.user_permissions.get().codename == "fulfill_order"

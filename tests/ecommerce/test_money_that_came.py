@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
-from ecommerce.enums import AttemptState, OrderState, RefundState
+from ecommerce.enums import AttemptState, EnrollmentAfter, OrderState, RefundState
 from ecommerce.errors.admin import MoneyWasTaken
 from ecommerce.errors.refunds import RefundAmountNeeded, RefundDecided, RefundReasonNeeded, RefundTooMuch
 from ecommerce.gateways.base import RefundResult
@@ -170,6 +170,22 @@ def test_what_was_only_noted_until_now_is_kept_as_it_came() -> None:
         cursor.execute(migration.OTHER_CURRENCY)
     kept = [tuple(order.attempts.values_list("paid_amount", "paid_currency").get()) for order in orders]
     assert kept == [(700000, "JPY"), (None, ""), (None, "")]
+
+
+def test_money_that_waits_to_go_back_is_all_of_what_came_in_its_currency() -> None:
+    migration = import_module("ecommerce.migrations.0008_money_that_came")
+    foreign, plain = (paid_order(make_product()) for _each in range(2))
+    for order in (foreign, plain):
+        attempt = order.attempts.get()
+        Refund.objects.create(
+            order=order, attempt=attempt, gateway=attempt.gateway, idempotency_key=f"k{order.pk}", amount=49,
+            currency="USD", reason="paid before", state=RefundState.MARKED, enrollment_after=EnrollmentAfter.KEEP,
+            recorded_at=NOON,
+        )  # fmt: skip
+    foreign.attempts.update(paid_amount=700000, paid_currency="JPY")
+    with connection.cursor() as cursor:
+        cursor.execute(migration.WAITING_REFUNDS)
+    assert [order.refunds.get().money for order in (foreign, plain)] == [Money(700000, "JPY"), Money(49, "USD")]
 
 
 # What the gateway gave back isn't what was asked for
