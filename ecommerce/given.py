@@ -97,11 +97,17 @@ def sells_partly_owned_programs() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """What an order would give whose money is here or on its way."""
+    """What an order would give whose money is here or on its way.
+
+    ``is_at_bank``: the bank takes its time; ``is_in_review``: the money is here, and staff decide about it.
+    """
 
     number: str
     product_ids: frozenset[int]
     course_ids: frozenset[int]
+    titles: tuple[str, ...] = ()
+    is_at_bank: bool = False
+    is_in_review: bool = False
 
 
 def awaited_by(user_id: int) -> list[Awaited]:
@@ -115,12 +121,15 @@ def awaited_by(user_id: int) -> list[Awaited]:
 
 def awaited(order: Order) -> Awaited:
     """What an order would give, as it was when it was placed."""
-    products = [line.product for line in order.lines.all()]
-    given = given_by(products, now=order.placed_at)
+    lines = list(order.lines.all())
+    given = given_by([line.product for line in lines], now=order.placed_at)
     return Awaited(
         number=order.number,
         product_ids=frozenset(given),
         course_ids=frozenset(course_id for each in given.values() for course_id in each),
+        titles=tuple(line.title for line in lines),
+        is_at_bank=order.state == OrderState.PENDING and not has_money(order),
+        is_in_review=order.state == OrderState.REVIEW,
     )
 
 

@@ -137,7 +137,9 @@ class RefundForm(forms.Form):
             if amount is None or amount <= 0:
                 self.add_error("amount", _("Give an amount above zero."))
             elif -amount.normalize().as_tuple().exponent > minor_digits(self.currency):
-                self.add_error("amount", _("%(currency)s has no such small parts.") % {"currency": self.currency})
+                sentence = _("Amounts in %(currency)s have %(digits)d digits after the point.")
+                digits = minor_digits(self.currency)
+                self.add_error("amount", sentence % {"currency": self.currency, "digits": digits})
         return given
 
     @property

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from b2b.selectors.seats import MemberContract, MemberRun, organizations_of
 from courses.models import Course, Enrollment
 from ecommerce.selectors.shop import shop_settings
+from frontend.pages.awaited import AwaitedOrder, awaited_order_for
 from frontend.pages.cards import length_text, price_text, start_text
 from frontend.pages.dates import day
 from frontend.pages.offers import CourseOffer, RunOffer, course_offers, short_price
@@ -36,6 +37,7 @@ class PanelState(StrEnum):
     OPENS = "opens"
     CLOSED = "closed"
     MEMBER = "member"
+    AWAITED = "awaited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,9 @@ def buy_panel(
         enrollment = current_enrollment(course.pk, user_id=user_id, now=now)
         if enrollment is not None:
             return _panel_for_enrolled(course, enrollment, now)
+        awaited = awaited_order_for(course.pk, user_id=user_id)
+        if awaited is not None:
+            return _panel_for_awaited(course, awaited)
         member = _contract_with(course.pk, user_id=user_id, now=now)
         if member is not None:
             return _member(course, *member)
@@ -183,6 +188,22 @@ def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -
         go_url=reverse(DASHBOARD),
         go_text=_("Go to course"),
         short_button_text=_("Go to course"),
+        offers_code=False,
+    )
+
+
+def _panel_for_awaited(course: Course, awaited: AwaitedOrder) -> BuyPanel:
+    """No way to pay a second time for what is being paid."""
+    return BuyPanel(
+        state=PanelState.AWAITED,
+        course=course,
+        badge_text=_("Being checked") if awaited.order.is_in_review else _("Being paid"),
+        badge_kind="info",
+        length_text=length_text(course),
+        sentence=f"{awaited.title}. {awaited.sentence}",
+        go_url=awaited.url,
+        go_text=_("See that order"),
+        short_button_text=_("See that order"),
         offers_code=False,
     )
 

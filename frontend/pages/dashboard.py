@@ -19,6 +19,7 @@ from cms.selectors.pages import visible_program_pages
 from courses.enums import RequirementKind
 from courses.models import Course, Program, ProgramRequirement
 from courses.selectors.dashboard import Dashboard, DashboardCard, dashboard_for
+from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.places import course_url, courses_with_a_page, organization_url, program_url
 from mitxonline.users.models import User
 
@@ -95,6 +96,7 @@ class DashboardPage:
     waiting: tuple[WaitingCode, ...]
     organizations: tuple[OrganizationCard, ...]
     programs: tuple[ProgramCard, ...]
+    awaited: tuple[AwaitedOrder, ...]
     now: datetime
 
     @property
@@ -129,6 +131,7 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
         waiting=tuple(waiting_codes(user)),
         organizations=tuple(_organization(each) for each in organizations_of(user.pk, now=now)),
         programs=_programs(started),
+        awaited=awaited_orders(user.pk),
         now=now,
     )
 

@@ -1,8 +1,11 @@
-"""Addresses of pages an editor made, for lists of things that may have one."""
+"""Addresses of what lists of things lead to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import urlencode
+
+from django.urls import reverse
 
 from b2b.models import OrganizationPage
 from cms.models import CoursePage
@@ -22,6 +25,11 @@ def program_url(program: Program) -> str:
 def organization_url(organization: OrganizationPage) -> str:
     """The address of an organization's page, for its members."""
     return f"/organizations/{organization.slug}/"
+
+
+def order_url(number: str) -> str:
+    """A buyer's page of their order: its receipt, or how its payment stands."""
+    return f"{reverse('receipt')}?{urlencode({'order_number': number})}"
 
 
 def courses_with_a_page(course_ids: Iterable[int]) -> frozenset[int]:

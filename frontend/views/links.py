@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from django.urls import reverse
 
 from ecommerce.models import Order
+from frontend.pages.places import order_url
 from mitxonline.users.next_page import with_next
 
 
 def receipt_url(order: Order) -> str:
     """The receipt of an order; also where its payment page sends people back to."""
-    return f"{reverse('receipt')}?{urlencode({'order_number': order.number})}"
+    return order_url(order.number)
 
 
 def login_url(then: str) -> str:

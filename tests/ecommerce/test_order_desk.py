@@ -215,7 +215,7 @@ def test_chosen_courses_and_amounts_go_back(desk: Client) -> None:
         ({"what": "lines", "lines": []}, "Choose the courses."),
         ({"what": "amount", "amount": ""}, "Give an amount above zero."),
         ({"what": "amount", "amount": "-3"}, "Give an amount above zero."),
-        ({"what": "amount", "amount": "1.005"}, "Amounts in USD have at most two decimals."),
+        ({"what": "amount", "amount": "1.005"}, "Amounts in USD have 2 digits after the point."),
         ({"what": "amount", "amount": "1000"}, "$1,000.00 is more than is left: at most $398.00 can be given back."),
         ({"what": "everything"}, "Select a valid choice"),
         ({"reference": "x"}, "Open the refund again from the order."),

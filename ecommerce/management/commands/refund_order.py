@@ -118,8 +118,10 @@ def _wish(order: Order, options: dict[str, Any]) -> RefundWish:
         payment = next_to_refund(order.attempts.all())
         currency = order.currency if payment is None else payment.paid_money.currency
         amount = Money(options["amount"], currency)
-        if len(options["amount"].partition(".")[2].rstrip("0")) > minor_digits(currency):
-            raise CommandError(_("%(currency)s has no such small parts.") % {"currency": currency})
+        digits = minor_digits(currency)
+        if len(options["amount"].partition(".")[2].rstrip("0")) > digits:
+            sentence = _("Amounts in %(currency)s have %(digits)d digits after the point.")
+            raise CommandError(sentence % {"currency": currency, "digits": digits})
     return RefundWish(
         reason=options["reason"],
         enrollment_after=options["after"],
