@@ -52,7 +52,7 @@ def test_a_template_has_no_words_of_its_own(path: Path) -> None:
         ('<img alt="A picture">', ["A picture"]),
         ('<input placeholder="{{ name }}" class="btn btn-lg">', []),
         ("{% comment %}Hello{% endcomment %}{# Hello #}", []),
-        ('{{ name|default:"No one" }}', ["Nobody"]),
+        ('{{ name|default:"No one" }}', ["No one"]),
         ('{{ name|default:_("No one") }}', []),
         ('{% include "a.html" with title="Two words" css="btn-lg" %}', ["Two words"]),
         ('{% icon "cross" label="Close" %}', ["Close"]),
