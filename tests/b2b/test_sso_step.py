@@ -137,7 +137,7 @@ def test_a_realm_that_has_organizations_off_throws_nobody_out(
                 raise answer
 
     monkeypatch.setattr("b2b.services.organizations.sign_in.KeycloakGateway.from_settings", lambda: Asked())
-    empty = {"scope": scope} if scope else {"organization": {}}
+    empty: dict[str, Any] = {"scope": scope} if scope else {"organization": {}}
     sign_in(request_, sam, empty)
     assert ContractMembership.objects.filter(user=sam).count() == (2 if stays else 0)
     assert ContractMembership.objects.filter(user=lea).count() == 2
