@@ -16,7 +16,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.admin import ReadOnlyAdminMixin
 from mitxonline.users.admin_forms import PersonChangeForm, PersonCreationForm
 from mitxonline.users.models import GivenRight, User
-from mitxonline.users.sso.linking import undo
+from mitxonline.users.sso.linking import find_losses, undo
 
 # Its pages show what belongs to a sign-in in progress, and would let an editor of people write themselves another's
 # identity. Importing it first registers them, whatever the order of the apps.
@@ -77,6 +77,15 @@ class ConnectionAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[UserSocialAuth]):
         """Only superusers disconnect superusers, as with everything about them."""
         allowed = admin.ModelAdmin.has_delete_permission(self, request, obj)
         return allowed and (request.user.is_superuser or obj is None or not obj.user.is_superuser)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Also what goes with each connection, in the words its owner would read."""
+        listed, *rest = super().get_deleted_objects(objs, request)
+        goes: list[Any] = []
+        for each in objs:
+            if losses := find_losses(each):
+                goes += [str(_("Goes with it, in the words for %(person)s:") % {"person": each.user}), list(losses)]
+        return [*listed, *goes], *rest
 
     def delete_model(self, request: HttpRequest, obj: UserSocialAuth) -> None:
         undo(obj, now=clock.now())

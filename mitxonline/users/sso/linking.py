@@ -150,8 +150,13 @@ def plan_disconnect(*, user: User, connection_id: int) -> Undoing | None:
     if connection is None or provider is None:
         return None
     _keep_a_way_in(user, connection_id)
+    return Undoing(provider, find_losses(connection))
+
+
+def find_losses(connection: UserSocialAuth) -> tuple[str, ...]:
+    """What goes with a connection, in sentences for its owner."""
     asked = [import_string(path) for path in settings.CONNECTION_LOSSES]
-    return Undoing(provider, tuple(sentence for ask in asked for sentence in ask(connection)))
+    return tuple(sentence for ask in asked for sentence in ask(connection))
 
 
 def _keep_a_way_in(user: User, connection_id: int) -> None:

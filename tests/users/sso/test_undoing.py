@@ -10,7 +10,14 @@ from social_django.models import UserSocialAuth
 
 from b2b import handlers
 from b2b.enums import MembershipSource, SignInChange
-from b2b.models import ContractMembership, ContractPage, OrganizationMembership, OrganizationPage, SignInFact
+from b2b.models import (
+    ContractMembership,
+    ContractPage,
+    ContractTerms,
+    OrganizationMembership,
+    OrganizationPage,
+    SignInFact,
+)
 from b2b.services.organizations import sign_in as organization_sign_in
 from b2b.services.organizations.claims import parse_claim
 from b2b.services.organizations.managers import set_manager
@@ -170,6 +177,28 @@ def test_many_are_deleted_at_once(provider: FakeProvider, campus: Any, admin_cli
     operator_deletes(admin_client, UserSocialAuth.objects.filter(provider="keycloak"), bulk=True)
     assert list(UserSocialAuth.objects.all()) == [kept]
     assert not ContractMembership.objects.exists()
+
+
+@pytest.mark.parametrize("bulk", [True, False])
+def test_an_operator_reads_what_goes_before(
+    provider: FakeProvider, campus: Any, admin_client: Client, bulk: bool
+) -> None:
+    ContractTerms.objects.update(max_learners=None)
+    for name in ("one", "two"):
+        provider.claims |= {"sub": name, "email": f"{name}@mail.example"}
+        connected(Client(), provider, f"{name}@mail.example")
+        provider.claims["organization"] = {"Orchard": {}}
+    first, second = UserSocialAuth.objects.order_by("pk")
+    pages = (
+        [admin_client.post(ADMIN, {"action": "delete_selected", "_selected_action": [first.pk, second.pk]})]
+        if bulk
+        else [admin_client.get(f"{ADMIN}{each.pk}/delete/") for each in (first, second)]
+    )
+    said = " ".join(" ".join(page.text for page in pages).split())
+    assert said.count("You’ll leave Orchard and give up your seat in “Fruit”.") == 2
+    assert said.count("You’ll leave Quarry and give up your seat in “Free” and “Lab”.") == 1
+    assert "in the words for one@mail.example:" in said
+    assert UserSocialAuth.objects.count() == 2, "looking deletes nothing"
 
 
 def test_an_account_switched_off_keeps_its_seat_and_its_person_takes_no_second_one(
