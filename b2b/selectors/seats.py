@@ -266,6 +266,25 @@ def _standing(terms: ContractTerms, seats: Seats, *, now: datetime) -> ContractS
 # --- Before a connection is undone ----------------------------------------------------------------------------------
 
 
+def people_without_connection(contract_id: int) -> list[int]:
+    """People with a seat because Keycloak named them, and no one of Keycloak behind their account, whatever its issuer.
+
+    Who was never seen in a claim has the seat another way: from before, or from demo content.
+    """
+    seen = OrganizationMembership.objects.filter(
+        user=OuterRef("user"), organization=OuterRef("contract__terms__organization"), seen_in_claim=True
+    )
+    connections = UserSocialAuth.objects.filter(user=OuterRef("user"), provider=KEYCLOAK)
+    seats = ContractMembership.objects.filter(
+        Exists(seen),
+        ~Exists(connections),
+        contract_id=contract_id,
+        source=MembershipSource.SSO,
+        state=MembershipState.ACTIVE,
+    )
+    return list(seats.order_by("user_id").values_list("user_id", flat=True))
+
+
 def losses_of(connection: UserSocialAuth) -> list[str]:
     """What goes with someone's connection with Keycloak, a sentence for each organization."""
     user_id = connection.user_id

@@ -8,15 +8,26 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from social_django.models import UserSocialAuth
 from wagtail.models import PageLogEntry
 
-from b2b.enums import MembershipSource, MembershipState
+from b2b.enums import MembershipSource, MembershipState, SignInChange
 from b2b.errors.contracts import ContractUnknown
-from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationPage, Reconcile
+from b2b.models import (
+    ContractMembership,
+    ContractPage,
+    ContractRun,
+    ContractTerms,
+    OrganizationMembership,
+    OrganizationPage,
+    Reconcile,
+    SignInFact,
+)
 from b2b.services.contracts.checks import Disagreement, check_contracts, fix_contract, fix_orphans
 from b2b.services.contracts.pages import add_child
 from b2b.services.courseware.courseware import remove_courseware
@@ -327,13 +338,49 @@ def test_who_set_it_right_is_written_down() -> None:
     assert (entry.page_id, entry.user_id, entry.data["kinds"]) == (page.pk, operator.pk, ["off_the_shelf"])
 
 
+def test_a_seat_by_a_connection_that_is_gone_is_found_and_ended() -> None:
+    """Before connections took along what came by them, a seat stayed that no sign-in would ever end."""
+    company, other = organization(), organization("Orchard")
+    owners = {"Free": company, "Lab": company, "Fruit": other}
+    pages = [contract(course(), integration=SSO, of=owners[name], name=name, cap=9) for name in owners]
+    people = {name: person() for name in ("gone", "former realm", "elsewhere", "connected", "never named", "by code")}
+    for name, user in people.items():
+        named = name != "never named"
+        for each in (company, other):
+            OrganizationMembership.objects.create(
+                organization=each, user=user, source=MembershipSource.SSO, seen_in_claim=named, since=NOW
+            )
+        for page in pages:
+            source = MembershipSource.CODE if name == "by code" else MembershipSource.SSO
+            ContractMembership.objects.create(contract=page, user=user, source=source, since=NOW)
+    for name, provider in (
+        ("connected", "keycloak"),
+        ("former realm", "keycloak"),
+        ("elsewhere", "edx-oauth2"),
+    ):
+        UserSocialAuth.objects.create(user=people[name], provider=provider, uid=f"https://{name[:6]}.example#7")
+    assert [(one.kind, one.is_fault) for one in found(pages[0])] == [("no_connection", True)]
+    assert found(pages[0])[0].sentence.startswith("2 people have a seat by single sign-on")
+
+    call_command("b2b_contract", "check", str(pages[0].pk), "--fix", verbosity=0)
+
+    assert check_contracts(now=NOW) == []
+    staying = {people[name].pk for name in ("former realm", "connected", "never named", "by code")}
+    for page in pages:
+        seats = ContractMembership.objects.filter(contract=page)
+        assert set(seats.values_list("user_id", flat=True)) == staying
+    assert not OrganizationMembership.objects.filter(user__in=[people["gone"], people["elsewhere"]]).exists()
+    left = SignInFact.objects.filter(change=SignInChange.LEFT_CONTRACT)
+    assert set(left.values_list("user_id", flat=True)) == {people["gone"].pk, people["elsewhere"].pk}
+
+
 @pytest.mark.parametrize("runs", [1, 6])
 def test_a_check_costs_the_same_for_any_number_of_runs(
     runs: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     page = contract(program(*[course() for _ in range(runs)]), cap=3)
     redeem(page, codes_of(page)[0])
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         found(page)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from social_django.models import UserSocialAuth
 
 from b2b.enums import ReconcileState
 from b2b.events import HoldsEnded
@@ -59,7 +60,10 @@ class World:
         courses = course(), course()
         page = contract(*courses, cap=2)
         contract(course(), name="Another", cap=1)
-        return cls(page, courses, tuple(make_user() for _each in range(PEOPLE)))
+        people = tuple(make_user() for _each in range(PEOPLE))
+        for each in people:
+            UserSocialAuth.objects.create(user=each, provider="keycloak", uid=f"https://id.example#{each.pk}")
+        return cls(page, courses, people)
 
     def expect(self, planned: CodeChange) -> None:
         """What the plan says will become of the codes."""

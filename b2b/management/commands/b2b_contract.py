@@ -61,6 +61,7 @@ from b2b.services.courseware.courseware import (
 )
 from b2b.services.courseware.wording import Line, addition_lines, removal_lines, summary, terms_lines
 from b2b.services.organizations.organizations import choose_organization, ensure_organization
+from b2b.services.organizations.sign_in import leave_without_connection
 from b2b.services.seats.bulk import COMING, Outcome, change_members, plan_members
 from b2b.services.seats.moving import move_members, plan_move
 from mitxonline.kernel import clock
@@ -404,6 +405,7 @@ class Command(OperatorCommand):
         """Set right what can be, contract by contract; what is left."""
         now = clock.now()
         for pk in sorted({one.contract_id for one in found if one.contract_id is not None}):
+            leave_without_connection(contract_id=pk, now=now)
             try:
                 fix_contract(contract_id=pk, now=now, by_id=self.actor_id, reset=reset)
             except DomainError as refusal:

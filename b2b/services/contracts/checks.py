@@ -21,8 +21,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from b2b.enums import MembershipState, ReconcileState
-from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, Reconcile
+from b2b.models import (
+    ContractMembership,
+    ContractPage,
+    ContractRun,
+    ContractTerms,
+    Reconcile,
+)
 from b2b.selectors.contracts import find_contract
+from b2b.selectors.seats import people_without_connection
 from b2b.services.acting import note
 from b2b.services.contracts.plan import CodeStep, PriceStep, ReconcilePlan, plan_reconcile
 from b2b.services.contracts.reconcile import STUCK_AFTER, contract_lock, run_reconcile
@@ -118,6 +125,7 @@ def _check(page: ContractPage, *, now: datetime) -> Found:
     else:
         yield from _check_plan(page.pk, plan)
     yield from _past_the_services(terms)
+    yield from _check_connections(terms)
     yield from _check_counters(terms)
     yield from _set_by_hand(terms)
     yield from _too_many_members(terms)
@@ -231,6 +239,18 @@ def _past_the_services(terms: ContractTerms) -> Found:
         yield _disagreement(pk, "other_discount", _("Other discounts name the product."), product)
     for order_id in sorted(_dead_orders(pk)):
         yield _disagreement(pk, "dead_hold", _("A seat is held for order %d, which is over.") % order_id)
+
+
+def _check_connections(terms: ContractTerms) -> Found:
+    """Seats that no sign-in will ever end: their people disconnected when a seat still stayed."""
+    count = len(people_without_connection(terms.pk))
+    if count:
+        sentence = ngettext(
+            "%(n)d person has a seat by single sign-on, but their account isn’t connected any more.",
+            "%(n)d people have a seat by single sign-on, but their accounts aren’t connected any more.",
+            count,
+        )
+        yield _disagreement(terms.pk, "no_connection", sentence % {"n": count})
 
 
 def _check_counters(terms: ContractTerms) -> Found:

@@ -27,6 +27,7 @@ from b2b.models import (
     OrganizationPage,
     SignInFact,
 )
+from b2b.selectors.seats import people_without_connection
 from b2b.services.organizations.claims import UNKNOWN, Claim, ClaimedOrganization
 from b2b.services.seats.membership import Claimed, claim_seats, join_organizations, leave_organizations
 from mitxonline.kernel import clock
@@ -136,6 +137,14 @@ def leave_disconnected(*, user_id: int, now: datetime) -> Followed:
         followed = Followed(left_organizations=left.organizations, left_contracts=left.contracts)
         _write_down(user_id, followed, now=now)
     return followed
+
+
+def leave_without_connection(*, contract_id: int, now: datetime) -> int:
+    """Have those leave who kept a seat of this contract when their connection was undone; how many were asked."""
+    people = people_without_connection(contract_id)
+    for user_id in people:
+        leave_disconnected(user_id=user_id, now=now)
+    return len(people)
 
 
 def note_failure(*, user_id: int, reason: str, now: datetime) -> None:
