@@ -20,7 +20,7 @@ from b2b.wagtail_hooks.invitations import CancelInvitationView, InvitationsView,
 from b2b.wagtail_hooks.organizations import OrganizationViewSet
 from b2b.wagtail_hooks.publishing import ReviewView
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, menu_item_for
-from b2b.wagtail_hooks.seats import AddMembersView, MembersView, RemoveMemberView
+from b2b.wagtail_hooks.seats import AddMembersView, MembersView, MoveMemberView, RemoveMemberView
 from b2b.wagtail_hooks.terms import ActivityView, TermsView
 
 
@@ -65,6 +65,7 @@ class ContractViewSet(ViewSet):
             path("<int:pk>/members/results/", view(MembersView, results_only=True), name="members_results"),
             path("<int:pk>/members/add/", view(AddMembersView), name="add_member"),
             path("<int:pk>/members/<int:seat_id>/remove/", view(RemoveMemberView), name="remove_member"),
+            path("<int:pk>/members/<int:seat_id>/move/", view(MoveMemberView), name="move_member"),
             path("<int:pk>/activity/", view(ActivityView), name="activity"),
         ]
 

@@ -16,14 +16,17 @@ from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import Column, DateColumn
 from wagtail.admin.widgets.button import HeaderButton
+from wagtail.permission_policies.pages import PagePermissionPolicy
 
 from b2b.enums import MembershipSource, MembershipState
-from b2b.models import ContractMembership
-from b2b.selectors.workbench import members_of
+from b2b.models import ContractMembership, ContractPage
+from b2b.selectors.workbench import contracts, members_of, seats_of
 from b2b.services.seats.bulk import Wish, change_members
 from b2b.services.seats.membership import remove_member
+from b2b.services.seats.moving import move_members, plan_move
 from b2b.wagtail_hooks.columns import StateColumn, TemplateColumn
 from b2b.wagtail_hooks.contracts import contract_url
+from b2b.wagtail_hooks.rights import may_work_on
 from b2b.wagtail_hooks.workbench import ContractListView, ContractTemplateView, said
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
@@ -161,27 +164,34 @@ class ReasonForm(forms.Form):
     )
 
 
-class RemoveMemberView(ContractTemplateView):
-    """Take someone's seat away, after what that means was read."""
+class MemberView(ContractTemplateView):
+    """A page about one person's seat."""
 
     works = True
     tab = "members"
-    template_name = "b2b/admin/remove_member.html"
 
     @cached_property
     def seat(self) -> ContractMembership:
         """The seat of this address."""
         return get_object_or_404(members_of(self.contract.pk), pk=self.kwargs["seat_id"])
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(seat=self.seat, **kwargs)
+        context["back_url"] = contract_url("members", self.contract.pk)
+        return context
+
+
+class RemoveMemberView(MemberView):
+    """Take someone's seat away, after what that means was read."""
+
+    template_name = "b2b/admin/remove_member.html"
+
     def get_page_subtitle(self) -> str:
         return gettext("Remove a member")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context_data(
-            seat=self.seat, came_with_code=self.seat.code_use_id is not None, **kwargs
-        )
+        context: dict[str, Any] = super().get_context_data(came_with_code=self.seat.code_use_id is not None, **kwargs)
         context.setdefault("form", ReasonForm())
-        context["back_url"] = contract_url("members", self.contract.pk)
         return context
 
     def post(self, request: HttpRequest, pk: int, seat_id: int) -> HttpResponse:
@@ -201,3 +211,84 @@ class RemoveMemberView(ContractTemplateView):
             return gettext("%(person)s has no seat any more.") % {"person": seat.user.name or seat.user.email}
 
         return said(request, act, then=contract_url("members", pk))
+
+
+class ContractChoiceField(forms.ModelChoiceField[ContractPage]):
+    """Contracts, with whose they are."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.organization_name}: {obj.name}"
+
+
+class TargetForm(forms.Form):
+    """The contract someone moves to: published, and one this person may work on."""
+
+    target = ContractChoiceField(label=_("Move to"), queryset=ContractPage.objects.none())
+
+    def __init__(self, *args: Any, user: Any, leaving: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        mine = PagePermissionPolicy().instances_user_has_permission_for(user, "change")
+        published = contracts(today=clock.today()).filter(terms__isnull=False, pk__in=mine.values("pk"))
+        found = published.exclude(pk=leaving.pk).order_by("organization_name", "name", "pk")
+        self.fields["target"] = ContractChoiceField(label=_("Move to"), queryset=found)
+
+    def clean_target(self) -> ContractPage:
+        """The contract, with the rights to it looked at once more."""
+        target: ContractPage = self.cleaned_data["target"]
+        if not may_work_on(self.user, target):
+            raise forms.ValidationError(_("You have no rights to this contract. Choose another one."))
+        return target
+
+
+class MoveMemberView(MemberView):
+    """Move someone to another contract with their courses: the contract is chosen, the plan shown, then it is done."""
+
+    template_name = "b2b/admin/move_member.html"
+
+    def get_page_subtitle(self) -> str:
+        return gettext("Move a member")
+
+    def get(self, request: HttpRequest, pk: int, seat_id: int) -> HttpResponse:
+        """The choice, and once it is made what follows from it."""
+        if "target" not in request.GET:
+            return self.render_to_response(self.get_context_data(choice=self._choice(None)))
+        return self._show(self._choice(request.GET), ReasonForm())
+
+    def post(self, request: HttpRequest, pk: int, seat_id: int) -> HttpResponse:
+        choice, form = self._choice(request.POST), ReasonForm(request.POST)
+        if not (choice.is_valid() and form.is_valid()):
+            return self._show(choice, form, status=422)
+        target, person = choice.cleaned_data["target"], self.seat.user
+        try:
+            move_members(
+                from_id=pk,
+                to_id=target.pk,
+                emails=[person.email],
+                reason=form.cleaned_data["reason"],
+                now=clock.now(),
+                by_id=request.user.pk,
+            )
+        except DomainError as refusal:
+            choice.add_error("target", refusal.message)
+            return self._show(choice, form, status=422)
+        moved = gettext("%(person)s moved to “%(contract)s”.")
+        messages.success(request, moved % {"person": person.name or person.email, "contract": target.name})
+        return redirect(contract_url("members", pk))
+
+    def _choice(self, data: Any) -> TargetForm:
+        return TargetForm(data, user=self.request.user, leaving=self.contract)
+
+    def _show(self, choice: TargetForm, form: ReasonForm, *, status: int = 200) -> HttpResponse:
+        """The plan of what was chosen; a choice that can't be is refused beside it."""
+        context: dict[str, Any] = {"choice": choice, "form": form}
+        if choice.is_valid():
+            target, person = choice.cleaned_data["target"], self.seat.user
+            try:
+                (move,) = plan_move(from_id=self.contract.pk, to_id=target.pk, emails=[person.email], now=clock.now())
+                context |= {"target": target, "move": move, "seats": seats_of(target.pk)}
+            except DomainError as refusal:
+                choice.add_error("target", refusal.message)
+        if not choice.is_valid():
+            status = 422
+        return self.render_to_response(self.get_context_data(**context), status=status)

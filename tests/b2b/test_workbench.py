@@ -37,6 +37,7 @@ from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import run_sql
 from mitxonline.kernel.spreadsheets import write_rows
 from tests.b2b.admin_people import client_of
+from tests.b2b.test_moving import World
 from tests.b2b.worlds import (
     NOW,
     SSO,
@@ -704,6 +705,61 @@ class TestMembers:
     def test_a_seat_of_another_contract_is_not_found(self, manager: Client, page: ContractPage) -> None:
         seat = take_seat(contract(name="Another"), person())
         assert manager.get(url("remove_member", page, seat.pk)).status_code == 404
+
+    def test_somebody_is_moved_after_the_plan_was_read(self, manager: Client) -> None:
+        world = World()
+        page, other, ada = world.old, world.new, world.lea
+        seat = ContractMembership.objects.get(user=ada)
+        address = url("move_member", page, seat.pk)
+        assert "Northgate Health: Clinical skills 2027" in words(manager.get(address))
+        plan = words(manager.get(address, {"target": other.pk}))
+        assert "0 joined · 0 in checkout · 0 invited · 2 free" in plan
+        assert f"“{world.both.course_run.title}” goes on in the other contract’s run." in plan
+        assert f"“{world.only_old.course_run.title}” ends: the other contract doesn’t have it." in plan
+        assert ContractMembership.objects.filter(contract=page).count() == 2, "nothing was written"
+        assert manager.post(address, {"target": other.pk, "reason": ""}).status_code == 422
+        manager.post(address, {"target": other.pk, "reason": "Next year"})
+        assert {seat.contract_id: seat.user for seat in ContractMembership.objects.all()} == {
+            other.pk: ada,
+            page.pk: world.ben,
+        }
+        entries = PageLogEntry.objects.filter(action="b2b.seat.move", user__isnull=False)
+        assert {entry.page_id for entry in entries} == {page.pk, other.pk}
+        assert "Moved a person to another contract" in words(manager.get(url("activity", page)))
+        assert manager.get(address).status_code == 404, "the seat is gone"
+
+    def test_a_contract_without_a_free_seat_is_refused_in_the_plan_and_in_the_end(
+        self, manager: Client, page: ContractPage
+    ) -> None:
+        full = contract(course(), cap=1, name="Full")
+        take_seat(full, person())
+        address = url("move_member", page, take_seat(page, person("ada@example.com")).pk)
+        for answer in (
+            manager.get(address, {"target": full.pk}),
+            manager.post(address, {"target": full.pk, "reason": "Next year"}),
+        ):
+            assert answer.status_code == 422
+            assert "1 seat is needed, 0 are free" in words(answer)
+        assert ContractMembership.objects.filter(contract=page).exists()
+
+    @pytest.mark.parametrize("target", ["", "abc", "999999", "this", "draft"])
+    def test_another_target_moves_nobody(self, manager: Client, page: ContractPage, target: str) -> None:
+        draft = ContractPage(title="One begun", name="One begun", live=False)
+        organization().add_child(instance=draft)
+        asked = {"this": page.pk, "draft": draft.pk}.get(target, target)
+        address = url("move_member", page, take_seat(page, person("ada@example.com")).pk)
+        assert manager.get(address, {"target": asked}).status_code == 422
+        assert manager.post(address, {"target": asked, "reason": "Next year"}).status_code == 422
+        assert ContractMembership.objects.get().contract_id == page.pk
+
+    def test_who_is_in_checkout_cannot_be_moved(self, manager: Client, page: ContractPage) -> None:
+        seat = take_seat(page, person("ada@example.com"))
+        assert "Move to another contract" in words(manager.get(url("members", page)))
+        order = hold(codes_of(page)[0], seat.user).order
+        ContractMembership.objects.filter(pk=seat.pk).update(state="held", order=order)
+        assert "Move to another contract" not in words(manager.get(url("members", page)))
+        other = contract(course(), name="Next year")
+        assert manager.get(url("move_member", page, seat.pk), {"target": other.pk}).status_code == 422
 
     def test_they_are_found_and_filtered(self, manager: Client, page: ContractPage) -> None:
         take_seat(page, person("ada@example.com"))

@@ -51,6 +51,7 @@ TABLE = {
     "b2b_contracts:members_results": NOBODY_ELSE,
     "b2b_contracts:add_member": NOBODY_ELSE,
     "b2b_contracts:remove_member": NOBODY_ELSE,
+    "b2b_contracts:move_member": NOBODY_ELSE,
     "b2b_contracts:activity": NOBODY_ELSE,
 }
 ONLY_POST = {"b2b_contracts:remind"}
@@ -65,6 +66,7 @@ ACTS = (
     "cancel_invitation",
     "add_member",
     "remove_member",
+    "move_member",
 )
 
 
@@ -83,6 +85,7 @@ def address(name: str, page: ContractPage) -> str:
         "review": [page.latest_revision_id],
         "remove_courseware": [ContractCourseware.objects.get(contract=page).pk],
         "remove_member": [page.memberships.get().pk],
+        "move_member": [page.memberships.get().pk],
         **{part: [codes_of(page)[0].pk] for part in ("assign", "revoke", "remind")},
     }
     section, _colon, part = name.partition(":")
@@ -215,6 +218,12 @@ def test_a_group_may_look_after_one_organization_alone(page: ContractPage) -> No
     assert outcome(client, reverse("b2b_contracts:codes", args=[page.pk])) == AWAY
     assert outcome(client, reverse("b2b_contracts:terms", args=[page.pk])) == SHOWN
     assert "Codes</a>" not in client.get(reverse("b2b_contracts:terms", args=[page.pk])).content.decode()
+    seat = take_seat(other, person("ada@example.com"))
+    move = reverse("b2b_contracts:move_member", args=[other.pk, seat.pk])
+    assert f": {page.name}<" not in client.get(move).content.decode()
+    assert client.post(move, {"target": page.pk, "reason": "Theirs now"}).status_code == 422
+    seat.refresh_from_db()
+    assert seat.contract_id == other.pk
 
 
 def test_the_menu_has_the_section_for_those_who_may_see_it() -> None:

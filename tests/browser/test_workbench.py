@@ -15,6 +15,7 @@ from b2b.services.contracts.reconcile import run_reconcile
 from cms.services.groups import B2B_MANAGERS
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
+from tests.b2b.test_moving import World
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import OpenVisitor, Visitor
 from tests.factories import (
@@ -156,6 +157,22 @@ def exports(page: Page) -> None:
         rows = list(csv.DictReader(file))
     assert [row["Given to"] for row in rows] == ["amara.okafor@northgate.example"]
     assert DiscountCode.objects.get(text=rows[0]["Code"]).assigned_name == "Amara Okafor"
+
+
+def test_a_member_is_moved_to_another_contract(open_visitor: OpenVisitor) -> None:
+    page = signed_in(open_visitor).page
+    world = World()
+    page.goto(page.url.partition("/cms/")[0] + f"/cms/contracts/{world.old.pk}/members/")
+    looks(page)
+    row = page.get_by_role("row").filter(has_text=world.lea.email)
+    row.get_by_role("link", name=f"Move to another contract {world.lea.name}").click()
+    page.get_by_label("Move to").select_option(str(world.new.pk))
+    looks(page)
+    page.get_by_role("button", name="Show what moves").click()
+    page.get_by_label("Reason").fill("Next year")
+    looks(page)
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.get_by_text("moved to “Clinical skills 2027”")).to_be_visible()
 
 
 def test_the_workbench_is_worked_by_keyboard_alone(open_visitor: OpenVisitor) -> None:

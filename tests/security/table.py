@@ -180,6 +180,12 @@ ROWS: tuple[Row, ...] = (
         "llllruru",
         "cms/contracts/{contract}/members/{seat}/remove/",
     ),
+    Row(
+        "cms/contracts/<int:pk>/members/<int:seat_id>/move/",
+        "llllroro",
+        "llllruru",
+        "cms/contracts/{contract}/members/{seat}/move/",
+    ),
     Row("cms/contracts/<int:pk>/activity/", "llllroro", "llllrmrm", "cms/contracts/{contract}/activity/"),
     Row("cms/orders/", "llllrroo", "llllrrmm"),
     Row("cms/orders/results/", "llllrroo", "llllrrmm"),
