@@ -249,7 +249,7 @@ class TestScheduling:
 
     def test_an_expiry_is_said_before(self, manager: Client, page: ContractPage) -> None:
         shown = publish(manager, page, expire_at=self.tomorrow())
-        assert "unpublished by itself, which makes it inactive" in shown.content.decode()
+        assert "unpublished automatically, which makes it inactive" in shown.content.decode()
 
     def test_what_expires_is_inactive(self, page: ContractPage) -> None:
         ContractPage.objects.get(pk=page.pk).unpublish(set_expired=True)

@@ -162,7 +162,7 @@ class TestFinance:
 
     def test_one_that_applies_by_itself(self, finance: Client) -> None:
         response = finance.post(f"{LIST}new/", form(codes="none", code="left over"), follow=True)
-        assert "It applies by itself." in text_of(response)
+        assert "It applies automatically." in text_of(response)
         assert Discount.objects.get().automatic
 
     def test_changes_pauses_and_resumes(self, finance: Client) -> None:

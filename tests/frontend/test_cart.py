@@ -175,7 +175,7 @@ def test_the_right_code_makes_it_free_and_shows_the_button(client: Client) -> No
     assert "Northgate Health pays for this course. Check out to take your seat." in page.text
     assert "1 course, paid by Northgate Health $0.00" in page.text
     assert "Total $0.00" in page.text
-    assert "Next: sign in or create an account. We'll keep your cart." in page.text
+    assert "Next: sign in or create an account. We’ll keep your cart." in page.text
     assert "Check out" in page.buttons()
     assert not page.select("input[name=code]")
     page = read(client.post("/cart/code/remove/", {"code_id": contract.codes[0].pk}, follow=True))
@@ -477,7 +477,7 @@ def test_what_cannot_be_bought_is_set_aside_said_and_not_bought(learners_client:
     Product.objects.filter(pk=gone.pk).update(is_active=False)
     page = read(learners_client.get("/cart/"))
     assert (
-        f"“{gone.title}” can't be bought any more. We moved it to “Saved for later”. It isn't in your total."
+        f"“{gone.title}” can't be bought any more. We moved it to “Saved for later”. It isn’t in your total."
         in page.text
     )
     assert "Total $0.00" in page.text

@@ -30,7 +30,7 @@ def test_looking_shows_the_seat_and_changes_nothing(learners_client: Client) -> 
     page = read(response)
     assert page.h1 == "Your seat is ready, Amara"
     assert "Northgate Health" in page.text
-    assert "Your code gives you this course. There's nothing to pay." in page.text
+    assert "Your code gives you this course. There’s nothing to pay." in page.text
     assert page.headings(2) == ["Statistics for people who make decisions"]
     assert "Price Paid by Northgate Health" in page.text
     assert page.buttons() == ["Take my seat and enroll"]
