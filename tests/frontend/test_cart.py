@@ -120,7 +120,7 @@ def test_a_link_that_leads_nowhere_leaves_the_cart_as_it_was(client: Client, que
     client.get(f"/cart/add/?product_id={kept.pk}")
     query = query.format(known=known.pk, inactive=inactive.pk)
     page = read(client.get(f"/cart/add/{query}", follow=True))
-    assert "Your cart is as it was." in page.text
+    assert "Your cart hasn't changed." in page.text
     assert page.headings(2)[0] == kept.title
     assert known.title not in page.headings(2)[1:]
 
@@ -334,7 +334,7 @@ def test_ten_wrong_codes_are_enough(client: Client) -> None:
     page = read(response)
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 600
-    assert "You’ve entered 10 codes that didn’t work. Wait 10 minutes, then try again. Your cart is kept." in page.text
+    assert "You have tried 10 codes that didn’t work. Wait 10 minutes, then try again. Your cart is kept." in page.text
     assert page.headings(2)[1] == contract.product.title
     assert client.get(contract.redeem_link).status_code == 429
 
@@ -437,7 +437,7 @@ def test_the_header_alone_sets_nothing_aside(client: Client) -> None:
     client.get("/cart/add/", {"product_id": [gone.pk, stays.pk]})
     Product.objects.filter(pk=gone.pk).update(is_active=False)
     assert header(client.get("/cart/header/")) == ("2", "Cart, 2 courses")
-    assert "It waits below" in read(client.get("/cart/")).text
+    assert "We moved it to “Saved for later”" in read(client.get("/cart/")).text
     assert header(client.get("/cart/header/")) == ("1", "Cart, 1 course, $100.00")
 
 
@@ -458,7 +458,7 @@ def test_a_discount_says_what_it_does_and_until_when(client: Client) -> None:
     assert "$90.00 was $100.00" in page.text
     make_code(make_discount(amount="5"), text="FIVEOFF")
     refused = read(client.post("/cart/code/", {"code": "FIVEOFF"}))
-    assert "would not lower your total" in refused.text
+    assert "doesn't lower your total" in refused.text
 
 
 def test_a_code_that_something_better_replaced_is_said(client: Client) -> None:
@@ -482,7 +482,7 @@ def test_what_cannot_be_bought_is_set_aside_said_and_not_bought(learners_client:
     )
     assert "Total $0.00" in page.text
     again = read(learners_client.get("/cart/"))
-    assert "It waits below" not in again.text
+    assert "We moved it to" not in again.text
     assert "Set aside" in again.headings(2)
     assert again.buttons().count(f"Remove {gone.title}") == (2 if gone.title == stays.title else 1)
     assert f"Move to cart {gone.title}" not in again.buttons()
