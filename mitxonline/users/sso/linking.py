@@ -21,6 +21,7 @@ from mitxonline.users.sso import errors
 from mitxonline.users.sso.claims import Identity, issuer_in
 from mitxonline.users.sso.providers import Provider, find_provider, providers
 from mitxonline.users.sso.rights import end_given_rights, has_rights
+from mitxonline.users.sso.sessions import end_sessions_of
 
 LINKED, CONNECTED, DISCONNECTED = "users.sign_in_linked", "users.sign_in_connected", "users.sign_in_disconnected"
 
@@ -108,22 +109,23 @@ def connections_of(user: User) -> list[Connection]:
     return [Connection(each, there.get(each.name), can_go) for each in providers()]
 
 
-def disconnect(*, user: User, connection_id: int, now: datetime) -> bool:
-    """Undo a connection; the last way in is kept. Whether rights went with it."""
+def disconnect(*, user: User, connection_id: int, now: datetime, session_key: str | None = None) -> bool:
+    """Undo a connection; the last way in is kept, and so is the session it is asked in. Whether rights went with it."""
     with transaction.atomic():
         user = _lock_user(user.pk)
         connection = UserSocialAuth.objects.filter(user=user, pk=connection_id).first()
         if connection is None:
             return False
         _keep_a_way_in(user, connection_id)
-        had_rights = undo(connection, now=now)
+        had_rights = undo(connection, now=now, session_key=session_key)
         audit.record(user, DISCONNECTED, by_id=user.pk, data={"provider": connection.provider})
     return had_rights
 
 
-def undo(connection: UserSocialAuth, *, now: datetime) -> bool:
+def undo(connection: UserSocialAuth, *, now: datetime, session_key: str | None = None) -> bool:
     """Delete a connection and all that came by it, as no sign-in would; whether rights of roles were among it.
 
+    Sessions it opened end too, but for that with the key: who was let in as the wrong person is out at once.
     The person is locked first, so that a sign-in at the same moment gives nothing after it.
     """
     with transaction.atomic():
@@ -131,6 +133,7 @@ def undo(connection: UserSocialAuth, *, now: datetime) -> bool:
         count, _details = UserSocialAuth.objects.filter(pk=connection.pk).delete()
         if not count:
             return False
+        end_sessions_of(user_id=user.pk, uid=connection.uid, besides=session_key)
         publish(ConnectionUndone(user_id=user.pk, provider=connection.provider, issuer=issuer, at=now))
         return end_given_rights(user=user, issuer=issuer, now=now)
 

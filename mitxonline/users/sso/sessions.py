@@ -72,6 +72,16 @@ def end_sessions(notice: LogoutNotice) -> int | None:
         return len(keys)
 
 
+def end_sessions_of(*, user_id: int, uid: str, besides: str | None) -> None:
+    """End the account's sessions that began as this person at a provider, but for the one with the key `besides`."""
+    issuer, _mark, subject = uid.partition("#")
+    rows = ProviderSession.objects.filter(user_id=user_id, issuer=issuer, subject=subject)
+    keys = list(rows.exclude(session_key=besides or "").values_list("session_key", flat=True))
+    if keys:
+        Session.objects.filter(session_key__in=keys).delete()
+        ProviderSession.objects.filter(session_key__in=keys).delete()
+
+
 def drop_seen_tokens(*, now: datetime) -> int:
     """Forget notices that are too old to be believed again."""
     count, _details = SeenLogoutToken.objects.filter(until__lt=now).delete()

@@ -145,7 +145,12 @@ def disconnect(request: HttpRequest, connection_id: int) -> HttpResponse:
         if request.method != "POST":
             plan = linking.plan_disconnect(user=cast("User", request.user), connection_id=connection_id)
             return render(request, "users/disconnect.html", {"plan": plan}) if plan else redirect("account")
-        had_rights = linking.disconnect(user=cast("User", request.user), connection_id=connection_id, now=clock.now())
+        had_rights = linking.disconnect(
+            user=cast("User", request.user),
+            connection_id=connection_id,
+            now=clock.now(),
+            session_key=request.session.session_key,
+        )
     except LastWayIn as refusal:
         messages.error(request, refusal.message)
     else:

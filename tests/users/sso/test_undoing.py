@@ -201,6 +201,25 @@ def test_an_operator_reads_what_goes_before(
     assert UserSocialAuth.objects.count() == 2, "looking deletes nothing"
 
 
+@pytest.mark.parametrize("by", ["owner", "operator"])
+def test_sessions_it_opened_end_with_it(
+    client: Client, provider: FakeProvider, campus: Any, admin_client: Client, by: str
+) -> None:
+    """Two sessions by the connection, one by password, one of someone else: whoever was let in wrongly is out."""
+    user, other = connected(client, provider), Client()
+    sign_in(other, provider)
+    by_password, stranger = Client(), Client()
+    by_password.force_login(user, backend=BACKEND)
+    provider.claims |= {"sub": "somebody-else", "email": "lea@mail.example"}
+    sign_in(stranger, provider)
+    connection = UserSocialAuth.objects.get(user=user)
+    if by == "owner":
+        disconnect(by_password)
+    else:
+        operator_deletes(admin_client, [connection], bulk=False)
+    assert [is_signed_in(each) for each in (client, other, by_password, stranger)] == [False, False, True, True]
+
+
 def test_an_account_switched_off_keeps_its_seat_and_its_person_takes_no_second_one(
     client: Client, provider: FakeProvider, campus: Any, admin_client: Client
 ) -> None:
