@@ -43,7 +43,7 @@ class ProductUnknown(NotFound):
         """``sku``: the one that isn't on sale, where it looks like one; no one's text is shown as ours."""
         self.sku = sku
         super().__init__(
-            _("“%(sku)s” isn't on sale. Your cart is as it was. Check the link, or browse courses.") % {"sku": sku}
+            _("“%(sku)s” isn't on sale. Your cart hasn't changed. Check the link, or browse courses.") % {"sku": sku}
             if sku
             else _(
                 "This link doesn't go to a course we sell. Your cart hasn't changed. Check the link, or browse courses."
