@@ -217,9 +217,6 @@ class KeycloakJoinAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[t
         """Whoever may change these rows: the right exists although the form does not."""
         return request.user.has_perm("b2b.change_keycloakjoin")
 
-    def has_view_permission(self, request: HttpRequest, obj: KeycloakJoin | None = None) -> bool:
-        return super().has_view_permission(request, obj) or self.has_ask_again_permission(request)
-
 
 # --- Seats and organizations on a person's page ----------------------------------------------------------------------
 
