@@ -351,6 +351,31 @@ def test_the_page_costs_the_same_for_any_number_of_courses(learners_client: Clie
         learners_client.get(contract.redeem_link)
 
 
+def test_a_member_is_told_to_enroll_without_the_code_of_another_course(learners_client: Client) -> None:
+    contract = northgate()
+    other = make_contract_run(contract.contract, make_course(title="Writing clearly at work"), codes=1)
+    (fresh,) = codes_of(other)
+    learners_client.post(contract.redeem_link)
+    page = read(learners_client.get(f"/enrollmentcode/{fresh.text}/"))
+    assert page.h1 == "You already have a seat"
+    assert "Enroll without this code." in page.text
+    assert page.buttons() == ["Enroll"]
+    form = page.one("form[action='/dashboard/start/']")
+    learners_client.post(str(form["action"]), {"contract_run": page.one("input[name=contract_run]")["value"]})
+    assert Enrollment.objects.filter(run=other.course_run).exists()
+    assert not CodeUse.objects.filter(code=fresh).exists()
+
+
+def test_a_code_given_to_a_member_by_name_is_theirs_to_use(learners_client: Client) -> None:
+    contract = northgate()
+    other = make_contract_run(contract.contract, make_course(title="Writing clearly at work"), codes=1)
+    (given,) = codes_of(other)
+    DiscountCode.objects.filter(pk=given.pk).update(assigned_email="amara.okafor@northgate.example")
+    learners_client.post(contract.redeem_link)
+    page = read(learners_client.get(f"/enrollmentcode/{given.text}/"))
+    assert page.buttons() == ["Take my seat and enroll"]
+
+
 def test_codes_of_one_contract_open_their_own_courses(learners_client: Client) -> None:
     contract = northgate()
     other = make_contract_run(contract.contract, make_course(title="Writing clearly at work"), codes=1)

@@ -20,13 +20,18 @@ from mitxonline.kernel.money import Money
 
 @dataclass(frozen=True, slots=True)
 class CodeOffer:
-    """What a code opens for this visitor: the contract, the run, and what is to be paid."""
+    """What a code opens for this visitor: the contract, the run, and what is to be paid.
+
+    ``needs_no_code``: they have a seat that opens the course anyway, so the code can serve someone else. One that was
+    given to them by name is theirs to use.
+    """
 
     code: DiscountCode
     contract_run: ContractRun
     terms: ContractTerms
     is_mine: bool
     contact: str
+    needs_no_code: bool = False
 
     @property
     def organization(self) -> OrganizationPage:
@@ -130,10 +135,12 @@ def _offer(*, text: str, user_id: int | None, now: datetime) -> CodeOffer:
     finding = finding_for(code, run, user_id=user_id, now=now)
     if finding.refusal is not None and not isinstance(finding.refusal, AlreadySeated):
         raise finding.refusal
+    is_mine = isinstance(finding.refusal, AlreadySeated)
     return CodeOffer(
         code=code,
         contract_run=run,
         terms=run.contract.terms,
-        is_mine=isinstance(finding.refusal, AlreadySeated),
+        is_mine=is_mine,
         contact=finding.contact,
+        needs_no_code=bool(finding.entitlement) and not is_mine and not code.assigned_email,
     )
