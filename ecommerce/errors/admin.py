@@ -54,6 +54,17 @@ class MoneyWasTaken(DomainError):
         )
 
 
+class BuyerHasCourse(DomainError):
+    """An order in review isn't fulfilled while its buyer has one of its courses in another way."""
+
+    code: ClassVar[str] = "buyer_has_course"
+
+    def __init__(self, *, title: str) -> None:
+        self.title = title
+        sentence = _("The buyer already has “%(title)s”: refund it. Then you can fulfill the rest.")
+        super().__init__(sentence % {"title": title})
+
+
 class ReceiptNotYet(DomainError):
     """There is no receipt before the order is completed."""
 

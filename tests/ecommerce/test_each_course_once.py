@@ -12,6 +12,7 @@ from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Course, Enrollment, Program, ProgramRequirement
 from courses.services.enrollments import enroll
 from ecommerce.enums import AttemptState, OrderState, ReviewCause
+from ecommerce.errors.admin import BuyerHasCourse
 from ecommerce.errors.checkout import AlreadyEnrolled, CourseTwice, PartlyEnrolled, PaymentUnderWay
 from ecommerce.models import BasketItem, Order, PaymentAttempt, Product
 from ecommerce.selectors.baskets import BasketOwner
@@ -288,7 +289,7 @@ def test_a_line_whose_price_went_back_is_not_given(world: World) -> None:
         world.single[world.a], world.single[world.b], buyer=User.objects.get(pk=world.user_id), state=OrderState.REVIEW
     )
     world.enroll(world.a)
-    with pytest.raises(AlreadyEnrolled):
+    with pytest.raises(BuyerHasCourse, match="The buyer already has “"):
         fulfill_from_review(order_id=order.pk, reason="agreed", by_id=None, now=NOON)
     line = order.lines.get(product=world.single[world.a])
     refund_order(order_id=order.pk, wish=RefundWish(reason="has it", line_ids=(line.pk,)), now=NOON, by_id=None)

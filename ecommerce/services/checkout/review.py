@@ -7,8 +7,8 @@ from datetime import datetime
 from django.db import transaction
 
 from ecommerce.enums import AttemptState, DisputeState, OrderState, RefundOrigin
-from ecommerce.errors.admin import MoneyWasTaken, OrderReasonNeeded, ReceiptNotYet
-from ecommerce.errors.checkout import OrderUnknown, WrongOrderState
+from ecommerce.errors.admin import BuyerHasCourse, MoneyWasTaken, OrderReasonNeeded, ReceiptNotYet
+from ecommerce.errors.checkout import AlreadyEnrolled, OrderUnknown, WrongOrderState
 from ecommerce.events import OrderClosed, ReceiptWanted
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, Refund
@@ -24,12 +24,15 @@ from mitxonline.kernel import audit
 def fulfill_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
     """Give the buyer what was bought although the order was stopped; who decided and why is in the log.
 
-    Codes and seats are claimed again. Raises WrongOrderState, OrderReasonNeeded, or whatever still stands in the way
-    (no seat left); then nothing has happened.
+    Codes and seats are claimed again. Raises WrongOrderState, OrderReasonNeeded, BuyerHasCourse, or what else
+    stands in the way (no seat left); then nothing has happened.
     """
     with transaction.atomic():
         order = _in_review(order_id, reason, wanted=OrderState.FULFILLED)
-        order = fulfill_order(order_id=order.pk, now=now, gives_rest=True)
+        try:
+            order = fulfill_order(order_id=order.pk, now=now, gives_rest=True)
+        except AlreadyEnrolled as refusal:  # said to the buyer, and read by staff here
+            raise BuyerHasCourse(title=refusal.title) from refusal
         if is_something_returned(order):
             order.move(OrderState.PARTIALLY_REFUNDED, at=now)
         audit.record(order, "ecommerce.order.fulfill", by_id=by_id, data={"reason": reason.strip()})
