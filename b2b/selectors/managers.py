@@ -310,6 +310,22 @@ def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetim
     return lines
 
 
+def joined_with(code_id: int, *, contract_id: int) -> User | None:
+    """Who has a seat in the contract and used this code of it; None where no one does."""
+    seats = ContractMembership.objects.filter(
+        contract_id=contract_id, state=MembershipState.ACTIVE, user_id=OuterRef("user_id")
+    )
+    uses = CodeUse.objects.filter(
+        Exists(seats),
+        code_id=code_id,
+        code__max_uses__isnull=False,
+        code__discount__unlocks__contract_run__contract_id=contract_id,
+        state=UseState.CONFIRMED,
+    )
+    use = uses.select_related("user").first()
+    return use.user if use is not None else None
+
+
 # --- Invitations of a contract without one ---------------------------------------------------------------------------
 
 

@@ -16,12 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from b2b.enums import WithdrawnBy
 from b2b.errors.handouts import HandOutRefused, TooManyMails
+from b2b.errors.seats import SeatUnknown
 from b2b.models import OrganizationMembership
 from b2b.selectors.codes import Wanted as WantedCodes
 from b2b.selectors.codes import csv_lines
 from b2b.selectors.handouts import has_codes_of_their_own
-from b2b.selectors.managers import ManagedContract, managed_contracts, managed_membership, shared
+from b2b.selectors.managers import ManagedContract, joined_with, managed_contracts, managed_membership, shared
 from b2b.selectors.redemptions import redemptions_csv, write_redemptions
 from b2b.services.handouts.assign import (
     HandOutPlan,
@@ -36,6 +38,7 @@ from b2b.services.handouts.assign import (
     take_back,
 )
 from b2b.services.handouts.mails import open_hand_outs_of
+from b2b.services.seats.membership import remove_member
 from frontend.pages.handout_form import HandOutForm
 from frontend.pages.managers import Crumb, Report, codes_page, contract_url, wanted_from, way
 from frontend.site.parsing import account_id, row_id
@@ -136,6 +139,8 @@ def selected(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     if not ids:
         messages.warning(request, _("Check at least one line first, then choose what to do."))
         return redirect(back)
+    if action == "withdraw":
+        return _withdraw(request, membership, contract, ids, back=back, now=now)
     if action in ("remind", "again"):
         _write_to(request, contract, action, ids, now=now)
     elif action == "revoke" and request.POST.get("sure") != "yes":
@@ -286,6 +291,50 @@ def _download(lines: object, name: str) -> StreamingHttpResponse:
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")  # type: ignore[arg-type]
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _withdraw(
+    request: HttpRequest,
+    membership: OrganizationMembership,
+    contract: ManagedContract,
+    ids: Sequence[int],
+    *,
+    back: str,
+    now: datetime,
+) -> HttpResponse:
+    """Take one person's access away, once the manager has read who that is and what it means."""
+    person = joined_with(ids[0], contract_id=contract.terms.pk) if len(ids) == 1 and contract.has_cap else None
+    if person is None:
+        messages.warning(request, _("No one has a seat with this code, so nothing was changed."))
+        return redirect(back)
+    if request.POST.get("sure") != "yes":
+        here = contract_url(membership, contract)
+        crumbs = [*way(membership.organization), Crumb(contract.name, here), Crumb(_("Withdraw access"))]
+        context = {
+            "organization": membership.organization,
+            "contract": contract,
+            "person": person,
+            "code_id": ids[0],
+            "back": back,
+            "crumbs": crumbs,
+            "query": request.POST.get("query", ""),
+        }
+        return render(request, "frontend/managers/withdraw.html", context)
+    try:
+        remove_member(
+            contract_id=contract.terms.pk,
+            user_id=person.pk,
+            reason="",
+            now=now,
+            removed_by_id=account_id(request),
+            authority=WithdrawnBy.MANAGER,
+        )
+    except SeatUnknown as refusal:
+        messages.error(request, refusal.message)
+    else:
+        said = _("%(person)s’s access is withdrawn. Their seat is free.")
+        messages.success(request, said % {"person": person.display_name})
+    return redirect(back)
 
 
 # --- What is done with a selection -----------------------------------------------------------------------------------

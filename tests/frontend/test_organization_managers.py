@@ -15,7 +15,15 @@ from openpyxl import load_workbook
 from wagtail.models import PageLogEntry
 
 from b2b.enums import MailState
-from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
+from b2b.models import (
+    ContractMembership,
+    ContractRun,
+    ContractTerms,
+    HandOut,
+    HandOutMail,
+    OrganizationMembership,
+    Withdrawal,
+)
 from b2b.services.handouts.assign import Recipient, hand_out, plan_hand_out
 from b2b.services.organizations.managers import set_manager
 from b2b.services.seats.membership import add_member, remove_member
@@ -402,6 +410,40 @@ class TestSelected:
     def test_the_way_back_stays_here(self, world: Northgate, dana: Client, query: str) -> None:
         response = dana.post(manage(world, "selected/"), {"action": "remind", "query": query})
         assert response["Location"].startswith(manage(world))
+
+
+class TestWithdrawing:
+    def test_it_says_first_who_and_what_and_a_new_code_lets_them_in_again(
+        self, world: Northgate, dana: Client, learner: User
+    ) -> None:
+        other = make_user()
+        for person, code in zip((learner, other), world.codes[:2], strict=True):
+            attach_by_code(text=code.text, user_id=person.pk, now=clock.now())
+        data: dict[str, object] = {"only": f"withdraw-{world.codes[0].pk}"}
+        assert "Withdraw access" in dana.get(manage(world)).content.decode()
+        page = said(dana, manage(world, "selected/"), data)
+        assert f"Withdraw {learner.display_name}’s access" in page
+        assert learner.email in page
+        assert ContractMembership.objects.filter(user=learner).exists(), "nothing was changed"
+        page = said(dana, manage(world, "selected/"), data | {"sure": "yes"})
+        assert f"{learner.display_name}’s access is withdrawn." in page
+        assert list(ContractMembership.objects.values_list("user_id", flat=True)) == [other.pk]
+        withdrawal = Withdrawal.objects.get()
+        assert (withdrawal.user, withdrawal.authority, withdrawal.by) == (learner, "manager", world.manager)
+        assert "nothing was changed" in said(dana, manage(world, "selected/"), data | {"sure": "yes"})
+        hand_out(contract_run_id=world.run.pk, recipients=[Recipient(learner.email)], by_id=None, now=clock.now())
+        again = DiscountCode.objects.get(assigned_email=learner.email)
+        attach_by_code(text=again.text, user_id=learner.pk, now=clock.now())
+        assert ContractMembership.objects.filter(user=learner).exists()
+
+    def test_only_who_joined_with_a_code_of_this_contract(self, world: Northgate, dana: Client, learner: User) -> None:
+        foreign = make_contract_run(make_contract(make_organization("Larkfield"), seats=3), codes=1)
+        code = DiscountCode.objects.get(discount__unlocks=foreign.product)
+        attach_by_code(text=code.text, user_id=learner.pk, now=clock.now())
+        for code_id in (code.pk, world.codes[1].pk, 999_999):
+            data: dict[str, object] = {"only": f"withdraw-{code_id}", "sure": "yes"}
+            assert "nothing was changed" in said(dana, manage(world, "selected/"), data)
+        assert ContractMembership.objects.filter(user=learner).exists()
 
 
 def northgate_elsewhere() -> ContractRun:
