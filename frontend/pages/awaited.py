@@ -53,3 +53,8 @@ def awaited_orders(user_id: int) -> tuple[AwaitedOrder, ...]:
 def awaited_order_for(course_id: int, *, user_id: int) -> AwaitedOrder | None:
     """The order that would give this course."""
     return next((each for each in awaited_orders(user_id) if course_id in each.order.course_ids), None)
+
+
+def awaited_order_of(product_id: int, *, user_id: int) -> AwaitedOrder | None:
+    """The order that is for this product itself."""
+    return next((each for each in awaited_orders(user_id) if product_id in each.order.product_ids), None)

@@ -19,6 +19,7 @@ from courses.enums import RequirementKind
 from courses.models import Course, ProgramRequirement
 from courses.selectors.programs import RequirementNode, courses_under, open_runs_of_programs, requirements_tree
 from ecommerce.models import Product
+from frontend.pages.awaited import AwaitedOrder, awaited_order_of
 from frontend.pages.buy_panel import BUY, BuyPanel, buy_panel
 from frontend.pages.cards import (
     CourseCard,
@@ -250,8 +251,11 @@ def program_view(page: ProgramPage, *, user_id: int | None, now: datetime) -> Pr
         for card in course_cards(listed, offers=offers, enrolled=enrolled_course_ids(user_id, now=now))
     }
     product = program_products([page.program_id]).get(page.program_id)
+    awaited = None
+    if product is not None and user_id is not None:
+        awaited = awaited_order_of(product.pk, user_id=user_id)
     return ProgramView(
-        panel=_program_panel(page, product, contents, offers),
+        panel=_awaited_panel(page, awaited) if awaited else _program_panel(page, product, contents, offers),
         steps=tuple(_step(node, cards) for node in tree),
         facts=tuple(_program_facts(courses)),
         breadcrumb=(Crumb(str(PROGRAMS.text), PROGRAMS.url), Crumb(page.subject.title)),
@@ -321,6 +325,16 @@ def _sum_of(prices: list[Money | None], currency: str) -> Money | None:
     """The sum, if every course can be bought singly in that currency."""
     known = [price for price in prices if price is not None and price.currency == currency]
     return Money.sum(known, currency) if known and len(known) == len(prices) else None
+
+
+def _awaited_panel(page: ProgramPage, awaited: AwaitedOrder) -> OfferPanel:
+    """No way to pay a second time for a program that is being paid."""
+    return OfferPanel(
+        title=page.subject.title,
+        sentence=f"{awaited.title}. {awaited.sentence}",
+        url=awaited.url,
+        url_text=_("See that order"),
+    )
 
 
 def _program_panel(

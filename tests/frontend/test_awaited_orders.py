@@ -14,7 +14,7 @@ from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.ecommerce.tills import paid_order
 from tests.factories import make_course, make_product, make_run, make_user
-from tests.factories.pages import make_course_page, make_program
+from tests.factories.pages import make_course_page, make_program, make_program_page
 from tests.frontend.reading import read
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +81,19 @@ def test_a_course_of_a_program_that_is_being_paid(learner: User) -> None:
     states = [buy_panel(each, user_id=learner.pk, now=clock.now()).state for each in (first, second, other)]
     assert states == [PanelState.AWAITED, PanelState.AWAITED, PanelState.BUY]
     assert buy_panel(first, user_id=make_user().pk, now=clock.now()).state == PanelState.BUY
+
+
+def test_the_program_s_page_sells_it_no_second_time(learners_client: Client, learner: User) -> None:
+    program = make_program(courses=[make_product(make_run()).course_run.course])  # type: ignore[union-attr]
+    product = Product.objects.create(program=program, sku="program", price=Decimal(400), currency="USD")
+    url = make_program_page(program).url
+    assert "Enroll for $400" in read(learners_client.get(url)).text
+    order = paid_order(product, buyer=learner, state=OrderState.PENDING)
+    order.attempts.update(state=AttemptState.PROCESSING, settled_at=None)
+    page = read(learners_client.get(url))
+    assert f"Your payment for order {order.number} is on its way." in page.text
+    assert "Enroll for $400" not in page.text
+    assert page.links()["See that order"] == f"/checkout/receipt/?order_number={order.number}"
 
 
 def test_of_several_orders_each_is_named_the_latest_first(learners_client: Client, learner: User) -> None:
