@@ -23,8 +23,16 @@ from django.db.models import (
 )
 from django.utils.translation import gettext_lazy as _
 
-from b2b.enums import ContractStanding, IntegrationType, MailState, MembershipSource, MembershipState
-from b2b.models import ContractMembership, ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
+from b2b.enums import ContractStanding, IntegrationType, MailState, MembershipSource, MembershipState, WithdrawnBy
+from b2b.models import (
+    ContractMembership,
+    ContractRun,
+    ContractTerms,
+    HandOut,
+    HandOutMail,
+    OrganizationMembership,
+    Withdrawal,
+)
 from b2b.seats import SeatCount, count_seats
 from b2b.selectors.handouts import IN_CONTRACT, SPENT, shared_codes, used_hand_outs
 from courses.rules import is_enrollable
@@ -168,6 +176,7 @@ class HandedOut:
     used_name: str = ""
     used_at: datetime | None = None
     held_until: datetime | None = None
+    is_withdrawn_by_staff: bool = False
     hand_out_id: int | None = None
     mail: MailState | None = None
     mail_reason: str = ""
@@ -283,8 +292,9 @@ def filter_codes(contract_id: int, wanted: Wanted, *, now: datetime) -> QuerySet
 
 
 def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetime) -> list[HandedOut]:
-    """Some of these codes as lines; three queries for any number."""
+    """Some of these codes as lines; three queries for any number, four where some are withdrawn."""
     details = _details(codes)
+    by_staff = _withdrawn_by_staff(codes, details)
     by_product = {run.contract_run.product_id: run for run in runs}
     lines = []
     for code in codes:
@@ -303,6 +313,7 @@ def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetim
                 given_at=code.assigned_at,
                 hand_out_id=given.pk if given is not None else None,
                 reminded_on=given.reminded_on if given is not None else None,
+                is_withdrawn_by_staff=use is not None and (run.contract_run.contract_id, use.user_id) in by_staff,
                 **_used_cells(use),
                 **_mail_cells(mail, now),
             )
@@ -552,6 +563,17 @@ def _details(codes: Sequence[Any]) -> _Details:
 def _last_mails(hand_out_ids: Sequence[int]) -> dict[int, HandOutMail]:
     mails = HandOutMail.objects.filter(hand_out__in=hand_out_ids).order_by("pk")
     return {mail.hand_out_id: mail for mail in mails}
+
+
+def _withdrawn_by_staff(codes: Sequence[Any], details: _Details) -> set[tuple[int, int]]:
+    """Contract and person of the withdrawals behind these codes that only staff lift."""
+    withdrawn = [code.pk for code in codes if code.standing == CodeStanding.WITHDRAWN and code.pk in details.uses]
+    if not withdrawn:
+        return set()
+    standing = Withdrawal.objects.standing().filter(
+        user_id__in=[details.uses[pk].user_id for pk in withdrawn], authority=WithdrawnBy.STAFF
+    )
+    return set(standing.values_list("contract_id", "user_id"))
 
 
 def _used_cells(use: CodeUse | None) -> dict[str, Any]:

@@ -431,6 +431,9 @@ class TestWithdrawing:
         withdrawal = Withdrawal.objects.get()
         assert (withdrawal.user, withdrawal.authority, withdrawal.by) == (learner, "manager", world.manager)
         assert "nothing was changed" in said(dana, manage(world, "selected/"), data | {"sure": "yes"})
+        assert "We withdrew it" not in dana.get(manage(world)).content.decode()
+        remove_member(contract_id=world.contract.pk, user_id=other.pk, reason="", now=clock.now())
+        assert dana.get(manage(world)).content.decode().count("We withdrew it, and only we can give it back") == 1
         hand_out(contract_run_id=world.run.pk, recipients=[Recipient(learner.email)], by_id=None, now=clock.now())
         again = DiscountCode.objects.get(assigned_email=learner.email)
         attach_by_code(text=again.text, user_id=learner.pk, now=clock.now())
