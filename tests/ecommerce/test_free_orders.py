@@ -115,7 +115,7 @@ def test_the_desk_undoes_it_and_says_so_to_the_buyer(desk: Client, mailoutbox: l
     assert "Undo the order" not in page
     lines = tuple(line.pk for line in order.lines.all())
     email_free_lines_undone(FreeLinesUndone(order_id=order.pk, line_ids=lines, enrollment_after=EnrollmentAfter.REMOVE))
-    assert "no longer open to you" in str(mailoutbox[0].body)
+    assert "no longer have access to" in str(mailoutbox[0].body)
     buyer = Client()
     buyer.force_login(order.purchaser)
     receipt = read(buyer.get(f"/checkout/receipt/?order_number={order.number}")).text

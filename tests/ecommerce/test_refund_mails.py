@@ -41,7 +41,7 @@ def told(outbox: Outbox) -> tuple[EmailMultiAlternatives, str, str]:
 @pytest.mark.parametrize(
     ("after", "words"),
     [
-        (EnrollmentAfter.REMOVE, "This course is no longer open to you"),
+        (EnrollmentAfter.REMOVE, "You no longer have access to this course"),
         (EnrollmentAfter.AUDIT, "You can go on reading this course without a certificate."),
         (EnrollmentAfter.KEEP, ""),
     ],
@@ -58,7 +58,7 @@ def test_a_refund_is_told_with_what_became_of_the_course(mailoutbox: Outbox, aft
         assert words in body
         assert "secret reason" not in body
         assert f"/checkout/receipt/?order_number={order.number}" in body
-    assert ("no longer open" in text) == (after == EnrollmentAfter.REMOVE)
+    assert ("no longer have access" in text) == (after == EnrollmentAfter.REMOVE)
 
 
 def test_money_without_a_course_is_told_at_once(mailoutbox: Outbox) -> None:

@@ -243,7 +243,7 @@ def test_a_lost_dispute_is_in_the_books_and_access_follows_the_shop_s_rule(
     email_refund(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
     (mail,) = mailoutbox
     assert mail.subject == f"Your bank returned your payment for order {order.number}"
-    assert ("no longer open to you" in str(mail.body)) == (after == "remove")
+    assert ("no longer have access to" in str(mail.body)) == (after == "remove")
     export = desk.get("/cms/refunds/?export=csv").getvalue().decode()
     assert "388.00,USD" in export
     assert "taken by the bank after a dispute" in export
