@@ -69,7 +69,7 @@ def as_text(people: Iterable[Recipient]) -> str:
 
 def _decode(data: bytes) -> str:
     if b"\x00" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileUnreadable(_("This isn't a text file. Save your list as CSV (UTF-8), then choose it."))
+        raise FileUnreadable(_("This isn’t a text file. Save your list as CSV (UTF-8), then choose it."))
     encodings = [name for name, mark in _BOMS if data.startswith(mark)] or ["utf-8", "cp1252"]
     for encoding in encodings:
         try:

@@ -385,7 +385,7 @@ def _tell_reminded(request: HttpRequest, report: ReminderReport) -> None:
     said = []
     if report.sent:
         said.append(
-            ngettext("%(count)d person is reminded.", "%(count)d people are reminded.", report.sent)
+            ngettext("Reminder sent to %(count)d person.", "Reminder sent to %(count)d people.", report.sent)
             % {"count": report.sent}
         )
     if report.too_soon:

@@ -51,7 +51,7 @@ def test_every_line_works_in_its_order(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_everything_check_can_say_is_explained() -> None:
-    source = (Path(__file__).resolve().parents[2] / "b2b" / "services" / "checks.py").read_text()
+    source = (Path(__file__).resolve().parents[2] / "b2b" / "services" / "contracts" / "checks.py").read_text()
     kinds = set(re.findall(r'"([a-z]+(?:_[a-z]+)*)", (?:_\(|sentence|_few|_many|change\.|by_hand|refusal)', source))
     kinds |= set(re.findall(r'\(\s*"([a-z_]+)",\s*change', source)) | {"price", "discount", "requires_no_code"}
     assert len(kinds) > 15

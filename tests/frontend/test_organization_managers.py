@@ -304,7 +304,7 @@ class TestHandingOut:
         ("content", "sentence"),
         [
             (b"PK\x03\x04 a workbook", "This is an Excel file."),
-            (b"\x00\x01\x02", "This isn't a text file."),
+            (b"\x00\x01\x02", "This isn’t a text file."),
             (b"", "There is no one in this file."),
             (b"Name;E-Mail\n", "There is no one in this file."),
             (b"a" * 1_000_001, "The file is larger than 1 MB."),
@@ -500,7 +500,7 @@ class TestInvitations:
         give(open_world, *(f"person{number}" for number in range(people)))
         client = sign_in(open_world.manager)
         client.get("/dashboard/")
-        with queries(exactly=17):
+        with queries(exactly=18):
             client.get(manage(open_world))
 
 
@@ -575,7 +575,7 @@ class TestSingleSignOn:
         assert "$49.00" in page
         add_member(contract_id=world.contract.pk, user_id=learner.pk, source="sso", now=clock.now())
         page = sign_in(learner).get(f"/organizations/{world.organization.slug}/").content.decode()
-        assert "each course costs <strong>$49.00</strong>" in page
+        assert "is <strong>$49.00</strong> per course" in page
         assert "Enrollment code" in page
 
 

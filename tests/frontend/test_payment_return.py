@@ -226,5 +226,5 @@ def test_coming_back_keeps_its_budget(stripe_api: StripeServer, order: Order, bu
     stripe_api.pay(attempt_of(order).session_id)
     buyers_client.get("/cart/")
     address = completed_url(order)
-    with queries(exactly=26):
+    with queries(exactly=28):
         buyers_client.get(address)

@@ -14,7 +14,7 @@ from tests.users.conftest import PASSWORD
 pytestmark = pytest.mark.django_db
 
 LOGIN = "/login/"
-WRONG = "We don’t know this e-mail and password together."
+WRONG = "That e-mail and password don’t match."
 
 
 def sign_in(client: Client, *, email: str = "ada@example.org", password: str = PASSWORD, **more: str) -> Any:
@@ -43,7 +43,7 @@ def test_case_and_blanks_in_the_address_do_not_matter(client: Client, ada: User,
 
 @pytest.mark.parametrize(
     ("email", "password"),
-    [("ada@example.org", "wrong"), ("nobody@example.org", PASSWORD), ("ada@example.org", PASSWORD.upper())],
+    [("ada@example.org", "not the password"), ("nobody@example.org", PASSWORD), ("ada@example.org", PASSWORD.upper())],
 )
 def test_whatever_is_wrong_the_answer_is_one(client: Client, ada: User, email: str, password: str) -> None:
     page = sign_in(client, email=email, password=password).content.decode()
