@@ -110,7 +110,7 @@ def test_several_are_reminded_and_taken_back(
         expect(page.get_by_text("2 selected")).to_be_visible()
         looks(visitor)
     page.get_by_role("button", name="Remind", exact=True).click()
-    expect(page.get_by_text("2 people are reminded.")).to_be_visible()
+    expect(page.get_by_text("Reminder sent to 2 people.")).to_be_visible()
 
     boxes.nth(0).check()
     page.get_by_role("button", name="Take back", exact=True).click()

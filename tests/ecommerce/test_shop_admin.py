@@ -156,7 +156,7 @@ class TestFinance:
     ) -> None:
         response = finance.post(f"{LIST}new/", form(**({"name": "Kept as typed"} | fields)))
         assert sentence in text_of(response)
-        assert "Nothing was saved." in text_of(response)
+        assert "Not saved." in text_of(response)
         assert ("Kept as typed" in response.content.decode()) is ("name" not in fields)
         assert not Discount.objects.exists()
 

@@ -350,7 +350,7 @@ class TestSelected:
     def test_reminding_several_tells_what_became_of_each(self, world: Northgate, dana: Client) -> None:
         give(world, "ines", "samuel")
         ids = [given_to("ines").pk, given_to("samuel").pk]
-        assert "2 people are reminded." in said(dana, manage(world, "selected/"), {"action": "remind", "id": ids})
+        assert "Reminder sent to 2 people." in said(dana, manage(world, "selected/"), {"action": "remind", "id": ids})
         page = said(dana, manage(world, "selected/"), {"action": "remind", "id": ids})
         assert "2 were reminded today already; once a day is enough." in page
 
