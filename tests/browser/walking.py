@@ -7,19 +7,31 @@ from playwright.sync_api import Page
 MANY = 150  # no page has that many stops
 
 # The part of the focused element (of its label, where that is what one sees) that nothing covers: the share of points.
-_SEEN = """() => {
+# A page scrolls to the focus in its own time, so it is looked at for up to sixty frames. A link over two lines has a
+# box for each of them.
+_SEEN = """async () => {
   const at = document.activeElement;
   if (!at || at === document.body) return null;
   const frame = at.closest("label") ?? at;
-  const box = frame.getBoundingClientRect();
   const shares = [0.1, 0.5, 0.9];
-  const points = shares.flatMap((x) => shares.map((y) => [box.left + box.width * x, box.top + box.height * y]));
-  const seen = points.filter(([x, y]) => {
-    const there = document.elementFromPoint(x, y);
-    return there !== null && (frame.contains(there) || at.contains(there));
-  });
+  const look = () => {
+    const points = [...frame.getClientRects()].flatMap((box) =>
+      shares.flatMap((x) => shares.map((y) => [box.left + box.width * x, box.top + box.height * y])));
+    const seen = points.filter(([x, y]) => {
+      const there = document.elementFromPoint(x, y);
+      return there !== null && (frame.contains(there) || at.contains(there));
+    });
+    return seen.length / points.length;
+  };
+  // Browsers scroll to the line one types in and not to the whole box.
+  const enough = at.tagName === "TEXTAREA" ? 0.1 : 0.5;
+  let share = look();
+  for (let frames = 0; share < enough && frames < 60; frames += 1) {
+    await new Promise(requestAnimationFrame);
+    share = look();
+  }
   const name = at.getAttribute("aria-label") || at.textContent.trim().replace(/\\s+/g, " ") || at.name || at.id;
-  return { name: `${at.tagName.toLowerCase()} ${name.slice(0, 40)}`, share: seen.length / points.length };
+  return { name: `${at.tagName.toLowerCase()} ${name.slice(0, 40)}`, isSeen: share >= enough };
 }"""
 
 _WIDE = """() => {
@@ -43,7 +55,7 @@ def stops(page: Page) -> list[str]:
         if stop is None:
             break
         found.append(stop["name"])
-        if stop["share"] < 0.5:
+        if not stop["isSeen"]:
             hidden.append(stop["name"])
     assert len(found) < MANY, f"{page.url} has no end: {found[-5:]}"
     assert not hidden, f"{hidden} can’t be seen on {page.url}, {page.viewport_size}"
