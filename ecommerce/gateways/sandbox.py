@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID
 
@@ -108,7 +109,7 @@ class SandboxGateway:
 
     def look_up_refund(self, refund: RefundRequest, refund_id: str) -> RefundResult | None:
         """The one that was answered; the sandbox has made none that no one heard of."""
-        return RefundResult(refund_id=refund_id, state=RefundState.SUCCEEDED) if refund_id else None
+        return replace(self.refund(refund), refund_id=refund_id) if refund_id else None
 
     def refunds_of(self, payment_id: str, account: str) -> tuple[RefundNotice, ...]:
         """No one refunds anything on the sandbox's side."""
