@@ -11,7 +11,7 @@ class EcommerceConfig(AppConfig):
         from django.core.checks import Tags, register
 
         from ecommerce.gateways.checks import check_gateways, check_somebody_takes_money, check_stripe
-        from ecommerce.receivers import keep_basket_at_sign_in
+        from ecommerce.signals import keep_basket_at_sign_in
 
         user_logged_in.connect(keep_basket_at_sign_in, dispatch_uid="ecommerce.keep_basket_at_sign_in")
         register(check_gateways)

@@ -5,11 +5,11 @@ The one file that knows both sides. `within` receivers share the publisher's tra
 gateway, Keycloak or a course site are `remote`: they run from a queue of their own, and nothing waits behind them.
 """
 
-from b2b import handlers as b2b
+from b2b import receivers as b2b
 from b2b import tasks as b2b_tasks
 from b2b.events import HandOutMailsQueued, HoldsEnded, KeycloakJoinRequested, ReconcileRequested
 from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
-from ecommerce import handlers as ecommerce
+from ecommerce import receivers as ecommerce
 from ecommerce import webhooks as ecommerce_webhooks
 from ecommerce.events import (
     FreeLinesUndone,
@@ -30,7 +30,7 @@ from ecommerce.events import (
 )
 from mitxonline.coordinator.bus import Route
 from mitxonline.coordinator.events import Event
-from mitxonline.users import handlers as users
+from mitxonline.users import receivers as users
 from mitxonline.users.events import AccountMailQueued, ConnectionUndone
 
 ROUTES: dict[type[Event], Route] = {

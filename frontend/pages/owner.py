@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 from django.http import HttpRequest
 
-from ecommerce.receivers import BASKET_TOKEN
 from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.signals import BASKET_TOKEN
 
 
 def basket_owner(request: HttpRequest, *, create: bool = False) -> BasketOwner:

@@ -11,7 +11,7 @@ class UsersConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        from mitxonline.users import checks, receivers  # noqa: F401 - registers them
+        from mitxonline.users import checks, signals  # noqa: F401 - registers them
 
 
 class WagtailPeopleConfig(WagtailUsersAppConfig):

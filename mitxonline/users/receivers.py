@@ -1,25 +1,15 @@
-"""What follows from someone having signed in, by whatever door."""
+"""What hears of accounts."""
 
-from __future__ import annotations
-
-from typing import Any
-
-from django.contrib.auth.signals import user_logged_in
-from django.dispatch import receiver
-
-from mitxonline.kernel import clock
-from mitxonline.users.backends import EmailBackend
-from mitxonline.users.models import User
-from mitxonline.users.sso.rights import end_given_rights
-
-_BY_PASSWORD = f"{EmailBackend.__module__}.{EmailBackend.__qualname__}"
+from mitxonline.users.events import AccountMailQueued
+from mitxonline.users.mails import send_mail
 
 
-@receiver(user_logged_in)
-def end_rights_of_roles(user: User, **_kwargs: Any) -> None:
-    """A password proves no role: who signs in by one has the rights that are their own, and no others.
-
-    Else a role that was taken away at the provider would go on for whoever avoids to sign in through it.
-    """
-    if getattr(user, "backend", "") == _BY_PASSWORD:
-        end_given_rights(user=user, now=clock.now())
+def send_account_mail(event: AccountMailQueued) -> None:
+    """Send one of the mails about an account; sending it twice bothers no one."""
+    send_mail(
+        event.kind,
+        user_id=event.user_id,
+        next_page=event.next_page,
+        asked=event.asked,
+        provider=event.provider,
+    )

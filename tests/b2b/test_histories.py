@@ -15,8 +15,8 @@ from social_django.models import UserSocialAuth
 
 from b2b.enums import ReconcileState
 from b2b.events import HoldsEnded
-from b2b.handlers import follow_ended_holds
 from b2b.models import ContractMembership, ContractPage, HandOut, Reconcile
+from b2b.receivers import follow_ended_holds
 from b2b.seats import SeatCount, count_seats
 from b2b.services.contracts.checks import check_contracts
 from b2b.services.contracts.terms_plan import plan_modify

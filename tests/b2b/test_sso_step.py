@@ -13,7 +13,7 @@ from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from b2b import handlers
+from b2b import receivers
 from b2b.enums import JoinState, SignInChange
 from b2b.errors.organizations import (
     KeycloakNotConfigured,
@@ -22,8 +22,8 @@ from b2b.errors.organizations import (
     KeycloakSecretWrong,
     KeycloakUnavailable,
 )
-from b2b.handlers import follow_organizations
 from b2b.models import ContractMembership, KeycloakJoin, OrganizationMembership, OrganizationPage, SignInFact
+from b2b.receivers import follow_organizations
 from mitxonline.users.models import User
 from tests.factories import NOON, make_contract, make_organization, make_user
 
@@ -174,7 +174,7 @@ def test_what_goes_wrong_keeps_nobody_out_and_is_neither_silent_nor_half_done(
     assert OrganizationMembership.objects.count() == ContractMembership.objects.count() == 0
     fact = SignInFact.objects.get()
     assert (fact.user, fact.change, fact.detail) == (sam, SignInChange.FAILED, "ZeroDivisionError")
-    records = [record for record in caplog.records if record.name == handlers.__name__]
+    records = [record for record in caplog.records if record.name == receivers.__name__]
     assert [record.user for record in records] == [sam.pk]  # type: ignore[attr-defined]
     (sentence,) = told(request_)
     assert sentence.startswith("You are signed in, but we could not look up your organizations.")
@@ -192,4 +192,4 @@ def test_who_signs_in_first_can_be_added_in_keycloak_now(request_: HttpRequest, 
 
 
 def test_the_step_is_the_one_the_settings_name(settings: Any) -> None:
-    assert f"{handlers.__name__}.{follow_organizations.__name__}" in settings.SOCIAL_AUTH_PIPELINE
+    assert f"{receivers.__name__}.{follow_organizations.__name__}" in settings.SOCIAL_AUTH_PIPELINE

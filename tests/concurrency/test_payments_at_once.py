@@ -30,7 +30,7 @@ LATER = NOON + timedelta(minutes=11)
 
 
 def receipts(order: Order) -> int:
-    return Delivery.objects.filter(handler="ecommerce.handlers.email_receipt", payload__order_id=order.pk).count()
+    return Delivery.objects.filter(handler="ecommerce.receivers.email_receipt", payload__order_id=order.pk).count()
 
 
 def fresh(order: Order) -> Order:

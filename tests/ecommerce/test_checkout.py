@@ -94,7 +94,7 @@ def test_nothing_to_pay_is_fulfilled_at_once(owner: BasketOwner, learner: User) 
     assert CodeUse.objects.get().state == UseState.CONFIRMED
     assert not BasketItem.objects.exists()
     assert not PaymentAttempt.objects.exists()
-    assert Delivery.objects.filter(handler="ecommerce.handlers.email_receipt").count() == 1
+    assert Delivery.objects.filter(handler="ecommerce.receivers.email_receipt").count() == 1
 
 
 def test_the_order_keeps_what_was_sold_though_everything_changes(owner: BasketOwner, learner: User) -> None:

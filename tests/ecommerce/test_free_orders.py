@@ -15,8 +15,8 @@ from courses.models import Enrollment
 from ecommerce.enums import EnrollmentAfter, OrderState, UseState
 from ecommerce.errors.refunds import NothingToRefund, RefundReasonNeeded
 from ecommerce.events import FreeLinesUndone
-from ecommerce.handlers import email_free_lines_undone
 from ecommerce.models import CodeUse, Order
+from ecommerce.receivers import email_free_lines_undone
 from ecommerce.services.refunds.refunds import RefundWish, undo_free_order
 from mitxonline.coordinator.models import Delivery
 from tests.ecommerce.test_order_desk import at, desk, fields, finance, order_page
@@ -62,7 +62,7 @@ def test_a_free_order_is_undone_whole_and_once() -> None:
     assert CodeUse.objects.get(order=order).state == UseState.RELEASED
     assert (fresh(other).state, len(runs_of(other))) == (OrderState.FULFILLED, 2)
     assert not order.refunds.exists()
-    assert Delivery.objects.filter(handler="ecommerce.handlers.email_free_lines_undone").count() == 1
+    assert Delivery.objects.filter(handler="ecommerce.receivers.email_free_lines_undone").count() == 1
 
 
 def test_one_of_two_free_courses_is_undone_and_its_code_stays_with_the_other() -> None:

@@ -275,7 +275,7 @@ def test_a_notice_of_money_that_is_not_ours_goes_before_staff(
         deliver(stripe_api.event("checkout.session.completed", told, event_id=f"evt_doubt_{number}"))
     assert (fresh(order).state, attempt_of(order).state) == (OrderState.REVIEW, AttemptState.DOUBTFUL)
     assert not Enrollment.objects.exists()
-    assert Delivery.objects.filter(handler="ecommerce.handlers.email_review").count() == 1
+    assert Delivery.objects.filter(handler="ecommerce.receivers.email_review").count() == 1
 
 
 def test_an_order_in_doubt_is_still_bought_by_real_money(stripe_api: StripeServer) -> None:
@@ -377,7 +377,7 @@ def test_each_event_twice_and_in_any_order_ends_the_same(stripe_api: StripeServe
     assert [each.state for each in Dispute.objects.filter(order=order)] == ["won"]
     assert GatewayNotice.objects.filter(body__contains=session_id).count() == 2
     assert Enrollment.objects.filter(user_id=order.purchaser_id).count() == 1
-    receipts = Delivery.objects.filter(handler="ecommerce.handlers.email_receipt", payload__order_id=order.pk)
+    receipts = Delivery.objects.filter(handler="ecommerce.receivers.email_receipt", payload__order_id=order.pk)
     assert receipts.count() == 1
 
 

@@ -345,7 +345,7 @@ def test_what_was_paid_is_fulfilled_and_known(stripe_api: StripeServer, learner:
     assert (order.billing_name, order.billing_city, order.billing_country) == ("Amara Okafor", "Springfield", "US")
     assert order.tax_total == 9
     assert Enrollment.objects.get().user == learner
-    assert Delivery.objects.filter(handler="ecommerce.handlers.email_receipt").count() == 1
+    assert Delivery.objects.filter(handler="ecommerce.receivers.email_receipt").count() == 1
 
 
 def test_an_open_page_is_no_payment(stripe_api: StripeServer, learner: User) -> None:
@@ -376,7 +376,7 @@ def test_money_that_does_not_fit_goes_before_staff_and_enrolls_nobody(
     assert not Enrollment.objects.exists()
     money_came = "paid" in reason
     assert states(order) == [AttemptState.PAID if money_came else AttemptState.DOUBTFUL]
-    assert Delivery.objects.filter(handler="ecommerce.handlers.email_review").count() == 1
+    assert Delivery.objects.filter(handler="ecommerce.receivers.email_review").count() == 1
 
 
 def test_two_pages_both_paid_are_one_order_and_money_to_give_back(stripe_api: StripeServer, learner: User) -> None:
@@ -461,7 +461,7 @@ def test_a_bank_that_says_no_days_later_frees_everything_and_the_buyer_hears_of_
         order = confirm(attempt_id=attempt_of(order).pk, now=NOON + timedelta(days=3))
     assert (order.state, states(order)) == (OrderState.DECLINED, [AttemptState.DECLINED])
     assert CodeUse.objects.get().state == UseState.RELEASED
-    delivery = Delivery.objects.get(handler="ecommerce.handlers.email_payment_failed")
+    delivery = Delivery.objects.get(handler="ecommerce.receivers.email_payment_failed")
     run_delivery(delivery_id=delivery.pk, now=clock.now())
     (sent,) = mail.outbox
     assert sent.to == [learner.email]
@@ -733,4 +733,4 @@ def test_the_buyer_is_told_once_that_somebody_looks(stripe_api: StripeServer, le
     order.refresh_from_db()
     assert order.review_cause == ReviewCause.IN_DOUBT
     assert order.why == "The payment is in doubt: livemode"
-    assert Delivery.objects.filter(handler="ecommerce.handlers.email_review").count() == 1
+    assert Delivery.objects.filter(handler="ecommerce.receivers.email_review").count() == 1

@@ -13,14 +13,14 @@ from b2b.models import ContractMembership
 from b2b.services.seats.membership import claim_seat, lock_terms
 from ecommerce.enums import EnrollmentAfter, OrderState
 from ecommerce.events import MoneyReturned, OrderInReview, ReceiptWanted, RefundAsked, RefundDenied
-from ecommerce.handlers import (
+from ecommerce.models import CodeUse, Order, RefundRequest, ShopSettings
+from ecommerce.receivers import (
     email_receipt_again,
     email_refund,
     email_refund_asked,
     email_refund_denied,
     email_review,
 )
-from ecommerce.models import CodeUse, Order, RefundRequest, ShopSettings
 from ecommerce.selectors.receipts import receipt_data, receipt_for
 from ecommerce.services.refunds.refunds import RefundWish, deny, refund_order
 from mitxonline.kernel.money import Money

@@ -26,8 +26,8 @@ from ecommerce.enums import (
     UseState,
 )
 from ecommerce.events import RefundFailed
-from ecommerce.handlers import email_refund_failed
 from ecommerce.models import CodeUse, MoneyAlert, Order, Refund, ShopSettings
+from ecommerce.receivers import email_refund_failed
 from ecommerce.selectors.receipts import receipt_for
 from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.refunds.refunds import RefundWish, follow_refund, mark_for_refund, refund_order, send_marked
@@ -98,7 +98,7 @@ def test_the_order_is_paid_again_and_its_courses_open(till: Till, after: Enrollm
     assert runs_of(order) == before
     assert set(before.values()) == {"verified"}
     assert order.attempts.get().refundable == Money("398", "USD")
-    assert Delivery.objects.filter(handler="ecommerce.handlers.email_refund_failed").count() == 1
+    assert Delivery.objects.filter(handler="ecommerce.receivers.email_refund_failed").count() == 1
     assert list(MoneyAlert.objects.values_list("order", "kind")) == [(order.pk, AlertKind.REFUND_FAILED)]
 
 
@@ -210,7 +210,7 @@ def test_a_refund_that_was_refused_at_once_is_no_news_to_the_buyer(till: Till) -
     till.says = ["no"]
     give_back(order)
     assert fresh(order).state == OrderState.FULFILLED
-    assert not Delivery.objects.filter(handler="ecommerce.handlers.email_refund_failed").exists()
+    assert not Delivery.objects.filter(handler="ecommerce.receivers.email_refund_failed").exists()
     assert MoneyAlert.objects.get().kind == AlertKind.REFUND_FAILED
 
 
@@ -226,7 +226,7 @@ def test_a_second_payment_whose_refund_fails_waits_for_a_decision_again(till: Ti
     assert send_marked(refund_id=again.pk, now=LATER, by_id=None).state == RefundState.SUCCEEDED
     assert fresh(order).state == OrderState.FULFILLED
     assert order.attempts.filter(state=AttemptState.PAID, refunded=249).count() == 1
-    assert Delivery.objects.filter(handler="ecommerce.handlers.email_paid_twice").count() == 1
+    assert Delivery.objects.filter(handler="ecommerce.receivers.email_paid_twice").count() == 1
 
 
 def test_courses_refunded_in_review_are_not_opened_by_fulfilling() -> None:

@@ -23,8 +23,8 @@ from ecommerce.enums import (
 )
 from ecommerce.events import MoneyReturned, PaidTwice
 from ecommerce.gateways.base import DisputeNotice
-from ecommerce.handlers import email_paid_twice, email_refund, email_review
 from ecommerce.models import Dispute, MoneyAlert, Order, Refund, ShopSettings
+from ecommerce.receivers import email_paid_twice, email_refund, email_review
 from ecommerce.selectors.order_desk import orders_at_desk
 from ecommerce.services.checkout.review import check_with_gateway, fulfill_from_review
 from ecommerce.services.payment.payments import confirm
@@ -95,7 +95,7 @@ def test_a_second_payment_by_another_session_is_seen_told_and_given_back(
     assert (fresh(order).state, attention(order)) == (OrderState.FULFILLED, "twice")
     assert "The order was paid a second time: $49.00" in order_page(desk, order).text
     assert MoneyAlert.objects.get().kind == AlertKind.SECOND_PAYMENT
-    assert Delivery.objects.filter(handler="ecommerce.handlers.email_paid_twice").count() == 1
+    assert Delivery.objects.filter(handler="ecommerce.receivers.email_paid_twice").count() == 1
     refund = Refund.objects.get()
     email_paid_twice(PaidTwice(refund_id=refund.pk, order_id=order.pk))
     (mail,) = mailoutbox
@@ -264,7 +264,7 @@ def test_a_dispute_won_after_all_brings_the_order_back() -> None:
     assert fresh(order).state == OrderState.FULFILLED
     assert Enrollment.objects.active().count() == 2
     assert order.attempts.get().refunded == 0
-    assert not Delivery.objects.filter(handler="ecommerce.handlers.email_refund_failed").exists()
+    assert not Delivery.objects.filter(handler="ecommerce.receivers.email_refund_failed").exists()
 
 
 # No one says "your payment arrived" of money no one has seen

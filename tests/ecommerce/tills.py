@@ -14,8 +14,8 @@ from ecommerce.events import OrderFulfilled
 from ecommerce.gateways.base import PaymentFailed, RefundNotice, RefundRequest, RefundResult
 from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import SandboxGateway
-from ecommerce.handlers import enroll_buyer
 from ecommerce.models import CodeUse, DiscountCode, Order, OrderLine, PaymentAttempt, Product, Refund
+from ecommerce.receivers import enroll_buyer
 from ecommerce.selectors.offers import takes_use
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User

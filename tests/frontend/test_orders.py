@@ -12,8 +12,8 @@ from wagtail.models import Site
 
 from ecommerce.enums import AttemptState, EnrollmentAfter, OrderState, RefundRequestState, ReviewCause
 from ecommerce.events import OrderFulfilled
-from ecommerce.handlers import email_receipt
 from ecommerce.models import Order, OrderLine, PaymentAttempt, Product, RefundRequest, ShopSettings
+from ecommerce.receivers import email_receipt
 from ecommerce.services.refunds.refunds import RefundWish, deny, refund_order
 from frontend.drawing.receipt_pdf import printable
 from mitxonline.kernel import clock

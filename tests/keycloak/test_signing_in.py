@@ -161,7 +161,7 @@ def test_keycloak_says_which_scope_it_granted(
         granted.append(response["scope"])
         return claim_of(response)
 
-    monkeypatch.setattr("b2b.handlers.claim_of", note)
+    monkeypatch.setattr("b2b.receivers.claim_of", note)
     for email in (SAM, LEA):
         visitor = open_visitor()
         sign_in(visitor, email)

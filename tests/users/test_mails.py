@@ -34,7 +34,7 @@ def test_a_page_waits_for_no_mail_server_and_no_broker(client: Client, ada: User
         client.post("/register/", registered)
         assert time.monotonic() - began < LATE
         waiting = list(Delivery.objects.order_by("pk"))
-        assert {each.handler for each in waiting} == {"mitxonline.users.handlers.send_account_mail"}
+        assert {each.handler for each in waiting} == {"mitxonline.users.receivers.send_account_mail"}
         assert run_delivery(delivery_id=waiting[0].pk, now=clock.now())
     again = Delivery.objects.get(pk=waiting[0].pk)
     assert (again.state, again.attempts) == (DeliveryState.PENDING, 1)

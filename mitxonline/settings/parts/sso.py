@@ -102,7 +102,7 @@ SOCIAL_AUTH_PIPELINE = [
     "social_core.pipeline.social_auth.social_uid",
     "mitxonline.users.sso.pipeline.know_person",
     "mitxonline.users.sso.pipeline.follow_rights",
-    "b2b.handlers.follow_organizations",
+    "b2b.receivers.follow_organizations",
 ]
 
 # Wagtail's own pages about passwords give way to ours.

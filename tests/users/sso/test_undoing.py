@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from social_django.models import UserSocialAuth
 
-from b2b import handlers
+from b2b import receivers
 from b2b.enums import MembershipSource, SignInChange
 from b2b.models import (
     ContractMembership,
@@ -288,7 +288,7 @@ def test_a_sign_in_at_the_same_moment_seats_nobody_afterwards(
     monkeypatch.setattr(linking, "know", know_then_undo)
     if not guarded:
         for owner, name, real in (
-            (handlers, "follow_claim", organization_sign_in.follow_claim),
+            (receivers, "follow_claim", organization_sign_in.follow_claim),
             (pipeline, "follow_roles", rights.follow_roles),
         ):
             monkeypatch.setattr(owner, name, _without_its_guard(real))
