@@ -7,13 +7,13 @@ from django.db import transaction
 
 from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.models import Delivery
-from mitxonline.coordinator.routes import Handler, Route, UnroutedEvent, path_of, route_of
+from mitxonline.coordinator.routes import Receiver, Route, UnroutedEvent, path_of, route_of
 from mitxonline.coordinator.sending import send_after_commit
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.trace import trace_id
 
-__all__ = ["Handler", "NotInTransaction", "Route", "UnroutedEvent", "publish"]
+__all__ = ["NotInTransaction", "Receiver", "Route", "UnroutedEvent", "publish"]
 
 
 class NotInTransaction(RuntimeError):
@@ -30,25 +30,25 @@ def publish(event: Event) -> None:
     if not in_transaction():
         raise NotInTransaction(f"{event.type_name()} was published outside a transaction")
     with transaction.atomic(savepoint=False):
-        for handler in route.within:
-            handler(event)
-        for handlers, queue in ((route.after_commit, ""), (route.remote, settings.REMOTE_QUEUE)):
-            if handlers:
-                _record(event, handlers, queue=queue)
+        for receiver in route.within:
+            receiver(event)
+        for receivers, queue in ((route.after_commit, ""), (route.remote, settings.REMOTE_QUEUE)):
+            if receivers:
+                _record(event, receivers, queue=queue)
 
 
-def _record(event: Event, handlers: tuple[Handler, ...], *, queue: str) -> None:
+def _record(event: Event, receivers: tuple[Receiver, ...], *, queue: str) -> None:
     payload = event.to_payload()
     now = clock.now()
     deliveries = Delivery.objects.bulk_create(
         Delivery(
             event_type=event.type_name(),
             payload=payload,
-            handler=path_of(handler),
+            handler=path_of(receiver),
             trace_id=trace_id(),
             next_attempt_at=now,
             sent_at=now,
         )
-        for handler in handlers
+        for receiver in receivers
     )
     send_after_commit([delivery.pk for delivery in deliveries], queue=queue)

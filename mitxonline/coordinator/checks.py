@@ -15,9 +15,9 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.utils.module_loading import import_string, module_has_submodule
 
 from mitxonline.coordinator.events import Event, UnsuitableField, field_types
-from mitxonline.coordinator.routes import Handler, Route, path_of, routes
+from mitxonline.coordinator.routes import Receiver, Route, path_of, routes
 
-_HINT_HANDLER = "A receiver is a module-level function that takes the event and nothing else."
+_RECEIVER_HINT = "A receiver is a module-level function that takes the event and nothing else."
 
 
 def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
@@ -82,29 +82,29 @@ def _check_route(event: object, route: object) -> Iterator[CheckMessage]:
         field_types(event)
     except (UnsuitableField, NameError) as error:
         yield Error(str(error), id="coordinator.E003")
-    for side, handlers in (("within", route.within), ("after_commit", route.later)):
+    for side, receivers in (("within", route.within), ("after_commit", route.later)):
         where = f"{event.type_name()}, {side}"
-        for handler in handlers:
-            yield from _check_handler(handler, where=where)
-        for path, times in Counter(map(path_of, handlers)).items():
+        for receiver in receivers:
+            yield from _check_receiver(receiver, where=where)
+        for path, times in Counter(map(path_of, receivers)).items():
             if times > 1:
                 yield Error(f"{where}: {path} is listed {times} times", id="coordinator.E006")
 
 
-def _check_handler(handler: Handler, *, where: str) -> Iterator[CheckMessage]:
-    path = path_of(handler)
+def _check_receiver(receiver: Receiver, *, where: str) -> Iterator[CheckMessage]:
+    path = path_of(receiver)
     try:
         found = import_string(path)
     except ImportError:
         found = None
-    if found is not handler or not callable(handler):
-        yield Error(f"{where}: {path} can't be found by its name", hint=_HINT_HANDLER, id="coordinator.E004")
+    if found is not receiver or not callable(receiver):
+        yield Error(f"{where}: {path} can't be found by its name", hint=_RECEIVER_HINT, id="coordinator.E004")
         return
     try:
-        inspect.signature(handler).bind(object())
+        inspect.signature(receiver).bind(object())
     except TypeError as error:
         yield Error(
             f"{where}: {path} can't be called with an event: {error}",
-            hint=_HINT_HANDLER,
+            hint=_RECEIVER_HINT,
             id="coordinator.E005",
         )

@@ -12,19 +12,18 @@ from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.core.signals import setting_changed
-from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
 from mitxonline.coordinator.events import Event
 
-Handler: TypeAlias = Callable[[Any], None]
+Receiver: TypeAlias = Callable[[Any], None]
 
 
 class UnroutedEvent(LookupError):
     """An event was published that the route table does not know."""
 
 
-class UnroutedHandler(LookupError):
+class UnroutedReceiver(LookupError):
     """A delivery names a receiver that no longer hears its event."""
 
 
@@ -37,12 +36,12 @@ class Route:
     ones are such receivers that call others and may have to wait for them: they run from a queue of their own.
     """
 
-    within: tuple[Handler, ...] = ()
-    after_commit: tuple[Handler, ...] = ()
-    remote: tuple[Handler, ...] = ()
+    within: tuple[Receiver, ...] = ()
+    after_commit: tuple[Receiver, ...] = ()
+    remote: tuple[Receiver, ...] = ()
 
     @property
-    def later(self) -> tuple[Handler, ...]:
+    def later(self) -> tuple[Receiver, ...]:
         """All that hear it after the commit."""
         return self.after_commit + self.remote
 
@@ -60,19 +59,21 @@ def route_of(event: type[Event]) -> Route:
         raise UnroutedEvent(f"{event.type_name()} is not in {settings.EVENT_ROUTES}") from None
 
 
-def path_of(handler: Handler) -> str:
+def path_of(receiver: Receiver) -> str:
     """The dotted path a delivery row knows a receiver by."""
-    return f"{getattr(handler, '__module__', '?')}.{getattr(handler, '__qualname__', repr(handler))}"
+    return f"{getattr(receiver, '__module__', '?')}.{getattr(receiver, '__qualname__', repr(receiver))}"
 
 
-def find_receiver(event_type: str, handler: str) -> tuple[type[Event], Handler]:
+def find_receiver(event_type: str, path: str) -> tuple[type[Event], Receiver]:
     """What a delivery row names: only what the table lists is ever called, whatever the row says."""
+    # Some deliveries were recorded before receivers.py had that name, by old code that ran during a deployment too.
+    path = path.replace(".handlers.", ".receivers.")
     for event, route in _routes().items():
         if event.type_name() == event_type:
             for each in route.later:
-                if path_of(each) == handler:
+                if path_of(each) == path:
                     return event, each
-    raise UnroutedHandler(f"{handler} does not hear {event_type}")
+    raise UnroutedReceiver(f"{path} does not hear {event_type}")
 
 
 def remote_receivers() -> frozenset[str]:
@@ -91,8 +92,10 @@ def _routes() -> Mapping[type[Event], Route]:
     return table
 
 
-@receiver(setting_changed)
 def _forget_routes(*, setting: str, **_kwargs: object) -> None:
     if setting == "EVENT_ROUTES":
         _routes.cache_clear()
         _remote_receivers.cache_clear()
+
+
+setting_changed.connect(_forget_routes)

@@ -10,8 +10,10 @@ from django.test import override_settings
 
 from mitxonline.coordinator.bus import NotInTransaction, Route, UnroutedEvent, publish
 from mitxonline.coordinator.models import Delivery, DeliveryState
-from mitxonline.coordinator.routes import UnroutedHandler, find_receiver, route_of
+from mitxonline.coordinator.routes import UnroutedReceiver, find_receiver, route_of
 from mitxonline.kernel.trace import traced
+from mitxonline.users.events import AccountMailQueued
+from mitxonline.users.receivers import send_account_mail
 from tests.coordinator import world
 from tests.coordinator.world import SeatAsked, SeatLost, SeatRefused, SeatTaken, Unheard, Unrouted, traces
 
@@ -139,9 +141,18 @@ def test_the_table_changes_with_the_setting() -> None:
 def test_only_what_the_table_lists_is_ever_called() -> None:
     event = "tests.coordinator.world.SeatTaken"
     assert find_receiver(event, "tests.coordinator.world.remember") == (SeatTaken, world.remember)
-    for handler in ("tests.coordinator.world.first", "os.system"):
-        with pytest.raises(UnroutedHandler):
-            find_receiver(event, handler)
+    for path in ("tests.coordinator.world.first", "os.system"):
+        with pytest.raises(UnroutedReceiver):
+            find_receiver(event, path)
+
+
+def test_a_delivery_recorded_before_receivers_were_renamed_finds_its_receiver() -> None:
+    event = "mitxonline.users.events.AccountMailQueued"
+    with override_settings(EVENT_ROUTES="mitxonline.event_routes.ROUTES"):
+        assert find_receiver(event, "mitxonline.users.handlers.send_account_mail") == (
+            AccountMailQueued,
+            send_account_mail,
+        )
 
 
 OTHER_ROUTES = {SeatTaken: Route()}

@@ -8,7 +8,7 @@ from django.test import override_settings
 
 from mitxonline.coordinator.checks import check_routes, check_times, known_events
 from mitxonline.coordinator.events import Event
-from mitxonline.coordinator.routes import Handler, Route
+from mitxonline.coordinator.routes import Receiver, Route
 from tests.coordinator import world
 from tests.coordinator.world import SeatTaken
 
@@ -40,7 +40,7 @@ def nested() -> Any:
 TABLES: dict[str, Any] = {
     "sound": {SeatTaken: Route(within=(listens,), after_commit=(listens, listens_maybe))},
     "twice": {SeatTaken: Route(within=(listens, listens))},
-    "signature": {SeatTaken: Route(after_commit=(cast("Handler", listens_twice),))},
+    "signature": {SeatTaken: Route(after_commit=(cast("Receiver", listens_twice),))},
     "lambda": {SeatTaken: Route(within=(lambda event: None,))},
     "nested": {SeatTaken: Route(after_commit=(nested(),))},
     "partial": {SeatTaken: Route(after_commit=(partial(listens),))},

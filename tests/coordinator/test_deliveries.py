@@ -130,7 +130,7 @@ def test_a_receiver_that_was_taken_out_of_the_table_is_not_called() -> None:
     Delivery.objects.filter(pk=delivery.pk).update(handler="tests.coordinator.world.first")
     run(delivery)
     assert delivery.state == PENDING
-    assert delivery.last_error.startswith("mitxonline.coordinator.routes.UnroutedHandler")
+    assert delivery.last_error.startswith("mitxonline.coordinator.routes.UnroutedReceiver")
     assert traces("first", 1) == 1, "only the one within the transaction"
 
 

@@ -27,5 +27,5 @@ def _rows() -> Iterator[tuple[str, str, str, str]]:
         heard += [("after commit, remote", each) for each in route.remote]
         if not heard:
             yield event.type_name(), fields, "nobody", ""
-        for when, handler in heard:
-            yield event.type_name(), fields, when, path_of(handler)
+        for when, receiver in heard:
+            yield event.type_name(), fields, when, path_of(receiver)
