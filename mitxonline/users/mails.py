@@ -46,13 +46,13 @@ def send_mail(kind: str, *, user_id: int, next_page: str = "", asked: str = "", 
         "through": _ways_in(user),
         "provider": known.title if known else "",
     }
-    subject = render_to_string(f"users/mails/{kind}_subject.txt", context)
+    subject = render_to_string(f"users/emails/{kind}_subject.txt", context)
     mail = EmailMultiAlternatives(
         subject=" ".join(subject.split()),
-        body=render_to_string(f"users/mails/{kind}.txt", context),
+        body=render_to_string(f"users/emails/{kind}.txt", context),
         to=[user.email],
     )
-    mail.attach_alternative(render_to_string(f"users/mails/{kind}.html", context), "text/html")
+    mail.attach_alternative(render_to_string(f"users/emails/{kind}.html", context), "text/html")
     mail.send()
 
 

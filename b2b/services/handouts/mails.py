@@ -267,12 +267,12 @@ def _message(mail: HandOutMail, connection: BaseEmailBackend) -> EmailMultiAlter
         }
         message = EmailMultiAlternatives(
             subject=" ".join(subject.split()),
-            body=render_to_string("emails/invitation.txt", context),
+            body=render_to_string("b2b/emails/invitation.txt", context),
             to=[hand_out.email],
             reply_to=_reply_to(hand_out),
             connection=connection,
         )
-        message.attach_alternative(render_to_string("emails/invitation.html", context), "text/html")
+        message.attach_alternative(render_to_string("b2b/emails/invitation.html", context), "text/html")
     return message
 
 
