@@ -23,8 +23,8 @@ from ecommerce.events import (
     RefundDenied,
     RefundFailed,
 )
-from ecommerce.given import Given, given_by, lines_to_give, places_of, runs_to_enter
 from ecommerce.models import Order, OrderLine, Refund, RefundRequest
+from ecommerce.ownership import Given, given_by, lines_to_give, places_of, runs_to_enter
 from ecommerce.selectors.payments import standing_of
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.orders.alerts import raise_alert

@@ -24,16 +24,8 @@ from courses.errors import EnrollmentRefused
 from courses.rules import refuse_unless_enrollable
 from ecommerce.errors.checkout import AlreadyEnrolled, CourseTwice, NotForSale, PartlyEnrolled, PaymentUnderWay
 from ecommerce.errors.codes import CheckoutRefused
-from ecommerce.given import (
-    Awaited,
-    Given,
-    awaited_by,
-    given_by,
-    had_of,
-    places_of,
-    sells_partly_owned_programs,
-)
 from ecommerce.models import DiscountCode, Order, Product
+from ecommerce.ownership import Awaited, Given, awaited_by, given_by, had_of, places_of, sells_partly_owned_programs
 from mitxonline.kernel.db import transaction_lock
 from mitxonline.kernel.errors import DomainError
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import EnrollmentAfter
 from ecommerce.selectors.order_desk import OrderAtDesk
-from ecommerce.services.refunds.plan import REASON_LENGTH
+from ecommerce.selectors.refund_plan import REASON_LENGTH
 from ecommerce.services.refunds.refunds import RefundWish
 from mitxonline.kernel.money import Money, minor_digits
 

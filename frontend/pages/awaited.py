@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from ecommerce.given import Awaited, awaited_by
+from ecommerce.ownership import Awaited, awaited_by
 from frontend.pages.places import order_url
 
 

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 
 from ecommerce.errors.codes import CodeInUse, CodeSwitchedOff, CodeUsed
 from ecommerce.models import DiscountCode
+from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_current_basket
 from ecommerce.selectors.baskets import cart_note
 from ecommerce.selectors.sentences import moment_text, off_text
 from ecommerce.services.baskets.baskets import note_total, note_what_was_shown
-from ecommerce.services.baskets.pricing import PricedBasket, PricedLine, price_current_basket
 from frontend.pages.code_form import CodeForm
 from frontend.pages.owner import basket_owner
 from mitxonline.kernel import clock

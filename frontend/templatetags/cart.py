@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from ecommerce.services.baskets.pricing import PricedLine
+from ecommerce.selectors.basket_prices import PricedLine
 from frontend.pages import cart
 
 register = template.Library()

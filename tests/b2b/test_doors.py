@@ -42,9 +42,9 @@ from ecommerce.errors.codes import (
     CodeUsed,
 )
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order, Product
+from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code, leave_link_basket
-from ecommerce.services.baskets.pricing import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout, cancel_order
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError

@@ -46,6 +46,7 @@ from ecommerce.errors.checkout import CodeNeeded, SeveralCurrencies
 from ecommerce.errors.codes import CodeForAnotherProduct, CodeUnknown, CodeUsed
 from ecommerce.events import LinesRefunded
 from ecommerce.models import CodeUse, DiscountCode, Order, Product
+from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import (
     add_products,
@@ -54,7 +55,6 @@ from ecommerce.services.baskets.baskets import (
     leave_link_basket,
     remove_product,
 )
-from ecommerce.services.baskets.pricing import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout, cancel_order, place_order
 from ecommerce.services.discounts.codes import free_uses
 from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order

@@ -13,9 +13,9 @@ from django.db import connections
 from ecommerce.enums import AttemptState, OrderState, RedemptionType, UseState
 from ecommerce.errors.codes import CodeInUse, CodeUsed
 from ecommerce.models import BasketCode, CodeUse, DiscountCode, Order
+from ecommerce.selectors.basket_prices import price_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
-from ecommerce.services.baskets.pricing import price_basket
 from ecommerce.services.checkout import checkout
 from ecommerce.services.discounts import codes
 from ecommerce.services.discounts.codes import CLAIM, hold_code, use_code

@@ -19,6 +19,7 @@ from ecommerce.errors.codes import (
     CodeUnknown,
 )
 from ecommerce.models import Basket, BasketItem, DiscountCode, Order, Product
+from ecommerce.selectors.basket_prices import PricedBasket, price_current_basket
 from ecommerce.selectors.baskets import BasketOwner, cart_count, cart_note
 from ecommerce.services.baskets.baskets import (
     add_products,
@@ -32,7 +33,6 @@ from ecommerce.services.baskets.baskets import (
     remove_product,
     take_back,
 )
-from ecommerce.services.baskets.pricing import PricedBasket, price_current_basket
 from mitxonline.kernel.money import Money
 from tests.factories import (
     NOON,

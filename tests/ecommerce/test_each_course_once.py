@@ -15,9 +15,9 @@ from ecommerce.enums import AttemptState, OrderState, ReviewCause
 from ecommerce.errors.admin import BuyerHasCourse
 from ecommerce.errors.checkout import AlreadyEnrolled, CourseTwice, PartlyEnrolled, PaymentUnderWay
 from ecommerce.models import BasketItem, Order, PaymentAttempt, Product
+from ecommerce.selectors.basket_prices import PricedBasket, price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, note_what_was_shown, remove_product
-from ecommerce.services.baskets.pricing import PricedBasket, price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout
 from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order

@@ -21,9 +21,9 @@ from ecommerce.errors.checkout import PaymentUnderWay
 from ecommerce.errors.codes import CodeInUse, CodeUsed
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order
 from ecommerce.selectors.audit import discrepancies
+from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
-from ecommerce.services.baskets.pricing import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
 from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.payment.payments import confirm

@@ -20,9 +20,9 @@ from ecommerce.gateways import stripe as adapter
 from ecommerce.models import Order, PaymentAttempt, Refund
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.payments import standing_of
+from ecommerce.selectors.refund_plan import RefundWish
 from ecommerce.services.baskets.baskets import add_products
 from ecommerce.services.payment.pending import ask_due
-from ecommerce.services.refunds.plan import RefundWish
 from ecommerce.services.refunds.refunds import refund_order, sweep_refunds
 from mitxonline.celery import app
 from mitxonline.coordinator.models import Delivery

@@ -14,7 +14,7 @@ from ecommerce.enums import UseState
 from ecommerce.errors.codes import CodeBelongsInCart, CodeMissing, CodeRefused, CodeUnknown
 from ecommerce.models import CodeUse, DiscountCode
 from ecommerce.rules import Finding, Purchase, PurchaseLine
-from ecommerce.services.baskets.pricing import find_code, mark_if_held, refuse_code
+from ecommerce.selectors.basket_prices import find_code, mark_if_held, refuse_code
 from mitxonline.kernel.money import Money
 
 

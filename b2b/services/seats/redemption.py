@@ -21,9 +21,9 @@ from courses.rules import refuse_unless_enrollable
 from courses.services.enrollments import enroll
 from ecommerce.enums import UseState
 from ecommerce.models import Basket, CodeUse, DiscountCode
+from ecommerce.selectors.basket_prices import find_code, refuse_code
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code
-from ecommerce.services.baskets.pricing import find_code, refuse_code
 from ecommerce.services.discounts.batches import apply_to_basket
 from ecommerce.services.discounts.codes import use_code
 from mitxonline.kernel import clock

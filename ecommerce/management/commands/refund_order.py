@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundState
 from ecommerce.models import Order, OrderLine, Refund
 from ecommerce.selectors.payments import next_to_refund
-from ecommerce.services.refunds.plan import free_lines
+from ecommerce.selectors.refund_plan import free_lines
 from ecommerce.services.refunds.refunds import RefundPlan, RefundWish, plan_refund, refund_order, undo_free_order
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows

@@ -22,8 +22,7 @@ from ecommerce.errors.checkout import AnotherCurrency, BasketEmpty, ProductUnkno
 from ecommerce.errors.codes import CodeMissing, CodeNotBetter, CodeRefused, CodeUnknown
 from ecommerce.events import LinkBasketClaimed
 from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Order, Product
-from ecommerce.selectors.baskets import BasketOwner, current_basket
-from ecommerce.services.baskets.pricing import (
+from ecommerce.selectors.basket_prices import (
     PricedBasket,
     code_fits,
     find_code,
@@ -31,6 +30,7 @@ from ecommerce.services.baskets.pricing import (
     price_basket,
     refuse_code,
 )
+from ecommerce.selectors.baskets import BasketOwner, current_basket
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import run_sql
 

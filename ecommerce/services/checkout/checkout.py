@@ -29,8 +29,8 @@ from ecommerce.errors.checkout import (
 )
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.registry import default_gateway
-from ecommerce.given import has_money
 from ecommerce.models import Basket, Order, OrderLine, PaymentAttempt
+from ecommerce.ownership import has_money
 from ecommerce.rules import (
     Finding,
     Purchase,
@@ -40,10 +40,10 @@ from ecommerce.rules import (
     lock_for,
     refuse_what_is_had,
 )
+from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.offers import takes_use
 from ecommerce.services.baskets.baskets import lock_basket
-from ecommerce.services.baskets.pricing import PricedBasket, PricedLine, price_basket
 from ecommerce.services.discounts.codes import hold_code
 from ecommerce.services.orders.attempts import is_being_paid
 from ecommerce.services.orders.fulfillment import close_order, fulfill_locked

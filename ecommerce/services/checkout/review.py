@@ -12,10 +12,10 @@ from ecommerce.errors.checkout import AlreadyEnrolled, OrderUnknown, WrongOrderS
 from ecommerce.events import OrderClosed, ReceiptWanted
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, Refund
+from ecommerce.selectors.refund_plan import UNFINISHED
 from ecommerce.services.orders.fulfillment import fulfill_order
 from ecommerce.services.payment.payments import check_order, follow_aftermath
 from ecommerce.services.refunds.ledger import is_something_returned
-from ecommerce.services.refunds.plan import UNFINISHED
 from ecommerce.services.refunds.refunds import look_up_refund, send_refund
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit

@@ -12,8 +12,8 @@ from ecommerce.enums import OrderState, ReviewCause, UseState
 from ecommerce.errors.checkout import AlreadyEnrolled
 from ecommerce.errors.codes import CodeOfAnotherOrder, CodeSwitchedOff, CodeUsed, CodeUseMissing
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
-from ecommerce.given import given_by, had_of, lines_to_give, places_of, sells_partly_owned_programs
 from ecommerce.models import BasketCode, BasketItem, CodeUse, DiscountCode, Order
+from ecommerce.ownership import given_by, had_of, lines_to_give, places_of, sells_partly_owned_programs
 from ecommerce.rules import lock_courses_of, lock_for, refusal_of_what_is_had
 from ecommerce.services.discounts.codes import confirm_uses, release_uses, use_code
 from ecommerce.services.orders.attempts import give_up

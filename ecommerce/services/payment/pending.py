@@ -14,10 +14,10 @@ from django.db.models import F, QuerySet
 
 from ecommerce.enums import UNSETTLED_STATES, AttemptState
 from ecommerce.gateways.base import AVOIDED, Outcome, PaymentFailed
+from ecommerce.gateways.outages import SilentAccounts
 from ecommerce.models import PaymentAttempt
 from ecommerce.services.payment.payments import confirm, end_session, gateway_of, next_ask, note_missing
 from ecommerce.services.payment.sessions import session_of
-from ecommerce.services.silence import SilentAccounts
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.remote import Patience, patience
 

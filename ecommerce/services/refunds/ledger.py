@@ -32,12 +32,7 @@ from ecommerce.errors.refunds import RefundTooMuch
 from ecommerce.events import FreeLinesUndone, LinesRefunded, LinesRestored, MoneyReturned, PaidTwice, RefundFailed
 from ecommerce.models import CodeUse, Order, OrderLine, PaymentAttempt, Refund, RefundLine, RefundRequest
 from ecommerce.rules import lock_for
-from ecommerce.selectors.shop import shop_settings
-from ecommerce.services.discounts.codes import free_uses
-from ecommerce.services.orders.alerts import raise_alert
-from ecommerce.services.orders.enrollment import revoke_and_enroll, rights_of, rights_taken
-from ecommerce.services.orders.fulfillment import claim_codes_again
-from ecommerce.services.refunds.plan import (
+from ecommerce.selectors.refund_plan import (
     REASON_LENGTH,
     RefundPlan,
     RefundWish,
@@ -46,6 +41,11 @@ from ecommerce.services.refunds.plan import (
     remaining_of,
     shares_of,
 )
+from ecommerce.selectors.shop import shop_settings
+from ecommerce.services.discounts.codes import free_uses
+from ecommerce.services.orders.alerts import raise_alert
+from ecommerce.services.orders.enrollment import revoke_and_enroll, rights_of, rights_taken
+from ecommerce.services.orders.fulfillment import claim_codes_again
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
 from mitxonline.kernel.errors import DomainError

@@ -23,8 +23,10 @@ from ecommerce.enums import (
 from ecommerce.errors.refunds import NothingToRefund, RefundDecided, RefundReasonNeeded, RefundUnknown
 from ecommerce.gateways.base import PaymentFailed, RefundNotice, RefundResult
 from ecommerce.gateways.base import RefundRequest as GatewayRefund
+from ecommerce.gateways.outages import SilentAccounts
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, PaymentAttempt, Refund
+from ecommerce.selectors.refund_plan import RefundPlan, RefundWish, free_lines, plan_for, plan_refund
 from ecommerce.services.orders.alerts import raise_alert
 from ecommerce.services.refunds.disputes import follow_dispute
 from ecommerce.services.refunds.ledger import (
@@ -38,9 +40,7 @@ from ecommerce.services.refunds.ledger import (
     undo_free,
     write_down,
 )
-from ecommerce.services.refunds.plan import RefundPlan, RefundWish, free_lines, plan_for, plan_refund
 from ecommerce.services.refunds.requests import ask_for_refund, deny, open_request
-from ecommerce.services.silence import SilentAccounts
 from mitxonline.kernel import audit
 from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.errors import DomainError
