@@ -20,11 +20,11 @@ from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
 from ecommerce.models import Order, OrderLine, Product
 
 # Courses, each with the run of it that is given.
-Given: TypeAlias = Mapping[int, int]
+RunsByCourse: TypeAlias = Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EnrolledRun:
     """Someone's enrollment in a run."""
 
     run_id: int
@@ -33,7 +33,7 @@ class Place:
     is_over: bool
 
 
-def given_by(products: Iterable[Product], *, now: datetime) -> dict[int, Given]:
+def find_product_runs(products: Iterable[Product], *, now: datetime) -> dict[int, RunsByCourse]:
     """What each product gives, by its key; two queries where there is a program, none without. Runs are loaded."""
     products = list(products)
     ids = {product.program_id for product in products if product.program_id is not None}
@@ -46,19 +46,21 @@ def given_by(products: Iterable[Product], *, now: datetime) -> dict[int, Given]:
     }
 
 
-def places_of(user_id: int, course_ids: Collection[int], *, now: datetime) -> dict[int, list[Place]]:
+def find_enrolled_runs(user_id: int, course_ids: Collection[int], *, now: datetime) -> dict[int, list[EnrolledRun]]:
     """Where someone is enrolled in these courses, contracts' runs included; one query, none without courses."""
     if not course_ids:
         return {}
     enrollments = Enrollment.objects.active().of(user_id).filter(run__course__in=course_ids)
-    found: dict[int, list[Place]] = {}
+    found: dict[int, list[EnrolledRun]] = {}
     for each in enrollments.select_related("run__course").order_by("pk"):
-        place = Place(each.run_id, each.mode, each.run.course.title, is_over=each.run.has_ended(now))
+        place = EnrolledRun(each.run_id, each.mode, each.run.course.title, is_over=each.run.has_ended(now))
         found.setdefault(each.run.course_id, []).append(place)
     return found
 
 
-def had_of(product: Product, given: Given, places: Mapping[int, Sequence[Place]]) -> dict[int, str]:
+def find_owned_courses(
+    product: Product, given: RunsByCourse, places: Mapping[int, Sequence[EnrolledRun]]
+) -> dict[int, str]:
     """The courses of a product that someone has, with their titles. Auditing isn't having what is sold as verified.
 
     Of a run on sale: that run, or another of its course that isn't over. Of a contract's run: that run, because its
@@ -75,14 +77,16 @@ def had_of(product: Product, given: Given, places: Mapping[int, Sequence[Place]]
     return had
 
 
-def runs_to_enter(product: Product, given: Given, places: Mapping[int, Sequence[Place]]) -> list[int]:
+def choose_runs_to_enroll(
+    product: Product, given: RunsByCourse, places: Mapping[int, Sequence[EnrolledRun]]
+) -> list[int]:
     """The runs a buyer is enrolled in: of a program only courses they don't have, and upgraded where they are auditing.
 
     So no one comes into a second run of a course by a program.
     """
     if product.course_run is not None:
         return list(given.values())
-    had = had_of(product, given, places)
+    had = find_owned_courses(product, given, places)
     return [
         next((place.run_id for place in places.get(course_id, ()) if not place.is_over), run_id)
         for course_id, run_id in given.items()
@@ -96,7 +100,7 @@ def sells_partly_owned_programs() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class UnsettledOrder:
     """What an order would give whose money is here or on its way.
 
     ``is_at_bank``: the bank takes its time; ``is_in_review``: the money is here, and staff decide about it.
@@ -110,20 +114,20 @@ class Awaited:
     is_in_review: bool = False
 
 
-def awaited_by(user_id: int) -> list[Awaited]:
+def find_unsettled_orders(user_id: int) -> list[UnsettledOrder]:
     """Someone's orders that wait for their bank, or for staff to decide about their money; one query for none."""
     waiting = Order.objects.of(user_id).filter(
         state__in=(OrderState.PENDING, OrderState.REVIEW), attempts__state__in=PAYING_STATES
     )
     orders = waiting.distinct().order_by("pk").prefetch_related("attempts", "lines__product__course_run")
-    return [awaited(order) for order in orders if order.state == OrderState.PENDING or has_money(order)]
+    return [_describe_unsettled(order) for order in orders if order.state == OrderState.PENDING or has_money(order)]
 
 
-def awaited(order: Order) -> Awaited:
+def _describe_unsettled(order: Order) -> UnsettledOrder:
     """What an order would give, as it was when it was placed."""
     lines = list(order.lines.all())
-    given = given_by([line.product for line in lines], now=order.placed_at)
-    return Awaited(
+    given = find_product_runs([line.product for line in lines], now=order.placed_at)
+    return UnsettledOrder(
         number=order.number,
         product_ids=frozenset(given),
         course_ids=frozenset(course_id for each in given.values() for course_id in each),
@@ -138,7 +142,7 @@ def has_money(order: Order) -> bool:
     return any(not attempt.refundable.is_zero for attempt in order.attempts.all() if attempt.state == AttemptState.PAID)
 
 
-def lines_to_give(order_id: int) -> list[OrderLine]:
+def find_deliverable_lines(order_id: int) -> list[OrderLine]:
     """The lines of an order that give something, with what they sell: those whose whole price wasn't given back."""
     lines = OrderLine.objects.standing().filter(order_id=order_id)
     return list(lines.select_related("product__course_run", "order").order_by("pk"))

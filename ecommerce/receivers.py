@@ -24,7 +24,13 @@ from ecommerce.events import (
     RefundFailed,
 )
 from ecommerce.models import Order, OrderLine, Refund, RefundRequest
-from ecommerce.ownership import Given, given_by, lines_to_give, places_of, runs_to_enter
+from ecommerce.ownership import (
+    RunsByCourse,
+    choose_runs_to_enroll,
+    find_deliverable_lines,
+    find_enrolled_runs,
+    find_product_runs,
+)
 from ecommerce.selectors.payments import standing_of
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.orders.alerts import raise_alert
@@ -37,15 +43,15 @@ def enroll_buyer(event: OrderFulfilled) -> None:
 
     Raises NotForSale for a line that gives nothing by now: money for nothing is for staff to look at.
     """
-    lines = lines_to_give(event.order_id)
+    lines = find_deliverable_lines(event.order_id)
     given = _given(lines)
     programs = [line.product_id for line in lines if line.product.course_run is None]
     courses = {course_id for product_id in programs for course_id in given[product_id]}
-    places = places_of(event.purchaser_id, courses, now=event.at)
+    places = find_enrolled_runs(event.purchaser_id, courses, now=event.at)
     for line in lines:
         if not given[line.product_id]:
             raise NotForSale(title=line.title)
-        for run_id in runs_to_enter(line.product, given[line.product_id], places):
+        for run_id in choose_runs_to_enroll(line.product, given[line.product_id], places):
             enroll(
                 user_id=event.purchaser_id,
                 run_id=run_id,
@@ -230,6 +236,6 @@ def _support() -> list[str]:
     return [address] if address else []
 
 
-def _given(lines: Sequence[OrderLine]) -> dict[int, Given]:
+def _given(lines: Sequence[OrderLine]) -> dict[int, RunsByCourse]:
     """What each line's product gave when it was sold: a program the runs that were open then."""
-    return given_by([line.product for line in lines], now=lines[0].order.placed_at) if lines else {}
+    return find_product_runs([line.product for line in lines], now=lines[0].order.placed_at) if lines else {}

@@ -25,7 +25,15 @@ from courses.rules import refuse_unless_enrollable
 from ecommerce.errors.checkout import AlreadyEnrolled, CourseTwice, NotForSale, PartlyEnrolled, PaymentUnderWay
 from ecommerce.errors.codes import CheckoutRefused
 from ecommerce.models import DiscountCode, Order, Product
-from ecommerce.ownership import Awaited, Given, awaited_by, given_by, had_of, places_of, sells_partly_owned_programs
+from ecommerce.ownership import (
+    RunsByCourse,
+    UnsettledOrder,
+    find_enrolled_runs,
+    find_owned_courses,
+    find_product_runs,
+    find_unsettled_orders,
+    sells_partly_owned_programs,
+)
 from mitxonline.kernel.db import transaction_lock
 from mitxonline.kernel.errors import DomainError
 
@@ -53,9 +61,9 @@ class Purchase:
     now: datetime
 
     @cached_property
-    def given(self) -> dict[int, Given]:
+    def runs(self) -> dict[int, RunsByCourse]:
         """What each product gives, by its key."""
-        return given_by([line.product for line in self.lines], now=self.now)
+        return find_product_runs([line.product for line in self.lines], now=self.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ def lock_courses_of(user_id: int) -> None:
     transaction_lock("ecommerce.courses_of", user_id)
 
 
-def refuse_what_is_had(purchase: Purchase) -> None:
+def refuse_owned_courses(purchase: Purchase) -> None:
     """Raise what stands against selling the buyer a course they have, whatever else was judged before."""
     for refusal in first_refusals(NotAlreadyEnrolled().check(purchase)).values():
         raise refusal
@@ -130,7 +138,7 @@ def first_refusals(findings: Sequence[Finding]) -> dict[int, DomainError]:
     return refusals
 
 
-class _Judging(ABC):
+class _ReadOnlyRule(ABC):
     """A rule that holds nothing: under the lock it only asks again."""
 
     @abstractmethod
@@ -149,7 +157,7 @@ class _Judging(ABC):
         return findings
 
 
-class Sellable(_Judging):
+class Sellable(_ReadOnlyRule):
     """The product is on sale and enrollment is open: in the run, or in some course of the program."""
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
@@ -157,10 +165,10 @@ class Sellable(_Judging):
         return [
             Finding(product_id=line.product.pk, refusal=refusal)
             for line in purchase.lines
-            if (refusal := self._refusal(line.product, purchase.given, purchase.now)) is not None
+            if (refusal := self._refusal(line.product, purchase.runs, purchase.now)) is not None
         ]
 
-    def _refusal(self, product: Product, given: Mapping[int, Given], now: datetime) -> DomainError | None:
+    def _refusal(self, product: Product, given: Mapping[int, RunsByCourse], now: datetime) -> DomainError | None:
         run = product.course_run
         if not product.is_active or not given[product.pk]:
             return NotForSale(title=product.title)
@@ -175,7 +183,7 @@ class Sellable(_Judging):
         return None
 
 
-class NotAlreadyEnrolled(_Judging):
+class NotAlreadyEnrolled(_ReadOnlyRule):
     """No one pays twice for the same course (K2): neither for one they have nor for one they are paying for."""
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
@@ -186,33 +194,33 @@ class NotAlreadyEnrolled(_Judging):
         """
         if purchase.user_id is None:
             return []
-        awaited = awaited_by(purchase.user_id)
+        awaited = find_unsettled_orders(purchase.user_id)
         plain = [line.product for line in purchase.lines if not line.product.requires_code]
-        courses = {course_id for product in plain for course_id in purchase.given[product.pk]}
-        places = places_of(purchase.user_id, courses, now=purchase.now)
+        courses = {course_id for product in plain for course_id in purchase.runs[product.pk]}
+        places = find_enrolled_runs(purchase.user_id, courses, now=purchase.now)
         findings = []
         for line in purchase.lines:
-            given = purchase.given[line.product.pk]
-            if (number := _paid_by(line.product, given, awaited)) is not None:
+            given = purchase.runs[line.product.pk]
+            if (number := _find_unsettled_order(line.product, given, awaited)) is not None:
                 refusal = PaymentUnderWay(number=number)
                 findings.append(Finding(product_id=line.product.pk, refusal=refusal))
-            elif not line.product.requires_code and (had := had_of(line.product, given, places)):
-                findings.append(_about_what_is_had(line.product, given, had))
+            elif not line.product.requires_code and (had := find_owned_courses(line.product, given, places)):
+                findings.append(_judge_owned_courses(line.product, given, had))
         return findings
 
 
-class EachCourseOnce(_Judging):
+class EachCourseOnce(_ReadOnlyRule):
     """No two lines give the same course: a program and one of its courses, two products of a run, two programs."""
 
     def check(self, purchase: Purchase) -> Sequence[Finding]:
         """Name the line to be removed of each two: a course before its program, what is less, what came later."""
         lines = [line.product for line in purchase.lines if not line.is_kept]
-        keeps = sorted(lines, key=_worth, reverse=True)  # stable: of equals the first one stays
+        keeps = sorted(lines, key=_rank, reverse=True)  # stable: of equals the first one stays
         kept: list[Product] = []
         findings = []
         for product in keeps:
-            courses = set(purchase.given[product.pk])
-            beside = next((each for each in kept if courses & set(purchase.given[each.pk])), None)
+            courses = set(purchase.runs[product.pk])
+            beside = next((each for each in kept if courses & set(purchase.runs[each.pk])), None)
             if beside is None:
                 kept.append(product)
                 continue
@@ -227,22 +235,22 @@ class EachCourseOnce(_Judging):
         return findings
 
 
-def refusal_of_what_is_had(product: Product, given: Given, had: Mapping[int, str]) -> AlreadyEnrolled:
+def ownership_refusal(product: Product, given: RunsByCourse, had: Mapping[int, str]) -> AlreadyEnrolled:
     """What a buyer is told who has these courses of a product: all of them, or some of a program's."""
     if len(had) == len(given):
         return AlreadyEnrolled(title=product.title)
     return PartlyEnrolled(title=product.title, had=list(had.values()), count=len(given))
 
 
-def _about_what_is_had(product: Product, given: Given, had: Mapping[int, str]) -> Finding:
-    refusal = refusal_of_what_is_had(product, given, had)
+def _judge_owned_courses(product: Product, given: RunsByCourse, had: Mapping[int, str]) -> Finding:
+    refusal = ownership_refusal(product, given, had)
     if isinstance(refusal, PartlyEnrolled) and sells_partly_owned_programs():
         note = _("You already have: %(had)s. The price doesn’t change.") % {"had": ", ".join(refusal.had)}
         return Finding(product_id=product.pk, note=note)
     return Finding(product_id=product.pk, refusal=refusal)
 
 
-def _paid_by(product: Product, given: Given, awaited: Sequence[Awaited]) -> str | None:
+def _find_unsettled_order(product: Product, given: RunsByCourse, awaited: Sequence[UnsettledOrder]) -> str | None:
     """The order that is being paid for the same; a contract's product is the same only as itself."""
     for order in awaited:
         shares = not product.requires_code and not order.course_ids.isdisjoint(given)
@@ -251,5 +259,5 @@ def _paid_by(product: Product, given: Given, awaited: Sequence[Awaited]) -> str 
     return None
 
 
-def _worth(product: Product) -> tuple[bool, bool]:
+def _rank(product: Product) -> tuple[bool, bool]:
     return product.course_run is None, product.mode == EnrollmentMode.VERIFIED

@@ -16,7 +16,7 @@ from mitxonline.kernel.money import Money
 OUR_KEY = frozenset({"key_refused", "no_key"})
 
 
-class Outcome(StrEnum):
+class PaymentOutcome(StrEnum):
     """What a gateway says of a payment; anything it says beyond these is UNKNOWN and is looked at by a person."""
 
     PAID = "paid"
@@ -108,7 +108,7 @@ class PaymentNotice:
     reference: UUID | None
     session_id: str
     payment_id: str
-    outcome: Outcome
+    outcome: PaymentOutcome
     paid: Money | None
     doubt: str = ""
     paid_with: str = ""
@@ -171,7 +171,7 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundRequest:
+class RefundInstruction:
     """Money to be given back for one payment; ``reference`` comes back in every notice of this refund."""
 
     payment_id: str
@@ -237,10 +237,10 @@ class PaymentGateway(Protocol):
     def look_up(self, session: Session) -> PaymentNotice:
         """Ask what became of a session."""
 
-    def refund(self, refund: RefundRequest) -> RefundResult:
+    def refund(self, refund: RefundInstruction) -> RefundResult:
         """Give money back; the same request again is the same refund."""
 
-    def look_up_refund(self, refund: RefundRequest, refund_id: str) -> RefundResult | None:
+    def look_up_refund(self, refund: RefundInstruction, refund_id: str) -> RefundResult | None:
         """Ask what became of a refund, by its id or else by our reference; None if there is none."""
 
     def refunds_of(self, payment_id: str, account: str) -> tuple[RefundNotice, ...]:

@@ -17,7 +17,7 @@ Account: TypeAlias = tuple[str, str]
 BORNE = 3
 
 
-class SilentAccounts:
+class UnresponsiveAccounts:
     """The accounts that have been silent in this run."""
 
     def __init__(self) -> None:

@@ -22,13 +22,13 @@ from ecommerce.gateways.base import (
     Envelope,
     NoticeForged,
     NoticeNotUnderstood,
-    Outcome,
     PaymentFailed,
     PaymentNotice,
+    PaymentOutcome,
     PaymentRequest,
     Redirect,
+    RefundInstruction,
     RefundNotice,
-    RefundRequest,
     RefundResult,
     Session,
 )
@@ -37,13 +37,13 @@ from mitxonline.kernel.money import Money
 SALT = "ecommerce.gateways.sandbox"
 KEPT = 24 * 3600
 ANSWERS = {
-    "accept": Outcome.PAID,
-    "later": Outcome.PROCESSING,
-    "decline": Outcome.DECLINED,
-    "abandon": Outcome.EXPIRED,
+    "accept": PaymentOutcome.PAID,
+    "later": PaymentOutcome.PROCESSING,
+    "decline": PaymentOutcome.DECLINED,
+    "abandon": PaymentOutcome.EXPIRED,
 }
 # What the page's answer may still become: a bank that took its time says yes or no.
-UNDECIDED = (Outcome.OPEN, Outcome.PROCESSING)
+UNDECIDED = (PaymentOutcome.OPEN, PaymentOutcome.PROCESSING)
 _CACHE_AWAY = (RedisError, OSError)
 
 
@@ -99,15 +99,15 @@ class SandboxGateway:
 
     def expire(self, session: Session) -> PaymentNotice:
         """End the session, unless the buyer was faster."""
-        if self._outcome(session.session_id) is Outcome.OPEN:
+        if self._outcome(session.session_id) is PaymentOutcome.OPEN:
             self._keep(session.session_id, "abandon")
         return self.look_up(session)
 
-    def refund(self, refund: RefundRequest) -> RefundResult:
+    def refund(self, refund: RefundInstruction) -> RefundResult:
         """Every refund succeeds at once: there was no money."""
         return RefundResult(refund_id=f"sandbox_{refund.reference}", state=RefundState.SUCCEEDED, amount=refund.amount)
 
-    def look_up_refund(self, refund: RefundRequest, refund_id: str) -> RefundResult | None:
+    def look_up_refund(self, refund: RefundInstruction, refund_id: str) -> RefundResult | None:
         """The one that was answered; the sandbox has made none that no one heard of."""
         return replace(self.refund(refund), refund_id=refund_id) if refund_id else None
 
@@ -119,9 +119,9 @@ class SandboxGateway:
         """No one disputes anything here."""
         return ()
 
-    def _outcome(self, session_id: str) -> Outcome:
+    def _outcome(self, session_id: str) -> PaymentOutcome:
         try:
-            return ANSWERS.get(cache.get(_key(session_id), ""), Outcome.OPEN)
+            return ANSWERS.get(cache.get(_key(session_id), ""), PaymentOutcome.OPEN)
         except _CACHE_AWAY as error:
             raise PaymentFailed("the cache is away", retriable=True) from error
 
@@ -136,8 +136,8 @@ def _key(session_id: str) -> str:
     return f"payment:{session_id}"
 
 
-def _notice(reference: UUID, outcome: Outcome, total: Money, event_id: str = "") -> PaymentNotice:
-    paid = outcome is Outcome.PAID
+def _notice(reference: UUID, outcome: PaymentOutcome, total: Money, event_id: str = "") -> PaymentNotice:
+    paid = outcome is PaymentOutcome.PAID
     return PaymentNotice(
         event_id=event_id,
         reference=reference,

@@ -33,13 +33,13 @@ from ecommerce.gateways.base import (
     NoticeForged,
     NoticeNotUnderstood,
     OtherNotice,
-    Outcome,
     PaymentFailed,
     PaymentNotice,
+    PaymentOutcome,
     PaymentRequest,
     Redirect,
+    RefundInstruction,
     RefundNotice,
-    RefundRequest,
     RefundResult,
     RefundsChanged,
     Session,
@@ -134,7 +134,7 @@ class StripeGateway:
                 )
         except PaymentFailed as failure:
             found = self.look_up(session)
-            if found.outcome is Outcome.OPEN:
+            if found.outcome is PaymentOutcome.OPEN:
                 raise failure
             return found
         return PaymentNotice(
@@ -142,7 +142,7 @@ class StripeGateway:
             reference=session.reference,
             session_id=session.session_id,
             payment_id="",
-            outcome=Outcome.EXPIRED,
+            outcome=PaymentOutcome.EXPIRED,
             paid=None,
         )
 
@@ -154,7 +154,7 @@ class StripeGateway:
             )
             return _payment_notice(found.to_dict(), event_id="", account=session.account)
 
-    def refund(self, refund: RefundRequest) -> RefundResult:
+    def refund(self, refund: RefundInstruction) -> RefundResult:
         """Give money back to where it came from."""
         metadata = {"refund": refund.reference}
         amount = to_units(refund.amount)
@@ -172,7 +172,7 @@ class StripeGateway:
                 )
             return _refund_result(made.to_dict())
 
-    def look_up_refund(self, refund: RefundRequest, refund_id: str) -> RefundResult | None:
+    def look_up_refund(self, refund: RefundInstruction, refund_id: str) -> RefundResult | None:
         """By Stripe's id; without one, among the payment's refunds by the reference we sent along."""
         if refund_id:
             with _asking():
@@ -403,7 +403,7 @@ def _payment_notice(session: dict[str, Any], *, event_id: str, account: str) -> 
     outcome = _outcome(session, payment)
     charge = _mapping(payment.get("latest_charge"))
     paid = None
-    if outcome is Outcome.PAID:
+    if outcome is PaymentOutcome.PAID:
         is_known = payment.get("status") == "succeeded" and payment.get("amount_received") is not None
         told = (payment["amount_received"], payment["currency"]) if is_known else None
         paid = from_units(*(told or (session["amount_total"], session["currency"])))
@@ -423,20 +423,24 @@ def _payment_notice(session: dict[str, Any], *, event_id: str, account: str) -> 
     )
 
 
-def _outcome(session: Mapping[str, Any], payment: Mapping[str, Any]) -> Outcome:
+def _outcome(session: Mapping[str, Any], payment: Mapping[str, Any]) -> PaymentOutcome:
     """A session can be complete and unpaid: a bank debit that takes days, or that came to nothing (P2)."""
     status, paid = session.get("status"), session.get("payment_status")
     if status == "open":
-        return Outcome.OPEN
+        return PaymentOutcome.OPEN
     if status == "expired":
-        return Outcome.EXPIRED
+        return PaymentOutcome.EXPIRED
     if status != "complete":
-        return Outcome.UNKNOWN
+        return PaymentOutcome.UNKNOWN
     if paid in ("paid", "no_payment_required"):
-        return Outcome.PAID
+        return PaymentOutcome.PAID
     if paid != "unpaid":
-        return Outcome.UNKNOWN
-    return Outcome.DECLINED if payment.get("status") in ("requires_payment_method", "canceled") else Outcome.PROCESSING
+        return PaymentOutcome.UNKNOWN
+    return (
+        PaymentOutcome.DECLINED
+        if payment.get("status") in ("requires_payment_method", "canceled")
+        else PaymentOutcome.PROCESSING
+    )
 
 
 def _doubt(session: Mapping[str, Any], reference: UUID | None, account: str, *, is_hint: bool) -> str:

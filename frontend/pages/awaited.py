@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from ecommerce.ownership import Awaited, awaited_by
+from ecommerce.ownership import UnsettledOrder, find_unsettled_orders
 from frontend.pages.places import order_url
 
 
@@ -14,7 +14,7 @@ from frontend.pages.places import order_url
 class AwaitedOrder:
     """One such order: a title, a sentence, and where to see more."""
 
-    order: Awaited
+    order: UnsettledOrder
 
     @property
     def url(self) -> str:
@@ -47,7 +47,7 @@ class AwaitedOrder:
 
 def awaited_orders(user_id: int) -> tuple[AwaitedOrder, ...]:
     """Someone's such orders, the latest first; one query where there is none."""
-    return tuple(AwaitedOrder(order) for order in reversed(awaited_by(user_id)))
+    return tuple(AwaitedOrder(order) for order in reversed(find_unsettled_orders(user_id)))
 
 
 def awaited_order_for(course_id: int, *, user_id: int) -> AwaitedOrder | None:

@@ -64,7 +64,7 @@ def test_without_the_lock_both_would_be_fulfilled(
     monkeypatch.setattr(fulfillment, "lock_courses_of", lambda user_id: None)
     buyer = make_user()
     orders = orders_for_one_course(buyer)
-    meeting = meet_at(fulfillment, "_refuse_what_is_had", parties=2, patience=20.0)
+    meeting = meet_at(fulfillment, "_refuse_owned_courses", parties=2, patience=20.0)
     together(*map(fulfilling, orders))
     assert meeting.happened
     assert set(Order.objects.values_list("state", flat=True)) == {OrderState.FULFILLED}
@@ -75,7 +75,7 @@ def test_staff_who_enroll_the_buyer_in_that_moment_are_seen(together: Together) 
     buyer, staff = make_user(), make_user()
     product = make_product()
     order = pending(buyer, product)
-    original = fulfillment._refuse_what_is_had
+    original = fulfillment._refuse_owned_courses
 
     def asked_before(*args: Any, **kwargs: Any) -> None:
         original(*args, **kwargs)
@@ -87,7 +87,7 @@ def test_staff_who_enroll_the_buyer_in_that_moment_are_seen(together: Together) 
         )  # fmt: skip
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fulfillment, "_refuse_what_is_had", asked_before)
+        patch.setattr(fulfillment, "_refuse_owned_courses", asked_before)
         fulfill_or_review(order_id=order.pk, now=NOON)
     order.refresh_from_db()
     assert (order.state, order.review_cause) == (OrderState.REVIEW, ReviewCause.HAS_COURSE)

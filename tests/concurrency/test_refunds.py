@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ecommerce.enums import AlertKind, EnrollmentAfter, OrderState, RefundState
 from ecommerce.models import DiscountCode, MoneyAlert, Order, PaymentAttempt, Refund
-from ecommerce.services.orders.alerts import claim_alerts, raise_alert
+from ecommerce.services.orders.alerts import claim_alert_batch, raise_alert
 from ecommerce.services.refunds import ledger, refunds
 from ecommerce.services.refunds.refunds import RefundWish, follow_refund, refund_order, undo_free_order
 from mitxonline.coordinator.models import Delivery
@@ -222,6 +222,6 @@ def test_two_workers_mail_finance_once(together: Together) -> None:
     make_user("robin@staff.example").user_permissions.add(Permission.objects.get(codename="refund_order"))
     for number in range(20):
         raise_alert(paid_order(make_product()).pk, AlertKind.DISPUTE, about=f"dispute {number}", now=NOON)
-    claims = together(*[lambda: claim_alerts(now=NOON)] * 4)
+    claims = together(*[lambda: claim_alert_batch(now=NOON)] * 4)
     taken = [alert.pk for claimed in claims for alert in claimed.alerts]
     assert sorted(taken) == sorted(MoneyAlert.objects.values_list("pk", flat=True))

@@ -25,7 +25,7 @@ from ecommerce.enums import (
     RedemptionType,
     RefundState,
 )
-from ecommerce.gateways.base import DisputeNotice, Outcome, PaymentNotice
+from ecommerce.gateways.base import DisputeNotice, PaymentNotice, PaymentOutcome
 from ecommerce.models import Order, OrderLine, PaymentAttempt, Refund
 from ecommerce.selectors.audit import discrepancies
 from ecommerce.selectors.baskets import BasketOwner
@@ -151,7 +151,7 @@ class World:
         money = self.random.choice([attempt.money + attempt.money, Money("1", "USD"), Money("700", "JPY")])
         notice = PaymentNotice(
             event_id=uuid.uuid4().hex,
-            outcome=Outcome.PAID,
+            outcome=PaymentOutcome.PAID,
             reference=attempt.reference,
             session_id=attempt.session_id,
             payment_id=f"pi_{attempt.reference}",

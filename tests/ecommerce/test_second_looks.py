@@ -11,7 +11,7 @@ import pytest
 from ecommerce.enums import AttemptState, DiscountType, OrderState, RefundState, UseState
 from ecommerce.errors.checkout import PaymentUnavailable, PaymentUnderWay
 from ecommerce.errors.refunds import RefundTooMuch
-from ecommerce.gateways.base import Outcome
+from ecommerce.gateways.base import PaymentOutcome
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import CodeUse, Order, OrderLine, PaymentAttempt
 from ecommerce.pricing import Item, Offer, price_item
@@ -177,13 +177,13 @@ def test_a_page_of_another_hosts_account_is_not_used_again(stripe_api: StripeSer
 @pytest.mark.parametrize(
     ("payment_status", "outcome"),
     [
-        ("processing", Outcome.PROCESSING),
-        ("requires_payment_method", Outcome.DECLINED),
-        ("canceled", Outcome.DECLINED),
+        ("processing", PaymentOutcome.PROCESSING),
+        ("requires_payment_method", PaymentOutcome.DECLINED),
+        ("canceled", PaymentOutcome.DECLINED),
     ],
 )
 def test_an_unpaid_bank_debit_is_awaited_only_while_the_bank_works_on_it(
-    stripe_api: StripeServer, payment_status: str, outcome: Outcome
+    stripe_api: StripeServer, payment_status: str, outcome: PaymentOutcome
 ) -> None:
     order = order_of()
     session = stripe_api.pay_later(attempt_of(order).session_id)

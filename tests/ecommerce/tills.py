@@ -11,7 +11,7 @@ from typing import Any
 from courses.enums import EnrollmentMode
 from ecommerce.enums import AttemptState, OrderState, RefundState, ReviewCause, UseState
 from ecommerce.events import OrderFulfilled
-from ecommerce.gateways.base import PaymentFailed, RefundNotice, RefundRequest, RefundResult
+from ecommerce.gateways.base import PaymentFailed, RefundInstruction, RefundNotice, RefundResult
 from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import SandboxGateway
 from ecommerce.models import CodeUse, DiscountCode, Order, OrderLine, PaymentAttempt, Product, Refund
@@ -34,14 +34,14 @@ class Till(SandboxGateway):
     name = "till"
     says: list[str]
     given: dict[str, RefundResult]
-    asked: list[RefundRequest]
+    asked: list[RefundInstruction]
     looked_up: int
 
     def __init__(self) -> None:
         self.says, self.given, self.asked, self.looked_up = [], {}, [], 0
         self.before: Callable[[], object] = lambda: None
 
-    def refund(self, refund: RefundRequest) -> RefundResult:
+    def refund(self, refund: RefundInstruction) -> RefundResult:
         """As told."""
         self.before()
         self.asked.append(refund)
@@ -59,7 +59,7 @@ class Till(SandboxGateway):
             raise PaymentFailed("the line was cut", retriable=True)
         return result
 
-    def look_up_refund(self, refund: RefundRequest, refund_id: str) -> RefundResult | None:
+    def look_up_refund(self, refund: RefundInstruction, refund_id: str) -> RefundResult | None:
         """What it gave for this key."""
         self.looked_up += 1
         return self.given.get(refund.idempotency_key)

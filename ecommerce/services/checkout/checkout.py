@@ -38,7 +38,7 @@ from ecommerce.rules import (
     checkout_rules,
     lock_courses_of,
     lock_for,
-    refuse_what_is_had,
+    refuse_owned_courses,
 )
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_basket
 from ecommerce.selectors.baskets import BasketOwner
@@ -128,7 +128,7 @@ def place_order(
         _refuse_unless_as_shown(priced, expected_total, seen)
         if placed is None:
             return _write(priced, basket=basket, user_id=user_id, now=now)
-        refuse_what_is_had(_purchase(priced, user_id=user_id, now=now))  # someone may have enrolled the buyer since
+        refuse_owned_courses(_purchase(priced, user_id=user_id, now=now))  # someone may have enrolled the buyer since
         return placed
 
 

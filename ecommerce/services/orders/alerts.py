@@ -30,7 +30,7 @@ SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class AlertBatch:
     """Messages that are this worker's to mail, and to whom."""
 
     alerts: tuple[MoneyAlert, ...]
@@ -54,11 +54,11 @@ def finance_addresses() -> list[str]:
     return list(people.exclude(email="").order_by("email").values_list("email", flat=True).distinct())
 
 
-def claim_alerts(*, now: datetime) -> Claimed:
+def claim_alert_batch(*, now: datetime) -> AlertBatch:
     """Take what is to be mailed, so that of two workers one mails it; nothing where there is no one to tell."""
     addresses = finance_addresses()
     if not addresses:
-        return Claimed((), ())
+        return AlertBatch((), ())
     with transaction.atomic():
         is_free = Q(claimed_at=None) | Q(claimed_at__lt=now - PATIENCE)
         due = MoneyAlert.objects.filter(is_free, mailed_at=None, raised_at__gte=now - KEPT)
@@ -68,7 +68,7 @@ def claim_alerts(*, now: datetime) -> Claimed:
             .order_by("pk")[:AT_ONCE]
         )
         MoneyAlert.objects.filter(pk__in=[alert.pk for alert in alerts]).update(claimed_at=now)
-    return Claimed(alerts, tuple(addresses))
+    return AlertBatch(alerts, tuple(addresses))
 
 
 def note_mailed(alerts: Sequence[MoneyAlert], *, now: datetime) -> None:
@@ -81,7 +81,7 @@ def email_alerts(*, now: datetime) -> int:
 
     What can't be mailed is tried again by a later run.
     """
-    claimed = claim_alerts(now=now)
+    claimed = claim_alert_batch(now=now)
     if not claimed.alerts:
         return 0
     told = [

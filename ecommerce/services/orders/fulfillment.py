@@ -13,8 +13,14 @@ from ecommerce.errors.checkout import AlreadyEnrolled
 from ecommerce.errors.codes import CodeOfAnotherOrder, CodeSwitchedOff, CodeUsed, CodeUseMissing
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
 from ecommerce.models import BasketCode, BasketItem, CodeUse, DiscountCode, Order
-from ecommerce.ownership import given_by, had_of, lines_to_give, places_of, sells_partly_owned_programs
-from ecommerce.rules import lock_courses_of, lock_for, refusal_of_what_is_had
+from ecommerce.ownership import (
+    find_deliverable_lines,
+    find_enrolled_runs,
+    find_owned_courses,
+    find_product_runs,
+    sells_partly_owned_programs,
+)
+from ecommerce.rules import lock_courses_of, lock_for, ownership_refusal
 from ecommerce.services.discounts.codes import confirm_uses, release_uses, use_code
 from ecommerce.services.orders.attempts import give_up
 from mitxonline.coordinator.bus import publish
@@ -35,7 +41,7 @@ def fulfill_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> 
         if not order.is_fulfilled:
             lock_courses_of(order.purchaser_id)
             lock_for(order.lines.values_list("product_id", flat=True))
-            _refuse_what_is_had(order, gives_rest=gives_rest, now=now)
+            _refuse_owned_courses(order, gives_rest=gives_rest, now=now)
             fulfill_locked(order, now=now)
     return order
 
@@ -111,20 +117,20 @@ def _cause_of(refusal: DomainError) -> tuple[ReviewCause, str]:
     return ReviewCause.REFUSED, str(refusal.message)
 
 
-def _refuse_what_is_had(order: Order, *, gives_rest: bool, now: datetime) -> None:
+def _refuse_owned_courses(order: Order, *, gives_rest: bool, now: datetime) -> None:
     """AlreadyEnrolled if the buyer came by one of the courses in another way meanwhile: that is money to give back.
 
     Asked of every order, held or not: a hold keeps codes and seats, and no one from enrolling the learner.
     """
-    products = [line.product for line in lines_to_give(order.pk)]
-    given = given_by(products, now=order.placed_at)
+    products = [line.product for line in find_deliverable_lines(order.pk)]
+    given = find_product_runs(products, now=order.placed_at)
     courses = {course_id for each in given.values() for course_id in each}
-    places = places_of(order.purchaser_id, courses, now=now)
+    places = find_enrolled_runs(order.purchaser_id, courses, now=now)
     for product in products:
-        had = had_of(product, given[product.pk], places)
+        had = find_owned_courses(product, given[product.pk], places)
         is_part = len(had) < len(given[product.pk])
         if had and not (is_part and (gives_rest or sells_partly_owned_programs())):
-            raise refusal_of_what_is_had(product, given[product.pk], had)
+            raise ownership_refusal(product, given[product.pk], had)
 
 
 def claim_codes_again(order: Order, *, now: datetime) -> None:

@@ -17,7 +17,7 @@ from django.db.models import Q
 from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, ReviewCause
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.events import PaymentDeclined
-from ecommerce.gateways.base import Outcome, PaymentFailed, PaymentGateway, PaymentNotice
+from ecommerce.gateways.base import PaymentFailed, PaymentGateway, PaymentNotice, PaymentOutcome
 from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
@@ -84,7 +84,7 @@ def end_session(*, attempt_id: int, now: datetime) -> Order:
         return attempt.order
     gateway = gateway_of(attempt)
     notice = gateway.expire(session_of(attempt))
-    if notice.outcome is Outcome.PAID and notice.paid is None:  # ending it need not tell how much came
+    if notice.outcome is PaymentOutcome.PAID and notice.paid is None:  # ending it need not tell how much came
         notice = gateway.look_up(session_of(attempt))
     return _act_on(notice, attempt, gateway, now=now)
 
@@ -240,10 +240,10 @@ def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: Payment
         _note_found(attempt, order, notice, now=now)
         return False
     if wrong := mismatch_reason(notice, attempt):
-        if notice.outcome is Outcome.PAID:
+        if notice.outcome is PaymentOutcome.PAID:
             _mark_doubtful(attempt, order, wrong, cause=ReviewCause.IN_DOUBT, now=now)
         return False
-    if notice.outcome is not Outcome.PAID:
+    if notice.outcome is not PaymentOutcome.PAID:
         _note_unpaid(attempt, order, notice.outcome, now=now)
         return False
     # Paid and still pending: we were interrupted between the two, and the gateway says it again.
@@ -282,7 +282,7 @@ def _should_fulfill(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
 
 def _came_by_another_session(notice: PaymentNotice, attempt: PaymentAttempt) -> bool:
     """Whether real money carries this try's reference, with nothing against it but that we know another session."""
-    is_money = notice.outcome is Outcome.PAID and notice.paid is not None and notice.payment_id != ""
+    is_money = notice.outcome is PaymentOutcome.PAID and notice.paid is not None and notice.payment_id != ""
     is_ours = not notice.doubt and notice.reference == attempt.reference
     are_known = bool(attempt.session_id and notice.session_id)
     return is_money and is_ours and are_known and attempt.session_id != notice.session_id
@@ -365,15 +365,15 @@ def _mark_doubtful(attempt: PaymentAttempt, order: Order, reason: str, *, cause:
     send_to_review(order, cause=cause, detail=reason, now=now)
 
 
-def _note_unpaid(attempt: PaymentAttempt, order: Order, outcome: Outcome, *, now: datetime) -> None:
+def _note_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcome, *, now: datetime) -> None:
     """A try that ended leaves the order pending: the buyer may try again until the hold ends (design 3.11)."""
     states = {
-        Outcome.DECLINED: AttemptState.DECLINED,
-        Outcome.EXPIRED: AttemptState.EXPIRED,
-        Outcome.PROCESSING: AttemptState.PROCESSING,
+        PaymentOutcome.DECLINED: AttemptState.DECLINED,
+        PaymentOutcome.EXPIRED: AttemptState.EXPIRED,
+        PaymentOutcome.PROCESSING: AttemptState.PROCESSING,
     }
     wanted, before = states.get(outcome), attempt.state
-    if outcome is Outcome.OPEN and attempt.came_back_at is not None:
+    if outcome is PaymentOutcome.OPEN and attempt.came_back_at is not None:
         attempt.came_back_at = None
         attempt.save(update_fields=["came_back_at"])
     if before not in UNSETTLED_STATES or wanted in (None, before):

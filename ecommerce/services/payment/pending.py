@@ -13,8 +13,8 @@ from django.db import DatabaseError
 from django.db.models import F, QuerySet
 
 from ecommerce.enums import UNSETTLED_STATES, AttemptState
-from ecommerce.gateways.base import AVOIDED, Outcome, PaymentFailed
-from ecommerce.gateways.outages import SilentAccounts
+from ecommerce.gateways.base import AVOIDED, PaymentFailed, PaymentOutcome
+from ecommerce.gateways.outages import UnresponsiveAccounts
 from ecommerce.models import PaymentAttempt
 from ecommerce.services.payment.payments import confirm, end_session, gateway_of, next_ask, note_missing
 from ecommerce.services.payment.sessions import session_of
@@ -34,7 +34,7 @@ class Asked:
     gateway: str
     session_id: str
     state_before: str
-    outcome: Outcome | None
+    outcome: PaymentOutcome | None
     state_after: str
     order_state: str
     failure: str = ""
@@ -66,7 +66,7 @@ def drop_unstarted(*, now: datetime) -> int:
 
 def _ask(tries: QuerySet[PaymentAttempt], *, now: datetime, sweep: Patience | None) -> Iterator[Asked]:
     """Ask about each; where an account is silent its other tries are passed over, and keep no one else waiting."""
-    silent = SilentAccounts()
+    silent = UnresponsiveAccounts()
     for attempt in tries.select_related("order"):
         if sweep is not None and sweep.is_over:
             logger.warning("payments left for the next run: gateways were slow")

@@ -21,9 +21,8 @@ from ecommerce.enums import (
     RefundState,
 )
 from ecommerce.errors.refunds import NothingToRefund, RefundDecided, RefundReasonNeeded, RefundUnknown
-from ecommerce.gateways.base import PaymentFailed, RefundNotice, RefundResult
-from ecommerce.gateways.base import RefundRequest as GatewayRefund
-from ecommerce.gateways.outages import SilentAccounts
+from ecommerce.gateways.base import PaymentFailed, RefundInstruction, RefundNotice, RefundResult
+from ecommerce.gateways.outages import UnresponsiveAccounts
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, PaymentAttempt, Refund
 from ecommerce.selectors.refund_plan import RefundPlan, RefundWish, free_lines, plan_for, plan_refund
@@ -156,7 +155,7 @@ def sweep_refunds(*, now: datetime, limit: int = 100) -> int:
     )
     due = Refund.objects.filter(recorded | unanswered | (pending & _not_asked_since(now - PENDING_PATIENCE)))
     rows = due.order_by(F("looked_up_at").asc(nulls_first=True), "pk").select_related("attempt")[:limit]
-    silent, tried = SilentAccounts(), 0
+    silent, tried = UnresponsiveAccounts(), 0
     with patience(settings.REMOTE_SWEEP_SECONDS) as sweep:
         for refund in rows:
             if sweep.is_over:
@@ -329,9 +328,9 @@ def _follow_answer(refund_id: int, result: RefundResult, *, now: datetime) -> Re
     return refund
 
 
-def _request_for(refund: Refund) -> GatewayRefund:
+def _request_for(refund: Refund) -> RefundInstruction:
     """What the gateway is asked for: from the row alone, so that asking again asks for the same."""
-    return GatewayRefund(
+    return RefundInstruction(
         payment_id=refund.attempt.payment_id,
         amount=refund.money,
         idempotency_key=refund.idempotency_key,

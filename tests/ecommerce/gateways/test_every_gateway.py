@@ -8,7 +8,14 @@ from uuid import uuid4
 import pytest
 
 from ecommerce.enums import RefundState
-from ecommerce.gateways.base import NoticeForged, NoticeNotUnderstood, Outcome, PaymentNotice, RefundRequest, Session
+from ecommerce.gateways.base import (
+    NoticeForged,
+    NoticeNotUnderstood,
+    PaymentNotice,
+    PaymentOutcome,
+    RefundInstruction,
+    Session,
+)
 from ecommerce.gateways.sandbox import SandboxGateway
 from ecommerce.gateways.stripe import StripeGateway
 from mitxonline.kernel.money import Money
@@ -32,10 +39,10 @@ def session(bench: Bench) -> Session:
 @pytest.mark.parametrize("total", MONIES, ids=str)
 def test_what_is_paid_is_what_was_asked_for_in_every_currency(bench: Bench, total: Money) -> None:
     session = begun(bench.gateway, total)
-    assert bench.gateway.look_up(session).outcome is Outcome.OPEN
+    assert bench.gateway.look_up(session).outcome is PaymentOutcome.OPEN
     bench.pay(session)
     found = bench.gateway.look_up(session)
-    assert (found.outcome, found.paid, found.doubt) == (Outcome.PAID, total, "")
+    assert (found.outcome, found.paid, found.doubt) == (PaymentOutcome.PAID, total, "")
     assert (found.reference, found.session_id) == (session.reference, session.session_id)
     assert found.payment_id
 
@@ -52,25 +59,25 @@ def test_another_try_is_another_session(bench: Bench) -> None:
 
 def test_an_open_session_can_be_ended_and_then_nobody_pays_it(bench: Bench, session: Session) -> None:
     for _time in range(2):
-        assert bench.gateway.expire(session).outcome is Outcome.EXPIRED
+        assert bench.gateway.expire(session).outcome is PaymentOutcome.EXPIRED
     found = bench.gateway.look_up(session)
-    assert (found.outcome, found.paid) == (Outcome.EXPIRED, None)
+    assert (found.outcome, found.paid) == (PaymentOutcome.EXPIRED, None)
 
 
 def test_ending_a_session_that_was_paid_says_so(bench: Bench, session: Session) -> None:
     bench.pay(session)
     ended = bench.gateway.expire(session)
-    assert ended.outcome is Outcome.PAID
+    assert ended.outcome is PaymentOutcome.PAID
     assert bench.gateway.look_up(session).paid == session.total
 
 
 def test_a_bank_that_takes_its_time_is_not_a_payment_yet(bench: Bench, session: Session) -> None:
     bench.pay_later(session)
     found = bench.gateway.look_up(session)
-    assert (found.outcome, found.paid) == (Outcome.PROCESSING, None)
-    assert bench.gateway.expire(session).outcome is Outcome.PROCESSING
+    assert (found.outcome, found.paid) == (PaymentOutcome.PROCESSING, None)
+    assert bench.gateway.expire(session).outcome is PaymentOutcome.PROCESSING
     bench.bank_declines(session)
-    assert bench.gateway.look_up(session).outcome is Outcome.DECLINED
+    assert bench.gateway.look_up(session).outcome is PaymentOutcome.DECLINED
 
 
 def test_its_own_notice_is_let_in_and_understood(bench: Bench, session: Session) -> None:
@@ -82,7 +89,7 @@ def test_its_own_notice_is_let_in_and_understood(bench: Bench, session: Session)
     assert one.kind
     notice = bench.gateway.read_notice(body, account="")
     assert isinstance(notice, PaymentNotice)
-    assert (notice.event_id, notice.reference, notice.outcome) == (one.event_id, session.reference, Outcome.PAID)
+    assert (notice.event_id, notice.reference, notice.outcome) == (one.event_id, session.reference, PaymentOutcome.PAID)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[]", b"not json", b"\xff\xfe", b"x" * 100_000])
@@ -108,7 +115,7 @@ def test_money_given_back_has_a_name_and_a_state(bench: Bench, session: Session)
     bench.pay(session)
     payment_id = bench.gateway.look_up(session).payment_id
     reference = str(uuid4())
-    request = RefundRequest(
+    request = RefundInstruction(
         payment_id=payment_id,
         amount=Money("49.00", "USD"),
         idempotency_key=f"refund:{reference}",
@@ -125,7 +132,7 @@ def test_money_given_back_has_a_name_and_a_state(bench: Bench, session: Session)
 def test_a_refund_it_never_got_is_none(bench: Bench, session: Session) -> None:
     bench.pay(session)
     payment_id = bench.gateway.look_up(session).payment_id
-    unsent = RefundRequest(
+    unsent = RefundInstruction(
         payment_id=payment_id, amount=Money("1", "USD"), idempotency_key="refund:x", reason="", reference="x"
     )
     assert bench.gateway.look_up_refund(unsent, "") is None
@@ -136,8 +143,8 @@ def test_a_refund_it_never_got_is_none(bench: Bench, session: Session) -> None:
 def test_its_data_is_frozen(bench: Bench, session: Session) -> None:
     notice = bench.gateway.look_up(session)
     with pytest.raises(FrozenInstanceError):
-        notice.outcome = Outcome.PAID  # type: ignore[misc]
-    assert replace(notice, outcome=Outcome.PAID) != notice
+        notice.outcome = PaymentOutcome.PAID  # type: ignore[misc]
+    assert replace(notice, outcome=PaymentOutcome.PAID) != notice
 
 
 def test_without_hosts_of_its_own_there_is_one_account(bench: Bench) -> None:

@@ -19,11 +19,11 @@ from ecommerce.gateways.base import (
     DisputeNotice,
     NoticeForged,
     OtherNotice,
-    Outcome,
     PaymentFailed,
     PaymentNotice,
+    PaymentOutcome,
+    RefundInstruction,
     RefundNotice,
-    RefundRequest,
     RefundsChanged,
     Session,
 )
@@ -160,16 +160,16 @@ def test_a_session_with_two_references_is_doubted(
 @pytest.mark.parametrize(
     ("told", "outcome"),
     [
-        ({"status": "complete", "payment_status": "no_payment_required"}, Outcome.PAID),
-        ({"status": "complete", "payment_status": "something new"}, Outcome.UNKNOWN),
-        ({"status": "something new", "payment_status": "paid"}, Outcome.UNKNOWN),
-        ({"status": "open", "payment_status": "unpaid"}, Outcome.OPEN),
-        ({"status": "expired", "payment_status": "unpaid"}, Outcome.EXPIRED),
-        ({"status": "complete", "payment_status": "unpaid"}, Outcome.PROCESSING),
+        ({"status": "complete", "payment_status": "no_payment_required"}, PaymentOutcome.PAID),
+        ({"status": "complete", "payment_status": "something new"}, PaymentOutcome.UNKNOWN),
+        ({"status": "something new", "payment_status": "paid"}, PaymentOutcome.UNKNOWN),
+        ({"status": "open", "payment_status": "unpaid"}, PaymentOutcome.OPEN),
+        ({"status": "expired", "payment_status": "unpaid"}, PaymentOutcome.EXPIRED),
+        ({"status": "complete", "payment_status": "unpaid"}, PaymentOutcome.PROCESSING),
     ],
 )
 def test_stripes_words_for_a_session(
-    gateway: StripeGateway, stripe_api: StripeServer, session: Session, told: dict[str, str], outcome: Outcome
+    gateway: StripeGateway, stripe_api: StripeServer, session: Session, told: dict[str, str], outcome: PaymentOutcome
 ) -> None:
     stripe_api.sessions[session.session_id].update(told)
     assert gateway.look_up(session).outcome is outcome
@@ -295,9 +295,9 @@ def test_no_error_tells_the_key(gateway: StripeGateway, stripe_api: StripeServer
 # Refunds and disputes
 
 
-def refund_of(payment_id: str, amount: str = "49.00") -> RefundRequest:
+def refund_of(payment_id: str, amount: str = "49.00") -> RefundInstruction:
     reference = str(uuid4())
-    return RefundRequest(
+    return RefundInstruction(
         payment_id=payment_id,
         amount=Money(amount, "USD"),
         idempotency_key=f"refund:{reference}",

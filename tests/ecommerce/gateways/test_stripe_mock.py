@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from ecommerce.gateways.base import Outcome, PaymentFailed, RefundRequest, Session
+from ecommerce.gateways.base import PaymentFailed, PaymentOutcome, RefundInstruction, Session
 from ecommerce.gateways.stripe import StripeGateway
 from mitxonline.kernel.money import Money
 from tests.ecommerce.gateways.examination import a_request
@@ -35,12 +35,12 @@ def test_a_session_is_begun_as_stripe_specifies(gateway: StripeGateway, total: M
 
 
 def test_a_session_is_looked_up_and_ended_as_stripe_specifies(gateway: StripeGateway) -> None:
-    assert gateway.look_up(session()).outcome in set(Outcome)
-    assert gateway.expire(session()).outcome is Outcome.EXPIRED
+    assert gateway.look_up(session()).outcome in set(PaymentOutcome)
+    assert gateway.expire(session()).outcome is PaymentOutcome.EXPIRED
 
 
 def test_money_is_given_back_as_stripe_specifies(gateway: StripeGateway) -> None:
-    request = RefundRequest(
+    request = RefundInstruction(
         payment_id="pi_1", amount=Money("10", "USD"), idempotency_key="refund:1", reason="", reference="1"
     )
     made = gateway.refund(request)
