@@ -1,5 +1,6 @@
 # Two stages: packages are built with what building needs, the image that runs holds none of it.
-# It holds no embedded servers either: requirements/base.txt has none, and .dockerignore leaves their starter out.
+# It holds no embedded servers and no style guide: requirements/base.txt and .dockerignore leave them out. Of dev/ it
+# holds the demonstration alone, for sites that are shown around.
 
 FROM python:3.11-slim-bookworm AS build
 

@@ -40,10 +40,10 @@ setup: ## Make .venv and install the pinned packages, if that is not done
 	}
 
 run: setup ## Start everything with demo content; Ctrl-C stops it
-	@exec $(PYTHON) -m mitxonline.embedded run
+	@exec $(PYTHON) -m dev.embedded run
 
 stop: ## End embedded servers that manage.py left running
-	@if [ -x $(PYTHON) ]; then exec $(PYTHON) -m mitxonline.embedded stop; else echo "Nothing was running."; fi
+	@if [ -x $(PYTHON) ]; then exec $(PYTHON) -m dev.embedded stop; else echo "Nothing was running."; fi
 
 shell: setup ## A Python shell with every model imported
 	@exec $(PYTHON) manage.py shell
@@ -60,7 +60,7 @@ check: setup ## Lint, formats, spelling, dependencies, types, import directions,
 	$(VENV)/bin/codespell
 	$(VENV)/bin/deptry .
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/djlint --quiet --lint frontend cms b2b ecommerce courses mitxonline
+	$(VENV)/bin/djlint --quiet --lint frontend cms b2b ecommerce courses mitxonline dev
 	DJANGO_SETTINGS_MODULE=mitxonline.settings.test $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(PYTHON) manage.py check --settings mitxonline.settings.test --fail-level WARNING
 	$(PYTHON) -m tests.ops.deploy_check

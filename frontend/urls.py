@@ -16,7 +16,6 @@ from frontend.views import (
     payment,
     redeem,
     robots,
-    style_guide,
 )
 
 register_converter(Hexadecimal, "hex32")
@@ -34,7 +33,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("favicon.ico", covers.favicon, name="favicon"),
     path("apple-touch-icon.png", covers.phone_icon, name="phone-icon"),
     path("robots.txt", robots.robots, name="robots"),
-    path("style-guide/", style_guide.style_guide, name="style-guide"),
     path("cart/", cart.cart, name="cart"),
     path("cart/add/", cart.add, name="cart-add"),
     path("basket/add/", cart.add, name="basket-add"),

@@ -1,5 +1,6 @@
 """Every address of the site. Wagtail comes last: it takes whatever no one else wants."""
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -20,6 +21,9 @@ urlpatterns = [
     path("", include("ecommerce.urls")),
     path("", include("frontend.urls")),
 ]
+
+if apps.is_installed("dev.style_guide"):
+    urlpatterns += [path("", include("dev.style_guide.urls"))]
 
 if settings.SERVE_MEDIA:
     prefix = settings.MEDIA_URL.strip("/")

@@ -26,6 +26,7 @@ django_stubs_ext.monkeypatch()
 DEBUG = False
 
 INSTALLED_APPS = [
+    "dev.demo",  # `load_demo`, which refuses a real site unless it is forced
     "frontend",
     "cms",
     "b2b",

@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 
-from mitxonline.embedded.commands import needs_no_server
-from mitxonline.embedded.errors import EmbeddedError
-from mitxonline.embedded.fresh import make_tables_when_new
-from mitxonline.embedded.places import local_dir, site_port
-from mitxonline.embedded.servers import development_servers, name_unreachable_servers
+from dev.embedded.commands import needs_no_server
+from dev.embedded.errors import EmbeddedError
+from dev.embedded.fresh import make_tables_when_new
+from dev.embedded.places import local_dir, site_port
+from dev.embedded.servers import development_servers, name_unreachable_servers
 from mitxonline.settings.env import env, read_dotenv
 
 read_dotenv()
@@ -48,5 +48,5 @@ if DEBUG and env.bool("SQL_LOG", False):  # each SQL statement with its millisec
     LOGGING["loggers"]["django.db.backends"] = {"level": "DEBUG"}
 
 SANDBOX_PAYMENTS = True
-STYLE_GUIDE = True
+INSTALLED_APPS = ["dev.style_guide", *INSTALLED_APPS]
 PAYMENT_GATEWAYS = payment_gateways(STRIPE_ACCOUNTS, is_production=False, test_money=True)

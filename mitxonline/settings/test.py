@@ -2,8 +2,8 @@
 
 import os
 
-from mitxonline.embedded.places import local_dir
-from mitxonline.embedded.servers import name_unreachable_servers, test_servers
+from dev.embedded.places import local_dir
+from dev.embedded.servers import name_unreachable_servers, test_servers
 
 # pytest sets this before it reads settings. The type checker reads them too, and needs no server.
 # The addresses go into the environment: parallel workers inherit them and start nothing.
@@ -41,4 +41,4 @@ CURRENCIES = ["USD", "EUR", "GBP", "JPY", "KWD", "CHF", "CLP", "HUF", "ISK", "TW
 
 SANDBOX_PAYMENTS = True
 PAYMENT_GATEWAYS = ["ecommerce.gateways.sandbox.SandboxGateway"]
-STYLE_GUIDE = True
+INSTALLED_APPS = ["dev.style_guide", *INSTALLED_APPS]

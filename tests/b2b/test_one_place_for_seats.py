@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PLACE = "b2b/seats.py"
 CAP_IN_QUERY = re.compile("max_learners__(lt|lte|gt|gte|exact|in|range)$")
 WRITERS = {"create", "bulk_create", "get_or_create", "update_or_create", "update", "bulk_update", "delete", "save"}
-# What a cap may be at all, which no one's seat is compared with; and a summary of what demo data there is.
-OTHERS = {"b2b/models/pages.py", "b2b/models/terms.py", "frontend/demo/load.py"}
+# What a cap may be at all, which no one's seat is compared with.
+OTHERS = {"b2b/models/pages.py", "b2b/models/terms.py"}
 
 
 def offences(source: str) -> list[str]:

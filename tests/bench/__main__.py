@@ -20,7 +20,7 @@ def main() -> None:
     options = parser.parse_args()
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mitxonline.settings.test")
-    servers = import_module("mitxonline.embedded.servers").test_servers()
+    servers = import_module("dev.embedded.servers").test_servers()
     started = servers.provide(os.environ)
     try:
         django.setup()

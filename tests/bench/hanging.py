@@ -18,9 +18,9 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
+from dev.embedded.address import free_port
+from dev.embedded.places import PROJECT
 from ecommerce.models import PaymentAttempt
-from mitxonline.embedded.address import free_port
-from mitxonline.embedded.places import PROJECT
 from mitxonline.kernel import clock
 from tests.bench.harness import Cost, Result, bench
 from tests.bench.pages import _make_catalog

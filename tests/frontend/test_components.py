@@ -12,10 +12,10 @@ from django.core.paginator import Paginator
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 
+from dev.style_guide.views import CARDS
 from frontend.site.brand import Colors
 from frontend.site.brands import Brand
 from frontend.templatetags.ui import avatar_class, icon, initials, short_code
-from frontend.views.style_guide import CARDS
 
 CODE = "7f3a90b1-6c55-47aa-9f13-0d2e7c99c40e"
 
@@ -175,13 +175,6 @@ def test_the_colors_may_be_kept_only_at_their_own_address(client: Client) -> Non
 @pytest.mark.django_db
 def test_the_style_guide_shows_everything(client: Client) -> None:
     assert client.get("/style-guide/").status_code == 200
-
-
-@pytest.mark.django_db
-def test_the_style_guide_exists_only_where_it_is_wanted(client: Client, settings: Any) -> None:
-    settings.STYLE_GUIDE = False
-
-    assert client.get("/style-guide/").status_code == 404
 
 
 @pytest.mark.parametrize("page", ["400", "403", "403_csrf", "404", "410", "429", "500"])

@@ -14,13 +14,8 @@ import frontend
 
 PROJECT = Path(frontend.__file__).parent.parent
 APPS = ("frontend", "cms", "b2b", "ecommerce", "courses", "mitxonline")
-# The page that shows the components is read by those who build pages, and lists the names of classes.
-NOT_FOR_VISITORS = {"styleguide"}
 TEMPLATES = sorted(
-    path
-    for app in APPS
-    for path in (PROJECT / app).rglob("templates/**/*")
-    if path.suffix in (".html", ".txt") and not NOT_FOR_VISITORS & set(path.parts)
+    path for app in APPS for path in (PROJECT / app).rglob("templates/**/*") if path.suffix in (".html", ".txt")
 )
 
 NO_WORDS = re.compile(

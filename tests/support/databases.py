@@ -25,7 +25,7 @@ from django.test import TransactionTestCase
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
-from mitxonline.embedded.servers import test_servers
+from dev.embedded.servers import test_servers
 
 TEMPLATE = "tessera_template_"
 CLONE = "tessera_test_"

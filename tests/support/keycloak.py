@@ -23,7 +23,7 @@ from urllib.request import urlopen
 import pytest
 from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
 
-from mitxonline.embedded.address import free_port
+from dev.embedded.address import free_port
 from tests.support.broker import ROOT, until
 from tests.support.programs import find_program
 

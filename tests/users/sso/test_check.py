@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 
-from mitxonline.embedded.places import PROJECT
+from dev.embedded.places import PROJECT
 from mitxonline.kernel import clock
 from mitxonline.users.checks import check_sign_in
 from mitxonline.users.sso import diagnosis

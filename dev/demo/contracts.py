@@ -1,0 +1,155 @@
+"""Organizations and contracts of the demonstration, made by the same services as real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db.models import Q
+
+from b2b.enums import IntegrationType, MailState, MembershipSource
+from b2b.models import ContractMembership, ContractPage, ContractRun, HandOut, HandOutMail, OrganizationPage
+from b2b.services.contracts.contracts import WrittenTerms, create_contract, modify_contract
+from b2b.services.contracts.reconcile import run_reconcile
+from b2b.services.courseware.courseware import add_courseware
+from b2b.services.handouts.assign import Recipient, hand_out, remind
+from b2b.services.organizations.managers import set_manager
+from b2b.services.organizations.organizations import ensure_organization
+from b2b.services.seats.membership import add_member
+from b2b.services.seats.redemption import attach_by_code
+from dev.demo.calendar import ContractDates
+from dev.demo.people import AMARA, DANA, JONAS
+from dev.demo.specs import ORGANIZATION
+from ecommerce.models import DiscountCode
+from mitxonline.kernel import clock
+from mitxonline.users.models import User
+
+NORTHGATE, LARKFIELD, BRIGHTWATER = "Northgate Health", "Larkfield University", "Brightwater Council"
+SEATS = 200
+INVITED = 22
+REMINDED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ContractSpec:
+    """One contract; ``key`` is how it is found again in later years, whatever the year in its name."""
+
+    organization: str
+    key: str
+    name: str
+    terms: WrittenTerms
+    courses: tuple[str, ...]
+
+
+def contract_specs(dates: ContractDates) -> tuple[ContractSpec, ...]:
+    """A capped one by codes, one that hasn't begun, one by single sign-on, one with a price."""
+    currency = settings.DEFAULT_CURRENCY
+    by_code, by_sso = IntegrationType.NON_SSO, IntegrationType.SSO
+    return (
+        ContractSpec(
+            NORTHGATE,
+            "Clinical skills",
+            f"Clinical skills {dates.year}",
+            WrittenTerms(by_code, currency, start=dates.start, end=dates.end, max_learners=SEATS),
+            ("ST120", "HE201", "WR101", "PY102", "HE220", "BU210"),
+        ),
+        ContractSpec(
+            NORTHGATE,
+            "Leading teams",
+            f"Leading teams {dates.next_start.year}",
+            WrittenTerms(by_code, currency, start=dates.next_start, end=dates.next_end, max_learners=40),
+            ("BU210", "BU260"),
+        ),
+        ContractSpec(
+            LARKFIELD,
+            "Campus",
+            "Campus",
+            WrittenTerms(by_sso, currency, start=dates.start),
+            ("ST120", "WR101", "ET210"),
+        ),
+        ContractSpec(
+            BRIGHTWATER,
+            "Service design",
+            "Service design",
+            WrittenTerms(by_code, currency, start=dates.start, end=dates.end, max_learners=25, price=Decimal(49)),
+            ("DE105", "WR101"),
+        ),
+    )
+
+
+def ensure_contract(spec: ContractSpec, *, now: datetime) -> ContractPage:
+    """The contract with its runs, products and codes; one whose last day is over gets a new one."""
+    organization, _new = ensure_organization(name=spec.organization, create=True)
+    page = _find(organization, spec.key)
+    if page is None:
+        created = create_contract(organization_id=organization.pk, name=spec.name, terms=spec.terms, now=now)
+        page = created.page
+        for number in spec.courses:
+            readable_id = f"course-v1:{ORGANIZATION}+{number}"
+            add_courseware(contract_id=page.pk, readable_id=readable_id, now=now)
+        run_reconcile(contract_id=page.pk, now=now)
+    elif page.contract_end is not None and page.contract_end < clock.date_of(now):
+        modify_contract(contract_id=page.pk, changes={"contract_end": spec.terms.end}, now=now, over_draft=True)
+        run_reconcile(contract_id=page.pk, now=now)
+    return page
+
+
+def ensure_members(
+    contract: ContractPage, people: Mapping[str, User], colleagues: Sequence[User], *, now: datetime
+) -> None:
+    """Dana hands out the seats, Amara and her colleagues have taken some, and codes wait for others."""
+    dana = people[DANA.email]
+    set_manager(organization_id=contract.get_parent().pk, user_id=dana.pk, is_manager=True, by_id=None, now=now)
+    if ContractMembership.objects.filter(contract=contract).exists():
+        return
+    runs = {run.course_run.course.number: run for run in _runs(contract)}
+    _hand_out(runs["PY102"], [Recipient(AMARA.email, AMARA.name)], by=dana, now=now)
+    invited = [Recipient(f"invited{number:02d}@northgate.example") for number in range(1, INVITED)]
+    _hand_out(runs["HE201"], [Recipient(JONAS.email, JONAS.name), *invited], by=dana, now=now)
+    _mark_as_mailed(runs["HE201"], by=dana, now=now)
+    for user in [people[AMARA.email], *colleagues[:3]]:
+        attach_by_code(text=_free_code(runs["WR101"]).text, user_id=user.pk, now=now)
+    for user in colleagues[3:]:
+        add_member(
+            contract_id=contract.pk, user_id=user.pk, source=MembershipSource.CODE, now=now,
+            added_by_id=dana.pk,
+        )  # fmt: skip
+
+
+def ensure_member(contract: ContractPage, user: User, *, source: str, now: datetime) -> None:
+    """Someone has a seat in the contract."""
+    if not ContractMembership.objects.filter(contract=contract, user=user).exists():
+        add_member(contract_id=contract.pk, user_id=user.pk, source=source, now=now)
+
+
+def _find(organization: OrganizationPage, key: str) -> ContractPage | None:
+    found: ContractPage | None = (
+        ContractPage.objects.child_of(organization).filter(Q(name=key) | Q(name__startswith=f"{key} ")).first()
+    )
+    return found
+
+
+def _runs(contract: ContractPage) -> list[ContractRun]:
+    return list(ContractRun.objects.current().filter(contract=contract).select_related("course_run__course"))
+
+
+def _free_code(run: ContractRun) -> DiscountCode:
+    """A code of the run that no one has been given and no one has used."""
+    codes = DiscountCode.objects.filter(discount__unlocks_id=run.product_id, active=True, assigned_email="", uses=0)
+    return codes.order_by("pk")[:1].get()
+
+
+def _hand_out(run: ContractRun, people: Sequence[Recipient], *, by: User, now: datetime) -> None:
+    hand_out(contract_run_id=run.pk, recipients=people, by_id=by.pk, now=now)
+
+
+def _mark_as_mailed(run: ContractRun, *, by: User, now: datetime) -> None:
+    """The last ones are reminded; one address was refused. The mails count as sent: none of them shall leave."""
+    given = list(HandOut.objects.open().filter(contract_run=run).order_by("-pk"))
+    remind(hand_out_ids=[each.pk for each in given[:REMINDED]], by_id=by.pk, now=now)
+    mails = HandOutMail.objects.filter(hand_out__contract_run__contract=run.contract_id)
+    mails.update(state=MailState.SENT, finished_at=now)
+    mails.filter(hand_out=given[REMINDED]).update(state=MailState.FAILED, reason="The address was refused.")
