@@ -38,7 +38,7 @@ from ecommerce.rules import Finding, Purchase, PurchaseLine
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
 
@@ -174,7 +174,7 @@ def _is_at_price(line: PurchaseLine, terms: ContractTerms) -> bool:
 
 
 def _is_given_to(code: DiscountCode, user: User) -> bool:
-    return normalized_email(code.assigned_email) == normalized_email(user.email)
+    return normalize_email(code.assigned_email) == normalize_email(user.email)
 
 
 def refuse_entry(terms: ContractTerms, *, now: datetime) -> DomainError | None:

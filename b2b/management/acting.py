@@ -12,7 +12,7 @@ from wagtail.log_actions import LogContext
 
 from b2b.errors.contracts import ActorUnknown
 from b2b.services.acting import acting_by
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
 
@@ -29,7 +29,7 @@ def acting(email: str | None, *, command: str) -> Iterator[User | None]:
     """
     user = None
     if email is not None:
-        user = User.objects.filter(email=normalized_email(email), is_active=True).first()
+        user = User.objects.filter(email=normalize_email(email), is_active=True).first()
         if user is None:
             raise ActorUnknown(email)
     way = _("%(command)s, typed by %(user)s") % {"command": command, "user": _machine_user()}

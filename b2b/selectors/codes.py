@@ -44,7 +44,7 @@ from ecommerce.enums import LIVE_USE_STATES, UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.clock import date_of
 from mitxonline.kernel.spreadsheets import write_rows
-from mitxonline.kernel.text import normalized_code, normalized_email, spreadsheet_safe
+from mitxonline.kernel.text import escape_formula, normalize_code, normalize_email
 
 PER_PAGE = 50
 # “More than 10,000” says as much as the number, and costs the same for any contract.
@@ -136,7 +136,7 @@ class CodeLine:
     @property
     def is_used_by_somebody_else(self) -> bool:
         """Whether another address used it than it was given to."""
-        return bool(self.used_by and self.assigned_email and normalized_email(self.used_by) != self.assigned_email)
+        return bool(self.used_by and self.assigned_email and normalize_email(self.used_by) != self.assigned_email)
 
     @property
     def can_be_assigned(self) -> bool:
@@ -247,12 +247,12 @@ def csv_lines(*, contract_id: int, wanted: Wanted) -> Iterator[str]:
     writer = csv.writer(_Lines())
     yield writer.writerow([str(column) for column in COLUMNS])
     for cells in _cells(contract_id, wanted):
-        yield writer.writerow([spreadsheet_safe(cell) for cell in cells])
+        yield writer.writerow([escape_formula(cell) for cell in cells])
 
 
 def write_workbook(out: IO[bytes], *, contract_id: int, wanted: Wanted) -> None:
     """The same as a workbook."""
-    rows = (tuple(spreadsheet_safe(cell) for cell in cells) for cells in _cells(contract_id, wanted))
+    rows = (tuple(escape_formula(cell) for cell in cells) for cells in _cells(contract_id, wanted))
     write_rows(out, chain([tuple(map(str, COLUMNS))], rows), title=str(_("Codes")))
 
 
@@ -376,7 +376,7 @@ def _matches(words: str) -> Q:
     used = CodeUse.objects.live().filter(code=OuterRef("pk"))
     users = used.filter(Q(user__email__icontains=person) | Q(user__name__icontains=person))
     found = Q(assigned_email__icontains=person) | Q(assigned_name__icontains=person) | Q(Exists(users))
-    text = normalized_code(person)
+    text = normalize_code(person)
     return found | Q(normalized__startswith=text) if len(text) >= SHORTEST_PART else found
 
 

@@ -16,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
-from mitxonline.kernel.text import spreadsheet_safe
+from mitxonline.kernel.text import escape_formula
 
 COLUMNS = ("Code", "Product", "Redeemed", "Product URL", "Redeem URL")
 CHUNK = 5_000
@@ -81,7 +81,7 @@ def write_codes(
     with transaction.atomic():
         for row in code_rows(contract_id=contract_id, everything=everything):
             cells = (row.code, row.product, "Yes" if row.redeemed else "No", row.product_url, row.redeem_url)
-            writer.writerow([spreadsheet_safe(cell) for cell in cells])
+            writer.writerow([escape_formula(cell) for cell in cells])
             written += 1
             if progress is not None and written % CHUNK == 0:
                 progress(written)

@@ -40,7 +40,7 @@ from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.text import normalized_code
+from mitxonline.kernel.text import normalize_code
 from mitxonline.users.models import User
 
 PER_PAGE = 25
@@ -511,7 +511,7 @@ def _code_matches(words: str) -> Q:
     users = CodeUse.objects.live().filter(code=OuterRef("pk"))
     users = users.filter(Q(user__email__icontains=person) | Q(user__name__icontains=person))
     found = Q(assigned_email__icontains=person) | Q(assigned_name__icontains=person) | Q(Exists(users))
-    text = normalized_code(person)
+    text = normalize_code(person)
     return found | Q(normalized__startswith=text) if len(text) >= SHORTEST_PART else found
 
 

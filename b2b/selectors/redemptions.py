@@ -18,7 +18,7 @@ from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, OrderLine
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.text import spreadsheet_safe
+from mitxonline.kernel.text import escape_formula
 
 CHUNK = 2_000
 
@@ -98,4 +98,4 @@ def _redemptions(contract_id: int) -> Iterator[tuple[str, ...]]:
                 str(standing.label),
                 str(Money(due, currency)) if due is not None else "",
             )
-            yield tuple(spreadsheet_safe(cell) for cell in line)
+            yield tuple(escape_formula(cell) for cell in line)

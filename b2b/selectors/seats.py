@@ -27,7 +27,7 @@ from courses.selectors.dashboard import enrolled_run_ids
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 from mitxonline.users.sso.identities import is_connected
 from mitxonline.users.sso.keycloak import issuer
@@ -153,7 +153,7 @@ def waiting_codes(user: User) -> list[WaitingCode]:
         DiscountCode.objects.filter(
             ~Exists(used),
             ~Exists(had),
-            assigned_email=normalized_email(user.email),
+            assigned_email=normalize_email(user.email),
             active=True,
             discount__unlocks__contract_run__removed_at__isnull=True,
             discount__unlocks__contract_run__contract__terms__active=True,

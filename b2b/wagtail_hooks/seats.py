@@ -30,7 +30,7 @@ from b2b.wagtail_hooks.rights import may_work_on
 from b2b.wagtail_hooks.workbench import ContractListView, ContractTemplateView, said
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
 PER_PAGE = 50
@@ -102,9 +102,7 @@ class PeopleForm(forms.Form):
     def clean_emails(self) -> list[User]:
         """The people, all of them; or a sentence that names those no one knows."""
         wanted = dict.fromkeys(
-            normalized_email(each)
-            for each in self.cleaned_data["emails"].replace(",", "\n").split("\n")
-            if each.strip()
+            normalize_email(each) for each in self.cleaned_data["emails"].replace(",", "\n").split("\n") if each.strip()
         )
         found = {user.email: user for user in User.objects.filter(email__in=list(wanted), is_active=True)}
         missing = [email for email in wanted if email not in found]

@@ -20,7 +20,7 @@ from mitxonline.kernel.color import (
     TEXT_CONTRAST,
     contrast,
     is_hex_color,
-    text_on,
+    text_color_on,
 )
 
 LINKS = ("organizations_page", "help_page", "refunds_page", "accessibility_page", "terms_page", "privacy_page")
@@ -34,7 +34,7 @@ def validate_color(color: str) -> None:
 
 def validate_carries_text(color: str) -> None:
     """Raise ValidationError where neither white nor the ink would be readable on this color (4.5:1)."""
-    if is_hex_color(color) and text_on(color) is None:
+    if is_hex_color(color) and text_color_on(color) is None:
         raise ValidationError(
             _(
                 "Neither white nor dark text can be read well on %(color)s (it needs a contrast of 4.5:1). "

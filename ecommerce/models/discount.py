@@ -18,7 +18,7 @@ from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.order import Order
 from ecommerce.models.product import Product
 from mitxonline.kernel.db import LockableQuerySet
-from mitxonline.kernel.text import normalized_code
+from mitxonline.kernel.text import normalize_code
 
 # At least four of A-Z and 0-9 (in either case), with single dashes between them: nothing that looks like something
 # else, and nothing that is dropped before codes are compared.
@@ -179,11 +179,11 @@ class DiscountCodeQuerySet(LockableQuerySet["DiscountCode"]):
 
     def matching(self, text: str) -> Self:
         """The code with this text, compared without case, blanks and dashes."""
-        return self.filter(normalized=normalized_code(text))
+        return self.filter(normalized=normalize_code(text))
 
     def beginning_with(self, text: str) -> Self:
         """The codes that begin like this, compared likewise; none for nothing."""
-        begin = normalized_code(text)
+        begin = normalize_code(text)
         return self.filter(normalized__startswith=begin) if begin else self.none()
 
 

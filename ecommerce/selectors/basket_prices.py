@@ -43,7 +43,7 @@ from ecommerce.selectors.offers import (
 )
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.text import normalized_email, without_marks
+from mitxonline.kernel.text import normalize_email, strip_punctuation
 from mitxonline.users.models import User
 
 
@@ -332,7 +332,7 @@ def is_held_by(code: DiscountCode, user_id: int | None) -> bool:
         return False
     if CodeUse.objects.filter(code=code, user_id=user_id).exists():
         return True
-    email = normalized_email(code.assigned_email)
+    email = normalize_email(code.assigned_email)
     return bool(email) and User.objects.filter(pk=user_id, email=email).exists()
 
 
@@ -369,7 +369,7 @@ def find_code(text: str) -> DiscountCode:
     Punctuation around it, which mail programs link along, is left out: no code has any.
     """
     code = (
-        DiscountCode.objects.matching(without_marks(text))
+        DiscountCode.objects.matching(strip_punctuation(text))
         .select_related("discount__unlocks__course_run__course__department", "discount__unlocks__program__department")
         .first()
     )

@@ -22,7 +22,7 @@ from ecommerce.errors.codes import (
 from ecommerce.models import CodeUse, Discount, DiscountCode, DiscountPerson, PaymentAttempt, Product
 from ecommerce.pricing import Offer
 from ecommerce.selectors.sentences import moment_text
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
 
@@ -69,7 +69,7 @@ def buyer_of(user_id: int | None, *, discounts: Iterable[Discount], codes: Itera
     user = User.objects.filter(pk=user_id).only("email", "email_verified_at").first()
     if user is None:
         return NOBODY
-    email = normalized_email(user.email)
+    email = normalize_email(user.email)
     mine = DiscountPerson.objects.filter(email=email, discount__in=chosen).values_list("discount_id", flat=True)
     return Buyer(email=email, is_confirmed=user.is_email_verified, discounts=frozenset(mine) if chosen else frozenset())
 
@@ -160,7 +160,7 @@ def is_given_to_one(code: DiscountCode) -> bool:
 def _person_refusal(code: DiscountCode, buyer: Buyer) -> CodeRefused | None:
     is_theirs = not code.discount.for_chosen_people or code.discount_id in buyer.discounts
     if is_given_to_one(code):
-        is_theirs = is_theirs and buyer.email == normalized_email(code.assigned_email)
+        is_theirs = is_theirs and buyer.email == normalize_email(code.assigned_email)
     elif not code.discount.for_chosen_people:
         return None
     if not is_theirs:

@@ -21,7 +21,7 @@ from ecommerce.selectors.discounts import DiscountState, for_what, in_state, sta
 from ecommerce.selectors.sentences import dates_text, uses_text
 from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
-from mitxonline.kernel.text import spreadsheet_safe
+from mitxonline.kernel.text import escape_formula
 
 
 class TextColumn(Column):
@@ -112,7 +112,7 @@ class FileMixin:
 
 
 def _safe(value: Any) -> Any:
-    return spreadsheet_safe(value) if isinstance(value, str) else value
+    return escape_formula(value) if isinstance(value, str) else value
 
 
 def _state(discount: Discount) -> str:

@@ -20,7 +20,7 @@ from ecommerce.enums import OrderState, RefundState
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import ATTENTION, orders_at_desk, refunds_at_desk
-from mitxonline.kernel.text import spreadsheet_safe
+from mitxonline.kernel.text import escape_formula
 
 ORDERS, REFUNDS = "shop_orders", "shop_refunds"
 PER_PAGE = 50
@@ -136,7 +136,7 @@ class OrderIndex(DeskList):
         "why": _("Reason"),
     }
     custom_field_preprocess: ClassVar[dict[str, Any]] = {
-        name: {"csv": spreadsheet_safe, "xlsx": spreadsheet_safe} for name in ("purchaser.email", "why")
+        name: {"csv": escape_formula, "xlsx": escape_formula} for name in ("purchaser.email", "why")
     } | {"total": {"csv": plain_amount}}
 
     columns: ClassVar[list[Any]] = [
@@ -187,7 +187,7 @@ class RefundIndex(DeskList):
     export_filename = "refunds"
     export_headings: ClassVar[dict[str, Any]] = {"number": _("Order"), "attempt.payment_id": _("Payment")}
     custom_field_preprocess: ClassVar[dict[str, Any]] = {
-        "reason": {"csv": spreadsheet_safe, "xlsx": spreadsheet_safe},
+        "reason": {"csv": escape_formula, "xlsx": escape_formula},
         "amount": {"csv": plain_amount},
     }
 

@@ -12,10 +12,10 @@ from django.utils.translation import ngettext
 
 from ecommerce.errors.codes import CodeMissing, CodeRefused
 from mitxonline.kernel.errors import RateLimited
-from mitxonline.kernel.ratelimit import FailureLimit, Keys, visitor_keys
+from mitxonline.kernel.ratelimit import Keys, RateLimit, visitor_keys
 
-CODES = FailureLimit("codes")
-CHECKOUTS = FailureLimit("checkouts")
+CODES = RateLimit("codes")
+CHECKOUTS = RateLimit("checkouts")
 
 
 class TooManyCodes(RateLimited):
@@ -44,7 +44,7 @@ def refuse_many_checkouts(request: HttpRequest) -> None:
 def count_checkout(request: HttpRequest) -> None:
     """Count a payment that was begun; orders without one are not counted."""
     keys = visitor_keys(request)
-    CHECKOUTS.record_failure({"user": keys["user"], "address": keys["address"]})
+    CHECKOUTS.count({"user": keys["user"], "address": keys["address"]})
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def limit_code_failures(request: HttpRequest) -> Iterator[None]:
         raise
     except CodeRefused as refusal:
         if refusal.is_failure and not refusal.is_own:
-            CODES.record_failure(keys | {"session": _session_key(request)})
+            CODES.count(keys | {"session": _session_key(request)})
         raise
 
 

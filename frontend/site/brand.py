@@ -17,11 +17,11 @@ from mitxonline.kernel.color import (
     TEXT_CONTRAST,
     WHITE,
     contrast,
-    full,
+    expand_hex,
     luminance,
-    mixture,
+    mix_colors,
     shade,
-    text_on,
+    text_color_on,
 )
 
 DEFAULT_BRAND: Final = "#00694F"
@@ -53,12 +53,12 @@ class Colors:
 
     @property
     def are_default(self) -> bool:
-        return (full(self.brand), full(self.accent)) == (DEFAULT_BRAND, DEFAULT_ACCENT)
+        return (expand_hex(self.brand), expand_hex(self.accent)) == (DEFAULT_BRAND, DEFAULT_ACCENT)
 
     @property
     def on_brand(self) -> str:
         """The text on a button in the brand color."""
-        return text_on(self.brand) or WHITE
+        return text_color_on(self.brand) or WHITE
 
     @property
     def digest(self) -> str:
@@ -77,20 +77,20 @@ def tokens(colors: Colors) -> dict[str, tuple[str, str]]:
     """Each token that follows from the site's colors, for the light and for the dark theme."""
     brand = colors.brand, _lighter_until(colors.brand, lambda each: contrast(each, SURFACE[1]) >= DARK_CONTRAST)
     text = colors.on_brand, INK
-    soft = mixture(brand[0], SURFACE[0], SOFT), mixture(brand[1], SURFACE[1], SOFT)
+    soft = mix_colors(brand[0], SURFACE[0], SOFT), mix_colors(brand[1], SURFACE[1], SOFT)
     return {
         "--brand": brand,
         "--brand-hover": (_hover_color(brand[0], text[0]), _hover_color(brand[1], text[1])),
         "--brand-active": (_pressed_color(brand[0], text[0]), _pressed_color(brand[1], text[1])),
         "--on-brand": text,
         "--brand-soft": soft,
-        "--brand-line": (mixture(brand[0], SURFACE[0], LINE), mixture(brand[1], SURFACE[1], LINE)),
+        "--brand-line": (mix_colors(brand[0], SURFACE[0], LINE), mix_colors(brand[1], SURFACE[1], LINE)),
         "--brand-ink": (
             _darker_until(brand[0], _readable_on(soft[0], GROUND[0], SURFACE[0])),
             _lighter_until(brand[1], _readable_on(soft[1], GROUND[1], SURFACE[1])),
         ),
-        "--accent": (colors.accent, mixture(colors.accent, WHITE, 0.9)),
-        "--on-accent": (text_on(colors.accent, ink=ON_ACCENT) or ON_ACCENT,) * 2,
+        "--accent": (colors.accent, mix_colors(colors.accent, WHITE, 0.9)),
+        "--on-accent": (text_color_on(colors.accent, ink=ON_ACCENT) or ON_ACCENT,) * 2,
         "--deep": (_tint(DEEP[0], colors.brand), _tint(DEEP[1], colors.brand)),
         "--deep-2": (_tint(DEEP_2[0], colors.brand), _tint(DEEP_2[1], colors.brand)),
         "--mark-deep": (brand[1], brand[1]),
@@ -107,7 +107,7 @@ def _pressed_color(color: str, text: str) -> str:
 
 def _tint(deep: str, brand: str) -> str:
     """A deep area towards the hue of the brand, no brighter than it was, so that what stands on it can be read."""
-    return mixture(_darker_until(brand, lambda each: luminance(each) <= luminance(deep)), deep, TINT)
+    return mix_colors(_darker_until(brand, lambda each: luminance(each) <= luminance(deep)), deep, TINT)
 
 
 def _readable_on(*grounds: str) -> Callable[[str], bool]:

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.text import without_marks
+from mitxonline.kernel.text import strip_punctuation
 from mitxonline.users.models import User
 
 # The largest number a primary key column holds; the database refuses to compare with more.
@@ -67,7 +67,7 @@ def account_id(request: HttpRequest) -> int:
 def typed_code(text: str | None) -> str:
     """The code that was typed or pasted; out of a whole redeem link, the code in it."""
     typed = (text or "").strip()
-    folders = [folder for folder in _path(without_marks(typed)).split("/") if folder]
+    folders = [folder for folder in _path(strip_punctuation(typed)).split("/") if folder]
     if len(folders) >= 2 and folders[-2] == _REDEEM_FOLDER:
         return unquote(folders[-1])
     return typed

@@ -22,7 +22,7 @@ from mitxonline.coordinator.sending import by_queue, send_after_commit, send_del
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.remote import patience
-from mitxonline.kernel.trace import traced
+from mitxonline.kernel.trace import open_trace
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def run_delivery(*, delivery_id: int, now: datetime) -> bool:
         # Too early: the broker has it no more, so the sweep has to send it when its time comes.
         Delivery.objects.filter(pk=delivery_id, state=DeliveryState.PENDING).update(sent_at=None)
         return False
-    with traced(delivery.trace_id), Attempt(delivery), patience(settings.REMOTE_SWEEP_SECONDS):
+    with open_trace(delivery.trace_id), Attempt(delivery), patience(settings.REMOTE_SWEEP_SECONDS):
         event, handler = find_receiver(delivery.event_type, delivery.handler)
         handler(event.from_payload(delivery.payload))
     return True

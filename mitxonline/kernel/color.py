@@ -38,7 +38,7 @@ def luminance(color: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def text_on(background: str, *, ink: str = INK) -> str | None:
+def text_color_on(background: str, *, ink: str = INK) -> str | None:
     """White or the ink, whichever reads better on it; None where neither reaches 4.5:1."""
     best = max((WHITE, ink), key=lambda text: contrast(text, background))
     return best if contrast(best, background) >= TEXT_CONTRAST else None
@@ -50,14 +50,14 @@ def shade(color: str, factor: float) -> str:
     return _hex(_from_oklab((min(1.0, lightness * factor), a, b)))
 
 
-def mixture(color: str, other: str, share: float) -> str:
+def mix_colors(color: str, other: str, share: float) -> str:
     """So much of the first color in the second: 0 gives the second, 1 the first."""
     ours, theirs = _oklab(_linear(color)), _oklab(_linear(other))
     mixed = [mine * share + its * (1 - share) for mine, its in zip(ours, theirs, strict=True)]
     return _hex(_from_oklab((mixed[0], mixed[1], mixed[2])))
 
 
-def full(color: str) -> str:
+def expand_hex(color: str) -> str:
     """The color as `#RRGGBB` in capitals, also if it was written with three digits; ValueError for anything else."""
     if not is_hex_color(color):
         raise ValueError(f"{color!r} is not a color; it looks like #00694F")
@@ -66,7 +66,7 @@ def full(color: str) -> str:
 
 
 def _bytes(color: str) -> Channels:
-    digits = full(color)
+    digits = expand_hex(color)
     return int(digits[1:3], 16) / 255, int(digits[3:5], 16) / 255, int(digits[5:7], 16) / 255
 
 

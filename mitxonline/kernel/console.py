@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mitxonline.kernel.errors import DomainError
-from mitxonline.kernel.text import spreadsheet_safe
+from mitxonline.kernel.text import escape_formula
 
 
 class Output(Protocol):
@@ -95,7 +95,7 @@ def write_rows(out: Output, rows: Iterable[Sequence[object]], *, columns: Sequen
     elif style == "csv":
         writer = csv.writer(out, quoting=csv.QUOTE_ALL)
         writer.writerow(columns)
-        writer.writerows([spreadsheet_safe(_format_cell(cell)) for cell in row] for row in rows)
+        writer.writerows([escape_formula(_format_cell(cell)) for cell in row] for row in rows)
     else:
         _write_table(out, rows, columns)
 

@@ -31,7 +31,7 @@ def refuse_unless_writable(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
+def replace_file(path: Path) -> Iterator[TextIO]:
     """A new file that takes the place of the old one when all is written, and leaves it alone if anything fails.
 
     Only its owner can read it: who has the codes has the seats. A device or a pipe is written to directly.

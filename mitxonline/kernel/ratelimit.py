@@ -50,7 +50,7 @@ class _Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureLimit:
+class RateLimit:
     """The limits of one kind of failure, by their name in `RATE_LIMITS`."""
 
     name: str
@@ -74,7 +74,7 @@ class FailureLimit:
             refusal.retry_url = retry_url
             raise refusal
 
-    def record_failure(self, keys: Keys) -> None:
+    def count(self, keys: Keys) -> None:
         """Count one failure for each key."""
         try:
             for counter in self._counters(keys):

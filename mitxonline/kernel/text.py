@@ -9,13 +9,13 @@ _DROPPED_FROM_CODES = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
 _MARKS = frozenset({"Po", "Ps", "Pe", "Pi", "Pf"})
 
 
-def normalized_code(text: str) -> str:
+def normalize_code(text: str) -> str:
     """A code as it is compared: upper case, without blanks and dashes, full-width letters made plain."""
     plain = unicodedata.normalize("NFKC", text).upper()
     return "".join(char for char in plain if unicodedata.category(char) not in _DROPPED_FROM_CODES)
 
 
-def without_marks(text: str) -> str:
+def strip_punctuation(text: str) -> str:
     """Text without the punctuation, quotes and brackets around it, as mail programs and sentences add to a link."""
     start, end = 0, len(text)
     while start < end and _is_mark(text[start]):
@@ -29,11 +29,11 @@ def _is_mark(char: str) -> bool:
     return char.isspace() or char in "<>`´" or unicodedata.category(char) in _MARKS
 
 
-def normalized_email(text: str) -> str:
+def normalize_email(text: str) -> str:
     """An address as it is stored and compared: trimmed, composed, lower case throughout."""
     return unicodedata.normalize("NFKC", text).strip().lower()
 
 
-def spreadsheet_safe(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """A cell that a spreadsheet shows and does not run: one that would start a formula gets an apostrophe."""
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -22,7 +22,7 @@ def trace_id() -> str:
 
 
 @contextmanager
-def traced(identifier: str = "") -> Iterator[str]:
+def open_trace(identifier: str = "") -> Iterator[str]:
     """Everything in the block belongs to the given trace, or to a new one."""
     chosen = identifier or token_hex(8)  # shorter than a code, so that no log redacts it
     token = _current.set(chosen)
@@ -41,7 +41,7 @@ class TraceMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         offered = request.headers.get(HEADER, "")
-        with traced(offered if _ACCEPTABLE.fullmatch(offered) else "") as identifier:
+        with open_trace(offered if _ACCEPTABLE.fullmatch(offered) else "") as identifier:
             response = self.get_response(request)
         response.headers[HEADER] = identifier
         return response

@@ -8,12 +8,12 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from mitxonline.kernel.http import client_address
-from mitxonline.kernel.ratelimit import FailureLimit, network_of
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.ratelimit import RateLimit, network_of
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 from mitxonline.users.sso.request_user import ProvenRights
 
-login_failures = FailureLimit("login")
+login_limit = RateLimit("login")
 
 
 class EmailBackend(ProvenRights, ModelBackend):
@@ -34,12 +34,12 @@ class EmailBackend(ProvenRights, ModelBackend):
         if not email or password is None:
             return None
         keys = _keys(request, email)
-        login_failures.check(keys)
+        login_limit.check(keys)
         user = super().authenticate(request, username=email, password=password)
         if not isinstance(user, User):
-            login_failures.record_failure(keys)
+            login_limit.count(keys)
             return None
-        login_failures.forget({"account_here": keys["account_here"]})
+        login_limit.forget({"account_here": keys["account_here"]})
         return user
 
 
@@ -51,7 +51,7 @@ class RightsBackend(ProvenRights, ModelBackend):
 
 
 def _keys(request: HttpRequest | None, email: str) -> dict[str, str | None]:
-    account = normalized_email(email)
+    account = normalize_email(email)
     network = network_of(client_address(request)) if request is not None else None
     return {
         "account": account,

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import RateLimited
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.limits import count_mail, count_registration
 from mitxonline.users.models import Theme, User
 
@@ -40,7 +40,7 @@ class EmailField(forms.EmailField):
         self.widget.attrs["autocomplete"] = "username"  # it is what one signs in with, and browsers keep it as that
 
     def clean(self, value: Any) -> str:
-        return normalized_email(super().clean(value))
+        return normalize_email(super().clean(value))
 
 
 class PasswordField(forms.CharField):

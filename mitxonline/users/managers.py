@@ -8,7 +8,7 @@ from django.contrib.auth.models import BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 
 if TYPE_CHECKING:
     from mitxonline.users.models import User
@@ -19,12 +19,12 @@ class UserManager(BaseUserManager["User"]):
 
     def with_email(self, email: str) -> models.QuerySet[User]:
         """The person with that address, however it is written; at most one, by constraint."""
-        return self.alias(lowered=Lower("email")).filter(lowered=normalized_email(email))
+        return self.alias(lowered=Lower("email")).filter(lowered=normalize_email(email))
 
     @classmethod
     def normalize_email(cls, email: str | None) -> str:
         """The whole address in lower case: Django's own leaves the part before the @ alone."""
-        return normalized_email(email or "")
+        return normalize_email(email or "")
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """Make a person; without a password they can't sign in by one. ValueError without an address."""

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management.base import OutputWrapper
 
-from mitxonline.kernel.progress import LateProgress
+from b2b.management.progress import LateProgress
 
 
 class Screen(StringIO):
@@ -19,7 +19,7 @@ class Screen(StringIO):
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that pass when they are put in."""
     seconds = [0.0]
-    monkeypatch.setattr("mitxonline.kernel.progress.time.monotonic", lambda: seconds[-1])
+    monkeypatch.setattr("b2b.management.progress.time.monotonic", lambda: seconds[-1])
     return seconds
 
 

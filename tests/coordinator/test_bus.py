@@ -11,7 +11,7 @@ from django.test import override_settings
 from mitxonline.coordinator.bus import NotInTransaction, Route, UnroutedEvent, publish
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.coordinator.routes import UnroutedReceiver, find_receiver, route_of
-from mitxonline.kernel.trace import traced
+from mitxonline.kernel.trace import open_trace
 from mitxonline.users.events import AccountMailQueued
 from mitxonline.users.receivers import send_account_mail
 from tests.coordinator import world
@@ -29,7 +29,7 @@ def test_receivers_within_hear_at_once_and_in_order() -> None:
 
 
 def test_receivers_after_the_commit_are_written_down() -> None:
-    with traced("request-77"), transaction.atomic():
+    with open_trace("request-77"), transaction.atomic():
         publish(SeatTaken(1))
     remember, tell_on = Delivery.objects.order_by("pk")
     assert (remember.handler, tell_on.handler) == (

@@ -17,7 +17,7 @@ from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
 from mitxonline.kernel.broker import broker_pause, send_tasks
 from mitxonline.kernel.db import fetch_sql, named_lock, run_sql
-from mitxonline.kernel.trace import traced
+from mitxonline.kernel.trace import open_trace
 from tests.coordinator.world import GATE, SeatAsked, SeatTaken, SeatWatched, leave_trace, traces
 from tests.support.broker import StartWorker, until, use_broker
 
@@ -33,7 +33,7 @@ def all_are(state: DeliveryState) -> bool:
 
 def test_deliveries_arrive_after_the_commit(start_worker: StartWorker) -> None:
     start_worker()
-    with traced("request-77"), transaction.atomic():
+    with open_trace("request-77"), transaction.atomic():
         publish(SeatTaken(1))
     until(lambda: all_are(DONE))
     assert (traces("remembered", 1), traces("trace-request-77", 1)) == (1, 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mitxonline.kernel.color import INK, WHITE, contrast, is_hex_color, mixture, shade, text_on
+from mitxonline.kernel.color import INK, WHITE, contrast, is_hex_color, mix_colors, shade, text_color_on
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ def test_contrast_is_that_of_the_guidelines_whichever_comes_first(one: str, othe
     [("#00694F", WHITE), ("#FFB224", INK), ("#fff", INK), ("#000", WHITE), ("#808080", None)],
 )
 def test_text_is_white_or_ink_and_neither_on_a_middling_grey(background: str, text: str) -> None:
-    assert text_on(background) == text
+    assert text_color_on(background) == text
 
 
 def test_a_shade_of_one_and_a_whole_share_change_nothing() -> None:
     assert shade("#00694F", 1) == "#00694F"
-    assert mixture("#00694F", "#FFFFFF", 1) == "#00694F"
-    assert mixture("#00694F", "#FFFFFF", 0) == "#FFFFFF"
+    assert mix_colors("#00694F", "#FFFFFF", 1) == "#00694F"
+    assert mix_colors("#00694F", "#FFFFFF", 0) == "#FFFFFF"
 
 
 def test_darker_shades_read_better_on_white() -> None:

@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings
 from django.test import RequestFactory
 
-from mitxonline.kernel.trace import traced
+from mitxonline.kernel.trace import open_trace
 from mitxonline.logs import JsonFormatter, redact
 
 
@@ -20,7 +20,7 @@ def line(formatter: logging.Formatter, **facts: object) -> str:
 
 
 def test_a_line_says_its_facts_and_its_trace(formatter: logging.Formatter) -> None:
-    with traced() as trace:
+    with open_trace() as trace:
         text = line(formatter, delivery=7, error="LookupError at coordinator/world.py:3")
     assert '"delivery": 7' in text
     assert "LookupError at coordinator/world.py:3" in text

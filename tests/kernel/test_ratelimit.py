@@ -11,12 +11,12 @@ from django.core.cache import cache
 from django.test import RequestFactory, override_settings
 
 from mitxonline.kernel.errors import RateLimited
-from mitxonline.kernel.ratelimit import FailureLimit, network_of, visitor_keys
+from mitxonline.kernel.ratelimit import RateLimit, network_of, visitor_keys
 from mitxonline.users.models import User
 from tests.support.together import Together
 
 LIMITS = {"codes": {"user": (3, 600), "session": (3, 600), "address": (8, 60)}}
-codes = FailureLimit("codes")
+codes = RateLimit("codes")
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def shared_cache() -> Iterator[None]:
 
 def fail(times: int, **keys: int | str | None) -> None:
     for _time in range(times):
-        codes.record_failure(keys)
+        codes.count(keys)
 
 
 def test_nothing_is_limited_before_the_last_failure() -> None:

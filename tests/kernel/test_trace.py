@@ -2,7 +2,7 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
-from mitxonline.kernel.trace import TraceMiddleware, trace_id, traced
+from mitxonline.kernel.trace import TraceMiddleware, open_trace, trace_id
 from mitxonline.logs import redact
 
 
@@ -27,8 +27,8 @@ def test_an_id_that_could_forge_a_log_line_is_not(rf: RequestFactory, offered: s
 
 
 def test_traces_nest_and_are_not_taken_for_codes() -> None:
-    with traced("outer-trace") as outer:
-        with traced() as inner:
+    with open_trace("outer-trace") as outer:
+        with open_trace() as inner:
             assert trace_id() == inner != outer
         assert trace_id() == outer
     assert redact(inner) == inner

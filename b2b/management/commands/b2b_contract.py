@@ -38,6 +38,7 @@ from b2b.management.plans import (
     plan_rows,
 )
 from b2b.management.printing import print_rows
+from b2b.management.progress import LateProgress
 from b2b.models import ContractPage
 from b2b.seats import count_seats
 from b2b.selectors.contracts import contract_rows, find_contract, terms_in_force
@@ -67,7 +68,6 @@ from b2b.services.seats.moving import move_members, plan_move
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
 from mitxonline.kernel.errors import DomainError
-from mitxonline.kernel.progress import LateProgress
 from mitxonline.users.models import User
 
 

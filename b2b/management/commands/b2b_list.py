@@ -21,6 +21,7 @@ from b2b.management.listing import (
     RECONCILE_COLUMNS,
 )
 from b2b.management.printing import Column, print_rows
+from b2b.management.progress import LateProgress
 from b2b.models import OrganizationPage
 from b2b.selectors.contracts import (
     contract_rows,
@@ -34,8 +35,7 @@ from b2b.selectors.contracts import (
 from b2b.selectors.export import write_codes
 from b2b.services.organizations.organizations import find_organization
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
-from mitxonline.kernel.files import refuse_unless_writable, replacing
-from mitxonline.kernel.progress import LateProgress
+from mitxonline.kernel.files import refuse_unless_writable, replace_file
 
 
 class Command(OperatorCommand):
@@ -118,7 +118,7 @@ class Command(OperatorCommand):
             return
         path = Path(options["codes_out"] or f"codes-{contract_id}.csv")
         refuse_unless_writable(path)
-        with replacing(path) as file, LateProgress(self.stderr, label=_("Writing codes")) as progress:
+        with replace_file(path) as file, LateProgress(self.stderr, label=_("Writing codes")) as progress:
             written = write_codes(file, contract_id=contract_id, everything=options["all"], progress=progress)
         self.say(
             ngettext("Wrote %(n)d code to %(file)s.", "Wrote %(n)d codes to %(file)s.", written)

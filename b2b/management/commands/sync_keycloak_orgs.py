@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from b2b.gateways.keycloak import KeycloakGateway
 from b2b.management.printing import Column, print_rows
+from b2b.management.progress import LateProgress
 from b2b.services.organizations.keycloak_joins import ask_refused_again
 from b2b.services.organizations.keycloak_sync import Line, Outcome, SyncReport, sync_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option
-from mitxonline.kernel.progress import LateProgress
 
 COLUMNS = (
     Column("outcome", gettext_lazy("What")),

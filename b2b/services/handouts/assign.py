@@ -60,7 +60,7 @@ from ecommerce.services.discounts.batches import Assignment, assign_codes, empty
 from mitxonline.kernel import clock
 from mitxonline.kernel.audit import record
 from mitxonline.kernel.db import fetch_sql
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -387,7 +387,7 @@ def _add_seat_counts(plan: HandOutPlan, terms: ContractTerms) -> HandOutPlan:
 
 def _rows(run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient]) -> tuple[RecipientRow, ...]:
     """Each line with its outcome; the same few queries for one person and for five thousand."""
-    asked = [(normalized_email(each.email), _as_name(each.name)) for each in recipients]
+    asked = [(normalize_email(each.email), _as_name(each.name)) for each in recipients]
     complete = {email for email, _name in asked if _is_complete(email)}
     known = _RecipientFacts.of(run, terms, complete)
     rows, seen = [], set()

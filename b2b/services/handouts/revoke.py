@@ -20,7 +20,7 @@ from b2b.seats import lock_terms
 from ecommerce.models import DiscountCode
 from ecommerce.services.discounts.batches import unassign_codes
 from mitxonline.kernel.audit import record
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 
 IN_CONTRACT = "discount__unlocks__contract_run__contract_id"
 
@@ -81,7 +81,7 @@ def take_back(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | Non
 
 def end_hand_outs_to(*, terms: ContractTerms, email: str, by_id: int | None, now: datetime) -> int:
     """Take back every unused code and invitation of the contract at this address; how many."""
-    address = normalized_email(email)
+    address = normalize_email(email)
     codes = DiscountCode.objects.filter(assigned_email=address, **{IN_CONTRACT: terms.pk})
     revoked = end_codes(list(codes.values_list("pk", flat=True)), by_id=by_id, now=now)
     invited = HandOut.objects.open().filter(email=address, is_shared=True, contract_run__contract_id=terms.pk)

@@ -24,7 +24,7 @@ from b2b.seats import SeatCount
 from b2b.selectors.contracts import terms_in_force
 from b2b.selectors.handouts import waiting_addresses
 from b2b.services.seats.membership import add_member, count_seats, lock_terms, remove_member
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
 # The terms' lock, which learners wait for, is given back after so many people.
@@ -193,7 +193,7 @@ def _change(row: PersonRow, *, contract_id: int, reason: str, by_id: int | None,
 
 
 def _plan(terms: ContractTerms, wishes: Sequence[Wish], *, skip_unknown: bool) -> MembersPlan:
-    emails = [normalized_email(wish.email) for wish in wishes]
+    emails = [normalize_email(wish.email) for wish in wishes]
     accounts = {user.email: user for user in User.objects.filter(email__in=set(emails)).only("email", "is_active")}
     people = [user.pk for user in accounts.values()]
     seats = dict(

@@ -25,7 +25,7 @@ from courses.models import EnrollmentGrant
 from courses.services.enrollments import enroll
 from ecommerce.services.discounts.codes import retire_uses
 from mitxonline.kernel.audit import Detail, record
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
 
@@ -121,7 +121,7 @@ def _move(
 def _plan(leaving: ContractTerms, joining: ContractTerms, emails: Sequence[str]) -> tuple[PersonMove, ...]:
     if leaving.pk == joining.pk:
         raise MoveRefused.to_itself()
-    wanted = list(dict.fromkeys(normalized_email(each) for each in emails))
+    wanted = list(dict.fromkeys(normalize_email(each) for each in emails))
     seats = ContractMembership.objects.filter(
         contract_id=leaving.pk, state=MembershipState.ACTIVE, user__email__in=wanted
     ).select_related("user")

@@ -27,7 +27,7 @@ from ecommerce.services.baskets.baskets import add_products, apply_code
 from ecommerce.services.discounts.batches import apply_to_basket
 from ecommerce.services.discounts.codes import use_code
 from mitxonline.kernel import clock
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
 
@@ -110,7 +110,7 @@ def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
         DiscountCode.objects.filter(
             Q(discount__unlocks__contract_run__contract__terms__price__isnull=False) | ~Exists(seat),
             ~Exists(used),
-            assigned_email=normalized_email(user.email),
+            assigned_email=normalize_email(user.email),
             active=True,
             discount__unlocks__basket_items__basket=basket,
         )

@@ -23,7 +23,7 @@ from ecommerce.services.discounts.discount_checks import CodeWish, DiscountDraft
 from ecommerce.services.discounts.discounts import MadeDiscount, find_same, make_discount
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import FORMATS, OperatorCommand, Output, write_rows
-from mitxonline.kernel.files import refuse_unless_writable, replacing
+from mitxonline.kernel.files import refuse_unless_writable, replace_file
 
 # As other shops write them, and as this one does.
 TYPES = {
@@ -181,7 +181,7 @@ class Command(OperatorCommand):
         with ExitStack() as files:
             target: Output = self.stdout
             if out and out != "-":
-                target = files.enter_context(replacing(Path(out)))
+                target = files.enter_context(replace_file(Path(out)))
             write_rows(target, (_row(made, code) for code in made.codes), columns=COLUMNS, style=style)
         if out and out != "-":
             n = len(made.codes)

@@ -23,7 +23,7 @@ from ecommerce.selectors.discount_access import DiscountAccess
 from ecommerce.services.discounts.discount_checks import CodeWish, DiscountDraft, Problem, problems_of
 from mitxonline.kernel import audit
 from mitxonline.kernel.errors import Forbidden, NotFound
-from mitxonline.kernel.text import normalized_code, normalized_email
+from mitxonline.kernel.text import normalize_code, normalize_email
 
 # Letters and digits that no one takes for one another.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -74,7 +74,7 @@ def find_same(*, draft: DiscountDraft, wish: CodeWish) -> MadeDiscount | None:
             return MadeDiscount(discount=first, codes=())
     found = list(codes)
     given = sorted({code.assigned_email for code in found} - {""})
-    as_many = len(found) == wish.number and given == sorted({normalized_email(each) for each in wish.addresses})
+    as_many = len(found) == wish.number and given == sorted({normalize_email(each) for each in wish.addresses})
     if not found or not as_many or not _is_same(found[0].discount, draft):
         return None
     return MadeDiscount(discount=found[0].discount, codes=tuple(found))
@@ -236,7 +236,7 @@ def _is_same(discount: Discount, draft: DiscountDraft) -> bool:
         other, name="", max_uses=other.uses_of_each, product_ids=(), people=()
     ) and (set(one.product_ids), set(one.people)) == (
         set(other.product_ids),
-        {normalized_email(each) for each in other.people},
+        {normalize_email(each) for each in other.people},
     )
 
 
@@ -266,7 +266,7 @@ def _set_products(discount: Discount, draft: DiscountDraft) -> bool:
 
 
 def _set_people(discount: Discount, people: Sequence[str], now: datetime) -> bool:
-    wanted = {normalized_email(email) for email in people}
+    wanted = {normalize_email(email) for email in people}
     before = set(discount.people.values_list("email", flat=True))
     if wanted == before:
         return False
@@ -282,7 +282,7 @@ def _make_codes(
 ) -> list[DiscountCode]:
     if wish.text:
         return _one_code(discount, wish.text.strip(), max_uses)
-    addresses = list(dict.fromkeys(normalized_email(address) for address in wish.addresses)) or [""] * wish.count
+    addresses = list(dict.fromkeys(normalize_email(address) for address in wish.addresses)) or [""] * wish.count
     texts = _free_texts(len(addresses), wish.prefix)
     return DiscountCode.objects.bulk_create(
         [
@@ -304,7 +304,7 @@ def _free_texts(number: int, prefix: str) -> list[str]:
     """So many texts that no code has yet."""
     free: dict[str, str] = {}
     while len(free) < number:
-        fresh = {normalized_code(text): text for text in (random_code(prefix) for _each in range(number - len(free)))}
+        fresh = {normalize_code(text): text for text in (random_code(prefix) for _each in range(number - len(free)))}
         taken = set(DiscountCode.objects.filter(normalized__in=fresh).values_list("normalized", flat=True))
         free |= {key: text for key, text in fresh.items() if key not in taken}
     return list(free.values())

@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel import clock
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.managers import UserManager
 
 
@@ -62,10 +62,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         super().clean()
-        self.email = normalized_email(self.email)
+        self.email = normalize_email(self.email)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.email = normalized_email(self.email)
+        self.email = normalize_email(self.email)
         super().save(*args, **kwargs)
 
     def get_full_name(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from mitxonline.kernel.text import normalized_email
+from mitxonline.kernel.text import normalize_email
 
 _LONGEST_EMAIL, _LONGEST_NAME = 254, 150
 
@@ -64,7 +64,7 @@ def _email(value: Any) -> tuple[str, bool]:
     """
     if not isinstance(value, str):
         return "", False
-    email = normalized_email(value)
+    email = normalize_email(value)
     try:
         validate_email(email)
     except ValidationError:
