@@ -259,7 +259,9 @@ def test_a_receipt_says_what_went_back_and_when(learners_client: Client, learner
     assert "Net paid $149.00" in page.text
 
 
-def test_the_pdf_is_a_pdf_and_says_it_all(learners_client: Client, learner: User) -> None:
+def test_the_pdf_is_a_pdf_and_says_it_all(
+    learners_client: Client, learner: User, caplog: pytest.LogCaptureFixture
+) -> None:
     learner.name = "Ámara Õkafor Łukasz Ελένη Дарья"
     learner.save()
     order = paid_order(*(make_product() for _each in range(40)), buyer=learner)
@@ -270,8 +272,10 @@ def test_the_pdf_is_a_pdf_and_says_it_all(learners_client: Client, learner: User
     assert response["Content-Type"] == "application/pdf"
     assert response["Content-Disposition"] == f'attachment; filename="{order.number}.pdf"'
     assert "no-store" in response["Cache-Control"]
+    assert not [record for record in caplog.records if record.name.startswith("fontTools")]
     text, pages = words_of_pdf(response.content)
     assert pages > 1
+    assert text.count("You paid") == pages, "every page has the headings of the table"
     for words in (
         order.number,
         learner.name,

@@ -50,6 +50,7 @@ def logging_config(*, json: bool) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
             "_granian": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
             "celery.worker.strategy": {"level": "WARNING"},
+            "fontTools": {"level": "WARNING"},  # below that it writes some fifty lines for every receipt
             "stripe": {"level": "WARNING"},  # below that it writes addresses it refused
         },
     }
