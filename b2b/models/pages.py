@@ -93,9 +93,11 @@ class ContractRights(PagePermissionTester):
 
 
 class Unmoderated:
-    """No workflow applies: these pages are published by those whose business they are, or by no one."""
+    """Keep workflows away from these pages, also one that was started past the admin: approving it would publish."""
 
     has_workflow = False
+    workflow_in_progress = False
+    current_workflow_state = None
 
     def get_workflow(self) -> None:
         """None, also where the site has one for all pages."""

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from wagtail import hooks
+from wagtail.admin.api.views import PagesAdminAPIViewSet
+from wagtail.api.v2.router import WagtailAPIRouter
 from wagtail.models import Page
 
 from b2b.models import ContractPage, OrganizationPage
@@ -66,6 +68,21 @@ def keep_in_bulk_too(
         if isinstance(page, Page) and (refused := refuse(request, page)) is not None:
             return refused
     return None
+
+
+class ReadOnlyPagesAPI(PagesAdminAPIViewSet):
+    """The pages that the admin's menus and choosers list.
+
+    Wagtail's own also publishes, copies, moves and deletes pages without asking the hooks above, and no admin page
+    uses that.
+    """
+
+    actions: dict[str, Any] = {}
+
+
+@hooks.register("construct_admin_api")
+def block_page_actions_by_api(router: WagtailAPIRouter) -> None:
+    router.register_endpoint("pages", ReadOnlyPagesAPI)
 
 
 @hooks.register("construct_page_chooser_queryset")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -21,9 +20,7 @@ from wagtail.actions.publish_page_revision import PublishPageRevisionAction
 from wagtail.admin import messages
 from wagtail.admin.views.pages.create import CreateView
 from wagtail.admin.views.pages.edit import EditView
-from wagtail.admin.views.pages.revisions import RevisionsRevertView
 from wagtail.admin.views.pages.unpublish import UnpublishView
-from wagtail.admin.views.pages.workflow import CollectWorkflowActionDataView, WorkflowActionView
 from wagtail.admin.viewsets.pages import PageViewSet
 from wagtail.admin.widgets.button import Button, HeaderButton
 from wagtail.models import Page, Revision
@@ -37,14 +34,13 @@ from b2b.wagtail_hooks.rights import SEE_CONTRACTS, SEE_ORGANIZATIONS
 from b2b.wagtail_hooks.workbench import ContractTemplateView
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.fingerprint import PlanChanged, fingerprint, refuse_unless_seen
 
-MODERATION = ("action-submit", "action-restart-workflow", "action-workflow-action")
 
+class CreateWithoutAutosaveView(CreateView):
+    """Create the page when someone saves it, not half typed by autosave.
 
-class CreateByHandView(CreateView):
-    """Organizations and contracts come into being when someone says so, not half typed by autosave.
-
-    A click on “Save draft” while Wagtail is saving by itself would also make a second one, and complain of its address.
+    A click on “Save draft” during an autosave would also make a second page, and complain of its address.
     """
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -52,82 +48,22 @@ class CreateByHandView(CreateView):
         return context | {"autosave_enabled": False}
 
 
-class ContractCreateView(CreateByHandView):
-    """A new contract is a draft: it is published from there, once one has seen what that does."""
-
-    @cached_property
-    def action_name_and_method(self) -> tuple[str, Any]:
-        """Only drafts are made here, however the request came about."""
-        if self.request.POST.get("action-publish") or self.request.POST.get("action-submit"):
-            return "refuse", self.refuse_action
-        made: tuple[str, Any] = super().action_name_and_method
-        return made
-
-    def refuse_action(self) -> HttpResponse:
-        """Nothing is made, nothing typed is lost."""
-        messages.error(
-            self.request,
-            _("A contract is saved as a draft first. Publish it from there: you see what that does before it is done."),
-        )
-        self.has_unsaved_changes = True
-        answer: HttpResponse = self.render_to_response(self.get_context_data())
-        return answer
+class ContractCreateView(CreateWithoutAutosaveView):
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        # Wagtail would add the page as live and publish its revision afterwards: the sweep could see it in between, and
+        # the plan page wouldn't be the first to publish it.
+        self.page.live = False
+        response: HttpResponseBase = super().post(request)
+        return response
 
 
-class ReviewedMixin:
-    """“Publish” saves what was typed and leads to the page that says what publishing it does."""
-
-    request: HttpRequest
-    page: Any
-    form: Any
-    next_url: str
-
-    @cached_property
-    def action_name_and_method(self) -> tuple[str, Any]:
-        if any(self.request.POST.get(name) for name in MODERATION):
-            return "save", self.save_unmoderated
-        done: tuple[str, Any] = super().action_name_and_method  # type: ignore[misc]  # a mixin for Wagtail's views
-        return done
-
-    def save_unmoderated(self) -> HttpResponseBase:
-        """The draft is kept, and it is said why no one is asked to approve it."""
-        messages.warning(
-            self.request,
-            _("The draft is saved. Contracts aren't sent to moderation: whoever looks after them publishes them."),
-        )
-        answer: HttpResponseBase = self.save_action()  # type: ignore[attr-defined]
-        return answer
-
-    def publish_action(self) -> HttpResponse:
-        """Save the revision, as Wagtail's view does, but let it be published by ``ReviewView``."""
-        self.page = self.form.save(commit=not self.page.live)
-        self.subscription.save()  # type: ignore[attr-defined]
-        revision = self.page.save_revision(
-            user=self.request.user,
-            log_action=True,
-            previous_revision=self.previous_revision,  # type: ignore[attr-defined]
-        )
-        if self.has_content_changes and "comments" in self.form.formsets:  # type: ignore[attr-defined]
-            changes = self.get_commenting_changes()  # type: ignore[attr-defined]
-            self.log_commenting_changes(changes, revision)  # type: ignore[attr-defined]
-            self.send_commenting_notifications(changes)  # type: ignore[attr-defined]
-        return redirect(contract_url("review", self.page.pk, revision.pk))
-
+class ContractEditView(EditView):
     @property
     def header_buttons(self) -> list[HeaderButton]:
-        """The way to everything that isn't written on the page."""
         if self.page.alias_of_id is not None:
             return []
         url = contract_url("terms", self.page.pk)
         return [HeaderButton(_("Codes, members, courseware"), url=url, icon_name="clipboard-list")]
-
-
-class ContractEditView(ReviewedMixin, EditView):
-    """The terms as written."""
-
-
-class ContractRevertView(ReviewedMixin, RevisionsRevertView):
-    """Terms as they were written once, to be written again."""
 
 
 class ContractUnpublishView(UnpublishView):
@@ -150,56 +86,30 @@ class OrganizationUnpublishView(UnpublishView):
         return context | {"contracts": ContractPage.objects.child_of(self.object).live().order_by("name")}
 
 
-class _NotModerated:
-    """A workflow that someone started some other way publishes no contract."""
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        page = self.object  # type: ignore[attr-defined]
-        if not page.permissions_for_user(request.user).can_edit():
-            raise PermissionDenied
-        messages.error(request, _("Contracts aren't moderated. Open the draft and publish it from there."))
-        return redirect("wagtailadmin_pages:edit", page.pk)
-
-
-class ContractWorkflowActionView(_NotModerated, WorkflowActionView):
-    """Approve, reject …"""
-
-
-class ContractCollectWorkflowView(_NotModerated, CollectWorkflowActionDataView):
-    """… with words."""
-
-
 class ContractPages(PageViewSet):
-    """How Wagtail's own pages about contracts differ from those about other pages."""
-
     model = ContractPage
     add_view_class = ContractCreateView
     edit_view_class = ContractEditView
-    revisions_revert_view_class = ContractRevertView
     unpublish_view_class = ContractUnpublishView
-    workflow_action_view_class = ContractWorkflowActionView
-    collect_workflow_action_data_view_class = ContractCollectWorkflowView
 
 
 class OrganizationPages(PageViewSet):
-    """The same about organizations."""
-
     model = OrganizationPage
-    add_view_class = CreateByHandView
+    add_view_class = CreateWithoutAutosaveView
     unpublish_view_class = OrganizationUnpublishView
 
 
 @hooks.register("register_admin_viewset")
 def register_pages() -> list[PageViewSet]:
-    """Take Wagtail's place for these kinds of page."""
     return [ContractPages(), OrganizationPages()]
 
 
-@hooks.register("construct_page_action_menu")
-def offer_only_drafts(menu_items: list[Any], request: HttpRequest, context: dict[str, Any]) -> None:
-    """The form for a new contract has “Save draft” and nothing else."""
-    if context["view"] == "create" and isinstance(context["parent_page"], OrganizationPage):
-        menu_items[:] = [item for item in menu_items if item.name == "action-save-draft"]
+@hooks.register("before_publish_page")
+def show_plan_before_publishing(request: HttpRequest, page: Page) -> HttpResponse | None:
+    """Redirect “Publish” to the plan page. Wagtail has saved the revision by now and publishes nothing."""
+    if not isinstance(page, ContractPage):
+        return None
+    return redirect(contract_url("review", page.pk, page.latest_revision_id))
 
 
 @hooks.register("register_page_listing_more_buttons")
@@ -239,20 +149,20 @@ class ReviewView(ContractTemplateView):
         return self._refuse_unless_publishable(request) or self._newest(request) or self._render_plan()
 
     def post(self, request: HttpRequest, pk: int, revision_id: int) -> HttpResponse:
-        """Publish under the page's lock, or say what has changed since it was shown, and show that."""
         if (refused := self._refuse_unless_publishable(request)) is not None:
             return refused
         with transaction.atomic():
-            # Whoever saves or publishes at this moment is before us or after us, never between look and deed.
+            # The page lock serializes saves and publications, so the plan can't go stale between check and publish.
             lock_page(pk)
             if (newer := self._newest(request)) is not None:
                 return newer
             try:
                 plan = plan_terms(page=self.written, now=clock.now())
-            except DomainError:
+                refuse_unless_seen(request.POST.get("seen", ""), self._fingerprint(plan))
+            except PlanChanged as refusal:
+                messages.warning(request, refusal.message)
                 return self._render_plan()
-            if request.POST.get("seen") != self._mark(plan):
-                messages.warning(request, _("Something has changed meanwhile. This is what publishing does now."))
+            except DomainError:
                 return self._render_plan()
             PublishPageRevisionAction(self.revision, user=request.user).execute()
         self._say_done(request)
@@ -291,7 +201,7 @@ class ReviewView(ContractTemplateView):
         except DomainError as refusal:
             context["refusal"] = refusal.message
         else:
-            context |= {"plan": plan, "lines": terms_lines(plan), "seen": self._mark(plan)}
+            context |= {"plan": plan, "lines": terms_lines(plan), "seen": self._fingerprint(plan)}
         go_live_at = self.written.go_live_at
         context |= {
             "revision": self.revision,
@@ -301,10 +211,9 @@ class ReviewView(ContractTemplateView):
         }
         return self.render_to_response(self.get_context_data(**context))
 
-    def _mark(self, plan: TermsPlan) -> str:
-        """A mark of what is shown: this revision as it was saved last, and what it does."""
-        facts = (str(self.revision.pk), self.revision.created_at.isoformat(), plan.fingerprint)
-        return blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
+    def _fingerprint(self, plan: TermsPlan) -> str:
+        # Autosave writes over a revision, so its id alone doesn't say which terms were shown.
+        return fingerprint(self.revision.pk, self.revision.created_at, plan.fingerprint)
 
     def _say_done(self, request: HttpRequest) -> None:
         go_live_at = self.written.go_live_at

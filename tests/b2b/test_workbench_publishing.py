@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from wagtail.actions.create_alias import CreatePageAliasAction
-from wagtail.models import Page, Task, Workflow, WorkflowPage
+from wagtail.models import Page, Task, Workflow, WorkflowPage, WorkflowState
 from wagtail.test.utils.form_data import inline_formset, nested_form_data, rich_text
 
 from b2b.enums import ReconcileState
@@ -96,19 +96,30 @@ def publish(client: Client, page: ContractPage, **fields: object) -> Any:
 
 
 class TestCreating:
-    def test_the_form_offers_only_drafts(self, manager: Client) -> None:
-        words = manager.get(add_url(organization())).content.decode()
-        assert "action-publish" not in words
-        assert "action-submit" not in words
-        assert "Save draft" in words
+    def test_publishing_a_new_contract_saves_a_draft_and_shows_its_plan(self, manager: Client) -> None:
+        answer = manager.post(add_url(organization()), form(max_learners="7") | {"action-publish": "1"})
+        made = ContractPage.objects.get()
+        assert answer["Location"] == review_url(made)
+        assert not made.live
+        assert not ContractTerms.objects.exists()
+        shown = manager.get(answer["Location"])
+        assert "Publish these terms?" in shown.content.decode()
+        manager.post(review_url(made), {"seen": seen(shown)})
+        assert terms_of(made).max_learners == 7
+        assert ContractPage.objects.get().live
 
-    @pytest.mark.parametrize("action", ["action-publish", "action-submit"])
-    def test_the_server_refuses_the_rest_and_loses_nothing(self, manager: Client, action: str) -> None:
-        answer = manager.post(add_url(organization()), form(name="Typed by hand") | {action: "1"})
-        words = answer.content.decode()
-        assert "A contract is saved as a draft first." in words
-        assert "Typed by hand" in words
+    def test_an_incomplete_contract_is_not_saved_and_nothing_typed_is_lost(self, manager: Client) -> None:
+        answer = manager.post(
+            add_url(organization()), form(currency="XQX", name="Typed by hand") | {"action-publish": "1"}
+        )
+        assert "Typed by hand" in answer.content.decode()
         assert not ContractPage.objects.exists()
+
+    def test_a_new_contract_is_not_submitted_to_moderation(self, manager: Client) -> None:
+        manager.post(add_url(organization()), form() | {"action-submit": "1"})
+        made = ContractPage.objects.get()
+        assert not made.live
+        assert not WorkflowState.objects.exists()
 
     def test_a_draft_is_made_and_nothing_is_in_force(self, manager: Client) -> None:
         answer = manager.post(add_url(organization()), form())
@@ -158,7 +169,7 @@ class TestPublishing:
         redeem(page, active_codes_of(page)[0])
         redeem(page, active_codes_of(page)[1])
         answer = manager.post(review_url(page), {"seen": old})
-        assert "Something has changed meanwhile" in answer.content.decode()
+        assert "Something changed in the meantime" in answer.content.decode()
         assert terms_of(page).max_learners == 4
         manager.post(review_url(page), {"seen": seen(answer)})
         assert terms_of(page).max_learners == 1
@@ -181,7 +192,7 @@ class TestPublishing:
         written.max_learners = 40
         written.save_revision(overwrite_revision=revision, user=revision.user)
         answer = manager.post(review_url(page), {"seen": seen(shown)})
-        assert "Something has changed meanwhile" in answer.content.decode()
+        assert "Something changed in the meantime" in answer.content.decode()
         assert terms_of(page).max_learners == 4
 
     def test_terms_that_a_command_changed_meanwhile_are_said(self, manager: Client, page: ContractPage) -> None:
@@ -335,11 +346,8 @@ class TestModeration:
         assert "action-submit" not in manager.get(edit_url(page)).content.decode()
 
     @pytest.mark.parametrize("action", ["action-submit", "action-restart-workflow", "action-workflow-action"])
-    def test_submitting_keeps_the_draft_and_says_why_not(
-        self, manager: Client, page: ContractPage, action: str
-    ) -> None:
-        answer = manager.post(edit_url(page), form(max_learners="6") | {action: "1"})
-        assert "aren't sent to moderation" in said(answer)
+    def test_submitting_saves_a_draft(self, manager: Client, page: ContractPage, action: str) -> None:
+        manager.post(edit_url(page), form(max_learners="6") | {action: "1"})
         latest = ContractPage.objects.get(pk=page.pk)
         assert latest.get_latest_revision_as_object().max_learners == 6
         assert not latest.workflow_in_progress
@@ -352,8 +360,21 @@ class TestModeration:
         state = Workflow.objects.get().start(written, make_user())
         url = reverse("wagtailadmin_pages:workflow_action", args=[page.pk, "approve", state.current_task_state.pk])
         answer = client_of("superuser").post(url)
-        assert "Contracts aren't moderated." in said(answer)
+        assert "is not currently awaiting moderation" in said(answer)
+        approved = {"action-workflow-action": "1", "workflow-action-name": "approve"}
+        client_of("superuser").post(edit_url(page), form(max_learners="6") | approved)
         assert terms_of(page).max_learners == 4
+
+
+@pytest.mark.parametrize("action", ["publish", "unpublish", "copy", "move", "delete", "create_alias"])
+def test_the_api_of_the_admin_changes_no_page(page: ContractPage, action: str) -> None:
+    written = ContractPage.objects.get(pk=page.pk)
+    written.max_learners = 6
+    written.save_revision()
+    address = reverse("wagtailadmin_api:pages:action", args=[page.pk, action])
+    answer = client_of("superuser").post(address, {}, content_type="application/json")
+    assert answer.status_code == 404
+    assert (terms_of(page).active, terms_of(page).max_learners) == (True, 4)
 
 
 class TestLocking:
