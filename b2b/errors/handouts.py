@@ -100,27 +100,6 @@ class TooLateToGive(HandOutRefused):
     code: ClassVar[str] = "too_late_to_give"
 
 
-class HandOutChanged(HandOutRefused):
-    """Between looking and sending something changed; no one gets what the sender hasn't seen."""
-
-    code: ClassVar[str] = "hand_out_changed"
-    exposes = ("shown", "now")
-
-    def __init__(self, *, shown: int, now: int) -> None:
-        self.shown = shown
-        self.now = now
-        super().__init__(
-            ngettext(
-                "Something has changed: %(now)d person would get a code now, not %(shown)d. Look at the list again, "
-                "then send.",
-                "Something has changed: %(now)d people would get a code now, not %(shown)d. Look at the list again, "
-                "then send.",
-                now,
-            )
-            % {"now": now, "shown": shown}
-        )
-
-
 class PersonRefused(HandOutRefused):
     """This one person doesn't get the code; the sentence says why."""
 

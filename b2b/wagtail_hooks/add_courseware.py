@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any
 
 from django import forms
@@ -25,13 +23,14 @@ from b2b.services.courseware.courseware import (
     plan_removal,
     remove_courseware,
 )
-from b2b.services.courseware.wording import Line, addition_lines, removal_lines, summary
+from b2b.services.courseware.wording import addition_lines, removal_lines, summary
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.courseware import CoveredRow
 from b2b.wagtail_hooks.workbench import ContractTemplateView
 from courses.models import Course, CourseRun, Program
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.fingerprint import PlanChanged, fingerprint, refuse_unless_seen
 
 
 class Chooser(AdminSnippetChooser):
@@ -92,12 +91,17 @@ class PlannedView(ContractTemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(back_url=contract_url("courseware", self.contract.pk), **kwargs)
 
-    def is_confirmed(self, request: HttpRequest, seen: str) -> bool:
-        """Whether this very plan was confirmed; where another one was, say that it has changed."""
-        confirmed = request.POST.get("seen", "")
-        if confirmed and confirmed != seen:
-            messages.warning(request, gettext("Something has changed meanwhile. Look at the plan again."))
-        return confirmed == seen
+    def is_confirmed(self, request: HttpRequest, current: str) -> bool:
+        """Whether the current plan was confirmed; warn where another one was."""
+        seen = request.POST.get("seen", "")
+        if not seen:
+            return False
+        try:
+            refuse_unless_seen(seen, current)
+        except PlanChanged as refusal:
+            messages.warning(request, refusal.message)
+            return False
+        return True
 
 
 class AddCoursewareView(PlannedView):
@@ -126,7 +130,7 @@ class AddCoursewareView(PlannedView):
         try:
             addition, plan = plan_courseware(**what)
             lines = addition_lines(addition, plan)
-            seen = digest(what["readable_id"], lines)
+            seen = fingerprint(what["readable_id"], lines)
             if self.is_confirmed(request, seen):
                 add_courseware(**what, user_id=request.user.pk)
                 messages.success(request, gettext("Added. Runs and codes follow as soon as the worker gets to them."))
@@ -191,13 +195,8 @@ class RemoveCoursewareView(PlannedView):
             "summary": summary(lines),
             "given": given,
             "warnings": plan.warnings,
-            "seen": digest(self.row.readable_id, lines),
+            "seen": fingerprint(self.row.readable_id, lines),
         }
 
     def _render_plan(self, plan: dict[str, Any]) -> HttpResponse:
         return self.render_to_response(self.get_context_data(title=CoveredRow(row=self.row, runs=()).title, **plan))
-
-
-def digest(subject: str, lines: Sequence[Line]) -> str:
-    """A mark of what was shown: the same plan, the same mark."""
-    return blake2b(repr((subject, lines)).encode(), digest_size=16).hexdigest()

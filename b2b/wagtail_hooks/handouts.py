@@ -167,7 +167,6 @@ class HandOutView(ContractTemplateView):
         return super().get_context_data(back_url=contract_url("codes", self.contract.pk), **kwargs)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Nothing is sent before the count was seen; another count than the one seen is shown again."""
         form = HandOutForm(request.POST, runs=self.runs)
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(form=form), status=422)
@@ -176,10 +175,9 @@ class HandOutView(ContractTemplateView):
             "recipients": form.cleaned_data["people"],
             "now": clock.now(),
         }
-        expected = request.POST.get("expected", "")
-        if expected.isdecimal():
+        if seen := request.POST.get("seen"):
             try:
-                done = hand_out(**asked, by_id=request.user.pk, expected=int(expected))
+                done = hand_out(**asked, by_id=request.user.pk, seen=seen)
             except DomainError as refusal:
                 messages.error(request, told_to_staff(refusal))
             else:

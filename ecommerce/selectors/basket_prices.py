@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -42,6 +41,7 @@ from ecommerce.selectors.offers import (
     uses_of,
 )
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import normalize_email, strip_punctuation
 from mitxonline.users.models import User
@@ -172,10 +172,11 @@ class PricedBasket:
     @property
     def fingerprint(self) -> str:
         """What is to be bought, at which price and by which code: the same again is the same order."""
-        parts = sorted(
-            f"{line.product.pk}:{line.listed}:{line.due}:{line.code.pk if line.code else ''}" for line in self.lines
+        return fingerprint(
+            *sorted(
+                f"{line.product.pk}:{line.listed}:{line.due}:{line.code.pk if line.code else ''}" for line in self.lines
+            )
         )
-        return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
     @property
     def needs_code(self) -> bool:

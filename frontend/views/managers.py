@@ -47,6 +47,7 @@ from frontend.views.decorators import signed_in
 from mitxonline.kernel import clock
 from mitxonline.kernel.audit import record
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.fingerprint import PlanChanged
 from mitxonline.kernel.http import wants_fragment
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -102,18 +103,18 @@ def give(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     form = HandOutForm(contract.runs, request.POST, request.FILES)
     if not form.is_valid():
         return _hand_out_page(request, membership, contract, form, status=UNPROCESSABLE)
-    run_id, expected = int(form.cleaned_data["run"]), _count(request.POST.get("expected"))
+    run_id, seen = int(form.cleaned_data["run"]), request.POST.get("seen", "")
     refusal: DomainError | None = None
-    if request.POST.get("action") == "send" and expected is not None and not form.had_a_file:
+    if request.POST.get("action") == "send" and seen and not form.had_a_file:
         try:
             plan = hand_out(
                 contract_run_id=run_id,
                 recipients=form.recipients,
                 by_id=account_id(request),
                 now=now,
-                expected=expected,
+                seen=seen,
             )
-        except (HandOutRefused, TooManyMails) as error:
+        except (HandOutRefused, PlanChanged, TooManyMails) as error:
             refusal = error
         else:
             _tell_sent(request, plan)
@@ -277,10 +278,6 @@ def _parse_selection(request: HttpRequest) -> tuple[str, list[int]]:
 
 def _ids(texts: Sequence[str]) -> list[int]:
     return sorted({each for text in texts[:MOST_SELECTED] if (each := row_id(text)) is not None})
-
-
-def _count(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
 def _file_name(contract: ManagedContract, what: str, kind: str) -> str:

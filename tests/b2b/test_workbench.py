@@ -283,7 +283,7 @@ class TestCourseware:
         old = seen(manager.post(url("add_courseware", page), self.form(course=another.pk)))
         change(page, max_learners=6)
         answer = manager.post(url("add_courseware", page), self.form(course=another.pk, seen=old))
-        assert "Something has changed meanwhile" in words(answer)
+        assert "Something changed in the meantime" in words(answer)
         assert "6 codes made" in words(answer)
         assert not ContractCourseware.objects.filter(course=another).exists()
 
@@ -588,17 +588,18 @@ class TestHandingOut:
         shown = manager.post(url("hand_out", page), good)
         assert "Send 2 codes" in words(shown)
         assert not HandOut.objects.exists()
-        manager.post(url("hand_out", page), good | {"expected": "2"})
+        manager.post(url("hand_out", page), good | {"seen": seen(shown)})
         assert set(HandOut.objects.values_list("email", "name")) == {
             ("ada@example.com", "Ada Lovelace"),
             ("grace@example.com", "Grace"),
         }
         assert mail.outbox == []  # the worker sends
 
-    def test_another_count_than_the_one_seen_sends_nothing(self, manager: Client, page: ContractPage) -> None:
+    def test_another_list_than_the_one_seen_sends_nothing(self, manager: Client, page: ContractPage) -> None:
         run = ContractRun.objects.get(contract=page)
-        asked = {"run": run.pk, "people": "ada@example.com\ngrace@example.com", "expected": "1"}
-        assert manager.post(url("hand_out", page), asked).status_code == 200
+        old = seen(manager.post(url("hand_out", page), {"run": run.pk, "people": "ada@example.com"}))
+        asked = {"run": run.pk, "people": "grace@example.com", "seen": old}
+        assert "Something changed in the meantime." in words(manager.post(url("hand_out", page), asked))
         assert not HandOut.objects.exists()
 
 
@@ -611,8 +612,8 @@ class TestInvitations:
 
     def invite(self, client: Client, page: ContractPage) -> HandOut:
         run = ContractRun.objects.get(contract=page)
-        asked = {"run": run.pk, "people": "ada@example.com, Ada Lovelace", "expected": "1"}
-        client.post(url("hand_out", page), asked)
+        asked = {"run": run.pk, "people": "ada@example.com, Ada Lovelace"}
+        client.post(url("hand_out", page), asked | {"seen": seen(client.post(url("hand_out", page), asked))})
         return HandOut.objects.get()
 
     def test_they_are_listed_with_what_became_of_them(self, manager: Client, shared: ContractPage) -> None:

@@ -10,7 +10,6 @@ from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from hashlib import blake2b
 from typing import Any
 
 from django.db.models import F, Q
@@ -31,6 +30,7 @@ from b2b.services.contracts.terms import Days, Following, changed_terms, runs_th
 from courses.models import Enrollment
 from ecommerce.models import DiscountCode
 from mitxonline.kernel.clock import date_of
+from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money
 
 
@@ -133,9 +133,7 @@ class TermsPlan:
 
     @property
     def fingerprint(self) -> str:
-        """Of what was shown: equal as long as the same terms would do the same."""
-        told = (self.contract_id, self.changes, self.sentences, self.warnings)
-        return blake2b(repr(told).encode(), digest_size=16).hexdigest()
+        return fingerprint(self.contract_id, self.changes, self.sentences, self.warnings)
 
 
 def plan_terms(*, page: ContractPage, now: datetime) -> TermsPlan:

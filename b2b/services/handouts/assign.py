@@ -25,7 +25,6 @@ from b2b.errors.handouts import (
     CodeNotAssigned,
     CodeNotFree,
     CodesMissing,
-    HandOutChanged,
     HandOutRefused,
     NobodyToGiveTo,
     NoCodesHere,
@@ -60,6 +59,7 @@ from ecommerce.services.discounts.batches import Assignment, assign_codes, empty
 from mitxonline.kernel import clock
 from mitxonline.kernel.audit import record
 from mitxonline.kernel.db import fetch_sql
+from mitxonline.kernel.fingerprint import fingerprint, refuse_unless_seen
 from mitxonline.kernel.text import normalize_email
 
 if TYPE_CHECKING:
@@ -175,6 +175,12 @@ class HandOutPlan:
         """How many people get a code."""
         return sum(row.gives for row in self.rows)
 
+    @property
+    def fingerprint(self) -> str:
+        """Of who gets a code and who doesn't. Seats that others take meanwhile don't change it."""
+        people = [(row.email, row.name, row.outcome.value) for row in self.rows]
+        return fingerprint(self.contract_run.pk, self.is_shared, people)
+
     def with_outcome(self, *outcomes: Outcome) -> list[RecipientRow]:
         """The lines that came to this."""
         return [row for row in self.rows if row.outcome in outcomes]
@@ -204,20 +210,22 @@ def hand_out(
     recipients: Sequence[Recipient],
     by_id: int | None,
     now: datetime,
-    expected: int | None = None,
+    seen: str | None = None,
 ) -> HandOutPlan:
     """Give each of these people a code and have it mailed to them: all who can have one, or no one.
 
+    ``seen`` is the fingerprint of the plan that was confirmed, None where nobody was shown one.
+
     Raises what stands in the way as a whole (NoSeatToGive, CodesMissing, TooLateToGive, NoCodesHere, NobodyToGiveTo),
-    HandOutChanged where another number of people than the ``expected`` would get one, TooManyMails.
+    PlanChanged, TooManyMails.
     """
     with transaction.atomic():
         run, terms = _lock_run(contract_run_id)
         plan = _plan(run, terms, recipients, now=now)
         if plan.refusal is not None:
             raise plan.refusal
-        if expected is not None and plan.gives != expected:
-            raise HandOutChanged(shown=expected, now=plan.gives)
+        if seen is not None:
+            refuse_unless_seen(seen, plan.fingerprint)
         people = plan.with_outcome(Outcome.GIVES)
         refuse_too_many(len(people), by_id=by_id, now=now)
         codes = [shared_codes([run])[run.pk]] * len(people) if plan.is_shared else _take_codes(run, len(people))
