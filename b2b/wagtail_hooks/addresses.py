@@ -19,9 +19,10 @@ from b2b.wagtail_hooks.handouts import AssignView, HandOutView, RemindView, Revo
 from b2b.wagtail_hooks.invitations import CancelInvitationView, InvitationsView, ReplaceView
 from b2b.wagtail_hooks.organizations import OrganizationViewSet
 from b2b.wagtail_hooks.publishing import ReviewView
-from b2b.wagtail_hooks.rights import SEE_CONTRACTS, menu_item_for
+from b2b.wagtail_hooks.rights import SEE_CONTRACTS
 from b2b.wagtail_hooks.seats import AddMembersView, MembersView, MoveMemberView, RemoveMemberView
 from b2b.wagtail_hooks.terms import ActivityView, TermsView
+from mitxonline.staff.pages import menu_item_for
 
 
 class ContractViewSet(ViewSet):

@@ -35,11 +35,12 @@ from b2b.selectors.codes import (
     runs_of,
     write_workbook,
 )
-from b2b.wagtail_hooks.columns import StateColumn, TemplateColumn
+from b2b.wagtail_hooks.columns import TONES
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.workbench import ContractListView, ContractView
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import audit, clock
+from mitxonline.staff.lists import StateColumn, TemplateColumn
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LINES_AT_ONCE = 500
@@ -79,7 +80,7 @@ class CodesView(ContractListView):
     FORMATS: ClassVar[tuple[str, ...]] = ()  # files have an address of their own
     columns = [
         TemplateColumn("code", label=_("Code"), template="b2b/admin/code_cell.html"),
-        StateColumn("state", label=_("State")),
+        StateColumn("state", label=_("State"), tones=TONES),
         TemplateColumn("course", label=_("Course"), template="b2b/admin/code_course_cell.html"),
         TemplateColumn("who", label=_("Who has it"), template="b2b/admin/code_who_cell.html"),
         TemplateColumn("act", label=_("Acts"), template="b2b/admin/code_act_cell.html"),

@@ -7,11 +7,10 @@ from datetime import date
 from typing import Any
 
 from django.db.models import TextChoices
-from django.middleware.csrf import get_token
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from wagtail.admin.ui.tables import Column, TitleColumn
+from wagtail.admin.ui.tables import TitleColumn
 
 from b2b.enums import ContractStanding, IntegrationType, MembershipState, ReconcileState
 from b2b.models import ContractPage, ContractTerms, OrganizationPage
@@ -61,30 +60,6 @@ def picture_of(organization: OrganizationPage) -> dict[str, Any]:
     """What a template shows before an organization's name."""
     logo = organization.logo.get_rendition(LOGO) if organization.logo else None
     return {"logo": logo, "initials": initials(organization.name)}
-
-
-class TemplateColumn(Column):
-    """A cell that a template of ours fills."""
-
-    def __init__(self, name: str, *, template: str, **kwargs: Any) -> None:
-        super().__init__(name, **kwargs)
-        self.cell_template_name = template
-
-    def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:
-        """With the token of forms, which Wagtail doesn't hand down to cells."""
-        context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
-        return context | {"csrf_token": get_token(parent_context["request"])}
-
-
-class StateColumn(Column):
-    """A state in words, with a color beside it; the accessor gives a member of one of the enumerations."""
-
-    cell_template_name = "b2b/admin/state_cell.html"
-
-    def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
-        state = context["raw_value"]
-        return context | {"label": getattr(state, "label", state), "tone": TONES.get(state, "plain")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from wagtail.admin.views.generic import IndexView
 from b2b.enums import ContractStanding, IntegrationType
 from b2b.models import ContractPage, OrganizationPage
 from b2b.selectors.workbench import contracts
-from b2b.wagtail_hooks.columns import StateColumn, TermsShown, day, seats, state_of
+from b2b.wagtail_hooks.columns import TONES, TermsShown, day, seats, state_of
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, Allowed
 from mitxonline.kernel import clock
+from mitxonline.staff.lists import StateColumn
 
 NAMESPACE = "b2b_contracts"
 PER_PAGE = 50
@@ -62,7 +63,7 @@ class ContractFilters(WagtailFilterSet):
 
 
 CONTRACT_COLUMNS = [
-    StateColumn("state", label=_("State"), accessor=state_of),
+    StateColumn("state", label=_("State"), tones=TONES, accessor=state_of),
     Column("type", label=_("How people join"), accessor=lambda page: TermsShown.of(page).type),
     Column(
         "seats",

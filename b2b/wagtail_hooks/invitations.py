@@ -21,11 +21,12 @@ from b2b.selectors.handouts import open_invitations
 from b2b.selectors.workbench import invitations_of
 from b2b.services.handouts.assign import replace_shared_code
 from b2b.services.handouts.revoke import cancel_invitation
-from b2b.wagtail_hooks.columns import StateColumn, TemplateColumn
+from b2b.wagtail_hooks.columns import TONES
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.handouts import CodeView
 from b2b.wagtail_hooks.workbench import ContractListView, ContractTemplateView, said
 from mitxonline.kernel import clock
+from mitxonline.staff.lists import StateColumn, TemplateColumn
 
 PER_PAGE = 50
 
@@ -79,7 +80,7 @@ class InvitationsView(ContractListView):
     def columns(self) -> list[Column]:
         return [
             TemplateColumn("email", label=_("Person"), template="b2b/admin/invited_cell.html", sort_key="email"),
-            StateColumn("state", label=_("State"), accessor=state_of),
+            StateColumn("state", label=_("State"), tones=TONES, accessor=state_of),
             Column("course", label=_("Course"), accessor="contract_run.course_run.title"),
             DateColumn("given_at", label=_("Invited"), sort_key="given_at"),
             Column(

@@ -23,10 +23,12 @@ from wagtail.admin.widgets.button import HeaderButton
 
 from b2b.models import OrganizationIndexPage, OrganizationPage
 from b2b.selectors.workbench import contracts_of, keycloak_of, managers_of, organizations, with_valid_contracts
-from b2b.wagtail_hooks.columns import OrganizationColumn, PageState, StateColumn, picture_of
+from b2b.wagtail_hooks.columns import TONES, OrganizationColumn, PageState, picture_of
 from b2b.wagtail_hooks.contracts import CONTRACT_COLUMNS, contract_url
-from b2b.wagtail_hooks.rights import SEE_CONTRACTS, SEE_ORGANIZATIONS, Allowed, menu_item_for
+from b2b.wagtail_hooks.rights import SEE_CONTRACTS, SEE_ORGANIZATIONS, Allowed
 from mitxonline.kernel import clock
+from mitxonline.staff.lists import StateColumn
+from mitxonline.staff.pages import menu_item_for
 
 PER_PAGE = 50
 ICON = "group"
@@ -91,7 +93,7 @@ class OrganizationIndex(Allowed, IndexView):
         Column("org_key", label=_("Key"), sort_key="org_key"),
         NumberColumn("contracts", label=_("Contracts"), sort_key="contracts"),
         NumberColumn("members", label=_("Members"), sort_key="members"),
-        StateColumn("state", label=_("State"), accessor=lambda page: published(page)),
+        StateColumn("state", label=_("State"), tones=TONES, accessor=lambda page: published(page)),
     ]
 
     def get_base_queryset(self) -> QuerySet[OrganizationPage]:

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
-from wagtail.admin.menu import MenuItem
 
 from b2b.models import ContractPage
 
@@ -33,13 +32,3 @@ class Allowed:
         """Raise PermissionDenied for who has no business here."""
         if not request.user.has_perm(self.needs):
             raise PermissionDenied
-
-
-def menu_item_for(permission: str) -> type[MenuItem]:
-    """A menu item shown to those who have the permission."""
-
-    class AllowedMenuItem(MenuItem):
-        def is_shown(self, request: HttpRequest) -> bool:
-            return request.user.has_perm(permission)
-
-    return AllowedMenuItem

@@ -24,13 +24,14 @@ from b2b.selectors.workbench import contracts, members_of, seats_of
 from b2b.services.seats.bulk import Wish, change_members
 from b2b.services.seats.membership import remove_member
 from b2b.services.seats.moving import move_members, plan_move
-from b2b.wagtail_hooks.columns import StateColumn, TemplateColumn
+from b2b.wagtail_hooks.columns import TONES
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.rights import may_work_on
 from b2b.wagtail_hooks.workbench import ContractListView, ContractTemplateView, said
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.text import normalize_email
+from mitxonline.staff.lists import StateColumn, TemplateColumn
 from mitxonline.users.models import User
 
 PER_PAGE = 50
@@ -71,7 +72,7 @@ class MembersView(ContractListView):
     def columns(self) -> list[Column]:
         return [
             TemplateColumn("person", label=_("Person"), template="b2b/admin/person_cell.html", sort_key="user__name"),
-            StateColumn("state", label=_("State"), accessor=lambda seat: MembershipState(seat.state)),
+            StateColumn("state", label=_("State"), tones=TONES, accessor=lambda seat: MembershipState(seat.state)),
             Column("source", label=_("Came in by"), accessor="get_source_display", sort_key="source"),
             DateColumn("since", label=_("Since"), sort_key="since"),
             Column("added_by", label=_("Added by"), accessor=lambda seat: seat.added_by.name if seat.added_by else ""),

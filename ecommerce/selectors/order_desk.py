@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, TextChoices, Value, When
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import ModelLogEntry
 
@@ -26,15 +26,16 @@ from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next
 from ecommerce.selectors.receipts import Address, billed_to
 from mitxonline.kernel.money import Money
 
-# Why someone has to look at an order, the most urgent first.
-ATTENTION = (
-    ("review", _("In review")),
-    ("dispute", _("Disputed")),
-    ("request", _("Refund asked for")),
-    ("twice", _("Paid twice")),
-    ("differs", _("Refund differs")),
-    ("failed", _("Refund failed")),
-)
+
+class Attention(TextChoices):
+    """Why staff have to look at an order, the most urgent reason first."""
+
+    REVIEW = "review", _("In review")
+    DISPUTE = "dispute", _("Disputed")
+    REQUEST = "request", _("Refund requested")
+    TWICE = "twice", _("Paid twice")
+    DIFFERS = "differs", _("Refund differs")
+    FAILED = "failed", _("Refund failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +154,12 @@ def orders_at_desk() -> QuerySet[Order]:
     failed = refunds.filter(state=RefundState.FAILED).exclude(Exists(later))
     return Order.objects.select_related("purchaser").annotate(
         attention=Case(
-            When(state=OrderState.REVIEW, then=Value("review")),
-            When(Exists(disputes), then=Value("dispute")),
-            When(Exists(requests), then=Value("request")),
-            When(Exists(marked), then=Value("twice")),
-            When(Exists(differs) | Exists(gaps), then=Value("differs")),
-            When(Exists(failed), then=Value("failed")),
+            When(state=OrderState.REVIEW, then=Value(Attention.REVIEW)),
+            When(Exists(disputes), then=Value(Attention.DISPUTE)),
+            When(Exists(requests), then=Value(Attention.REQUEST)),
+            When(Exists(marked), then=Value(Attention.TWICE)),
+            When(Exists(differs) | Exists(gaps), then=Value(Attention.DIFFERS)),
+            When(Exists(failed), then=Value(Attention.FAILED)),
             default=Value(""),
             output_field=CharField(),
         )
@@ -169,7 +170,7 @@ def count_attention() -> list[tuple[str, str, int]]:
     """How many orders need a decision for each reason (its name, its label), the most urgent first; none left out."""
     orders: QuerySet[Any] = orders_at_desk()
     counts = dict(orders.order_by().exclude(attention="").values_list("attention").annotate(n=Count("pk")))
-    return [(name, str(label), counts[name]) for name, label in ATTENTION if name in counts]
+    return [(each.value, str(each.label), counts[each.value]) for each in Attention if each.value in counts]
 
 
 def refunds_at_desk() -> QuerySet[Refund]:

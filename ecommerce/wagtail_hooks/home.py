@@ -11,7 +11,7 @@ from wagtail import hooks
 from wagtail.admin.ui.components import Component
 
 from ecommerce.selectors.order_desk import count_attention
-from ecommerce.wagtail_hooks.order_lists import ORDERS, SEE_ORDERS
+from ecommerce.wagtail_hooks.order_lists import ORDERS
 
 
 class MoneyPanel(Component):
@@ -35,5 +35,5 @@ class MoneyPanel(Component):
 @hooks.register("construct_homepage_panels")
 def add_money_panel(request: HttpRequest, panels: list[Component]) -> None:
     """For those who may see orders."""
-    if request.user.has_perm(SEE_ORDERS):
+    if request.user.has_perm("ecommerce.view_order"):
         panels.append(MoneyPanel())

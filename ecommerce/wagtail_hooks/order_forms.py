@@ -1,4 +1,4 @@
-"""The forms finance decides with. What can be given back is the services' answer; the forms read what was typed."""
+"""Forms for decisions about orders. The services decide what can be refunded; the forms read what was entered."""
 
 from __future__ import annotations
 
@@ -11,43 +11,32 @@ from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import EnrollmentAfter
 from ecommerce.selectors.order_desk import OrderAtDesk
-from ecommerce.selectors.refund_plan import REASON_LENGTH
-from ecommerce.services.refunds.refunds import RefundWish
+from ecommerce.selectors.refund_plan import RefundWish
 from mitxonline.kernel.money import Money, minor_digits
+from mitxonline.staff.pages import ReasonForm
 
 ALL, LINES, AMOUNT = "all", "lines", "amount"
 
 
-class ReasonForm(forms.Form):
-    """Why someone decides so."""
-
-    reason = forms.CharField(
-        label=_("Why"),
-        max_length=REASON_LENGTH,
-        help_text=_("Kept in the order's log."),
-        error_messages={"required": _("Say why, in a few words. It is kept with the order.")},
-    )
-
-
 class AnswerForm(forms.Form):
-    """What a buyer is told with a refusal."""
+    """The answer that a buyer gets when a refund is denied."""
 
     answer = forms.CharField(
         label=_("Answer to the buyer"),
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 5}),
-        help_text=_("Mailed to the buyer as it stands here."),
-        error_messages={"required": _("Write a sentence to the buyer: it is sent with the refusal.")},
+        help_text=_("E-mailed to the buyer exactly as you write it."),
+        error_messages={"required": _("Write an answer. It is e-mailed to the buyer.")},
     )
 
 
 class UndoForm(ReasonForm):
-    """Why what cost nothing is taken back, and of several lines which."""
+    """Which free lines are undone, and why. With one line there is nothing to choose."""
 
     lines = forms.MultipleChoiceField(
         label=_("Courses"),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": _("Choose the courses.")},
+        error_messages={"required": _("Choose at least one course.")},
     )
     field_order = ("lines", "reason")
 
@@ -59,107 +48,91 @@ class UndoForm(ReasonForm):
             del self.fields["lines"]
 
 
-class RefundForm(forms.Form):
-    """How much goes back, why, and what follows."""
+class OrderRefundForm(ReasonForm):
+    """How much is refunded, why, and what happens to the courses and codes."""
 
-    what = forms.ChoiceField(label=_("How much"), widget=forms.RadioSelect)
+    scope = forms.ChoiceField(label=_("How much"), widget=forms.RadioSelect)
     lines = forms.MultipleChoiceField(label=_("Courses"), required=False, widget=forms.CheckboxSelectMultiple)
     amount = forms.DecimalField(
         label=_("Amount"),
         required=False,
         max_digits=12,
-        help_text=_("Less than the whole price of what is chosen."),
+        help_text=_("Less than the full price of the chosen courses."),
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
-    reason = forms.CharField(
-        label=_("Why"),
-        max_length=REASON_LENGTH,
-        help_text=_("Kept in the order's log; the buyer doesn't read it."),
-        error_messages={"required": _("Say why the money goes back.")},
-    )
-    courses = forms.ChoiceField(
-        label=_("The courses it is for"),
+    enrollment_after = forms.ChoiceField(
+        label=_("The refunded courses"),
         choices=EnrollmentAfter.choices,
         widget=forms.RadioSelect,
-        help_text=_("A course that the buyer has in another way too stays open in any case."),
+        help_text=_("The buyer keeps a course they also have some other way."),
     )
     frees_codes = forms.BooleanField(
-        label=_("The codes used for it can be used again"),
+        label=_("The codes used for them can be used again"),
         required=False,
-        help_text=_("With an enrollment code this frees the seat too. A code that a later order relies on stays used."),
+        help_text=_("An enrollment code frees its seat too. A code that a later order relies on stays used."),
     )
-    # Names the act: a form posted twice gives the money back once.
+    # Names this refund, so a form that is posted twice refunds once.
     reference = forms.UUIDField(widget=forms.HiddenInput)
+    field_order = ("scope", "lines", "amount", "reason", "enrollment_after", "frees_codes", "reference")
 
     def __init__(self, *args: Any, desk: OrderAtDesk, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.desk = desk
-        left = desk.refundable.formatted()
-        choices: list[tuple[str, Any]] = [(ALL, _("All that is left: %(amount)s") % {"amount": left})]
         self.currency = desk.refundable.currency
+        left = desk.refundable.formatted()
+        scopes: list[tuple[str, Any]] = [(ALL, _("Everything that is left: %(amount)s") % {"amount": left})]
         if desk.has_lines_to_choose:
-            choices.append((LINES, _("The whole price of the courses chosen below")))
-        choices.append((AMOUNT, _("The amount given below")))
-        self._set_choices("what", choices)
-        self._set_choices(
-            "lines",
-            [(str(each.line.pk), f"{each.line.title} ({each.left.formatted()})") for each in desk.lines],
-        )
-        if not desk.has_lines_to_choose:
+            scopes.append((LINES, _("The full price of the courses chosen below")))
+            cast("forms.ChoiceField", self.fields["lines"]).choices = [
+                (str(each.line.pk), f"{each.line.title} ({each.left.formatted()})") for each in desk.lines
+            ]
+        else:
             del self.fields["lines"]
+        scopes.append((AMOUNT, _("The amount entered below")))
+        cast("forms.ChoiceField", self.fields["scope"]).choices = scopes
 
-    @classmethod
-    def first(cls, desk: OrderAtDesk) -> RefundForm:
-        """The form as it is first seen: all of it, or what the buyer asked for."""
+    @staticmethod
+    def initial_for(desk: OrderAtDesk) -> dict[str, Any]:
+        """Propose what the buyer requested, or a refund of everything."""
         request = desk.open_request
-        chosen = [str(line.pk) for line in request.lines.all()] if request is not None else []
-        reason = str(request.get_why_display()) if request is not None else ""
-        return cls(
-            desk=desk,
-            initial={
-                "what": LINES if chosen and desk.has_lines_to_choose else ALL,
-                "lines": chosen,
-                "courses": EnrollmentAfter.REMOVE,
-                "reason": reason,
-                "reference": uuid.uuid4(),
-            },
-        )
+        lines = [str(line.pk) for line in request.lines.all()] if request is not None else []
+        return {
+            "scope": LINES if lines and desk.has_lines_to_choose else ALL,
+            "lines": lines,
+            "enrollment_after": EnrollmentAfter.REMOVE,
+            "reason": str(request.get_why_display()) if request is not None else "",
+            "reference": uuid.uuid4(),
+        }
 
     def clean(self) -> dict[str, Any]:
-        """Courses or an amount, where they were chosen; to the smallest unit of the currency."""
-        given = super().clean() or {}
-        what, amount = given.get("what"), given.get("amount")
+        """Require the lines or the amount that the scope needs; amounts have no fractions of a minor unit."""
+        cleaned = super().clean() or {}
+        scope, amount = cleaned.get("scope"), cleaned.get("amount")
         if "reference" in self.errors:
-            self.add_error(None, _("Something is missing from this page. Open the refund again from the order."))
-        if what == LINES and not given.get("lines"):
-            self.add_error("lines", _("Choose the courses."))
-        if what == AMOUNT and "amount" not in self.errors:
+            self.add_error(None, _("This page is incomplete. Open the refund again from the order."))
+        if scope == LINES and not cleaned.get("lines"):
+            self.add_error("lines", _("Choose at least one course."))
+        if scope == AMOUNT and "amount" not in self.errors:
+            digits = minor_digits(self.currency)
             if amount is None or amount <= 0:
-                self.add_error("amount", _("Give an amount above zero."))
-            elif -amount.normalize().as_tuple().exponent > minor_digits(self.currency):
-                sentence = _("Amounts in %(currency)s have %(digits)d digits after the point.")
-                digits = minor_digits(self.currency)
-                self.add_error("amount", sentence % {"currency": self.currency, "digits": digits})
-        return given
+                self.add_error("amount", _("Enter an amount above zero."))
+            elif -amount.normalize().as_tuple().exponent > digits:
+                message = _("Amounts in %(currency)s have at most %(digits)d decimals.")
+                self.add_error("amount", message % {"currency": self.currency, "digits": digits})
+        return cleaned
 
-    @property
-    def wish(self) -> RefundWish:
-        """What was typed, as the services take it."""
-        given = self.cleaned_data
-        what = given["what"]
-        chosen = tuple(int(key) for key in given.get("lines") or ())
+    def to_wish(self) -> RefundWish:
+        cleaned = self.cleaned_data
+        lines = tuple(int(key) for key in cleaned.get("lines") or ())
+        is_amount = cleaned["scope"] == AMOUNT
         return RefundWish(
-            reason=given["reason"],
-            enrollment_after=EnrollmentAfter(given["courses"]),
-            frees_codes=given["frees_codes"],
-            amount=Money(given["amount"], self.currency) if what == AMOUNT else None,
-            line_ids=chosen if what == LINES or (what == AMOUNT and chosen) else None,
+            reason=cleaned["reason"],
+            enrollment_after=EnrollmentAfter(cleaned["enrollment_after"]),
+            frees_codes=cleaned["frees_codes"],
+            amount=Money(cleaned["amount"], self.currency) if is_amount else None,
+            line_ids=lines if cleaned["scope"] == LINES or (is_amount and lines) else None,
         )
 
     @property
-    def posted(self) -> list[tuple[str, str]]:
-        """What was typed, to be posted again by the page that asks whether it is meant."""
+    def hidden_inputs(self) -> list[tuple[str, str]]:
+        """Everything that was posted, so that the confirmation page can post it again."""
         return [(name, value) for name in self.fields for value in cast("QueryDict", self.data).getlist(name)]
-
-    def _set_choices(self, name: str, choices: list[tuple[str, Any]]) -> None:
-        cast("forms.ChoiceField", self.fields[name]).choices = choices

@@ -1,410 +1,360 @@
-"""One order at the desk, and what can be done with it. Everything that changes money asks twice and goes to the log."""
+"""One order at the desk and the decisions about it. Every change of money is confirmed first and goes to the log."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from django.views.generic import TemplateView, View
+from django.utils.translation import gettext_lazy
 from wagtail.admin import messages
-from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
 from ecommerce.enums import RefundState
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.gateways.base import PaymentFailed
-from ecommerce.models import Refund
+from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import OrderAtDesk, order_at_desk
+from ecommerce.selectors.refund_plan import RefundWish, plan_refund
 from ecommerce.services.checkout import review
 from ecommerce.services.refunds import refunds
-from ecommerce.wagtail_hooks.order_forms import AnswerForm, ReasonForm, RefundForm, UndoForm
-from ecommerce.wagtail_hooks.order_lists import (
-    ORDER_TONES,
-    ORDERS,
-    REFUND_TONES,
-    Allowed,
-    order_url,
-)
+from ecommerce.wagtail_hooks.order_forms import AnswerForm, OrderRefundForm, UndoForm
+from ecommerce.wagtail_hooks.order_lists import ORDER_TONES, ORDERS, REFUND_TONES, order_url
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
-
-REFUND, FULFILL, CANCEL = "ecommerce.refund_order", "ecommerce.fulfill_order", "ecommerce.cancel_order"
-UNPROCESSABLE = 422
+from mitxonline.staff.pages import ReasonForm, StaffButtonView, StaffFormPage, StaffPage, StaffPageMixin
 
 
-class DeskView(Allowed, WagtailAdminTemplateMixin, TemplateView):
-    """A page about one order."""
+class OrderMixin(StaffPageMixin):
+    """A page about one order. An empty subtitle means the order's own page."""
 
+    model = Order
     header_icon = "clipboard-list"
 
     @cached_property
     def desk(self) -> OrderAtDesk:
-        """The order of this address."""
         try:
             return order_at_desk(self.kwargs["pk"])
         except OrderUnknown as unknown:
             raise Http404 from unknown
 
-    @property
-    def by_id(self) -> int | None:
-        """Who sits at the desk."""
-        return self.request.user.pk
-
     def get_page_title(self) -> str:
         return _("Order %(number)s") % {"number": self.desk.order.number}
 
-    def get_page_subtitle(self) -> str:
-        return ""
+    def get_parents(self) -> list[tuple[str, object]]:
+        parents: list[tuple[str, object]] = [(reverse(f"{ORDERS}:index"), _("Orders"))]
+        if self.get_page_subtitle():
+            parents.append((self.get_success_url(), self.desk.order.number))
+        return parents
 
-    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
-        pk = self.desk.order.pk
-        items = [
-            *self.breadcrumbs_items,
-            {"url": reverse(f"{ORDERS}:index"), "label": _("Orders")},
-            {"url": order_url(pk), "label": self.desk.order.number},
-        ]
-        return [*items, {"url": "", "label": self.get_page_subtitle()}] if self.get_page_subtitle() else items
+    def get_success_url(self) -> str:
+        return order_url(self.kwargs["pk"])
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        user = self.request.user
-        rights = {"refund": user.has_perm(REFUND), "fulfill": user.has_perm(FULFILL), "cancel": user.has_perm(CANCEL)}
-        return context | {
-            "desk": self.desk,
-            "order": self.desk.order,
-            "may": rights,
-            "tone": ORDER_TONES.get(self.desk.order.state, "quiet"),
-            "back_url": order_url(self.desk.order.pk),
-        }
+        return context | {"desk": self.desk, "order": self.desk.order, "back_url": self.get_success_url()}
 
-    def done(self, sentence: str) -> HttpResponse:
-        """Back to the order, with what was done."""
-        messages.success(self.request, sentence)
-        return redirect(order_url(self.kwargs["pk"]))
-
-    def refused(self, sentence: str) -> HttpResponse:
-        """Back to the order, with why not."""
-        messages.error(self.request, sentence)
-        return redirect(order_url(self.kwargs["pk"]))
+    def refuse(self, message: str) -> HttpResponse:
+        """Lead back to the order with the reason why this page can't be used."""
+        messages.error(self.request, message)
+        return redirect(self.get_success_url())
 
 
-class OrderView(DeskView):
-    """Everything about one order."""
-
+class OrderView(OrderMixin, StaffPage):
     template_name = "ecommerce/admin/order.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        shown = [(refund, REFUND_TONES.get(refund.state, "quiet")) for refund in self.desk.refunds]
-        return super().get_context_data(**kwargs) | {"refunds": shown}
+        may = {name: self.user_has_permission(name) for name in ("refund", "fulfill", "cancel")}
+        return super().get_context_data(
+            may=may,
+            tone=ORDER_TONES[self.desk.order.state],
+            refunds=[(refund, REFUND_TONES[refund.state]) for refund in self.desk.refunds],
+            **kwargs,
+        )
 
 
-class RefundView(DeskView):
-    """Give money back: the form, then what will happen, then the act. Also the answer “yes” to a buyer's request."""
+class RefundView(OrderMixin, StaffFormPage):
+    """Refund an order: the form, then the plan, then the refund. It also approves the buyer's request."""
 
-    needs = REFUND
+    permission_required = "refund"
+    page_subtitle = gettext_lazy("Refund")
+    form_class = OrderRefundForm
     template_name = "ecommerce/admin/refund.html"
 
-    def get_page_subtitle(self) -> str:
-        return _("Refund")
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"desk": self.desk}
+
+    def get_initial(self) -> dict[str, Any]:
+        return OrderRefundForm.initial_for(self.desk)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.desk.may_refund:
-            return self.refused(_("There is nothing left to give back of this order."))
-        return self.render_to_response(self.get_context_data(form=RefundForm.first(self.desk)))
+            return self.refuse(_("There is nothing left to refund on this order."))
+        return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        form = RefundForm(request.POST, desk=self.desk)
-        if not form.is_valid() or "back" in request.POST:
-            status = 200 if "back" in request.POST else UNPROCESSABLE
-            return self.render_to_response(self.get_context_data(form=form), status=status)
+        if "back" in request.POST:
+            return self.render_to_response(self.get_context_data())
+        return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form: OrderRefundForm) -> HttpResponse:
+        if "confirmed" in self.request.POST:
+            return super().form_valid(form)
         try:
-            if "confirmed" in request.POST:
-                return self._act(form)
-            plan = refunds.plan_refund(order_id=self.desk.order.pk, wish=form.wish)
+            plan = plan_refund(order_id=self.desk.order.pk, wish=form.to_wish())
         except DomainError as refusal:
             form.add_error(None, refusal.message)
-            return self.render_to_response(self.get_context_data(form=form), status=UNPROCESSABLE)
+            return self.form_invalid(form)
         self.template_name = "ecommerce/admin/refund_confirm.html"
         return self.render_to_response(self.get_context_data(form=form, plan=plan))
 
-    def _act(self, form: RefundForm) -> HttpResponse:
-        request = self.desk.open_request
-        given = {
-            "wish": form.wish,
-            "now": clock.now(),
-            "by_id": self.by_id,
-            "reference": form.cleaned_data["reference"],
-        }
-        if request is not None:
-            refund = refunds.approve(request_id=request.pk, **given)
+    def perform(self, form: OrderRefundForm) -> str:
+        wish, now, by_id = form.to_wish(), clock.now(), self.request.user.pk
+        reference = form.cleaned_data["reference"]
+        if (request := self.desk.open_request) is not None:
+            refund = refunds.approve(request_id=request.pk, wish=wish, now=now, by_id=by_id, reference=reference)
         else:
-            refund = refunds.refund_order(order_id=self.desk.order.pk, **given)
-        return tell(self, refund)
+            refund = refunds.refund_order(
+                order_id=self.desk.order.pk, wish=wish, now=now, by_id=by_id, reference=reference
+            )
+        add_refund_message(self.request, refund)
+        return ""
 
 
-class DenyView(DeskView):
-    """Say no to a buyer, with a sentence."""
+class DenyView(OrderMixin, StaffFormPage):
+    """Deny a buyer's refund request. The answer is e-mailed to the buyer."""
 
-    needs = REFUND
+    permission_required = "refund"
+    page_subtitle = gettext_lazy("Deny the refund")
+    form_class = AnswerForm
     template_name = "ecommerce/admin/deny.html"
-
-    def get_page_subtitle(self) -> str:
-        return _("Deny the refund")
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if self.desk.open_request is None:
-            return self.refused(_("Nothing is asked for this order at the moment."))
-        return self.render_to_response(self.get_context_data(form=AnswerForm()))
+            return self.refuse(_("The buyer has no open refund request for this order."))
+        return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        form, asked = AnswerForm(request.POST), self.desk.open_request
-        if asked is None:
-            return self.refused(_("Someone has decided about this already. Look at the order again."))
-        if not form.is_valid():
-            return self.render_to_response(self.get_context_data(form=form), status=UNPROCESSABLE)
-        try:
-            refunds.deny(request_id=asked.pk, answer=form.cleaned_data["answer"], now=clock.now(), by_id=self.by_id)
-        except DomainError as refusal:
-            return self.refused(refusal.message)
-        return self.done(_("The buyer gets your answer by e-mail."))
+        # Someone else may have decided while this page was open; the buyer must not get a second answer.
+        if self.desk.open_request is None:
+            return self.refuse(_("Someone has already decided about this request. Check the order again."))
+        return super().post(request, *args, **kwargs)
+
+    def perform(self, form: AnswerForm) -> str:
+        if (request := self.desk.open_request) is not None:
+            refunds.deny(
+                request_id=request.pk,
+                answer=form.cleaned_data["answer"],
+                now=clock.now(),
+                by_id=self.request.user.pk,
+            )
+        return _("Denied. Your answer is on its way to the buyer.")
 
 
-class DecideView(DeskView):
-    """Something that is decided with a reason: a form, a sentence of what will happen, a button."""
+class DecisionView(OrderMixin, StaffFormPage):
+    """A decision with a reason: what it will do, the form, and a button."""
 
+    form_class: type[forms.Form] = ReasonForm
     template_name = "ecommerce/admin/decide.html"
 
-    def get_form(self, data: Any = None) -> forms.Form:
-        """What is asked."""
-        return ReasonForm(data)
-
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self.render_to_response(self.get_context_data(form=self.get_form()))
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        form = self.get_form(request.POST)
-        if not form.is_valid():
-            return self.render_to_response(self.get_context_data(form=form), status=UNPROCESSABLE)
-        try:
-            return self.decide(form.cleaned_data)
-        except DomainError as refusal:
-            form.add_error(None, refusal.message)
-            return self.render_to_response(self.get_context_data(form=form), status=UNPROCESSABLE)
-
-    def decide(self, given: dict[str, Any]) -> HttpResponse:
-        """Do it."""
+    def get_effects(self) -> list[str]:
+        """Say what the decision will do, a sentence each."""
         raise NotImplementedError
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {
-            "explained": self.explained(),
-            "button": self.get_page_subtitle(),
-        }
-
-    def explained(self) -> list[str]:
-        """What will happen."""
-        raise NotImplementedError
+        return super().get_context_data(effects=self.get_effects(), button=self.get_page_subtitle(), **kwargs)
 
 
-class FulfillView(DecideView):
-    """Give the buyer what was bought."""
+class FulfillView(DecisionView):
+    permission_required = "fulfill"
+    page_subtitle = gettext_lazy("Fulfill the order")
 
-    needs = FULFILL
-
-    def get_page_subtitle(self) -> str:
-        return _("Fulfill the order")
-
-    def explained(self) -> list[str]:
+    def get_effects(self) -> list[str]:
         return [
             _("The buyer gets the courses and a receipt."),
-            _("Codes and seats are claimed again; if none is left, nothing happens and you are told so."),
-            _("It was stopped because: %(reason)s") % {"reason": self.desk.order.why or "–"},
+            _("Codes and seats are claimed again. If none is left, nothing happens and you are told so."),
+            _("The order was stopped because: %(reason)s") % {"reason": self.desk.order.why or "–"},
         ]
 
-    def decide(self, given: dict[str, Any]) -> HttpResponse:
+    def perform(self, form: ReasonForm) -> str:
         review.fulfill_from_review(
-            order_id=self.desk.order.pk, reason=given["reason"], by_id=self.by_id, now=clock.now()
+            order_id=self.desk.order.pk,
+            reason=form.cleaned_data["reason"],
+            by_id=self.request.user.pk,
+            now=clock.now(),
         )
-        return self.done(_("The order is fulfilled."))
+        return _("The order is fulfilled.")
 
 
-class CancelView(DecideView):
-    """End an order for which no money came."""
+class CancelView(DecisionView):
+    permission_required = "cancel"
+    page_subtitle = gettext_lazy("Cancel the order")
 
-    needs = CANCEL
-
-    def get_page_subtitle(self) -> str:
-        return _("Cancel the order")
-
-    def explained(self) -> list[str]:
+    def get_effects(self) -> list[str]:
         return [
-            _("The order ends without courses and without a receipt; the buyer isn’t mailed."),
-            _("Only an order whose money never came, or went back, can be canceled."),
+            _("The order ends without courses and without a receipt. The buyer isn’t notified."),
+            _("You can only cancel an order whose payment never arrived or was refunded."),
         ]
 
-    def decide(self, given: dict[str, Any]) -> HttpResponse:
+    def perform(self, form: ReasonForm) -> str:
         review.cancel_from_review(
-            order_id=self.desk.order.pk, reason=given["reason"], by_id=self.by_id, now=clock.now()
+            order_id=self.desk.order.pk,
+            reason=form.cleaned_data["reason"],
+            by_id=self.request.user.pk,
+            now=clock.now(),
         )
-        return self.done(_("The order is canceled."))
+        return _("The order is canceled.")
 
 
-class UndoView(DecideView):
-    """Take back what cost nothing: courses, and the codes that opened them."""
+class UndoView(DecisionView):
+    """Undo what cost nothing: the courses, and the use of the codes that opened them."""
 
-    needs = REFUND
+    permission_required = "refund"
+    page_subtitle = gettext_lazy("Undo")
+    form_class = UndoForm
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.desk.free_lines:
-            return self.refused(_("There is nothing left to undo of this order."))
+            return self.refuse(_("There is nothing left to undo on this order."))
         return super().get(request, *args, **kwargs)
 
-    def get_form(self, data: Any = None) -> forms.Form:
-        return UndoForm(data, desk=self.desk)
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"desk": self.desk}
 
-    def get_page_subtitle(self) -> str:
-        return _("Undo")
-
-    def explained(self) -> list[str]:
+    def get_effects(self) -> list[str]:
         return [
-            _("The courses are taken away, unless the buyer has them in another way too."),
-            _("The codes they were got with can be used again; with an enrollment code the seat is free too."),
-            _("Nothing was paid, so no money goes back. The buyer is told by e-mail."),
+            _("The buyer loses the courses, unless they also have them some other way."),
+            _("The codes used for them can be used again. An enrollment code frees its seat too."),
+            _("Nothing was paid, so nothing is refunded. The buyer gets an e-mail."),
         ]
 
-    def decide(self, given: dict[str, Any]) -> HttpResponse:
-        chosen = given.get("lines") or [each.line.pk for each in self.desk.free_lines]
-        wish = refunds.RefundWish(
-            reason=given["reason"], frees_codes=True, line_ids=tuple(int(line_id) for line_id in chosen)
+    def perform(self, form: UndoForm) -> str:
+        line_ids = form.cleaned_data.get("lines") or [each.line.pk for each in self.desk.free_lines]
+        wish = RefundWish(
+            reason=form.cleaned_data["reason"], frees_codes=True, line_ids=tuple(int(line_id) for line_id in line_ids)
         )
-        refunds.undo_free_order(order_id=self.desk.order.pk, wish=wish, now=clock.now(), by_id=self.by_id)
-        return self.done(_("It is undone, and the codes can be used again."))
+        refunds.undo_free_order(order_id=self.desk.order.pk, wish=wish, now=clock.now(), by_id=self.request.user.pk)
+        return _("Undone. The codes can be used again.")
 
 
-class RefundDecisionView(DecideView):
-    """A refund waiting for a decision: of a second payment, or one that the gateway made otherwise."""
+class RefundDecisionView(DecisionView):
+    """A decision about a refund that waits for one: of a second payment, or one that the gateway made differently."""
 
-    needs = REFUND
+    permission_required = "refund"
 
     @cached_property
     def refund(self) -> Refund:
-        """The refund of this address."""
-        found = next((each for each in self.desk.refunds if each.pk == self.kwargs["refund_id"]), None)
-        if found is None:
+        refund = next((each for each in self.desk.refunds if each.pk == self.kwargs["refund_id"]), None)
+        if refund is None:
             raise Http404
-        return found
+        return refund
 
 
-class SendMarkedView(RefundDecisionView):
-    """Give a second payment back."""
+class RefundSecondPaymentView(RefundDecisionView):
+    page_subtitle = gettext_lazy("Refund the second payment")
+    form_class = forms.Form
 
-    def get_form(self, data: Any = None) -> forms.Form:
-        return forms.Form(data)
-
-    def get_page_subtitle(self) -> str:
-        return _("Give the second payment back")
-
-    def explained(self) -> list[str]:
+    def get_effects(self) -> list[str]:
         return [
-            _("%(amount)s goes back to where it came from.") % {"amount": self.refund.money.formatted()},
+            _("%(amount)s goes back to the payment method it came from.") % {"amount": self.refund.money.formatted()},
             _("The order and its courses stay as they are."),
         ]
 
-    def decide(self, given: dict[str, Any]) -> HttpResponse:
-        refund = refunds.send_marked(refund_id=self.refund.pk, now=clock.now(), by_id=self.by_id)
-        return tell(self, refund)
+    def perform(self, form: forms.Form) -> str:
+        refund = refunds.send_marked(refund_id=self.refund.pk, now=clock.now(), by_id=self.request.user.pk)
+        add_refund_message(self.request, refund)
+        return ""
 
 
-class BookToldView(RefundDecisionView):
-    """Accept that the gateway gave back something else than was asked for."""
+class KeepSecondPaymentView(RefundDecisionView):
+    page_subtitle = gettext_lazy("Keep the second payment")
 
-    def get_page_subtitle(self) -> str:
-        return _("Accept what was given back")
+    def get_effects(self) -> list[str]:
+        amount = self.refund.money.formatted()
+        return [_("We keep %(amount)s, and no one is asked about it again.") % {"amount": amount}]
 
-    def explained(self) -> list[str]:
+    def perform(self, form: ReasonForm) -> str:
+        refunds.dismiss_marked(
+            refund_id=self.refund.pk,
+            reason=form.cleaned_data["reason"],
+            now=clock.now(),
+            by_id=self.request.user.pk,
+        )
+        return _("The second payment is kept.")
+
+
+class AcceptRefundView(RefundDecisionView):
+    """Accept that the gateway refunded another amount than we requested."""
+
+    page_subtitle = gettext_lazy("Accept the gateway’s amount")
+
+    def get_effects(self) -> list[str]:
         told = self.refund.told_money
         return [
-            _("You asked for %(asked)s, and the gateway says that %(told)s went back.")
+            _("You requested %(asked)s, and the gateway says that it refunded %(told)s.")
             % {"asked": self.refund.money.formatted(), "told": told.formatted() if told else "–"},
-            _("The refund is booked with what the gateway says, and the courses and the order follow it."),
+            _("The refund is recorded with the gateway’s amount. The courses and the order follow it."),
         ]
 
-    def decide(self, given: dict[str, Any]) -> HttpResponse:
-        refunds.book_what_went_back(refund_id=self.refund.pk, reason=given["reason"], now=clock.now(), by_id=self.by_id)
-        return self.done(_("The refund is booked as the gateway made it."))
+    def perform(self, form: ReasonForm) -> str:
+        refunds.book_what_went_back(
+            refund_id=self.refund.pk,
+            reason=form.cleaned_data["reason"],
+            now=clock.now(),
+            by_id=self.request.user.pk,
+        )
+        return _("The refund is recorded with the gateway’s amount.")
 
 
-class DismissMarkedView(RefundDecisionView):
-    """Keep a second payment."""
+class OrderButtonView(StaffButtonView):
+    model = Order
+    permission_required = "refund"
 
-    def get_page_subtitle(self) -> str:
-        return _("Keep the second payment")
-
-    def explained(self) -> list[str]:
-        return [_("%(amount)s stays here, and no one is asked again.") % {"amount": self.refund.money.formatted()}]
-
-    def decide(self, given: dict[str, Any]) -> HttpResponse:
-        refunds.dismiss_marked(refund_id=self.refund.pk, reason=given["reason"], now=clock.now(), by_id=self.by_id)
-        return self.done(_("The second payment stays."))
+    def get_success_url(self) -> str:
+        return order_url(self.kwargs["pk"])
 
 
-class PressView(Allowed, View):
-    """A button on the order's page that needs no more words."""
+class CheckView(OrderButtonView):
+    """Ask the gateway about the order's payments."""
 
-    needs = REFUND
-    http_method_names = ["post"]
-
-    def post(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """Do it and come back."""
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            messages.success(request, self.press(pk))
-        except OrderUnknown as unknown:
-            raise Http404 from unknown
-        except DomainError as refusal:
-            messages.error(request, refusal.message)
+            return super().post(request, *args, **kwargs)
         except PaymentFailed as failure:
-            messages.error(request, _("The gateway can't be asked just now: %(why)s") % {"why": failure})
-        return redirect(order_url(pk))
+            messages.error(request, _("We couldn’t reach the gateway: %(why)s") % {"why": failure})
+            return redirect(self.get_success_url())
 
-    def press(self, pk: int) -> str:
-        """What was done, as a sentence."""
-        raise NotImplementedError
-
-
-class CheckView(PressView):
-    """Ask the gateway how things stand."""
-
-    def press(self, pk: int) -> str:
-        order = review.check_with_gateway(order_id=pk, by_id=self.request.user.pk, now=clock.now())
-        return _("The gateway was asked. The order is: %(state)s.") % {"state": order.get_state_display()}
+    def perform(self) -> str:
+        order = review.check_with_gateway(order_id=self.kwargs["pk"], by_id=self.request.user.pk, now=clock.now())
+        return _("We asked the gateway. The order is: %(state)s.") % {"state": order.get_state_display()}
 
 
-class ReceiptView(PressView):
+class ReceiptView(OrderButtonView):
     """Send the receipt again."""
 
-    def press(self, pk: int) -> str:
-        review.send_receipt_again(order_id=pk, by_id=self.request.user.pk)
+    def perform(self) -> str:
+        review.send_receipt_again(order_id=self.kwargs["pk"], by_id=self.request.user.pk)
         return _("The receipt is on its way to the buyer.")
 
 
-def tell(view: DeskView, refund: Refund) -> HttpResponse:
-    """Back to the order with what became of a refund."""
-    amount = {"amount": refund.money.formatted()}
-    if refund.state == RefundState.FAILED:
-        return view.refused(_("The gateway refused: %(why)s Nothing was given back.") % {"why": refund.failure})
-    if refund.state == RefundState.DIFFERS and refund.told_money is not None:
-        return view.refused(
-            _("You asked for %(asked)s, and the gateway says that %(told)s went back. Look at the gateway.")
-            % {"asked": refund.money.formatted(), "told": refund.told_money.formatted()}
-        )
-    if refund.state == RefundState.SUCCEEDED:
-        return view.done(_("%(amount)s was given back.") % amount)
-    if refund.state == RefundState.PENDING:
-        return view.done(_("%(amount)s is on its way; the courses follow when it has arrived.") % amount)
-    return view.done(
-        _("The gateway hasn't answered. %(amount)s is set aside, and we go on asking by ourselves.") % amount
-    )
+def add_refund_message(request: HttpRequest, refund: Refund) -> None:
+    """Tell staff how the gateway answered. A failed refund is no refusal: it is recorded, and the page says so."""
+    amount = refund.money.formatted()
+    match refund.state:
+        case RefundState.FAILED:
+            message = _("The gateway refused: %(why)s Nothing was refunded.") % {"why": refund.failure}
+            messages.error(request, message)
+        case RefundState.DIFFERS if refund.told_money is not None:
+            message = _("You requested %(asked)s, but the gateway says that it refunded %(told)s. Check there.")
+            messages.error(request, message % {"asked": amount, "told": refund.told_money.formatted()})
+        case RefundState.SUCCEEDED:
+            messages.success(request, _("%(amount)s was refunded.") % {"amount": amount})
+        case RefundState.PENDING:
+            message = _("The refund of %(amount)s is on its way. The courses change once it arrives.")
+            messages.success(request, message % {"amount": amount})
+        case _other:
+            message = _("The gateway hasn’t answered. %(amount)s is set aside, and we keep asking.")
+            messages.success(request, message % {"amount": amount})

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "mitxonline.users",
     "mitxonline.coordinator",
     "mitxonline.kernel",
+    "mitxonline.staff",
     "wagtail.contrib.forms",
     "wagtail.contrib.redirects",
     "wagtail.contrib.settings",

@@ -174,7 +174,7 @@ def test_the_lists_cost_the_same_for_any_number(desk: Client, size: int) -> None
 def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) -> None:
     order = paid_order(make_product(), make_product(price="149.00"))
     form = fields(read(desk.get(at(order, "refund/"))))
-    assert (form["what"], form["courses"]) == (["all"], ["remove"])
+    assert (form["scope"], form["enrollment_after"]) == (["all"], ["remove"])
     asked = desk.post(at(order, "refund/"), {**form, "reason": "phone call"})
     page = read(asked)
     assert f"$398.00 goes back to {order.purchaser.email}" in page.text
@@ -182,7 +182,7 @@ def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) 
     assert not Refund.objects.exists()
     for _twice in range(2):
         answer = desk.post(at(order, "refund/"), {**fields(page), "confirmed": "1"}, follow=True)
-    assert "$398.00 was given back." in answer.content.decode()
+    assert "$398.00 was refunded." in answer.content.decode()
     refund = Refund.objects.get()
     assert (refund.state, refund.begun_by, refund.reason) == (RefundState.SUCCEEDED, finance, "phone call")
     assert not Enrollment.objects.active().exists()
@@ -193,31 +193,33 @@ def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) 
 def test_changing_ones_mind_keeps_what_was_typed(desk: Client) -> None:
     order = paid_order(make_product())
     form = fields(read(desk.get(at(order, "refund/"))))
-    asked = read(desk.post(at(order, "refund/"), {**form, "what": "amount", "amount": "12.50", "reason": "kind words"}))
+    asked = read(
+        desk.post(at(order, "refund/"), {**form, "scope": "amount", "amount": "12.50", "reason": "kind words"})
+    )
     again = fields(read(desk.post(at(order, "refund/"), {**fields(asked), "back": "1"})))
-    assert (again["amount"], again["reason"], again["what"]) == (["12.50"], ["kind words"], ["amount"])
+    assert (again["amount"], again["reason"], again["scope"]) == (["12.50"], ["kind words"], ["amount"])
     assert not Refund.objects.exists()
 
 
 def test_chosen_courses_and_amounts_go_back(desk: Client) -> None:
     order = paid_order(make_product(), make_product(price="149.00"))
     second = order.lines.all()[1]
-    give_back(desk, order, what="lines", lines=[str(second.pk)], courses="audit")
+    give_back(desk, order, scope="lines", lines=[str(second.pk)], enrollment_after="audit")
     assert Refund.objects.get().amount == 149
-    give_back(desk, order, what="amount", amount="9.99", courses="keep")
+    give_back(desk, order, scope="amount", amount="9.99", enrollment_after="keep")
     assert sorted(str(each.money) for each in Refund.objects.all()) == ["149.00 USD", "9.99 USD"]
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"reason": ""}, "Say why the money goes back."),
-        ({"what": "lines", "lines": []}, "Choose the courses."),
-        ({"what": "amount", "amount": ""}, "Give an amount above zero."),
-        ({"what": "amount", "amount": "-3"}, "Give an amount above zero."),
-        ({"what": "amount", "amount": "1.005"}, "Amounts in USD have 2 digits after the point."),
-        ({"what": "amount", "amount": "1000"}, "$1,000.00 is more than is left: at most $398.00 can be given back."),
-        ({"what": "everything"}, "Select a valid choice"),
+        ({"reason": ""}, "Enter a reason. It is kept in the log."),
+        ({"scope": "lines", "lines": []}, "Choose at least one course."),
+        ({"scope": "amount", "amount": ""}, "Enter an amount above zero."),
+        ({"scope": "amount", "amount": "-3"}, "Enter an amount above zero."),
+        ({"scope": "amount", "amount": "1.005"}, "Amounts in USD have at most 2 decimals."),
+        ({"scope": "amount", "amount": "1000"}, "$1,000.00 is more than is left: at most $398.00 can be given back."),
+        ({"scope": "everything"}, "Select a valid choice"),
         ({"reference": "x"}, "Open the refund again from the order."),
     ],
 )
@@ -234,10 +236,10 @@ def test_what_the_gateway_refuses_is_shown(desk: Client, settings: Any) -> None:
     order = paid_order(make_product(), gateway="till")
     till.says = ["no"]
     text = give_back(desk, order).content.decode()
-    assert "The gateway refused: The card was closed. Nothing was given back." in text
+    assert "The gateway refused: The card was closed. Nothing was refunded." in text
     till.says = ["away"]
-    assert "We go on asking" in give_back(desk, order).content.decode().replace("we go", "We go")
-    assert "There is nothing left to give back" in desk.get(at(order, "refund/"), follow=True).content.decode()
+    assert "we keep asking" in give_back(desk, order).content.decode()
+    assert "There is nothing left to refund" in desk.get(at(order, "refund/"), follow=True).content.decode()
 
 
 def test_somebody_elses_refund_in_between_is_seen(desk: Client) -> None:
@@ -258,7 +260,7 @@ def test_a_buyers_request_is_approved_with_the_refund(desk: Client, finance: Use
     page = order_page(desk, order)
     assert "Approve and refund" in page.text
     form = fields(read(desk.get(at(order, "refund/"))))
-    assert (form["what"], form["lines"]) == (["lines"], [str(order.lines.all()[1].pk)])
+    assert (form["scope"], form["lines"]) == (["lines"], [str(order.lines.all()[1].pk)])
     give_back(desk, order)
     request.refresh_from_db()
     assert (request.state, request.decided_by) == (RefundRequestState.APPROVED, finance)
@@ -273,8 +275,8 @@ def test_a_buyers_request_is_denied_with_a_sentence(desk: Client, finance: User)
     request.refresh_from_db()
     assert (request.state, request.answer, request.decided_by) == ("denied", "The course is over.", finance)
     assert [row.event_type.rpartition(".")[2] for row in Delivery.objects.all()] == ["RefundDenied"]
-    assert "Someone has decided" in desk.post(at(order, "deny/"), {"answer": "x"}, follow=True).content.decode()
-    assert "Nothing is asked" in desk.get(at(order, "deny/"), follow=True).content.decode()
+    assert "Someone has already decided" in desk.post(at(order, "deny/"), {"answer": "x"}, follow=True).content.decode()
+    assert "no open refund request" in desk.get(at(order, "deny/"), follow=True).content.decode()
 
 
 def test_an_order_in_review_is_fulfilled_by_hand(desk: Client) -> None:
@@ -320,7 +322,7 @@ def test_a_second_payment_goes_back_or_stays(desk: Client) -> None:
 
 def test_the_gateway_is_asked_and_the_receipt_sent_again(desk: Client) -> None:
     order = paid_order(make_product())
-    assert "The gateway was asked." in desk.post(at(order, "check/"), follow=True).content.decode()
+    assert "We asked the gateway." in desk.post(at(order, "check/"), follow=True).content.decode()
     desk.post(at(order, "receipt/"))
     assert "ReceiptWanted" in Delivery.objects.get().event_type
     waiting = paid_order(make_product(), state=OrderState.REVIEW)
