@@ -14,7 +14,6 @@ from mitxonline.settings.parts.mail import *
 from mitxonline.settings.parts.payments import *
 from mitxonline.settings.parts.remote import *
 from mitxonline.settings.parts.security import *
-from mitxonline.settings.parts.shop import *
 from mitxonline.settings.parts.site import *
 from mitxonline.settings.parts.sso import *
 from mitxonline.settings.parts.storage import *

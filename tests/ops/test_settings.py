@@ -27,6 +27,16 @@ def test_production_names_everything_that_is_missing_at_once() -> None:
     assert done.stderr.count("\n") == 1, "a sentence, not a traceback"
 
 
+def test_each_setting_has_one_place_and_holds_and_refunds_share_theirs() -> None:
+    places: dict[str, set[str]] = {}
+    for path in Path(PROJECT, "mitxonline/settings/parts").glob("*.py"):
+        for name in re.findall(r"^([A-Z][A-Z0-9_]+)(?::.*?)? = ", path.read_text(), re.MULTILINE):
+            places.setdefault(name, set()).add(path.stem)
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+    shop = {name for name in places if name.startswith(("ORDER_", "REFUND_", "BASKET_", "PAYMENT_SESSION_"))}
+    assert {name: files for name, files in places.items() if name in shop and files != {"commerce"}} == {}
+
+
 @pytest.mark.parametrize("missing", REQUIRED)
 def test_each_of_them_is_asked_for(missing: str) -> None:
     given = {name: value for name, value in REQUIRED.items() if name != missing}

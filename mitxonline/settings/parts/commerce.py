@@ -1,15 +1,15 @@
-"""What is sold, and under which rules."""
+"""What the shop sells, under which rules, and how long it holds, keeps and refunds it."""
 
 from mitxonline.settings.env import env
 
-# What the shop sells in: nothing new can be priced in another currency. The first one is offered first.
+# Contracts, products and discounts can only be priced in these currencies. Forms offer the first one first.
 CURRENCIES: list[str] = [each.strip().upper() for each in env.list("CURRENCIES", default=["USD"]) if each.strip()] or [
     "USD"
 ]
 DEFAULT_CURRENCY: str = CURRENCIES[0]
 
-# Asked in this order, once to show and once under the lock. The contracts' first: who comes after a contract's end is
-# told so, and not only that its run is closed.
+# Checked in this order, once for display and once under the lock. The contract's rule comes first, so that a learner
+# whose contract has ended reads that, and not only that the run is closed.
 CHECKOUT_RULES = [
     "b2b.rules.ContractSeats",
     "ecommerce.rules.Sellable",
@@ -17,10 +17,25 @@ CHECKOUT_RULES = [
     "ecommerce.rules.EachCourseOnce",
 ]
 
-# Whether someone who has some courses of a program can buy it at its full price, after being told which are theirs.
+# Whether a learner who has some courses of a program may buy it at full price, after being told which they have.
 SELL_PARTLY_OWNED_PROGRAMS = env.bool("SELL_PARTLY_OWNED_PROGRAMS", default=False)
 
 ORDER_NUMBER_PREFIX = "TS"
 
-# How many days after the start (of a self-paced course: after buying) the whole price is given back; 0: never.
+# Baskets of anonymous visitors are deleted after this many days without a change. Longer than their sessions live.
+BASKET_KEPT_DAYS = env.int("BASKET_KEPT_DAYS", 60)
+
+# How long a payment page is open (Stripe allows half an hour to a day). Codes and seats are held for its order a
+# quarter of an hour longer, so that a payment made in the last minute still finds them.
+PAYMENT_SESSION_SECONDS = 30 * 60
+ORDER_HOLD_SECONDS = PAYMENT_SESSION_SECONDS + 15 * 60
+# Buyers who check out again within this time return to the same payment page; later they get a new one.
+PAYMENT_SESSION_REUSE_SECONDS = 10 * 60
+
+# The whole price is refunded on request for this many days after the course starts, or after the purchase of a
+# self-paced course. 0 means never.
 REFUND_WINDOW_DAYS = 14
+
+# Limits for the staff of a single course: the largest discount in percent, and how many codes they create at once.
+COURSE_STAFF_MOST_PERCENT_OFF = env.int("COURSE_STAFF_MOST_PERCENT_OFF", 50)
+COURSE_STAFF_MOST_CODES = env.int("COURSE_STAFF_MOST_CODES", 200)

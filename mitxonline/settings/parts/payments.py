@@ -113,12 +113,6 @@ SANDBOX_PAYMENTS = False
 # Adapters by dotted path; new payments begin with the first.
 PAYMENT_GATEWAYS: list[str] = []
 
-# How long a payment session lives (Stripe: from half an hour to a day), and how long codes and seats are held for its
-# order: a quarter of an hour longer.
-PAYMENT_SESSION_SECONDS = 30 * 60
-ORDER_HOLD_SECONDS = PAYMENT_SESSION_SECONDS + 15 * 60
-# Who presses the button again within this time goes back to the same payment page; later they get a fresh one.
-PAYMENT_SESSION_REUSE_SECONDS = 10 * 60
 # A gateway that was called and hasn't answered for this long won't any more.
 PAYMENT_START_SECONDS = 90
 
