@@ -10,6 +10,7 @@ from django.test import Client
 
 from tests.factories.pages import make_content_page, make_course_page, make_home, make_program_page
 from tests.frontend.reading import read
+from tests.security.table import ROWS
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,13 @@ def robots(client: Client) -> RobotFileParser:
 )
 def test_robots_stay_away_from_what_acts_or_is_personal(client: Client, address: str) -> None:
     assert not robots(client).can_fetch("*", address)
+
+
+def test_robots_stay_away_from_every_address_that_asks_to_sign_in(client: Client) -> None:
+    parser = robots(client)
+    signed_in_only = [f"/{row.path or row.route}" for row in ROWS if row.get[0] == "l"]
+    fetched = [address for address in signed_in_only if parser.can_fetch("*", address)]
+    assert fetched == ["/login/connect/"]  # leads on to the sign-in page
 
 
 @pytest.mark.parametrize(
