@@ -1,25 +1,38 @@
-"""The worker's side of the project."""
+"""The Celery application, and the tasks that belong to no app."""
 
 import os
+from typing import Any
 
-from celery import Celery, shared_task
+from celery import Celery, Task, shared_task
 from django.core.management import call_command
 
-# Who says nothing means production, which refuses to start without what it needs. manage.py says development.
+from mitxonline.kernel.trace import open_trace
+
+# Without a name the settings are production's, which refuse to start without what they need. manage.py uses
+# development's.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mitxonline.settings.production")
 
-app = Celery("mitxonline")
+
+class TracedTask(Task):
+    """A task that runs in the trace of whatever queued it, or in one of its own."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with open_trace(self.request.get("trace") or ""):
+            return super().__call__(*args, **kwargs)
+
+
+app = Celery("mitxonline", task_cls=TracedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
 @shared_task
 def publish_scheduled_pages() -> None:
-    """Publish and unpublish the pages whose moment has come."""
+    """Publish and unpublish the pages that are due."""
     call_command("publish_scheduled")
 
 
 @shared_task
 def clear_sessions() -> None:
-    """Delete the sessions that have ended."""
+    """Delete expired sessions."""
     call_command("clearsessions")

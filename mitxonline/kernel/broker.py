@@ -17,6 +17,8 @@ from django.conf import settings
 from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import ProducerPool, producers
 
+from mitxonline.kernel.trace import trace_id
+
 logger = logging.getLogger(__name__)
 
 
@@ -55,7 +57,13 @@ def send_tasks(name: str, arguments: Iterable[tuple[int | str, ...]], *, queue: 
         with _producers().acquire(block=True, timeout=settings.BROKER_SEND_TIMEOUT) as producer:
             for each in arguments:
                 current_app.send_task(
-                    name, args=each, producer=producer, retry=False, ignore_result=True, queue=queue or None
+                    name,
+                    args=each,
+                    headers={"trace": trace_id()},
+                    producer=producer,
+                    retry=False,
+                    ignore_result=True,
+                    queue=queue or None,
                 )
                 sent += 1
     except (OperationalError, LimitExceeded, OSError) as error:
