@@ -1,16 +1,15 @@
-"""Limits on failures: wrong passwords, wrong codes. Who gets it right is never counted.
+"""Limits on how often something may happen: wrong passwords, wrong codes, e-mails asked for, payments begun.
 
-The counters live in the shared cache, so they hold across processes, and are written by atomic increments
-that expire by themselves. A window starts with the first failure and is not prolonged by later ones.
-Numbers are in `RATE_LIMITS`:
+The caller decides what counts: for passwords and codes only the wrong ones, so that people who get it right are never
+limited. Counters live in the shared cache, hold across processes and expire by themselves. A window starts with
+the first count and later ones don't extend it. `RATE_LIMITS` has the numbers:
 
     RATE_LIMITS = {"codes": {"user": (10, 600), "session": (10, 600), "address": (200, 600)}}
 
-reads: ten failures in 600 seconds for one user or one session, two hundred for one address.
+allows ten in 600 seconds for one user or one session, and two hundred for one address.
 
-When the cache is away nothing is limited, and a line in the log says so: guessing a code of 122 random bits
-or a sound password for the minutes of an outage gains nothing, while refusing would close the shop to
-everyone.
+Without the cache nothing is limited and the log says so. Guessing a code of 122 random bits or a sound password for
+the minutes of an outage gains nothing, while refusing would close the shop to everyone.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ logger = logging.getLogger(__name__)
 
 Keys = Mapping[str, int | str | None]
 
-# What a cache that is away or hung raises, in the drivers in use; a wrong use of it is not forgiven.
+# What an unreachable or hanging cache raises. Other errors are bugs and propagate.
 _CACHE_AWAY = (RedisError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
 class _Counter:
     name: str
-    most: int
+    limit: int
     window: int
 
     @property
@@ -51,23 +50,25 @@ class _Counter:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """The limits of one kind of failure, by their name in `RATE_LIMITS`."""
+    """A limit by its name in `RATE_LIMITS`.
+
+    Keys say for what is counted (`user`, `session`, `address`). One whose value is None is left out.
+    """
 
     name: str
 
     def check(self, keys: Keys, *, retry_url: str | None = None) -> None:
-        """Raise RateLimited, with the seconds left, if any of the keys has used up its failures.
+        """Raise RateLimited with the seconds left if a key has reached its limit.
 
-        Keys are what can be limited separately (`user`, `session`, `address`); one whose value is None is
-        left out. `retry_url` is the page the refusal is shown on.
+        `retry_url` is the page that shows the refusal.
         """
         counters = list(self._counters(keys))
         try:
             found = cache.get_many([name for each in counters for name in (each.name, each.until)])
         except _CACHE_AWAY as error:
-            _log_away(self.name, error)
+            _log_cache_away(self.name, error)
             return
-        full = [each for each in counters if found.get(each.name, 0) >= each.most]
+        full = [each for each in counters if found.get(each.name, 0) >= each.limit]
         if full:
             ends = max(float(found.get(each.until, 0)) for each in full)
             refusal = RateLimited(max(1, round(ends - time.time())))
@@ -75,32 +76,37 @@ class RateLimit:
             raise refusal
 
     def count(self, keys: Keys) -> None:
-        """Count one failure for each key."""
+        """Count one for each key."""
         try:
             for counter in self._counters(keys):
                 _increment(counter)
         except _CACHE_AWAY as error:
-            _log_away(self.name, error)
+            _log_cache_away(self.name, error)
+
+    def check_and_count(self, keys: Keys, *, retry_url: str | None = None) -> None:
+        """Count one for each key, or raise RateLimited and count nothing."""
+        self.check(keys, retry_url=retry_url)
+        self.count(keys)
 
     def forget(self, keys: Keys) -> None:
-        """Start over for these keys: the right password was given after some wrong ones."""
+        """Reset these keys: the right password came after some wrong ones."""
         try:
             cache.delete_many([name for each in self._counters(keys) for name in (each.name, each.until)])
         except _CACHE_AWAY as error:
-            _log_away(self.name, error)
+            _log_cache_away(self.name, error)
 
     def _counters(self, keys: Keys) -> Iterator[_Counter]:
         limits: Mapping[str, tuple[int, int]] = settings.RATE_LIMITS[self.name]
         for kind, value in keys.items():
-            most, window = limits[kind]
+            limit, window = limits[kind]
             if value is not None and value != "":
-                # Hashed, because addresses and e-mails have no business in a cache's key list.
+                # Hashed, so that e-mail and network addresses don't show up in a list of cache keys.
                 digest = sha256(f"{kind}:{value}".encode()).hexdigest()[:32]
-                yield _Counter(f"limit:{self.name}:{digest}", most, window)
+                yield _Counter(f"limit:{self.name}:{digest}", limit, window)
 
 
 def visitor_keys(request: HttpRequest) -> dict[str, int | str | None]:
-    """Who a failure is counted for: the signed-in user, the session, the network the request came from."""
+    """Return the keys of a request: the signed-in user, the session, the network it came from."""
     return {
         "user": request.user.pk if request.user.is_authenticated else None,
         "session": request.session.session_key,
@@ -109,7 +115,7 @@ def visitor_keys(request: HttpRequest) -> dict[str, int | str | None]:
 
 
 def network_of(address: str) -> str:
-    """The address as it is limited: an IPv6 customer has a whole /64 to choose from, and counts as one."""
+    """Return the network to limit: the whole /64 of an IPv6 address, since a customer can choose any in it."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -122,16 +128,16 @@ def network_of(address: str) -> str:
 
 
 def _increment(counter: _Counter) -> None:
-    """Add one; the first failure of a window sets its end, and a window that ends in between starts anew."""
     for _attempt in range(2):
+        # Only the first count of a window sets its end, because `add` writes nothing to an existing key.
         if cache.add(counter.name, 0, counter.window):
             cache.set(counter.until, time.time() + counter.window, counter.window)
         try:
             cache.incr(counter.name)
-        except ValueError:  # expired between the two calls
+        except ValueError:  # The window expired between the two calls: begin the next one.
             continue
         return
 
 
-def _log_away(name: str, error: Exception) -> None:
-    logger.warning("cache away: failures are not limited", extra={"limit": name, "error": type(error).__name__})
+def _log_cache_away(name: str, error: Exception) -> None:
+    logger.warning("cache away: nothing is limited", extra={"limit": name, "error": type(error).__name__})

@@ -6,6 +6,7 @@ to it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, cast
 
 from django.conf import settings
@@ -26,7 +27,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.generic import FormView, TemplateView, UpdateView, View
 
 from mitxonline.kernel import clock
-from mitxonline.kernel.errors import Forbidden
+from mitxonline.kernel.errors import Forbidden, RateLimited
 from mitxonline.users import services
 from mitxonline.users.forms import (
     AccountForm,
@@ -37,7 +38,7 @@ from mitxonline.users.forms import (
     RegistrationForm,
     SignInForm,
 )
-from mitxonline.users.limits import count_mail, may_mail
+from mitxonline.users.limits import count_mail
 from mitxonline.users.models import User
 from mitxonline.users.next_page import next_page, safe_page, with_next
 from mitxonline.users.sso import views as sso
@@ -159,7 +160,9 @@ class RegisterView(LocalAccountsMixin, EntranceView):
 
     def _look_in_mailbox(self, email: str) -> HttpResponse:
         page = next_page(self.request)
-        if may_mail(self.request, email=email):
+        # Beyond the limit no e-mail is sent and the page stays the same: it must not tell who has an account.
+        with suppress(RateLimited):
+            count_mail(self.request, email=email)
             services.remind_of_account(email=email, next_page=page)
         return render(self.request, "users/register_mailbox.html", {"email": email} | account_links(page))
 

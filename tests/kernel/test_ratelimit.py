@@ -139,7 +139,7 @@ def test_without_a_cache_nothing_is_limited_and_the_log_says_so(caplog: pytest.L
         fail(5, user=1)
         codes.check({"user": 1})
         codes.forget({"user": 1})
-    assert {record.message for record in caplog.records} == {"cache away: failures are not limited"}
+    assert {record.message for record in caplog.records} == {"cache away: nothing is limited"}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from social_django.utils import load_strategy
 
 from mitxonline.kernel import clock
 from mitxonline.kernel.trace import trace_id
-from mitxonline.users.limits import count_mail, count_sign_in_begun
+from mitxonline.users.limits import count_mail, count_provider_redirect
 from mitxonline.users.models import User
 from mitxonline.users.next_page import next_page, safe_page, with_next
 from mitxonline.users.sso import linking
@@ -68,7 +68,7 @@ def begin(request: HttpRequest, backend: str) -> HttpResponse:
 
 def start(request: HttpRequest, provider: Provider, errand: Errand) -> HttpResponse:
     """The redirect to the provider, or the page that says why there is none."""
-    count_sign_in_begun(request)
+    count_provider_redirect(request)
     engine = load_engine(request, provider)
     engine.errand = errand
     try:
