@@ -1,19 +1,18 @@
-"""What things cost: pure functions over plain values, without database or clock.
+"""Prices as pure functions over plain values, without database or clock.
 
-Which discount counts, for each line (docs/discounts.md says the same to people):
+Which discount counts for each line (docs/discounts.md explains it to staff):
 
-1. A contract product is priced by a code of its own and by nothing else; such a code touches no other line
-   (design 5.3).
-2. Of all others that cover the line (by code or by themselves, for everyone or for chosen people; money in the line's
-   own currency) the one counts that takes off the most. Discounts are never added up.
-3. An amount off the cart is taken off once, spread over lines it covers by largest remainder, in proportion to their
-   list prices. One counts at most, and only where the whole cart costs less with it: it goes to the lines that other
-   discounts lower least, in place of those.
-4. Where several take off the same: one that spends no code before one that does, then the one made first, then the
-   code made first. So the order in which they came never matters.
+1. A contract product is priced by its own code and by nothing else; such a code touches no other line.
+2. Of all other discounts that cover the line, in its currency, the one that takes off the most counts. Discounts are
+   never added up, whether they need a code or not and whoever they are for.
+3. An amount off the cart is taken off once, spread over the lines it covers by largest remainder, in proportion to
+   their list prices. At most one counts, and only where the whole cart costs less with it: it goes to the lines that
+   other discounts lower least, in place of those.
+4. Of discounts that take off the same, one that spends no code comes first, then the older discount, then the older
+   code. So the order in which they are given never matters.
 
-A percentage is rounded half up to the currency's smallest unit, on each line: the total is the sum of what the lines
-say. An amount off, of a line or of the cart, ends at zero; a fixed price never raises one.
+A percentage is rounded half up to the currency's smallest unit on each line, so that the total is the sum of the lines.
+An amount off never makes a price negative; a fixed price never raises one.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ from mitxonline.kernel.money import Money, spread
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A discount that may be used here and now, as pricing needs it.
+    """A discount that may be used now, as pricing needs it.
 
-    ``products`` None means all; ``code_id`` None means that it applies by itself. ``amount`` is percent for
+    ``products`` None means all; ``code_id`` None means that it applies automatically. ``amount`` is percent for
     PERCENT_OFF, else money in ``currency``.
     """
 
@@ -47,31 +46,31 @@ class Offer:
 
     @property
     def is_once(self) -> bool:
-        """Whether it is taken off the cart, and not off each line."""
+        """Whether it is taken off the cart, not off each line."""
         return self.discount_type == DiscountType.AMOUNT_OFF and self.unlocks is None
 
     def covers(self, item: Item) -> bool:
-        """Whether this discount may touch the item at all."""
+        """Whether this discount may lower the item's price."""
         if item.requires_code or self.unlocks is not None:
             return self.unlocks == item.product_id
         if self.discount_type != DiscountType.PERCENT_OFF and self.currency != item.listed.currency:
             return False
         return self.products is None or item.product_id in self.products
 
-    def off(self, listed: Money) -> Money:
-        """What it takes off a list price of one line: never more than the price, never less than nothing."""
+    def discount_on(self, listed: Money) -> Money:
+        """Return what is taken off one line's list price: at least nothing, at most the whole price."""
         if self.discount_type == DiscountType.PERCENT_OFF:
-            off = listed * (self.amount / 100)
+            discount = listed * (self.amount / 100)
         elif self.discount_type in AMOUNTS_OFF:
-            off = Money(self.amount, listed.currency)
+            discount = Money(self.amount, listed.currency)
         else:
-            off = listed - Money(self.amount, listed.currency)
-        return max(listed.zero, min(off, listed))
+            discount = listed - Money(self.amount, listed.currency)
+        return max(listed.zero, min(discount, listed))
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to be priced."""
+    """A product to be priced."""
 
     product_id: int
     listed: Money
@@ -80,74 +79,76 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What one item costs, and which discount made it so."""
+    """What one item costs, and the offer that lowered it."""
 
     item: Item
-    listed: Money
-    off: Money
+    discount: Money
     offer: Offer | None
 
     @property
+    def listed(self) -> Money:
+        return self.item.listed
+
+    @property
     def due(self) -> Money:
-        """What is to be paid."""
-        return self.listed - self.off
+        return self.listed - self.discount
 
 
 def price_item(item: Item, offers: Iterable[Offer]) -> Price:
-    """The best price for one item that is bought alone."""
+    """Return the best price for one item that is bought alone."""
     best = max(
         (offer for offer in offers if offer.covers(item)),
-        key=lambda offer: _rank(offer, item.listed),
+        key=lambda offer: (offer.discount_on(item.listed).amount, *_precedence(offer)),
         default=None,
     )
-    if best is None or (best.off(item.listed).is_zero and best.unlocks is None):
-        return Price(item=item, listed=item.listed, off=item.listed.zero, offer=None)
-    return Price(item=item, listed=item.listed, off=best.off(item.listed), offer=best)
+    # A contract's code counts even where it takes nothing off: the product can't be bought without it.
+    if best is None or (best.discount_on(item.listed).is_zero and best.unlocks is None):
+        return Price(item, discount=item.listed.zero, offer=None)
+    return Price(item, discount=best.discount_on(item.listed), offer=best)
 
 
 def price_items(items: Iterable[Item], offers: Iterable[Offer]) -> list[Price]:
-    """The best prices for items bought together, in their order. No two of them are the same product."""
+    """Return the best prices for different items bought together, in their order."""
     usable = list(offers)
     plain = [price_item(item, [offer for offer in usable if not offer.is_once]) for item in items]
     best, best_rank = plain, None
     for offer in (each for each in usable if each.is_once):
-        covered = sorted((price for price in plain if offer.covers(price.item)), key=_least_lowered)
+        covered = sorted(
+            (price for price in plain if offer.covers(price.item)),
+            key=lambda price: (price.discount.amount, price.item.product_id),
+        )
+        # Lines that other discounts lower least give up the least. How many to take is tried out: one line too many
+        # can cost more than its share of the amount brings.
         for count in range(1, len(covered) + 1):
-            prices = _with_once(offer, covered[:count], plain)
-            rank = (*_standing(prices, offer.currency), offer.code_id is None, *_age(offer), count)
-            if best_rank is None and rank[:2] <= _standing(plain, offer.currency):
-                continue
-            if best_rank is None or rank > best_rank:
+            prices = _take_off_once(offer, covered[:count], plain)
+            worth = _worth(prices, offer.currency)
+            rank = (*worth, *_precedence(offer), count)
+            is_better = rank > best_rank if best_rank is not None else worth > _worth(plain, offer.currency)
+            if is_better:
                 best, best_rank = prices, rank
     return best
 
 
-def _with_once(offer: Offer, lowered: list[Price], plain: list[Price]) -> list[Price]:
-    """The prices with an amount off the cart on these lines, in place of what lowered them before."""
+def _take_off_once(offer: Offer, lowered: list[Price], plain: list[Price]) -> list[Price]:
+    """Spread an amount off the cart over these lines, in place of what lowered them before."""
     listed = {price.item.product_id: price.listed for price in sorted(lowered, key=lambda each: each.item.product_id)}
     shares = spread(Money(offer.amount, offer.currency), listed)
-    return [
-        Price(price.item, price.listed, off=share, offer=None if share.is_zero else offer)
-        if (share := shares.get(price.item.product_id)) is not None
-        else price
-        for price in plain
-    ]
+    prices = []
+    for price in plain:
+        share = shares.get(price.item.product_id)
+        if share is None:
+            prices.append(price)
+        else:
+            prices.append(Price(price.item, discount=share, offer=None if share.is_zero else offer))
+    return prices
 
 
-def _standing(prices: list[Price], currency: str) -> tuple[Decimal, int]:
-    """How good prices are: more off first, in this currency; then fewer codes spent."""
-    off = sum((price.off.amount for price in prices if price.listed.currency == currency), start=Decimal(0))
-    return off, -len({price.offer.code_id for price in prices if price.offer is not None and price.offer.code_id})
+def _worth(prices: list[Price], currency: str) -> tuple[Decimal, int]:
+    """Compare carts: more off in this currency is better, then fewer codes spent."""
+    discount = sum((price.discount.amount for price in prices if price.listed.currency == currency), start=Decimal(0))
+    return discount, -len({price.offer.code_id for price in prices if price.offer is not None and price.offer.code_id})
 
 
-def _least_lowered(price: Price) -> tuple[Decimal, int]:
-    return price.off.amount, price.item.product_id
-
-
-def _age(offer: Offer) -> tuple[int, int]:
-    return -offer.discount_id, -(offer.code_id or 0)
-
-
-def _rank(offer: Offer, listed: Money) -> tuple[Decimal, bool, int, int]:
-    """More off first; then one that spends no code; then the older one."""
-    return (offer.off(listed).amount, offer.code_id is None, *_age(offer))
+def _precedence(offer: Offer) -> tuple[bool, int, int]:
+    """Compare offers that take off the same: no code, then the older discount, then the older code is better."""
+    return offer.code_id is None, -offer.discount_id, -(offer.code_id or 0)

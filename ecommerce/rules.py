@@ -108,6 +108,17 @@ def _forget_rules(*, setting: str, **_kwargs: object) -> None:
         checkout_rules.cache_clear()
 
 
+def check_rules(purchase: Purchase) -> list[Finding]:
+    """Ask all rules, in their order. A product that needs a code and that no rule vouches for isn't for sale."""
+    findings = [finding for rule in checkout_rules() for finding in rule.check(purchase)]
+    vouched = {finding.product_id for finding in findings if finding.vouches}
+    return findings + [
+        Finding(product_id=line.product.pk, refusal=NotForSale(title=line.product.title))
+        for line in purchase.lines
+        if line.product.requires_code and line.product.pk not in vouched
+    ]
+
+
 def lock_for(product_ids: Collection[int]) -> None:
     """Let the rules take their locks for these products: they come before the codes' (ADR 0003)."""
     for rule in checkout_rules():

@@ -1,8 +1,7 @@
-"""What is in a basket and what it costs now: the one calculation behind cart, checkout and data for others."""
+"""What a basket costs at one moment: the one calculation behind cart and checkout. Nothing is written here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,43 +12,27 @@ from ecommerce.errors.checkout import (
     BasketEmpty,
     CodeNeeded,
     CourseTwice,
-    NotForSale,
     PartlyEnrolled,
     SeveralCurrencies,
 )
-from ecommerce.errors.codes import (
-    CodeForAnotherProduct,
-    CodeInUse,
-    CodeMissing,
-    CodeRefused,
-    CodeSwitchedOff,
-    CodeUnknown,
-    CodeUsed,
-)
-from ecommerce.models import Basket, BasketCode, BasketItem, CodeUse, DiscountCode, Product
+from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Product
 from ecommerce.pricing import Item, Offer, Price, price_item, price_items
-from ecommerce.rules import Finding, Purchase, PurchaseLine, checkout_rules, first_refusals
+from ecommerce.rules import Finding, Purchase, PurchaseLine, check_rules, first_refusals
 from ecommerce.selectors.baskets import BasketOwner, open_baskets
-from ecommerce.selectors.offers import (
-    applies_to,
-    automatic_discounts,
-    buyer_of,
-    code_refusal,
-    is_for_one_order,
-    load_products,
-    offer_of,
-    uses_of,
-)
+from ecommerce.selectors.codes import CodeVerdict, judge_codes, name_organization
+from ecommerce.selectors.offers import find_automatic_discounts, find_buyer, is_for_buyer, load_products, make_offer
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.text import normalize_email, strip_punctuation
-from mitxonline.users.models import User
 
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """One product in the basket, as it stands now."""
+    """One product in the basket with its price and what the rules say of it.
+
+    ``entitlement`` is a right that replaces the code. ``provider`` is the organization whose contract pays, ``contact``
+    its manager. ``kept_at`` is set where the buyer keeps the product for later.
+    """
 
     product: Product
     price: Price
@@ -63,47 +46,41 @@ class PricedLine:
 
     @property
     def is_kept(self) -> bool:
-        """Whether it waits beside the basket already."""
         return self.kept_at is not None
 
     @property
-    def is_had(self) -> bool:
-        """Whether the buyer has all of it already: there is nothing to wait for."""
+    def is_owned(self) -> bool:
+        """Whether the buyer has all of it already, so that it leaves the basket."""
         return isinstance(self.refusal, AlreadyEnrolled) and not isinstance(self.refusal, PartlyEnrolled)
 
     @property
     def is_twice(self) -> bool:
-        """Whether something else in the cart gives the same course, so that one of the two is to be removed."""
+        """Whether another line gives the same course, so that the buyer has to remove one of the two."""
         return isinstance(self.refusal, CourseTwice)
 
     @property
     def title(self) -> str:
-        """What is bought."""
         return self.product.title
 
     @property
     def item_id(self) -> str:
-        """The course key or program id."""
         return self.product.item_id
 
     @property
     def listed(self) -> Money:
-        """The list price."""
         return self.price.listed
 
     @property
-    def off(self) -> Money:
-        """What the discount takes off."""
-        return self.price.off
+    def discount(self) -> Money:
+        return self.price.discount
 
     @property
     def due(self) -> Money:
-        """What is to be paid."""
         return self.price.due
 
     @property
     def discount_label(self) -> str:
-        """The discount's name, as buyer and receipt see it."""
+        """The discount's name, as cart and receipt show it."""
         return self.price.offer.label if self.price.offer else ""
 
     @property
@@ -113,29 +90,17 @@ class PricedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class AppliedCode:
-    """A code on the basket: what it does, or why it does nothing any more.
-
-    One that is fine and prices no line is idle: everything it could touch is as cheap or cheaper without it.
-    """
-
-    code: DiscountCode
-    refusal: DomainError | None
-    is_idle: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class PricedBasket:
-    """A basket with prices, refusals and totals, worked out at one moment.
+    """A basket with prices, refusals and totals.
 
-    ``aside`` is what is neither added up nor bought: kept for later, or refused by a rule. In a link basket nothing is
-    set aside: there a refusal stands in the way of the whole.
+    ``aside`` holds what is neither added up nor bought: kept for later by the buyer, or refused by a rule. A link
+    basket sets nothing aside: there one refused line blocks the whole basket.
     """
 
     basket: Basket | None
     lines: tuple[PricedLine, ...] = ()
     aside: tuple[PricedLine, ...] = ()
-    codes: tuple[AppliedCode, ...] = ()
+    codes: tuple[CodeVerdict, ...] = ()
     currency: str = field(default_factory=lambda: settings.DEFAULT_CURRENCY)
     other_basket_count: int = 0
 
@@ -146,32 +111,28 @@ class PricedBasket:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in it to be bought."""
         return not self.lines
 
     @property
     def has_one_currency(self) -> bool:
-        """Whether the lines can be added up."""
         return len({line.due.currency for line in self.lines}) <= 1
 
     @property
     def list_total(self) -> Money:
-        """The sum of the list prices."""
         return Money.sum((line.listed for line in self._addable), self.currency)
 
     @property
     def discount_total(self) -> Money:
-        """The sum of what is taken off."""
-        return Money.sum((line.off for line in self._addable), self.currency)
+        return Money.sum((line.discount for line in self._addable), self.currency)
 
     @property
     def total(self) -> Money:
-        """What is to be paid."""
+        """What is to be paid; lines in another currency aren't counted, and block checkout."""
         return Money.sum((line.due for line in self._addable), self.currency)
 
     @property
     def fingerprint(self) -> str:
-        """What is to be bought, at which price and by which code: the same again is the same order."""
+        """A digest of products, prices and codes: baskets with the same one make the same order."""
         return fingerprint(
             *sorted(
                 f"{line.product.pk}:{line.listed}:{line.due}:{line.code.pk if line.code else ''}" for line in self.lines
@@ -180,23 +141,21 @@ class PricedBasket:
 
     @property
     def needs_code(self) -> bool:
-        """Whether a line still waits for its own code."""
         return any(line.needs_code for line in self.lines)
 
     @property
     def refusals(self) -> tuple[DomainError, ...]:
-        """Everything that stands in the way of checking out."""
+        """Everything that prevents checking out."""
         if not self.lines:
             return (BasketEmpty(),)
-        ways = [line.refusal for line in self.lines if line.refusal is not None]
+        refusals = [line.refusal for line in self.lines if line.refusal is not None]
         if not self.has_one_currency:
-            ways.append(SeveralCurrencies())
-        ways += [CodeNeeded(title=line.title) for line in self.lines if line.needs_code and line.refusal is None]
-        return tuple(ways)
+            refusals.append(SeveralCurrencies())
+        refusals += [CodeNeeded(title=line.title) for line in self.lines if line.needs_code and line.refusal is None]
+        return tuple(refusals)
 
     @property
     def can_check_out(self) -> bool:
-        """Whether the button is shown."""
         return not self.refusals
 
     @property
@@ -205,7 +164,7 @@ class PricedBasket:
 
 
 def price_current_basket(owner: BasketOwner, *, user_id: int | None, now: datetime) -> PricedBasket:
-    """The owner's current basket with today's prices and refusals; constant queries for any number of lines."""
+    """Price the owner's current basket; the number of queries doesn't depend on the number of lines."""
     baskets = open_baskets(owner, now=now)
     if baskets.current is None:
         return PricedBasket(basket=None)
@@ -221,104 +180,80 @@ def price_basket(
     ask_rules: bool = True,
     with_code: DiscountCode | None = None,
 ) -> PricedBasket:
-    """Price one basket: its products, the codes that still work, automatic discounts, and what the rules say.
+    """Price a basket with the codes on it and automatic discounts, and ask the rules about each line.
 
-    Checkout leaves the rules out here: it asks them under their locks. ``with_code`` is supposed to be applied too.
+    ``with_code`` is priced as if it were on the basket. Checkout passes ``ask_rules=False``, because it asks the rules
+    again under their locks.
     """
-    items = items_in(basket)
+    items = _load_items(basket)
     products = [item.product for item in items if item.kept_at is None]
     kept = [item.product for item in items if item.kept_at is not None]
-    codes = codes_on(basket)
+    codes = _load_codes(basket)
     if with_code is not None and with_code not in codes:
-        codes = [code for code in codes if not is_replaced(code, by=with_code)] + [with_code]
-    applied, offers = _usable(codes, products, user_id=user_id, now=now)
-    prices = price_items([_item(product) for product in products], offers)
-    by_id = {each.code.pk: each.code for each in applied}
+        # A contract product has one code: a second one replaces the first, as applying it will.
+        is_enrollment_code = with_code.discount.unlocks_id is not None
+        codes = [code for code in codes if not (is_enrollment_code and code.discount_id == with_code.discount_id)]
+        codes.append(with_code)
+    verdicts, offers = _judge_discounts(codes, products, user_id=user_id, now=now)
+    by_id = {code.pk: code for code in codes}
+    prices = price_items([make_item(product) for product in products], offers)
     spent = [by_id.get(price.offer.code_id or 0) if price.offer else None for price in prices]
-    findings = []
+    findings: list[Finding] = []
     if ask_rules:
         opened = {code.discount.unlocks_id for code in codes}
-        asked = [
-            *(
-                PurchaseLine(product, code, knows_code=product.pk in opened)
-                for product, code in zip(products, spent, strict=True)
-            ),
-            *(PurchaseLine(product, None, knows_code=product.pk in opened, is_kept=True) for product in kept),
+        bought = [
+            PurchaseLine(product, code, knows_code=product.pk in opened)
+            for product, code in zip(products, spent, strict=True)
         ]
-        findings = check_rules(Purchase(lines=tuple(asked), user_id=user_id, now=now))
-    refusals = _without_settled(first_refusals(findings))
+        waiting = [PurchaseLine(product, None, knows_code=product.pk in opened, is_kept=True) for product in kept]
+        findings = check_rules(Purchase(lines=(*bought, *waiting), user_id=user_id, now=now))
+    refusals = _drop_settled_doubles(first_refusals(findings))
     lines = [
-        _line(product, price, code, refusals.get(product.pk), findings)
+        _make_line(product, price, code, refusals.get(product.pk), findings)
         for product, price, code in zip(products, prices, spent, strict=True)
     ]
-    waiting = [
-        _line(item.product, price_item(_item(item.product), []), None, refusals.get(item.product_id), findings, item)
-        for item in items
-        if item.kept_at is not None
-    ]
     sold = [line for line in lines if basket.is_link or not _is_set_aside(line.refusal)]
-    if len(sold) < len(lines):  # what is set aside takes no part of an amount that comes off the cart once
-        prices = price_items([_item(line.product) for line in sold], offers)
+    aside = [line for line in lines if line not in sold]
+    if aside:  # a line set aside takes no part of an amount that comes off the cart once
+        prices = price_items([make_item(line.product) for line in sold], offers)
         sold = [
             replace(line, price=price, code=by_id.get(price.offer.code_id or 0) if price.offer else None)
             for line, price in zip(sold, prices, strict=True)
         ]
+    for item in items:
+        if item.kept_at is not None:
+            price = price_item(make_item(item.product), [])
+            line = _make_line(item.product, price, None, refusals.get(item.product_id), findings)
+            aside.append(replace(line, kept_at=item.kept_at))
     used = {line.code.pk for line in sold if line.code is not None}
+    providers = {line.product.pk: line.provider for line in lines}
     return PricedBasket(
         basket=basket,
         lines=tuple(sold),
-        aside=tuple([line for line in lines if line.product.pk not in {each.product.pk for each in sold}] + waiting),
-        codes=tuple(replace(each, is_idle=each.refusal is None and each.code.pk not in used) for each in applied),
+        aside=tuple(aside),
+        codes=tuple(
+            replace(
+                name_organization(verdict, providers.get(verdict.code.discount.unlocks_id or 0, "")),
+                is_idle=verdict.refusal is None and verdict.code.pk not in used,
+            )
+            for verdict in verdicts
+        ),
         currency=sold[0].listed.currency if sold else settings.DEFAULT_CURRENCY,
         other_basket_count=other_count,
     )
 
 
-def _is_set_aside(refusal: DomainError | None) -> bool:
-    """Whether a refusal takes a line out of an ordinary cart; what the buyer has to choose between stays."""
-    return refusal is not None and getattr(refusal, "is_set_aside", True)
+def make_item(product: Product) -> Item:
+    """Describe a product to pricing."""
+    return Item(product.pk, product.money, product.requires_code)
 
 
-def _without_settled(refusals: dict[int, DomainError]) -> dict[int, DomainError]:
-    """The refusals without “twice in your cart” where the other of the two is set aside."""
-    return {
-        product_id: refusal
-        for product_id, refusal in refusals.items()
-        if not (isinstance(refusal, CourseTwice) and _is_set_aside(refusals.get(refusal.beside_id)))
-    }
-
-
-def _usable(
-    codes: list[DiscountCode], products: list[Product], *, user_id: int | None, now: datetime
-) -> tuple[list[AppliedCode], list[Offer]]:
-    """The codes with why they don't work, and everything that may lower a price: by code, or by itself."""
-    automatic = [] if all(product.requires_code for product in products) else automatic_discounts(now)
-    buyer = buyer_of(user_id, discounts=[*automatic, *(code.discount for code in codes)], codes=codes)
-    own = uses_of(codes, user_id)
-    applied = [AppliedCode(code, code_refusal(code, own=own.get(code.pk), buyer=buyer, now=now)) for code in codes]
-    offers = [offer_of(each.code.discount, code=each.code) for each in applied if each.refusal is None]
-    return applied, offers + [offer_of(discount) for discount in automatic if applies_to(discount, buyer)]
-
-
-def check_rules(purchase: Purchase) -> list[Finding]:
-    """Everything the rules find, in the order of asking; what needs its code and no rule vouches for isn't sold."""
-    findings = [finding for rule in checkout_rules() for finding in rule.check(purchase)]
-    vouched = {finding.product_id for finding in findings if finding.vouches}
-    return findings + [
-        Finding(product_id=line.product.pk, refusal=NotForSale(title=line.product.title))
-        for line in purchase.lines
-        if line.product.requires_code and line.product.pk not in vouched
-    ]
-
-
-def items_in(basket: Basket) -> list[BasketItem]:
-    """What is in the basket or kept beside it, with what it sells, in the order it was added; one query."""
+def _load_items(basket: Basket) -> list[BasketItem]:
     items = BasketItem.objects.filter(basket=basket).order_by("pk")
     return list(items.select_related("product__course_run__course__department", "product__program__department"))
 
 
-def codes_on(basket: Basket) -> list[DiscountCode]:
-    """The codes applied to a basket, with their discounts and the products these are for."""
+def _load_codes(basket: Basket) -> list[DiscountCode]:
     rows = BasketCode.objects.filter(basket=basket).select_related(
         "code__discount__unlocks__course_run", "code__discount__unlocks__program"
     )
@@ -327,84 +262,37 @@ def codes_on(basket: Basket) -> list[DiscountCode]:
     return codes
 
 
-def is_held_by(code: DiscountCode, user_id: int | None) -> bool:
-    """Whether the code is this person's: they have used it, or it was given to their address."""
-    if user_id is None:
-        return False
-    if CodeUse.objects.filter(code=code, user_id=user_id).exists():
-        return True
-    email = normalize_email(code.assigned_email)
-    return bool(email) and User.objects.filter(pk=user_id, email=email).exists()
+def _judge_discounts(
+    codes: list[DiscountCode], products: list[Product], *, user_id: int | None, now: datetime
+) -> tuple[list[CodeVerdict], list[Offer]]:
+    """Judge the codes, and return everything that may lower a price: usable codes and automatic discounts."""
+    automatic = [] if all(product.requires_code for product in products) else find_automatic_discounts(now)
+    buyer = find_buyer(user_id, discounts=[*automatic, *(code.discount for code in codes)], codes=codes)
+    verdicts = judge_codes(codes, buyer=buyer, user_id=user_id, now=now)
+    offers = [make_offer(each.code.discount, code=each.code) for each in verdicts if each.refusal is None]
+    return verdicts, offers + [make_offer(discount) for discount in automatic if is_for_buyer(discount, buyer)]
 
 
-def mark_if_held(refusal: CodeRefused, *, text: str, user_id: int | None) -> None:
-    """Note on a refusal that the code is this person's own, so that it isn't counted as a guess."""
-    if refusal.is_failure and not isinstance(refusal, CodeUnknown | CodeMissing):
-        refusal.is_own = is_held_by(find_code(text), user_id)
+def _is_set_aside(refusal: DomainError | None) -> bool:
+    # Refusals between which the buyer has to choose keep their line in the cart.
+    return refusal is not None and getattr(refusal, "is_set_aside", True)
 
 
-def refuse_code(code: DiscountCode, *, user_id: int | None, now: datetime) -> None:
-    """Raise why this person can't use the code at all, naming the organization that gave it out."""
-    buyer = buyer_of(user_id, discounts=[code.discount], codes=[code])
-    refusal = code_refusal(code, own=uses_of([code], user_id).get(code.pk), buyer=buyer, now=now)
-    if refusal is None:
-        return
-    opens = code.discount.unlocks
-    if opens is None:
-        raise refusal
-    findings = check_rules(Purchase(lines=(PurchaseLine(opens, code),), user_id=user_id, now=now))
-    for finding in findings:
-        if isinstance(finding.refusal, CodeRefused) and finding.refusal.outranks:
-            raise finding.refusal
-    provider = next((finding.provider for finding in findings if finding.provider), "")
-    if isinstance(refusal, CodeInUse):
-        raise refusal
-    if isinstance(refusal, CodeUsed | CodeSwitchedOff):
-        refusal = type(refusal)(organization=provider)
-    raise refusal
+def _drop_settled_doubles(refusals: dict[int, DomainError]) -> dict[int, DomainError]:
+    """Drop “twice in your cart” where the other of the two lines is set aside."""
+    return {
+        product_id: refusal
+        for product_id, refusal in refusals.items()
+        if not (isinstance(refusal, CourseTwice) and _is_set_aside(refusals.get(refusal.beside_id)))
+    }
 
 
-def find_code(text: str) -> DiscountCode:
-    """The code with this text, with its discount and what it opens; CodeUnknown if there is none.
-
-    Punctuation around it, which mail programs link along, is left out: no code has any.
-    """
-    code = (
-        DiscountCode.objects.matching(strip_punctuation(text))
-        .select_related("discount__unlocks__course_run__course__department", "discount__unlocks__program__department")
-        .first()
-    )
-    if code is None:
-        raise CodeUnknown
-    load_products([code.discount])
-    return code
-
-
-def is_replaced(code: DiscountCode, *, by: DiscountCode) -> bool:
-    """Whether a code gives way: a contract product has one code, and a second one replaces the first."""
-    return by.discount.unlocks_id is not None and code.discount_id == by.discount_id and code != by
-
-
-def code_fits(code: DiscountCode, products: Sequence[Product]) -> DomainError | None:
-    """CodeForAnotherProduct where the code touches nothing in the basket, or None."""
-    offer = offer_of(code.discount, code=code)
-    if any(offer.covers(_item(product)) for product in products):
-        return None
-    opens = code.discount.unlocks
-    return CodeForAnotherProduct(title=opens.title if opens is not None else "")
-
-
-def _item(product: Product) -> Item:
-    return Item(product.pk, product.money, product.requires_code)
-
-
-def _line(
+def _make_line(
     product: Product,
     price: Price,
     code: DiscountCode | None,
     refusal: DomainError | None,
     findings: list[Finding],
-    item: BasketItem | None = None,
 ) -> PricedLine:
     mine = [finding for finding in findings if finding.product_id == product.pk]
     return PricedLine(
@@ -416,20 +304,4 @@ def _line(
         provider=next((finding.provider for finding in mine if finding.provider), ""),
         contact=next((finding.contact for finding in mine if finding.contact), ""),
         note=next((finding.note for finding in mine if finding.note), ""),
-        kept_at=item.kept_at if item is not None else None,
     )
-
-
-__all__ = [
-    "AppliedCode",
-    "PricedBasket",
-    "PricedLine",
-    "check_rules",
-    "code_fits",
-    "find_code",
-    "is_for_one_order",
-    "is_replaced",
-    "price_basket",
-    "price_current_basket",
-    "refuse_code",
-]

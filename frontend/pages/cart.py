@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from ecommerce.errors.codes import CodeInUse, CodeSwitchedOff, CodeUsed
 from ecommerce.models import DiscountCode
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_current_basket
 from ecommerce.selectors.baskets import cart_note
@@ -76,12 +75,12 @@ class CartPage:
     @property
     def aside(self) -> tuple[PricedLine, ...]:
         """What waits beside it: kept for later, or not to be bought at the moment."""
-        return tuple(line for line in self.priced.aside if not line.is_had)
+        return tuple(line for line in self.priced.aside if not line.is_owned)
 
     @property
     def had(self) -> tuple[PricedLine, ...]:
         """What was in it or waited, until the buyer came by it in another way; from now on it is gone."""
-        return tuple(line for line in self.priced.aside if line.is_had)
+        return tuple(line for line in self.priced.aside if line.is_owned)
 
     @property
     def set_aside_now(self) -> tuple[PricedLine, ...]:
@@ -156,9 +155,7 @@ class CartPage:
     def codes_that_stopped_working(self) -> list[StoppedCode]:
         """Codes that were fine when they were applied, and why they aren't any more."""
         return [
-            StoppedCode(
-                applied.code, self._why(applied.code, applied.refusal), number=getattr(applied.refusal, "number", "")
-            )
+            StoppedCode(applied.code, applied.refusal.message, number=getattr(applied.refusal, "number", ""))
             for applied in self.priced.codes
             if applied.refusal is not None
         ]
@@ -178,14 +175,6 @@ class CartPage:
     def expected_total(self) -> str:
         """The total that is shown, as the checkout compares it."""
         return str(self.priced.total)
-
-    def _why(self, code: DiscountCode, refusal: DomainError) -> str:
-        """The refusal's sentence, naming the organization whose code it is."""
-        product_id = code.discount.unlocks_id
-        provider = next((line.provider for line in self.lines if line.product.pk == product_id), "")
-        if provider and isinstance(refusal, CodeUsed | CodeSwitchedOff) and not isinstance(refusal, CodeInUse):
-            return type(refusal)(organization=provider).message
-        return refusal.message
 
     def code_form(self, form: CodeForm | None) -> CodeForm:
         """The form for a code, with the help that fits what is in the cart."""

@@ -14,7 +14,7 @@ from b2b.models import ContractRun, OrganizationMembership, OrganizationPage
 from b2b.services.seats.offers import CodeOffer, contract_run_behind
 from courses.models import Course, CourseRun
 from ecommerce.errors.codes import CodeRefused
-from ecommerce.selectors.basket_prices import find_code
+from ecommerce.selectors.codes import find_code
 from mitxonline.kernel.errors import DomainError
 from mitxonline.users.models import User
 

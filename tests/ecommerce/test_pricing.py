@@ -49,7 +49,7 @@ def test_each_type_does_what_it_says(kind: str, amount: str, due: str) -> None:
 
 
 def test_half_a_cent_goes_up() -> None:
-    assert price_item(Item(1, usd("0.05")), [offer(DiscountType.PERCENT_OFF, "50")]).off == usd("0.03")
+    assert price_item(Item(1, usd("0.05")), [offer(DiscountType.PERCENT_OFF, "50")]).discount == usd("0.03")
 
 
 def test_yen_has_no_cents() -> None:
@@ -93,9 +93,9 @@ def test_where_two_take_off_the_same_the_one_without_a_code_is_spent() -> None:
 def test_it_comes_off_once_and_off_each_comes_off_each() -> None:
     items = [Item(1, usd(100)), Item(2, usd(100)), Item(3, usd(6))]
     once = price_items(items, [offer(DiscountType.AMOUNT_OFF, "10")])
-    assert [price.off for price in once] == [usd("4.86"), usd("4.85"), usd("0.29")]
+    assert [price.discount for price in once] == [usd("4.86"), usd("4.85"), usd("0.29")]
     each = price_items(items, [offer(DiscountType.AMOUNT_OFF_EACH, "10")])
-    assert [price.off for price in each] == [usd(10), usd(10), usd(6)]
+    assert [price.discount for price in each] == [usd(10), usd(10), usd(6)]
 
 
 def test_it_ends_at_what_the_lines_cost() -> None:
@@ -105,8 +105,8 @@ def test_it_ends_at_what_the_lines_cost() -> None:
 
 def test_two_cents_over_five_lines_go_to_two() -> None:
     prices = price_items([Item(number, usd(10)) for number in range(5)], [offer(DiscountType.AMOUNT_OFF, "0.02")])
-    assert sorted(price.off.minor_units for price in prices) == [0, 0, 0, 1, 1]
-    assert [price.offer is None for price in prices] == [price.off.is_zero for price in prices]
+    assert sorted(price.discount.minor_units for price in prices) == [0, 0, 0, 1, 1]
+    assert [price.offer is None for price in prices] == [price.discount.is_zero for price in prices]
 
 
 def test_it_goes_to_lines_that_others_lower_least_and_only_where_that_is_better() -> None:
@@ -114,7 +114,7 @@ def test_it_goes_to_lines_that_others_lower_least_and_only_where_that_is_better(
     half = offer(DiscountType.PERCENT_OFF, "50", discount_id=2, products=frozenset({2}), code_id=None)
     cart = offer(DiscountType.AMOUNT_OFF, "60", discount_id=3)
     prices = price_items(items, [half, cart])
-    assert [(price.off, price.offer) for price in prices] == [(usd(60), cart), (usd(50), half)]
+    assert [(price.discount, price.offer) for price in prices] == [(usd(60), cart), (usd(50), half)]
     small = offer(DiscountType.AMOUNT_OFF, "40", discount_id=3, products=frozenset({2}))
     assert [price.offer for price in price_items(items, [half, small])] == [None, half]
 
@@ -123,7 +123,7 @@ def test_one_counts_at_most_and_a_contracts_line_takes_no_part() -> None:
     items = [Item(1, usd(100)), Item(2, usd(100), requires_code=True)]
     ten, twenty = (offer(DiscountType.AMOUNT_OFF, str(n), discount_id=n, code_id=n) for n in (10, 20))
     prices = price_items(items, [ten, twenty])
-    assert [(price.off, price.offer) for price in prices] == [(usd(20), twenty), (usd(0), None)]
+    assert [(price.discount, price.offer) for price in prices] == [(usd(20), twenty), (usd(0), None)]
 
 
 kinds = st.sampled_from(list(DiscountType))
@@ -146,7 +146,7 @@ prices = st.decimals(min_value=0, max_value=5000, places=2).map(lambda amount: M
 def test_never_negative_never_above_the_list_price(listed: Money, several: list[Offer]) -> None:
     price = price_item(Item(1, listed), several)
     assert listed.zero <= price.due <= listed
-    assert price.due + price.off == listed
+    assert price.due + price.discount == listed
 
 
 @given(listed=st.lists(prices, min_size=1, max_size=5), several=st.lists(offers, max_size=6), data=st.data())
@@ -211,11 +211,11 @@ def test_lines_add_up_in_every_currency_and_none_is_negative_or_dearer(basket: t
     priced = price_items(items, some)
     for price in priced:
         assert price.listed.zero <= price.due <= price.listed
-        assert price.due + price.off == price.listed
+        assert price.due + price.discount == price.listed
     currency = items[0].listed.currency if items else "USD"
     due = Money.sum((price.due for price in priced), currency)
     listed = Money.sum((price.listed for price in priced), currency)
-    assert due == listed - Money.sum((price.off for price in priced), currency)
+    assert due == listed - Money.sum((price.discount for price in priced), currency)
     assert due.minor_units == sum(price.due.minor_units for price in priced)
 
 
@@ -228,20 +228,20 @@ def test_with_an_amount_off_the_cart_nothing_is_dearer_and_no_more_comes_off_tha
     priced = price_items(items, data.draw(st.permutations(some)))
     by_once = [price for price in priced if price.offer is not None and price.offer.is_once]
     assert len({_id(price.offer) for price in by_once}) <= 1
-    off = sum(price.off.minor_units for price in by_once)
+    off = sum(price.discount.minor_units for price in by_once)
     for price in by_once:
         assert price.offer is not None
         assert not price.item.requires_code
         assert off <= Money(price.offer.amount, price.offer.currency).minor_units
-    total = sum(price.off.amount for price in priced)
-    assert total >= sum(price.off.amount for price in price_items(items, others))
+    total = sum(price.discount.amount for price in priced)
+    assert total >= sum(price.discount.amount for price in price_items(items, others))
     for each in once:
-        assert total >= sum(price.off.amount for price in price_items(items, [each]))
-    assert [(_id(price.offer), price.off) for price in priced] == [
-        (_id(price.offer), price.off) for price in price_items(items, some)
+        assert total >= sum(price.discount.amount for price in price_items(items, [each]))
+    assert [(_id(price.offer), price.discount) for price in priced] == [
+        (_id(price.offer), price.discount) for price in price_items(items, some)
     ]
     turned = price_items(items[::-1], some)[::-1]
-    assert [price.off for price in priced] == [price.off for price in turned]
+    assert [price.discount for price in priced] == [price.discount for price in turned]
 
 
 @given(basket=baskets(), data=st.data())
@@ -253,7 +253,7 @@ def test_each_line_has_the_best_of_what_covers_it_in_whatever_order(
     priced = price_items(items, data.draw(st.permutations(some)))
     for item, price in zip(items, priced, strict=True):
         covering = [each for each in some if each.covers(item)]
-        assert price.off == max((each.off(item.listed) for each in covering), default=item.listed.zero)
+        assert price.discount == max((each.discount_on(item.listed) for each in covering), default=item.listed.zero)
         assert price.offer is None or price.offer in covering
         if item.requires_code:
             assert price.offer is None or price.offer.unlocks == item.product_id

@@ -16,7 +16,7 @@ from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import SandboxGateway
 from ecommerce.models import CodeUse, DiscountCode, Order, OrderLine, PaymentAttempt, Product, Refund
 from ecommerce.receivers import enroll_buyer
-from ecommerce.selectors.offers import takes_use
+from ecommerce.selectors.codes import takes_use
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.factories import NOON, make_user

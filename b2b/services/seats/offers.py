@@ -14,7 +14,7 @@ from ecommerce.enums import UseState
 from ecommerce.errors.codes import CodeBelongsInCart, CodeMissing, CodeRefused, CodeUnknown
 from ecommerce.models import CodeUse, DiscountCode
 from ecommerce.rules import Finding, Purchase, PurchaseLine
-from ecommerce.selectors.basket_prices import find_code, mark_if_held, refuse_code
+from ecommerce.selectors.codes import find_code, guard_refusals, judge_code
 from mitxonline.kernel.money import Money
 
 
@@ -67,13 +67,9 @@ def code_offer(*, text: str, user_id: int | None, now: datetime) -> CodeOffer:
     """
     if not text.strip():
         raise CodeMissing
-    try:
-        return _offer(text=text, user_id=user_id, now=now)
-    except CodeRefused as refusal:
-        if user_id is None:
-            raise CodeUnknown from None
-        mark_if_held(refusal, text=text, user_id=user_id)
-        raise
+    code = find_code(text)
+    with guard_refusals(code, user_id=user_id):
+        return _offer(code, user_id=user_id, now=now)
 
 
 def contract_run_of(code: DiscountCode, *, user_id: int | None = None) -> ContractRun:
@@ -128,10 +124,10 @@ def finding_for(code: DiscountCode, run: ContractRun, *, user_id: int | None, no
     return next(iter(ContractSeats().check(purchase)), Finding(product_id=product.pk, refusal=CodeUnknown()))
 
 
-def _offer(*, text: str, user_id: int | None, now: datetime) -> CodeOffer:
-    code = find_code(text)
+def _offer(code: DiscountCode, *, user_id: int | None, now: datetime) -> CodeOffer:
     run = contract_run_of(code, user_id=user_id)
-    refuse_code(code, user_id=user_id, now=now)
+    if (refusal := judge_code(code, user_id=user_id, now=now).refusal) is not None:
+        raise refusal
     finding = finding_for(code, run, user_id=user_id, now=now)
     if finding.refusal is not None and not isinstance(finding.refusal, AlreadySeated):
         raise finding.refusal

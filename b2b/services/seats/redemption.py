@@ -21,8 +21,8 @@ from courses.rules import refuse_unless_enrollable
 from courses.services.enrollments import enroll
 from ecommerce.enums import UseState
 from ecommerce.models import Basket, CodeUse, DiscountCode
-from ecommerce.selectors.basket_prices import find_code, refuse_code
 from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.selectors.codes import find_code, judge_code
 from ecommerce.services.baskets.baskets import add_products, apply_code
 from ecommerce.services.discounts.batches import apply_to_basket
 from ecommerce.services.discounts.codes import use_code
@@ -52,7 +52,8 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
         run = contract_run_of(code, user_id=user_id)
         terms = lock_terms([run.contract_id])[run.contract_id]
         refuse_replaced([code])
-        refuse_code(code, user_id=user_id, now=now)
+        if (refusal := judge_code(code, user_id=user_id, now=now).refusal) is not None:
+            raise refusal
         finding = finding_for(code, run, user_id=user_id, now=now)
         if finding.refusal is not None and not isinstance(finding.refusal, AlreadySeated):
             raise finding.refusal

@@ -19,18 +19,13 @@ from django.db.models import Exists, OuterRef, Q
 
 from ecommerce.enums import BasketKind
 from ecommerce.errors.checkout import AnotherCurrency, BasketEmpty, ProductUnknown
-from ecommerce.errors.codes import CodeMissing, CodeNotBetter, CodeRefused, CodeUnknown
+from ecommerce.errors.codes import CodeForAnotherProduct, CodeMissing, CodeNotBetter, CodeRefused, CodeUnknown
 from ecommerce.events import LinkBasketClaimed
 from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Order, Product
-from ecommerce.selectors.basket_prices import (
-    PricedBasket,
-    code_fits,
-    find_code,
-    mark_if_held,
-    price_basket,
-    refuse_code,
-)
+from ecommerce.selectors.basket_prices import PricedBasket, make_item, price_basket
 from ecommerce.selectors.baskets import BasketOwner, current_basket
+from ecommerce.selectors.codes import ask_contract, find_code, guard_refusals
+from ecommerce.selectors.offers import make_offer
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import run_sql
 
@@ -126,10 +121,10 @@ def note_what_was_shown(priced: PricedBasket, *, now: datetime) -> None:
     basket = priced.basket
     if basket is None:
         return
-    had = [line.product.pk for line in priced.aside if line.is_had]
+    had = [line.product.pk for line in priced.aside if line.is_owned]
     if had:
         basket.items.filter(product_id__in=had).delete()
-    refused = [line.product.pk for line in priced.aside if not line.is_kept and not line.is_had]
+    refused = [line.product.pk for line in priced.aside if not line.is_kept and not line.is_owned]
     if refused:
         basket.items.filter(product_id__in=refused, kept_at=None).update(kept_at=now)
     note_total(priced, now=now)
@@ -158,23 +153,31 @@ def leave_link_basket(*, owner: BasketOwner, now: datetime) -> None:
 
 
 def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime) -> PricedBasket:
-    """Apply a code to the current basket; the same code again changes nothing.
+    """Apply a code to the current basket, which is priced as if it were there; the same code again changes nothing.
 
-    Raises CodeMissing, CodeUnknown, CodeSwitchedOff, CodeUsed, CodeNotYetValid, CodeExpired, CodeForAnotherProduct,
-    CodeNotBetter, or what a rule says of the code. A signed-out visitor is told CodeUnknown for all of them, so that
-    no one can find out which codes exist (X2).
+    Raises BasketEmpty, CodeMissing, CodeUnknown, or another CodeRefused that says why the code doesn't work or lowers
+    no price. Signed-out visitors get CodeUnknown for every code that doesn't work.
     """
     if not text.strip():
         raise CodeMissing
-    try:
-        return _apply(owner=owner, text=text, user_id=user_id, now=now)
-    except CodeNotBetter:
-        raise
-    except CodeRefused as refusal:
-        if user_id is None:
-            raise CodeUnknown from None
-        mark_if_held(refusal, text=text, user_id=user_id)
-        raise
+    basket = current_basket(owner, now=now)
+    if basket is None:
+        raise BasketEmpty
+    code = find_code(text)
+    with guard_refusals(code, user_id=user_id):
+        priced = price_basket(basket, user_id=user_id, now=now, with_code=code)
+        _refuse_useless_code(priced, code, user_id=user_id, now=now)
+    run_sql(
+        APPLY,
+        {
+            "basket": basket.pk,
+            "code": code.pk,
+            "discount": code.discount_id,
+            "is_contracts": code.discount.unlocks_id is not None,
+            "now": now,
+        },
+    )
+    return priced
 
 
 def remove_code(*, owner: BasketOwner, code_id: int, now: datetime) -> None:
@@ -259,48 +262,24 @@ def baskets_of(user_id: int) -> dict[str, Basket]:
     return {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
 
 
-def _apply(*, owner: BasketOwner, text: str, user_id: int | None, now: datetime) -> PricedBasket:
-    """Price the basket as if the code were on it, refuse what is to be refused, and only then write it down."""
-    basket = current_basket(owner, now=now)
-    if basket is None:
-        raise BasketEmpty
-    code = find_code(text)
-    priced = price_basket(basket, user_id=user_id, now=now, with_code=code)
-    if any(each.code == code and each.refusal is not None for each in priced.codes):
-        refuse_code(code, user_id=user_id, now=now)
-    if (refusal := code_fits(code, [line.product for line in priced.lines])) is not None:
-        raise refusal
-    _refuse_unless_useful(priced, code, signed_in=user_id is not None)
-    _write_down(basket, code, now)
-    return priced
-
-
-def _refuse_unless_useful(priced: PricedBasket, code: DiscountCode, *, signed_in: bool) -> None:
-    """Raise what a rule says of the line the code is for, or CodeNotBetter where every line is cheaper without it.
-
-    Whoever is signed out hears nothing of an enrollment code that leads nowhere, for whatever reason.
-    """
+def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: int | None, now: datetime) -> None:
+    """Raise why the code can't be used, fits nothing in the basket, or lowers no price there."""
+    verdict = next(each for each in priced.codes if each.code == code)
+    if verdict.refusal is not None:
+        refusal = ask_contract(verdict, user_id=user_id, now=now).refusal
+        raise refusal or verdict.refusal
+    offer = make_offer(code.discount, code=code)
+    if not any(offer.covers(make_item(line.product)) for line in priced.lines):
+        opens = code.discount.unlocks
+        raise CodeForAnotherProduct(title=opens.title if opens is not None else "")
     lines = [line for line in priced.lines if line.code == code]
     for line in lines:
         if isinstance(line.refusal, CodeRefused):
             raise line.refusal
-        if line.refusal is not None and line.product.requires_code and not signed_in:
-            raise CodeUnknown
+        if line.refusal is not None and line.product.requires_code and user_id is None:
+            raise CodeUnknown  # an enrollment code that leads nowhere, whatever the reason, tells strangers nothing
     if not lines:
         raise CodeNotBetter
-
-
-def _write_down(basket: Basket, code: DiscountCode, now: datetime) -> None:
-    run_sql(
-        APPLY,
-        {
-            "basket": basket.pk,
-            "code": code.pk,
-            "discount": code.discount_id,
-            "is_contracts": code.discount.unlocks_id is not None,
-            "now": now,
-        },
-    )
 
 
 def _open(owner: BasketOwner, kind: BasketKind, now: datetime) -> tuple[Basket, bool]:

@@ -42,7 +42,7 @@ from ecommerce.rules import (
 )
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_basket
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.selectors.offers import takes_use
+from ecommerce.selectors.codes import takes_use
 from ecommerce.services.baskets.baskets import lock_basket
 from ecommerce.services.discounts.codes import hold_code
 from ecommerce.services.orders.attempts import is_being_paid
@@ -339,7 +339,7 @@ def _snapshot(line: PricedLine, order: Order, findings: list[Finding]) -> OrderL
         sku=product.sku,
         mode=product.mode,
         list_price=line.listed.amount,
-        discount_amount=line.off.amount,
+        discount_amount=line.discount.amount,
         due=line.due.amount,
         currency=line.due.currency,
         requires_code=product.requires_code,
