@@ -51,10 +51,10 @@ class Offer:
 
     def covers(self, item: Item) -> bool:
         """Whether this discount may lower the item's price."""
-        if item.requires_code or self.unlocks is not None:
-            return self.unlocks == item.product_id
         if self.discount_type != DiscountType.PERCENT_OFF and self.currency != item.listed.currency:
             return False
+        if item.requires_code or self.unlocks is not None:
+            return self.unlocks == item.product_id
         return self.products is None or item.product_id in self.products
 
     def discount_on(self, listed: Money) -> Money:

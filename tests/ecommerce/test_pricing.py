@@ -76,6 +76,13 @@ def test_a_contract_product_is_priced_by_its_own_code_alone() -> None:
     assert price_item(item, [marketing, own]).due == usd(49)
 
 
+def test_a_contract_code_in_another_currency_prices_nothing() -> None:
+    item = Item(7, Money("49", "EUR"), requires_code=True)
+    own = offer(DiscountType.FIXED_PRICE, "49", unlocks=7, products=frozenset())
+    assert not own.covers(item)
+    assert price_item(item, [own]).offer is None
+
+
 def test_a_contract_code_touches_no_other_line() -> None:
     own = offer(DiscountType.FIXED_PRICE, "0", unlocks=7, products=None)
     assert price_item(Item(8, usd(249)), [own]).offer is None
