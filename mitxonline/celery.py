@@ -13,7 +13,7 @@ from mitxonline.kernel.trace import open_trace
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mitxonline.settings.production")
 
 
-class TracedTask(Task):
+class TracedTask(Task[..., Any]):
     """A task that runs in the trace of whatever queued it, or in one of its own."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -2,7 +2,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from celery import Celery
+from celery import Celery, current_app
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
@@ -43,7 +43,7 @@ def test_traces_nest_and_are_not_taken_for_codes() -> None:
 
 def test_a_task_continues_the_trace_of_whatever_queued_it() -> None:
     app = Celery("tests", task_cls=TracedTask, set_as_current=False)
-    task = app.task(trace_id, name="tests.trace_id")
+    task = app.task(name="tests.trace_id")(trace_id)
     task.push_request(trace="request-77")
     assert task() == "request-77"
     task.pop_request()
@@ -53,7 +53,7 @@ def test_a_task_continues_the_trace_of_whatever_queued_it() -> None:
 def test_a_queued_task_carries_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(broker, "_producers", MagicMock())
-    monkeypatch.setattr(broker.current_app, "send_task", lambda name, **options: sent.append(options))
+    monkeypatch.setattr(current_app, "send_task", lambda name, **options: sent.append(options))
     with open_trace("request-77"):
         assert send_tasks("tests.nothing", [(1,)]) == 1
     assert sent[0]["headers"] == {"trace": "request-77"}
