@@ -22,6 +22,29 @@ class ContractStanding(models.TextChoices):
     OPEN = "open", _("Open")
 
 
+class CodeState(models.TextChoices):
+    """What a contract's code is at the moment; `b2b.codes` decides it."""
+
+    FREE = "free", _("Not assigned")
+    ASSIGNED = "assigned", _("Assigned")
+    HELD = "held", _("In checkout")
+    USED = "used", _("Used")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    OFF = "off", _("Off")
+
+
+class ManagedCodeState(models.TextChoices):
+    """The states of a code or an invitation in the words of an organization's managers."""
+
+    FREE = "free", _("Free")
+    INVITED = "invited", _("Invited")
+    HELD = "held", _("In checkout")
+    JOINED = "joined", _("Joined")
+    FAILED = "failed", _("E-mail failed")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    OFF = "off", _("Off")
+
+
 class MembershipState(models.TextChoices):
     """Whether a seat gives access yet."""
 

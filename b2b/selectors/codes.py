@@ -1,19 +1,16 @@
-"""The codes of one contract, a page at a time or all of them as a file.
+"""The codes of contracts: listed a page at a time, or all of them as a file.
 
 A contract may have a million codes. Nothing here counts them all or skips over them: a page begins behind the last code
-of the one before (by product and number), matches are counted up to a limit, and a file is read with a cursor.
+of the page before (by discount and code id), matches are counted up to a limit, and a file is read with a cursor.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
-from typing import IO, Any, Self
+from typing import Any, Self
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import (
     Case,
@@ -22,14 +19,11 @@ from django.db.models import (
     DateTimeField,
     Exists,
     F,
-    Field,
     IntegerField,
     OuterRef,
     Q,
     QuerySet,
     Subquery,
-    TextChoices,
-    Value,
     When,
 )
 from django.db.models.functions import Coalesce
@@ -37,14 +31,24 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from b2b.enums import MailState
+from b2b.codes import (
+    IN_CONTRACT,
+    MANAGED_STATES,
+    OF_REMOVED_RUN,
+    code_state,
+    in_state,
+    product_url,
+    redeem_url,
+    with_code_facts,
+)
+from b2b.enums import CodeState, MailState
 from b2b.models import ContractRun, HandOutMail
-from b2b.selectors.export import COLUMNS as EXPORTED
 from ecommerce.enums import LIVE_USE_STATES, UseState
-from ecommerce.models import CodeUse, DiscountCode
+from ecommerce.models import CodeUse, DiscountCode, OrderLine
 from mitxonline.kernel.clock import date_of
-from mitxonline.kernel.spreadsheets import write_rows
-from mitxonline.kernel.text import escape_formula, normalize_code, normalize_email
+from mitxonline.kernel.money import Money
+from mitxonline.kernel.spreadsheets import Writable, write_csv
+from mitxonline.kernel.text import normalize_code, normalize_email
 
 PER_PAGE = 50
 # “More than 10,000” says as much as the number, and costs the same for any contract.
@@ -52,22 +56,57 @@ COUNTED = 10_000
 CHUNK = 5_000
 # A workbook is packed before it is sent; this many rows take a few seconds.
 MOST_IN_WORKBOOK = 200_000
+# Shorter beginnings match too many codes to be of use.
 SHORTEST_PART = 4
 
+# Programs read these headings, so they are the same in every language.
+BRIEF_COLUMNS = ("Code", "Product", "Redeemed", "Product URL", "Redeem URL")
+CODE_COLUMNS: tuple[str | Promise, ...] = (
+    *BRIEF_COLUMNS,
+    _("State"),
+    _("Given to"),
+    _("Name"),
+    _("Given on"),
+    _("Used by"),
+    _("Used on"),
+)
+REDEMPTION_COLUMNS: tuple[str | Promise, ...] = (
+    _("Course"),
+    _("Course run"),
+    _("Code"),
+    _("Given to"),
+    _("E-mail given to"),
+    _("Given on"),
+    _("Used by"),
+    _("E-mail used by"),
+    _("Used on"),
+    _("State"),
+    _("Paid"),
+)
+_BRIEF_FIELDS = (
+    "text",
+    "discount__unlocks__course_run__title",
+    "discount__unlocks__course_run__courseware_id",
+    "is_used",
+    "discount__unlocks_id",
+)
 
-class CodeState(TextChoices):
-    """What has become of a code; the first of these that is so."""
 
-    REDEEMED = "redeemed", _("Used")
-    HELD = "held", _("In checkout")
-    OFF = "off", _("Off")
-    ASSIGNED = "assigned", _("Assigned")
-    UNASSIGNED = "unassigned", _("Not assigned")
+@dataclass(frozen=True, slots=True)
+class CodeFilter:
+    """Which codes of a contract a list shows. An empty part leaves nothing out.
+
+    `state` is a value of `CodeState`, or of `ManagedCodeState` on the managers' pages.
+    """
+
+    state: str = ""
+    run_id: int | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOfContract:
-    """A run whose codes can be asked for."""
+    """A run of a contract that has codes."""
 
     pk: int
     contract_id: int
@@ -78,24 +117,15 @@ class RunOfContract:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which codes of a contract: all of them where nothing is said."""
-
-    state: str = ""
-    run_id: int | None = None
-    words: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place in the list: behind this code of this discount."""
+class CodeCursor:
+    """A position in the list: behind this code of this discount."""
 
     discount_id: int
     code_id: int
 
     @classmethod
-    def read(cls, text: str) -> Self | None:
-        """The place from an address; None where there is none, or nonsense."""
+    def parse(cls, text: str) -> Self | None:
+        """Read the position from a query parameter; None for an empty or malformed one."""
         first, _dot, second = text.partition(".")
         return cls(int(first), int(second)) if first.isdecimal() and second.isdecimal() else None
 
@@ -105,7 +135,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class CodeLine:
-    """One code as it is listed."""
+    """One code in the workbench's list. Of a shared code we only count the people who use it."""
 
     pk: int
     contract_id: int
@@ -125,47 +155,46 @@ class CodeLine:
 
     @property
     def redeem_url(self) -> str:
-        """What to send a learner."""
-        return f"{settings.SITE_BASE_URL}/enrollmentcode/{self.text}/"
+        return redeem_url(self.text)
 
     @property
     def short(self) -> str:
-        """Enough to recognize it by."""
         return self.text if len(self.text) <= 16 else f"{self.text[:8]}…{self.text[-4:]}"
 
     @property
     def is_used_by_somebody_else(self) -> bool:
-        """Whether another address used it than it was given to."""
         return bool(self.used_by and self.assigned_email and normalize_email(self.used_by) != self.assigned_email)
 
     @property
+    def opens_nothing(self) -> bool:
+        return self.state in (CodeState.OFF, CodeState.WITHDRAWN)
+
+    @property
     def can_be_assigned(self) -> bool:
-        """Whether it can be given to someone."""
-        return self.state == CodeState.UNASSIGNED and not self.is_unlimited
+        return self.state == CodeState.FREE and not self.is_unlimited
 
     @property
     def can_be_revoked(self) -> bool:
-        """Whether it can be taken back."""
         return self.state == CodeState.ASSIGNED
 
 
 @dataclass(frozen=True, slots=True)
 class CodePage:
-    """Some codes in a row, and where the ones before and after begin."""
+    """Consecutive codes, and the cursors of the pages before and after them (None at either end)."""
 
     lines: tuple[CodeLine, ...]
-    before: Place | None
-    after: Place | None
+    before: CodeCursor | None
+    after: CodeCursor | None
     count: int
 
     @property
     def is_counted(self) -> bool:
-        """Whether the count is all there is; otherwise there are more."""
+        """Whether `count` is exact; otherwise there are more than COUNTED codes."""
         return self.count <= COUNTED
 
 
 def runs_of(contract_id: int) -> list[RunOfContract]:
-    """The contract's runs that have a discount, removed ones last."""
+    """Return the contract's runs that have codes, removed runs last."""
     runs = (
         ContractRun.objects.filter(contract_id=contract_id, product__unlocked_by__isnull=False)
         .order_by(F("removed_at").asc(nulls_first=True), "course_run__title", "pk")
@@ -187,221 +216,205 @@ def runs_of(contract_id: int) -> list[RunOfContract]:
 def code_page(
     *,
     runs: Sequence[RunOfContract],
-    wanted: Wanted,
+    code_filter: CodeFilter,
     now: datetime,
-    after: Place | None = None,
-    before: Place | None = None,
+    after: CodeCursor | None = None,
+    before: CodeCursor | None = None,
     size: int = PER_PAGE,
 ) -> CodePage:
-    """The codes behind ``after`` (or those just before ``before``): five queries for any number of codes."""
-    found = _filter_with_states(runs, wanted)
-    count: int = found.order_by()[: COUNTED + 1].count()
+    """Return the codes behind `after`, or those just before `before`, in five queries for any number of codes."""
+    codes = _codes_of_runs(runs, code_filter)
+    count: int = codes.order_by()[: COUNTED + 1].count()
+    # One row more than the page has tells whether another page follows.
     if before is not None:
-        rows = list(_behind(found, before, backwards=True).order_by("-discount_id", "-pk")[: size + 1])
-        more_before, rows = len(rows) > size, rows[:size][::-1]
-        more_after = True
+        rows = list(codes.filter(_beyond(before, "lt")).order_by("-discount_id", "-pk")[: size + 1])
+        has_before, has_after = len(rows) > size, True
+        rows = rows[:size][::-1]
     else:
-        listed = _behind(found, after) if after is not None else found
-        rows = list(listed.order_by("discount_id", "pk")[: size + 1])
-        more_after, rows = len(rows) > size, rows[:size]
-        more_before = after is not None
-    lines = _lines(rows, runs, now)
+        if after is not None:
+            codes = codes.filter(_beyond(after, "gt"))
+        rows = list(codes.order_by("discount_id", "pk")[: size + 1])
+        has_before, has_after = after is not None, len(rows) > size
+        rows = rows[:size]
     return CodePage(
-        lines=lines,
-        before=_place(rows[0]) if rows and more_before else None,
-        after=_place(rows[-1]) if rows and more_after else None,
+        lines=_load_lines(rows, runs, now),
+        before=CodeCursor(rows[0].discount_id, rows[0].pk) if rows and has_before else None,
+        after=CodeCursor(rows[-1].discount_id, rows[-1].pk) if rows and has_after else None,
         count=count,
     )
 
 
 def code_line(*, contract_id: int, code_id: int, now: datetime) -> CodeLine | None:
-    """One code of the contract; None where it has none of this number."""
+    """Return one code of the contract, or None."""
     runs = runs_of(contract_id)
-    rows = list(_filter_with_states(runs, Wanted()).filter(pk=code_id))
-    return _lines(rows, runs, now)[0] if rows else None
+    rows = list(_codes_of_runs(runs, CodeFilter()).filter(pk=code_id))
+    return _load_lines(rows, runs, now)[0] if rows else None
 
 
-# --- Files -----------------------------------------------------------------------------------------------------------
-
-# The first five are those of the file that commands write, in its words.
-COLUMNS: tuple[str | Promise, ...] = (
-    *EXPORTED,
-    _("State"),
-    _("Given to"),
-    _("Name"),
-    _("Given on"),
-    _("Used by"),
-    _("Used on"),
-)
+def matching(words: str) -> Q:
+    """Match codes by their beginning, and by a part of the name or address of their person or user."""
+    person = words.strip()
+    users = CodeUse.objects.live().filter(code=OuterRef("pk"))
+    users = users.filter(Q(user__email__icontains=person) | Q(user__name__icontains=person))
+    matches = Q(assigned_email__icontains=person) | Q(assigned_name__icontains=person) | Q(Exists(users))
+    text = normalize_code(person)
+    return matches | Q(normalized__startswith=text) if len(text) >= SHORTEST_PART else matches
 
 
-class _Lines:
-    """What ``csv`` writes to: it hands each line back."""
-
-    def write(self, line: str) -> str:
-        return line
+# --- Files ----------------------------------------------------------------------------------------------------------
 
 
-def csv_lines(*, contract_id: int, wanted: Wanted) -> Iterator[str]:
-    """The file, line by line; memory and queries don't grow with the codes."""
-    writer = csv.writer(_Lines())
-    yield writer.writerow([str(column) for column in COLUMNS])
-    for cells in _cells(contract_id, wanted):
-        yield writer.writerow([escape_formula(cell) for cell in cells])
-
-
-def write_workbook(out: IO[bytes], *, contract_id: int, wanted: Wanted) -> None:
-    """The same as a workbook."""
-    rows = (tuple(escape_formula(cell) for cell in cells) for cells in _cells(contract_id, wanted))
-    write_rows(out, chain([tuple(map(str, COLUMNS))], rows), title=str(_("Codes")))
-
-
-def is_too_much_for_a_workbook(*, contract_id: int, wanted: Wanted) -> bool:
-    """Whether a workbook of these would take too long to pack."""
-    return (
-        _filter_with_states(runs_of(contract_id), wanted).order_by()[: MOST_IN_WORKBOOK + 1].count() > MOST_IN_WORKBOOK
-    )
-
-
-def _cells(contract_id: int, wanted: Wanted) -> Iterator[tuple[str, ...]]:
-    runs = runs_of(contract_id)
-    by_discount = {run.discount_id: run for run in runs}
+def code_file(*, contract_id: int, code_filter: CodeFilter) -> Iterator[tuple[str, ...]]:
+    """Yield the headings, then the codes; memory and queries don't grow with the codes."""
+    yield tuple(map(str, CODE_COLUMNS))
     live = CodeUse.objects.live().filter(code=OuterRef("pk")).order_by("pk")
-    found = (
-        _filter_with_states(runs, wanted)
-        .annotate(
-            used_by=_of_limited(Subquery(live.values("user__email")[:1]), CharField()),
-            used_at=_of_limited(Subquery(live.values("changed_at")[:1]), DateTimeField()),
-            people=Case(
-                When(max_uses__isnull=True, then=Coalesce(Subquery(_count_by(live), output_field=IntegerField()), 0)),
-                default=0,
-            ),
-        )
-        .order_by("discount_id", "pk")
+    people = live.order_by().values("code_id").annotate(n=Count("pk")).values("n")
+    is_limited = Q(max_uses__isnull=False)
+    codes = _codes_of_runs(runs_of(contract_id), code_filter).annotate(
+        used_by=Case(When(is_limited, then=Subquery(live.values("user__email")[:1])), output_field=CharField()),
+        used_at=Case(When(is_limited, then=Subquery(live.values("changed_at")[:1])), output_field=DateTimeField()),
+        people=Case(
+            When(max_uses__isnull=True, then=Coalesce(Subquery(people, output_field=IntegerField()), 0)), default=0
+        ),
     )
-    rows = found.values_list(
-        "text",
-        "discount_id",
-        "discount__unlocks_id",
-        "state",
-        "redeemed",
-        "assigned_email",
-        "assigned_name",
-        "assigned_at",
-        "used_by",
-        "used_at",
-        "people",
+    fields = (*_BRIEF_FIELDS, "is_held", "is_spent", "is_off", "is_assigned")
+    rows = codes.order_by("discount_id", "pk").values_list(
+        *fields, "assigned_email", "assigned_name", "assigned_at", "used_by", "used_at", "people", named=True
     )
-    with transaction.atomic():  # one moment for all rows, and a cursor on the server
+    with transaction.atomic():  # all rows are of one moment, and the cursor stays on the server
         for row in rows.iterator(chunk_size=CHUNK):
-            text, discount_id, product_id, state, redeemed, email, name, given, used_by, used_at, people = row
-            run = by_discount[discount_id]
+            people_text = ngettext("%(n)d person", "%(n)d people", row.people) % {"n": row.people} if row.people else ""
             yield (
-                text,
-                f"{run.title} ({run.key})",
-                "Yes" if redeemed else "No",
-                f"{settings.SITE_BASE_URL}/cart/add/?product_id={product_id}",
-                f"{settings.SITE_BASE_URL}/enrollmentcode/{text}/",
-                str(CodeState(state).label),
-                email,
-                name,
-                date_of(given).isoformat() if given else "",
-                used_by or (_people(people) if people else ""),
-                date_of(used_at).isoformat() if used_at else "",
+                *_brief_cells(*row[: len(_BRIEF_FIELDS)]),
+                str(code_state(row).label),
+                row.assigned_email,
+                row.assigned_name,
+                date_of(row.assigned_at).isoformat() if row.assigned_at else "",
+                row.used_by or people_text,
+                date_of(row.used_at).isoformat() if row.used_at else "",
             )
 
 
-def _people(count: int) -> str:
-    return ngettext("%(n)d person", "%(n)d people", count) % {"n": count}
+def exceeds_workbook(*, contract_id: int, code_filter: CodeFilter) -> bool:
+    """Tell whether packing these codes as a workbook would take too long."""
+    codes = _codes_of_runs(runs_of(contract_id), code_filter).order_by()
+    return codes[: MOST_IN_WORKBOOK + 1].count() > MOST_IN_WORKBOOK
 
 
-def _of_limited(value: Subquery, kind: Field[Any, Any]) -> Case:
-    """Of a code for one person; a shared one has many, who are only counted."""
-    return Case(When(max_uses__isnull=False, then=value), output_field=kind)
+def write_codes(
+    out: Writable, *, contract_id: int, everything: bool = False, progress: Callable[[int], None] | None = None
+) -> int:
+    """Write the codes that can be used or were used as CSV and return how many; all codes with `everything`.
 
-
-# --- How they are found ----------------------------------------------------------------------------------------------
-
-
-def _filter_with_states(runs: Sequence[RunOfContract], wanted: Wanted) -> QuerySet[DiscountCode]:
-    """The wanted codes with their states."""
-    asked = [run for run in runs if wanted.run_id is None or run.pk == wanted.run_id]
-    removed = [run.discount_id for run in asked if run.is_removed]
-    uses = CodeUse.objects.filter(code=OuterRef("pk"))
-    found = (
-        DiscountCode.objects.filter(discount_id__in=[run.discount_id for run in asked])
-        .annotate(
-            redeemed=Exists(uses.filter(state=UseState.CONFIRMED)), is_held=Exists(uses.filter(state=UseState.HELD))
+    `progress` is called with the number so far, once per CHUNK. One query for any number of codes.
+    """
+    codes = with_code_facts(DiscountCode.objects.filter(**{IN_CONTRACT: contract_id}))
+    if not everything:
+        codes = codes.filter(~OF_REMOVED_RUN).filter(
+            in_state(CodeState.USED, CodeState.HELD, CodeState.ASSIGNED, CodeState.FREE)
         )
-        .annotate(state=_state(removed))
+    written = 0
+
+    def rows() -> Iterator[Sequence[str]]:
+        nonlocal written
+        yield BRIEF_COLUMNS
+        for row in codes.order_by("discount_id", "pk").values_list(*_BRIEF_FIELDS).iterator(chunk_size=CHUNK):
+            yield _brief_cells(*row)
+            written += 1
+            if progress is not None and written % CHUNK == 0:
+                progress(written)
+
+    with transaction.atomic():  # all rows are of one moment, and the cursor stays on the server
+        write_csv(out, rows())
+    return written
+
+
+def redemption_file(contract_id: int) -> Iterator[tuple[str, ...]]:
+    """Yield the headings, then each use of a code, for the organization's own books."""
+    yield tuple(map(str, REDEMPTION_COLUMNS))
+    paid = OrderLine.objects.filter(order=OuterRef("order"), code=OuterRef("code"))
+    rows = (
+        CodeUse.objects.filter(
+            state__in=[UseState.CONFIRMED, UseState.RETIRED], **{f"code__{IN_CONTRACT}": contract_id}
+        )
+        .annotate(due=Subquery(paid.values("due")[:1]), due_currency=Subquery(paid.values("currency")[:1]))
+        .order_by("created_at", "pk")
+        .values_list(
+            "code__discount__unlocks__course_run__title",
+            "code__discount__unlocks__course_run__courseware_id",
+            "code__text",
+            "code__assigned_name",
+            "code__assigned_email",
+            "code__assigned_at",
+            "user__name",
+            "user__email",
+            "created_at",
+            "state",
+            "due",
+            "due_currency",
+        )
     )
-    if wanted.state:
-        found = found.filter(_is(wanted.state, removed))
-    if wanted.words:
-        found = found.filter(_matches(wanted.words))
-    return found
+    with transaction.atomic():  # all rows are of one moment, and the cursor stays on the server
+        for *cells, given_at, name, email, used_at, state, due, currency in rows.iterator(chunk_size=CHUNK):
+            code_is = CodeState.USED if state == UseState.CONFIRMED else CodeState.WITHDRAWN
+            yield (
+                *cells,
+                date_of(given_at).isoformat() if given_at else "",
+                name,
+                email,
+                date_of(used_at).isoformat(),
+                str(MANAGED_STATES[code_is].label),
+                str(Money(due, currency)) if due is not None else "",
+            )
 
 
-def _off(removed: Sequence[int]) -> Q:
-    """No one can use it (any more): switched off, of a removed run, or spent by someone whose access was withdrawn."""
-    return Q(active=False) | Q(discount_id__in=removed) | Q(max_uses__isnull=False, uses__gte=F("max_uses"))
+def _brief_cells(text: str, title: str, key: str, is_used: bool, product_id: int) -> tuple[str, ...]:
+    return (text, f"{title} ({key})", "Yes" if is_used else "No", product_url(product_id), redeem_url(text))
 
 
-def _state(removed: Sequence[int]) -> Case:
-    return Case(
-        When(redeemed=True, then=Value(CodeState.REDEEMED.value)),
-        When(is_held=True, then=Value(CodeState.HELD.value)),
-        When(_off(removed), then=Value(CodeState.OFF.value)),
-        When(~Q(assigned_email=""), then=Value(CodeState.ASSIGNED.value)),
-        default=Value(CodeState.UNASSIGNED.value),
-        output_field=CharField(),
+# --- Queries --------------------------------------------------------------------------------------------------------
+
+
+def _codes_of_runs(runs: Sequence[RunOfContract], code_filter: CodeFilter) -> QuerySet[DiscountCode]:
+    chosen = [run for run in runs if code_filter.run_id in (None, run.pk)]
+    removed = [run.discount_id for run in chosen if run.is_removed]
+    codes = with_code_facts(
+        DiscountCode.objects.filter(discount_id__in=[run.discount_id for run in chosen]),
+        is_removed=Q(discount_id__in=removed),
+    )
+    if code_filter.state:
+        codes = codes.filter(in_state(CodeState(code_filter.state)))
+    if code_filter.words:
+        codes = codes.filter(matching(code_filter.words))
+    return codes
+
+
+def _beyond(cursor: CodeCursor, direction: str) -> Q:
+    """Match the codes after ("gt") or before ("lt") the cursor, by discount and then by code."""
+    return Q(**{f"discount_id__{direction}": cursor.discount_id}) | Q(
+        **{"discount_id": cursor.discount_id, f"pk__{direction}": cursor.code_id}
     )
 
 
-def _is(state: str, removed: Sequence[int]) -> Q:
-    """The same for one state, said so that the database can look it up."""
-    unused = Q(redeemed=False, is_held=False)
-    return {
-        CodeState.REDEEMED.value: Q(redeemed=True),
-        CodeState.HELD.value: Q(redeemed=False, is_held=True),
-        CodeState.OFF.value: unused & _off(removed),
-        CodeState.ASSIGNED.value: unused & ~_off(removed) & ~Q(assigned_email=""),
-        CodeState.UNASSIGNED.value: unused & ~_off(removed) & Q(assigned_email=""),
-    }.get(state, Q())
-
-
-def _matches(words: str) -> Q:
-    """A code by its beginning, or whom it was given to or who uses it by a part of their name or address."""
-    person = words.strip()
-    used = CodeUse.objects.live().filter(code=OuterRef("pk"))
-    users = used.filter(Q(user__email__icontains=person) | Q(user__name__icontains=person))
-    found = Q(assigned_email__icontains=person) | Q(assigned_name__icontains=person) | Q(Exists(users))
-    text = normalize_code(person)
-    return found | Q(normalized__startswith=text) if len(text) >= SHORTEST_PART else found
-
-
-def _behind(found: QuerySet[DiscountCode], place: Place, *, backwards: bool = False) -> QuerySet[DiscountCode]:
-    way = "lt" if backwards else "gt"
-    further = Q(**{f"discount_id__{way}": place.discount_id})
-    return found.filter(further | Q(**{"discount_id": place.discount_id, f"pk__{way}": place.code_id}))
-
-
-def _place(code: DiscountCode) -> Place:
-    return Place(discount_id=code.discount_id, code_id=code.pk)
-
-
-def _lines(rows: Sequence[Any], runs: Sequence[RunOfContract], now: datetime) -> tuple[CodeLine, ...]:
+def _load_lines(rows: Sequence[Any], runs: Sequence[RunOfContract], now: datetime) -> tuple[CodeLine, ...]:
+    """Turn codes with facts into lines; three queries for any number."""
     by_discount = {run.discount_id: run for run in runs}
-    users, counts, mails = _users(rows), _counts(rows), _mails(rows, now)
+    limited = [row.pk for row in rows if row.max_uses is not None]
+    uses = CodeUse.objects.filter(code_id__in=limited, state__in=LIVE_USE_STATES).select_related("user")
+    use_of = {use.code_id: use for use in uses.order_by("-pk")}
+    unlimited = [row.pk for row in rows if row.max_uses is None]
+    shared_uses = CodeUse.objects.live().filter(code_id__in=unlimited).order_by().values("code_id")
+    people = dict(shared_uses.annotate(n=Count("pk")).values_list("code_id", "n"))
+    mails = _last_mail_states([row.pk for row in rows if row.assigned_email], now)
     lines = []
     for row in rows:
-        run, use = by_discount[row.discount_id], users.get(row.pk)
+        run, use = by_discount[row.discount_id], use_of.get(row.pk)
         lines.append(
             CodeLine(
                 pk=row.pk,
                 contract_id=run.contract_id,
                 text=row.text,
-                state=CodeState(row.state),
+                state=code_state(row),
                 title=run.title,
                 key=run.key,
                 contract_run_id=run.pk,
@@ -409,7 +422,7 @@ def _lines(rows: Sequence[Any], runs: Sequence[RunOfContract], now: datetime) ->
                 assigned_name=row.assigned_name,
                 assigned_at=row.assigned_at,
                 is_unlimited=row.max_uses is None,
-                uses=counts.get(row.pk, 0),
+                uses=people.get(row.pk, 0),
                 used_by=use.user.email if use is not None else "",
                 used_at=use.changed_at if use is not None else None,
                 mail=mails.get(row.pk),
@@ -418,29 +431,9 @@ def _lines(rows: Sequence[Any], runs: Sequence[RunOfContract], now: datetime) ->
     return tuple(lines)
 
 
-def _users(rows: Sequence[DiscountCode]) -> dict[int, CodeUse]:
-    """Who holds or used each limited code."""
-    limited = [row.pk for row in rows if row.max_uses is not None]
-    uses = CodeUse.objects.filter(code_id__in=limited, state__in=LIVE_USE_STATES).select_related("user")
-    return {use.code_id: use for use in uses.order_by("-pk")}
-
-
-def _mails(rows: Sequence[DiscountCode], now: datetime) -> dict[int, MailState]:
-    """What became of the last mail about each code that was given to someone."""
-    given = [row.pk for row in rows if row.assigned_email]
+def _last_mail_states(code_ids: Sequence[int], now: datetime) -> dict[int, MailState]:
     mails = HandOutMail.objects.filter(
-        hand_out__code_id__in=given, hand_out__is_shared=False, hand_out__ended_at__isnull=True
+        hand_out__code_id__in=code_ids, hand_out__is_shared=False, hand_out__ended_at__isnull=True
     )
     found = mails.select_related("hand_out").order_by("pk")
     return {mail.hand_out.code_id: mail.standing(now=now) for mail in found if mail.hand_out.code_id is not None}
-
-
-def _counts(rows: Sequence[DiscountCode]) -> dict[int, int]:
-    """How many people use each unlimited code."""
-    unlimited = [row.pk for row in rows if row.max_uses is None]
-    return dict(_count_by(CodeUse.objects.live().filter(code_id__in=unlimited).order_by(), "code_id"))
-
-
-def _count_by(uses: QuerySet[CodeUse], *columns: str) -> Any:
-    counted = uses.order_by().values("code_id").annotate(n=Count("pk"))
-    return counted.values_list(*columns, "n") if columns else counted.values("n")

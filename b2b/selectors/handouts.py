@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 
+from b2b.codes import COUNTED_USE_STATES, IN_CONTRACT, SHARED, in_state, with_code_facts
+from b2b.enums import CodeState
 from b2b.models import ContractMembership, ContractRun, ContractTerms, HandOut
 from b2b.seats import count_seats
-from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
-
-IN_CONTRACT = "discount__unlocks__contract_run__contract_id"
-# A use counts against its code unless it was released.
-SPENT = (UseState.HELD, UseState.CONFIRMED, UseState.RETIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +24,9 @@ class WaitingAddresses:
 
 def waiting_addresses(contract_id: int) -> WaitingAddresses:
     """Whom an unused code of this contract was given to; two queries. The caller holds the lock if it acts on it."""
-    used = CodeUse.objects.filter(code=OuterRef("pk"), state__in=SPENT)
-    given = DiscountCode.objects.filter(~Exists(used), active=True, **{IN_CONTRACT: contract_id})
-    given = given.filter(discount__unlocks__contract_run__removed_at__isnull=True).exclude(assigned_email="")
+    codes = with_code_facts(DiscountCode.objects.filter(**{IN_CONTRACT: contract_id}))
     by_discount: dict[int, set[str]] = {}
-    for discount_id, email in given.values_list("discount_id", "assigned_email"):
+    for discount_id, email in codes.filter(in_state(CodeState.ASSIGNED)).values_list("discount_id", "assigned_email"):
         by_discount.setdefault(discount_id, set()).add(email)
     everybody = set().union(*by_discount.values())
     return WaitingAddresses(
@@ -86,7 +81,8 @@ def used_hand_outs(hand_outs: Sequence[HandOut]) -> set[int]:
         code__in={code_id for code_id, _email in shared}, user__email__in={email for _code_id, email in shared}
     )
     used = set()
-    for code_id, email in CodeUse.objects.filter(asked, state__in=SPENT).values_list("code_id", "user__email"):
+    uses = CodeUse.objects.filter(asked, state__in=COUNTED_USE_STATES)
+    for code_id, email in uses.values_list("code_id", "user__email"):
         found = own.get(code_id) or shared.get((code_id, email))
         if found is not None:
             used.add(found)
@@ -108,9 +104,7 @@ def has_codes_of_their_own(contract_id: int, hand_out_ids: Collection[int]) -> b
 def shared_codes(contract_runs: Iterable[ContractRun]) -> dict[int, DiscountCode]:
     """The code everyone shares of each of these runs, by the run; left out where there is none."""
     product_ids = {run.product_id: run.pk for run in contract_runs if run.product_id is not None}
-    codes = DiscountCode.objects.filter(
-        discount__unlocks_id__in=list(product_ids), active=True, max_uses__isnull=True, assigned_email=""
-    )
+    codes = DiscountCode.objects.filter(SHARED, discount__unlocks_id__in=list(product_ids))
     found: dict[int, DiscountCode] = {}
     for code in codes.select_related("discount").order_by("discount_id", "pk"):
         found.setdefault(product_ids[code.discount.unlocks_id or 0], code)

@@ -7,23 +7,30 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.conf import settings
-from django.db.models import (
-    Case,
-    CharField,
-    Count,
-    Exists,
-    F,
-    OuterRef,
-    Q,
-    QuerySet,
-    TextChoices,
-    Value,
-    When,
-)
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
-from b2b.enums import ContractStanding, IntegrationType, MailState, MembershipSource, MembershipState, WithdrawnBy
+from b2b.codes import (
+    COUNTED_USE_STATES,
+    IN_CONTRACT,
+    OF_REMOVED_RUN,
+    code_state,
+    in_managed_state,
+    managed_state,
+    product_url,
+    redeem_url,
+    with_code_facts,
+)
+from b2b.enums import (
+    CodeState,
+    ContractStanding,
+    IntegrationType,
+    MailState,
+    ManagedCodeState,
+    MembershipSource,
+    MembershipState,
+    WithdrawnBy,
+)
 from b2b.models import (
     ContractMembership,
     ContractRun,
@@ -34,32 +41,19 @@ from b2b.models import (
     Withdrawal,
 )
 from b2b.seats import SeatCount, count_seats
-from b2b.selectors.handouts import IN_CONTRACT, SPENT, shared_codes, used_hand_outs
+from b2b.selectors.codes import CodeFilter, matching
+from b2b.selectors.handouts import shared_codes, used_hand_outs
 from courses.rules import is_enrollable
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.text import normalize_code
 from mitxonline.users.models import User
 
 PER_PAGE = 25
 # Contracts on a manager's page come in this order; a code given in one of the first two leads somewhere, now or later.
 ADMITTING = (ContractStanding.OPEN, ContractStanding.NOT_STARTED)
 IN_ORDER = (*ADMITTING, ContractStanding.ENDED, ContractStanding.INACTIVE)
-SHORTEST_PART = 4
-
-
-class CodeStanding(TextChoices):
-    """What has become of a code, as a manager is told."""
-
-    FREE = "free", _("Free")
-    INVITED = "invited", _("Invited")
-    HELD = "held", _("In checkout")
-    JOINED = "joined", _("Joined")
-    FAILED = "failed", _("E-mail failed")
-    WITHDRAWN = "withdrawn", _("Withdrawn")
-    OFF = "off", _("Off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +97,7 @@ class ManagedRun:
     @property
     def link(self) -> str:
         """Where someone finds the course with the contract's price, and the field for their code."""
-        return f"{settings.SITE_BASE_URL}/cart/add/?product_id={self.contract_run.product_id}"
+        return product_url(self.contract_run.product_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,21 +146,12 @@ class ManagedContract:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which codes or invitations a manager looks for."""
-
-    standing: str = ""
-    run_id: int | None = None
-    words: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HandedOut:
+class ManagedCode:
     """One line of a manager's list: a code, or an invitation by the shared code."""
 
     pk: int
     text: str
-    standing: CodeStanding
+    state: ManagedCodeState
     title: str
     contract_run_id: int
     email: str = ""
@@ -191,17 +176,17 @@ class HandedOut:
     @property
     def is_waiting(self) -> bool:
         """Whether it is with someone who hasn't used it, so that they can be reminded and it can be taken back."""
-        return self.standing in (CodeStanding.INVITED, CodeStanding.FAILED)
+        return self.state in (ManagedCodeState.INVITED, ManagedCodeState.FAILED)
 
     @property
     def is_free(self) -> bool:
         """Whether it can be given to someone."""
-        return self.standing == CodeStanding.FREE
+        return self.state == ManagedCodeState.FREE
 
     @property
     def is_off(self) -> bool:
         """Whether it opens nothing."""
-        return self.standing == CodeStanding.OFF
+        return self.state == ManagedCodeState.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +201,7 @@ class SharedCode:
     @property
     def link(self) -> str:
         """What to send someone."""
-        return f"{settings.SITE_BASE_URL}/enrollmentcode/{self.code.text}/"
+        return redeem_url(self.code.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,32 +251,24 @@ def managed_contracts(organization_id: int, *, now: datetime, contract_id: int |
 # --- Codes of a contract with a cap ----------------------------------------------------------------------------------
 
 
-def code_counts(contract_id: int, *, now: datetime) -> dict[str, int]:
-    """How many codes there are of each standing; one query."""
-    counts: dict[str, int] = _codes(contract_id, now).aggregate(
-        **{standing.value: Count("pk", filter=_is(standing)) for standing in CodeStanding}
-    )
-    return counts
+def count_codes(contract_id: int, *, now: datetime) -> dict[str, int]:
+    """Return how many codes are in each state; one query."""
+    return _count_states(_codes(contract_id, now), ManagedCodeState)
 
 
-def filter_codes(contract_id: int, wanted: Wanted, *, now: datetime) -> QuerySet[DiscountCode]:
-    """The wanted codes, those with someone first."""
-    found = _codes(contract_id, now)
-    if wanted.standing in CodeStanding.values:
-        found = found.filter(_is(CodeStanding(wanted.standing)))
-    if wanted.run_id is not None:
-        found = found.filter(discount__unlocks__contract_run=wanted.run_id)
-    if wanted.words:
-        found = found.filter(_code_matches(wanted.words))
-    standing = Case(
-        *(When(_is(each), then=Value(each.value)) for each in CodeStanding),
-        default=Value(CodeStanding.OFF.value),
-        output_field=CharField(),
-    )
-    return found.annotate(standing=standing).order_by(F("assigned_at").desc(nulls_last=True), "-uses", "pk")
+def filter_codes(contract_id: int, code_filter: CodeFilter, *, now: datetime) -> QuerySet[DiscountCode]:
+    """Return the codes the filter leaves, those given to someone first."""
+    codes = _codes(contract_id, now)
+    if code_filter.state:
+        codes = codes.filter(in_managed_state(ManagedCodeState(code_filter.state)))
+    if code_filter.run_id is not None:
+        codes = codes.filter(discount__unlocks__contract_run=code_filter.run_id)
+    if code_filter.words:
+        codes = codes.filter(matching(code_filter.words))
+    return codes.order_by(F("assigned_at").desc(nulls_last=True), "-uses", "pk")
 
 
-def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetime) -> list[HandedOut]:
+def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetime) -> list[ManagedCode]:
     """Some of these codes as lines; three queries for any number, four where some are withdrawn."""
     details = _details(codes)
     by_staff = _withdrawn_by_staff(codes, details)
@@ -302,10 +279,10 @@ def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetim
         use, given = details.uses.get(code.pk), details.hand_outs.get(code.pk)
         mail = details.mails.get(given.pk) if given is not None else None
         lines.append(
-            HandedOut(
+            ManagedCode(
                 pk=code.pk,
                 text=code.text,
-                standing=CodeStanding(code.standing),
+                state=managed_state(code),
                 title=run.title,
                 contract_run_id=run.pk,
                 email=code.assigned_email,
@@ -359,42 +336,35 @@ def shared(contract: ManagedContract) -> list[SharedCode]:
     ]
 
 
-INVITATION_STANDINGS = (
-    CodeStanding.INVITED,
-    CodeStanding.HELD,
-    CodeStanding.JOINED,
-    CodeStanding.FAILED,
-    CodeStanding.WITHDRAWN,
+# An invitation by the shared code is never free, nor off.
+INVITATION_STATES = (
+    ManagedCodeState.INVITED,
+    ManagedCodeState.HELD,
+    ManagedCodeState.JOINED,
+    ManagedCodeState.FAILED,
+    ManagedCodeState.WITHDRAWN,
 )
 
 
-def invitation_counts(contract_id: int, *, now: datetime) -> dict[str, int]:
-    """How many invitations there are of each standing; one query."""
-    counts: dict[str, int] = _invitations(contract_id, now).aggregate(
-        **{standing.value: Count("pk", filter=_invitation_is(standing)) for standing in INVITATION_STANDINGS}
-    )
-    return counts
+def count_invitations(contract_id: int, *, now: datetime) -> dict[str, int]:
+    """Return how many invitations are in each state; one query."""
+    return _count_states(_invitations(contract_id, now), INVITATION_STATES)
 
 
-def invitations_wanted(contract_id: int, wanted: Wanted, *, now: datetime) -> QuerySet[HandOut]:
-    """The wanted invitations, the latest first."""
-    found = _invitations(contract_id, now)
-    if wanted.standing in INVITATION_STANDINGS:
-        found = found.filter(_invitation_is(CodeStanding(wanted.standing)))
-    if wanted.run_id is not None:
-        found = found.filter(contract_run=wanted.run_id)
-    if wanted.words:
-        words = wanted.words.strip()
-        found = found.filter(Q(email__icontains=words) | Q(name__icontains=words))
-    standing = Case(
-        *(When(_invitation_is(each), then=Value(each.value)) for each in INVITATION_STANDINGS),
-        default=Value(CodeStanding.INVITED.value),
-        output_field=CharField(),
-    )
-    return found.annotate(standing=standing).select_related("code").order_by("-given_at", "-pk")
+def filter_invitations(contract_id: int, code_filter: CodeFilter, *, now: datetime) -> QuerySet[HandOut]:
+    """Return the invitations the filter leaves, the latest first."""
+    invitations = _invitations(contract_id, now)
+    if code_filter.state:
+        invitations = invitations.filter(in_managed_state(ManagedCodeState(code_filter.state)))
+    if code_filter.run_id is not None:
+        invitations = invitations.filter(contract_run=code_filter.run_id)
+    if code_filter.words:
+        words = code_filter.words.strip()
+        invitations = invitations.filter(Q(email__icontains=words) | Q(name__icontains=words))
+    return invitations.select_related("code").order_by("-given_at", "-pk")
 
 
-def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetime) -> list[HandedOut]:
+def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetime) -> list[ManagedCode]:
     """Some of these invitations as lines; two queries for any number."""
     titles = {run.pk: run.title for run in runs}
     mails = _last_mails([each.pk for each in hand_outs])
@@ -402,14 +372,14 @@ def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, no
     asked = Q(code__in=[each.code_id for each in hand_outs if not each.is_shared]) | Q(
         code__in={each.code_id for each in shared_ones}, user__email__in={each.email for each in shared_ones}
     )
-    uses = list(CodeUse.objects.filter(asked, state__in=SPENT).select_related("user").order_by("pk"))
+    uses = list(CodeUse.objects.filter(asked, state__in=COUNTED_USE_STATES).select_related("user").order_by("pk"))
     by_person = {(use.code_id, use.user.email): use for use in uses}
     by_code = {use.code_id: use for use in uses}
     return [
-        HandedOut(
+        ManagedCode(
             pk=each.pk,
             text=each.code.text if each.code is not None else "",
-            standing=CodeStanding(each.standing),
+            state=managed_state(each),
             title=titles.get(each.contract_run_id, ""),
             contract_run_id=each.contract_run_id,
             email=each.email,
@@ -457,30 +427,20 @@ def _runs(contract_ids: Sequence[int], now: datetime) -> dict[int, list[ManagedR
     return found
 
 
+def _count_states(rows: QuerySet[Any], states: Iterable[ManagedCodeState]) -> dict[str, int]:
+    counts: dict[str, int] = rows.aggregate(
+        **{state.value: Count("pk", filter=in_managed_state(state)) for state in states}
+    )
+    return counts
+
+
 def _codes(contract_id: int, now: datetime) -> QuerySet[DiscountCode]:
-    """The contract's codes of runs that are still there, with what the standings ask of them.
-
-    A limited code that was never used says so in its counter: of a million free ones no use is looked for.
-    """
-    uses = CodeUse.objects.filter(code=OuterRef("pk"))
-    touched = Q(uses__gt=0) | Q(max_uses__isnull=True)
-
-    def has(state: UseState) -> Case:
-        return Case(When(touched, then=Exists(uses.filter(state=state))), default=Value(False))
-
+    """The codes of the contract's current runs, with the facts that decide their state."""
+    codes = DiscountCode.objects.filter(~OF_REMOVED_RUN, **{IN_CONTRACT: contract_id})
+    failed = Exists(_failed_mails(now).filter(hand_out__code=OuterRef("pk")))
     return (
-        DiscountCode.objects.filter(
-            discount__unlocks__contract_run__removed_at__isnull=True, **{IN_CONTRACT: contract_id}
-        )
-        .annotate(
-            is_used=has(UseState.CONFIRMED),
-            is_held=has(UseState.HELD),
-            is_retired=has(UseState.RETIRED),
-            is_failed=Case(
-                When(~Q(assigned_email=""), then=Exists(_failed_mails(now).filter(hand_out__code=OuterRef("pk")))),
-                default=Value(False),
-            ),
-        )
+        with_code_facts(codes)
+        .annotate(is_failed=Case(When(~Q(assigned_email=""), then=failed), default=Value(False)))
         .select_related("discount")
     )
 
@@ -489,30 +449,6 @@ def _failed_mails(now: datetime) -> QuerySet[HandOutMail]:
     """Mails that didn't go off, or perhaps didn't, and that no later one made up for."""
     later = HandOutMail.objects.filter(hand_out=OuterRef("hand_out"), pk__gt=OuterRef("pk"))
     return HandOutMail.objects.unsent(now=now).filter(~Exists(later), hand_out__ended_at__isnull=True)
-
-
-def _is(standing: CodeStanding) -> Q:
-    unused = Q(is_used=False, is_held=False, is_retired=False)
-    waiting = unused & Q(active=True) & ~Q(assigned_email="")
-    return {
-        CodeStanding.JOINED: Q(is_used=True),
-        CodeStanding.HELD: Q(is_used=False, is_held=True),
-        CodeStanding.WITHDRAWN: Q(is_used=False, is_held=False, is_retired=True),
-        CodeStanding.OFF: unused & Q(active=False),
-        CodeStanding.FAILED: waiting & Q(is_failed=True),
-        CodeStanding.INVITED: waiting & Q(is_failed=False),
-        CodeStanding.FREE: unused & Q(active=True, assigned_email=""),
-    }[standing]
-
-
-def _code_matches(words: str) -> Q:
-    """A code by its beginning, or whom it was given to or who uses it by a part of their name or address."""
-    person = words.strip()
-    users = CodeUse.objects.live().filter(code=OuterRef("pk"))
-    users = users.filter(Q(user__email__icontains=person) | Q(user__name__icontains=person))
-    found = Q(assigned_email__icontains=person) | Q(assigned_name__icontains=person) | Q(Exists(users))
-    text = normalize_code(person)
-    return found | Q(normalized__startswith=text) if len(text) >= SHORTEST_PART else found
 
 
 def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
@@ -532,25 +468,17 @@ def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
         .annotate(
             is_used=has(UseState.CONFIRMED),
             is_held=has(UseState.HELD),
-            is_retired=has(UseState.RETIRED),
+            is_spent=has(UseState.RETIRED),
+            is_off=Value(False),
+            is_assigned=Value(True),
             is_failed=Exists(_failed_mails(now).filter(hand_out=OuterRef("pk"))),
         )
     )
 
 
-def _invitation_is(standing: CodeStanding) -> Q:
-    unused = Q(is_used=False, is_held=False, is_retired=False)
-    return {
-        CodeStanding.JOINED: Q(is_used=True),
-        CodeStanding.HELD: Q(is_used=False, is_held=True),
-        CodeStanding.WITHDRAWN: Q(is_used=False, is_held=False, is_retired=True),
-        CodeStanding.FAILED: unused & Q(is_failed=True),
-    }.get(standing, unused & Q(is_failed=False))
-
-
 def _details(codes: Sequence[Any]) -> _Details:
     ids = [code.pk for code in codes if code.max_uses is not None]
-    uses = CodeUse.objects.filter(code_id__in=ids, state__in=SPENT).select_related("user").order_by("-pk")
+    uses = CodeUse.objects.filter(code_id__in=ids, state__in=COUNTED_USE_STATES).select_related("user").order_by("-pk")
     given = HandOut.objects.open().filter(code_id__in=[code.pk for code in codes], is_shared=False)
     hand_outs = {each.code_id: each for each in given if each.code_id is not None}
     return _Details(
@@ -567,7 +495,7 @@ def _last_mails(hand_out_ids: Sequence[int]) -> dict[int, HandOutMail]:
 
 def _withdrawn_by_staff(codes: Sequence[Any], details: _Details) -> set[tuple[int, int]]:
     """Contract and person of the withdrawals behind these codes that only staff lift."""
-    withdrawn = [code.pk for code in codes if code.standing == CodeStanding.WITHDRAWN and code.pk in details.uses]
+    withdrawn = [code.pk for code in codes if code_state(code) is CodeState.WITHDRAWN and code.pk in details.uses]
     if not withdrawn:
         return set()
     standing = Withdrawal.objects.standing().filter(
@@ -591,23 +519,3 @@ def _mail_cells(mail: HandOutMail | None, now: datetime) -> dict[str, Any]:
     if mail is None:
         return {}
     return {"mail": mail.standing(now=now), "mail_reason": mail.reason, "mail_at": mail.finished_at or mail.queued_at}
-
-
-__all__ = [
-    "CodeStanding",
-    "HandedOut",
-    "ManagedContract",
-    "ManagedRun",
-    "ManagedSeats",
-    "SharedCode",
-    "Wanted",
-    "code_counts",
-    "code_lines",
-    "filter_codes",
-    "invitation_counts",
-    "invitation_lines",
-    "invitations_wanted",
-    "managed_contracts",
-    "managed_membership",
-    "shared",
-]

@@ -11,7 +11,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 from social_django.models import UserSocialAuth
 
-from b2b.enums import ContractStanding, IntegrationType, MembershipSource, MembershipState
+from b2b.codes import in_state, with_code_facts
+from b2b.enums import CodeState, ContractStanding, IntegrationType, MembershipSource, MembershipState
 from b2b.models import (
     ContractMembership,
     ContractRun,
@@ -24,7 +25,7 @@ from b2b.seats import Seats, seats_for
 from courses.models import Course, Enrollment
 from courses.rules import is_enrollable
 from courses.selectors.dashboard import enrolled_run_ids
-from ecommerce.models import CodeUse, DiscountCode
+from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import normalize_email
@@ -147,16 +148,11 @@ def waiting_codes(user: User) -> list[WaitingCode]:
     """
     if user.email_verified_at is None:
         return []
-    used = CodeUse.objects.filter(code=OuterRef("pk"), state__in=["held", "confirmed", "retired"])
     had = Enrollment.objects.active().of(user.pk).filter(run=OuterRef("discount__unlocks__course_run"))
     codes = (
-        DiscountCode.objects.filter(
-            ~Exists(used),
-            ~Exists(had),
-            assigned_email=normalize_email(user.email),
-            active=True,
-            discount__unlocks__contract_run__removed_at__isnull=True,
-            discount__unlocks__contract_run__contract__terms__active=True,
+        with_code_facts(DiscountCode.objects.filter(assigned_email=normalize_email(user.email)))
+        .filter(
+            in_state(CodeState.ASSIGNED), ~Exists(had), discount__unlocks__contract_run__contract__terms__active=True
         )
         .select_related(
             "assigned_by",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from tempfile import TemporaryFile
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import django_filters
 from django import forms
 from django.db import transaction
-from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
@@ -20,31 +18,27 @@ from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.widgets.button import Button, HeaderButton
 
+from b2b.enums import CodeState
 from b2b.selectors.codes import (
     COUNTED,
     MOST_IN_WORKBOOK,
+    CodeCursor,
+    CodeFilter,
     CodeLine,
     CodePage,
-    CodeState,
-    Place,
     RunOfContract,
-    Wanted,
+    code_file,
     code_page,
-    csv_lines,
-    is_too_much_for_a_workbook,
+    exceeds_workbook,
     runs_of,
-    write_workbook,
 )
 from b2b.wagtail_hooks.columns import TONES
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.workbench import ContractListView, ContractView
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import audit, clock
+from mitxonline.kernel.spreadsheets import spreadsheet_response
 from mitxonline.staff.lists import StateColumn, TemplateColumn
-
-WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-LINES_AT_ONCE = 500
-BYTE_ORDER_MARK = "\ufeff"  # so that spreadsheets read names as they are written
 
 
 class CodeFilters(WagtailFilterSet):
@@ -92,18 +86,19 @@ class CodesView(ContractListView):
         return runs_of(self.contract.pk)
 
     @cached_property
-    def wanted(self) -> Wanted:
-        """What was asked for."""
+    def code_filter(self) -> CodeFilter:
         asked = self.filters.form.cleaned_data if self.filters and self.filters.is_valid() else {}
         run = asked.get("run") or ""
-        return Wanted(state=asked.get("state") or "", run_id=int(run) if run else None, words=self.search_query.strip())
+        return CodeFilter(
+            state=asked.get("state") or "", run_id=int(run) if run else None, words=self.search_query.strip()
+        )
 
     @cached_property
     def page(self) -> CodePage:
         """The page of the list."""
         asked = self.request.GET
-        after, before = Place.read(asked.get("after", "")), Place.read(asked.get("before", ""))
-        return code_page(runs=self.runs, wanted=self.wanted, now=clock.now(), after=after, before=before)
+        after, before = CodeCursor.parse(asked.get("after", "")), CodeCursor.parse(asked.get("before", ""))
+        return code_page(runs=self.runs, code_filter=self.code_filter, now=clock.now(), after=after, before=before)
 
     def get_filterset_kwargs(self) -> dict[str, Any]:
         kwargs: dict[str, Any] = super().get_filterset_kwargs()
@@ -121,9 +116,9 @@ class CodesView(ContractListView):
 
     @cached_property
     def header_more_buttons(self) -> list[Button]:
-        buttons = [self._export_button(gettext("Download all"), Wanted(), priority=20)]
-        if self.wanted != Wanted():
-            buttons.insert(0, self._export_button(gettext("Download these"), self.wanted, priority=10))
+        buttons = [self._export_button(gettext("Download all"), CodeFilter(), priority=20)]
+        if self.code_filter != CodeFilter():
+            buttons.insert(0, self._export_button(gettext("Download these"), self.code_filter, priority=10))
         return [button for pair in buttons for button in pair]
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -136,15 +131,15 @@ class CodesView(ContractListView):
         context |= {
             "items_count": page.count if page.is_counted else COUNTED,
             "is_counted": page.is_counted,
-            "is_narrowed": self.wanted != Wanted(),
+            "is_narrowed": self.code_filter != CodeFilter(),
             "previous_url": f"?before={page.before}&{here}" if page.before else "",
             "next_url": f"?after={page.after}&{here}" if page.after else "",
             "list_url": self.get_index_url(),
         }
         return context
 
-    def _export_button(self, label: str, wanted: Wanted, *, priority: int) -> list[Button]:
-        asked = {"state": wanted.state, "run": wanted.run_id or "", "q": wanted.words}
+    def _export_button(self, label: str, code_filter: CodeFilter, *, priority: int) -> list[Button]:
+        asked = {"state": code_filter.state, "run": code_filter.run_id or "", "q": code_filter.words}
         query = urlencode({name: value for name, value in asked.items() if value})
         return [
             Button(
@@ -165,24 +160,20 @@ class ExportView(ContractView, View):
 
     def get(self, request: HttpRequest, pk: int, style: str) -> HttpResponseBase:
         """It is noted who took the codes along; nothing is counted, nothing is kept in memory."""
-        wanted = _parse_filter(request)
-        if style == "xlsx" and is_too_much_for_a_workbook(contract_id=pk, wanted=wanted):
+        code_filter = _parse_filter(request)
+        if style == "xlsx" and exceeds_workbook(contract_id=pk, code_filter=code_filter):
             sentence = gettext("A workbook holds at most %(most)s of these codes. Download them as CSV.")
             messages.error(request, sentence % {"most": f"{MOST_IN_WORKBOOK:,}"})
             return redirect(contract_url("codes", pk))
         with transaction.atomic():
             audit.record(
-                self.contract, "b2b.code.export", by_id=request.user.pk, data={"format": style, "state": wanted.state}
+                self.contract,
+                "b2b.code.export",
+                by_id=request.user.pk,
+                data={"format": style, "state": code_filter.state},
             )
-        name = f"codes-{pk}.{style}"
-        if style == "csv":
-            answer = StreamingHttpResponse(_csv(pk, wanted), content_type="text/csv; charset=utf-8")
-            answer["Content-Disposition"] = f'attachment; filename="{name}"'
-            return _not_kept(answer)
-        file = TemporaryFile()  # noqa: SIM115 – the answer closes it
-        write_workbook(file, contract_id=pk, wanted=wanted)
-        file.seek(0)
-        return _not_kept(FileResponse(file, as_attachment=True, filename=name, content_type=WORKBOOK))
+        rows = code_file(contract_id=pk, code_filter=code_filter)
+        return spreadsheet_response(rows, name=f"codes-{pk}", title=gettext("Codes"), style=style)
 
 
 def named(run: RunOfContract) -> str:
@@ -191,29 +182,11 @@ def named(run: RunOfContract) -> str:
     return gettext("%(course)s – removed") % {"course": name} if run.is_removed else name
 
 
-def _parse_filter(request: HttpRequest) -> Wanted:
+def _parse_filter(request: HttpRequest) -> CodeFilter:
     """What an address asks for; nonsense asks for nothing in particular."""
     state, run = request.GET.get("state", ""), request.GET.get("run", "")
-    return Wanted(
+    return CodeFilter(
         state=state if state in CodeState.values else "",
         run_id=int(run) if run.isdecimal() else None,
         words=request.GET.get("q", "").strip(),
     )
-
-
-def _csv(contract_id: int, wanted: Wanted) -> Iterator[str]:
-    """The file in handy pieces: sent line by line it would take several times as long."""
-    piece = [BYTE_ORDER_MARK]
-    for line in csv_lines(contract_id=contract_id, wanted=wanted):
-        piece.append(line)
-        if len(piece) >= LINES_AT_ONCE:
-            yield "".join(piece)
-            piece.clear()
-    yield "".join(piece)
-
-
-def _not_kept(answer: Any) -> HttpResponseBase:
-    """Codes are worth a seat each: no cache keeps them."""
-    answer["Cache-Control"] = "no-store"
-    response: HttpResponseBase = answer
-    return response

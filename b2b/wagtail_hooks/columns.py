@@ -12,9 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.admin.ui.tables import TitleColumn
 
-from b2b.enums import ContractStanding, IntegrationType, MembershipState, ReconcileState
+from b2b.enums import CodeState, ContractStanding, IntegrationType, MembershipState, ReconcileState
 from b2b.models import ContractPage, ContractTerms, OrganizationPage
-from b2b.selectors.codes import CodeState
 from b2b.selectors.workbench import LOGO, initials
 from mitxonline.kernel.money import Money
 
@@ -35,9 +34,10 @@ TONES = {
     ContractStanding.FULL: "warn",
     ContractStanding.ENDED: "quiet",
     ContractStanding.INACTIVE: "quiet",
-    CodeState.REDEEMED: "good",
+    CodeState.USED: "good",
     CodeState.HELD: "warn",
     CodeState.OFF: "quiet",
+    CodeState.WITHDRAWN: "quiet",
     CodeState.ASSIGNED: "plain",
     MembershipState.ACTIVE: "good",
     ReconcileState.DONE: "good",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,25 +10,26 @@ from urllib.parse import urlencode
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from b2b.enums import ManagedCodeState
 from b2b.models import OrganizationMembership, OrganizationPage
+from b2b.selectors.codes import CodeFilter
 from b2b.selectors.managers import (
-    INVITATION_STANDINGS,
+    INVITATION_STATES,
     PER_PAGE,
-    CodeStanding,
-    HandedOut,
+    ManagedCode,
     ManagedContract,
     SharedCode,
-    Wanted,
-    code_counts,
     code_lines,
+    count_codes,
+    count_invitations,
     filter_codes,
-    invitation_counts,
+    filter_invitations,
     invitation_lines,
-    invitations_wanted,
     shared,
 )
 from b2b.services.handouts.assign import HandOutPlan, Outcome
@@ -38,16 +39,18 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 LONGEST_WORDS = 100
-# Standings that are only told where there is such a code.
-_SELDOM = frozenset({CodeStanding.FAILED, CodeStanding.HELD, CodeStanding.WITHDRAWN, CodeStanding.OFF})
+# These states get a tab only where there is such a code.
+_SELDOM_SHOWN = frozenset(
+    {ManagedCodeState.FAILED, ManagedCodeState.HELD, ManagedCodeState.WITHDRAWN, ManagedCodeState.OFF}
+)
 _BADGES = {
-    CodeStanding.FREE: ("neutral", "hollow"),
-    CodeStanding.INVITED: ("warn", "full"),
-    CodeStanding.HELD: ("info", "full"),
-    CodeStanding.JOINED: ("ok", "full"),
-    CodeStanding.FAILED: ("bad", "full"),
-    CodeStanding.WITHDRAWN: ("neutral", "none"),
-    CodeStanding.OFF: ("neutral", "none"),
+    ManagedCodeState.FREE: ("neutral", "hollow"),
+    ManagedCodeState.INVITED: ("warn", "full"),
+    ManagedCodeState.HELD: ("info", "full"),
+    ManagedCodeState.JOINED: ("ok", "full"),
+    ManagedCodeState.FAILED: ("bad", "full"),
+    ManagedCodeState.WITHDRAWN: ("neutral", "none"),
+    ManagedCodeState.OFF: ("neutral", "none"),
 }
 
 
@@ -60,7 +63,7 @@ class Crumb:
 
 
 @dataclass(frozen=True, slots=True)
-class Tab:
+class StateTab:
     """One standing, as a link."""
 
     text: StrPromise | str
@@ -70,25 +73,25 @@ class Tab:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CodeRow:
     """One row of the table."""
 
-    item: HandedOut
+    item: ManagedCode
 
     @property
     def badge_kind(self) -> str:
         """The color of its state."""
-        return _BADGES[self.item.standing][0]
+        return _BADGES[self.item.state][0]
 
     @property
     def badge_tile(self) -> str:
         """The sign before its state."""
-        return _BADGES[self.item.standing][1]
+        return _BADGES[self.item.state][1]
 
     @property
     def state(self) -> str:
         """Its state as a word."""
-        return str(self.item.standing.label)
+        return str(self.item.state.label)
 
     @property
     def reason(self) -> str:
@@ -102,10 +105,10 @@ class CodesPage:
 
     organization: OrganizationPage
     contract: ManagedContract
-    wanted: Wanted
-    tabs: tuple[Tab, ...]
+    code_filter: CodeFilter
+    tabs: tuple[StateTab, ...]
     page: Page[Any]
-    lines: tuple[Line, ...]
+    lines: tuple[CodeRow, ...]
     shared: tuple[SharedCode, ...]
     total: int
 
@@ -117,12 +120,7 @@ class CodesPage:
     @property
     def is_filtered(self) -> bool:
         """Whether some codes are left out."""
-        return bool(self.wanted.standing or self.wanted.run_id or self.wanted.words)
-
-    @property
-    def file_query(self) -> str:
-        """What the file of codes is asked for with."""
-        return _query(self.wanted)
+        return bool(self.code_filter.state or self.code_filter.run_id or self.code_filter.words)
 
 
 def way(organization: OrganizationPage) -> list[Crumb]:
@@ -138,13 +136,13 @@ def contract_url(membership: OrganizationMembership, contract: ManagedContract, 
     return reverse(name, args=[membership.organization.slug, contract.terms.pk])
 
 
-def wanted_from(params: Mapping[str, str], contract: ManagedContract) -> Wanted:
+def parse_code_filter(params: Mapping[str, str], contract: ManagedContract) -> CodeFilter:
     """What an address asks for; nonsense asks for everything."""
     run_id = row_id(params.get("course"))
-    standing = params.get("state", "")
-    known = CodeStanding.values if contract.has_cap else [each.value for each in INVITATION_STANDINGS]
-    return Wanted(
-        standing=standing if standing in known else "",
+    state = params.get("state", "")
+    states = ManagedCodeState if contract.has_cap else INVITATION_STATES
+    return CodeFilter(
+        state=state if state in {each.value for each in states} else "",
         run_id=run_id if run_id in {run.pk for run in contract.runs} else None,
         words="".join(char for char in params.get("q", "") if char.isprintable()).strip()[:LONGEST_WORDS],
     )
@@ -154,57 +152,53 @@ def codes_page(
     *, organization: OrganizationPage, contract: ManagedContract, params: Mapping[str, str], now: datetime
 ) -> CodesPage:
     """The page as its address asks for it; as many queries for three codes as for a hundred thousand."""
-    wanted, here = wanted_from(params, contract), contract.terms.pk
-    counts = code_counts(here, now=now) if contract.has_cap else invitation_counts(here, now=now)
-    found: Any = filter_codes(here, wanted, now=now) if contract.has_cap else invitations_wanted(here, wanted, now=now)
-    page = _page(found, wanted, counts, params.get("page", "1"))
-    make = code_lines if contract.has_cap else invitation_lines
+    code_filter, contract_id = parse_code_filter(params, contract), contract.terms.pk
+    rows: QuerySet[Any]
+    load_lines: Callable[..., list[ManagedCode]]
+    if contract.has_cap:
+        counts, load_lines = count_codes(contract_id, now=now), code_lines
+        rows = filter_codes(contract_id, code_filter, now=now)
+    else:
+        counts, load_lines = count_invitations(contract_id, now=now), invitation_lines
+        rows = filter_invitations(contract_id, code_filter, now=now)
+    page = _paginate(rows, code_filter, counts, params.get("page", "1"))
     return CodesPage(
         organization=organization,
         contract=contract,
-        wanted=wanted,
-        tabs=_tabs(wanted, counts),
+        code_filter=code_filter,
+        tabs=_tabs(code_filter, counts),
         page=page,
-        lines=tuple(Line(item) for item in make(list(page.object_list), contract.runs, now=now)),
+        lines=tuple(CodeRow(item) for item in load_lines(list(page.object_list), contract.runs, now=now)),
         shared=tuple(shared(contract)) if contract.has_codes and not contract.has_cap else (),
         total=sum(counts.values()),
     )
 
 
-class _Counted(Paginator):  # type: ignore[type-arg]
-    """Pages of what was counted for the tabs already."""
-
-    def __init__(self, found: Any, size: int, *, count: int) -> None:
-        super().__init__(found, size)
-        self.__dict__["count"] = count
-
-
-def _page(found: Any, wanted: Wanted, counts: Mapping[str, int], number: str) -> Page[Any]:
-    if wanted.words or wanted.run_id:
-        return Paginator(found, PER_PAGE).get_page(number)
-    count = counts.get(wanted.standing, 0) if wanted.standing else sum(counts.values())
-    return _Counted(found, PER_PAGE, count=count).get_page(number)
+def _paginate(rows: QuerySet[Any], code_filter: CodeFilter, counts: Mapping[str, int], number: str) -> Page[Any]:
+    paginator = Paginator(rows, PER_PAGE)
+    if not (code_filter.words or code_filter.run_id):
+        # The tabs have counted these rows: set in place of the cached property, their number saves a query.
+        count = counts.get(code_filter.state, 0) if code_filter.state else sum(counts.values())
+        paginator.__dict__["count"] = count
+    return paginator.get_page(number)
 
 
-def _tabs(wanted: Wanted, counts: Mapping[str, int]) -> tuple[Tab, ...]:
+def _tabs(code_filter: CodeFilter, counts: Mapping[str, int]) -> tuple[StateTab, ...]:
     """All, then each standing there is; the address keeps course and words."""
-    tabs = [Tab(_("All"), _address(wanted, ""), intcomma(sum(counts.values())), not wanted.standing)]
-    for standing in CodeStanding:
-        count = counts.get(standing.value)
-        if count is None or (not count and standing in _SELDOM and standing != wanted.standing):
+    tabs = [StateTab(_("All"), _address(code_filter, ""), intcomma(sum(counts.values())), not code_filter.state)]
+    for state in ManagedCodeState:
+        count = counts.get(state.value)
+        if count is None or (not count and state in _SELDOM_SHOWN and state != code_filter.state):
             continue
-        tabs.append(Tab(standing.label, _address(wanted, standing.value), intcomma(count), standing == wanted.standing))
+        tabs.append(
+            StateTab(state.label, _address(code_filter, state.value), intcomma(count), state == code_filter.state)
+        )
     return tuple(tabs)
 
 
-def _address(wanted: Wanted, standing: str) -> str:
-    query = _query(Wanted(standing=standing, run_id=wanted.run_id, words=wanted.words))
-    return f"?{query}" if query else "?"
-
-
-def _query(wanted: Wanted) -> str:
-    asked = {"state": wanted.standing, "course": wanted.run_id, "q": wanted.words}
-    return urlencode({name: value for name, value in asked.items() if value})
+def _address(code_filter: CodeFilter, state: str) -> str:
+    query = {"state": state, "course": code_filter.run_id, "q": code_filter.words}
+    return "?" + urlencode({name: value for name, value in query.items() if value})
 
 
 @dataclass(frozen=True, slots=True)

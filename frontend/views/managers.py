@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from tempfile import TemporaryFile
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
@@ -20,11 +19,9 @@ from b2b.enums import WithdrawnBy
 from b2b.errors.handouts import HandOutRefused, TooManyMails
 from b2b.errors.seats import SeatUnknown
 from b2b.models import OrganizationMembership
-from b2b.selectors.codes import Wanted as WantedCodes
-from b2b.selectors.codes import csv_lines
+from b2b.selectors.codes import CodeFilter, code_file, redemption_file
 from b2b.selectors.handouts import has_codes_of_their_own
 from b2b.selectors.managers import ManagedContract, joined_with, managed_contracts, managed_membership, shared
-from b2b.selectors.redemptions import redemptions_csv, write_redemptions
 from b2b.services.handouts.assign import (
     HandOutPlan,
     ReminderReport,
@@ -40,7 +37,7 @@ from b2b.services.handouts.assign import (
 from b2b.services.handouts.mails import open_hand_outs_of
 from b2b.services.seats.membership import remove_member
 from frontend.pages.handout_form import HandOutForm
-from frontend.pages.managers import Crumb, Report, codes_page, contract_url, wanted_from, way
+from frontend.pages.managers import Crumb, Report, codes_page, contract_url, parse_code_filter, way
 from frontend.site.parsing import account_id, row_id
 from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
@@ -49,8 +46,8 @@ from mitxonline.kernel.audit import record
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.fingerprint import PlanChanged
 from mitxonline.kernel.http import wants_fragment
+from mitxonline.kernel.spreadsheets import spreadsheet_response
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # A page's worth and some: what someone can check by hand.
 MOST_SELECTED = 200
 
@@ -87,7 +84,7 @@ def codes(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     now = clock.now()
     membership, contract = _contract(request, slug, contract_id, now)
     page = codes_page(organization=membership.organization, contract=contract, params=request.GET, now=now)
-    form = HandOutForm(contract.runs, initial={"run": page.wanted.run_id})
+    form = HandOutForm(contract.runs, initial={"run": page.code_filter.run_id})
     return render(request, "frontend/managers/codes.html", {"page": page, "contract": contract, "form": form})
 
 
@@ -192,13 +189,8 @@ def replace(request: HttpRequest, slug: str, contract_id: int, run_id: int) -> H
 def redemptions(request: HttpRequest, slug: str, contract_id: int, kind: str) -> HttpResponseBase:
     """Who used which code, as a file."""
     _membership, contract = _contract(request, slug, contract_id, clock.now())
-    name = _file_name(contract, "redemptions", kind)
-    if kind == "csv":
-        return _download(redemptions_csv(contract.terms.pk), name)
-    out = TemporaryFile()  # noqa: SIM115  the response closes it
-    write_redemptions(out, contract.terms.pk)
-    out.seek(0)
-    return FileResponse(out, as_attachment=True, filename=name, content_type=XLSX)
+    rows = redemption_file(contract.terms.pk)
+    return spreadsheet_response(rows, name=_file_name(contract, "redemptions"), title="Redemptions", style=kind)
 
 
 @signed_in()
@@ -206,9 +198,10 @@ def redemptions(request: HttpRequest, slug: str, contract_id: int, kind: str) ->
 def codes_file(request: HttpRequest, slug: str, contract_id: int) -> HttpResponseBase:
     """The codes with their links as a file, of one course or of all."""
     _membership, contract = _contract(request, slug, contract_id, clock.now())
-    wanted = WantedCodes(run_id=wanted_from(request.GET, contract).run_id)
-    record(contract.terms.page, "b2b.code.export", by_id=account_id(request), data={"run": wanted.run_id})
-    return _download(csv_lines(contract_id=contract.terms.pk, wanted=wanted), _file_name(contract, "codes", "csv"))
+    code_filter = CodeFilter(run_id=parse_code_filter(request.GET, contract).run_id)
+    record(contract.terms.page, "b2b.code.export", by_id=account_id(request), data={"run": code_filter.run_id})
+    rows = code_file(contract_id=contract.terms.pk, code_filter=code_filter)
+    return spreadsheet_response(rows, name=_file_name(contract, "codes"), title=_("Codes"), style="csv")
 
 
 # --- Who and what ----------------------------------------------------------------------------------------------------
@@ -280,14 +273,12 @@ def _ids(texts: Sequence[str]) -> list[int]:
     return sorted({each for text in texts[:MOST_SELECTED] if (each := row_id(text)) is not None})
 
 
-def _file_name(contract: ManagedContract, what: str, kind: str) -> str:
-    return f"{slugify(contract.name) or 'contract'}-{what}.{kind}"
+def _count(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
-def _download(lines: object, name: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")  # type: ignore[arg-type]
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+def _file_name(contract: ManagedContract, subject: str) -> str:
+    return f"{slugify(contract.name) or 'contract'}-{subject}"
 
 
 def _withdraw(
@@ -434,6 +425,3 @@ def _tell_revoked(request: HttpRequest, contract: ManagedContract, revoked: int,
         )
         said = f"{said} {left % {'count': asked - revoked}}"
     messages.success(request, said)
-
-
-__all__ = ["codes", "codes_file", "give", "mine", "overview", "redemptions", "replace", "selected"]

@@ -1,12 +1,28 @@
-"""A workbook of one sheet, written row by row: for many rows five times as fast as a library that models cells."""
+"""Lists as files, CSV or XLSX, written row by row. No cell of them is run as a formula.
+
+The workbook has one sheet and is written by hand: for many rows that is five times as fast as openpyxl, which models
+cells.
+"""
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Iterable, Sequence
-from typing import IO
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from tempfile import TemporaryFile
+from typing import IO, Protocol
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile
+
+from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
+
+from mitxonline.kernel.text import escape_formula
+
+BYTE_ORDER_MARK = "\ufeff"  # Excel reads a CSV file as UTF-8 only with this.
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+# Sent line by line, a large file takes several times as long.
+LINES_AT_ONCE = 500
 
 # XML has no place for these, not even escaped.
 _IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -29,8 +45,51 @@ _PARTS = {
 }
 
 
-def write_rows(out: IO[bytes], rows: Iterable[Sequence[str]], *, title: str) -> None:
-    """Write the rows as text; neither memory nor temporary files grow with them."""
+class Writable(Protocol):
+    """A file or stream that text can be written to."""
+
+    def write(self, text: str, /) -> object: ...
+
+
+def spreadsheet_response(rows: Iterable[Sequence[str]], *, name: str, title: str, style: str) -> HttpResponseBase:
+    """Return the rows as a download named `name`, with `style` ("csv" or "xlsx") as its ending.
+
+    CSV is streamed; a workbook is packed first. No cache keeps either.
+    """
+    response: HttpResponseBase
+    if style == "csv":
+        response = StreamingHttpResponse(csv_pieces(rows), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    else:
+        file = TemporaryFile()  # noqa: SIM115  the response closes it
+        write_workbook(file, rows, title=title)
+        file.seek(0)
+        response = FileResponse(file, as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX_TYPE)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def csv_pieces(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the rows as CSV, 500 lines at a time, after a byte order mark."""
+    piece = StringIO(newline="")
+    piece.write(BYTE_ORDER_MARK)
+    writer = csv.writer(piece)
+    for number, row in enumerate(rows, start=1):
+        writer.writerow(map(escape_formula, row))
+        if number % LINES_AT_ONCE == 0:
+            yield piece.getvalue()
+            piece.seek(0)
+            piece.truncate()
+    yield piece.getvalue()
+
+
+def write_csv(out: Writable, rows: Iterable[Sequence[str]]) -> None:
+    """Write the rows as CSV without a byte order mark, for programs."""
+    csv.writer(out).writerows(map(escape_formula, row) for row in rows)
+
+
+def write_workbook(out: IO[bytes], rows: Iterable[Sequence[str]], *, title: str) -> None:
+    """Write the rows as text cells of one sheet; neither memory nor temporary files grow with them."""
     sheets = f'<sheets><sheet name="{_text(title, quoted=True)}" sheetId="1" r:id="rId1"/></sheets>'
     book = f'{_HEAD}<workbook xmlns="{_MAIN}" xmlns:r="{_RELATION}">{sheets}</workbook>'
     with ZipFile(out, "w", ZIP_DEFLATED, compresslevel=3) as package:
@@ -44,7 +103,7 @@ def write_rows(out: IO[bytes], rows: Iterable[Sequence[str]], *, title: str) -> 
 
 
 def _cell(text: str) -> str:
-    return f'<c t="inlineStr"><is><t xml:space="preserve">{_text(text)}</t></is></c>'
+    return f'<c t="inlineStr"><is><t xml:space="preserve">{_text(escape_formula(text))}</t></is></c>'
 
 
 def _text(text: str, *, quoted: bool = False) -> str:

@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from b2b.models import ContractPage
-from b2b.selectors import export
-from b2b.selectors.export import COLUMNS, write_codes
+from b2b.selectors import codes
+from b2b.selectors.codes import BRIEF_COLUMNS, write_codes
 from b2b.services.courseware.courseware import remove_courseware
 from courses.models import CourseRun
 from ecommerce.enums import UseState
@@ -49,7 +49,7 @@ def test_the_columns_and_what_is_in_them() -> None:
             "Redeem URL": f"http://testserver/enrollmentcode/{code.text}/",
         }
     ]
-    assert COLUMNS == ("Code", "Product", "Redeemed", "Product URL", "Redeem URL")
+    assert BRIEF_COLUMNS == ("Code", "Product", "Redeemed", "Product URL", "Redeem URL")
 
 
 def test_redeemed_is_yes_held_and_assigned_are_no() -> None:
@@ -113,7 +113,7 @@ def test_a_cell_does_not_become_a_formula() -> None:
 
 @pytest.mark.parametrize("cap", [3, 40])
 def test_the_number_of_queries_does_not_grow(cap: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "CHUNK", 10)
+    monkeypatch.setattr(codes, "CHUNK", 10)
     page = contract(program(course(), course()), cap=cap)
     told: list[int] = []
     out = StringIO()

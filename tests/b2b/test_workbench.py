@@ -31,11 +31,11 @@ from b2b.models import (
     Withdrawal,
 )
 from b2b.selectors import codes
-from b2b.selectors.codes import Wanted, code_page, csv_lines, runs_of
+from b2b.selectors.codes import CodeFilter, code_file, code_page, runs_of
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import run_sql
-from mitxonline.kernel.spreadsheets import write_rows
+from mitxonline.kernel.spreadsheets import write_workbook
 from tests.b2b.admin_people import client_of
 from tests.b2b.test_moving import World
 from tests.b2b.worlds import (
@@ -336,13 +336,13 @@ class TestCodes:
         assigned.save()
         redeem(page, used)
         hold(held)
-        expected = {"unassigned": free, "assigned": assigned, "redeemed": used, "held": held}
+        expected = {"free": free, "assigned": assigned, "used": used, "held": held}
         for state, code in expected.items():
             assert self.listed(manager, page, state=state) == {code.text}, state
         assert self.listed(manager, page, state="off") == set()
         DiscountCode.objects.update(active=False)
         assert self.listed(manager, page, state="off") == {free.text, assigned.text}
-        assert self.listed(manager, page, state="redeemed") == {used.text}
+        assert self.listed(manager, page, state="used") == {used.text}
 
     def test_why_there_are_none_is_said(self, manager: Client, page: ContractPage) -> None:
         asked = words(manager.get(url("codes_results", page), {"q": "zzzz"}))
@@ -350,10 +350,10 @@ class TestCodes:
         DiscountCode.objects.all().delete()
         assert "a free contract with single sign-on needs none" in words(manager.get(url("codes_results", page)))
 
-    def test_a_code_whose_access_was_withdrawn_is_off(self, manager: Client, page: ContractPage) -> None:
+    def test_a_code_whose_access_was_withdrawn_says_so(self, manager: Client, page: ContractPage) -> None:
         redeem(page, codes_of(page)[0])
         CodeUse.objects.update(state=UseState.RETIRED)
-        assert self.listed(manager, page, state="off") == {codes_of(page)[0].text}
+        assert self.listed(manager, page, state="withdrawn") == {codes_of(page)[0].text}
 
     def test_they_are_found_by_their_beginning_and_by_people(self, manager: Client, page: ContractPage) -> None:
         first, second, third, _fourth = codes_of(page)
@@ -394,18 +394,18 @@ class TestCodes:
         page = contract(course(), course(), cap=7)
         runs, found, place = runs_of(page.pk), [], None
         while True:
-            part = code_page(runs=runs, wanted=Wanted(), now=NOW, after=place, size=3)
+            part = code_page(runs=runs, code_filter=CodeFilter(), now=NOW, after=place, size=3)
             found += [line.text for line in part.lines]
             if (place := part.after) is None:
                 break
         assert sorted(found) == sorted(code.text for code in codes_of(page))
         assert len(found) == len(set(found)) == 14
-        back = code_page(runs=runs, wanted=Wanted(), now=NOW, before=part.before, size=3)
+        back = code_page(runs=runs, code_filter=CodeFilter(), now=NOW, before=part.before, size=3)
         assert [line.text for line in back.lines] == found[9:12]
 
     def test_pages_are_linked_and_keep_what_was_asked(self, manager: Client) -> None:
         page = contract(course(), cap=60)
-        first = manager.get(url("codes", page), {"state": "unassigned"})
+        first = manager.get(url("codes", page), {"state": "free"})
         after = re.search(r'rel="next" href="([^"]+)"', first.content.decode())
         assert after is not None
         second = manager.get(unescape(after.group(1)))
@@ -419,7 +419,7 @@ class TestCodes:
             assert manager.get(url("codes", page), asked).status_code == 200
         assert manager.get(url("export_csv", page), {"state": "x", "run": "x"}).status_code == 200
 
-    @pytest.mark.parametrize(("asked", "cost"), [({}, 17), ({"state": "unassigned"}, 17), ({"q": "nobody"}, 16)])
+    @pytest.mark.parametrize(("asked", "cost"), [({}, 17), ({"state": "free"}, 17), ({"q": "nobody"}, 16)])
     def test_the_list_costs_the_same_for_any_number(self, manager: Client, asked: dict[str, str], cost: int) -> None:
         page = contract(course(), cap=2)
         manager.get(url("codes", page), asked)
@@ -444,7 +444,7 @@ class TestCodes:
 
     def test_many_are_not_counted_to_the_end(self, page: ContractPage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(codes, "COUNTED", 3)
-        part = code_page(runs=runs_of(page.pk), wanted=Wanted(), now=NOW)
+        part = code_page(runs=runs_of(page.pk), code_filter=CodeFilter(), now=NOW)
         assert not part.is_counted
         answer = client_of("manager").get(url("codes", page))
         assert "More than" in words(answer)
@@ -472,7 +472,7 @@ class TestFiles:
         assert everything[given.text]["Name"] == "'=HYPERLINK(1)"
         assert everything[off.text]["State"] == "Off"
         assert everything[off.text]["Redeem URL"].endswith(f"/enrollmentcode/{off.text}/")
-        only = self.rows(manager.get(url("export_csv", page), {"state": "redeemed"}))
+        only = self.rows(manager.get(url("export_csv", page), {"state": "used"}))
         assert [row["Code"] for row in only] == [used.text]
 
     def test_the_workbook_says_the_same(self, manager: Client, page: ContractPage) -> None:
@@ -484,7 +484,7 @@ class TestFiles:
 
     def test_a_workbook_bears_what_people_are_called(self) -> None:
         file = io.BytesIO()
-        write_rows(file, [('<Ada> & "Co"', " two  blanks ", "bell\x07", "Žofie 🎓", "")], title='Codes & "more"')
+        write_workbook(file, [('<Ada> & "Co"', " two  blanks ", "bell\x07", "Žofie 🎓", "")], title='Codes & "more"')
         book = load_workbook(file)
         row = next(iter(book['Codes & "more"'].iter_rows(values_only=True)))
         assert row == ('<Ada> & "Co"', " two  blanks ", "bell", "Žofie 🎓", "")
@@ -515,7 +515,7 @@ class TestFiles:
 
         def peak() -> int:
             tracemalloc.start()
-            for _line in csv_lines(contract_id=page.pk, wanted=Wanted()):
+            for _line in code_file(contract_id=page.pk, code_filter=CodeFilter()):
                 pass
             _now, highest = tracemalloc.get_traced_memory()
             tracemalloc.stop()

@@ -14,8 +14,7 @@ from tempfile import TemporaryDirectory
 from django.db import connection, transaction
 
 from b2b.models import ContractPage
-from b2b.selectors.codes import Wanted, code_page, runs_of
-from b2b.selectors.export import write_codes
+from b2b.selectors.codes import CodeFilter, code_page, runs_of, write_codes
 from ecommerce.enums import DiscountType, PaymentType
 from ecommerce.models import Discount, DiscountCode
 from mitxonline.kernel.db import fetch_sql, run_sql
@@ -270,8 +269,8 @@ def code_list(size: Size) -> Result:
     page = size.used()
     with measured() as cost:
         runs = runs_of(page.pk)
-        first = code_page(runs=runs, wanted=Wanted(), now=NOW)
-        code_page(runs=runs, wanted=Wanted(), now=NOW, after=first.after)
+        first = code_page(runs=runs, code_filter=CodeFilter(), now=NOW)
+        code_page(runs=runs, code_filter=CodeFilter(), now=NOW, after=first.after)
     return Result(
         cost=cost,
         floor=raw_count(page),

@@ -23,6 +23,7 @@ from b2b.management.listing import (
 from b2b.management.printing import Column, print_rows
 from b2b.management.progress import LateProgress
 from b2b.models import OrganizationPage
+from b2b.selectors.codes import write_codes
 from b2b.selectors.contracts import (
     contract_rows,
     courseware_rows,
@@ -32,7 +33,6 @@ from b2b.selectors.contracts import (
     organization_rows,
     reconcile_rows,
 )
-from b2b.selectors.export import write_codes
 from b2b.services.organizations.organizations import find_organization
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
 from mitxonline.kernel.files import refuse_unless_writable, replace_file

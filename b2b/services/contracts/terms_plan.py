@@ -12,12 +12,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import F, Q
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from b2b.codes import CAN_BE_USED, IN_CONTRACT, with_code_facts
 from b2b.enums import ContractStanding, IntegrationType
 from b2b.models import ContractPage, ContractTerms
 from b2b.seats import SeatCount, count_seats
@@ -211,14 +211,11 @@ def _codes_that_stay(before: ContractTerms | None, after: ContractTerms, plan: R
     """Codes that go on letting people in where the contract asks for none any more; no query elsewhere."""
     if before is None or after.needs_codes or not before.needs_codes:
         return 0
-    usable = DiscountCode.objects.filter(
-        Q(max_uses__isnull=True) | Q(uses__lt=F("max_uses")),
-        active=True,
-        discount__unlocks__contract_run__contract_id=after.pk,
-        discount__unlocks__contract_run__removed_at__isnull=True,
-    )
+    codes = with_code_facts(DiscountCode.objects.filter(**{IN_CONTRACT: after.pk}))
     change = plan.code_change
-    return max(0, usable.count() - change.delete - change.retire - change.switch_off - change.withdraw)
+    return max(
+        0, codes.filter(CAN_BE_USED).count() - change.delete - change.retire - change.switch_off - change.withdraw
+    )
 
 
 # --- In words --------------------------------------------------------------------------------------------------------

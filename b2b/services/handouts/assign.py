@@ -20,7 +20,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from b2b.enums import ContractStanding, MailKind, MailState, WithdrawnBy
+from b2b.codes import IN_CONTRACT, NEVER_TAKEN, in_state, with_code_facts
+from b2b.enums import CodeState, ContractStanding, MailKind, MailState, WithdrawnBy
 from b2b.errors.handouts import (
     CodeNotAssigned,
     CodeNotFree,
@@ -37,7 +38,6 @@ from b2b.errors.seats import NotAMember
 from b2b.models import ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail, Withdrawal
 from b2b.seats import count_seats, lock_terms
 from b2b.selectors.handouts import (
-    IN_CONTRACT,
     open_invitations,
     seated_addresses,
     shared_codes,
@@ -54,7 +54,7 @@ from b2b.services.handouts.revoke import (
     take_back,
 )
 from courses.models import Enrollment
-from ecommerce.models import BasketCode, CodeUse, DiscountCode
+from ecommerce.models import BasketCode, DiscountCode
 from ecommerce.services.discounts.batches import Assignment, assign_codes, empty_baskets_of, replace_code
 from mitxonline.kernel import clock
 from mitxonline.kernel.audit import record
@@ -450,11 +450,8 @@ class _RecipientFacts:
 
 
 def _addresses_with_codes(run: ContractRun, emails: set[str]) -> set[str]:
-    used = CodeUse.objects.filter(code=OuterRef("pk")).exclude(state="released")
-    codes = DiscountCode.objects.filter(
-        ~Exists(used), discount__unlocks_id=run.product_id, active=True, assigned_email__in=emails
-    )
-    return set(codes.values_list("assigned_email", flat=True))
+    codes = with_code_facts(DiscountCode.objects.filter(discount__unlocks_id=run.product_id, assigned_email__in=emails))
+    return set(codes.filter(in_state(CodeState.ASSIGNED)).values_list("assigned_email", flat=True))
 
 
 def _addresses_with_invitations(run: ContractRun, emails: set[str]) -> set[str]:
@@ -510,9 +507,7 @@ def _refuse_closed(run: ContractRun, *, now: datetime) -> None:
 
 def _free_codes(run: ContractRun) -> QuerySet[DiscountCode]:
     """The run's codes for one person that no one was given and no one has used."""
-    return DiscountCode.objects.filter(
-        discount__unlocks_id=run.product_id, active=True, max_uses=1, uses=0, assigned_email=""
-    )
+    return DiscountCode.objects.filter(NEVER_TAKEN, discount__unlocks_id=run.product_id)
 
 
 def _take_codes(run: ContractRun, count: int) -> list[DiscountCode]:

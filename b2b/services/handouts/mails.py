@@ -20,6 +20,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import get_language, gettext, gettext_noop
 
+from b2b.codes import redeem_url
 from b2b.enums import MailKind, MailState
 from b2b.errors.handouts import MailServerAway, TooManyMails
 from b2b.events import HandOutMailsQueued
@@ -295,7 +296,7 @@ def _context(mail: HandOutMail) -> dict[str, object]:
         "price": "" if terms.is_free else terms.money.formatted(),
         "address": hand_out.email if terms.codes_only_for_assignee and not hand_out.is_shared else "",
         "code": text,
-        "link": f"{settings.SITE_BASE_URL}/enrollmentcode/{text}/",
+        "link": redeem_url(text),
     }
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from b2b.codes import IN_CONTRACT
 from b2b.enums import MailState
 from b2b.errors.handouts import CodeInUse, CodeNotAssigned, HandOutUnknown
 from b2b.models import ContractPage, ContractTerms, HandOut, HandOutMail
@@ -21,8 +22,6 @@ from ecommerce.models import DiscountCode
 from ecommerce.services.discounts.batches import unassign_codes
 from mitxonline.kernel.audit import record
 from mitxonline.kernel.text import normalize_email
-
-IN_CONTRACT = "discount__unlocks__contract_run__contract_id"
 
 
 def revoke_code(*, code_id: int, by_id: int | None, now: datetime) -> None:

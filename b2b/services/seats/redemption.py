@@ -8,7 +8,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from b2b.enums import MembershipSource, MembershipState
+from b2b.codes import in_state, with_code_facts
+from b2b.enums import CodeState, MembershipSource, MembershipState
 from b2b.errors.seats import AlreadySeated, ContractClosed, NotAMember, PaymentNeeded
 from b2b.models import ContractMembership, ContractRun
 from b2b.rules import refuse_replaced
@@ -19,8 +20,7 @@ from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from courses.services.enrollments import enroll
-from ecommerce.enums import UseState
-from ecommerce.models import Basket, CodeUse, DiscountCode
+from ecommerce.models import Basket, DiscountCode
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.codes import find_code, judge_code
 from ecommerce.services.baskets.baskets import add_products, apply_code
@@ -106,13 +106,12 @@ def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
     seat = ContractMembership.objects.filter(
         contract=OuterRef("discount__unlocks__contract_run__contract"), user=user, state=MembershipState.ACTIVE
     )
-    used = CodeUse.objects.filter(code=OuterRef("pk")).exclude(state=UseState.RELEASED)
+    codes = DiscountCode.objects.filter(assigned_email=normalize_email(user.email))
     given = (
-        DiscountCode.objects.filter(
+        with_code_facts(codes)
+        .filter(
             Q(discount__unlocks__contract_run__contract__terms__price__isnull=False) | ~Exists(seat),
-            ~Exists(used),
-            assigned_email=normalize_email(user.email),
-            active=True,
+            in_state(CodeState.ASSIGNED),
             discount__unlocks__basket_items__basket=basket,
         )
         .exclude(discount__codes__basket_codes__basket=basket)
