@@ -15,7 +15,7 @@ from wagtail.admin import messages
 from wagtail.snippets.widgets import AdminSnippetChooser
 
 from b2b.models import ContractCourseware
-from b2b.selectors.workbench import courseware_of
+from b2b.selectors.contracts import courseware_of
 from b2b.services.courseware.courseware import (
     add_courseware,
     assigned_codes,

@@ -14,7 +14,7 @@ from wagtail.admin.ui.tables import TitleColumn
 
 from b2b.enums import CodeState, ContractStanding, IntegrationType, MembershipState, ReconcileState
 from b2b.models import ContractPage, ContractTerms, OrganizationPage
-from b2b.selectors.workbench import LOGO, initials
+from b2b.selectors.contracts import LOGO, initials
 from mitxonline.kernel.money import Money
 
 

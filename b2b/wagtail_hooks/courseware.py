@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from wagtail.admin.widgets.button import HeaderButton
 
 from b2b.models import ContractCourseware, ContractRun
-from b2b.selectors.workbench import courseware_of, reconciles_of, runs_with_dates, waits_for_course_site
+from b2b.selectors.contracts import courseware_of, reconciles_of, runs_with_dates, waits_for_course_site
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.terms import waiting
 from b2b.wagtail_hooks.workbench import ContractTemplateView

@@ -17,8 +17,8 @@ from wagtail.admin.ui.tables import Column, DateColumn
 
 from b2b.enums import MailState
 from b2b.models import HandOut
+from b2b.selectors.contracts import invitations_of
 from b2b.selectors.handouts import open_invitations
-from b2b.selectors.workbench import invitations_of
 from b2b.services.handouts.assign import replace_shared_code
 from b2b.services.handouts.revoke import cancel_invitation
 from b2b.wagtail_hooks.columns import TONES

@@ -22,7 +22,7 @@ from wagtail.admin.viewsets.base import ViewSet
 from wagtail.admin.widgets.button import HeaderButton
 
 from b2b.models import OrganizationIndexPage, OrganizationPage
-from b2b.selectors.workbench import contracts_of, keycloak_of, managers_of, organizations, with_valid_contracts
+from b2b.selectors.contracts import contracts_of, keycloak_of, managers_of, organizations, with_valid_contracts
 from b2b.wagtail_hooks.columns import TONES, OrganizationColumn, PageState, picture_of
 from b2b.wagtail_hooks.contracts import CONTRACT_COLUMNS, contract_url
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, SEE_ORGANIZATIONS, Allowed

@@ -16,7 +16,7 @@ from wagtail.api.v2.router import WagtailAPIRouter
 from wagtail.models import Page
 
 from b2b.models import ContractPage, OrganizationPage
-from b2b.selectors.keeping import page_to_keep
+from b2b.selectors.contracts import page_to_keep
 
 
 @hooks.register("before_delete_page")

@@ -20,7 +20,7 @@ from wagtail.permission_policies.pages import PagePermissionPolicy
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.models import ContractMembership, ContractPage
-from b2b.selectors.workbench import contracts, members_of, seats_of
+from b2b.selectors.contracts import contracts, members_of, seats_of
 from b2b.services.seats.bulk import Wish, change_members
 from b2b.services.seats.membership import remove_member
 from b2b.services.seats.moving import move_members, plan_move

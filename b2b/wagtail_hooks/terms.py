@@ -18,7 +18,7 @@ from wagtail.models import PageLogEntry
 from b2b.enums import IntegrationType, ReconcileState
 from b2b.models import ContractPage, ContractTerms, Reconcile
 from b2b.seats import SeatCount
-from b2b.selectors.workbench import acts_on, reconciles_of, seats_of
+from b2b.selectors.contracts import acts_on, reconciles_of, seats_of
 from b2b.services.contracts.terms import terms_as_written
 from b2b.wagtail_hooks.columns import TONES
 from b2b.wagtail_hooks.contracts import contract_url

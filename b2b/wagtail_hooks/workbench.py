@@ -20,7 +20,7 @@ from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.widgets.button import HeaderButton
 
 from b2b.models import ContractTerms
-from b2b.selectors.workbench import contracts
+from b2b.selectors.contracts import contracts
 from b2b.wagtail_hooks.columns import TONES, state_of
 from b2b.wagtail_hooks.contracts import ICON, contract_url
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, Allowed, may_work_on

@@ -12,9 +12,9 @@ from b2b.errors.seats import ContractEnded, ContractInactive, ContractNotStarted
 from b2b.models import ContractTerms
 from b2b.models.terms import standing_case
 from b2b.rules import refuse_entry
+from b2b.selectors.contracts import contracts
 from b2b.selectors.managers import managed_contracts
 from b2b.selectors.seats import organizations_of
-from b2b.selectors.workbench import contracts
 from b2b.services.seats.membership import add_member
 from mitxonline.kernel import clock
 from tests.b2b.worlds import NOW, contract, course, person
