@@ -52,7 +52,7 @@ from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
 from mitxonline.kernel.fingerprint import PlanChanged
 from tests.factories import NOON, codes_of, make_code, make_contract, make_contract_run, make_user
-from tests.frontend.counting import queries
+from tests.support.counting import queries
 
 TODAY = clock.date_of(NOON)
 

@@ -54,7 +54,7 @@ from tests.b2b.worlds import (
     settle,
     take_seat,
 )
-from tests.frontend.counting import queries
+from tests.support.counting import queries
 
 pytestmark = pytest.mark.django_db
 

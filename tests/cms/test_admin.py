@@ -24,7 +24,7 @@ from tests.factories import (
     make_user,
 )
 from tests.factories.pages import make_course_page, make_home, make_program
-from tests.frontend.counting import queries
+from tests.support.counting import queries
 
 pytestmark = pytest.mark.django_db
 

@@ -22,7 +22,7 @@ from mitxonline.coordinator.models import Delivery
 from tests.ecommerce.test_order_desk import at, desk, fields, finance, order_page
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, make_code, make_discount, make_product
-from tests.frontend.reading import read
+from tests.support.reading import read
 
 __all__ = ["desk", "finance"]
 

@@ -23,7 +23,7 @@ from mitxonline.users.models import User
 from tests.ecommerce.test_order_desk import desk, finance
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, make_product, make_user
-from tests.frontend.reading import read
+from tests.support.reading import read
 
 __all__ = ["desk", "finance"]
 

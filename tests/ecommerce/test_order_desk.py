@@ -24,8 +24,8 @@ from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.ecommerce.tills import Till, paid_order, pay, till_of
 from tests.factories import NOON, make_product, make_user
-from tests.frontend.counting import queries
-from tests.frontend.reading import Page, read
+from tests.support.counting import queries
+from tests.support.reading import Page, read
 
 pytestmark = pytest.mark.django_db
 

@@ -44,7 +44,7 @@ from tests.factories import (
     make_product,
     make_user,
 )
-from tests.frontend.reading import read
+from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db
 

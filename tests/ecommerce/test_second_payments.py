@@ -35,7 +35,7 @@ from tests.ecommerce.paying import attempt_of, begin, deliver, order_of
 from tests.ecommerce.test_order_desk import desk, finance, order_page
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, make_product
-from tests.frontend.reading import read
+from tests.support.reading import read
 from tests.support.stripe import StripeServer
 
 __all__ = ["desk", "finance"]

@@ -37,7 +37,7 @@ from tests.factories import (
 from tests.factories import (
     make_discount as discount_row,
 )
-from tests.frontend.counting import queries
+from tests.support.counting import queries
 
 pytestmark = pytest.mark.django_db
 

@@ -30,8 +30,8 @@ from mitxonline.kernel.broker import send_tasks
 from mitxonline.kernel.remote import page_patience
 from tests.ecommerce.paying import attempt_of, begin, order_of
 from tests.factories import NOON, make_product, make_user
-from tests.frontend.reading import read
 from tests.support.broker import StartWorker, until
+from tests.support.reading import read
 from tests.support.silence import MANNERS, Manner, SilentServer, silent_server
 from tests.support.stripe import SECRET_KEY, StripeServer
 

@@ -15,7 +15,7 @@ from mitxonline.users.models import User
 from tests.ecommerce.tills import paid_order
 from tests.factories import make_course, make_product, make_run, make_user
 from tests.factories.pages import make_course_page, make_program, make_program_page
-from tests.frontend.reading import read
+from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db
 

@@ -32,8 +32,8 @@ from tests.factories import (
     make_user,
 )
 from tests.frontend.conftest import northgate
-from tests.frontend.counting import queries
-from tests.frontend.reading import Page, page_text, read, words
+from tests.support.counting import queries
+from tests.support.reading import Page, page_text, read, words
 from tests.support.stripe import StripeServer
 
 pytestmark = pytest.mark.django_db

@@ -29,7 +29,7 @@ from tests.factories import (
 )
 from tests.factories.pages import make_course_page, make_home
 from tests.frontend.conftest import SignIn
-from tests.frontend.counting import queries
+from tests.support.counting import queries
 
 pytestmark = pytest.mark.django_db
 

@@ -15,8 +15,8 @@ from ecommerce.models import CodeUse, Order, PaymentAttempt, Product
 from mitxonline.users.models import User
 from tests.factories import PASSWORD, make_contract_run, make_course, make_product, make_user
 from tests.frontend.conftest import SignIn, northgate
-from tests.frontend.counting import queries
-from tests.frontend.reading import Page, read
+from tests.support.counting import queries
+from tests.support.reading import Page, read
 
 pytestmark = pytest.mark.django_db
 

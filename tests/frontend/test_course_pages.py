@@ -17,7 +17,7 @@ from frontend.pages.courses import OfferPanel, course_view, program_cards, progr
 from mitxonline.kernel import clock
 from tests.factories import NOON, make_contract, make_contract_run, make_course, make_department, make_product, make_run
 from tests.factories.pages import block, make_course_page, make_home, make_program, make_program_page
-from tests.frontend.counting import queries
+from tests.support.counting import queries
 
 pytestmark = pytest.mark.django_db
 

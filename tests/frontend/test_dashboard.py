@@ -23,8 +23,8 @@ from tests.factories import (
     make_user,
 )
 from tests.frontend.conftest import Northgate, SignIn, northgate
-from tests.frontend.counting import queries
-from tests.frontend.reading import read
+from tests.support.counting import queries
+from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db
 

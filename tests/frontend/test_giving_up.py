@@ -33,7 +33,7 @@ from tests.factories import (
     make_product,
     make_user,
 )
-from tests.frontend.reading import read
+from tests.support.reading import read
 from tests.support.stripe import StripeServer
 
 pytestmark = pytest.mark.django_db

@@ -17,7 +17,7 @@ from frontend.drawing import mark
 from frontend.site.brand import Colors
 from frontend.site.brands import Brand
 from tests.factories.pages import make_home
-from tests.frontend.reading import read
+from tests.support.reading import read
 
 VIOLET = Colors("#5B2BD9", "#FFC04D")
 

@@ -22,9 +22,9 @@ from mitxonline.users.models import User
 from tests.ecommerce.tills import paid_order, pay
 from tests.factories import NOON, make_product, make_run, make_user
 from tests.frontend.conftest import SignIn
-from tests.frontend.counting import queries
-from tests.frontend.reading import read
+from tests.support.counting import queries
 from tests.support.pdf import words_of_pdf
+from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db
 

@@ -34,7 +34,7 @@ from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.factories import make_code, make_contract, make_contract_run, make_organization, make_user
 from tests.frontend.conftest import Northgate, SignIn, northgate
-from tests.frontend.counting import queries
+from tests.support.counting import queries
 
 
 @pytest.fixture

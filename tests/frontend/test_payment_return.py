@@ -20,8 +20,8 @@ from ecommerce.services.payment.pending import ask_due
 from mitxonline.users.models import User
 from tests.ecommerce.paying import attempt_of, completed, order_of, post_event
 from tests.factories import make_user
-from tests.frontend.counting import queries
-from tests.frontend.reading import read
+from tests.support.counting import queries
+from tests.support.reading import read
 from tests.support.stripe import StripeServer
 
 pytestmark = pytest.mark.django_db

@@ -16,8 +16,8 @@ from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.factories import codes_of, make_code, make_contract_run, make_course, make_discount, make_user
 from tests.frontend.conftest import Northgate, SignIn, northgate
-from tests.frontend.counting import queries
-from tests.frontend.reading import read
+from tests.support.counting import queries
+from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db
 

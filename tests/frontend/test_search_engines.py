@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from tests.factories.pages import make_content_page, make_course_page, make_home, make_program_page
-from tests.frontend.reading import read
 from tests.security.table import ROWS
+from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from frontend.drawing import covers, social_card
 from frontend.drawing.figures import Point
 from tests.factories import make_course, make_department
 from tests.factories.pages import make_content_page, make_course_page, make_home
-from tests.frontend.reading import Page, read
+from tests.support.reading import Page, read
 
 SEED = covers.seed_of("course-v1:Tessera+PY101")
 PALETTES = [*covers.PALETTES, covers.MOSAIC]

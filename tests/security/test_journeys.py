@@ -23,7 +23,7 @@ from mitxonline.users.models import User
 from tests.ecommerce.test_order_desk import fields
 from tests.ecommerce.tills import paid_order
 from tests.factories import make_code, make_discount, make_product, make_user
-from tests.frontend.reading import read
+from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db
 
