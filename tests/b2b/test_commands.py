@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shlex
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 from wagtail.models import PageLogEntry
 
 from b2b.enums import ReconcileState
@@ -38,36 +35,9 @@ from tests.b2b.worlds import (
     take_seat,
     terms_of,
 )
+from tests.support.commands import refusal_of, run_command
 
 COURSE = "course-v1:TesseraX+CLIM101x"
-
-
-class Said:
-    """What a command put out."""
-
-    def __init__(self, result: str, talk: str) -> None:
-        self.result = result
-        self.talk = talk
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = json.loads(self.result)
-        return rows
-
-
-def run(line: str) -> Said:
-    """Type a line as it stands in the documents."""
-    name, *arguments = shlex.split(line)
-    out, err = StringIO(), StringIO()
-    call_command(name, *arguments, stdout=out, stderr=err)
-    return Said(out.getvalue(), err.getvalue())
-
-
-def refused(line: str) -> str:
-    with pytest.raises(CommandError) as refusal:
-        run(line)
-    assert refusal.value.returncode == 1
-    return str(refusal.value)
 
 
 @pytest.fixture(autouse=True)
@@ -94,58 +64,58 @@ class TestTheDocuments:
     """The two quick set-ups, as printed."""
 
     def test_sso_no_price_uncapped(self, climate: Course) -> None:
-        made = run(
+        made = run_command(
             'b2b_contract create UniversityX "UniversityX Contract" sso --description "Test uncapped SSO contract"'
         )
         assert "Made the organization “UniversityX”" in made.talk
-        assert "UniversityX" in run("b2b_list organizations").result
-        assert "UniversityX Contract" in run("b2b_list contracts").result
+        assert "UniversityX" in run_command("b2b_list organizations").result
+        assert "UniversityX Contract" in run_command("b2b_list contracts").result
         page = ContractPage.objects.get()
-        run(f"b2b_contract courseware {page.pk} {COURSE}")
+        run_command(f"b2b_contract courseware {page.pk} {COURSE}")
         key = f"course-v1:UAI_UniversityX+CLIM101x+2025_C{page.pk}"
-        assert key in run(f"b2b_list courseware --contract {page.pk}").result
+        assert key in run_command(f"b2b_list courseware --contract {page.pk}").result
         assert [one.courseware_id for one in runs_of(page)] == [key]
         assert codes_of(page) == []
         assert page.description == "<p>Test uncapped SSO contract</p>"
 
     def test_non_sso_no_price_capped(self, climate: Course) -> None:
-        run(
+        run_command(
             'b2b_contract create UniversityX "UniversityX Contract" non-sso --max-learners 200 '
             '--description "Test capped non-SSO contract"'
         )
-        assert "UniversityX" in run("b2b_list organizations").result
-        assert "200" in run("b2b_list contracts").result
+        assert "UniversityX" in run_command("b2b_list organizations").result
+        assert "200" in run_command("b2b_list contracts").result
         page = ContractPage.objects.get()
-        done = run(f"b2b_contract courseware {page.pk} {COURSE}")
+        done = run_command(f"b2b_contract courseware {page.pk} {COURSE}")
         assert "Done: 1 run made, 200 codes made." in done.talk
-        assert "2025_C" in run(f"b2b_list courseware --contract {page.pk}").result
-        run(f"b2b_list contracts --codes {page.pk}")
+        assert "2025_C" in run_command(f"b2b_list courseware --contract {page.pk}").result
+        run_command(f"b2b_list contracts --codes {page.pk}")
         with Path(f"codes-{page.pk}.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert len(rows) == 200
         assert set(rows[0]) == {"Code", "Product", "Redeemed", "Product URL", "Redeem URL"}
 
     def test_both_after_each_other_are_two_contracts(self) -> None:
-        run('b2b_contract create UniversityX "UniversityX Contract" sso')
-        second = run('b2b_contract create UniversityX "UniversityX Contract" non-sso --max-learners 200')
+        run_command('b2b_contract create UniversityX "UniversityX Contract" sso')
+        second = run_command('b2b_contract create UniversityX "UniversityX Contract" non-sso --max-learners 200')
         assert "another contract of this name" in second.talk
         assert OrganizationPage.objects.count() == 1
         assert ContractPage.objects.count() == 2
 
     @pytest.mark.parametrize("name", ["b2b_contract", "b2b_contracts"])
     def test_both_names_of_the_command_work(self, name: str) -> None:
-        run(f"{name} create UniversityX C sso")
+        run_command(f"{name} create UniversityX C sso")
         assert ContractPage.objects.count() == 1
 
     def test_codes_can_be_listed_by_either_name(self, capped: ContractPage) -> None:
-        run(f"b2b_list courses --codes {capped.pk} --codes-out a.csv")
-        run(f"b2b_list contracts --codes {capped.pk} --codes-out b.csv")
+        run_command(f"b2b_list courses --codes {capped.pk} --codes-out a.csv")
+        run_command(f"b2b_list contracts --codes {capped.pk} --codes-out b.csv")
         assert Path("a.csv").read_text() == Path("b.csv").read_text()
 
 
 class TestCreate:
     def test_every_option(self) -> None:
-        said = run(
+        said = run_command(
             "b2b_contract create 'Tür & Tor' C sso --create --org-key TT --start 2026-01-01 --end 2026-06-30 "
             "--max-learners 20 --price 49.50 --description D --format json"
         )
@@ -169,8 +139,8 @@ class TestCreate:
         assert Reconcile.objects.get().state == ReconcileState.DONE
 
     def test_the_same_again_finds_it(self) -> None:
-        first = run("b2b_contract create U C sso --max-learners 3 --format json")
-        again = run("b2b_contract create U C sso --max-learners 3 --format json")
+        first = run_command("b2b_contract create U C sso --max-learners 3 --format json")
+        again = run_command("b2b_contract create U C sso --max-learners 3 --format json")
         assert again.rows == first.rows
         assert "nothing was made" in again.talk
 
@@ -178,24 +148,24 @@ class TestCreate:
         ("word", "kind"), [("auto", "sso"), ("managed", "sso"), ("code", "non-sso"), ("SSO", "sso")]
     )
     def test_older_words_for_the_type(self, word: str, kind: str) -> None:
-        run(f"b2b_contract create U C {word}")
+        run_command(f"b2b_contract create U C {word}")
         assert ContractPage.objects.get().integration_type == kind
 
     def test_codes_without_a_cap_are_made_with_a_warning(self) -> None:
-        assert "Warning" in run("b2b_contract create U C non-sso").talk
-        assert "Warning" not in run("b2b_contract create U D non-sso --max-learners 2").talk
-        assert "Warning" not in run("b2b_contract create U E sso").talk
+        assert "Warning" in run_command("b2b_contract create U C non-sso").talk
+        assert "Warning" not in run_command("b2b_contract create U D non-sso --max-learners 2").talk
+        assert "Warning" not in run_command("b2b_contract create U E sso").talk
 
     def test_a_dry_run_makes_nothing(self) -> None:
-        said = run("b2b_contract create U C sso --dry-run --format json")
+        said = run_command("b2b_contract create U C sso --dry-run --format json")
         assert [row["action"] for row in said.rows] == ["make_organization", "make_contract"]
         assert "It would be: a new organization, a new contract." in said.talk
         assert not OrganizationPage.objects.exists()
-        run("b2b_contract create U C sso")
-        assert run("b2b_contract create U C sso --dry-run --format json").rows == []
+        run_command("b2b_contract create U C sso")
+        assert run_command("b2b_contract create U C sso --dry-run --format json").rows == []
 
     def test_queued_it_waits_for_the_worker(self) -> None:
-        run("b2b_contract create U C sso --queue")
+        run_command("b2b_contract create U C sso --queue")
         assert Reconcile.objects.get().state == ReconcileState.WAITING
 
     @pytest.mark.parametrize(
@@ -231,19 +201,19 @@ class TestCreate:
         ],
     )
     def test_a_slip_gets_a_sentence_and_makes_nothing(self, line: str, words: str) -> None:
-        assert words in refused(f"b2b_contract create {line}")
+        assert words in refusal_of(f"b2b_contract create {line}")
         assert not ContractPage.objects.exists()
 
     def test_almost_the_name_of_another_organization(self) -> None:
         organization("UniversityX")
-        assert "--create" in refused("b2b_contract create 'University x' C sso")
-        run("b2b_contract create 'University x' C sso --create")
+        assert "--create" in refusal_of("b2b_contract create 'University x' C sso")
+        run_command("b2b_contract create 'University x' C sso --create")
         assert OrganizationPage.objects.count() == 2
 
 
 class TestModify:
     def test_terms_change_and_codes_follow(self, capped: ContractPage) -> None:
-        said = run(
+        said = run_command(
             f"b2b_contract modify {capped.pk} --max-learners 5 --price 10 --start 2026-01-01 --end 2026-06-30 "
             "--description 'New words'"
         )
@@ -260,7 +230,7 @@ class TestModify:
         assert ContractPage.objects.get().description == "<p>New words</p>"
 
     def test_removing_wins_over_setting_and_inactive_over_active(self, capped: ContractPage) -> None:
-        run(
+        run_command(
             f"b2b_contract modify {capped.pk} --max-learners 5 --no-learner-cap --price 3 --no-price "
             "--start 2026-01-01 --no-start-date --end 2026-01-01 --no-end-date --active --inactive"
         )
@@ -271,52 +241,54 @@ class TestModify:
     @pytest.mark.parametrize("word", ["--inactive", "--delete"])
     def test_switching_off_makes_and_changes_no_codes(self, capped: ContractPage, word: str) -> None:
         before = list(DiscountCode.objects.order_by("pk").values())
-        run(f"b2b_contract modify {capped.pk} {word}")
+        run_command(f"b2b_contract modify {capped.pk} {word}")
         assert not terms_of(capped).active
         assert list(DiscountCode.objects.order_by("pk").values()) == before
-        run(f"b2b_contract modify {capped.pk} --active")
+        run_command(f"b2b_contract modify {capped.pk} --active")
         assert terms_of(capped).active
 
     def test_zero_is_none(self, capped: ContractPage) -> None:
-        run(f"b2b_contract modify {capped.pk} --max-learners 0 --price 0")
+        run_command(f"b2b_contract modify {capped.pk} --max-learners 0 --price 0")
         assert (terms_of(capped).max_learners, terms_of(capped).price) == (None, None)
 
     def test_a_price_is_said_as_it_was_typed(self, capped: ContractPage) -> None:
-        assert "free → 20\n" in run(f"b2b_contract modify {capped.pk} --price 20").talk
-        assert "20 → 12.5\n" in run(f"b2b_contract modify {capped.pk} --price 12.50").talk
+        assert "free → 20\n" in run_command(f"b2b_contract modify {capped.pk} --price 20").talk
+        assert "20 → 12.5\n" in run_command(f"b2b_contract modify {capped.pk} --price 12.50").talk
 
     def test_nothing_to_change_still_checks_the_codes(self, capped: ContractPage) -> None:
         DiscountCode.objects.filter(pk=codes_of(capped)[0].pk).delete()
-        said = run(f"b2b_contract modify {capped.pk}")
+        said = run_command(f"b2b_contract modify {capped.pk}")
         assert "says this already" in said.talk
         assert "1 code made" in said.talk
 
     def test_a_dry_run_says_what_would_happen(self, capped: ContractPage) -> None:
-        said = run(f"b2b_contract modify {capped.pk} --max-learners 1 --price 5 --dry-run --format json")
+        said = run_command(f"b2b_contract modify {capped.pk} --max-learners 1 --price 5 --dry-run --format json")
         assert [(row["action"], row["count"]) for row in said.rows] == [("set_price", None), ("switch_off", 2)]
         assert terms_of(capped).max_learners == 3
         assert len(active_codes_of(capped)) == 3
 
     def test_queued_the_worker_follows(self, capped: ContractPage) -> None:
-        said = run(f"b2b_contract modify {capped.pk} --max-learners 9 --queue")
+        said = run_command(f"b2b_contract modify {capped.pk} --max-learners 9 --queue")
         assert "Queued" in said.talk
         assert len(codes_of(capped)) == 3
         assert Reconcile.objects.filter(state=ReconcileState.WAITING).exists()
 
     def test_another_way_in_and_another_name(self, capped: ContractPage) -> None:
         redeem(capped, codes_of(capped)[0])
-        planned = run(f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --dry-run --format json")
+        planned = run_command(f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --dry-run --format json")
         assert [(row["action"], row["count"]) for row in planned.rows] == [("delete", 2)]
         assert "Deletes 2 codes that no one has." in planned.talk
-        said = run(f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --name 'Signed in' --format json")
+        said = run_command(
+            f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --name 'Signed in' --format json"
+        )
         assert said.rows == planned.rows
         page = ContractPage.objects.get(pk=capped.pk)
         assert (page.name, page.title, page.slug) == ("Signed in", "Signed in", capped.slug)
         assert len(codes_of(capped)) == 1
-        assert "no integration type" in refused(f"b2b_contract modify {capped.pk} --type maybe")
+        assert "no integration type" in refusal_of(f"b2b_contract modify {capped.pk} --type maybe")
 
     def test_the_price_takes_effect_before_the_worker_has_come(self, capped: ContractPage) -> None:
-        run(f"b2b_contract modify {capped.pk} --price 10 --queue")
+        run_command(f"b2b_contract modify {capped.pk} --price 10 --queue")
         discount = Discount.objects.get(unlocks__contract_run__contract=capped)
         assert discount.unlocks is not None
         assert (discount.amount, discount.unlocks.price) == (Decimal(10), Decimal(10))
@@ -325,9 +297,9 @@ class TestModify:
     def test_somebody_s_draft_stops_it(self, capped: ContractPage) -> None:
         capped.welcome_message = "Draft"
         capped.save_revision(user=person("editor@example.com"))
-        assert "editor@example.com" in refused(f"b2b_contract modify {capped.pk} --max-learners 5")
-        assert "--over-draft" in refused(f"b2b_contract modify {capped.pk} --max-learners 5 --dry-run")
-        run(f"b2b_contract modify {capped.pk} --max-learners 5 --over-draft")
+        assert "editor@example.com" in refusal_of(f"b2b_contract modify {capped.pk} --max-learners 5")
+        assert "--over-draft" in refusal_of(f"b2b_contract modify {capped.pk} --max-learners 5 --dry-run")
+        run_command(f"b2b_contract modify {capped.pk} --max-learners 5 --over-draft")
         assert terms_of(capped).max_learners == 5
 
     @pytest.mark.parametrize(
@@ -342,19 +314,19 @@ class TestModify:
         ],
     )
     def test_a_slip_gets_a_sentence_and_changes_nothing(self, capped: ContractPage, line: str, words: str) -> None:
-        assert words in refused(f"b2b_contract modify {line.format(id=capped.pk)}")
+        assert words in refusal_of(f"b2b_contract modify {line.format(id=capped.pk)}")
         assert terms_of(capped).max_learners == 3
 
     def test_an_end_before_the_start_the_contract_has(self) -> None:
         page = contract(start=date(2026, 1, 1))
-        assert "can't end" in refused(f"b2b_contract modify {page.pk} --end 2025-12-31")
+        assert "can't end" in refusal_of(f"b2b_contract modify {page.pk} --end 2025-12-31")
 
 
 class TestCourseware:
     def test_a_program_makes_runs_for_all_its_courses(self) -> None:
         page = contract(cap=2)
         both = program(course(), course())
-        said = run(f"b2b_contract courseware {page.pk} {both.readable_id} --format json")
+        said = run_command(f"b2b_contract courseware {page.pk} {both.readable_id} --format json")
         assert [(row["action"], row["count"]) for row in said.rows] == [
             ("cover", None),
             ("make_run", None),
@@ -365,58 +337,60 @@ class TestCourseware:
         assert len(active_codes_of(page)) == 4
 
     def test_again_says_there_is_nothing_to_do(self, capped: ContractPage) -> None:
-        said = run(f"b2b_contract courseware {capped.pk} {COURSE} --format json")
+        said = run_command(f"b2b_contract courseware {capped.pk} {COURSE} --format json")
         assert said.rows == []
         assert "nothing to make or change" in said.talk
 
     def test_a_run_is_assigned(self) -> None:
         page = contract(cap=2)
         given = public_run(course(runs=()), "1T2025")
-        said = run(f"b2b_contract courseware {page.pk} {given.courseware_id}")
+        said = run_command(f"b2b_contract courseware {page.pk} {given.courseware_id}")
         assert "1 run taken over, 2 codes made" in said.talk
         assert runs_of(page)[0].pk == given.pk
 
     def test_without_runs(self, climate: Course) -> None:
         page = contract(cap=2)
-        said = run(f"b2b_contract courseware {page.pk} {COURSE} --no-create-runs")
+        said = run_command(f"b2b_contract courseware {page.pk} {COURSE} --no-create-runs")
         assert "Done: 1 item of courseware covered." in said.talk
         assert runs_of(page) == []
-        listed = run(f"b2b_list courseware --contract {page.pk} --format json").rows
+        listed = run_command(f"b2b_list courseware --contract {page.pk} --format json").rows
         assert [(row["type"], row["readable_id"]) for row in listed] == [("course", COURSE)]
 
     def test_the_source_is_warned_of(self) -> None:
         page = contract(cap=1)
         plain, bare = course(runs=("1T2024",)), course(runs=())
-        assert "has no SOURCE run: made from" in run(f"b2b_contract courseware {page.pk} {plain.readable_id}").talk
-        assert "waits for a source" in run(f"b2b_contract courseware {page.pk} {bare.readable_id}").talk
+        assert (
+            "has no SOURCE run: made from" in run_command(f"b2b_contract courseware {page.pk} {plain.readable_id}").talk
+        )
+        assert "waits for a source" in run_command(f"b2b_contract courseware {page.pk} {bare.readable_id}").talk
 
     def test_taking_the_source_itself_is_warned_of(self, climate: Course) -> None:
         page = contract(cap=1)
         source = climate.runs.get(run_tag="SOURCE")
         for way in ("--dry-run", ""):
-            said = run(f"b2b_contract courseware {page.pk} {source.courseware_id} {way}")
+            said = run_command(f"b2b_contract courseware {page.pk} {source.courseware_id} {way}")
             assert f"Warning: {source.courseware_id} is the run that new runs of {COURSE} are copied from" in said.talk
         plain = public_run(climate, "1T2025")
-        assert "Warning" not in run(f"b2b_contract courseware {page.pk} {plain.courseware_id}").talk
+        assert "Warning" not in run_command(f"b2b_contract courseware {page.pk} {plain.courseware_id}").talk
 
     def test_prefix_and_rerun(self, climate: Course) -> None:
         page = contract(cap=1)
-        run(f"b2b_contract courseware {page.pk} {COURSE} --prefix X_")
-        run(f"b2b_contract courseware {page.pk} {COURSE} --rerun")
+        run_command(f"b2b_contract courseware {page.pk} {COURSE} --prefix X_")
+        run_command(f"b2b_contract courseware {page.pk} {COURSE} --rerun")
         stem = f"UniversityX+CLIM101x+2025_C{page.pk}"
         assert [one.courseware_id for one in runs_of(page)] == [f"course-v1:X_{stem}", f"course-v1:UAI_{stem}"]
         assert len(active_codes_of(page)) == 2
 
     def test_a_dry_run_makes_nothing_and_says_the_same(self, climate: Course) -> None:
         page = contract(cap=2)
-        planned = run(f"b2b_contract courseware {page.pk} {COURSE} --dry-run --format json")
+        planned = run_command(f"b2b_contract courseware {page.pk} {COURSE} --dry-run --format json")
         assert not page.courseware.exists()
-        done = run(f"b2b_contract courseware {page.pk} {COURSE} --format json")
+        done = run_command(f"b2b_contract courseware {page.pk} {COURSE} --format json")
         assert planned.rows == done.rows
 
     def test_queued_the_worker_follows(self, climate: Course) -> None:
         page = contract(cap=2)
-        said = run(f"b2b_contract courseware {page.pk} {COURSE} --queue")
+        said = run_command(f"b2b_contract courseware {page.pk} {COURSE} --queue")
         assert "Queued" in said.talk
         assert runs_of(page) == []
         assert page.courseware.count() == 1
@@ -426,9 +400,9 @@ class TestCourseware:
         redeem(capped, codes[0])
         hold(codes[1])
         DiscountCode.objects.filter(pk=codes[2].pk).update(assigned_email="amara@example.com")
-        planned = run(f"b2b_contract courseware {capped.pk} {COURSE} --remove --dry-run --format json")
+        planned = run_command(f"b2b_contract courseware {capped.pk} {COURSE} --remove --dry-run --format json")
         assert len(active_codes_of(capped)) == 3
-        said = run(f"b2b_contract courseware {capped.pk} {COURSE} --remove --format json")
+        said = run_command(f"b2b_contract courseware {capped.pk} {COURSE} --remove --format json")
         assert said.rows == planned.rows
         assert "given to amara@example.com" in said.result
         assert "1 run removed, 2 codes switched off" in said.talk
@@ -463,7 +437,7 @@ class TestCourseware:
         }
         before = (CourseRun.all_objects.count(), DiscountCode.objects.count(), capped.courseware.count())
         for way in ("", " --dry-run", " --queue"):
-            assert words in refused(f"b2b_contract courseware {line.format(**names)}{way}")
+            assert words in refusal_of(f"b2b_contract courseware {line.format(**names)}{way}")
         assert (CourseRun.all_objects.count(), DiscountCode.objects.count(), capped.courseware.count()) == before
 
 
@@ -472,19 +446,19 @@ class TestWho:
 
     def test_an_account_that_is_named(self, capped: ContractPage, climate: Course) -> None:
         operator = person("operator@example.com")
-        run(f"b2b_contract modify {capped.pk} --max-learners 4 --price 10 --as operator@example.com")
-        run(f"b2b_contract courseware {capped.pk} {COURSE} --remove --as operator@example.com")
+        run_command(f"b2b_contract modify {capped.pk} --max-learners 4 --price 10 --as operator@example.com")
+        run_command(f"b2b_contract courseware {capped.pk} {COURSE} --remove --as operator@example.com")
         assert {record.requested_by_id for record in Reconcile.objects.all()[:2]} == {operator.pk}
         assert PriceChange.objects.get(old_price__isnull=False).changed_by_id == operator.pk
         entries = PageLogEntry.objects.filter(user=operator).values_list("action", flat=True)
         assert {"b2b.terms.change", "b2b.courseware.remove", "wagtail.publish"} <= set(entries)
-        made = run("b2b_contract create Other C sso --as operator@example.com --format json").rows[0]["id"]
+        made = run_command("b2b_contract create Other C sso --as operator@example.com --format json").rows[0]["id"]
         assert ContractPage.objects.get(pk=made).latest_revision.user_id == operator.pk
         assert OrganizationPage.objects.get(name="Other").latest_revision.user_id == operator.pk
 
     def test_the_machine_s_user_without_one(self, capped: ContractPage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("getpass.getuser", lambda: "deploy")
-        run(f"b2b_contract modify {capped.pk} --max-learners 4")
+        run_command(f"b2b_contract modify {capped.pk} --max-learners 4")
         assert Reconcile.objects.all()[0].reason == "b2b_contract modify, typed by deploy"
         entry = PageLogEntry.objects.filter(action="b2b.terms.change").latest("timestamp")
         assert entry.data["way"] == "b2b_contract modify, typed by deploy"
@@ -495,7 +469,7 @@ class TestWho:
             raise KeyError("uid not found")
 
         monkeypatch.setattr("getpass.getuser", nobody)
-        run(f"b2b_contract modify {capped.pk} --max-learners 4")
+        run_command(f"b2b_contract modify {capped.pk} --max-learners 4")
         assert "an unnamed user" in Reconcile.objects.all()[0].reason
 
     @pytest.mark.parametrize("address", ["nobody@example.com", "gone@example.com"])
@@ -503,15 +477,15 @@ class TestWho:
         gone = person("gone@example.com")
         type(gone).objects.filter(pk=gone.pk).update(is_active=False)
         for line in ("create U C sso", f"modify {capped.pk} --max-learners 9", f"check {capped.pk} --fix"):
-            assert f"no active account “{address}”" in refused(f"b2b_contract {line} --as {address}")
+            assert f"no active account “{address}”" in refusal_of(f"b2b_contract {line} --as {address}")
         assert terms_of(capped).max_learners == 3
         assert ContractPage.objects.count() == 1
 
 
 class TestCheck:
     def test_all_is_well(self, capped: ContractPage) -> None:
-        assert "Everything agrees" in run("b2b_contract check").talk
-        assert run(f"b2b_contract check {capped.pk} --format json").rows == []
+        assert "Everything agrees" in run_command("b2b_contract check").talk
+        assert run_command(f"b2b_contract check {capped.pk} --format json").rows == []
 
     def test_what_is_wrong_is_listed_with_status_1(
         self, capped: ContractPage, capsys: pytest.CaptureFixture[str]
@@ -528,9 +502,9 @@ class TestCheck:
 
     def test_fixing(self, capped: ContractPage) -> None:
         Product.objects.filter(contract_run__contract=capped).update(price=7)
-        assert "1 thing disagrees" in refused("b2b_contract check --fix --dry-run")
+        assert "1 thing disagrees" in refusal_of("b2b_contract check --fix --dry-run")
         assert Product.objects.get(contract_run__contract=capped).price == 7
-        assert "Set right: 1 of 1." in run("b2b_contract check --fix").talk
+        assert "Set right: 1 of 1." in run_command("b2b_contract check --fix").talk
         assert Product.objects.get(contract_run__contract=capped).price == 0
 
     def test_what_cannot_be_fixed_is_said_and_the_rest_is_done(self, capped: ContractPage) -> None:
@@ -540,26 +514,26 @@ class TestCheck:
         require(grown, course())
         OrganizationPage.objects.filter(pk=owner.pk).update(org_key_prefix="ü")
         Product.objects.filter(contract_run__contract=capped).update(price=7)
-        words = refused("b2b_contract check --fix")
+        words = refusal_of("b2b_contract check --fix")
         assert "still disagree" in words
         assert Product.objects.get(contract_run__contract=capped).price == 0
-        assert "“ü” can't stand in it" in refused(f"b2b_contract courseware {broken.pk} {grown.readable_id} --rerun")
+        assert "“ü” can't stand in it" in refusal_of(f"b2b_contract courseware {broken.pk} {grown.readable_id} --rerun")
 
     def test_what_was_set_by_hand_is_no_fault(self, capped: ContractPage) -> None:
         CourseRun.all_objects.filter(contract_run__contract=capped).update(live=False)
-        said = run(f"b2b_contract check {capped.pk} --format json")
+        said = run_command(f"b2b_contract check {capped.pk} --format json")
         assert [row["kind"] for row in said.rows] == ["set_by_hand"]
         assert "1 thing was set by hand and stays" in said.talk
-        run(f"b2b_contract check {capped.pk} --fix")
+        run_command(f"b2b_contract check {capped.pk} --fix")
         assert not runs_of(capped)[0].live
-        run(f"b2b_contract check {capped.pk} --fix --reset")
+        run_command(f"b2b_contract check {capped.pk} --fix --reset")
         assert runs_of(capped)[0].live
 
     def test_orphans_are_switched_off(self, capped: ContractPage) -> None:
         capped.contract_runs.all().delete()
-        assert "3 things" in refused("b2b_contract check")
-        run(f"b2b_contract courseware {capped.pk} {COURSE} --remove")
-        run("b2b_contract check --fix")
+        assert "3 things" in refusal_of("b2b_contract check")
+        run_command(f"b2b_contract courseware {capped.pk} {COURSE} --remove")
+        run_command("b2b_contract check --fix")
         assert not DiscountCode.objects.filter(active=True).exists()
 
     @pytest.mark.parametrize(
@@ -567,7 +541,7 @@ class TestCheck:
         [("abc", "is not a contract id"), ("99999", "There is no contract"), ("--reset", "--reset needs --fix")],
     )
     def test_a_slip_gets_a_sentence(self, capped: ContractPage, line: str, words: str) -> None:
-        assert words in refused(f"b2b_contract check {line}")
+        assert words in refusal_of(f"b2b_contract check {line}")
 
 
 class TestLists:
@@ -575,12 +549,12 @@ class TestLists:
         contract(name="One")
         contract(name="Two")
         organization("Elsewhere")
-        rows = run("b2b_list organizations --format json").rows
+        rows = run_command("b2b_list organizations --format json").rows
         assert [(row["name"], row["key"], row["contracts"]) for row in rows] == [
             ("UniversityX", "UniversityX", 2),
             ("Elsewhere", "Elsewhere", 0),
         ]
-        only = run("b2b_list organizations --organization elsewhere --format json").rows
+        only = run_command("b2b_list organizations --organization elsewhere --format json").rows
         assert [row["name"] for row in only] == ["Elsewhere"]
 
     def test_contracts_of_an_organization_by_any_of_its_names(self) -> None:
@@ -588,47 +562,47 @@ class TestLists:
         owner = organization("University of Y")
         contract(name="Two", of=owner)
         for text in (owner.pk, "University of Y", owner.slug, owner.org_key):
-            rows = run(f"b2b_list contracts --org '{text}' --format json").rows
+            rows = run_command(f"b2b_list contracts --org '{text}' --format json").rows
             assert [row["name"] for row in rows] == ["Two"]
 
     def test_words_for_people_and_values_for_programs(self) -> None:
         contract(name="One")
-        table = run("b2b_list contracts").result
+        table = run_command("b2b_list contracts").result
         assert "Unlimited" in table
         assert "Free" in table
-        (row,) = run("b2b_list contracts --format json").rows
+        (row,) = run_command("b2b_list contracts --format json").rows
         assert (row["max_learners"], row["price"], row["active"], row["members"]) == (None, None, True, 0)
-        assert run("b2b_list contracts --format csv").result.startswith('"ID","Name"')
+        assert run_command("b2b_list contracts --format csv").result.startswith('"ID","Name"')
 
     def test_courseware(self, climate: Course) -> None:
         both = program(climate, course())
         page = contract(both, cap=1, start=date(2026, 1, 1), end=date(2026, 6, 30))
         contract(course(), name="Other")
-        rows = run(f"b2b_list courseware --contract {page.pk} --format json").rows
+        rows = run_command(f"b2b_list courseware --contract {page.pk} --format json").rows
         assert [row["type"] for row in rows] == ["program", "run", "run"]
         assert rows[0]["readable_id"] == both.readable_id
         assert (rows[1]["start"], rows[1]["end"]) == ("2026-01-01", "2026-06-30")
-        assert len(run("b2b_list courseware --format json").rows) == 4
-        assert len(run("b2b_list courses --format json").rows) == 4
+        assert len(run_command("b2b_list courseware --format json").rows) == 4
+        assert len(run_command("b2b_list courses --format json").rows) == 4
 
     def test_removed_runs_are_not_the_contract_s_any_more(self, capped: ContractPage) -> None:
-        run(f"b2b_contract courseware {capped.pk} {COURSE} --remove")
-        assert run(f"b2b_list courseware --contract {capped.pk} --format json").rows == []
+        run_command(f"b2b_contract courseware {capped.pk} {COURSE} --remove")
+        assert run_command(f"b2b_list courseware --contract {capped.pk} --format json").rows == []
 
     def test_learners(self, capped: ContractPage) -> None:
         redeem(capped, codes_of(capped)[0], person("amara@example.com"))
         other = contract(name="Other")
         take_seat(other, person("zoe@example.com"))
-        rows = run(f"b2b_list learners --contract {capped.pk} --format json").rows
+        rows = run_command(f"b2b_list learners --contract {capped.pk} --format json").rows
         assert [(row["email"], row["contract"], row["source"]) for row in rows] == [
             ("amara@example.com", "Capped", "code")
         ]
-        assert len(run("b2b_list learners --org UniversityX --format json").rows) == 2
+        assert len(run_command("b2b_list learners --org UniversityX --format json").rows) == 2
 
     def test_nothing_to_list_is_said(self) -> None:
-        said = run("b2b_list contracts")
+        said = run_command("b2b_list contracts")
         assert "nothing to list" in said.talk
-        assert run("b2b_list contracts --format json").rows == []
+        assert run_command("b2b_list contracts --format json").rows == []
 
     @pytest.mark.parametrize(
         ("line", "words"),
@@ -649,40 +623,40 @@ class TestLists:
         ],
     )
     def test_a_slip_gets_a_sentence(self, line: str, words: str) -> None:
-        assert words in refused(f"b2b_list {line}")
+        assert words in refusal_of(f"b2b_list {line}")
         assert not list(Path.cwd().iterdir())
 
 
 class TestCodesFile:
     def test_the_result_names_the_file(self, capped: ContractPage) -> None:
-        said = run(f"b2b_list contracts --codes {capped.pk} --format json")
+        said = run_command(f"b2b_list contracts --codes {capped.pk} --format json")
         assert said.rows == [{"contract_id": capped.pk, "file": f"codes-{capped.pk}.csv", "codes": 3}]
         assert "Wrote 3 codes" in said.talk
 
     def test_switched_off_codes_are_added_with_all(self, capped: ContractPage) -> None:
-        run(f"b2b_contract modify {capped.pk} --max-learners 1")
-        run(f"b2b_list contracts --codes {capped.pk} --codes-out some.csv")
-        run(f"b2b_list contracts --codes {capped.pk} --codes-out all.csv --all")
+        run_command(f"b2b_contract modify {capped.pk} --max-learners 1")
+        run_command(f"b2b_list contracts --codes {capped.pk} --codes-out some.csv")
+        run_command(f"b2b_list contracts --codes {capped.pk} --codes-out all.csv --all")
         assert len(Path("some.csv").read_text().splitlines()) == 2
         assert len(Path("all.csv").read_text().splitlines()) == 4
 
     def test_only_its_owner_can_read_it(self, capped: ContractPage) -> None:
-        run(f"b2b_list contracts --codes {capped.pk} --codes-out x.csv")
+        run_command(f"b2b_list contracts --codes {capped.pk} --codes-out x.csv")
         assert Path("x.csv").stat().st_mode & 0o077 == 0
 
     def test_the_worker_is_mentioned_where_it_is_not_done(self, climate: Course) -> None:
         page = contract(climate, cap=2, settled=False)
-        assert "Warning: the worker is still" in run(f"b2b_list contracts --codes {page.pk}").talk
+        assert "Warning: the worker is still" in run_command(f"b2b_list contracts --codes {page.pk}").talk
 
     @pytest.mark.parametrize(("path", "words"), [("nowhere/x.csv", "doesn't exist"), (".", "it is a folder")])
     def test_a_file_that_can_t_be_written_is_said_first(self, capped: ContractPage, path: str, words: str) -> None:
-        assert words in refused(f"b2b_list contracts --codes {capped.pk} --codes-out {path}")
+        assert words in refusal_of(f"b2b_list contracts --codes {capped.pk} --codes-out {path}")
         assert not list(Path.cwd().iterdir())
 
     def test_a_name_no_file_can_have_and_a_link_to_itself_are_said_too(self, capped: ContractPage) -> None:
         Path("loop").symlink_to("loop")
         for path, words in (("x" * 300 + ".csv", "name too long"), ("loop", "leads to itself")):
-            sentence = refused(f"b2b_list contracts --codes {capped.pk} --codes-out {path}")
+            sentence = refusal_of(f"b2b_list contracts --codes {capped.pk} --codes-out {path}")
             assert "can't be written" in sentence
             assert words in sentence.lower()
 
@@ -696,13 +670,13 @@ class TestCodesFile:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr("b2b.management.commands.b2b_list.write_codes", full)
-        words = refused(f"b2b_list contracts --codes {capped.pk} --codes-out x.csv")
+        words = refusal_of(f"b2b_list contracts --codes {capped.pk} --codes-out x.csv")
         assert "No space left on device" in words
         assert Path("x.csv").read_text() == "before"
         assert [path.name for path in Path.cwd().iterdir()] == ["x.csv"]
 
     def test_it_can_go_to_standard_output(self, capped: ContractPage) -> None:
-        said = run(f"b2b_list contracts --codes {capped.pk} --codes-out -")
+        said = run_command(f"b2b_list contracts --codes {capped.pk} --codes-out -")
         rows = list(csv.DictReader(StringIO(said.result)))
         assert {row["Code"] for row in rows} == {code.text for code in codes_of(capped)}
         assert not list(Path.cwd().iterdir())
@@ -710,10 +684,10 @@ class TestCodesFile:
     def test_a_full_device_is_said(self, capped: ContractPage) -> None:
         if not Path("/dev/full").exists():
             pytest.skip("this system has no /dev/full")
-        assert "No space left" in refused(f"b2b_list contracts --codes {capped.pk} --codes-out /dev/full")
+        assert "No space left" in refusal_of(f"b2b_list contracts --codes {capped.pk} --codes-out /dev/full")
 
     def test_it_can_go_to_a_device(self, capped: ContractPage) -> None:
-        run(f"b2b_list contracts --codes {capped.pk} --codes-out /dev/null")
+        run_command(f"b2b_list contracts --codes {capped.pk} --codes-out /dev/null")
         assert Path("/dev/null").exists()
 
 
@@ -733,7 +707,7 @@ def test_the_site_s_zone_decides_which_day_is_the_first(settings: Any, monkeypat
     monkeypatch.setattr(clock, "now", late)
     one = course()
     page = contract(cap=1, start=date(2026, 1, 1))
-    run(f"b2b_contract courseware {page.pk} {one.readable_id}")
+    run_command(f"b2b_contract courseware {page.pk} {one.readable_id}")
     (made,) = runs_of(page)
     assert made.courseware_id.endswith(f"+2026_C{page.pk}")
     assert made.start_date == datetime(2025, 12, 31, 15, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ import pytest
 
 from b2b.models import ContractPage
 from b2b.services.contracts.checks import Disagreement
-from tests.b2b.test_commands import run
 from tests.b2b.worlds import course, person
+from tests.support.commands import run_command
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "contracts.md").read_text()
 COURSE = "course-v1:TesseraX+CLIM101x"
@@ -42,7 +42,7 @@ def test_every_line_works_in_its_order(tmp_path: Path, monkeypatch: pytest.Monke
         for name, value in known.items():
             line = line.replace(name, value)
         assert "<" not in line
-        run(line)
+        run_command(line)
     page = ContractPage.objects.latest("pk")
     assert Path(f"codes-{page.pk}.csv").exists()
     assert page.terms.max_learners == 150

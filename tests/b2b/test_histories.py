@@ -36,7 +36,7 @@ from ecommerce.services.orders.fulfillment import fulfill_or_review
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.errors import DomainError
 from mitxonline.users.models import User
-from tests.b2b.test_terms_plan import Seen, as_seen, forgotten
+from tests.b2b.snapshots import CodeSnapshot, as_observed, rolled_back
 from tests.b2b.worlds import NON_SSO, NOW, SSO, change, codes_of, contract, course, person, runs_of, settle
 from tests.factories import make_user
 
@@ -53,7 +53,7 @@ class World:
     people: tuple[User, ...]
     total: int = 0
     done: list[str] = field(default_factory=list)
-    expected: tuple[Seen, CodeChange] | None = None
+    expected: tuple[CodeSnapshot, CodeChange] | None = None
 
     @classmethod
     def new(cls) -> World:
@@ -67,7 +67,7 @@ class World:
 
     def expect(self, planned: CodeChange) -> None:
         """What the plan says will become of the codes."""
-        self.expected = Seen.now(self.page), as_seen(planned)
+        self.expected = CodeSnapshot.now(self.page), as_observed(planned)
 
     def code(self, number: int) -> str:
         codes = [code for code in codes_of(self.page) if code.active] or codes_of(self.page)
@@ -200,7 +200,7 @@ HISTORIES = st.lists(st.tuples(st.sampled_from(ACTS), numbers, numbers), min_siz
 @example(history=[(invite, 0, 1), (invite, 1, 1), (cap, 1, 0), (uninvite, 0, 0), (redeem, 1, 0)])
 @example(history=[(price, 1, 0), (buy, 0, 0), (buy, 1, 1), (cap, 1, 0), (give_up, 0, 0), (pay, 0, 0)])
 def test_after_every_step_the_contract_is_in_line(db: None, history: list[tuple[Act, int, int]]) -> None:
-    with forgotten():
+    with rolled_back():
         world = World.new()
         for act, who, what in history:
             world.done.append(f"{act.__name__}({who}, {what})")
@@ -229,7 +229,7 @@ def as_planned(world: World) -> None:
     """What was said before is what happened, to the number."""
     if world.expected is not None:
         before, planned = world.expected
-        assert before.what_became(Seen.now(world.page)) == planned, world.done
+        assert before.what_became(CodeSnapshot.now(world.page)) == planned, world.done
         world.expected = None
 
 

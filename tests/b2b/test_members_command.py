@@ -18,8 +18,8 @@ from b2b.services.seats.bulk import Wish, change_members, plan_members
 from b2b.services.seats.membership import add_member
 from ecommerce.models import CodeUse
 from mitxonline.users.models import User
-from tests.b2b.test_commands import Said, refused, run
 from tests.b2b.worlds import NOW, SSO, codes_of, contract, course, hold, organization, person, redeem, take_seat
+from tests.support.commands import CommandOutput, refusal_of, run_command
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def members(page: ContractPage) -> list[str]:
     return sorted(seats.values_list("user__email", flat=True))
 
 
-def outcomes(said: Said) -> list[tuple[str, str]]:
+def outcomes(said: CommandOutput) -> list[tuple[str, str]]:
     return [(row["email"], row["outcome"]) for row in said.rows]
 
 
@@ -53,7 +53,7 @@ def file(text: str, name: str = "people.csv") -> str:
 
 class TestAdding:
     def test_people_get_seats_and_belong_to_the_organization(self, page: ContractPage, people: list[User]) -> None:
-        said = run(f"b2b_contract members {page.pk} --add Ada@Example.com ben@example.com --format json")
+        said = run_command(f"b2b_contract members {page.pk} --add Ada@Example.com ben@example.com --format json")
         assert outcomes(said) == [("Ada@Example.com", "joins"), ("ben@example.com", "joins")]
         assert "2 get a seat, 0 lose theirs" in said.talk
         assert members(page) == ["ada@example.com", "ben@example.com"]
@@ -62,54 +62,56 @@ class TestAdding:
 
     def test_again_is_harmless(self, page: ContractPage, people: list[User]) -> None:
         line = f"b2b_contract members {page.pk} --add ada@example.com ada@example.com --format json"
-        assert [outcome for _email, outcome in outcomes(run(line))] == ["joins", "twice"]
-        assert [outcome for _email, outcome in outcomes(run(line))] == ["is_in", "twice"]
+        assert [outcome for _email, outcome in outcomes(run_command(line))] == ["joins", "twice"]
+        assert [outcome for _email, outcome in outcomes(run_command(line))] == ["is_in", "twice"]
         assert members(page) == ["ada@example.com"]
 
     def test_a_file_with_headings_in_any_order(self, page: ContractPage, people: list[User]) -> None:
         name = file("\ufeffName;E-Mail\nAda Byron;ada@example.com\n\n;ben@example.com\n")
-        said = run(f"b2b_contract members {page.pk} --file {name} --format json")
+        said = run_command(f"b2b_contract members {page.pk} --file {name} --format json")
         assert [(row["line"], row["email"]) for row in said.rows] == [(2, "ada@example.com"), (4, "ben@example.com")]
         assert members(page) == ["ada@example.com", "ben@example.com"]
 
     def test_a_file_of_addresses_alone(self, page: ContractPage, people: list[User]) -> None:
-        run(f"b2b_contract members {page.pk} --add --file {file('ada@example.com' + chr(10) + 'cleo@example.com')}")
+        run_command(
+            f"b2b_contract members {page.pk} --add --file {file('ada@example.com' + chr(10) + 'cleo@example.com')}"
+        )
         assert members(page) == ["ada@example.com", "cleo@example.com"]
 
     def test_standard_input(self, page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"email\nada@example.com\n")))
-        run(f"b2b_contract members {page.pk} --file -")
+        run_command(f"b2b_contract members {page.pk} --file -")
         assert members(page) == ["ada@example.com"]
 
     def test_more_people_than_seats_and_nobody_gets_in(self, page: ContractPage, people: list[User]) -> None:
         take_seat(page, person())
-        words = refused(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
+        words = refusal_of(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
         assert "3 seats are needed" in words
         assert "3 seats are needed, 2 are free" in words
         assert len(members(page)) == 1
-        run(f"b2b_contract members {page.pk} --add {people[0].email} {people[1].email}")
-        assert "1 seat is needed" in refused(f"b2b_contract members {page.pk} --add {people[2].email}")
+        run_command(f"b2b_contract members {page.pk} --add {people[0].email} {people[1].email}")
+        assert "1 seat is needed" in refusal_of(f"b2b_contract members {page.pk} --add {people[2].email}")
 
     def test_who_holds_a_seat_in_checkout_needs_no_other(self, page: ContractPage, people: list[User]) -> None:
         use = hold(codes_of(page)[0], people[0])
         ContractMembership.objects.create(
             contract=page, user=people[0], state="held", source="code", order=use.order, since=NOW
         )
-        run(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
+        run_command(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
         assert len(members(page)) == 3
 
     def test_without_a_cap_there_is_room_for_all(self, people: list[User]) -> None:
         page = contract(course(), integration=SSO, name="Open")
-        run(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
+        run_command(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
         assert len(members(page)) == 3
 
     def test_a_dry_run_says_the_same_and_writes_nothing(self, page: ContractPage, people: list[User]) -> None:
         line = f"b2b_contract members {page.pk} --add ada@example.com --remove ben@example.com --format json"
         take_seat(page, people[1])
-        planned = run(f"{line} --dry-run")
+        planned = run_command(f"{line} --dry-run")
         assert "Dry run, nothing was changed. It would be: 1 get a seat, 1 lose theirs" in planned.talk
         assert members(page) == ["ben@example.com"]
-        assert run(line).rows == planned.rows
+        assert run_command(line).rows == planned.rows
         assert members(page) == ["ada@example.com"]
 
 
@@ -118,11 +120,11 @@ class TestProblems:
         User.objects.filter(pk=people[1].pk).update(is_active=False)
         name = file('email\nada@example.com\nnobody@example.com\nnot an address\nben@example.com\n""\n')
         with pytest.raises(Exception, match="because of 3 of the 4 people listed"):
-            run(f"b2b_contract members {page.pk} --file {name} --format json")
+            run_command(f"b2b_contract members {page.pk} --file {name} --format json")
         assert members(page) == []
 
     def test_who_has_no_account_can_be_left_out(self, page: ContractPage, people: list[User]) -> None:
-        said = run(
+        said = run_command(
             f"b2b_contract members {page.pk} --add ada@example.com nobody@example.com --skip-unknown --format json"
         )
         assert outcomes(said) == [("ada@example.com", "joins"), ("nobody@example.com", "no_account")]
@@ -132,7 +134,7 @@ class TestProblems:
 
     def test_a_draft_has_no_seats(self, people: list[User]) -> None:
         page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="D", name="D", live=False))
-        assert "is not published" in refused(f"b2b_contract members {page.pk} --add ada@example.com")
+        assert "is not published" in refusal_of(f"b2b_contract members {page.pk} --add ada@example.com")
         with pytest.raises(ContractNotPublished):
             plan_members(contract_id=page.pk, wishes=[], now=NOW)
 
@@ -161,21 +163,21 @@ class TestProblems:
         file("email\n" + "x" * 140_000 + "\n", "quote.csv")
         Path("latin.csv").write_bytes(b"email\nj\xf6rg@example.com\n")
         Path("book.xlsx").write_bytes(b"PK\x03\x04\0\0")
-        assert words in refused(f"b2b_contract members {page.pk} {line}")
+        assert words in refusal_of(f"b2b_contract members {page.pk} {line}")
         assert members(page) == []
 
     def test_another_contract_is_not_touched(self, page: ContractPage, people: list[User]) -> None:
         other = contract(course(), cap=1, name="Other")
         take_seat(other, people[0])
-        run(f"b2b_contract members {page.pk} --remove ada@example.com")
+        run_command(f"b2b_contract members {page.pk} --remove ada@example.com")
         assert members(other) == ["ada@example.com"]
-        assert "There is no contract 99999" in refused("b2b_contract members 99999 --add ada@example.com")
+        assert "There is no contract 99999" in refusal_of("b2b_contract members 99999 --add ada@example.com")
 
 
 class TestRemoving:
     def test_the_seat_is_free_and_the_code_retired(self, page: ContractPage, people: list[User]) -> None:
         use = redeem(page, codes_of(page)[0], people[0])
-        said = run(
+        said = run_command(
             f"b2b_contract members {page.pk} --remove ada@example.com ben@example.com --reason 'left the company' "
             "--format json"
         )
@@ -188,20 +190,20 @@ class TestRemoving:
         for _ in range(2):
             take_seat(page, person())
         take_seat(page, people[0])
-        run(f"b2b_contract members {page.pk} --remove ada@example.com --add ben@example.com")
+        run_command(f"b2b_contract members {page.pk} --remove ada@example.com --add ben@example.com")
         assert "ben@example.com" in members(page)
         assert len(members(page)) == 3
 
     def test_a_file_of_people_who_leave(self, page: ContractPage, people: list[User]) -> None:
         take_seat(page, people[0])
         take_seat(page, people[1])
-        run(f"b2b_contract members {page.pk} --remove --file {file('ada@example.com' + chr(10))}")
+        run_command(f"b2b_contract members {page.pk} --remove --file {file('ada@example.com' + chr(10))}")
         assert members(page) == ["ben@example.com"]
 
     def test_access_that_was_withdrawn_comes_back(self, page: ContractPage, people: list[User]) -> None:
         add_member(contract_id=page.pk, user_id=people[0].pk, now=NOW)
-        run(f"b2b_contract members {page.pk} --remove ada@example.com")
-        said = run(f"b2b_contract members {page.pk} --add ada@example.com --format json")
+        run_command(f"b2b_contract members {page.pk} --remove ada@example.com")
+        said = run_command(f"b2b_contract members {page.pk} --add ada@example.com --format json")
         assert outcomes(said) == [("ada@example.com", "comes_back")]
         assert members(page) == ["ada@example.com"]
 
@@ -209,7 +211,7 @@ class TestRemoving:
 class TestWhoDidIt:
     def test_the_account_that_was_named(self, page: ContractPage, people: list[User]) -> None:
         operator = person("operator@example.com")
-        run(f"b2b_contract members {page.pk} --add ada@example.com --as Operator@example.com")
+        run_command(f"b2b_contract members {page.pk} --add ada@example.com --as Operator@example.com")
         assert ContractMembership.objects.get().added_by_id == operator.pk
         assert PageLogEntry.objects.get(action="b2b.seat.give").user_id == operator.pk
 
@@ -218,7 +220,7 @@ class TestWhoDidIt:
     ) -> None:
         monkeypatch.setattr("getpass.getuser", lambda: "deploy")
         take_seat(page, people[0])
-        run(f"b2b_contract members {page.pk} --remove ada@example.com")
+        run_command(f"b2b_contract members {page.pk} --remove ada@example.com")
         assert Withdrawal.objects.get().reason == "b2b_contract members, typed by deploy"
 
 
@@ -268,9 +270,9 @@ def test_looking_costs_the_same_for_any_number_of_people(
 
 def test_a_contract_that_is_over_can_still_be_given_to_people(people: list[User]) -> None:
     page = contract(course(), cap=2, end=date(2025, 1, 1), name="Over")
-    assert "isn't open today" in run(f"b2b_contract members {page.pk} --add ada@example.com").talk
+    assert "isn't open today" in run_command(f"b2b_contract members {page.pk} --add ada@example.com").talk
     assert members(page) == ["ada@example.com"]
 
 
 def test_options_of_other_actions_are_refused(page: ContractPage) -> None:
-    assert "unrecognized" in refused(f"b2b_contract members {page.pk} --add a@example.com --price 3")
+    assert "unrecognized" in refusal_of(f"b2b_contract members {page.pk} --add a@example.com --price 3")

@@ -10,50 +10,23 @@ from wagtail.models import PageLogEntry
 
 from b2b.errors.contracts import TooFewSeats
 from b2b.errors.seats import AccessWithdrawn, MoveRefused
-from b2b.models import ContractMembership, ContractRun, OrganizationMembership, Withdrawal
+from b2b.models import ContractRun, OrganizationMembership, Withdrawal
 from b2b.services.handouts.assign import Recipient, hand_out
 from b2b.services.seats.membership import add_member
 from b2b.services.seats.moving import move_members, plan_move
-from b2b.services.seats.redemption import attach_by_code, start_course
+from b2b.services.seats.redemption import attach_by_code
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Enrollment
 from courses.services.enrollments import enroll
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.users.models import User
+from tests.b2b.moving import MovingWorld
 from tests.factories import (
     NOON,
     codes_of,
-    make_contract,
-    make_contract_run,
-    make_course,
-    make_organization,
     make_user,
 )
-
-
-class World:
-    """Two contracts that share one course of two; Lea and Ben are in the first one."""
-
-    def __init__(self, *, seats: int = 2) -> None:
-        self.organization = make_organization()
-        self.old = make_contract(self.organization, seats=3)
-        self.new = make_contract(self.organization, name="Clinical skills 2027", seats=seats)
-        both, only_old = make_course(), make_course()
-        self.both = make_contract_run(self.old, both, codes=3)
-        self.only_old = make_contract_run(self.old, only_old, codes=3)
-        self.target = make_contract_run(self.new, both, codes=2)
-        self.lea, self.ben = make_user("lea@northgate.example"), make_user("ben@northgate.example")
-        for number, person in enumerate((self.lea, self.ben)):
-            attach_by_code(text=codes_of(self.both)[number].text, user_id=person.pk, now=NOON)
-            start_course(contract_run_id=self.only_old.pk, user_id=person.pk, now=NOON)
-
-    def move(self, *people: User) -> None:
-        emails = [each.email.upper() for each in people]
-        move_members(from_id=self.old.pk, to_id=self.new.pk, emails=emails, reason="next year", now=NOON)
-
-    def seats(self, person: User) -> list[int]:
-        return sorted(ContractMembership.objects.filter(user=person).values_list("contract_id", flat=True))
 
 
 def runs_of(person: User) -> set[int]:
@@ -61,7 +34,7 @@ def runs_of(person: User) -> set[int]:
 
 
 def test_the_plan_is_what_happens(db: None) -> None:
-    world = World()
+    world = MovingWorld()
     (plan,) = plan_move(from_id=world.old.pk, to_id=world.new.pk, emails=["lea@northgate.example"], now=NOON)
     assert [(one.run_key, one.to) for one in plan.going_on] == [(world.both.course_run.courseware_id, world.target)]
     assert [one.run_key for one in plan.ending] == [world.only_old.course_run.courseware_id]
@@ -79,7 +52,7 @@ def test_the_plan_is_what_happens(db: None) -> None:
 
 
 def test_codes_of_the_contract_they_leave_open_nothing_for_them() -> None:
-    world = World()
+    world = MovingWorld()
     DiscountCode.objects.filter(pk=codes_of(world.only_old)[1].pk).update(assigned_email="new@northgate.example")
     DiscountCode.objects.filter(pk=codes_of(world.only_old)[2].pk).update(assigned_email=world.lea.email)
     world.move(world.lea)
@@ -93,7 +66,7 @@ def test_codes_of_the_contract_they_leave_open_nothing_for_them() -> None:
 
 
 def test_the_cap_of_the_target_holds_promised_seats_included() -> None:
-    world = World(seats=2)
+    world = MovingWorld(seats=2)
     hand_out(contract_run_id=world.target.pk, recipients=[Recipient("new@northgate.example")], by_id=None, now=NOON)
     with pytest.raises(TooFewSeats, match="2 seats are needed, 1 is free"):
         world.move(world.lea, world.ben)
@@ -104,7 +77,7 @@ def test_the_cap_of_the_target_holds_promised_seats_included() -> None:
 
 
 def test_a_right_of_another_kind_stays() -> None:
-    world = World()
+    world = MovingWorld()
     enroll(
         user_id=world.lea.pk,
         run_id=world.only_old.course_run_id,
@@ -119,21 +92,21 @@ def test_a_right_of_another_kind_stays() -> None:
 
 
 def test_who_has_a_seat_there_already_needs_none() -> None:
-    world = World(seats=1)
+    world = MovingWorld(seats=1)
     add_member(contract_id=world.new.pk, user_id=world.lea.pk, now=NOON)
     world.move(world.lea)
     assert world.seats(world.lea) == [world.new.pk]
 
 
 def test_a_removed_run_is_no_target() -> None:
-    world = World()
+    world = MovingWorld()
     ContractRun.objects.filter(pk=world.target.pk).update(removed_at=NOON)
     world.move(world.lea)
     assert runs_of(world.lea) == set()
 
 
 def test_who_can_not_be_moved_is_named_and_nobody_is() -> None:
-    world = World()
+    world = MovingWorld()
     stranger = make_user("new@northgate.example")
     with pytest.raises(MoveRefused, match=r"new@northgate\.example has no seat"):
         world.move(world.lea, stranger)
@@ -143,7 +116,7 @@ def test_who_can_not_be_moved_is_named_and_nobody_is() -> None:
 
 
 def test_the_command_plans_and_moves() -> None:
-    world = World()
+    world = MovingWorld()
     out = StringIO()
     line = ["b2b_contract", "move", str(world.old.pk), str(world.new.pk), world.lea.email, "--format", "csv"]
     call_command(*line, "--dry-run", stdout=out, stderr=StringIO())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,7 +10,6 @@ from itertools import product
 from typing import Any
 
 import pytest
-from django.db import transaction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -22,11 +20,11 @@ from b2b.services.contracts.pages import add_child
 from b2b.services.contracts.terms_plan import TermsPlan, plan_modify, plan_terms, plan_unpublish
 from b2b.services.courseware.courseware import remove_courseware
 from b2b.services.courseware.wording import Line, terms_lines
-from b2b.services.products.targets import CodeChange
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.services.enrollments import enroll
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode, PriceChange, Product
+from tests.b2b.snapshots import CodeSnapshot, as_observed, rolled_back
 from tests.b2b.worlds import (
     NON_SSO,
     NOW,
@@ -113,51 +111,6 @@ def befall(page: ContractPage, fate: str, code: DiscountCode) -> None:
         CodeUse.objects.filter(pk=use.pk).update(state=UseState.RETIRED)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """All codes of a contract at one moment, by their numbers."""
-
-    codes: dict[int, DiscountCode]
-
-    @classmethod
-    def now(cls, page: ContractPage) -> Seen:
-        return cls({code.pk: code for code in codes_of(page)})
-
-    @property
-    def facts(self) -> dict[int, tuple[object, ...]]:
-        """All that can change."""
-        return {
-            pk: (code.text, code.active, code.max_uses, code.uses, code.assigned_email)
-            for pk, code in self.codes.items()
-        }
-
-    def what_became(self, after: Seen) -> CodeChange:
-        """The difference, in the table's words; switching off for whatever reason is one thing here."""
-        both = [(code, after.codes[pk]) for pk, code in self.codes.items() if pk in after.codes]
-        on = sum(not old.active and new.active for old, new in both)
-        off = sum(old.active and not new.active for old, new in both)
-        were_on = [(old, new) for old, new in both if old.active]
-        return CodeChange(
-            make=len(after.codes.keys() - self.codes.keys()),
-            switch_on=on,
-            switch_off=off,
-            unlimit=sum(old.max_uses is not None and new.max_uses is None for old, new in were_on),
-            limit=sum(old.max_uses is None and new.max_uses is not None for old, new in were_on),
-            delete=len(self.codes.keys() - after.codes.keys()),
-        )
-
-
-def as_seen(planned: CodeChange) -> CodeChange:
-    return CodeChange(
-        make=planned.make,
-        switch_on=planned.switch_on,
-        switch_off=planned.switch_off + planned.retire + planned.withdraw,
-        unlimit=planned.unlimit,
-        limit=planned.limit,
-        delete=planned.delete,
-    )
-
-
 def in_r(code: DiscountCode) -> bool:
     """Redeemed, held or assigned."""
     return bool(code.assigned_email) or code.code_uses.filter(state__in=["held", "confirmed"]).exists()
@@ -174,7 +127,7 @@ def counts(page: ContractPage, code: DiscountCode) -> bool:
     )
 
 
-def assert_table(page: ContractPage, terms: Terms, before: Seen) -> None:
+def assert_table(page: ContractPage, terms: Terms, before: CodeSnapshot) -> None:
     """The table itself, asked without the code that follows it."""
     for discount in discounts_of(page):
         codes = list(discount.codes.order_by("pk"))
@@ -203,16 +156,6 @@ def assert_table(page: ContractPage, terms: Terms, before: Seen) -> None:
             assert len(counting) >= terms.cap
 
 
-@contextmanager
-def forgotten() -> Iterator[None]:
-    """What happens inside never happened: one world for each example, as a test case would have it."""
-    case: Any = transaction.atomic()
-    case._from_testcase = True
-    with case:
-        yield
-        transaction.set_rollback(True)
-
-
 @pytest.mark.timeout(600)
 @settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -225,7 +168,7 @@ def forgotten() -> Iterator[None]:
 def test_what_is_said_before_is_what_happens(
     first: Terms, story: Sequence[tuple[str, int]], then: Sequence[Terms]
 ) -> None:
-    with forgotten():
+    with rolled_back():
         page = contract(program(course(), course()), integration=first.kind, cap=first.cap)
         change(page, **first.changes)
         for fate, place in story:
@@ -236,13 +179,13 @@ def test_what_is_said_before_is_what_happens(
 
 
 def assert_plan_holds(page: ContractPage, terms: Terms) -> None:
-    before, prices = Seen.now(page), PriceChange.objects.count()
+    before, prices = CodeSnapshot.now(page), PriceChange.objects.count()
     kept = {pk: (code.text, code.active) for pk, code in before.codes.items() if in_r(code)}
     plan = plan_modify(contract_id=page.pk, changes=terms.changes, now=NOW)
-    assert Seen.now(page).facts == before.facts
+    assert CodeSnapshot.now(page).facts == before.facts
     change(page, **terms.changes)
-    after = Seen.now(page)
-    assert before.what_became(after) == as_seen(plan.reconcile.code_change)
+    after = CodeSnapshot.now(page)
+    assert before.what_became(after) == as_observed(plan.reconcile.code_change)
     assert PriceChange.objects.count() - prices == len(plan.prices)
     assert {pk: (after.codes[pk].text, after.codes[pk].active) for pk in kept} == kept, "no one's code is touched"
     assert_table(page, terms, before)
@@ -250,7 +193,7 @@ def assert_plan_holds(page: ContractPage, terms: Terms) -> None:
     assert again.is_empty
     assert again.reconcile.staying == plan.reconcile.staying
     assert settle(page).pk is None
-    assert Seen.now(page).facts == after.facts
+    assert CodeSnapshot.now(page).facts == after.facts
 
 
 class TestWhatIsSaid:

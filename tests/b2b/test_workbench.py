@@ -37,7 +37,7 @@ from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import run_sql
 from mitxonline.kernel.spreadsheets import write_workbook
 from tests.b2b.admin_people import client_of
-from tests.b2b.test_moving import World
+from tests.b2b.moving import MovingWorld
 from tests.b2b.worlds import (
     NOW,
     SSO,
@@ -708,7 +708,7 @@ class TestMembers:
         assert manager.get(url("remove_member", page, seat.pk)).status_code == 404
 
     def test_somebody_is_moved_after_the_plan_was_read(self, manager: Client) -> None:
-        world = World()
+        world = MovingWorld()
         page, other, ada = world.old, world.new, world.lea
         seat = ContractMembership.objects.get(user=ada)
         address = url("move_member", page, seat.pk)

@@ -19,8 +19,8 @@ from mitxonline.coordinator import deliveries
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
 from tests.b2b.worlds import active_codes_of, change, codes_of, contract, course, hold, program, runs_of, settle
-from tests.coordinator.test_worker import nobody_listens
 from tests.support.broker import ROOT, StartWorker, until, use_broker
+from tests.support.silence import refusing_port
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -134,7 +134,7 @@ def test_a_killed_worker_s_contract_is_done_by_the_next_one(start_worker: StartW
 
 
 def test_with_the_broker_down_it_waits_and_nothing_is_lost(start_worker: StartWorker) -> None:
-    with nobody_listens() as port, use_broker(f"redis://127.0.0.1:{port}/0"):
+    with refusing_port() as port, use_broker(f"redis://127.0.0.1:{port}/0"):
         page = contract(course(), cap=5, settled=False)
         change(page, max_learners=9, settled=False)
         waiting = Reconcile.objects.get()

@@ -15,7 +15,7 @@ from b2b.services.contracts.reconcile import run_reconcile
 from cms.services.groups import B2B_MANAGERS
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
-from tests.b2b.test_moving import World
+from tests.b2b.moving import MovingWorld
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import OpenVisitor, Visitor
 from tests.factories import (
@@ -161,7 +161,7 @@ def exports(page: Page) -> None:
 
 def test_a_member_is_moved_to_another_contract(open_visitor: OpenVisitor) -> None:
     page = signed_in(open_visitor).page
-    world = World()
+    world = MovingWorld()
     page.goto(page.url.partition("/cms/")[0] + f"/cms/contracts/{world.old.pk}/members/")
     looks(page)
     row = page.get_by_role("row").filter(has_text=world.lea.email)

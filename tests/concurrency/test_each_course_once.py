@@ -16,9 +16,8 @@ from ecommerce.models import Order, Product
 from ecommerce.services.orders import fulfillment
 from ecommerce.services.orders.fulfillment import fulfill_or_review
 from mitxonline.users.models import User
-from tests.ecommerce.test_each_course_once import make_program
 from tests.ecommerce.tills import paid_order
-from tests.factories import NOON, make_course, make_product, make_run, make_user
+from tests.factories import NOON, make_course, make_product, make_program_product, make_run, make_user
 from tests.support.together import MeetAt, Together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +38,7 @@ def orders_for_one_course(buyer: User) -> list[Order]:
     soon, _other = make_run(course), make_run(other)
     later = make_product(make_run(course))
     assert soon != later.course_run
-    return [pending(buyer, make_program("P1", course, other)), pending(buyer, later)]
+    return [pending(buyer, make_program_product(course, other, sku="P1")), pending(buyer, later)]
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -2,8 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -20,6 +19,7 @@ from mitxonline.kernel.db import fetch_sql, named_lock, run_sql
 from mitxonline.kernel.trace import open_trace
 from tests.coordinator.world import GATE, SeatAsked, SeatTaken, SeatWatched, leave_trace, traces
 from tests.support.broker import StartWorker, until, use_broker
+from tests.support.silence import refusing_port, silent_port
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -102,7 +102,7 @@ def test_what_waits_for_others_keeps_nothing_else_waiting(start_worker: StartWor
 
 
 def test_with_the_broker_down_the_rows_stay_and_the_sweep_sends_them(start_worker: StartWorker) -> None:
-    with nobody_listens() as port, use_broker(f"redis://127.0.0.1:{port}/0"):
+    with refusing_port() as port, use_broker(f"redis://127.0.0.1:{port}/0"):
         publish_one(SeatTaken(1))
         assert Delivery.objects.filter(sent_at=None, state=DeliveryState.PENDING).count() == 2
         assert broker_pause.is_on()
@@ -113,7 +113,7 @@ def test_with_the_broker_down_the_rows_stay_and_the_sweep_sends_them(start_worke
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 def test_a_broker_that_hangs_is_asked_once_for_a_moment_and_then_left_alone(scheme: str) -> None:
-    with never_answers() as server, use_broker(f"{scheme}://guest:guest@127.0.0.1:{server.getsockname()[1]}/0"):
+    with silent_port() as server, use_broker(f"{scheme}://guest:guest@127.0.0.1:{server.getsockname()[1]}/0"):
         begin = time.monotonic()
         publish_one(SeatTaken(1))
         # It waits 0.4 seconds; the rest is for a busy machine. Without the timeouts it would not come back at all.
@@ -145,18 +145,3 @@ def connections_to(server: socket.socket) -> int:
             server.accept()[0].close()
             count += 1
     return count
-
-
-@contextmanager
-def nobody_listens() -> Iterator[int]:
-    """A port that refuses."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
-
-
-@contextmanager
-def never_answers() -> Iterator[socket.socket]:
-    """A port that takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
-        yield server

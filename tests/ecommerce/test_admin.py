@@ -13,7 +13,7 @@ from ecommerce.models import Order, Refund, RefundRequest
 from ecommerce.services.refunds.refunds import RefundWish, refund_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
-from tests.ecommerce.test_order_desk import dispute, finance  # noqa: F401  a fixture
+from tests.ecommerce.desk import make_dispute
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, make_product, make_user
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def staff(finance: Any) -> Client:  # noqa: F811
+def staff(finance: Any) -> Client:
     client = Client()
     client.force_login(finance)
     return client
@@ -31,7 +31,7 @@ def refunded() -> Order:
     order = paid_order(make_product())
     wish = RefundWish(reason="wrong course", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
     refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
-    dispute(order)
+    make_dispute(order)
     RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     return order
 

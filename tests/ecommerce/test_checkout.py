@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from unittest.mock import Mock
 
@@ -14,7 +13,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from courses.enums import EnrollmentSource
 from courses.errors import EnrollmentClosed, EnrollmentRefused, RunUnknown
-from courses.models import Course, CourseRun, Enrollment, EnrollmentGrant, Program, ProgramRequirement
+from courses.models import CourseRun, Enrollment, EnrollmentGrant, ProgramRequirement
 from ecommerce.enums import AttemptState, OrderState, RedemptionType, RefundState, ReviewCause, UseState
 from ecommerce.errors.checkout import (
     AlreadyEnrolled,
@@ -61,6 +60,7 @@ from tests.factories import (
     make_contract_run,
     make_discount,
     make_product,
+    make_program_product,
     make_run,
     make_user,
 )
@@ -480,13 +480,13 @@ def test_a_contracts_run_is_not_sold_by_a_product_that_needs_no_code(owner: Bask
 def test_a_program_gives_a_run_of_each_course_and_never_a_source(owner: BasketOwner) -> None:
     run = make_run()
     make_run(run.course, tag="SOURCE", start_date=NOON - timedelta(days=900))
-    add_products(owner=owner, product_ids=[make_program_product(run.course).pk], now=NOON)
+    add_products(owner=owner, product_ids=[make_program_product(run.course, price="0").pk], now=NOON)
     buy(owner)
     assert Enrollment.objects.get().run == run
 
 
 def test_a_program_that_could_give_nothing_is_not_sold(owner: BasketOwner) -> None:
-    product = make_program_product(make_run(enrollment_end=NOON - timedelta(days=1)).course)
+    product = make_program_product(make_run(enrollment_end=NOON - timedelta(days=1)).course, price="0")
     add_products(owner=owner, product_ids=[product.pk], now=NOON)
     with pytest.raises(NotForSale):
         buy(owner)
@@ -512,22 +512,13 @@ def test_money_for_a_program_that_gives_nothing_by_now_goes_before_staff(owner: 
 
 
 def test_a_program_one_has_is_not_sold_again(owner: BasketOwner) -> None:
-    product = make_program_product(make_run().course, make_run().course)
+    product = make_program_product(make_run().course, make_run().course, price="0")
     for _time in range(2):
         add_products(owner=owner, product_ids=[product.pk], now=NOON)
         if not Order.objects.exists():
             buy(owner)
     with pytest.raises(AlreadyEnrolled):
         buy(owner)
-
-
-def make_program_product(*courses: Course, price: str = "0") -> Product:
-    program = Program.objects.create(
-        readable_id="program-v1:TesseraX+P1", title="Data, properly", department=courses[0].department
-    )
-    for position, course in enumerate(courses):
-        ProgramRequirement.objects.create(program=program, kind="course", course=course, position=position)
-    return Product.objects.create(program=program, sku="P1", price=Decimal(price), currency="USD")
 
 
 @pytest.mark.parametrize("is_active", [True, False])

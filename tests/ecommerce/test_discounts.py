@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from wagtail.models import ModelLogEntry
 
 from courses.services.staff import GROUP, appoint, dismiss
-from ecommerce.enums import DiscountType, PaymentType, RedemptionType, UseState
+from ecommerce.enums import PaymentType, RedemptionType, UseState
 from ecommerce.errors.admin import DiscountRefused
 from ecommerce.errors.codes import AddressUnconfirmed, CodeForSomebodyElse, CodeSwitchedOff, CodeUnknown
 from ecommerce.models import CodeUse, Discount, DiscountCode, Product
@@ -45,6 +45,7 @@ from ecommerce.services.discounts.discounts import (
 from mitxonline.kernel.errors import Forbidden, NotFound
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
+from tests.ecommerce.drafts import TEN_PERCENT
 from tests.factories import (
     NOON,
     make_code,
@@ -59,20 +60,12 @@ from tests.factories import make_discount as discount_row
 
 pytestmark = pytest.mark.django_db
 
-TENTH = DiscountDraft(
-    name="A tenth",
-    discount_type=DiscountType.PERCENT_OFF,
-    amount=Decimal(10),
-    payment_type=PaymentType.MARKETING,
-    for_all_products=True,
-)
 
-
-def made(draft: DiscountDraft = TENTH, *, access: DiscountAccess = OPERATOR, **wish: Any) -> MadeDiscount:
+def made(draft: DiscountDraft = TEN_PERCENT, *, access: DiscountAccess = OPERATOR, **wish: Any) -> MadeDiscount:
     return make_discount(draft=draft, wish=CodeWish(**(wish or {"text": "WELCOME10"})), access=access, now=NOON)
 
 
-def problems(draft: DiscountDraft = TENTH, *, access: DiscountAccess = OPERATOR, **wish: Any) -> list[str]:
+def problems(draft: DiscountDraft = TEN_PERCENT, *, access: DiscountAccess = OPERATOR, **wish: Any) -> list[str]:
     found = problems_of(draft, CodeWish(**(wish or {"text": "WELCOME10"})), access=access, now=NOON)
     return [problem.field for problem in found]
 
@@ -182,7 +175,7 @@ class TestWhatIsRefused:
         ],
     )
     def test_at_its_field(self, changes: dict[str, Any], field: str) -> None:
-        assert problems(replace(TENTH, **changes)) == [field]
+        assert problems(replace(TEN_PERCENT, **changes)) == [field]
 
     @pytest.mark.parametrize(
         ("wish", "field"),
@@ -201,24 +194,24 @@ class TestWhatIsRefused:
     def test_money_in_another_currency_than_a_chosen_product(self) -> None:
         yen = make_product(price="9000", currency="JPY")
         draft = replace(
-            TENTH, discount_type="amount_off", currency="USD", for_all_products=False, product_ids=(yen.pk,)
+            TEN_PERCENT, discount_type="amount_off", currency="USD", for_all_products=False, product_ids=(yen.pk,)
         )
         with pytest.raises(DiscountRefused, match="is sold in JPY"):
             made(draft)
 
     def test_a_contracts_product_has_no_other_discount(self) -> None:
         product_id = make_contract_run(make_contract()).product_id or 0
-        assert problems(replace(TENTH, for_all_products=False, product_ids=(product_id,))) == ["products"]
+        assert problems(replace(TEN_PERCENT, for_all_products=False, product_ids=(product_id,))) == ["products"]
 
     def test_one_that_applies_by_itself_counts_no_uses(self) -> None:
-        draft = replace(TENTH, automatic=True, redemption_type=RedemptionType.ONE_TIME)
+        draft = replace(TEN_PERCENT, automatic=True, redemption_type=RedemptionType.ONE_TIME)
         assert [each.field for each in problems_of(draft, CodeWish(), access=OPERATOR, now=NOON)] == ["max_uses"]
         with pytest.raises(IntegrityError), transaction.atomic():
             discount_row(automatic=True, redemption_type=RedemptionType.ONE_TIME)
 
 
 class TestPeople:
-    ONE = replace(TENTH, for_chosen_people=True, people=("Amara@x.example", "ben@x.example"))
+    ONE = replace(TEN_PERCENT, for_chosen_people=True, people=("Amara@x.example", "ben@x.example"))
 
     def test_works_for_those_named_once_they_are_signed_in_and_confirmed(self) -> None:
         made(self.ONE)
@@ -240,7 +233,9 @@ class TestPeople:
         assert total(None, make_product(price="100")) == Money(100, "USD")
 
     def test_a_code_for_each_address_is_for_nobody_else(self) -> None:
-        draft = replace(TENTH, payment_type=PaymentType.FINANCIAL_ASSISTANCE, redemption_type=RedemptionType.ONE_TIME)
+        draft = replace(
+            TEN_PERCENT, payment_type=PaymentType.FINANCIAL_ASSISTANCE, redemption_type=RedemptionType.ONE_TIME
+        )
         codes = made(draft, addresses=("Amara@x.example", "amara@x.example", "ben@x.example")).codes
         assert [code.assigned_email for code in codes] == ["amara@x.example", "ben@x.example"]
         with pytest.raises(CodeForSomebodyElse):
@@ -292,7 +287,7 @@ class TestKeeping:
         assert total(make_user(), make_product(price="100"), other.text) == Money(90, "USD")
 
     def test_an_end_is_moved_or_taken_away(self) -> None:
-        discount = made(replace(TENTH, expires_at=NOON + timedelta(days=1))).discount
+        discount = made(replace(TEN_PERCENT, expires_at=NOON + timedelta(days=1))).discount
         later = NOON + timedelta(days=9)
         assert extend_discounts(discount_ids=[discount.pk], until=later, access=OPERATOR, now=NOON) == 1
         assert extend_discounts(discount_ids=[discount.pk], until=later, access=OPERATOR, now=NOON) == 0
@@ -302,7 +297,7 @@ class TestKeeping:
 
     def test_an_end_before_the_start_changes_none_of_them(self) -> None:
         early = made().discount
-        late = made(replace(TENTH, activates_at=NOON + timedelta(days=5)), text="LATER10").discount
+        late = made(replace(TEN_PERCENT, activates_at=NOON + timedelta(days=5)), text="LATER10").discount
         with pytest.raises(DiscountRefused, match="begins later"):
             extend_discounts(
                 discount_ids=[early.pk, late.pk], until=NOON + timedelta(days=2), access=OPERATOR, now=NOON
@@ -318,8 +313,8 @@ class TestKeeping:
         product = make_product(price="200")
         assert product.course_run is not None
         course = {"for_all_products": False, "product_ids": (product.pk,), "course_id": product.course_run.course_id}
-        discount = made(replace(TENTH, **course)).discount  # type: ignore[arg-type]
-        other = replace(TENTH, amount=Decimal(20), discount_type="amount_off", currency="USD", automatic=True)
+        discount = made(replace(TEN_PERCENT, **course)).discount  # type: ignore[arg-type]
+        other = replace(TEN_PERCENT, amount=Decimal(20), discount_type="amount_off", currency="USD", automatic=True)
         with pytest.raises(DiscountRefused, match="for that course only"):
             change_discount(discount_id=discount.pk, draft=other, access=OPERATOR, now=NOON)
         mine = replace(other, for_all_products=False, product_ids=(product.pk,))
@@ -333,7 +328,7 @@ class TestKeeping:
         )
 
     def test_more_codes_are_like_the_first(self) -> None:
-        discount = made(replace(TENTH, redemption_type=RedemptionType.ONE_TIME), count=2).discount
+        discount = made(replace(TEN_PERCENT, redemption_type=RedemptionType.ONE_TIME), count=2).discount
         add_codes(discount_id=discount.pk, wish=CodeWish(count=3, prefix="X"), access=OPERATOR, now=NOON)
         assert list(discount.codes.values_list("max_uses", flat=True)) == [1] * 5
 
@@ -358,7 +353,7 @@ class TestKeeping:
         discount = Discount.objects.get(unlocks=run.product)
         assert pause_discounts(discount_ids=[discount.pk], access=OPERATOR) == 0
         for act in (
-            lambda: change_discount(discount_id=discount.pk, draft=TENTH, access=OPERATOR, now=NOON),
+            lambda: change_discount(discount_id=discount.pk, draft=TEN_PERCENT, access=OPERATOR, now=NOON),
             lambda: add_codes(discount_id=discount.pk, wish=CodeWish(count=1), access=OPERATOR, now=NOON),
             lambda: limit_code(code_id=discount.codes.get().pk, max_uses=9, access=OPERATOR),
             lambda: switch_code(code_id=discount.codes.get().pk, active=False, access=OPERATOR),
@@ -383,7 +378,7 @@ class TestLimits:
             use_code(code=limited, user_id=make_user().pk, now=NOON)
 
     def test_a_limit_is_taken_away_and_set_again(self) -> None:
-        code = made(replace(TENTH, max_uses=1)).codes[0]
+        code = made(replace(TEN_PERCENT, max_uses=1)).codes[0]
         for limit in (None, 5):
             use_code(code=DiscountCode.objects.get(pk=code.pk), user_id=make_user().pk, now=NOON)
             code = limit_code(code_id=code.pk, max_uses=limit, access=OPERATOR)
@@ -397,11 +392,11 @@ class TestLimits:
 class TestTheSameAgain:
     def test_the_same_words_are_the_same_discount(self) -> None:
         one = made()
-        assert find_same(draft=TENTH, wish=CodeWish(text="welcome-10")) == one
-        assert find_same(draft=replace(TENTH, amount=Decimal(11)), wish=CodeWish(text="WELCOME10")) is None
+        assert find_same(draft=TEN_PERCENT, wish=CodeWish(text="welcome-10")) == one
+        assert find_same(draft=replace(TEN_PERCENT, amount=Decimal(11)), wish=CodeWish(text="WELCOME10")) is None
         many = made(count=3, prefix="A")
-        assert find_same(draft=TENTH, wish=CodeWish(count=3, prefix="A")) == many
-        assert find_same(draft=TENTH, wish=CodeWish(count=4, prefix="A")) is None
+        assert find_same(draft=TEN_PERCENT, wish=CodeWish(count=3, prefix="A")) == many
+        assert find_same(draft=TEN_PERCENT, wish=CodeWish(count=4, prefix="A")) is None
 
 
 class TestCourseStaff:
@@ -418,7 +413,9 @@ class TestCourseStaff:
 
     def draft(self, product: Product, **changes: Any) -> DiscountDraft:
         assert product.course_run is not None
-        mine = replace(TENTH, for_all_products=False, product_ids=(product.pk,), course_id=product.course_run.course_id)
+        mine = replace(
+            TEN_PERCENT, for_all_products=False, product_ids=(product.pk,), course_id=product.course_run.course_id
+        )
         return replace(mine, **changes)
 
     def test_they_make_codes_for_their_course(self, staff: User, course_product: Product) -> None:
@@ -463,7 +460,7 @@ class TestCourseStaff:
         until = NOON + timedelta(days=3)
         assert extend_discounts(discount_ids=[discount.pk], until=until, access=access, now=NOON) == 0
         for act in (
-            lambda: change_discount(discount_id=discount.pk, draft=TENTH, access=access, now=NOON),
+            lambda: change_discount(discount_id=discount.pk, draft=TEN_PERCENT, access=access, now=NOON),
             lambda: add_codes(discount_id=discount.pk, wish=CodeWish(count=1), access=access, now=NOON),
             lambda: limit_code(code_id=code.pk, max_uses=3, access=access),
             lambda: switch_code(code_id=code.pk, active=False, access=access),

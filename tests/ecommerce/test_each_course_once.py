@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from courses.enums import EnrollmentMode, EnrollmentSource
-from courses.models import Course, Enrollment, Program, ProgramRequirement
+from courses.models import Course, Enrollment
 from courses.services.enrollments import enroll
 from ecommerce.enums import AttemptState, OrderState, ReviewCause
 from ecommerce.errors.admin import BuyerHasCourse
@@ -24,7 +24,16 @@ from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_ord
 from ecommerce.services.refunds.refunds import RefundWish, refund_order
 from mitxonline.users.models import User
 from tests.ecommerce.tills import paid_order
-from tests.factories import NOON, make_contract, make_contract_run, make_course, make_product, make_run, make_user
+from tests.factories import (
+    NOON,
+    make_contract,
+    make_contract_run,
+    make_course,
+    make_product,
+    make_program_product,
+    make_run,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +45,10 @@ class World:
         self.a, self.b, self.c = (make_course(title=title) for title in ("Python", "Statistics", "Databases"))
         self.runs = {course: make_run(course) for course in (self.a, self.b, self.c)}
         self.single = {course: make_product(run, price="249") for course, run in self.runs.items()}
-        self.first, self.second = make_program("P1", self.a, self.b), make_program("P2", self.b, self.c)
+        self.first, self.second = (
+            make_program_product(self.a, self.b, sku="P1"),
+            make_program_product(self.b, self.c, sku="P2"),
+        )
         self.owner = BasketOwner(user_id=make_user().pk)
         other = BasketOwner(user_id=make_user().pk)
         add_products(owner=other, product_ids=[each.pk for each in self.single.values()], now=NOON)
@@ -74,15 +86,6 @@ class World:
     @property
     def entered(self) -> list[int]:
         return sorted(Enrollment.objects.active().of(self.user_id).values_list("run_id", flat=True))
-
-
-def make_program(number: str, *courses: Course, price: str = "690") -> Product:
-    program = Program.objects.create(
-        readable_id=f"program-v1:TesseraX+{number}", title=f"Program {number}", department=courses[0].department
-    )
-    for position, course in enumerate(courses):
-        ProgramRequirement.objects.create(program=program, kind="course", course=course, position=position)
-    return Product.objects.create(program=program, sku=number, price=Decimal(price), currency="USD")
 
 
 @pytest.fixture

@@ -19,12 +19,10 @@ from ecommerce.models import CodeUse, Order
 from ecommerce.receivers import email_free_lines_undone
 from ecommerce.services.refunds.refunds import RefundWish, undo_free_order
 from mitxonline.coordinator.models import Delivery
-from tests.ecommerce.test_order_desk import at, desk, fields, finance, order_page
+from tests.ecommerce.desk import desk_url, read_order_page
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, make_code, make_discount, make_product
-from tests.support.reading import read
-
-__all__ = ["desk", "finance"]
+from tests.support.reading import form_data, read
 
 pytestmark = pytest.mark.django_db
 
@@ -99,18 +97,18 @@ def test_what_was_paid_is_refunded_and_not_undone() -> None:
 
 def test_the_desk_undoes_it_and_says_so_to_the_buyer(desk: Client, mailoutbox: list[EmailMultiAlternatives]) -> None:
     order, code = free_order()
-    assert "Undo the order" in order_page(desk, order).text
-    form = read(desk.get(at(order, "undo/")))
+    assert "Undo the order" in read_order_page(desk, order).text
+    form = read(desk.get(desk_url(order, "undo/")))
     assert not form.select("input[name=lines][checked]")
-    refused = desk.post(at(order, "undo/"), {"reason": "asked by phone"})
+    refused = desk.post(desk_url(order, "undo/"), {"reason": "asked by phone"})
     assert refused.status_code == 422
     chosen = [str(line.pk) for line in order.lines.all()]
     for _twice in range(2):
-        done = desk.post(at(order, "undo/"), {**fields(form), "lines": chosen, "reason": ["asked by phone"]})
+        done = desk.post(desk_url(order, "undo/"), {**form_data(form), "lines": chosen, "reason": ["asked by phone"]})
     assert done.status_code in {302, 422}
     code.refresh_from_db()
     assert (fresh(order).state, code.uses) == (OrderState.REFUNDED, 0)
-    page = order_page(desk, order).text
+    page = read_order_page(desk, order).text
     assert "Took back what had cost nothing" in page
     assert "Undo the order" not in page
     lines = tuple(line.pk for line in order.lines.all())

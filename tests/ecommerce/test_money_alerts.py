@@ -20,12 +20,9 @@ from ecommerce.services.orders.alerts import email_alerts, finance_addresses, ra
 from ecommerce.services.orders.fulfillment import send_to_review
 from ecommerce.tasks import mail_finance
 from mitxonline.users.models import User
-from tests.ecommerce.test_order_desk import desk, finance
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, make_product, make_user
 from tests.support.reading import read
-
-__all__ = ["desk", "finance"]
 
 pytestmark = pytest.mark.django_db
 

@@ -30,13 +30,11 @@ from ecommerce.services.refunds.refunds import (
     refund_order,
 )
 from mitxonline.kernel.money import Money
+from tests.ecommerce.desk import desk_url, read_order_page, submit_refund
 from tests.ecommerce.paying import attempt_of, order_of
-from tests.ecommerce.test_order_desk import at, desk, finance, give_back, order_page
 from tests.ecommerce.tills import Till, paid_order, pay, till_of, told
 from tests.factories import NOON, make_product
 from tests.support.stripe import StripeServer
-
-__all__ = ["desk", "finance"]
 
 pytestmark = pytest.mark.django_db
 
@@ -110,13 +108,13 @@ def test_of_two_payments_each_goes_back_in_its_own_currency() -> None:
 
 def test_the_desk_and_the_command_count_in_the_money_that_came(desk: Client) -> None:
     order = yen_order()
-    page = order_page(desk, order).text
+    page = read_order_page(desk, order).text
     assert "Refundable ¥700,000" in page
     assert "asked: $398.00" in page
-    form = desk.get(at(order, "refund/")).content.decode()
+    form = desk.get(desk_url(order, "refund/")).content.decode()
     assert 'name="lines"' not in form
     assert "All that is left: ¥700,000" in form
-    give_back(desk, order, what=["amount"], amount=["200000"])
+    submit_refund(desk, order, what=["amount"], amount=["200000"])
     out = StringIO()
     call_command("refund_order", order.number, "--amount", "100000", "--keep", "--reason", "x", stdout=out, stderr=out)
     assert "¥100,000 was given back." in out.getvalue()
@@ -230,10 +228,10 @@ def test_staff_book_what_went_back_and_everything_follows(till: Till, desk: Clie
     first, _second = order.lines.all()
     answers(till, Money("349", "USD"))
     refund = refund_order(order_id=order.pk, wish=wish(line_ids=(first.pk,)), now=NOON, by_id=None)
-    assert "the gateway says that $349.00 went back" in order_page(desk, order).text
+    assert "the gateway says that $349.00 went back" in read_order_page(desk, order).text
     with pytest.raises(RefundReasonNeeded):
         book_what_went_back(refund_id=refund.pk, reason=" ", now=NOON, by_id=None)
-    address = at(order, f"refunds/{refund.pk}/accept/")
+    address = desk_url(order, f"refunds/{refund.pk}/accept/")
     assert "$349.00" in desk.get(address).content.decode()
     desk.post(address, {"reason": "seen in the dashboard"})
     refund.refresh_from_db()

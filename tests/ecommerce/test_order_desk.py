@@ -7,70 +7,25 @@ import io
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
-from django.db import transaction
+from django.contrib.auth.models import Permission
 from django.test import Client
 from wagtail.models import ModelLogEntry
 
-from cms.services.groups import FINANCE, RIGHTS, ensure_group
 from courses.models import Enrollment
-from ecommerce.enums import DisputeState, EnrollmentAfter, OrderState, RefundRequestState, RefundState
-from ecommerce.gateways.base import DisputeNotice
-from ecommerce.models import Order, Refund, RefundRequest
+from ecommerce.enums import EnrollmentAfter, OrderState, RefundRequestState, RefundState
+from ecommerce.models import Refund, RefundRequest
 from ecommerce.selectors.order_desk import order_at_desk
-from ecommerce.services.refunds.refunds import RefundWish, follow_dispute, mark_for_refund, refund_order
+from ecommerce.services.refunds.refunds import RefundWish, refund_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
-from tests.ecommerce.tills import Till, paid_order, pay, till_of
+from tests.ecommerce.desk import desk_url, make_dispute, make_second_payment, read_order_page, submit_refund
+from tests.ecommerce.tills import Till, paid_order, till_of
 from tests.factories import NOON, make_product, make_user
 from tests.support.counting import queries
-from tests.support.reading import Page, read
+from tests.support.reading import form_data, read
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def finance() -> User:
-    ensure_group(RIGHTS[FINANCE], pages=[], renew=True)
-    user = make_user("finance@staff.example", name="Robin Hale", is_staff=True)
-    user.groups.add(Group.objects.get(name=FINANCE))
-    return user
-
-
-@pytest.fixture
-def desk(finance: User) -> Client:
-    client = Client()
-    client.force_login(finance)
-    return client
-
-
-def at(order: Order, part: str = "") -> str:
-    return f"/cms/orders/{order.pk}/{part}"
-
-
-def order_page(desk: Client, order: Order) -> Page:
-    return read(desk.get(at(order)))
-
-
-def fields(page: Page) -> dict[str, Any]:
-    """What the page's form would post as it stands."""
-    posted: dict[str, Any] = {}
-    for field in page.select("main form input[name], main form textarea[name]"):
-        kind = field.get("type", "text")
-        if kind in {"radio", "checkbox"} and not field.has_attr("checked"):
-            continue
-        posted.setdefault(str(field["name"]), []).append(str(field.get("value", field.text)))
-    return posted
-
-
-def give_back(desk: Client, order: Order, **changes: Any) -> Any:
-    """Walk through the refund's form and its question, as someone at the desk does."""
-    form = fields(read(desk.get(at(order, "refund/"))))
-    asked = desk.post(at(order, "refund/"), {**form, "reason": ["phone call"], **changes})
-    if asked.status_code != 200:
-        return asked
-    return desk.post(at(order, "refund/"), {**fields(read(asked)), "confirmed": "1"}, follow=True)
 
 
 def test_the_list_finds_orders_by_number_buyer_and_state(desk: Client) -> None:
@@ -95,11 +50,11 @@ def test_what_needs_somebody_can_be_found(desk: Client, settings: Any, kind: str
     )
     quiet = paid_order(make_product())
     if kind == "dispute":
-        dispute(order)
+        make_dispute(order)
     if kind == "request":
         RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     if kind == "twice":
-        second_payment(order)
+        make_second_payment(order)
     if kind == "failed":
         till.says = ["no"]
         refund_order(order_id=order.pk, wish=RefundWish(reason="x"), now=NOON, by_id=None)
@@ -111,29 +66,15 @@ def test_what_needs_somebody_can_be_found(desk: Client, settings: Any, kind: str
         assert order.number not in read(desk.get("/cms/orders/", {"attention": kind})).text
 
 
-def dispute(order: Order) -> None:
-    attempt = order.attempts.get()
-    notice = DisputeNotice(
-        "evt", f"dp_{order.pk}", attempt.payment_id, attempt.money, DisputeState.NEEDS_RESPONSE, "fraud"
-    )
-    follow_dispute(notice, gateway_name=attempt.gateway, now=NOON)
-
-
-def second_payment(order: Order) -> Refund:
-    second = pay(order)
-    with transaction.atomic():
-        return mark_for_refund(attempt_id=second.pk, reason="second payment", now=NOON)
-
-
 def test_an_order_shows_everything_about_it(desk: Client) -> None:
     order = paid_order(make_product(), make_product(price="149.00"))
     order.attempts.update(paid_with="Visa ending 4242")
     first = order.lines.all()[0]
     refund_order(order_id=order.pk, wish=RefundWish(reason="wrong course", line_ids=(first.pk,)), now=NOON, by_id=None)
-    dispute(order)
+    make_dispute(order)
     RefundRequest.objects.create(order=order, why="no_time", text="My shifts changed.", asked_at=NOON)
-    second_payment(order)
-    text = order_page(desk, order).text
+    make_second_payment(order)
+    text = read_order_page(desk, order).text
     for words in (
         "Partially refunded",
         "Refundable $149.00",
@@ -173,15 +114,15 @@ def test_the_lists_cost_the_same_for_any_number(desk: Client, size: int) -> None
 
 def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) -> None:
     order = paid_order(make_product(), make_product(price="149.00"))
-    form = fields(read(desk.get(at(order, "refund/"))))
+    form = form_data(read(desk.get(desk_url(order, "refund/"))))
     assert (form["scope"], form["enrollment_after"]) == (["all"], ["remove"])
-    asked = desk.post(at(order, "refund/"), {**form, "reason": "phone call"})
+    asked = desk.post(desk_url(order, "refund/"), {**form, "reason": "phone call"})
     page = read(asked)
     assert f"$398.00 goes back to {order.purchaser.email}" in page.text
     assert "These courses are taken away" in page.text
     assert not Refund.objects.exists()
     for _twice in range(2):
-        answer = desk.post(at(order, "refund/"), {**fields(page), "confirmed": "1"}, follow=True)
+        answer = desk.post(desk_url(order, "refund/"), {**form_data(page), "confirmed": "1"}, follow=True)
     assert "$398.00 was refunded." in answer.content.decode()
     refund = Refund.objects.get()
     assert (refund.state, refund.begun_by, refund.reason) == (RefundState.SUCCEEDED, finance, "phone call")
@@ -192,11 +133,11 @@ def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) 
 
 def test_changing_ones_mind_keeps_what_was_typed(desk: Client) -> None:
     order = paid_order(make_product())
-    form = fields(read(desk.get(at(order, "refund/"))))
+    form = form_data(read(desk.get(desk_url(order, "refund/"))))
     asked = read(
-        desk.post(at(order, "refund/"), {**form, "scope": "amount", "amount": "12.50", "reason": "kind words"})
+        desk.post(desk_url(order, "refund/"), {**form, "scope": "amount", "amount": "12.50", "reason": "kind words"})
     )
-    again = fields(read(desk.post(at(order, "refund/"), {**fields(asked), "back": "1"})))
+    again = form_data(read(desk.post(desk_url(order, "refund/"), {**form_data(asked), "back": "1"})))
     assert (again["amount"], again["reason"], again["scope"]) == (["12.50"], ["kind words"], ["amount"])
     assert not Refund.objects.exists()
 
@@ -204,9 +145,9 @@ def test_changing_ones_mind_keeps_what_was_typed(desk: Client) -> None:
 def test_chosen_courses_and_amounts_go_back(desk: Client) -> None:
     order = paid_order(make_product(), make_product(price="149.00"))
     second = order.lines.all()[1]
-    give_back(desk, order, scope="lines", lines=[str(second.pk)], enrollment_after="audit")
+    submit_refund(desk, order, scope="lines", lines=[str(second.pk)], enrollment_after="audit")
     assert Refund.objects.get().amount == 149
-    give_back(desk, order, scope="amount", amount="9.99", enrollment_after="keep")
+    submit_refund(desk, order, scope="amount", amount="9.99", enrollment_after="keep")
     assert sorted(str(each.money) for each in Refund.objects.all()) == ["149.00 USD", "9.99 USD"]
 
 
@@ -225,7 +166,7 @@ def test_chosen_courses_and_amounts_go_back(desk: Client) -> None:
 )
 def test_bad_input_gets_a_sentence_and_loses_nothing(desk: Client, changes: dict[str, Any], sentence: str) -> None:
     order = paid_order(make_product(), make_product(price="149.00"))
-    answer = give_back(desk, order, **changes)
+    answer = submit_refund(desk, order, **changes)
     assert answer.status_code == 422
     assert sentence in answer.content.decode()
     assert not Refund.objects.exists()
@@ -235,19 +176,19 @@ def test_what_the_gateway_refuses_is_shown(desk: Client, settings: Any) -> None:
     till: Till = till_of(settings)
     order = paid_order(make_product(), gateway="till")
     till.says = ["no"]
-    text = give_back(desk, order).content.decode()
+    text = submit_refund(desk, order).content.decode()
     assert "The gateway refused: The card was closed. Nothing was refunded." in text
     till.says = ["away"]
-    assert "we keep asking" in give_back(desk, order).content.decode()
-    assert "There is nothing left to refund" in desk.get(at(order, "refund/"), follow=True).content.decode()
+    assert "we keep asking" in submit_refund(desk, order).content.decode()
+    assert "There is nothing left to refund" in desk.get(desk_url(order, "refund/"), follow=True).content.decode()
 
 
 def test_somebody_elses_refund_in_between_is_seen(desk: Client) -> None:
     order = paid_order(make_product())
-    form = fields(read(desk.get(at(order, "refund/"))))
-    asked = read(desk.post(at(order, "refund/"), {**form, "reason": "x"}))
+    form = form_data(read(desk.get(desk_url(order, "refund/"))))
+    asked = read(desk.post(desk_url(order, "refund/"), {**form, "reason": "x"}))
     refund_order(order_id=order.pk, wish=RefundWish(reason="faster"), now=NOON, by_id=None)
-    answer = desk.post(at(order, "refund/"), {**fields(asked), "confirmed": "1"})
+    answer = desk.post(desk_url(order, "refund/"), {**form_data(asked), "confirmed": "1"})
     assert answer.status_code == 422
     assert "There is nothing left to give back" in answer.content.decode()
     assert Refund.objects.count() == 1
@@ -257,11 +198,11 @@ def test_a_buyers_request_is_approved_with_the_refund(desk: Client, finance: Use
     order = paid_order(make_product(), make_product(price="149.00"))
     request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     request.lines.set([order.lines.all()[1]])
-    page = order_page(desk, order)
+    page = read_order_page(desk, order)
     assert "Approve and refund" in page.text
-    form = fields(read(desk.get(at(order, "refund/"))))
+    form = form_data(read(desk.get(desk_url(order, "refund/"))))
     assert (form["scope"], form["lines"]) == (["lines"], [str(order.lines.all()[1].pk)])
-    give_back(desk, order)
+    submit_refund(desk, order)
     request.refresh_from_db()
     assert (request.state, request.decided_by) == (RefundRequestState.APPROVED, finance)
     assert Refund.objects.get().request == request
@@ -270,64 +211,67 @@ def test_a_buyers_request_is_approved_with_the_refund(desk: Client, finance: Use
 def test_a_buyers_request_is_denied_with_a_sentence(desk: Client, finance: User) -> None:
     order = paid_order(make_product())
     request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
-    assert desk.post(at(order, "deny/"), {"answer": " "}).status_code == 422
-    desk.post(at(order, "deny/"), {"answer": "The course is over."})
+    assert desk.post(desk_url(order, "deny/"), {"answer": " "}).status_code == 422
+    desk.post(desk_url(order, "deny/"), {"answer": "The course is over."})
     request.refresh_from_db()
     assert (request.state, request.answer, request.decided_by) == ("denied", "The course is over.", finance)
     assert [row.event_type.rpartition(".")[2] for row in Delivery.objects.all()] == ["RefundDenied"]
-    assert "Someone has already decided" in desk.post(at(order, "deny/"), {"answer": "x"}, follow=True).content.decode()
-    assert "no open refund request" in desk.get(at(order, "deny/"), follow=True).content.decode()
+    assert (
+        "Someone has already decided"
+        in desk.post(desk_url(order, "deny/"), {"answer": "x"}, follow=True).content.decode()
+    )
+    assert "no open refund request" in desk.get(desk_url(order, "deny/"), follow=True).content.decode()
 
 
 def test_an_order_in_review_is_fulfilled_by_hand(desk: Client) -> None:
     order = paid_order(make_product(), state=OrderState.REVIEW)
-    page = order_page(desk, order)
+    page = read_order_page(desk, order)
     assert "Fulfill the order" in page.text
     assert "Cancel the order" not in page.text
-    assert desk.post(at(order, "fulfill/"), {"reason": ""}).status_code == 422
-    desk.post(at(order, "fulfill/"), {"reason": "the bank confirmed it"})
+    assert desk.post(desk_url(order, "fulfill/"), {"reason": ""}).status_code == 422
+    desk.post(desk_url(order, "fulfill/"), {"reason": "the bank confirmed it"})
     order.refresh_from_db()
     assert order.state == OrderState.FULFILLED
     assert Enrollment.objects.active().count() == 1
     assert ModelLogEntry.objects.get(action="ecommerce.order.fulfill").data == {"reason": "the bank confirmed it"}
-    again = desk.post(at(order, "fulfill/"), {"reason": "again"})
+    again = desk.post(desk_url(order, "fulfill/"), {"reason": "again"})
     assert again.status_code == 422
 
 
 def test_an_order_in_review_is_canceled_only_without_money(desk: Client) -> None:
     order = paid_order(make_product(), state=OrderState.REVIEW)
-    answer = desk.post(at(order, "cancel/"), {"reason": "test"})
+    answer = desk.post(desk_url(order, "cancel/"), {"reason": "test"})
     assert "Money came for order" in answer.content.decode()
     order.attempts.update(state="failed")
-    assert "Cancel the order" in order_page(desk, order).text
-    desk.post(at(order, "cancel/"), {"reason": "test money"})
+    assert "Cancel the order" in read_order_page(desk, order).text
+    desk.post(desk_url(order, "cancel/"), {"reason": "test money"})
     order.refresh_from_db()
     assert (order.state, order.state_reason) == (OrderState.CANCELED, "test money")
 
 
 def test_a_second_payment_goes_back_or_stays(desk: Client) -> None:
     order = paid_order(make_product())
-    refund = second_payment(order)
-    assert "$249.00 goes back" in read(desk.get(at(order, f"second/{refund.pk}/send/"))).text
-    desk.post(at(order, f"second/{refund.pk}/send/"))
+    refund = make_second_payment(order)
+    assert "$249.00 goes back" in read(desk.get(desk_url(order, f"second/{refund.pk}/send/"))).text
+    desk.post(desk_url(order, f"second/{refund.pk}/send/"))
     refund.refresh_from_db()
     assert refund.state == RefundState.SUCCEEDED
     other = paid_order(make_product())
-    kept = second_payment(other)
-    desk.post(at(other, f"second/{kept.pk}/keep/"), {"reason": "donation"})
+    kept = make_second_payment(other)
+    desk.post(desk_url(other, f"second/{kept.pk}/keep/"), {"reason": "donation"})
     kept.refresh_from_db()
     assert (kept.state, kept.failure) == (RefundState.CANCELED, "donation")
-    assert desk.get(at(order, f"second/{kept.pk}/keep/")).status_code == 404
+    assert desk.get(desk_url(order, f"second/{kept.pk}/keep/")).status_code == 404
 
 
 def test_the_gateway_is_asked_and_the_receipt_sent_again(desk: Client) -> None:
     order = paid_order(make_product())
-    assert "We asked the gateway." in desk.post(at(order, "check/"), follow=True).content.decode()
-    desk.post(at(order, "receipt/"))
+    assert "We asked the gateway." in desk.post(desk_url(order, "check/"), follow=True).content.decode()
+    desk.post(desk_url(order, "receipt/"))
     assert "ReceiptWanted" in Delivery.objects.get().event_type
     waiting = paid_order(make_product(), state=OrderState.REVIEW)
-    assert "no receipt to send" in desk.post(at(waiting, "receipt/"), follow=True).content.decode()
-    assert desk.get(at(order, "check/")).status_code == 405
+    assert "no receipt to send" in desk.post(desk_url(waiting, "receipt/"), follow=True).content.decode()
+    assert desk.get(desk_url(order, "check/")).status_code == 405
 
 
 def test_lists_are_exported_with_cells_that_do_not_run(desk: Client) -> None:
@@ -357,10 +301,13 @@ def test_whoever_may_only_look_can_do_nothing(part: str) -> None:
         looker.user_permissions.add(Permission.objects.get(codename=codename))
     client = Client()
     client.force_login(looker)
-    page = read(client.get(at(order)))
+    page = read(client.get(desk_url(order)))
     assert order.number in page.title
     assert not page.select("main form[method=post], main a.button")
-    for answer in (client.get(at(order, part)), client.post(at(order, part), {"reason": "x", "answer": "x"})):
+    for answer in (
+        client.get(desk_url(order, part)),
+        client.post(desk_url(order, part), {"reason": "x", "answer": "x"}),
+    ):
         assert answer.status_code in {302, 403, 405}
         assert answer.headers.get("Location", "/cms/") == "/cms/"
     order.refresh_from_db()

@@ -31,14 +31,12 @@ from ecommerce.services.payment.payments import confirm
 from ecommerce.services.refunds.refunds import RefundWish, follow_dispute, refund_order, send_marked
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
+from tests.ecommerce.desk import read_order_page
 from tests.ecommerce.paying import attempt_of, begin, deliver, order_of
-from tests.ecommerce.test_order_desk import desk, finance, order_page
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, make_product
 from tests.support.reading import read
 from tests.support.stripe import StripeServer
-
-__all__ = ["desk", "finance"]
 
 pytestmark = pytest.mark.django_db
 
@@ -93,7 +91,7 @@ def test_a_second_payment_by_another_session_is_seen_told_and_given_back(
     assert (second.state, second.is_surplus, second.session_id) == (AttemptState.PAID, True, twin["id"])
     assert second.paid_money == Money("49", "USD")
     assert (fresh(order).state, attention(order)) == (OrderState.FULFILLED, "twice")
-    assert "The order was paid a second time: $49.00" in order_page(desk, order).text
+    assert "The order was paid a second time: $49.00" in read_order_page(desk, order).text
     assert MoneyAlert.objects.get().kind == AlertKind.SECOND_PAYMENT
     assert Delivery.objects.filter(handler="ecommerce.receivers.email_paid_twice").count() == 1
     refund = Refund.objects.get()
@@ -181,7 +179,7 @@ def test_a_refund_that_stripe_made_twice_is_two_in_the_books(stripe_api: StripeS
     assert (second.amount, second.origin, second.gateway_refund_id) == (10, RefundOrigin.PROVIDER, twin["id"])
     assert (attempt_of(order).refunded, attempt_of(order).refund_gap) == (20, 0)
     assert MoneyAlert.objects.get().kind == AlertKind.REFUND_TWICE
-    assert f"made twice at the gateway, for refund {refund.pk}" in order_page(desk, order).text
+    assert f"made twice at the gateway, for refund {refund.pk}" in read_order_page(desk, order).text
 
 
 def test_the_gateway_s_sum_of_refunds_is_compared_with_ours(stripe_api: StripeServer, desk: Client) -> None:
@@ -192,7 +190,7 @@ def test_the_gateway_s_sum_of_refunds_is_compared_with_ours(stripe_api: StripeSe
     order.attempts.update(refunded=0)  # whatever went wrong here
     check_with_gateway(order_id=order.pk, by_id=None, now=NOON)
     assert (attempt_of(order).refund_gap, attention(order)) == (10, "differs")
-    assert "The gateway differs by $10.00" in order_page(desk, order).text
+    assert "The gateway differs by $10.00" in read_order_page(desk, order).text
 
 
 # Disputes

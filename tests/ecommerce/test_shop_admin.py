@@ -23,7 +23,7 @@ from ecommerce.services.discounts.codes import use_code
 from ecommerce.services.discounts.discount_checks import CodeWish
 from ecommerce.services.discounts.discounts import make_discount
 from mitxonline.users.models import User
-from tests.ecommerce.test_discounts import TENTH
+from tests.ecommerce.drafts import TEN_PERCENT
 from tests.factories import (
     NOON,
     make_code,
@@ -166,7 +166,7 @@ class TestFinance:
         assert Discount.objects.get().automatic
 
     def test_changes_pauses_and_resumes(self, finance: Client) -> None:
-        discount = make_discount(draft=TENTH, wish=CodeWish(text="TENTH"), access=OPERATOR, now=NOON).discount
+        discount = make_discount(draft=TEN_PERCENT, wish=CodeWish(text="TENTH"), access=OPERATOR, now=NOON).discount
         page = finance.get(f"{LIST}{discount.pk}/change/")
         assert "In use" in text_of(page)
         changed = form(name="A fifth", amount="20")
@@ -182,7 +182,7 @@ class TestFinance:
         assert finance.get(f"{LIST}{discount.pk}/pause/").status_code == 405
 
     def test_more_codes_and_the_limit_of_one(self, finance: Client) -> None:
-        discount = make_discount(draft=TENTH, wish=CodeWish(count=1), access=OPERATOR, now=NOON).discount
+        discount = make_discount(draft=TEN_PERCENT, wish=CodeWish(count=1), access=OPERATOR, now=NOON).discount
         response = finance.post(f"{LIST}{discount.pk}/more/", {"count": "2", "begins": "X"}, follow=True)
         assert "Made 2 more codes." in text_of(response)
         assert "A prefix has" in text_of(finance.post(f"{LIST}{discount.pk}/more/", {"count": "2", "begins": "-"}))

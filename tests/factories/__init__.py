@@ -19,7 +19,7 @@ from b2b.models import (
     OrganizationPage,
 )
 from courses.enums import RunAccess
-from courses.models import Course, CourseRun, Department
+from courses.models import Course, CourseRun, Department, Program, ProgramRequirement
 from ecommerce.enums import DiscountType, PaymentType, RedemptionType
 from ecommerce.models import Discount, DiscountCode, Product
 from mitxonline.users.models import User
@@ -65,6 +65,17 @@ def make_product(run: CourseRun | None = None, *, price: str = "249.00", **field
     run = run or make_run()
     fields.setdefault("currency", "USD")
     return Product.objects.create(course_run=run, sku=run.courseware_id, price=Decimal(price), **fields)
+
+
+def make_program_product(*courses: Course, sku: str = "", price: str = "690") -> Product:
+    """A program that requires all of these courses, on sale."""
+    sku = sku or f"P{next(_count)}"
+    program = Program.objects.create(
+        readable_id=f"program-v1:TesseraX+{sku}", title=f"Program {sku}", department=courses[0].department
+    )
+    for position, course in enumerate(courses):
+        ProgramRequirement.objects.create(program=program, kind="course", course=course, position=position)
+    return Product.objects.create(program=program, sku=sku, price=Decimal(price), currency="USD")
 
 
 def make_discount(

@@ -17,7 +17,6 @@ from ecommerce.selectors.sentences import moment_text
 from ecommerce.services.payment.payments import confirm
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
-from tests.ecommerce.test_each_course_once import make_program
 from tests.ecommerce.tills import paid_order
 from tests.factories import (
     NOON,
@@ -28,6 +27,7 @@ from tests.factories import (
     make_course,
     make_discount,
     make_product,
+    make_program_product,
     make_run,
     make_user,
 )
@@ -587,7 +587,7 @@ def _signed_in(user: User) -> Client:
 
 def test_a_course_beside_its_program_is_said_with_one_button_that_solves_it(learners_client: Client) -> None:
     course, other = make_product(price="249"), make_product(price="100")
-    program = make_program("P1", course.course_run.course, other.course_run.course)  # type: ignore[union-attr]
+    program = make_program_product(course.course_run.course, other.course_run.course, sku="P1")  # type: ignore[union-attr]
     extra = make_product(make_run(make_course(title="Knots")), price="10")
     learners_client.get("/cart/add/", {"product_id": [course.pk, program.pk, extra.pk]})
     page = read(learners_client.get("/cart/"))

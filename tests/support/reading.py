@@ -76,3 +76,14 @@ def words(tag: Tag) -> str:
     for hidden in tag.find_all(["script", "style", "template"]):
         hidden.decompose()
     return " ".join(tag.get_text().split())
+
+
+def form_data(page: Page) -> dict[str, Any]:
+    """What the forms in main would post as they are rendered."""
+    posted: dict[str, Any] = {}
+    for field in page.select("main form input[name], main form textarea[name]"):
+        kind = field.get("type", "text")
+        if kind in {"radio", "checkbox"} and not field.has_attr("checked"):
+            continue
+        posted.setdefault(str(field["name"]), []).append(str(field.get("value", field.text)))
+    return posted

@@ -102,3 +102,18 @@ def silent_server(manner: Manner = "hang") -> Iterator[SilentServer]:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def refusing_port() -> Iterator[int]:
+    """A port on which connections are refused."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@contextmanager
+def silent_port() -> Iterator[socket.socket]:
+    """A port that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
+        yield server

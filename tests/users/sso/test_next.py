@@ -11,8 +11,8 @@ from django.test import Client
 from mitxonline.users.models import User
 from tests.support.oidc import FakeProvider
 from tests.users.conftest import PASSWORD
+from tests.users.foreign_urls import FOREIGN_URLS
 from tests.users.sso.conftest import begin, is_signed_in, sign_in
-from tests.users.test_sign_in import FOREIGN
 
 pytestmark = pytest.mark.django_db
 
@@ -24,12 +24,12 @@ def test_the_page_is_reached(client: Client, provider: FakeProvider, page: str) 
     assert sign_in(client, provider, next=page)["Location"] == page
 
 
-@pytest.mark.parametrize("address", [*FOREIGN, "\\evil.example", "//evil", "\\\\evil", "http:///evil", "/\tevil"])
+@pytest.mark.parametrize("address", [*FOREIGN_URLS, "\\evil.example", "//evil", "\\\\evil", "http:///evil", "/\tevil"])
 def test_no_address_elsewhere_is(client: Client, provider: FakeProvider, address: str) -> None:
     assert sign_in(client, provider, next=address)["Location"] == django_settings.LOGIN_REDIRECT_URL
 
 
-@pytest.mark.parametrize("address", FOREIGN)
+@pytest.mark.parametrize("address", FOREIGN_URLS)
 def test_not_even_if_it_got_into_the_session(client: Client, provider: FakeProvider, address: str) -> None:
     back = provider.visit(begin(client))
     session = client.session
