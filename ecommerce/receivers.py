@@ -1,12 +1,9 @@
-"""What the shop does when it hears of its own orders: courses at once, mails after the commit."""
+"""What the shop does when it hears of its own orders: enrolls in the same transaction, e-mails after the commit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.conf import settings
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
 from courses.services.enrollments import enroll
 from ecommerce.enums import AlertKind, EnrollmentAfter, PaymentStanding, RefundOrigin
@@ -25,7 +22,6 @@ from ecommerce.events import (
 )
 from ecommerce.models import Order, OrderLine, Refund, RefundRequest
 from ecommerce.ownership import (
-    RunsByCourse,
     choose_runs_to_enroll,
     find_deliverable_lines,
     find_enrolled_runs,
@@ -35,23 +31,26 @@ from ecommerce.selectors.payments import standing_of
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.orders.alerts import raise_alert
 from ecommerce.services.orders.enrollment import source_of
-from ecommerce.services.orders.mails import send_mail
+from mitxonline.kernel.mail import send_email
 
 
 def enroll_buyer(event: OrderFulfilled) -> None:
     """Enroll the buyer in what each line sells, in the transaction that fulfills the order.
 
-    Raises NotForSale for a line that gives nothing by now: money for nothing is for staff to look at.
+    Raises NotForSale for a line that no longer gives any course: the order then goes to review.
     """
     lines = find_deliverable_lines(event.order_id)
-    given = _given(lines)
+    if not lines:
+        return
+    # A program gives the runs that were open when it was sold.
+    runs = find_product_runs([line.product for line in lines], now=lines[0].order.placed_at)
     programs = [line.product_id for line in lines if line.product.course_run is None]
-    courses = {course_id for product_id in programs for course_id in given[product_id]}
-    places = find_enrolled_runs(event.purchaser_id, courses, now=event.at)
+    courses = {course_id for product_id in programs for course_id in runs[product_id]}
+    enrolled = find_enrolled_runs(event.purchaser_id, courses, now=event.at)
     for line in lines:
-        if not given[line.product_id]:
+        if not runs[line.product_id]:
             raise NotForSale(title=line.title)
-        for run_id in choose_runs_to_enroll(line.product, given[line.product_id], places):
+        for run_id in choose_runs_to_enroll(line.product, runs[line.product_id], enrolled):
             enroll(
                 user_id=event.purchaser_id,
                 run_id=run_id,
@@ -64,178 +63,135 @@ def enroll_buyer(event: OrderFulfilled) -> None:
 
 
 def email_receipt(event: OrderFulfilled) -> None:
-    """Mail the receipt to the buyer."""
-    _mail_receipt(event.order_id)
+    """E-mail the receipt to the buyer."""
+    _email_receipt(event.order_id)
 
 
 def email_receipt_again(event: ReceiptWanted) -> None:
-    """Mail the receipt once more, because someone asked for it."""
-    _mail_receipt(event.order_id)
+    """E-mail the receipt once more, because staff asked for it."""
+    _email_receipt(event.order_id)
 
 
 def email_review(event: OrderInReview) -> None:
-    """Tell the buyer that the course isn't open yet and that we look at it; that their money is here, if it is."""
-    order = _order(event.order_id)
-    has_money = standing_of(order) != PaymentStanding.IN_DOUBT
-    subject = _("We have your payment for order %(number)s") if has_money else _("We’re checking order %(number)s")
-    send_mail(
+    """Tell the buyer that staff are looking at the order, and whether their money arrived."""
+    order = _find_order(event.order_id)
+    _email_buyer(
         "order_review",
-        subject=subject % {"number": order.number},
-        context={
-            "order": order,
-            "lines": list(order.lines.all()),
-            "has_money": has_money,
-            "link": _receipt_link(order),
-        },
-        to=[order.purchaser.email],
+        order,
+        lines=list(order.lines.all()),
+        has_money=standing_of(order) != PaymentStanding.IN_DOUBT,
     )
 
 
 def email_refund(event: MoneyReturned) -> None:
-    """Tell the buyer what went back, for what, and what became of the courses."""
-    refund = Refund.objects.select_related("order__purchaser", "attempt").get(pk=event.refund_id)
-    lines = OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk")
-    is_bank = refund.origin == RefundOrigin.BANK
-    subject = (
-        _("Your bank returned your payment for order %(number)s") if is_bank else _("Your refund for order %(number)s")
-    )
-    send_mail(
-        "refund_by_bank" if is_bank else "refund",
-        subject=subject % {"number": refund.order.number},
-        context={
-            "refund": refund,
-            "order": refund.order,
-            "lines": list(lines),
-            "courses_went": refund.enrollment_after == EnrollmentAfter.REMOVE,
-            "courses_audited": refund.enrollment_after == EnrollmentAfter.AUDIT,
-            "link": _receipt_link(refund.order),
-        },
-        to=[refund.order.purchaser.email],
+    """Tell the buyer what was refunded, for which courses, and whether they keep them."""
+    refund = _find_refund(event.refund_id)
+    _email_buyer(
+        "refund_by_bank" if refund.origin == RefundOrigin.BANK else "refund",
+        refund.order,
+        refund=refund,
+        lines=_lines_of(refund),
+        courses_went=refund.enrollment_after == EnrollmentAfter.REMOVE,
+        courses_audited=refund.enrollment_after == EnrollmentAfter.AUDIT,
     )
 
 
 def email_refund_failed(event: RefundFailed) -> None:
-    """Tell the buyer that the money we said was on its way came back to us, and what holds until it goes again."""
-    refund = Refund.objects.select_related("order__purchaser", "attempt").get(pk=event.refund_id)
-    lines = OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk")
-    took_courses = refund.enrollment_after != EnrollmentAfter.KEEP
-    send_mail(
+    """Tell the buyer that a refund came back to us, and whether their courses are open meanwhile."""
+    refund = _find_refund(event.refund_id)
+    _email_buyer(
         "refund_failed",
-        subject=_("Your refund for order %(number)s did not arrive") % {"number": refund.order.number},
-        context={
-            "refund": refund,
-            "order": refund.order,
-            "lines": list(lines) if took_courses else [],
-            "is_restored": event.is_restored,
-            "link": _receipt_link(refund.order),
-        },
-        to=[refund.order.purchaser.email],
-        reply_to=_support(),
+        refund.order,
+        is_answerable=True,
+        refund=refund,
+        lines=[] if refund.enrollment_after == EnrollmentAfter.KEEP else _lines_of(refund),
+        is_restored=event.is_restored,
     )
 
 
 def email_paid_twice(event: PaidTwice) -> None:
-    """Tell a buyer who paid an order twice that we saw it, and that they need do nothing."""
-    refund = Refund.objects.select_related("order__purchaser", "attempt").get(pk=event.refund_id)
-    send_mail(
-        "paid_twice",
-        subject=_("You paid order %(number)s twice") % {"number": refund.order.number},
-        context={"refund": refund, "order": refund.order, "link": _receipt_link(refund.order)},
-        to=[refund.order.purchaser.email],
-        reply_to=_support(),
-    )
+    """Tell a buyer who paid an order twice that staff know, and that they don't need to do anything."""
+    refund = _find_refund(event.refund_id)
+    _email_buyer("paid_twice", refund.order, is_answerable=True, refund=refund)
 
 
 def email_free_lines_undone(event: FreeLinesUndone) -> None:
-    """Tell the buyer that something they had got for nothing was taken back."""
-    order = _order(event.order_id)
-    send_mail(
+    """Tell the buyer that staff took back lines that had cost nothing."""
+    order = _find_order(event.order_id)
+    _email_buyer(
         "free_undone",
-        subject=_("Your order %(number)s was undone") % {"number": order.number},
-        context={
-            "order": order,
-            "lines": [line for line in order.lines.all() if line.pk in event.line_ids],
-            "courses_went": event.enrollment_after == EnrollmentAfter.REMOVE,
-            "link": _receipt_link(order),
-        },
-        to=[order.purchaser.email],
-        reply_to=_support(),
+        order,
+        is_answerable=True,
+        lines=[line for line in order.lines.all() if line.pk in event.line_ids],
+        courses_went=event.enrollment_after == EnrollmentAfter.REMOVE,
     )
-
-
-def tell_finance_of_review(event: OrderInReview) -> None:
-    """Have finance told of an order that waits for a decision, each time one begins to wait."""
-    order = Order.objects.get(pk=event.order_id)
-    raise_alert(order.pk, AlertKind.REVIEW, about=f"since {order.updated_at.isoformat()}", now=order.updated_at)
 
 
 def email_refund_denied(event: RefundDenied) -> None:
-    """Tell the buyer that the money stays, and why."""
+    """Tell the buyer that their refund request was denied, and why."""
     request = RefundRequest.objects.select_related("order__purchaser").get(pk=event.request_id)
-    order = request.order
-    send_mail(
-        "refund_denied",
-        subject=_("About your refund for order %(number)s") % {"number": order.number},
-        context={"request": request, "order": order, "link": _receipt_link(order)},
-        to=[order.purchaser.email],
-        reply_to=_support(),
-    )
+    _email_buyer("refund_denied", request.order, is_answerable=True, request=request)
 
 
 def email_payment_failed(event: PaymentDeclined) -> None:
-    """Tell a buyer whose bank took days that it said no in the end."""
-    order = _order(event.order_id)
-    send_mail(
+    """Tell a buyer whose bank took days that it declined the payment."""
+    order = _find_order(event.order_id)
+    _email_buyer(
         "payment_failed",
-        subject=_("Your payment for order %(number)s did not come through") % {"number": order.number},
-        context={
-            "order": order,
-            "lines": list(order.lines.all()),
-            "link": f"{settings.SITE_BASE_URL}{reverse('cart')}",
-        },
-        to=[order.purchaser.email],
-        reply_to=_support(),
+        order,
+        is_answerable=True,
+        lines=list(order.lines.all()),
+        link=f"{settings.SITE_BASE_URL}{reverse('cart')}",
     )
 
 
 def email_refund_asked(event: RefundAsked) -> None:
-    """Tell the shop's own address that someone waits for an answer; no one is told where none is given."""
-    to = _support()
-    if not to:
-        return
+    """Tell the shop's support address that a buyer requests a refund; without such an address, no one."""
     request = RefundRequest.objects.select_related("order").get(pk=event.request_id)
     address = reverse("shop_orders:order", args=[request.order_id])
-    send_mail(
-        "refund_asked",
-        subject=_("Order %(number)s: a refund was asked for") % {"number": request.order.number},
-        context={"request": request, "order": request.order, "link": f"{settings.SITE_BASE_URL}{address}"},
-        to=to,
-    )
+    if to := _support_addresses():
+        send_email(
+            "ecommerce/emails/refund_asked",
+            to=to,
+            context={"request": request, "order": request.order, "link": f"{settings.SITE_BASE_URL}{address}"},
+        )
 
 
-def _mail_receipt(order_id: int) -> None:
-    order = _order(order_id)
-    send_mail(
-        "receipt",
-        subject=_("Your receipt %(number)s") % {"number": order.number},
-        context={"order": order, "lines": list(order.lines.all()), "link": _receipt_link(order)},
+def tell_finance_of_review(event: OrderInReview) -> None:
+    """Alert finance to an order in review, once each time it goes there."""
+    order = Order.objects.get(pk=event.order_id)
+    raise_alert(order.pk, AlertKind.REVIEW, about=f"since {order.updated_at.isoformat()}", now=order.updated_at)
+
+
+def _email_receipt(order_id: int) -> None:
+    order = _find_order(order_id)
+    _email_buyer("receipt", order, lines=list(order.lines.all()))
+
+
+def _email_buyer(name: str, order: Order, *, is_answerable: bool = False, **context: object) -> None:
+    """Send one of the shop's e-mails to the buyer. One that ``is_answerable`` is answered to the support address."""
+    receipt = f"{settings.SITE_BASE_URL}{reverse('receipt')}?order_number={order.number}"
+    send_email(
+        f"ecommerce/emails/{name}",
         to=[order.purchaser.email],
+        reply_to=_support_addresses() if is_answerable else [],
+        context={"order": order, "link": receipt} | context,
+        about=order,
     )
 
 
-def _order(order_id: int) -> Order:
+def _find_order(order_id: int) -> Order:
     return Order.objects.select_related("purchaser").prefetch_related("lines").get(pk=order_id)
 
 
-def _receipt_link(order: Order) -> str:
-    return f"{settings.SITE_BASE_URL}{reverse('receipt')}?order_number={order.number}"
+def _find_refund(refund_id: int) -> Refund:
+    return Refund.objects.select_related("order__purchaser", "attempt").get(pk=refund_id)
 
 
-def _support() -> list[str]:
+def _lines_of(refund: Refund) -> list[OrderLine]:
+    return list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
+
+
+def _support_addresses() -> list[str]:
     address = shop_settings().support_email
     return [address] if address else []
-
-
-def _given(lines: Sequence[OrderLine]) -> dict[int, RunsByCourse]:
-    """What each line's product gave when it was sold: a program the runs that were open then."""
-    return find_product_runs([line.product for line in lines], now=lines[0].order.placed_at) if lines else {}

@@ -220,7 +220,7 @@ def _acts(order: Order) -> list[Act]:
 
 def _act(entry: Any) -> Act:
     data: Mapping[str, Any] = entry.data or {}
-    shown = ("amount", "state", "failure")
+    shown = ("amount", "state", "failure", "subject")
     return Act(
         at=entry.timestamp,
         who=entry.user.display_name if entry.user is not None else "",

@@ -1,25 +1,88 @@
-"""Django's way to a mail server, with a deadline: one that hangs or trickles holds no worker, and no page at all."""
+"""The one way e-mails leave: from a template's three files, in the reader's language, by a backend with a deadline."""
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.core.mail import EmailMessage
+from django.conf import settings
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend
+from django.db.models import Model
+from django.template import Context, Engine
+from django.utils import translation
 
+from mitxonline.kernel import audit
 from mitxonline.kernel.remote import RemoteAway, call_remote, cut_at_deadline
+
+logger = logging.getLogger(__name__)
 
 REMOTE = "mail"
 
-# What a server answers in words is no silence.
+# Errors that mean no answer. A refusal is an answer: the server is there.
 _NO_ANSWER = (smtplib.SMTPServerDisconnected, TimeoutError, ConnectionError, socket.gaierror)
 
 
+def send_email(
+    template: str,
+    *,
+    to: Iterable[str],
+    context: Mapping[str, object],
+    language: str = "",
+    reply_to: Iterable[str] = (),
+    about: Model | None = None,
+) -> None:
+    """Send one e-mail now, and record it in the history of what it is ``about``. Call it from a worker, not a page.
+
+    Raises OSError where the mail server refuses it or doesn't answer. The record has no address: an order and an
+    account say whose they are.
+    """
+    message = build_email(template, to=to, context=context, language=language, reply_to=reply_to)
+    message.send()
+    logger.info("e-mail sent", extra={"template": template, "recipients": len(message.to)})
+    if about is not None:
+        audit.record(about, "email.send", by_id=None, data={"subject": str(message.subject)})
+
+
+def build_email(
+    template: str,
+    *,
+    to: Iterable[str],
+    context: Mapping[str, object],
+    language: str = "",
+    reply_to: Iterable[str] = (),
+    connection: BaseEmailBackend | None = None,
+) -> EmailMultiAlternatives:
+    """Render ``<template>_subject.txt``, ``.txt`` and ``.html``; without a language, in the site's own.
+
+    Only the HTML is escaped.
+    """
+    engine, values = Engine.get_default(), dict(context)
+    with translation.override(language or settings.LANGUAGE_CODE):
+        subject = engine.get_template(f"{template}_subject.txt").render(Context(values, autoescape=False))
+        text = engine.get_template(f"{template}.txt").render(Context(values, autoescape=False))
+        html = engine.get_template(f"{template}.html").render(Context(values))
+    message = EmailMultiAlternatives(
+        subject=" ".join(subject.split()),  # a line break would start another header
+        body=text,
+        to=list(to),
+        reply_to=list(reply_to),
+        headers={"Auto-Submitted": "auto-generated"},  # asks mailboxes not to send an absence note (RFC 3834)
+        connection=connection,
+    )
+    message.attach_alternative(html, "text/html")
+    return message
+
+
 class PatientEmailBackend(EmailBackend):
-    """For EMAIL_BACKEND. Raises `RemoteAway` (an OSError, as smtplib's own errors are) where no answer came in time."""
+    """SMTP with a deadline, for EMAIL_BACKEND: a server that hangs or trickles blocks no worker.
+
+    Raises RemoteAway, an OSError like smtplib's own errors, where no answer came in time.
+    """
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
@@ -39,7 +102,7 @@ class PatientEmailBackend(EmailBackend):
         try:
             return call_remote(REMOTE, work, silences=_NO_ANSWER)
         except RemoteAway:
-            self.connection = None  # cut in the middle: what it says next belongs to the mail before
+            self.connection = None  # cut off midway: what it says next would answer the e-mail before
             raise
 
 
@@ -51,4 +114,4 @@ class _PlainSMTP(smtplib.SMTP):
 
 
 class _SecureSMTP(smtplib.SMTP_SSL, _PlainSMTP):
-    """`SMTP_SSL` takes the socket of the next class, so the handshake is watched too."""
+    """`SMTP_SSL` opens its socket through the next class, so the deadline covers the TLS handshake too."""

@@ -10,9 +10,9 @@ from mitxonline.coordinator.events import Event
 
 @dataclass(frozen=True)
 class AccountMailQueued(Event):
-    """A mail about an account is to be sent: ``kind`` is one of `users.mails`, its link leads on to ``next_page``.
+    """An e-mail about an account is to be sent: ``kind`` is one of `users.mails`, its link leads on to ``next_page``.
 
-    ``asked`` and ``provider`` are for the link that connects a provider.
+    ``asked`` and ``provider`` are for the link that connects a provider; ``language`` is the reader's.
     """
 
     kind: str
@@ -20,6 +20,7 @@ class AccountMailQueued(Event):
     next_page: str = ""
     asked: str = ""
     provider: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,18 @@
-"""The mails about an account. A page only notes them; the worker sends them."""
+"""The e-mails about an account. A page only queues them; the worker sends them."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from mitxonline.coordinator.bus import publish
+from mitxonline.kernel.mail import send_email
 from mitxonline.users.events import AccountMailQueued
 from mitxonline.users.models import User
 from mitxonline.users.next_page import with_next
@@ -24,36 +24,44 @@ VERIFY, RESET, KNOWN, NO_PASSWORD = "verify_email", "password_reset", "already_r
 CONNECT = "connect_sign_in"
 
 
-def queue_mail(kind: str, *, user: User, next_page: str = "", asked: str = "", provider: str = "") -> None:
-    """Have a mail sent once this transaction is committed; `next_page` is where its link leads on to.
+def queue_account_email(kind: str, *, user: User, next_page: str = "", asked: str = "", provider: str = "") -> None:
+    """Have the worker send an e-mail after this transaction; its link leads on to ``next_page``.
 
-    A link that connects a provider also needs that one's name, and what was asked for. The mail waits in the database,
-    so a broker or a mail server that is away costs the page nothing and the mail some time.
+    ``asked`` and ``provider`` are for the link that connects a provider. The request waits in the database, so the page
+    waits neither for the broker nor for the mail server.
     """
+    event = AccountMailQueued(
+        kind=kind,
+        user_id=user.pk,
+        next_page=next_page,
+        asked=asked,
+        provider=provider,
+        language=get_language() or "",
+    )
     with transaction.atomic():
-        publish(AccountMailQueued(kind=kind, user_id=user.pk, next_page=next_page, asked=asked, provider=provider))
+        publish(event)
 
 
-def send_mail(kind: str, *, user_id: int, next_page: str = "", asked: str = "", provider: str = "") -> None:
-    """Write and send the mail; to no one if the person is gone or switched off."""
-    user = User.objects.filter(pk=user_id, is_active=True).first()
+def send_account_email(event: AccountMailQueued) -> None:
+    """Send the e-mail, unless the account is gone or deactivated. Sending it twice does no harm."""
+    user = User.objects.filter(pk=event.user_id, is_active=True).first()
     if user is None:
         return
-    known = find_provider(provider)
-    context = {
-        "user": user,
-        "link": _link(kind, user, next_page, asked),
-        "through": _ways_in(user),
-        "provider": known.title if known else "",
-    }
-    subject = render_to_string(f"users/emails/{kind}_subject.txt", context)
-    mail = EmailMultiAlternatives(
-        subject=" ".join(subject.split()),
-        body=render_to_string(f"users/emails/{kind}.txt", context),
+    provider = find_provider(event.provider)
+    with override(event.language or settings.LANGUAGE_CODE):
+        providers = _name_providers(user)
+    send_email(
+        f"users/emails/{event.kind}",
         to=[user.email],
+        context={
+            "user": user,
+            "link": _link(event.kind, user, event.next_page, event.asked),
+            "through": providers,
+            "provider": provider.title if provider else "",
+        },
+        language=event.language,
+        about=user,
     )
-    mail.attach_alternative(render_to_string(f"users/emails/{kind}.html", context), "text/html")
-    mail.send()
 
 
 def _link(kind: str, user: User, next_page: str, asked: str) -> str:
@@ -68,8 +76,8 @@ def _link(kind: str, user: User, next_page: str, asked: str) -> str:
     return _absolute(with_next(reverse("login"), next_page))
 
 
-def _ways_in(user: User) -> str:
-    """Through whom someone without a password signs in."""
+def _name_providers(user: User) -> str:
+    """Name the providers through which someone without a password signs in."""
     if user.has_usable_password():
         return ""
     names = [each.provider.title for each in connections_of(user) if each.id]

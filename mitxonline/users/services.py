@@ -21,14 +21,14 @@ def register(*, email: str, name: str, password: str, now: datetime) -> User | N
             user = User.objects.create_user(email, password, name=name.strip(), date_joined=now)
     except IntegrityError:
         return None
-    mails.queue_mail(mails.VERIFY, user=user)
+    mails.queue_account_email(mails.VERIFY, user=user)
     return user
 
 
 def remind_of_account(*, email: str, next_page: str = "") -> None:
     """Tell the owner of the address, and no one else, that they have an account and how to sign in."""
     if known := User.objects.with_email(email).filter(is_active=True).first():
-        mails.queue_mail(mails.KNOWN, user=known, next_page=next_page)
+        mails.queue_account_email(mails.KNOWN, user=known, next_page=next_page)
 
 
 def request_password_reset(*, email: str, next_page: str = "") -> None:
@@ -37,16 +37,16 @@ def request_password_reset(*, email: str, next_page: str = "") -> None:
     if user is None:
         return
     if user.has_usable_password():
-        mails.queue_mail(mails.RESET, user=user, next_page=next_page)
+        mails.queue_account_email(mails.RESET, user=user, next_page=next_page)
     elif any(each.id for each in connections_of(user)):
-        mails.queue_mail(mails.NO_PASSWORD, user=user, next_page=next_page)
+        mails.queue_account_email(mails.NO_PASSWORD, user=user, next_page=next_page)
 
 
 def request_verification(*, user: User) -> bool:
     """Send the confirmation link again; whether there was anything to confirm."""
     if user.is_email_verified:
         return False
-    mails.queue_mail(mails.VERIFY, user=user)
+    mails.queue_account_email(mails.VERIFY, user=user)
     return True
 
 

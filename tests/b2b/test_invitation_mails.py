@@ -276,13 +276,13 @@ class TestSending:
 
     def test_taken_back_while_it_is_about_to_be_sent(self, run: ContractRun, monkeypatch: pytest.MonkeyPatch) -> None:
         ids = given(run)
-        write = mails._message
+        build = mails.build_email
 
-        def meanwhile(*args: Any) -> Any:
+        def meanwhile(*args: Any, **kwargs: Any) -> Any:
             revoke_code(code_id=DiscountCode.objects.get(assigned_email=INES).pk, by_id=None, now=NOON)
-            return write(*args)
+            return build(*args, **kwargs)
 
-        monkeypatch.setattr(mails, "_message", meanwhile)
+        monkeypatch.setattr(mails, "build_email", meanwhile)
         send_mails(ids)
         assert not mail.outbox
 

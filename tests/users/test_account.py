@@ -10,7 +10,8 @@ from django.test import Client
 
 from mitxonline.kernel import clock
 from mitxonline.users import services
-from mitxonline.users.mails import send_mail
+from mitxonline.users.events import AccountMailQueued
+from mitxonline.users.mails import send_account_email
 from mitxonline.users.models import User
 from mitxonline.users.verification import make_token
 from tests.support.broker import StartWorker, until
@@ -129,7 +130,7 @@ def test_an_address_confirmed_long_ago_says_when(signed_in: Client, ada: User) -
 @pytest.mark.parametrize("kind", ["verify_email", "password_reset", "already_registered", "no_password"])
 def test_every_mail_is_whole_and_safe(ada: User, outbox: list[EmailMessage], kind: str) -> None:
     User.objects.update(name="<b>Ada</b> & co")
-    send_mail(kind, user_id=ada.pk, next_page="/cart/?a=1&b=2")
+    send_account_email(AccountMailQueued(kind=kind, user_id=ada.pk, next_page="/cart/?a=1&b=2"))
     (mail,) = outbox
     html = str(mail.alternatives[0][0])  # type: ignore[attr-defined]
     assert "Hello <b>Ada</b>," in str(mail.body)
@@ -153,6 +154,6 @@ def test_a_mail_is_carried_by_the_worker(
 
 def test_somebody_who_is_gone_gets_no_mail(ada: User, outbox: list[EmailMessage]) -> None:
     User.objects.update(is_active=False)
-    send_mail("verify_email", user_id=ada.pk)
-    send_mail("verify_email", user_id=10**9)
+    send_account_email(AccountMailQueued(kind="verify_email", user_id=ada.pk))
+    send_account_email(AccountMailQueued(kind="verify_email", user_id=10**9))
     assert outbox == []

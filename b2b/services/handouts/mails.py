@@ -12,13 +12,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
-from django.template.loader import render_to_string
-from django.utils import translation
-from django.utils.translation import get_language, gettext, gettext_noop
+from django.utils.translation import get_language, gettext_noop
 
 from b2b.codes import redeem_url
 from b2b.enums import MailKind, MailState
@@ -28,6 +26,7 @@ from b2b.models import HandOut, HandOutMail, OrganizationMembership
 from b2b.selectors.handouts import used_hand_outs
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
+from mitxonline.kernel.mail import build_email
 from mitxonline.kernel.remote import RemoteAvoided
 from mitxonline.users.models import User
 
@@ -38,12 +37,6 @@ BATCH = 50
 # A mail the server turned away for the moment is tried for about half an hour, then a person has to look.
 MOST_ATTEMPTS = 8
 TEMPORARY = range(400, 500)
-
-SUBJECTS = {
-    MailKind.INVITATION: gettext_noop("Your seat in “%(course)s” at %(organization)s"),
-    MailKind.REMINDER: gettext_noop("Your seat in “%(course)s” is waiting for you"),
-    MailKind.NEW_LINK: gettext_noop("A new link to your seat in “%(course)s”"),
-}
 
 Connect = Callable[[], BaseEmailBackend]
 
@@ -159,7 +152,14 @@ def _send(mail_id: int, connection: BaseEmailBackend) -> None:
     if (over := _why_not(mail)) is not None:
         _note(mail_id, MailState.QUEUED, MailState.CANCELED, reason=over)
         return
-    message = _message(mail, connection)
+    message = build_email(
+        "b2b/emails/invitation",
+        to=[mail.hand_out.email],
+        context=_context(mail),
+        language=mail.language,
+        reply_to=_reply_to(mail.hand_out),
+        connection=connection,
+    )
     if not _claim(mail):  # where its link was replaced in this moment it stays queued, for the new one
         return
     try:
@@ -258,25 +258,6 @@ def _why_not(mail: HandOutMail) -> str | None:
     return None
 
 
-def _message(mail: HandOutMail, connection: BaseEmailBackend) -> EmailMultiAlternatives:
-    hand_out = mail.hand_out
-    with translation.override(mail.language or settings.LANGUAGE_CODE):
-        context = _context(mail)
-        subject = gettext(SUBJECTS[MailKind(mail.kind)]) % {
-            "course": context["course"],
-            "organization": context["organization"],
-        }
-        message = EmailMultiAlternatives(
-            subject=" ".join(subject.split()),
-            body=render_to_string("b2b/emails/invitation.txt", context),
-            to=[hand_out.email],
-            reply_to=_reply_to(hand_out),
-            connection=connection,
-        )
-        message.attach_alternative(render_to_string("b2b/emails/invitation.html", context), "text/html")
-    return message
-
-
 def _context(mail: HandOutMail) -> dict[str, object]:
     hand_out = mail.hand_out
     run, terms = hand_out.contract_run.course_run, hand_out.contract_run.contract.terms
@@ -293,7 +274,7 @@ def _context(mail: HandOutMail) -> dict[str, object]:
         "keeps_seat": not hand_out.is_shared and terms.max_learners is not None,
         "starts": terms.start if terms.start is not None and terms.start > clock.date_of(mail.queued_at) else None,
         "ends": terms.end,
-        "price": "" if terms.is_free else terms.money.formatted(),
+        "price": None if terms.is_free else terms.money,
         "address": hand_out.email if terms.codes_only_for_assignee and not hand_out.is_shared else "",
         "code": text,
         "link": redeem_url(text),

@@ -11,12 +11,11 @@ from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
-from django.utils.translation import ngettext
 
 from ecommerce.enums import AlertKind
 from ecommerce.models import MoneyAlert
 from ecommerce.selectors.shop import shop_settings
-from ecommerce.services.orders.mails import send_mail
+from mitxonline.kernel.mail import send_email
 from mitxonline.users.models import User
 
 # How long a worker may take to mail what it claimed, before another one does.
@@ -81,28 +80,27 @@ def email_alerts(*, now: datetime) -> int:
 
     What can't be mailed is tried again by a later run.
     """
-    claimed = claim_alert_batch(now=now)
-    if not claimed.alerts:
+    batch = claim_alert_batch(now=now)
+    if not batch.alerts:
         return 0
-    told = [
+    orders = {alert.order.number for alert in batch.alerts}
+    entries = [
         {
             "alert": alert,
             "order": alert.order,
             "link": f"{settings.SITE_BASE_URL}{reverse('shop_orders:order', args=[alert.order_id])}",
         }
-        for alert in claimed.alerts
+        for alert in batch.alerts[:SHOWN]
     ]
-    orders = {alert.order.number for alert in claimed.alerts}
-    subject = ngettext("An order needs a decision", "%(n)d orders need a decision", len(orders)) % {"n": len(orders)}
-    send_mail(
-        "money_alerts",
-        subject=subject,
+    send_email(
+        "ecommerce/emails/money_alerts",
+        to=batch.addresses,
         context={
-            "told": told[:SHOWN],
-            "more": max(len(told) - SHOWN, 0),
+            "order_count": len(orders),
+            "told": entries,
+            "more": max(len(batch.alerts) - SHOWN, 0),
             "link": f"{settings.SITE_BASE_URL}{reverse('shop_orders:index')}",
         },
-        to=claimed.addresses,
     )
-    note_mailed(claimed.alerts, now=now)
+    note_mailed(batch.alerts, now=now)
     return len(orders)

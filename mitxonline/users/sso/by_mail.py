@@ -64,7 +64,7 @@ def send_link(request: HttpRequest, waiting: Waiting) -> None:
     asked = token_urlsafe(16)
     user = User.objects.with_email(waiting.identity.email).filter(is_active=True).first()
     if user is not None:
-        mails.queue_mail(mails.CONNECT, user=user, asked=asked, provider=waiting.provider.name)
+        mails.queue_account_email(mails.CONNECT, user=user, asked=asked, provider=waiting.provider.name)
     _write(request, replace(waiting, asked=asked))
 
 
