@@ -17,10 +17,12 @@ from wagtail.snippets.widgets import AdminSnippetChooser
 from b2b.models import ContractCourseware
 from b2b.selectors.contracts import courseware_of
 from b2b.services.courseware.courseware import (
+    AddCourseware,
+    RemoveCourseware,
     add_courseware,
     assigned_codes,
-    plan_courseware,
-    plan_removal,
+    plan_add_courseware,
+    plan_remove_courseware,
     remove_courseware,
 )
 from b2b.services.courseware.wording import addition_lines, removal_lines, summary
@@ -120,19 +122,19 @@ class AddCoursewareView(PlannedView):
         form = CoursewareForm(request.POST)
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(form=form), status=422)
-        what = {
-            "contract_id": pk,
-            "readable_id": form.cleaned_data["readable_id"],
-            "create_runs": form.cleaned_data["create_runs"],
-            "rerun": form.cleaned_data["rerun"],
-            "now": clock.now(),
-        }
+        now = clock.now()
+        wanted = AddCourseware(
+            contract_id=pk,
+            readable_id=form.cleaned_data["readable_id"],
+            create_runs=form.cleaned_data["create_runs"],
+            rerun=form.cleaned_data["rerun"],
+        )
         try:
-            addition, plan = plan_courseware(**what)
+            addition, plan = plan_add_courseware(wanted, now=now)
             lines = addition_lines(addition, plan)
-            seen = fingerprint(what["readable_id"], lines)
+            seen = fingerprint(wanted.readable_id, lines)
             if self.is_confirmed(request, seen):
-                add_courseware(**what, user_id=request.user.pk)
+                add_courseware(wanted, now=now, user_id=request.user.pk)
                 messages.success(request, gettext("Added. Runs and codes follow as soon as the worker gets to them."))
                 return redirect(contract_url("courseware", pk))
         except DomainError as refusal:
@@ -179,7 +181,9 @@ class RemoveCoursewareView(PlannedView):
         if not self.is_confirmed(request, plan["seen"]):
             return self._render_plan(plan)
         try:
-            remove_courseware(contract_id=pk, readable_id=readable_id, now=now, user_id=request.user.pk)
+            remove_courseware(
+                RemoveCourseware(contract_id=pk, readable_id=readable_id), now=now, user_id=request.user.pk
+            )
         except DomainError as refusal:
             messages.error(request, refusal.message)
         else:
@@ -187,7 +191,9 @@ class RemoveCoursewareView(PlannedView):
         return redirect(contract_url("courseware", pk))
 
     def _plan(self, now: datetime) -> dict[str, Any]:
-        removal, plan = plan_removal(contract_id=self.contract.pk, readable_id=self.row.readable_id, now=now)
+        removal, plan = plan_remove_courseware(
+            RemoveCourseware(contract_id=self.contract.pk, readable_id=self.row.readable_id), now=now
+        )
         given = assigned_codes(removal.runs)
         lines = removal_lines(removal, plan, assigned=given)
         return {

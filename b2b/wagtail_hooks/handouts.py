@@ -14,7 +14,15 @@ from wagtail.admin import messages
 
 from b2b.errors.handouts import NoSeatToGive
 from b2b.selectors.codes import CodeLine, RunOfContract, code_line, runs_of
-from b2b.services.handouts.assign import Recipient, assign_code, hand_out, plan_hand_out, remind_code, revoke_code
+from b2b.services.handouts.assign import (
+    HandOutRequest,
+    Recipient,
+    assign_code,
+    hand_out,
+    plan_hand_out,
+    remind_code,
+    revoke_code,
+)
 from b2b.wagtail_hooks.codes import named
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.workbench import ContractTemplateView, said
@@ -170,14 +178,10 @@ class HandOutView(ContractTemplateView):
         form = HandOutForm(request.POST, runs=self.runs)
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(form=form), status=422)
-        asked = {
-            "contract_run_id": int(form.cleaned_data["run"]),
-            "recipients": form.cleaned_data["people"],
-            "now": clock.now(),
-        }
+        wanted, now = HandOutRequest(int(form.cleaned_data["run"]), form.cleaned_data["people"]), clock.now()
         if seen := request.POST.get("seen"):
             try:
-                done = hand_out(**asked, by_id=request.user.pk, seen=seen)
+                done = hand_out(wanted, by_id=request.user.pk, now=now, seen=seen)
             except DomainError as refusal:
                 messages.error(request, told_to_staff(refusal))
             else:
@@ -186,7 +190,7 @@ class HandOutView(ContractTemplateView):
                 )
                 messages.success(request, sentence % {"n": done.gives})
                 return redirect(contract_url("codes", pk))
-        plan = plan_hand_out(**asked)
+        plan = plan_hand_out(wanted, now=now)
         told = told_to_staff(plan.refusal) if plan.refusal is not None else ""
         return self.render_to_response(self.get_context_data(form=form, plan=plan, refusal=told))
 

@@ -21,9 +21,9 @@ from wagtail.permission_policies.pages import PagePermissionPolicy
 from b2b.enums import MembershipSource, MembershipState
 from b2b.models import ContractMembership, ContractPage
 from b2b.selectors.contracts import contracts, members_of, seats_of
-from b2b.services.seats.bulk import Wish, change_members
+from b2b.services.seats.bulk import ChangeMembers, Wish, change_members
 from b2b.services.seats.membership import remove_member
-from b2b.services.seats.moving import move_members, plan_move
+from b2b.services.seats.moving import MoveMembers, move_members, plan_move_members
 from b2b.wagtail_hooks.columns import TONES
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.rights import may_work_on
@@ -141,7 +141,11 @@ class AddMembersView(ContractTemplateView):
             wishes = [Wish(email=person.email, joins=True) for person in people]
             try:
                 change_members(
-                    contract_id=pk, wishes=wishes, reason="", now=clock.now(), by_id=request.user.pk, at_once=True
+                    ChangeMembers(contract_id=pk, wishes=wishes),
+                    reason="",
+                    now=clock.now(),
+                    by_id=request.user.pk,
+                    at_once=True,
                 )
             except DomainError as refusal:
                 form.add_error(None, refusal.message)
@@ -261,9 +265,7 @@ class MoveMemberView(MemberView):
         target, person = choice.cleaned_data["target"], self.seat.user
         try:
             move_members(
-                from_id=pk,
-                to_id=target.pk,
-                emails=[person.email],
+                MoveMembers(from_id=pk, to_id=target.pk, emails=[person.email]),
                 reason=form.cleaned_data["reason"],
                 now=clock.now(),
                 by_id=request.user.pk,
@@ -284,7 +286,9 @@ class MoveMemberView(MemberView):
         if choice.is_valid():
             target, person = choice.cleaned_data["target"], self.seat.user
             try:
-                (move,) = plan_move(from_id=self.contract.pk, to_id=target.pk, emails=[person.email], now=clock.now())
+                (move,) = plan_move_members(
+                    MoveMembers(from_id=self.contract.pk, to_id=target.pk, emails=[person.email])
+                )
                 context |= {"target": target, "move": move, "seats": seats_of(target.pk)}
             except DomainError as refusal:
                 choice.add_error("target", refusal.message)

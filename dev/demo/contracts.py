@@ -12,12 +12,12 @@ from django.db.models import Q
 
 from b2b.enums import IntegrationType, MailState, MembershipSource
 from b2b.models import ContractMembership, ContractPage, ContractRun, HandOut, HandOutMail, OrganizationPage
-from b2b.services.contracts.contracts import WrittenTerms, create_contract, modify_contract
+from b2b.services.contracts.contracts import ModifyContract, WrittenTerms, create_contract, modify_contract
 from b2b.services.contracts.reconcile import run_reconcile
-from b2b.services.courseware.courseware import add_courseware
-from b2b.services.handouts.assign import Recipient, hand_out, remind
+from b2b.services.courseware.courseware import AddCourseware, add_courseware
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, remind
 from b2b.services.organizations.managers import set_manager
-from b2b.services.organizations.organizations import ensure_organization
+from b2b.services.organizations.organizations import OrganizationRequest, ensure_organization
 from b2b.services.seats.membership import add_member
 from b2b.services.seats.redemption import attach_by_code
 from dev.demo.calendar import ContractDates
@@ -82,17 +82,19 @@ def contract_specs(dates: ContractDates) -> tuple[ContractSpec, ...]:
 
 def ensure_contract(spec: ContractSpec, *, now: datetime) -> ContractPage:
     """The contract with its runs, products and codes; one whose last day is over gets a new one."""
-    organization, _new = ensure_organization(name=spec.organization, create=True)
+    organization, _new = ensure_organization(OrganizationRequest(name=spec.organization, create=True))
     page = _find(organization, spec.key)
     if page is None:
         created = create_contract(organization_id=organization.pk, name=spec.name, terms=spec.terms, now=now)
         page = created.page
         for number in spec.courses:
             readable_id = f"course-v1:{ORGANIZATION}+{number}"
-            add_courseware(contract_id=page.pk, readable_id=readable_id, now=now)
+            add_courseware(AddCourseware(contract_id=page.pk, readable_id=readable_id), now=now)
         run_reconcile(contract_id=page.pk, now=now)
     elif page.contract_end is not None and page.contract_end < clock.date_of(now):
-        modify_contract(contract_id=page.pk, changes={"contract_end": spec.terms.end}, now=now, over_draft=True)
+        modify_contract(
+            ModifyContract(contract_id=page.pk, changes={"contract_end": spec.terms.end}, over_draft=True), now=now
+        )
         run_reconcile(contract_id=page.pk, now=now)
     return page
 
@@ -143,7 +145,7 @@ def _free_code(run: ContractRun) -> DiscountCode:
 
 
 def _hand_out(run: ContractRun, people: Sequence[Recipient], *, by: User, now: datetime) -> None:
-    hand_out(contract_run_id=run.pk, recipients=people, by_id=by.pk, now=now)
+    hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=by.pk, now=now)
 
 
 def _mark_as_mailed(run: ContractRun, *, by: User, now: datetime) -> None:

@@ -24,6 +24,7 @@ from b2b.selectors.handouts import has_codes_of_their_own
 from b2b.selectors.managers import ManagedContract, joined_with, managed_contracts, managed_membership, shared
 from b2b.services.handouts.assign import (
     HandOutPlan,
+    HandOutRequest,
     ReminderReport,
     hand_out,
     plan_hand_out,
@@ -105,8 +106,7 @@ def give(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     if request.POST.get("action") == "send" and seen and not form.had_a_file:
         try:
             plan = hand_out(
-                contract_run_id=run_id,
-                recipients=form.recipients,
+                HandOutRequest(contract_run_id=run_id, recipients=form.recipients),
                 by_id=account_id(request),
                 now=now,
                 seen=seen,
@@ -116,7 +116,7 @@ def give(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
         else:
             _tell_sent(request, plan)
             return redirect(f"{contract_url(membership, contract)}?state=invited")
-    plan = plan_hand_out(contract_run_id=run_id, recipients=form.recipients, now=now)
+    plan = plan_hand_out(HandOutRequest(contract_run_id=run_id, recipients=form.recipients), now=now)
     shown = form.as_typed(contract.runs) if form.had_a_file else form
     shown.is_valid()
     status = refusal.status if refusal is not None else 200
@@ -349,8 +349,10 @@ def _remind(contract: ManagedContract, ids: Sequence[int], *, by_id: int, now: d
 
 
 def _send_again(contract: ManagedContract, ids: Sequence[int], *, by_id: int, now: datetime) -> int:
-    given = {"code_ids": ids} if contract.has_cap else {"hand_out_ids": ids}
-    mine = open_hand_outs_of(contract_id=contract.terms.pk, **given)
+    if contract.has_cap:
+        mine = open_hand_outs_of(contract_id=contract.terms.pk, code_ids=ids)
+    else:
+        mine = open_hand_outs_of(contract_id=contract.terms.pk, hand_out_ids=ids)
     return send_again(hand_out_ids=mine, by_id=by_id, now=now)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from b2b.models import ContractMembership
-from b2b.services.seats.moving import move_members
+from b2b.services.seats.moving import MoveMembers, move_members
 from b2b.services.seats.redemption import attach_by_code, start_course
 from mitxonline.users.models import User
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_course, make_organization, make_user
@@ -27,7 +27,7 @@ class MovingWorld:
 
     def move(self, *people: User) -> None:
         emails = [each.email.upper() for each in people]
-        move_members(from_id=self.old.pk, to_id=self.new.pk, emails=emails, reason="next year", now=NOON)
+        move_members(MoveMembers(from_id=self.old.pk, to_id=self.new.pk, emails=emails), reason="next year", now=NOON)
 
     def seats(self, person: User) -> list[int]:
         return sorted(ContractMembership.objects.filter(user=person).values_list("contract_id", flat=True))

@@ -29,6 +29,7 @@ from b2b.errors.handouts import (
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail
 from b2b.services.handouts import mails
 from b2b.services.handouts.assign import (
+    HandOutRequest,
     Outcome,
     Recipient,
     assign_code,
@@ -81,7 +82,7 @@ def people(*names: str) -> list[Recipient]:
 
 
 def give(run: ContractRun, recipients: Sequence[Recipient], *, by_id: int | None = None, seen: str | None = None):  # type: ignore[no-untyped-def]
-    return hand_out(contract_run_id=run.pk, recipients=recipients, by_id=by_id, now=NOON, seen=seen)
+    return hand_out(HandOutRequest(contract_run_id=run.pk, recipients=recipients), by_id=by_id, now=NOON, seen=seen)
 
 
 def send_all() -> None:
@@ -113,7 +114,7 @@ class TestHandingOut:
             Recipient("INES@northgate.example"),
             Recipient(""),
         ]
-        plan = plan_hand_out(contract_run_id=run.pk, recipients=listed, now=NOON)
+        plan = plan_hand_out(HandOutRequest(contract_run_id=run.pk, recipients=listed), now=NOON)
         assert [row.outcome for row in plan.rows] == [
             Outcome.GIVES, Outcome.HAS_SEAT, Outcome.GIVEN, Outcome.INCOMPLETE, Outcome.TWICE, Outcome.INCOMPLETE,
         ]  # fmt: skip
@@ -122,7 +123,7 @@ class TestHandingOut:
         assert all(row.sentence for row in plan.rows)
 
     def test_looking_writes_nothing(self, run: ContractRun) -> None:
-        plan_hand_out(contract_run_id=run.pk, recipients=people("ines"), now=NOON)
+        plan_hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people("ines")), now=NOON)
         assert not HandOut.objects.exists()
         assert not DiscountCode.objects.exclude(assigned_email="").exists()
 
@@ -146,7 +147,7 @@ class TestHandingOut:
         give(run, people("ines"))
         code = DiscountCode.objects.get(assigned_email="ines@northgate.example")
         attach_by_code(text=code.text, user_id=make_user("private@mail.example").pk, now=NOON)
-        plan = plan_hand_out(contract_run_id=run.pk, recipients=people("samuel"), now=NOON)
+        plan = plan_hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people("samuel")), now=NOON)
         assert plan.free_before == 2
 
     def test_every_seat_counts(self) -> None:
@@ -155,7 +156,9 @@ class TestHandingOut:
         ContractMembership.objects.create(
             contract=run.contract, user=learner, state="active", source="code", since=NOON
         )
-        assert plan_hand_out(contract_run_id=run.pk, recipients=people("ines"), now=NOON).free_before == 1
+        assert (
+            plan_hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people("ines")), now=NOON).free_before == 1
+        )
 
     def test_where_courses_are_paid_a_member_gets_a_code_for_the_next_one(self) -> None:
         contract = make_contract(seats=1, price="49")
@@ -182,7 +185,9 @@ class TestHandingOut:
         assert first.assigned_email == "nora@northgate.example"
 
     def test_nobody_is_sent_what_was_not_seen(self, run: ContractRun) -> None:
-        seen = plan_hand_out(contract_run_id=run.pk, recipients=people("ines", "samuel"), now=NOON).fingerprint
+        seen = plan_hand_out(
+            HandOutRequest(contract_run_id=run.pk, recipients=people("ines", "samuel")), now=NOON
+        ).fingerprint
         with pytest.raises(PlanChanged):
             give(run, people("ines", "ravi"), seen=seen)
         give(run, people("ines"))
@@ -225,7 +230,7 @@ class TestHandingOut:
             give(run, people("samuel", "nora"), by_id=dana.pk)
         assert HandOut.objects.count() == 1
         later = NOON + timedelta(hours=1, seconds=1)
-        hand_out(contract_run_id=run.pk, recipients=people("samuel", "nora"), by_id=dana.pk, now=later)
+        hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people("samuel", "nora")), by_id=dana.pk, now=later)
 
     @pytest.mark.parametrize("many", [1, 40])
     def test_it_costs_the_same_for_one_and_for_many(self, many: int) -> None:
@@ -308,14 +313,14 @@ class TestInvitations:
         assert (plan.is_shared, plan.free_after) == (True, None)
         assert not DiscountCode.objects.exclude(assigned_email="").exists()
         assert {each.code_id for each in HandOut.objects.all()} == {codes_of(open_run)[0].pk}
-        again = plan_hand_out(contract_run_id=open_run.pk, recipients=people("ines", "nora"), now=NOON)
+        again = plan_hand_out(HandOutRequest(contract_run_id=open_run.pk, recipients=people("ines", "nora")), now=NOON)
         assert [row.outcome for row in again.rows] == [Outcome.GIVEN, Outcome.GIVES]
 
     def test_who_was_withdrawn_is_not_invited_back(self, open_run: ContractRun) -> None:
         luis = make_user("luis@northgate.example")
         add_member(contract_id=open_run.contract_id, user_id=luis.pk, now=NOON)
         remove_member(contract_id=open_run.contract_id, user_id=luis.pk, reason="left", now=NOON)
-        plan = plan_hand_out(contract_run_id=open_run.pk, recipients=people("luis"), now=NOON)
+        plan = plan_hand_out(HandOutRequest(contract_run_id=open_run.pk, recipients=people("luis")), now=NOON)
         assert plan.rows[0].outcome is Outcome.WITHDRAWN
 
     def test_another_shared_code_ends_open_invitations_and_the_old_link(self, open_run: ContractRun) -> None:

@@ -30,7 +30,7 @@ from b2b.models import (
 )
 from b2b.services.contracts.checks import Disagreement, check_contracts, fix_contract, fix_orphans
 from b2b.services.contracts.pages import add_child
-from b2b.services.courseware.courseware import remove_courseware
+from b2b.services.courseware.courseware import RemoveCourseware, remove_courseware
 from courses.enums import EnrollmentMode
 from courses.models import CourseRun
 from ecommerce.enums import DiscountType, OrderState, PaymentType
@@ -218,7 +218,7 @@ def test_a_published_page_whose_terms_nobody_heard_of() -> None:
 def test_a_removed_course_that_is_open_again(facts: dict[str, object]) -> None:
     one = course()
     page = contract(one, course(), cap=2)
-    remove_courseware(contract_id=page.pk, readable_id=one.readable_id, now=NOW)
+    remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
     settle(page)
     assert found(page) == []
     row = ContractRun.objects.get(contract=page, removed_at__isnull=False)
@@ -233,7 +233,7 @@ def test_a_removed_course_that_is_open_again(facts: dict[str, object]) -> None:
 def test_a_removed_course_on_sale_and_its_codes() -> None:
     one = course()
     page = contract(one, cap=2)
-    remove_courseware(contract_id=page.pk, readable_id=one.readable_id, now=NOW)
+    remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
     settle(page)
     Product.objects.update(is_active=True)
     DiscountCode.objects.update(active=True)

@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 from wagtail.models import ModelLogEntry, PageLogEntry
@@ -11,13 +11,15 @@ from b2b.errors.contracts import ContractNotPublished, ContractUnknown, DraftInT
 from b2b.models import ContractPage
 from b2b.services.contracts.contracts import (
     CreatedContract,
+    ModifyContract,
+    PageChanges,
     WrittenTerms,
     as_rich_text,
     create_contract,
     modify_contract,
 )
 from b2b.services.contracts.pages import add_child
-from b2b.services.contracts.terms_plan import plan_modify
+from b2b.services.contracts.terms_plan import plan_modify_contract
 from tests.b2b.worlds import NON_SSO, NOW, SSO, contract, organization, person, terms_of
 from tests.support.together import Together
 
@@ -78,7 +80,7 @@ def test_anything_different_is_another_contract(other: dict[str, Any]) -> None:
 
 def test_an_inactive_contract_is_not_the_same() -> None:
     first = create()
-    modify_contract(contract_id=first.page.pk, changes={"active": False}, now=NOW)
+    modify_contract(ModifyContract(contract_id=first.page.pk, changes={"active": False}), now=NOW)
     assert create().is_new
 
 
@@ -97,7 +99,7 @@ def test_impossible_terms_are_refused_in_words() -> None:
 
 def test_modifying_publishes_a_revision() -> None:
     page = contract(cap=3)
-    assert modify_contract(contract_id=page.pk, changes={"max_learners": 5}, now=NOW)
+    assert modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}), now=NOW)
     after = ContractPage.objects.get(pk=page.pk)
     assert after.max_learners == 5
     assert after.live_revision_id != page.live_revision_id
@@ -107,14 +109,16 @@ def test_modifying_publishes_a_revision() -> None:
 
 def test_modifying_to_what_it_is_publishes_nothing() -> None:
     page = contract(cap=3)
-    assert not modify_contract(contract_id=page.pk, changes={"max_learners": 3, "active": True}, now=NOW)
-    assert not modify_contract(contract_id=page.pk, changes={}, now=NOW)
+    assert not modify_contract(
+        ModifyContract(contract_id=page.pk, changes={"max_learners": 3, "active": True}), now=NOW
+    )
+    assert not modify_contract(ModifyContract(contract_id=page.pk, changes={}), now=NOW)
     assert ContractPage.objects.get(pk=page.pk).live_revision_id == page.live_revision_id
 
 
 def test_an_unknown_contract_is_refused() -> None:
     with pytest.raises(ContractUnknown):
-        modify_contract(contract_id=99, changes={"max_learners": 3}, now=NOW)
+        modify_contract(ModifyContract(contract_id=99, changes={"max_learners": 3}), now=NOW)
 
 
 def test_somebody_s_draft_is_not_pushed_aside() -> None:
@@ -123,11 +127,11 @@ def test_somebody_s_draft_is_not_pushed_aside() -> None:
     page.welcome_message = "Not ready yet"
     page.save_revision(user=author)
     with pytest.raises(DraftInTheWay, match=r"editor@example\.com"):
-        modify_contract(contract_id=page.pk, changes={"max_learners": 5}, now=NOW)
+        modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}), now=NOW)
     with pytest.raises(DraftInTheWay):
-        plan_modify(contract_id=page.pk, changes={"max_learners": 5}, now=NOW)
+        plan_modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}), now=NOW)
     assert terms_of(page).max_learners == 3
-    assert modify_contract(contract_id=page.pk, changes={"max_learners": 5}, now=NOW, over_draft=True)
+    assert modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}, over_draft=True), now=NOW)
     after = ContractPage.objects.get(pk=page.pk)
     assert (after.max_learners, after.welcome_message) == (5, "")
     assert page.revisions.filter(content__welcome_message="Not ready yet").exists()
@@ -136,17 +140,18 @@ def test_somebody_s_draft_is_not_pushed_aside() -> None:
 def test_a_draft_contract_is_not_modified_from_outside() -> None:
     page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="Draft", name="Draft", live=False))
     with pytest.raises(ContractNotPublished):
-        modify_contract(contract_id=page.pk, changes={"max_learners": 5}, now=NOW)
+        modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}), now=NOW)
 
 
 def test_a_plan_of_terms_writes_nothing() -> None:
     page = contract(cap=3)
-    assert plan_modify(contract_id=page.pk, changes={"max_learners": 9}, now=NOW).cap == 9
+    assert plan_modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 9}), now=NOW).cap == 9
     assert terms_of(page).max_learners == 3
     with pytest.raises(TermsInvalid):
-        plan_modify(
-            contract_id=page.pk,
-            changes={"contract_start": date(2026, 2, 1), "contract_end": date(2026, 1, 1)},
+        plan_modify_contract(
+            ModifyContract(
+                contract_id=page.pk, changes={"contract_start": date(2026, 2, 1), "contract_end": date(2026, 1, 1)}
+            ),
             now=NOW,
         )
 
@@ -165,8 +170,8 @@ def test_two_equal_commands_at_once_make_one_contract(together: Together) -> Non
 def test_two_changes_at_once_both_come_into_force(together: Together) -> None:
     page = contract(cap=3)
 
-    def modify(**changes: Any) -> bool:
-        return modify_contract(contract_id=page.pk, changes=changes, now=NOW)
+    def modify(**changes: Unpack[PageChanges]) -> bool:
+        return modify_contract(ModifyContract(contract_id=page.pk, changes=changes), now=NOW)
 
     results = together(lambda: modify(max_learners=8), lambda: modify(contract_end=date(2027, 1, 1)))
     assert results == [True, True]

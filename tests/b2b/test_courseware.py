@@ -16,10 +16,12 @@ from b2b.errors.contracts import (
 from b2b.models import ContractCourseware, ContractPage, ContractRun
 from b2b.services.contracts.pages import add_child
 from b2b.services.courseware.courseware import (
+    AddCourseware,
+    RemoveCourseware,
     add_courseware,
     assigned_codes,
-    plan_courseware,
-    plan_removal,
+    plan_add_courseware,
+    plan_remove_courseware,
     remove_courseware,
 )
 from courses.enums import EnrollmentMode, RunAccess
@@ -46,7 +48,7 @@ from tests.b2b.worlds import (
 
 
 def remove(page: ContractPage, readable_id: str) -> None:
-    remove_courseware(contract_id=page.pk, readable_id=readable_id, now=NOW)
+    remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=readable_id), now=NOW)
     settle(page)
 
 
@@ -84,14 +86,14 @@ def test_adding_again_changes_nothing(kind: str) -> None:
 def test_what_does_not_exist_is_refused(text: str) -> None:
     page = contract()
     with pytest.raises(CoursewareUnknown):
-        add_courseware(contract_id=page.pk, readable_id=text, now=NOW)
+        add_courseware(AddCourseware(contract_id=page.pk, readable_id=text), now=NOW)
 
 
 def test_a_slip_of_the_finger_gets_a_hint() -> None:
     page = contract()
     course("course-v1:TesX+CLIM101x")
     with pytest.raises(CoursewareUnknown, match="Did you mean “course-v1:TesX\\+CLIM101x”"):
-        add_courseware(contract_id=page.pk, readable_id="course-v1:tesx+CLIM10x", now=NOW)
+        add_courseware(AddCourseware(contract_id=page.pk, readable_id="course-v1:tesx+CLIM10x"), now=NOW)
 
 
 def test_a_program_without_courses_is_refused() -> None:
@@ -103,7 +105,7 @@ def test_a_program_without_courses_is_refused() -> None:
 
 def test_an_unknown_contract_is_refused() -> None:
     with pytest.raises(ContractUnknown):
-        add_courseware(contract_id=99, readable_id=course().readable_id, now=NOW)
+        add_courseware(AddCourseware(contract_id=99, readable_id=course().readable_id), now=NOW)
 
 
 def test_a_draft_contract_is_refused() -> None:
@@ -267,7 +269,9 @@ class TestRemoval:
         page = contract(one, cap=2)
         gone = runs_of(page)[0]
         cover(page, one, rerun=True)
-        remove_courseware(contract_id=page.pk, readable_id=gone.courseware_id, now=NOW - timedelta(days=1))
+        remove_courseware(
+            RemoveCourseware(contract_id=page.pk, readable_id=gone.courseware_id), now=NOW - timedelta(days=1)
+        )
         cover(page, one, rerun=True)
         both = [run.courseware_id for run in runs_of(page)]
         assert len(both) == 2
@@ -312,7 +316,7 @@ class TestRemoval:
         page = contract(course())
         for stranger in (course().readable_id, program(course()).readable_id):
             with pytest.raises(CoursewareNotCovered):
-                remove_courseware(contract_id=page.pk, readable_id=stranger, now=NOW)
+                remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=stranger), now=NOW)
 
     def test_members_and_enrollments_stay(self) -> None:
         one = course()
@@ -337,7 +341,7 @@ class TestRemoval:
 def test_a_plan_says_what_will_be_done_and_does_nothing() -> None:
     page = contract(cap=2)
     one = program(course(), course(runs=()))
-    addition, plan = plan_courseware(contract_id=page.pk, readable_id=one.readable_id, now=NOW)
+    addition, plan = plan_add_courseware(AddCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
     assert addition.changes_anything
     assert not page.courseware.exists()
     planned = [run.key for run in plan.runs]
@@ -353,7 +357,7 @@ def test_the_plan_of_a_removal_counts_the_codes_that_go() -> None:
     one = course()
     page = contract(one, cap=5)
     redeem(page, codes_of(page)[0])
-    removal, plan = plan_removal(contract_id=page.pk, readable_id=one.readable_id, now=NOW)
+    removal, plan = plan_remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
     assert len(removal.runs) == 1
     assert plan.code_change.withdraw == 4
     assert len(active_codes_of(page)) == 5
@@ -363,7 +367,7 @@ def test_the_plan_of_giving_back_counts_the_codes_that_come() -> None:
     one = course()
     page = contract(one, cap=5)
     remove(page, one.readable_id)
-    addition, plan = plan_courseware(contract_id=page.pk, readable_id=one.readable_id, now=NOW)
+    addition, plan = plan_add_courseware(AddCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
     assert len(addition.returning) == 1
     assert (plan.code_change.switch_on, plan.code_change.make) == (5, 0)
 
@@ -371,6 +375,6 @@ def test_the_plan_of_giving_back_counts_the_codes_that_come() -> None:
 def test_the_plan_for_a_given_run_counts_its_codes() -> None:
     page = contract(cap=3)
     run = public_run(course(runs=()), "1T2025")
-    addition, plan = plan_courseware(contract_id=page.pk, readable_id=run.courseware_id, now=NOW)
+    addition, plan = plan_add_courseware(AddCourseware(contract_id=page.pk, readable_id=run.courseware_id), now=NOW)
     assert addition.taking_over == run
     assert plan.code_change.make == 3

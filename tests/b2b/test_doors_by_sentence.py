@@ -34,7 +34,7 @@ from b2b.models import (
     Withdrawal,
 )
 from b2b.seats import claim_seat, lock_terms
-from b2b.services.handouts.assign import Outcome, Recipient, assign_code, hand_out
+from b2b.services.handouts.assign import HandOutRequest, Outcome, Recipient, assign_code, hand_out
 from b2b.services.seats.membership import add_member, remove_member
 from b2b.services.seats.offers import code_offer
 from b2b.services.seats.redemption import attach_by_code, put_in_link_basket, start_course
@@ -215,7 +215,7 @@ class TestSigningInWithALink:
     @pytest.mark.parametrize("price", [None, "49"])
     def test_a_code_given_to_the_confirmed_address_is_applied_by_itself(self, price: str | None, learner: User) -> None:
         run = make_contract_run(make_contract(seats=3, price=price), codes=3)
-        hand_out(contract_run_id=run.pk, recipients=[Recipient(learner.email)], by_id=None, now=NOON)
+        hand_out(HandOutRequest(contract_run_id=run.pk, recipients=[Recipient(learner.email)]), by_id=None, now=NOON)
         token = uuid4()
         cart(run, BasketOwner(token=token))
         claim_baskets(token=token, user_id=learner.pk, now=NOON)
@@ -225,14 +225,14 @@ class TestSigningInWithALink:
 
     def test_not_before_the_address_is_confirmed(self, run: ContractRun) -> None:
         unknown = make_user("amara@northgate.example", email_verified_at=None)
-        hand_out(contract_run_id=run.pk, recipients=[Recipient(unknown.email)], by_id=None, now=NOON)
+        hand_out(HandOutRequest(contract_run_id=run.pk, recipients=[Recipient(unknown.email)]), by_id=None, now=NOON)
         token = uuid4()
         cart(run, BasketOwner(token=token))
         claim_baskets(token=token, user_id=unknown.pk, now=NOON)
         assert not price_current_basket(BasketOwner(user_id=unknown.pk), user_id=unknown.pk, now=NOON).codes
 
     def test_not_for_a_member_who_needs_none(self, run: ContractRun, learner: User) -> None:
-        hand_out(contract_run_id=run.pk, recipients=[Recipient(learner.email)], by_id=None, now=NOON)
+        hand_out(HandOutRequest(contract_run_id=run.pk, recipients=[Recipient(learner.email)]), by_id=None, now=NOON)
         add_member(contract_id=run.contract_id, user_id=learner.pk, now=NOON)
         token = uuid4()
         cart(run, BasketOwner(token=token))
@@ -466,8 +466,10 @@ class TestWithdrawn:
         withdraw(run, learner)
         for each in (run, other):
             plan = hand_out(
-                contract_run_id=each.pk,
-                recipients=[Recipient(learner.email), Recipient("samuel@northgate.example")],
+                HandOutRequest(
+                    contract_run_id=each.pk,
+                    recipients=[Recipient(learner.email), Recipient("samuel@northgate.example")],
+                ),
                 by_id=None,
                 now=NOON + DAY,
             )
@@ -500,7 +502,9 @@ class TestWithdrawn:
         )
         with pytest.raises(AccessWithdrawn):
             attach_by_code(text=codes_of(run)[2].text, user_id=learner.pk, now=NOON)
-        hand_out(contract_run_id=run.pk, recipients=[Recipient(learner.email)], by_id=None, now=NOON + DAY)
+        hand_out(
+            HandOutRequest(contract_run_id=run.pk, recipients=[Recipient(learner.email)]), by_id=None, now=NOON + DAY
+        )
         given = DiscountCode.objects.get(assigned_email=learner.email)
         assert attach_by_code(text=given.text, user_id=learner.pk, now=NOON + DAY).enrollment.active
         assert Withdrawal.objects.get().lifted_at == NOON + DAY
@@ -547,7 +551,9 @@ class TestWithdrawn:
     def test_codes_that_waited_for_them_are_taken_back(self, run: ContractRun, learner: User) -> None:
         other = make_contract_run(run.contract, codes=1)
         for each in (other, run):
-            hand_out(contract_run_id=each.pk, recipients=[Recipient(learner.email)], by_id=None, now=NOON)
+            hand_out(
+                HandOutRequest(contract_run_id=each.pk, recipients=[Recipient(learner.email)]), by_id=None, now=NOON
+            )
         mine = DiscountCode.objects.get(assigned_email=learner.email, discount__unlocks=run.product_id)
         attach_by_code(text=mine.text, user_id=learner.pk, now=NOON)
         withdraw(run, learner)

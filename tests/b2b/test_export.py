@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from b2b.models import ContractPage
 from b2b.selectors import codes
 from b2b.selectors.codes import BRIEF_COLUMNS, write_codes
-from b2b.services.courseware.courseware import remove_courseware
+from b2b.services.courseware.courseware import RemoveCourseware, remove_courseware
 from courses.models import CourseRun
 from ecommerce.enums import UseState
 from ecommerce.models import DiscountCode
@@ -93,7 +93,7 @@ def test_codes_of_removed_runs_are_listed_only_with_all() -> None:
     one = course()
     page = contract(one, course(), cap=2)
     redeem(page, codes_of(page)[0])
-    remove_courseware(contract_id=page.pk, readable_id=one.readable_id, now=NOW)
+    remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
     settle(page)
     assert len(exported(page)) == 2
     assert len(exported(page, everything=True)) == 4

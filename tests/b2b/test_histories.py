@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Unpack
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -19,9 +19,17 @@ from b2b.models import ContractMembership, ContractPage, HandOut, Reconcile
 from b2b.receivers import follow_ended_holds
 from b2b.seats import SeatCount, count_seats
 from b2b.services.contracts.checks import check_contracts
-from b2b.services.contracts.terms_plan import plan_modify
-from b2b.services.courseware.courseware import add_courseware, plan_courseware, plan_removal, remove_courseware
-from b2b.services.handouts.assign import Recipient, hand_out, take_back
+from b2b.services.contracts.contracts import ModifyContract, PageChanges
+from b2b.services.contracts.terms_plan import plan_modify_contract
+from b2b.services.courseware.courseware import (
+    AddCourseware,
+    RemoveCourseware,
+    add_courseware,
+    plan_add_courseware,
+    plan_remove_courseware,
+    remove_courseware,
+)
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, take_back
 from b2b.services.organizations.claims import parse_claim
 from b2b.services.organizations.sign_in import follow_claim
 from b2b.services.products.targets import CodeChange
@@ -113,7 +121,9 @@ def let_in(world: World, who: int, _what: int) -> None:
 def invite(world: World, who: int, what: int) -> None:
     runs = list(world.page.contract_runs.order_by("pk"))
     address = world.learner(who).email if what % 3 else f"new{who}@elsewhere.example"
-    hand_out(contract_run_id=runs[what % len(runs)].pk, recipients=[Recipient(address)], by_id=None, now=NOW)
+    hand_out(
+        HandOutRequest(contract_run_id=runs[what % len(runs)].pk, recipients=[Recipient(address)]), by_id=None, now=NOW
+    )
 
 
 def uninvite(world: World, who: int, _what: int) -> None:
@@ -151,8 +161,8 @@ def days(world: World, who: int, _what: int) -> None:
     publish(world, contract_end=(None, date(2026, 6, 30), date(2027, 6, 30))[who % 3])
 
 
-def publish(world: World, **changes: Any) -> None:
-    plan = plan_modify(contract_id=world.page.pk, changes=changes, now=NOW)
+def publish(world: World, **changes: Unpack[PageChanges]) -> None:
+    plan = plan_modify_contract(ModifyContract(contract_id=world.page.pk, changes=changes), now=NOW)
     world.expect(plan.reconcile.code_change)
     moved = {one.key: (one.start, one.end) for one in plan.dates if not one.is_removed}
     before = {run.courseware_id: (run.start_date, run.end_date) for run in runs_of(world.page)}
@@ -165,17 +175,18 @@ def publish(world: World, **changes: Any) -> None:
 
 
 def drop(world: World, who: int, _what: int) -> None:
-    what = {"contract_id": world.page.pk, "readable_id": world.courses[who % 2].readable_id, "now": NOW}
-    removal, plan = plan_removal(**what)
+    request = RemoveCourseware(contract_id=world.page.pk, readable_id=world.courses[who % 2].readable_id)
+    removal, plan = plan_remove_courseware(request, now=NOW)
     world.expect(plan.code_change)
-    assert len(remove_courseware(**what).runs) == len(removal.runs)
+    assert len(remove_courseware(request, now=NOW).runs) == len(removal.runs)
 
 
 def cover(world: World, who: int, what: int) -> None:
-    options = {"readable_id": world.courses[who % 2].readable_id, "rerun": what == 0, "now": NOW}
-    addition, plan = plan_courseware(contract_id=world.page.pk, **options)  # type: ignore[arg-type]
+    readable_id = world.courses[who % 2].readable_id
+    request = AddCourseware(contract_id=world.page.pk, readable_id=readable_id, rerun=what == 0)
+    addition, plan = plan_add_courseware(request, now=NOW)
     world.expect(plan.code_change + CodeChange(switch_on=len(addition.codes.kept)))
-    done = add_courseware(contract_id=world.page.pk, **options)  # type: ignore[arg-type]
+    done = add_courseware(request, now=NOW)
     assert [code.pk for code in done.codes.beyond] == [code.pk for code in addition.codes.beyond]
 
 

@@ -16,7 +16,7 @@ from b2b.enums import MailState
 from b2b.errors.handouts import MailServerAway
 from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
 from b2b.services.handouts import mails
-from b2b.services.handouts.assign import Recipient, hand_out, remind, revoke_code
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, remind, revoke_code
 from b2b.services.handouts.mails import BATCH, MOST_ATTEMPTS, send_again, send_mails
 from b2b.services.seats.redemption import attach_by_code
 from ecommerce.models import DiscountCode
@@ -63,7 +63,7 @@ def dana(run: ContractRun) -> User:
 
 def given(run: ContractRun, *emails: str, by: User | None = None) -> list[int]:
     people = [Recipient(email, "Ines Caldera") for email in emails or (INES,)]
-    hand_out(contract_run_id=run.pk, recipients=people, by_id=by.pk if by else None, now=NOON)
+    hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=by.pk if by else None, now=NOON)
     return mail_ids()
 
 
@@ -124,7 +124,7 @@ class TestTheMail:
 
     def test_no_address_to_click_on_stands_where_a_name_does(self, run: ContractRun) -> None:
         people = [Recipient(INES, "Win at https://evil.example")]
-        hand_out(contract_run_id=run.pk, recipients=people, by_id=None, now=NOON)
+        hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=None, now=NOON)
         send_mails(mail_ids())
         assert "evil" not in mail.outbox[0].body
 

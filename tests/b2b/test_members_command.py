@@ -14,7 +14,7 @@ from b2b.errors.contracts import ContractNotPublished, SeatsGoneMeanwhile
 from b2b.models import ContractMembership, ContractPage, OrganizationMembership, Withdrawal
 from b2b.services.contracts.pages import add_child
 from b2b.services.seats import bulk
-from b2b.services.seats.bulk import Wish, change_members, plan_members
+from b2b.services.seats.bulk import ChangeMembers, Wish, change_members, plan_change_members
 from b2b.services.seats.membership import add_member
 from ecommerce.models import CodeUse
 from mitxonline.users.models import User
@@ -136,7 +136,7 @@ class TestProblems:
         page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="D", name="D", live=False))
         assert "is not published" in refusal_of(f"b2b_contract members {page.pk} --add ada@example.com")
         with pytest.raises(ContractNotPublished):
-            plan_members(contract_id=page.pk, wishes=[], now=NOW)
+            plan_change_members(ChangeMembers(contract_id=page.pk, wishes=[]))
 
     @pytest.mark.parametrize(
         ("line", "words"),
@@ -234,8 +234,7 @@ def test_a_long_list_gives_the_lock_back_in_between(
     monkeypatch.setattr(bulk, "PORTION", 2)
     told: list[tuple[int, int]] = []
     change_members(
-        contract_id=page.pk,
-        wishes=wishes(people),
+        ChangeMembers(contract_id=page.pk, wishes=wishes(people)),
         reason="",
         now=NOW,
         progress=lambda done, total: told.append((done, total)),
@@ -255,7 +254,9 @@ def test_seats_that_others_take_meanwhile_are_said(
             take_seat(page, person())
 
     with pytest.raises(SeatsGoneMeanwhile, match="1 people are done, 2 are not"):
-        change_members(contract_id=page.pk, wishes=wishes(people), reason="", now=NOW, progress=somebody_else)
+        change_members(
+            ChangeMembers(contract_id=page.pk, wishes=wishes(people)), reason="", now=NOW, progress=somebody_else
+        )
     assert len(members(page)) == 3
 
 
@@ -265,7 +266,7 @@ def test_looking_costs_the_same_for_any_number_of_people(
 ) -> None:
     many = [person() for _ in range(count)]
     with django_assert_num_queries(6):
-        plan_members(contract_id=page.pk, wishes=wishes(many), now=NOW)
+        plan_change_members(ChangeMembers(contract_id=page.pk, wishes=wishes(many)))
 
 
 def test_a_contract_that_is_over_can_still_be_given_to_people(people: list[User]) -> None:

@@ -11,9 +11,9 @@ from wagtail.models import PageLogEntry
 from b2b.errors.contracts import TooFewSeats
 from b2b.errors.seats import AccessWithdrawn, MoveRefused
 from b2b.models import ContractRun, OrganizationMembership, Withdrawal
-from b2b.services.handouts.assign import Recipient, hand_out
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
 from b2b.services.seats.membership import add_member
-from b2b.services.seats.moving import move_members, plan_move
+from b2b.services.seats.moving import MoveMembers, move_members, plan_move_members
 from b2b.services.seats.redemption import attach_by_code
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Enrollment
@@ -35,7 +35,7 @@ def runs_of(person: User) -> set[int]:
 
 def test_the_plan_is_what_happens(db: None) -> None:
     world = MovingWorld()
-    (plan,) = plan_move(from_id=world.old.pk, to_id=world.new.pk, emails=["lea@northgate.example"], now=NOON)
+    (plan,) = plan_move_members(MoveMembers(from_id=world.old.pk, to_id=world.new.pk, emails=["lea@northgate.example"]))
     assert [(one.run_key, one.to) for one in plan.going_on] == [(world.both.course_run.courseware_id, world.target)]
     assert [one.run_key for one in plan.ending] == [world.only_old.course_run.courseware_id]
     assert world.seats(world.lea) == [world.old.pk], "nothing was written"
@@ -67,7 +67,11 @@ def test_codes_of_the_contract_they_leave_open_nothing_for_them() -> None:
 
 def test_the_cap_of_the_target_holds_promised_seats_included() -> None:
     world = MovingWorld(seats=2)
-    hand_out(contract_run_id=world.target.pk, recipients=[Recipient("new@northgate.example")], by_id=None, now=NOON)
+    hand_out(
+        HandOutRequest(contract_run_id=world.target.pk, recipients=[Recipient("new@northgate.example")]),
+        by_id=None,
+        now=NOON,
+    )
     with pytest.raises(TooFewSeats, match="2 seats are needed, 1 is free"):
         world.move(world.lea, world.ben)
     assert (world.seats(world.lea), world.seats(world.ben)) == ([world.old.pk], [world.old.pk])
@@ -111,7 +115,9 @@ def test_who_can_not_be_moved_is_named_and_nobody_is() -> None:
     with pytest.raises(MoveRefused, match=r"new@northgate\.example has no seat"):
         world.move(world.lea, stranger)
     with pytest.raises(MoveRefused, match="Name another one"):
-        move_members(from_id=world.old.pk, to_id=world.old.pk, emails=[world.lea.email], reason="", now=NOON)
+        move_members(
+            MoveMembers(from_id=world.old.pk, to_id=world.old.pk, emails=[world.lea.email]), reason="", now=NOON
+        )
     assert world.seats(world.lea) == [world.old.pk]
 
 

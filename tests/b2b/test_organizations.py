@@ -23,6 +23,7 @@ from b2b.errors.organizations import (
 )
 from b2b.models import OrganizationIndexPage, OrganizationPage
 from b2b.services.organizations.organizations import (
+    OrganizationRequest,
     ensure_organization,
     ensure_organization_index,
     find_organization,
@@ -32,7 +33,7 @@ from tests.support.together import Together
 
 
 def make(name: str, **options: Any) -> OrganizationPage:
-    organization, is_new = ensure_organization(name=name, **options)
+    organization, is_new = ensure_organization(OrganizationRequest(name=name, **options))
     assert is_new
     return organization
 
@@ -65,21 +66,21 @@ def test_an_organization_is_made_live_with_slug_and_key() -> None:
 
 def test_the_same_name_is_the_same_organization() -> None:
     organization = make("UniversityX")
-    assert ensure_organization(name=" UniversityX ", create=True) == (organization, False)
-    assert ensure_organization(name="UniversityX", org_key="UniversityX") == (organization, False)
+    assert ensure_organization(OrganizationRequest(name=" UniversityX ", create=True)) == (organization, False)
+    assert ensure_organization(OrganizationRequest(name="UniversityX", org_key="UniversityX")) == (organization, False)
 
 
 def test_an_organization_can_be_named_by_its_key_or_slug() -> None:
     organization = make("University of X", org_key="UX")
     for text in ("UX", "university-of-x"):
-        assert ensure_organization(name=text) == (organization, False)
+        assert ensure_organization(OrganizationRequest(name=text)) == (organization, False)
 
 
 @pytest.mark.parametrize("name", ["university x", "UNIVERSITYX", "University-X.", "Ｕｎｉｖｅｒｓｉｔｙ X"])
 def test_almost_the_same_name_has_to_be_confirmed(name: str) -> None:
     organization = make("UniversityX")
     with pytest.raises(SimilarOrganization) as refusal:
-        ensure_organization(name=name)
+        ensure_organization(OrganizationRequest(name=name))
     assert refusal.value.organization_id == organization.pk
     assert make(name, create=True).pk != organization.pk
 
@@ -91,7 +92,7 @@ def test_accents_make_a_different_name() -> None:
 
 def test_an_empty_name_is_refused() -> None:
     with pytest.raises(TermsInvalid):
-        ensure_organization(name="  ")
+        ensure_organization(OrganizationRequest(name="  "))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_the_key_is_the_name_reduced(name: str, key: str) -> None:
 @pytest.mark.parametrize("name", ["株式会社", "!!!", "- . -"])
 def test_a_name_without_anything_for_a_key_needs_one(name: str) -> None:
     with pytest.raises(OrgKeyImpossible):
-        ensure_organization(name=name)
+        ensure_organization(OrganizationRequest(name=name))
     assert make(name, org_key="KK").org_key == "KK"
 
 
@@ -125,11 +126,11 @@ def test_a_key_is_made_unique_by_a_number_and_stays_short_enough() -> None:
 def test_a_given_key_has_to_be_free_and_fit() -> None:
     make("UniversityX")
     with pytest.raises(OrgKeyTaken, match="UniversityX"):
-        ensure_organization(name="Another", org_key="universityx")
+        ensure_organization(OrganizationRequest(name="Another", org_key="universityx"))
     with pytest.raises(OrgKeyDiffers):
-        ensure_organization(name="UniversityX", org_key="Other")
+        ensure_organization(OrganizationRequest(name="UniversityX", org_key="Other"))
     with pytest.raises(TermsInvalid):
-        ensure_organization(name="Third", org_key="has blank")
+        ensure_organization(OrganizationRequest(name="Third", org_key="has blank"))
     assert OrganizationPage.objects.count() == 1
 
 
@@ -160,7 +161,7 @@ def test_the_model_knows_the_rule_of_every_door(facts: dict[str, str], field: st
 
 def test_an_organization_may_be_saved_again_and_written_otherwise() -> None:
     """Also where a namesake was made on purpose: who keeps their name isn't asked again."""
-    first, second = make("UniversityX"), ensure_organization(name="University-X", create=True)[0]
+    first, second = make("UniversityX"), ensure_organization(OrganizationRequest(name="University-X", create=True))[0]
     for one, name in ((first, "UniversityX"), (first, "University  X"), (second, "university x")):
         one.name = name
         one.full_clean()
@@ -203,14 +204,16 @@ def test_an_id_that_is_another_one_s_name_is_unclear_and_not_guessed() -> None:
 
 def test_two_commands_at_once_make_one_organization(together: Together) -> None:
     ensure_organization_index()
-    results = together(*[lambda: ensure_organization(name="UniversityX")] * 4)
+    results = together(*[lambda: ensure_organization(OrganizationRequest(name="UniversityX"))] * 4)
     assert sorted(is_new for _page, is_new in results) == [False, False, False, True]
     assert OrganizationPage.objects.count() == 1
 
 
 def test_many_children_at_once_get_places_of_their_own(together: Together) -> None:
     ensure_organization_index()
-    results = together(*[lambda number=number: ensure_organization(name=f"Org {number}") for number in range(6)])
+    results = together(
+        *[lambda number=number: ensure_organization(OrganizationRequest(name=f"Org {number}")) for number in range(6)]
+    )
     assert [result for result in results if isinstance(result, Exception)] == []
     assert Page.find_problems() == ([], [], [], [], [])
 

@@ -12,10 +12,10 @@ from b2b.errors.handouts import NoSeatToGive
 from b2b.errors.seats import ContractFull
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationPage, Reconcile
 from b2b.seats import SeatCount, count_seats, leave_organizations
-from b2b.services.handouts.assign import Recipient, hand_out, revoke_code
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, revoke_code
 from b2b.services.organizations.claims import parse_claim
 from b2b.services.organizations.sign_in import follow_claim
-from b2b.services.seats.bulk import Wish, change_members
+from b2b.services.seats.bulk import ChangeMembers, Wish, change_members
 from b2b.services.seats.membership import add_member, remove_member
 from b2b.services.seats.redemption import attach_by_code, put_in_link_basket
 from ecommerce.models import DiscountCode
@@ -38,7 +38,9 @@ def promised(**terms: object) -> tuple[ContractRun, ContractRun]:
 
 
 def give(run: ContractRun, *emails: str) -> None:
-    hand_out(contract_run_id=run.pk, recipients=[Recipient(each) for each in emails], by_id=None, now=NOON)
+    hand_out(
+        HandOutRequest(contract_run_id=run.pk, recipients=[Recipient(each) for each in emails]), by_id=None, now=NOON
+    )
 
 
 def code_for(email: str) -> DiscountCode:
@@ -67,7 +69,9 @@ def full_for_others(run: ContractRun) -> None:
     with pytest.raises(TooFewSeats, match="1 seat is needed, 0 are free and 2 are kept for invited people"):
         add_member(contract_id=run.contract_id, user_id=stranger.pk, now=NOON)
     with pytest.raises(TooFewSeats, match="0 are free"):
-        change_members(contract_id=run.contract_id, wishes=[Wish(stranger.email, True)], reason="", now=NOON)
+        change_members(
+            ChangeMembers(contract_id=run.contract_id, wishes=[Wish(stranger.email, True)]), reason="", now=NOON
+        )
     with pytest.raises(CommandError, match="0 are free and 2 are kept"):
         call_command("b2b_contract", "members", str(run.contract_id), "--add", stranger.email)
     with pytest.raises(NoSeatToGive):

@@ -4,20 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from threading import Event
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
-from b2b.enums import ReconcileState
+from b2b.enums import IntegrationType, ReconcileState
 from b2b.errors.contracts import ContractNotPublished, ContractUnknown, CourseKeyImpossible
 from b2b.events import ReconcileRequested
 from b2b.models import ContractPage, ContractTerms, Reconcile
 from b2b.services.contracts import reconcile
-from b2b.services.contracts.contracts import modify_contract
+from b2b.services.contracts.contracts import ModifyContract, PageChanges, modify_contract
 from b2b.services.contracts.pages import add_child
 from b2b.services.contracts.reconcile import contract_lock, request_reconcile, run_reconcile
 from b2b.services.contracts.terms import bring_into_force
@@ -141,7 +142,7 @@ class TestRequests:
 
         def slow_change() -> None:
             with transaction.atomic():
-                modify_contract(contract_id=page.pk, changes={"max_learners": 4}, now=NOW)
+                modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 4}), now=NOW)
 
         together(slow_change, lambda: settle(page), lambda: settle(page))
         settle(page)
@@ -291,7 +292,9 @@ class TestTermsThatMove:
         assert len(codes_of(page)) == 3
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, page: ContractPage, *, after: int, **changes: Any) -> None:
+def meanwhile(
+    monkeypatch: pytest.MonkeyPatch, page: ContractPage, *, after: int, **changes: Unpack[PageChanges]
+) -> None:
     """Someone publishes other terms after so many steps of the work."""
     step = reconcile._step
     done = 0
@@ -301,7 +304,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, page: ContractPage, *, after: int
         nonlocal done
         done += 1
         if done == after + 1:
-            modify_contract(contract_id=page.pk, changes=changes, now=NOW)
+            modify_contract(ModifyContract(contract_id=page.pk, changes=changes), now=NOW)
         with step(terms):
             yield
 
@@ -438,7 +441,7 @@ class TestCosts:
         assert {code.max_uses for code in active_codes_of(page)} == {1}
         change(page, max_learners=9)
         assert len(active_codes_of(page)) == 27
-        change(page, integration_type="sso", max_learners=None)
+        change(page, integration_type=IntegrationType.SSO, max_learners=None)
         assert [code.text for code in codes_of(page)] == [texts[0]]
 
 
@@ -530,7 +533,7 @@ def test_a_price_change_leaves_past_orders_as_they_were() -> None:
         currency="USD",
         requires_code=True,
     )
-    change(page, enrollment_fixed_price=25)
+    change(page, enrollment_fixed_price=Decimal(25))
     product.refresh_from_db()
     line.refresh_from_db()
     assert (product.price, line.list_price, line.due) == (25, 10, 10)

@@ -10,8 +10,9 @@ from wagtail.models import PageLogEntry
 from b2b.errors.contracts import CourseKeyImpossible
 from b2b.models import ContractPage, ContractRun, OrganizationPage
 from b2b.services.contracts.checks import check_contracts, fix_contract
+from b2b.services.contracts.contracts import ModifyContract
 from b2b.services.contracts.pages import publish_changed
-from b2b.services.contracts.terms_plan import plan_modify
+from b2b.services.contracts.terms_plan import plan_modify_contract
 from b2b.services.courseware.wording import summary, terms_lines
 from b2b.services.products.runs import sku_of
 from courses.enums import LmsState, RunAccess
@@ -257,7 +258,9 @@ def test_a_run_that_could_not_follow_is_named_and_follows_the_next_time() -> Non
     hand_set, _free = runs_of(page)
     begins = datetime(2026, 3, 1, tzinfo=UTC)
     CourseRun.all_objects.filter(pk=hand_set.pk).update(start_date=begins, enrollment_start=begins)
-    asked = plan_modify(contract_id=page.pk, changes={"contract_end": date(2026, 2, 1)}, now=NOW)
+    asked = plan_modify_contract(
+        ModifyContract(contract_id=page.pk, changes={"contract_end": date(2026, 2, 1)}), now=NOW
+    )
     assert [(one.title, one.reason) for one in asked.stays] == [
         ("Left behind", "begins on 1 March 2026, after the contract’s last day")
     ]
@@ -284,7 +287,9 @@ def test_a_run_that_ends_by_hand_before_the_first_day_says_so() -> None:
     page = contract(course(title="Short"), start=date(2026, 1, 1), end=date(2026, 12, 31))
     by_hand = datetime(2026, 3, 1, tzinfo=UTC)
     CourseRun.all_objects.filter(contract_run__contract=page).update(end_date=by_hand, enrollment_end=by_hand)
-    plan = plan_modify(contract_id=page.pk, changes={"contract_start": date(2026, 5, 1)}, now=NOW)
+    plan = plan_modify_contract(
+        ModifyContract(contract_id=page.pk, changes={"contract_start": date(2026, 5, 1)}), now=NOW
+    )
     assert [one.reason for one in plan.stays] == ["ends on 1 March 2026, before the contract’s first day"]
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from b2b.models import ContractPage, ContractTerms, Reconcile
-from b2b.services.contracts.contracts import modify_contract
+from b2b.services.contracts.contracts import ModifyContract, modify_contract
 from b2b.services.contracts.pages import add_child
 from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
 from b2b.tasks import sweep_contracts
@@ -104,7 +104,7 @@ def test_publishing_an_old_draft_after_a_command_is_seen() -> None:
     page = contract(course(), cap=3)
     page.max_learners = 9
     old = page.save_revision()
-    modify_contract(contract_id=page.pk, changes={"max_learners": 5}, now=NOW, over_draft=True)
+    modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}, over_draft=True), now=NOW)
     settle(page)
     old.publish()
     assert terms_of(page).max_learners == 9

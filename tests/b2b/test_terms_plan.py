@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import product
-from typing import Any
+from typing import Unpack
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from b2b.enums import IntegrationType
-from b2b.errors.contracts import ContractNotPublished, CourseKeyImpossible, TermsInvalid
+from b2b.errors.contracts import CourseKeyImpossible, TermsInvalid
 from b2b.models import ContractPage, ContractTerms, OrganizationPage
+from b2b.services.contracts.contracts import ModifyContract, PageChanges
 from b2b.services.contracts.pages import add_child
-from b2b.services.contracts.terms_plan import TermsPlan, plan_modify, plan_terms, plan_unpublish
-from b2b.services.courseware.courseware import remove_courseware
+from b2b.services.contracts.terms_plan import TermsPlan, plan_modify_contract, plan_terms
+from b2b.services.courseware.courseware import RemoveCourseware, remove_courseware
 from b2b.services.courseware.wording import Line, terms_lines
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.services.enrollments import enroll
@@ -58,7 +59,7 @@ class Terms:
     active: bool = True
 
     @property
-    def changes(self) -> dict[str, Any]:
+    def changes(self) -> PageChanges:
         """As the page says it."""
         return {
             "integration_type": self.kind,
@@ -181,7 +182,7 @@ def test_what_is_said_before_is_what_happens(
 def assert_plan_holds(page: ContractPage, terms: Terms) -> None:
     before, prices = CodeSnapshot.now(page), PriceChange.objects.count()
     kept = {pk: (code.text, code.active) for pk, code in before.codes.items() if in_r(code)}
-    plan = plan_modify(contract_id=page.pk, changes=terms.changes, now=NOW)
+    plan = plan_modify_contract(ModifyContract(contract_id=page.pk, changes=terms.changes), now=NOW)
     assert CodeSnapshot.now(page).facts == before.facts
     change(page, **terms.changes)
     after = CodeSnapshot.now(page)
@@ -189,7 +190,7 @@ def assert_plan_holds(page: ContractPage, terms: Terms) -> None:
     assert PriceChange.objects.count() - prices == len(plan.prices)
     assert {pk: (after.codes[pk].text, after.codes[pk].active) for pk in kept} == kept, "no one's code is touched"
     assert_table(page, terms, before)
-    again = plan_modify(contract_id=page.pk, changes=terms.changes, now=NOW)
+    again = plan_modify_contract(ModifyContract(contract_id=page.pk, changes=terms.changes), now=NOW)
     assert again.is_empty
     assert again.reconcile.staying == plan.reconcile.staying
     assert settle(page).pk is None
@@ -199,8 +200,8 @@ def assert_plan_holds(page: ContractPage, terms: Terms) -> None:
 class TestWhatIsSaid:
     """The sentences an editor confirms."""
 
-    def plan(self, page: ContractPage, **changes: Any) -> TermsPlan:
-        return plan_modify(contract_id=page.pk, changes=changes, now=NOW)
+    def plan(self, page: ContractPage, **changes: Unpack[PageChanges]) -> TermsPlan:
+        return plan_modify_contract(ModifyContract(contract_id=page.pk, changes=changes), now=NOW)
 
     def test_a_higher_cap(self) -> None:
         page = contract(course(), course(), cap=3)
@@ -296,7 +297,6 @@ class TestWhatIsSaid:
     def test_switching_off_and_on(self) -> None:
         page = contract(course(), cap=2)
         assert self.plan(page, active=False).sentences[0].startswith("The contract becomes inactive")
-        assert plan_unpublish(contract_id=page.pk, now=NOW).sentences == self.plan(page, active=False).sentences
         change(page, active=False)
         assert self.plan(page, active=True, max_learners=3).sentences == (
             "The contract is active again.",
@@ -321,8 +321,6 @@ class TestWhatIsSaid:
         assert plan.warnings[0].startswith("This contract has no learner cap")
         assert {one.before for one in plan.changes} == {""}
         assert not ContractTerms.objects.exists()
-        with pytest.raises(ContractNotPublished):
-            plan_unpublish(contract_id=page.pk, now=NOW)
 
     def test_under_an_organization_that_is_not_published(self) -> None:
         page = contract(course(), cap=3)
@@ -385,8 +383,10 @@ class TestWhatIsSaid:
 def test_a_removed_run_s_dates_move_but_are_not_told() -> None:
     one = course()
     page = contract(one, end=date(2026, 6, 30))
-    remove_courseware(contract_id=page.pk, readable_id=one.readable_id, now=NOW)
+    remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
     settle(page)
-    plan = plan_modify(contract_id=page.pk, changes={"contract_end": date(2026, 7, 31)}, now=NOW)
+    plan = plan_modify_contract(
+        ModifyContract(contract_id=page.pk, changes={"contract_end": date(2026, 7, 31)}), now=NOW
+    )
     assert [move.is_removed for move in plan.dates] == [True]
     assert plan.sentences == ()

@@ -19,7 +19,7 @@ from wagtail.test.utils.form_data import inline_formset, nested_form_data, rich_
 
 from b2b.enums import ReconcileState
 from b2b.models import ContractPage, ContractTerms, OrganizationPage, Reconcile
-from b2b.services.contracts.contracts import modify_contract
+from b2b.services.contracts.contracts import ModifyContract, modify_contract
 from tests.b2b.admin_people import client_of
 from tests.b2b.worlds import NOW, active_codes_of, codes_of, contract, course, organization, redeem, settle, terms_of
 from tests.factories import make_user
@@ -197,7 +197,7 @@ class TestPublishing:
 
     def test_terms_that_a_command_changed_meanwhile_are_said(self, manager: Client, page: ContractPage) -> None:
         shown, old = publish(manager, page, max_learners="6"), review_url(page)
-        modify_contract(contract_id=page.pk, changes={"max_learners": 5}, now=NOW, over_draft=True)
+        modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}, over_draft=True), now=NOW)
         answer = manager.post(old, {"seen": seen(shown)})
         assert "There is a newer draft." in said(answer)
         assert terms_of(page).max_learners == 5
@@ -224,7 +224,7 @@ class TestPublishing:
 
     def test_an_old_version_is_published_by_its_plan(self, manager: Client, page: ContractPage) -> None:
         first = ContractPage.objects.get(pk=page.pk).latest_revision_id
-        modify_contract(contract_id=page.pk, changes={"max_learners": 6}, now=NOW)
+        modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 6}), now=NOW)
         revert = reverse("wagtailadmin_pages:revisions_revert", args=[page.pk, first])
         assert manager.get(revert).status_code == 200
         answer = manager.post(revert, form(max_learners="4") | {"action-publish": "publish"})

@@ -9,8 +9,8 @@ from django.urls import reverse
 from wagtail.models import GroupPagePermission
 
 from b2b.models import ContractCourseware, ContractPage, ContractRun, HandOut
-from b2b.services.contracts.contracts import modify_contract
-from b2b.services.handouts.assign import Recipient, hand_out
+from b2b.services.contracts.contracts import ModifyContract, modify_contract
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
 from b2b.wagtail_hooks.addresses import ContractViewSet
 from b2b.wagtail_hooks.organizations import OrganizationViewSet
 from cms.services.groups import B2B_MANAGERS
@@ -76,7 +76,9 @@ def page() -> ContractPage:
     take_seat(made, person("member@example.com"))
     shared = contract(course(), name="Without a cap")
     run = ContractRun.objects.get(contract=shared)
-    hand_out(contract_run_id=run.pk, recipients=[Recipient(email="ada@example.com")], by_id=None, now=NOW)
+    hand_out(
+        HandOutRequest(contract_run_id=run.pk, recipients=[Recipient(email="ada@example.com")]), by_id=None, now=NOW
+    )
     return made
 
 
@@ -161,7 +163,7 @@ def leaks(words: str, page: ContractPage) -> bool:
 
 
 def test_wagtail_s_own_pages_tell_an_editor_no_terms_and_no_codes(page: ContractPage) -> None:
-    modify_contract(contract_id=page.pk, changes={"max_learners": 2}, now=NOW)
+    modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 2}), now=NOW)
     editor = client_of("editor")
     revisions = list(page.revisions.order_by("pk").values_list("pk", flat=True))
     own = [

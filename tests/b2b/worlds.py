@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, Unpack
 
 from b2b.enums import IntegrationType, MembershipSource
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationPage, Reconcile
-from b2b.services.contracts.contracts import WrittenTerms, create_contract, modify_contract
+from b2b.services.contracts.contracts import ModifyContract, PageChanges, WrittenTerms, create_contract, modify_contract
 from b2b.services.contracts.reconcile import run_reconcile
-from b2b.services.courseware.courseware import add_courseware
-from b2b.services.organizations.organizations import ensure_organization
+from b2b.services.courseware.courseware import AddCourseware, add_courseware
+from b2b.services.organizations.organizations import OrganizationRequest, ensure_organization
 from courses.models import Course, CourseRun, Department, Program, ProgramRequirement
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order
@@ -59,7 +59,7 @@ def require(of: Program, *courses: Course) -> None:
 
 
 def organization(name: str = "UniversityX") -> OrganizationPage:
-    return ensure_organization(name=name)[0]
+    return ensure_organization(OrganizationRequest(name=name))[0]
 
 
 def contract(
@@ -94,12 +94,12 @@ def contract(
 
 def cover(page: ContractPage, what: Course | Program | CourseRun, *, now: datetime = NOW, **options: Any) -> None:
     text = what.courseware_id if isinstance(what, CourseRun) else what.readable_id
-    add_courseware(contract_id=page.pk, readable_id=text, now=now, **options)
+    add_courseware(AddCourseware(contract_id=page.pk, readable_id=text, **options), now=now)
 
 
-def change(page: ContractPage, *, now: datetime = NOW, settled: bool = True, **changes: Any) -> None:
+def change(page: ContractPage, *, now: datetime = NOW, settled: bool = True, **changes: Unpack[PageChanges]) -> None:
     """Publish the contract with other terms, in the page's words."""
-    modify_contract(contract_id=page.pk, changes=changes, now=now)
+    modify_contract(ModifyContract(contract_id=page.pk, changes=changes), now=now)
     if settled:
         settle(page, now=now)
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from b2b.models import ContractPage, HandOut
-from b2b.services.handouts.assign import Recipient, hand_out
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
 from b2b.services.organizations.managers import set_manager
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
@@ -197,4 +197,4 @@ def given_by(dana: User, *names: str) -> None:
     run = ContractPage.objects.get().contract_runs.first()
     assert run is not None
     people = [Recipient(f"{name}@northgate.example") for name in names]
-    hand_out(contract_run_id=run.pk, recipients=people, by_id=dana.pk, now=clock.now())
+    hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=dana.pk, now=clock.now())

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from b2b.models import HandOut
-from b2b.services.handouts.assign import Recipient, hand_out, remind, remind_codes
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, remind, remind_codes
 from ecommerce.models import Basket, BasketItem, DiscountCode, Order
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets import baskets as basket_services
@@ -146,7 +146,7 @@ def test_the_terms_are_locked_before_the_codes_when_money_comes_late() -> None:
 def test_reminding_and_taking_back_wait_for_each_other_at_the_terms() -> None:
     """Both lock codes, then hand-outs: whoever locks the contract's terms first goes first through all of them."""
     run = make_contract_run(make_contract(seats=3), codes=3)
-    hand_out(contract_run_id=run.pk, recipients=[Recipient("ines@x.example")], by_id=None, now=NOON)
+    hand_out(HandOutRequest(contract_run_id=run.pk, recipients=[Recipient("ines@x.example")]), by_id=None, now=NOON)
     code = DiscountCode.objects.exclude(assigned_email="").get()
     hand_outs = [HandOut.objects.get().pk]
     for remind_them in (

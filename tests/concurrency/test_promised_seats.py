@@ -11,7 +11,7 @@ from b2b import seats
 from b2b.models import ContractMembership, ContractRun, ContractTermsQuerySet, OrganizationPage
 from b2b.seats import count_seats
 from b2b.services.handouts import assign
-from b2b.services.handouts.assign import Recipient, hand_out
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
 from b2b.services.organizations.claims import parse_claim
 from b2b.services.organizations.sign_in import follow_claim
 from b2b.services.seats.membership import add_member
@@ -36,7 +36,7 @@ def one_free_of_two() -> tuple[ContractRun, ContractRun]:
 
 def promising(run: ContractRun) -> Callable[[], Any]:
     people = [Recipient("omar@northgate.example")]
-    return lambda: hand_out(contract_run_id=run.pk, recipients=people, by_id=None, now=NOON)
+    return lambda: hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=None, now=NOON)
 
 
 def everybody(runs: tuple[ContractRun, ContractRun]) -> list[Callable[[], Any]]:

@@ -11,7 +11,7 @@ import pytest
 from b2b.models import ContractMembership, ContractRun, ContractTermsQuerySet, HandOut, HandOutMail
 from b2b.selectors.handouts import waiting_addresses
 from b2b.services.handouts import assign, mails
-from b2b.services.handouts.assign import Recipient, hand_out, remind, replace_shared_code, revoke_code
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, remind, replace_shared_code, revoke_code
 from b2b.services.handouts.mails import send_mails
 from b2b.services.seats.membership import remove_member
 from b2b.services.seats.redemption import attach_by_code
@@ -31,7 +31,7 @@ def kinds(results: list[Any]) -> Counter[str]:
 def giving(run: ContractRun, manager: int) -> Callable[[], Any]:
     """One manager's list of two people."""
     people = [Recipient(f"person{manager}-{number}@northgate.example") for number in range(2)]
-    return lambda: hand_out(contract_run_id=run.pk, recipients=people, by_id=None, now=NOON)
+    return lambda: hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=None, now=NOON)
 
 
 def runs_with_codes(seats: int) -> list[ContractRun]:
@@ -65,7 +65,9 @@ def test_the_last_seat_is_taken_and_promised_at_once(together: Together) -> None
     answers = kinds(
         together(
             lambda: attach_by_code(text=code.text, user_id=learner.pk, now=NOON),
-            lambda: hand_out(contract_run_id=run.pk, recipients=[Recipient("ines@x.example")], by_id=None, now=NOON),
+            lambda: hand_out(
+                HandOutRequest(contract_run_id=run.pk, recipients=[Recipient("ines@x.example")]), by_id=None, now=NOON
+            ),
         )
     )
     waiting = waiting_addresses(run.contract_id).without_seat
@@ -84,7 +86,7 @@ def test_used_and_taken_back_at_once(together: Together) -> None:
     """One of the two wins: a code that was taken back is used by no one."""
     run = make_contract_run(make_contract(seats=30), codes=12)
     people = [Recipient(f"person{number}@northgate.example") for number in range(12)]
-    hand_out(contract_run_id=run.pk, recipients=people, by_id=None, now=NOON)
+    hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=None, now=NOON)
     given = list(HandOut.objects.select_related("code").order_by("pk"))
     learners = [make_user() for _each in given]
 
@@ -123,7 +125,9 @@ def test_the_shared_code_is_replaced_while_people_join(together: Together) -> No
 
 def test_two_managers_remind_the_same_person_once(together: Together) -> None:
     run = make_contract_run(make_contract(seats=3), codes=3)
-    hand_out(contract_run_id=run.pk, recipients=[Recipient("ines@northgate.example")], by_id=None, now=NOON)
+    hand_out(
+        HandOutRequest(contract_run_id=run.pk, recipients=[Recipient("ines@northgate.example")]), by_id=None, now=NOON
+    )
     pk = HandOut.objects.get().pk
     reports = together(*(lambda: remind(hand_out_ids=[pk], by_id=None, now=NOON) for _each in range(6)))
     assert sum(report.sent for report in reports) == 1
@@ -135,7 +139,9 @@ def test_without_the_conditional_write_the_harness_reminds_twice(
     together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_contract_run(make_contract(seats=3), codes=3)
-    hand_out(contract_run_id=run.pk, recipients=[Recipient("ines@northgate.example")], by_id=None, now=NOON)
+    hand_out(
+        HandOutRequest(contract_run_id=run.pk, recipients=[Recipient("ines@northgate.example")]), by_id=None, now=NOON
+    )
     pk = HandOut.objects.get().pk
 
     def look_then_write(_sql: str, params: dict[str, Any]) -> list[tuple[int]]:
@@ -164,7 +170,7 @@ def test_without_the_conditional_write_the_harness_reminds_twice(
 def test_four_workers_send_a_mail_once(together: Together, mailoutbox: list[Any]) -> None:
     run = make_contract_run(make_contract(seats=9), codes=9)
     people = [Recipient(f"person{number}@northgate.example") for number in range(6)]
-    hand_out(contract_run_id=run.pk, recipients=people, by_id=None, now=NOON)
+    hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=None, now=NOON)
     ids = list(HandOutMail.objects.values_list("pk", flat=True))
     together(*(lambda: send_mails(ids) for _each in range(4)))
     assert sorted(each.to[0] for each in mailoutbox) == sorted(each.email for each in people)
@@ -174,7 +180,9 @@ def test_without_the_claim_the_harness_sends_a_mail_twice(
     together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch, mailoutbox: list[Any]
 ) -> None:
     run = make_contract_run(make_contract(seats=9), codes=9)
-    hand_out(contract_run_id=run.pk, recipients=[Recipient("ines@northgate.example")], by_id=None, now=NOON)
+    hand_out(
+        HandOutRequest(contract_run_id=run.pk, recipients=[Recipient("ines@northgate.example")]), by_id=None, now=NOON
+    )
     ids = list(HandOutMail.objects.values_list("pk", flat=True))
     monkeypatch.setattr(mails, "_claim", lambda _mail_id: True)
     meeting = meet_at(mails, "_message", parties=4, patience=20.0)

@@ -25,7 +25,7 @@ from b2b.models import (
     OrganizationMembership,
     Withdrawal,
 )
-from b2b.services.handouts.assign import Recipient, hand_out, plan_hand_out
+from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, plan_hand_out
 from b2b.services.organizations.managers import set_manager
 from b2b.services.seats.membership import add_member, remove_member
 from b2b.services.seats.redemption import attach_by_code
@@ -62,7 +62,11 @@ def manage(world: Northgate, rest: str = "") -> str:
 
 def give(world: Northgate, *names: str, run: ContractRun | None = None) -> None:
     people = [Recipient(f"{name}@northgate.example", name.title()) for name in names]
-    hand_out(contract_run_id=(run or world.run).pk, recipients=people, by_id=world.manager.pk, now=clock.now())
+    hand_out(
+        HandOutRequest(contract_run_id=(run or world.run).pk, recipients=people),
+        by_id=world.manager.pk,
+        now=clock.now(),
+    )
 
 
 def given_to(name: str) -> DiscountCode:
@@ -444,7 +448,11 @@ class TestWithdrawing:
         assert "We withdrew it" not in dana.get(manage(world)).content.decode()
         remove_member(contract_id=world.contract.pk, user_id=other.pk, reason="", now=clock.now())
         assert dana.get(manage(world)).content.decode().count("We withdrew it, and only we can give it back") == 1
-        hand_out(contract_run_id=world.run.pk, recipients=[Recipient(learner.email)], by_id=None, now=clock.now())
+        hand_out(
+            HandOutRequest(contract_run_id=world.run.pk, recipients=[Recipient(learner.email)]),
+            by_id=None,
+            now=clock.now(),
+        )
         again = DiscountCode.objects.get(assigned_email=learner.email)
         attach_by_code(text=again.text, user_id=learner.pk, now=clock.now())
         assert ContractMembership.objects.filter(user=learner).exists()
@@ -461,7 +469,11 @@ class TestWithdrawing:
 
 def northgate_elsewhere() -> ContractRun:
     run = make_contract_run(make_contract(make_organization("Larkfield"), seats=3), codes=3)
-    hand_out(contract_run_id=run.pk, recipients=[Recipient("joe@larkfield.example")], by_id=None, now=clock.now())
+    hand_out(
+        HandOutRequest(contract_run_id=run.pk, recipients=[Recipient("joe@larkfield.example")]),
+        by_id=None,
+        now=clock.now(),
+    )
     return run
 
 
@@ -554,7 +566,7 @@ class TestWithoutTheCapAnyMore:
 
     def test_nobody_is_invited_who_has_one(self, world: Northgate, client: Client) -> None:
         recipients = [Recipient("ines@northgate.example"), Recipient("ravi@northgate.example")]
-        plan = plan_hand_out(contract_run_id=world.run.pk, recipients=recipients, now=clock.now())
+        plan = plan_hand_out(HandOutRequest(contract_run_id=world.run.pk, recipients=recipients), now=clock.now())
         assert [row.gives for row in plan.rows] == [False, True]
 
 

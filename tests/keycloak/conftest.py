@@ -11,7 +11,7 @@ from django.core.management import call_command
 from playwright.sync_api import Page, expect
 
 from b2b.models import ContractPage
-from b2b.services.contracts.contracts import modify_contract
+from b2b.services.contracts.contracts import ModifyContract, modify_contract
 from b2b.services.contracts.reconcile import run_reconcile
 from mitxonline.kernel import clock
 from mitxonline.users.sso.keycloak import KeycloakBackend
@@ -63,7 +63,7 @@ def make_campus(organization: str = "Larkfield University", *options: str) -> Co
 
 def set_cap(contract: ContractPage, seats: int) -> None:
     """The contract is published with so many seats."""
-    modify_contract(contract_id=contract.pk, changes={"max_learners": seats}, now=clock.now())
+    modify_contract(ModifyContract(contract_id=contract.pk, changes={"max_learners": seats}), now=clock.now())
     run_reconcile(contract_id=contract.pk, now=clock.now())
 
 

@@ -45,6 +45,8 @@ from b2b.selectors.contracts import contract_rows, find_contract, terms_in_force
 from b2b.services.acting import way
 from b2b.services.contracts.checks import Disagreement, check_contracts, fix_contract, fix_orphans
 from b2b.services.contracts.contracts import (
+    ModifyContract,
+    PageChanges,
     WrittenTerms,
     as_rich_text,
     create_contract,
@@ -52,19 +54,21 @@ from b2b.services.contracts.contracts import (
     modify_contract,
 )
 from b2b.services.contracts.reconcile import contract_lock, request_reconcile, run_reconcile
-from b2b.services.contracts.terms_plan import plan_modify
+from b2b.services.contracts.terms_plan import plan_modify_contract
 from b2b.services.courseware.courseware import (
+    AddCourseware,
+    RemoveCourseware,
     add_courseware,
     assigned_codes,
-    plan_courseware,
-    plan_removal,
+    plan_add_courseware,
+    plan_remove_courseware,
     remove_courseware,
 )
 from b2b.services.courseware.wording import Line, addition_lines, removal_lines, summary, terms_lines
-from b2b.services.organizations.organizations import choose_organization, ensure_organization
+from b2b.services.organizations.organizations import OrganizationRequest, choose_organization, ensure_organization
 from b2b.services.organizations.sign_in import leave_without_connection
-from b2b.services.seats.bulk import COMING, Outcome, change_members, plan_members
-from b2b.services.seats.moving import move_members, plan_move
+from b2b.services.seats.bulk import COMING, ChangeMembers, Outcome, change_members, plan_change_members
+from b2b.services.seats.moving import MoveMembers, move_members, plan_move_members
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
 from mitxonline.kernel.errors import DomainError
@@ -179,11 +183,11 @@ class Command(OperatorCommand):
         organization_name = read_name(options["organization"], _("The organization"))
         name = read_name(options["name"], _("The contract"))
         terms = _parse_terms(options)
-        org = {"name": organization_name, "create": options["create"], "org_key": options["org_key"]}
+        org = OrganizationRequest(organization_name, create=options["create"], org_key=options["org_key"])
         if options["dry_run"]:
             self._plan_create(org, name, terms, style=options["format"])
             return
-        organization, is_new = ensure_organization(**org, user=self.actor)
+        organization, is_new = ensure_organization(org, user=self.actor)
         if is_new:
             self.say(
                 _("Made the organization “%(name)s” (id %(id)s, key %(key)s).")
@@ -202,13 +206,13 @@ class Command(OperatorCommand):
         rows = [asdict(one) for one in contract_rows(contract_id=page.pk)]
         print_rows(self.stdout, rows, CONTRACT_COLUMNS, style=options["format"])
 
-    def _plan_create(self, org: Mapping[str, Any], name: str, terms: WrittenTerms, *, style: str) -> None:
-        organization, key = choose_organization(**org)
+    def _plan_create(self, org: OrganizationRequest, name: str, terms: WrittenTerms, *, style: str) -> None:
+        organization, key = choose_organization(org)
         lines: list[Line] = []
         equal: ContractPage | None = None
         namesakes: list[int] = []
         if organization is None:
-            lines.append(Line("make_organization", title=org["name"], note=_("key %(key)s") % {"key": key}))
+            lines.append(Line("make_organization", title=org.name, note=_("key %(key)s") % {"key": key}))
         else:
             equal, namesakes = equal_contract(organization_id=organization.pk, name=name, terms=terms)
         if equal is None:
@@ -234,24 +238,24 @@ class Command(OperatorCommand):
         page = find_contract(contract_id)
         changes = _changes(options, page)
         now = clock.now()
-        what = {"contract_id": contract_id, "changes": changes, "now": now, "over_draft": options["over_draft"]}
+        request = ModifyContract(contract_id, changes, over_draft=options["over_draft"])
         if options["dry_run"]:
-            plan = plan_modify(**what)
+            plan = plan_modify_contract(request, now=now)
             self._print_changes(page, changes)
             for sentence in plan.sentences:
                 self.say(sentence)
             self._print_plan(terms_lines(plan), style=options["format"], warnings=plan.warnings)
             return
         with nullcontext() if options["queue"] else contract_lock(contract_id):
-            plan = plan_modify(**what)
-            changed = modify_contract(**what, user=self.actor)
+            plan = plan_modify_contract(request, now=now)
+            changed = modify_contract(request, now=now, user=self.actor)
             if changed:
                 self._print_changes(page, changes)
             else:
                 self.say(_("The contract says this already."))
             self._follow(contract_id, terms_lines(plan), options, now=now, warnings=plan.warnings)
 
-    def _print_changes(self, page: ContractPage, changes: Mapping[str, Any]) -> None:
+    def _print_changes(self, page: ContractPage, changes: PageChanges) -> None:
         for name, value in changes.items():
             before = getattr(page, name)
             if before != value:
@@ -275,21 +279,20 @@ class Command(OperatorCommand):
         if options["no_create_runs"] and options["rerun"]:
             raise CommandError(_("--rerun doesn't go together with --no-create-runs: it makes a run."))
         now = clock.now()
-        what = {
-            "contract_id": contract_id,
-            "readable_id": options["courseware"],
-            "now": now,
-            "create_runs": not options["no_create_runs"],
-            "rerun": options["rerun"],
-            "prefix": options["prefix"],
-        }
-        addition, plan = plan_courseware(**what)
+        request = AddCourseware(
+            contract_id,
+            options["courseware"],
+            create_runs=not options["no_create_runs"],
+            rerun=options["rerun"],
+            prefix=options["prefix"],
+        )
+        addition, plan = plan_add_courseware(request, now=now)
         lines = addition_lines(addition, plan)
         warnings = (*addition.warnings, *plan.warnings)
         if options["dry_run"]:
             self._print_plan(lines, style=options["format"], warnings=warnings)
             return
-        add_courseware(**what, user_id=self.actor_id)
+        add_courseware(request, now=now, user_id=self.actor_id)
         self._follow(contract_id, lines, options, now=now, warnings=warnings)
 
     def _remove(self, contract_id: int, options: Mapping[str, Any]) -> None:
@@ -299,13 +302,13 @@ class Command(OperatorCommand):
                     _("--%(option)s doesn't go together with --remove.") % {"option": option.replace("_", "-")}
                 )
         now = clock.now()
-        what = {"contract_id": contract_id, "readable_id": options["courseware"], "now": now}
-        removal, plan = plan_removal(**what)
+        request = RemoveCourseware(contract_id, options["courseware"])
+        removal, plan = plan_remove_courseware(request, now=now)
         lines = removal_lines(removal, plan, assigned=assigned_codes(removal.runs))
         if options["dry_run"]:
             self._print_plan(lines, style=options["format"])
             return
-        remove_courseware(**what, user_id=self.actor_id)
+        remove_courseware(request, now=now, user_id=self.actor_id)
         self._follow(contract_id, lines, options, now=now)
 
     # --- members -----------------------------------------------------------------------------------------------------
@@ -316,20 +319,15 @@ class Command(OperatorCommand):
         find_contract(contract_id)
         wishes = read_wishes(add=options["add"], remove=options["remove"], file=options["file"])
         now = clock.now()
-        what = {
-            "contract_id": contract_id,
-            "wishes": wishes,
-            "skip_unknown": options["skip_unknown"],
-            "now": now,
-        }
-        plan = plan_members(**what)
+        request = ChangeMembers(contract_id, wishes, skip_unknown=options["skip_unknown"])
+        plan = plan_change_members(request)
         if plan.named(*COMING) and not terms_in_force(contract_id).is_valid_on(clock.date_of(now)):
             self.say(_("Warning: the contract isn't open today, so no one can start a course with a new seat."))
         refusal = plan.refusal
         if refusal is None and not options["dry_run"]:
             with LateProgress(self.stderr, label=_("Seats")) as progress:
                 reason = options["reason"].strip() or way()
-                plan = change_members(**what, reason=reason, by_id=self.actor_id, progress=progress)
+                plan = change_members(request, reason=reason, now=now, by_id=self.actor_id, progress=progress)
             if plan.named(*COMING, Outcome.LEAVES):
                 # Whoever left or came back changed how many codes there should be.
                 run_reconcile(contract_id=contract_id, now=now, reason=reason, requested_by_id=self.actor_id)
@@ -351,13 +349,14 @@ class Command(OperatorCommand):
     def move(self, options: Mapping[str, Any]) -> None:
         """Move people with their courses: all of them, or no one."""
         from_id, to_id = read_contract_id(options["contract"]), read_contract_id(options["target"])
-        what = {"from_id": from_id, "to_id": to_id, "emails": options["emails"], "now": clock.now()}
+        request, now = MoveMembers(from_id, to_id, options["emails"]), clock.now()
         if options["dry_run"]:
-            moves = plan_move(**what)
+            moves = plan_move_members(request)
         else:
-            moves = move_members(**what, reason=options["reason"].strip() or way(), by_id=self.actor_id)
+            reason = options["reason"].strip() or way()
+            moves = move_members(request, reason=reason, now=now, by_id=self.actor_id)
             for contract_id in sorted({from_id, to_id}):
-                run_reconcile(contract_id=contract_id, now=what["now"], reason=way(), requested_by_id=self.actor_id)
+                run_reconcile(contract_id=contract_id, now=now, reason=way(), requested_by_id=self.actor_id)
         for one in moves:
             if one.comes_back_by_sign_in:
                 self.say(
@@ -488,33 +487,29 @@ def _parse_terms(options: Mapping[str, Any]) -> WrittenTerms:
     )
 
 
-def _changes(options: Mapping[str, Any], page: ContractPage) -> dict[str, Any]:
-    """The page's columns that the options change. The --no-… options win over values, --inactive over --active."""
-    typed: dict[str, Any] = {
-        "contract_start": read_date(options["start"], "--start"),
-        "contract_end": read_date(options["end"], "--end"),
-        "max_learners": read_cap(options["max_learners"]),
-        "enrollment_fixed_price": read_price(options["price"], currency=page.currency),
-    }
-    changes = {name: value or None for name, value in typed.items() if value is not None}
+def _changes(options: Mapping[str, Any], page: ContractPage) -> PageChanges:
+    """Read the changes. The --no-… options win over values, --inactive over --active; a cap or price of 0 is none."""
+    changes: PageChanges = {}
+    if options["start"] is not None or options["no_start_date"]:
+        changes["contract_start"] = None if options["no_start_date"] else read_date(options["start"], "--start")
+    if options["end"] is not None or options["no_end_date"]:
+        changes["contract_end"] = None if options["no_end_date"] else read_date(options["end"], "--end")
+    if options["max_learners"] is not None or options["no_learner_cap"]:
+        changes["max_learners"] = None if options["no_learner_cap"] else read_cap(options["max_learners"]) or None
+    if options["price"] is not None or options["no_price"]:
+        price = None if options["no_price"] else read_price(options["price"], currency=page.currency)
+        changes["enrollment_fixed_price"] = price or None
     if options["description"] is not None:
         changes["description"] = as_rich_text(options["description"])
     if options["type"] is not None:
         changes["integration_type"] = read_type(options["type"])
     if options["name"] is not None:
         changes["name"] = changes["title"] = read_name(options["name"], _("The contract"))
-    removed = {
-        "contract_start": "no_start_date",
-        "contract_end": "no_end_date",
-        "max_learners": "no_learner_cap",
-        "enrollment_fixed_price": "no_price",
-    }
-    changes |= {name: None for name, option in removed.items() if options[option]}
     if options["active"] or options["inactive"]:
         changes["active"] = not options["inactive"]
-    start = changes.get("contract_start", page.contract_start)
-    end = changes.get("contract_end", page.contract_end)
-    refuse_dates_in_wrong_order(start, end)
+    refuse_dates_in_wrong_order(
+        changes.get("contract_start", page.contract_start), changes.get("contract_end", page.contract_end)
+    )
     return changes
 
 

@@ -5,11 +5,10 @@ What a contract counts with is in ``ContractTerms``; here is only what it says (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db import transaction
 from django.utils.formats import date_format
@@ -62,6 +61,35 @@ class CreatedContract:
     namesakes: tuple[int, ...]
 
 
+class PageChanges(TypedDict, total=False):
+    """Columns of a contract's page that change, with their new values."""
+
+    name: str
+    title: str
+    description: str
+    integration_type: IntegrationType
+    active: bool
+    contract_start: date | None
+    contract_end: date | None
+    max_learners: int | None
+    enrollment_fixed_price: Decimal | None
+    currency: str
+    codes_only_for_assignee: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyContract:
+    """Publish a contract with these changes.
+
+    ``over_draft`` goes on from the published page although someone has unpublished changes; their draft stays in the
+    page's history.
+    """
+
+    contract_id: int
+    changes: PageChanges
+    over_draft: bool = False
+
+
 def equal_contract(*, organization_id: int, name: str, terms: WrittenTerms) -> tuple[ContractPage | None, list[int]]:
     """A published contract of this organization with this name and these terms, and all that bear the name."""
     wanted = terms.page(name)
@@ -101,38 +129,32 @@ def create_contract(
     return CreatedContract(page=find_contract(page.pk), is_new=True, namesakes=_others(namesakes, page.pk))
 
 
-def modify_contract(
-    *,
-    contract_id: int,
-    changes: Mapping[str, Any],
-    now: datetime,
-    over_draft: bool = False,
-    user: User | None = None,
-) -> bool:
-    """Publish the live contract with these columns of the page changed; whether there was anything to change.
+def modify_contract(request: ModifyContract, *, now: datetime, user: User | None = None) -> bool:
+    """Publish the live contract with other terms; whether there was anything to change.
 
     Raises ContractUnknown, ContractNotPublished, TermsInvalid, and DraftInTheWay where someone's unpublished changes
-    would be pushed aside; ``over_draft`` goes on from the published state, their draft stays in the page's history.
+    would be pushed aside.
     """
+    contract_id = request.contract_id
     with transaction.atomic():
         find_contract(contract_id)
         lock_page(contract_id)
-        page = page_with_changes(contract_id=contract_id, changes=changes)
-        if not over_draft:
-            refuse_over_draft(page)
-        if not _would_change(page, changes):
+        page = page_to_modify(request)
+        if not _would_change(page, request.changes):
             return False
         publish_changed(page, user=user)
         bring_into_force(page_id=contract_id, now=now, by_id=user.pk if user is not None else None)
     return True
 
 
-def page_with_changes(*, contract_id: int, changes: Mapping[str, Any]) -> ContractPage:
-    """The live page with these columns changed in memory."""
-    page = find_contract(contract_id)
+def page_to_modify(request: ModifyContract) -> ContractPage:
+    """The live page with the request's columns changed in memory. Raises ContractNotPublished, DraftInTheWay."""
+    page = find_contract(request.contract_id)
     if not page.live:
         raise ContractNotPublished(page.name)
-    for name, value in changes.items():
+    if not request.over_draft:
+        refuse_over_draft(page)
+    for name, value in request.changes.items():
         setattr(page, name, value)
     return page
 
@@ -152,7 +174,7 @@ def as_rich_text(text: str) -> str:
     return str(linebreaks(text.strip(), autoescape=True)) if text.strip() else ""
 
 
-def _would_change(page: ContractPage, changes: Mapping[str, Any]) -> bool:
+def _would_change(page: ContractPage, changes: PageChanges) -> bool:
     published = ContractPage.objects.filter(pk=page.pk).values(*changes).first() if changes else None
     return published is not None and any(published[name] != getattr(page, name) for name in changes)
 

@@ -5,12 +5,10 @@ Counted and decided by what does it afterwards (``plan_reconcile``, ``runs_that_
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from copy import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
@@ -21,8 +19,7 @@ from b2b.codes import CAN_BE_USED, IN_CONTRACT, with_code_facts
 from b2b.enums import ContractStanding, IntegrationType
 from b2b.models import ContractPage, ContractTerms
 from b2b.seats import SeatCount, count_seats
-from b2b.selectors.contracts import terms_in_force
-from b2b.services.contracts.contracts import page_with_changes, refuse_over_draft
+from b2b.services.contracts.contracts import ModifyContract, page_to_modify
 from b2b.services.contracts.pages import saying_what_is_invalid
 from b2b.services.contracts.plan import ReconcilePlan, Supposed, plan_reconcile
 from b2b.services.contracts.term_words import TERMS, term_in_words, term_label
@@ -146,22 +143,9 @@ def plan_terms(*, page: ContractPage, now: datetime) -> TermsPlan:
     return _plan(page.pk, after=terms_as_written(page), now=now)
 
 
-def plan_modify(*, contract_id: int, changes: Mapping[str, Any], now: datetime, over_draft: bool = False) -> TermsPlan:
-    """What publishing the contract with these columns of its page changed would do; nothing is written.
-
-    Refuses like ``modify_contract``.
-    """
-    page = page_with_changes(contract_id=contract_id, changes=changes)
-    if not over_draft:
-        refuse_over_draft(page)
-    return plan_terms(page=page, now=now)
-
-
-def plan_unpublish(*, contract_id: int, now: datetime) -> TermsPlan:
-    """What taking the contract's page off the site would do; nothing is written. Raises ContractNotPublished."""
-    terms = copy(terms_in_force(contract_id))
-    terms.active = False
-    return _plan(contract_id, after=terms, now=now)
+def plan_modify_contract(request: ModifyContract, *, now: datetime) -> TermsPlan:
+    """What ``modify_contract`` would do with this request; nothing is written. Raises what it raises."""
+    return plan_terms(page=page_to_modify(request), now=now)
 
 
 def _plan(contract_id: int, *, after: ContractTerms, now: datetime) -> TermsPlan:

@@ -48,6 +48,26 @@ Item: TypeAlias = Course | Program | CourseRun
 
 
 @dataclass(frozen=True, slots=True)
+class AddCourseware:
+    """Cover a course, a program or an existing run.
+
+    ``rerun`` makes another run of each course with this year's key; ``prefix`` begins the keys of the runs made now.
+    """
+
+    contract_id: int
+    readable_id: str
+    create_runs: bool = True
+    rerun: bool = False
+    prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveCourseware:
+    contract_id: int
+    readable_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Addition:
     """What adding something to a contract does at once; runs, products and codes that follow are the plan's."""
 
@@ -117,29 +137,13 @@ def find_courseware(text: str) -> Item:
     return found
 
 
-def plan_courseware(
-    *,
-    contract_id: int,
-    readable_id: str,
-    now: datetime,
-    create_runs: bool = True,
-    rerun: bool = False,
-    prefix: str | None = None,
-) -> tuple[Addition, ReconcilePlan]:
+def plan_add_courseware(request: AddCourseware, *, now: datetime) -> tuple[Addition, ReconcilePlan]:
     """What adding this would do, at once and by the reconcile after it; nothing is written.
 
     Raises like ``add_courseware``.
     """
-    terms = terms_in_force(contract_id)
-    addition = _addition(
-        contract_id=contract_id,
-        terms=terms,
-        item=find_courseware(readable_id),
-        create_runs=create_runs,
-        rerun=rerun,
-        prefix=prefix,
-        now=now,
-    )
+    terms = terms_in_force(request.contract_id)
+    addition = _addition(request, terms=terms, item=find_courseware(request.readable_id), now=now)
     joining = [Joining(course_id=one.wanted.course.pk, title=one.title, key=one.key) for one in addition.making]
     if (run := addition.taking_over) is not None:
         joining.append(Joining(course_id=run.course_id, title=run.title, key=run.courseware_id))
@@ -149,75 +153,59 @@ def plan_courseware(
         returning={run.pk for run in addition.returning},
         codes=addition.codes,
     )
-    return addition, plan_reconcile(contract_id=contract_id, now=now, supposed=supposed)
+    return addition, plan_reconcile(contract_id=request.contract_id, now=now, supposed=supposed)
 
 
-def add_courseware(
-    *,
-    contract_id: int,
-    readable_id: str,
-    now: datetime,
-    create_runs: bool = True,
-    rerun: bool = False,
-    prefix: str | None = None,
-    user_id: int | None = None,
-) -> Addition:
-    """Add a course, a program or a given run; what is there is skipped, what was removed is given back.
+def add_courseware(request: AddCourseware, *, now: datetime, user_id: int | None = None) -> Addition:
+    """Add a course, a program or a run; what the contract has is skipped, what was removed comes back.
 
-    A given run is taken over with its product. ``rerun`` makes another run of each course with this year's key;
-    ``prefix`` begins the keys of the runs made now. Asks for a reconcile where anything changed.
+    An existing run is taken over with its product. Asks for a reconcile where anything changed.
     Raises ContractUnknown, ContractNotPublished, CoursewareUnknown, ProgramEmpty, RunOfAnotherContract,
     CourseKeyImpossible.
     """
-    item = find_courseware(readable_id)
+    item = find_courseware(request.readable_id)
     with transaction.atomic():
-        terms = _lock_terms(contract_id)
+        terms = _lock_terms(request.contract_id)
         if isinstance(item, CourseRun):
             # Two contracts may want the same run at once: the second waits here, then finds it taken.
             item = CourseRun.all_objects.select_for_update(of=("self",), no_key=True).get(pk=item.pk)
-        addition = _addition(
-            contract_id=contract_id,
-            terms=terms,
-            item=item,
-            create_runs=create_runs,
-            rerun=rerun,
-            prefix=prefix,
-            now=now,
-        )
+        addition = _addition(request, terms=terms, item=item, now=now)
         if addition.changes_anything:
             _do_add(addition, terms=terms, now=now, user_id=user_id)
             _note_addition(addition, terms=terms, by_id=user_id)
             reason = f"+ {addition.row.readable_id}"
-            request_reconcile(contract_id=contract_id, reason=reason, now=now, requested_by_id=user_id)
+            request_reconcile(contract_id=request.contract_id, reason=reason, now=now, requested_by_id=user_id)
     return addition
 
 
-def plan_removal(*, contract_id: int, readable_id: str, now: datetime) -> tuple[Removal, ReconcilePlan]:
+def plan_remove_courseware(request: RemoveCourseware, *, now: datetime) -> tuple[Removal, ReconcilePlan]:
     """What removing this would do; nothing is written. Raises like ``remove_courseware``."""
-    removal = _removal(contract_id=contract_id, item=find_courseware(readable_id))
+    removal = _removal(request, item=find_courseware(request.readable_id))
     supposed = Supposed(leaving={run.pk for run in removal.runs})
-    return removal, plan_reconcile(contract_id=contract_id, now=now, supposed=supposed)
+    return removal, plan_reconcile(contract_id=request.contract_id, now=now, supposed=supposed)
 
 
-def remove_courseware(*, contract_id: int, readable_id: str, now: datetime, user_id: int | None = None) -> Removal:
-    """Take a course, a program or a run out of the contract; again is harmless.
+def remove_courseware(request: RemoveCourseware, *, now: datetime, user_id: int | None = None) -> Removal:
+    """Take a course, a program or a run out of the contract; calling it again is harmless.
 
-    Its runs close and stay hidden from the public, who is enrolled stays so; codes no one redeemed are switched off by
-    the reconcile this asks for. Raises ContractUnknown, ContractNotPublished, CoursewareUnknown, CoursewareNotCovered.
+    Its runs close and stay hidden from the public. Enrolled learners stay enrolled. Codes that no one redeemed are
+    switched off by the reconcile this asks for. Raises ContractUnknown, ContractNotPublished, CoursewareUnknown,
+    CoursewareNotCovered.
     """
-    item = find_courseware(readable_id)
+    item = find_courseware(request.readable_id)
     with transaction.atomic():
-        terms = _lock_terms(contract_id)
-        removal = _removal(contract_id=contract_id, item=item)
+        terms = _lock_terms(request.contract_id)
+        removal = _removal(request, item=item)
         if removal.changes_anything:
             _do_remove(removal, now=now)
+            readable_id = request.readable_id.strip()
             data: dict[str, Detail] = {
-                "courseware": readable_id.strip(),
+                "courseware": readable_id,
                 "runs": [run.course_run_id for run in removal.runs],
             }
             note(terms.page, "b2b.courseware.remove", by_id=user_id, data=data)
-            reason = f"− {readable_id.strip()}"
-            request_reconcile(contract_id=contract_id, reason=reason, now=now, requested_by_id=user_id)
+            reason = f"− {readable_id}"
+            request_reconcile(contract_id=request.contract_id, reason=reason, now=now, requested_by_id=user_id)
     return removal
 
 
@@ -233,17 +221,9 @@ def assigned_codes(runs: Sequence[ContractRun]) -> list[tuple[str, str]]:
 # --- Adding ----------------------------------------------------------------------------------------------------------
 
 
-def _addition(
-    *,
-    contract_id: int,
-    terms: ContractTerms,
-    item: Item,
-    create_runs: bool,
-    rerun: bool,
-    prefix: str | None,
-    now: datetime,
-) -> Addition:
-    """Look what adding the item means for this contract; refuse what can't be."""
+def _addition(request: AddCourseware, *, terms: ContractTerms, item: Item, now: datetime) -> Addition:
+    """Work out what adding the item means for this contract; raises what refuses it."""
+    contract_id, create_runs, rerun = request.contract_id, request.create_runs, request.rerun
     row, changes_row = _covering_row(contract_id, item, create_runs=create_runs)
     if isinstance(item, CourseRun):
         return _with_codes(_run_addition(contract_id, item, row=row, changes_row=changes_row), terms)
@@ -256,9 +236,9 @@ def _addition(
         .order_by("generation", "pk")
     )
     making: list[RunPlan] = []
-    if create_runs and (rerun or prefix is not None):
+    if create_runs and (rerun or request.prefix is not None):
         wanted = _plan_reruns(courses, runs, courseware_id=row.pk, rerun=rerun)
-        making = plan_runs(terms=terms, wanted=wanted, now=now, prefix=prefix)
+        making = plan_runs(terms=terms, wanted=wanted, now=now, prefix=request.prefix)
     addition = Addition(
         item=item,
         row=row,
@@ -419,8 +399,9 @@ def _price_now(contract_run: ContractRun, *, terms: ContractTerms, now: datetime
 # --- Removing --------------------------------------------------------------------------------------------------------
 
 
-def _removal(*, contract_id: int, item: Item) -> Removal:
-    """Look what removing the item means for this contract; CoursewareNotCovered where it never had it."""
+def _removal(request: RemoveCourseware, *, item: Item) -> Removal:
+    """Work out what removing the item means for this contract; CoursewareNotCovered where it never had it."""
+    contract_id = request.contract_id
     rows = list(ContractCourseware.objects.filter(contract_id=contract_id).select_related("course"))
     runs = list(
         ContractRun.objects.filter(contract_id=contract_id).select_related("course_run", "product").order_by("pk")

@@ -133,6 +133,14 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOutRequest:
+    """Hand codes of one course of a contract to these people."""
+
+    contract_run_id: int
+    recipients: Sequence[Recipient]
+
+
+@dataclass(frozen=True, slots=True)
 class RecipientRow:
     """One line of the list, and what comes of it."""
 
@@ -195,23 +203,16 @@ class ReminderReport:
     over: int = 0
 
 
-def plan_hand_out(*, contract_run_id: int, recipients: Sequence[Recipient], now: datetime) -> HandOutPlan:
+def plan_hand_out(request: HandOutRequest, *, now: datetime) -> HandOutPlan:
     """What handing this course's codes to these people would do; writes nothing, constant queries.
 
     Raises NotAMember for a run that is in no contract.
     """
-    run = _run(contract_run_id)
-    return _plan(run, run.contract.terms, recipients, now=now)
+    run = _run(request.contract_run_id)
+    return _plan(run, run.contract.terms, request.recipients, now=now)
 
 
-def hand_out(
-    *,
-    contract_run_id: int,
-    recipients: Sequence[Recipient],
-    by_id: int | None,
-    now: datetime,
-    seen: str | None = None,
-) -> HandOutPlan:
+def hand_out(request: HandOutRequest, *, by_id: int | None, now: datetime, seen: str | None = None) -> HandOutPlan:
     """Give each of these people a code and have it mailed to them: all who can have one, or no one.
 
     ``seen`` is the fingerprint of the plan that was confirmed, None where nobody was shown one.
@@ -220,8 +221,8 @@ def hand_out(
     PlanChanged, TooManyMails.
     """
     with transaction.atomic():
-        run, terms = _lock_run(contract_run_id)
-        plan = _plan(run, terms, recipients, now=now)
+        run, terms = _lock_run(request.contract_run_id)
+        plan = _plan(run, terms, request.recipients, now=now)
         if plan.refusal is not None:
             raise plan.refusal
         if seen is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
@@ -73,31 +75,41 @@ def find_organization(text: str) -> OrganizationPage:
     return organization
 
 
-def ensure_organization(
-    *, name: str, create: bool = False, org_key: str = "", user: User | None = None
-) -> tuple[OrganizationPage, bool]:
-    """The organization of this name (or key, or slug), made if there is none; whether it is new.
+@dataclass(frozen=True, slots=True)
+class OrganizationRequest:
+    """Find the organization of this name, key or slug, or create it.
 
-    ``create`` makes one although another has almost the same name. Raises SimilarOrganization, OrgKeyTaken,
-    OrgKeyDiffers, OrgKeyImpossible, OrganizationUnclear, TermsInvalid.
+    ``create`` creates it although another one has almost the same name; ``org_key`` is its key then, made from the name
+    where it is empty.
     """
-    existing, _key = choose_organization(name=name, create=create, org_key=org_key)
+
+    name: str
+    create: bool = False
+    org_key: str = ""
+
+
+def ensure_organization(request: OrganizationRequest, *, user: User | None = None) -> tuple[OrganizationPage, bool]:
+    """Return the organization of the request, created if there is none, and whether it is new.
+
+    Raises SimilarOrganization, OrgKeyTaken, OrgKeyDiffers, OrgKeyImpossible, OrganizationUnclear, TermsInvalid.
+    """
+    existing, _key = choose_organization(request)
     if existing is not None:
         return existing, False
     index = ensure_organization_index()
     with transaction.atomic():
         lock_page(index.pk)
         # Asked again under the lock: of two commands with a new name the second finds what the first has made.
-        existing, key = choose_organization(name=name, create=create, org_key=org_key)
+        existing, key = choose_organization(request)
         if existing is not None:
             return existing, False
-        title = name.strip()
+        title = request.name.strip()
 
         def make() -> OrganizationPage:
             page = OrganizationPage(
                 title=title, name=title, org_key=key, slug="" if slugify(title) else slugify(key), live=False
             )
-            page.allows_similar_name = create
+            page.allows_similar_name = request.create
             return page
 
         page = add_child(parent_id=index.pk, make=make)
@@ -105,13 +117,16 @@ def ensure_organization(
     return OrganizationPage.objects.get(pk=page.pk), True
 
 
-def choose_organization(*, name: str, create: bool = False, org_key: str = "") -> tuple[OrganizationPage | None, str]:
-    """The organization a name means, or None and the key a new one would get; refuses like ``ensure_organization``."""
-    if (existing := existing_organization(name, org_key=org_key)) is not None:
+def choose_organization(request: OrganizationRequest) -> tuple[OrganizationPage | None, str]:
+    """Return the organization of the request and its key, or None and the key a new one would get.
+
+    Raises what ``ensure_organization`` raises.
+    """
+    if (existing := existing_organization(request.name, org_key=request.org_key)) is not None:
         return existing, existing.org_key
-    if not create:
-        refuse_if_similar(name)
-    key = org_key or new_org_key(name)
+    if not request.create:
+        refuse_if_similar(request.name)
+    key = request.org_key or new_org_key(request.name)
     refuse_if_impossible(key)
     refuse_if_taken(key)
     return None, key

@@ -62,6 +62,15 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeMembers:
+    """Put people into a contract and take others out; ``skip_unknown`` goes on without those who have no account."""
+
+    contract_id: int
+    wishes: Sequence[Wish]
+    skip_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PersonRow:
     """One wish, and what becomes of it."""
 
@@ -130,19 +139,17 @@ class MembersPlan:
         return None
 
 
-def plan_members(*, contract_id: int, wishes: Sequence[Wish], skip_unknown: bool = False, now: datetime) -> MembersPlan:
+def plan_change_members(request: ChangeMembers) -> MembersPlan:
     """What becomes of all these people; nothing is written. Raises ContractUnknown, ContractNotPublished."""
-    return _plan(terms_in_force(contract_id), wishes, skip_unknown=skip_unknown)
+    return _plan(terms_in_force(request.contract_id), request)
 
 
 def change_members(
+    request: ChangeMembers,
     *,
-    contract_id: int,
-    wishes: Sequence[Wish],
     reason: str,
     now: datetime,
     by_id: int | None = None,
-    skip_unknown: bool = False,
     progress: Progress | None = None,
     at_once: bool = False,
 ) -> MembersPlan:
@@ -153,6 +160,7 @@ def change_members(
     Raises what the plan's refusal is, before anything is written; and SeatsGoneMeanwhile where others took the seats
     while a long list was worked through: then those before are in, and the rest is not.
     """
+    contract_id = request.contract_id
     terms_in_force(contract_id)
     plan: MembersPlan | None = None
     waiting: list[PersonRow] = []
@@ -162,7 +170,7 @@ def change_members(
             with transaction.atomic():
                 terms = lock_terms([contract_id])[contract_id]
                 if plan is None:
-                    plan = _plan(terms, wishes, skip_unknown=skip_unknown)
+                    plan = _plan(terms, request)
                     if plan.refusal is not None:
                         raise plan.refusal
                     waiting = [*plan.named(Outcome.LEAVES), *plan.named(*COMING)]
@@ -192,7 +200,8 @@ def _change(row: PersonRow, *, contract_id: int, reason: str, by_id: int | None,
         remove_member(contract_id=contract_id, user_id=row.user_id, reason=reason, now=now, removed_by_id=by_id)
 
 
-def _plan(terms: ContractTerms, wishes: Sequence[Wish], *, skip_unknown: bool) -> MembersPlan:
+def _plan(terms: ContractTerms, request: ChangeMembers) -> MembersPlan:
+    wishes = request.wishes
     emails = [normalize_email(wish.email) for wish in wishes]
     accounts = {user.email: user for user in User.objects.filter(email__in=set(emails)).only("email", "is_active")}
     people = [user.pk for user in accounts.values()]
@@ -212,7 +221,7 @@ def _plan(terms: ContractTerms, wishes: Sequence[Wish], *, skip_unknown: bool) -
         contract_id=terms.pk,
         rows=tuple(rows),
         seats=count_seats([terms.pk])[terms.pk],
-        skips_unknown=skip_unknown,
+        skips_unknown=request.skip_unknown,
     )
 
 

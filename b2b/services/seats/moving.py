@@ -30,6 +30,15 @@ from mitxonline.users.models import User
 
 
 @dataclass(frozen=True, slots=True)
+class MoveMembers:
+    """Move the people with these addresses from one contract to another."""
+
+    from_id: int
+    to_id: int
+    emails: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class CourseMove:
     """One course the person has by the contract they leave; ``to`` is None where the other one doesn't have it."""
 
@@ -59,27 +68,28 @@ class PersonMove:
         return tuple(course for course in self.courses if course.to is None)
 
 
-def plan_move(*, from_id: int, to_id: int, emails: Sequence[str], now: datetime) -> tuple[PersonMove, ...]:
+def plan_move_members(request: MoveMembers) -> tuple[PersonMove, ...]:
     """What moving these people would do; nothing is written.
 
     Raises MoveRefused for people who can't be moved, TooFewSeats where the target hasn't enough, ContractUnknown,
     ContractNotPublished.
     """
-    return _plan(terms_in_force(from_id), terms_in_force(to_id), emails)
+    return _plan(terms_in_force(request.from_id), terms_in_force(request.to_id), request.emails)
 
 
 def move_members(
-    *, from_id: int, to_id: int, emails: Sequence[str], reason: str, now: datetime, by_id: int | None = None
+    request: MoveMembers, *, reason: str, now: datetime, by_id: int | None = None
 ) -> tuple[PersonMove, ...]:
-    """Move these people with their courses: all of them, or no one. Raises what ``plan_move`` raises.
+    """Move these people with their courses: all of them, or no one. Raises what ``plan_move_members`` raises.
 
     The seat they leave is free, the codes they came with stay spent, and unused codes they were given there are taken
     back. The records of both contracts say who moved whom and why.
     """
+    from_id, to_id = request.from_id, request.to_id
     terms_in_force(from_id), terms_in_force(to_id)
     with transaction.atomic():
         locked = lock_terms([from_id, to_id])
-        moves = _plan(locked[from_id], locked[to_id], emails)
+        moves = _plan(locked[from_id], locked[to_id], request.emails)
         for move in moves:
             _move(move, locked[from_id], to_id, reason=reason, now=now, by_id=by_id)
     return moves

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
-from ecommerce.enums import DiscountType
+from ecommerce.enums import DiscountType, PaymentType, RedemptionType
 from ecommerce.models import Basket, BasketCode, Discount, DiscountCode
 from mitxonline.kernel.db import fetch_sql, run_sql
 from mitxonline.kernel.money import Money
@@ -295,8 +295,18 @@ def create_discounts(discounts: Iterable[Discount]) -> list[Discount]:
     return Discount.objects.bulk_create(discounts)
 
 
-def fix_prices(discount_ids: Sequence[int], *, price: Money, now: datetime, **facts: Any) -> None:
-    """Let these discounts open their product at this price, to anyone with a code and at any time."""
+def fix_prices(
+    discount_ids: Sequence[int],
+    *,
+    price: Money,
+    payment_type: PaymentType,
+    redemption_type: RedemptionType | None = None,
+    now: datetime,
+) -> None:
+    """Let these discounts open their product at this price, to anyone with a code and at any time.
+
+    Without a ``redemption_type`` they keep theirs.
+    """
     Discount.objects.filter(pk__in=discount_ids).update(
         amount=price.amount,
         currency=price.currency,
@@ -306,8 +316,9 @@ def fix_prices(discount_ids: Sequence[int], *, price: Money, now: datetime, **fa
         for_chosen_people=False,
         activates_at=None,
         expires_at=None,
+        payment_type=payment_type,
+        redemption_type=redemption_type or F("redemption_type"),
         updated_at=now,
-        **facts,
     )
 
 
