@@ -27,6 +27,7 @@ from b2b.wagtail_hooks.codes import named
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.workbench import ContractTemplateView, said
 from mitxonline.kernel import clock
+from mitxonline.kernel.addresses import parse_people
 from mitxonline.kernel.errors import DomainError
 
 MOST_PEOPLE = 1_000
@@ -148,11 +149,11 @@ class HandOutForm(forms.Form):
 
     def clean_people(self) -> list[Recipient]:
         """One for each line; whether they are addresses is said by the plan, line by line."""
-        lines = [line.strip() for line in self.cleaned_data["people"].splitlines() if line.strip()]
-        if len(lines) > MOST_PEOPLE:
+        people = parse_people(self.cleaned_data["people"])
+        if len(people) > MOST_PEOPLE:
             sentence = ngettext("That is more than %(most)d line.", "That are more than %(most)d lines.", MOST_PEOPLE)
             raise forms.ValidationError(sentence % {"most": MOST_PEOPLE})
-        return [_recipient(line) for line in lines]
+        return [Recipient(person.email, person.name) for person in people]
 
 
 class HandOutView(ContractTemplateView):
@@ -198,11 +199,3 @@ class HandOutView(ContractTemplateView):
 def told_to_staff(refusal: DomainError) -> str:
     """A refusal in staff's words: no one is told to ask us who is us."""
     return refusal.for_staff if isinstance(refusal, NoSeatToGive) else str(refusal.message)
-
-
-def _recipient(line: str) -> Recipient:
-    """“ada@example.org, Ada Lovelace”, also with a semicolon or tab between."""
-    for mark in (";", "\t"):
-        line = line.replace(mark, ",")
-    email, _comma, name = line.partition(",")
-    return Recipient(email=email.strip(), name=name.strip()[:NAME_LENGTH])

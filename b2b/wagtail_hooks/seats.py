@@ -29,6 +29,7 @@ from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.rights import may_work_on
 from b2b.wagtail_hooks.workbench import ContractListView, ContractTemplateView, said
 from mitxonline.kernel import clock
+from mitxonline.kernel.addresses import parse_people
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.text import normalize_email
 from mitxonline.staff.lists import StateColumn, TemplateColumn
@@ -102,9 +103,7 @@ class PeopleForm(forms.Form):
 
     def clean_emails(self) -> list[User]:
         """The people, all of them; or a sentence that names those no one knows."""
-        wanted = dict.fromkeys(
-            normalize_email(each) for each in self.cleaned_data["emails"].replace(",", "\n").split("\n") if each.strip()
-        )
+        wanted = dict.fromkeys(normalize_email(person.email) for person in parse_people(self.cleaned_data["emails"]))
         found = {user.email: user for user in User.objects.filter(email__in=list(wanted), is_active=True)}
         missing = [email for email in wanted if email not in found]
         if missing:

@@ -21,6 +21,7 @@ from ecommerce.selectors.discount_access import DiscountAccess
 from ecommerce.services.discounts.discount_checks import COURSE_PAYMENT_TYPES, CodeWish, DiscountDraft, problems_of
 from ecommerce.services.discounts.discounts import draft_of
 from mitxonline.kernel import clock
+from mitxonline.kernel.addresses import parse_people
 from mitxonline.kernel.money import read_currency
 
 DAY = re.compile(r"\s*\d{4}-\d{2}-\d{2}\s*")
@@ -46,7 +47,7 @@ class AddressesField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
-        return tuple(dict.fromkeys(part for part in re.split(r"[\s,;]+", text) if part))
+        return tuple(dict.fromkeys(person.email for person in parse_people(text)))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed("\n".join(initial or ()), data)

@@ -12,10 +12,13 @@ from django.utils.translation import ngettext
 
 from b2b.selectors.managers import ManagedRun
 from b2b.services.handouts.assign import Recipient
-from frontend.pages.recipients import MOST_BYTES, MOST_PEOPLE, FileUnreadable, as_text, from_file, from_text
+from mitxonline.kernel.addresses import FileUnreadable, ListedPerson, format_people, parse_people, parse_people_file
+
+MOST_BYTES = 1_000_000
+MOST_PEOPLE = 5_000
 
 
-class HandOutForm(forms.Form):
+class ManagerHandOutForm(forms.Form):
     """Course and people, typed or from a file. Who of them gets a code is the service's answer, not this form's."""
 
     use_required_attribute = False
@@ -47,7 +50,7 @@ class HandOutForm(forms.Form):
             field.error_messages["invalid_choice"] = _("Choose one of the courses.")
         self.fields["people"].required = "file" not in (self.files or {})
 
-    def clean_file(self) -> list[Recipient]:
+    def clean_file(self) -> list[ListedPerson]:
         """The people in the file; none without one."""
         file = self.cleaned_data.get("file")
         if not isinstance(file, UploadedFile):
@@ -55,7 +58,7 @@ class HandOutForm(forms.Form):
         if (file.size or 0) > MOST_BYTES:
             raise forms.ValidationError(_("The file is larger than 1 MB. Shorten the list, or send it in parts."))
         try:
-            people = from_file(file.read())
+            people = parse_people_file(file.read())
         except FileUnreadable as error:
             raise forms.ValidationError(error.sentence) from None
         if not people:
@@ -65,7 +68,7 @@ class HandOutForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Typed and from the file, together one list."""
         cleaned = super().clean() or {}
-        people = [*from_text(cleaned.get("people") or ""), *(cleaned.get("file") or [])]
+        people = [*parse_people(cleaned.get("people") or ""), *(cleaned.get("file") or [])]
         if not people and not self.errors:
             self.add_error("people", self.fields["people"].error_messages["required"])
         if len(people) > MOST_PEOPLE:
@@ -75,20 +78,20 @@ class HandOutForm(forms.Form):
                 MOST_PEOPLE,
             )
             self.add_error("people", sentence % {"most": MOST_PEOPLE})
-        cleaned["recipients"] = people
+        cleaned["listed"] = people
         return cleaned
 
     @property
     def recipients(self) -> list[Recipient]:
-        """Whom the list names."""
-        people: list[Recipient] = self.cleaned_data["recipients"]
-        return people
+        return [Recipient(person.email, person.name) for person in self.cleaned_data["listed"]]
 
     @property
     def had_a_file(self) -> bool:
         """Whether part of the list came from a file, which the browser doesn't send a second time."""
         return bool(self.cleaned_data.get("file"))
 
-    def as_typed(self, runs: Sequence[ManagedRun]) -> HandOutForm:
+    def as_typed(self, runs: Sequence[ManagedRun]) -> ManagerHandOutForm:
         """The same list as if all of it had been typed."""
-        return HandOutForm(runs, {"run": self.cleaned_data["run"], "people": as_text(self.recipients)})
+        return ManagerHandOutForm(
+            runs, {"run": self.cleaned_data["run"], "people": format_people(self.cleaned_data["listed"])}
+        )

@@ -37,7 +37,7 @@ from b2b.services.handouts.assign import (
 )
 from b2b.services.handouts.mails import open_hand_outs_of
 from b2b.services.seats.membership import remove_member
-from frontend.pages.handout_form import HandOutForm
+from frontend.pages.handout_form import ManagerHandOutForm
 from frontend.pages.managers import Crumb, Report, codes_page, contract_url, parse_code_filter, way
 from frontend.site.parsing import account_id, row_id
 from frontend.views.answers import UNPROCESSABLE
@@ -85,7 +85,7 @@ def codes(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     now = clock.now()
     membership, contract = _contract(request, slug, contract_id, now)
     page = codes_page(organization=membership.organization, contract=contract, params=request.GET, now=now)
-    form = HandOutForm(contract.runs, initial={"run": page.code_filter.run_id})
+    form = ManagerHandOutForm(contract.runs, initial={"run": page.code_filter.run_id})
     return render(request, "frontend/managers/codes.html", {"page": page, "contract": contract, "form": form})
 
 
@@ -96,9 +96,9 @@ def give(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     now = clock.now()
     membership, contract = _contract(request, slug, contract_id, now)
     if request.method != "POST":
-        form = HandOutForm(contract.runs, initial={"run": row_id(request.GET.get("run"))})
+        form = ManagerHandOutForm(contract.runs, initial={"run": row_id(request.GET.get("run"))})
         return _hand_out_page(request, membership, contract, form)
-    form = HandOutForm(contract.runs, request.POST, request.FILES)
+    form = ManagerHandOutForm(contract.runs, request.POST, request.FILES)
     if not form.is_valid():
         return _hand_out_page(request, membership, contract, form, status=UNPROCESSABLE)
     run_id, seen = int(form.cleaned_data["run"]), request.POST.get("seen", "")
@@ -229,7 +229,7 @@ def _hand_out_page(
     request: HttpRequest,
     membership: OrganizationMembership,
     contract: ManagedContract,
-    form: HandOutForm,
+    form: ManagerHandOutForm,
     *,
     report: Report | None = None,
     refusal: DomainError | None = None,

@@ -147,10 +147,10 @@ class TestProblems:
             ("--add --remove --file people.csv", "say whether its people shall be added or removed"),
             ("--file nowhere.csv", "nowhere.csv can't be read"),
             ("--file empty.csv", "names no one"),
-            ("--file latin.csv", "is not UTF-8"),
-            ("--file book.xlsx", "is not a text file"),
-            ("--file heading.csv", "neither an address nor a heading"),
-            ("--file quote.csv", "is not CSV"),
+            ("--file unknown.csv", "can’t read this file’s encoding"),
+            ("--file book.xlsx", "This is an Excel file"),
+            ("--file heading.csv", "has no e-mail addresses"),
+            ("--file quote.csv", "can’t be read as CSV"),
             ("--add ada@example.com --as nobody@example.com", "--as: there is no active account"),
         ],
     )
@@ -161,7 +161,7 @@ class TestProblems:
         file("", "empty.csv")
         file("Name,Town\nAda,London\n", "heading.csv")
         file("email\n" + "x" * 140_000 + "\n", "quote.csv")
-        Path("latin.csv").write_bytes(b"email\nj\xf6rg@example.com\n")
+        Path("unknown.csv").write_bytes(b"email\n\x81\x8d@example.com\n")
         Path("book.xlsx").write_bytes(b"PK\x03\x04\0\0")
         assert words in refusal_of(f"b2b_contract members {page.pk} {line}")
         assert members(page) == []

@@ -13,8 +13,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.formats import date_format
@@ -57,6 +55,7 @@ from courses.models import Enrollment
 from ecommerce.models import BasketCode, DiscountCode
 from ecommerce.services.discounts.batches import Assignment, assign_codes, empty_baskets_of, replace_code
 from mitxonline.kernel import clock
+from mitxonline.kernel.addresses import is_email_address
 from mitxonline.kernel.audit import record
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.kernel.fingerprint import fingerprint, refuse_unless_seen
@@ -397,7 +396,7 @@ def _add_seat_counts(plan: HandOutPlan, terms: ContractTerms) -> HandOutPlan:
 def _rows(run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient]) -> tuple[RecipientRow, ...]:
     """Each line with its outcome; the same few queries for one person and for five thousand."""
     asked = [(normalize_email(each.email), _as_name(each.name)) for each in recipients]
-    complete = {email for email, _name in asked if _is_complete(email)}
+    complete = {email for email, _name in asked if is_email_address(email)}
     known = _RecipientFacts.of(run, terms, complete)
     rows, seen = [], set()
     for email, name in asked:
@@ -472,14 +471,6 @@ def _withdrawn(terms: ContractTerms, emails: set[str], *, is_shared: bool) -> se
 def _as_name(text: str) -> str:
     """A name as it can be kept and read: no control characters, not endless."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:LONGEST_NAME]
-
-
-def _is_complete(email: str) -> bool:
-    try:
-        validate_email(email)
-    except ValidationError:
-        return False
-    return len(email) <= 254
 
 
 def _refuse_late(terms: ContractTerms, *, now: datetime) -> None:

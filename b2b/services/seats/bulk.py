@@ -12,8 +12,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -24,6 +22,7 @@ from b2b.seats import SeatCount
 from b2b.selectors.contracts import terms_in_force
 from b2b.selectors.handouts import waiting_addresses
 from b2b.services.seats.membership import add_member, count_seats, lock_terms, remove_member
+from mitxonline.kernel.addresses import is_email_address
 from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
@@ -234,7 +233,7 @@ def _row(
     promised: Collection[str],
 ) -> PersonRow:
     if user is None:
-        return PersonRow(wish, Outcome.NO_ACCOUNT if _is_address(email) else Outcome.NO_ADDRESS)
+        return PersonRow(wish, Outcome.NO_ACCOUNT if is_email_address(email) else Outcome.NO_ADDRESS)
     state = seats.get(user.pk)
     if not wish.joins:
         return PersonRow(wish, Outcome.LEAVES if state else Outcome.NOT_IN, user_id=user.pk)
@@ -244,11 +243,3 @@ def _row(
         return PersonRow(wish, Outcome.IS_IN, user_id=user.pk)
     outcome = Outcome.COMES_BACK if user.pk in withdrawn else Outcome.JOINS
     return PersonRow(wish, outcome, user_id=user.pk, has_place=state is not None or email in promised)
-
-
-def _is_address(email: str) -> bool:
-    try:
-        validate_email(email)
-    except ValidationError:
-        return False
-    return True

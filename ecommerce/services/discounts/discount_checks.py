@@ -9,14 +9,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from ecommerce.enums import AMOUNTS_OFF, DiscountType, PaymentType, RedemptionType
 from ecommerce.models import DiscountCode, Product
 from ecommerce.models.discount import CODE_SENTENCE, CODE_TEXT
 from ecommerce.selectors.discount_access import DiscountAccess, of_courses
+from mitxonline.kernel.addresses import is_email_address
 from mitxonline.kernel.money import currency_problem, minor_digits
 
 LONGEST_CODE = 100
@@ -182,7 +181,7 @@ def _people(draft: DiscountDraft, wish: CodeWish | None) -> Iterator[Problem]:
     if draft.people and not draft.for_chosen_people:
         yield Problem("people", _("It is for everyone, and here are addresses. Say which is meant."))
     for email in draft.people:
-        if not _is_address(email):
+        if not is_email_address(email):
             yield Problem("people", _("“%(text)s” is not an e-mail address.") % {"text": email[:80]})
     is_assistance = draft.payment_type == PaymentType.FINANCIAL_ASSISTANCE
     if wish is not None and is_assistance and not draft.people and not wish.addresses:
@@ -219,7 +218,7 @@ def _codes(draft: DiscountDraft, wish: CodeWish) -> Iterator[Problem]:
     if not 1 <= wish.number <= MOST_CODES:
         yield Problem("count", _("Make from 1 to 100,000 codes at once."))
     for address in wish.addresses:
-        if not _is_address(address):
+        if not is_email_address(address):
             yield Problem("addresses", _("“%(text)s” is not an e-mail address.") % {"text": address[:80]})
 
 
@@ -263,11 +262,3 @@ def _course_amount(draft: DiscountDraft) -> Iterator[Problem]:
             limit = (cheapest.money * (Decimal(most) / 100)).formatted()
             sentence = _("You can take off %(most)d percent of the price at the most; here that is %(limit)s.")
             yield Problem("amount", sentence % {"most": most, "limit": limit})
-
-
-def _is_address(text: str) -> bool:
-    try:
-        validate_email(text)
-    except ValidationError:
-        return False
-    return len(text) <= 254

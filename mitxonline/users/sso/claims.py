@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-
+from mitxonline.kernel.addresses import is_email_address
 from mitxonline.kernel.text import normalize_email
 
-_LONGEST_EMAIL, _LONGEST_NAME = 254, 150
+_LONGEST_NAME = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +63,7 @@ def _email(value: Any) -> tuple[str, bool]:
     if not isinstance(value, str):
         return "", False
     email = normalize_email(value)
-    try:
-        validate_email(email)
-    except ValidationError:
-        return "", False
-    return (email, email == value.strip().lower()) if len(email) <= _LONGEST_EMAIL else ("", False)
+    return (email, email == value.strip().lower()) if is_email_address(email) else ("", False)
 
 
 def _name(claims: Mapping[str, Any]) -> str:
