@@ -29,9 +29,10 @@ from b2b.models import (
     Reconcile,
     SignInFact,
 )
+from b2b.seats import seats_for
 from b2b.services.organizations.keycloak_joins import ask_refused_again
 from b2b.services.organizations.managers import set_manager
-from b2b.services.seats.membership import add_member, remove_member, seats_for
+from b2b.services.seats.membership import add_member, remove_member
 from mitxonline.kernel import audit, clock
 from mitxonline.kernel.admin import ReadOnlyAdminMixin
 from mitxonline.users.admin import PersonAdmin

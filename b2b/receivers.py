@@ -18,6 +18,15 @@ from b2b.events import HandOutMailsQueued, HoldsEnded
 from b2b.models import ContractPage, ContractRun
 from b2b.requests import request_reconciles
 from b2b.rules import contacts_of
+from b2b.seats import (
+    activate_held_seats,
+    claim_seat,
+    end_code_seats,
+    join_organizations,
+    lock_terms,
+    release_held_seats,
+    uses_of_order,
+)
 from b2b.services.handouts.mails import send_mails
 from b2b.services.organizations.claims import claim_of
 from b2b.services.organizations.keycloak_joins import ask_again_for, may_ask_keycloak
@@ -27,15 +36,6 @@ from b2b.services.organizations.sign_in import (
     follow_claim,
     leave_disconnected,
     note_failure,
-)
-from b2b.services.seats.membership import (
-    activate_held_seats,
-    claim_seat,
-    end_code_seats,
-    join_organizations,
-    lock_terms,
-    release_held_seats,
-    uses_of_order,
 )
 from b2b.services.seats.redemption import apply_assigned_codes
 from ecommerce.errors.codes import CodeUsed

@@ -241,7 +241,7 @@ def _of_nobody(sql: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedSeats:
     """What became of claiming seats: those the person has now, and the contracts that had none for them."""
 
     seats: Mapping[int, ContractMembership] = field(default_factory=dict)
@@ -262,7 +262,7 @@ class Entry(TypedDict):
     lifts_withdrawal: NotRequired[bool]
 
 
-def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Unpack[Entry]) -> Claimed:
+def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Unpack[Entry]) -> ClaimedSeats:
     """Give a person a seat in each of these contracts; one they have is theirs and only gets stronger.
 
     Held becomes active, ``sso`` any other source. The caller holds the lock of the terms. A seat promised to the
@@ -299,7 +299,7 @@ def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Un
         join_organizations(organization_ids=organizations, user_id=user_id, source=source, now=now)
     # A code that was left behind serves a seat again.
     request_reconciles([pk for pk, seats in coming.items() if seats.has_uses], reason=_("Seat taken"), now=now)
-    return Claimed(
+    return ClaimedSeats(
         seats=mine | {seat.contract_id: seat for seat in made}, full=full, withdrawn=tuple(sorted(withdrawn))
     )
 

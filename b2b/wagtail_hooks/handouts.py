@@ -21,8 +21,8 @@ from b2b.services.handouts.assign import (
     hand_out,
     plan_hand_out,
     remind_code,
-    revoke_code,
 )
+from b2b.services.handouts.revoke import revoke_code
 from b2b.wagtail_hooks.codes import named
 from b2b.wagtail_hooks.contracts import contract_url
 from b2b.wagtail_hooks.workbench import ContractTemplateView, said

@@ -32,7 +32,7 @@ from b2b.selectors.managers import (
     invitation_lines,
     shared,
 )
-from b2b.services.handouts.assign import HandOutPlan, Outcome
+from b2b.services.handouts.assign import HandOutPlan, RecipientOutcome
 from frontend.site.parsing import row_id
 
 if TYPE_CHECKING:
@@ -225,14 +225,20 @@ class Report:
     @property
     def skipped(self) -> list[tuple[str, list[str]]]:
         """Reasons with the addresses they are about."""
-        return self._by_reason(Outcome.HAS_SEAT, Outcome.HAS_COURSE, Outcome.GIVEN, Outcome.TWICE, Outcome.WITHDRAWN)
+        return self._by_reason(
+            RecipientOutcome.HAS_SEAT,
+            RecipientOutcome.HAS_COURSE,
+            RecipientOutcome.GIVEN,
+            RecipientOutcome.TWICE,
+            RecipientOutcome.WITHDRAWN,
+        )
 
     @property
     def incomplete(self) -> list[str]:
         """What stands where an address should."""
-        return [row.email or gettext("(empty)") for row in self.plan.with_outcome(Outcome.INCOMPLETE)]
+        return [row.email or gettext("(empty)") for row in self.plan.with_outcome(RecipientOutcome.INCOMPLETE)]
 
-    def _by_reason(self, *outcomes: Outcome) -> list[tuple[str, list[str]]]:
+    def _by_reason(self, *outcomes: RecipientOutcome) -> list[tuple[str, list[str]]]:
         found: list[tuple[str, list[str]]] = []
         for outcome in outcomes:
             rows: Sequence[Any] = self.plan.with_outcome(outcome)

@@ -31,11 +31,9 @@ from b2b.services.handouts.assign import (
     remind,
     remind_codes,
     replace_shared_code,
-    revoke_codes,
-    send_again,
-    take_back,
 )
-from b2b.services.handouts.mails import open_hand_outs_of
+from b2b.services.handouts.mails import open_hand_outs_of, send_again
+from b2b.services.handouts.revoke import revoke_codes, take_back
 from b2b.services.seats.membership import remove_member
 from frontend.pages.handout_form import ManagerHandOutForm
 from frontend.pages.managers import Crumb, Report, codes_page, contract_url, parse_code_filter, way

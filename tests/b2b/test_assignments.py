@@ -27,22 +27,21 @@ from b2b.errors.handouts import (
     TooManyMails,
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail
+from b2b.selectors.handouts import open_invitations
 from b2b.services.handouts import mails
 from b2b.services.handouts.assign import (
     HandOutRequest,
-    Outcome,
     Recipient,
+    RecipientOutcome,
     assign_code,
-    cancel_invitation,
     hand_out,
-    open_invitations,
     plan_hand_out,
     remind,
     remind_code,
     replace_shared_code,
-    revoke_code,
 )
 from b2b.services.handouts.mails import send_mails
+from b2b.services.handouts.revoke import cancel_invitation, revoke_code
 from b2b.services.seats.membership import add_member, remove_member
 from b2b.services.seats.redemption import attach_by_code
 from ecommerce.errors.codes import CodeUnknown
@@ -116,7 +115,7 @@ class TestHandingOut:
         ]
         plan = plan_hand_out(HandOutRequest(contract_run_id=run.pk, recipients=listed), now=NOON)
         assert [row.outcome for row in plan.rows] == [
-            Outcome.GIVES, Outcome.HAS_SEAT, Outcome.GIVEN, Outcome.INCOMPLETE, Outcome.TWICE, Outcome.INCOMPLETE,
+            RecipientOutcome.GIVES, RecipientOutcome.HAS_SEAT, RecipientOutcome.GIVEN, RecipientOutcome.INCOMPLETE, RecipientOutcome.TWICE, RecipientOutcome.INCOMPLETE,
         ]  # fmt: skip
         assert plan.rows[0].email == "ines@northgate.example"
         assert (plan.gives, plan.free_after, plan.refusal) == (1, 0, None)
@@ -314,14 +313,14 @@ class TestInvitations:
         assert not DiscountCode.objects.exclude(assigned_email="").exists()
         assert {each.code_id for each in HandOut.objects.all()} == {codes_of(open_run)[0].pk}
         again = plan_hand_out(HandOutRequest(contract_run_id=open_run.pk, recipients=people("ines", "nora")), now=NOON)
-        assert [row.outcome for row in again.rows] == [Outcome.GIVEN, Outcome.GIVES]
+        assert [row.outcome for row in again.rows] == [RecipientOutcome.GIVEN, RecipientOutcome.GIVES]
 
     def test_who_was_withdrawn_is_not_invited_back(self, open_run: ContractRun) -> None:
         luis = make_user("luis@northgate.example")
         add_member(contract_id=open_run.contract_id, user_id=luis.pk, now=NOON)
         remove_member(contract_id=open_run.contract_id, user_id=luis.pk, reason="left", now=NOON)
         plan = plan_hand_out(HandOutRequest(contract_run_id=open_run.pk, recipients=people("luis")), now=NOON)
-        assert plan.rows[0].outcome is Outcome.WITHDRAWN
+        assert plan.rows[0].outcome is RecipientOutcome.WITHDRAWN
 
     def test_another_shared_code_ends_open_invitations_and_the_old_link(self, open_run: ContractRun) -> None:
         give(open_run, people("ines", "samuel"))

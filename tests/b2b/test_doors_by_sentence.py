@@ -34,7 +34,7 @@ from b2b.models import (
     Withdrawal,
 )
 from b2b.seats import claim_seat, lock_terms
-from b2b.services.handouts.assign import HandOutRequest, Outcome, Recipient, assign_code, hand_out
+from b2b.services.handouts.assign import HandOutRequest, Recipient, RecipientOutcome, assign_code, hand_out
 from b2b.services.seats.membership import add_member, remove_member
 from b2b.services.seats.offers import code_offer
 from b2b.services.seats.redemption import attach_by_code, put_in_link_basket, start_course
@@ -473,7 +473,7 @@ class TestWithdrawn:
                 by_id=None,
                 now=NOON + DAY,
             )
-            assert [row.outcome for row in plan.rows] == [Outcome.WITHDRAWN, Outcome.GIVES]
+            assert [row.outcome for row in plan.rows] == [RecipientOutcome.WITHDRAWN, RecipientOutcome.GIVES]
             assert "only we can give it back" in plan.rows[0].sentence
             free = codes_of(each)[-1]
             with pytest.raises(PersonRefused, match=r"Add the person under “Members”"):

@@ -16,8 +16,14 @@ from b2b.enums import MailState
 from b2b.errors.handouts import MailServerAway
 from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
 from b2b.services.handouts import mails
-from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, remind, revoke_code
+from b2b.services.handouts.assign import (
+    HandOutRequest,
+    Recipient,
+    hand_out,
+    remind,
+)
 from b2b.services.handouts.mails import BATCH, MOST_ATTEMPTS, send_again, send_mails
+from b2b.services.handouts.revoke import revoke_code
 from b2b.services.seats.redemption import attach_by_code
 from ecommerce.models import DiscountCode
 from mitxonline.coordinator.deliveries import run_delivery

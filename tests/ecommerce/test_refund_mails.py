@@ -10,7 +10,7 @@ from wagtail.models import Site
 
 from b2b.enums import MembershipState
 from b2b.models import ContractMembership
-from b2b.services.seats.membership import claim_seat, lock_terms
+from b2b.seats import claim_seat, lock_terms
 from ecommerce.enums import EnrollmentAfter, OrderState
 from ecommerce.events import MoneyReturned, OrderInReview, ReceiptWanted, RefundAsked, RefundDenied
 from ecommerce.models import CodeUse, Order, RefundRequest, ShopSettings

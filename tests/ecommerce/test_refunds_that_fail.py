@@ -13,7 +13,7 @@ from wagtail.models import Site
 
 from b2b.enums import MembershipState
 from b2b.models import ContractMembership
-from b2b.services.seats.membership import claim_seat, lock_terms
+from b2b.seats import claim_seat, lock_terms
 from courses.models import Enrollment
 from ecommerce.enums import (
     AfterFailedRefund,

@@ -67,7 +67,7 @@ from b2b.services.courseware.courseware import (
 from b2b.services.courseware.wording import Line, addition_lines, removal_lines, summary, terms_lines
 from b2b.services.organizations.organizations import OrganizationRequest, choose_organization, ensure_organization
 from b2b.services.organizations.sign_in import leave_without_connection
-from b2b.services.seats.bulk import COMING, ChangeMembers, Outcome, change_members, plan_change_members
+from b2b.services.seats.bulk import COMING, ChangeMembers, MemberOutcome, change_members, plan_change_members
 from b2b.services.seats.moving import MoveMembers, move_members, plan_move_members
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
@@ -328,7 +328,7 @@ class Command(OperatorCommand):
             with LateProgress(self.stderr, label=_("Seats")) as progress:
                 reason = options["reason"].strip() or way()
                 plan = change_members(request, reason=reason, now=now, by_id=self.actor_id, progress=progress)
-            if plan.named(*COMING, Outcome.LEAVES):
+            if plan.named(*COMING, MemberOutcome.LEAVES):
                 # Whoever left or came back changed how many codes there should be.
                 run_reconcile(contract_id=contract_id, now=now, reason=reason, requested_by_id=self.actor_id)
         print_rows(self.stdout, people_rows(plan.rows), PEOPLE_COLUMNS, style=options["format"])
@@ -336,8 +336,8 @@ class Command(OperatorCommand):
             raise CommandError(refusal.message)
         counts = {
             "coming": len(plan.named(*COMING)),
-            "going": len(plan.named(Outcome.LEAVES)),
-            "skipped": len(plan.named(Outcome.NO_ACCOUNT)),
+            "going": len(plan.named(MemberOutcome.LEAVES)),
+            "skipped": len(plan.named(MemberOutcome.NO_ACCOUNT)),
         }
         done = _("%(coming)d get a seat, %(going)d lose theirs, %(skipped)d without an account were left out.") % counts
         self.say(_("Dry run, nothing was changed. It would be: %s") % done if options["dry_run"] else done)

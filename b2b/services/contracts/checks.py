@@ -28,13 +28,17 @@ from b2b.models import (
     ContractTerms,
     Reconcile,
 )
+from b2b.seats import (
+    count_seats,
+    lock_terms,
+    release_held_seats,
+)
 from b2b.selectors.contracts import find_contract
 from b2b.selectors.seats import people_without_connection
 from b2b.services.acting import note
 from b2b.services.contracts.plan import CodeStep, PriceStep, ReconcilePlan, plan_reconcile
 from b2b.services.contracts.reconcile import STUCK_AFTER, contract_lock, run_reconcile
 from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
-from b2b.services.seats.membership import count_seats, lock_terms, release_held_seats
 from courses.enums import RunAccess
 from courses.services.runs import reserve_runs, save_runs
 from ecommerce.enums import OrderState

@@ -36,20 +36,14 @@ from b2b.errors.seats import NotAMember
 from b2b.models import ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail, Withdrawal
 from b2b.seats import count_seats, lock_terms
 from b2b.selectors.handouts import (
-    open_invitations,
     seated_addresses,
     shared_codes,
     used_hand_outs,
     waiting_addresses,
 )
-from b2b.services.handouts.mails import queue_mails, refuse_too_many, send_again
+from b2b.services.handouts.mails import queue_mails, refuse_too_many
 from b2b.services.handouts.revoke import (
-    cancel_invitation,
-    cancel_invitations,
     end_hand_outs,
-    revoke_code,
-    revoke_codes,
-    take_back,
 )
 from courses.models import Enrollment
 from ecommerce.models import BasketCode, DiscountCode
@@ -64,28 +58,6 @@ from mitxonline.kernel.text import normalize_email
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-__all__ = [
-    "HandOutPlan",
-    "Outcome",
-    "Recipient",
-    "RecipientRow",
-    "ReminderReport",
-    "assign_code",
-    "cancel_invitation",
-    "cancel_invitations",
-    "hand_out",
-    "open_invitations",
-    "plan_hand_out",
-    "remind",
-    "remind_code",
-    "remind_codes",
-    "replace_shared_code",
-    "revoke_code",
-    "revoke_codes",
-    "send_again",
-    "take_back",
-]
-
 LONGEST_NAME = 255
 
 # Whoever comes second in a day finds a row that no longer matches.
@@ -96,7 +68,7 @@ RETURNING id
 """
 
 
-class Outcome(StrEnum):
+class RecipientOutcome(StrEnum):
     """What a list says of one address."""
 
     GIVES = "gives"
@@ -108,18 +80,20 @@ class Outcome(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-SENTENCES: dict[Outcome, StrOrPromise] = {
-    Outcome.GIVES: _("Gets a code by e-mail."),
-    Outcome.INCOMPLETE: _("This is not a complete address."),
-    Outcome.TWICE: _("Listed twice. We'll use the first."),
-    Outcome.HAS_COURSE: _("Has this course already."),
-    Outcome.HAS_SEAT: _("Already has a seat, which includes this course."),
-    Outcome.GIVEN: _("Has an unused code for this course already. You can send a reminder."),
-    Outcome.WITHDRAWN: _("We withdrew this person’s access, and only we can give it back. Ask us about it."),
+SENTENCES: dict[RecipientOutcome, StrOrPromise] = {
+    RecipientOutcome.GIVES: _("Gets a code by e-mail."),
+    RecipientOutcome.INCOMPLETE: _("This is not a complete address."),
+    RecipientOutcome.TWICE: _("Listed twice. We'll use the first."),
+    RecipientOutcome.HAS_COURSE: _("Has this course already."),
+    RecipientOutcome.HAS_SEAT: _("Already has a seat, which includes this course."),
+    RecipientOutcome.GIVEN: _("Has an unused code for this course already. You can send a reminder."),
+    RecipientOutcome.WITHDRAWN: _("We withdrew this person’s access, and only we can give it back. Ask us about it."),
 }
 # What staff read in place of that: it is they who are asked.
-STAFF_SENTENCES: dict[Outcome, StrOrPromise] = {
-    Outcome.WITHDRAWN: _("Access was withdrawn, and a code doesn’t give it back. Add the person under “Members”."),
+STAFF_SENTENCES: dict[RecipientOutcome, StrOrPromise] = {
+    RecipientOutcome.WITHDRAWN: _(
+        "Access was withdrawn, and a code doesn’t give it back. Add the person under “Members”."
+    ),
 }
 
 
@@ -145,12 +119,12 @@ class RecipientRow:
 
     email: str
     name: str
-    outcome: Outcome
+    outcome: RecipientOutcome
 
     @property
     def gives(self) -> bool:
         """Whether this person gets a code."""
-        return self.outcome is Outcome.GIVES
+        return self.outcome is RecipientOutcome.GIVES
 
     @property
     def sentence(self) -> str:
@@ -188,7 +162,7 @@ class HandOutPlan:
         people = [(row.email, row.name, row.outcome.value) for row in self.rows]
         return fingerprint(self.contract_run.pk, self.is_shared, people)
 
-    def with_outcome(self, *outcomes: Outcome) -> list[RecipientRow]:
+    def with_outcome(self, *outcomes: RecipientOutcome) -> list[RecipientRow]:
         """The lines that came to this."""
         return [row for row in self.rows if row.outcome in outcomes]
 
@@ -226,7 +200,7 @@ def hand_out(request: HandOutRequest, *, by_id: int | None, now: datetime, seen:
             raise plan.refusal
         if seen is not None:
             refuse_unless_seen(seen, plan.fingerprint)
-        people = plan.with_outcome(Outcome.GIVES)
+        people = plan.with_outcome(RecipientOutcome.GIVES)
         refuse_too_many(len(people), by_id=by_id, now=now)
         codes = [shared_codes([run])[run.pk]] * len(people) if plan.is_shared else _take_codes(run, len(people))
         _give(plan, codes, by_id=by_id, now=now)
@@ -401,9 +375,9 @@ def _rows(run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient
     rows, seen = [], set()
     for email, name in asked:
         if email not in complete:
-            outcome = Outcome.INCOMPLETE
+            outcome = RecipientOutcome.INCOMPLETE
         elif email in seen:
-            outcome = Outcome.TWICE
+            outcome = RecipientOutcome.TWICE
         else:
             seen.add(email)
             outcome = known.outcome(email)
@@ -438,15 +412,15 @@ class _RecipientFacts:
             withdrawn=frozenset(_withdrawn(terms, emails, is_shared=is_shared)),
         )
 
-    def outcome(self, email: str) -> Outcome:
+    def outcome(self, email: str) -> RecipientOutcome:
         """The first reason against giving this person a code, or that they get one."""
         if email in self.has_course:
-            return Outcome.HAS_COURSE
+            return RecipientOutcome.HAS_COURSE
         if email in self.has_seat:
-            return Outcome.HAS_SEAT
+            return RecipientOutcome.HAS_SEAT
         if email in self.given:
-            return Outcome.GIVEN
-        return Outcome.WITHDRAWN if email in self.withdrawn else Outcome.GIVES
+            return RecipientOutcome.GIVEN
+        return RecipientOutcome.WITHDRAWN if email in self.withdrawn else RecipientOutcome.GIVES
 
 
 def _addresses_with_codes(run: ContractRun, emails: set[str]) -> set[str]:
@@ -517,7 +491,7 @@ def _take_codes(run: ContractRun, count: int) -> list[DiscountCode]:
 
 def _give(plan: HandOutPlan, codes: Sequence[DiscountCode], *, by_id: int | None, now: datetime) -> list[HandOut]:
     """Write down who gets which code, and queue the mails; the caller holds the lock and has judged."""
-    people = plan.with_outcome(Outcome.GIVES)
+    people = plan.with_outcome(RecipientOutcome.GIVES)
     if not plan.is_shared:
         _assign(codes, people, by_id=by_id, now=now)
     given = HandOut.objects.bulk_create(

@@ -27,9 +27,14 @@ from b2b.models import (
     OrganizationPage,
     SignInFact,
 )
+from b2b.seats import (
+    ClaimedSeats,
+    claim_seats,
+    join_organizations,
+    leave_organizations,
+)
 from b2b.selectors.seats import people_without_connection
 from b2b.services.organizations.claims import UNKNOWN, Claim, ClaimedOrganization
-from b2b.services.seats.membership import Claimed, claim_seats, join_organizations, leave_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import transaction_lock
 from mitxonline.kernel.remote import without_queueing
@@ -235,10 +240,10 @@ def _lock_open_contracts(user_id: int, organization_ids: list[int], *, now: date
     return {each.pk: each for each in terms.valid_on(clock.date_of(now))}
 
 
-def _take_seats(user_id: int, terms: Mapping[int, ContractTerms], *, now: datetime) -> Claimed:
+def _take_seats(user_id: int, terms: Mapping[int, ContractTerms], *, now: datetime) -> ClaimedSeats:
     """Take a seat in each of these contracts that has one for the person."""
     if not terms:
-        return Claimed()
+        return ClaimedSeats()
     return claim_seats(terms=terms, user_id=user_id, state=MembershipState.ACTIVE, source=MembershipSource.SSO, now=now)
 
 

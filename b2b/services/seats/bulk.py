@@ -18,10 +18,10 @@ from django.utils.translation import gettext as _
 from b2b.enums import MembershipState
 from b2b.errors.contracts import PeopleUnclear, SeatsGoneMeanwhile, TooFewSeats
 from b2b.models import ContractMembership, ContractTerms, Withdrawal
-from b2b.seats import SeatCount
+from b2b.seats import SeatCount, count_seats, lock_terms
 from b2b.selectors.contracts import terms_in_force
 from b2b.selectors.handouts import waiting_addresses
-from b2b.services.seats.membership import add_member, count_seats, lock_terms, remove_member
+from b2b.services.seats.membership import add_member, remove_member
 from mitxonline.kernel.addresses import is_email_address
 from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
@@ -32,7 +32,7 @@ PORTION = 100
 Progress: TypeAlias = "Callable[[int, int], None]"
 
 
-class Outcome(StrEnum):
+class MemberOutcome(StrEnum):
     """What becomes of one person."""
 
     JOINS = "joins"
@@ -47,8 +47,8 @@ class Outcome(StrEnum):
 
 
 # With one of these nothing is done for anyone.
-PROBLEMS = (Outcome.NO_ADDRESS, Outcome.NO_ACCOUNT, Outcome.ACCOUNT_OFF)
-COMING = (Outcome.JOINS, Outcome.COMES_BACK)
+PROBLEMS = (MemberOutcome.NO_ADDRESS, MemberOutcome.NO_ACCOUNT, MemberOutcome.ACCOUNT_OFF)
+COMING = (MemberOutcome.JOINS, MemberOutcome.COMES_BACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class PersonRow:
     """One wish, and what becomes of it."""
 
     wish: Wish
-    outcome: Outcome
+    outcome: MemberOutcome
     user_id: int | None = None
     has_place: bool = False
 
@@ -87,15 +87,15 @@ class PersonRow:
     def sentence(self) -> str:
         """The outcome in words."""
         return {
-            Outcome.JOINS: _("gets a seat"),
-            Outcome.COMES_BACK: _("gets back the access that was withdrawn"),
-            Outcome.IS_IN: _("has a seat already"),
-            Outcome.LEAVES: _("loses the seat; their codes answer that access was withdrawn"),
-            Outcome.NOT_IN: _("has no seat"),
-            Outcome.TWICE: _("named before"),
-            Outcome.NO_ADDRESS: _("is not an e-mail address"),
-            Outcome.NO_ACCOUNT: _("has no account: ask them to register, or give them a code"),
-            Outcome.ACCOUNT_OFF: _("has an account that is switched off"),
+            MemberOutcome.JOINS: _("gets a seat"),
+            MemberOutcome.COMES_BACK: _("gets back the access that was withdrawn"),
+            MemberOutcome.IS_IN: _("has a seat already"),
+            MemberOutcome.LEAVES: _("loses the seat; their codes answer that access was withdrawn"),
+            MemberOutcome.NOT_IN: _("has no seat"),
+            MemberOutcome.TWICE: _("named before"),
+            MemberOutcome.NO_ADDRESS: _("is not an e-mail address"),
+            MemberOutcome.NO_ACCOUNT: _("has no account: ask them to register, or give them a code"),
+            MemberOutcome.ACCOUNT_OFF: _("has an account that is switched off"),
         }[self.outcome]
 
 
@@ -108,14 +108,14 @@ class MembersPlan:
     seats: SeatCount
     skips_unknown: bool = False
 
-    def named(self, *outcomes: Outcome) -> tuple[PersonRow, ...]:
+    def named(self, *outcomes: MemberOutcome) -> tuple[PersonRow, ...]:
         """The rows with one of these outcomes."""
         return tuple(row for row in self.rows if row.outcome in outcomes)
 
     @property
     def problems(self) -> tuple[PersonRow, ...]:
         """The people for whom nothing can be done, where that stops everything."""
-        skipped = {Outcome.NO_ACCOUNT} if self.skips_unknown else set()
+        skipped = {MemberOutcome.NO_ACCOUNT} if self.skips_unknown else set()
         return self.named(*(one for one in PROBLEMS if one not in skipped))
 
     @property
@@ -126,14 +126,14 @@ class MembersPlan:
     @property
     def seats_left(self) -> int | None:
         """Seats that can be given once those who leave have left; None without a cap."""
-        return None if self.seats.room is None else max(0, self.seats.room + len(self.named(Outcome.LEAVES)))
+        return None if self.seats.room is None else max(0, self.seats.room + len(self.named(MemberOutcome.LEAVES)))
 
     @property
     def refusal(self) -> PeopleUnclear | TooFewSeats | None:
         """Why nothing is done; None where it can be."""
         if self.problems:
             return PeopleUnclear(problems=len(self.problems), people=len(self.rows))
-        if not self.seats.has_room_for(self.seats_needed, leaving=len(self.named(Outcome.LEAVES))):
+        if not self.seats.has_room_for(self.seats_needed, leaving=len(self.named(MemberOutcome.LEAVES))):
             return TooFewSeats(left=self.seats_left or 0, needed=self.seats_needed, invited=self.seats.invited)
         return None
 
@@ -172,7 +172,7 @@ def change_members(
                     plan = _plan(terms, request)
                     if plan.refusal is not None:
                         raise plan.refusal
-                    waiting = [*plan.named(Outcome.LEAVES), *plan.named(*COMING)]
+                    waiting = [*plan.named(MemberOutcome.LEAVES), *plan.named(*COMING)]
                     total = len(waiting)
                 most = len(waiting) if at_once else PORTION
                 portion, waiting = waiting[:most], waiting[most:]
@@ -214,7 +214,7 @@ def _plan(terms: ContractTerms, request: ChangeMembers) -> MembersPlan:
     rows, named = [], set()
     for wish, email in zip(wishes, emails, strict=True):
         row = _row(wish, email, accounts.get(email), seats, withdrawn, promised)
-        rows.append(replace(row, outcome=Outcome.TWICE) if email in named else row)
+        rows.append(replace(row, outcome=MemberOutcome.TWICE) if email in named else row)
         named.add(email)
     return MembersPlan(
         contract_id=terms.pk,
@@ -233,13 +233,13 @@ def _row(
     promised: Collection[str],
 ) -> PersonRow:
     if user is None:
-        return PersonRow(wish, Outcome.NO_ACCOUNT if is_email_address(email) else Outcome.NO_ADDRESS)
+        return PersonRow(wish, MemberOutcome.NO_ACCOUNT if is_email_address(email) else MemberOutcome.NO_ADDRESS)
     state = seats.get(user.pk)
     if not wish.joins:
-        return PersonRow(wish, Outcome.LEAVES if state else Outcome.NOT_IN, user_id=user.pk)
+        return PersonRow(wish, MemberOutcome.LEAVES if state else MemberOutcome.NOT_IN, user_id=user.pk)
     if not user.is_active:
-        return PersonRow(wish, Outcome.ACCOUNT_OFF, user_id=user.pk)
+        return PersonRow(wish, MemberOutcome.ACCOUNT_OFF, user_id=user.pk)
     if state == MembershipState.ACTIVE:
-        return PersonRow(wish, Outcome.IS_IN, user_id=user.pk)
-    outcome = Outcome.COMES_BACK if user.pk in withdrawn else Outcome.JOINS
+        return PersonRow(wish, MemberOutcome.IS_IN, user_id=user.pk)
+    outcome = MemberOutcome.COMES_BACK if user.pk in withdrawn else MemberOutcome.JOINS
     return PersonRow(wish, outcome, user_id=user.pk, has_place=state is not None or email in promised)

@@ -12,19 +12,10 @@ from b2b.errors.contracts import TooFewSeats
 from b2b.errors.seats import ContractFull, NotAMember, SeatUnknown
 from b2b.models import ContractMembership, ContractPage, ContractTerms, Withdrawal
 from b2b.seats import (
-    Claimed,
-    activate_held_seats,
     claim_seat,
-    claim_seats,
-    count_seats,
-    end_code_seats,
     end_seat,
-    join_organizations,
-    leave_organizations,
     lock_terms,
-    release_held_seats,
     seats_for,
-    uses_of_order,
 )
 from b2b.services.handouts.revoke import end_hand_outs_to
 from courses.enums import EnrollmentSource
@@ -34,25 +25,6 @@ from ecommerce.models import Product
 from ecommerce.services.discounts.codes import restore_uses, retire_uses
 from mitxonline.kernel.audit import Detail, record
 from mitxonline.users.models import User
-
-__all__ = [
-    "Claimed",
-    "activate_held_seats",
-    "add_member",
-    "claim_seat",
-    "claim_seats",
-    "count_seats",
-    "end_code_seats",
-    "end_enrollments",
-    "join_organizations",
-    "leave_organizations",
-    "lock_terms",
-    "products_of",
-    "release_held_seats",
-    "remove_member",
-    "seats_for",
-    "uses_of_order",
-]
 
 
 def add_member(

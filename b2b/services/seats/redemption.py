@@ -13,7 +13,7 @@ from b2b.enums import CodeState, MembershipSource, MembershipState
 from b2b.errors.seats import AlreadySeated, ContractClosed, NotAMember, PaymentNeeded
 from b2b.models import ContractMembership, ContractRun
 from b2b.rules import refuse_replaced
-from b2b.services.seats.membership import claim_seat, lock_terms
+from b2b.seats import claim_seat, lock_terms
 from b2b.services.seats.offers import contract_run_of, finding_for
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.errors import EnrollmentRefused
