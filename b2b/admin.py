@@ -35,7 +35,6 @@ from b2b.services.organizations.managers import set_manager
 from b2b.services.seats.membership import add_member, remove_member
 from mitxonline.kernel import audit, clock
 from mitxonline.kernel.admin import ReadOnlyAdminMixin
-from mitxonline.users.admin import PersonAdmin
 from mitxonline.users.models import User
 
 
@@ -343,6 +342,3 @@ class OrganizationInline(WithActor):
     readonly_fields = ["source", "since"]
     autocomplete_fields = ["organization"]
     verbose_name_plural = _("Organizations")
-
-
-PersonAdmin.inlines = [*PersonAdmin.inlines, OrganizationInline, SeatInline]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import social_django.admin  # noqa: F401 - registers what is taken back below
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from social_django.models import Association, Nonce, UserSocialAuth
 
@@ -48,6 +50,9 @@ class PersonAdmin(UserAdmin[User]):
             {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")},
         ),
     )
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> list[Any]:
+        return [import_string(path) for path in settings.PERSON_INLINES]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fixed = super().get_readonly_fields(request, obj)

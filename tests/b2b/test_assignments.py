@@ -115,8 +115,13 @@ class TestHandingOut:
         ]
         plan = plan_hand_out(HandOutRequest(contract_run_id=run.pk, recipients=listed), now=NOON)
         assert [row.outcome for row in plan.rows] == [
-            RecipientOutcome.GIVES, RecipientOutcome.HAS_SEAT, RecipientOutcome.GIVEN, RecipientOutcome.INCOMPLETE, RecipientOutcome.TWICE, RecipientOutcome.INCOMPLETE,
-        ]  # fmt: skip
+            RecipientOutcome.GIVES,
+            RecipientOutcome.HAS_SEAT,
+            RecipientOutcome.GIVEN,
+            RecipientOutcome.INCOMPLETE,
+            RecipientOutcome.TWICE,
+            RecipientOutcome.INCOMPLETE,
+        ]
         assert plan.rows[0].email == "ines@northgate.example"
         assert (plan.gives, plan.free_after, plan.refusal) == (1, 0, None)
         assert all(row.sentence for row in plan.rows)

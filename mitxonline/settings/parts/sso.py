@@ -67,6 +67,8 @@ ACCOUNT_RIGHTS = [
     "mitxonline.users.sso.rights.has_staff_rights",
     "b2b.selectors.managers.manages_any_organization",
 ]
+# What Django's admin shows below a person, in this order.
+PERSON_INLINES = ["b2b.admin.OrganizationInline", "b2b.admin.SeatInline"]
 # What someone loses with a connection, in sentences told before it is undone.
 CONNECTION_LOSSES = [
     "mitxonline.users.sso.rights.losses_of",
