@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import ngettext
@@ -55,8 +54,8 @@ def limit_code_failures(request: HttpRequest) -> Iterator[None]:
     visitor's own one that doesn't work any more.
     """
     keys = visitor_keys(request)
-    _refuse_if_exhausted({"user": keys["user"], "session": keys["session"]}, _own_tries)
-    _refuse_if_exhausted({"address": keys["address"]}, _tries_of_network)
+    _refuse_if_exhausted({"user": keys["user"], "session": keys["session"]}, _too_many_codes_sentence)
+    _refuse_if_exhausted({"address": keys["address"]}, _network_sentence)
     try:
         yield
     except CodeMissing:
@@ -67,31 +66,29 @@ def limit_code_failures(request: HttpRequest) -> Iterator[None]:
         raise
 
 
-def _refuse_if_exhausted(keys: Keys, sentence: Callable[[int], str]) -> None:
+def _refuse_if_exhausted(keys: Keys, sentence: Callable[[RateLimited], str]) -> None:
     try:
         CODES.check(keys)
     except RateLimited as refused:
-        raise TooManyCodes(refused.retry_after, sentence(refused.minutes)) from None
+        raise TooManyCodes(refused.retry_after, sentence(refused)) from None
 
 
-def _own_tries(minutes: int) -> str:
-    """Of one person or one browser."""
-    tries, _window = settings.RATE_LIMITS["codes"]["user"]
+def _too_many_codes_sentence(refused: RateLimited) -> str:
     return ngettext(
         "You have tried %(tries)d codes that didn’t work. Wait %(minutes)d minute, then try again. Your cart is kept.",
         "You have tried %(tries)d codes that didn’t work. Wait %(minutes)d minutes, then try again. Your cart is kept.",
-        minutes,
-    ) % {"tries": tries, "minutes": minutes}
+        refused.minutes,
+    ) % {"tries": refused.limit, "minutes": refused.minutes}
 
 
-def _tries_of_network(minutes: int) -> str:
+def _network_sentence(refused: RateLimited) -> str:
     return ngettext(
         "Too many codes that didn’t work came from your network. Wait %(minutes)d minute, then try again. "
         "Your cart is kept.",
         "Too many codes that didn’t work came from your network. Wait %(minutes)d minutes, then try again. "
         "Your cart is kept.",
-        minutes,
-    ) % {"minutes": minutes}
+        refused.minutes,
+    ) % {"minutes": refused.minutes}
 
 
 def _payments_begun(minutes: int) -> str:

@@ -66,14 +66,15 @@ class Forbidden(DomainError):
 
 
 class RateLimited(DomainError):
-    """Too many failed tries; `retry_after` is in seconds."""
+    """Too many failed tries; `retry_after` is in seconds, and `limit` is how many are allowed, where it is known."""
 
     code = "rate_limited"
     status = 429
     exposes = ("retry_after",)
 
-    def __init__(self, retry_after: int, message: StrOrPromise = "") -> None:
+    def __init__(self, retry_after: int, message: StrOrPromise = "", *, limit: int = 0) -> None:
         self.retry_after = retry_after
+        self.limit = limit
         super().__init__(message or _wait(self.minutes))
 
     @property

@@ -70,8 +70,8 @@ class RateLimit:
             return
         full = [each for each in counters if found.get(each.name, 0) >= each.limit]
         if full:
-            ends = max(float(found.get(each.until, 0)) for each in full)
-            refusal = RateLimited(max(1, round(ends - time.time())))
+            ends, limit = max((float(found.get(each.until, 0)), each.limit) for each in full)
+            refusal = RateLimited(max(1, round(ends - time.time())), limit=limit)
             refusal.retry_url = retry_url
             raise refusal
 

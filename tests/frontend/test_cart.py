@@ -325,6 +325,16 @@ def test_htmx_gets_the_part_that_moves(client: Client) -> None:
     assert words(applied.one("h1[data-focus-after-swap]")) == "Ready to start"
 
 
+def test_the_refusal_names_the_limit_that_was_reached(client: Client, settings: Any) -> None:
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {
+        "codes": {"user": (10, 600), "session": (3, 600), "address": (200, 600)}
+    }
+    client.get(northgate().link)
+    for each in range(3):
+        client.post("/cart/code/", {"code": f"wrong-{each}"})
+    assert "You have tried 3 codes that didn’t work." in read(client.post("/cart/code/", {"code": "wrong"})).text
+
+
 def test_ten_wrong_codes_are_enough(client: Client) -> None:
     contract = northgate()
     client.get(contract.link)
