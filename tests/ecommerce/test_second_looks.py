@@ -127,6 +127,16 @@ def test_an_order_in_review_blocks_its_course_until_its_money_goes_back(till: Ti
             begin(buyer, now=LATER)
 
 
+def test_an_order_in_review_blocks_its_course_though_an_older_order_waits_to_be_paid(till: Till) -> None:
+    product, buyer = make_product(), make_user()
+    add_products(owner=BasketOwner(user_id=buyer.pk), product_ids=[product.pk], now=NOON)
+    waiting = begin(buyer, now=NOON).order
+    paid = paid_order(product, buyer=buyer, gateway="till", state=OrderState.REVIEW)
+    assert paid.pk > waiting.pk
+    with pytest.raises(PaymentUnderWay):
+        begin(buyer, now=NOON)
+
+
 def test_a_paid_notice_that_comes_again_changes_nothing_on_an_order_in_review(stripe_api: StripeServer) -> None:
     order = order_of()
     attempt = attempt_of(order)
