@@ -27,10 +27,10 @@ from ecommerce.ownership import (
     find_enrolled_runs,
     find_product_runs,
 )
-from ecommerce.selectors.payments import standing_of
+from ecommerce.selectors.payments import payment_standing
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.orders.alerts import raise_alert
-from ecommerce.services.orders.enrollment import source_of
+from ecommerce.services.orders.enrollment import enrollment_source
 from mitxonline.kernel.mail import send_email
 
 
@@ -55,7 +55,7 @@ def enroll_buyer(event: OrderFulfilled) -> None:
                 user_id=event.purchaser_id,
                 run_id=run_id,
                 mode=line.mode,
-                source=source_of(line),
+                source=enrollment_source(line),
                 reference=event.number,
                 now=event.at,
                 adds_something=not line.requires_code,
@@ -79,7 +79,7 @@ def email_review(event: OrderInReview) -> None:
         "order_review",
         order,
         lines=list(order.lines.all()),
-        has_money=standing_of(order) != PaymentStanding.IN_DOUBT,
+        has_money=payment_standing(order) != PaymentStanding.IN_DOUBT,
     )
 
 

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
-from ecommerce.services.baskets.baskets import Joined, claim_baskets
+from ecommerce.services.baskets.baskets import JoinedBaskets, claim_baskets
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
@@ -27,7 +27,7 @@ def keep_basket_at_sign_in(*, request: HttpRequest, user: User, **_kwargs: Any) 
             messages.info(request, sentence, fail_silently=True)
 
 
-def _describe_merge(joined: Joined) -> str:
+def _describe_merge(joined: JoinedBaskets) -> str:
     """What became of the two carts; nothing where there was only one, or both held the same."""
     if not joined.came and not joined.set_aside:
         return ""

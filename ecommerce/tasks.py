@@ -12,7 +12,7 @@ from ecommerce.services.checkout.checkout import release_lapsed_orders
 from ecommerce.services.orders.alerts import email_alerts
 from ecommerce.services.payment.notices import forget_notices as drop_texts
 from ecommerce.services.payment.payments import finish_interrupted
-from ecommerce.services.payment.pending import ask_due
+from ecommerce.services.payment.pending import check_due_payments
 from ecommerce.services.refunds.refunds import sweep_refunds
 from mitxonline.kernel import clock
 
@@ -37,7 +37,7 @@ def finish_paid_orders() -> None:
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
 def ask_about_payments() -> None:
     """Ask gateways about payments they told nothing about; safe to run twice and to miss."""
-    ask_due(now=clock.now())
+    check_due_payments(now=clock.now())
 
 
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)

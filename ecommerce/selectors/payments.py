@@ -11,7 +11,7 @@ from ecommerce.models import Order, PaymentAttempt, Refund
 UNDOABLE_STATES = frozenset({OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED})
 
 
-def standing_of(order: Order) -> PaymentStanding:
+def payment_standing(order: Order) -> PaymentStanding:
     """How the payment of an order stands; NOTHING once the order is past waiting. One query where it may be open."""
     if order.state == OrderState.REVIEW:
         has_money = order.attempts.filter(state=AttemptState.PAID).exists()

@@ -37,7 +37,7 @@ REASON_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
-class RefundWish:
+class RefundChoice:
     """What someone of finance wants to give back, and what shall follow.
 
     ``amount`` None: all that is left of the lines; ``line_ids`` None: of the whole order. ``attempt_id`` names a
@@ -62,13 +62,13 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class RefundPlan:
-    """What a wish comes to, as it would be recorded now."""
+    """What a choice comes to, as it would be recorded now."""
 
     order: Order
     attempt: PaymentAttempt
     amount: Money
     shares: tuple[Share, ...]
-    wish: RefundWish
+    choice: RefundChoice
 
     @property
     def is_in_prices(self) -> bool:
@@ -81,46 +81,46 @@ class RefundPlan:
         return self.attempt.refundable - self.amount
 
 
-def plan_refund(*, order_id: int, wish: RefundWish) -> RefundPlan:
-    """What the wish comes to. Raises OrderUnknown, or the RefundRefused that says why it can't be done."""
+def plan_refund(*, order_id: int, choice: RefundChoice) -> RefundPlan:
+    """What the choice comes to. Raises OrderUnknown, or the RefundRefused that says why it can't be done."""
     order = Order.objects.filter(pk=order_id).first()
     if order is None:
         raise OrderUnknown
-    return plan_for(order, wish)
+    return plan_order_refund(order, choice)
 
 
-def free_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
-    """The lines a wish is for, where all of them cost nothing, but for those taken back already; else none.
+def find_free_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
+    """The lines a choice is for, where all of them cost nothing, but for those taken back already; else none.
 
     Those of a refunded order too: what cost nothing stays open when the other lines are given back one by one.
     """
     if order.state not in UNDOABLE_STATES:
         return []
-    lines = _lines(order, line_ids)
+    lines = _chosen_lines(order, line_ids)
     if any(line.due for line in lines):
         return []
     taken = lines_taken_back(order.refunds.prefetch_related("lines"))
     return [line for line in lines if line.undone_at is None and line.pk not in taken]
 
 
-def plan_for(order: Order, wish: RefundWish) -> RefundPlan:
+def plan_order_refund(order: Order, choice: RefundChoice) -> RefundPlan:
     """The same for an order in hand; under its lock nothing can change in between."""
-    if not wish.reason.strip():
+    if not choice.reason.strip():
         raise RefundReasonNeeded
-    attempt = _attempt_to_refund(order, wish.attempt_id)
+    attempt = _choose_attempt(order, choice.attempt_id)
     if attempt.gateway not in gateways():
         raise GatewayNotHere(gateway=attempt.gateway)
     if attempt.disputes.filter(state__in=WITH_BANK_STATES).exists():
         raise RefundDisputed(number=order.number)
-    lines = [] if attempt.is_surplus else _lines(order, wish.line_ids)
-    remaining = {line: remaining_of(line) for line in lines}
-    amount = _amount(order, attempt, wish, remaining)
-    excess = excess_of(order) if wish.line_ids is None else order.money.zero
-    shares = shares_of(amount, remaining, excess=excess)
-    return RefundPlan(order=order, attempt=attempt, amount=amount, shares=shares, wish=wish)
+    lines = [] if attempt.is_surplus else _chosen_lines(order, choice.line_ids)
+    remaining = {line: remaining_price(line) for line in lines}
+    amount = _choose_amount(order, attempt, choice, remaining)
+    excess = find_excess(order) if choice.line_ids is None else order.money.zero
+    shares = divide_amount(amount, remaining, excess=excess)
+    return RefundPlan(order=order, attempt=attempt, amount=amount, shares=shares, choice=choice)
 
 
-def shares_of(amount: Money, remaining: dict[OrderLine, Money], *, excess: Money) -> tuple[Share, ...]:
+def divide_amount(amount: Money, remaining: dict[OrderLine, Money], *, excess: Money) -> tuple[Share, ...]:
     """Each line's part of an amount. What came beyond the prices goes back first: it is no part of any price.
 
     Nor is money in another currency than the prices.
@@ -131,20 +131,20 @@ def shares_of(amount: Money, remaining: dict[OrderLine, Money], *, excess: Money
     return tuple(Share(line, each.zero) for line, each in remaining.items())
 
 
-def excess_of(order: Order) -> Money:
+def find_excess(order: Order) -> Money:
     """How much more is left of the money that came for an order than its lines still cost."""
     paid = order.attempts.filter(state=AttemptState.PAID, is_surplus=False)
     lefts = [each.refundable for each in paid if each.paid_money.currency == order.currency]
-    left = Money.sum(lefts, order.currency) - Money.sum(map(remaining_of, order.lines.all()), order.currency)
+    left = Money.sum(lefts, order.currency) - Money.sum(map(remaining_price, order.lines.all()), order.currency)
     return max(left, left.zero)
 
 
-def remaining_of(line: OrderLine) -> Money:
+def remaining_price(line: OrderLine) -> Money:
     """What no one has given back of a line yet."""
     return Money(line.due - line.refunded, line.currency)
 
 
-def _attempt_to_refund(order: Order, attempt_id: int | None) -> PaymentAttempt:
+def _choose_attempt(order: Order, attempt_id: int | None) -> PaymentAttempt:
     """The payment the money came with: the one named, or the one that paid the order."""
     paid = order.attempts.filter(state=AttemptState.PAID)
     attempt = paid.filter(pk=attempt_id).first() if attempt_id is not None else next_to_refund(paid)
@@ -153,7 +153,7 @@ def _attempt_to_refund(order: Order, attempt_id: int | None) -> PaymentAttempt:
     return attempt
 
 
-def _lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
+def _chosen_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
     lines = list(order.lines.select_related("product").order_by("pk"))
     if line_ids is None:
         return lines
@@ -163,24 +163,26 @@ def _lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
     return chosen
 
 
-def _amount(order: Order, attempt: PaymentAttempt, wish: RefundWish, remaining: dict[OrderLine, Money]) -> Money:
+def _choose_amount(
+    order: Order, attempt: PaymentAttempt, choice: RefundChoice, remaining: dict[OrderLine, Money]
+) -> Money:
     left = attempt.refundable
     if left.is_zero:
         raise NothingToRefund(number=order.number)
-    if wish.line_ids is None:
+    if choice.line_ids is None:
         of_lines = left
     elif left.currency == order.currency:
         of_lines = Money.sum(remaining.values(), order.currency)
-    elif wish.amount is None:
+    elif choice.amount is None:
         raise RefundAmountNeeded(currency=left.currency)  # prices don't say how much of other money is theirs
     else:
         of_lines = left
-    if wish.amount is None:
+    if choice.amount is None:
         if of_lines.is_zero:
             raise NothingToRefund(number=order.number)
         wanted = of_lines
     else:
-        wanted = wish.amount
+        wanted = choice.amount
         if wanted.currency != left.currency or wanted.is_zero or wanted.is_negative:
             raise RefundAmountNeeded(currency=left.currency)
     most = min(left, of_lines)

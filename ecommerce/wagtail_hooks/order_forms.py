@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import EnrollmentAfter
 from ecommerce.selectors.order_desk import OrderAtDesk
-from ecommerce.selectors.refund_plan import RefundWish
+from ecommerce.selectors.refund_plan import RefundChoice
 from mitxonline.kernel.money import Money, minor_digits
 from mitxonline.staff.pages import ReasonForm
 
@@ -120,11 +120,11 @@ class OrderRefundForm(ReasonForm):
                 self.add_error("amount", message % {"currency": self.currency, "digits": digits})
         return cleaned
 
-    def to_wish(self) -> RefundWish:
+    def to_wish(self) -> RefundChoice:
         cleaned = self.cleaned_data
         lines = tuple(int(key) for key in cleaned.get("lines") or ())
         is_amount = cleaned["scope"] == AMOUNT
-        return RefundWish(
+        return RefundChoice(
             reason=cleaned["reason"],
             enrollment_after=EnrollmentAfter(cleaned["enrollment_after"]),
             frees_codes=cleaned["frees_codes"],

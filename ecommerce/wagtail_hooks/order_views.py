@@ -18,9 +18,10 @@ from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import OrderAtDesk, order_at_desk
-from ecommerce.selectors.refund_plan import RefundWish, plan_refund
+from ecommerce.selectors.refund_plan import RefundChoice, plan_refund
 from ecommerce.services.checkout import review
 from ecommerce.services.refunds import refunds
+from ecommerce.services.refunds.requests import deny_request
 from ecommerce.wagtail_hooks.order_forms import AnswerForm, OrderRefundForm, UndoForm
 from ecommerce.wagtail_hooks.order_lists import ORDER_TONES, ORDERS, REFUND_TONES, order_url
 from mitxonline.kernel import clock
@@ -104,7 +105,7 @@ class RefundView(OrderMixin, StaffFormPage):
         if "confirmed" in self.request.POST:
             return super().form_valid(form)
         try:
-            plan = plan_refund(order_id=self.desk.order.pk, wish=form.to_wish())
+            plan = plan_refund(order_id=self.desk.order.pk, choice=form.to_wish())
         except DomainError as refusal:
             form.add_error(None, refusal.message)
             return self.form_invalid(form)
@@ -112,13 +113,15 @@ class RefundView(OrderMixin, StaffFormPage):
         return self.render_to_response(self.get_context_data(form=form, plan=plan))
 
     def perform(self, form: OrderRefundForm) -> str:
-        wish, now, by_id = form.to_wish(), clock.now(), self.request.user.pk
+        choice, now, by_id = form.to_wish(), clock.now(), self.request.user.pk
         reference = form.cleaned_data["reference"]
         if (request := self.desk.open_request) is not None:
-            refund = refunds.approve(request_id=request.pk, wish=wish, now=now, by_id=by_id, reference=reference)
+            refund = refunds.approve_request(
+                request_id=request.pk, choice=choice, now=now, by_id=by_id, reference=reference
+            )
         else:
             refund = refunds.refund_order(
-                order_id=self.desk.order.pk, wish=wish, now=now, by_id=by_id, reference=reference
+                order_id=self.desk.order.pk, choice=choice, now=now, by_id=by_id, reference=reference
             )
         add_refund_message(self.request, refund)
         return ""
@@ -145,7 +148,7 @@ class DenyView(OrderMixin, StaffFormPage):
 
     def perform(self, form: AnswerForm) -> str:
         if (request := self.desk.open_request) is not None:
-            refunds.deny(
+            deny_request(
                 request_id=request.pk,
                 answer=form.cleaned_data["answer"],
                 now=clock.now(),
@@ -233,10 +236,10 @@ class UndoView(DecisionView):
 
     def perform(self, form: UndoForm) -> str:
         line_ids = form.cleaned_data.get("lines") or [each.line.pk for each in self.desk.free_lines]
-        wish = RefundWish(
+        choice = RefundChoice(
             reason=form.cleaned_data["reason"], frees_codes=True, line_ids=tuple(int(line_id) for line_id in line_ids)
         )
-        refunds.undo_free_order(order_id=self.desk.order.pk, wish=wish, now=clock.now(), by_id=self.request.user.pk)
+        refunds.undo_free_order(order_id=self.desk.order.pk, choice=choice, now=clock.now(), by_id=self.request.user.pk)
         return _("Undone. The codes can be used again.")
 
 
@@ -264,7 +267,7 @@ class RefundSecondPaymentView(RefundDecisionView):
         ]
 
     def perform(self, form: forms.Form) -> str:
-        refund = refunds.send_marked(refund_id=self.refund.pk, now=clock.now(), by_id=self.request.user.pk)
+        refund = refunds.refund_second_payment(refund_id=self.refund.pk, now=clock.now(), by_id=self.request.user.pk)
         add_refund_message(self.request, refund)
         return ""
 
@@ -277,7 +280,7 @@ class KeepSecondPaymentView(RefundDecisionView):
         return [_("We keep %(amount)s, and no one is asked about it again.") % {"amount": amount}]
 
     def perform(self, form: ReasonForm) -> str:
-        refunds.dismiss_marked(
+        refunds.keep_second_payment(
             refund_id=self.refund.pk,
             reason=form.cleaned_data["reason"],
             now=clock.now(),
@@ -300,7 +303,7 @@ class AcceptRefundView(RefundDecisionView):
         ]
 
     def perform(self, form: ReasonForm) -> str:
-        refunds.book_what_went_back(
+        refunds.accept_difference(
             refund_id=self.refund.pk,
             reason=form.cleaned_data["reason"],
             now=clock.now(),

@@ -14,7 +14,7 @@ from ecommerce.models import DiscountCode
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_current_basket
 from ecommerce.selectors.baskets import cart_note
 from ecommerce.selectors.sentences import moment_text, off_text
-from ecommerce.services.baskets.baskets import note_total, note_what_was_shown
+from ecommerce.services.baskets.baskets import remember_total, settle_shown_basket
 from frontend.pages.code_form import CodeForm
 from frontend.pages.owner import basket_owner
 from mitxonline.kernel import clock
@@ -32,7 +32,7 @@ class CartSummary:
 def recount_summary(request: HttpRequest) -> CartSummary:
     """The same, worked out anew; what can't be bought any more waits until the cart itself says so."""
     now = clock.now()
-    note_total(price_current_basket(basket_owner(request), user_id=request.user.pk, now=now), now=now)
+    remember_total(price_current_basket(basket_owner(request), user_id=request.user.pk, now=now), now=now)
     return cart_summary(request)
 
 
@@ -196,7 +196,7 @@ def cart_page(request: HttpRequest) -> CartPage:
     """The visitor's current cart, as they are being shown it."""
     now = clock.now()
     priced = price_current_basket(basket_owner(request), user_id=request.user.pk, now=now)
-    note_what_was_shown(priced, now=now)
+    settle_shown_basket(priced, now=now)
     return CartPage(priced=priced, now=now)
 
 

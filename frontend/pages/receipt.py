@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from ecommerce.enums import OPEN_DISPUTE_STATES, OrderState, PaymentStanding, ReviewCause
 from ecommerce.models import Order, RefundRequest, ShopSettings
-from ecommerce.selectors.payments import standing_of
+from ecommerce.selectors.payments import payment_standing
 from ecommerce.selectors.receipts import Address, Receipt, billed_to, receipt_for
 from ecommerce.selectors.refund_window import RefundWindow, refund_window
 from ecommerce.selectors.shop import shop_settings
@@ -90,7 +90,7 @@ def receipt_page(*, user_id: int, number: str, now: datetime) -> ReceiptPage:
     shop = shop_settings()
     return ReceiptPage(
         receipt=receipt,
-        standing=standing_of(receipt.order),
+        standing=payment_standing(receipt.order),
         shop=shop,
         window=refund_window(receipt.order, now=now, shop=shop),
         now=now,

@@ -22,9 +22,9 @@ from ecommerce.services.baskets.baskets import (
     apply_code,
     keep_for_later,
     leave_link_basket,
+    move_to_cart,
     remove_code,
     remove_product,
-    take_back,
 )
 from ecommerce.services.checkout.giving_up import give_up_removed
 from frontend.pages.cart import cart_page, recount_summary, with_order_link
@@ -97,7 +97,7 @@ def keep(request: HttpRequest) -> HttpResponse:
 @require_POST
 def back(request: HttpRequest) -> HttpResponse:
     """Put what waited into the cart again."""
-    return _with_product(request, take_back)
+    return _with_product(request, move_to_cart)
 
 
 @personal

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.errors.refunds import RefundNotAskable
 from ecommerce.selectors.receipts import Receipt, orders_of, receipt_data
-from ecommerce.services.refunds.refunds import ask_for_refund
+from ecommerce.services.refunds.requests import request_refund
 from frontend.drawing.receipt_pdf import receipt_pdf
 from frontend.pages.receipt import ReceiptPage, receipt_page
 from frontend.pages.refund_form import RefundForm
@@ -80,7 +80,7 @@ def refund(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _refund_page(request, page, form, status=UNPROCESSABLE)
     try:
-        ask_for_refund(
+        request_refund(
             user_id=account_id(request),
             number=page.order.number,
             why=form.cleaned_data["why"],

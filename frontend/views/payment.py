@@ -14,9 +14,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, PaymentStanding
 from ecommerce.models import Order, PaymentAttempt
-from ecommerce.selectors.payments import standing_of
+from ecommerce.selectors.payments import payment_standing
 from ecommerce.services.checkout.giving_up import give_up_payment
-from ecommerce.services.payment.payments import answer_sandbox, attempt_of_buyer, confirm_return, sandbox_attempt
+from ecommerce.services.payment.payments import (
+    answer_sandbox,
+    confirm_return,
+    find_buyers_attempt,
+    find_sandbox_attempt,
+)
 from frontend.site.parsing import account_id
 from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
@@ -34,7 +39,7 @@ def completed(request: HttpRequest, reference: UUID) -> HttpResponse:
     Coming here proves nothing; the gateway's answer does. Where it gives none the receipt says that the money is being
     looked for, and the notice or the sweep brings the course.
     """
-    attempt = attempt_of_buyer(reference=reference, user_id=account_id(request))
+    attempt = find_buyers_attempt(reference=reference, user_id=account_id(request))
     order = _ask(attempt)
     if order.state == OrderState.PENDING and attempt.state == AttemptState.DECLINED:
         messages.error(request, _declined_message(order))
@@ -51,7 +56,7 @@ def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
     free for others, the cart is as it was, and the button places another order. Money that came, is on its way, or
     that no one knows about yet leads to the receipt, which says which. A declined card leaves the order as it is.
     """
-    attempt = attempt_of_buyer(reference=reference, user_id=account_id(request))
+    attempt = find_buyers_attempt(reference=reference, user_id=account_id(request))
     order = _ask(attempt)
     if _is_certainly_unpaid(order) and attempt.state == AttemptState.DECLINED:
         messages.error(request, _declined_message(order))
@@ -77,7 +82,7 @@ def sandbox(request: HttpRequest, reference: UUID) -> HttpResponse:
         if answer == "abandon":
             return redirect("payment-canceled", reference=reference)
         return _go_on(request, order, answer)
-    attempt = sandbox_attempt(reference=reference, user_id=buyer)
+    attempt = find_sandbox_attempt(reference=reference, user_id=buyer)
     context = {
         "attempt": attempt,
         "is_open": attempt.state in UNSETTLED_STATES,
@@ -98,7 +103,7 @@ def _ask(attempt: PaymentAttempt) -> Order:
 
 def _is_certainly_unpaid(order: Order) -> bool:
     """Whether the order waits for its payment, and the gateway says that there is none."""
-    return order.state == OrderState.PENDING and standing_of(order) not in NOT_CERTAINLY_UNPAID
+    return order.state == OrderState.PENDING and payment_standing(order) not in NOT_CERTAINLY_UNPAID
 
 
 def _go_on(request: HttpRequest, order: Order, answer: str) -> HttpResponse:

@@ -29,6 +29,7 @@ from ecommerce.models import DiscountCode
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
+from mitxonline.kernel.mail import build_email
 from mitxonline.kernel.remote import RemoteAvoided
 from mitxonline.users.models import User
 from tests.factories import NOON, make_code, make_contract, make_contract_run, make_user
@@ -282,11 +283,10 @@ class TestSending:
 
     def test_taken_back_while_it_is_about_to_be_sent(self, run: ContractRun, monkeypatch: pytest.MonkeyPatch) -> None:
         ids = given(run)
-        build = mails.build_email
 
         def meanwhile(*args: Any, **kwargs: Any) -> Any:
             revoke_code(code_id=DiscountCode.objects.get(assigned_email=INES).pk, by_id=None, now=NOON)
-            return build(*args, **kwargs)
+            return build_email(*args, **kwargs)
 
         monkeypatch.setattr(mails, "build_email", meanwhile)
         send_mails(ids)

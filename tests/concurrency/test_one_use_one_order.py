@@ -19,7 +19,7 @@ from ecommerce.services.baskets.baskets import add_products, apply_code, remove_
 from ecommerce.services.checkout import checkout
 from ecommerce.services.discounts import codes
 from ecommerce.services.discounts.codes import CLAIM, hold_code, use_code
-from ecommerce.services.payment.payments import confirm
+from ecommerce.services.payment.payments import confirm_attempt
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.users.models import User
 from tests.ecommerce.paying import attempt_of, begin
@@ -75,7 +75,7 @@ def buy_while_the_bank_takes_the_first(
 
     def tell() -> Order:
         try:
-            return confirm(attempt_id=attempt.pk, now=NOON)
+            return confirm_attempt(attempt_id=attempt.pk, now=NOON)
         finally:
             connections.close_all()
 
@@ -140,12 +140,14 @@ def test_a_decline_and_two_who_want_the_code(stripe_api: StripeServer, together:
     first = at_the_payment_page(user, code)
     attempt = attempt_of(first)
     stripe_api.pay_later(attempt.session_id)
-    assert confirm(attempt_id=attempt.pk, now=NOON).state == OrderState.PENDING
+    assert confirm_attempt(attempt_id=attempt.pk, now=NOON).state == OrderState.PENDING
     stripe_api.bank_says(attempt.session_id, yes=False)
     put_in(other, "60")
     basket = BasketOwner(user_id=other.pk).baskets().get()
     BasketCode.objects.create(basket=basket, code=code, applied_at=NOON)
-    answers = together(lambda: confirm(attempt_id=attempt.pk, now=NOON), lambda: begin(user), lambda: begin(other))
+    answers = together(
+        lambda: confirm_attempt(attempt_id=attempt.pk, now=NOON), lambda: begin(user), lambda: begin(other)
+    )
     unexpected = [each for each in answers if isinstance(each, BaseException) and not isinstance(each, CodeUsed)]
     assert not unexpected
     assert attempt_of(first).state == AttemptState.DECLINED

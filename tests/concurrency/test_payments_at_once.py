@@ -15,8 +15,8 @@ from ecommerce.models import GatewayNotice, Order, PaymentAttempt, Refund
 from ecommerce.services.orders import fulfillment
 from ecommerce.services.payment import payments
 from ecommerce.services.payment.notices import process_notice
-from ecommerce.services.payment.payments import confirm
-from ecommerce.services.payment.pending import ask_due
+from ecommerce.services.payment.payments import confirm_attempt
+from ecommerce.services.payment.pending import check_due_payments
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.db import LockableQuerySet
 from tests.ecommerce.paying import attempt_of, begin, completed, order_of, post_event
@@ -39,7 +39,7 @@ def fresh(order: Order) -> Order:
 
 def confirming(order: Order) -> Callable[[], Any]:
     attempt_id = attempt_of(order).pk
-    return lambda: confirm(attempt_id=attempt_id, now=NOON)
+    return lambda: confirm_attempt(attempt_id=attempt_id, now=NOON)
 
 
 def test_fifty_at_once_are_one_notice_and_one_delivery(stripe_api: StripeServer, together: Together) -> None:
@@ -62,7 +62,7 @@ def test_fifty_who_confirm_at_once_fulfill_once(stripe_api: StripeServer, togeth
         return process_notice(notice_id=notice_id, now=NOON)
 
     def sweeping() -> object:
-        return ask_due(now=NOON + timedelta(minutes=6))
+        return check_due_payments(now=NOON + timedelta(minutes=6))
 
     answers = together(*[confirming(order)] * 25, *[processing] * 20, *[sweeping] * 5)
     assert not [each for each in answers if isinstance(each, BaseException)]
@@ -95,7 +95,8 @@ def test_two_pages_paid_and_told_at_once_are_one_order(stripe_api: StripeServer,
     for attempt in (old, new):
         stripe_api.pay(attempt.session_id)
     answers = together(
-        *[lambda: confirm(attempt_id=old.pk, now=LATER), lambda: confirm(attempt_id=new.pk, now=LATER)] * 8
+        *[lambda: confirm_attempt(attempt_id=old.pk, now=LATER), lambda: confirm_attempt(attempt_id=new.pk, now=LATER)]
+        * 8
     )
     assert not [each for each in answers if isinstance(each, BaseException)]
     assert fresh(order).state == OrderState.FULFILLED
@@ -144,7 +145,7 @@ def test_paid_in_the_moment_it_is_given_up_is_paid_once(stripe_api: StripeServer
             return begin(learner, now=LATER)
 
         together(paying, pressing)
-        ask_due(now=LATER)
+        check_due_payments(now=LATER)
         assert stripe_api.paid_sessions(order.number) <= 1
         order = fresh(order)
         assert order.is_fulfilled == bool(stripe_api.paid_sessions(order.number))
@@ -154,5 +155,5 @@ def test_two_workers_who_ask_do_not_ask_twice(stripe_api: StripeServer, together
     for _each in range(4):
         order_of(make_user())
     stripe_api.calls.clear()
-    asked = together(*[lambda: ask_due(now=NOON + timedelta(minutes=6))] * 4)
+    asked = together(*[lambda: check_due_payments(now=NOON + timedelta(minutes=6))] * 4)
     assert sum(asked) == len(stripe_api.calls) == 4

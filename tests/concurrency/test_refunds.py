@@ -15,9 +15,10 @@ from django.test.utils import CaptureQueriesContext
 
 from ecommerce.enums import AlertKind, EnrollmentAfter, OrderState, RefundState
 from ecommerce.models import DiscountCode, MoneyAlert, Order, PaymentAttempt, Refund
+from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.orders.alerts import claim_alert_batch, raise_alert
 from ecommerce.services.refunds import ledger, refunds
-from ecommerce.services.refunds.refunds import RefundWish, follow_refund, refund_order, undo_free_order
+from ecommerce.services.refunds.refunds import follow_refund, refund_order, undo_free_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
@@ -44,8 +45,8 @@ def till(settings: Any) -> Till:
 
 def giving_back(order: Order, amount: str | None = None, **options: Any) -> Callable[[], Refund]:
     money = Money(amount, "USD") if amount else None
-    wish = RefundWish(reason="x", amount=money, enrollment_after=EnrollmentAfter.KEEP, **options)
-    return lambda: refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    choice = RefundChoice(reason="x", amount=money, enrollment_after=EnrollmentAfter.KEEP, **options)
+    return lambda: refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
 
 
 def kinds(answers: list[Any]) -> Counter[str]:
@@ -82,7 +83,7 @@ def test_without_lock_and_conditional_write_the_harness_gives_too_much(
 
     order = paid_order(make_product(), gateway="till")
     monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
-    monkeypatch.setattr(ledger, "reserve", look_then_write)
+    monkeypatch.setattr(ledger, "reserve_money", look_then_write)
     monkeypatch.setattr(ledger, "_add_to_line", lambda line_id, amount: False)  # the lines' own cap
     meeting = meet_at(__import__(__name__, fromlist=["look"]), "look", parties=4, patience=20.0)
     together(*[giving_back(order, "200")] * 4)
@@ -96,8 +97,8 @@ def look(attempt_id: int) -> PaymentAttempt:
 
 def test_one_form_posted_eight_times_at_once_is_one_refund(together: Together, till: Till) -> None:
     order, act = paid_order(make_product(), gateway="till"), uuid.uuid4()
-    wish = RefundWish(reason="x", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
-    posting = lambda: refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None, reference=act)  # noqa: E731
+    choice = RefundChoice(reason="x", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+    posting = lambda: refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None, reference=act)  # noqa: E731
     answers = together(*[posting] * 8)
     assert kinds(answers) == {"Refund": 8}
     assert (len(till.given), order.attempts.get().refunded) == (1, 10)
@@ -184,8 +185,8 @@ def free_order() -> tuple[Order, DiscountCode]:
 
 
 def undoing(order: Order) -> Callable[[], Order]:
-    wish = RefundWish(reason="x", frees_codes=True)
-    return lambda: undo_free_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    choice = RefundChoice(reason="x", frees_codes=True)
+    return lambda: undo_free_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
 
 
 def test_eight_people_undo_a_free_order_and_one_does(together: Together) -> None:

@@ -10,7 +10,8 @@ from django.test import Client
 from ecommerce.enums import DisputeState
 from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import Order, Refund
-from ecommerce.services.refunds.refunds import follow_dispute, mark_for_refund
+from ecommerce.services.refunds.disputes import follow_dispute
+from ecommerce.services.refunds.ledger import mark_for_refund
 from tests.ecommerce.tills import pay
 from tests.factories import NOON
 from tests.support.reading import Page, form_data, read

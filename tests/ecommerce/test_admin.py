@@ -10,7 +10,8 @@ from django.test import Client
 
 from ecommerce.enums import EnrollmentAfter, OrderState
 from ecommerce.models import Order, Refund, RefundRequest
-from ecommerce.services.refunds.refunds import RefundWish, refund_order
+from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.desk import make_dispute
@@ -29,8 +30,8 @@ def staff(finance: Any) -> Client:
 
 def refunded() -> Order:
     order = paid_order(make_product())
-    wish = RefundWish(reason="wrong course", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
-    refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    choice = RefundChoice(reason="wrong course", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+    refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     make_dispute(order)
     RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     return order

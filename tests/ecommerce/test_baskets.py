@@ -28,10 +28,10 @@ from ecommerce.services.baskets.baskets import (
     drop_forgotten_baskets,
     keep_for_later,
     leave_link_basket,
-    note_what_was_shown,
+    move_to_cart,
     remove_code,
     remove_product,
-    take_back,
+    settle_shown_basket,
 )
 from mitxonline.kernel.money import Money
 from tests.factories import (
@@ -299,7 +299,7 @@ def test_what_is_kept_for_later_is_neither_added_up_nor_counted_and_comes_back(v
     assert (titles(visitor), waiting(visitor), cart(visitor).total) == ([other.pk], [one.pk], usd(100))
     assert cart_count(visitor, now=NOON) == 1
     for _click in range(2):
-        take_back(owner=visitor, product_id=one.pk, now=NOON)
+        move_to_cart(owner=visitor, product_id=one.pk, now=NOON)
     assert cart(visitor).total == usd(300)
     keep_for_later(owner=visitor, product_id=one.pk, now=NOON)
     add_products(owner=visitor, product_ids=[one.pk], now=NOON)  # asked for again, it is wanted again
@@ -322,7 +322,7 @@ def test_what_cannot_be_bought_any_more_is_set_aside_and_said(visitor: BasketOwn
     assert ([line.product for line in priced.lines], priced.total, priced.can_check_out) == ([stays], usd(100), True)
     assert [(line.product, line.is_kept) for line in priced.aside] == [(gone, False)]
     assert "can't be bought any more" in str(priced.aside[0].refusal)
-    note_what_was_shown(priced, now=NOON)
+    settle_shown_basket(priced, now=NOON)
     Product.objects.filter(pk=gone.pk).update(is_active=True)
     (aside,) = cart(visitor).aside  # it waits until the buyer says otherwise
     assert (aside.is_kept, aside.refusal) == (True, None)
@@ -340,7 +340,7 @@ def test_one_basket_one_currency(visitor: BasketOwner) -> None:
     keep_for_later(owner=visitor, product_id=dollars.pk, now=NOON)
     add_products(owner=visitor, product_ids=[yen.pk], now=NOON)
     with pytest.raises(SeveralCurrencies):
-        take_back(owner=visitor, product_id=dollars.pk, now=NOON)
+        move_to_cart(owner=visitor, product_id=dollars.pk, now=NOON)
     assert cart(visitor).total == Money(9000, "JPY")
 
 
@@ -380,7 +380,7 @@ def test_the_headers_total_is_what_was_shown_and_never_an_old_one(visitor: Baske
     product = make_product(price="200")
     add_products(owner=visitor, product_ids=[product.pk], now=NOON)
     assert (cart_note(visitor, now=NOON).count, cart_note(visitor, now=NOON).total) == (1, None)
-    note_what_was_shown(cart(visitor), now=NOON)
+    settle_shown_basket(cart(visitor), now=NOON)
     assert cart_note(visitor, now=NOON).total == usd(200)
     assert cart_note(visitor, now=NOON + timedelta(hours=2)).total is None
     add_products(owner=visitor, product_ids=[make_product().pk], now=NOON)
@@ -389,12 +389,12 @@ def test_the_headers_total_is_what_was_shown_and_never_an_old_one(visitor: Baske
 
 def test_a_total_shown_again_is_not_written_again(visitor: BasketOwner, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     add_products(owner=visitor, product_ids=[make_product().pk], now=NOON)
-    note_what_was_shown(cart(visitor), now=NOON)
+    settle_shown_basket(cart(visitor), now=NOON)
     again = cart(visitor)
     with django_assert_num_queries(0):
-        note_what_was_shown(again, now=NOON + timedelta(minutes=5))
+        settle_shown_basket(again, now=NOON + timedelta(minutes=5))
     with django_assert_num_queries(1):
-        note_what_was_shown(again, now=NOON + timedelta(minutes=20))
+        settle_shown_basket(again, now=NOON + timedelta(minutes=20))
 
 
 def test_old_baskets_go_and_are_counted_but_none_with_an_open_order(settings) -> None:  # type: ignore[no-untyped-def]
@@ -408,7 +408,7 @@ def test_old_baskets_go_and_are_counted_but_none_with_an_open_order(settings) ->
         fingerprint="x", placed_at=NOON, basket_id=ordered.pk,
     )  # fmt: skip
     shown = owners[1].baskets().get()
-    note_what_was_shown(cart(owners[1], now=NOON), now=NOON)
+    settle_shown_basket(cart(owners[1], now=NOON), now=NOON)
     assert drop_forgotten_baskets(now=NOON) == 1
     assert set(Basket.objects.all()) == {ordered, shown}
     assert drop_forgotten_baskets(now=NOON) == 0

@@ -47,7 +47,7 @@ from ecommerce.services.discounts.codes import release_uses
 from ecommerce.services.orders import fulfillment
 from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
 from ecommerce.services.payment import payments
-from ecommerce.services.payment.payments import answer_sandbox, finish_interrupted, settle
+from ecommerce.services.payment.payments import answer_sandbox, finish_interrupted, settle_notice
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
@@ -435,7 +435,7 @@ def test_in_review_nothing_is_held_any_more(owner: BasketOwner) -> None:
     too_little = gateway.notice_body(
         reference=order.attempts.get().reference, answer="accept", total=Money("48", "USD")
     )
-    settle(notice=gateway.read_notice(too_little, account=""), gateway_name=gateway.name, now=NOON)
+    settle_notice(notice=gateway.read_notice(too_little, account=""), gateway_name=gateway.name, now=NOON)
     order.refresh_from_db()
     assert (order.state, order.hold_until) == (OrderState.REVIEW, None)
     assert DiscountCode.objects.get().uses == 0

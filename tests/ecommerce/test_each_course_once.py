@@ -17,11 +17,12 @@ from ecommerce.errors.checkout import AlreadyEnrolled, CourseTwice, PartlyEnroll
 from ecommerce.models import BasketItem, Order, PaymentAttempt, Product
 from ecommerce.selectors.basket_prices import PricedBasket, price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.services.baskets.baskets import add_products, note_what_was_shown, remove_product
+from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.baskets.baskets import add_products, remove_product, settle_shown_basket
 from ecommerce.services.checkout.checkout import begin_checkout
 from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
-from ecommerce.services.refunds.refunds import RefundWish, refund_order
+from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.users.models import User
 from tests.ecommerce.tills import paid_order
 from tests.factories import (
@@ -63,7 +64,7 @@ class World:
 
     def cart(self) -> PricedBasket:
         priced = price_current_basket(self.owner, user_id=self.owner.user_id, now=NOON)
-        note_what_was_shown(priced, now=NOON)
+        settle_shown_basket(priced, now=NOON)
         return priced
 
     def buy(self) -> Order:
@@ -295,7 +296,7 @@ def test_a_line_whose_price_went_back_is_not_given(world: World) -> None:
     with pytest.raises(BuyerHasCourse, match="The buyer already has “"):
         fulfill_from_review(order_id=order.pk, reason="agreed", by_id=None, now=NOON)
     line = order.lines.get(product=world.single[world.a])
-    refund_order(order_id=order.pk, wish=RefundWish(reason="has it", line_ids=(line.pk,)), now=NOON, by_id=None)
+    refund_order(order_id=order.pk, choice=RefundChoice(reason="has it", line_ids=(line.pk,)), now=NOON, by_id=None)
     fulfill_from_review(order_id=order.pk, reason="agreed", by_id=None, now=NOON)
     assert world.entered == sorted(world.runs[course].pk for course in (world.a, world.b))
 

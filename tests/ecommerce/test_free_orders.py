@@ -17,7 +17,8 @@ from ecommerce.errors.refunds import NothingToRefund, RefundReasonNeeded
 from ecommerce.events import FreeLinesUndone
 from ecommerce.models import CodeUse, Order
 from ecommerce.receivers import email_free_lines_undone
-from ecommerce.services.refunds.refunds import RefundWish, undo_free_order
+from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.refunds.refunds import undo_free_order
 from mitxonline.coordinator.models import Delivery
 from tests.ecommerce.desk import desk_url, read_order_page
 from tests.ecommerce.tills import paid_order
@@ -41,8 +42,8 @@ def free_order(count: int = 2) -> Any:
 
 
 def undo(order: Order, **options: Any) -> Order:
-    wish = RefundWish(reason="asked by phone", **{"frees_codes": True, **options})
-    return undo_free_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    choice = RefundChoice(reason="asked by phone", **{"frees_codes": True, **options})
+    return undo_free_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
 
 
 def runs_of(order: Order) -> set[int]:
@@ -90,7 +91,7 @@ def test_what_was_paid_is_refunded_and_not_undone() -> None:
     with pytest.raises(NothingToRefund):
         undo(order)
     with pytest.raises(RefundReasonNeeded):
-        undo_free_order(order_id=order.pk, wish=RefundWish(reason=" "), now=NOON, by_id=None)
+        undo_free_order(order_id=order.pk, choice=RefundChoice(reason=" "), now=NOON, by_id=None)
     with pytest.raises(IntegrityError), transaction.atomic():
         order.lines.update(undone_at=NOON)
 

@@ -16,7 +16,7 @@ from wagtail.models import Site
 from ecommerce.enums import AlertKind, OrderState, RefundState, ReviewCause
 from ecommerce.models import MoneyAlert, Order, Refund, ShopSettings
 from ecommerce.selectors.order_desk import count_attention
-from ecommerce.services.orders.alerts import email_alerts, finance_addresses, raise_alert
+from ecommerce.services.orders.alerts import email_alerts, find_finance_addresses, raise_alert
 from ecommerce.services.orders.fulfillment import send_to_review
 from ecommerce.tasks import mail_finance
 from mitxonline.users.models import User
@@ -94,7 +94,7 @@ def test_without_an_address_those_who_may_refund_are_told(finance: User, mailout
     alone = make_user("robin@staff.example", is_staff=True)
     alone.user_permissions.add(Permission.objects.get(codename="refund_order", content_type__app_label="ecommerce"))
     make_user("gone@staff.example", is_active=False).user_permissions.add(*alone.user_permissions.all())
-    assert finance_addresses() == ["finance@staff.example", "robin@staff.example"]
+    assert find_finance_addresses() == ["finance@staff.example", "robin@staff.example"]
     User.objects.filter(pk__in=[finance.pk, alone.pk]).update(is_active=False)
     stop(pending())
     assert email_alerts(now=SOON) == 0

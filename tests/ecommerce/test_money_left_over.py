@@ -12,9 +12,10 @@ from courses.models import Enrollment
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundState, ReviewCause, UseState
 from ecommerce.models import CodeUse, Order, Refund
 from ecommerce.selectors.audit import discrepancies
+from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.checkout.review import fulfill_from_review
-from ecommerce.services.payment.payments import confirm
-from ecommerce.services.refunds.refunds import RefundWish, follow_refund, refund_order, undo_free_order
+from ecommerce.services.payment.payments import confirm_attempt
+from ecommerce.services.refunds.refunds import follow_refund, refund_order, undo_free_order
 from mitxonline.kernel.money import Money
 from tests.ecommerce.paying import attempt_of, order_of
 from tests.ecommerce.tills import Till, paid_order, pay, till_of, told, use
@@ -37,8 +38,8 @@ def fresh(order: Order) -> Order:
 
 def give_back(order: Order, *, amount: str = "", **options: Any) -> Refund:
     money = Money(amount, "USD") if amount else None
-    wish = RefundWish(reason="asked by phone", amount=money, **options)
-    return refund_order(order_id=order.pk, wish=wish, now=SOON, by_id=None)
+    choice = RefundChoice(reason="asked by phone", amount=money, **options)
+    return refund_order(order_id=order.pk, choice=choice, now=SOON, by_id=None)
 
 
 def comes_back(refund: Refund) -> None:
@@ -78,8 +79,8 @@ def test_a_free_course_that_outlived_its_order_s_money_can_be_undone() -> None:
     give_back(order, line_ids=(paid.pk,))
     assert fresh(order).state == OrderState.REFUNDED
     assert runs_of(order) == {free.product.course_run_id}
-    wish = RefundWish(reason="asked by phone", frees_codes=True, line_ids=(free.pk,))
-    undo_free_order(order_id=order.pk, wish=wish, now=LATER, by_id=None)
+    choice = RefundChoice(reason="asked by phone", frees_codes=True, line_ids=(free.pk,))
+    undo_free_order(order_id=order.pk, choice=choice, now=LATER, by_id=None)
     code.refresh_from_db()
     assert (runs_of(order), code.uses, fresh(order).state) == (set(), 0, OrderState.REFUNDED)
     all_is_well()
@@ -121,7 +122,7 @@ def test_other_money_for_a_refunded_order_goes_before_finance(stripe_api: Stripe
     Order.objects.filter(pk=order.pk).update(state=OrderState.REFUNDED)
     other.refunded = other.paid_amount or 0
     other.save(update_fields=["refunded"])
-    confirm(attempt_id=attempt.pk, now=NOON)
+    confirm_attempt(attempt_id=attempt.pk, now=NOON)
     marked = Refund.objects.get()
     assert (marked.state, marked.amount) == (RefundState.MARKED, 7)
 
@@ -133,7 +134,7 @@ def test_other_money_for_an_order_fulfilled_with_a_first_payment_goes_before_fin
     order.move(OrderState.REVIEW, at=NOON, cause=ReviewCause.AMOUNT_DIFFERS)
     fulfill_from_review(order_id=order.pk, reason="a discount", by_id=None, now=NOON)
     stripe_api.pay(attempt.session_id, amount_total=700)
-    confirm(attempt_id=attempt.pk, now=LATER)
+    confirm_attempt(attempt_id=attempt.pk, now=LATER)
     assert Refund.objects.get().attempt_id == attempt.pk
     first.refresh_from_db()
     assert not first.is_surplus

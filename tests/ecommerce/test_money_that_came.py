@@ -19,16 +19,10 @@ from ecommerce.gateways.base import RefundResult
 from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import order_at_desk, orders_at_desk
 from ecommerce.selectors.receipts import receipt_for
+from ecommerce.selectors.refund_plan import RefundChoice, plan_refund
 from ecommerce.services.checkout.review import cancel_from_review, check_with_gateway
-from ecommerce.services.payment.payments import confirm
-from ecommerce.services.refunds.refunds import (
-    RefundWish,
-    book_what_went_back,
-    follow_refund,
-    look_up_refund,
-    plan_refund,
-    refund_order,
-)
+from ecommerce.services.payment.payments import confirm_attempt
+from ecommerce.services.refunds.refunds import accept_difference, follow_refund, look_up_refund, refund_order
 from mitxonline.kernel.money import Money
 from tests.ecommerce.desk import desk_url, read_order_page, submit_refund
 from tests.ecommerce.paying import attempt_of, order_of
@@ -60,17 +54,17 @@ def yen_order(**options: Any) -> Order:
     return paid_order(*products, state=OrderState.REVIEW, paid="700000", paid_currency="JPY", **options)
 
 
-def wish(**options: Any) -> RefundWish:
-    return RefundWish(reason="another currency came", **options)
+def choice(**options: Any) -> RefundChoice:
+    return RefundChoice(reason="another currency came", **options)
 
 
 def test_money_in_another_currency_goes_back_as_it_came(stripe_api: StripeServer) -> None:
     order = order_of(price="49.00")
     stripe_api.pay(attempt_of(order).session_id, amount_total=700000, currency="jpy")
-    assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.REVIEW
+    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.REVIEW
     attempt = attempt_of(order)
     assert (attempt.paid_money, attempt.refundable) == (Money(700000, "JPY"), Money(700000, "JPY"))
-    refund = refund_order(order_id=order.pk, wish=wish(), now=NOON, by_id=None)
+    refund = refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     (call,) = stripe_api.calls_to("/refunds$")
     assert call.params["amount"] == "700000"
     assert (refund.state, refund.money) == (RefundState.SUCCEEDED, Money(700000, "JPY"))
@@ -82,15 +76,15 @@ def test_a_part_of_it_goes_back_in_its_currency_and_the_rest_later() -> None:
     order = yen_order()
     first, _second = order.lines.all()
     with pytest.raises(RefundAmountNeeded, match="JPY"):
-        plan_refund(order_id=order.pk, wish=wish(amount=Money("49", "USD")))
+        plan_refund(order_id=order.pk, choice=choice(amount=Money("49", "USD")))
     with pytest.raises(RefundAmountNeeded, match="JPY"):
-        plan_refund(order_id=order.pk, wish=wish(line_ids=(first.pk,)))
+        plan_refund(order_id=order.pk, choice=choice(line_ids=(first.pk,)))
     with pytest.raises(RefundTooMuch, match="at most ¥700,000"):
-        plan_refund(order_id=order.pk, wish=wish(amount=Money(700001, "JPY")))
-    refund_order(order_id=order.pk, wish=wish(amount=Money(100000, "JPY")), now=NOON, by_id=None)
+        plan_refund(order_id=order.pk, choice=choice(amount=Money(700001, "JPY")))
+    refund_order(order_id=order.pk, choice=choice(amount=Money(100000, "JPY")), now=NOON, by_id=None)
     assert fresh(order).state == OrderState.REVIEW
     assert [line.refunded for line in order.lines.all()] == [0, 0]
-    refund_order(order_id=order.pk, wish=wish(), now=NOON, by_id=None)
+    refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     assert list(order.refunds.order_by("pk").values_list("amount", "currency")) == [(100000, "JPY"), (600000, "JPY")]
     assert fresh(order).state == OrderState.REFUNDED
 
@@ -98,10 +92,10 @@ def test_a_part_of_it_goes_back_in_its_currency_and_the_rest_later() -> None:
 def test_of_two_payments_each_goes_back_in_its_own_currency() -> None:
     order = yen_order()
     second = pay(order, paid="20.00", paid_currency="USD")
-    refund_order(order_id=order.pk, wish=wish(), now=NOON, by_id=None)
+    refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     assert fresh(order).state == OrderState.REVIEW
     assert order_at_desk(order.pk).refundable == Money("20.00", "USD")
-    refund = refund_order(order_id=order.pk, wish=wish(), now=NOON, by_id=None)
+    refund = refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     assert (refund.attempt, refund.money) == (second, Money("20.00", "USD"))
     assert fresh(order).state == OrderState.REFUNDED
 
@@ -125,7 +119,7 @@ def test_the_desk_and_the_command_count_in_the_money_that_came(desk: Client) -> 
 
 def test_a_receipt_names_what_went_back_in_its_currency() -> None:
     order = yen_order()
-    refund_order(order_id=order.pk, wish=wish(), now=NOON, by_id=None)
+    refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     receipt = receipt_for(user_id=order.purchaser_id, number=order.number)
     assert [money.formatted() for money in receipt.returned] == ["¥700,000"]
 
@@ -203,11 +197,15 @@ def answers(till: Till, amount: Money, state: RefundState = RefundState.SUCCEEDE
 @pytest.mark.parametrize("state", [RefundState.SUCCEEDED, RefundState.PENDING])
 def test_another_refund_than_was_asked_for_goes_before_staff(till: Till, amount: Money, state: RefundState) -> None:
     order = paid_order(make_product(), make_product(price="149.00"), gateway="till")
-    refund_order(order_id=order.pk, wish=wish(amount=Money("10", "USD")), now=NOON, by_id=None)
+    refund_order(order_id=order.pk, choice=choice(amount=Money("10", "USD")), now=NOON, by_id=None)
     answers(till, amount, state)
     for _twice in range(2):
         refund = refund_order(
-            order_id=order.pk, wish=wish(amount=Money("49", "USD")), now=NOON, by_id=None, reference=order_uuid(order)
+            order_id=order.pk,
+            choice=choice(amount=Money("49", "USD")),
+            now=NOON,
+            by_id=None,
+            reference=order_uuid(order),
         )
     look_up_refund(refund_id=refund.pk, now=NOON)
     refund.refresh_from_db()
@@ -227,10 +225,10 @@ def test_staff_book_what_went_back_and_everything_follows(till: Till, desk: Clie
     order = paid_order(make_product(), make_product(price="149.00"), gateway="till")
     first, _second = order.lines.all()
     answers(till, Money("349", "USD"))
-    refund = refund_order(order_id=order.pk, wish=wish(line_ids=(first.pk,)), now=NOON, by_id=None)
+    refund = refund_order(order_id=order.pk, choice=choice(line_ids=(first.pk,)), now=NOON, by_id=None)
     assert "the gateway says that $349.00 went back" in read_order_page(desk, order).text
     with pytest.raises(RefundReasonNeeded):
-        book_what_went_back(refund_id=refund.pk, reason=" ", now=NOON, by_id=None)
+        accept_difference(refund_id=refund.pk, reason=" ", now=NOON, by_id=None)
     address = desk_url(order, f"refunds/{refund.pk}/accept/")
     assert "$349.00" in desk.get(address).content.decode()
     desk.post(address, {"reason": "seen in the dashboard"})
@@ -242,13 +240,13 @@ def test_staff_book_what_went_back_and_everything_follows(till: Till, desk: Clie
     assert fresh(order).state == OrderState.PARTIALLY_REFUNDED
     assert attention(order) == ""
     with pytest.raises(RefundDecided):
-        book_what_went_back(refund_id=refund.pk, reason="again", now=NOON, by_id=None)
+        accept_difference(refund_id=refund.pk, reason="again", now=NOON, by_id=None)
 
 
 def test_a_refund_that_differs_and_comes_to_nothing_sets_nothing_aside(till: Till) -> None:
     order = paid_order(make_product(), gateway="till", state=OrderState.REVIEW)
     answers(till, Money("98", "USD"), RefundState.PENDING)
-    refund = refund_order(order_id=order.pk, wish=wish(), now=NOON, by_id=None)
+    refund = refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     with pytest.raises(MoneyWasTaken):
         cancel_from_review(order_id=order.pk, reason="x", by_id=None, now=NOON)
     check_with_gateway(order_id=order.pk, by_id=None, now=NOON)
@@ -261,10 +259,10 @@ def test_a_refund_that_differs_and_comes_to_nothing_sets_nothing_aside(till: Til
 def test_stripe_s_own_answer_is_compared(stripe_api: StripeServer) -> None:
     order = order_of(price="49.00")
     stripe_api.pay(attempt_of(order).session_id)
-    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     make = stripe_api._refund
     stripe_api._refund = lambda params, **more: make(params, **more) | {"currency": "jpy"}  # type: ignore[method-assign]
-    refund = refund_order(order_id=order.pk, wish=wish(), now=NOON, by_id=None)
+    refund = refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     assert (refund.state, refund.told_money) == (RefundState.DIFFERS, Money(4900, "JPY"))
     assert fresh(order).state == OrderState.FULFILLED
     assert attempt_of(order).state == AttemptState.PAID
@@ -278,5 +276,5 @@ def test_a_late_payment_of_a_refunded_order_goes_before_finance(stripe_api: Stri
     Order.objects.filter(pk=order.pk).update(state=OrderState.REFUNDED)
     other.refunded = other.paid_amount or 0
     other.save(update_fields=["refunded"])
-    confirm(attempt_id=attempt.pk, now=NOON)
+    confirm_attempt(attempt_id=attempt.pk, now=NOON)
     assert Refund.objects.get().state == RefundState.MARKED

@@ -456,7 +456,7 @@ def test_whatever_fails_leaves_a_reason_and_is_tried_again_only_where_that_may_h
     stripe_api: StripeServer, monkeypatch: pytest.MonkeyPatch, error: Exception, *, is_final: bool
 ) -> None:
     post_event(completed(stripe_api, order_of()))
-    monkeypatch.setattr("ecommerce.services.payment.notices.confirm", Mock(side_effect=error))
+    monkeypatch.setattr("ecommerce.services.payment.notices.confirm_attempt", Mock(side_effect=error))
     run_delivery(delivery_id=Delivery.objects.get(handler=HANDLER).pk, now=clock.now())
     notice = GatewayNotice.objects.get()
     assert type(error).__name__ in notice.error

@@ -26,7 +26,7 @@ from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
 from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
 from ecommerce.services.checkout.review import fulfill_from_review
-from ecommerce.services.payment.payments import confirm
+from ecommerce.services.payment.payments import confirm_attempt
 from ecommerce.tasks import audit_books
 from mitxonline.users.models import User
 from tests.ecommerce.paying import attempt_of
@@ -91,7 +91,7 @@ def empty(owner: BasketOwner, order: Order) -> None:
 def pay(api: StripeServer, order: Order, *, by_bank: bool = False, now: datetime = NOON) -> Order:
     attempt = attempt_of(order)
     (api.pay_later if by_bank else api.pay)(attempt.session_id)
-    return confirm(attempt_id=attempt.pk, now=now)
+    return confirm_attempt(attempt_id=attempt.pk, now=now)
 
 
 def under_way(api: StripeServer, owner: BasketOwner, code: DiscountCode) -> Order:
@@ -160,7 +160,7 @@ def test_five_more_orders_at_half_price_are_none(
     assert list(cheap) == [first]
     assert fulfilled_uses() == [(first.pk, UseState.HELD)]
     stripe_api.bank_says(attempt_of(first).session_id, yes=True)
-    assert confirm(attempt_id=attempt_of(first).pk, now=LATER).state == OrderState.FULFILLED
+    assert confirm_attempt(attempt_id=attempt_of(first).pk, now=LATER).state == OrderState.FULFILLED
     assert fulfilled_uses() == [(first.pk, UseState.CONFIRMED)]
 
 
@@ -170,7 +170,7 @@ def test_a_decline_gives_the_use_to_one_who_asks(
     first = under_way(stripe_api, owner, code)
     pay(stripe_api, buy(owner, "80"))
     stripe_api.bank_says(attempt_of(first).session_id, yes=False)
-    assert confirm(attempt_id=attempt_of(first).pk, now=NOON).state == OrderState.DECLINED
+    assert confirm_attempt(attempt_id=attempt_of(first).pk, now=NOON).state == OrderState.DECLINED
     assert fulfilled_uses() == []
     second = pay(stripe_api, buy(owner, "60", code))
     assert (second.state, second.total) == (OrderState.FULFILLED, 30)
@@ -208,7 +208,7 @@ def test_an_order_in_review_holds_nothing_and_gets_no_second_use(
 ) -> None:
     first = buy(owner, "100", code)
     stripe_api.pay(attempt_of(first).session_id, amount_total=4900)
-    first = confirm(attempt_id=attempt_of(first).pk, now=NOON)
+    first = confirm_attempt(attempt_id=attempt_of(first).pk, now=NOON)
     assert first.review_cause == "amount_differs"
     empty(owner, first)
     second = pay(stripe_api, buy(owner, "80"))
@@ -252,7 +252,7 @@ def test_an_unlimited_code_serves_every_order(stripe_api: StripeServer, owner: B
     second = pay(stripe_api, buy(owner, "80"))
     assert (second.total, second.state) == (40, OrderState.FULFILLED)
     stripe_api.bank_says(attempt_of(first).session_id, yes=True)
-    assert confirm(attempt_id=attempt_of(first).pk, now=LATER).state == OrderState.FULFILLED
+    assert confirm_attempt(attempt_id=attempt_of(first).pk, now=LATER).state == OrderState.FULFILLED
 
 
 def sold(buyer: User, code: DiscountCode) -> Order:
@@ -353,7 +353,7 @@ class TestContracts:
         with pytest.raises(PaymentUnderWay):
             begin_checkout(owner=owner, user_id=learner.pk, now=NOON, expected_total=order.money)
         stripe_api.bank_says(attempt_of(order).session_id, yes=True)
-        assert confirm(attempt_id=attempt_of(order).pk, now=LATER).state == OrderState.FULFILLED
+        assert confirm_attempt(attempt_id=attempt_of(order).pk, now=LATER).state == OrderState.FULFILLED
 
 
 def check_now() -> None:

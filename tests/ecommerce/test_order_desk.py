@@ -15,7 +15,8 @@ from courses.models import Enrollment
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundRequestState, RefundState
 from ecommerce.models import Refund, RefundRequest
 from ecommerce.selectors.order_desk import order_at_desk
-from ecommerce.services.refunds.refunds import RefundWish, refund_order
+from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
@@ -57,12 +58,12 @@ def test_what_needs_somebody_can_be_found(desk: Client, settings: Any, kind: str
         make_second_payment(order)
     if kind == "failed":
         till.says = ["no"]
-        refund_order(order_id=order.pk, wish=RefundWish(reason="x"), now=NOON, by_id=None)
+        refund_order(order_id=order.pk, choice=RefundChoice(reason="x"), now=NOON, by_id=None)
     text = read(desk.get("/cms/orders/", {"attention": kind})).text
     assert order.number in text
     assert quiet.number not in text
     if kind == "failed":
-        refund_order(order_id=order.pk, wish=RefundWish(reason="x"), now=NOON, by_id=None)
+        refund_order(order_id=order.pk, choice=RefundChoice(reason="x"), now=NOON, by_id=None)
         assert order.number not in read(desk.get("/cms/orders/", {"attention": kind})).text
 
 
@@ -70,7 +71,9 @@ def test_an_order_shows_everything_about_it(desk: Client) -> None:
     order = paid_order(make_product(), make_product(price="149.00"))
     order.attempts.update(paid_with="Visa ending 4242")
     first = order.lines.all()[0]
-    refund_order(order_id=order.pk, wish=RefundWish(reason="wrong course", line_ids=(first.pk,)), now=NOON, by_id=None)
+    refund_order(
+        order_id=order.pk, choice=RefundChoice(reason="wrong course", line_ids=(first.pk,)), now=NOON, by_id=None
+    )
     make_dispute(order)
     RefundRequest.objects.create(order=order, why="no_time", text="My shifts changed.", asked_at=NOON)
     make_second_payment(order)
@@ -93,8 +96,8 @@ def test_an_order_shows_everything_about_it(desk: Client) -> None:
 def test_an_order_costs_the_same_whatever_happened_to_it(size: int) -> None:
     order = paid_order(*(make_product() for _each in range(size)))
     for _each in range(size):
-        wish = RefundWish(reason="x", amount=Money("1", "USD"), enrollment_after=EnrollmentAfter.KEEP)
-        refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+        choice = RefundChoice(reason="x", amount=Money("1", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+        refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     order_at_desk(order.pk)
     with queries(10):
         found = order_at_desk(order.pk)
@@ -105,7 +108,7 @@ def test_an_order_costs_the_same_whatever_happened_to_it(size: int) -> None:
 def test_the_lists_cost_the_same_for_any_number(desk: Client, size: int) -> None:
     for _each in range(size):
         order = paid_order(make_product())
-        refund_order(order_id=order.pk, wish=RefundWish(reason="x"), now=NOON, by_id=None)
+        refund_order(order_id=order.pk, choice=RefundChoice(reason="x"), now=NOON, by_id=None)
     for address, number in (("/cms/orders/results/", 7), ("/cms/refunds/results/", 7)):
         desk.get(address)
         with queries(number):
@@ -187,7 +190,7 @@ def test_somebody_elses_refund_in_between_is_seen(desk: Client) -> None:
     order = paid_order(make_product())
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
     asked = read(desk.post(desk_url(order, "refund/"), {**form, "reason": "x"}))
-    refund_order(order_id=order.pk, wish=RefundWish(reason="faster"), now=NOON, by_id=None)
+    refund_order(order_id=order.pk, choice=RefundChoice(reason="faster"), now=NOON, by_id=None)
     answer = desk.post(desk_url(order, "refund/"), {**form_data(asked), "confirmed": "1"})
     assert answer.status_code == 422
     assert "There is nothing left to give back" in answer.content.decode()
@@ -276,7 +279,7 @@ def test_the_gateway_is_asked_and_the_receipt_sent_again(desk: Client) -> None:
 
 def test_lists_are_exported_with_cells_that_do_not_run(desk: Client) -> None:
     order = paid_order(make_product(), buyer=make_user("=cmd@evil.example"))
-    refund_order(order_id=order.pk, wish=RefundWish(reason="+sum(1)"), now=NOON, by_id=None)
+    refund_order(order_id=order.pk, choice=RefundChoice(reason="+sum(1)"), now=NOON, by_id=None)
     orders = exported(desk, "/cms/orders/")
     assert orders[0]["Number"] == order.number
     assert orders[0]["E-mail"] == "'=cmd@evil.example"

@@ -20,14 +20,15 @@ from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.stripe import StripeGateway
 from ecommerce.models import CodeUse, Order, PaymentAttempt
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.selectors.payments import standing_of
+from ecommerce.selectors.payments import payment_standing
+from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
 from ecommerce.services.checkout.checkout import cancel_order, release_lapsed_orders
 from ecommerce.services.orders.fulfillment import send_to_review
 from ecommerce.services.payment import payments
-from ecommerce.services.payment.payments import check_order, confirm, end_session, finish_interrupted
-from ecommerce.services.payment.pending import ask_due, drop_unstarted
-from ecommerce.services.refunds.refunds import RefundWish, refund_order
+from ecommerce.services.payment.payments import check_order, confirm_attempt, end_session, finish_interrupted
+from ecommerce.services.payment.pending import check_due_payments, end_unstarted_attempts
+from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
@@ -254,11 +255,11 @@ def test_an_order_that_was_paid_when_it_was_to_be_replaced_counts(stripe_api: St
 def test_whose_money_waits_with_staff_is_not_asked_to_pay_twice(stripe_api: StripeServer, learner: User) -> None:
     order = order_of(learner)
     stripe_api.pay(attempt_of(order).session_id, amount_total=24800)
-    assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.REVIEW
+    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.REVIEW
     with pytest.raises(PaymentUnderWay, match=order.number):
         begin(learner, now=LATER)
     assert len(stripe_api.sessions) == 1
-    refund_order(order_id=order.pk, wish=RefundWish(reason="another amount came"), now=LATER, by_id=None)
+    refund_order(order_id=order.pk, choice=RefundChoice(reason="another amount came"), now=LATER, by_id=None)
     assert begin(learner, now=LATER).pay_url
 
 
@@ -267,7 +268,7 @@ def test_what_waits_with_staff_hinders_nobody_from_buying_something_else(
 ) -> None:
     order = order_of(learner)
     stripe_api.pay(attempt_of(order).session_id, amount_total=24800)
-    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     remove_product(owner=BasketOwner(user_id=learner.pk), product_id=order.lines.get().product_id, now=LATER)
     assert order_of(learner, now=LATER) != order
 
@@ -281,7 +282,7 @@ def test_an_order_for_other_things_is_nobodys_hindrance(stripe_api: StripeServer
     assert states(first) == [AttemptState.CLOSING]
     assert states(second) == [AttemptState.STARTED]
     stripe_api.failures.clear()
-    assert ask_due(now=NOON) == 1
+    assert check_due_payments(now=NOON) == 1
     assert states(first) == [AttemptState.EXPIRED]
 
 
@@ -295,7 +296,7 @@ def test_a_host_with_an_account_of_its_own_is_paid_there(
     add_products(owner=BasketOwner(user_id=learner.pk), product_ids=[make_product(price="30").pk], now=NOON)
     order = begin(learner, host="other.example").order
     stripe_api.pay(attempt_of(order).session_id)
-    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     assert {call.headers["Authorization"] for call in stripe_api.calls} == {"Bearer sk_test_other"}
     assert stripe_api.calls[0].params["success_url"].startswith("https://other.example/payment/completed/")
     assert fresh(order).state == OrderState.FULFILLED
@@ -337,7 +338,7 @@ def test_what_was_paid_is_fulfilled_and_known(stripe_api: StripeServer, learner:
     order = order_of(learner)
     stripe_api.pay(attempt_of(order).session_id, total_details={"amount_tax": 900})
     for _time in range(3):
-        assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.FULFILLED
+        assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.FULFILLED
     attempt, order = attempt_of(order), fresh(order)
     assert (attempt.state, attempt.paid_amount, attempt.paid_with) == (AttemptState.PAID, 249, "Visa ending 4242")
     assert attempt.payment_id in stripe_api.payments
@@ -350,7 +351,7 @@ def test_what_was_paid_is_fulfilled_and_known(stripe_api: StripeServer, learner:
 
 def test_an_open_page_is_no_payment(stripe_api: StripeServer, learner: User) -> None:
     order = order_of(learner)
-    assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.PENDING
+    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.PENDING
     assert states(order) == [AttemptState.STARTED]
 
 
@@ -370,7 +371,7 @@ def test_money_that_does_not_fit_goes_before_staff_and_enrolls_nobody(
     order = order_of(learner)
     stripe_api.pay(attempt_of(order).session_id, **changes)
     for _time in range(2):
-        order = confirm(attempt_id=attempt_of(order).pk, now=NOON)
+        order = confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     assert order.state == OrderState.REVIEW
     assert reason in order.state_reason
     assert not Enrollment.objects.exists()
@@ -387,7 +388,7 @@ def test_two_pages_both_paid_are_one_order_and_money_to_give_back(stripe_api: St
     stripe_api.pay(attempt_of(order).session_id)
     stripe_api.pay(old.session_id)
     for attempt in (attempt_of(order), old, old, attempt_of(order)):
-        assert confirm(attempt_id=attempt.pk, now=LATER).state == OrderState.FULFILLED
+        assert confirm_attempt(attempt_id=attempt.pk, now=LATER).state == OrderState.FULFILLED
     old.refresh_from_db()
     assert (old.state, old.is_surplus, old.paid_amount) == (AttemptState.PAID, True, 249)
     assert [refund.state for refund in old.refunds.all()] == [RefundState.MARKED]
@@ -402,8 +403,8 @@ def test_a_second_payment_of_another_amount_goes_back_as_well(stripe_api: Stripe
     stripe_api.sessions[old.session_id]["status"] = "open"
     stripe_api.pay(attempt_of(order).session_id)
     stripe_api.pay(old.session_id, amount_total=10000)
-    confirm(attempt_id=attempt_of(order).pk, now=LATER)
-    assert confirm(attempt_id=old.pk, now=LATER).state == OrderState.FULFILLED
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=LATER)
+    assert confirm_attempt(attempt_id=old.pk, now=LATER).state == OrderState.FULFILLED
     old.refresh_from_db()
     assert (old.is_surplus, old.paid_amount, old.refunds.get().amount) == (True, 100, 100)
 
@@ -415,9 +416,9 @@ def test_the_end_of_an_old_page_touches_no_paid_order(stripe_api: StripeServer, 
     begin(learner, now=LATER)
     new = attempt_of(order)
     stripe_api.pay(new.session_id)
-    confirm(attempt_id=new.pk, now=LATER)
+    confirm_attempt(attempt_id=new.pk, now=LATER)
     stripe_api.lapse(old.session_id)
-    confirm(attempt_id=old.pk, now=LATER)
+    confirm_attempt(attempt_id=old.pk, now=LATER)
     assert fresh(order).state == OrderState.FULFILLED
     assert states(order) == [AttemptState.EXPIRED, AttemptState.PAID]
 
@@ -429,7 +430,7 @@ def test_once_it_is_paid_the_other_page_is_ended(stripe_api: StripeServer, learn
     with pytest.raises(PaymentUnavailable):
         begin(learner, now=LATER)
     stripe_api.pay(old.session_id)
-    confirm(attempt_id=old.pk, now=LATER)
+    confirm_attempt(attempt_id=old.pk, now=LATER)
     assert fresh(order).state == OrderState.FULFILLED
     assert states(order) == [AttemptState.PAID, AttemptState.FAILED]
 
@@ -438,12 +439,12 @@ def test_a_bank_that_says_yes_days_later(stripe_api: StripeServer, learner: User
     order = order_of(learner)
     session_id = attempt_of(order).session_id
     stripe_api.pay_later(session_id)
-    assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.PENDING
-    assert standing_of(fresh(order)) == PaymentStanding.PROCESSING
+    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.PENDING
+    assert payment_standing(fresh(order)) == PaymentStanding.PROCESSING
     days_later = NOON + timedelta(days=3)
     assert release_lapsed_orders(now=days_later) == 0
     stripe_api.bank_says(session_id, yes=True)
-    assert confirm(attempt_id=attempt_of(order).pk, now=days_later).state == OrderState.FULFILLED
+    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=days_later).state == OrderState.FULFILLED
 
 
 def test_a_bank_that_says_no_days_later_frees_everything_and_the_buyer_hears_of_it(
@@ -455,10 +456,10 @@ def test_a_bank_that_says_no_days_later_frees_everything_and_the_buyer_hears_of_
     order = begin(learner).order
     session_id = attempt_of(order).session_id
     stripe_api.pay_later(session_id)
-    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     stripe_api.bank_says(session_id, yes=False)
     for _time in range(2):
-        order = confirm(attempt_id=attempt_of(order).pk, now=NOON + timedelta(days=3))
+        order = confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON + timedelta(days=3))
     assert (order.state, states(order)) == (OrderState.DECLINED, [AttemptState.DECLINED])
     assert CodeUse.objects.get().state == UseState.RELEASED
     delivery = Delivery.objects.get(handler="ecommerce.receivers.email_payment_failed")
@@ -474,11 +475,11 @@ def test_money_for_a_declined_order_still_buys_it(stripe_api: StripeServer, lear
     order = order_of(learner)
     session_id = attempt_of(order).session_id
     stripe_api.pay_later(session_id)
-    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     stripe_api.bank_says(session_id, yes=False)
-    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     stripe_api.bank_says(session_id, yes=True)
-    assert confirm(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.FULFILLED
+    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.FULFILLED
 
 
 def test_money_after_the_hold_buys_what_is_still_there(stripe_api: StripeServer, learner: User) -> None:
@@ -486,7 +487,7 @@ def test_money_after_the_hold_buys_what_is_still_there(stripe_api: StripeServer,
     stripe_api.pay(attempt_of(order).session_id)  # and no one told us
     assert release_lapsed_orders(now=NOON + timedelta(hours=1)) == 1
     assert states(order) == [AttemptState.CLOSING]
-    assert ask_due(now=NOON + timedelta(hours=1)) == 1
+    assert check_due_payments(now=NOON + timedelta(hours=1)) == 1
     assert fresh(order).state == OrderState.FULFILLED
     assert states(order) == [AttemptState.PAID]
 
@@ -495,7 +496,7 @@ def test_what_staff_gave_before_the_money_came_is_paid_by_it(stripe_api: StripeS
     order = order_of(learner)
     stripe_api.pay(attempt_of(order).session_id)
     fresh(order).move(OrderState.FULFILLED, at=NOON)
-    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     attempt = attempt_of(order)
     assert (attempt.state, attempt.is_surplus) == (AttemptState.PAID, False)
 
@@ -508,8 +509,8 @@ def test_interrupted_between_money_and_course_it_goes_on_by_itself(
     with monkeypatch.context() as broken:
         broken.setattr(payments, "fulfill_or_review", Mock(side_effect=RuntimeError))
         with pytest.raises(RuntimeError):
-            confirm(attempt_id=attempt_of(order).pk, now=NOON)
-    assert standing_of(fresh(order)) == PaymentStanding.RECEIVED
+            confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    assert payment_standing(fresh(order)) == PaymentStanding.RECEIVED
     assert finish_interrupted(now=NOON + timedelta(minutes=3)) == 1
     assert fresh(order).state == OrderState.FULFILLED
 
@@ -523,7 +524,7 @@ def test_interrupted_with_money_that_came_late_it_goes_on_too(
     with monkeypatch.context() as broken:
         broken.setattr(payments, "fulfill_or_review", Mock(side_effect=RuntimeError))
         with pytest.raises(RuntimeError):
-            confirm(attempt_id=attempt_of(order).pk, now=NOON + timedelta(hours=1))
+            confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON + timedelta(hours=1))
     assert finish_interrupted(now=NOON + timedelta(hours=2)) == 1
     assert fresh(order).state == OrderState.FULFILLED
 
@@ -531,7 +532,7 @@ def test_interrupted_with_money_that_came_late_it_goes_on_too(
 def test_an_order_being_paid_is_not_canceled_by_hand(stripe_api: StripeServer, learner: User) -> None:
     order = order_of(learner)
     stripe_api.pay_later(attempt_of(order).session_id)
-    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     with pytest.raises(PaymentUnderWay):
         cancel_order(order_id=order.pk, now=NOON, reason="by staff")
 
@@ -540,7 +541,7 @@ def test_a_gateway_is_never_called_with_rows_locked(stripe_api: StripeServer, le
 
     attempt = attempt_of(order_of(learner))
     with transaction.atomic(), pytest.raises(RuntimeError):
-        confirm(attempt_id=attempt.pk, now=NOON)
+        confirm_attempt(attempt_id=attempt.pk, now=NOON)
     with transaction.atomic(), pytest.raises(RuntimeError):
         end_session(attempt_id=attempt.pk, now=NOON)
 
@@ -570,10 +571,10 @@ def test_one_try_that_can_not_be_asked_about_hides_no_other(stripe_api: StripeSe
 def test_a_payment_nobody_told_us_about_is_found(stripe_api: StripeServer, learner: User) -> None:
     order = order_of(learner)
     stripe_api.pay(attempt_of(order).session_id)
-    assert ask_due(now=NOON + timedelta(minutes=4)) == 0
-    assert ask_due(now=NOON + timedelta(minutes=6)) == 1
+    assert check_due_payments(now=NOON + timedelta(minutes=4)) == 0
+    assert check_due_payments(now=NOON + timedelta(minutes=6)) == 1
     assert fresh(order).state == OrderState.FULFILLED
-    assert ask_due(now=NOON + timedelta(days=1)) == 0
+    assert check_due_payments(now=NOON + timedelta(days=1)) == 0
 
 
 def test_it_is_asked_less_and_less_often_and_once_when_the_page_is_over(
@@ -582,7 +583,7 @@ def test_it_is_asked_less_and_less_often_and_once_when_the_page_is_over(
     order = order_of(learner)
     asked = []
     for minute in range(1, 100):
-        if ask_due(now=NOON + timedelta(minutes=minute)):
+        if check_due_payments(now=NOON + timedelta(minutes=minute)):
             asked.append(minute)
     assert asked == [5, 15, 34, 74]
     assert attempt_of(order).asked == 4
@@ -591,11 +592,11 @@ def test_it_is_asked_less_and_less_often_and_once_when_the_page_is_over(
 def test_a_dead_page_is_closed_before_its_hold_ends(stripe_api: StripeServer, learner: User) -> None:
     order = order_of(learner)
     stripe_api.lapse(attempt_of(order).session_id)
-    ask_due(now=NOON + timedelta(minutes=35))
+    check_due_payments(now=NOON + timedelta(minutes=35))
     assert states(order) == [AttemptState.EXPIRED]
     assert release_lapsed_orders(now=NOON + timedelta(minutes=46)) == 1
     stripe_api.calls.clear()
-    assert ask_due(now=NOON + timedelta(days=1)) == 0
+    assert check_due_payments(now=NOON + timedelta(days=1)) == 0
     assert not stripe_api.calls
 
 
@@ -605,7 +606,7 @@ def test_a_gateway_that_does_not_answer_is_left_alone_until_the_next_run(stripe_
     stripe_api.calls.clear()
     for _each in range(5):
         stripe_api.fail("/sessions/", 500)
-    assert ask_due(now=NOON + timedelta(minutes=6)) == 3
+    assert check_due_payments(now=NOON + timedelta(minutes=6)) == 3
     assert len(stripe_api.calls) == 3
 
 
@@ -614,7 +615,7 @@ def test_one_that_can_not_be_settled_keeps_nobody_else_waiting(stripe_api: Strip
     for order in orders:
         stripe_api.pay(attempt_of(order).session_id)
     stripe_api.fail("/sessions/", 404, {"type": "invalid_request_error", "code": "resource_missing"})
-    assert ask_due(now=NOON + timedelta(minutes=6)) == 2
+    assert check_due_payments(now=NOON + timedelta(minutes=6)) == 2
     assert {fresh(order).state for order in orders} == {OrderState.PENDING, OrderState.FULFILLED}
 
 
@@ -624,7 +625,7 @@ def test_payments_the_gateway_knows_no_more_hide_no_other(stripe_api: StripeServ
     orders = [order_of(make_user()) for _each in range(2)]
     for order in orders:
         stripe_api.pay(attempt_of(order).session_id)
-    assert ask_due(now=NOON + timedelta(minutes=6), limit=5) == 5
+    assert check_due_payments(now=NOON + timedelta(minutes=6), limit=5) == 5
     assert [fresh(order).state for order in orders] == [OrderState.FULFILLED, OrderState.PENDING]
     assert "fulfilled" in resolve()[0]
     assert fresh(orders[1]).state == OrderState.FULFILLED
@@ -635,13 +636,13 @@ def test_a_payment_the_gateway_knows_no_more_is_not_asked_about_for_ever(
 ) -> None:
     order = order_of(learner)
     stripe_api.sessions.clear()
-    ask_due(now=NOON + timedelta(hours=24))
+    check_due_payments(now=NOON + timedelta(hours=24))
     assert states(order) == [AttemptState.STARTED]
-    ask_due(now=NOON + timedelta(hours=26))
+    check_due_payments(now=NOON + timedelta(hours=26))
     assert states(order) == [AttemptState.FAILED]
     assert release_lapsed_orders(now=NOON + timedelta(hours=26)) == 1
     stripe_api.calls.clear()
-    ask_due(now=NOON + timedelta(days=9))
+    check_due_payments(now=NOON + timedelta(days=9))
     assert not stripe_api.calls
 
 
@@ -649,13 +650,13 @@ def test_awaited_money_the_gateway_knows_no_more_goes_before_staff(stripe_api: S
     order = order_of(learner)
     sessions = dict(stripe_api.sessions)
     stripe_api.pay_later(attempt_of(order).session_id)
-    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     stripe_api.sessions.clear()
-    ask_due(now=NOON + timedelta(days=2))
+    check_due_payments(now=NOON + timedelta(days=2))
     assert (states(order), fresh(order).state) == ([AttemptState.DOUBTFUL], OrderState.REVIEW)
     stripe_api.sessions.update(sessions)
     stripe_api.bank_says(attempt_of(order).session_id, yes=True)
-    assert confirm(attempt_id=attempt_of(order).pk, now=NOON + timedelta(days=3)).state == OrderState.FULFILLED
+    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON + timedelta(days=3)).state == OrderState.FULFILLED
 
 
 @pytest.mark.parametrize("account", ["gone", "stripe"])
@@ -671,15 +672,15 @@ def test_a_silent_account_keeps_no_other_waiting(stripe_api: StripeServer, accou
             stripe_api.fail("/sessions/", 401, {"type": "invalid_request_error"})
     order = order_of(make_user())
     stripe_api.pay(attempt_of(order).session_id)
-    assert ask_due(now=NOON + timedelta(minutes=6)) == 4
+    assert check_due_payments(now=NOON + timedelta(minutes=6)) == 4
     assert fresh(order).state == OrderState.FULFILLED
 
 
 def test_a_call_that_was_interrupted_leaves_no_try_open_for_ever(stripe_api: StripeServer, learner: User) -> None:
     order = order_of(learner)
     PaymentAttempt.objects.update(session_id="", pay_url="")
-    assert drop_unstarted(now=NOON + timedelta(seconds=80)) == 0
-    assert drop_unstarted(now=NOON + timedelta(seconds=100)) == 1
+    assert end_unstarted_attempts(now=NOON + timedelta(seconds=80)) == 0
+    assert end_unstarted_attempts(now=NOON + timedelta(seconds=100)) == 1
     assert states(order) == [AttemptState.FAILED]
     assert begin(learner, now=NOON + timedelta(seconds=100)).pay_url
 
@@ -721,7 +722,7 @@ def test_a_gateway_that_is_no_more_is_said(stripe_api: StripeServer, learner: Us
     attempt = attempt_of(order_of(learner))
     settings.PAYMENT_GATEWAYS = []
     with pytest.raises(PaymentFailed, match="no gateway stripe here"):
-        confirm(attempt_id=attempt.pk, now=NOON)
+        confirm_attempt(attempt_id=attempt.pk, now=NOON)
     assert "no gateway stripe here" in resolve()[0]
 
 

@@ -29,19 +29,19 @@ from ecommerce.gateways.base import DisputeNotice, PaymentNotice, PaymentOutcome
 from ecommerce.models import Order, OrderLine, PaymentAttempt, Refund
 from ecommerce.selectors.audit import discrepancies
 from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.baskets.baskets import add_products, apply_code, remove_code, remove_product
 from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
 from ecommerce.services.checkout.review import cancel_from_review, fulfill_from_review
-from ecommerce.services.orders.enrollment import rights_of
-from ecommerce.services.payment.payments import answer_sandbox, finish_interrupted, settle
-from ecommerce.services.payment.pending import ask_due
+from ecommerce.services.orders.enrollment import find_rights
+from ecommerce.services.payment.payments import answer_sandbox, finish_interrupted, settle_notice
+from ecommerce.services.payment.pending import check_due_payments
+from ecommerce.services.refunds.disputes import follow_dispute
 from ecommerce.services.refunds.refunds import (
-    RefundWish,
-    dismiss_marked,
-    follow_dispute,
     follow_refund,
+    keep_second_payment,
     refund_order,
-    send_marked,
+    refund_second_payment,
     undo_free_order,
 )
 from mitxonline.kernel.errors import DomainError
@@ -157,7 +157,7 @@ class World:
             payment_id=f"pi_{attempt.reference}",
             paid=money,
         )
-        order = settle(notice=notice, gateway_name="sandbox", now=self.now)
+        order = settle_notice(notice=notice, gateway_name="sandbox", now=self.now)
         return order.pk, attempt.pk, str(money), order.state
 
     def staff_enroll(self) -> object:
@@ -174,21 +174,24 @@ class World:
 
     def let_time_pass(self) -> object:
         self.now += timedelta(minutes=self.random.choice([5, 61, 60 * 26]))
-        return ask_due(now=self.now), release_lapsed_orders(now=self.now), finish_interrupted(now=self.now)
+        return check_due_payments(now=self.now), release_lapsed_orders(now=self.now), finish_interrupted(now=self.now)
 
     def refund(self) -> object:
         order = self.one(Order.objects.filter(attempts__state="paid"))
         if order is None:
             return None
         after = self.random.choice([EnrollmentAfter.REMOVE, EnrollmentAfter.REMOVE, EnrollmentAfter.KEEP])
-        wish = RefundWish(reason="x", enrollment_after=after, frees_codes=after == EnrollmentAfter.REMOVE)
+        choice = RefundChoice(reason="x", enrollment_after=after, frees_codes=after == EnrollmentAfter.REMOVE)
         how = self.random.choice(["all", "line"])
         if how == "line":
             lines = list(order.lines.values_list("pk", flat=True))
-            wish = RefundWish(
-                reason="x", enrollment_after=after, frees_codes=wish.frees_codes, line_ids=(self.random.choice(lines),)
+            choice = RefundChoice(
+                reason="x",
+                enrollment_after=after,
+                frees_codes=choice.frees_codes,
+                line_ids=(self.random.choice(lines),),
             )
-        found = refund_order(order_id=order.pk, wish=wish, now=self.now, by_id=None)
+        found = refund_order(order_id=order.pk, choice=choice, now=self.now, by_id=None)
         return order.pk, found.pk, str(found.money), found.state, how, after
 
     def fail_refund(self) -> object:
@@ -203,8 +206,8 @@ class World:
         line = self.one(OrderLine.objects.filter(due=0))
         if line is None:
             return None
-        wish = RefundWish(reason="x", frees_codes=True, line_ids=(line.pk,))
-        return undo_free_order(order_id=line.order_id, wish=wish, now=self.now, by_id=None).pk, line.pk
+        choice = RefundChoice(reason="x", frees_codes=True, line_ids=(line.pk,))
+        return undo_free_order(order_id=line.order_id, choice=choice, now=self.now, by_id=None).pk, line.pk
 
     def decide(self) -> object:
         order = self.one(Order.objects.filter(state=OrderState.REVIEW))
@@ -233,8 +236,8 @@ class World:
         if refund is None:
             return None
         if self.random.random() < 0.5:
-            return send_marked(refund_id=refund.pk, now=self.now, by_id=None).pk
-        return "kept", dismiss_marked(refund_id=refund.pk, reason="x", now=self.now, by_id=None).pk
+            return refund_second_payment(refund_id=refund.pk, now=self.now, by_id=None).pk
+        return "kept", keep_second_payment(refund_id=refund.pk, reason="x", now=self.now, by_id=None).pk
 
     def one(self, rows: QuerySet[Row]) -> Row | None:
         found = list(rows.order_by("pk").distinct())
@@ -284,7 +287,7 @@ class World:
     def check_courses(self) -> None:
         for order in Order.objects.filter(state="fulfilled"):
             lines = list(order.lines.standing().select_related("product"))
-            rights = rights_of(order, lines)
+            rights = find_rights(order, lines)
             for line in lines:
                 assert rights[line.pk], f"order {order.pk} is fulfilled without the course of line {line.pk}"
 

@@ -22,7 +22,9 @@ from ecommerce.receivers import (
     email_review,
 )
 from ecommerce.selectors.receipts import receipt_data, receipt_for
-from ecommerce.services.refunds.refunds import RefundWish, deny, refund_order
+from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.refunds.refunds import refund_order
+from ecommerce.services.refunds.requests import deny_request
 from mitxonline.kernel.money import Money
 from tests.ecommerce.tills import paid_order
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_product
@@ -48,8 +50,8 @@ def told(outbox: Outbox) -> tuple[EmailMultiAlternatives, str, str]:
 )
 def test_a_refund_is_told_with_what_became_of_the_course(mailoutbox: Outbox, after: Any, words: str) -> None:
     order = paid_order(make_product())
-    wish = RefundWish(reason="secret reason", enrollment_after=after)
-    refund = refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    choice = RefundChoice(reason="secret reason", enrollment_after=after)
+    refund = refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     email_refund(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
     mail, text, html = told(mailoutbox)
     assert (mail.subject, mail.to) == (f"Your refund for order {order.number}", [order.purchaser.email])
@@ -83,7 +85,7 @@ def test_a_refusal_and_a_request_reach_whom_they_concern(mailoutbox: Outbox) -> 
     assert f"/cms/orders/{order.pk}/" in text
     assert "Shifts &lt;b&gt;changed" in html
     mailoutbox.clear()
-    deny(request_id=request.pk, answer="The course is over.", now=NOON, by_id=None)
+    deny_request(request_id=request.pk, answer="The course is over.", now=NOON, by_id=None)
     email_refund_denied(RefundDenied(request_id=request.pk, order_id=order.pk))
     mail, text, html = told(mailoutbox)
     assert (mail.to, mail.reply_to) == ([order.purchaser.email], ["orders@tessera.example"])
@@ -99,8 +101,8 @@ def test_the_receipt_is_sent_again(mailoutbox: Outbox) -> None:
 
 def test_a_receipt_is_plain_data_too() -> None:
     order = paid_order(make_product(), make_product(price="149.00"))
-    wish = RefundWish(reason="x", amount=Money("39.80", "USD"), enrollment_after=EnrollmentAfter.KEEP)
-    refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    choice = RefundChoice(reason="x", amount=Money("39.80", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+    refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     data = receipt_data(receipt_for(user_id=order.purchaser_id, number=order.number), now=NOON)
     assert (data.number, data.state, str(data.total)) == (order.number, "partially_refunded", "398.00 USD")
     assert [str(line.refunded) for line in data.lines] == ["24.90 USD", "14.90 USD"]
@@ -129,5 +131,5 @@ def seated_order() -> Order:
 @pytest.mark.parametrize(("frees", "seats"), [(True, 0), (False, 1)])
 def test_the_seat_goes_with_the_code_and_only_with_it(frees: bool, seats: int) -> None:
     order = seated_order()
-    refund_order(order_id=order.pk, wish=RefundWish(reason="x", frees_codes=frees), now=NOON, by_id=None)
+    refund_order(order_id=order.pk, choice=RefundChoice(reason="x", frees_codes=frees), now=NOON, by_id=None)
     assert ContractMembership.objects.filter(user_id=order.purchaser_id).count() == seats

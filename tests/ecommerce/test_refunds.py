@@ -41,18 +41,17 @@ from ecommerce.errors.refunds import (
 )
 from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import CodeUse, Dispute, Order, PaymentAttempt, Refund, RefundRequest, ShopSettings
+from ecommerce.selectors.refund_plan import RefundChoice, plan_refund
 from ecommerce.services.checkout.review import cancel_from_review
+from ecommerce.services.refunds.disputes import follow_dispute
+from ecommerce.services.refunds.ledger import mark_for_refund
 from ecommerce.services.refunds.refunds import (
-    RefundWish,
-    approve,
-    dismiss_marked,
-    follow_dispute,
+    approve_request,
     follow_refund,
+    keep_second_payment,
     look_up_refund,
-    mark_for_refund,
-    plan_refund,
     refund_order,
-    send_marked,
+    refund_second_payment,
     send_refund,
     sweep_refunds,
 )
@@ -84,14 +83,14 @@ def usd(amount: str) -> Money:
     return Money(amount, "USD")
 
 
-def wish(**options: Any) -> RefundWish:
-    return RefundWish(reason=options.pop("reason", "asked by phone"), **options)
+def choice(**options: Any) -> RefundChoice:
+    return RefundChoice(reason=options.pop("reason", "asked by phone"), **options)
 
 
 def give_back(order: Order, **options: Any) -> Refund:
     by_id = options.pop("by_id", None)
     reference = options.pop("reference", None)
-    return refund_order(order_id=order.pk, wish=wish(**options), now=NOON, by_id=by_id, reference=reference)
+    return refund_order(order_id=order.pk, choice=choice(**options), now=NOON, by_id=by_id, reference=reference)
 
 
 def runs_of(order: Order) -> dict[int, str]:
@@ -134,7 +133,7 @@ def test_an_amount_is_divided_among_the_lines_and_takes_no_course() -> None:
     assert [part.amount for part in refund.lines.all()] == [Decimal("24.90"), Decimal("14.90")]
     assert fresh(order).state == OrderState.PARTIALLY_REFUNDED
     assert len(runs_of(order)) == 2
-    assert plan_refund(order_id=order.pk, wish=wish()).amount == usd("358.20")
+    assert plan_refund(order_id=order.pk, choice=choice()).amount == usd("358.20")
 
 
 def test_two_equal_amounts_are_two_refunds_and_one_form_posted_twice_is_one() -> None:
@@ -194,7 +193,7 @@ def test_a_free_order_has_nothing_to_give_back() -> None:
     with pytest.raises(NothingToRefund):
         give_back(order)
     with pytest.raises(OrderUnknown):
-        plan_refund(order_id=0, wish=wish())
+        plan_refund(order_id=0, choice=choice())
 
 
 def test_an_order_in_review_is_refunded_whole_also_when_another_amount_came() -> None:
@@ -602,24 +601,24 @@ def test_a_second_payment_waits_for_a_decision_and_goes_back_alone() -> None:
         assert mark_for_refund(attempt_id=second.pk, reason="again", now=NOON) == refund
     assert sweep_refunds(now=LATER) == 0
     finance = make_user()
-    refund = send_marked(refund_id=refund.pk, now=NOON, by_id=finance.pk)
+    refund = refund_second_payment(refund_id=refund.pk, now=NOON, by_id=finance.pk)
     assert (refund.state, refund.attempt_id, refund.begun_by_id) == (RefundState.SUCCEEDED, second.pk, finance.pk)
     assert fresh(order).state == OrderState.FULFILLED
     assert len(runs_of(order)) == 1
     assert give_back(order).attempt_id != second.pk
     assert fresh(order).state == OrderState.REFUNDED
     with pytest.raises(RefundDecided):
-        send_marked(refund_id=refund.pk, now=NOON, by_id=finance.pk)
+        refund_second_payment(refund_id=refund.pk, now=NOON, by_id=finance.pk)
 
 
 def test_a_second_payment_can_be_kept_with_a_reason() -> None:
     _second, refund = marked(paid_order(make_product()))
     with pytest.raises(RefundReasonNeeded):
-        dismiss_marked(refund_id=refund.pk, reason=" ", now=NOON, by_id=None)
-    refund = dismiss_marked(refund_id=refund.pk, reason="agreed with the buyer", now=NOON, by_id=None)
+        keep_second_payment(refund_id=refund.pk, reason=" ", now=NOON, by_id=None)
+    refund = keep_second_payment(refund_id=refund.pk, reason="agreed with the buyer", now=NOON, by_id=None)
     assert (refund.state, refund.failure) == (RefundState.CANCELED, "agreed with the buyer")
     with pytest.raises(RefundUnknown):
-        dismiss_marked(refund_id=0, reason="x", now=NOON, by_id=None)
+        keep_second_payment(refund_id=0, reason="x", now=NOON, by_id=None)
 
 
 def test_a_second_payment_given_back_at_the_gateway_needs_no_decision() -> None:
@@ -697,19 +696,19 @@ def test_an_approved_request_is_refunded_and_closed() -> None:
     order = paid_order(make_product())
     request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     finance = make_user()
-    refund = approve(request_id=request.pk, wish=wish(), now=NOON, by_id=finance.pk)
+    refund = approve_request(request_id=request.pk, choice=choice(), now=NOON, by_id=finance.pk)
     request.refresh_from_db()
     assert (refund.state, refund.request_id) == (RefundState.SUCCEEDED, request.pk)
     assert (request.state, request.decided_by_id) == (RefundRequestState.APPROVED, finance.pk)
     with pytest.raises(RefundDecided):
-        approve(request_id=request.pk, wish=wish(), now=NOON, by_id=finance.pk)
+        approve_request(request_id=request.pk, choice=choice(), now=NOON, by_id=finance.pk)
 
 
 def test_what_can_not_be_refunded_leaves_the_request_open() -> None:
     order = paid_order(make_product())
     request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     with pytest.raises(RefundTooMuch):
-        approve(request_id=request.pk, wish=wish(amount=usd("999")), now=NOON, by_id=None)
+        approve_request(request_id=request.pk, choice=choice(amount=usd("999")), now=NOON, by_id=None)
     request.refresh_from_db()
     assert request.is_open
     give_back(order)  # the whole price, given back directly, answers the request

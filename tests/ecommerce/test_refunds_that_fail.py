@@ -29,8 +29,10 @@ from ecommerce.events import RefundFailed
 from ecommerce.models import CodeUse, MoneyAlert, Order, Refund, ShopSettings
 from ecommerce.receivers import email_refund_failed
 from ecommerce.selectors.receipts import receipt_for
+from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.checkout.review import fulfill_from_review
-from ecommerce.services.refunds.refunds import RefundWish, follow_refund, mark_for_refund, refund_order, send_marked
+from ecommerce.services.refunds.ledger import mark_for_refund
+from ecommerce.services.refunds.refunds import follow_refund, refund_order, refund_second_payment
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.tills import Till, paid_order, pay, till_of, told
@@ -62,8 +64,8 @@ def fresh(order: Order) -> Order:
 
 def give_back(order: Order, **options: Any) -> Refund:
     now = options.pop("now", SOON)
-    wish = RefundWish(reason="asked by phone", **options)
-    return refund_order(order_id=order.pk, wish=wish, now=now, by_id=None)
+    choice = RefundChoice(reason="asked by phone", **options)
+    return refund_order(order_id=order.pk, choice=choice, now=now, by_id=None)
 
 
 def comes_back(refund: Refund, *, state: RefundState = RefundState.FAILED) -> None:
@@ -219,11 +221,11 @@ def test_a_second_payment_whose_refund_fails_waits_for_a_decision_again(till: Ti
     second = pay(order, gateway="till")
     with transaction.atomic():
         marked = mark_for_refund(attempt_id=second.pk, reason="the order had been paid before", now=NOON)
-    refund = send_marked(refund_id=marked.pk, now=SOON, by_id=None)
+    refund = refund_second_payment(refund_id=marked.pk, now=SOON, by_id=None)
     comes_back(refund)
     again = Refund.objects.get(state=RefundState.MARKED)
     assert (again.attempt, again.amount) == (second, 249)
-    assert send_marked(refund_id=again.pk, now=LATER, by_id=None).state == RefundState.SUCCEEDED
+    assert refund_second_payment(refund_id=again.pk, now=LATER, by_id=None).state == RefundState.SUCCEEDED
     assert fresh(order).state == OrderState.FULFILLED
     assert order.attempts.filter(state=AttemptState.PAID, refunded=249).count() == 1
     assert Delivery.objects.filter(handler="ecommerce.receivers.email_paid_twice").count() == 1

@@ -16,13 +16,15 @@ from ecommerce.gateways.registry import gateways
 from ecommerce.models import CodeUse, Order, OrderLine, PaymentAttempt
 from ecommerce.pricing import Item, Offer, price_item
 from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.selectors.refund_plan import RefundChoice, plan_refund
 from ecommerce.services.baskets.baskets import add_products
 from ecommerce.services.checkout import checkout
 from ecommerce.services.checkout.checkout import release_lapsed_orders
 from ecommerce.services.discounts.codes import restore_uses
-from ecommerce.services.payment.payments import confirm
-from ecommerce.services.payment.sessions import begin_session, session_of
-from ecommerce.services.refunds.refunds import RefundWish, plan_refund, refund_order
+from ecommerce.services.orders.fulfillment import close_order
+from ecommerce.services.payment.payments import confirm_attempt
+from ecommerce.services.payment.sessions import begin_session, make_session
+from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.kernel.money import Money
 from tests.ecommerce.paying import attempt_of, begin, order_of
 from tests.ecommerce.tills import Till, paid_order, pay, till_of, use
@@ -68,7 +70,7 @@ def test_refunding_one_line_frees_only_the_code_of_that_line(till: Till) -> None
 
     refund_order(
         order_id=order.pk,
-        wish=RefundWish(reason="Wrong course", frees_codes=True, line_ids=(first.pk,)),
+        choice=RefundChoice(reason="Wrong course", frees_codes=True, line_ids=(first.pk,)),
         now=LATER,
         by_id=None,
     )
@@ -98,7 +100,6 @@ def test_a_use_that_was_never_paid_for_is_not_restored() -> None:
 def test_money_that_arrives_between_the_look_and_the_lock_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
     orders = [order_of() for _ in range(2)]
     Order.objects.update(hold_until=NOON)
-    close_order = checkout.close_order
 
     def close_while_the_other_is_paid(*, order: Order, **rest: Any) -> None:
         (other,) = {each.pk for each in orders} - {order.pk}
@@ -116,7 +117,7 @@ def test_an_order_in_review_blocks_its_course_until_its_money_goes_back(till: Ti
     order = paid_order(product, buyer=buyer, gateway="till", state=OrderState.REVIEW)
     if is_refund_under_way:
         till.says = [RefundState.PENDING]
-        refund_order(order_id=order.pk, wish=RefundWish(reason="Too late"), now=LATER, by_id=None)
+        refund_order(order_id=order.pk, choice=RefundChoice(reason="Too late"), now=LATER, by_id=None)
     order.refresh_from_db()
     assert order.state == OrderState.REVIEW
     add_products(owner=BasketOwner(user_id=buyer.pk), product_ids=[product.pk], now=LATER)
@@ -141,11 +142,11 @@ def test_a_paid_notice_that_comes_again_changes_nothing_on_an_order_in_review(st
     order = order_of()
     attempt = attempt_of(order)
     stripe_api.pay(attempt.session_id, amount_total=100)
-    confirm(attempt_id=attempt.pk, now=NOON)
+    confirm_attempt(attempt_id=attempt.pk, now=NOON)
     before = (Order.objects.values().get(pk=order.pk), PaymentAttempt.objects.values().get(pk=attempt.pk))
     assert before[0]["state"] == OrderState.REVIEW
 
-    confirm(attempt_id=attempt.pk, now=LATER)
+    confirm_attempt(attempt_id=attempt.pk, now=LATER)
 
     assert (Order.objects.values().get(pk=order.pk), PaymentAttempt.objects.values().get(pk=attempt.pk)) == before
 
@@ -199,7 +200,7 @@ def test_an_unpaid_bank_debit_is_awaited_only_while_the_bank_works_on_it(
     session = stripe_api.pay_later(attempt_of(order).session_id)
     intent = stripe_api.payments[session["payment_intent"]]
     intent["status"] = payment_status
-    assert gateways()["stripe"].look_up(session_of(attempt_of(order))).outcome == outcome
+    assert gateways()["stripe"].look_up(make_session(attempt_of(order))).outcome == outcome
 
 
 def test_no_more_than_is_left_of_the_payment_is_refunded_when_courses_are_chosen(till: Till) -> None:
@@ -207,6 +208,6 @@ def test_no_more_than_is_left_of_the_payment_is_refunded_when_courses_are_chosen
     lines = tuple(order.lines.values_list("pk", flat=True))
 
     with pytest.raises(RefundTooMuch) as refused:
-        plan_refund(order_id=order.pk, wish=RefundWish(reason="Wrong", line_ids=lines, amount=Money("60", "USD")))
+        plan_refund(order_id=order.pk, choice=RefundChoice(reason="Wrong", line_ids=lines, amount=Money("60", "USD")))
 
     assert "$45" in str(refused.value.message)

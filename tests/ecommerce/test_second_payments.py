@@ -26,9 +26,11 @@ from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import Dispute, MoneyAlert, Order, Refund, ShopSettings
 from ecommerce.receivers import email_paid_twice, email_refund, email_review
 from ecommerce.selectors.order_desk import orders_at_desk
+from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.checkout.review import check_with_gateway, fulfill_from_review
-from ecommerce.services.payment.payments import confirm
-from ecommerce.services.refunds.refunds import RefundWish, follow_dispute, refund_order, send_marked
+from ecommerce.services.payment.payments import confirm_attempt
+from ecommerce.services.refunds.disputes import follow_dispute
+from ecommerce.services.refunds.refunds import refund_order, refund_second_payment
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.desk import read_order_page
@@ -73,7 +75,7 @@ def other_session(server: StripeServer, order: Order, **changes: Any) -> dict[st
 def paid_at_stripe(server: StripeServer, **options: Any) -> Order:
     order = order_of(**options)
     server.pay(attempt_of(order).session_id)
-    return confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    return confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
 
 
 # A second payment under one reference
@@ -101,7 +103,7 @@ def test_a_second_payment_by_another_session_is_seen_told_and_given_back(
     assert "We received a second payment of $49.00" in str(mail.body)
     assert "We also received a second payment of $49.00" in receipt_page(order)
     assert "Paid twice" in page_of(order, "/orders/history/")
-    refund = send_marked(refund_id=refund.pk, now=NOON, by_id=None)
+    refund = refund_second_payment(refund_id=refund.pk, now=NOON, by_id=None)
     (call,) = stripe_api.calls_to("/refunds$")
     assert call.params["payment_intent"] == twin["payment_intent"] == second.payment_id
     assert refund.state == RefundState.SUCCEEDED
@@ -119,10 +121,10 @@ def test_a_first_payment_by_another_session_goes_before_staff_and_can_be_given_b
     assert MoneyAlert.objects.get().kind == AlertKind.REVIEW
     known = order.attempts.order_by("pk")[0]
     stripe_api.pay(known.session_id)
-    confirm(attempt_id=known.pk, now=NOON)  # and the page we opened is paid as well
+    confirm_attempt(attempt_id=known.pk, now=NOON)  # and the page we opened is paid as well
     assert attention(order) == "review"
     assert Refund.objects.get().attempt == known
-    refund = refund_order(order_id=order.pk, wish=RefundWish(reason="not our page"), now=NOON, by_id=None)
+    refund = refund_order(order_id=order.pk, choice=RefundChoice(reason="not our page"), now=NOON, by_id=None)
     assert refund.attempt.payment_id == twin["payment_intent"]
 
 
@@ -149,13 +151,13 @@ def test_of_a_wrong_amount_and_the_right_one_the_needless_one_waits_for_a_decisi
     new = attempt_of(order)
     stripe_api.sessions[old.session_id]["status"] = "open"  # as if ending it had come too late
     stripe_api.pay(old.session_id, amount_total=2000)
-    assert confirm(attempt_id=old.pk, now=NOON).state == OrderState.REVIEW
+    assert confirm_attempt(attempt_id=old.pk, now=NOON).state == OrderState.REVIEW
     if by_staff:
         fulfill_from_review(order_id=order.pk, reason="the rest is a gift", by_id=None, now=NOON)
     stripe_api.sessions[new.session_id]["status"] = "open"
     stripe_api.pay(new.session_id)
     for _twice in range(2):
-        assert confirm(attempt_id=new.pk, now=NOON).state == OrderState.FULFILLED
+        assert confirm_attempt(attempt_id=new.pk, now=NOON).state == OrderState.FULFILLED
     refund = Refund.objects.get()
     assert (refund.attempt_id, refund.state) == (new.pk if by_staff else old.pk, RefundState.MARKED)
     assert refund.money == Money("49" if by_staff else "20", "USD")
@@ -166,8 +168,8 @@ def test_of_a_wrong_amount_and_the_right_one_the_needless_one_waits_for_a_decisi
 
 def test_a_refund_that_stripe_made_twice_is_two_in_the_books(stripe_api: StripeServer, desk: Client) -> None:
     order = paid_at_stripe(stripe_api, price="49.00")
-    wish = RefundWish(reason="late start", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
-    refund = refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    choice = RefundChoice(reason="late start", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+    refund = refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     payment = attempt_of(order).payment_id
     twin = stripe_api.refund_in_dashboard(payment, 1000)
     twin["metadata"] = {"refund": str(refund.reference)}  # our own request, made again after the key was forgotten
@@ -226,10 +228,10 @@ def test_a_lost_dispute_is_in_the_books_and_access_follows_the_shop_s_rule(
     policy(after_lost_dispute=after)
     order = paid_order(make_product(), make_product(price="149.00"))
     first, _second = order.lines.all()
-    wish = RefundWish(
+    choice = RefundChoice(
         reason="late", line_ids=(first.pk,), amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP
     )
-    refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     disputed(order, DisputeState.NEEDS_RESPONSE)
     for _twice in range(2):
         disputed(order, DisputeState.LOST)
@@ -281,7 +283,7 @@ def test_a_payment_in_doubt_is_not_called_arrived(
 ) -> None:
     order = order_of(price="49.00")
     stripe_api.pay(attempt_of(order).session_id, **changes)
-    confirm(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
     assert fresh(order).state == OrderState.REVIEW
     page = receipt_page(order)
     assert ("Your payment arrived" in page) == has_money

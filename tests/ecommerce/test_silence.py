@@ -19,10 +19,10 @@ from ecommerce.errors.checkout import PaymentUnavailable
 from ecommerce.gateways import stripe as adapter
 from ecommerce.models import Order, PaymentAttempt, Refund
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.selectors.payments import standing_of
-from ecommerce.selectors.refund_plan import RefundWish
+from ecommerce.selectors.payments import payment_standing
+from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.baskets.baskets import add_products
-from ecommerce.services.payment.pending import ask_due
+from ecommerce.services.payment.pending import check_due_payments
 from ecommerce.services.refunds.refunds import refund_order, sweep_refunds
 from mitxonline.celery import app
 from mitxonline.coordinator.models import Delivery
@@ -78,7 +78,7 @@ def test_the_return_page_says_that_we_are_confirming(manner: Manner, orders: lis
         took, page = come_back(orders[0])
     assert took < LATE
     assert page.h1 == "We’re confirming your payment"
-    assert standing_of(orders[0]) == PaymentStanding.CONFIRMING
+    assert payment_standing(orders[0]) == PaymentStanding.CONFIRMING
 
 
 def test_after_three_silences_the_next_buyer_is_answered_at_once_and_the_sweep_goes_on(
@@ -92,7 +92,7 @@ def test_after_three_silences_the_next_buyer_is_answered_at_once_and_the_sweep_g
     assert hanging.connections == 3
     assert took < LATE
     settings.STRIPE_API_BASE = stripe_api.url  # Stripe answers again
-    assert ask_due(now=timezone.now()) == 4
+    assert check_due_payments(now=timezone.now()) == 4
     assert [Order.objects.get(pk=each.pk).state for each in orders[:4]] == [OrderState.FULFILLED] * 4
     _took, page = come_back(orders[4])
     assert page.h1 == "You’re in, Amara"
@@ -125,9 +125,9 @@ def test_whom_the_breaker_spares_is_asked_next_time(
 ) -> None:
     settings.STRIPE_API_BASE = hanging.url
     now = timezone.now() + timedelta(minutes=6)
-    assert ask_due(now=now) == 3
+    assert check_due_payments(now=now) == 3
     before = list(PaymentAttempt.objects.order_by("pk").values_list("asked", "ask_at"))
-    assert ask_due(now=now) == 1
+    assert check_due_payments(now=now) == 1
     assert list(PaymentAttempt.objects.order_by("pk").values_list("asked", "ask_at")) == before
     assert hanging.connections == 3
 
@@ -145,7 +145,7 @@ def _refunds(stripe_api: StripeServer, account: str, count: int) -> list[Refund]
         order.fulfilled_at = NOON
         order.save()
         stripe_api.fail("/refunds$", 429)
-        found.append(refund_order(order_id=order.pk, wish=RefundWish(reason="Wrong course"), now=NOON, by_id=None))
+        found.append(refund_order(order_id=order.pk, choice=RefundChoice(reason="Wrong course"), now=NOON, by_id=None))
         assert found[-1].state == RefundState.SENT
     return found
 
@@ -178,7 +178,7 @@ def test_a_silent_account_keeps_no_refund_of_another_waiting(
     }
 
 
-@pytest.mark.parametrize("sweep", [ask_due, sweep_refunds])
+@pytest.mark.parametrize("sweep", [check_due_payments, sweep_refunds])
 def test_a_sweep_stops_when_its_time_is_over(
     sweep: Any, stripe_api: StripeServer, hanging: SilentServer, settings: Any
 ) -> None:

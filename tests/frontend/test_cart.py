@@ -14,7 +14,7 @@ from b2b.models import OrganizationMembership
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Basket, DiscountCode, Order, OrderLine, Product
 from ecommerce.selectors.sentences import moment_text
-from ecommerce.services.payment.payments import confirm
+from ecommerce.services.payment.payments import confirm_attempt
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.ecommerce.tills import paid_order
@@ -248,7 +248,7 @@ def by_bank(api: StripeServer, buyers_client: Client) -> Order:
     order = Order.objects.latest("pk")
     attempt = order.attempts.get()
     api.pay_later(attempt.session_id)
-    return confirm(attempt_id=attempt.pk, now=timezone.now())
+    return confirm_attempt(attempt_id=attempt.pk, now=timezone.now())
 
 
 def test_a_code_in_use_names_its_order(stripe_api: StripeServer, learners_client: Client) -> None:

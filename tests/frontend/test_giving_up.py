@@ -20,8 +20,8 @@ from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code
 from ecommerce.services.checkout.checkout import release_lapsed_orders
 from ecommerce.services.checkout.giving_up import give_up_payment, give_up_removed
-from ecommerce.services.payment.payments import confirm
-from ecommerce.services.payment.pending import ask_due
+from ecommerce.services.payment.payments import confirm_attempt
+from ecommerce.services.payment.pending import check_due_payments
 from mitxonline.users.models import User
 from tests.ecommerce.paying import attempt_of, begin
 from tests.factories import (
@@ -184,7 +184,7 @@ def test_a_gateway_that_does_not_end_the_page_leaves_what_is_held(
     assert page.h1 == "Your cart"
     assert (state_of(order), attempt_of(order).state) == (OrderState.PENDING, AttemptState.CLOSING)
     assert not is_free(code)
-    assert ask_due(now=timezone.now()) == 1
+    assert check_due_payments(now=timezone.now()) == 1
     assert attempt_of(order).state == AttemptState.EXPIRED
     assert order.hold_until is not None
     release_lapsed_orders(now=order.hold_until + timedelta(seconds=1))
@@ -242,7 +242,7 @@ def test_what_a_bank_is_paying_is_not_given_up(
 ) -> None:
     attempt = attempt_of(order)
     stripe_api.pay_later(attempt.session_id)
-    confirm(attempt_id=attempt.pk, now=timezone.now())
+    confirm_attempt(attempt_id=attempt.pk, now=timezone.now())
     stripe_api.calls.clear()
     client.post("/cart/remove/", {"product_id": order.lines.order_by("pk")[0].product_id})
     assert state_of(order) == OrderState.PENDING

@@ -14,7 +14,9 @@ from ecommerce.enums import AttemptState, EnrollmentAfter, OrderState, RefundReq
 from ecommerce.events import OrderFulfilled
 from ecommerce.models import Order, OrderLine, PaymentAttempt, Product, RefundRequest, ShopSettings
 from ecommerce.receivers import email_receipt
-from ecommerce.services.refunds.refunds import RefundWish, deny, refund_order
+from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.refunds.refunds import refund_order
+from ecommerce.services.refunds.requests import deny_request
 from frontend.drawing.receipt_pdf import printable
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
@@ -188,7 +190,7 @@ def refunded(order: Order) -> None:
     for _line in order.lines.all():
         refund = refund_order(
             order_id=order.pk,
-            wish=RefundWish(reason="x", amount=Money("0.01", "USD"), enrollment_after=EnrollmentAfter.KEEP),
+            choice=RefundChoice(reason="x", amount=Money("0.01", "USD"), enrollment_after=EnrollmentAfter.KEEP),
             now=NOON,
             by_id=None,
         )
@@ -251,8 +253,8 @@ def test_the_receipt_says_who_sold_it_who_paid_how_and_the_tax(learners_client: 
 
 def test_a_receipt_says_what_went_back_and_when(learners_client: Client, learner: User) -> None:
     order = paid_order(make_product(), make_product(price="149.00"), buyer=learner)
-    wish = RefundWish(reason="x", line_ids=(order.lines.all()[0].pk,))
-    refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    choice = RefundChoice(reason="x", line_ids=(order.lines.all()[0].pk,))
+    refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     page = read(learners_client.get(receipt(learners_client, order)))
     assert page.h1 == "A part of this order was refunded"
     assert "Refunded on 2 March 2026 −$249.00" in page.text
@@ -265,8 +267,8 @@ def test_the_pdf_is_a_pdf_and_says_it_all(
     learner.name = "Ámara Õkafor Łukasz Ελένη Дарья"
     learner.save()
     order = paid_order(*(make_product() for _each in range(40)), buyer=learner)
-    wish = RefundWish(reason="x", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
-    refund_order(order_id=order.pk, wish=wish, now=NOON, by_id=None)
+    choice = RefundChoice(reason="x", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+    refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     response = learners_client.get("/checkout/receipt/pdf/", {"order_number": order.number})
     assert response.status_code == 200
     assert response["Content-Type"] == "application/pdf"
@@ -423,11 +425,11 @@ def test_why_it_can_not_be_asked_is_said(learners_client: Client, learner: User)
     waiting = make_order(learner, make_product(), state=OrderState.PENDING)
     assert "This order isn’t completed" in read(ask(learners_client, waiting)).text
     back = paid_order(make_product(), buyer=learner)
-    refund_order(order_id=back.pk, wish=RefundWish(reason="x"), now=NOON, by_id=None)
+    refund_order(order_id=back.pk, choice=RefundChoice(reason="x"), now=NOON, by_id=None)
     assert "has already been refunded" in read(ask(learners_client, back)).text
     denied = paid_order(make_product(), buyer=learner)
     ask(learners_client, denied)
-    deny(request_id=RefundRequest.objects.get().pk, answer="The course is over.", now=clock.now(), by_id=None)
+    deny_request(request_id=RefundRequest.objects.get().pk, answer="The course is over.", now=clock.now(), by_id=None)
     assert "We answered your request on 16 March 2026." in read(ask(learners_client, denied)).text
     assert "The course is over." in read(learners_client.get(receipt(learners_client, denied))).text
 

@@ -13,10 +13,10 @@ from django.utils import timezone
 from courses.models import Enrollment
 from ecommerce.enums import AttemptState, OrderState, PaymentStanding
 from ecommerce.models import Order
-from ecommerce.selectors.payments import standing_of
+from ecommerce.selectors.payments import payment_standing
 from ecommerce.services.payment import payments
 from ecommerce.services.payment.payments import finish_interrupted
-from ecommerce.services.payment.pending import ask_due
+from ecommerce.services.payment.pending import check_due_payments
 from mitxonline.users.models import User
 from tests.ecommerce.paying import attempt_of, completed, order_of, post_event
 from tests.factories import make_user
@@ -68,7 +68,7 @@ def test_the_page_that_is_confirming_looks_again(stripe_api: StripeServer, order
     receipt = f"/checkout/receipt/?order_number={order.number}"
     assert buyers_client.get(receipt, headers={"HX-Trigger": "looks-again"}).status_code == 204
     stripe_api.pay(attempt_of(order).session_id)
-    ask_due(now=timezone.now())
+    check_due_payments(now=timezone.now())
     again = buyers_client.get(receipt, headers={"HX-Trigger": "looks-again"})
     assert again.headers["HX-Refresh"] == "true"
     assert "every 10s" not in buyers_client.get(receipt).content.decode()
@@ -182,7 +182,7 @@ def test_with_the_gateway_away_nothing_is_lost(stripe_api: StripeServer, order: 
     page = read(buyers_client.get(completed_url(order), follow=True))
     assert page.h1 == "We’re confirming your payment"
     assert "Don’t pay again." in page.text
-    assert ask_due(now=timezone.now()) == 1
+    assert check_due_payments(now=timezone.now()) == 1
     assert read(buyers_client.get(completed_url(order), follow=True)).h1 == "You’re in, Amara"
 
 
@@ -191,10 +191,10 @@ def test_who_came_back_without_paying_is_told_so_once_the_gateway_answers(
 ) -> None:
     stripe_api.fail("/sessions/", 500)
     buyers_client.get(completed_url(order))
-    assert standing_of(order) == PaymentStanding.CONFIRMING
+    assert payment_standing(order) == PaymentStanding.CONFIRMING
     page = read(buyers_client.get(completed_url(order), follow=True))
     assert page.h1 == "This order isn’t paid yet"
-    assert standing_of(order) == PaymentStanding.OPEN
+    assert payment_standing(order) == PaymentStanding.OPEN
 
 
 def test_without_worker_and_broker_the_course_is_opened_by_coming_back(

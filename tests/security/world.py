@@ -21,7 +21,7 @@ from b2b.services.seats.membership import add_member
 from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Order, PaymentAttempt, Refund, ShopSettings
-from ecommerce.services.refunds.refunds import mark_for_refund
+from ecommerce.services.refunds.ledger import mark_for_refund
 from mitxonline.users.models import User
 from tests.ecommerce.tills import paid_order, pay
 from tests.factories import (

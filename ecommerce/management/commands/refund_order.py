@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundState
 from ecommerce.models import Order, OrderLine, Refund
 from ecommerce.selectors.payments import next_to_refund
-from ecommerce.selectors.refund_plan import free_lines
-from ecommerce.services.refunds.refunds import RefundPlan, RefundWish, plan_refund, refund_order, undo_free_order
+from ecommerce.selectors.refund_plan import RefundChoice, RefundPlan, find_free_lines, plan_refund
+from ecommerce.services.refunds.refunds import refund_order, undo_free_order
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 from mitxonline.kernel.money import Money, minor_digits
@@ -57,31 +57,31 @@ class Command(OperatorCommand):
         order = Order.objects.filter(number__iexact=options["number"].strip()).first()
         if order is None:
             raise CommandError(_("There is no order %(number)s.") % {"number": options["number"]})
-        wish = _wish(order, options)
-        reference, known = _act(order, wish, again=options["again"])
-        free = free_lines(order, wish.line_ids) if wish.amount is None else []
-        if known is not None or (not free and _is_over(order, wish)):
+        choice = _wish(order, options)
+        reference, known = _act(order, choice, again=options["again"])
+        free = find_free_lines(order, choice.line_ids) if choice.amount is None else []
+        if known is not None or (not free and _is_over(order, choice)):
             self.say(_describe_earlier_refund(order, known))
             return
         if free:
-            self._undo(order, wish, free, is_dry=options["dry_run"], style=options["format"])
+            self._undo(order, choice, free, is_dry=options["dry_run"], style=options["format"])
             return
-        plan = plan_refund(order_id=order.pk, wish=wish)
+        plan = plan_refund(order_id=order.pk, choice=choice)
         write_rows(self.stdout, _rows(plan), columns=COLUMNS, style=options["format"])
         if options["dry_run"]:
             self.say(_would(plan))
             return
-        refund = refund_order(order_id=order.pk, wish=wish, now=clock.now(), by_id=None, reference=reference)
+        refund = refund_order(order_id=order.pk, choice=choice, now=clock.now(), by_id=None, reference=reference)
         self._tell(refund)
 
-    def _undo(self, order: Order, wish: RefundWish, lines: list[OrderLine], *, is_dry: bool, style: str) -> None:
+    def _undo(self, order: Order, choice: RefundChoice, lines: list[OrderLine], *, is_dry: bool, style: str) -> None:
         """Take back what cost nothing."""
         rows = [(order.number, line.item_id, str(line.money)) for line in lines]
         write_rows(self.stdout, rows, columns=COLUMNS, style=style)
         if is_dry:
             self.say(_("Would undo what is listed; nothing was paid for it. Nothing was changed."))
             return
-        undo_free_order(order_id=order.pk, wish=wish, now=clock.now(), by_id=None)
+        undo_free_order(order_id=order.pk, choice=choice, now=clock.now(), by_id=None)
         self.say(_("Undone. Nothing was paid, so no money goes back."))
 
     def _tell(self, refund: Refund) -> None:
@@ -112,7 +112,7 @@ def _amount(text: str) -> str:
     return text
 
 
-def _wish(order: Order, options: dict[str, Any]) -> RefundWish:
+def _wish(order: Order, options: dict[str, Any]) -> RefundChoice:
     amount = None
     if options["amount"] is not None:
         payment = next_to_refund(order.attempts.all())
@@ -122,7 +122,7 @@ def _wish(order: Order, options: dict[str, Any]) -> RefundWish:
         if len(options["amount"].partition(".")[2].rstrip("0")) > digits:
             sentence = _("Amounts in %(currency)s have %(digits)d digits after the point.")
             raise CommandError(sentence % {"currency": currency, "digits": digits})
-    return RefundWish(
+    return RefundChoice(
         reason=options["reason"],
         enrollment_after=options["after"],
         frees_codes=options["free_codes"],
@@ -147,9 +147,12 @@ def _line_ids(order: Order, named: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted({by_name[name] for name in named}))
 
 
-def _act(order: Order, wish: RefundWish, *, again: bool) -> tuple[uuid.UUID, Refund | None]:
+def _act(order: Order, choice: RefundChoice, *, again: bool) -> tuple[uuid.UUID, Refund | None]:
     """The name of this act, and the refund it was done with before; one that failed may be tried again."""
-    what = f"{order.number}|{wish.line_ids}|{wish.amount}|{wish.enrollment_after}|{wish.frees_codes}|{wish.reason}"
+    what = (
+        f"{order.number}|{choice.line_ids}|{choice.amount}|{choice.enrollment_after}|{choice.frees_codes}"
+        f"|{choice.reason}"
+    )
     count = 0
     while True:
         reference = uuid.uuid5(NAMESPACE, f"{what}|{count}")
@@ -159,10 +162,10 @@ def _act(order: Order, wish: RefundWish, *, again: bool) -> tuple[uuid.UUID, Ref
         count += 1
 
 
-def _is_over(order: Order, wish: RefundWish) -> bool:
+def _is_over(order: Order, choice: RefundChoice) -> bool:
     """Whether the whole order is asked back, and went back already however that was done."""
     left = any(not attempt.refundable.is_zero for attempt in order.attempts.all())
-    return order.state == OrderState.REFUNDED and wish.amount is None and not left
+    return order.state == OrderState.REFUNDED and choice.amount is None and not left
 
 
 def _describe_earlier_refund(order: Order, known: Refund | None) -> str:

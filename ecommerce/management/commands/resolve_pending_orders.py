@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ecommerce.services.payment.pending import Asked, resolve
+from ecommerce.services.payment.pending import PaymentCheck, check_unsettled_payments
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 
@@ -37,14 +37,14 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         is_dry = bool(options["dry_run"])
         older_than = timedelta(minutes=max(0, options["older_than"]))
-        asked = list(resolve(now=clock.now(), older_than=older_than, dry_run=is_dry))
+        asked = list(check_unsettled_payments(now=clock.now(), older_than=older_than, dry_run=is_dry))
         if asked or options["format"] != "table":
             rows = [_row(each) for each in asked]
             write_rows(self.stdout, rows, columns=COLUMNS, style=options["format"])
         self.say(_summary(asked, is_dry=is_dry))
 
 
-def _row(each: Asked) -> Sequence[object]:
+def _row(each: PaymentCheck) -> Sequence[object]:
     return (
         each.number,
         each.gateway,
@@ -57,7 +57,7 @@ def _row(each: Asked) -> Sequence[object]:
     )
 
 
-def _summary(asked: Sequence[Asked], *, is_dry: bool) -> str:
+def _summary(asked: Sequence[PaymentCheck], *, is_dry: bool) -> str:
     if not asked:
         return _("No payment is without an end.")
     failed = sum(1 for each in asked if each.failure)

@@ -72,11 +72,11 @@ def add_products(
     with transaction.atomic():
         basket = None
         if plain:
-            basket, _is_new = _open(owner, BasketKind.ORDINARY, now)
+            basket, _is_new = _get_or_create_basket(owner, BasketKind.ORDINARY, now)
             _refuse_other_currencies(basket, plain)
-            _put(basket, plain, now)
+            _add_items(basket, plain, now)
         if linked:
-            basket = _fresh_link_basket(owner, linked, now)
+            basket = _open_link_basket(owner, linked, now)
     if basket is None:
         raise ProductUnknown
     return basket
@@ -102,7 +102,7 @@ def keep_for_later(*, owner: BasketOwner, product_id: int, now: datetime) -> Non
             basket.items.filter(product_id=product_id, kept_at=None).update(kept_at=now)
 
 
-def take_back(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
+def move_to_cart(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
     """Put a product that waited into the basket again; AnotherCurrency where it can't be added up with the rest."""
     with transaction.atomic():
         basket = lock_basket(owner, now=now)
@@ -113,7 +113,7 @@ def take_back(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
         waiting.update(kept_at=None)
 
 
-def note_what_was_shown(priced: PricedBasket, *, now: datetime) -> None:
+def settle_shown_basket(priced: PricedBasket, *, now: datetime) -> None:
     """Let wait what the rules refuse, drop what the buyer has, and remember the total; called where they are told.
 
     One write for each, and none where nothing is new.
@@ -127,10 +127,10 @@ def note_what_was_shown(priced: PricedBasket, *, now: datetime) -> None:
     refused = [line.product.pk for line in priced.aside if not line.is_kept and not line.is_owned]
     if refused:
         basket.items.filter(product_id__in=refused, kept_at=None).update(kept_at=now)
-    note_total(priced, now=now)
+    remember_total(priced, now=now)
 
 
-def note_total(priced: PricedBasket, *, now: datetime) -> None:
+def remember_total(priced: PricedBasket, *, now: datetime) -> None:
     """Remember the total for the headers of other pages; one write, none where it is what was noted lately."""
     basket = priced.basket
     if basket is None:
@@ -188,7 +188,7 @@ def remove_code(*, owner: BasketOwner, code_id: int, now: datetime) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class JoinedBaskets:
     """What became of a visitor's ordinary basket at sign-in, where the account had one of its own.
 
     ``came``: what wasn't in the account's yet; ``there``: what the account's had, in the basket now or kept before;
@@ -200,7 +200,7 @@ class Joined:
     set_aside: int = 0
 
 
-def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> Joined:
+def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> JoinedBaskets:
     """Give a visitor's baskets to the account they signed in to; what there is to say about it.
 
     The link basket becomes the account's as it is and replaces an older one (design 5.3), unless it is empty or its
@@ -208,9 +208,9 @@ def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> Joined:
     waits, so that the visitor can buy what they came for. Harmless when it has happened already.
     """
     try:
-        return _claim(token=token, user_id=user_id, now=now)
+        return _claim_baskets(token=token, user_id=user_id, now=now)
     except IntegrityError:  # the account opened a basket of its own on another device in this moment: join that one
-        return _claim(token=token, user_id=user_id, now=now)
+        return _claim_baskets(token=token, user_id=user_id, now=now)
 
 
 def drop_forgotten_baskets(*, now: datetime) -> int:
@@ -235,10 +235,10 @@ def lock_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
     return Basket.objects.locked().filter(pk=basket.pk).first() if basket is not None else None
 
 
-def _claim(*, token: UUID, user_id: int, now: datetime) -> Joined:
-    joined = Joined()
+def _claim_baskets(*, token: UUID, user_id: int, now: datetime) -> JoinedBaskets:
+    joined = JoinedBaskets()
     with transaction.atomic():
-        mine = baskets_of(user_id)
+        mine = lock_baskets_of(user_id)
         for basket in Basket.objects.locked().filter(token=token):
             own = mine.get(basket.kind)
             if basket.is_link and (basket.is_stale(now) or not basket.items.exists()):
@@ -253,11 +253,11 @@ def _claim(*, token: UUID, user_id: int, now: datetime) -> Joined:
                 if basket.is_link:
                     publish(LinkBasketClaimed(basket_id=basket.pk, user_id=user_id, at=now))
             else:
-                joined = _join(basket, own, now)
+                joined = _join_baskets(basket, own, now)
     return joined
 
 
-def baskets_of(user_id: int) -> dict[str, Basket]:
+def lock_baskets_of(user_id: int) -> dict[str, Basket]:
     """The account's baskets by their kind, locked."""
     return {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
 
@@ -282,7 +282,7 @@ def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: i
         raise CodeNotBetter
 
 
-def _open(owner: BasketOwner, kind: BasketKind, now: datetime) -> tuple[Basket, bool]:
+def _get_or_create_basket(owner: BasketOwner, kind: BasketKind, now: datetime) -> tuple[Basket, bool]:
     """The owner's basket of this kind, locked, and whether it was made just now."""
     found = owner.baskets().filter(kind=kind).locked().first()
     if found is not None:
@@ -298,20 +298,20 @@ def _open(owner: BasketOwner, kind: BasketKind, now: datetime) -> tuple[Basket, 
         return found, False
 
 
-def _fresh_link_basket(owner: BasketOwner, products: list[Product], now: datetime) -> Basket:
+def _open_link_basket(owner: BasketOwner, products: list[Product], now: datetime) -> Basket:
     """The link basket with just these products. Opened again by the same link it keeps the code applied so far."""
-    basket, is_new = _open(owner, BasketKind.LINK, now)
+    basket, is_new = _get_or_create_basket(owner, BasketKind.LINK, now)
     if not is_new:
         wanted = {product.pk for product in products}
         basket.items.exclude(product_id__in=wanted).delete()
         basket.applied_codes.exclude(code__discount__unlocks_id__in=wanted).delete()
         basket.opened_at = now
         basket.save(update_fields=["opened_at", "updated_at"])
-    _put(basket, products, now)
+    _add_items(basket, products, now)
     return basket
 
 
-def _put(basket: Basket, products: list[Product], now: datetime) -> None:
+def _add_items(basket: Basket, products: list[Product], now: datetime) -> None:
     BasketItem.objects.bulk_create(
         [BasketItem(basket=basket, product=product, added_at=now) for product in products],
         update_conflicts=True,
@@ -330,7 +330,7 @@ def _refuse_other_currencies(basket: Basket, products: Sequence[Product]) -> Non
             raise AnotherCurrency(title=product.title, currency=product.currency, kept=kept)
 
 
-def _join(source: Basket, target: Basket, now: datetime) -> Joined:
+def _join_baskets(source: Basket, target: Basket, now: datetime) -> JoinedBaskets:
     """Move what is in one basket into another and drop the empty one."""
     brought = list(source.items.select_related("product"))
     had = list(target.items.select_related("product"))
@@ -352,25 +352,8 @@ def _join(source: Basket, target: Basket, now: datetime) -> Joined:
     )
     source.delete()
     known = {item.product_id for item in had}
-    return Joined(
+    return JoinedBaskets(
         came=sum(item.product_id not in known for item in brought) if had else 0,
         there=len(had) - len(apart),
         set_aside=len(apart),
     )
-
-
-__all__ = [
-    "Joined",
-    "add_products",
-    "apply_code",
-    "claim_baskets",
-    "drop_forgotten_baskets",
-    "keep_for_later",
-    "leave_link_basket",
-    "lock_basket",
-    "note_total",
-    "note_what_was_shown",
-    "remove_code",
-    "remove_product",
-    "take_back",
-]

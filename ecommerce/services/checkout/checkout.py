@@ -47,8 +47,8 @@ from ecommerce.services.baskets.baskets import lock_basket
 from ecommerce.services.discounts.codes import hold_code
 from ecommerce.services.orders.attempts import is_being_paid
 from ecommerce.services.orders.fulfillment import close_order, fulfill_locked
-from ecommerce.services.orders.numbers import new_order_number, with_free_number
-from ecommerce.services.payment.payments import confirm, end_session
+from ecommerce.services.orders.numbers import new_order_number, retry_taken_number
+from ecommerce.services.payment.payments import confirm_attempt, end_session
 from ecommerce.services.payment.sessions import begin_session, open_attempt
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import all_or_nothing
@@ -90,14 +90,14 @@ def begin_checkout(
     def place() -> tuple[Order, PaymentAttempt | None]:
         with transaction.atomic():
             order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total, seen=seen)
-            attempt = None if order.money.is_zero else _attempt_for(order, host=host, now=now)
+            attempt = None if order.money.is_zero else _open_attempt_for(order, host=host, now=now)
             if attempt is None:
                 fulfill_locked(order, now=now)
         return order, attempt
 
     is_second_page = False
     while True:
-        order, attempt = with_free_number(place)
+        order, attempt = retry_taken_number(place)
         if attempt is None:
             return Checkout(order=order, pay_url=None)
         known = _confirm_earlier_page(attempt, now=now)
@@ -127,8 +127,10 @@ def place_order(
         placed = _reuse_or_cancel_open_orders(priced, others, basket=basket, user_id=user_id, now=now)
         _refuse_unless_as_shown(priced, expected_total, seen)
         if placed is None:
-            return _write(priced, basket=basket, user_id=user_id, now=now)
-        refuse_owned_courses(_purchase(priced, user_id=user_id, now=now))  # someone may have enrolled the buyer since
+            return _write_order(priced, basket=basket, user_id=user_id, now=now)
+        refuse_owned_courses(
+            _make_purchase(priced, user_id=user_id, now=now)
+        )  # someone may have enrolled the buyer since
         return placed
 
 
@@ -164,7 +166,7 @@ def _release_lapsed(order_id: int, now: datetime) -> bool:
         return True
 
 
-def _attempt_for(order: Order, *, host: str, now: datetime) -> PaymentAttempt:
+def _open_attempt_for(order: Order, *, host: str, now: datetime) -> PaymentAttempt:
     gateway = default_gateway()
     if gateway is None:
         raise NoWayToPay
@@ -180,7 +182,7 @@ def _confirm_earlier_page(attempt: PaymentAttempt, *, now: datetime) -> Order:
     if not attempt.session_id:
         return attempt.order
     try:
-        order = confirm(attempt_id=attempt.pk, now=now)
+        order = confirm_attempt(attempt_id=attempt.pk, now=now)
     except PaymentFailed as failure:
         logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
         return attempt.order
@@ -261,7 +263,7 @@ def _reuse_or_cancel_open_orders(
             if shares and has_money(order):
                 raise PaymentUnderWay(number=order.number)
             continue
-        if not (from_here or shares or _holds(order, codes)):
+        if not (from_here or shares or _holds_code(order, codes)):
             continue
         if not is_being_paid(order):
             if from_here and order.fingerprint == print_of and not _has_lapsed(order, now):
@@ -281,7 +283,7 @@ def _reuse_or_cancel_open_orders(
     return None
 
 
-def _holds(order: Order, codes: Collection[int]) -> bool:
+def _holds_code(order: Order, codes: Collection[int]) -> bool:
     """Whether one of these codes is held for an order that counts its uses."""
     return bool(codes) and order.lines.filter(takes_use=True, code__in=codes).exists()
 
@@ -290,7 +292,7 @@ def _has_lapsed(order: Order, now: datetime) -> bool:
     return order.hold_until is not None and order.hold_until < now
 
 
-def _write(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime) -> Order:
+def _write_order(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime) -> Order:
     until = now + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
     order = Order.objects.create(
         number=new_order_number(on=clock.date_of(now)),
@@ -304,21 +306,21 @@ def _write(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime)
         placed_at=now,
         hold_until=until,
     )
-    purchase = _purchase(priced, user_id=user_id, now=now)
+    purchase = _make_purchase(priced, user_id=user_id, now=now)
     findings = [finding for rule in checkout_rules() for finding in rule.hold(purchase, order)]
     codes = {line.code.pk: line.code for line in priced.lines if line.code is not None}
     for _pk, code in sorted(codes.items()):  # in one order for everyone: no two buyers wait for each other
         hold_code(code=code, user_id=user_id, order_id=order.pk, until=until, now=now)
-    OrderLine.objects.bulk_create([_snapshot(line, order, findings) for line in priced.lines])
+    OrderLine.objects.bulk_create([_make_line(line, order, findings) for line in priced.lines])
     return order
 
 
-def _purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purchase:
+def _make_purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purchase:
     lines = tuple(PurchaseLine(line.product, line.code) for line in priced.lines)
     return Purchase(lines=lines, user_id=user_id, now=now)
 
 
-def _snapshot(line: PricedLine, order: Order, findings: list[Finding]) -> OrderLine:
+def _make_line(line: PricedLine, order: Order, findings: list[Finding]) -> OrderLine:
     """The line as it is sold. A product that needs its code is sold with it or by a right granted under the lock.
 
     Asked here and not only by the rules: were b2b's rule missing from the settings, no one would get in (design 3.9).
@@ -349,13 +351,3 @@ def _snapshot(line: PricedLine, order: Order, findings: list[Finding]) -> OrderL
         discount_label=line.discount_label,
         entitlement=right,
     )
-
-
-__all__ = [
-    "Checkout",
-    "begin_checkout",
-    "cancel_order",
-    "close_order",
-    "place_order",
-    "release_lapsed_orders",
-]

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef
 from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.models import BasketCode, BasketItem, Order, OrderLine
-from ecommerce.services.orders.attempts import give_up, is_being_paid
+from ecommerce.services.orders.attempts import give_up_attempts, is_being_paid
 from ecommerce.services.orders.fulfillment import close_order
 from ecommerce.services.payment.payments import end_session
 from mitxonline.kernel.remote import without_queueing
@@ -63,7 +63,7 @@ def _give_up(order_id: int, *, reason: str, attempt_id: int | None, now: datetim
         if order.state != OrderState.PENDING or is_being_paid(order):
             return order
         tries = order.attempts.order_by()
-        give_up(tries if attempt_id is None else tries.filter(pk=attempt_id), now=now, note=reason)
+        give_up_attempts(tries if attempt_id is None else tries.filter(pk=attempt_id), now=now, note=reason)
         open_pages = order.attempts.filter(state=AttemptState.CLOSING).order_by("pk").values_list("pk", flat=True)
         pages = list(open_pages)
     try:

@@ -15,7 +15,7 @@ from ecommerce.models import Order, Refund
 from ecommerce.selectors.refund_plan import UNFINISHED
 from ecommerce.services.orders.fulfillment import fulfill_order
 from ecommerce.services.payment.payments import check_order, follow_aftermath
-from ecommerce.services.refunds.ledger import is_something_returned
+from ecommerce.services.refunds.ledger import is_partly_refunded
 from ecommerce.services.refunds.refunds import look_up_refund, send_refund
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
@@ -28,12 +28,12 @@ def fulfill_from_review(*, order_id: int, reason: str, by_id: int | None, now: d
     stands in the way (no seat left); then nothing has happened.
     """
     with transaction.atomic():
-        order = _in_review(order_id, reason, wanted=OrderState.FULFILLED)
+        order = _lock_order_in_review(order_id, reason, wanted=OrderState.FULFILLED)
         try:
             order = fulfill_order(order_id=order.pk, now=now, gives_rest=True)
         except AlreadyEnrolled as refusal:  # said to the buyer, and read by staff here
             raise BuyerHasCourse(title=refusal.title) from refusal
-        if is_something_returned(order):
+        if is_partly_refunded(order):
             order.move(OrderState.PARTIALLY_REFUNDED, at=now)
         audit.record(order, "ecommerce.order.fulfill", by_id=by_id, data={"reason": reason.strip()})
     return Order.objects.get(pk=order_id)
@@ -45,7 +45,7 @@ def cancel_from_review(*, order_id: int, reason: str, by_id: int | None, now: da
     Raises WrongOrderState, OrderReasonNeeded, MoneyWasTaken, which holds as long as money is on its way back.
     """
     with transaction.atomic():
-        order = _in_review(order_id, reason, wanted=OrderState.CANCELED)
+        order = _lock_order_in_review(order_id, reason, wanted=OrderState.CANCELED)
         if _has_money(order):
             raise MoneyWasTaken(number=order.number)
         order.move(OrderState.CANCELED, at=now, reason=reason.strip()[:255])
@@ -102,7 +102,7 @@ def _has_money(order: Order) -> bool:
     return False
 
 
-def _in_review(order_id: int, reason: str, *, wanted: OrderState) -> Order:
+def _lock_order_in_review(order_id: int, reason: str, *, wanted: OrderState) -> Order:
     if not reason.strip():
         raise OrderReasonNeeded
     order = Order.objects.locked().filter(pk=order_id).first()

@@ -42,7 +42,7 @@ def raise_alert(order_id: int, kind: AlertKind, *, about: str, now: datetime) ->
     MoneyAlert.objects.bulk_create([alert], ignore_conflicts=True)
 
 
-def finance_addresses() -> list[str]:
+def find_finance_addresses() -> list[str]:
     """Whom to tell: the shop's address for it, or everyone who was given the right to refund orders."""
     if address := shop_settings().finance_email:
         return [address]
@@ -55,7 +55,7 @@ def finance_addresses() -> list[str]:
 
 def claim_alert_batch(*, now: datetime) -> AlertBatch:
     """Take what is to be mailed, so that of two workers one mails it; nothing where there is no one to tell."""
-    addresses = finance_addresses()
+    addresses = find_finance_addresses()
     if not addresses:
         return AlertBatch((), ())
     with transaction.atomic():
@@ -70,7 +70,7 @@ def claim_alert_batch(*, now: datetime) -> AlertBatch:
     return AlertBatch(alerts, tuple(addresses))
 
 
-def note_mailed(alerts: Sequence[MoneyAlert], *, now: datetime) -> None:
+def mark_mailed(alerts: Sequence[MoneyAlert], *, now: datetime) -> None:
     """Remember that these were mailed."""
     MoneyAlert.objects.filter(pk__in=[alert.pk for alert in alerts]).update(mailed_at=now, claimed_at=None)
 
@@ -102,5 +102,5 @@ def email_alerts(*, now: datetime) -> int:
             "link": f"{settings.SITE_BASE_URL}{reverse('shop_orders:index')}",
         },
     )
-    note_mailed(batch.alerts, now=now)
+    mark_mailed(batch.alerts, now=now)
     return len(orders)

@@ -12,7 +12,7 @@ from ecommerce.models import Order, PaymentAttempt
 from mitxonline.kernel.db import LockableQuerySet
 
 
-def give_up(attempts: LockableQuerySet[PaymentAttempt], *, now: datetime, note: str) -> int:
+def give_up_attempts(attempts: LockableQuerySet[PaymentAttempt], *, now: datetime, note: str) -> int:
     """End open tries here; those that reached the gateway are still to be ended there, outside the transaction."""
     return attempts.filter(state=AttemptState.STARTED).update(
         state=Case(

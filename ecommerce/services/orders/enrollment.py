@@ -12,7 +12,7 @@ from courses.services.enrollments import enroll, revoke
 from ecommerce.models import Order, OrderLine
 
 
-def source_of(line: OrderLine) -> EnrollmentSource:
+def enrollment_source(line: OrderLine) -> EnrollmentSource:
     """The kind of right a line gives: bought, opened by a code, or granted by a contract."""
     if line.entitlement:
         return EnrollmentSource.CONTRACT
@@ -21,7 +21,7 @@ def source_of(line: OrderLine) -> EnrollmentSource:
     return EnrollmentSource.ORDER
 
 
-def rights_of(order: Order, lines: Iterable[OrderLine]) -> dict[int, set[tuple[int, str]]]:
+def find_rights(order: Order, lines: Iterable[OrderLine]) -> dict[int, set[tuple[int, str]]]:
     """For each line the rights (run, source) it gave and that still hold, by the grants themselves.
 
     What a program's runs were is known from the grants alone: which run is open changes with time. Two lines may
@@ -40,13 +40,13 @@ def rights_of(order: Order, lines: Iterable[OrderLine]) -> dict[int, set[tuple[i
         line.pk: {
             (run_id, source)
             for (run_id, source), course_id in held.items()
-            if source == source_of(line) and (run_id == line.product.course_run_id or course_id in courses)
+            if source == enrollment_source(line) and (run_id == line.product.course_run_id or course_id in courses)
         }
         for line, courses in ((line, _program_courses(line)) for line in lines)
     }
 
 
-def rights_taken(order: Order, *, at: datetime | None) -> list[EnrollmentGrant]:
+def find_revoked_rights(order: Order, *, at: datetime | None) -> list[EnrollmentGrant]:
     """The rights of an order that were taken away at this very moment, by the refund that took effect then."""
     grants = EnrollmentGrant.objects.filter(
         reference=order.number, enrollment__user_id=order.purchaser_id, revoked_at=at, revoked_at__isnull=False
@@ -54,7 +54,7 @@ def rights_taken(order: Order, *, at: datetime | None) -> list[EnrollmentGrant]:
     return list(grants.select_related("enrollment").order_by("pk"))
 
 
-def revoke_and_enroll(order: Order, right: EnrollmentGrant, *, reason: str, now: datetime) -> None:
+def restore_right(order: Order, right: EnrollmentGrant, *, reason: str, now: datetime) -> None:
     """Give a right back that was taken away, in place of what was left of it for auditing."""
     user_id, run_id, source = order.purchaser_id, right.enrollment.run_id, right.source
     revoke(user_id=user_id, run_id=run_id, source=source, reference=order.number, now=now, reason=reason)

@@ -22,7 +22,7 @@ from ecommerce.ownership import (
 )
 from ecommerce.rules import lock_courses_of, lock_for, ownership_refusal
 from ecommerce.services.discounts.codes import confirm_uses, release_uses, use_code
-from ecommerce.services.orders.attempts import give_up
+from ecommerce.services.orders.attempts import give_up_attempts
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError
@@ -57,7 +57,7 @@ def fulfill_locked(order: Order, *, now: datetime) -> None:
     if not was_held:
         claim_codes_again(order, now=now)
     publish(OrderFulfilled(order_id=order.pk, purchaser_id=order.purchaser_id, number=order.number, at=now))
-    _refuse_without_uses(order)  # last: whoever hears of it may know better why it can't be
+    _refuse_missing_uses(order)  # last: whoever hears of it may know better why it can't be
     _clear_basket(order)
 
 
@@ -68,7 +68,7 @@ def fulfill_or_review(*, order_id: int, now: datetime) -> Order:
     except DomainError as refusal:
         with transaction.atomic():
             order = Order.objects.locked().get(pk=order_id)
-            cause, detail = _cause_of(refusal)
+            cause, detail = _find_review_cause(refusal)
             send_to_review(order, cause=cause, detail=detail, now=now)
         return order
 
@@ -99,12 +99,12 @@ def close_order(*, order: Order, to: OrderState, now: datetime, reason: str) -> 
     Its payment session is given up with it, and is still to be ended at the gateway.
     """
     order.move(to, at=now, reason=reason)
-    give_up(order.attempts.order_by(), now=now, note=reason)
+    give_up_attempts(order.attempts.order_by(), now=now, note=reason)
     release_uses(order_id=order.pk, now=now)
     publish(OrderClosed(order_id=order.pk, purchaser_id=order.purchaser_id))
 
 
-def _cause_of(refusal: DomainError) -> tuple[ReviewCause, str]:
+def _find_review_cause(refusal: DomainError) -> tuple[ReviewCause, str]:
     """Why an order can't be fulfilled, as staff find it, and what they read with it."""
     if isinstance(refusal, AlreadyEnrolled):
         return ReviewCause.HAS_COURSE, refusal.title
@@ -147,7 +147,7 @@ def claim_codes_again(order: Order, *, now: datetime) -> None:
             raise CodeOfAnotherOrder(number=refusal.number) if refusal.number else refusal from refusal
 
 
-def _refuse_without_uses(order: Order) -> None:
+def _refuse_missing_uses(order: Order) -> None:
     """CodeUseMissing unless each code of the order that can be used so many times has a use that is this order's.
 
     The database refuses such an order too, at the commit; here it is found in time to go before staff.

@@ -24,7 +24,7 @@ def new_order_number(*, on: date) -> str:
     return f"{settings.ORDER_NUMBER_PREFIX}-{on.year}-{tail}"
 
 
-def with_free_number(place: Callable[[], T]) -> T:
+def retry_taken_number(place: Callable[[], T]) -> T:
     """Call what places an order in a transaction of its own, and again where its number turned out to be taken."""
     for _number in range(TRIES - 1):
         try:

@@ -32,7 +32,13 @@ from ecommerce.gateways.base import (
 )
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import GatewayNotice, Order, PaymentAttempt, Refund
-from ecommerce.services.payment.payments import attempt_of, confirm, follow_aftermath, mismatch_reason, settle
+from ecommerce.services.payment.payments import (
+    confirm_attempt,
+    find_attempt,
+    follow_aftermath,
+    mismatch_reason,
+    settle_notice,
+)
 from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.deliveries import describe_error
 from mitxonline.kernel import audit
@@ -61,7 +67,7 @@ def receive_notice(
         notice, is_new = GatewayNotice.objects.get_or_create(
             gateway=gateway.name,
             event_id=envelope.event_id,
-            defaults={"account": account, "kind": envelope.kind, "body": _kept(body), "received_at": now},
+            defaults={"account": account, "kind": envelope.kind, "body": _decode(body), "received_at": now},
         )
         if is_new:
             publish(NoticeReceived(notice_id=notice.pk))
@@ -76,19 +82,19 @@ def process_notice(*, notice_id: int, now: datetime) -> GatewayNotice:
     """
     notice = GatewayNotice.objects.get(pk=notice_id)
     try:
-        state, order_id = _act_on(notice, now=now)
+        state, order_id = _act_on_notice(notice, now=now)
     except Exception as error:
-        reason = f"{type(error).__name__}: {_reason(error)}"[:300]
-        if not _is_final(error):
-            _note(notice, state=NoticeState.FAILED, error=reason)
+        reason = f"{type(error).__name__}: {_describe_failure(error)}"[:300]
+        if not _is_permanent(error):
+            _save_outcome(notice, state=NoticeState.FAILED, error=reason)
             raise
-        if isinstance(error, NoticeNotUnderstood) and not _names_ours(notice):
-            _note(notice, state=NoticeState.UNKNOWN, error="", processed_at=now)
+        if isinstance(error, NoticeNotUnderstood) and not _mentions_ours(notice):
+            _save_outcome(notice, state=NoticeState.UNKNOWN, error="", processed_at=now)
         else:
             logger.error("notice can't be acted on", extra={"notice": notice.pk, "kind": notice.kind})
-            _note(notice, state=NoticeState.STUCK, error=reason, processed_at=now)
+            _save_outcome(notice, state=NoticeState.STUCK, error=reason, processed_at=now)
         return notice
-    _note(notice, state=state, error="", processed_at=now, order_id=order_id or notice.order_id)
+    _save_outcome(notice, state=state, error="", processed_at=now, order_id=order_id or notice.order_id)
     return notice
 
 
@@ -108,7 +114,7 @@ def forget_notices(*, now: datetime) -> int:
     return GatewayNotice.objects.filter(received_at__lt=before).exclude(body="").update(body="")
 
 
-def _act_on(notice: GatewayNotice, *, now: datetime) -> tuple[NoticeState, int | None]:
+def _act_on_notice(notice: GatewayNotice, *, now: datetime) -> tuple[NoticeState, int | None]:
     gateway = gateways().get(notice.gateway)
     if gateway is None:
         raise PaymentFailed(f"no gateway {notice.gateway} here", retriable=True, code="no_gateway")
@@ -117,26 +123,26 @@ def _act_on(notice: GatewayNotice, *, now: datetime) -> tuple[NoticeState, int |
     told = gateway.read_notice(notice.body.encode(), account=notice.account)
     match told:
         case PaymentNotice():
-            return _about_payment(told, gateway, now=now)
+            return _act_on_payment(told, gateway, now=now)
         case RefundNotice() | RefundsChanged() | DisputeNotice():
-            return _about_aftermath(told, gateway, notice.account, now=now)
+            return _act_on_aftermath(told, gateway, notice.account, now=now)
         case OtherNotice():
             return NoticeState.KEPT, None
 
 
-def _about_payment(told: PaymentNotice, gateway: PaymentGateway, *, now: datetime) -> tuple[NoticeState, int | None]:
+def _act_on_payment(told: PaymentNotice, gateway: PaymentGateway, *, now: datetime) -> tuple[NoticeState, int | None]:
     """What a notice says of a payment is a hint to ask; only where it can't be right is it taken at its word."""
-    attempt = attempt_of(told, gateway.name)
+    attempt = find_attempt(told, gateway.name)
     if attempt is None:
         return NoticeState.UNKNOWN, None
     if mismatch_reason(told, attempt):
-        return NoticeState.DONE, settle(notice=told, gateway_name=gateway.name, now=now).pk
+        return NoticeState.DONE, settle_notice(notice=told, gateway_name=gateway.name, now=now).pk
     if not attempt.session_id and told.session_id:  # we were interrupted before we heard the session's name
         PaymentAttempt.objects.filter(pk=attempt.pk, session_id="").update(session_id=told.session_id)
-    return NoticeState.DONE, confirm(attempt_id=attempt.pk, now=now).pk
+    return NoticeState.DONE, confirm_attempt(attempt_id=attempt.pk, now=now).pk
 
 
-def _about_aftermath(
+def _act_on_aftermath(
     told: RefundNotice | RefundsChanged | DisputeNotice, gateway: PaymentGateway, account: str, *, now: datetime
 ) -> tuple[NoticeState, int | None]:
     """Ask for all refunds and disputes of the payment, so that the order of notices doesn't matter.
@@ -150,7 +156,7 @@ def _about_aftermath(
     return NoticeState.DONE, order.pk
 
 
-def _note(notice: GatewayNotice, *, state: NoticeState, error: str, **changes: object) -> None:
+def _save_outcome(notice: GatewayNotice, *, state: NoticeState, error: str, **changes: object) -> None:
     notice.state, notice.error = state, error
     for name, value in changes.items():
         setattr(notice, name, value)
@@ -159,14 +165,14 @@ def _note(notice: GatewayNotice, *, state: NoticeState, error: str, **changes: o
         logger.warning("notice not acted on", extra={"notice": notice.pk, "kind": notice.kind})
 
 
-def _reason(error: Exception) -> str:
+def _describe_failure(error: Exception) -> str:
     """What staff read beside the notice; what the database or a library says may name people."""
     if isinstance(error, DomainError):
         return error.code
     return str(error) if isinstance(error, PaymentFailed | NoticeNotUnderstood) else describe_error(error)
 
 
-def _is_final(error: Exception) -> bool:
+def _is_permanent(error: Exception) -> bool:
     """Whether trying again is no use: the notice stays as it is, and so does what the gateway says of it.
 
     A key the gateway refuses is ours to repair, and the notice is acted on then.
@@ -176,7 +182,7 @@ def _is_final(error: Exception) -> bool:
     return isinstance(error, NoticeNotUnderstood | DataError | RecursionError | UnicodeError)
 
 
-def _names_ours(notice: GatewayNotice) -> bool:
+def _mentions_ours(notice: GatewayNotice) -> bool:
     """Whether a text that couldn't be understood speaks of one of our payments or refunds."""
     words = set(islice((found.group(1) for found in _WORD.finditer(notice.body)), 1000))
     references = {word for word in words if _UUID.fullmatch(word)}
@@ -186,6 +192,6 @@ def _names_ours(notice: GatewayNotice) -> bool:
     return tries.filter(named).exists() or refunds.filter(gateway_refund_id__in=words).exists()
 
 
-def _kept(body: bytes) -> str:
+def _decode(body: bytes) -> str:
     """A notice as the database can keep it: a text without NUL."""
     return body.decode(errors="replace").replace("\0", "\ufffd")

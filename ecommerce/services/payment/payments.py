@@ -21,10 +21,12 @@ from ecommerce.gateways.base import PaymentFailed, PaymentGateway, PaymentNotice
 from ecommerce.gateways.registry import gateways
 from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
-from ecommerce.services.orders.attempts import give_up, is_being_paid
+from ecommerce.services.orders.attempts import give_up_attempts, is_being_paid
 from ecommerce.services.orders.fulfillment import close_order, fulfill_or_review, send_to_review
-from ecommerce.services.payment.sessions import refuse_in_transaction, session_of
-from ecommerce.services.refunds.refunds import follow_dispute, follow_refund, mark_for_refund, note_gap
+from ecommerce.services.payment.sessions import make_session, refuse_in_transaction
+from ecommerce.services.refunds.disputes import follow_dispute
+from ecommerce.services.refunds.ledger import mark_for_refund
+from ecommerce.services.refunds.refunds import follow_refund, record_gap
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.broker import send_tasks
 from mitxonline.kernel.errors import DomainError
@@ -44,7 +46,7 @@ MISSING_PATIENCE = timedelta(days=1)
 MISSING = "the gateway does not know this payment"
 
 
-def confirm(*, attempt_id: int, now: datetime) -> Order:
+def confirm_attempt(*, attempt_id: int, now: datetime) -> Order:
     """Ask the gateway about a try and act on the answer; safe at any time, any number of times, from anywhere.
 
     A try that never reached its gateway has nothing to be asked about. Raises PaymentFailed where the gateway gives
@@ -54,9 +56,9 @@ def confirm(*, attempt_id: int, now: datetime) -> Order:
     attempt = PaymentAttempt.objects.select_related("order").get(pk=attempt_id)
     if not attempt.session_id:
         return attempt.order
-    gateway = gateway_of(attempt)
-    notice = gateway.look_up(session_of(attempt))
-    return _act_on(notice, attempt, gateway, now=now)
+    gateway = find_gateway(attempt)
+    notice = gateway.look_up(make_session(attempt))
+    return _act_on_answer(notice, attempt, gateway, now=now)
 
 
 def confirm_return(*, attempt_id: int, now: datetime) -> Order:
@@ -67,7 +69,7 @@ def confirm_return(*, attempt_id: int, now: datetime) -> Order:
     """
     try:
         with without_queueing():
-            return confirm(attempt_id=attempt_id, now=now)
+            return confirm_attempt(attempt_id=attempt_id, now=now)
     except PaymentFailed as failure:
         logger.warning("gateway not asked", extra={"attempt": attempt_id, "retriable": failure.retriable})
         open_ones = PaymentAttempt.objects.filter(pk=attempt_id, state=AttemptState.STARTED)
@@ -82,11 +84,11 @@ def end_session(*, attempt_id: int, now: datetime) -> Order:
     attempt = PaymentAttempt.objects.select_related("order").get(pk=attempt_id)
     if not attempt.session_id:
         return attempt.order
-    gateway = gateway_of(attempt)
-    notice = gateway.expire(session_of(attempt))
+    gateway = find_gateway(attempt)
+    notice = gateway.expire(make_session(attempt))
     if notice.outcome is PaymentOutcome.PAID and notice.paid is None:  # ending it need not tell how much came
-        notice = gateway.look_up(session_of(attempt))
-    return _act_on(notice, attempt, gateway, now=now)
+        notice = gateway.look_up(make_session(attempt))
+    return _act_on_answer(notice, attempt, gateway, now=now)
 
 
 def check_order(*, order_id: int, now: datetime) -> Order:
@@ -97,7 +99,7 @@ def check_order(*, order_id: int, now: datetime) -> Order:
     failures = []
     for attempt_id in PaymentAttempt.objects.filter(order_id=order_id).order_by("pk").values_list("pk", flat=True):
         try:
-            confirm(attempt_id=attempt_id, now=now)
+            confirm_attempt(attempt_id=attempt_id, now=now)
         except PaymentFailed as failure:
             failures.append(failure)
     if failures:
@@ -105,15 +107,15 @@ def check_order(*, order_id: int, now: datetime) -> Order:
     return Order.objects.get(pk=order_id)
 
 
-def settle(*, notice: PaymentNotice, gateway_name: str, now: datetime) -> Order:
+def settle_notice(*, notice: PaymentNotice, gateway_name: str, now: datetime) -> Order:
     """Act on what a gateway says of a payment. Raises OrderUnknown for one we never asked for."""
-    attempt = attempt_of(notice, gateway_name)
+    attempt = find_attempt(notice, gateway_name)
     if attempt is None:
         raise OrderUnknown
-    return _settle(attempt.pk, notice, now=now)
+    return _settle_attempt(attempt.pk, notice, now=now)
 
 
-def attempt_of(notice: PaymentNotice, gateway_name: str) -> PaymentAttempt | None:
+def find_attempt(notice: PaymentNotice, gateway_name: str) -> PaymentAttempt | None:
     """The try a notice is about, by our reference or else by the gateway's session."""
     known = PaymentAttempt.objects.filter(gateway=gateway_name)
     found = known.filter(reference=notice.reference).first() if notice.reference else None
@@ -133,7 +135,7 @@ def mismatch_reason(notice: PaymentNotice, attempt: PaymentAttempt) -> str:
     return ""
 
 
-def gateway_of(attempt: PaymentAttempt) -> PaymentGateway:
+def find_gateway(attempt: PaymentAttempt) -> PaymentGateway:
     """The gateway a try was begun with; PaymentFailed where this installation has it no more."""
     gateway = gateways().get(attempt.gateway)
     if gateway is None:
@@ -141,7 +143,7 @@ def gateway_of(attempt: PaymentAttempt) -> PaymentGateway:
     return gateway
 
 
-def note_missing(*, attempt_id: int, now: datetime) -> None:
+def record_missing(*, attempt_id: int, now: datetime) -> None:
     """End a try whose gateway doesn't know it any more, a day after no one could pay it; before, keys may be wrong.
 
     Money that a bank was to send goes before staff. Whatever a notice tells later of either counts all the same.
@@ -174,20 +176,20 @@ def finish_interrupted(*, now: datetime) -> int:
 
 def answer_sandbox(*, reference: UUID, user_id: int, answer: str, now: datetime) -> Order:
     """End a sandbox payment as its buyer says. Raises OrderUnknown for anyone else's, or another answer."""
-    attempt = sandbox_attempt(reference=reference, user_id=user_id)
+    attempt = find_sandbox_attempt(reference=reference, user_id=user_id)
     gateway = gateways().get(SandboxGateway.name)
     if answer not in ANSWERS or not isinstance(gateway, SandboxGateway):
         raise OrderUnknown
-    gateway.answer(session=session_of(attempt), answer=answer)
-    return confirm(attempt_id=attempt.pk, now=now)
+    gateway.answer(session=make_session(attempt), answer=answer)
+    return confirm_attempt(attempt_id=attempt.pk, now=now)
 
 
-def sandbox_attempt(*, reference: UUID, user_id: int) -> PaymentAttempt:
+def find_sandbox_attempt(*, reference: UUID, user_id: int) -> PaymentAttempt:
     """The try the sandbox page shows; OrderUnknown for anyone else's."""
-    return attempt_of_buyer(reference=reference, user_id=user_id, gateway=SandboxGateway.name)
+    return find_buyers_attempt(reference=reference, user_id=user_id, gateway=SandboxGateway.name)
 
 
-def attempt_of_buyer(*, reference: UUID, user_id: int, gateway: str | None = None) -> PaymentAttempt:
+def find_buyers_attempt(*, reference: UUID, user_id: int, gateway: str | None = None) -> PaymentAttempt:
     """The try someone comes back from; OrderUnknown for anyone else's and for none."""
     mine = PaymentAttempt.objects.filter(reference=reference, order__purchaser_id=user_id).select_related("order")
     if gateway is not None:
@@ -198,7 +200,7 @@ def attempt_of_buyer(*, reference: UUID, user_id: int, gateway: str | None = Non
     return attempt
 
 
-def next_ask(attempt: PaymentAttempt, *, now: datetime) -> datetime:
+def next_ask_time(attempt: PaymentAttempt, *, now: datetime) -> datetime:
     """When to ask again: after ten minutes, then less and less often, and once when the session must be over."""
     if attempt.state == AttemptState.PROCESSING:
         return now + timedelta(seconds=settings.PAYMENT_PROCESSING_ASK_SECONDS)
@@ -208,8 +210,8 @@ def next_ask(attempt: PaymentAttempt, *, now: datetime) -> datetime:
     return over if now < over < later else later
 
 
-def _act_on(notice: PaymentNotice, attempt: PaymentAttempt, gateway: PaymentGateway, *, now: datetime) -> Order:
-    order = _settle(attempt.pk, notice, now=now)
+def _act_on_answer(notice: PaymentNotice, attempt: PaymentAttempt, gateway: PaymentGateway, *, now: datetime) -> Order:
+    order = _settle_attempt(attempt.pk, notice, now=now)
     if notice.has_aftermath:
         follow_aftermath(notice.payment_id, gateway, account=attempt.account, now=now)
     return order
@@ -220,12 +222,12 @@ def follow_aftermath(payment_id: str, gateway: PaymentGateway, *, account: str, 
     refunds, disputes = gateway.refunds_of(payment_id, account), gateway.disputes_of(payment_id, account)
     followed: list[object | None] = [follow_refund(each, gateway_name=gateway.name, now=now) for each in refunds]
     if refunds:
-        note_gap(payment_id, refunds, gateway_name=gateway.name)
+        record_gap(payment_id, refunds, gateway_name=gateway.name)
     followed += [follow_dispute(each, gateway_name=gateway.name, now=now) for each in disputes]
     return sum(each is not None for each in followed)
 
 
-def _settle(attempt_id: int, notice: PaymentNotice, *, now: datetime) -> Order:
+def _settle_attempt(attempt_id: int, notice: PaymentNotice, *, now: datetime) -> Order:
     with transaction.atomic():
         order = Order.objects.locked().get(attempts=attempt_id)
         attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
@@ -236,20 +238,20 @@ def _settle(attempt_id: int, notice: PaymentNotice, *, now: datetime) -> Order:
 
 def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
     """Write down what the gateway says; whether the order is to be fulfilled now."""
-    if _came_by_another_session(notice, attempt):
-        _note_found(attempt, order, notice, now=now)
+    if _came_by_unknown_session(notice, attempt):
+        _record_found_payment(attempt, order, notice, now=now)
         return False
     if wrong := mismatch_reason(notice, attempt):
         if notice.outcome is PaymentOutcome.PAID:
             _mark_doubtful(attempt, order, wrong, cause=ReviewCause.IN_DOUBT, now=now)
         return False
     if notice.outcome is not PaymentOutcome.PAID:
-        _note_unpaid(attempt, order, notice.outcome, now=now)
+        _record_unpaid(attempt, order, notice.outcome, now=now)
         return False
     # Paid and still pending: we were interrupted between the two, and the gateway says it again.
     if attempt.state == AttemptState.PAID and order.state != OrderState.PENDING:
         return False
-    _note_paid(attempt, order, notice, now=now)
+    _record_payment(attempt, order, notice, now=now)
     return _should_fulfill(attempt, order, notice, now=now)
 
 
@@ -280,7 +282,7 @@ def _should_fulfill(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
     return True
 
 
-def _came_by_another_session(notice: PaymentNotice, attempt: PaymentAttempt) -> bool:
+def _came_by_unknown_session(notice: PaymentNotice, attempt: PaymentAttempt) -> bool:
     """Whether real money carries this try's reference, with nothing against it but that we know another session."""
     is_money = notice.outcome is PaymentOutcome.PAID and notice.paid is not None and notice.payment_id != ""
     is_ours = not notice.doubt and notice.reference == attempt.reference
@@ -288,7 +290,7 @@ def _came_by_another_session(notice: PaymentNotice, attempt: PaymentAttempt) -> 
     return is_money and is_ours and are_known and attempt.session_id != notice.session_id
 
 
-def _note_found(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
+def _record_found_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
     """Keep a payment that came under a try's reference by another session, with a row of its own.
 
     It is real money, so it can be given back. A second payment goes before finance, and so does an order it would be
@@ -328,7 +330,7 @@ def _is_paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:
     return any(other.brought_the_price for other in others)
 
 
-def _note_paid(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
+def _record_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
     attempt.state, attempt.settled_at, attempt.ask_at = AttemptState.PAID, now, None
     attempt.session_id = attempt.session_id or notice.session_id
     attempt.payment_id, attempt.paid_with = notice.payment_id, notice.paid_with[:100]
@@ -337,11 +339,11 @@ def _note_paid(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, 
     attempt.note = "" if notice.paid == attempt.money else f"paid {notice.paid}"
     attempt.save()
     if not order.billing_country and not order.billing_name:
-        _note_billing(order, notice)
-    give_up(order.attempts.exclude(pk=attempt.pk), now=now, note="the order was paid by another try")
+        _record_billing(order, notice)
+    give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note="the order was paid by another try")
 
 
-def _note_billing(order: Order, notice: PaymentNotice) -> None:
+def _record_billing(order: Order, notice: PaymentNotice) -> None:
     told = notice.billed_to
     if told is None:
         return
@@ -365,7 +367,7 @@ def _mark_doubtful(attempt: PaymentAttempt, order: Order, reason: str, *, cause:
     send_to_review(order, cause=cause, detail=reason, now=now)
 
 
-def _note_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcome, *, now: datetime) -> None:
+def _record_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcome, *, now: datetime) -> None:
     """A try that ended leaves the order pending: the buyer may try again until the hold ends (design 3.11)."""
     states = {
         PaymentOutcome.DECLINED: AttemptState.DECLINED,
@@ -381,17 +383,17 @@ def _note_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcome,
     if wanted == AttemptState.PROCESSING:
         if order.attempts.filter(state=AttemptState.PROCESSING).exclude(pk=attempt.pk).exists():
             return  # one is awaited; this one stays given up, and what comes of it goes back
-        give_up(order.attempts.exclude(pk=attempt.pk), now=now, note="another try is being paid")
+        give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note="another try is being paid")
     attempt.state = wanted
     attempt.settled_at = None if wanted == AttemptState.PROCESSING else now
-    attempt.ask_at = next_ask(attempt, now=now) if wanted == AttemptState.PROCESSING else None
+    attempt.ask_at = next_ask_time(attempt, now=now) if wanted == AttemptState.PROCESSING else None
     attempt.save(update_fields=["state", "settled_at", "ask_at"])
-    if wanted == AttemptState.DECLINED and _is_over(attempt, order, before, now):
+    if wanted == AttemptState.DECLINED and _ends_order(attempt, order, before, now):
         close_order(order=order, to=OrderState.DECLINED, now=now, reason="the bank declined the payment")
         publish(PaymentDeclined(order_id=order.pk, purchaser_id=order.purchaser_id))
 
 
-def _is_over(attempt: PaymentAttempt, order: Order, before: str, now: datetime) -> bool:
+def _ends_order(attempt: PaymentAttempt, order: Order, before: str, now: datetime) -> bool:
     """Whether a declined payment ends its order: no one sits there to try again, and no other payment is awaited."""
     was_awaited = before == AttemptState.PROCESSING or (attempt.expires_at is not None and attempt.expires_at < now)
     return was_awaited and order.state == OrderState.PENDING and not is_being_paid(order)

@@ -16,8 +16,14 @@ from ecommerce.enums import UNSETTLED_STATES, AttemptState
 from ecommerce.gateways.base import AVOIDED, PaymentFailed, PaymentOutcome
 from ecommerce.gateways.outages import UnresponsiveAccounts
 from ecommerce.models import PaymentAttempt
-from ecommerce.services.payment.payments import confirm, end_session, gateway_of, next_ask, note_missing
-from ecommerce.services.payment.sessions import session_of
+from ecommerce.services.payment.payments import (
+    confirm_attempt,
+    end_session,
+    find_gateway,
+    next_ask_time,
+    record_missing,
+)
+from ecommerce.services.payment.sessions import make_session
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.remote import Patience, patience
 
@@ -27,7 +33,7 @@ NOT_KNOWN = "resource_missing"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PaymentCheck:
     """One try, what the gateway says of it, and what its order is now. ``failure``: it said nothing, and why."""
 
     number: str
@@ -40,31 +46,33 @@ class Asked:
     failure: str = ""
 
 
-def ask_due(*, now: datetime, limit: int = 50) -> int:
+def check_due_payments(*, now: datetime, limit: int = 50) -> int:
     """Ask about the tries whose time has come; how many were asked. What the beat runs, within a time limit."""
-    drop_unstarted(now=now)
+    end_unstarted_attempts(now=now)
     due = PaymentAttempt.objects.filter(ask_at__lte=now, state__in=UNSETTLED_STATES).exclude(session_id="")
     with patience(settings.REMOTE_SWEEP_SECONDS) as sweep:
-        return sum(1 for _each in islice(_ask(due.order_by("ask_at", "pk"), now=now, sweep=sweep), limit))
+        return sum(1 for _each in islice(_check_attempts(due.order_by("ask_at", "pk"), now=now, sweep=sweep), limit))
 
 
-def resolve(*, now: datetime, older_than: timedelta, dry_run: bool) -> Iterator[Asked]:
+def check_unsettled_payments(*, now: datetime, older_than: timedelta, dry_run: bool) -> Iterator[PaymentCheck]:
     """Ask about every try without an end that began longer ago, due or not; ``dry_run`` asks and changes nothing."""
     if not dry_run:
-        drop_unstarted(now=now)
+        end_unstarted_attempts(now=now)
     unsettled = PaymentAttempt.objects.filter(state__in=UNSETTLED_STATES, started_at__lte=now - older_than)
     tries = unsettled.exclude(session_id="").order_by("started_at", "pk")
-    return _only_look(tries) if dry_run else _ask(tries, now=now, sweep=None)
+    return _look_only(tries) if dry_run else _check_attempts(tries, now=now, sweep=None)
 
 
-def drop_unstarted(*, now: datetime) -> int:
+def end_unstarted_attempts(*, now: datetime) -> int:
     """End tries whose call to the gateway was interrupted: no page came of it, so no one can have paid."""
     patience = timedelta(seconds=settings.PAYMENT_START_SECONDS)
     unstarted = PaymentAttempt.objects.filter(state=AttemptState.STARTED, session_id="", started_at__lt=now - patience)
     return unstarted.update(state=AttemptState.FAILED, settled_at=now, ask_at=None, note="never reached the gateway")
 
 
-def _ask(tries: QuerySet[PaymentAttempt], *, now: datetime, sweep: Patience | None) -> Iterator[Asked]:
+def _check_attempts(
+    tries: QuerySet[PaymentAttempt], *, now: datetime, sweep: Patience | None
+) -> Iterator[PaymentCheck]:
     """Ask about each; where an account is silent its other tries are passed over, and keep no one else waiting."""
     silent = UnresponsiveAccounts()
     for attempt in tries.select_related("order"):
@@ -72,36 +80,36 @@ def _ask(tries: QuerySet[PaymentAttempt], *, now: datetime, sweep: Patience | No
             logger.warning("payments left for the next run: gateways were slow")
             return
         account = (attempt.gateway, attempt.account)
-        if account in silent or not _claim(attempt, now=now):
+        if account in silent or not _claim_turn(attempt, now=now):
             continue
-        reason, failure = _settle_one(attempt, now=now)
+        reason, failure = _check_attempt(attempt, now=now)
         silent.note(account, failure)
         if failure is not None and failure.code == AVOIDED:
-            _give_back(attempt)
-        yield _answer_of(attempt, reason)
+            _return_turn(attempt)
+        yield _report_on(attempt, reason)
 
 
-def _claim(attempt: PaymentAttempt, *, now: datetime) -> bool:
+def _claim_turn(attempt: PaymentAttempt, *, now: datetime) -> bool:
     """Take the asking, by one conditional write: of two workers one asks."""
     mine = PaymentAttempt.objects.filter(pk=attempt.pk, asked=attempt.asked, state=attempt.state)
-    return bool(mine.update(asked=F("asked") + 1, ask_at=next_ask(attempt, now=now)))
+    return bool(mine.update(asked=F("asked") + 1, ask_at=next_ask_time(attempt, now=now)))
 
 
-def _give_back(attempt: PaymentAttempt) -> None:
+def _return_turn(attempt: PaymentAttempt) -> None:
     """Its turn stays: no one was asked, so it doesn't count towards asking less often."""
     mine = PaymentAttempt.objects.filter(pk=attempt.pk, asked=attempt.asked + 1, state__in=UNSETTLED_STATES)
     mine.update(asked=attempt.asked, ask_at=attempt.ask_at)
 
 
-def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> tuple[str, PaymentFailed | None]:
+def _check_attempt(attempt: PaymentAttempt, *, now: datetime) -> tuple[str, PaymentFailed | None]:
     """What kept us from settling it, and the gateway's part in that; nothing where it answered."""
     is_given_up = attempt.state == AttemptState.CLOSING
     try:
-        (end_session if is_given_up else confirm)(attempt_id=attempt.pk, now=now)
+        (end_session if is_given_up else confirm_attempt)(attempt_id=attempt.pk, now=now)
     except PaymentFailed as failure:
         logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
         if failure.code == NOT_KNOWN:
-            note_missing(attempt_id=attempt.pk, now=now)
+            record_missing(attempt_id=attempt.pk, now=now)
         return str(failure), failure
     except (DatabaseError, DomainError):  # one that can't be settled keeps no one else waiting
         logger.exception("payment not settled", extra={"attempt": attempt.pk})
@@ -109,9 +117,9 @@ def _settle_one(attempt: PaymentAttempt, *, now: datetime) -> tuple[str, Payment
     return "", None
 
 
-def _answer_of(attempt: PaymentAttempt, failure: str) -> Asked:
+def _report_on(attempt: PaymentAttempt, failure: str) -> PaymentCheck:
     after = PaymentAttempt.objects.select_related("order").get(pk=attempt.pk)
-    return Asked(
+    return PaymentCheck(
         number=after.order.number,
         gateway=after.gateway,
         session_id=after.session_id,
@@ -123,14 +131,14 @@ def _answer_of(attempt: PaymentAttempt, failure: str) -> Asked:
     )
 
 
-def _only_look(tries: QuerySet[PaymentAttempt]) -> Iterator[Asked]:
+def _look_only(tries: QuerySet[PaymentAttempt]) -> Iterator[PaymentCheck]:
     for attempt in tries.select_related("order"):
         outcome, failure = None, ""
         try:
-            outcome = gateway_of(attempt).look_up(session_of(attempt)).outcome
+            outcome = find_gateway(attempt).look_up(make_session(attempt)).outcome
         except PaymentFailed as error:
             failure = str(error)
-        yield Asked(
+        yield PaymentCheck(
             number=attempt.order.number,
             gateway=attempt.gateway,
             session_id=attempt.session_id,

@@ -21,7 +21,7 @@ from ecommerce.gateways.base import PaymentFailed, PaymentGateway, PaymentLine, 
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.services.discounts.codes import prolong_uses
-from ecommerce.services.orders.attempts import give_up
+from ecommerce.services.orders.attempts import give_up_attempts
 from mitxonline.kernel.db import in_transaction
 
 logger = logging.getLogger(__name__)
@@ -44,10 +44,10 @@ def open_attempt(order: Order, *, gateway: PaymentGateway, host: str, now: datet
     account = gateway.account_for(host)
     current = order.attempts.filter(state=AttemptState.STARTED).first()
     if current is not None:
-        if _serves_again(current, gateway=gateway, account=account, now=now):
+        if _can_reuse(current, gateway=gateway, account=account, now=now):
             return current
-        give_up(order.attempts.filter(pk=current.pk), now=now, note="replaced by a newer try")
-    _prolong_hold(order, now=now)
+        give_up_attempts(order.attempts.filter(pk=current.pk), now=now, note="replaced by a newer try")
+    _extend_hold(order, now=now)
     reference = uuid.uuid4()
     return PaymentAttempt.objects.create(
         order=order,
@@ -75,18 +75,18 @@ def begin_session(attempt: PaymentAttempt, *, now: datetime) -> str:
         return attempt.pay_url
     gateway = gateways()[attempt.gateway]
     try:
-        redirect = gateway.start(_request_for(attempt))
+        redirect = gateway.start(_make_request(attempt))
     except PaymentFailed as failure:
-        _note_failure(attempt, failure, now)
+        _record_failure(attempt, failure, now)
         if failure.code in NOT_PAYABLE:
             raise TotalNotPayable(total=attempt.money.formatted()) from failure
         raise PaymentUnavailable from failure
-    if not _note_session(attempt, redirect):
+    if not _record_session(attempt, redirect):
         raise PaymentUnavailable
     return redirect.url
 
 
-def session_of(attempt: PaymentAttempt) -> Session:
+def make_session(attempt: PaymentAttempt) -> Session:
     """What the gateway needs to be asked about this try."""
     return Session(
         session_id=attempt.session_id,
@@ -104,14 +104,14 @@ def refuse_in_transaction() -> None:
         raise RuntimeError("A gateway is called outside any transaction")
 
 
-def _serves_again(attempt: PaymentAttempt, *, gateway: PaymentGateway, account: str, now: datetime) -> bool:
+def _can_reuse(attempt: PaymentAttempt, *, gateway: PaymentGateway, account: str, now: datetime) -> bool:
     """Whether pressing the button again leads back to this try: to its page, or to the call that makes one."""
     same = attempt.gateway == gateway.name and attempt.account == account and attempt.money == attempt.order.money
     young = settings.PAYMENT_SESSION_REUSE_SECONDS if attempt.pay_url else settings.PAYMENT_START_SECONDS
     return same and now < attempt.started_at + timedelta(seconds=young)
 
 
-def _prolong_hold(order: Order, *, now: datetime) -> None:
+def _extend_hold(order: Order, *, now: datetime) -> None:
     """Keep codes and seats a quarter of an hour longer than the session that begins now lives (design 5.3)."""
     until = now + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
     if order.hold_until is None or order.hold_until < until:
@@ -120,7 +120,7 @@ def _prolong_hold(order: Order, *, now: datetime) -> None:
         prolong_uses(order_id=order.pk, until=until)
 
 
-def _request_for(attempt: PaymentAttempt) -> PaymentRequest:
+def _make_request(attempt: PaymentAttempt) -> PaymentRequest:
     """From the rows alone, so that asking again asks for the same."""
     order = attempt.order
     base = f"https://{attempt.account}" if attempt.account else settings.SITE_BASE_URL
@@ -139,7 +139,7 @@ def _request_for(attempt: PaymentAttempt) -> PaymentRequest:
     )
 
 
-def _note_failure(attempt: PaymentAttempt, failure: PaymentFailed, now: datetime) -> None:
+def _record_failure(attempt: PaymentAttempt, failure: PaymentFailed, now: datetime) -> None:
     """A try without a page leads nowhere, unless another window got the page by the same key meanwhile."""
     logger.warning(
         "payment not started",
@@ -150,7 +150,7 @@ def _note_failure(attempt: PaymentAttempt, failure: PaymentFailed, now: datetime
     )
 
 
-def _note_session(attempt: PaymentAttempt, redirect: Redirect) -> bool:
+def _record_session(attempt: PaymentAttempt, redirect: Redirect) -> bool:
     """Write down what the gateway made; whether the buyer may go there.
 
     Where the try was given up during the call its session is to be ended again: no one was sent there.

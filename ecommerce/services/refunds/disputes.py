@@ -11,7 +11,7 @@ from ecommerce.enums import OPEN_DISPUTE_STATES, AlertKind, DisputeState, Refund
 from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import Dispute, Order, PaymentAttempt, Refund
 from ecommerce.services.orders.alerts import raise_alert
-from ecommerce.services.refunds.ledger import divide_among_lines, move_refund, write_down
+from ecommerce.services.refunds.ledger import divide_among_lines, move_refund, record_foreign_refund
 from mitxonline.kernel import audit
 
 logger = logging.getLogger(__name__)
@@ -39,16 +39,16 @@ def follow_dispute(notice: DisputeNotice, *, gateway_name: str, now: datetime) -
                 state=notice.state,
                 opened_at=now,
             )
-        _take_over(dispute, notice, now=now)
+        _update_dispute(dispute, notice, now=now)
         dispute.save()
         if dispute.state != before:
-            _say_so(dispute, order)
+            _log_dispute(dispute, order)
             _raise_alert(dispute, before, now=now)
-            _book(dispute, attempt, order, now=now)
+            _book_dispute(dispute, attempt, order, now=now)
     return dispute
 
 
-def _take_over(dispute: Dispute, notice: DisputeNotice, *, now: datetime) -> None:
+def _update_dispute(dispute: Dispute, notice: DisputeNotice, *, now: datetime) -> None:
     if dispute.is_open or notice.state not in OPEN_DISPUTE_STATES:
         dispute.state = notice.state
         dispute.amount, dispute.currency = notice.amount.amount, notice.amount.currency
@@ -61,7 +61,7 @@ def _take_over(dispute: Dispute, notice: DisputeNotice, *, now: datetime) -> Non
         dispute.funds_reinstated_at = now
 
 
-def _book(dispute: Dispute, attempt: PaymentAttempt, order: Order, *, now: datetime) -> None:
+def _book_dispute(dispute: Dispute, attempt: PaymentAttempt, order: Order, *, now: datetime) -> None:
     """Let the books follow what a bank took for good, and take it out again where the bank changed its mind."""
     booked = Refund.objects.locked().filter(gateway=dispute.gateway, gateway_refund_id=dispute.dispute_id).first()
     if dispute.state == DisputeState.LOST and booked is None:
@@ -70,7 +70,7 @@ def _book(dispute: Dispute, attempt: PaymentAttempt, order: Order, *, now: datet
         amount = min(dispute.money, left) if is_same_money else dispute.money
         if amount.is_zero:
             return
-        booked = write_down(
+        booked = record_foreign_refund(
             attempt=attempt,
             order=order,
             amount=amount,
@@ -95,7 +95,7 @@ def _raise_alert(dispute: Dispute, before: str, *, now: datetime) -> None:
         raise_alert(dispute.order_id, kind, about=f"dispute {dispute.pk}", now=now)
 
 
-def _say_so(dispute: Dispute, order: Order) -> None:
+def _log_dispute(dispute: Dispute, order: Order) -> None:
     audit.record(
         order,
         "ecommerce.dispute.follow",

@@ -34,17 +34,17 @@ from ecommerce.models import CodeUse, Order, OrderLine, PaymentAttempt, Refund, 
 from ecommerce.rules import lock_for
 from ecommerce.selectors.refund_plan import (
     REASON_LENGTH,
+    RefundChoice,
     RefundPlan,
-    RefundWish,
     Share,
-    excess_of,
-    remaining_of,
-    shares_of,
+    divide_amount,
+    find_excess,
+    remaining_price,
 )
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.discounts.codes import free_uses
 from ecommerce.services.orders.alerts import raise_alert
-from ecommerce.services.orders.enrollment import revoke_and_enroll, rights_of, rights_taken
+from ecommerce.services.orders.enrollment import find_revoked_rights, find_rights, restore_right
 from ecommerce.services.orders.fulfillment import claim_codes_again
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
@@ -91,8 +91,8 @@ def record_refund(
 
     Raises RefundTooMuch where someone else was faster, whatever the plan saw.
     """
-    attempt, wish = plan.attempt, plan.wish
-    if not reserve(attempt.pk, plan.amount):
+    attempt, choice = plan.attempt, plan.choice
+    if not reserve_money(attempt.pk, plan.amount):
         attempt.refresh_from_db()
         raise RefundTooMuch(wanted=plan.amount.formatted(), left=attempt.refundable.formatted())
     reference = reference or uuid.uuid4()
@@ -105,19 +105,19 @@ def record_refund(
         gateway=attempt.gateway,
         amount=plan.amount.amount,
         currency=plan.amount.currency,
-        reason=wish.reason.strip()[:REASON_LENGTH],
+        reason=choice.reason.strip()[:REASON_LENGTH],
         state=RefundState.RECORDED,
-        enrollment_after=EnrollmentAfter.KEEP if attempt.is_surplus else wish.enrollment_after,
-        frees_codes=wish.frees_codes and not attempt.is_surplus,
+        enrollment_after=EnrollmentAfter.KEEP if attempt.is_surplus else choice.enrollment_after,
+        frees_codes=choice.frees_codes and not attempt.is_surplus,
         begun_by_id=by_id,
         recorded_at=now,
     )
-    write_lines(refund, plan.shares)
-    note(refund, "ecommerce.refund.record", by_id=by_id)
+    write_refund_lines(refund, plan.shares)
+    log_refund(refund, "ecommerce.refund.record", by_id=by_id)
     return refund
 
 
-def reserve(attempt_id: int, amount: Money) -> bool:
+def reserve_money(attempt_id: int, amount: Money) -> bool:
     """Set money of a payment aside with one conditional write; False where not so much is left."""
     left = Coalesce("paid_amount", "amount") - F("refunded") - F("refund_reserved")
     enough = PaymentAttempt.objects.alias(left=left).filter(
@@ -126,7 +126,7 @@ def reserve(attempt_id: int, amount: Money) -> bool:
     return enough.update(refund_reserved=F("refund_reserved") + amount.amount) == 1
 
 
-def write_lines(refund: Refund, shares: Iterable[Share]) -> None:
+def write_refund_lines(refund: Refund, shares: Iterable[Share]) -> None:
     """Note what the refund takes of each line, where the line has it still."""
     rows = []
     for share in shares:
@@ -150,9 +150,9 @@ def move_refund(
     ``told`` is how much it says goes back. Where that isn't what was asked for, nothing follows until staff decide.
     """
     if gateway_refund_id and refund.gateway_refund_id != gateway_refund_id:
-        _take_over_twin(refund, gateway_refund_id, order=order, now=now)
+        _absorb_twin(refund, gateway_refund_id, order=order, now=now)
         refund.gateway_refund_id = gateway_refund_id
-    resurrected = refund.state == RefundState.FAILED and _we_gave_up(refund, to)
+    resurrected = refund.state == RefundState.FAILED and _overrules_failure(refund, to)
     if told is not None and told != refund.money and to in COUNTED_REFUND_STATES:
         to = _note_difference(refund, told)
     if to == refund.state or not (to in NEXT[refund.state] or resurrected):
@@ -167,14 +167,14 @@ def move_refund(
     if to == RefundState.SUCCEEDED:
         _take_effect(refund, order=order, now=now)
     elif to == RefundState.DIFFERS:
-        note(refund, "ecommerce.refund.differ", by_id=None)
+        log_refund(refund, "ecommerce.refund.differ", by_id=None)
         raise_alert(order.pk, AlertKind.REFUND_DIFFERS, about=f"refund {refund.pk}", now=now)
         logger.error("another refund than was asked for", extra={"refund": refund.pk, "order": refund.order_id})
     elif to in {RefundState.FAILED, RefundState.CANCELED} and before != RefundState.MARKED:
-        _say_it_failed(refund, before, order=order, now=now)
+        _handle_failure(refund, before, order=order, now=now)
 
 
-def book_told(refund: Refund, *, order: Order, now: datetime, by_id: int | None, reason: str) -> None:
+def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: int | None, reason: str) -> None:
     """Let a locked refund be what the gateway says it was, and let everything follow from that.
 
     Money in another currency than the payment's can't be counted; the order stays as it is.
@@ -184,8 +184,8 @@ def book_told(refund: Refund, *, order: Order, now: datetime, by_id: int | None,
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
     refund.lines.all().delete()
     refund.amount, refund.currency = money.amount, money.currency
-    excess = excess_of(order) if len(lines) == order.lines.count() else order.money.zero
-    write_lines(refund, shares_of(money, {line: remaining_of(line) for line in lines}, excess=excess))
+    excess = find_excess(order) if len(lines) == order.lines.count() else order.money.zero
+    write_refund_lines(refund, divide_amount(money, {line: remaining_price(line) for line in lines}, excess=excess))
     _move_counters(refund, RefundState.CANCELED, RefundState.SUCCEEDED)
     refund.state, refund.settled_at, refund.failure = RefundState.SUCCEEDED, now, reason[:255]
     refund.save()
@@ -194,7 +194,7 @@ def book_told(refund: Refund, *, order: Order, now: datetime, by_id: int | None,
     _take_effect(refund, order=order, now=now)
 
 
-def note(refund: Refund, action: str, *, by_id: int | None) -> None:
+def log_refund(refund: Refund, action: str, *, by_id: int | None) -> None:
     """Into the log of the order: who did what about which money, and why."""
     data: dict[str, audit.Detail] = {
         "refund_id": refund.pk,
@@ -210,7 +210,7 @@ def note(refund: Refund, action: str, *, by_id: int | None) -> None:
     audit.record(refund.order, action, by_id=by_id, data=data)
 
 
-def is_all_returned(order: Order) -> bool:
+def is_fully_refunded(order: Order) -> bool:
     """Whether all money that came for the order went back for certain, payment by payment; second ones left out."""
     arrived = Q(refunds__state=RefundState.SUCCEEDED, refunds__is_counted=True)
     back = Coalesce(Sum("refunds__amount", filter=arrived), Value(0, output_field=DecimalField()))
@@ -218,7 +218,7 @@ def is_all_returned(order: Order) -> bool:
     return all(attempt.back >= attempt.paid_money.amount for attempt in attempts)
 
 
-def is_something_returned(order: Order) -> bool:
+def is_partly_refunded(order: Order) -> bool:
     """Whether some of the money that came for the order went back for certain."""
     return order.refunds.filter(state=RefundState.SUCCEEDED, is_counted=True, attempt__is_surplus=False).exists()
 
@@ -248,7 +248,7 @@ def mark_for_refund(*, attempt_id: int, reason: str, now: datetime) -> Refund:
     )
     refund.idempotency_key = f"refund:{refund.reference}"
     refund.save()
-    note(refund, "ecommerce.refund.mark", by_id=None)
+    log_refund(refund, "ecommerce.refund.mark", by_id=None)
     raise_alert(attempt.order_id, AlertKind.SECOND_PAYMENT, about=f"refund {refund.pk}", now=now)
     logger.error("an order was paid twice", extra={"order": attempt.order_id, "attempt": attempt.pk})
     if is_news:
@@ -256,7 +256,7 @@ def mark_for_refund(*, attempt_id: int, reason: str, now: datetime) -> Refund:
     return refund
 
 
-def write_down(
+def record_foreign_refund(
     *,
     attempt: PaymentAttempt,
     order: Order,
@@ -287,9 +287,9 @@ def write_down(
 
 def divide_among_lines(refund: Refund, order: Order) -> None:
     """Note what a refund made elsewhere takes of each line that has something left."""
-    remaining: dict[OrderLine, Money] = {line: remaining_of(line) for line in order.lines.order_by("pk")}
-    shares = shares_of(refund.money, remaining, excess=excess_of(order))
-    write_lines(refund, [share for share in shares if not share.amount.is_zero])
+    remaining: dict[OrderLine, Money] = {line: remaining_price(line) for line in order.lines.order_by("pk")}
+    shares = divide_amount(refund.money, remaining, excess=find_excess(order))
+    write_refund_lines(refund, [share for share in shares if not share.amount.is_zero])
 
 
 def _note_difference(refund: Refund, told: Money) -> RefundState:
@@ -300,13 +300,13 @@ def _note_difference(refund: Refund, told: Money) -> RefundState:
     return RefundState.DIFFERS
 
 
-def _we_gave_up(refund: Refund, to: RefundState) -> bool:
+def _overrules_failure(refund: Refund, to: RefundState) -> bool:
     """Whether our own "failed" is overruled: we never had the gateway's id, and now it names one."""
     known_before = Refund.objects.filter(pk=refund.pk).exclude(gateway_refund_id="").exists()
     return not known_before and to in COUNTED_REFUND_STATES and refund.gateway_refund_id != ""
 
 
-def _take_over_twin(refund: Refund, gateway_refund_id: str, *, order: Order, now: datetime) -> None:
+def _absorb_twin(refund: Refund, gateway_refund_id: str, *, order: Order, now: datetime) -> None:
     """Undo the row a notice without our reference made of this very refund before we had its id."""
     twin = (
         Refund.objects.locked()
@@ -321,15 +321,15 @@ def _take_over_twin(refund: Refund, gateway_refund_id: str, *, order: Order, now
     twin.failure = f"the same as refund {refund.pk}"
     _move_counters(twin, before, RefundState.CANCELED)
     twin.save()
-    note(twin, "ecommerce.refund.fail", by_id=None)
+    log_refund(twin, "ecommerce.refund.fail", by_id=None)
 
 
 def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> None:
     """Let the payment's and the lines' counters follow a refund from one state to another."""
-    if _is_alive(before) and not _is_alive(after):
-        _give_lines_back(refund)
-    elif before == RefundState.FAILED and _is_alive(after):
-        _take_lines_again(refund)
+    if _holds_lines(before) and not _holds_lines(after):
+        _release_lines(refund)
+    elif before == RefundState.FAILED and _holds_lines(after):
+        _reserve_lines(refund)
     held, holds = _counter(before, refund), _counter(after, refund)
     attempt = PaymentAttempt.objects.filter(pk=refund.attempt_id)
     if held == holds:
@@ -347,7 +347,7 @@ def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> N
             logger.error("more refunded than was paid", extra={"refund": refund.pk, "order": refund.order_id})
 
 
-def _is_alive(state: RefundState) -> bool:
+def _holds_lines(state: RefundState) -> bool:
     return state in RESERVED_REFUND_STATES or state in COUNTED_REFUND_STATES
 
 
@@ -364,12 +364,12 @@ def _add_to_line(line_id: int, amount: Money) -> bool:
     return fits.update(refunded=F("refunded") + amount.amount) == 1
 
 
-def _give_lines_back(refund: Refund) -> None:
+def _release_lines(refund: Refund) -> None:
     for part in refund.lines.all():
         OrderLine.objects.filter(pk=part.line_id).update(refunded=F("refunded") - part.amount)
 
 
-def _take_lines_again(refund: Refund) -> None:
+def _reserve_lines(refund: Refund) -> None:
     for part in refund.lines.all():
         if not _add_to_line(part.line_id, Money(part.amount, refund.currency)):
             part.amount = 0
@@ -381,18 +381,18 @@ def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
     if refund.took_effect_at is None:
         refund.took_effect_at = now
         if refund.is_counted and not refund.attempt.is_surplus:
-            is_whole = is_all_returned(order)
+            is_whole = is_fully_refunded(order)
             if refund.origin != RefundOrigin.OURS:
-                _choose_by_policy(refund, is_whole=is_whole)
+                _apply_policy(refund, is_whole=is_whole)
             lines = OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk")
-            take_back(refund, list(lines), order=order, now=now)
-            _let_order_follow(order, is_whole=is_whole, by_id=refund.begun_by_id, now=now)
+            take_lines_back(refund, list(lines), order=order, now=now)
+            _update_order_state(order, is_whole=is_whole, by_id=refund.begun_by_id, now=now)
         refund.save(update_fields=["took_effect_at", "enrollment_after", "frees_codes"])
         publish(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
-    note(refund, "ecommerce.refund.settle", by_id=refund.begun_by_id)
+    log_refund(refund, "ecommerce.refund.settle", by_id=refund.begun_by_id)
 
 
-def _choose_by_policy(refund: Refund, *, is_whole: bool) -> None:
+def _apply_policy(refund: Refund, *, is_whole: bool) -> None:
     """At the gateway and the bank no one says what becomes of the courses; once all money is back, the shop does.
 
     Codes come back with money that the shop gave back, not with money that was taken from it.
@@ -407,42 +407,42 @@ def _choose_by_policy(refund: Refund, *, is_whole: bool) -> None:
         RefundLine.objects.bulk_create(RefundLine(refund=refund, line=line, amount=0) for line in others)
 
 
-def undo_free(order: Order, lines: list[OrderLine], *, wish: RefundWish, by_id: int | None, now: datetime) -> None:
-    """Take back what cost nothing, under the order's lock: courses, codes and seats, as the wish says.
+def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_id: int | None, now: datetime) -> None:
+    """Take back what cost nothing, under the order's lock: courses, codes and seats, as the choice says.
 
     No money moves, so no refund is written; the order's log has who did it and why.
     """
     OrderLine.objects.filter(pk__in=[line.pk for line in lines]).update(undone_at=now)
     act = Refund(
         order=order,
-        reason=wish.reason.strip()[:REASON_LENGTH],
-        enrollment_after=wish.enrollment_after,
-        frees_codes=wish.frees_codes,
+        reason=choice.reason.strip()[:REASON_LENGTH],
+        enrollment_after=choice.enrollment_after,
+        frees_codes=choice.frees_codes,
         begun_by_id=by_id,
     )
-    take_back(act, lines, order=order, now=now)
+    take_lines_back(act, lines, order=order, now=now)
     if order.money.is_zero and order.is_fulfilled:
         is_whole = not order.lines.standing().exists()
-        _let_order_follow(order, is_whole=is_whole, by_id=by_id, now=now)
+        _update_order_state(order, is_whole=is_whole, by_id=by_id, now=now)
     audit.record(
         order,
         "ecommerce.order.undo",
         by_id=by_id,
         data={
             "reason": act.reason,
-            "courses": str(wish.enrollment_after),
-            "frees_codes": wish.frees_codes,
+            "courses": str(choice.enrollment_after),
+            "frees_codes": choice.frees_codes,
             "line_ids": [line.pk for line in lines],
         },
     )
     publish(
         FreeLinesUndone(
-            order_id=order.pk, line_ids=tuple(line.pk for line in lines), enrollment_after=str(wish.enrollment_after)
+            order_id=order.pk, line_ids=tuple(line.pk for line in lines), enrollment_after=str(choice.enrollment_after)
         )
     )
 
 
-def take_back(refund: Refund, lines: list[OrderLine], *, order: Order, now: datetime) -> None:
+def take_lines_back(refund: Refund, lines: list[OrderLine], *, order: Order, now: datetime) -> None:
     """Take courses, codes and seats of these lines back, as the refund says."""
     if not lines:
         return
@@ -467,7 +467,7 @@ def take_back(refund: Refund, lines: list[OrderLine], *, order: Order, now: date
 def _free_codes(order: Order, lines: list[OrderLine], *, now: datetime) -> list[int]:
     """Give back the codes of these lines that no other line and no later order relies on."""
     codes = {line.code_id for line in lines if line.code_id is not None}
-    kept = _lines_that_stay(order, lines).filter(code_id__in=codes)
+    kept = _remaining_lines(order, lines).filter(code_id__in=codes)
     free = codes - set(kept.values_list("code_id", flat=True))
     relying = OrderLine.objects.filter(
         code_id__in=free, order__purchaser_id=order.purchaser_id, order__state__in=RELYING_STATES
@@ -482,8 +482,8 @@ def _free_codes(order: Order, lines: list[OrderLine], *, now: datetime) -> list[
 
 def _change_enrollments(refund: Refund, order: Order, lines: list[OrderLine], *, now: datetime) -> None:
     """Take away, or turn into auditing, the rights these lines gave and no line that stays gives too."""
-    staying = list(_lines_that_stay(order, lines).select_related("product"))
-    rights = rights_of(order, [*lines, *staying])
+    staying = list(_remaining_lines(order, lines).select_related("product"))
+    rights = find_rights(order, [*lines, *staying])
     wanted = set().union(*(rights[line.pk] for line in lines))
     needed = set().union(*(rights[line.pk] for line in staying))
     for run_id, source in sorted(wanted - needed):
@@ -509,7 +509,7 @@ def _change_enrollments(refund: Refund, order: Order, lines: list[OrderLine], *,
             )
 
 
-def _lines_that_stay(order: Order, lines: list[OrderLine]) -> QuerySet[OrderLine]:
+def _remaining_lines(order: Order, lines: list[OrderLine]) -> QuerySet[OrderLine]:
     """The order's other lines, but for those whose whole price went back before."""
     return order.lines.standing().exclude(pk__in=[line.pk for line in lines])
 
@@ -520,11 +520,11 @@ def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
     Codes that were freed while the courses stayed are the order's again, whatever the shop wants. False where no
     course was opened: there were none, the shop doesn't want it, or a code or a seat is another's by now.
     """
-    taken = rights_taken(order, at=refund.took_effect_at)
+    taken = find_revoked_rights(order, at=refund.took_effect_at)
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk"))
     if taken and shop_settings().after_failed_refund != AfterFailedRefund.RESTORE:
         return False
-    if not taken and not (refund.frees_codes and any(rights_of(order, lines).values())):
+    if not taken and not (refund.frees_codes and any(find_rights(order, lines).values())):
         return False
     try:
         with transaction.atomic():  # a refusal is caught here, and undoes all of it
@@ -532,7 +532,7 @@ def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
                 lock_for([line.product_id for line in lines])
                 claim_codes_again(order, now=now)
             for right in taken:
-                revoke_and_enroll(order, right, reason=refund.reason, now=now)
+                restore_right(order, right, reason=refund.reason, now=now)
             if refund.frees_codes:
                 ids = tuple(line.pk for line in lines)
                 publish(LinesRestored(order_id=order.pk, purchaser_id=order.purchaser_id, line_ids=ids, at=now))
@@ -542,7 +542,7 @@ def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
     return bool(taken)
 
 
-def _let_order_follow(order: Order, *, is_whole: bool, by_id: int | None, now: datetime) -> None:
+def _update_order_state(order: Order, *, is_whole: bool, by_id: int | None, now: datetime) -> None:
     if is_whole and order.state not in {OrderState.REFUNDED, OrderState.CANCELED}:
         order.move(OrderState.REFUNDED, at=now)
         open_request = RefundRequest.objects.filter(order=order, state=RefundRequestState.ASKED)
@@ -551,10 +551,10 @@ def _let_order_follow(order: Order, *, is_whole: bool, by_id: int | None, now: d
         order.move(OrderState.PARTIALLY_REFUNDED, at=now)
 
 
-def _say_it_failed(refund: Refund, before: RefundState, *, order: Order, now: datetime) -> None:
+def _handle_failure(refund: Refund, before: RefundState, *, order: Order, now: datetime) -> None:
     """The buyer waits for this money: finance is told, and what followed from the refund is undone."""
     logger.error("refund failed", extra={"refund": refund.pk, "order": refund.order_id, "state": str(refund.state)})
-    note(refund, "ecommerce.refund.fail", by_id=None)
+    log_refund(refund, "ecommerce.refund.fail", by_id=None)
     raise_alert(order.pk, AlertKind.REFUND_FAILED, about=f"refund {refund.pk}", now=now)
     if refund.attempt.is_surplus:
         mark_for_refund(attempt_id=refund.attempt_id, reason=refund.reason, now=now)
@@ -563,22 +563,22 @@ def _say_it_failed(refund: Refund, before: RefundState, *, order: Order, now: da
     is_restored = False
     if refund.is_counted and not refund.attempt.is_surplus:
         is_restored = restore_courses(refund, order=order, now=now)
-        _let_order_come_back(order, now=now)
+        _restore_order_state(order, now=now)
     if refund.origin != RefundOrigin.BANK:
         publish(RefundFailed(refund_id=refund.pk, order_id=order.pk, is_restored=is_restored))
 
 
-def _let_order_come_back(order: Order, *, now: datetime) -> None:
+def _restore_order_state(order: Order, *, now: datetime) -> None:
     """Let the order say what the books say, now that money which had gone back is here again.
 
     Where none of its courses is open it goes before staff: the buyer has neither the money nor the course.
     """
     if order.state not in {OrderState.REFUNDED, OrderState.PARTIALLY_REFUNDED}:
         return
-    has_courses = any(rights_of(order, order.lines.select_related("product")).values())
+    has_courses = any(find_rights(order, order.lines.select_related("product")).values())
     if order.fulfilled_at is None or not has_courses:
         order.move(OrderState.REVIEW, at=now, cause=ReviewCause.REFUND_FAILED)
-    elif is_something_returned(order):
+    elif is_partly_refunded(order):
         if order.state != OrderState.PARTIALLY_REFUNDED:
             order.move(OrderState.PARTIALLY_REFUNDED, at=now)
     else:

@@ -25,47 +25,24 @@ from ecommerce.gateways.base import PaymentFailed, RefundInstruction, RefundNoti
 from ecommerce.gateways.outages import UnresponsiveAccounts
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, PaymentAttempt, Refund
-from ecommerce.selectors.refund_plan import RefundPlan, RefundWish, free_lines, plan_for, plan_refund
+from ecommerce.selectors.refund_plan import RefundChoice, find_free_lines, plan_order_refund
 from ecommerce.services.orders.alerts import raise_alert
-from ecommerce.services.refunds.disputes import follow_dispute
 from ecommerce.services.refunds.ledger import (
-    book_told,
+    book_actual_amount,
     divide_among_lines,
-    mark_for_refund,
+    log_refund,
     move_refund,
-    note,
+    record_foreign_refund,
     record_refund,
-    reserve,
+    reserve_money,
     undo_free,
-    write_down,
 )
-from ecommerce.services.refunds.requests import ask_for_refund, deny, open_request
+from ecommerce.services.refunds.requests import lock_open_request
 from mitxonline.kernel import audit
 from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.remote import patience
-
-__all__ = [
-    "RefundPlan",
-    "RefundWish",
-    "approve",
-    "ask_for_refund",
-    "book_what_went_back",
-    "deny",
-    "dismiss_marked",
-    "follow_dispute",
-    "follow_refund",
-    "look_up_refund",
-    "mark_for_refund",
-    "note_gap",
-    "plan_refund",
-    "refund_order",
-    "send_marked",
-    "send_refund",
-    "sweep_refunds",
-    "undo_free_order",
-]
 
 logger = logging.getLogger(__name__)
 
@@ -76,9 +53,9 @@ PENDING_PATIENCE = timedelta(hours=1)
 
 
 def refund_order(
-    *, order_id: int, wish: RefundWish, now: datetime, by_id: int | None, reference: UUID | None = None
+    *, order_id: int, choice: RefundChoice, now: datetime, by_id: int | None, reference: UUID | None = None
 ) -> Refund:
-    """Give money of an order back, as the wish says; the refund as the gateway left it.
+    """Give money of an order back, as the choice says; the refund as the gateway left it.
 
     ``reference`` names the act: sent twice with the same one (a form posted twice), it is done once. Raises
     RefundRefused with nothing written; what the gateway refuses is the refund's state and ``failure``.
@@ -86,43 +63,45 @@ def refund_order(
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
         known = order.refunds.filter(reference=reference).first() if reference else None
-        refund = known or record_refund(plan_for(order, wish), now=now, by_id=by_id, reference=reference)
+        refund = known or record_refund(plan_order_refund(order, choice), now=now, by_id=by_id, reference=reference)
     return send_refund(refund_id=refund.pk, now=now)
 
 
-def undo_free_order(*, order_id: int, wish: RefundWish, now: datetime, by_id: int | None) -> Order:
+def undo_free_order(*, order_id: int, choice: RefundChoice, now: datetime, by_id: int | None) -> Order:
     """Take back what cost nothing of an order: the whole of it, or the chosen lines. Again it changes nothing.
 
     Raises RefundReasonNeeded, RefundLinesUnknown, or NothingToRefund where a price was paid for it, or it was undone.
     """
-    if not wish.reason.strip():
+    if not choice.reason.strip():
         raise RefundReasonNeeded
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
-        lines = free_lines(order, wish.line_ids)
+        lines = find_free_lines(order, choice.line_ids)
         if not lines:
             raise NothingToRefund(number=order.number)
-        undo_free(order, lines, wish=wish, by_id=by_id, now=now)
+        undo_free(order, lines, choice=choice, by_id=by_id, now=now)
     return order
 
 
-def approve(
-    *, request_id: int, wish: RefundWish, now: datetime, by_id: int | None, reference: UUID | None = None
+def approve_request(
+    *, request_id: int, choice: RefundChoice, now: datetime, by_id: int | None, reference: UUID | None = None
 ) -> Refund:
     """Grant what a buyer asked for: the request is closed and the money recorded together, then sent.
 
     Raises RefundUnknown, RefundDecided, RefundRefused.
     """
     with transaction.atomic():
-        order, request = open_request(request_id)
-        refund = record_refund(plan_for(order, wish), now=now, by_id=by_id, reference=reference, request=request)
+        order, request = lock_open_request(request_id)
+        refund = record_refund(
+            plan_order_refund(order, choice), now=now, by_id=by_id, reference=reference, request=request
+        )
         request.state, request.decided_at, request.decided_by_id = RefundRequestState.APPROVED, now, by_id
         request.save(update_fields=["state", "decided_at", "decided_by"])
         audit.record(
             order,
             "ecommerce.refund.approve",
             by_id=by_id,
-            data={"request_id": request.pk, "refund_id": refund.pk, "reason": wish.reason},
+            data={"request_id": request.pk, "refund_id": refund.pk, "reason": choice.reason},
         )
     return send_refund(refund_id=refund.pk, now=now)
 
@@ -130,9 +109,9 @@ def approve(
 def send_refund(*, refund_id: int, now: datetime) -> Refund:
     """Ask the gateway for a recorded refund, once; of one that was sent before nothing is asked."""
     try:
-        return _send(refund_id, now=now)
+        return _send_recorded(refund_id, now=now)
     except PaymentFailed:  # it stays "sent", and the sweep asks what became of it
-        return _refund(refund_id)
+        return _load_refund(refund_id)
 
 
 def look_up_refund(*, refund_id: int, now: datetime) -> Refund:
@@ -140,7 +119,7 @@ def look_up_refund(*, refund_id: int, now: datetime) -> Refund:
     try:
         return _look_up(refund_id, now=now)
     except PaymentFailed:
-        return _refund(refund_id)
+        return _load_refund(refund_id)
 
 
 def sweep_refunds(*, now: datetime, limit: int = 100) -> int:
@@ -171,7 +150,7 @@ def sweep_refunds(*, now: datetime, limit: int = 100) -> int:
 def _follow_up(refund: Refund, *, now: datetime) -> PaymentFailed | None:
     """Send or look up one refund of a sweep; why its gateway gave no answer, if it didn't."""
     try:
-        (_send if refund.state == RefundState.RECORDED else _look_up)(refund.pk, now=now)
+        (_send_recorded if refund.state == RefundState.RECORDED else _look_up)(refund.pk, now=now)
     except PaymentFailed as failure:
         return failure
     except (DatabaseError, DomainError):  # one that can't be followed keeps no one else waiting
@@ -184,14 +163,14 @@ def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> 
 
     Said twice, late or in another order, it changes nothing more.
     """
-    attempt = _attempt_of(notice, gateway_name)
+    attempt = _find_attempt(notice, gateway_name)
     if attempt is None:
         return None
     with transaction.atomic():
         order = Order.objects.locked().get(pk=attempt.order_id)
         attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
         refund, twin = _find_refund(notice, gateway_name)
-        refund = refund or _record_refund_made_elsewhere(notice, attempt, order, twin=twin, now=now)
+        refund = refund or _record_foreign_refund(notice, attempt, order, twin=twin, now=now)
         move_refund(
             refund,
             RefundState(notice.state),
@@ -202,11 +181,11 @@ def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> 
             told=notice.amount,
         )
         if refund.origin == RefundOrigin.PROVIDER:
-            _drop_marks(attempt.pk, now=now)
+            _cancel_marks(attempt.pk, now=now)
     return refund
 
 
-def note_gap(payment_id: str, refunds: Sequence[RefundNotice], *, gateway_name: str) -> None:
+def record_gap(payment_id: str, refunds: Sequence[RefundNotice], *, gateway_name: str) -> None:
     """Compare the gateway's sum of refunds of a payment with ours, and keep the difference for the desk."""
     with transaction.atomic():
         attempt = PaymentAttempt.objects.filter(gateway=gateway_name, payment_id=payment_id).first()
@@ -226,21 +205,21 @@ def note_gap(payment_id: str, refunds: Sequence[RefundNotice], *, gateway_name: 
                 logger.error("refunds differ from the gateway's", extra={"attempt": attempt.pk})
 
 
-def send_marked(*, refund_id: int, now: datetime, by_id: int | None) -> Refund:
+def refund_second_payment(*, refund_id: int, now: datetime, by_id: int | None) -> Refund:
     """Give a second payment back. Raises RefundUnknown, RefundDecided, RefundRefused."""
     with transaction.atomic():
         refund = _lock_refund(refund_id, RefundState.MARKED)
-        plan = plan_for(refund.order, RefundWish(reason=refund.reason, attempt_id=refund.attempt_id))
-        if not reserve(refund.attempt_id, plan.amount):
+        plan = plan_order_refund(refund.order, RefundChoice(reason=refund.reason, attempt_id=refund.attempt_id))
+        if not reserve_money(refund.attempt_id, plan.amount):
             raise RefundDecided
         refund.amount, refund.state = plan.amount.amount, RefundState.RECORDED
         refund.begun_by_id, refund.recorded_at = by_id, now
         refund.save(update_fields=["amount", "state", "begun_by", "recorded_at"])
-        note(refund, "ecommerce.refund.record", by_id=by_id)
+        log_refund(refund, "ecommerce.refund.record", by_id=by_id)
     return send_refund(refund_id=refund.pk, now=now)
 
 
-def dismiss_marked(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
+def keep_second_payment(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
     """Decide that a second payment stays, and say why. Raises RefundUnknown, RefundDecided, RefundReasonNeeded."""
     if not reason.strip():
         raise RefundReasonNeeded
@@ -249,11 +228,11 @@ def dismiss_marked(*, refund_id: int, reason: str, now: datetime, by_id: int | N
         refund.state, refund.settled_at, refund.begun_by_id = RefundState.CANCELED, now, by_id
         refund.failure = reason.strip()[:255]
         refund.save(update_fields=["state", "settled_at", "begun_by", "failure"])
-        note(refund, "ecommerce.refund.dismiss", by_id=by_id)
+        log_refund(refund, "ecommerce.refund.dismiss", by_id=by_id)
     return refund
 
 
-def book_what_went_back(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
+def accept_difference(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
     """Accept that the gateway gave back something else than was asked for, so that the books say what happened.
 
     Raises RefundUnknown, RefundDecided, RefundReasonNeeded.
@@ -262,46 +241,46 @@ def book_what_went_back(*, refund_id: int, reason: str, now: datetime, by_id: in
         raise RefundReasonNeeded
     with transaction.atomic():
         refund = _lock_refund(refund_id, RefundState.DIFFERS)
-        note(refund, "ecommerce.refund.accept", by_id=by_id)
-        book_told(refund, order=refund.order, now=now, by_id=by_id, reason=reason.strip())
+        log_refund(refund, "ecommerce.refund.accept", by_id=by_id)
+        book_actual_amount(refund, order=refund.order, now=now, by_id=by_id, reason=reason.strip())
     return refund
 
 
-def _send(refund_id: int, *, now: datetime) -> Refund:
+def _send_recorded(refund_id: int, *, now: datetime) -> Refund:
     """Send a recorded refund; any other is as it is. Raises PaymentFailed where no answer came."""
     if in_transaction():
         raise RuntimeError("A gateway is called outside any transaction")
     recorded = Refund.objects.filter(pk=refund_id, state=RefundState.RECORDED)
     if recorded.update(state=RefundState.SENT, sent_at=now):
-        return _ask(_refund(refund_id), now=now)
-    return _refund(refund_id)
+        return _call_gateway(_load_refund(refund_id), now=now)
+    return _load_refund(refund_id)
 
 
 def _look_up(refund_id: int, *, now: datetime) -> Refund:
     """Ask about a refund that was sent. Raises PaymentFailed where no answer came."""
-    refund = _refund(refund_id)
+    refund = _load_refund(refund_id)
     gateway = gateways().get(refund.gateway)
     if gateway is None or refund.state not in {RefundState.SENT, RefundState.PENDING}:
         return refund
     Refund.objects.filter(pk=refund.pk).update(looked_up_at=now)
     try:
-        result = gateway.look_up_refund(_request_for(refund), refund.gateway_refund_id)
+        result = gateway.look_up_refund(_make_instruction(refund), refund.gateway_refund_id)
     except PaymentFailed as failure:
         logger.warning("refund not looked up", extra={"refund": refund.pk, "retriable": failure.retriable})
         raise
     if result is None:
-        return _ask(refund, now=now) if refund.state == RefundState.SENT else refund
+        return _call_gateway(refund, now=now) if refund.state == RefundState.SENT else refund
     return _follow_answer(refund.pk, result, now=now)
 
 
-def _ask(refund: Refund, *, now: datetime) -> Refund:
+def _call_gateway(refund: Refund, *, now: datetime) -> Refund:
     """Call the gateway. What it refuses has failed. Raises PaymentFailed where no one knows: it stays "sent"."""
     gateway = gateways().get(refund.gateway)
     if gateway is None:
         logger.error("no such gateway to refund through", extra={"refund": refund.pk, "gateway": refund.gateway})
         return refund
     try:
-        result = gateway.refund(_request_for(refund))
+        result = gateway.refund(_make_instruction(refund))
     except PaymentFailed as failure:
         if failure.retriable:
             Refund.objects.filter(pk=refund.pk, state=RefundState.SENT).update(failure=str(failure)[:255])
@@ -328,7 +307,7 @@ def _follow_answer(refund_id: int, result: RefundResult, *, now: datetime) -> Re
     return refund
 
 
-def _request_for(refund: Refund) -> RefundInstruction:
+def _make_instruction(refund: Refund) -> RefundInstruction:
     """What the gateway is asked for: from the row alone, so that asking again asks for the same."""
     return RefundInstruction(
         payment_id=refund.attempt.payment_id,
@@ -340,7 +319,7 @@ def _request_for(refund: Refund) -> RefundInstruction:
     )
 
 
-def _refund(refund_id: int) -> Refund:
+def _load_refund(refund_id: int) -> Refund:
     return Refund.objects.select_related("attempt", "order").get(pk=refund_id)
 
 
@@ -348,10 +327,10 @@ def _not_asked_since(moment: datetime) -> Q:
     return Q(looked_up_at=None) | Q(looked_up_at__lt=moment)
 
 
-def _attempt_of(notice: RefundNotice, gateway_name: str) -> PaymentAttempt | None:
+def _find_attempt(notice: RefundNotice, gateway_name: str) -> PaymentAttempt | None:
     known = PaymentAttempt.objects.filter(gateway=gateway_name)
     found = known.filter(payment_id=notice.payment_id).first() if notice.payment_id else None
-    reference = _uuid(notice.reference)
+    reference = _parse_uuid(notice.reference)
     if found is None and reference is not None:
         found = known.filter(refunds__reference=reference).first()
     return found
@@ -364,7 +343,7 @@ def _find_refund(notice: RefundNotice, gateway_name: str) -> tuple[Refund | None
     """
     ours = Refund.objects.locked().filter(gateway=gateway_name)
     found = ours.filter(gateway_refund_id=notice.refund_id).first() if notice.refund_id else None
-    reference = _uuid(notice.reference)
+    reference = _parse_uuid(notice.reference)
     if found is not None or reference is None:
         return found, None
     named = ours.filter(reference=reference).first()
@@ -373,11 +352,11 @@ def _find_refund(notice: RefundNotice, gateway_name: str) -> tuple[Refund | None
     return None, named
 
 
-def _record_refund_made_elsewhere(
+def _record_foreign_refund(
     notice: RefundNotice, attempt: PaymentAttempt, order: Order, *, twin: Refund | None, now: datetime
 ) -> Refund:
     """A row for a refund that we didn't ask for: made on the gateway's pages, or twice for one request of ours."""
-    refund = write_down(
+    refund = record_foreign_refund(
         attempt=attempt,
         order=order,
         amount=notice.amount,
@@ -392,11 +371,11 @@ def _record_refund_made_elsewhere(
         if twin is not None:
             raise_alert(order.pk, AlertKind.REFUND_TWICE, about=f"refund {refund.pk}", now=now)
             logger.error("refunded twice", extra={"refund": twin.pk, "order": order.pk})
-    note(refund, "ecommerce.refund.follow", by_id=None)
+    log_refund(refund, "ecommerce.refund.follow", by_id=None)
     return refund
 
 
-def _drop_marks(attempt_id: int, *, now: datetime) -> None:
+def _cancel_marks(attempt_id: int, *, now: datetime) -> None:
     """A second payment that was given back at the gateway needs no one's decision any more."""
     attempt = PaymentAttempt.objects.get(pk=attempt_id)
     if attempt.refundable.is_zero:
@@ -417,7 +396,7 @@ def _lock_refund(refund_id: int, state: RefundState) -> Refund:
     return refund
 
 
-def _uuid(text: str) -> UUID | None:
+def _parse_uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:

@@ -13,7 +13,6 @@ from ecommerce.errors.refunds import (
     RefundAnswerNeeded,
     RefundCoursesNeeded,
     RefundDecided,
-    RefundNotAskable,
     RefundTextNeeded,
     RefundTextTooLong,
     RefundUnknown,
@@ -28,7 +27,7 @@ from mitxonline.kernel import audit
 TEXT_LENGTH = 2000
 
 
-def ask_for_refund(
+def request_refund(
     *, user_id: int, number: str, why: str, text: str, now: datetime, line_ids: Collection[int] | None = None
 ) -> RefundRequest:
     """Write down that a buyer wants money back for an order of theirs; finance decides.
@@ -55,7 +54,7 @@ def ask_for_refund(
     return request
 
 
-def deny(*, request_id: int, answer: str, now: datetime, by_id: int | None) -> RefundRequest:
+def deny_request(*, request_id: int, answer: str, now: datetime, by_id: int | None) -> RefundRequest:
     """Refuse what a buyer asked for, with a sentence that is mailed to them.
 
     Raises RefundUnknown, RefundDecided, RefundAnswerNeeded.
@@ -63,7 +62,7 @@ def deny(*, request_id: int, answer: str, now: datetime, by_id: int | None) -> R
     if not answer.strip():
         raise RefundAnswerNeeded
     with transaction.atomic():
-        order, request = open_request(request_id)
+        order, request = lock_open_request(request_id)
         request.state, request.answer = RefundRequestState.DENIED, answer.strip()[:TEXT_LENGTH]
         request.decided_at, request.decided_by_id = now, by_id
         request.save(update_fields=["state", "answer", "decided_at", "decided_by"])
@@ -77,7 +76,7 @@ def deny(*, request_id: int, answer: str, now: datetime, by_id: int | None) -> R
     return request
 
 
-def open_request(request_id: int) -> tuple[Order, RefundRequest]:
+def lock_open_request(request_id: int) -> tuple[Order, RefundRequest]:
     """A request no one has decided, and its order, both locked. Raises RefundUnknown, RefundDecided."""
     order = Order.objects.locked().filter(refund_requests=request_id).first()
     if order is None:
@@ -97,6 +96,3 @@ def _refuse_unless_explained(why: str, text: str, *, chosen: Collection[int], op
         raise RefundTextNeeded
     if len(text.strip()) > TEXT_LENGTH:
         raise RefundTextTooLong(most=TEXT_LENGTH)
-
-
-__all__ = ["RefundNotAskable", "ask_for_refund", "deny", "open_request"]
