@@ -1,47 +1,19 @@
-"""What an operator types, made into what services take; anything else is refused in a sentence."""
+"""Types of command-line arguments."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from argparse import ArgumentTypeError
 from decimal import Decimal, InvalidOperation
 
-from django.core.management.base import CommandError
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mitxonline.kernel import clock
 
-
-def read_amount(text: str, *, option: str) -> Decimal:
-    """A number with a point; no signs, no thousands."""
+def amount(text: str) -> Decimal:
+    """Read an amount of money as an argparse type."""
     try:
-        amount = Decimal(text.strip())
+        number = Decimal(text.strip())
     except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
-        sentence = _("%(option)s “%(text)s” is not a number. Write it like 20 or 19.90.")
-        raise CommandError(sentence % {"option": option, "text": text})
-    return amount
-
-
-def read_number(text: str, *, option: str) -> int:
-    """A whole number, one at the least."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
-        sentence = _("%(option)s “%(text)s” is not a whole number from 1.")
-        raise CommandError(sentence % {"option": option, "text": text})
-    return int(text)
-
-
-def read_moment(text: str | None, *, option: str, is_end: bool) -> datetime | None:
-    """A day (as an end: its last moment), or a moment; where no zone is given, in the site's."""
-    if not text:
-        return None
-    try:
-        if len(text) == len("2026-06-30"):
-            day = date.fromisoformat(text)
-            return clock.end_of_day(day) if is_end else clock.start_of_day(day)
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        sentence = _("%(option)s “%(text)s” is not a day. Write it like 2026-06-30, or 2026-06-30T18:00+02:00.")
-        raise CommandError(sentence % {"option": option, "text": text}) from None
-    return moment if moment.tzinfo is not None else timezone.make_aware(moment, timezone.get_default_timezone())
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise ArgumentTypeError(_("“%(text)s” isn’t a number. Write it like 249 or 19.90.") % {"text": text})
+    return number

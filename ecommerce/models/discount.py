@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q, Value
@@ -13,19 +14,28 @@ from django.db.models.functions import Replace, Upper
 from django.utils.translation import gettext_lazy as _
 
 from courses.models import Course
-from ecommerce.enums import LIVE_USE_STATES, DiscountType, PaymentType, RedemptionType, UseState
-from ecommerce.models.fields import amount_field, currency_field
+from ecommerce.enums import AMOUNTS_OFF, LIVE_USE_STATES, DiscountType, PaymentType, RedemptionType, UseState
+from ecommerce.models.fields import amount_field, currency_field, find_amount_problem
 from ecommerce.models.order import Order
 from ecommerce.models.product import Product
 from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.money import currency_problem
 from mitxonline.kernel.text import normalize_code
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 # At least four of A-Z and 0-9 (in either case), with single dashes between them: nothing that looks like something
 # else, and nothing that is dropped before codes are compared.
 CODE_TEXT = r"^[A-Za-z0-9](-?[A-Za-z0-9]){3,}$"
-CODE_SENTENCE = _(
-    "A code has at least 4 letters (A to Z) or digits; single dashes may stand between them, and nothing else."
-)
+CODE_SENTENCE = _("A code has at least 4 letters (A to Z) or digits, with single dashes between them if you like.")
+CODE_EXISTS = _("This code already exists (capitals, spaces and dashes don’t count).")
+MAX_USES = 1_000_000
+
+
+def validate_max_uses(number: int) -> None:
+    if not 1 <= number <= MAX_USES:
+        raise ValidationError(_("Enter a number from 1 to 1,000,000, or leave it empty for no limit."))
 
 
 class DiscountQuerySet(LockableQuerySet["Discount"]):
@@ -62,7 +72,7 @@ class Discount(models.Model):
     activates_at = models.DateTimeField(_("valid from"), null=True, blank=True)
     expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
-    automatic = models.BooleanField(_("applies by itself"), default=False)
+    automatic = models.BooleanField(_("applies automatically"), default=False)
     is_bulk = models.BooleanField(_("made in bulk"), default=False)
     for_all_products = models.BooleanField(
         _("for all products"), default=False, help_text=_("Otherwise only for the products chosen below.")
@@ -115,25 +125,21 @@ class Discount(models.Model):
             models.CheckConstraint(
                 condition=Q(amount__gte=0),
                 name="discount_amount_not_negative",
-                violation_error_message=_("The amount can't be negative."),
             ),
             models.CheckConstraint(
                 condition=~Q(discount_type=DiscountType.PERCENT_OFF) | Q(amount__lte=100),
                 name="discount_at_most_100_percent",
-                violation_error_message=_("A percentage can't be more than 100."),
             ),
             models.CheckConstraint(
                 condition=(Q(discount_type=DiscountType.PERCENT_OFF) & Q(currency=""))
                 | (~Q(discount_type=DiscountType.PERCENT_OFF) & ~Q(currency="")),
                 name="discount_money_has_a_currency",
-                violation_error_message=_("An amount of money needs a currency, a percentage has none."),
             ),
             models.CheckConstraint(
                 condition=Q(activates_at__isnull=True)
                 | Q(expires_at__isnull=True)
                 | Q(expires_at__gt=F("activates_at")),
                 name="discount_expires_after_it_starts",
-                violation_error_message=_("The discount can't end before it starts."),
             ),
             models.CheckConstraint(
                 condition=Q(unlocks__isnull=True) | Q(for_all_products=False, automatic=False),
@@ -146,12 +152,43 @@ class Discount(models.Model):
             models.CheckConstraint(
                 condition=Q(automatic=False) | Q(redemption_type=RedemptionType.UNLIMITED),
                 name="discount_automatic_is_not_counted",
-                violation_error_message=_("A discount that applies by itself has no code whose uses could be limited."),
             ),
         ]
 
     def __str__(self) -> str:
         return self.name or f"{self.get_discount_type_display()} {self.amount}"
+
+    def clean(self) -> None:
+        """Check the rules of a discount's own columns. The constraints repeat those that a raw write could break."""
+        errors = self._check_amount()
+        if self.unlocks_id is None and not (self.name.strip() and self.name.isprintable()):
+            errors["name"] = _(
+                "Enter a name, without line breaks. Buyers see it when a discount applies automatically."
+            )
+        if self.activates_at and self.expires_at and self.expires_at <= self.activates_at:
+            errors["expires_at"] = _("The discount can’t end before it starts.")
+        if self.automatic and self.redemption_type != RedemptionType.UNLIMITED:
+            errors["redemption_type"] = _(
+                "A discount that applies automatically has no code whose uses could be limited."
+            )
+        if errors:
+            raise ValidationError(errors)
+
+    def _check_amount(self) -> dict[str, StrOrPromise]:
+        if self.discount_type == DiscountType.PERCENT_OFF:
+            if self.currency:
+                return {"currency": _("A percentage has no currency.")}
+            # The field itself reports a missing amount and one that isn't a number.
+            if self.amount is not None and self.amount.is_finite() and not 0 < self.amount <= 100:
+                return {"amount": _("A percentage is more than 0 and at most 100.")}
+        elif self.discount_type in DiscountType.values:
+            if (problem := currency_problem(self.currency)) is not None:
+                return {"currency": problem}
+            if (problem := find_amount_problem(self.amount, self.currency)) is not None:
+                return {"amount": problem}
+            if self.amount == 0 and self.discount_type in AMOUNTS_OFF:
+                return {"amount": _("Enter an amount above zero.")}
+        return {}
 
 
 class DiscountPerson(models.Model):
@@ -210,7 +247,8 @@ class DiscountCode(models.Model):
         _("can be used"),
         null=True,
         blank=True,
-        help_text=_("How many times in all; empty means without limit."),
+        validators=[validate_max_uses],
+        help_text=_("How many times in total. Empty means no limit."),
     )
     uses = models.PositiveIntegerField(_("used"), default=0, db_default=0, editable=False)
     active = models.BooleanField(_("active"), default=True, db_default=True)
@@ -254,7 +292,7 @@ class DiscountCode(models.Model):
             models.UniqueConstraint(
                 fields=["normalized"],
                 name="code_unique_without_case_blanks_dashes",
-                violation_error_message=_("This code exists already (capitals, blanks and dashes don't count)."),
+                violation_error_message=CODE_EXISTS,
             ),
             models.CheckConstraint(
                 condition=Q(text__regex=CODE_TEXT),

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from courses.enums import EnrollmentMode
+from courses.enums import EnrollmentMode, RunAccess
 from courses.models import CourseRun, Program
-from ecommerce.models.fields import amount_field, currency_field
+from courses.models.run import SOURCE_TAG
+from ecommerce.models.fields import amount_field, currency_field, find_amount_problem
 from mitxonline.kernel.db import LockableQuerySet
-from mitxonline.kernel.money import Money
+from mitxonline.kernel.money import Money, currency_problem
 
-# Part of addresses: in one, a blank would stand for a plus.
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+# A SKU is part of shop links, where a space could be read as a plus.
 SKU = r"^[^\s]+$"
-SKU_SENTENCE = _("The name a shop link gives the product, without blanks.")
+SKU_SENTENCE = _("A short name used in shop links, without spaces.")
+
+# Orders name these, so they never change once someone has bought the product.
+FIXED_ONCE_SOLD = ("course_run", "program", "mode", "sku", "currency")
 
 
 def default_currency() -> str:
-    """The currency of this shop."""
     return settings.DEFAULT_CURRENCY
 
 
@@ -69,7 +76,12 @@ class Product(models.Model):
         help_text=_("What the buyer gets in the course."),
     )
     sku = models.CharField(
-        _("SKU"), max_length=100, unique=True, validators=[RegexValidator(SKU, SKU_SENTENCE)], help_text=SKU_SENTENCE
+        _("SKU"),
+        max_length=100,
+        unique=True,
+        validators=[RegexValidator(SKU, SKU_SENTENCE)],
+        help_text=SKU_SENTENCE,
+        error_messages={"unique": _("Another product already has this SKU.")},
     )
     description = models.CharField(_("description"), max_length=255, blank=True)
     price = amount_field(_("price"))
@@ -96,46 +108,60 @@ class Product(models.Model):
                 condition=Q(course_run__isnull=False, program__isnull=True)
                 | Q(course_run__isnull=True, program__isnull=False),
                 name="product_sells_exactly_one_thing",
-                violation_error_message=_("A product sells one course run or one program, not both."),
             ),
-            models.CheckConstraint(
-                condition=Q(sku__regex=SKU), name="product_sku_without_blanks", violation_error_message=SKU_SENTENCE
-            ),
-            models.CheckConstraint(
-                condition=Q(price__gte=0),
-                name="product_price_not_negative",
-                violation_error_message=_("The price can't be negative."),
-            ),
+            models.CheckConstraint(condition=Q(sku__regex=SKU), name="product_sku_without_blanks"),
+            models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
             models.UniqueConstraint(
                 fields=["course_run", "mode"],
                 condition=Q(course_run__isnull=False),
                 name="product_once_per_run_and_mode",
+                violation_error_message=_("Another product already sells this run in this mode."),
             ),
             models.UniqueConstraint(
                 fields=["program", "mode"],
                 condition=Q(program__isnull=False),
                 name="product_once_per_program_and_mode",
+                violation_error_message=_("Another product already sells this program in this mode."),
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.sku} – {self.title}"
 
+    def clean(self) -> None:
+        """Check what a product sells and for how much. The constraints repeat what a raw write could break."""
+        errors: dict[str, StrOrPromise] = {}
+        run = self.course_run
+        if (run is None) == (self.program is None):
+            errors["course_run"] = _("Choose a course run or a program: a product sells one of them.")
+        elif run is not None and run.access == RunAccess.CONTRACT and not self.requires_code:
+            errors["course_run"] = _("This run belongs to a contract, which sets its price.")
+        elif run is not None and run.run_tag == SOURCE_TAG:
+            errors["course_run"] = _("Other runs are copied from this one, so no one can enroll in it.")
+        if (problem := currency_problem(self.currency)) is not None:
+            errors["currency"] = problem
+        elif (problem := find_amount_problem(self.price, self.currency)) is not None:
+            errors["price"] = problem
+        if not self._state.adding and self.order_lines.exists():
+            stored = Product.objects.get(pk=self.pk)
+            for name in FIXED_ONCE_SOLD:
+                if getattr(stored, name) != getattr(self, name):
+                    errors[name] = _("Someone has bought this product, so this can’t change.")
+        if errors:
+            raise ValidationError(errors)
+
     @property
     def money(self) -> Money:
-        """The list price."""
         return Money(self.price, self.currency)
 
     @property
     def title(self) -> str:
-        """What is bought, in people's words."""
         if self.course_run is not None:
             return self.course_run.title
         return self.program.title if self.program is not None else ""
 
     @property
     def item_id(self) -> str:
-        """The course key or program id of what is bought."""
         if self.course_run is not None:
             return self.course_run.courseware_id
         return self.program.readable_id if self.program is not None else ""
@@ -176,10 +202,8 @@ class PriceChange(models.Model):
 
     @property
     def before(self) -> Money | None:
-        """What it cost until then; None where that was its first price."""
         return Money(self.old_price, self.old_currency or self.currency) if self.old_price is not None else None
 
     @property
     def after(self) -> Money:
-        """What it costs since then."""
         return Money(self.new_price, self.currency)

@@ -33,6 +33,14 @@ class DiscountState(TextChoices):
     OVER = "over", _("Over")
 
 
+class CodeAvailability(TextChoices):
+    """Whether a code can be used, its discount aside."""
+
+    IN_USE = "in_use", _("In use")
+    PAUSED = "paused", _("Paused")
+    USED_UP = "used_up", _("Used up")
+
+
 def state_of(discount: Discount, *, now: datetime) -> DiscountState:
     """How a discount stands at a moment. What is over and paused is over."""
     if discount.expires_at is not None and discount.expires_at <= now:

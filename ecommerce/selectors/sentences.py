@@ -54,7 +54,7 @@ def dates_text(starts: datetime | None, ends: datetime | None) -> str:
 def uses_text(*, redemption_type: str, max_uses: int | None, automatic: bool = False) -> str:
     """How often each code can be used."""
     if automatic:
-        return _("Applies by itself")
+        return _("Applies automatically")
     if max_uses == 1:
         return _("Once")
     if max_uses is not None:

@@ -1,4 +1,4 @@
-"""The discounts of the shop, and what is done with several at once."""
+"""The addresses of discounts, their place in the Shop menu, and the actions on several discounts at once."""
 
 from __future__ import annotations
 
@@ -6,73 +6,70 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import URLPattern, include, path, reverse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.views.bulk_action import BulkAction
+from wagtail.admin.viewsets.base import ViewSet
 
 from ecommerce.errors.admin import DiscountRefused
+from ecommerce.forms.discounts import ExtendForm
 from ecommerce.models import Discount
 from ecommerce.selectors.discounts import takes_off
 from ecommerce.services.discounts.discounts import extend_discounts, pause_discounts, resume_discounts
-from ecommerce.wagtail_hooks.discount_forms import ExtendForm
-from ecommerce.wagtail_hooks.discount_views import (
-    NAME,
-    ChangeDiscount,
-    DiscountCodes,
-    DiscountHistory,
-    DiscountIndex,
-    MakeDiscount,
-    MoreCodes,
-    OneCode,
-    Switch,
-    SwitchCode,
-)
+from ecommerce.wagtail_hooks import discount_views as views
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
 
 
-@hooks.register("register_admin_urls")
-def discount_urls() -> list[Any]:
-    """Everything under /cms/shop/discounts/."""
-    lists = {"index_url_name": f"{NAME}:index", "index_results_url_name": f"{NAME}:results"}
-    views: list[URLPattern] = [
-        path("", DiscountIndex.as_view(**lists, add_url_name=f"{NAME}:add"), name="index"),
-        path("results/", DiscountIndex.as_view(**lists, results_only=True), name="results"),
-        path("new/", MakeDiscount.as_view(), name="add"),
-        path("<int:pk>/", DiscountCodes.as_view(), name="codes"),
-        path("<int:pk>/results/", DiscountCodes.as_view(results_only=True), name="codes_results"),
-        path("<int:pk>/change/", ChangeDiscount.as_view(), name="edit"),
-        path("<int:pk>/more/", MoreCodes.as_view(), name="more"),
-        path("<int:pk>/pause/", Switch.as_view(), name="pause"),
-        path("<int:pk>/resume/", Switch.as_view(active=True), name="resume"),
-        path("<int:pk>/history/", DiscountHistory.as_view(), name="history"),
-        path("<int:pk>/history/results/", DiscountHistory.as_view(results_only=True), name="history_results"),
-        path("code/<int:code_pk>/", OneCode.as_view(), name="code"),
-        path("code/<int:code_pk>/pause/", SwitchCode.as_view(), name="code_pause"),
-        path("code/<int:code_pk>/resume/", SwitchCode.as_view(active=True), name="code_resume"),
-    ]
-    return [path("shop/discounts/", include((views, NAME)))]
-
-
-class DiscountsItem(MenuItem):
-    """Shown to whoever looks after a discount."""
+class DiscountsMenuItem(MenuItem):
+    """Shown to users with discounts to see. For course staff that is no permission, but their courses."""
 
     def is_shown(self, request: HttpRequest) -> bool:
         return discount_access_for(request.user).exists
 
 
-@hooks.register(SHOP_MENU)
-def discounts_item() -> DiscountsItem:
-    """The list in the menu."""
-    return DiscountsItem(_("Discounts"), reverse(f"{NAME}:index"), name="discounts", icon_name="tag", order=100)
+class DiscountViewSet(ViewSet):
+    name = views.NAMESPACE
+    url_prefix = "shop/discounts"
+    icon = "tag"
+    menu_hook = SHOP_MENU
+    menu_label = _("Discounts")
+    menu_name = "discounts"
+    menu_order = 100
+    menu_item_class = DiscountsMenuItem
+
+    def get_urlpatterns(self) -> list[URLPattern]:
+        codes, history = views.DiscountCodesView, views.DiscountHistory
+        discount, code = views.SwitchDiscountView, views.SwitchCodeView
+        return [
+            path("", views.DiscountIndex.as_view(), name="index"),
+            path("results/", views.DiscountIndex.as_view(results_only=True), name="results"),
+            path("new/", views.CreateDiscountView.as_view(), name="add"),
+            path("<int:pk>/", codes.as_view(), name="codes"),
+            path("<int:pk>/results/", codes.as_view(results_only=True), name="codes_results"),
+            path("<int:pk>/change/", views.ChangeDiscountView.as_view(), name="edit"),
+            path("<int:pk>/more/", views.MoreCodesView.as_view(), name="more"),
+            path("<int:pk>/pause/", discount.as_view(), name="pause"),
+            path("<int:pk>/resume/", discount.as_view(active=True), name="resume"),
+            path("<int:pk>/history/", history.as_view(), name="history"),
+            path("<int:pk>/history/results/", history.as_view(results_only=True), name="history_results"),
+            path("code/<int:code_pk>/", views.CodeView.as_view(), name="code"),
+            path("code/<int:code_pk>/pause/", code.as_view(), name="code_pause"),
+            path("code/<int:code_pk>/resume/", code.as_view(active=True), name="code_resume"),
+        ]
 
 
-class _Several(BulkAction):
-    """Something done with several discounts; those of others are left out and named."""
+@hooks.register("register_admin_viewset")
+def register_discounts() -> DiscountViewSet:
+    return DiscountViewSet()
+
+
+class DiscountBulkAction(BulkAction):
+    """An action on several discounts. Those that the user may see but not change are listed as skipped."""
 
     models = [Discount]
     template_name = "ecommerce/admin/several.html"
@@ -83,19 +80,17 @@ class _Several(BulkAction):
 
     @classmethod
     def get_queryset(cls, model: type[Discount], object_ids: Sequence[Any]) -> list[Discount]:
-        """No contract's, and no keys that are none."""
-        wanted = [int(each) for each in object_ids if str(each).isdigit() and len(str(each)) < 19]
-        return list(Discount.objects.of_the_shop().filter(pk__in=wanted))
+        # The ids come from the address as they are; what isn't a key would raise.
+        ids = [int(each) for each in object_ids if str(each).isdigit() and len(str(each)) < 19]
+        return list(Discount.objects.of_the_shop().filter(pk__in=ids))
 
     def get_actionable_objects(self) -> tuple[list[Discount], dict[str, list[Discount]]]:
-        """Nothing is known here of discounts one may not even see."""
-        objects, others = super().get_actionable_objects()
-        seen = (
-            set(discount_access_for(self.request.user).discounts().values_list("pk", flat=True))
-            if any(others.values())
-            else ()
-        )
-        return objects, {name: [each for each in rest if each.pk in seen] for name, rest in others.items()}
+        objects, skipped = super().get_actionable_objects()
+        if not any(skipped.values()):
+            return objects, skipped
+        # Hide discounts that the user can't view from the list of skipped ones.
+        visible = set(discount_access_for(self.request.user).discounts().values_list("pk", flat=True))
+        return objects, {name: [each for each in rest if each.pk in visible] for name, rest in skipped.items()}
 
     def get_all_objects_in_listing_query(self, parent_id: Any) -> list[int]:
         return list(discount_access_for(self.request.user).to_keep().values_list("pk", flat=True))
@@ -112,14 +107,12 @@ class _Several(BulkAction):
 
 
 @hooks.register("register_bulk_action")
-class PauseSeveral(_Several):
-    """Stop several discounts."""
-
+class PauseDiscounts(DiscountBulkAction):
     display_name = _("Pause")
     aria_label = _("Pause the selected discounts")
     action_type = "pause"
     action_priority = 10
-    button = _("Pause them")
+    button = _("Pause discounts")
 
     @classmethod
     def execute_action(cls, objects: list[Discount], *, access: Any = None, form: Any = None, **_kwargs: Any) -> Any:
@@ -131,14 +124,12 @@ class PauseSeveral(_Several):
 
 
 @hooks.register("register_bulk_action")
-class ResumeSeveral(_Several):
-    """Let several discounts be used again."""
-
+class ResumeDiscounts(DiscountBulkAction):
     display_name = _("Resume")
     aria_label = _("Resume the selected discounts")
     action_type = "resume"
     action_priority = 20
-    button = _("Resume them")
+    button = _("Resume discounts")
 
     @classmethod
     def execute_action(cls, objects: list[Discount], *, access: Any = None, form: Any = None, **_kwargs: Any) -> Any:
@@ -150,18 +141,15 @@ class ResumeSeveral(_Several):
 
 
 @hooks.register("register_bulk_action")
-class ExtendSeveral(_Several):
-    """Give several discounts another end."""
-
-    display_name = _("Change the end")
-    aria_label = _("Change the end of the selected discounts")
+class ExtendDiscounts(DiscountBulkAction):
+    display_name = _("Change end date")
+    aria_label = _("Change the end date of the selected discounts")
     action_type = "extend"
     action_priority = 30
-    button = _("Save the end")
+    button = _("Save end date")
     form_class = ExtendForm
 
     def form_valid(self, form: ExtendForm) -> Any:
-        """What the service refuses is said at the field."""
         try:
             return super().form_valid(form)
         except DiscountRefused as refusal:
@@ -175,6 +163,6 @@ class ExtendSeveral(_Several):
 
     def get_success_message(self, num_parent_objects: int, num_child_objects: int) -> str:
         sentence = ngettext(
-            "%(n)d discount has another end now.", "%(n)d discounts have another end now.", num_parent_objects
+            "New end date saved for %(n)d discount.", "New end date saved for %(n)d discounts.", num_parent_objects
         )
         return sentence % {"n": num_parent_objects}

@@ -10,9 +10,10 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import EnrollmentAfter
+from ecommerce.models.fields import find_amount_problem
 from ecommerce.selectors.order_desk import OrderAtDesk
 from ecommerce.selectors.refund_plan import RefundChoice
-from mitxonline.kernel.money import Money, minor_digits
+from mitxonline.kernel.money import Money
 from mitxonline.staff.pages import ReasonForm
 
 ALL, LINES, AMOUNT = "all", "lines", "amount"
@@ -112,15 +113,13 @@ class OrderRefundForm(ReasonForm):
         if scope == LINES and not cleaned.get("lines"):
             self.add_error("lines", _("Choose at least one course."))
         if scope == AMOUNT and "amount" not in self.errors:
-            digits = minor_digits(self.currency)
             if amount is None or amount <= 0:
                 self.add_error("amount", _("Enter an amount above zero."))
-            elif -amount.normalize().as_tuple().exponent > digits:
-                message = _("Amounts in %(currency)s have at most %(digits)d decimals.")
-                self.add_error("amount", message % {"currency": self.currency, "digits": digits})
+            elif (problem := find_amount_problem(amount, self.currency)) is not None:
+                self.add_error("amount", problem)
         return cleaned
 
-    def to_wish(self) -> RefundChoice:
+    def to_choice(self) -> RefundChoice:
         cleaned = self.cleaned_data
         lines = tuple(int(key) for key in cleaned.get("lines") or ())
         is_amount = cleaned["scope"] == AMOUNT

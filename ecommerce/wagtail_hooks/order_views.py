@@ -105,7 +105,7 @@ class RefundView(OrderMixin, StaffFormPage):
         if "confirmed" in self.request.POST:
             return super().form_valid(form)
         try:
-            plan = plan_refund(order_id=self.desk.order.pk, choice=form.to_wish())
+            plan = plan_refund(order_id=self.desk.order.pk, choice=form.to_choice())
         except DomainError as refusal:
             form.add_error(None, refusal.message)
             return self.form_invalid(form)
@@ -113,7 +113,7 @@ class RefundView(OrderMixin, StaffFormPage):
         return self.render_to_response(self.get_context_data(form=form, plan=plan))
 
     def perform(self, form: OrderRefundForm) -> str:
-        choice, now, by_id = form.to_wish(), clock.now(), self.request.user.pk
+        choice, now, by_id = form.to_choice(), clock.now(), self.request.user.pk
         reference = form.cleaned_data["reference"]
         if (request := self.desk.open_request) is not None:
             refund = refunds.approve_request(

@@ -1,4 +1,4 @@
-"""The form with which finance prices what is on sale."""
+"""The form of products and their prices."""
 
 from __future__ import annotations
 
@@ -10,51 +10,41 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.admin.forms import WagtailAdminModelForm
 
-from ecommerce.models import OrderLine, Product
-from ecommerce.services.catalog.prices import money_problems, record_price
+from ecommerce.models import Product
+from ecommerce.models.product import FIXED_ONCE_SOLD
+from ecommerce.services.catalog.prices import record_price
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money, read_currency
 
 
 class ProductForm(WagtailAdminModelForm):
-    """What is sold, and for how much. A new price is written down with who set it and why."""
+    """A product. A new price is recorded with who set it and why."""
 
     reason = forms.CharField(
-        label=gettext_lazy("Why the price changes"),
+        label=gettext_lazy("Reason for the new price"),
         max_length=255,
         required=False,
-        help_text=gettext_lazy("For the history below; buyers don’t see it."),
+        help_text=gettext_lazy("Kept in the price history below. Buyers can’t see it."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.before = Product.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
-        if self.before is not None:
-            self.initial["price"] = self.before.money.amount  # with as many digits as its currency has
-        if self.before is not None and OrderLine.objects.filter(product=self.before).exists():
-            for name in ("course_run", "program", "mode", "sku", "currency"):
+        if self.instance.pk is None:
+            return
+        self.initial["price"] = self.instance.money.amount  # with the decimals of its currency
+        if self.instance.order_lines.exists():
+            for name in FIXED_ONCE_SOLD:
                 self.fields[name].disabled = True
-                self.fields[name].help_text = _("Someone has bought it, so this stays.")
+                self.fields[name].help_text = _("Someone has bought this product, so this can’t change.")
 
     def clean_currency(self) -> str:
-        """Small letters are what was meant."""
         return read_currency(self.cleaned_data["currency"])
 
-    def clean(self) -> dict[str, Any]:
-        """One thing is sold, for a price there can be."""
-        cleaned: dict[str, Any] = super().clean()
-        if bool(cleaned.get("course_run")) == bool(cleaned.get("program")):
-            self.add_error("course_run", _("Choose a course run or a program: a product sells one of them."))
-        for problem in money_problems(cleaned.get("price"), cleaned.get("currency") or ""):
-            self.add_error(problem.field, problem.sentence)
-        return cleaned
-
     def save(self, commit: bool = True) -> Any:
-        """The price as it was, and as it is now."""
         if not commit:
             return super().save(commit=False)
         with transaction.atomic():
-            # Someone else's new price is in the history too, not overwritten unseen.
+            # The old price is read under the lock, so a price that someone else set meanwhile is in the history too.
             stored = Product.objects.locked().filter(pk=self.instance.pk).first() if self.instance.pk else None
             before = Money(stored.price, stored.currency) if stored is not None else None
             product = super().save()

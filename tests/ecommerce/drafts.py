@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ecommerce.enums import DiscountType, PaymentType
-from ecommerce.services.discounts.discount_checks import DiscountDraft
+from ecommerce.services.discounts.validation import DiscountDraft
 
 TEN_PERCENT = DiscountDraft(
     name="A tenth",

@@ -77,9 +77,9 @@ def test_what_failed_can_be_tried_again(settings: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--keep", "--amount", "ten"], "not an amount"),
+        (["--keep", "--amount", "ten"], "isn’t a number"),
         (["--keep", "--amount", "0"], "Give an amount above zero in USD."),
-        (["--keep", "--amount", "1.005"], "Amounts in USD have 2 digits after the point."),
+        (["--keep", "--amount", "1.005"], "Amounts in USD have at most 2 decimals."),
         (["--keep", "--amount", "250"], "at most $249.00 can be given back"),
         (["--keep", "--lines", "7"], "has no line 7. It has 1: course-v1:"),
         ([], "one of the arguments --unenroll --audit --keep is required"),

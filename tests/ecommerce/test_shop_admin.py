@@ -20,8 +20,8 @@ from courses.services.staff import appoint
 from ecommerce.models import Discount, DiscountCode, Product
 from ecommerce.selectors.discount_access import OPERATOR
 from ecommerce.services.discounts.codes import use_code
-from ecommerce.services.discounts.discount_checks import CodeWish
-from ecommerce.services.discounts.discounts import make_discount
+from ecommerce.services.discounts.discounts import create_discount
+from ecommerce.services.discounts.validation import NewCodes
 from mitxonline.users.models import User
 from tests.ecommerce.drafts import TEN_PERCENT
 from tests.factories import (
@@ -30,12 +30,10 @@ from tests.factories import (
     make_contract,
     make_contract_run,
     make_course,
+    make_discount,
     make_product,
     make_run,
     make_user,
-)
-from tests.factories import (
-    make_discount as discount_row,
 )
 from tests.support.counting import queries
 
@@ -106,7 +104,7 @@ def form(**fields: Any) -> dict[str, Any]:
 class TestFinance:
     def test_makes_a_code(self, finance: Client) -> None:
         response = finance.post(f"{LIST}new/", form(expires_at="2090-06-30"), follow=True)
-        assert "Made “Autumn” with 1 code." in text_of(response)
+        assert "Created “Autumn” with 1 code." in text_of(response)
         assert "20% off" in text_of(response)
         assert "Until 30 June 2090, 23:59 UTC." in text_of(response)
         assert DiscountCode.objects.get().text == "AUTUMN20"
@@ -125,7 +123,7 @@ class TestFinance:
         assert ModelLogEntry.objects.filter(action="ecommerce.discount.export").count() == 2
 
     def test_the_list_is_a_file_too_and_runs_nothing(self, finance: Client) -> None:
-        discount_row(name="=1+1", amount="10")
+        make_discount(name="=1+1", amount="10")
         body = b"".join(finance.get(f"{LIST}?export=csv").streaming_content).decode()  # type: ignore[attr-defined]
         assert "'=1+1" in body
         assert finance.get(f"{LIST}?export=xlsx").status_code == 200
@@ -136,19 +134,19 @@ class TestFinance:
             ({"name": ""}, "This field is required"),
             ({"amount": "120"}, "at most 100"),
             ({"amount": "x"}, "Enter a number"),
-            ({"code": ""}, "needed for the codes chosen above"),
+            ({"code": ""}, "This field is required"),
             ({"code": "ÄBCDE"}, "at least 4 letters"),
-            ({"codes": "many", "count": ""}, "needed for the codes chosen above"),
+            ({"codes": "many", "count": ""}, "This field is required"),
             ({"codes": "many", "count": "3", "begins": "-"}, "A prefix has"),
-            ({"codes": "people", "addresses": "nobody"}, "not an e-mail address"),
-            ({"often": "limited"}, "Say how many times"),
-            ({"scope": "chosen"}, "Choose the products"),
-            ({"audience": "chosen"}, "Name the addresses"),
+            ({"codes": "people", "addresses": "nobody"}, "isn’t an e-mail address"),
+            ({"often": "limited"}, "This field is required"),
+            ({"scope": "chosen"}, "Choose at least one product"),
+            ({"audience": "chosen"}, "Enter at least one e-mail address"),
             ({"expires_at": "2020-01-01"}, "has passed"),
             ({"expires_at": "2090-02-30"}, "Enter a valid date"),
             ({"codes": "none", "name": "x\0"}, "Null characters"),
             ({"discount_type": "amount_off", "currency": "XXY"}, "not a currency"),
-            ({"payment_type": "financial-assistance"}, "given to people"),
+            ({"payment_type": "financial-assistance"}, "for named people"),
         ],
     )
     def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(
@@ -166,7 +164,7 @@ class TestFinance:
         assert Discount.objects.get().automatic
 
     def test_changes_pauses_and_resumes(self, finance: Client) -> None:
-        discount = make_discount(draft=TEN_PERCENT, wish=CodeWish(text="TENTH"), access=OPERATOR, now=NOON).discount
+        discount = create_discount(draft=TEN_PERCENT, codes=NewCodes(text="TENTH"), access=OPERATOR, now=NOON).discount
         page = finance.get(f"{LIST}{discount.pk}/change/")
         assert "In use" in text_of(page)
         changed = form(name="A fifth", amount="20")
@@ -182,14 +180,14 @@ class TestFinance:
         assert finance.get(f"{LIST}{discount.pk}/pause/").status_code == 405
 
     def test_more_codes_and_the_limit_of_one(self, finance: Client) -> None:
-        discount = make_discount(draft=TEN_PERCENT, wish=CodeWish(count=1), access=OPERATOR, now=NOON).discount
+        discount = create_discount(draft=TEN_PERCENT, codes=NewCodes(count=1), access=OPERATOR, now=NOON).discount
         response = finance.post(f"{LIST}{discount.pk}/more/", {"count": "2", "begins": "X"}, follow=True)
-        assert "Made 2 more codes." in text_of(response)
+        assert "Created 2 more codes." in text_of(response)
         assert "A prefix has" in text_of(finance.post(f"{LIST}{discount.pk}/more/", {"count": "2", "begins": "-"}))
         code = discount.codes.order_by("pk")[0]
         for _each in range(2):
             use_code(code=code, user_id=make_user().pk, now=NOON)
-        assert "used 2 times already" in text_of(finance.post(f"{LIST}code/{code.pk}/", {"max_uses": "1"}))
+        assert "already been used 2 times" in text_of(finance.post(f"{LIST}code/{code.pk}/", {"max_uses": "1"}))
         finance.post(f"{LIST}code/{code.pk}/", {"max_uses": "7"})
         code.refresh_from_db()
         assert (code.max_uses, code.uses) == (7, 2)
@@ -197,7 +195,7 @@ class TestFinance:
         assert "can be used again" in text_of(finance.post(f"{LIST}code/{code.pk}/resume/", follow=True))
 
     def test_several_at_once(self, finance: Client) -> None:
-        one, other = discount_row(name="One"), discount_row(name="Other", is_active=False)
+        one, other = make_discount(name="One"), make_discount(name="Other", is_active=False)
         chosen = f"?id={one.pk}&id={other.pk}&next={LIST}"
         page = finance.get(f"/cms/bulk/ecommerce/discount/pause/{chosen}")
         assert "2 discounts selected:" in text_of(page)
@@ -206,14 +204,14 @@ class TestFinance:
         finance.post(f"/cms/bulk/ecommerce/discount/resume/{chosen}")
         assert Discount.objects.filter(is_active=True).count() == 2
         response = finance.post(f"/cms/bulk/ecommerce/discount/extend/{chosen}", {"expires_at": "2020-01-01"})
-        assert "This moment has passed" in text_of(response)
+        assert "This time has passed" in text_of(response)
         finance.post(f"/cms/bulk/ecommerce/discount/extend/{chosen}", {"expires_at": "2090-06-30"})
         assert {discount.expires_at.day for discount in Discount.objects.all() if discount.expires_at} == {30}
 
     def test_finds_by_name_code_state_and_type(self, finance: Client) -> None:
-        discount_row(name="Alpha sale")
-        make_code(discount_row(name="Beta sale", is_active=False), text="HIDDEN-77")
-        discount_row(name="Gamma sale", kind="amount_off", amount="5")
+        make_discount(name="Alpha sale")
+        make_code(make_discount(name="Beta sale", is_active=False), text="HIDDEN-77")
+        make_discount(name="Gamma sale", kind="amount_off", amount="5")
 
         def found(query: str) -> set[str]:
             text = text_of(finance.get(f"{LIST}?{query}"))
@@ -253,7 +251,7 @@ class TestFinance:
     @pytest.mark.parametrize("number", [1, 12])
     def test_the_list_costs_the_same_for_any_number(self, finance: Client, number: int) -> None:
         for each in range(number):
-            discount = discount_row(name=f"Sale {each}", products=[make_product()])
+            discount = make_discount(name=f"Sale {each}", products=[make_product()])
             for _code in range(each % 3):
                 use_code(code=make_code(discount), user_id=make_user().pk, now=NOON)
         finance.get(LIST)
@@ -262,7 +260,7 @@ class TestFinance:
 
     @pytest.mark.parametrize("number", [1, 12])
     def test_a_discounts_codes_too(self, finance: Client, number: int) -> None:
-        discount = discount_row(name="Sale")
+        discount = make_discount(name="Sale")
         for each in range(number):
             code = make_code(discount)
             for _use in range(each % 3):
@@ -279,14 +277,14 @@ class TestCourseStaff:
         return form(**(course | fields))
 
     def test_make_a_code_for_their_course_and_see_only_theirs(self, staff: Client, mine: Product) -> None:
-        discount_row(name="Everyone’s sale")
+        make_discount(name="Everyone’s sale")
         other = make_product()
         page = staff.get(f"{LIST}new/").content.decode()
         assert mine.sku in page
         assert other.sku not in page
         assert "Fixed price" not in page
         response = staff.post(f"{LIST}new/", self.course_form(mine), follow=True)
-        assert "Made “Autumn” with 1 code." in text_of(response)
+        assert "Created “Autumn” with 1 code." in text_of(response)
         text = text_of(staff.get(LIST))
         assert "Autumn" in text
         assert "My course" in text
@@ -305,18 +303,18 @@ class TestCourseStaff:
         ],
     )
     def test_no_more_than_is_theirs(self, staff: Client, mine: Product, fields: dict[str, Any]) -> None:
-        assert staff.post(f"{LIST}new/", self.course_form(mine, **fields)).status_code == 200
+        assert staff.post(f"{LIST}new/", self.course_form(mine, **fields)).status_code == 422
         assert not Discount.objects.exists()
 
     def test_no_other_course(self, staff: Client, mine: Product) -> None:
         other = make_product()
         assert other.course_run is not None
         for fields in ({"products": [other.pk]}, {"course": other.course_run.course_id}):
-            assert staff.post(f"{LIST}new/", self.course_form(mine, **fields)).status_code == 200
+            assert staff.post(f"{LIST}new/", self.course_form(mine, **fields)).status_code == 422
         assert not Discount.objects.exists()
 
     def test_others_discounts_are_like_none(self, staff: Client) -> None:
-        code = make_code(discount_row(name="Everyone’s sale"))
+        code = make_code(make_discount(name="Everyone’s sale"))
         pk = code.discount_id
         for address in ("", "change/", "more/", "history/", "?export=csv"):
             assert staff.get(f"{LIST}{pk}/{address}").status_code == 404, address
@@ -355,7 +353,7 @@ class TestCourseStaff:
 class TestOthers:
     @pytest.mark.parametrize("group", [EDITORS, B2B_MANAGERS])
     def test_other_groups_have_no_such_section(self, group: str) -> None:
-        client, discount = signed_in(member_of(group)), discount_row(name="Sale")
+        client, discount = signed_in(member_of(group)), make_discount(name="Sale")
         assert "/cms/shop/discounts/" not in client.get("/cms/").content.decode()
         for address in ("", "new/", f"{discount.pk}/", f"{discount.pk}/change/", f"{discount.pk}/history/"):
             response = client.get(f"{LIST}{address}")
@@ -376,7 +374,7 @@ class TestOthers:
         user.groups.add(group)
         from_app = {"content_type__app_label__in": ["ecommerce", "wagtailadmin"]}
         group.permissions.set(Permission.objects.filter(codename__in=["view_discount", "access_admin"], **from_app))
-        client, discount = signed_in(user), discount_row(name="Sale", expires_at=timezone.now() + timedelta(days=1))
+        client, discount = signed_in(user), make_discount(name="Sale", expires_at=timezone.now() + timedelta(days=1))
         assert "Sale" in text_of(client.get(LIST))
         assert client.get(f"{LIST}{discount.pk}/").status_code == 200
         assert client.get(f"{LIST}new/").status_code == 302

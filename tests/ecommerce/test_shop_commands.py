@@ -39,7 +39,7 @@ class TestDiscounts:
     def test_one_named_code(self) -> None:
         out, said = discount_code("AUTUMN20", *MARKETING)
         assert "AUTUMN20" in out
-        assert said == "Made discount 1 with 1 code: 20% off, for all products, without limit.\n".replace(
+        assert said == "Created discount 1 with 1 code: 20% off, for all products, without limit.\n".replace(
             "discount 1", f"discount {Discount.objects.get().pk}"
         )
         code = DiscountCode.objects.get()
@@ -53,8 +53,8 @@ class TestDiscounts:
         discount_code("AUTUMN20", *MARKETING)
         out, said = discount_code("autumn-20", *MARKETING)
         assert "AUTUMN20" in out
-        assert "does this already" in said
-        with pytest.raises(CommandError, match="exists already"):
+        assert "already does this" in said
+        with pytest.raises(CommandError, match="already exists"):
             discount_code("AUTUMN20", "--amount", "25", "--payment-type", "marketing")
         assert DiscountCode.objects.count() == 1
 
@@ -99,7 +99,7 @@ class TestDiscounts:
             "--activates", "2090-01-01", "--expires", "2090-06-30T18:00+02:00",
         )  # fmt: skip
         assert out == ""
-        assert "applies by itself: $15.50 off your cart, for 2 products" in said
+        assert "applies automatically: $15.50 off your cart, for 2 products" in said
         discount = Discount.objects.get()
         assert set(discount.products.all()) == {one, other}
         assert [person.email for person in discount.people.all()] == ["dana@x.example"]
@@ -109,43 +109,43 @@ class TestDiscounts:
 
     def test_asked_first_it_makes_nothing(self) -> None:
         _out, said = discount_code("--count", "3", *MARKETING, "--dry-run", "--max-uses", "4")
-        assert said == "Would make 3 codes: 20% off, for all products, 4 times, once per person.\n"
+        assert said == "Would create 3 codes: 20% off, for all products, 4 times, once per person.\n"
         assert not Discount.objects.exists()
         discount_code("AUTUMN20", *MARKETING)
         _out, said = discount_code("AUTUMN20", *MARKETING, "--dry-run")
-        assert said.startswith("Would make nothing")
+        assert said.startswith("Would create nothing")
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
             (("X1",), "at least 4 letters"),
             (("ÀUTUMN",), "at least 4 letters"),
-            ((), "Say either one code"),
-            (("AUTUMN20", "--count", "2"), "Say either one code"),
-            (("--count", "0"), "whole number from 1"),
-            (("--count", "²"), "whole number from 1"),
-            (("--count", "100001"), "from 1 to 100,000"),
+            ((), "Use exactly one of"),
+            (("AUTUMN20", "--count", "2"), "Use exactly one of"),
+            (("--count", "0"), "Create 1 to 100,000"),
+            (("--count", "²"), "--count: Enter a whole number"),
+            (("--count", "100001"), "Create 1 to 100,000"),
             (("--count", "2", "--prefix", "Ä"), "A prefix has"),
             (("AUTUMN20", "--amount", "120"), "at most 100"),
-            (("AUTUMN20", "--amount", "ten"), "is not a number"),
-            (("AUTUMN20", "--amount", "nan"), "is not a number"),
+            (("AUTUMN20", "--amount", "ten"), "--amount: Enter a number"),
+            (("AUTUMN20", "--amount", "nan"), "--amount: Enter a number"),
             (("AUTUMN20", "--amount", "0"), "more than 0"),
-            (("AUTUMN20", "--discount-type", "half"), "no discount type"),
-            (("AUTUMN20", "--payment-type", "gift"), "no payment type"),
-            (("AUTUMN20", "--payment-type", "financial-assistance"), "given to people"),
+            (("AUTUMN20", "--discount-type", "half"), "invalid choice"),
+            (("AUTUMN20", "--payment-type", "gift"), "invalid choice"),
+            (("AUTUMN20", "--payment-type", "financial-assistance"), "for named people"),
             (("AUTUMN20", "--discount-type", "fixed-price", "--currency", "XYZ"), "not a currency"),
-            (("AUTUMN20", "--discount-type", "dollars-off", "--amount", "1.005"), "2 digits"),
+            (("AUTUMN20", "--discount-type", "dollars-off", "--amount", "1.005"), "2 decimals"),
             (("AUTUMN20", "--expires", "2020-01-01"), "has passed"),
-            (("AUTUMN20", "--expires", "2090-02-30"), "is not a day"),
-            (("AUTUMN20", "--expires", "soon"), "is not a day"),
+            (("AUTUMN20", "--expires", "2090-02-30"), "--expires: Enter a valid date"),
+            (("AUTUMN20", "--expires", "soon"), "--expires: Enter a valid date"),
             (("AUTUMN20", "--activates", "2090-02-03", "--expires", "2090-02-01"), "end before it starts"),
             (("AUTUMN20", "--product", "nothing"), "no product “nothing”"),
-            (("AUTUMN20", "--for", "nobody"), "not an e-mail address"),
-            (("--assign", "nobody"), "not an e-mail address"),
-            (("AUTUMN20", "--max-uses", "-1"), "whole number from 1"),
+            (("AUTUMN20", "--for", "nobody"), "isn’t an e-mail address"),
+            (("--assign", "nobody"), "isn’t an e-mail address"),
+            (("AUTUMN20", "--max-uses", "-1"), "from 1 to 1,000,000"),
             (("AUTUMN20", "--max-uses", "2", "--one-time"), "not allowed with"),
-            (("AUTUMN20", "--automatic"), "needs no codes"),
-            (("--automatic", "--one-time"), "no code whose uses"),
+            (("AUTUMN20", "--automatic"), "Use exactly one of"),
+            (("--automatic", "--one-time"), "creates no code"),
         ],
     )
     def test_each_wrong_word_gets_its_sentence(self, arguments: tuple[str, ...], sentence: str) -> None:
@@ -166,8 +166,8 @@ class TestProducts:
         out, said = run("create_product", key, "249", "--format", "json")
         assert said == f"Put “{key}” on sale for $249.00.\n"
         assert json.loads(out)[0]["price"] == "249.00"
-        assert run("create_product", key, "249.00")[1] == f"Nothing to do: “{key}” costs $249.00 already.\n"
-        assert "it costs $260.00" in run("create_product", key, "260")[1]
+        assert run("create_product", key, "249.00")[1] == f"Nothing to do: “{key}” already costs $249.00.\n"
+        assert "It costs $260.00" in run("create_product", key, "260")[1]
         assert Product.objects.get().price_changes.count() == 2
 
     def test_asked_first_it_changes_nothing(self) -> None:
@@ -183,11 +183,11 @@ class TestProducts:
         ("arguments", "sentence"),
         [
             (("nothing", "1"), "no course run or program"),
-            (("{key}", "cheap"), "is not a number"),
-            (("{key}", "1.005"), "2 digits"),
+            (("{key}", "cheap"), "isn’t a number"),
+            (("{key}", "1.005"), "2 decimals"),
             (("{key}", "1", "--currency", "XYZ"), "not a currency"),
-            (("{key}", "1", "--mode", "honor"), "is not a mode"),
-            (("{key}", "1", "--sku", "a b"), "without blanks"),
+            (("{key}", "1", "--mode", "honor"), "invalid choice"),
+            (("{key}", "1", "--sku", "a b"), "without spaces"),
         ],
     )
     def test_each_wrong_word_gets_its_sentence(self, arguments: tuple[str, ...], sentence: str) -> None:

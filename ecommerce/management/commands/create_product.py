@@ -1,4 +1,4 @@
-"""Put a course run or a program on sale, or give it another price."""
+"""Put a course run or a program on sale, or change its price."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from courses.enums import EnrollmentMode
-from ecommerce.management.arguments import read_amount
+from ecommerce.management import arguments
 from ecommerce.services.catalog.prices import ProductChange, ProductDraft, put_on_sale
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
@@ -20,38 +20,36 @@ COLUMNS = ("Id", "SKU", "Sells", "Mode", "Price", "Currency", "On sale")
 
 
 class Command(OperatorCommand):
-    help = "Put a course run or a program on sale, or give it another price; the same again changes nothing."
+    help = "Put a course run or a program on sale, or change its price. Running it twice changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("item", metavar="KEY", help="the key of a course run or program")
-        parser.add_argument("price", help="like 249 or 19.90")
-        parser.add_argument("--currency", default=settings.DEFAULT_CURRENCY, help=f"{settings.DEFAULT_CURRENCY}")
+        parser.add_argument("price", type=arguments.amount, help="like 249 or 19.90")
         parser.add_argument(
-            "--mode", default=EnrollmentMode.VERIFIED, help=f"what the buyer gets: {', '.join(EnrollmentMode.values)}"
+            "--currency", type=read_currency, default=settings.DEFAULT_CURRENCY, help="default: %(default)s"
         )
-        parser.add_argument("--sku", default="", help="the name shop links use; the key if not given")
+        parser.add_argument(
+            "--mode",
+            choices=EnrollmentMode.values,
+            default=EnrollmentMode.VERIFIED,
+            help="what the buyer gets; default: %(default)s",
+        )
+        parser.add_argument("--sku", default="", help="the name used in shop links; default: the key")
         parser.add_argument("-d", "--description", help="for staff")
         sale = parser.add_mutually_exclusive_group()
-        sale.add_argument("--inactive", action="store_true", help="not on sale yet, or any more")
-        sale.add_argument("--active", action="store_true", help="on sale again")
-        parser.add_argument("--reason", default="", help="why, for the history of its prices")
-        parser.add_argument("--dry-run", action="store_true", help="say what would change")
+        sale.add_argument("--inactive", dest="is_active", action="store_false", default=None, help="take it off sale")
+        sale.add_argument("--active", dest="is_active", action="store_true", default=None, help="put it back on sale")
+        parser.add_argument("--reason", default="", help="the reason, for the price history")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would change")
         add_format_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        draft = ProductDraft(
-            item=options["item"],
-            price=read_amount(options["price"], option=_("The price")),
-            currency=read_currency(options["currency"]),
-            mode=options["mode"],
-            sku=options["sku"],
-            description=options["description"],
-            is_active=False if options["inactive"] else (True if options["active"] else None),
-        )
+        fields = ("item", "price", "currency", "mode", "sku", "description", "is_active")
+        draft = ProductDraft(**{name: options[name] for name in fields})
         with transaction.atomic():
             change = put_on_sale(draft=draft, by_id=None, now=clock.now(), reason=options["reason"])
             transaction.set_rollback(options["dry_run"])
-        self.say(_describe_change(change, dry_run=options["dry_run"]))
+        self.say(_describe(change, dry_run=options["dry_run"]))
         product = change.product
         row = (
             product.pk if not (options["dry_run"] and change.is_new) else None,
@@ -65,24 +63,21 @@ class Command(OperatorCommand):
         write_rows(self.stdout, [row], columns=COLUMNS, style=options["format"])
 
 
-def _describe_change(change: ProductChange, *, dry_run: bool) -> str:
-    values = {"sku": change.product.sku, "price": change.product.money.formatted(), "what": ", ".join(change.changed)}
-    if change.is_new:
-        sentence = (
-            _("Would put “%(sku)s” on sale for %(price)s.") if dry_run else _("Put “%(sku)s” on sale for %(price)s.")
-        )
-        if not change.product.is_active:
-            sentence = (
-                _("Would make “%(sku)s” for %(price)s, not on sale.")
-                if dry_run
-                else _("Made “%(sku)s” for %(price)s, not on sale.")
-            )
-    elif change.changed:
-        sentence = (
-            _("Would change “%(sku)s” (%(what)s); it costs %(price)s.")
-            if dry_run
-            else _("Changed “%(sku)s” (%(what)s); it costs %(price)s.")
-        )
-    else:
-        sentence = _("Nothing to do: “%(sku)s” costs %(price)s already.")
-    return sentence % values
+def _describe(change: ProductChange, *, dry_run: bool) -> str:
+    product = change.product
+    match change.is_new, product.is_active, bool(change.changed), dry_run:
+        case True, True, _changed, False:
+            sentence = _("Put “%(sku)s” on sale for %(price)s.")
+        case True, True, _changed, True:
+            sentence = _("Would put “%(sku)s” on sale for %(price)s.")
+        case True, False, _changed, False:
+            sentence = _("Created “%(sku)s” for %(price)s. It isn’t on sale.")
+        case True, False, _changed, True:
+            sentence = _("Would create “%(sku)s” for %(price)s. It wouldn’t be on sale.")
+        case False, _active, True, False:
+            sentence = _("Changed “%(sku)s” (%(columns)s). It costs %(price)s.")
+        case False, _active, True, True:
+            sentence = _("Would change “%(sku)s” (%(columns)s). It would cost %(price)s.")
+        case _nothing_changed:
+            sentence = _("Nothing to do: “%(sku)s” already costs %(price)s.")
+    return sentence % {"sku": product.sku, "price": product.money.formatted(), "columns": ", ".join(change.changed)}

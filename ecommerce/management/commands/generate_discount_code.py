@@ -1,31 +1,32 @@
-"""Make a discount with one code, with many, with one for each address, or with none because it applies by itself."""
+"""Create a discount with one code, several, one for each address, or none because it applies automatically."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ecommerce.enums import DiscountType, PaymentType, RedemptionType
-from ecommerce.errors.admin import DiscountRefused
-from ecommerce.management.arguments import read_amount, read_moment, read_number
-from ecommerce.models import DiscountCode, Product
+from ecommerce.enums import DiscountType, PaymentType
+from ecommerce.forms.discounts import NewDiscountForm
+from ecommerce.models import Discount, DiscountCode, Product
 from ecommerce.selectors.discount_access import OPERATOR
 from ecommerce.selectors.sentences import dates_text, off_text, uses_text
-from ecommerce.services.discounts.discount_checks import CodeWish, DiscountDraft, problems_of
-from ecommerce.services.discounts.discounts import MadeDiscount, find_same, make_discount
+from ecommerce.services.discounts.discounts import CreatedDiscount, create_discount, find_identical
+from ecommerce.services.discounts.validation import DiscountDraft, NewCodes
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import FORMATS, OperatorCommand, Output, write_rows
 from mitxonline.kernel.files import refuse_unless_writable, replace_file
+from mitxonline.kernel.money import read_currency
 
-# As other shops write them, and as this one does.
+# The names of other shops, and ours.
 TYPES = {
     "percent-off": DiscountType.PERCENT_OFF,
     "percent_off": DiscountType.PERCENT_OFF,
@@ -37,6 +38,16 @@ TYPES = {
     "amount_off_each": DiscountType.AMOUNT_OFF_EACH,
     "fixed-price": DiscountType.FIXED_PRICE,
     "fixed_price": DiscountType.FIXED_PRICE,
+}
+# The options that fill the form's fields, to name them in errors.
+OPTIONS = {
+    "code": "CODE",
+    "begins": "--prefix",
+    "addresses": "--assign",
+    "people": "--for",
+    "products": "--product",
+    "activates_at": "--activates",
+    "expires_at": "--expires",
 }
 COLUMNS = (
     "Code",
@@ -52,149 +63,153 @@ COLUMNS = (
 
 
 class Command(OperatorCommand):
-    help = "Make a discount with one code, with many, with one for each address, or with none: it applies by itself."
+    help = "Create a discount with one code, several, one for each address, or none because it applies automatically."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("code", nargs="?", default="", help="the code's text; without it see --count and --assign")
+        parser.add_argument("code", nargs="?", default="", help="the code's text; without it use --count or --assign")
         codes = parser.add_argument_group("codes")
-        codes.add_argument("--count", metavar="N", help="make so many codes; what they say the shop thinks of")
-        codes.add_argument("--prefix", default="", help="how each of them begins")
+        codes.add_argument("--count", metavar="N", help="create N codes with generated texts")
+        codes.add_argument("--prefix", default="", help="how each of them starts")
         codes.add_argument(
-            "--assign", action="append", default=[], metavar="EMAIL", help="make a code for this address; repeatable"
+            "--assign", action="append", default=[], metavar="EMAIL", help="create a code for this address; repeatable"
         )
-        codes.add_argument("--automatic", action="store_true", help="no code: it applies by itself")
-        codes.add_argument("--again", action="store_true", help="make them although the same words made some before")
-        codes.add_argument("--codes-out", metavar="FILE", help="write the codes into this CSV file; - is stdout")
-        what = parser.add_argument_group("what it does")
-        what.add_argument("--name", default="", help="what buyers read where no code is used; else the code")
-        what.add_argument("--discount-type", default="percent-off", help=", ".join(sorted(TYPES)))
-        what.add_argument("--amount", required=True, help="percent, or money")
-        what.add_argument("--currency", help=f"of an amount of money; {settings.DEFAULT_CURRENCY} if not given")
-        what.add_argument("--payment-type", required=True, help=", ".join(PaymentType.values))
-        what.add_argument(
+        codes.add_argument("--automatic", action="store_true", help="no code: the discount applies automatically")
+        codes.add_argument("--again", action="store_true", help="create them even if they already exist")
+        codes.add_argument("--codes-out", metavar="FILE", help="write the codes to this CSV file; - is stdout")
+        discount = parser.add_argument_group("discount")
+        discount.add_argument("--name", default="", help="what buyers see if there is no code; default: the code")
+        discount.add_argument(
+            "--discount-type", choices=sorted(TYPES), default="percent-off", metavar="TYPE", help=", ".join(TYPES)
+        )
+        discount.add_argument("--amount", required=True, help="a percentage or an amount of money")
+        discount.add_argument("--currency", default=settings.DEFAULT_CURRENCY, help="default: %(default)s")
+        discount.add_argument(
+            "--payment-type", choices=PaymentType.values, required=True, metavar="TYPE", help="%(choices)s"
+        )
+        discount.add_argument(
             "--product",
             "--products",
-            action="append",
+            action="extend",
             nargs="+",
             default=[],
             metavar="SKU",
-            help="only for these products, by SKU, course key or program id; without it for all",
+            help="only for these products, by SKU, course key or program id; default: all",
         )
-        what.add_argument(
+        discount.add_argument(
             "--for", dest="people", action="append", default=[], metavar="EMAIL", help="only for these addresses"
         )
-        often = parser.add_argument_group("when, and how often each code").add_mutually_exclusive_group()
-        often.add_argument("--one-time", action="store_true", help="once")
-        often.add_argument("--once-per-user", action="store_true", help="once by each person")
-        often.add_argument("--max-uses", metavar="N", help="so many times in all, once by each person")
-        parser.add_argument("--activates", metavar="DAY", help="the first day, or moment, in the site's time zone")
-        parser.add_argument("--expires", metavar="DAY", help="the last day (it counts), or moment")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be made")
-        parser.add_argument("--format", choices=FORMATS, help="how to print the codes; CSV where there are many")
+        uses = parser.add_argument_group("how often each code can be used").add_mutually_exclusive_group()
+        uses.add_argument("--one-time", action="store_true", help="once")
+        uses.add_argument("--once-per-user", action="store_true", help="once per person")
+        uses.add_argument("--max-uses", metavar="N", help="N times in total, once per person")
+        parser.add_argument("--activates", metavar="DATE", help="first day or time, in the site's time zone")
+        parser.add_argument("--expires", metavar="DATE", help="last day (included) or time")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be created")
+        parser.add_argument("--format", choices=FORMATS, help="how to print the codes; default: CSV for several")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        draft, wish, now = self._draft(options), self._wish(options), clock.now()
         out = options["codes_out"]
         if out and out != "-":
             refuse_unless_writable(Path(out))
-        before = None if options["again"] else find_same(draft=draft, wish=wish)
-        if before is None:
-            self._refuse(problems_of(draft, wish, access=OPERATOR, now=now), draft)
+        form = CommandForm(_form_data(options), access=OPERATOR, creates_again=options["again"])
+        if not form.is_valid():
+            raise CommandError("\n".join(_list_errors(form)))
+        draft, codes, existing = form.get_draft(), form.get_codes(), form.existing
         if options["dry_run"]:
-            self.say(self._plan(draft, wish, before))
+            self.say(_describe_plan(draft, codes, existing))
             return
-        made = before or make_discount(draft=draft, wish=wish, access=OPERATOR, now=now)
-        self.say(self._summary(draft, made, is_old=before is not None))
-        if made.codes:
-            self._write(made, options["format"] or ("csv" if wish.is_bulk or out else "table"), out)
+        result = existing or create_discount(draft=draft, codes=codes, access=OPERATOR, now=clock.now())
+        self.say(_describe_result(draft, result, is_new=existing is None))
+        if result.codes:
+            self._write(result, options["format"] or ("csv" if codes.is_bulk or out else "table"), out)
 
-    def _draft(self, options: dict[str, Any]) -> DiscountDraft:
-        kind = TYPES.get(options["discount_type"])
-        if kind is None:
-            sentence = _("There is no discount type “%(text)s”. Types: %(types)s.")
-            raise CommandError(sentence % {"text": options["discount_type"], "types": ", ".join(sorted(TYPES))})
-        if options["payment_type"] not in PaymentType.values:
-            sentence = _("There is no payment type “%(text)s”. Types: %(types)s.")
-            raise CommandError(sentence % {"text": options["payment_type"], "types": ", ".join(PaymentType.values)})
-        amount = read_amount(options["amount"], option="--amount")
-        is_percent = kind == DiscountType.PERCENT_OFF
-        currency = (options["currency"] or "").upper() or ("" if is_percent else settings.DEFAULT_CURRENCY)
-        products = [text for group in options["product"] for text in group]
-        name = options["name"] or options["code"] or options["prefix"].strip("-")
-        return DiscountDraft(
-            name=name or _describe_discount(kind, amount, currency),
-            discount_type=kind,
-            amount=amount,
-            currency=currency,
-            payment_type=options["payment_type"],
-            redemption_type=_redemption(options),
-            max_uses=read_number(options["max_uses"], option="--max-uses") if options["max_uses"] else None,
-            activates_at=read_moment(options["activates"], option="--activates", is_end=False),
-            expires_at=read_moment(options["expires"], option="--expires", is_end=True),
-            for_all_products=not products,
-            product_ids=tuple(_products(products)),
-            for_chosen_people=bool(options["people"]),
-            people=tuple(options["people"]),
-            automatic=options["automatic"],
-        )
-
-    def _wish(self, options: dict[str, Any]) -> CodeWish:
-        return CodeWish(
-            text=options["code"],
-            count=read_number(options["count"], option="--count") if options["count"] else 0,
-            prefix=options["prefix"],
-            addresses=tuple(options["assign"]),
-        )
-
-    def _refuse(self, problems: Sequence[Any], draft: DiscountDraft) -> None:
-        for problem in problems:
-            raise DiscountRefused(problem.field, problem.sentence)
-
-    def _plan(self, draft: DiscountDraft, wish: CodeWish, before: MadeDiscount | None) -> str:
-        if before is not None:
-            return _("Would make nothing: %(what)s") % {"what": self._summary(draft, before, is_old=True)}
-        if draft.automatic:
-            return _("Would make a discount that applies by itself: %(what)s.") % {"what": _in_words(draft)}
-        return ngettext("Would make %(n)d code: %(what)s.", "Would make %(n)d codes: %(what)s.", wish.number) % {
-            "n": wish.number,
-            "what": _in_words(draft),
-        }
-
-    def _summary(self, draft: DiscountDraft, made: MadeDiscount, *, is_old: bool) -> str:
-        values = {"n": len(made.codes), "what": _in_words(draft), "id": made.discount.pk}
-        if is_old and not draft.automatic and not made.discount.is_bulk:
-            return _("Discount %(id)d does this already: %(what)s.") % values
-        if is_old:
-            return _("Discount %(id)d does this already (%(what)s). Add --again to make another one.") % values
-        if not made.codes:
-            return _("Made discount %(id)d, which applies by itself: %(what)s.") % values
-        return (
-            ngettext(
-                "Made discount %(id)d with %(n)d code: %(what)s.",
-                "Made discount %(id)d with %(n)d codes: %(what)s.",
-                len(made.codes),
-            )
-            % values
-        )
-
-    def _write(self, made: MadeDiscount, style: str, out: str | None) -> None:
+    def _write(self, result: CreatedDiscount, style: str, out: str | None) -> None:
         with ExitStack() as files:
             target: Output = self.stdout
             if out and out != "-":
                 target = files.enter_context(replace_file(Path(out)))
-            write_rows(target, (_row(made, code) for code in made.codes), columns=COLUMNS, style=style)
+            write_rows(target, (_row(result.discount, code) for code in result.codes), columns=COLUMNS, style=style)
         if out and out != "-":
-            n = len(made.codes)
+            n = len(result.codes)
             sentence = ngettext("Wrote %(n)d code to %(file)s.", "Wrote %(n)d codes to %(file)s.", n)
             self.say(sentence % {"n": n, "file": out})
 
 
-def _row(made: MadeDiscount, code: DiscountCode) -> tuple[object, ...]:
-    discount = made.discount
+class CommandForm(NewDiscountForm):
+    """The staff form, except that running the command twice finds what it created instead of being refused."""
+
+    existing: CreatedDiscount | None = None
+
+    def __init__(self, *args: Any, creates_again: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.creates_again = creates_again
+
+    def validate(self) -> None:
+        if not self.creates_again:
+            self.existing = find_identical(draft=self.get_draft(), codes=self.get_codes())
+        if self.existing is None:
+            super().validate()
+
+
+def _form_data(options: dict[str, Any]) -> dict[str, Any]:
+    sources = {"one": "code", "many": "count", "people": "assign", "none": "automatic"}
+    kinds = [kind for kind, option in sources.items() if options[option]]
+    if len(kinds) != 1:
+        raise CommandError(_("Use exactly one of CODE, --count, --assign and --automatic."))
+    limits = {"once": "one_time", "per_person": "once_per_user", "limited": "max_uses"}
+    often = next((limit for limit, option in limits.items() if options[option]), "unlimited")
+    if options["automatic"] and often != "unlimited":
+        raise CommandError(_("--automatic creates no code, so its uses can’t be limited."))
+    if options["prefix"] and options["code"]:
+        raise CommandError(_("--prefix is for generated codes. CODE is used as it is."))
+    discount_type = TYPES[options["discount_type"]]
+    name = options["name"] or options["code"] or options["prefix"].strip("-")
+    return {
+        "name": name or _describe_amount(discount_type, options["amount"], options["currency"]),
+        "discount_type": discount_type,
+        "amount": options["amount"],
+        "currency": options["currency"],
+        "payment_type": options["payment_type"],
+        "scope": "chosen" if options["product"] else "all",
+        "products": [_find_product(text).pk for text in options["product"]],
+        "audience": "chosen" if options["people"] else "all",
+        "people": "\n".join(options["people"]),
+        "activates_at": options["activates"],
+        "expires_at": options["expires"],
+        "codes": kinds[0],
+        "code": options["code"],
+        "count": options["count"],
+        "begins": options["prefix"],
+        "addresses": "\n".join(options["assign"]),
+        "often": often,
+        "max_uses": options["max_uses"],
+    }
+
+
+def _list_errors(form: CommandForm) -> Iterator[str]:
+    for field, messages in form.errors.items():
+        option = OPTIONS.get(field, f"--{field.replace('_', '-')}")
+        for message in messages:
+            yield f"{option}: {message}" if field != NON_FIELD_ERRORS else str(message)
+
+
+def _find_product(text: str) -> Product:
+    products = Product.objects.filter(requires_code=False)
+    product = (
+        products.filter(sku=text).first()
+        or products.filter(course_run__courseware_id=text).first()
+        or products.filter(program__readable_id=text).first()
+    )
+    if product is None:
+        raise CommandError(_("There is no product “%(name)s” that discounts can be for. Use its SKU.") % {"name": text})
+    return product
+
+
+def _row(discount: Discount, code: DiscountCode) -> tuple[object, ...]:
     return (
         code.text,
         discount.discount_type,
-        f"{Decimal(discount.amount).normalize():f}",
+        f"{discount.amount.normalize():f}",
         discount.currency,
         uses_text(redemption_type=discount.redemption_type, max_uses=code.max_uses),
         discount.activates_at.isoformat() if discount.activates_at else "",
@@ -204,54 +219,54 @@ def _row(made: MadeDiscount, code: DiscountCode) -> tuple[object, ...]:
     )
 
 
-def _redemption(options: dict[str, Any]) -> str:
-    if options["one_time"]:
-        return RedemptionType.ONE_TIME
-    return (
-        RedemptionType.ONE_TIME_PER_USER
-        if options["once_per_user"] or options["max_uses"]
-        else (RedemptionType.UNLIMITED)
+def _describe_plan(draft: DiscountDraft, codes: NewCodes, existing: CreatedDiscount | None) -> str:
+    if existing is not None:
+        summary = _describe_result(draft, existing, is_new=False)
+        return _("Would create nothing: %(summary)s") % {"summary": summary}
+    if draft.automatic:
+        return _("Would create a discount that applies automatically: %(summary)s.") % {"summary": _describe(draft)}
+    sentence = ngettext("Would create %(n)d code: %(summary)s.", "Would create %(n)d codes: %(summary)s.", codes.number)
+    return sentence % {"n": codes.number, "summary": _describe(draft)}
+
+
+def _describe_result(draft: DiscountDraft, result: CreatedDiscount, *, is_new: bool) -> str:
+    values = {"n": len(result.codes), "summary": _describe(draft), "id": result.discount.pk}
+    if not is_new and (draft.automatic or result.discount.is_bulk):
+        return _("Discount %(id)d already does this (%(summary)s). Add --again to create another one.") % values
+    if not is_new:
+        return _("Discount %(id)d already does this: %(summary)s.") % values
+    if not result.codes:
+        return _("Created discount %(id)d, which applies automatically: %(summary)s.") % values
+    sentence = ngettext(
+        "Created discount %(id)d with %(n)d code: %(summary)s.",
+        "Created discount %(id)d with %(n)d codes: %(summary)s.",
+        len(result.codes),
     )
+    return sentence % values
 
 
-def _products(names: Iterable[str]) -> list[int]:
-    found: list[int] = []
-    for name in names:
-        products = Product.objects.filter(requires_code=False)
-        one = (
-            products.filter(sku=name).first()
-            or products.filter(course_run__courseware_id=name).first()
-            or products.filter(program__readable_id=name).first()
-        )
-        if one is None:
-            sentence = _("There is no product “%(name)s” that discounts could be for. Write its SKU.")
-            raise CommandError(sentence % {"name": name})
-        found.append(one.pk)
-    return sorted(set(found))
-
-
-def _describe_discount(kind: str, amount: Decimal, currency: str) -> str:
-    try:
-        return off_text(discount_type=kind, amount=amount, currency=currency)
-    except (ValueError, ArithmeticError):  # what is wrong with it is said by the checks
-        return _("Discount")
-
-
-def _in_words(draft: DiscountDraft) -> str:
+def _describe(draft: DiscountDraft) -> str:
+    n = len(draft.product_ids)
+    products = _("for all products")
+    if not draft.for_all_products:
+        products = ngettext("for %(n)d product", "for %(n)d products", n) % {"n": n}
+    uses = uses_text(redemption_type=draft.redemption_type, max_uses=draft.uses_per_code, automatic=draft.automatic)
+    dates = dates_text(draft.activates_at, draft.expires_at)
     parts = [
         off_text(discount_type=draft.discount_type, amount=draft.amount, currency=draft.currency),
-        _("for all products")
-        if draft.for_all_products
-        else ngettext("for %(n)d product", "for %(n)d products", len(draft.product_ids))
-        % {"n": len(draft.product_ids)},
-        _lower_first(
-            uses_text(redemption_type=draft.redemption_type, max_uses=draft.uses_of_each, automatic=draft.automatic)
-        ),
-        _lower_first(dates_text(draft.activates_at, draft.expires_at)),
+        products,
+        _lower_first(uses),
+        _lower_first(dates),
     ]
     return ", ".join(part for part in parts if part)
 
 
+def _describe_amount(discount_type: str, amount: str, currency: str) -> str:
+    try:
+        return off_text(discount_type=discount_type, amount=Decimal(amount), currency=read_currency(currency))
+    except (ValueError, ArithmeticError):  # the form says what is wrong with it
+        return _("Discount")
+
+
 def _lower_first(sentence: str) -> str:
-    """A sentence as a part of another one."""
     return sentence[:1].lower() + sentence[1:].rstrip(".")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,13 +10,15 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundState
+from ecommerce.management import arguments
 from ecommerce.models import Order, OrderLine, Refund
+from ecommerce.models.fields import find_amount_problem
 from ecommerce.selectors.payments import next_to_refund
 from ecommerce.selectors.refund_plan import RefundChoice, RefundPlan, find_free_lines, plan_refund
 from ecommerce.services.refunds.refunds import refund_order, undo_free_order
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
-from mitxonline.kernel.money import Money, minor_digits
+from mitxonline.kernel.money import Money
 
 # What is typed twice is the same act; its name is made of what was typed.
 NAMESPACE = uuid.UUID("6f1b1a52-6a0e-4f0b-9a55-3e0f4b7f7a10")
@@ -39,7 +40,7 @@ class Command(OperatorCommand):
             metavar="LINE",
             help="only these lines: course keys, SKUs or their places in the receipt (1, 2, …)",
         )
-        parser.add_argument("--amount", type=_amount, help="only this much, in the currency that was paid: 49.90")
+        parser.add_argument("--amount", type=arguments.amount, help="only this much, in the currency paid, like 49.90")
         parser.add_argument("--reason", required=True, help="why; kept in the order's log")
         after = parser.add_mutually_exclusive_group(required=True)
         for flag, value, text in (
@@ -103,25 +104,14 @@ class Command(OperatorCommand):
             self.say(_("The gateway hasn't answered. %(amount)s is set aside, and the worker goes on asking.") % amount)
 
 
-def _amount(text: str) -> str:
-    """A number as it was typed; its currency is the order's."""
-    try:
-        Money(text, "USD")
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not an amount, like 49.90") from None
-    return text
-
-
 def _wish(order: Order, options: dict[str, Any]) -> RefundChoice:
     amount = None
     if options["amount"] is not None:
         payment = next_to_refund(order.attempts.all())
         currency = order.currency if payment is None else payment.paid_money.currency
+        if (problem := find_amount_problem(options["amount"], currency)) is not None:
+            raise CommandError(problem)
         amount = Money(options["amount"], currency)
-        digits = minor_digits(currency)
-        if len(options["amount"].partition(".")[2].rstrip("0")) > digits:
-            sentence = _("Amounts in %(currency)s have %(digits)d digits after the point.")
-            raise CommandError(sentence % {"currency": currency, "digits": digits})
     return RefundChoice(
         reason=options["reason"],
         enrollment_after=options["after"],

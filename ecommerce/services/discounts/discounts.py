@@ -1,96 +1,102 @@
-"""Making and keeping discounts and their codes. Contracts make and keep theirs themselves (b2b).
+"""Create and change discounts and their codes. Contracts manage their own (b2b).
 
-What is wrong with a draft is found all at once, each problem at its field, before anything is written. Each act is in
-the log with who did it.
+A draft is validated as a whole before anything is written, and every action goes to the log with who did it.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ecommerce.enums import LIVE_USE_STATES, RedemptionType, UseState
+from ecommerce.enums import LIVE_USE_STATES, UseState
 from ecommerce.errors.admin import DiscountRefused
 from ecommerce.models import CodeUse, Discount, DiscountCode, DiscountPerson
+from ecommerce.models.discount import CODE_EXISTS, validate_max_uses
 from ecommerce.selectors.discount_access import DiscountAccess
-from ecommerce.services.discounts.discount_checks import CodeWish, DiscountDraft, Problem, problems_of
+from ecommerce.services.discounts.validation import DiscountDraft, NewCodes, validate_codes, validate_discount
 from mitxonline.kernel import audit
 from mitxonline.kernel.errors import Forbidden, NotFound
 from mitxonline.kernel.text import normalize_code, normalize_email
 
-# Letters and digits that no one takes for one another.
+# No letters and digits that people mistake for one another.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 GROUPS, GROUP = 2, 5
 BATCH = 2000
 
-# A discount's use counts: what keeps others out, and what was taken away and stays spent.
+# A retired use still counts: its course was taken away, but its code stays used.
 COUNTED = (*LIVE_USE_STATES, UseState.RETIRED)
 
 
 @dataclass(frozen=True, slots=True)
-class MadeDiscount:
-    """A discount and the codes that were made for it; none for one that applies by itself."""
+class CreatedDiscount:
+    """A discount with its new codes; one that applies automatically has none."""
 
     discount: Discount
     codes: tuple[DiscountCode, ...]
 
 
-def make_discount(*, draft: DiscountDraft, wish: CodeWish, access: DiscountAccess, now: datetime) -> MadeDiscount:
-    """Make a discount with its codes, all or nothing.
+def create_discount(*, draft: DiscountDraft, codes: NewCodes, access: DiscountAccess, now: datetime) -> CreatedDiscount:
+    """Create a discount with its codes, all or nothing.
 
-    Raises DiscountRefused with the first problem, Forbidden for someone who may make none.
+    Raises DiscountRefused with the first problem, Forbidden for users who may not create any.
     """
     if not access.may_make:
         raise Forbidden
-    _refuse(problems_of(draft, wish, access=access, now=now))
+    with refuse_invalid():
+        validate_discount(draft, codes, access=access, now=now)
     with transaction.atomic():
-        discount = Discount.objects.create(**_columns(draft), is_bulk=wish.is_bulk, made_by_id=access.user_id)
+        discount = Discount.objects.create(**draft.columns(), is_bulk=codes.is_bulk, made_by_id=access.user_id)
         _set_products(discount, draft)
         _set_people(discount, draft.people, now)
-        codes = _make_codes(discount, wish, max_uses=draft.uses_of_each, access=access, now=now)
-        audit.record(discount, "ecommerce.discount.make", by_id=access.user_id, data={"codes": len(codes)})
-    return MadeDiscount(discount=discount, codes=tuple(codes))
+        created = _create_codes(discount, codes, max_uses=draft.uses_per_code, access=access, now=now)
+        audit.record(discount, "ecommerce.discount.make", by_id=access.user_id, data={"codes": len(created)})
+    return CreatedDiscount(discount=discount, codes=tuple(created))
 
 
-def find_same(*, draft: DiscountDraft, wish: CodeWish) -> MadeDiscount | None:
-    """What the same words made before; None where they made nothing yet, or something else.
+def find_identical(*, draft: DiscountDraft, codes: NewCodes) -> CreatedDiscount | None:
+    """Find what the same command created before; None if there is nothing, or something else under that name.
 
-    The one code by its text; codes made in number by the discount's name, with as many codes (or the same addresses).
+    A single code is found by its text, codes in bulk by the discount's name and their number or addresses.
     """
-    if wish.text:
-        codes = DiscountCode.objects.matching(wish.text).select_related("discount")
+    if codes.text:
+        rows = DiscountCode.objects.matching(codes.text).select_related("discount")
     else:
-        bulk = Discount.objects.of_the_shop().filter(name=draft.name.strip(), is_bulk=wish.is_bulk)
-        first = next((each for each in bulk.order_by("-pk") if _is_same(each, draft)), None)
-        codes = DiscountCode.objects.filter(discount=first).order_by("pk") if first else DiscountCode.objects.none()
-        if first is not None and draft.automatic:
-            return MadeDiscount(discount=first, codes=())
-    found = list(codes)
-    given = sorted({code.assigned_email for code in found} - {""})
-    as_many = len(found) == wish.number and given == sorted({normalize_email(each) for each in wish.addresses})
-    if not found or not as_many or not _is_same(found[0].discount, draft):
+        discounts = Discount.objects.of_the_shop().filter(name=draft.name.strip(), is_bulk=codes.is_bulk)
+        discount = next((each for each in discounts.order_by("-pk") if _is_identical(each, draft)), None)
+        if discount is None:
+            return None
+        if draft.automatic:
+            return CreatedDiscount(discount=discount, codes=())
+        rows = discount.codes.order_by("pk")
+    found = list(rows)
+    addresses = sorted({code.assigned_email for code in found} - {""})
+    has_same_codes = len(found) == codes.number and addresses == sorted({normalize_email(e) for e in codes.addresses})
+    if not found or not has_same_codes or not _is_identical(found[0].discount, draft):
         return None
-    return MadeDiscount(discount=found[0].discount, codes=tuple(found))
+    return CreatedDiscount(discount=found[0].discount, codes=tuple(found))
 
 
 def change_discount(*, discount_id: int, draft: DiscountDraft, access: DiscountAccess, now: datetime) -> Discount:
-    """Change what a discount takes off, for what, for whom and until when. Orders that were placed keep their price.
+    """Change what a discount takes off, for what, for whom and when. Orders already placed keep their price.
 
-    Its type, currency and how often codes can be used stay. Raises DiscountRefused, NotFound for one that isn't theirs.
+    Its type, its currency and how often its codes can be used never change. Raises DiscountRefused, and NotFound for
+    a discount that isn't the user's.
     """
     with transaction.atomic():
         discount = _lock_discount(discount_id, access)
         kept = {name: getattr(discount, name) for name in KEPT}
-        draft = replace(draft, **kept, max_uses=uses_of_each(discount))
-        _refuse(problems_of(draft, None, access=access, now=now))
-        columns = _columns(draft)
+        draft = replace(draft, **kept, max_uses=uses_per_code(discount))
+        with refuse_invalid():
+            validate_discount(draft, None, access=access, now=now)
+        columns = draft.columns()
         changed = [name for name in CHANGEABLE if getattr(discount, name) != columns[name]]
         for name in changed:
             setattr(discount, name, columns[name])
@@ -104,40 +110,41 @@ def change_discount(*, discount_id: int, draft: DiscountDraft, access: DiscountA
     return discount
 
 
-def add_codes(*, discount_id: int, wish: CodeWish, access: DiscountAccess, now: datetime) -> list[DiscountCode]:
-    """Make more codes for a discount, each to be used as often as its other ones."""
+def add_codes(*, discount_id: int, codes: NewCodes, access: DiscountAccess, now: datetime) -> list[DiscountCode]:
+    """Create more codes for a discount. Each can be used as often as its other codes."""
     with transaction.atomic():
         discount = _lock_discount(discount_id, access)
-        _refuse(problems_of(draft_of(discount), wish, access=access, now=now, only_codes=True))
-        codes = _make_codes(discount, wish, max_uses=uses_of_each(discount), access=access, now=now)
-        audit.record(discount, "ecommerce.discount.add_codes", by_id=access.user_id, data={"codes": len(codes)})
-    return codes
+        with refuse_invalid():
+            validate_codes(draft_of(discount), codes, access=access)
+        created = _create_codes(discount, codes, max_uses=uses_per_code(discount), access=access, now=now)
+        audit.record(discount, "ecommerce.discount.add_codes", by_id=access.user_id, data={"codes": len(created)})
+    return created
 
 
 def pause_discounts(*, discount_ids: Sequence[int], access: DiscountAccess) -> int:
-    """Stop discounts from being used, orders that are being paid for apart; how many were in use until now."""
+    """Pause discounts, except for orders in payment. Return how many were active."""
     return _switch(discount_ids, access, to=False, action="ecommerce.discount.pause")
 
 
 def resume_discounts(*, discount_ids: Sequence[int], access: DiscountAccess) -> int:
-    """Let paused discounts be used again, within their dates; how many were paused."""
+    """Let paused discounts be used again, within their dates. Return how many were paused."""
     return _switch(discount_ids, access, to=True, action="ecommerce.discount.resume")
 
 
 def extend_discounts(
     *, discount_ids: Sequence[int], until: datetime | None, access: DiscountAccess, now: datetime
 ) -> int:
-    """Give discounts another end, or none; how many have another one now.
+    """Change when discounts end; None is no end. Return how many changed.
 
-    Raises DiscountRefused where the end has passed, or comes before the start of one of them.
+    Raises DiscountRefused if the end has passed, or comes before the start of one of them.
     """
     if until is not None and until <= now:
-        raise DiscountRefused("expires_at", _("This moment has passed. Pause a discount to stop it at once."))
+        raise DiscountRefused("expires_at", _("This time has passed. Pause a discount to stop it now."))
     with transaction.atomic():
         changed = 0
         for discount in access.to_keep().filter(pk__in=discount_ids).locked():
             if until is not None and discount.activates_at is not None and until <= discount.activates_at:
-                sentence = _("“%(name)s” begins later than that.") % {"name": discount}
+                sentence = _("“%(name)s” starts later than that.") % {"name": discount}
                 raise DiscountRefused("expires_at", sentence)
             if discount.expires_at == until:
                 continue
@@ -150,7 +157,7 @@ def extend_discounts(
 
 
 def switch_code(*, code_id: int, active: bool, access: DiscountAccess) -> DiscountCode:
-    """Pause or resume one code; the others of its discount go on. Pausing what is paused is no error."""
+    """Pause or resume one code of a discount. Pausing a paused code does nothing."""
     with transaction.atomic():
         code = _lock_code(code_id, access)
         if code.active != active:
@@ -162,18 +169,27 @@ def switch_code(*, code_id: int, active: bool, access: DiscountAccess) -> Discou
 
 
 def limit_code(*, code_id: int, max_uses: int | None, access: DiscountAccess) -> DiscountCode:
-    """Say how often a code can be used in all; None takes the limit away.
+    """Limit how often a code can be used in total; None removes the limit.
 
-    An unlimited code has no counter: its uses are counted here, with its row locked against everyone who is about to
-    use it (``CLAIM`` waits at the same row). Raises DiscountRefused where it was used more often already.
+    Raises DiscountRefused if it was already used more often.
     """
     with transaction.atomic():
         code = _lock_code(code_id, access)
         if max_uses == code.max_uses:
             return code
+        # An unlimited code has no counter. Counting its uses is safe because everyone who uses it waits for its row
+        # (`CLAIM` in codes.py), which is locked here.
         uses = CodeUse.objects.filter(code=code, state__in=COUNTED).count()
-        if max_uses is not None and max_uses < max(1, uses):
-            raise DiscountRefused("max_uses", _too_low(uses))
+        if max_uses is not None:
+            with refuse_invalid("max_uses"):
+                validate_max_uses(max_uses)
+            if max_uses < uses:
+                sentence = ngettext(
+                    "It has already been used %(uses)d time, so the limit can’t be lower.",
+                    "It has already been used %(uses)d times, so the limit can’t be lower.",
+                    uses,
+                )
+                raise DiscountRefused("max_uses", sentence % {"uses": uses})
         before, code.max_uses, code.uses = code.max_uses, max_uses, uses
         code.save(update_fields=["max_uses", "uses"])
         data = {"code": code.pk, "before": before, "after": max_uses}
@@ -181,8 +197,8 @@ def limit_code(*, code_id: int, max_uses: int | None, access: DiscountAccess) ->
     return code
 
 
-def note_export(*, discount_id: int, access: DiscountAccess) -> None:
-    """Write down who takes a discount's codes away in a file; NotFound for one that isn't theirs to see."""
+def record_export(*, discount_id: int, access: DiscountAccess) -> None:
+    """Log who exports a discount's codes. Raises NotFound for a discount the user may not see."""
     discount = access.discounts().filter(pk=discount_id).first()
     if discount is None:
         raise NotFound
@@ -190,7 +206,7 @@ def note_export(*, discount_id: int, access: DiscountAccess) -> None:
 
 
 def draft_of(discount: Discount) -> DiscountDraft:
-    """A discount as it could have been typed."""
+    """Return a discount as staff could have entered it."""
     return DiscountDraft(
         name=discount.name,
         discount_type=discount.discount_type,
@@ -198,7 +214,7 @@ def draft_of(discount: Discount) -> DiscountDraft:
         currency=discount.currency,
         payment_type=discount.payment_type,
         redemption_type=discount.redemption_type,
-        max_uses=uses_of_each(discount),
+        max_uses=uses_per_code(discount),
         activates_at=discount.activates_at,
         expires_at=discount.expires_at,
         for_all_products=discount.for_all_products,
@@ -210,12 +226,12 @@ def draft_of(discount: Discount) -> DiscountDraft:
     )
 
 
-def uses_of_each(discount: Discount) -> int | None:
-    """How often each code of a discount can be used in all: as often as the first one that was made."""
+def uses_per_code(discount: Discount) -> int | None:
+    """Return how often new codes of a discount can be used: as often as its first one."""
     return discount.codes.order_by("pk").values_list("max_uses", flat=True).first()
 
 
-# What a discount is made with and keeps; a course's in particular stays that course's.
+# Set once. A course's discount in particular stays that course's.
 KEPT = ("discount_type", "currency", "redemption_type", "automatic", "course_id")
 CHANGEABLE = (
     "name",
@@ -228,33 +244,21 @@ CHANGEABLE = (
 )
 
 
-def _is_same(discount: Discount, draft: DiscountDraft) -> bool:
+def _is_identical(discount: Discount, draft: DiscountDraft) -> bool:
     if discount.unlocks_id is not None:
         return False
-    one, other = draft_of(discount), draft
-    return replace(one, name="", max_uses=one.uses_of_each, product_ids=(), people=()) == replace(
-        other, name="", max_uses=other.uses_of_each, product_ids=(), people=()
-    ) and (set(one.product_ids), set(one.people)) == (
-        set(other.product_ids),
-        {normalize_email(each) for each in other.people},
+    return _comparable(draft_of(discount)) == _comparable(draft)
+
+
+def _comparable(draft: DiscountDraft) -> DiscountDraft:
+    """Drop what doesn't tell two discounts apart: their names, and the order of products and people."""
+    return replace(
+        draft,
+        name="",
+        max_uses=draft.uses_per_code,
+        product_ids=tuple(sorted(set(draft.product_ids))),
+        people=tuple(sorted({normalize_email(email) for email in draft.people})),
     )
-
-
-def _columns(draft: DiscountDraft) -> dict[str, object]:
-    return {
-        "name": draft.name.strip(),
-        "discount_type": draft.discount_type,
-        "amount": Decimal(draft.amount),
-        "currency": draft.currency,
-        "redemption_type": RedemptionType.UNLIMITED if draft.automatic else draft.redemption_type,
-        "payment_type": draft.payment_type,
-        "activates_at": draft.activates_at,
-        "expires_at": draft.expires_at,
-        "automatic": draft.automatic,
-        "for_all_products": draft.for_all_products,
-        "for_chosen_people": draft.for_chosen_people,
-        "course_id": draft.course_id,
-    }
 
 
 def _set_products(discount: Discount, draft: DiscountDraft) -> bool:
@@ -277,13 +281,13 @@ def _set_people(discount: Discount, people: Sequence[str], now: datetime) -> boo
     return True
 
 
-def _make_codes(
-    discount: Discount, wish: CodeWish, *, max_uses: int | None, access: DiscountAccess, now: datetime
+def _create_codes(
+    discount: Discount, codes: NewCodes, *, max_uses: int | None, access: DiscountAccess, now: datetime
 ) -> list[DiscountCode]:
-    if wish.text:
-        return _one_code(discount, wish.text.strip(), max_uses)
-    addresses = list(dict.fromkeys(normalize_email(address) for address in wish.addresses)) or [""] * wish.count
-    texts = _free_texts(len(addresses), wish.prefix)
+    if codes.text:
+        return [_create_code(discount, codes.text, max_uses)]
+    addresses = list(dict.fromkeys(normalize_email(address) for address in codes.addresses)) or [""] * codes.count
+    texts = _generate_texts(len(addresses), codes.prefix)
     return DiscountCode.objects.bulk_create(
         [
             DiscountCode(
@@ -300,8 +304,7 @@ def _make_codes(
     )
 
 
-def _free_texts(number: int, prefix: str) -> list[str]:
-    """So many texts that no code has yet."""
+def _generate_texts(number: int, prefix: str) -> list[str]:
     free: dict[str, str] = {}
     while len(free) < number:
         fresh = {normalize_code(text): text for text in (random_code(prefix) for _each in range(number - len(free)))}
@@ -310,18 +313,16 @@ def _free_texts(number: int, prefix: str) -> list[str]:
     return list(free.values())
 
 
-def _one_code(discount: Discount, text: str, max_uses: int | None) -> list[DiscountCode]:
+def _create_code(discount: Discount, text: str, max_uses: int | None) -> DiscountCode:
     try:
         with transaction.atomic():
-            return [DiscountCode.objects.create(discount=discount, text=text, max_uses=max_uses)]
-    except IntegrityError as error:  # someone made the same in this moment
-        raise DiscountRefused(
-            "code", _("This code exists already (capitals, blanks and dashes don’t count).")
-        ) from error
+            return DiscountCode.objects.create(discount=discount, text=text, max_uses=max_uses)
+    except IntegrityError as error:  # someone else created the same code since it was validated
+        raise DiscountRefused("code", str(CODE_EXISTS)) from error
 
 
 def random_code(prefix: str = "") -> str:
-    """A code no one guesses (more than 10^14 of them), in groups that can be read aloud."""
+    """Generate a code that can't be guessed (31^10 of them), in groups that can be read aloud."""
     groups = ["".join(secrets.choice(ALPHABET) for _each in range(GROUP)) for _group in range(GROUPS)]
     return "-".join([*([prefix.strip("-").upper()] if prefix else []), *groups])
 
@@ -344,7 +345,7 @@ def _lock_discount(discount_id: int, access: DiscountAccess) -> Discount:
 
 
 def _lock_code(code_id: int, access: DiscountAccess) -> DiscountCode:
-    """A code, locked with its key: whoever inserts a use of it waits too."""
+    # FOR UPDATE also blocks inserts of uses, which take a key share lock on the code.
     codes = DiscountCode.objects.select_for_update(of=("self",)).select_related("discount")
     code = codes.filter(pk=code_id, discount__in=access.to_keep()).first()
     if code is None:
@@ -352,16 +353,13 @@ def _lock_code(code_id: int, access: DiscountAccess) -> DiscountCode:
     return code
 
 
-def _refuse(problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        raise DiscountRefused(problem.field, problem.sentence)
-
-
-def _too_low(uses: int) -> str:
-    if uses < 1:
-        return _("A code can be used once at the least. Pause it to stop it.")
-    return ngettext(
-        "It has been used %(uses)d time already, so the limit can’t be lower.",
-        "It has been used %(uses)d times already, so the limit can’t be lower.",
-        uses,
-    ) % {"uses": uses}
+@contextmanager
+def refuse_invalid(field: str = "") -> Iterator[None]:
+    """Turn the first message of a ValidationError into a DiscountRefused, at its field or at the one given."""
+    try:
+        yield
+    except ValidationError as error:
+        if field:
+            raise DiscountRefused(field, error.messages[0]) from error
+        name, messages = next(iter(error.message_dict.items()))
+        raise DiscountRefused(name, messages[0]) from error

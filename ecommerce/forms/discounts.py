@@ -1,0 +1,347 @@
+"""The forms that create and change discounts, for the admin's pages and for generate_discount_code.
+
+What makes a discount impossible is decided by `validate_discount`; a form only requires the fields of what was chosen.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, datetime, time
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import EMPTY_VALUES
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from wagtail.admin.widgets import AdminDateTimeInput
+
+from courses.models import Course
+from ecommerce.enums import DiscountType, PaymentType, RedemptionType
+from ecommerce.models import Discount, Product
+from ecommerce.models.discount import validate_max_uses
+from ecommerce.selectors.discount_access import DiscountAccess
+from ecommerce.services.discounts.discounts import draft_of
+from ecommerce.services.discounts.validation import COURSE_PAYMENT_TYPES, DiscountDraft, NewCodes, validate_discount
+from mitxonline.kernel import clock
+from mitxonline.kernel.addresses import parse_people
+from mitxonline.kernel.money import read_currency
+
+DAY = re.compile(r"\s*\d{4}-\d{2}-\d{2}\s*")
+
+
+class EndField(forms.DateTimeField):
+    """A point in time. A date alone includes its whole day."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        if isinstance(value, str) and DAY.fullmatch(value):
+            try:
+                day = date.fromisoformat(value.strip())
+            except ValueError:
+                raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+            return timezone.make_aware(datetime.combine(day, time.max))
+        return super().to_python(value)
+
+
+class AddressesField(forms.CharField):
+    """E-mail addresses, separated by white space, commas or semicolons."""
+
+    widget = forms.Textarea(attrs={"rows": 4})
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        return tuple(dict.fromkeys(person.email for person in parse_people(text)))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed("\n".join(initial or ()), data)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, str) else "\n".join(value or ())
+
+
+class ProductsField(forms.ModelMultipleChoiceField[Product]):
+    widget = forms.CheckboxSelectMultiple(attrs={"class": "shop-products"})
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.title} · {obj.sku} · {obj.money.formatted()} · {obj.get_mode_display()}"
+
+
+class DiscountForm(forms.Form):
+    """Changes a discount. Its type, its currency and how often its codes can be used never change."""
+
+    GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+        (gettext_lazy("Discount"), ("name", "amount", "payment_type")),
+        (gettext_lazy("Applies to"), ("scope", "products", "audience", "people")),
+        (gettext_lazy("Dates"), ("activates_at", "expires_at")),
+    )
+    # The form's names of those fields of a draft that are called differently here.
+    FIELDS = {"redemption_type": "often", "automatic": "codes", "prefix": "begins"}
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=255,
+        help_text=gettext_lazy("Buyers see it when the discount applies automatically."),
+    )
+    amount = forms.DecimalField(label=gettext_lazy("Amount"), help_text=gettext_lazy("A percentage or an amount."))
+    payment_type = forms.ChoiceField(label=gettext_lazy("Paid from"), choices=PaymentType.choices)
+    scope = forms.ChoiceField(
+        label=gettext_lazy("Products"),
+        choices=[("all", gettext_lazy("All products")), ("chosen", gettext_lazy("Only the products chosen here"))],
+        widget=forms.RadioSelect,
+        initial="all",
+    )
+    products = ProductsField(label=gettext_lazy("Chosen products"), queryset=Product.objects.none(), required=False)
+    audience = forms.ChoiceField(
+        label=gettext_lazy("People"),
+        choices=[("all", gettext_lazy("Everyone")), ("chosen", gettext_lazy("Only the people named here"))],
+        widget=forms.RadioSelect,
+        initial="all",
+    )
+    people = AddressesField(
+        label=gettext_lazy("Their e-mail addresses"),
+        required=False,
+        help_text=gettext_lazy("One on each line. They must be signed in and have confirmed their address."),
+    )
+    activates_at = forms.DateTimeField(label=gettext_lazy("Valid from"), required=False, widget=AdminDateTimeInput)
+    expires_at = EndField(label=gettext_lazy("Valid until"), required=False, widget=AdminDateTimeInput)
+
+    def __init__(self, *args: Any, access: DiscountAccess, discount: Discount | None = None, **kwargs: Any) -> None:
+        self.access = access
+        self.discount = discount
+        if discount is not None:
+            kwargs["initial"] = _initial_for(discount) | kwargs.get("initial", {})
+        super().__init__(*args, **kwargs)
+        products = access.products().with_item().order_by("sku")
+        if discount is not None and discount.course_id is not None:
+            products = products.filter(course_run__course_id=discount.course_id)
+        self.fields["products"].queryset = products  # type: ignore[attr-defined]
+        zone = _("Time zone: %(zone)s. Leave it empty for no limit.") % {"zone": timezone.get_current_timezone_name()}
+        self.fields["activates_at"].help_text = zone
+        self.fields["expires_at"].help_text = _("A date without a time includes that day.") + " " + zone
+        if discount is not None:
+            self.fields["amount"].help_text = _describe_amount(discount.discount_type, discount.currency)
+        if access.is_of_courses:
+            self.limit_to_courses()
+
+    def limit_to_courses(self) -> None:
+        """Offer course staff only what they may choose. Other values are refused by `validate_discount`."""
+        self.fields["scope"].choices = [("chosen", _("Only the products chosen here"))]  # type: ignore[attr-defined]
+        self.fields["scope"].initial = "chosen"
+        self.fields["payment_type"].choices = [  # type: ignore[attr-defined]
+            (each.value, each.label) for each in COURSE_PAYMENT_TYPES
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return cleaned
+        try:
+            self.validate()
+        except ValidationError as error:
+            for field, messages in error.message_dict.items():
+                self.add_error(self.get_field_name(field), messages)
+        return cleaned
+
+    def validate(self) -> None:
+        validate_discount(self.get_draft(), self.get_codes(), access=self.access, now=clock.now())
+
+    def get_field_name(self, field: str) -> str | None:
+        """Return this form's name of a draft's field; None for one that it doesn't have."""
+        name = self.FIELDS.get(field, field)
+        return name if name in self.fields else None
+
+    def get_draft(self) -> DiscountDraft:
+        assert self.discount is not None  # noqa: S101 - a new discount has a form of its own
+        return replace(draft_of(self.discount), **self.get_editable_values())
+
+    def get_editable_values(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        has_products, has_people = cleaned["scope"] == "chosen", cleaned["audience"] == "chosen"
+        return {
+            "name": cleaned["name"],
+            "amount": cleaned["amount"],
+            "payment_type": cleaned["payment_type"],
+            "activates_at": cleaned["activates_at"],
+            "expires_at": cleaned["expires_at"],
+            "for_all_products": not has_products,
+            "product_ids": tuple(product.pk for product in cleaned["products"]) if has_products else (),
+            "for_chosen_people": has_people,
+            "people": cleaned["people"] if has_people else (),
+        }
+
+    def get_codes(self) -> NewCodes | None:
+        """Return the codes to create; None where the discount already has its own."""
+        return None
+
+    def get_groups(self) -> list[tuple[Any, list[forms.BoundField]]]:
+        """Return the headings of the page with their fields."""
+        return [(title, [self[name] for name in names if name in self.fields]) for title, names in self.GROUPS]
+
+
+class NewDiscountForm(DiscountForm):
+    """Creates a discount with its codes."""
+
+    GROUPS = (
+        (gettext_lazy("Discount"), ("course", "name", "discount_type", "amount", "currency", "payment_type")),
+        (gettext_lazy("Applies to"), ("scope", "products", "audience", "people")),
+        (gettext_lazy("Dates"), ("activates_at", "expires_at")),
+        (gettext_lazy("Codes"), ("codes", "code", "count", "begins", "addresses", "often", "max_uses")),
+    )
+
+    discount_type = forms.ChoiceField(label=gettext_lazy("Type"), choices=DiscountType.choices)
+    currency = forms.CharField(
+        label=gettext_lazy("Currency"),
+        max_length=3,
+        required=False,
+        help_text=gettext_lazy("Ignored for a percentage."),
+    )
+    course = forms.ModelChoiceField(label=gettext_lazy("Course"), queryset=Course.objects.none(), empty_label=None)
+    codes = forms.ChoiceField(
+        label=gettext_lazy("Codes"),
+        choices=[
+            ("one", gettext_lazy("One code with this text")),
+            ("many", gettext_lazy("Several generated codes")),
+            ("people", gettext_lazy("A personal code for each of these addresses")),
+            ("none", gettext_lazy("No codes: the discount applies automatically")),
+        ],
+        widget=forms.RadioSelect,
+        initial="one",
+    )
+    code = forms.CharField(
+        label=gettext_lazy("Code"),
+        max_length=100,
+        required=False,
+        help_text=gettext_lazy("Letters A to Z and digits, with single dashes between them. Capitals don’t count."),
+    )
+    count = forms.IntegerField(label=gettext_lazy("Number of codes"), required=False)
+    begins = forms.CharField(
+        label=gettext_lazy("Prefix"), required=False, help_text=gettext_lazy("How each code starts, such as SPRING.")
+    )
+    addresses = AddressesField(
+        label=gettext_lazy("E-mail addresses"), required=False, help_text=gettext_lazy("One on each line.")
+    )
+    often = forms.ChoiceField(
+        label=gettext_lazy("Each code can be used"),
+        choices=[
+            ("once", gettext_lazy("Once")),
+            ("per_person", gettext_lazy("Once per person")),
+            ("limited", gettext_lazy("Once per person, up to a total")),
+            ("unlimited", gettext_lazy("Without limit")),
+        ],
+        widget=forms.RadioSelect,
+        initial="per_person",
+    )
+    max_uses = forms.IntegerField(label=gettext_lazy("Total uses"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["currency"].initial = settings.DEFAULT_CURRENCY
+        if not self.access.is_of_courses:
+            del self.fields["course"]
+
+    def limit_to_courses(self) -> None:
+        super().limit_to_courses()
+        self.fields["course"].queryset = Course.objects.filter(pk__in=self.access.courses)  # type: ignore[attr-defined]
+        for name, excluded in (("discount_type", DiscountType.FIXED_PRICE), ("codes", "none")):
+            choices = self.fields[name].choices  # type: ignore[attr-defined]
+            self.fields[name].choices = [each for each in choices if each[0] != excluded]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        needed = {"one": "code", "many": "count", "people": "addresses"}.get(cleaned.get("codes", ""))
+        for name in [needed, "max_uses" if cleaned.get("often") == "limited" else None]:
+            if name is not None and name not in self.errors and cleaned.get(name) in EMPTY_VALUES:
+                self.add_error(name, self.fields[name].error_messages["required"])
+        return super().clean()
+
+    def get_draft(self) -> DiscountDraft:
+        cleaned, course = self.cleaned_data, self.cleaned_data.get("course")
+        is_percentage = cleaned["discount_type"] == DiscountType.PERCENT_OFF
+        is_automatic = cleaned["codes"] == "none"
+        redemptions = {
+            "once": RedemptionType.ONE_TIME,
+            "per_person": RedemptionType.ONE_TIME_PER_USER,
+            "limited": RedemptionType.ONE_TIME_PER_USER,
+            "unlimited": RedemptionType.UNLIMITED,
+        }
+        return DiscountDraft(
+            **self.get_editable_values(),
+            discount_type=cleaned["discount_type"],
+            currency="" if is_percentage else read_currency(cleaned["currency"]),
+            redemption_type=RedemptionType.UNLIMITED if is_automatic else redemptions[cleaned["often"]],
+            max_uses=cleaned["max_uses"] if cleaned["often"] == "limited" and not is_automatic else None,
+            automatic=is_automatic,
+            course_id=course.pk if course is not None else None,
+        )
+
+    def get_codes(self) -> NewCodes:
+        cleaned = self.cleaned_data
+        kind = cleaned["codes"]
+        return NewCodes(
+            text=cleaned["code"] if kind == "one" else "",
+            count=(cleaned["count"] or 0) if kind == "many" else 0,
+            prefix=cleaned["begins"] if kind in {"many", "people"} else "",
+            addresses=cleaned["addresses"] if kind == "people" else (),
+        )
+
+
+class MoreCodesForm(forms.Form):
+    """Creates more codes for a discount."""
+
+    count = forms.IntegerField(label=gettext_lazy("Number of codes"))
+    begins = forms.CharField(label=gettext_lazy("Prefix"), required=False)
+
+    def get_codes(self) -> NewCodes:
+        return NewCodes(count=self.cleaned_data["count"], prefix=self.cleaned_data["begins"])
+
+
+class LimitForm(forms.Form):
+    """Limits how often one code can be used in total."""
+
+    max_uses = forms.IntegerField(
+        label=gettext_lazy("Total uses"),
+        required=False,
+        validators=[validate_max_uses],
+        help_text=gettext_lazy("Leave it empty for no limit."),
+    )
+
+
+class ExtendForm(forms.Form):
+    """Changes when several discounts end."""
+
+    expires_at = EndField(
+        label=gettext_lazy("Valid until"),
+        required=False,
+        widget=AdminDateTimeInput,
+        help_text=gettext_lazy("A date without a time includes that day. Leave it empty for no end."),
+    )
+
+
+def _initial_for(discount: Discount) -> dict[str, Any]:
+    draft = draft_of(discount)
+    return {
+        "name": draft.name,
+        "amount": f"{draft.amount.normalize():f}",
+        "payment_type": draft.payment_type,
+        "scope": "all" if draft.for_all_products else "chosen",
+        "products": list(draft.product_ids),
+        "audience": "chosen" if draft.for_chosen_people else "all",
+        "people": draft.people,
+        "activates_at": draft.activates_at,
+        "expires_at": draft.expires_at,
+    }
+
+
+def _describe_amount(discount_type: str, currency: str) -> str:
+    match discount_type:
+        case DiscountType.PERCENT_OFF:
+            return _("Percent off.")
+        case DiscountType.AMOUNT_OFF:
+            return _("%(currency)s off the whole cart, once.") % {"currency": currency}
+        case DiscountType.AMOUNT_OFF_EACH:
+            return _("%(currency)s off each course.") % {"currency": currency}
+        case _other:
+            return _("Price in %(currency)s.") % {"currency": currency}
