@@ -30,7 +30,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
-from mitxonline.users.sso.identities import is_connected
+from mitxonline.users.sso.connections import is_connected
 from mitxonline.users.sso.keycloak import issuer
 from mitxonline.users.sso.providers import KEYCLOAK
 

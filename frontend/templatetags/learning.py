@@ -16,7 +16,7 @@ from ecommerce.selectors.sentences import gateway_name
 from frontend.pages import dates
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
-from mitxonline.users.sso.identities import is_connected
+from mitxonline.users.sso.connections import is_connected
 from mitxonline.users.sso.providers import KEYCLOAK, find_provider
 
 register = template.Library()

@@ -18,7 +18,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.admin import ReadOnlyAdminMixin
 from mitxonline.users.admin_forms import PersonChangeForm, PersonCreationForm
 from mitxonline.users.models import GivenRight, User
-from mitxonline.users.sso.linking import find_losses, undo
+from mitxonline.users.sso.connections import find_losses, undo_connection
 
 # Its pages show what belongs to a sign-in in progress, and would let an editor of people write themselves another's
 # identity. Importing it first registers them, whatever the order of the apps.
@@ -93,11 +93,11 @@ class ConnectionAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[UserSocialAuth]):
         return [*listed, *goes], *rest
 
     def delete_model(self, request: HttpRequest, obj: UserSocialAuth) -> None:
-        undo(obj, now=clock.now())
+        undo_connection(obj, now=clock.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[UserSocialAuth]) -> None:
         for each in queryset.select_related("user").order_by("pk"):
-            undo(each, now=clock.now())
+            undo_connection(each, now=clock.now())
 
 
 @admin.register(GivenRight)

@@ -11,12 +11,12 @@ from mitxonline.kernel.http import client_address
 from mitxonline.kernel.ratelimit import RateLimit, network_of
 from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
-from mitxonline.users.sso.request_user import ProvenRights
+from mitxonline.users.sso.rights import ProvenRightsMixin
 
 login_limit = RateLimit("login")
 
 
-class EmailBackend(ProvenRights, ModelBackend):
+class EmailBackend(ProvenRightsMixin, ModelBackend):
     """Django's own check, with the address compared in any case and failures limited.
 
     Raises RateLimited before the password is looked at, so that a limited guesser learns nothing from a
@@ -43,7 +43,7 @@ class EmailBackend(ProvenRights, ModelBackend):
         return user
 
 
-class RightsBackend(ProvenRights, ModelBackend):
+class RightsBackend(ProvenRightsMixin, ModelBackend):
     """What people may do, where no password of ours lets them in. It signs no one in."""
 
     def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> None:  # type: ignore[override]

@@ -9,14 +9,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from mitxonline.users.sso.providers import providers
+from mitxonline.users.sso.providers import REQUIRED_SETTINGS, missing_settings, providers
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-# What makes a provider, by the beginning of its variables.
-_NEEDED = {
-    "SOCIAL_AUTH_KEYCLOAK": ("OIDC_ENDPOINT", "KEY", "SECRET"),
-    "SOCIAL_AUTH_EDX_OAUTH2": ("URL_ROOT", "KEY", "SECRET"),
-}
 
 
 @register("sign_in")
@@ -25,15 +20,9 @@ def check_sign_in(**_kwargs: Any) -> list[CheckMessage]:
     return [*_half_providers(), *_no_way_in(), *_open_addresses(), *_scopes(), *_empty_roles()]
 
 
-def missing_variables(prefix: str) -> list[str]:
-    """Which variables of a provider are empty."""
-    names = (f"{prefix}_{part}" for part in _NEEDED[prefix])
-    return [name for name in names if not getattr(settings, name)]
-
-
 def _half_providers() -> Iterator[CheckMessage]:
-    for prefix, parts in _NEEDED.items():
-        missing = missing_variables(prefix)
+    for prefix, parts in REQUIRED_SETTINGS.items():
+        missing = missing_settings(prefix)
         if missing and len(missing) < len(parts):
             yield Error(
                 f"This provider is configured in part: nothing stands in {', '.join(missing)}.",

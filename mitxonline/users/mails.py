@@ -16,7 +16,7 @@ from mitxonline.kernel.mail import send_email
 from mitxonline.users.events import AccountMailQueued
 from mitxonline.users.models import User
 from mitxonline.users.next_page import with_next
-from mitxonline.users.sso.linking import connections_of
+from mitxonline.users.sso.connections import connections_of
 from mitxonline.users.sso.providers import find_provider
 from mitxonline.users.verification import make_connect_token, make_token
 

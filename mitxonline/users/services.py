@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from mitxonline.users import mails
 from mitxonline.users.models import User
-from mitxonline.users.sso.linking import connections_of
+from mitxonline.users.sso.connections import connections_of
 
 
 def register(*, email: str, name: str, password: str, now: datetime) -> User | None:

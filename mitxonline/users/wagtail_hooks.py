@@ -9,7 +9,7 @@ from wagtail import hooks
 from wagtail.admin.views.account import NameEmailSettingsPanel
 
 from mitxonline.users.admin_forms import WagtailNameForm
-from mitxonline.users.sso.linking import CONNECTED, DISCONNECTED, LINKED
+from mitxonline.users.sso.connections import CONNECTED, DISCONNECTED, LINKED
 from mitxonline.users.sso.rights import FOLLOWED
 
 NameEmailSettingsPanel.form_class = WagtailNameForm

@@ -21,7 +21,7 @@ from b2b.events import KeycloakJoinRequested
 from b2b.models import ContractMembership, KeycloakJoin, OrganizationMembership
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import transaction_lock
-from mitxonline.users.sso.identities import subject_of
+from mitxonline.users.sso.connections import find_subject
 from mitxonline.users.sso.keycloak import issuer
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def join_in_keycloak(*, join_id: int, keycloak: AddsMembers, now: datetime) -> J
         # Switched off, or the seat given up meanwhile. Forgotten, so that it is asked again when that changes.
         join.delete()
         return None
-    subject = subject_of(join.user, issuer())
+    subject = find_subject(join.user, issuer())
     if subject is None:
         return _settle(join, JoinState.UNLINKED, now=None)
     try:

@@ -38,7 +38,7 @@ from b2b.services.organizations.claims import UNKNOWN, Claim, ClaimedOrganizatio
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import transaction_lock
 from mitxonline.kernel.remote import without_queueing
-from mitxonline.users.sso.identities import is_connected
+from mitxonline.users.sso.connections import is_connected
 from mitxonline.users.sso.keycloak import issuer
 
 logger = logging.getLogger(__name__)

@@ -102,7 +102,7 @@ SIGN_IN_ORIGINS = sorted(
 SOCIAL_AUTH_PIPELINE = [
     "social_core.pipeline.social_auth.social_details",
     "social_core.pipeline.social_auth.social_uid",
-    "mitxonline.users.sso.pipeline.know_person",
+    "mitxonline.users.sso.pipeline.find_account",
     "mitxonline.users.sso.pipeline.follow_rights",
     "b2b.receivers.follow_organizations",
 ]

@@ -17,10 +17,9 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from mitxonline.kernel.remote import RemoteSession, patience
-from mitxonline.users.checks import missing_variables
 from mitxonline.users.sso.findings import Finding, Sayer, State, further_findings
 from mitxonline.users.sso.keycloak import KeycloakBackend
-from mitxonline.users.sso.providers import EDX, KEYCLOAK, find_provider
+from mitxonline.users.sso.providers import EDX, KEYCLOAK, find_provider, missing_settings
 from mitxonline.users.sso.rights import group_names
 
 _PATIENCE = 10  # seconds, for each question
@@ -210,7 +209,7 @@ def _edx() -> Iterator[Finding]:
 
 
 def _not_configured(say: Sayer, prefix: str) -> Finding:
-    if missing := missing_variables(prefix):
+    if missing := missing_settings(prefix):
         return say.unknown("settings", f"Not configured: nothing stands in {', '.join(missing)}.")
     return say.unknown("settings", "Not configured: its backend is not among AUTHENTICATION_BACKENDS.")
 

@@ -1,4 +1,4 @@
-"""The Open edX course site as a provider: plain OAuth 2 whose access token is a JWT that says who it is for."""
+"""The Open edX course site as a provider: plain OAuth 2 with a JWT as the access token."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import jwt
 from django.conf import settings
 from social_core.exceptions import AuthResponseError
 
-from mitxonline.users.sso.claims import Identity, identity_in
-from mitxonline.users.sso.errand import ErrandMixin
-from mitxonline.users.sso.request_user import ProvenRights
+from mitxonline.users.sso.backend import ProviderBackend
+from mitxonline.users.sso.identity import ProviderIdentity, read_identity
 
 _CLAIMS = ("user_id", "email", "email_verified", "name", "given_name", "family_name", "administrator", "superuser")
-_RIGHTS = ("administrator", "superuser")
+_ROLES = ("administrator", "superuser")
 
 
-class EdxBackend(ProvenRights, ErrandMixin):
-    """Accounts of the course site. The token comes from its own address over TLS, which vouches for it.
+class EdxBackend(ProviderBackend):
+    """Accounts of the course site.
 
-    `user_id` names the person: names can change there. `email_verified` is the course site's "activated".
+    The signature of the token isn't verified: it comes from the course site's own address over TLS. `user_id` names the
+    person, because user names can change there. `email_verified` means that the account is activated there.
     """
 
     name = "edx-oauth2"
-    ACCESS_TOKEN_METHOD = "POST"  # noqa: S105 - a method, not a secret
+    ACCESS_TOKEN_METHOD = "POST"  # noqa: S105 - an HTTP method, not a secret
     REDIRECT_STATE = False
     ID_KEY = "user_id"
     DEFAULT_SCOPE = ["user_id", "profile", "email"]
@@ -55,30 +55,23 @@ class EdxBackend(ProvenRights, ErrandMixin):
     def get_user_details(self, response: Mapping[str, Any]) -> dict[str, Any]:
         return {}
 
-    def get_user_id(self, details: Any, response: Mapping[str, Any]) -> str:
-        return self.identity(response).uid
-
-    def identity(self, response: Mapping[str, Any]) -> Identity:
-        """Who signs in, by course site and number there."""
-        number = response.get("user_id")
-        if isinstance(number, bool) or not isinstance(number, int | str) or number == "":
+    def identity(self, response: Mapping[str, Any]) -> ProviderIdentity:
+        user_id = response.get("user_id")
+        if isinstance(user_id, bool) or not isinstance(user_id, int | str) or user_id == "":
             raise AuthResponseError(self, claim="user_id", code="missing_claim", stage="user_info")
-        return identity_in(
+        return read_identity(
             response,
             provider=self.name,
             issuer=settings.SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT,
-            subject=str(number),
+            subject=str(user_id),
         )
 
     def roles(self, response: Mapping[str, Any]) -> frozenset[str]:
-        """What the course site calls its staff."""
-        return frozenset(name for name in _RIGHTS if response.get(name) is True)
+        return frozenset(name for name in _ROLES if response.get(name) is True)
 
     def staff_roles(self) -> Mapping[str, list[str]]:
-        """What a role gives here."""
         roles: Mapping[str, list[str]] = settings.EDX_STAFF_ROLES
         return roles
 
     def logout_url(self, *, id_token: str, back_to: str) -> str:
-        """Where the browser goes to end the session there too."""
         return f"{settings.SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT}/logout?{urlencode({'redirect_url': back_to})}"

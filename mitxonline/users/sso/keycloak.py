@@ -1,4 +1,4 @@
-"""Keycloak through OpenID Connect, with what social-core leaves out: one issuer, keys that change, roles, logout."""
+"""Keycloak through OpenID Connect, and what social-core lacks: a fixed issuer, key rotation, roles, logout."""
 
 from __future__ import annotations
 
@@ -18,78 +18,71 @@ from social_core.backends.utils import load_oidc_config
 from social_core.exceptions import AuthConfigurationError, AuthResponseError, ErrorStage, SocialAuthBaseException
 from social_core.utils import cache
 
-from mitxonline.users.sso.claims import Identity, identity_in
-from mitxonline.users.sso.errand import ErrandMixin
-from mitxonline.users.sso.request_user import ProvenRights
+from mitxonline.users.sso.backend import ProviderBackend
+from mitxonline.users.sso.identity import ProviderIdentity, read_identity
 
-# Keys and addresses of the provider are asked for again after this long, in seconds; if it is away then, the last ones
-# serve on.
-_FRESH = 3600
-# A token signed with a key we don't know has the keys fetched anew, but a stranger's tokens not more often than this.
+# Seconds after which the provider's keys and addresses are fetched again. If it is away then, the last ones stay valid.
+_CACHE_SECONDS = 3600
+# A token signed with an unknown key makes us fetch the keys again. A stranger's tokens can't do that more often.
 _REFETCH_PAUSE = 30
 _ROLE_CLAIMS = ("realm_access", "resource_access")
-# Longer addresses than this are refused by servers on the way; without the hint Keycloak asks for a confirmation.
-_LONGEST_HINT = 4000
-# OpenID Connect allows a subject no more characters; sessions are named as shortly.
-_LONGEST_NAME = 255
-
-# Enough of a wrong issuer to recognize it in the log.
-_LOGGED = 200
+# Servers on the way refuse longer addresses. Without the hint Keycloak asks the person to confirm the sign-out.
+_MAX_HINT = 4000
+# OpenID Connect allows a subject no more characters. Session ids get the same limit.
+_MAX_ID = 255
+# Characters of a wrong issuer that the log shows, enough to recognize it.
+_MAX_LOGGED = 200
 
 _refetched: dict[str, float] = {}
 
 
 class AnotherIssuer(SocialAuthBaseException):
-    """An answer or a document of another issuer than ours. `came` is fit for a log: one short, printable line."""
+    """An answer or a document from another issuer than ours. `came` can be logged: one short, printable line."""
 
     default_code = "invalid_claim"
 
     def __init__(self, backend: BaseAuth[HttpResponse], came: object, *, stage: ErrorStage) -> None:
         super().__init__(backend, claim="iss", stage=stage)
-        self.came = "".join(char if char.isprintable() else "?" for char in str(came))[:_LOGGED]
+        self.came = "".join(char if char.isprintable() else "?" for char in str(came))[:_MAX_LOGGED]
         self.expected = issuer()
 
 
 class DocumentOfAnotherIssuer(AnotherIssuer, AuthConfigurationError):
-    """The discovery document names another issuer: no sign-in can succeed until an operator sets one of them right."""
+    """The discovery document names another issuer: no sign-in can succeed until an operator corrects one of them."""
 
 
-class KeycloakBackend(ProvenRights, ErrandMixin, OpenIdConnectAuth[HttpResponse]):
-    """A realm of someone's Keycloak.
+class KeycloakBackend(ProviderBackend, OpenIdConnectAuth[HttpResponse]):
+    """A Keycloak realm.
 
-    Tokens are believed if the issuer is the configured one. The claims handed on are those of the ID token and of
-    userinfo, which answers for the same subject; roles may come from the access token, whose signature is checked too.
+    Only tokens of the configured issuer are accepted. Claims come from the ID token and from userinfo of the same
+    subject. Roles may come from the access token, whose signature is verified too.
     """
 
     name = "keycloak"
-    # All with a public key: an algorithm with a shared secret, or none, can't get in by a token's own word.
+    # All have a public key, so a token can't choose an algorithm with a shared secret, or none.
     JWT_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
     DEFAULT_USE_PKCE = True
     EXTRA_DATA: list[Any] = []
 
-    # Where the provider is
-
     def id_token_issuer(self) -> str:
         return issuer()
 
-    @cache(ttl=_FRESH)
+    @cache(ttl=_CACHE_SECONDS)
     def get_openid_configuration(self, url: str) -> dict[str, Any]:
         document: dict[str, Any] = load_oidc_config(self, url)
-        # OpenID Connect Discovery, 4.3. Not cached, so that it works as soon as it is set right.
+        # OpenID Connect Discovery, section 4.3. Exceptions aren't cached, so a correction works at once.
         if document.get("issuer") != issuer():
             raise DocumentOfAnotherIssuer(self, document.get("issuer"), stage="begin")
         return document
 
-    @cache(ttl=_FRESH)
+    @cache(ttl=_CACHE_SECONDS)
     def get_jwks_keys_for_uri(self, uri: str) -> list[dict[str, Any]]:
         keys: list[dict[str, Any]] = self.get_remote_jwks_keys(uri)
         return keys
 
-    # Coming back
-
     def validate_state(self) -> str | None:
         state = super().validate_state()
-        # RFC 9207: an answer that names its sender names the one we asked.
+        # RFC 9207: an answer that names its issuer has to name the one we asked.
         sender = self.data.get("iss")
         if sender and sender != self.id_token_issuer():
             raise AnotherIssuer(self, sender, stage="callback")
@@ -103,15 +96,15 @@ class KeycloakBackend(ProvenRights, ErrandMixin, OpenIdConnectAuth[HttpResponse]
         except AuthResponseError as error:
             if error.claim != "iss" or error.code != "invalid_claim":
                 raise
-            # Its signature has been verified: that is looked at before the claims are.
-            said = jwt.decode(id_token, options={"verify_signature": False}).get("iss")
-            raise AnotherIssuer(self, said, stage=error.stage) from error
+            # The signature was verified before the claims were checked, so this issuer can be logged.
+            came = jwt.decode(id_token, options={"verify_signature": False}).get("iss")
+            raise AnotherIssuer(self, came, stage=error.stage) from error
         return claims
 
     def request_access_token(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         response: dict[Any, Any] = super().request_access_token(*args, **kwargs)
         sid = (self.id_token or {}).get("sid")
-        self.sid = sid if isinstance(sid, str) and len(sid) <= _LONGEST_NAME and sid.isprintable() else ""
+        self.sid = sid if isinstance(sid, str) and len(sid) <= _MAX_ID and sid.isprintable() else ""
         self.raw_id_token = response["id_token"]
         return response
 
@@ -120,65 +113,55 @@ class KeycloakBackend(ProvenRights, ErrandMixin, OpenIdConnectAuth[HttpResponse]
         kid, algorithm = header.get("kid"), header.get("alg")
         if algorithm not in self.JWT_ALGORITHMS:
             return None
-        for key in self._keys_named(kid):
-            named = {"alg": algorithm, **key}
-            if named["alg"] == algorithm and _is_signed_by(named, id_token):
-                return named
+        keys, uri = _keys_with_id(self.get_jwks_keys(), kid), self.jwks_uri()
+        if not keys and time.monotonic() - _refetched.get(uri, -_REFETCH_PAUSE) >= _REFETCH_PAUSE:
+            _refetched[uri] = time.monotonic()
+            keys = _keys_with_id(self.get_jwks_keys_for_uri.refresh(self, uri), kid)
+        for key in keys:
+            candidate = {"alg": algorithm, **key}
+            if candidate["alg"] == algorithm and _is_signed_by(candidate, id_token):
+                return candidate
         return None
 
-    def _keys_named(self, kid: str | None) -> list[dict[str, Any]]:
-        found = _keys_with_id(self.get_jwks_keys(), kid)
-        uri = self.jwks_uri()
-        if not found and _may_refetch(uri):
-            found = _keys_with_id(self.get_jwks_keys_for_uri.refresh(self, uri), kid)
-        return found
-
     def validate_temporal_claims(self, id_token: Mapping[str, Any]) -> None:
-        """Refuse a token made long ago. Ends and beginnings were compared already, with the clock skew allowed."""
-        made_at = id_token.get("iat")
-        if not isinstance(made_at, int | float):
+        """Refuse an old token. `exp` and `nbf` have been checked already, with the clock skew allowed."""
+        issued_at = id_token.get("iat")
+        if not isinstance(issued_at, int | float):
             raise AuthResponseError(self, claim="iat", code="missing_claim", stage="token_validation")
-        if time.time() > made_at + self.ID_TOKEN_MAX_AGE + settings.SIGN_IN_CLOCK_SKEW:
+        if time.time() > issued_at + self.ID_TOKEN_MAX_AGE + settings.SIGN_IN_CLOCK_SKEW:
             raise AuthResponseError(self, claim="iat", code="response_expired", stage="token_validation")
-
-    # Who it is
 
     def user_data(self, access_token: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         claims: Mapping[str, Any] = self.id_token or {}
-        told: object = self.get_json(self.userinfo_url(), headers={"Authorization": f"Bearer {access_token}"})
-        if not isinstance(told, dict) or told.get("sub") != claims.get("sub"):
+        userinfo: object = self.get_json(self.userinfo_url(), headers={"Authorization": f"Bearer {access_token}"})
+        if not isinstance(userinfo, dict) or userinfo.get("sub") != claims.get("sub"):
             raise AuthResponseError(self, claim="sub", code="invalid_claim", stage="user_info")
-        if "email" in told:  # an address and whether it is verified are said by one and the same
+        if "email" in userinfo:  # An address and whether it is verified have to come from the same source.
             claims = {name: value for name, value in claims.items() if name not in ("email", "email_verified")}
-        everything = {**claims, **told}
-        if not any(name in everything for name in _ROLE_CLAIMS):
-            known = self._access_claims(access_token)
-            everything |= {name: known[name] for name in _ROLE_CLAIMS if name in known}
-        return everything
+        merged = {**claims, **userinfo}
+        if not any(name in merged for name in _ROLE_CLAIMS):
+            access_claims = self._access_claims(access_token)
+            merged |= {name: access_claims[name] for name in _ROLE_CLAIMS if name in access_claims}
+        return merged
 
-    def get_user_id(self, details: Any, response: Mapping[str, Any]) -> str:
-        return self.identity(response).uid
-
-    def identity(self, response: Mapping[str, Any]) -> Identity:
-        """Who signs in, by issuer and subject."""
+    def identity(self, response: Mapping[str, Any]) -> ProviderIdentity:
         subject = (self.id_token or {}).get("sub")
-        if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_NAME:
+        if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_ID:
             raise AuthResponseError(self, claim="sub", code="missing_claim", stage="user_info")
-        return identity_in(response, provider=self.name, issuer=self.id_token_issuer(), subject=subject)
+        return read_identity(response, provider=self.name, issuer=self.id_token_issuer(), subject=subject)
 
     def roles(self, response: Mapping[str, Any]) -> frozenset[str]:
-        """The realm's roles, and those of our client."""
+        """Return the roles of the realm and those of our client."""
         clients = response.get("resource_access")
         own = clients.get(settings.SOCIAL_AUTH_KEYCLOAK_KEY) if isinstance(clients, Mapping) else None
         return _roles_in(response.get("realm_access")) | _roles_in(own)
 
     def staff_roles(self) -> Mapping[str, list[str]]:
-        """What a role gives here."""
         roles: Mapping[str, list[str]] = settings.KEYCLOAK_STAFF_ROLES
         return roles
 
     def _access_claims(self, access_token: str) -> Mapping[str, Any]:
-        """What the access token says, if it is one that can be read and was made for us; else nothing."""
+        """Return the claims of an access token that is a JWT of our issuer for our client and this person, or none."""
         try:
             key = self.find_valid_key(access_token)
             if key is None:
@@ -193,27 +176,24 @@ class KeycloakBackend(ProvenRights, ErrandMixin, OpenIdConnectAuth[HttpResponse]
             )
         except PyJWTError:
             return {}
-        same_person = claims.get("sub") in (None, (self.id_token or {}).get("sub"))
-        return claims if same_person and claims.get("azp") == settings.SOCIAL_AUTH_KEYCLOAK_KEY else {}
-
-    # Going out
+        is_same_person = claims.get("sub") in (None, (self.id_token or {}).get("sub"))
+        return claims if is_same_person and claims.get("azp") == settings.SOCIAL_AUTH_KEYCLOAK_KEY else {}
 
     def logout_url(self, *, id_token: str, back_to: str) -> str:
-        """Where the browser goes to end the session there too; empty if the provider doesn't say."""
         try:
             address = self.oidc_config().get("end_session_endpoint")
         except SocialAuthBaseException:
             return ""
         if not isinstance(address, str) or not address:
             return ""
-        asked = {"client_id": settings.SOCIAL_AUTH_KEYCLOAK_KEY, "post_logout_redirect_uri": back_to}
-        if 0 < len(id_token) <= _LONGEST_HINT:
-            asked["id_token_hint"] = id_token
-        return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
+        query = {"client_id": settings.SOCIAL_AUTH_KEYCLOAK_KEY, "post_logout_redirect_uri": back_to}
+        if 0 < len(id_token) <= _MAX_HINT:
+            query["id_token_hint"] = id_token
+        return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"
 
 
 def issuer() -> str:
-    """Who signs Keycloak's tokens; empty if Keycloak isn't configured."""
+    """Return the issuer of Keycloak's tokens, or an empty string if Keycloak isn't configured."""
     name: str = settings.SOCIAL_AUTH_KEYCLOAK_ISSUER
     return name
 
@@ -225,18 +205,10 @@ def _keys_with_id(keys: list[dict[str, Any]], kid: str | None) -> list[dict[str,
 def _is_signed_by(key: dict[str, Any], token: str) -> bool:
     message, _dot, signature = token.rpartition(".")
     try:
-        known = jwt.PyJWK(key)
-        return known.Algorithm.verify(message.encode(), known.key, base64url_decode(signature.encode()))
-    except (PyJWTError, ValueError, KeyError, TypeError):  # a key that is none signs nothing
+        jwk = jwt.PyJWK(key)
+        return jwk.Algorithm.verify(message.encode(), jwk.key, base64url_decode(signature.encode()))
+    except (PyJWTError, ValueError, KeyError, TypeError):  # A malformed key signs nothing.
         return False
-
-
-def _may_refetch(uri: str) -> bool:
-    now = time.monotonic()
-    if now - _refetched.get(uri, -_REFETCH_PAUSE) < _REFETCH_PAUSE:
-        return False
-    _refetched[uri] = now
-    return True
 
 
 def _roles_in(access: Any) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Reading a logout token as OpenID Connect Back-Channel Logout 1.0, section 2.6, asks."""
+"""Reading the logout token of OpenID Connect Back-Channel Logout 1.0, with the checks of its section 2.6."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ from mitxonline.users.sso.keycloak import KeycloakBackend
 from mitxonline.users.sso.sessions import LogoutNotice
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-# Older than this, in seconds, a token is not acted on, whatever it says about its own end.
-_OLDEST = 300
+# Seconds after which a token is not acted on, whatever it says about its own end.
+_MAX_AGE = 300
+_MAX_TEXT = 255
 _TYPES = {"", "jwt", "logout+jwt"}
-_LONGEST = 255
 
 
 class TokenRefused(Exception):
-    """The token is not one to act on; the reason is for the provider and the log, and quotes nothing of it."""
+    """The token can't be acted on. The reason goes to the provider and the log, and quotes nothing of the token."""
 
 
 def read_logout_token(backend: KeycloakBackend, token: str) -> LogoutNotice:
-    """What the token says, once everything about it has been checked; TokenRefused otherwise."""
+    """Check the token and return what it says. Raises TokenRefused."""
     claims = _verify(backend, token)
-    made_at = claims["iat"]
-    if not isinstance(made_at, int | float) or time.time() > made_at + _OLDEST + settings.SIGN_IN_CLOCK_SKEW:
+    issued_at = claims["iat"]
+    if not isinstance(issued_at, int | float) or time.time() > issued_at + _MAX_AGE + settings.SIGN_IN_CLOCK_SKEW:
         raise TokenRefused("iat is missing or too old")
     events = claims.get("events")
     if not isinstance(events, Mapping) or not isinstance(events.get(EVENT), Mapping):
         raise TokenRefused("events does not say logout")
     if "nonce" in claims:
         raise TokenRefused("a logout token has no nonce")
-    sid, subject = _text(claims, "sid"), _text(claims, "sub")
+    sid, subject = _read_text(claims, "sid"), _read_text(claims, "sub")
     if not sid and not subject:
         raise TokenRefused("neither sid nor sub")
-    jti = _text(claims, "jti")
+    jti = _read_text(claims, "jti")
     if not jti:
         raise TokenRefused("no jti")
-    until = made_at + _OLDEST + 2 * settings.SIGN_IN_CLOCK_SKEW
+    # Longer than the token is accepted, so a replay always meets the row of the first one.
+    until = issued_at + _MAX_AGE + 2 * settings.SIGN_IN_CLOCK_SKEW
     return LogoutNotice(
         issuer=claims["iss"], jti=jti, sid=sid, subject=subject, until=datetime.fromtimestamp(until, tz=UTC)
     )
@@ -69,8 +70,8 @@ def _verify(backend: KeycloakBackend, token: str) -> dict[str, Any]:
     return claims
 
 
-def _text(claims: Mapping[str, Any], name: str) -> str:
+def _read_text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name, "")
-    if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
+    if not isinstance(value, str) or len(value) > _MAX_TEXT or not value.isprintable():
         raise TokenRefused(f"{name} is not a short text")
     return value

@@ -1,4 +1,4 @@
-"""The steps of ours in a sign-in (SOCIAL_AUTH_PIPELINE): who it is, and what rights come with it."""
+"""Our steps of a sign-in through a provider (SOCIAL_AUTH_PIPELINE): whose account it is, and which rights it has."""
 
 from __future__ import annotations
 
@@ -12,29 +12,33 @@ from social_django.models import UserSocialAuth
 
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
-from mitxonline.users.sso import linking
-from mitxonline.users.sso.linking import Known, Note
+from mitxonline.users.sso import accounts
+from mitxonline.users.sso.accounts import AccountChange, AccountMatch
+from mitxonline.users.sso.backend import ProviderBackend
 from mitxonline.users.sso.providers import find_provider
 from mitxonline.users.sso.rights import follow_roles
 
 
-def know_person(*, strategy: Any, backend: Any, response: Mapping[str, Any], **_kwargs: Any) -> dict[str, Any]:
-    """Find, connect or make the account; SignInRefused where it can't be."""
-    identity, errand, now = backend.identity(response), backend.errand, clock.now()
+def find_account(
+    *, strategy: Any, backend: ProviderBackend, response: Mapping[str, Any], **_kwargs: Any
+) -> dict[str, Any]:
+    """Find, connect or create the account. Raises SignInRefused."""
+    identity, connects = backend.identity(response), backend.errand.connects
     backend.signed_in_as = identity
-    title = title_of(backend.name)
-    if errand.connects is not None and strategy.request.user.pk == errand.connects:
-        known = linking.connect(identity, user_id=errand.connects, title=title, now=now)
+    provider = find_provider(backend.name)
+    title = provider.title if provider else backend.name
+    if connects is not None and strategy.request.user.pk == connects:
+        match = accounts.connect_account(identity, user_id=connects, title=title, now=clock.now())
     else:
-        known = linking.know(identity, title=title, now=now)
-    tell(strategy.request, known, title)
-    return {"user": known.user, "social": known.connection, "is_new": known.is_new}
+        match = accounts.find_or_create_account(identity, title=title, now=clock.now())
+    add_change_messages(strategy.request, match, title)
+    return {"user": match.user, "social": match.connection, "is_new": match.is_new}
 
 
 def follow_rights(
-    *, backend: Any, user: User, social: UserSocialAuth, response: Mapping[str, Any], **_kwargs: Any
+    *, backend: ProviderBackend, user: User, social: UserSocialAuth, response: Mapping[str, Any], **_kwargs: Any
 ) -> None:
-    """Give and take away the rights of staff that follow roles at the provider."""
+    """Give and take away the staff rights that follow roles at the provider."""
     follow_roles(
         user=user,
         issuer=backend.identity(response).issuer,
@@ -45,26 +49,19 @@ def follow_rights(
     )
 
 
-def title_of(name: str) -> str:
-    """What people call the provider."""
-    provider = find_provider(name)
-    return provider.title if provider else name
-
-
-def tell(request: HttpRequest, known: Known, title: str) -> None:
-    """Say on the next page what happened to the account."""
-    names = {"provider": title, "email": known.user.email}
-    said = {
-        Note.CONNECTED: _("%(provider)s is connected. From now on you can sign in through it."),
-        Note.PASSWORD_GONE: _(
+def add_change_messages(request: HttpRequest, match: AccountMatch, title: str) -> None:
+    """Tell the person on the next page what happened to their account."""
+    sentences = {
+        AccountChange.CONNECTED: _("%(provider)s is connected. From now on you can sign in through it."),
+        AccountChange.PASSWORD_REMOVED: _(
             "Your account is connected with %(provider)s. Its e-mail address had never been confirmed, so for your "
             "safety the password it had no longer works."
         ),
-        Note.EMAIL_CHANGED: _("Your e-mail address is now %(email)s, as at %(provider)s."),
-        Note.EMAIL_TAKEN: _(
+        AccountChange.EMAIL_CHANGED: _("Your e-mail address is now %(email)s, as at %(provider)s."),
+        AccountChange.EMAIL_TAKEN: _(
             "%(provider)s has a new e-mail address of yours, but another account here uses it. This account keeps "
             "%(email)s."
         ),
     }
-    for note in known.notes:
-        messages.info(request, said[note] % names)
+    for change in match.changes:
+        messages.info(request, sentences[change] % {"provider": title, "email": match.user.email})

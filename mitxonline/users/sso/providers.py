@@ -1,4 +1,4 @@
-"""Which providers this site has, by what its environment says."""
+"""Which providers this site has, by its environment."""
 
 from __future__ import annotations
 
@@ -8,44 +8,48 @@ from django.conf import settings
 from django.urls import reverse
 
 KEYCLOAK, EDX = "keycloak", "edx-oauth2"
-_CLASSES = {
+_BACKENDS = {
     KEYCLOAK: "mitxonline.users.sso.keycloak.KeycloakBackend",
     EDX: "mitxonline.users.sso.edx.EdxBackend",
+}
+# The settings that make a provider, by the beginning of their names.
+REQUIRED_SETTINGS = {
+    "SOCIAL_AUTH_KEYCLOAK": ("OIDC_ENDPOINT", "KEY", "SECRET"),
+    "SOCIAL_AUTH_EDX_OAUTH2": ("URL_ROOT", "KEY", "SECRET"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Someone who can say who a visitor is. `title` is what people call it."""
+    """A service that says who someone is. People know it by its `title`."""
 
     name: str
     title: str
 
     @property
     def begin_url(self) -> str:
-        """Where the button leads."""
         return reverse("sso_begin", args=[self.name])
-
-    @property
-    def backend_path(self) -> str:
-        """The class that speaks with it, as Django's sessions name it."""
-        return _CLASSES[self.name]
 
 
 def providers() -> tuple[Provider, ...]:
-    """The providers that are configured, in the order their buttons stand in."""
+    """Return the configured providers in the order of their buttons."""
     titles = {KEYCLOAK: settings.SOCIAL_AUTH_KEYCLOAK_NAME, EDX: settings.SOCIAL_AUTH_EDX_OAUTH2_NAME}
-    return tuple(Provider(name, titles[name]) for name in titles if _CLASSES[name] in settings.AUTHENTICATION_BACKENDS)
+    return tuple(Provider(name, titles[name]) for name in titles if _BACKENDS[name] in settings.AUTHENTICATION_BACKENDS)
 
 
 def find_provider(name: str) -> Provider | None:
-    """The provider of that name, if it is configured."""
     return next((each for each in providers() if each.name == name), None)
 
 
 def only_provider() -> Provider | None:
-    """The one way in, where there is no other: then there is nothing to choose."""
+    """Return the provider if it is the only way to sign in."""
     if settings.LOCAL_ACCOUNTS:
         return None
-    known = providers()
-    return known[0] if len(known) == 1 else None
+    configured = providers()
+    return configured[0] if len(configured) == 1 else None
+
+
+def missing_settings(prefix: str) -> list[str]:
+    """Return which settings of a provider are empty."""
+    names = (f"{prefix}_{part}" for part in REQUIRED_SETTINGS[prefix])
+    return [name for name in names if not getattr(settings, name)]

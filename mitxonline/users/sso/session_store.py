@@ -1,7 +1,7 @@
-"""Sessions in the database, of which those begun at a provider can be found by it.
+"""The session engine: Django's database sessions, whose provider rows follow them.
 
-Django gives a session a new key when the password changes. The row that ties it to the provider's session has to follow
-that, and to go when the session goes; here, below everyone who does such things, nothing is forgotten.
+Django gives a session a new key when the password changes. The row that ties a session to the provider's has to follow
+the key, and to go with the session. Done here, below all code that touches sessions, no case can be forgotten.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from django.db.models import Exists, OuterRef
 
 from mitxonline.users.models import ProviderSession
 
-# Stands in a session that began at a provider; others cost no query.
+# Is in every session that began at a provider. Sessions without it cost no query.
 MARK = "users.provider"
 
 
 class SessionStore(DatabaseStore):
-    """Django's own, with the provider's row beside it."""
-
     def cycle_key(self) -> None:
         before = self.session_key
         super().cycle_key()

@@ -15,9 +15,9 @@ from social_django.models import UserSocialAuth
 from b2b.services.organizations.managers import set_manager
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
-from mitxonline.users.sso import linking
-from mitxonline.users.sso.claims import Identity, identity_in
+from mitxonline.users.sso import accounts
 from mitxonline.users.sso.errors import SignInRefused
+from mitxonline.users.sso.identity import ProviderIdentity, read_identity
 from tests.factories import make_organization
 from tests.support.oidc import FakeProvider
 from tests.support.together import MeetAt, Together
@@ -292,10 +292,10 @@ def test_names_of_every_kind(client: Client, provider: FakeProvider, claims: dic
 
 
 def test_the_issuer_is_part_of_who_somebody_is(client: Client, provider: FakeProvider) -> None:
-    elsewhere = Identity(
+    elsewhere = ProviderIdentity(
         "keycloak", "https://elsewhere.example/realms/x", str(provider.claims["sub"]), "x@y.example", True
     )
-    stranger = linking.know(elsewhere, title="Elsewhere", now=clock.now()).user
+    stranger = accounts.find_or_create_account(elsewhere, title="Elsewhere", now=clock.now()).user
     sign_in(client, provider)
     assert client.session["_auth_user_id"] != str(stranger.pk)
 
@@ -391,14 +391,14 @@ def test_nobody_disconnects_others(client: Client, provider: FakeProvider) -> No
 # Never two
 
 
-def identity(subject: str = "one", email: str = EMAIL) -> Identity:
-    return Identity("keycloak", "https://sso.example/realms/x", subject, email, True, "Amara")
+def identity(subject: str = "one", email: str = EMAIL) -> ProviderIdentity:
+    return ProviderIdentity("keycloak", "https://sso.example/realms/x", subject, email, True, "Amara")
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_returns_at_once_make_one_account(together: Together) -> None:
     def arrive() -> int:
-        return linking.know(identity(), title="X", now=clock.now()).user.pk
+        return accounts.find_or_create_account(identity(), title="X", now=clock.now()).user.pk
 
     first, second = together(arrive, arrive)
     assert first == second
@@ -408,11 +408,11 @@ def test_two_returns_at_once_make_one_account(together: Together) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_without_the_lock_they_would_not(together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: both have looked and found no one."""
-    monkeypatch.setattr(linking, "transaction_lock", lambda *_args: None)
-    meeting = meet_at(linking, "_find_connection", parties=2)
+    monkeypatch.setattr(accounts, "transaction_lock", lambda *_args: None)
+    meeting = meet_at(accounts, "_find_connected", parties=2)
 
     def arrive(email: str) -> Any:
-        return linking.know(identity(email=email), title="X", now=clock.now()).user.pk
+        return accounts.find_or_create_account(identity(email=email), title="X", now=clock.now()).user.pk
 
     results = together(lambda: arrive("one@mail.example"), lambda: arrive("two@mail.example"))
     assert meeting.happened
@@ -422,10 +422,10 @@ def test_without_the_lock_they_would_not(together: Together, meet_at: MeetAt, mo
 
 @pytest.mark.django_db(transaction=True)
 def test_somebody_registering_at_the_same_moment(together: Together, meet_at: MeetAt) -> None:
-    meeting = meet_at(linking, "_with_email", parties=2, patience=0.2)
+    meeting = meet_at(accounts, "_lock_with_email", parties=2, patience=0.2)
 
     def arrive() -> Any:
-        return linking.know(identity(), title="X", now=clock.now()).user.pk
+        return accounts.find_or_create_account(identity(), title="X", now=clock.now()).user.pk
 
     def register() -> Any:
         meeting.wait()
@@ -458,18 +458,18 @@ def test_an_identity_never_has_two_accounts_nor_an_account_two_identities(
         for verified in local_accounts:
             email = "a@x.example" if verified else "b@x.example"
             User.objects.create_user(email, PASSWORD, email_verified_at=clock.now() if verified else None)
-        accounts: dict[str, int] = {}
+        account_by_subject: dict[str, int] = {}
         for (subject, email), verified in sign_ins:
             claims = {"email": email, "email_verified": verified}
-            who = identity_in(claims, provider="keycloak", issuer="https://sso.example/r", subject=subject)
+            who = read_identity(claims, provider="keycloak", issuer="https://sso.example/r", subject=subject)
             try:
-                user = linking.know(who, title="X", now=clock.now()).user
+                user = accounts.find_or_create_account(who, title="X", now=clock.now()).user
             except SignInRefused:
-                assert subject not in accounts, "who was let in once is let in always"
+                assert subject not in account_by_subject, "who was let in once is let in always"
                 continue
-            assert accounts.setdefault(subject, user.pk) == user.pk
-        assert len(set(accounts.values())) == len(accounts)
-        assert UserSocialAuth.objects.count() == len(accounts)
+            assert account_by_subject.setdefault(subject, user.pk) == user.pk
+        assert len(set(account_by_subject.values())) == len(account_by_subject)
+        assert UserSocialAuth.objects.count() == len(account_by_subject)
 
 
 # Mails to someone without a password

@@ -126,7 +126,7 @@ def test_a_role_taken_out_of_the_settings_gives_nothing_more(ada: User) -> None:
 
 def test_a_group_that_is_not_there_is_said_and_left_out(ada: User, caplog: pytest.LogCaptureFixture) -> None:
     assert follow(ada, "x", mapping={"x": ["Nobody", "Editors"]}) == {"Editors"}
-    assert "a role names a group that isn't there" in caplog.text
+    assert "a role names groups that don't exist" in caplog.text
 
 
 def test_it_is_written_down(ada: User) -> None:

@@ -23,7 +23,7 @@ from b2b.services.organizations.claims import parse_claim
 from b2b.services.organizations.managers import set_manager
 from mitxonline.kernel import clock
 from mitxonline.users.models import GivenRight, User
-from mitxonline.users.sso import linking, pipeline, rights
+from mitxonline.users.sso import accounts, connections, pipeline, rights
 from tests.factories import make_contract, make_organization
 from tests.support.oidc import FakeProvider
 from tests.users.conftest import PASSWORD
@@ -251,7 +251,7 @@ def test_the_other_providers_connection_takes_no_seats_along(
     user = connected(client, provider)
     for issuer, name in (("https://lms.example", "edx-oauth2"), ("https://old.example/realms/x", "keycloak")):
         other = UserSocialAuth.objects.create(user=user, provider=name, uid=f"{issuer}#7")
-        linking.undo(other, now=clock.now())
+        connections.undo_connection(other, now=clock.now())
     assert seats_of(user) == EVERYTHING
 
 
@@ -278,14 +278,14 @@ def test_a_sign_in_at_the_same_moment_seats_nobody_afterwards(
     """The connection is undone when the sign-in knows who it is, and before it takes a seat; then the control."""
     provider.access_claims = {"realm_access": {"roles": ["storefront-admin"]}}
     user = connected(client, provider)
-    real_know = linking.know
+    real_know = accounts.find_or_create_account
 
     def know_then_undo(*args: Any, **kwargs: Any) -> Any:
         known = real_know(*args, **kwargs)
-        linking.undo(known.connection, now=clock.now())
+        connections.undo_connection(known.connection, now=clock.now())
         return known
 
-    monkeypatch.setattr(linking, "know", know_then_undo)
+    monkeypatch.setattr(accounts, "find_or_create_account", know_then_undo)
     if not guarded:
         for owner, name, real in (
             (receivers, "follow_claim", organization_sign_in.follow_claim),

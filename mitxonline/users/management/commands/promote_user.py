@@ -12,7 +12,7 @@ from django.db import transaction
 
 from mitxonline.kernel.console import OperatorCommand
 from mitxonline.users.models import GivenRight, User
-from mitxonline.users.sso.rights import given_by_roles, keep_by_hand
+from mitxonline.users.sso.rights import find_given_rights, keep_rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _plan(person: User, options: dict[str, Any], *, groups: list[Group]) -> Plan
         flags=flags,
         join=[group for group in groups if grant and group.pk not in inside],
         leave=[group for group in groups if not grant and group.pk in inside],
-        keep=given_by_roles(person, flags=named, groups=groups) if grant else [],
+        keep=find_given_rights(person, flags=named, groups=groups) if grant else [],
     )
 
 
@@ -109,4 +109,4 @@ def _carry_out(person: User, plan: Plan) -> None:
         person.save(update_fields=list(plan.flags))
     person.groups.add(*plan.join)
     person.groups.remove(*plan.leave)
-    keep_by_hand(plan.keep)
+    keep_rights(plan.keep)

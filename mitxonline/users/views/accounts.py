@@ -41,11 +41,11 @@ from mitxonline.users.forms import (
 from mitxonline.users.limits import count_mail
 from mitxonline.users.models import User
 from mitxonline.users.next_page import next_page, safe_page, with_next
-from mitxonline.users.sso import views as sso
-from mitxonline.users.sso.errand import Errand
-from mitxonline.users.sso.linking import connections_of
+from mitxonline.users.sso.backend import Errand
+from mitxonline.users.sso.connections import connections_of
 from mitxonline.users.sso.providers import only_provider, providers
 from mitxonline.users.verification import read_token, verify_email
+from mitxonline.users.views.providers import log_out_everywhere, redirect_to_provider
 
 BACKEND = "mitxonline.users.backends.EmailBackend"
 _SESSION_NEXT = "users.next_after_reset"
@@ -125,7 +125,7 @@ class LoginView(EntranceView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         provider = only_provider()
         if provider is not None and request.headers.get("Sec-Fetch-Site") != "cross-site":
-            return sso.start(request, provider, Errand(next_page(request)))
+            return redirect_to_provider(request, provider, Errand(next_page(request)))
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -173,7 +173,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
     """Ask on GET, sign out on POST: a link or picture elsewhere can't sign anyone out."""
     page = next_page(request)
     if request.method == "POST" or not request.user.is_authenticated:
-        return sso.log_out_everywhere(request, page)
+        return log_out_everywhere(request, page)
     return render(request, "users/logout.html", account_links(page))
 
 

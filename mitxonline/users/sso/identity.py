@@ -1,0 +1,76 @@
+"""Who someone is at a provider, read from its claims as far as these can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mitxonline.kernel.addresses import is_email_address
+from mitxonline.kernel.text import normalize_email
+
+_MAX_NAME = 150
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderIdentity:
+    """A person at a provider. `issuer` and `subject` name them for good; address and name may change."""
+
+    provider: str
+    issuer: str
+    subject: str
+    email: str = ""
+    is_email_verified: bool = False
+    name: str = ""
+
+    @property
+    def uid(self) -> str:
+        # An issuer is a URL without a fragment, so no other pair gives the same text.
+        return f"{self.issuer}#{self.subject}"
+
+
+def issuer_of(uid: str) -> str:
+    return uid.partition("#")[0]
+
+
+def read_identity(claims: Mapping[str, Any], *, provider: str, issuer: str, subject: str) -> ProviderIdentity:
+    """Read name and e-mail address.
+
+    An address is verified only if the provider says so: by true, or by the text "true", which mappers and brokers send
+    that are set up with a string as the type of the claim.
+    """
+    email, is_unchanged = _read_email(claims.get("email"))
+    verified = claims.get("email_verified")
+    full_name = _read_text(claims.get("name"))
+    if not full_name:
+        parts = (_read_text(claims.get("given_name")), _read_text(claims.get("family_name")))
+        full_name = " ".join(filter(None, parts))
+    return ProviderIdentity(
+        provider=provider,
+        issuer=issuer,
+        subject=subject,
+        email=email,
+        is_email_verified=bool(email) and is_unchanged and (verified is True or verified == "true"),
+        name=full_name,
+    )
+
+
+def _read_email(value: Any) -> tuple[str, bool]:
+    """Return the normalized address, or an empty one, and whether normalizing changed no more than case.
+
+    Normalizing turns letters that only look like others into those. That need not be the same inbox to the provider,
+    so such an address proves nothing.
+    """
+    if not isinstance(value, str):
+        return "", False
+    email = normalize_email(value)
+    if not is_email_address(email):
+        return "", False
+    return email, email == value.strip().lower()
+
+
+def _read_text(value: Any) -> str:
+    if not isinstance(value, str):
+        return ""
+    printable = "".join(char if char.isprintable() else " " for char in value)
+    return " ".join(printable.split())[:_MAX_NAME]
