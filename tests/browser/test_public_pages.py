@@ -16,20 +16,26 @@ from tests.browser.axe import assert_accessible
 from tests.browser.conftest import OpenVisitor
 from tests.browser.walking import assert_fits, stops
 from tests.factories import PASSWORD
+from tests.support.databases import ProcessDatabase
 
 pytestmark = [
     pytest.mark.needs("chromium"),
     pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("demo"),  # one process loads it, for all of them
     pytest.mark.timeout(300),  # many pages, each looked at in many ways
 ]
 
 
-@pytest.fixture
-def addresses(live_server: Any, settings: Any) -> dict[str, str]:
-    """The demonstration's public pages."""
-    settings.SITE_BASE_URL = live_server.url
+def load_demo() -> None:
     call_command("configure_wagtail", verbosity=0)
     call_command("load_demo", verbosity=0)
+
+
+@pytest.fixture
+def addresses(live_server: Any, settings: Any, process_database: ProcessDatabase) -> dict[str, str]:
+    """The demonstration's public pages."""
+    settings.SITE_BASE_URL = live_server.url
+    process_database.provide("demo", load_demo)
     course = CoursePage.objects.visible().filter(course__readable_id="course-v1:Tessera+PY101").get()
     return {
         "home": "/",

@@ -27,8 +27,9 @@ from frontend.site.site_setup import configure
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.users.models import User
+from tests.support.databases import ProcessDatabase
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("demo")]
 
 NOW = clock.start_of_day(date(2025, 11, 21)) + timedelta(hours=10)
 COUNTED = ("courses", "ecommerce", "b2b", "cms", "users", "coordinator", "wagtailcore", "wagtailimages")
@@ -46,9 +47,12 @@ def everything() -> dict[str, str]:
 
 
 @pytest.fixture
-def loaded() -> None:
-    configure(base_url="http://testserver")
-    load()
+def loaded(process_database: ProcessDatabase) -> None:
+    def build() -> None:
+        configure(base_url="http://testserver")
+        load()
+
+    process_database.provide("demo in November 2025", build)
 
 
 def test_what_is_there(loaded: None, client: Client) -> None:

@@ -7,8 +7,9 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
-from wagtail.models import Page
+from wagtail.models import Locale, Page
 
+from tests.factories import make_user
 from tests.support.together import MeetAt, Together
 
 
@@ -24,9 +25,19 @@ def _make_session(key: str) -> Callable[[], str]:
 @pytest.mark.parametrize("turn", [1, 2])
 def test_a_transactional_test_finds_what_migrations_made_and_nothing_else(turn: int) -> None:
     assert Page.objects.filter(depth=1).exists()
+    assert Locale.objects.get().language_code == "en"
     assert Session.objects.count() == 0
+    assert make_user().pk == 1
     Session.objects.create(session_key=f"turn {turn}", session_data="", expire_date=timezone.now())
     Page.objects.all().delete()
+    Locale.objects.update(language_code="de")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_transactional_test_may_change_the_structure(turn: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE django_session ADD note text; DROP TABLE django_admin_log")
 
 
 def test_calls_run_together_have_connections_of_their_own(together: Together) -> None:

@@ -1,14 +1,14 @@
 """A database per test process, cloned from one that was migrated once.
 
-Migrating takes seven seconds, cloning a tenth of one. The template is named by a hash of all migrations, so a
-changed migration makes a new one; it stays for the next run. Names are claimed by advisory locks, which
-end with their process, so the leftovers of a killed run are known as such and removed.
+The template is named by a hash of all migrations, so a changed migration makes a new one; it stays for the next run.
+Names are claimed by advisory locks, which end with their process, so the leftovers of a killed run are recognized
+and removed.
 """
 
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,54 @@ from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 from dev.embedded.servers import test_servers
+from tests.support.restoring import remember, restore
 
-TEMPLATE = "tessera_template_"
+# The 2 is the layout of a template: the migrated database, and what restoring needs.
+TEMPLATE = "tessera_template_2_"
 CLONE = "tessera_test_"
+
+
+class ProcessDatabase:
+    """The database of this process, and what it can be put back to."""
+
+    def __init__(self, server: "psycopg.Connection[Any]", *, template: str, name: str) -> None:
+        self.name = name
+        self._server = server
+        self._template = template
+        self._snapshots: dict[str, str] = {}
+
+    def start_over(self) -> None:
+        """Undo everything since the migrations."""
+        connections.close_all()
+        with _maintenance(self.name) as database:
+            restored = restore(database)
+        if not restored:
+            _clone(self._server, template=self._template, name=self.name)
+
+    def provide(self, state: str, build: Callable[[], object]) -> None:
+        """Bring the database to a state that takes long to build: built once, copied from then on."""
+        connections.close_all()
+        if snapshot := self._snapshots.get(state):
+            _clone(self._server, template=snapshot, name=self.name)
+            return
+        build()
+        connections.close_all()
+        snapshot = f"{self.name}_{len(self._snapshots)}"
+        _claim(self._server, snapshot)
+        _clone(self._server, template=self.name, name=snapshot)
+        self._snapshots[state] = snapshot
+
+    def drop(self) -> None:
+        connections.close_all()
+        for name in (self.name, *self._snapshots.values()):
+            _drop(self._server, name)
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(
     request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """Replaces pytest-django's: a clone for this process, and a fresh one after each transactional test."""
+) -> Iterator[ProcessDatabase]:
+    """Replaces pytest-django's: a clone for this process, put back to what it was after each transactional test."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     own = f"{CLONE}{os.getpid()}_{worker}"
     with django_db_blocker.unblock(), _maintenance() as server:
@@ -44,16 +82,21 @@ def django_db_setup(
         _drop_leftovers(server)
         _clone(server, template=template, name=own)
         connection.settings_dict["NAME"] = own
+        database = ProcessDatabase(server, template=template, name=own)
 
         def start_over(_case: TransactionTestCase) -> None:
-            connections.close_all()
-            _clone(server, template=template, name=own)
+            database.start_over()
 
         # Instead of emptying every table, which would also take away what migrations put there.
         with mock.patch.object(TransactionTestCase, "_fixture_teardown", start_over):
-            yield
-        connections.close_all()
-        _drop(server, own)
+            yield database
+        database.drop()
+
+
+@pytest.fixture
+def process_database(django_db_setup: ProcessDatabase, transactional_db: None) -> ProcessDatabase:
+    """For tests that begin in a state other tests begin in too."""
+    return django_db_setup
 
 
 @pytest.fixture(autouse=True)
@@ -64,12 +107,12 @@ def _forgetful_cache() -> Iterator[None]:
 
 
 @contextmanager
-def _maintenance() -> Iterator["psycopg.Connection[Any]"]:
-    """A connection beside the tests' own; its session holds the claims."""
+def _maintenance(database: str = "postgres") -> Iterator["psycopg.Connection[Any]"]:
+    """A connection beside the tests' own; that to the server's own database holds the claims."""
     wanted = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
     known = settings.DATABASES["default"]
     options = {name: known[key] for name, key in wanted.items() if known.get(key)}
-    with psycopg.connect(dbname="postgres", autocommit=True, **options) as server:
+    with psycopg.connect(dbname=database, autocommit=True, **options) as server:
         yield server
 
 
@@ -99,6 +142,8 @@ def _migrated_template(server: "psycopg.Connection[Any]", *, salt: str) -> str:
             _drop(server, draft)
             _run(server, "CREATE DATABASE {}", draft)
             _migrate(draft)
+            with _maintenance(draft) as database:
+                remember(database)
             for old in _databases(server, TEMPLATE):
                 _drop(server, old)
             # Under its final name it is complete, and no one connects to it: that would stop the cloning.
