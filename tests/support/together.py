@@ -31,7 +31,9 @@ class Meeting:
         self._patience = patience
 
     def wait(self) -> None:
-        """Wait for the others; who waits in vain goes on alone, and so does everyone who comes later."""
+        """Wait for the others, once: a caller that nobody joins goes on alone, and so does every later one."""
+        if self.happened:
+            return
         try:
             self._barrier.wait(self._patience)
         except BrokenBarrierError:
