@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from wagtail.log_actions import get_active_log_context
 
 from b2b.models import ContractCourseware, ContractPage
-from b2b.services.acting import way
 from b2b.services.contracts.reconcile import request_reconcile
 from b2b.services.contracts.terms import bring_into_force
 from courses.models import ProgramRequirement
 from mitxonline.kernel import clock
+from mitxonline.kernel.audit import current_origin
 
 
 def contract_published(*, instance: ContractPage, revision: Any = None, **_kwargs: Any) -> None:
@@ -27,7 +27,9 @@ def contract_published(*, instance: ContractPage, revision: Any = None, **_kwarg
     now, by_id = clock.now(), _acting_id() or getattr(revision, "user_id", None)
     with transaction.atomic():
         bring_into_force(page_id=instance.pk, now=now, by_id=by_id)
-        request_reconcile(contract_id=instance.pk, reason=way() or _("Published"), now=now, requested_by_id=by_id)
+        request_reconcile(
+            contract_id=instance.pk, reason=current_origin() or _("Published"), now=now, requested_by_id=by_id
+        )
 
 
 def program_changed(*, instance: ProgramRequirement, raw: bool = False, **_kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Who acts by a command: an account that was named, and whoever is signed in on the machine."""
+"""Who acts by a command: the account it names, and the user who is signed in on the machine."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from django.utils.translation import gettext as _
 from wagtail.log_actions import LogContext
 
 from b2b.errors.contracts import ActorUnknown
-from b2b.services.acting import acting_by
+from mitxonline.kernel.audit import recording_origin
 from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
 
 def add_as_option(parser: ArgumentParser) -> None:
-    """`--as EMAIL`."""
-    parser.add_argument("--as", dest="acting", metavar="EMAIL", help="who does this, for the records")
+    parser.add_argument("--as", dest="acting", metavar="EMAIL", help="the account that acts, for the records")
 
 
 @contextmanager
 def acting(email: str | None, *, command: str) -> Iterator[User | None]:
-    """Record everything inside as done by this account, if one is named, and by the machine's user by this command.
+    """Record everything inside as done by this account, if any, and by the machine's user through this command.
 
     Raises ActorUnknown.
     """
@@ -32,14 +31,10 @@ def acting(email: str | None, *, command: str) -> Iterator[User | None]:
         user = User.objects.filter(email=normalize_email(email), is_active=True).first()
         if user is None:
             raise ActorUnknown(email)
-    way = _("%(command)s, typed by %(user)s") % {"command": command, "user": _machine_user()}
-    with LogContext(user=user), acting_by(way):
-        yield user
-
-
-def _machine_user() -> str:
-    """Who is signed in on this machine; in a container there may be a number and no name."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return _("an unnamed user")
+        machine_user = getpass.getuser()
+    except (KeyError, OSError):  # in a container the user may have a number and no name
+        machine_user = _("an unnamed user")
+    origin = _("%(command)s, typed by %(user)s") % {"command": command, "user": machine_user}
+    with LogContext(user=user), recording_origin(origin):
+        yield user

@@ -1,8 +1,10 @@
-"""What operators type, read strictly: each value is understood or refused with a sentence."""
+"""Values that operators type, as argparse types: each is understood or refused with a sentence."""
 
 from __future__ import annotations
 
 import re
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
@@ -25,104 +27,91 @@ TYPES = {
 }
 
 
-def read_contract_id(text: str) -> int:
-    """A contract's number."""
+def add_dry_run_option(parser: ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+
+
+def contract_id(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 18):
-        raise CommandError(
-            _("“%(text)s” is not a contract id: it is a number, which “b2b_list contracts” shows.") % {"text": text}
-        )
+        sentence = _("“%(text)s” is not a contract id: it is a number, which “b2b_list contracts” shows.")
+        raise ArgumentTypeError(sentence % {"text": text})
     return int(text)
 
 
-def read_date(text: str | None, option: str) -> date | None:
-    """A day written as 2025-12-31."""
-    if text is None:
-        return None
-    day = _day(text.strip())
-    if day is None:
-        raise CommandError(
-            _("%(option)s: “%(text)s” is not a date. Write it as year, month and day: 2025-12-31.")
-            % {"option": option, "text": text}
+def day(text: str) -> date:
+    try:
+        found = date.fromisoformat(text.strip()) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()) else None
+    except ValueError:
+        found = None
+    if found is None:
+        sentence = _("“%(text)s” is not a date. Write it as year, month and day: 2025-12-31.")
+        raise ArgumentTypeError(sentence % {"text": text})
+    if not FIRST_DAY <= found <= LAST_DAY:
+        sentence = _("write a day from %(first)s to %(last)s, or none.")
+        raise ArgumentTypeError(sentence % {"first": FIRST_DAY, "last": LAST_DAY})
+    return found
+
+
+def learner_cap(text: str) -> int:
+    """A number of learners; 0 means no limit."""
+    # int() reads more as a number than people do, like 1_0.
+    cap = int(text) if re.fullmatch(r"\s*[0-9]{1,18}\s*", text) else -1
+    if not 0 <= cap <= MOST_SEATS:
+        sentence = _("“%(text)s” is not a number of learners from 0 (no limit) to %(most)s.")
+        raise ArgumentTypeError(sentence % {"text": text, "most": f"{MOST_SEATS:,}"})
+    return cap
+
+
+def price(text: str) -> Decimal:
+    """An amount of money; 0 means free. Its digits are checked once the currency is known (``refuse_digits``)."""
+    try:
+        amount = Decimal(text.strip()) if "_" not in text else Decimal(-1)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or not 0 <= amount < MOST_MONEY:
+        sentence = _("“%(text)s” is not a price. Write 0 or more, like 49.00, without a currency.")
+        raise ArgumentTypeError(sentence % {"text": text})
+    return amount
+
+
+def integration_type(text: str) -> IntegrationType:
+    try:
+        return TYPES[text.strip().lower()]
+    except KeyError:
+        sentence = _(
+            "“%(text)s” is no integration type. Write sso (learners sign in through their organization) or "
+            "non-sso (they use enrollment codes)."
         )
-    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ArgumentTypeError(sentence % {"text": text}) from None
+
+
+def name_of(what: str) -> Callable[[str], str]:
+    """Return a type for names of this: not empty, and short enough for their column."""
+
+    def name(text: str) -> str:
+        stripped = text.strip()
+        if not stripped:
+            raise ArgumentTypeError(_("%(what)s needs a name.") % {"what": what})
+        if len(stripped) > 255:
+            raise ArgumentTypeError(_("%(what)s: the name is longer than 255 characters.") % {"what": what})
+        return stripped
+
+    return name
+
+
+def refuse_digits(amount: Decimal | None, *, currency: str) -> None:
+    """Raise CommandError for a price with more digits than its currency has."""
+    digits = minor_digits(currency)
+    if amount is not None and amount != round(amount, digits):
         raise CommandError(
-            _("%(option)s: write a day from %(first)s to %(last)s, or none.")
-            % {"option": option, "first": FIRST_DAY, "last": LAST_DAY}
+            _("--price: %(currency)s has %(digits)d digits after the point, “%(text)s” has more.")
+            % {"currency": currency, "digits": digits, "text": amount}
         )
-    return day
 
 
 def refuse_dates_in_wrong_order(start: date | None, end: date | None) -> None:
-    """A contract ends on its first day at the earliest."""
+    """Raise CommandError for a contract that ends before it starts."""
     if start and end and end < start:
         raise CommandError(
             _("The contract can't end (%(end)s) before it starts (%(start)s).") % {"start": start, "end": end}
         )
-
-
-def read_cap(text: str | None) -> int | None:
-    """A number of learners; 0 means without limit."""
-    if text is None:
-        return None
-    written = text.strip()
-    # Python reads more as a number than people do, like 1_0.
-    cap = int(written) if re.fullmatch("[0-9]{1,18}", written) else -1
-    if not 0 <= cap <= MOST_SEATS:
-        raise CommandError(
-            _("--max-learners: “%(text)s” is not a number of learners from 0 (no limit) to %(most)s.")
-            % {"text": text, "most": f"{MOST_SEATS:,}"}
-        )
-    return cap
-
-
-def read_price(text: str | None, *, currency: str) -> Decimal | None:
-    """An amount of money in the currency; 0 means free."""
-    if text is None:
-        return None
-    digits = minor_digits(currency)
-    try:
-        price = Decimal(text.strip()) if "_" not in text else Decimal(-1)
-    except InvalidOperation:
-        price = Decimal(-1)
-    if not price.is_finite() or not 0 <= price < MOST_MONEY:
-        raise CommandError(
-            _("--price: “%(text)s” is not a price. Write 0 or more, like 49.00, without a currency.") % {"text": text}
-        )
-    if price != round(price, digits):
-        raise CommandError(
-            _("--price: %(currency)s has %(digits)d digits after the point, “%(text)s” has more.")
-            % {"currency": currency, "digits": digits, "text": text}
-        )
-    return price
-
-
-def read_type(text: str) -> IntegrationType:
-    """How people join."""
-    try:
-        return TYPES[text.strip().lower()]
-    except KeyError:
-        raise CommandError(
-            _(
-                "“%(text)s” is no integration type. Write sso (learners sign in through their organization) or "
-                "non-sso (they use enrollment codes)."
-            )
-            % {"text": text}
-        ) from None
-
-
-def read_name(text: str, what: str) -> str:
-    """A name that isn't empty and fits its column."""
-    name = text.strip()
-    if not name:
-        raise CommandError(_("%(what)s needs a name.") % {"what": what})
-    if len(name) > 255:
-        raise CommandError(_("%(what)s: the name is longer than 255 characters.") % {"what": what})
-    return name
-
-
-def _day(text: str) -> date | None:
-    """The day, or None where it isn't written that way or doesn't exist."""
-    try:
-        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else None
-    except ValueError:
-        return None

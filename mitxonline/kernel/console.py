@@ -9,16 +9,22 @@ import os
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
 from io import StringIO
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.text import escape_formula
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class Output(Protocol):
@@ -38,8 +44,10 @@ class OperatorParser(CommandParser):
     """Says what is wrong with the arguments in one sentence, with exit status 1 like every refusal."""
 
     def error(self, message: str) -> NoReturn:
+        # A value that its `type` refuses is “argument --start: …”; the option says enough.
+        message = message.removeprefix("argument ")
         if self.called_from_command_line:
-            self.exit(1, f"{self.prog}: {message}. See {self.prog} --help.\n")
+            self.exit(1, f"{self.prog}: {message.removesuffix('.')}. See {self.prog} --help.\n")
         raise CommandError(message)
 
 
@@ -87,31 +95,54 @@ def add_format_option(parser: ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print the result")
 
 
-def write_rows(out: Output, rows: Iterable[Sequence[object]], *, columns: Sequence[str], style: str = "table") -> None:
-    """Print rows the way the operator asked for; columns are headings, or the keys of the JSON objects."""
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a result: its key in JSON, its heading, and the word for a missing value."""
+
+    key: str
+    heading: StrOrPromise
+    none: StrOrPromise = ""
+
+    def format(self, cell: object) -> str:
+        if cell is None:
+            return str(self.none)
+        if isinstance(cell, bool):
+            return _("Yes") if cell else _("No")
+        # A price from the database has more digits than its currency.
+        return f"{cell.normalize():f}" if isinstance(cell, Decimal) and cell == cell.to_integral() else str(cell)
+
+
+def write_rows(
+    out: Output, rows: Iterable[Sequence[object]], *, columns: Sequence[Column | str], style: str = "table"
+) -> None:
+    """Print rows the way the operator asked for: values for programs (JSON), words for people (table, CSV).
+
+    A column that is only a heading has its lower-case words as its key.
+    """
+    known = [each if isinstance(each, Column) else Column(each.lower().replace(" ", "_"), each) for each in columns]
     if style == "json":
-        keys = [column.lower().replace(" ", "_") for column in columns]
-        out.write(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2, default=str) + "\n")
-    elif style == "csv":
+        keys = [column.key for column in known]
+        objects = [dict(zip(keys, row, strict=True)) for row in rows]
+        out.write(json.dumps(objects, indent=2, ensure_ascii=False, default=str) + "\n")
+        return
+    words = ([column.format(cell) for column, cell in zip(known, row, strict=True)] for row in rows)
+    headings = [str(column.heading) for column in known]
+    if style == "csv":
         writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-        writer.writerow(columns)
-        writer.writerows([escape_formula(_format_cell(cell)) for cell in row] for row in rows)
+        writer.writerow(headings)
+        writer.writerows([escape_formula(word) for word in row] for row in words)
     else:
-        _write_table(out, rows, columns)
+        _write_table(out, words, headings)
 
 
-def _write_table(out: Output, rows: Iterable[Sequence[object]], columns: Sequence[str]) -> None:
+def _write_table(out: Output, rows: Iterable[Sequence[str]], headings: Sequence[str]) -> None:
     table = Table(box=box.SIMPLE_HEAD, highlight=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(_format_cell(cell) for cell in row))
+        table.add_row(*row)
     is_terminal = getattr(out, "isatty", lambda: False)()
     text = StringIO()
     # Piped, a table keeps its natural width: folding at an imagined 80 columns would break what is sought.
     Console(file=text, width=Console().width if is_terminal else 400, markup=False).print(table)
     out.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
-
-
-def _format_cell(cell: object) -> str:
-    return "" if cell is None else str(cell)

@@ -98,7 +98,7 @@ class TestTheDocuments:
     def test_both_after_each_other_are_two_contracts(self) -> None:
         run_command('b2b_contract create UniversityX "UniversityX Contract" sso')
         second = run_command('b2b_contract create UniversityX "UniversityX Contract" non-sso --max-learners 200')
-        assert "another contract of this name" in second.talk
+        assert "another contract with this name" in second.talk
         assert OrganizationPage.objects.count() == 1
         assert ContractPage.objects.count() == 2
 
@@ -251,9 +251,9 @@ class TestModify:
         run_command(f"b2b_contract modify {capped.pk} --max-learners 0 --price 0")
         assert (terms_of(capped).max_learners, terms_of(capped).price) == (None, None)
 
-    def test_a_price_is_said_as_it_was_typed(self, capped: ContractPage) -> None:
-        assert "free → 20\n" in run_command(f"b2b_contract modify {capped.pk} --price 20").talk
-        assert "20 → 12.5\n" in run_command(f"b2b_contract modify {capped.pk} --price 12.50").talk
+    def test_a_changed_price_is_printed_with_its_currency(self, capped: ContractPage) -> None:
+        assert "free → $20.00\n" in run_command(f"b2b_contract modify {capped.pk} --price 20").talk
+        assert "$20.00 → $12.50\n" in run_command(f"b2b_contract modify {capped.pk} --price 12.50").talk
 
     def test_nothing_to_change_still_checks_the_codes(self, capped: ContractPage) -> None:
         DiscountCode.objects.filter(pk=codes_of(capped)[0].pk).delete()

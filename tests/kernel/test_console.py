@@ -1,7 +1,9 @@
 import json
+import re
 import subprocess
 import sys
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -68,3 +70,13 @@ def test_who_stops_reading_is_no_failure() -> None:
         child.stdout.close()
         talk = child.stderr.read()
     assert (child.returncode, talk) == (0, "")
+
+
+def test_every_command_prints_its_rows_by_one_writer() -> None:
+    root = Path(__file__).resolve().parents[2]
+    commands = [path for path in root.glob("*/**/management/**/*.py") if ".venv" not in path.parts]
+    assert commands
+    printing = [
+        path for path in commands if re.search(r"\bjson\.dumps?\b|\brich\.table\b|csv\.writer", path.read_text())
+    ]
+    assert not printing, "use mitxonline.kernel.console.write_rows"

@@ -1,12 +1,10 @@
-"""Make contracts, change them, and say what they cover."""
+"""Create contracts, change them, and say what they cover and who is in them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -14,35 +12,24 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from b2b.enums import IntegrationType
+from b2b.management import tables
 from b2b.management.acting import acting, add_as_option
 from b2b.management.arguments import (
-    read_cap,
-    read_contract_id,
-    read_date,
-    read_name,
-    read_price,
-    read_type,
+    add_dry_run_option,
+    contract_id,
+    day,
+    integration_type,
+    learner_cap,
+    name_of,
+    price,
     refuse_dates_in_wrong_order,
+    refuse_digits,
 )
-from b2b.management.listing import CONTRACT_COLUMNS
 from b2b.management.people import read_wishes
-from b2b.management.plans import (
-    CHECK_COLUMNS,
-    MOVE_COLUMNS,
-    PEOPLE_COLUMNS,
-    PLAN_COLUMNS,
-    check_rows,
-    move_rows,
-    people_rows,
-    plan_rows,
-)
-from b2b.management.printing import print_rows
 from b2b.management.progress import LateProgress
 from b2b.models import ContractPage
 from b2b.seats import count_seats
 from b2b.selectors.contracts import contract_rows, find_contract, terms_in_force
-from b2b.services.acting import way
 from b2b.services.contracts.checks import Disagreement, check_contracts, fix_contract, fix_orphans
 from b2b.services.contracts.contracts import (
     ModifyContract,
@@ -54,7 +41,7 @@ from b2b.services.contracts.contracts import (
     modify_contract,
 )
 from b2b.services.contracts.reconcile import contract_lock, request_reconcile, run_reconcile
-from b2b.services.contracts.terms_plan import plan_modify_contract
+from b2b.services.contracts.terms_plan import TermsPlan, no_cap_warning, plan_modify_contract
 from b2b.services.courseware.courseware import (
     AddCourseware,
     RemoveCourseware,
@@ -70,13 +57,14 @@ from b2b.services.organizations.sign_in import leave_without_connection
 from b2b.services.seats.bulk import COMING, ChangeMembers, MemberOutcome, change_members, plan_change_members
 from b2b.services.seats.moving import MoveMembers, move_members, plan_move_members
 from mitxonline.kernel import clock
-from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
+from mitxonline.kernel.audit import current_origin
+from mitxonline.kernel.console import Column, OperatorCommand, OperatorParser, add_format_option, write_rows
 from mitxonline.kernel.errors import DomainError
 from mitxonline.users.models import User
 
 
 class Command(OperatorCommand):
-    help = "Make contracts, change them, say what they cover and who is in them, and check them."
+    help = "Create contracts, change them, say what they cover and who is in them, and check them."
 
     actor: User | None = None
 
@@ -87,24 +75,29 @@ class Command(OperatorCommand):
             required=True,
             parser_class=OperatorParser,
         )
-        create = actions.add_parser("create", help="make a contract, and its organization if there is none")
-        create.add_argument("organization", metavar="ORGANIZATION", help="the organization's name")
-        create.add_argument("name", metavar="NAME", help="the contract's name")
-        create.add_argument("type", metavar="sso|non-sso", help="how learners come in")
+        contract_name = name_of(_("The contract"))
+        create = actions.add_parser("create", help="create a contract, and its organization if there is none")
         create.add_argument(
-            "--create", action="store_true", help="make the organization although one of almost this name exists"
+            "organization", metavar="ORGANIZATION", type=name_of(_("The organization")), help="the organization's name"
+        )
+        create.add_argument("name", metavar="NAME", type=contract_name, help="the contract's name")
+        create.add_argument("type", metavar="sso|non-sso", type=integration_type, help="how learners join")
+        create.add_argument(
+            "--create", action="store_true", help="create the organization although a similar name exists"
         )
         create.add_argument(
             "--org-key", default="", help="the new organization's key, which becomes part of course keys"
         )
         _add_terms(create)
-        _add_how(create)
+        _add_run_options(create)
 
         modify = actions.add_parser("modify", help="change a contract's terms")
-        modify.add_argument("contract", metavar="CONTRACT_ID")
+        modify.add_argument("contract", metavar="CONTRACT_ID", type=contract_id)
         _add_terms(modify)
-        modify.add_argument("--name", help="another name; the address in Wagtail stays")
-        modify.add_argument("--type", metavar="sso|non-sso", help="another way for learners to come in")
+        modify.add_argument("--name", type=contract_name, help="another name; the address in Wagtail stays")
+        modify.add_argument(
+            "--type", metavar="sso|non-sso", type=integration_type, help="another way for learners to join"
+        )
         modify.add_argument("--active", action="store_true", help="switch the contract on")
         modify.add_argument(
             "--inactive", "--delete", dest="inactive", action="store_true", help="switch the contract off"
@@ -114,19 +107,19 @@ class Command(OperatorCommand):
         modify.add_argument("--no-start-date", action="store_true", help="remove the first day; runs keep theirs")
         modify.add_argument("--no-end-date", action="store_true", help="remove the last day; runs keep theirs")
         modify.add_argument("--over-draft", action="store_true", help="go on although someone has unpublished changes")
-        _add_how(modify)
+        _add_run_options(modify)
 
         courseware = actions.add_parser("courseware", help="add a course, a program or a run, or remove it")
-        courseware.add_argument("contract", metavar="CONTRACT_ID")
+        courseware.add_argument("contract", metavar="CONTRACT_ID", type=contract_id)
         courseware.add_argument("courseware", metavar="COURSEWARE_ID", help="the id of a course, a program or a run")
         courseware.add_argument("--remove", action="store_true", help="remove it, with its runs and unused codes")
-        courseware.add_argument("--no-create-runs", action="store_true", help="cover the courses without making runs")
-        courseware.add_argument("--rerun", action="store_true", help="make another run, with this year's key")
-        courseware.add_argument("--prefix", help="begin the new runs' keys with this instead of the organization's own")
-        _add_how(courseware)
+        courseware.add_argument("--no-create-runs", action="store_true", help="list the courses without creating runs")
+        courseware.add_argument("--rerun", action="store_true", help="create another run, with this year's key")
+        courseware.add_argument("--prefix", help="begin the new runs' keys with this instead of the organization's key")
+        _add_run_options(courseware)
 
-        members = actions.add_parser("members", help="put many people into a contract, or take them out")
-        members.add_argument("contract", metavar="CONTRACT_ID")
+        members = actions.add_parser("members", help="add many people to a contract, or remove them")
+        members.add_argument("contract", metavar="CONTRACT_ID", type=contract_id)
         members.add_argument("--add", nargs="*", metavar="EMAIL", help="give these people a seat")
         members.add_argument("--remove", nargs="*", metavar="EMAIL", help="take these people's seats away")
         members.add_argument(
@@ -136,24 +129,24 @@ class Command(OperatorCommand):
         )
         members.add_argument("--reason", default="", help="why, for the records")
         members.add_argument("--skip-unknown", action="store_true", help="go on without those who have no account")
-        members.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+        add_dry_run_option(members)
         add_as_option(members)
         add_format_option(members)
 
         move = actions.add_parser("move", help="move people to another contract with their courses")
-        move.add_argument("contract", metavar="CONTRACT_ID", help="the contract they leave")
-        move.add_argument("target", metavar="TARGET_ID", help="the contract they join")
+        move.add_argument("contract", metavar="CONTRACT_ID", type=contract_id, help="the contract they leave")
+        move.add_argument("target", metavar="TARGET_ID", type=contract_id, help="the contract they join")
         move.add_argument("emails", metavar="EMAIL", nargs="+", help="people who have a seat in the first contract")
         move.add_argument("--reason", default="", help="why, for the records")
-        move.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+        add_dry_run_option(move)
         add_as_option(move)
         add_format_option(move)
 
         check = actions.add_parser("check", help="find what disagrees with the terms; status 1 if anything does")
-        check.add_argument("contract", metavar="CONTRACT_ID", nargs="?", help="only this contract")
-        check.add_argument("--fix", action="store_true", help="set it right")
+        check.add_argument("contract", metavar="CONTRACT_ID", type=contract_id, nargs="?", help="only this contract")
+        check.add_argument("--fix", action="store_true", help="fix it")
         check.add_argument("--reset", action="store_true", help="with --fix: also dates and runs changed by hand")
-        check.add_argument("--dry-run", action="store_true", help="with --fix: only look, like without it")
+        check.add_argument("--dry-run", action="store_true", help="with --fix: only look, as without it")
         add_as_option(check)
         add_format_option(check)
 
@@ -173,21 +166,29 @@ class Command(OperatorCommand):
 
     @property
     def actor_id(self) -> int | None:
-        """The account that acts, if one was named."""
         return self.actor.pk if self.actor is not None else None
 
     # --- create ------------------------------------------------------------------------------------------------------
 
     def create(self, options: Mapping[str, Any]) -> None:
-        """Make the contract; the same command again finds it."""
-        organization_name = read_name(options["organization"], _("The organization"))
-        name = read_name(options["name"], _("The contract"))
-        terms = _parse_terms(options)
-        org = OrganizationRequest(organization_name, create=options["create"], org_key=options["org_key"])
+        """Create the contract; the same command again finds it."""
+        name, currency = options["name"], settings.DEFAULT_CURRENCY
+        refuse_dates_in_wrong_order(options["start"], options["end"])
+        refuse_digits(options["price"], currency=currency)
+        terms = WrittenTerms(
+            integration_type=options["type"],
+            currency=currency,
+            start=options["start"],
+            end=options["end"],
+            max_learners=options["max_learners"],
+            price=options["price"],
+            description=options["description"] or "",
+        )
+        request = OrganizationRequest(options["organization"], create=options["create"], org_key=options["org_key"])
         if options["dry_run"]:
-            self._plan_create(org, name, terms, style=options["format"])
+            self._plan_create(request, name, terms, style=options["format"])
             return
-        organization, is_new = ensure_organization(org, user=self.actor)
+        organization, is_new = ensure_organization(request, user=self.actor)
         if is_new:
             self.say(
                 _("Made the organization “%(name)s” (id %(id)s, key %(key)s).")
@@ -199,74 +200,69 @@ class Command(OperatorCommand):
         if created.is_new:
             self.say(_("Made contract %(id)s, “%(name)s”.") % {"id": page.pk, "name": page.name})
         else:
-            self.say(_("Contract %(id)s is the same already; nothing was made.") % {"id": page.pk})
-        self._say_about(terms, namesakes=created.namesakes)
+            self.say(_("Contract %(id)s has these terms already; nothing was made.") % {"id": page.pk})
+        self._say_remarks(terms, namesakes=created.namesakes)
         if not options["queue"]:
-            run_reconcile(contract_id=page.pk, now=now, reason=way(), requested_by_id=self.actor_id)
-        rows = [asdict(one) for one in contract_rows(contract_id=page.pk)]
-        print_rows(self.stdout, rows, CONTRACT_COLUMNS, style=options["format"])
+            run_reconcile(contract_id=page.pk, now=now, reason=current_origin(), requested_by_id=self.actor_id)
+        self._print(contract_rows(contract_id=page.pk), tables.CONTRACTS, style=options["format"])
 
-    def _plan_create(self, org: OrganizationRequest, name: str, terms: WrittenTerms, *, style: str) -> None:
-        organization, key = choose_organization(org)
+    def _plan_create(self, request: OrganizationRequest, name: str, terms: WrittenTerms, *, style: str) -> None:
+        organization, key = choose_organization(request)
         lines: list[Line] = []
         equal: ContractPage | None = None
         namesakes: list[int] = []
         if organization is None:
-            lines.append(Line("make_organization", title=org.name, note=_("key %(key)s") % {"key": key}))
+            lines.append(Line("make_organization", title=request.name, note=_("key %(key)s") % {"key": key}))
         else:
             equal, namesakes = equal_contract(organization_id=organization.pk, name=name, terms=terms)
         if equal is None:
             lines.append(Line("make_contract", title=name))
         else:
-            self.say(_("Contract %(id)s is the same already; nothing would be made.") % {"id": equal.pk})
-        self._say_about(terms, namesakes=tuple(pk for pk in namesakes if equal is None or pk != equal.pk))
+            self.say(_("Contract %(id)s has these terms already; nothing would be made.") % {"id": equal.pk})
+        self._say_remarks(terms, namesakes=tuple(pk for pk in namesakes if equal is None or pk != equal.pk))
         self._print_plan(lines, style=style)
 
-    def _say_about(self, terms: WrittenTerms, *, namesakes: tuple[int, ...]) -> None:
+    def _say_remarks(self, terms: WrittenTerms, *, namesakes: tuple[int, ...]) -> None:
         if namesakes:
-            self.say(_("There is another contract of this name: %(ids)s.") % {"ids": ", ".join(map(str, namesakes))})
-        if terms.integration_type == IntegrationType.NON_SSO and not terms.max_learners:
-            self.say(
-                _("Warning: this contract has no learner cap; one code for each course lets in any number of people.")
-            )
+            self.say(_("There is another contract with this name: %(ids)s.") % {"ids": ", ".join(map(str, namesakes))})
+        if warning := no_cap_warning(terms.integration_type, terms.max_learners):
+            self._warn([warning])
 
     # --- modify ------------------------------------------------------------------------------------------------------
 
     def modify(self, options: Mapping[str, Any]) -> None:
         """Publish the contract with other terms, and have runs and codes follow."""
-        contract_id = read_contract_id(options["contract"])
+        contract_id = options["contract"]
         page = find_contract(contract_id)
         changes = _changes(options, page)
         now = clock.now()
         request = ModifyContract(contract_id, changes, over_draft=options["over_draft"])
         if options["dry_run"]:
             plan = plan_modify_contract(request, now=now)
-            self._print_changes(page, changes)
+            self._say_changes(page, changes, plan)
             for sentence in plan.sentences:
                 self.say(sentence)
             self._print_plan(terms_lines(plan), style=options["format"], warnings=plan.warnings)
             return
         with nullcontext() if options["queue"] else contract_lock(contract_id):
             plan = plan_modify_contract(request, now=now)
-            changed = modify_contract(request, now=now, user=self.actor)
-            if changed:
-                self._print_changes(page, changes)
+            if modify_contract(request, now=now, user=self.actor):
+                self._say_changes(page, changes, plan)
             else:
                 self.say(_("The contract says this already."))
             self._follow(contract_id, terms_lines(plan), options, now=now, warnings=plan.warnings)
 
-    def _print_changes(self, page: ContractPage, changes: PageChanges) -> None:
-        for name, value in changes.items():
-            before = getattr(page, name)
-            if before != value:
-                label = str(ContractPage._meta.get_field(name).verbose_name)
-                self.say(f"{label}: {_format_value(name, before)} → {_format_value(name, value)}")
+    def _say_changes(self, page: ContractPage, changes: PageChanges, plan: TermsPlan) -> None:
+        if "name" in changes and changes["name"] != page.name:
+            self.say(_("name: %(before)s → %(after)s") % {"before": page.name, "after": changes["name"]})
+        for change in plan.changes:
+            self.say(f"{change.label}: {change.before} → {change.after}")
 
     # --- courseware --------------------------------------------------------------------------------------------------
 
     def courseware(self, options: Mapping[str, Any]) -> None:
         """Add something to the contract, or remove it, and have runs and codes follow."""
-        contract_id = read_contract_id(options["contract"])
+        contract_id = options["contract"]
         find_contract(contract_id)
         alone = nullcontext() if options["queue"] or options["dry_run"] else contract_lock(contract_id)
         with alone:
@@ -315,7 +311,7 @@ class Command(OperatorCommand):
 
     def members(self, options: Mapping[str, Any]) -> None:
         """Give and take seats; looked at as a whole before anything is written."""
-        contract_id = read_contract_id(options["contract"])
+        contract_id = options["contract"]
         find_contract(contract_id)
         wishes = read_wishes(add=options["add"], remove=options["remove"], file=options["file"])
         now = clock.now()
@@ -326,12 +322,12 @@ class Command(OperatorCommand):
         refusal = plan.refusal
         if refusal is None and not options["dry_run"]:
             with LateProgress(self.stderr, label=_("Seats")) as progress:
-                reason = options["reason"].strip() or way()
+                reason = options["reason"].strip() or current_origin()
                 plan = change_members(request, reason=reason, now=now, by_id=self.actor_id, progress=progress)
             if plan.named(*COMING, MemberOutcome.LEAVES):
                 # Whoever left or came back changed how many codes there should be.
                 run_reconcile(contract_id=contract_id, now=now, reason=reason, requested_by_id=self.actor_id)
-        print_rows(self.stdout, people_rows(plan.rows), PEOPLE_COLUMNS, style=options["format"])
+        write_rows(self.stdout, tables.people_cells(plan.rows), columns=tables.PEOPLE, style=options["format"])
         if refusal is not None:
             raise CommandError(refusal.message)
         counts = {
@@ -348,22 +344,22 @@ class Command(OperatorCommand):
 
     def move(self, options: Mapping[str, Any]) -> None:
         """Move people with their courses: all of them, or no one."""
-        from_id, to_id = read_contract_id(options["contract"]), read_contract_id(options["target"])
+        from_id, to_id = options["contract"], options["target"]
         request, now = MoveMembers(from_id, to_id, options["emails"]), clock.now()
         if options["dry_run"]:
             moves = plan_move_members(request)
         else:
-            reason = options["reason"].strip() or way()
+            reason = options["reason"].strip() or current_origin()
             moves = move_members(request, reason=reason, now=now, by_id=self.actor_id)
             for contract_id in sorted({from_id, to_id}):
-                run_reconcile(contract_id=contract_id, now=now, reason=way(), requested_by_id=self.actor_id)
+                run_reconcile(contract_id=contract_id, now=now, reason=current_origin(), requested_by_id=self.actor_id)
         for one in moves:
             if one.comes_back_by_sign_in:
                 self.say(
                     _("Warning: %(email)s gets a seat in contract %(id)s again at the next single sign-on.")
                     % {"email": one.email, "id": from_id}
                 )
-        print_rows(self.stdout, move_rows(moves), MOVE_COLUMNS, style=options["format"])
+        write_rows(self.stdout, tables.move_cells(moves), columns=tables.MOVES, style=options["format"])
         done = _("%(people)d people moved, %(going)d courses go on, %(ending)d end.") % {
             "people": len(moves),
             "going": sum(len(one.going_on) for one in moves),
@@ -377,10 +373,10 @@ class Command(OperatorCommand):
         """Say what disagrees with the terms, and set it right if asked; exit status 1 if anything is wrong."""
         if options["reset"] and not options["fix"]:
             raise CommandError(_("--reset needs --fix."))
-        contract_id = read_contract_id(options["contract"]) if options["contract"] is not None else None
+        contract_id = options["contract"]
         with LateProgress(self.stderr, label=_("Checking")):
             found = check_contracts(now=clock.now(), contract_id=contract_id)
-        print_rows(self.stdout, check_rows(found), CHECK_COLUMNS, style=options["format"])
+        write_rows(self.stdout, tables.check_cells(found), columns=tables.CHECKS, style=options["format"])
         wanted = [one for one in found if one.is_fault or options["reset"]]
         if options["fix"] and not options["dry_run"] and wanted:
             found = self._fix(wanted, contract_id, reset=options["reset"])
@@ -418,7 +414,7 @@ class Command(OperatorCommand):
         self.say(_("Set right: %(n)d of %(total)d.") % {"n": max(before - after, 0), "total": before})
         return left
 
-    # --- what they share ---------------------------------------------------------------------------------------------
+    # --- shared by the actions ----------------------------------------------------------------------------------------
 
     def _follow(
         self,
@@ -431,80 +427,75 @@ class Command(OperatorCommand):
     ) -> None:
         """Bring the contract in line here and now, or hand it to the worker; then say what was done."""
         if options["queue"]:
-            request_reconcile(contract_id=contract_id, reason=way(), now=now, requested_by_id=self.actor_id)
+            request_reconcile(contract_id=contract_id, reason=current_origin(), now=now, requested_by_id=self.actor_id)
         else:
             with LateProgress(self.stderr, label=_("Bringing codes in line")) as progress:
                 run_reconcile(
-                    contract_id=contract_id, now=now, progress=progress, reason=way(), requested_by_id=self.actor_id
+                    contract_id=contract_id,
+                    now=now,
+                    progress=progress,
+                    reason=current_origin(),
+                    requested_by_id=self.actor_id,
                 )
-        for warning in dict.fromkeys(warnings):
-            self.say(_("Warning: %(text)s") % {"text": warning})
+        self._warn(warnings)
         if options["queue"]:
             self.say(_("Queued; the worker will follow: %(summary)s.") % {"summary": summary(lines)})
         else:
             self.say(_("Done: %(summary)s.") % {"summary": summary(lines)})
         self._print_lines(lines, style=options["format"])
 
-    def _print_plan(self, lines: Sequence[Line], *, style: str, warnings: Sequence[str] = ()) -> None:
+    def _warn(self, warnings: Sequence[str]) -> None:
         for warning in dict.fromkeys(warnings):
             self.say(_("Warning: %(text)s") % {"text": warning})
+
+    def _print(self, rows: Sequence[object], columns: Sequence[Column], *, style: str) -> None:
+        write_rows(self.stdout, tables.cells(rows, columns), columns=columns, style=style)
+
+    def _print_plan(self, lines: Sequence[Line], *, style: str, warnings: Sequence[str] = ()) -> None:
+        self._warn(warnings)
         self.say(_("Dry run, nothing was changed. It would be: %(summary)s.") % {"summary": summary(lines)})
         self._print_lines(lines, style=style)
 
     def _print_lines(self, lines: Sequence[Line], *, style: str) -> None:
         if lines or style == "json":
-            print_rows(self.stdout, plan_rows(lines, style=style), PLAN_COLUMNS, style=style)
+            write_rows(self.stdout, tables.plan_cells(lines, style=style), columns=tables.PLAN, style=style)
 
 
 def _add_terms(parser: CommandParser) -> None:
-    parser.add_argument("--start", metavar="DATE", help="the first day, like 2025-12-31")
-    parser.add_argument("--end", metavar="DATE", help="the last day; the contract can be used through it")
-    parser.add_argument("--max-learners", metavar="N", help="how many learners; 0 for any number")
-    parser.add_argument("--price", metavar="AMOUNT", help="what a learner pays for each course; 0 for nothing")
+    parser.add_argument("--start", metavar="DATE", type=day, help="the first day, like 2025-12-31")
+    parser.add_argument("--end", metavar="DATE", type=day, help="the last day; the contract can be used through it")
+    parser.add_argument("--max-learners", metavar="N", type=learner_cap, help="how many learners; 0 for any number")
+    parser.add_argument(
+        "--price", metavar="AMOUNT", type=price, help="what a learner pays for each course; 0 for nothing"
+    )
     parser.add_argument("--description", help="a text about the contract")
 
 
-def _add_how(parser: CommandParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
-    parser.add_argument("--queue", action="store_true", help="let the worker make runs and codes")
+def _add_run_options(parser: CommandParser) -> None:
+    add_dry_run_option(parser)
+    parser.add_argument("--queue", action="store_true", help="let the worker create runs and codes")
     add_as_option(parser)
     add_format_option(parser)
-
-
-def _parse_terms(options: Mapping[str, Any]) -> WrittenTerms:
-    """The terms as typed, each value read or refused."""
-    currency = settings.DEFAULT_CURRENCY
-    start, end = read_date(options["start"], "--start"), read_date(options["end"], "--end")
-    refuse_dates_in_wrong_order(start, end)
-    return WrittenTerms(
-        integration_type=read_type(options["type"]),
-        currency=currency,
-        start=start,
-        end=end,
-        max_learners=read_cap(options["max_learners"]),
-        price=read_price(options["price"], currency=currency),
-        description=options["description"] or "",
-    )
 
 
 def _changes(options: Mapping[str, Any], page: ContractPage) -> PageChanges:
     """Read the changes. The --no-… options win over values, --inactive over --active; a cap or price of 0 is none."""
     changes: PageChanges = {}
     if options["start"] is not None or options["no_start_date"]:
-        changes["contract_start"] = None if options["no_start_date"] else read_date(options["start"], "--start")
+        changes["contract_start"] = None if options["no_start_date"] else options["start"]
     if options["end"] is not None or options["no_end_date"]:
-        changes["contract_end"] = None if options["no_end_date"] else read_date(options["end"], "--end")
+        changes["contract_end"] = None if options["no_end_date"] else options["end"]
     if options["max_learners"] is not None or options["no_learner_cap"]:
-        changes["max_learners"] = None if options["no_learner_cap"] else read_cap(options["max_learners"]) or None
+        changes["max_learners"] = None if options["no_learner_cap"] else options["max_learners"] or None
     if options["price"] is not None or options["no_price"]:
-        price = None if options["no_price"] else read_price(options["price"], currency=page.currency)
-        changes["enrollment_fixed_price"] = price or None
+        refuse_digits(options["price"], currency=page.currency)
+        changes["enrollment_fixed_price"] = None if options["no_price"] else options["price"] or None
     if options["description"] is not None:
         changes["description"] = as_rich_text(options["description"])
     if options["type"] is not None:
-        changes["integration_type"] = read_type(options["type"])
+        changes["integration_type"] = options["type"]
     if options["name"] is not None:
-        changes["name"] = changes["title"] = read_name(options["name"], _("The contract"))
+        changes["name"] = changes["title"] = options["name"]
     if options["active"] or options["inactive"]:
         changes["active"] = not options["inactive"]
     refuse_dates_in_wrong_order(
@@ -514,25 +505,17 @@ def _changes(options: Mapping[str, Any], page: ContractPage) -> PageChanges:
 
 
 def _summarize_faults(faults: Sequence[Disagreement], *, fixed: bool) -> str:
-    """How much is wrong, and what to do about it."""
+    count = len(faults)
     if fixed:
-        return ngettext(
+        sentence = ngettext(
             "%(n)d thing still disagrees with the terms. Look at it again, and at the record on the contract.",
             "%(n)d things still disagree with the terms. Look at them again, and at the record on the contract.",
-            len(faults),
-        ) % {"n": len(faults)}
-    return ngettext(
-        "%(n)d thing disagrees with the terms; --fix sets it right.",
-        "%(n)d things disagree with the terms; --fix sets them right.",
-        len(faults),
-    ) % {"n": len(faults)}
-
-
-def _format_value(name: str, value: object) -> str:
-    if value is None:
-        return {"max_learners": _("no limit"), "enrollment_fixed_price": _("free")}.get(name, _("none"))
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"  # the column has more digits than any price
-    return value.isoformat() if isinstance(value, date) else str(value)
+            count,
+        )
+    else:
+        sentence = ngettext(
+            "%(n)d thing disagrees with the terms; --fix sets it right.",
+            "%(n)d things disagree with the terms; --fix sets them right.",
+            count,
+        )
+    return sentence % {"n": count}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from b2b.management.arguments import read_contract_id
-from b2b.management.listing import (
-    CONTRACT_COLUMNS,
-    COURSEWARE_COLUMNS,
-    FILE_COLUMNS,
-    LEARNER_COLUMNS,
-    ORGANIZATION_COLUMNS,
-    RECONCILE_COLUMNS,
-)
-from b2b.management.printing import Column, print_rows
+from b2b.management import tables
+from b2b.management.arguments import contract_id
 from b2b.management.progress import LateProgress
 from b2b.models import OrganizationPage
 from b2b.selectors.codes import write_codes
@@ -34,7 +25,7 @@ from b2b.selectors.contracts import (
     reconcile_rows,
 )
 from b2b.services.organizations.organizations import find_organization
-from mitxonline.kernel.console import OperatorCommand, OperatorParser, add_format_option
+from mitxonline.kernel.console import Column, OperatorCommand, OperatorParser, add_format_option, write_rows
 from mitxonline.kernel.files import refuse_unless_writable, replace_file
 
 
@@ -53,68 +44,65 @@ class Command(OperatorCommand):
         courses = lists.add_parser("courses", help="like courseware; with --codes like contracts")
         courseware = lists.add_parser("courseware", help="list what contracts cover")
         learners = lists.add_parser("learners", help="list who is in an organization's contracts, or in a contract")
-        reconciles = lists.add_parser(
-            "reconciles", help="list when contracts were brought in line, and what came of it"
-        )
-        for one in (organizations, contracts, courses, courseware, learners, reconciles):
-            one.add_argument("--org", "--organization", dest="organization", help="an id, name, slug or key")
-            add_format_option(one)
-        for one in (courses, courseware, learners, reconciles):
-            one.add_argument("--contract", metavar="CONTRACT_ID", help="only this contract")
-        for one in (contracts, courses):
-            one.add_argument("--codes", metavar="CONTRACT_ID", help="write this contract's codes into a CSV file")
-            one.add_argument(
+        reconciles = lists.add_parser("reconciles", help="list the updates of contracts, and their results")
+        for each in (organizations, contracts, courses, courseware, learners, reconciles):
+            each.add_argument("--org", "--organization", dest="organization", help="an id, name, slug or key")
+            add_format_option(each)
+        for each in (courses, courseware, learners, reconciles):
+            each.add_argument("--contract", metavar="CONTRACT_ID", type=contract_id, help="only this contract")
+        for each in (contracts, courses):
+            each.add_argument(
+                "--codes", metavar="CONTRACT_ID", type=contract_id, help="write this contract's codes into a CSV file"
+            )
+            each.add_argument(
                 "--codes-out",
                 metavar="FILE",
                 help="the file, or - for standard output; codes-<contract id>.csv if not given",
             )
-            one.add_argument("--all", action="store_true", help="with the codes that were switched off")
+            each.add_argument("--all", action="store_true", help="with the codes that were switched off")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options.get("codes") is not None:
-            self.codes(options)
+            self.write_codes(options)
             return
         for option in ("codes_out", "all"):
             if options.get(option):
                 name = option.replace("_", "-")
                 raise CommandError(_("--%(option)s needs --codes with a contract's id.") % {"option": name})
-        text = options["organization"]
+        text, contract_id = options["organization"], options.get("contract")
         organization = find_organization(text) if text is not None else None
-        contract_id = self._contract_id(options.get("contract"))
-        columns, rows = self._rows(options["what"], organization, contract_id)
+        if contract_id is not None:
+            find_contract(contract_id)  # an empty list would look like an empty contract
+        columns, rows = self._list(options["what"], organization, contract_id)
         if not rows:
             self.say(_("There is nothing to list."))
-        print_rows(self.stdout, [asdict(one) for one in rows], columns, style=options["format"])
+        write_rows(self.stdout, tables.cells(rows, columns), columns=columns, style=options["format"])
 
-    def _rows(
+    def _list(
         self, what: str, organization: OrganizationPage | None, contract_id: int | None
-    ) -> tuple[Sequence[Column], Sequence[Any]]:
+    ) -> tuple[Sequence[Column], Sequence[object]]:
         if what == "organizations":
-            return ORGANIZATION_COLUMNS, organization_rows(organization_id=organization.pk if organization else None)
+            return tables.ORGANIZATIONS, organization_rows(organization_id=organization.pk if organization else None)
         if what == "contracts":
-            return CONTRACT_COLUMNS, contract_rows(organization=organization)
+            return tables.CONTRACTS, contract_rows(organization=organization)
         if what == "learners":
             if organization is None and contract_id is None:
                 raise CommandError(_("Say whose learners: --org with an organization, or --contract with an id."))
-            return LEARNER_COLUMNS, learner_rows(organization=organization, contract_id=contract_id)
+            return tables.LEARNERS, learner_rows(organization=organization, contract_id=contract_id)
         if what == "reconciles":
-            return RECONCILE_COLUMNS, reconcile_rows(organization=organization, contract_id=contract_id)
-        return COURSEWARE_COLUMNS, courseware_rows(organization=organization, contract_id=contract_id)
+            return tables.RECONCILES, reconcile_rows(organization=organization, contract_id=contract_id)
+        return tables.COURSEWARE, courseware_rows(organization=organization, contract_id=contract_id)
 
-    def _contract_id(self, text: str | None) -> int | None:
-        """The contract that was named, which has to exist: an empty list would look like an empty contract."""
-        return None if text is None else int(find_contract(read_contract_id(text)).pk)
-
-    def codes(self, options: Mapping[str, Any]) -> None:
-        """Write the contract's codes; what stood in the file stays until all is written."""
+    def write_codes(self, options: Mapping[str, Any]) -> None:
+        """Write the contract's codes; an existing file keeps its content until all codes are written."""
         for option in ("organization", "contract"):
             if options.get(option) is not None:
                 raise CommandError(_("--codes names the contract; leave the other filters out."))
-        contract_id = read_contract_id(options["codes"])
+        contract_id = options["codes"]
         find_contract(contract_id)
         if options["codes_out"] == "-":
             write_codes(self.stdout, contract_id=contract_id, everything=options["all"])
-            self._say_what_is_missing(contract_id)
+            self._warn_of_missing_codes(contract_id)
             return
         path = Path(options["codes_out"] or f"codes-{contract_id}.csv")
         refuse_unless_writable(path)
@@ -126,10 +114,10 @@ class Command(OperatorCommand):
         )
         if not written:
             self.say(_("This contract has no codes to hand out."))
-        self._say_what_is_missing(contract_id)
-        row = {"contract_id": contract_id, "file": str(path), "codes": written}
-        print_rows(self.stdout, [row], FILE_COLUMNS, style=options["format"])
+        self._warn_of_missing_codes(contract_id)
+        row = (contract_id, str(path), written)
+        write_rows(self.stdout, [row], columns=tables.FILES, style=options["format"])
 
-    def _say_what_is_missing(self, contract_id: int) -> None:
+    def _warn_of_missing_codes(self, contract_id: int) -> None:
         if is_being_brought_in_line(contract_id):
             self.say(_("Warning: the worker is still making this contract's codes; write the file again later."))

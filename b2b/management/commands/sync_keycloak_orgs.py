@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from b2b.gateways.keycloak import KeycloakGateway
-from b2b.management.printing import Column, print_rows
+from b2b.management import tables
 from b2b.management.progress import LateProgress
 from b2b.services.organizations.keycloak_joins import ask_refused_again
 from b2b.services.organizations.keycloak_sync import Line, Outcome, SyncReport, sync_organizations
 from mitxonline.kernel import clock
-from mitxonline.kernel.console import OperatorCommand, add_format_option
-
-COLUMNS = (
-    Column("outcome", gettext_lazy("What")),
-    Column("alias", gettext_lazy("Alias in Keycloak")),
-    Column("name", gettext_lazy("Name")),
-    Column("id", gettext_lazy("ID")),
-    Column("key", gettext_lazy("Key")),
-    Column("note", gettext_lazy("Note")),
-)
+from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 
 
 class Command(OperatorCommand):
@@ -38,6 +30,7 @@ class Command(OperatorCommand):
             "--link",
             action="append",
             default=[],
+            type=_link,
             metavar="ALIAS=ORGANIZATION",
             help="the organization with this alias in Keycloak is this one here (an id, name, slug or key)",
         )
@@ -53,17 +46,14 @@ class Command(OperatorCommand):
             report = sync_organizations(
                 keycloak=KeycloakGateway.from_settings(),
                 now=clock.now(),
-                links=_links(options["link"]),
+                links=dict(options["link"]),
                 dry_run=options["dry_run"],
                 all_gone=options["all_gone"],
                 progress=progress,
             )
-        print_rows(
-            self.stdout,
-            [_row(line, style=options["format"]) for line in report.lines],
-            COLUMNS,
-            style=options["format"],
-        )
+        style = options["format"]
+        rows = [_cells(line, style=style) for line in report.lines]
+        write_rows(self.stdout, rows, columns=tables.SYNC, style=style)
         self.say(_summary(report, dry_run=options["dry_run"]))
         if not options["dry_run"] and (again := ask_refused_again(now=clock.now())):
             self.say(
@@ -86,26 +76,16 @@ class Command(OperatorCommand):
             )
 
 
-def _links(texts: list[str]) -> dict[str, str]:
-    links = {}
-    for text in texts:
-        alias, equals, organization = text.partition("=")
-        if not (alias.strip() and equals and organization.strip()):
-            raise CommandError(_("Write --link as the alias in Keycloak, “=”, and an organization: --link acme=ACME."))
-        links[alias.strip()] = organization.strip()
-    return links
+def _link(text: str) -> tuple[str, str]:
+    alias, equals, organization = (part.strip() for part in text.partition("="))
+    if not (alias and equals and organization):
+        raise ArgumentTypeError(_("Write --link as the alias in Keycloak, “=”, and an organization: --link acme=ACME."))
+    return alias, organization
 
 
-def _row(line: Line, *, style: str) -> dict[str, object]:
+def _cells(line: Line, *, style: str) -> tuple[object, ...]:
     outcome = line.outcome.value if style == "json" else _words(line.outcome)
-    return {
-        "outcome": outcome,
-        "alias": line.alias,
-        "name": line.name,
-        "id": line.page_id,
-        "key": line.org_key,
-        "note": line.sentence,
-    }
+    return outcome, line.alias, line.name, line.page_id, line.org_key, line.sentence
 
 
 def _words(outcome: Outcome) -> str:

@@ -35,7 +35,6 @@ from b2b.seats import (
 )
 from b2b.selectors.contracts import find_contract
 from b2b.selectors.seats import people_without_connection
-from b2b.services.acting import note
 from b2b.services.contracts.plan import CodeStep, PriceStep, ReconcilePlan, plan_reconcile
 from b2b.services.contracts.reconcile import STUCK_AFTER, contract_lock, run_reconcile
 from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
@@ -45,7 +44,7 @@ from ecommerce.enums import OrderState
 from ecommerce.models import Discount, DiscountCode, Product
 from ecommerce.services.catalog.batches import detach_discounts, put_on_sale_with_code, take_off_sale
 from ecommerce.services.discounts.batches import RECOUNT, change_codes, count_miscounted
-from mitxonline.kernel.audit import Detail
+from mitxonline.kernel.audit import Detail, record
 from mitxonline.kernel.clock import end_of_day, start_of_day
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
@@ -100,7 +99,7 @@ def fix_contract(*, contract_id: int, now: datetime, by_id: int | None = None, r
                 _put_back(terms)
             if before or reset:
                 data: dict[str, Detail] = {"kinds": sorted(set(before)), "reset": reset}
-                note(terms.page, "b2b.contract.fix", by_id=by_id, data=data)
+                record(terms.page, "b2b.contract.fix", by_id=by_id, data=data)
         _recount(contract_id)
         run_reconcile(contract_id=contract_id, now=now, reason=_("Check"), requested_by_id=by_id)
 

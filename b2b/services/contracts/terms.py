@@ -19,12 +19,11 @@ from django.utils.translation import gettext as _
 
 from b2b.enums import ReconcileState
 from b2b.models import ContractPage, ContractRun, ContractTerms, Reconcile
-from b2b.services.acting import note
 from b2b.services.contracts.term_words import TERMS, term_in_words, term_label
 from b2b.services.products.prices import apply_prices
 from b2b.services.products.runs import dates_by_contract
 from courses.services.runs import save_runs
-from mitxonline.kernel.audit import Detail
+from mitxonline.kernel.audit import Detail, record
 from mitxonline.kernel.money import Money
 
 # The number of a live page's state that no revision stands for (a page put into the tree already live).
@@ -249,7 +248,7 @@ def _write(terms: ContractTerms, wanted: ContractTerms | None, *, now: datetime,
         data: dict[str, Detail] = {"changes": changes, "revision": terms.revision_id}
         if stays:
             data["runs_that_stay"] = stays
-        note(terms.page, "b2b.terms.change", by_id=by_id, data=data)
+        record(terms.page, "b2b.terms.change", by_id=by_id, data=data)
 
 
 def _let_follow(old: ContractTerms, new: ContractTerms, *, now: datetime, by_id: int | None) -> list[str]:

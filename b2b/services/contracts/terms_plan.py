@@ -384,14 +384,21 @@ def _about_seats(plan: TermsPlan) -> Iterator[str]:
 
 def _warnings(plan: TermsPlan) -> Iterator[str]:
     after = plan.after
-    if after.active and after.integration_type == IntegrationType.NON_SSO and after.max_learners is None:
-        yield _("This contract has no learner cap; one code for each course lets in any number of people.")
+    if after.active and (warning := no_cap_warning(after.integration_type, after.max_learners)):
+        yield warning
     if after.active and not after.organization.live:
         yield _(
             "The organization “%(name)s” is not published: its members don't find its page, and no one joins it "
             "by signing in."
         ) % {"name": after.organization.name}
     yield from plan.reconcile.warnings
+
+
+def no_cap_warning(integration_type: str, max_learners: int | None) -> str:
+    """Warn of a contract whose codes let in any number of people; empty where there is nothing to warn of."""
+    if integration_type != IntegrationType.NON_SSO or max_learners:
+        return ""
+    return _("This contract has no learner cap; one code for each course lets in any number of people.")
 
 
 def _with_count(sentence: str, count: int) -> str:

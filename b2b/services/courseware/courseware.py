@@ -19,7 +19,6 @@ from b2b.errors.contracts import CoursewareNotCovered, CoursewareUnknown, Progra
 from b2b.models import ContractCourseware, ContractRun, ContractTerms
 from b2b.selectors.contracts import terms_in_force
 from b2b.selectors.handouts import ReturningCodes, returning_codes
-from b2b.services.acting import note
 from b2b.services.contracts.plan import Joining, ReconcilePlan, Supposed, plan_reconcile
 from b2b.services.contracts.reconcile import request_reconcile
 from b2b.services.handouts.revoke import end_codes
@@ -42,7 +41,7 @@ from courses.services.runs import reserve_runs, save_runs
 from ecommerce.models import Discount, DiscountCode, Product
 from ecommerce.services.catalog.batches import create_products, detach_discounts, put_on_sale_with_code, take_off_sale
 from ecommerce.services.discounts.batches import switch_on
-from mitxonline.kernel.audit import Detail
+from mitxonline.kernel.audit import Detail, record
 
 Item: TypeAlias = Course | Program | CourseRun
 
@@ -203,7 +202,7 @@ def remove_courseware(request: RemoveCourseware, *, now: datetime, user_id: int 
                 "courseware": readable_id,
                 "runs": [run.course_run_id for run in removal.runs],
             }
-            note(terms.page, "b2b.courseware.remove", by_id=user_id, data=data)
+            record(terms.page, "b2b.courseware.remove", by_id=user_id, data=data)
             reason = f"− {readable_id}"
             request_reconcile(contract_id=request.contract_id, reason=reason, now=now, requested_by_id=user_id)
     return removal
@@ -332,7 +331,7 @@ def _note_addition(addition: Addition, *, terms: ContractTerms, by_id: int | Non
         "reruns": [run.key for run in addition.making],
         "runs": given_back + taken,
     }
-    note(terms.page, "b2b.courseware.add", by_id=by_id, data=data)
+    record(terms.page, "b2b.courseware.add", by_id=by_id, data=data)
 
 
 def _give_back(
