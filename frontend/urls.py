@@ -56,20 +56,26 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("dashboard/start/", dashboard.start, name="dashboard-start"),
     path("enroll/", enroll.enroll, name="enroll"),
-    path("manage-seats/", managers.mine, name="manage-seats"),
-    path("organizations/<str:slug>/manage/", managers.overview, name="manage"),
-    path("organizations/<str:slug>/manage/<int:contract_id>/", managers.codes, name="manage-codes"),
-    path("organizations/<str:slug>/manage/<int:contract_id>/hand-out/", managers.give, name="manage-hand-out"),
-    path("organizations/<str:slug>/manage/<int:contract_id>/selected/", managers.selected, name="manage-selected"),
+    path("manage-seats/", managers.choose_organization, name="manage-seats"),
+    path("organizations/<str:slug>/manage/", managers.list_contracts, name="manage"),
+    path("organizations/<str:slug>/manage/<int:contract_id>/", managers.list_codes, name="manage-codes"),
+    path(
+        "organizations/<str:slug>/manage/<int:contract_id>/hand-out/", managers.hand_out_codes, name="manage-hand-out"
+    ),
+    path(
+        "organizations/<str:slug>/manage/<int:contract_id>/selected/", managers.act_on_selection, name="manage-selected"
+    ),
     path(
         "organizations/<str:slug>/manage/<int:contract_id>/replace/<int:run_id>/",
-        managers.replace,
+        managers.replace_link,
         name="manage-replace",
     ),
-    path("organizations/<str:slug>/manage/<int:contract_id>/codes.csv", managers.codes_file, name="manage-codes-file"),
+    path(
+        "organizations/<str:slug>/manage/<int:contract_id>/codes.csv", managers.download_codes, name="manage-codes-file"
+    ),
     path(
         "organizations/<str:slug>/manage/<int:contract_id>/redemptions.<filekind:kind>",
-        managers.redemptions,
+        managers.download_redemptions,
         name="manage-redemptions",
     ),
     path("organizations/<path:rest>/", organizations.organization, name="organization"),

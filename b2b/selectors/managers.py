@@ -1,7 +1,8 @@
-"""What an organization's managers see: seats, codes by state and invitations, of their organization alone."""
+"""What an organization's managers see of their own organization: seats, codes by state, and invitations."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -51,52 +52,57 @@ from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 
 PER_PAGE = 25
-# Contracts on a manager's page come in this order; a code given in one of the first two leads somewhere, now or later.
+# A code that is handed out under one of these leads somewhere, now or later. Contracts are listed in the order below.
 ADMITTING = (ContractStanding.OPEN, ContractStanding.NOT_STARTED)
 IN_ORDER = (*ADMITTING, ContractStanding.ENDED, ContractStanding.INACTIVE)
+# An invitation by the shared code is never free, nor off.
+INVITATION_STATES = (
+    ManagedCodeState.INVITED,
+    ManagedCodeState.HELD,
+    ManagedCodeState.JOINED,
+    ManagedCodeState.FAILED,
+    ManagedCodeState.WITHDRAWN,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ManagedSeats(SeatCount):
-    """The seats of one contract, and how people came to them."""
+    """The seats of one contract, with the number of members by source."""
 
     by_source: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def ways(self) -> list[str]:
-        """How those who joined came in, in words; nothing where all of them did by a code."""
-        found = {source: count for source, count in self.by_source.items() if count}
-        if not set(found) - {MembershipSource.CODE}:
+    def source_sentences(self) -> list[str]:
+        """How members joined; empty if all of them used a code."""
+        counts = {source: count for source, count in self.by_source.items() if count}
+        if not set(counts) - {MembershipSource.CODE}:
             return []
-        words = {
+        sentences = {
             MembershipSource.CODE: _("%(count)d by a code"),
             MembershipSource.SSO: _("%(count)d by single sign-on"),
             MembershipSource.STAFF: _("%(count)d added by staff"),
             MembershipSource.API: _("%(count)d added by another system"),
         }
-        return [str(text) % {"count": found[source]} for source, text in words.items() if source in found]
+        return [str(text) % {"count": counts[source]} for source, text in sentences.items() if source in counts]
 
 
 @dataclass(frozen=True, slots=True)
 class ManagedRun:
-    """One course of a contract whose codes can be handed out."""
+    """One course of a contract; its codes can be handed out while `is_open`."""
 
     contract_run: ContractRun
     is_open: bool
 
     @property
     def pk(self) -> int:
-        """The contract run's number."""
         return self.contract_run.pk
 
     @property
     def title(self) -> str:
-        """What is learned."""
         return self.contract_run.course_run.title
 
     @property
     def link(self) -> str:
-        """Where someone finds the course with the contract's price, and the field for their code."""
         return product_url(self.contract_run.product_id)
 
 
@@ -111,37 +117,33 @@ class ManagedContract:
 
     @property
     def name(self) -> str:
-        """The contract's name."""
         return self.terms.page.name
 
     @property
     def has_cap(self) -> bool:
-        """Whether each person has a code of their own."""
+        """Whether each person gets a code of their own."""
         return self.terms.max_learners is not None
 
     @property
     def has_codes(self) -> bool:
-        """Whether people come in by codes at all."""
         return self.terms.needs_codes
 
     @property
     def price(self) -> Money:
-        """What a learner pays for a course."""
+        """What a learner pays for each course."""
         return self.terms.money
 
     @property
     def standing(self) -> ContractStanding:
-        """Where the contract stands today."""
         return self.terms.standing_on(self.today)
 
     @property
     def shows_links(self) -> bool:
-        """Whether members who sign in through their organization need to be told where to buy (design 5.4)."""
+        """Whether members sign in through their organization and then pay: they need links to the courses."""
         return self.terms.integration_type == IntegrationType.SSO and not self.terms.is_free
 
     @property
     def can_hand_out(self) -> bool:
-        """Whether a code given today leads somewhere, now or later."""
         return self.has_codes and self.standing in ADMITTING and any(run.is_open for run in self.runs)
 
 
@@ -166,32 +168,32 @@ class ManagedCode:
     mail: MailState | None = None
     mail_reason: str = ""
     mail_at: datetime | None = None
-    reminded_on: Any = None
+    reminded_on: date | None = None
 
     @property
     def is_used_by_somebody_else(self) -> bool:
-        """Whether another address used it than it was given to."""
         return bool(self.used_by and self.email and self.used_by != self.email)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it is with someone who hasn't used it, so that they can be reminded and it can be taken back."""
+        """Whether the person can be reminded and the code can be taken back."""
         return self.state in (ManagedCodeState.INVITED, ManagedCodeState.FAILED)
 
     @property
     def is_free(self) -> bool:
-        """Whether it can be given to someone."""
         return self.state == ManagedCodeState.FREE
 
     @property
     def is_off(self) -> bool:
-        """Whether it opens nothing."""
         return self.state == ManagedCodeState.OFF
 
 
 @dataclass(frozen=True, slots=True)
 class SharedCode:
-    """The one code of a course that everyone of a contract without a cap shares."""
+    """The one code of a course that everyone in a contract without a cap shares.
+
+    `used` counts people who used it, `waiting` invited people who haven't.
+    """
 
     run: ManagedRun
     code: DiscountCode
@@ -200,24 +202,11 @@ class SharedCode:
 
     @property
     def link(self) -> str:
-        """What to send someone."""
         return redeem_url(self.code.text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Details:
-    """What is known of some codes beyond themselves."""
-
-    uses: Mapping[int, CodeUse] = field(default_factory=dict)
-    hand_outs: Mapping[int, HandOut] = field(default_factory=dict)
-    mails: Mapping[int, HandOutMail] = field(default_factory=dict)
-
-
-# --- Who may look ----------------------------------------------------------------------------------------------------
-
-
 def managed_membership(*, user_id: int, slug: str) -> OrganizationMembership | None:
-    """The membership that makes someone a manager of the organization at this address; None for everyone else."""
+    """Return the membership that makes someone a manager of this organization; None for everyone else."""
     return (
         OrganizationMembership.objects.filter(
             user_id=user_id, is_manager=True, organization__slug=slug, organization__live=True
@@ -228,19 +217,19 @@ def managed_membership(*, user_id: int, slug: str) -> OrganizationMembership | N
 
 
 def manages_any_organization(user: User) -> bool:
-    """Whether someone manages an organization, also one that isn't live today."""
+    """Tell whether someone manages an organization, even one that isn't published right now."""
     return OrganizationMembership.objects.filter(user_id=user.pk, is_manager=True).exists()
 
 
 def managed_contracts(organization_id: int, *, now: datetime, contract_id: int | None = None) -> list[ManagedContract]:
-    """An organization's contracts with seats and courses, those that run first; constant queries."""
+    """Return an organization's contracts with seats and courses, open ones first, in constant queries."""
     found = ContractTerms.objects.filter(organization_id=organization_id)
     if contract_id is not None:
         found = found.filter(pk=contract_id)
     terms = list(found.select_related("page", "organization").order_by(F("end").desc(nulls_first=True), "pk"))
     if not terms:
         return []
-    seats, runs, today = _seats(terms), _runs([each.pk for each in terms], now), clock.date_of(now)
+    seats, runs, today = _load_seats(terms), _load_runs([each.pk for each in terms], now), clock.date_of(now)
     contracts = [
         ManagedContract(terms=each, seats=seats[each.pk], runs=tuple(runs.get(each.pk, ())), today=today)
         for each in terms
@@ -269,15 +258,21 @@ def filter_codes(contract_id: int, code_filter: CodeFilter, *, now: datetime) ->
 
 
 def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetime) -> list[ManagedCode]:
-    """Some of these codes as lines; three queries for any number, four where some are withdrawn."""
-    details = _details(codes)
-    by_staff = _withdrawn_by_staff(codes, details)
+    """Turn codes from `filter_codes` into lines; three queries for any number, four if some are withdrawn."""
+    limited = [code.pk for code in codes if code.max_uses is not None]
+    uses = CodeUse.objects.filter(code_id__in=limited, state__in=COUNTED_USE_STATES).select_related("user")
+    use_of = {use.code_id: use for use in uses.order_by("-pk")}
+    hand_outs = HandOut.objects.open().filter(code_id__in=[code.pk for code in codes], is_shared=False)
+    hand_out_of = {each.code_id: each for each in hand_outs if each.code_id is not None}
+    mail_of = _last_mails([each.pk for each in hand_out_of.values()])
+    withdrawn_by_staff = _withdrawn_by_staff(
+        [use_of[code.pk] for code in codes if code_state(code) is CodeState.WITHDRAWN and code.pk in use_of]
+    )
     by_product = {run.contract_run.product_id: run for run in runs}
     lines = []
     for code in codes:
         run = by_product[code.discount.unlocks_id]
-        use, given = details.uses.get(code.pk), details.hand_outs.get(code.pk)
-        mail = details.mails.get(given.pk) if given is not None else None
+        use, hand_out = use_of.get(code.pk), hand_out_of.get(code.pk)
         lines.append(
             ManagedCode(
                 pk=code.pk,
@@ -288,18 +283,20 @@ def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetim
                 email=code.assigned_email,
                 name=code.assigned_name,
                 given_at=code.assigned_at,
-                hand_out_id=given.pk if given is not None else None,
-                reminded_on=given.reminded_on if given is not None else None,
-                is_withdrawn_by_staff=use is not None and (run.contract_run.contract_id, use.user_id) in by_staff,
-                **_used_cells(use),
-                **_mail_cells(mail, now),
+                hand_out_id=hand_out.pk if hand_out is not None else None,
+                reminded_on=hand_out.reminded_on if hand_out is not None else None,
+                is_withdrawn_by_staff=(
+                    use is not None and (run.contract_run.contract_id, use.user_id) in withdrawn_by_staff
+                ),
+                **_use_fields(use),
+                **_mail_fields(mail_of.get(hand_out.pk) if hand_out is not None else None, now),
             )
         )
     return lines
 
 
-def joined_with(code_id: int, *, contract_id: int) -> User | None:
-    """Who has a seat in the contract and used this code of it; None where no one does."""
+def find_member_by_code(code_id: int, *, contract_id: int) -> User | None:
+    """Return the member of the contract who used this code of it, or None."""
     seats = ContractMembership.objects.filter(
         contract_id=contract_id, state=MembershipState.ACTIVE, user_id=OuterRef("user_id")
     )
@@ -314,36 +311,23 @@ def joined_with(code_id: int, *, contract_id: int) -> User | None:
     return use.user if use is not None else None
 
 
-# --- Invitations of a contract without one ---------------------------------------------------------------------------
+# --- Invitations of a contract without a cap -------------------------------------------------------------------------
 
 
-def shared(contract: ManagedContract) -> list[SharedCode]:
-    """The shared code of each course, with how many used it and how many were invited and didn't; five queries."""
+def shared_code_lines(contract: ManagedContract) -> list[SharedCode]:
+    """Return the shared code of each course with its numbers; five queries."""
     runs = {run.pk: run for run in contract.runs}
     codes = shared_codes([run.contract_run for run in contract.runs])
     confirmed = CodeUse.objects.filter(code__in=codes.values(), state=UseState.CONFIRMED).order_by()
     used = dict(confirmed.values_list("code_id").annotate(n=Count("pk")))
-    invited = list(HandOut.objects.open().filter(contract_run__in=list(runs), is_shared=True))
-    spent = used_hand_outs(invited)
-    waiting: dict[int, int] = {}
-    for each in invited:
-        if each.pk not in spent:
-            waiting[each.contract_run_id] = waiting.get(each.contract_run_id, 0) + 1
+    invitations = list(HandOut.objects.open().filter(contract_run__in=list(runs), is_shared=True))
+    used_ids = used_hand_outs(invitations)
+    waiting = Counter(each.contract_run_id for each in invitations if each.pk not in used_ids)
     return [
-        SharedCode(run=run, code=codes[pk], used=used.get(codes[pk].pk, 0), waiting=waiting.get(pk, 0))
+        SharedCode(run=run, code=codes[pk], used=used.get(codes[pk].pk, 0), waiting=waiting[pk])
         for pk, run in runs.items()
         if pk in codes
     ]
-
-
-# An invitation by the shared code is never free, nor off.
-INVITATION_STATES = (
-    ManagedCodeState.INVITED,
-    ManagedCodeState.HELD,
-    ManagedCodeState.JOINED,
-    ManagedCodeState.FAILED,
-    ManagedCodeState.WITHDRAWN,
-)
 
 
 def count_invitations(contract_id: int, *, now: datetime) -> dict[str, int]:
@@ -365,14 +349,14 @@ def filter_invitations(contract_id: int, code_filter: CodeFilter, *, now: dateti
 
 
 def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetime) -> list[ManagedCode]:
-    """Some of these invitations as lines; two queries for any number."""
+    """Turn hand-outs from `filter_invitations` into lines; two queries for any number."""
     titles = {run.pk: run.title for run in runs}
-    mails = _last_mails([each.pk for each in hand_outs])
-    shared_ones = [each for each in hand_outs if each.is_shared]
-    asked = Q(code__in=[each.code_id for each in hand_outs if not each.is_shared]) | Q(
-        code__in={each.code_id for each in shared_ones}, user__email__in={each.email for each in shared_ones}
+    mail_of = _last_mails([each.pk for each in hand_outs])
+    shared = [each for each in hand_outs if each.is_shared]
+    matches = Q(code__in=[each.code_id for each in hand_outs if not each.is_shared]) | Q(
+        code__in={each.code_id for each in shared}, user__email__in={each.email for each in shared}
     )
-    uses = list(CodeUse.objects.filter(asked, state__in=COUNTED_USE_STATES).select_related("user").order_by("pk"))
+    uses = list(CodeUse.objects.filter(matches, state__in=COUNTED_USE_STATES).select_related("user").order_by("pk"))
     by_person = {(use.code_id, use.user.email): use for use in uses}
     by_code = {use.code_id: use for use in uses}
     return [
@@ -387,41 +371,40 @@ def invitation_lines(hand_outs: Sequence[Any], runs: Iterable[ManagedRun], *, no
             given_at=each.given_at,
             hand_out_id=each.pk,
             reminded_on=each.reminded_on,
-            **_used_cells(by_person.get((each.code_id, each.email)) if each.is_shared else by_code.get(each.code_id)),
-            **_mail_cells(mails.get(each.pk), now),
+            **_use_fields(by_person.get((each.code_id, each.email)) if each.is_shared else by_code.get(each.code_id)),
+            **_mail_fields(mail_of.get(each.pk), now),
         )
         for each in hand_outs
     ]
 
 
-# --- How they are found ----------------------------------------------------------------------------------------------
+# --- Queries ---------------------------------------------------------------------------------------------------------
 
 
-def _seats(terms: Sequence[ContractTerms]) -> dict[int, ManagedSeats]:
-    """Two queries."""
+def _load_seats(terms: Sequence[ContractTerms]) -> dict[int, ManagedSeats]:
     ids = [each.pk for each in terms]
-    rows = ContractMembership.objects.filter(contract_id__in=ids, state=MembershipState.ACTIVE).order_by()
-    sources: dict[int, dict[str, int]] = {}
-    for contract_id, source, n in rows.values_list("contract_id", "source").annotate(n=Count("pk")):
-        sources.setdefault(contract_id, {})[source] = n
+    members = ContractMembership.objects.filter(contract_id__in=ids, state=MembershipState.ACTIVE).order_by()
+    by_source: dict[int, dict[str, int]] = {}
+    for contract_id, source, n in members.values_list("contract_id", "source").annotate(n=Count("pk")):
+        by_source.setdefault(contract_id, {})[source] = n
     return {
         pk: ManagedSeats(
             joined=seats.joined,
             held=seats.held,
             invited=seats.invited,
             cap=seats.cap,
-            by_source=sources.get(pk, {}),
+            by_source=by_source.get(pk, {}),
         )
         for pk, seats in count_seats(ids).items()
     }
 
 
-def _runs(contract_ids: Sequence[int], now: datetime) -> dict[int, list[ManagedRun]]:
+def _load_runs(contract_ids: Sequence[int], now: datetime) -> dict[int, list[ManagedRun]]:
     found: dict[int, list[ManagedRun]] = {}
-    rows = ContractRun.objects.current().filter(contract_id__in=contract_ids).select_related("course_run", "product")
-    for run in rows.order_by("course_run__title", "pk"):
+    runs = ContractRun.objects.current().filter(contract_id__in=contract_ids).select_related("course_run", "product")
+    for run in runs.order_by("course_run__title", "pk"):
         start = run.course_run.enrollment_start
-        # A course that opens later can be given today already.
+        # Codes of a course that opens later can be handed out today.
         is_open = is_enrollable(run.course_run, now=max(now, start) if start is not None else now)
         found.setdefault(run.contract_id, []).append(ManagedRun(contract_run=run, is_open=is_open))
     return found
@@ -446,21 +429,21 @@ def _codes(contract_id: int, now: datetime) -> QuerySet[DiscountCode]:
 
 
 def _failed_mails(now: datetime) -> QuerySet[HandOutMail]:
-    """Mails that didn't go off, or perhaps didn't, and that no later one made up for."""
+    """The e-mails that weren't sent, or may not have been, and that no later e-mail made up for."""
     later = HandOutMail.objects.filter(hand_out=OuterRef("hand_out"), pk__gt=OuterRef("pk"))
     return HandOutMail.objects.unsent(now=now).filter(~Exists(later), hand_out__ended_at__isnull=True)
 
 
 def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
-    """Invitations by the shared code, and codes of people's own from when the contract had a cap.
+    """Open invitations, and codes of people's own from when the contract had a cap, with the facts of a code.
 
-    The shared code is used if the invited person did; a code of one's own whoever did.
+    A shared code counts as used if the invited person used it; a code of one's own, whoever used it.
     """
     uses = CodeUse.objects.filter(code=OuterRef("code"))
 
     def has(state: UseState) -> Case:
-        theirs = uses.filter(user__email=OuterRef("email"), state=state)
-        return Case(When(is_shared=True, then=Exists(theirs)), default=Exists(uses.filter(state=state)))
+        by_invited = uses.filter(user__email=OuterRef("email"), state=state)
+        return Case(When(is_shared=True, then=Exists(by_invited)), default=Exists(uses.filter(state=state)))
 
     return (
         HandOut.objects.open()
@@ -476,35 +459,22 @@ def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
     )
 
 
-def _details(codes: Sequence[Any]) -> _Details:
-    ids = [code.pk for code in codes if code.max_uses is not None]
-    uses = CodeUse.objects.filter(code_id__in=ids, state__in=COUNTED_USE_STATES).select_related("user").order_by("-pk")
-    given = HandOut.objects.open().filter(code_id__in=[code.pk for code in codes], is_shared=False)
-    hand_outs = {each.code_id: each for each in given if each.code_id is not None}
-    return _Details(
-        uses={use.code_id: use for use in uses},
-        hand_outs=hand_outs,
-        mails=_last_mails([each.pk for each in hand_outs.values()]),
-    )
-
-
 def _last_mails(hand_out_ids: Sequence[int]) -> dict[int, HandOutMail]:
     mails = HandOutMail.objects.filter(hand_out__in=hand_out_ids).order_by("pk")
     return {mail.hand_out_id: mail for mail in mails}
 
 
-def _withdrawn_by_staff(codes: Sequence[Any], details: _Details) -> set[tuple[int, int]]:
-    """Contract and person of the withdrawals behind these codes that only staff lift."""
-    withdrawn = [code.pk for code in codes if code_state(code) is CodeState.WITHDRAWN and code.pk in details.uses]
-    if not withdrawn:
+def _withdrawn_by_staff(uses: Sequence[CodeUse]) -> set[tuple[int, int]]:
+    """Contract and user ids of withdrawals that only staff can lift, for the people behind these uses."""
+    if not uses:
         return set()
-    standing = Withdrawal.objects.standing().filter(
-        user_id__in=[details.uses[pk].user_id for pk in withdrawn], authority=WithdrawnBy.STAFF
+    withdrawals = Withdrawal.objects.standing().filter(
+        user_id__in=[use.user_id for use in uses], authority=WithdrawnBy.STAFF
     )
-    return set(standing.values_list("contract_id", "user_id"))
+    return set(withdrawals.values_list("contract_id", "user_id"))
 
 
-def _used_cells(use: CodeUse | None) -> dict[str, Any]:
+def _use_fields(use: CodeUse | None) -> dict[str, Any]:
     if use is None:
         return {}
     return {
@@ -515,7 +485,7 @@ def _used_cells(use: CodeUse | None) -> dict[str, Any]:
     }
 
 
-def _mail_cells(mail: HandOutMail | None, now: datetime) -> dict[str, Any]:
+def _mail_fields(mail: HandOutMail | None, now: datetime) -> dict[str, Any]:
     if mail is None:
         return {}
     return {"mail": mail.standing(now=now), "mail_reason": mail.reason, "mail_at": mail.finished_at or mail.queued_at}

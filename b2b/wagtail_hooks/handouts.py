@@ -186,10 +186,11 @@ class HandOutView(ContractTemplateView):
             except DomainError as refusal:
                 messages.error(request, told_to_staff(refusal))
             else:
+                n = done.people_count
                 sentence = ngettext(
-                    "A code is on its way to %(n)d person.", "Codes are on their way to %(n)d people.", done.gives
+                    "A code is on its way to %(n)d person.", "Codes are on their way to %(n)d people.", n
                 )
-                messages.success(request, sentence % {"n": done.gives})
+                messages.success(request, sentence % {"n": n})
                 return redirect(contract_url("codes", pk))
         plan = plan_hand_out(wanted, now=now)
         told = told_to_staff(plan.refusal) if plan.refusal is not None else ""

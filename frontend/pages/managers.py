@@ -1,8 +1,8 @@
-"""What the pages of an organization's managers show, and the addresses around them."""
+"""The pages of an organization's managers: contents, breadcrumbs, tabs and addresses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from b2b.selectors.managers import (
     filter_codes,
     filter_invitations,
     invitation_lines,
-    shared,
+    shared_code_lines,
 )
 from b2b.services.handouts.assign import HandOutPlan, RecipientOutcome
 from frontend.site.parsing import row_id
@@ -38,11 +38,12 @@ from frontend.site.parsing import row_id
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-LONGEST_WORDS = 100
+LONGEST_SEARCH = 100
 # These states get a tab only where there is such a code.
 _SELDOM_SHOWN = frozenset(
     {ManagedCodeState.FAILED, ManagedCodeState.HELD, ManagedCodeState.WITHDRAWN, ManagedCodeState.OFF}
 )
+# The kind and the tile of the badge.
 _BADGES = {
     ManagedCodeState.FREE: ("neutral", "hollow"),
     ManagedCodeState.INVITED: ("warn", "full"),
@@ -56,15 +57,13 @@ _BADGES = {
 
 @dataclass(frozen=True, slots=True)
 class Crumb:
-    """A step on the way here."""
-
     title: str
     url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StateTab:
-    """One standing, as a link."""
+    """A link that filters the list by a state, with the number of its codes."""
 
     text: StrPromise | str
     url: str
@@ -80,28 +79,25 @@ class CodeRow:
 
     @property
     def badge_kind(self) -> str:
-        """The color of its state."""
         return _BADGES[self.item.state][0]
 
     @property
     def badge_tile(self) -> str:
-        """The sign before its state."""
         return _BADGES[self.item.state][1]
 
     @property
     def state(self) -> str:
-        """Its state as a word."""
         return str(self.item.state.label)
 
     @property
     def reason(self) -> str:
-        """Why its mail didn't arrive."""
+        """Why the e-mail failed."""
         return gettext(self.item.mail_reason) if self.item.mail_reason else ""
 
 
 @dataclass(frozen=True, slots=True)
 class CodesPage:
-    """The codes of a contract, or its invitations where everyone shares a code."""
+    """The codes of a contract, or its invitations if everyone shares a code."""
 
     organization: OrganizationPage
     contract: ManagedContract
@@ -114,17 +110,15 @@ class CodesPage:
 
     @property
     def crumbs(self) -> list[Crumb]:
-        """The way here."""
-        return [*way(self.organization), Crumb(self.contract.name)]
+        return [*manager_crumbs(self.organization), Crumb(self.contract.name)]
 
     @property
     def is_filtered(self) -> bool:
-        """Whether some codes are left out."""
-        return bool(self.code_filter.state or self.code_filter.run_id or self.code_filter.words)
+        return self.code_filter != CodeFilter()
 
 
-def way(organization: OrganizationPage) -> list[Crumb]:
-    """The first steps to every page of a manager."""
+def manager_crumbs(organization: OrganizationPage) -> list[Crumb]:
+    """Return the first breadcrumbs of every manager's page."""
     return [
         Crumb(organization.name, reverse("organization", args=[organization.slug])),
         Crumb(gettext("Manage seats"), reverse("manage", args=[organization.slug])),
@@ -132,26 +126,25 @@ def way(organization: OrganizationPage) -> list[Crumb]:
 
 
 def contract_url(membership: OrganizationMembership, contract: ManagedContract, name: str = "manage-codes") -> str:
-    """The address of a page about one contract."""
     return reverse(name, args=[membership.organization.slug, contract.terms.pk])
 
 
 def parse_code_filter(params: Mapping[str, str], contract: ManagedContract) -> CodeFilter:
-    """What an address asks for; nonsense asks for everything."""
+    """Read the filter from an address; unknown values filter nothing."""
     run_id = row_id(params.get("course"))
     state = params.get("state", "")
     states = ManagedCodeState if contract.has_cap else INVITATION_STATES
     return CodeFilter(
         state=state if state in {each.value for each in states} else "",
         run_id=run_id if run_id in {run.pk for run in contract.runs} else None,
-        words="".join(char for char in params.get("q", "") if char.isprintable()).strip()[:LONGEST_WORDS],
+        words="".join(char for char in params.get("q", "") if char.isprintable()).strip()[:LONGEST_SEARCH],
     )
 
 
-def codes_page(
+def build_codes_page(
     *, organization: OrganizationPage, contract: ManagedContract, params: Mapping[str, str], now: datetime
 ) -> CodesPage:
-    """The page as its address asks for it; as many queries for three codes as for a hundred thousand."""
+    """Build the page its address asks for; as many queries for three codes as for a hundred thousand."""
     code_filter, contract_id = parse_code_filter(params, contract), contract.terms.pk
     rows: QuerySet[Any]
     load_lines: Callable[..., list[ManagedCode]]
@@ -166,10 +159,10 @@ def codes_page(
         organization=organization,
         contract=contract,
         code_filter=code_filter,
-        tabs=_tabs(code_filter, counts),
+        tabs=_build_tabs(code_filter, counts),
         page=page,
         lines=tuple(CodeRow(item) for item in load_lines(list(page.object_list), contract.runs, now=now)),
-        shared=tuple(shared(contract)) if contract.has_codes and not contract.has_cap else (),
+        shared=tuple(shared_code_lines(contract)) if contract.has_codes and not contract.has_cap else (),
         total=sum(counts.values()),
     )
 
@@ -177,71 +170,61 @@ def codes_page(
 def _paginate(rows: QuerySet[Any], code_filter: CodeFilter, counts: Mapping[str, int], number: str) -> Page[Any]:
     paginator = Paginator(rows, PER_PAGE)
     if not (code_filter.words or code_filter.run_id):
-        # The tabs have counted these rows: set in place of the cached property, their number saves a query.
-        count = counts.get(code_filter.state, 0) if code_filter.state else sum(counts.values())
-        paginator.__dict__["count"] = count
+        # The tabs have counted these rows already. Filling the cached property saves the paginator its own query.
+        paginator.__dict__["count"] = counts.get(code_filter.state, 0) if code_filter.state else sum(counts.values())
     return paginator.get_page(number)
 
 
-def _tabs(code_filter: CodeFilter, counts: Mapping[str, int]) -> tuple[StateTab, ...]:
-    """All, then each standing there is; the address keeps course and words."""
-    tabs = [StateTab(_("All"), _address(code_filter, ""), intcomma(sum(counts.values())), not code_filter.state)]
+def _build_tabs(code_filter: CodeFilter, counts: Mapping[str, int]) -> tuple[StateTab, ...]:
+    """Return “All” and a tab for each state, which keep the course and the search."""
+    tabs = [StateTab(_("All"), _filter_url(code_filter, ""), intcomma(sum(counts.values())), not code_filter.state)]
     for state in ManagedCodeState:
         count = counts.get(state.value)
-        if count is None or (not count and state in _SELDOM_SHOWN and state != code_filter.state):
+        is_current = state == code_filter.state
+        if count is None or (not count and state in _SELDOM_SHOWN and not is_current):
             continue
-        tabs.append(
-            StateTab(state.label, _address(code_filter, state.value), intcomma(count), state == code_filter.state)
-        )
+        tabs.append(StateTab(state.label, _filter_url(code_filter, state.value), intcomma(count), is_current))
     return tuple(tabs)
 
 
-def _address(code_filter: CodeFilter, state: str) -> str:
+def _filter_url(code_filter: CodeFilter, state: str) -> str:
     query = {"state": state, "course": code_filter.run_id, "q": code_filter.words}
     return "?" + urlencode({name: value for name, value in query.items() if value})
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a list comes to, in the words of the hand-out page."""
+class HandOutReport:
+    """The plan of a hand-out, as the page shows it."""
 
     plan: HandOutPlan
 
     @property
-    def gives(self) -> int:
-        """How many people get a code."""
-        return self.plan.gives
+    def people_count(self) -> int:
+        return self.plan.people_count
 
     @property
     def can_send(self) -> bool:
-        """Whether anything would be sent."""
-        return self.plan.refusal is None and self.gives > 0
+        return self.plan.refusal is None and self.people_count > 0
 
     @property
     def refusal(self) -> str:
-        """What stands in the way of the whole list; nothing where only no one is on it."""
         return self.plan.refusal.message if self.plan.refusal is not None else ""
 
     @property
     def skipped(self) -> list[tuple[str, list[str]]]:
-        """Reasons with the addresses they are about."""
-        return self._by_reason(
+        """Reasons with the addresses they apply to."""
+        reasons: list[tuple[str, list[str]]] = []
+        for outcome in (
             RecipientOutcome.HAS_SEAT,
             RecipientOutcome.HAS_COURSE,
-            RecipientOutcome.GIVEN,
-            RecipientOutcome.TWICE,
+            RecipientOutcome.HAS_CODE,
+            RecipientOutcome.DUPLICATE,
             RecipientOutcome.WITHDRAWN,
-        )
+        ):
+            if rows := self.plan.with_outcome(outcome):
+                reasons.append((rows[0].sentence, [row.email for row in rows]))
+        return reasons
 
     @property
     def incomplete(self) -> list[str]:
-        """What stands where an address should."""
         return [row.email or gettext("(empty)") for row in self.plan.with_outcome(RecipientOutcome.INCOMPLETE)]
-
-    def _by_reason(self, *outcomes: RecipientOutcome) -> list[tuple[str, list[str]]]:
-        found: list[tuple[str, list[str]]] = []
-        for outcome in outcomes:
-            rows: Sequence[Any] = self.plan.with_outcome(outcome)
-            if rows:
-                found.append((rows[0].sentence, [row.email for row in rows]))
-        return found

@@ -1,9 +1,10 @@
-"""An organization's managers at work: seats, codes, invitations. Everyone else is told that there is no such page."""
+"""Pages for an organization's managers: seats, codes, invitations. For everyone else they don't exist (404)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,11 +22,17 @@ from b2b.errors.seats import SeatUnknown
 from b2b.models import OrganizationMembership
 from b2b.selectors.codes import CodeFilter, code_file, redemption_file
 from b2b.selectors.handouts import has_codes_of_their_own
-from b2b.selectors.managers import ManagedContract, joined_with, managed_contracts, managed_membership, shared
+from b2b.selectors.managers import (
+    ManagedContract,
+    SharedCode,
+    find_member_by_code,
+    managed_contracts,
+    managed_membership,
+    shared_code_lines,
+)
 from b2b.services.handouts.assign import (
     HandOutPlan,
     HandOutRequest,
-    ReminderReport,
     hand_out,
     plan_hand_out,
     remind,
@@ -36,7 +43,14 @@ from b2b.services.handouts.mails import open_hand_outs_of, send_again
 from b2b.services.handouts.revoke import revoke_codes, take_back
 from b2b.services.seats.membership import remove_member
 from frontend.pages.handout_form import ManagerHandOutForm
-from frontend.pages.managers import Crumb, Report, codes_page, contract_url, parse_code_filter, way
+from frontend.pages.managers import (
+    Crumb,
+    HandOutReport,
+    build_codes_page,
+    contract_url,
+    manager_crumbs,
+    parse_code_filter,
+)
 from frontend.site.parsing import account_id, row_id
 from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
@@ -47,14 +61,15 @@ from mitxonline.kernel.fingerprint import PlanChanged
 from mitxonline.kernel.http import wants_fragment
 from mitxonline.kernel.spreadsheets import spreadsheet_response
 
-# A page's worth and some: what someone can check by hand.
+# A page shows 25 lines; this many can still be checked by hand.
 MOST_SELECTED = 200
+LONGEST_QUERY = 500
 
 
 @signed_in()
 @require_safe
-def mine(request: HttpRequest) -> HttpResponse:
-    """Where “Manage seats” leads: to the one organization someone manages, or to choose among several."""
+def choose_organization(request: HttpRequest) -> HttpResponse:
+    """Redirect to the organization someone manages, or list them if there are several."""
     managed = list(
         OrganizationMembership.objects.filter(user_id=account_id(request), is_manager=True, organization__live=True)
         .select_related("organization__logo")
@@ -67,219 +82,215 @@ def mine(request: HttpRequest) -> HttpResponse:
 
 @signed_in()
 @require_safe
-def overview(request: HttpRequest, slug: str) -> HttpResponse:
-    """The organization's contracts with their seats."""
-    membership = _membership(request, slug)
+def list_contracts(request: HttpRequest, slug: str) -> HttpResponse:
+    membership = _get_membership(request, slug)
     contracts = managed_contracts(membership.organization_id, now=clock.now())
-    crumbs = way(membership.organization)
+    crumbs = manager_crumbs(membership.organization)
     context = {"organization": membership.organization, "contracts": contracts, "crumbs": crumbs}
     return render(request, "frontend/managers/overview.html", context)
 
 
 @signed_in()
 @require_safe
-def codes(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
-    """The codes of a contract by state, or its invitations."""
+def list_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     now = clock.now()
-    membership, contract = _contract(request, slug, contract_id, now)
-    page = codes_page(organization=membership.organization, contract=contract, params=request.GET, now=now)
+    membership, contract = _get_contract(request, slug, contract_id, now)
+    page = build_codes_page(organization=membership.organization, contract=contract, params=request.GET, now=now)
     form = ManagerHandOutForm(contract.runs, initial={"run": page.code_filter.run_id})
     return render(request, "frontend/managers/codes.html", {"page": page, "contract": contract, "form": form})
 
 
 @signed_in()
 @require_http_methods(["GET", "HEAD", "POST"])
-def give(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
-    """Hand codes out: the list is looked at as a whole, and sent only once the manager has seen what comes of it."""
+def hand_out_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
+    """Check a list of people, and send codes once the manager has seen the plan."""
     now = clock.now()
-    membership, contract = _contract(request, slug, contract_id, now)
+    membership, contract = _get_contract(request, slug, contract_id, now)
     if request.method != "POST":
         form = ManagerHandOutForm(contract.runs, initial={"run": row_id(request.GET.get("run"))})
-        return _hand_out_page(request, membership, contract, form)
+        return _render_hand_out(request, membership, contract, form)
     form = ManagerHandOutForm(contract.runs, request.POST, request.FILES)
     if not form.is_valid():
-        return _hand_out_page(request, membership, contract, form, status=UNPROCESSABLE)
-    run_id, seen = int(form.cleaned_data["run"]), request.POST.get("seen", "")
+        return _render_hand_out(request, membership, contract, form, status=UNPROCESSABLE)
+    asked = HandOutRequest(contract_run_id=int(form.cleaned_data["run"]), recipients=form.recipients)
+    seen = request.POST.get("seen", "")
     refusal: DomainError | None = None
+    # Browsers don't send a file a second time, so its people are shown in the list before anything is sent.
     if request.POST.get("action") == "send" and seen and not form.had_a_file:
         try:
-            plan = hand_out(
-                HandOutRequest(contract_run_id=run_id, recipients=form.recipients),
-                by_id=account_id(request),
-                now=now,
-                seen=seen,
-            )
+            plan = hand_out(asked, by_id=account_id(request), now=now, seen=seen)
         except (HandOutRefused, PlanChanged, TooManyMails) as error:
             refusal = error
         else:
-            _tell_sent(request, plan)
+            messages.success(request, _sent_sentence(plan))
             return redirect(f"{contract_url(membership, contract)}?state=invited")
-    plan = plan_hand_out(HandOutRequest(contract_run_id=run_id, recipients=form.recipients), now=now)
+    plan = plan_hand_out(asked, now=now)
     shown = form.as_typed(contract.runs) if form.had_a_file else form
     shown.is_valid()
-    status = refusal.status if refusal is not None else 200
-    return _hand_out_page(
-        request, membership, contract, shown, report=Report(plan), refusal=refusal, status=status, file=form.had_a_file
+    return _render_hand_out(
+        request,
+        membership,
+        contract,
+        shown,
+        report=HandOutReport(plan),
+        refusal=refusal,
+        status=refusal.status if refusal is not None else 200,
+        file=form.had_a_file,
     )
 
 
 @signed_in()
 @require_POST
-def selected(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
-    """Do something with the codes or invitations that were checked: remind, send again, take back."""
+def act_on_selection(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
+    """Remind, send again, take back or withdraw the checked codes or invitations."""
     now = clock.now()
-    membership, contract = _contract(request, slug, contract_id, now)
-    here = contract_url(membership, contract)
+    membership, contract = _get_contract(request, slug, contract_id, now)
     action, ids = _parse_selection(request)
-    back = _back(request, here, contract)
+    back = _back_url(request, contract_url(membership, contract))
     if not ids:
         messages.warning(request, _("Check at least one line first, then choose what to do."))
         return redirect(back)
     if action == "withdraw":
-        return _withdraw(request, membership, contract, ids, back=back, now=now)
+        return _withdraw_access(request, membership, contract, ids, back=back, now=now)
     if action in ("remind", "again"):
-        _write_to(request, contract, action, ids, now=now)
+        try:
+            if action == "remind":
+                _remind(request, contract, ids, now=now)
+            else:
+                _send_again(request, contract, ids, now=now)
+        except (HandOutRefused, TooManyMails) as refusal:
+            messages.error(request, refusal.message)
     elif action == "revoke" and request.POST.get("sure") != "yes":
-        context = {
-            "organization": membership.organization,
-            "contract": contract,
+        context = _page_context(membership, contract, _("Take back")) | {
             "ids": ids,
             "back": back,
-            "here": here,
             "has_own": not contract.has_cap and has_codes_of_their_own(contract.terms.pk, ids),
+            "query": request.POST.get("query", ""),
         }
-        context["crumbs"] = [*way(membership.organization), Crumb(contract.name, here), Crumb(_("Take back"))]
-        context["query"] = request.POST.get("query", "")
         return render(request, "frontend/managers/revoke.html", context)
     elif action == "revoke":
-        _tell_revoked(request, contract, _revoke(contract, ids, by_id=account_id(request), now=now), len(ids))
+        _revoke(request, contract, ids, now=now)
     return redirect(back)
 
 
 @signed_in()
 @require_http_methods(["GET", "HEAD", "POST"])
-def replace(request: HttpRequest, slug: str, contract_id: int, run_id: int) -> HttpResponse:
-    """Replace the code everyone shares, after saying how many invitations are open."""
+def replace_link(request: HttpRequest, slug: str, contract_id: int, run_id: int) -> HttpResponse:
+    """Replace the code everyone shares, after showing how many invitations are open."""
     now = clock.now()
-    membership, contract = _contract(request, slug, contract_id, now)
-    found = next((each for each in shared(contract) if each.run.pk == run_id), None) if not contract.has_cap else None
-    if found is None or not contract.has_codes:
+    membership, contract = _get_contract(request, slug, contract_id, now)
+    shared: SharedCode | None = None
+    if contract.has_codes and not contract.has_cap:
+        shared = next((each for each in shared_code_lines(contract) if each.run.pk == run_id), None)
+    if shared is None:
         raise Http404
-    here = contract_url(membership, contract)
-    if request.method == "POST":
-        resend = request.POST.get("resend") == "yes"
-        try:
-            replace_shared_code(contract_run_id=run_id, by_id=account_id(request), now=now, resend=resend)
-        except TooManyMails as refusal:
-            messages.error(request, refusal.message)
-            return redirect(request.path)
-        messages.success(
-            request, _("“%(course)s” has a new link. The old one doesn’t work any more.") % {"course": found.run.title}
-        )
-        return redirect(here)
-    crumbs = [*way(membership.organization), Crumb(contract.name, here), Crumb(_("Replace the link"))]
-    context = {"organization": membership.organization, "contract": contract, "shared": found, "crumbs": crumbs}
-    return render(request, "frontend/managers/replace.html", context | {"here": here})
+    if request.method != "POST":
+        context = _page_context(membership, contract, _("Replace the link")) | {"shared": shared}
+        return render(request, "frontend/managers/replace.html", context)
+    resend = request.POST.get("resend") == "yes"
+    try:
+        replace_shared_code(contract_run_id=run_id, by_id=account_id(request), now=now, resend=resend)
+    except TooManyMails as refusal:
+        messages.error(request, refusal.message)
+        return redirect(request.path)
+    sentence = _("“%(course)s” has a new link. The old one no longer works.")
+    messages.success(request, sentence % {"course": shared.run.title})
+    return redirect(contract_url(membership, contract))
 
 
 @signed_in()
 @require_safe
-def redemptions(request: HttpRequest, slug: str, contract_id: int, kind: str) -> HttpResponseBase:
-    """Who used which code, as a file."""
-    _membership, contract = _contract(request, slug, contract_id, clock.now())
+def download_redemptions(request: HttpRequest, slug: str, contract_id: int, kind: str) -> HttpResponseBase:
+    _membership, contract = _get_contract(request, slug, contract_id, clock.now())
     rows = redemption_file(contract.terms.pk)
     return spreadsheet_response(rows, name=_file_name(contract, "redemptions"), title="Redemptions", style=kind)
 
 
 @signed_in()
 @require_safe
-def codes_file(request: HttpRequest, slug: str, contract_id: int) -> HttpResponseBase:
-    """The codes with their links as a file, of one course or of all."""
-    _membership, contract = _contract(request, slug, contract_id, clock.now())
+def download_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpResponseBase:
+    """Download the codes of one course or of all, and record who did: each code is worth a seat."""
+    _membership, contract = _get_contract(request, slug, contract_id, clock.now())
     code_filter = CodeFilter(run_id=parse_code_filter(request.GET, contract).run_id)
     record(contract.terms.page, "b2b.code.export", by_id=account_id(request), data={"run": code_filter.run_id})
     rows = code_file(contract_id=contract.terms.pk, code_filter=code_filter)
     return spreadsheet_response(rows, name=_file_name(contract, "codes"), title=_("Codes"), style="csv")
 
 
-# --- Who and what ----------------------------------------------------------------------------------------------------
+# --- Requests --------------------------------------------------------------------------------------------------------
 
 
-def _membership(request: HttpRequest, slug: str) -> OrganizationMembership:
-    """The manager's membership; 404 for everyone else, for every organization there is or isn't."""
+def _get_membership(request: HttpRequest, slug: str) -> OrganizationMembership:
+    """Return the manager's membership. The 404 is the same whether or not the organization exists."""
     membership = managed_membership(user_id=account_id(request), slug=slug)
     if membership is None:
         raise Http404
     return membership
 
 
-def _contract(
+def _get_contract(
     request: HttpRequest, slug: str, contract_id: int, now: datetime
 ) -> tuple[OrganizationMembership, ManagedContract]:
-    membership = _membership(request, slug)
-    found = managed_contracts(membership.organization_id, now=now, contract_id=contract_id)
-    if not found:
+    membership = _get_membership(request, slug)
+    contracts = managed_contracts(membership.organization_id, now=now, contract_id=contract_id)
+    if not contracts:
         raise Http404
-    return membership, found[0]
+    return membership, contracts[0]
 
 
-def _hand_out_page(
+def _page_context(membership: OrganizationMembership, contract: ManagedContract, title: str) -> dict[str, Any]:
+    here = contract_url(membership, contract)
+    crumbs = [*manager_crumbs(membership.organization), Crumb(contract.name, here), Crumb(title)]
+    return {"organization": membership.organization, "contract": contract, "here": here, "crumbs": crumbs}
+
+
+def _render_hand_out(
     request: HttpRequest,
     membership: OrganizationMembership,
     contract: ManagedContract,
     form: ManagerHandOutForm,
     *,
-    report: Report | None = None,
+    report: HandOutReport | None = None,
     refusal: DomainError | None = None,
     status: int = 200,
     file: bool = False,
 ) -> HttpResponse:
-    """The form as a page; for htmx what the list comes to, and what the button says."""
-    here = contract_url(membership, contract)
-    context = {
-        "organization": membership.organization,
-        "contract": contract,
-        "form": form,
-        "report": report,
-        "refusal": refusal,
-        "here": here,
-        "file": file,
-        "crumbs": [*way(membership.organization), Crumb(contract.name, here), Crumb(_("Hand out codes"))],
-    }
-    fragment = wants_fragment(request)
-    template = "frontend/managers/hand_out_checked.html" if fragment else "frontend/managers/hand_out.html"
-    response = render(request, template, context, status=200 if fragment else status)
+    """Render the form as a page; for htmx only the report and the button, always with status 200."""
+    context = _page_context(membership, contract, _("Hand out codes"))
+    context |= {"form": form, "report": report, "refusal": refusal, "file": file}
+    if wants_fragment(request):
+        response = render(request, "frontend/managers/hand_out_checked.html", context)
+    else:
+        response = render(request, "frontend/managers/hand_out.html", context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
-def _back(request: HttpRequest, here: str, contract: ManagedContract) -> str:
-    """The list as it was looked at; the query string is read again, never followed."""
+def _back_url(request: HttpRequest, here: str) -> str:
+    """Return the list with the filter it had. The query string is only ever appended to our own address."""
     query = request.POST.get("query", "")
-    return f"{here}?{query}" if query and query.isascii() and query.isprintable() and len(query) < 500 else here
+    is_plain = query.isascii() and query.isprintable() and len(query) < LONGEST_QUERY
+    return f"{here}?{query}" if query and is_plain else here
 
 
 def _parse_selection(request: HttpRequest) -> tuple[str, list[int]]:
-    """What is to be done with which lines: with the one whose menu was used, else with those that are checked."""
+    """Return the action and the ids: of the one line whose menu was used, or of the checked lines."""
     action, _dash, only = request.POST.get("only", "").partition("-")
     if action:
-        return action, _ids([only])
-    return request.POST.get("action", ""), _ids(request.POST.getlist("id"))
-
-
-def _ids(texts: Sequence[str]) -> list[int]:
-    return sorted({each for text in texts[:MOST_SELECTED] if (each := row_id(text)) is not None})
-
-
-def _count(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else None
+        texts = [only]
+    else:
+        action, texts = request.POST.get("action", ""), request.POST.getlist("id")
+    return action, sorted({pk for text in texts[:MOST_SELECTED] if (pk := row_id(text)) is not None})
 
 
 def _file_name(contract: ManagedContract, subject: str) -> str:
     return f"{slugify(contract.name) or 'contract'}-{subject}"
 
 
-def _withdraw(
+# --- Actions ---------------------------------------------------------------------------------------------------------
+
+
+def _withdraw_access(
     request: HttpRequest,
     membership: OrganizationMembership,
     contract: ManagedContract,
@@ -288,21 +299,18 @@ def _withdraw(
     back: str,
     now: datetime,
 ) -> HttpResponse:
-    """Take one person's access away, once the manager has read who that is and what it means."""
-    person = joined_with(ids[0], contract_id=contract.terms.pk) if len(ids) == 1 and contract.has_cap else None
+    """Withdraw one person's access after a page that says who it is and what it means."""
+    person = None
+    if len(ids) == 1 and contract.has_cap:
+        person = find_member_by_code(ids[0], contract_id=contract.terms.pk)
     if person is None:
         messages.warning(request, _("No one has a seat with this code, so nothing was changed."))
         return redirect(back)
     if request.POST.get("sure") != "yes":
-        here = contract_url(membership, contract)
-        crumbs = [*way(membership.organization), Crumb(contract.name, here), Crumb(_("Withdraw access"))]
-        context = {
-            "organization": membership.organization,
-            "contract": contract,
+        context = _page_context(membership, contract, _("Withdraw access")) | {
             "person": person,
             "code_id": ids[0],
             "back": back,
-            "crumbs": crumbs,
             "query": request.POST.get("query", ""),
         }
         return render(request, "frontend/managers/withdraw.html", context)
@@ -318,110 +326,79 @@ def _withdraw(
     except SeatUnknown as refusal:
         messages.error(request, refusal.message)
     else:
-        said = _("%(person)s’s access is withdrawn. Their seat is free.")
-        messages.success(request, said % {"person": person.display_name})
+        sentence = _("%(person)s’s access is withdrawn. Their seat is free.")
+        messages.success(request, sentence % {"person": person.display_name})
     return redirect(back)
 
 
-# --- What is done with a selection -----------------------------------------------------------------------------------
-
-
-def _write_to(
-    request: HttpRequest, contract: ManagedContract, action: str, ids: Sequence[int], *, now: datetime
-) -> None:
-    """Remind or send again, and say what became of it; a refusal is said on the list, where the manager was."""
-    try:
-        if action == "remind":
-            _tell_reminded(request, _remind(contract, ids, by_id=account_id(request), now=now))
-        else:
-            _tell_again(request, _send_again(contract, ids, by_id=account_id(request), now=now))
-    except (HandOutRefused, TooManyMails) as refusal:
-        messages.error(request, refusal.message)
-
-
-def _remind(contract: ManagedContract, ids: Sequence[int], *, by_id: int, now: datetime) -> ReminderReport:
+def _remind(request: HttpRequest, contract: ManagedContract, ids: Sequence[int], *, now: datetime) -> None:
+    contract_id, by_id = contract.terms.pk, account_id(request)
     if contract.has_cap:
-        return remind_codes(contract_id=contract.terms.pk, code_ids=ids, by_id=by_id, now=now)
-    mine = open_hand_outs_of(contract_id=contract.terms.pk, hand_out_ids=ids)
-    return remind(hand_out_ids=mine, by_id=by_id, now=now)
-
-
-def _send_again(contract: ManagedContract, ids: Sequence[int], *, by_id: int, now: datetime) -> int:
-    if contract.has_cap:
-        mine = open_hand_outs_of(contract_id=contract.terms.pk, code_ids=ids)
+        report = remind_codes(contract_id=contract_id, code_ids=ids, by_id=by_id, now=now)
     else:
-        mine = open_hand_outs_of(contract_id=contract.terms.pk, hand_out_ids=ids)
-    return send_again(hand_out_ids=mine, by_id=by_id, now=now)
-
-
-def _revoke(contract: ManagedContract, ids: Sequence[int], *, by_id: int, now: datetime) -> int:
-    if contract.has_cap:
-        return revoke_codes(contract_id=contract.terms.pk, code_ids=ids, by_id=by_id, now=now)
-    return take_back(contract_id=contract.terms.pk, hand_out_ids=ids, by_id=by_id, now=now)
-
-
-def _tell_sent(request: HttpRequest, plan: HandOutPlan) -> None:
-    sentence = ngettext("Codes sent to %(count)d person.", "Codes sent to %(count)d people.", plan.gives)
-    sentence %= {"count": plan.gives}
-    if plan.free_after is not None:
-        free = ngettext("%(free)d seat is free.", "%(free)d seats are free.", plan.free_after)
-        sentence = f"{sentence} {free % {'free': plan.free_after}}"
-    messages.success(request, sentence)
-
-
-def _tell_reminded(request: HttpRequest, report: ReminderReport) -> None:
-    said = []
+        hand_out_ids = open_hand_outs_of(contract_id=contract_id, hand_out_ids=ids)
+        report = remind(hand_out_ids=hand_out_ids, by_id=by_id, now=now)
+    sentences = []
     if report.sent:
-        said.append(
-            ngettext("Reminder sent to %(count)d person.", "Reminder sent to %(count)d people.", report.sent)
-            % {"count": report.sent}
-        )
+        sent = ngettext("Reminder sent to %(count)d person.", "Reminder sent to %(count)d people.", report.sent)
+        sentences.append(sent % {"count": report.sent})
     if report.too_soon:
-        said.append(
-            ngettext(
-                "%(count)d already had a reminder today.",
-                "%(count)d were reminded today already; once a day is enough.",
-                report.too_soon,
-            )
-            % {"count": report.too_soon}
+        too_soon = ngettext(
+            "%(count)d already had a reminder today.",
+            "%(count)d already had a reminder today; one a day is the limit.",
+            report.too_soon,
         )
+        sentences.append(too_soon % {"count": report.too_soon})
     if report.over:
-        said.append(
-            ngettext("%(count)d isn’t waiting for anyone.", "%(count)d aren’t waiting for anyone.", report.over)
-            % {"count": report.over}
-        )
+        over = ngettext("%(count)d isn’t waiting for anyone.", "%(count)d aren’t waiting for anyone.", report.over)
+        sentences.append(over % {"count": report.over})
     level = messages.SUCCESS if report.sent else messages.WARNING
-    messages.add_message(request, level, " ".join(said))
+    messages.add_message(request, level, " ".join(sentences))
 
 
-def _tell_again(request: HttpRequest, sent: int) -> None:
-    if sent:
-        messages.success(
-            request,
-            ngettext("%(count)d mail is sent again.", "%(count)d mails are sent again.", sent) % {"count": sent},
-        )
-    else:
-        messages.warning(request, _("None of these mails failed, so nothing was sent again."))
-
-
-def _tell_revoked(request: HttpRequest, contract: ManagedContract, revoked: int, asked: int) -> None:
-    if not revoked:
-        messages.warning(request, _("None of these is waiting for someone, so nothing was taken back."))
-        return
+def _send_again(request: HttpRequest, contract: ManagedContract, ids: Sequence[int], *, now: datetime) -> None:
     if contract.has_cap:
+        hand_out_ids = open_hand_outs_of(contract_id=contract.terms.pk, code_ids=ids)
+    else:
+        hand_out_ids = open_hand_outs_of(contract_id=contract.terms.pk, hand_out_ids=ids)
+    sent = send_again(hand_out_ids=hand_out_ids, by_id=account_id(request), now=now)
+    if sent:
+        sentence = ngettext("Sending %(count)d e-mail again.", "Sending %(count)d e-mails again.", sent)
+        messages.success(request, sentence % {"count": sent})
+    else:
+        messages.warning(request, _("None of these e-mails failed, so nothing was sent again."))
+
+
+def _revoke(request: HttpRequest, contract: ManagedContract, ids: Sequence[int], *, now: datetime) -> None:
+    contract_id, by_id = contract.terms.pk, account_id(request)
+    if contract.has_cap:
+        revoked = revoke_codes(contract_id=contract_id, code_ids=ids, by_id=by_id, now=now)
         sentence = ngettext(
-            "%(count)d code is taken back and free again. Its old link doesn’t work any more.",
-            "%(count)d codes are taken back and free again. Their old links don’t work any more.",
+            "%(count)d code is free again. Its old link no longer works.",
+            "%(count)d codes are free again. Their old links no longer work.",
             revoked,
         )
     else:
+        revoked = take_back(contract_id=contract_id, hand_out_ids=ids, by_id=by_id, now=now)
         sentence = ngettext("%(count)d invitation is canceled.", "%(count)d invitations are canceled.", revoked)
-    said = sentence % {"count": revoked}
-    if asked > revoked:
-        left = ngettext(
-            "%(count)d was left as it is: used, or not given to anyone.",
-            "%(count)d were left as they are: used, or not given to anyone.",
-            asked - revoked,
+    if not revoked:
+        messages.warning(request, _("None of these has an unused code, so nothing was taken back."))
+        return
+    text = sentence % {"count": revoked}
+    if left := len(ids) - revoked:
+        unchanged = ngettext(
+            "%(count)d wasn’t changed: already used, or not assigned to anyone.",
+            "%(count)d weren’t changed: already used, or not assigned to anyone.",
+            left,
         )
-        said = f"{said} {left % {'count': asked - revoked}}"
-    messages.success(request, said)
+        text = f"{text} {unchanged % {'count': left}}"
+    messages.success(request, text)
+
+
+def _sent_sentence(plan: HandOutPlan) -> str:
+    sentence = ngettext("Codes sent to %(count)d person.", "Codes sent to %(count)d people.", plan.people_count)
+    sentence %= {"count": plan.people_count}
+    if plan.free_after is None:
+        return sentence
+    free = ngettext("%(free)d seat is free.", "%(free)d seats are free.", plan.free_after)
+    return f"{sentence} {free % {'free': plan.free_after}}"

@@ -473,7 +473,7 @@ class TestWithdrawn:
                 by_id=None,
                 now=NOON + DAY,
             )
-            assert [row.outcome for row in plan.rows] == [RecipientOutcome.WITHDRAWN, RecipientOutcome.GIVES]
+            assert [row.outcome for row in plan.rows] == [RecipientOutcome.WITHDRAWN, RecipientOutcome.GETS_CODE]
             assert "only we can give it back" in plan.rows[0].sentence
             free = codes_of(each)[-1]
             with pytest.raises(PersonRefused, match=r"Add the person under “Members”"):

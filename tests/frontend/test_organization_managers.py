@@ -366,7 +366,7 @@ class TestSelected:
         ids = [given_to("ines").pk, given_to("samuel").pk]
         assert "Reminder sent to 2 people." in said(dana, manage(world, "selected/"), {"action": "remind", "id": ids})
         page = said(dana, manage(world, "selected/"), {"action": "remind", "id": ids})
-        assert "2 were reminded today already; once a day is enough." in page
+        assert "2 already had a reminder today; one a day is the limit." in page
 
     def test_one_by_its_own_menu(self, world: Northgate, dana: Client) -> None:
         give(world, "ines", "samuel")
@@ -383,16 +383,16 @@ class TestSelected:
         assert "Take 2 codes back" in page
         assert given_to("ines").text == old
         page = said(dana, manage(world, "selected/"), data | {"sure": "yes"})
-        assert "1 code is taken back and free again." in page
-        assert "1 was left as it is" in page
+        assert "1 code is free again." in page
+        assert "1 wasn’t changed" in page
         assert not DiscountCode.objects.filter(text=old).exists()
 
     def test_sending_again_what_failed(self, world: Northgate, dana: Client) -> None:
         give(world, "ines", "samuel")
         HandOutMail.objects.filter(hand_out__email="ines@northgate.example").update(state=MailState.FAILED)
         ids = [given_to("ines").pk, given_to("samuel").pk]
-        assert "1 mail is sent again." in said(dana, manage(world, "selected/"), {"action": "again", "id": ids})
-        assert "None of these mails failed" in said(dana, manage(world, "selected/"), {"action": "again", "id": ids})
+        assert "Sending 1 e-mail again." in said(dana, manage(world, "selected/"), {"action": "again", "id": ids})
+        assert "None of these e-mails failed" in said(dana, manage(world, "selected/"), {"action": "again", "id": ids})
 
     def test_what_is_refused_is_said_on_the_list(self, world: Northgate, dana: Client, settings: LazySettings) -> None:
         give(world, "ines")
@@ -567,7 +567,7 @@ class TestWithoutTheCapAnyMore:
     def test_nobody_is_invited_who_has_one(self, world: Northgate, client: Client) -> None:
         recipients = [Recipient("ines@northgate.example"), Recipient("ravi@northgate.example")]
         plan = plan_hand_out(HandOutRequest(contract_run_id=world.run.pk, recipients=recipients), now=clock.now())
-        assert [row.gives for row in plan.rows] == [False, True]
+        assert [row.gets_code for row in plan.rows] == [False, True]
 
 
 class TestWhereSeatsComeFrom:

@@ -1,8 +1,8 @@
-"""Handing codes out by e-mail, reminding, and replacing the code that everyone shares.
+"""Hand codes out by e-mail, remind people of them, and replace the code that everyone shares.
 
-In a contract with a cap each person gets a code of their own; without one they are invited with the shared link. A list
-is looked at as a whole before anything is written or sent, under the lock of the contract's terms: distinct addresses
-that wait for a seat, members and holds together never pass the cap (design 5.3).
+In a contract with a cap each person gets a code of their own; without one they are invited with the shared link. The
+list is judged as a whole before anything is written or sent, under the lock of the contract's terms, so that members,
+holds and the addresses that wait for a seat never pass the cap together.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 255
 
-# Whoever comes second in a day finds a row that no longer matches.
+# The condition is part of the write, so of two reminders on the same day the second changes no row.
 REMIND = """
 UPDATE b2b_handout SET reminded_on = %(today)s
 WHERE id = ANY(%(hand_outs)s) AND ended_at IS NULL AND (reminded_on IS NULL OR reminded_on < %(today)s)
@@ -69,38 +69,34 @@ RETURNING id
 
 
 class RecipientOutcome(StrEnum):
-    """What a list says of one address."""
-
-    GIVES = "gives"
+    GETS_CODE = "gets_code"
     INCOMPLETE = "incomplete"
-    TWICE = "twice"
+    DUPLICATE = "duplicate"
     HAS_COURSE = "has_course"
     HAS_SEAT = "has_seat"
-    GIVEN = "given"
+    HAS_CODE = "has_code"
     WITHDRAWN = "withdrawn"
 
 
 SENTENCES: dict[RecipientOutcome, StrOrPromise] = {
-    RecipientOutcome.GIVES: _("Gets a code by e-mail."),
-    RecipientOutcome.INCOMPLETE: _("This is not a complete address."),
-    RecipientOutcome.TWICE: _("Listed twice. We'll use the first."),
-    RecipientOutcome.HAS_COURSE: _("Has this course already."),
+    RecipientOutcome.GETS_CODE: _("Gets a code by e-mail."),
+    RecipientOutcome.INCOMPLETE: _("This address is incomplete."),
+    RecipientOutcome.DUPLICATE: _("Listed twice. We’ll use the first."),
+    RecipientOutcome.HAS_COURSE: _("Already has this course."),
     RecipientOutcome.HAS_SEAT: _("Already has a seat, which includes this course."),
-    RecipientOutcome.GIVEN: _("Has an unused code for this course already. You can send a reminder."),
-    RecipientOutcome.WITHDRAWN: _("We withdrew this person’s access, and only we can give it back. Ask us about it."),
+    RecipientOutcome.HAS_CODE: _("Already has an unused code for this course. You can send a reminder."),
+    RecipientOutcome.WITHDRAWN: _("We withdrew this person’s access, and only we can restore it. Ask us about it."),
 }
-# What staff read in place of that: it is they who are asked.
+# Staff can do themselves what managers have to ask for.
 STAFF_SENTENCES: dict[RecipientOutcome, StrOrPromise] = {
     RecipientOutcome.WITHDRAWN: _(
-        "Access was withdrawn, and a code doesn’t give it back. Add the person under “Members”."
+        "Access was withdrawn, and a code doesn’t restore it. Add the person under “Members”."
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Someone who shall get a code."""
-
     email: str
     name: str = ""
 
@@ -115,33 +111,30 @@ class HandOutRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecipientRow:
-    """One line of the list, and what comes of it."""
+    """One line of the list with its outcome."""
 
     email: str
     name: str
     outcome: RecipientOutcome
 
     @property
-    def gives(self) -> bool:
-        """Whether this person gets a code."""
-        return self.outcome is RecipientOutcome.GIVES
+    def gets_code(self) -> bool:
+        return self.outcome is RecipientOutcome.GETS_CODE
 
     @property
     def sentence(self) -> str:
-        """The outcome in words."""
         return str(SENTENCES[self.outcome])
 
     @property
     def staff_sentence(self) -> str:
-        """The outcome in words for staff."""
         return str(STAFF_SENTENCES.get(self.outcome, SENTENCES[self.outcome]))
 
 
 @dataclass(frozen=True, slots=True)
 class HandOutPlan:
-    """What handing out would do, line by line. With a ``refusal`` it does nothing at all.
+    """What handing out would do, line by line. With a `refusal` it does nothing.
 
-    ``free_before`` and ``free_after`` are seats no one has and no one was promised; None without a cap.
+    `free_before` and `free_after` are seats that are neither taken nor promised; None without a cap.
     """
 
     contract_run: ContractRun
@@ -152,24 +145,23 @@ class HandOutPlan:
     refusal: HandOutRefused | None = None
 
     @property
-    def gives(self) -> int:
+    def people_count(self) -> int:
         """How many people get a code."""
-        return sum(row.gives for row in self.rows)
+        return sum(row.gets_code for row in self.rows)
 
     @property
     def fingerprint(self) -> str:
-        """Of who gets a code and who doesn't. Seats that others take meanwhile don't change it."""
+        """Changes with who gets a code and who doesn't, but not with seats that others take meanwhile."""
         people = [(row.email, row.name, row.outcome.value) for row in self.rows]
         return fingerprint(self.contract_run.pk, self.is_shared, people)
 
     def with_outcome(self, *outcomes: RecipientOutcome) -> list[RecipientRow]:
-        """The lines that came to this."""
         return [row for row in self.rows if row.outcome in outcomes]
 
 
 @dataclass(frozen=True, slots=True)
 class ReminderReport:
-    """What became of reminding several people."""
+    """How many reminders were sent, and how many weren't: reminded today already, or no longer waiting."""
 
     sent: int = 0
     too_soon: int = 0
@@ -177,103 +169,107 @@ class ReminderReport:
 
 
 def plan_hand_out(request: HandOutRequest, *, now: datetime) -> HandOutPlan:
-    """What handing this course's codes to these people would do; writes nothing, constant queries.
+    """Tell what handing these codes out would do, in constant queries; writes nothing.
 
     Raises NotAMember for a run that is in no contract.
     """
-    run = _run(request.contract_run_id)
-    return _plan(run, run.contract.terms, request.recipients, now=now)
+    run = _find_run(request.contract_run_id)
+    return _make_plan(run, run.contract.terms, request.recipients, now=now)
 
 
 def hand_out(request: HandOutRequest, *, by_id: int | None, now: datetime, seen: str | None = None) -> HandOutPlan:
-    """Give each of these people a code and have it mailed to them: all who can have one, or no one.
+    """Give a code to everyone on the list who can have one, and queue the e-mails: for all of them or for no one.
 
-    ``seen`` is the fingerprint of the plan that was confirmed, None where nobody was shown one.
+    `seen` is the fingerprint of the plan that was confirmed; None if no one was shown a plan.
 
-    Raises what stands in the way as a whole (NoSeatToGive, CodesMissing, TooLateToGive, NoCodesHere, NobodyToGiveTo),
-    PlanChanged, TooManyMails.
+    Raises the plan's refusal (NoSeatToGive, CodesMissing, TooLateToGive, NoCodesHere, NobodyToGiveTo), PlanChanged,
+    TooManyMails.
     """
     with transaction.atomic():
         run, terms = _lock_run(request.contract_run_id)
-        plan = _plan(run, terms, request.recipients, now=now)
+        plan = _make_plan(run, terms, request.recipients, now=now)
         if plan.refusal is not None:
             raise plan.refusal
         if seen is not None:
             refuse_unless_seen(seen, plan.fingerprint)
-        people = plan.with_outcome(RecipientOutcome.GIVES)
-        refuse_too_many(len(people), by_id=by_id, now=now)
-        codes = [shared_codes([run])[run.pk]] * len(people) if plan.is_shared else _take_codes(run, len(people))
-        _give(plan, codes, by_id=by_id, now=now)
+        refuse_too_many(plan.people_count, by_id=by_id, now=now)
+        if plan.is_shared:
+            codes = [shared_codes([run])[run.pk]] * plan.people_count
+        else:
+            codes = _lock_free_codes(run, plan.people_count)
+        _record_hand_outs(plan, codes, by_id=by_id, now=now)
     return plan
 
 
 def assign_code(*, code_id: int, email: str, name: str = "", by_id: int | None, now: datetime) -> HandOut:
-    """Give this very code to this person and have it mailed to them; a shared code invites them.
+    """Give this very code to a person and queue the e-mail; a shared code invites them.
 
-    Raises CodeNotFree, PersonRefused with the reason, or what ``hand_out`` raises.
+    Raises CodeNotFree, PersonRefused with the reason, or what `hand_out` raises.
     """
     run_id = DiscountCode.objects.filter(pk=code_id).values_list("discount__unlocks__contract_run", flat=True).first()
     if run_id is None:
         raise CodeNotFree
     with transaction.atomic():
         run, terms = _lock_run(run_id)
-        plan = _plan(run, terms, [Recipient(email, name)], now=now)
+        plan = _make_plan(run, terms, [Recipient(email, name)], now=now)
         row = plan.rows[0]
-        if not row.gives:
+        if not row.gets_code:
             raise PersonRefused(row.staff_sentence)
         if plan.refusal is not None:
             raise plan.refusal
-        shared = shared_codes([run]).get(run.pk) if plan.is_shared else None
-        code = _free_codes(run).filter(pk=code_id).select_for_update(of=("self",), no_key=True).first()
-        if plan.is_shared and (shared is None or shared.pk != code_id):
+        if plan.is_shared:
+            code = shared_codes([run]).get(run.pk)
+        else:
+            code = _free_codes(run).filter(pk=code_id).select_for_update(of=("self",), no_key=True).first()
+        if code is None or code.pk != code_id:
             raise CodeNotFree
-        chosen = shared or code
-        if chosen is None:
-            raise CodeNotFree
-        return _give(plan, [chosen], by_id=by_id, now=now)[0]
+        return _record_hand_outs(plan, [code], by_id=by_id, now=now)[0]
 
 
 def remind(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> ReminderReport:
-    """Remind people of codes they haven't used: each at most once a day, by one conditional write.
+    """Remind people of unused codes, each at most once a day.
 
-    Raises TooLateToGive where the contract admits no one any more, TooManyMails.
+    Raises TooLateToGive if the contract no longer admits anyone, and TooManyMails.
     """
     with transaction.atomic():
-        found = list(
+        hand_outs = list(
             HandOut.objects.open()
             .filter(pk__in=hand_out_ids, code__active=True)
             .exclude(is_shared=True, code__max_uses__isnull=False)
             .select_related("contract_run")
             .order_by("pk")
         )
-        # Taking back locks the same rows after the terms: whoever has those goes first through all of them.
-        for terms in lock_terms(each.contract_run.contract_id for each in found).values():
-            _refuse_late(terms, now=now)
-        used = used_hand_outs(found)
-        waiting = {each.pk: each for each in found if each.pk not in used}
+        # Revoking locks the terms before the hand-outs. Locking the terms first here too, the two can't deadlock.
+        for terms in lock_terms(each.contract_run.contract_id for each in hand_outs).values():
+            _refuse_closed_contract(terms, now=now)
+        used = used_hand_outs(hand_outs)
+        waiting = {each.pk: each for each in hand_outs if each.pk not in used}
         params = {"hand_outs": list(waiting), "today": clock.date_of(now)}
-        due = sorted(pk for (pk,) in fetch_sql(REMIND, params))
-        queue_mails([waiting[pk] for pk in due], kind=MailKind.REMINDER, by_id=by_id, now=now)
-        for contract_id, pks in _by_contract([waiting[pk] for pk in due]).items():
+        due = [waiting[pk] for pk in sorted(pk for (pk,) in fetch_sql(REMIND, params))]
+        queue_mails(due, kind=MailKind.REMINDER, by_id=by_id, now=now)
+        by_contract: dict[int, list[int]] = {}
+        for each in due:
+            by_contract.setdefault(each.contract_run.contract_id, []).append(each.pk)
+        for contract_id, pks in by_contract.items():
             record(ContractPage.objects.get(pk=contract_id), "b2b.code.remind", by_id=by_id, data={"hand_outs": pks})
     return ReminderReport(sent=len(due), too_soon=len(waiting) - len(due), over=len(set(hand_out_ids)) - len(waiting))
 
 
 def remind_codes(*, contract_id: int, code_ids: Sequence[int], by_id: int | None, now: datetime) -> ReminderReport:
-    """Remind the people these codes of the contract were given to."""
+    """Remind the people to whom these codes of the contract were assigned; raises what `remind` raises."""
     with transaction.atomic():
         lock_terms([contract_id])
-        mine = DiscountCode.objects.filter(pk__in=code_ids, **{IN_CONTRACT: contract_id})
-        report = remind(hand_out_ids=_hand_outs_of(mine), by_id=by_id, now=now)
+        codes = DiscountCode.objects.filter(pk__in=code_ids, **{IN_CONTRACT: contract_id})
+        report = remind(hand_out_ids=_ensure_hand_outs(codes), by_id=by_id, now=now)
     return replace(report, over=len(set(code_ids)) - report.sent - report.too_soon)
 
 
 def remind_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
-    """Remind the person a code was given to. Raises CodeNotAssigned, RemindedToday, or what ``remind`` raises."""
-    this = DiscountCode.objects.filter(pk=code_id)
+    """Remind the person a code was assigned to; raises CodeNotAssigned, RemindedToday, or what `remind` raises."""
+    code = DiscountCode.objects.filter(pk=code_id)
     with transaction.atomic():
-        lock_terms(each for each in this.values_list(IN_CONTRACT, flat=True) if each is not None)
-        report = remind(hand_out_ids=_hand_outs_of(this), by_id=by_id, now=now)
+        lock_terms(contract_id for contract_id in code.values_list(IN_CONTRACT, flat=True) if contract_id is not None)
+        report = remind(hand_out_ids=_ensure_hand_outs(code), by_id=by_id, now=now)
     if report.too_soon:
         raise RemindedToday
     if not report.sent:
@@ -283,10 +279,10 @@ def remind_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
 def replace_shared_code(
     *, contract_run_id: int, by_id: int | None, now: datetime, resend: bool = False
 ) -> DiscountCode:
-    """Have another code take the place of the one that everyone shares; the old link opens nothing any more.
+    """Replace the code that everyone shares, so that the old link stops working; people who used it keep their seats.
 
-    Who used it keeps their seat. Open invitations end, or with ``resend`` the invited get the new link by mail.
-    Raises CodeNotFree where the course has no shared code.
+    Open invitations end, or with `resend` the invited people get the new link. Raises CodeNotFree if the course has no
+    shared code.
     """
     with transaction.atomic():
         run, _terms = _lock_run(contract_run_id)
@@ -300,11 +296,11 @@ def replace_shared_code(
         waiting = [each for each in invited if each.pk not in used]
         if resend:
             HandOut.objects.filter(pk__in=[each.pk for each in waiting]).update(code=new)
-            # An invitation that waits to be sent will have the new link in it.
+            # E-mails that are still queued are written when they are sent, with the new link.
             queued = HandOutMail.objects.filter(hand_out__in=waiting, state=MailState.QUEUED)
-            coming = set(queued.values_list("hand_out_id", flat=True))
-            told = [each for each in waiting if each.pk not in coming]
-            queue_mails(told, kind=MailKind.NEW_LINK, by_id=by_id, now=now)
+            queued_ids = set(queued.values_list("hand_out_id", flat=True))
+            without_mail = [each for each in waiting if each.pk not in queued_ids]
+            queue_mails(without_mail, kind=MailKind.NEW_LINK, by_id=by_id, now=now)
         else:
             end_hand_outs([each.pk for each in waiting], by_id=by_id, now=now)
         data = {"run": run.pk, "code": new.pk, "invitations": len(waiting), "resend": resend}
@@ -312,10 +308,10 @@ def replace_shared_code(
     return new
 
 
-# --- Looking at a list -----------------------------------------------------------------------------------------------
+# --- Judging a list --------------------------------------------------------------------------------------------------
 
 
-def _run(contract_run_id: int) -> ContractRun:
+def _find_run(contract_run_id: int) -> ContractRun:
     run = (
         ContractRun.objects.current()
         .filter(pk=contract_run_id, contract__terms__isnull=False)
@@ -328,30 +324,31 @@ def _run(contract_run_id: int) -> ContractRun:
 
 
 def _lock_run(contract_run_id: int) -> tuple[ContractRun, ContractTerms]:
-    """The run, and its terms locked: what is read from here on stays so."""
-    run = _run(contract_run_id)
+    """Return the run and its locked terms: seats and codes read from here on can't change before the commit."""
+    run = _find_run(contract_run_id)
     return run, lock_terms([run.contract_id])[run.contract_id]
 
 
-def _plan(run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient], *, now: datetime) -> HandOutPlan:
-    is_shared = terms.max_learners is None
-    rows = _rows(run, terms, recipients)
-    plan = HandOutPlan(contract_run=run, rows=rows, is_shared=is_shared)
+def _make_plan(
+    run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient], *, now: datetime
+) -> HandOutPlan:
+    rows = _judge_recipients(run, terms, recipients)
+    plan = HandOutPlan(contract_run=run, rows=rows, is_shared=terms.max_learners is None)
     try:
-        _refuse_late(terms, now=now)
-        _refuse_closed(run, now=now)
+        _refuse_closed_contract(terms, now=now)
+        _refuse_closed_run(run, now=now)
         plan = _add_seat_counts(plan, terms)
     except HandOutRefused as refusal:
         plan = replace(plan, refusal=refusal)
-    if plan.refusal is None and not plan.gives:
+    if plan.refusal is None and not plan.people_count:
         plan = replace(plan, refusal=NobodyToGiveTo())
     return plan
 
 
 def _add_seat_counts(plan: HandOutPlan, terms: ContractTerms) -> HandOutPlan:
-    """The plan with what is free before and after it, or refused because there isn't enough."""
-    people = {row.email for row in plan.rows if row.gives}
-    if terms.max_learners is None:
+    """Add the free seats before and after, or the refusal if there are too few seats or codes."""
+    people = {row.email for row in plan.rows if row.gets_code}
+    if plan.is_shared:
         if plan.contract_run.pk not in shared_codes([plan.contract_run]):
             return replace(plan, refusal=CodesMissing(free=0, wanted=len(people)))
         return plan
@@ -367,134 +364,126 @@ def _add_seat_counts(plan: HandOutPlan, terms: ContractTerms) -> HandOutPlan:
     return plan
 
 
-def _rows(run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient]) -> tuple[RecipientRow, ...]:
-    """Each line with its outcome; the same few queries for one person and for five thousand."""
-    asked = [(normalize_email(each.email), _as_name(each.name)) for each in recipients]
-    complete = {email for email, _name in asked if is_email_address(email)}
-    known = _RecipientFacts.of(run, terms, complete)
+def _judge_recipients(
+    run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient]
+) -> tuple[RecipientRow, ...]:
+    """Return each line with its outcome, in the same few queries for one person and for five thousand."""
+    listed = [(normalize_email(each.email), _clean_name(each.name)) for each in recipients]
+    complete = {email for email, _name in listed if is_email_address(email)}
+    facts = _RecipientFacts.load(run, terms, complete)
     rows, seen = [], set()
-    for email, name in asked:
+    for email, name in listed:
         if email not in complete:
             outcome = RecipientOutcome.INCOMPLETE
         elif email in seen:
-            outcome = RecipientOutcome.TWICE
+            outcome = RecipientOutcome.DUPLICATE
         else:
             seen.add(email)
-            outcome = known.outcome(email)
+            outcome = facts.outcome(email)
         rows.append(RecipientRow(email=email, name=name, outcome=outcome))
     return tuple(rows)
 
 
 @dataclass(frozen=True, slots=True)
 class _RecipientFacts:
-    """What the addresses of a list have in this contract."""
+    """Prefetched enrollments, seats, codes and withdrawals of the addresses on a list."""
 
-    has_course: frozenset[str]
-    has_seat: frozenset[str]
-    given: frozenset[str]
-    withdrawn: frozenset[str]
+    has_course: frozenset[str] = frozenset()
+    has_seat: frozenset[str] = frozenset()
+    has_code: frozenset[str] = frozenset()
+    withdrawn: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, run: ContractRun, terms: ContractTerms, emails: set[str]) -> _RecipientFacts:
-        """Ask after all of them at once."""
+    def load(cls, run: ContractRun, terms: ContractTerms, emails: set[str]) -> _RecipientFacts:
         if not emails:
-            return cls(frozenset(), frozenset(), frozenset(), frozenset())
+            return cls()
         is_shared = terms.max_learners is None
         enrolled = Enrollment.objects.active().filter(run=run.course_run_id, user__email__in=emails)
+        codes = DiscountCode.objects.filter(discount__unlocks_id=run.product_id, assigned_email__in=emails)
+        assigned = with_code_facts(codes).filter(in_state(CodeState.ASSIGNED))
+        # Without a cap, people may still have a code of their own from the time when there was a cap.
+        has_code = set(assigned.values_list("assigned_email", flat=True))
+        if is_shared:
+            # Used or not: everyone's invitation has the same code, so a second one would bring nothing new.
+            invited = HandOut.objects.open().filter(contract_run=run, is_shared=True, email__in=emails)
+            has_code.update(invited.values_list("email", flat=True))
+        withdrawals = Withdrawal.objects.standing().filter(contract_id=terms.pk, user__email__in=emails)
+        if not is_shared:  # a code of their own lifts what a manager withdrew
+            withdrawals = withdrawals.exclude(authority=WithdrawnBy.MANAGER)
         return cls(
             has_course=frozenset(enrolled.values_list("user__email", flat=True)),
-            # A seat in a free contract opens every course; where courses are paid each needs its code.
+            # A seat in a free contract opens every course; where courses are paid for, each needs its own code.
             has_seat=frozenset(seated_addresses(terms.pk, emails) if terms.is_free else ()),
-            # Without a cap someone may still have a code of their own from when there was one.
-            given=frozenset(
-                _addresses_with_codes(run, emails) | (_addresses_with_invitations(run, emails) if is_shared else set())
-            ),
-            withdrawn=frozenset(_withdrawn(terms, emails, is_shared=is_shared)),
+            has_code=frozenset(has_code),
+            withdrawn=frozenset(withdrawals.values_list("user__email", flat=True)),
         )
 
     def outcome(self, email: str) -> RecipientOutcome:
-        """The first reason against giving this person a code, or that they get one."""
         if email in self.has_course:
             return RecipientOutcome.HAS_COURSE
         if email in self.has_seat:
             return RecipientOutcome.HAS_SEAT
-        if email in self.given:
-            return RecipientOutcome.GIVEN
-        return RecipientOutcome.WITHDRAWN if email in self.withdrawn else RecipientOutcome.GIVES
+        if email in self.has_code:
+            return RecipientOutcome.HAS_CODE
+        return RecipientOutcome.WITHDRAWN if email in self.withdrawn else RecipientOutcome.GETS_CODE
 
 
-def _addresses_with_codes(run: ContractRun, emails: set[str]) -> set[str]:
-    codes = with_code_facts(DiscountCode.objects.filter(discount__unlocks_id=run.product_id, assigned_email__in=emails))
-    return set(codes.filter(in_state(CodeState.ASSIGNED)).values_list("assigned_email", flat=True))
-
-
-def _addresses_with_invitations(run: ContractRun, emails: set[str]) -> set[str]:
-    """Everyone with an open invitation, used or not: it is the same code for ever."""
-    invited = HandOut.objects.open().filter(contract_run=run, is_shared=True, email__in=emails)
-    return set(invited.values_list("email", flat=True))
-
-
-def _withdrawn(terms: ContractTerms, emails: set[str], *, is_shared: bool) -> set[str]:
-    """Addresses a code of this contract doesn't let back in."""
-    standing = Withdrawal.objects.standing().filter(contract_id=terms.pk, user__email__in=emails)
-    if not is_shared:  # a code of their own lifts what a manager withdrew
-        standing = standing.exclude(authority=WithdrawnBy.MANAGER)
-    return set(standing.values_list("user__email", flat=True))
-
-
-def _as_name(text: str) -> str:
-    """A name as it can be kept and read: no control characters, not endless."""
+def _clean_name(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:LONGEST_NAME]
 
 
-def _refuse_late(terms: ContractTerms, *, now: datetime) -> None:
-    """A code that opens nothing any more is no gift; one that opens later is."""
+def _refuse_closed_contract(terms: ContractTerms, *, now: datetime) -> None:
+    """Refuse a contract whose codes no longer open anything; one that starts later is fine."""
     if not terms.needs_codes:
         raise NoCodesHere
     standing = terms.standing_on(clock.date_of(now))
     if standing is ContractStanding.INACTIVE:
-        raise TooLateToGive(_("The contract isn’t active, so its codes open nothing at the moment."))
+        raise TooLateToGive(_("The contract isn’t active, so its codes don’t work right now."))
     if standing is ContractStanding.ENDED and terms.end is not None:
         day = date_format(terms.end, "DATE_FORMAT")
-        raise TooLateToGive(_("The contract ended on %(day)s, so its codes open nothing any more.") % {"day": day})
+        raise TooLateToGive(_("The contract ended on %(day)s, so its codes no longer work.") % {"day": day})
 
 
-def _refuse_closed(run: ContractRun, *, now: datetime) -> None:
+def _refuse_closed_run(run: ContractRun, *, now: datetime) -> None:
     ends = [moment for moment in (run.course_run.enrollment_end, run.course_run.end_date) if moment is not None]
     if not run.course_run.live or (ends and now > min(ends)):
         raise TooLateToGive(
-            _("Enrollment for “%(course)s” is over. Choose another course: a seat opens all of them.")
+            _("Enrollment for “%(course)s” has closed. Choose another course: a seat includes all of them.")
             % {"course": run.course_run.title}
         )
 
 
-# --- Giving ----------------------------------------------------------------------------------------------------------
+# --- Writing ---------------------------------------------------------------------------------------------------------
 
 
 def _free_codes(run: ContractRun) -> QuerySet[DiscountCode]:
-    """The run's codes for one person that no one was given and no one has used."""
     return DiscountCode.objects.filter(NEVER_TAKEN, discount__unlocks_id=run.product_id)
 
 
-def _take_codes(run: ContractRun, count: int) -> list[DiscountCode]:
-    """So many free codes, locked; those that lie in someone's cart come last. Raises CodesMissing."""
+def _lock_free_codes(run: ContractRun, count: int) -> list[DiscountCode]:
+    """Lock this many free codes and return them; raises CodesMissing.
+
+    Codes in someone's cart come last: a visitor may have been given one by other means.
+    """
     in_cart = Exists(BasketCode.objects.filter(code=OuterRef("pk")))
     codes: list[DiscountCode] = []
-    for which in (~Q(in_cart), Q(in_cart)):
+    for condition in (~Q(in_cart), Q(in_cart)):
         if len(codes) < count:
-            found = _free_codes(run).filter(which).order_by("pk").select_for_update(of=("self",), no_key=True)
-            codes += found[: count - len(codes)]
+            free = _free_codes(run).filter(condition).order_by("pk").select_for_update(of=("self",), no_key=True)
+            codes += free[: count - len(codes)]
     if len(codes) < count:
         raise CodesMissing(free=len(codes), wanted=count)
     return codes
 
 
-def _give(plan: HandOutPlan, codes: Sequence[DiscountCode], *, by_id: int | None, now: datetime) -> list[HandOut]:
-    """Write down who gets which code, and queue the mails; the caller holds the lock and has judged."""
-    people = plan.with_outcome(RecipientOutcome.GIVES)
+def _record_hand_outs(
+    plan: HandOutPlan, codes: Sequence[DiscountCode], *, by_id: int | None, now: datetime
+) -> list[HandOut]:
+    """Assign the codes, write the hand-outs and queue the e-mails. The caller holds the lock of the terms."""
+    people = plan.with_outcome(RecipientOutcome.GETS_CODE)
     if not plan.is_shared:
-        _assign(codes, people, by_id=by_id, now=now)
-    given = HandOut.objects.bulk_create(
+        _assign_codes(codes, people, by_id=by_id, now=now)
+    hand_outs = HandOut.objects.bulk_create(
         [
             HandOut(
                 contract_run=plan.contract_run,
@@ -508,28 +497,30 @@ def _give(plan: HandOutPlan, codes: Sequence[DiscountCode], *, by_id: int | None
             for row, code in zip(people, codes, strict=True)
         ]
     )
-    queue_mails(given, kind=MailKind.INVITATION, by_id=by_id, now=now)
+    queue_mails(hand_outs, kind=MailKind.INVITATION, by_id=by_id, now=now)
     page = ContractPage.objects.get(pk=plan.contract_run.contract_id)
-    data = {"run": plan.contract_run.pk, "people": len(given), "shared": plan.is_shared}
+    data = {"run": plan.contract_run.pk, "people": len(hand_outs), "shared": plan.is_shared}
     record(page, "b2b.code.assign", by_id=by_id, data=data)
-    return given
+    return hand_outs
 
 
-def _assign(codes: Sequence[DiscountCode], people: Sequence[RecipientRow], *, by_id: int | None, now: datetime) -> None:
-    # Codes people were invited with while everyone shared them: they all know the text.
-    known = HandOut.objects.filter(code__in=codes, is_shared=True).values_list("code_id", flat=True)
+def _assign_codes(
+    codes: Sequence[DiscountCode], people: Sequence[RecipientRow], *, by_id: int | None, now: datetime
+) -> None:
+    # Everyone who was invited while these codes were shared knows their text, so they get a new one.
+    once_shared = HandOut.objects.filter(code__in=codes, is_shared=True).values_list("code_id", flat=True)
     assigned = assign_codes(
         [Assignment(code.pk, row.email, row.name) for code, row in zip(codes, people, strict=True)],
-        renew_text_of=set(known),
+        renew_text_of=set(once_shared),
         by_id=by_id,
         now=now,
     )
-    if assigned != len(codes):  # the rows are locked and were free: someone wrote past the lock
+    if assigned != len(codes):  # the rows were free and are locked, so someone wrote past the lock
         raise CodeNotFree
 
 
-def _hand_outs_of(codes: QuerySet[DiscountCode]) -> list[int]:
-    """The open hand-outs of these assigned codes; one that was assigned without is written down now."""
+def _ensure_hand_outs(codes: QuerySet[DiscountCode]) -> list[int]:
+    """Return the open hand-outs of these assigned codes; codes that were assigned without one get it now."""
     assigned = list(
         codes.exclude(assigned_email="")
         .filter(active=True, discount__unlocks__contract_run__isnull=False)
@@ -537,12 +528,12 @@ def _hand_outs_of(codes: QuerySet[DiscountCode]) -> list[int]:
         .select_for_update(of=("self",), no_key=True)
         .order_by("pk")
     )
-    there = HandOut.objects.open().filter(code__in=assigned, is_shared=False)
-    by_code = dict(there.values_list("code_id", "pk"))
+    existing = HandOut.objects.open().filter(code__in=assigned, is_shared=False)
+    by_code = dict(existing.values_list("code_id", "pk"))
     missing = HandOut.objects.bulk_create(
         [
             HandOut(
-                contract_run=code.discount.unlocks.contract_run,  # type: ignore[union-attr]  # asked for above
+                contract_run=code.discount.unlocks.contract_run,  # type: ignore[union-attr]  # the query asks for it
                 code=code,
                 email=code.assigned_email,
                 name=code.assigned_name,
@@ -554,10 +545,3 @@ def _hand_outs_of(codes: QuerySet[DiscountCode]) -> list[int]:
         ]
     )
     return sorted([*by_code.values(), *(each.pk for each in missing)])
-
-
-def _by_contract(hand_outs: Sequence[HandOut]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for each in hand_outs:
-        found.setdefault(each.contract_run.contract_id, []).append(each.pk)
-    return found
