@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -11,12 +11,15 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from courses.enums import EnrollmentMode
-from ecommerce.enums import OrderState, ReviewCause
+from ecommerce.enums import AttemptState, OrderState, ReviewCause
 from ecommerce.errors.checkout import WrongOrderState
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.product import Product
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
+
+if TYPE_CHECKING:
+    from ecommerce.models.payment import PaymentAttempt
 
 
 class OrderQuerySet(LockableQuerySet["Order"]):
@@ -149,6 +152,16 @@ class Order(models.Model):
     def is_fulfilled(self) -> bool:
         """Whether the buyer has what was bought (also after a refund of a part)."""
         return self.state in {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED}
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the buyer got what they bought, even if it was refunded later."""
+        return self.state in {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED}
+
+    @property
+    def second_payments(self) -> list[PaymentAttempt]:
+        """Payments that came when the order was already paid."""
+        return [each for each in self.attempts.all() if each.state == AttemptState.PAID and each.is_surplus]
 
     @property
     def money(self) -> Money:

@@ -23,7 +23,7 @@ from ecommerce.enums import (
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.models import CodeUse, Dispute, Order, OrderLine, PaymentAttempt, Refund, RefundRequest
 from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
-from ecommerce.selectors.receipts import Address, billed_to
+from ecommerce.selectors.receipts import BilledTo, billed_to
 from mitxonline.kernel.money import Money
 
 
@@ -65,7 +65,7 @@ class OrderAtDesk:
     """One order with everything that is known about it."""
 
     order: Order
-    billed_to: Address
+    billed_to: BilledTo
     lines: tuple[LineAtDesk, ...]
     attempts: tuple[PaymentAttempt, ...]
     uses: tuple[CodeUse, ...]

@@ -1,12 +1,11 @@
-"""What a buyer sees of their orders, and the same as plain data."""
+"""The orders and receipts of a buyer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, Q, prefetch_related_objects
 
 from ecommerce.enums import (
     COUNTED_REFUND_STATES,
@@ -18,50 +17,40 @@ from ecommerce.enums import (
     RefundState,
 )
 from ecommerce.errors.checkout import OrderUnknown
-from ecommerce.models import Order, OrderLine, OrderQuerySet, PaymentAttempt, Refund, RefundRequest, ShopSettings
-from ecommerce.selectors.refund_window import RefundWindow, refund_window
+from ecommerce.models import Order, OrderLine, OrderQuerySet, PaymentAttempt, Refund, ShopSettings
+from ecommerce.selectors.refund_window import refund_window
 from ecommerce.selectors.shop import shop_settings
 from mitxonline.kernel.money import Money
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """The sums of a receipt, in the order's currency."""
+
+    list_price: Money
+    discount: Money
+    tax: Money | None  # contained in `due`; None if the gateway didn't name it
+    due: Money
+    refunded: Money  # what went back or is on its way, second payments aside
+
+    @property
+    def kept(self) -> Money:
+        return self.due - self.refunded
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """An order as its buyer reads it, from the snapshots alone. Lists leave ``refunds`` out."""
+    """An order as its buyer sees it, from the snapshots of its lines alone."""
 
     order: Order
     lines: tuple[OrderLine, ...]
     paid_by: PaymentAttempt | None
-    refunds: tuple[Refund, ...] = ()
-    failed_refunds: tuple[Refund, ...] = ()
-
-    @property
-    def surplus(self) -> tuple[PaymentAttempt, ...]:
-        """Payments of an order that had been paid before."""
-        return tuple(each for each in self.order.attempts.all() if each.state == AttemptState.PAID and each.is_surplus)
-
-    @property
-    def list_total(self) -> Money:
-        """The sum of the list prices."""
-        return Money(self.order.list_total, self.order.currency)
-
-    @property
-    def discount_total(self) -> Money:
-        """What was taken off."""
-        return Money(self.order.discount_total, self.order.currency)
-
-    @property
-    def total(self) -> Money:
-        """What was paid, or is to be."""
-        return self.order.money
-
-    @property
-    def tax_total(self) -> Money | None:
-        """The tax contained in the total, where the gateway named it."""
-        return None if self.order.tax_total is None else Money(self.order.tax_total, self.order.currency)
+    refunds: tuple[Refund, ...]
+    failed_refunds: tuple[Refund, ...]
 
     @property
     def returned(self) -> tuple[Money, ...]:
-        """What went back, or is on its way: one sum for each currency, second payments left out."""
+        """What went back or is on its way: a sum for each currency, second payments aside."""
         sums: dict[str, Money] = {}
         for refund in self.refunds:
             if not refund.attempt.is_surplus:
@@ -70,29 +59,24 @@ class Receipt:
 
     @property
     def returned_text(self) -> str:
-        """The same as a person reads it."""
         return " + ".join(money.formatted() for money in self.returned) or self.order.money.zero.formatted()
 
     @property
-    def refunded_total(self) -> Money:
-        """What went back, or is on its way; second payments left out."""
-        own = (each.money for each in self.refunds if not each.attempt.is_surplus)
-        return Money.sum((money for money in own if money.currency == self.order.currency), self.order.currency)
-
-    @property
-    def kept_total(self) -> Money:
-        """What the buyer has paid in the end."""
-        return self.total - self.refunded_total
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the buyer has what was bought, or had it."""
-        return self.order.state in {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED}
+    def totals(self) -> Totals:
+        order = self.order
+        refunded = (money for money in self.returned if money.currency == order.currency)
+        return Totals(
+            list_price=Money(order.list_total, order.currency),
+            discount=Money(order.discount_total, order.currency),
+            tax=Money(order.tax_total, order.currency) if order.tax_total is not None else None,
+            due=order.money,
+            refunded=next(refunded, order.money.zero),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class LineData:
-    """One line of a receipt as plain data."""
+    """One line of a receipt."""
 
     id: int
     title: str
@@ -107,7 +91,7 @@ class LineData:
 
 @dataclass(frozen=True, slots=True)
 class RefundData:
-    """One refund as its buyer may know it."""
+    """One refund, as far as the buyer is told."""
 
     amount: Money
     state: str
@@ -118,8 +102,8 @@ class RefundData:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Whom the order was billed to."""
+class BilledTo:
+    """The name and address an order was billed to."""
 
     name: str
     street: str
@@ -131,14 +115,14 @@ class Address:
 
     @property
     def text(self) -> str:
-        """The address in one line, without the name."""
+        """Return the address on one line, without the name."""
         city = " ".join(part for part in (self.postal_code, self.city) if part)
         return ", ".join(part for part in (*self.street.split("\n"), city, self.region, self.country) if part)
 
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """Who sold it, as the shop's settings say; what is empty there the site's brand fills in."""
+    """The seller according to the shop's settings. Where these are empty, the site's brand is named."""
 
     name: str
     address: str
@@ -148,7 +132,7 @@ class Seller:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptData:
-    """An order with all its receipt says, as plain data: for PDF, API and exports."""
+    """A receipt as plain data: for PDF, API and exports."""
 
     number: str
     state: str
@@ -157,16 +141,12 @@ class ReceiptData:
     fulfilled_at: datetime | None
     buyer_name: str
     buyer_email: str
-    billed_to: Address
+    billed_to: BilledTo
     paid_with: str
     gateway: str
     lines: tuple[LineData, ...]
     refunds: tuple[RefundData, ...]
-    list_total: Money
-    discount_total: Money
-    tax_total: Money | None
-    total: Money
-    refunded_total: Money
+    totals: Totals
     seller: Seller
     refund_until: date | None
     may_ask_for_refund: bool
@@ -174,12 +154,12 @@ class ReceiptData:
 
 
 def receipt_for(*, user_id: int, number: str) -> Receipt:
-    """One order of this buyer, its number in any case; OrderUnknown for anyone else's and for none (X1)."""
+    """Return one order of this buyer, by its number in any case. Raises OrderUnknown, also for orders of others."""
     shown = Refund.objects.filter(
         Q(state__in=(*COUNTED_REFUND_STATES, *RESERVED_REFUND_STATES))
         | Q(state__in=FAILED_REFUND_STATES, took_effect_at__isnull=False) & ~Q(gateway_refund_id="")
     )
-    orders = _orders_with_lines().prefetch_related(
+    orders = _with_lines_and_attempts().prefetch_related(
         Prefetch("refunds", queryset=shown.select_related("attempt").order_by("recorded_at", "pk")),
         "refund_requests",
         "disputes",
@@ -189,35 +169,36 @@ def receipt_for(*, user_id: int, number: str) -> Receipt:
         raise OrderUnknown
     refunds = [refund for refund in order.refunds.all() if refund.origin != RefundOrigin.BANK or refund.is_alive]
     alive = tuple(refund for refund in refunds if refund.is_alive)
-    failed = (refund for refund in refunds if not refund.is_alive)
-    return _receipt(order, refunds=alive, failed_refunds=tuple(each for each in failed if not _sent_again(each, alive)))
+    # A refund that failed is no news once a later refund of the same payment has taken its place.
+    failed = tuple(
+        refund
+        for refund in refunds
+        if not refund.is_alive
+        and not any(later.attempt_id == refund.attempt_id and later.pk > refund.pk for later in alive)
+    )
+    paid = (each for each in order.attempts.all() if each.state == AttemptState.PAID and not each.is_surplus)
+    return Receipt(
+        order=order,
+        lines=tuple(order.lines.all()),
+        paid_by=next(paid, None),
+        refunds=alive,
+        failed_refunds=failed,
+    )
 
 
-def orders_of(user_id: int) -> OrderHistory:
-    """All the buyer's orders that came to something or still may, newest first; read page by page."""
-    return OrderHistory(_orders_with_lines().of(user_id).exclude(state=OrderState.CANCELED))
+def orders_of(user_id: int) -> OrderQuerySet:
+    """Return the buyer's orders with their lines and attempts, newest first, without those canceled.
 
-
-class OrderHistory:
-    """Someone's orders, as a paginator takes them. A page costs the same few queries however many there are in all."""
-
-    def __init__(self, orders: OrderQuerySet) -> None:
-        self._orders = orders
-
-    def count(self) -> int:
-        """How many there are."""
-        return self._orders.count()
-
-    def __getitem__(self, wanted: slice) -> list[Receipt]:
-        return [_receipt(order) for order in self._orders[wanted]]
-
-    def __iter__(self) -> Iterator[Receipt]:
-        return iter(self[:])
+    A list shows orders, not receipts: their refunds aren't read, so a list can't say what was refunded.
+    """
+    return _with_lines_and_attempts().of(user_id).exclude(state=OrderState.CANCELED)
 
 
 def receipt_data(receipt: Receipt, *, now: datetime, shop: ShopSettings | None = None) -> ReceiptData:
-    """A receipt as plain data; one query more for the shop's settings unless they are given."""
+    """Return a receipt as plain data. Without `shop` its settings are one more query."""
     shop = shop or shop_settings()
+    refunds = [refund for refund in receipt.refunds if not refund.attempt.is_surplus]
+    prefetch_related_objects(refunds, "lines")
     order, window = receipt.order, refund_window(receipt.order, now=now, shop=shop)
     return ReceiptData(
         number=order.number,
@@ -231,22 +212,18 @@ def receipt_data(receipt: Receipt, *, now: datetime, shop: ShopSettings | None =
         paid_with=receipt.paid_by.paid_with if receipt.paid_by else "",
         gateway=receipt.paid_by.gateway if receipt.paid_by else "",
         lines=tuple(_line_data(line) for line in receipt.lines),
-        refunds=tuple(_refund_data(refund) for refund in receipt.refunds if not refund.attempt.is_surplus),
-        list_total=receipt.list_total,
-        discount_total=receipt.discount_total,
-        tax_total=receipt.tax_total,
-        total=receipt.total,
-        refunded_total=receipt.refunded_total,
+        refunds=tuple(_refund_data(refund) for refund in refunds),
+        totals=receipt.totals,
         seller=Seller(shop.seller_name, shop.seller_address, shop.seller_tax_id, shop.support_email),
-        refund_until=_until(window),
+        refund_until=window.until if window.refusal is None else None,
         may_ask_for_refund=window.refusal is None,
-        refund_request_state=_request_state(order),
+        refund_request_state=next((str(request.state) for request in order.refund_requests.all()), ""),
     )
 
 
-def billed_to(order: Order) -> Address:
-    """Whom the gateway billed; without a word of it the buyer's name alone."""
-    return Address(
+def billed_to(order: Order) -> BilledTo:
+    """Return what the gateway billed to; the buyer's name alone if it didn't say."""
+    return BilledTo(
         name=order.billing_name or order.purchaser.display_name,
         street=order.billing_street,
         city=order.billing_city,
@@ -255,15 +232,6 @@ def billed_to(order: Order) -> Address:
         country=order.billing_country,
         tax_id=order.billing_tax_id,
     )
-
-
-def _until(window: RefundWindow) -> date | None:
-    return window.until if window.refusal is None else None
-
-
-def _request_state(order: Order) -> str:
-    latest: RefundRequest | None = next(iter(order.refund_requests.all()), None)
-    return str(latest.state) if latest else ""
 
 
 def _line_data(line: OrderLine) -> LineData:
@@ -283,7 +251,7 @@ def _line_data(line: OrderLine) -> LineData:
 def _refund_data(refund: Refund) -> RefundData:
     return RefundData(
         amount=refund.money,
-        # A buyer is not told how far it got here: it is on its way, or it went back.
+        # Buyers only learn whether a refund is on its way or has arrived, not how far it got here.
         state=str(RefundState.SUCCEEDED if refund.state == RefundState.SUCCEEDED else RefundState.PENDING),
         recorded_at=refund.recorded_at,
         settled_at=refund.settled_at if refund.state == RefundState.SUCCEEDED else None,
@@ -292,12 +260,7 @@ def _refund_data(refund: Refund) -> RefundData:
     )
 
 
-def _sent_again(failed: Refund, alive: Iterable[Refund]) -> bool:
-    """Whether a later refund of the same payment takes the place of one that didn't arrive."""
-    return any(later.attempt_id == failed.attempt_id and later.pk > failed.pk for later in alive)
-
-
-def _orders_with_lines() -> OrderQuerySet:
+def _with_lines_and_attempts() -> OrderQuerySet:
     return Order.objects.select_related("purchaser").prefetch_related(
         Prefetch(
             "lines",
@@ -307,17 +270,3 @@ def _orders_with_lines() -> OrderQuerySet:
         ),
         "attempts",
     )
-
-
-def _receipt(order: Order, *, refunds: tuple[Refund, ...] = (), failed_refunds: tuple[Refund, ...] = ()) -> Receipt:
-    return Receipt(
-        order=order,
-        lines=tuple(order.lines.all()),
-        paid_by=next((each for each in order.attempts.all() if _has_paid(each)), None),
-        refunds=refunds,
-        failed_refunds=failed_refunds,
-    )
-
-
-def _has_paid(attempt: PaymentAttempt) -> bool:
-    return attempt.state == AttemptState.PAID and not attempt.is_surplus

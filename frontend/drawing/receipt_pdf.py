@@ -108,7 +108,7 @@ class ReceiptPDF(FPDF):
         data = self.data
         facts = [
             (
-                _("Completed on") if data.total.is_zero else _("Paid on"),
+                _("Completed on") if data.totals.due.is_zero else _("Paid on"),
                 _format_time(data.fulfilled_at or data.placed_at),
             ),
             (_("Paid with"), self._payment_method()),
@@ -152,12 +152,12 @@ class ReceiptPDF(FPDF):
     def draw_totals(self) -> None:
         data = self.data
         self.ln(4)
-        self._write_total(_("Subtotal"), data.list_total.formatted())
-        if not data.discount_total.is_zero:
-            self._write_total(_("Discounts"), f"−{data.discount_total.formatted()}")
-        if data.tax_total is not None:
-            self._write_total(_("Tax (included)"), data.tax_total.formatted())
-        self._write_total(_("Total paid"), data.total.formatted(), bold=True)
+        self._write_total(_("Subtotal"), data.totals.list_price.formatted())
+        if not data.totals.discount.is_zero:
+            self._write_total(_("Discounts"), f"−{data.totals.discount.formatted()}")
+        if data.totals.tax is not None:
+            self._write_total(_("Tax (included)"), data.totals.tax.formatted())
+        self._write_total(_("Total paid"), data.totals.due.formatted(), bold=True)
         for refund in data.refunds:
             if refund.settled_at is None:
                 label = _("Refund pending")
@@ -166,8 +166,8 @@ class ReceiptPDF(FPDF):
             else:
                 label = _("Refunded on %(day)s") % {"day": _format_day(refund.settled_at)}
             self._write_total(label, f"−{refund.amount.formatted()}")
-        if not data.refunded_total.is_zero:
-            self._write_total(_("Net paid"), (data.total - data.refunded_total).formatted(), bold=True)
+        if not data.totals.refunded.is_zero:
+            self._write_total(_("Net paid"), data.totals.kept.formatted(), bold=True)
 
     def draw_seller(self) -> None:
         """Name the seller with address and tax number, as most countries require on a receipt."""
@@ -180,7 +180,7 @@ class ReceiptPDF(FPDF):
         self.multi_cell(0, ROW, printable(" · ".join(part for part in parts if part)), align="L")
 
     def _payment_method(self) -> str:
-        if self.data.total.is_zero:
+        if self.data.totals.due.is_zero:
             return _("Nothing to pay")
         return self.data.paid_with or gateway_name(self.data.gateway)
 
@@ -190,7 +190,7 @@ class ReceiptPDF(FPDF):
         return "\n".join(line for line in dict.fromkeys(lines) if line)
 
     def _status(self) -> str:
-        is_free = self.data.total.is_zero
+        is_free = self.data.totals.due.is_zero
         if self.data.state == OrderState.REFUNDED:
             return _("Undone") if is_free else _("Refunded")
         if self.data.state == OrderState.PARTIALLY_REFUNDED:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from ecommerce.enums import OPEN_DISPUTE_STATES, OrderState, PaymentStanding, ReviewCause
 from ecommerce.models import Order, RefundRequest, ShopSettings
 from ecommerce.selectors.payments import payment_standing
-from ecommerce.selectors.receipts import Address, Receipt, billed_to, receipt_for
+from ecommerce.selectors.receipts import BilledTo, Receipt, billed_to, receipt_for
 from ecommerce.selectors.refund_window import RefundWindow, refund_window
 from ecommerce.selectors.shop import shop_settings
 
@@ -44,7 +44,7 @@ class ReceiptPage:
         return self.standing == PaymentStanding.RECEIVED
 
     @property
-    def billed_to(self) -> Address:
+    def billed_to(self) -> BilledTo:
         """Whom the order was billed to."""
         return billed_to(self.order)
 
@@ -61,7 +61,7 @@ class ReceiptPage:
     @property
     def is_paid_twice(self) -> bool:
         """Whether a second payment is here that isn't on its way back yet."""
-        return any(not attempt.refundable.is_zero for attempt in self.receipt.surplus)
+        return any(not attempt.refundable.is_zero for attempt in self.order.second_payments)
 
     @property
     def is_surplus_on_its_way(self) -> bool:

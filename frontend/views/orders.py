@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.errors.refunds import RefundNotAskable
-from ecommerce.selectors.receipts import Receipt, orders_of, receipt_data
+from ecommerce.selectors.receipts import orders_of, receipt_data
 from ecommerce.services.refunds.requests import request_refund
 from frontend.drawing.receipt_pdf import receipt_pdf
 from frontend.pages.receipt import ReceiptPage, receipt_page
@@ -45,7 +45,7 @@ def receipt(request: HttpRequest) -> HttpResponse:
 def pdf(request: HttpRequest) -> HttpResponse:
     """The receipt as a file to keep. An order that isn't completed has none: the same answer as for a wrong number."""
     page = _page(request, request.GET.get("order_number"))
-    if not page.receipt.is_final:
+    if not page.order.is_completed:
         raise OrderUnknown
     data = receipt_data(page.receipt, now=page.now, shop=page.shop)
     brand = brand_of(request)
@@ -60,7 +60,7 @@ def pdf(request: HttpRequest) -> HttpResponse:
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
     """All orders of this buyer, newest first."""
-    paginator: Paginator[Receipt] = Paginator(orders_of(account_id(request)), ORDERS_ON_A_PAGE)  # type: ignore[arg-type]
+    paginator = Paginator(orders_of(account_id(request)), ORDERS_ON_A_PAGE)
     page = paginator.get_page(request.GET.get("page"))
     return render(request, "frontend/orders/history.html", {"page": page})
 

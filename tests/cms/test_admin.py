@@ -256,9 +256,9 @@ class TestProducts:
     @pytest.mark.parametrize(
         ("fields", "sentence"),
         [
-            ({"price": "-1"}, "A price is a number from 0"),
-            ({"price": "99.999"}, "Prices in USD have 2 digits after the point."),
-            ({"price": "99.5", "currency": "JPY"}, "Prices in JPY have 0 digits after the point."),
+            ({"price": "-1"}, "The amount can’t be negative."),
+            ({"price": "99.999"}, "Amounts in USD have at most 2 decimals."),
+            ({"price": "99.5", "currency": "JPY"}, "Amounts in JPY have at most 0 decimals."),
             ({"currency": "XQX"}, "“XQX” is not a currency this shop sells in."),
             ({"course_run": ""}, "a product sells one of them"),
         ],

@@ -104,11 +104,24 @@ def test_a_receipt_is_plain_data_too() -> None:
     choice = RefundChoice(reason="x", amount=Money("39.80", "USD"), enrollment_after=EnrollmentAfter.KEEP)
     refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     data = receipt_data(receipt_for(user_id=order.purchaser_id, number=order.number), now=NOON)
-    assert (data.number, data.state, str(data.total)) == (order.number, "partially_refunded", "398.00 USD")
+    assert (data.number, data.state, str(data.totals.due)) == (order.number, "partially_refunded", "398.00 USD")
     assert [str(line.refunded) for line in data.lines] == ["24.90 USD", "14.90 USD"]
     assert [(str(each.amount), each.state) for each in data.refunds] == [("39.80 USD", "succeeded")]
+    assert (str(data.totals.refunded), str(data.totals.kept)) == ("39.80 USD", "358.20 USD")
     assert (data.may_ask_for_refund, str(data.refund_until)) == (True, "2026-03-16")
     assert data.buyer_email == order.purchaser.email
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_the_lines_of_all_refunds_are_one_query(number: int, django_assert_num_queries: Any) -> None:
+    order = paid_order(make_product(), make_product(price="149.00"))
+    choice = RefundChoice(reason="x", amount=Money("1.00", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+    for _each in range(number):
+        refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
+    receipt = receipt_for(user_id=order.purchaser_id, number=order.number)
+    with django_assert_num_queries(1):
+        data = receipt_data(receipt, now=NOON, shop=ShopSettings())
+    assert [len(refund.line_ids) for refund in data.refunds] == [2] * number
 
 
 def seated_order() -> Order:
