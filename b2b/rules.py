@@ -34,7 +34,7 @@ from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import UseState
 from ecommerce.errors.codes import AddressUnconfirmed, CodeForSomebodyElse, CodeUnknown
 from ecommerce.models import CodeUse, DiscountCode, Order
-from ecommerce.rules import Finding, Purchase, PurchaseLine
+from ecommerce.rules import Purchase, PurchaseLine, RuleVerdict
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
@@ -68,7 +68,7 @@ class Standing:
 class ContractSeats:
     """A contract product is bought with its own code, or by a member of a free contract, while a seat is free."""
 
-    def check(self, purchase: Purchase) -> Sequence[Finding]:
+    def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         """Judge the contract lines without a lock; queries don't grow with them."""
         found = _gather(purchase)
         contacts, insiders = _people(found, purchase.user_id)
@@ -90,7 +90,7 @@ class ContractSeats:
         """Lock the terms of the contracts these products belong to."""
         lock_terms(ContractRun.objects.filter(product_id__in=product_ids).values_list("contract_id", flat=True))
 
-    def hold(self, purchase: Purchase, order: Order) -> Sequence[Finding]:
+    def hold(self, purchase: Purchase, order: Order) -> Sequence[RuleVerdict]:
         """Lock the terms, judge again, and hold a seat for the order in every contract it touches."""
         wanted = [line.product.pk for line in purchase.lines if line.product.requires_code]
         if not wanted:
@@ -121,13 +121,13 @@ class ContractSeats:
             findings.append(finding)
         return findings
 
-    def _finding(self, purchase: Purchase, line: PurchaseLine, run: ContractRun, standing: Standing) -> Finding:
+    def _finding(self, purchase: Purchase, line: PurchaseLine, run: ContractRun, standing: Standing) -> RuleVerdict:
         terms = run.contract.terms
         entitled = terms.is_free and standing.is_member
         # Product numbers can be counted through. Whose customer is whose is told to its own people, and to whoever
         # holds a code (API-01).
         is_told = line.code is not None or line.knows_code or standing.seat is not None or standing.is_insider
-        return Finding(
+        return RuleVerdict(
             product_id=line.product.pk,
             refusal=self._refusal(purchase, line, run, standing) if line.code or entitled else None,
             vouches=True,

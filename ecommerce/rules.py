@@ -67,7 +67,7 @@ class Purchase:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RuleVerdict:
     """What a rule says of one product: a refusal, a right that replaces the code, who pays for it, or a note to read.
 
     ``vouches`` says that this rule watches over the product. One that needs a code and that no rule vouches for is
@@ -86,13 +86,13 @@ class Finding:
 class CheckoutRule(Protocol):
     """Something that has a say in what may be bought."""
 
-    def check(self, purchase: Purchase) -> Sequence[Finding]:
+    def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         """Judge without writing or locking; also what grays out the button."""
 
     def lock(self, product_ids: Collection[int]) -> None:
         """Lock what the rule counts for these products, before anyone touches their codes."""
 
-    def hold(self, purchase: Purchase, order: Order) -> Sequence[Finding]:
+    def hold(self, purchase: Purchase, order: Order) -> Sequence[RuleVerdict]:
         """Judge again under the lock and reserve what runs out; raise to refuse the whole order."""
 
 
@@ -108,12 +108,12 @@ def _forget_rules(*, setting: str, **_kwargs: object) -> None:
         checkout_rules.cache_clear()
 
 
-def check_rules(purchase: Purchase) -> list[Finding]:
+def check_rules(purchase: Purchase) -> list[RuleVerdict]:
     """Ask all rules, in their order. A product that needs a code and that no rule vouches for isn't for sale."""
     findings = [finding for rule in checkout_rules() for finding in rule.check(purchase)]
     vouched = {finding.product_id for finding in findings if finding.vouches}
     return findings + [
-        Finding(product_id=line.product.pk, refusal=NotForSale(title=line.product.title))
+        RuleVerdict(product_id=line.product.pk, refusal=NotForSale(title=line.product.title))
         for line in purchase.lines
         if line.product.requires_code and line.product.pk not in vouched
     ]
@@ -140,7 +140,7 @@ def refuse_owned_courses(purchase: Purchase) -> None:
         raise refusal
 
 
-def first_refusals(findings: Sequence[Finding]) -> dict[int, DomainError]:
+def first_refusals(findings: Sequence[RuleVerdict]) -> dict[int, DomainError]:
     """The first refusal of each product, in the order of asking."""
     refusals: dict[int, DomainError] = {}
     for finding in findings:
@@ -153,13 +153,13 @@ class _ReadOnlyRule(ABC):
     """A rule that holds nothing: under the lock it only asks again."""
 
     @abstractmethod
-    def check(self, purchase: Purchase) -> Sequence[Finding]:
+    def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         """Judge without writing or locking."""
 
     def lock(self, product_ids: Collection[int]) -> None:  # noqa: B027  a rule that counts nothing locks nothing
         """Nothing is counted here."""
 
-    def hold(self, purchase: Purchase, order: Order) -> Sequence[Finding]:
+    def hold(self, purchase: Purchase, order: Order) -> Sequence[RuleVerdict]:
         """Ask again and raise the first refusal, which leads back to the cart."""
         findings = self.check(purchase)
         for refusal in first_refusals(findings).values():
@@ -171,10 +171,10 @@ class _ReadOnlyRule(ABC):
 class Sellable(_ReadOnlyRule):
     """The product is on sale and enrollment is open: in the run, or in some course of the program."""
 
-    def check(self, purchase: Purchase) -> Sequence[Finding]:
+    def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         """Judge each line by its product and its runs' dates."""
         return [
-            Finding(product_id=line.product.pk, refusal=refusal)
+            RuleVerdict(product_id=line.product.pk, refusal=refusal)
             for line in purchase.lines
             if (refusal := self._refusal(line.product, purchase.runs, purchase.now)) is not None
         ]
@@ -197,7 +197,7 @@ class Sellable(_ReadOnlyRule):
 class NotAlreadyEnrolled(_ReadOnlyRule):
     """No one pays twice for the same course (K2): neither for one they have nor for one they are paying for."""
 
-    def check(self, purchase: Purchase) -> Sequence[Finding]:
+    def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         """The same few queries for any number of lines; a buyer who only audits may still upgrade.
 
         Whether someone has a product that needs a code is judged by the rule that vouches for it: it knows whose seat
@@ -214,7 +214,7 @@ class NotAlreadyEnrolled(_ReadOnlyRule):
             given = purchase.runs[line.product.pk]
             if (number := _find_unsettled_order(line.product, given, awaited)) is not None:
                 refusal = PaymentUnderWay(number=number)
-                findings.append(Finding(product_id=line.product.pk, refusal=refusal))
+                findings.append(RuleVerdict(product_id=line.product.pk, refusal=refusal))
             elif not line.product.requires_code and (had := find_owned_courses(line.product, given, places)):
                 findings.append(_judge_owned_courses(line.product, given, had))
         return findings
@@ -223,7 +223,7 @@ class NotAlreadyEnrolled(_ReadOnlyRule):
 class EachCourseOnce(_ReadOnlyRule):
     """No two lines give the same course: a program and one of its courses, two products of a run, two programs."""
 
-    def check(self, purchase: Purchase) -> Sequence[Finding]:
+    def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         """Name the line to be removed of each two: a course before its program, what is less, what came later."""
         lines = [line.product for line in purchase.lines if not line.is_kept]
         keeps = sorted(lines, key=_rank, reverse=True)  # stable: of equals the first one stays
@@ -242,7 +242,7 @@ class EachCourseOnce(_ReadOnlyRule):
                 is_part=product.course_run is not None and beside.course_run is None,
                 is_same=product.course_run is not None and beside.course_run is not None,
             )
-            findings.append(Finding(product_id=product.pk, refusal=refusal))
+            findings.append(RuleVerdict(product_id=product.pk, refusal=refusal))
         return findings
 
 
@@ -253,12 +253,12 @@ def ownership_refusal(product: Product, given: RunsByCourse, had: Mapping[int, s
     return PartlyEnrolled(title=product.title, had=list(had.values()), count=len(given))
 
 
-def _judge_owned_courses(product: Product, given: RunsByCourse, had: Mapping[int, str]) -> Finding:
+def _judge_owned_courses(product: Product, given: RunsByCourse, had: Mapping[int, str]) -> RuleVerdict:
     refusal = ownership_refusal(product, given, had)
     if isinstance(refusal, PartlyEnrolled) and sells_partly_owned_programs():
         note = _("You already have: %(had)s. The price doesn’t change.") % {"had": ", ".join(refusal.had)}
-        return Finding(product_id=product.pk, note=note)
-    return Finding(product_id=product.pk, refusal=refusal)
+        return RuleVerdict(product_id=product.pk, note=note)
+    return RuleVerdict(product_id=product.pk, refusal=refusal)
 
 
 def _find_unsettled_order(product: Product, given: RunsByCourse, awaited: Sequence[UnsettledOrder]) -> str | None:

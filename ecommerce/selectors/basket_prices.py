@@ -17,7 +17,7 @@ from ecommerce.errors.checkout import (
 )
 from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Product
 from ecommerce.pricing import Item, Offer, Price, price_item, price_items
-from ecommerce.rules import Finding, Purchase, PurchaseLine, check_rules, first_refusals
+from ecommerce.rules import Purchase, PurchaseLine, RuleVerdict, check_rules, first_refusals
 from ecommerce.selectors.baskets import BasketOwner, open_baskets
 from ecommerce.selectors.codes import CodeVerdict, judge_codes, name_organization
 from ecommerce.selectors.offers import find_automatic_discounts, find_buyer, is_for_buyer, load_products, make_offer
@@ -198,7 +198,7 @@ def price_basket(
     by_id = {code.pk: code for code in codes}
     prices = price_items([make_item(product) for product in products], offers)
     spent = [by_id.get(price.offer.code_id or 0) if price.offer else None for price in prices]
-    findings: list[Finding] = []
+    findings: list[RuleVerdict] = []
     if ask_rules:
         opened = {code.discount.unlocks_id for code in codes}
         bought = [
@@ -292,7 +292,7 @@ def _make_line(
     price: Price,
     code: DiscountCode | None,
     refusal: DomainError | None,
-    findings: list[Finding],
+    findings: list[RuleVerdict],
 ) -> PricedLine:
     mine = [finding for finding in findings if finding.product_id == product.pk]
     return PricedLine(

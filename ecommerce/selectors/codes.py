@@ -1,4 +1,4 @@
-"""Finding a discount code and judging it: the one verdict that cart, checkout and a code's own page read."""
+"""RuleVerdict a discount code and judging it: the one verdict that cart, checkout and a code's own page read."""
 
 from __future__ import annotations
 

@@ -285,7 +285,7 @@ class DiscountCodesView(DiscountMixin, StaffIndexView):
         return context | {"summary": summarize(self.discount, self.access), "discount": self.discount}
 
 
-class CodeView(DiscountFormPage):
+class DiscountCodeView(DiscountFormPage):
     """One code: its limit, and a button that pauses it alone."""
 
     form_class = LimitForm

@@ -57,7 +57,7 @@ class DiscountViewSet(ViewSet):
             path("<int:pk>/resume/", discount.as_view(active=True), name="resume"),
             path("<int:pk>/history/", history.as_view(), name="history"),
             path("<int:pk>/history/results/", history.as_view(results_only=True), name="history_results"),
-            path("code/<int:code_pk>/", views.CodeView.as_view(), name="code"),
+            path("code/<int:code_pk>/", views.DiscountCodeView.as_view(), name="code"),
             path("code/<int:code_pk>/pause/", code.as_view(), name="code_pause"),
             path("code/<int:code_pk>/resume/", code.as_view(active=True), name="code_resume"),
         ]

@@ -17,9 +17,7 @@ SHARED_NAMES = {
     # Being renamed. Take a name out when one class is left; add none.
     "AddressUnconfirmed",
     "CodeInUse",
-    "CodeView",
     "Crumb",
-    "Finding",
     "Group",
     "Line",
     "ProgramCard",

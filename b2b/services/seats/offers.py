@@ -13,7 +13,7 @@ from courses.models import CourseRun, Enrollment
 from ecommerce.enums import UseState
 from ecommerce.errors.codes import CodeBelongsInCart, CodeMissing, CodeRefused, CodeUnknown
 from ecommerce.models import CodeUse, DiscountCode
-from ecommerce.rules import Finding, Purchase, PurchaseLine
+from ecommerce.rules import Purchase, PurchaseLine, RuleVerdict
 from ecommerce.selectors.codes import find_code, guard_refusals, judge_code
 from mitxonline.kernel.money import Money
 
@@ -115,13 +115,13 @@ def _removed(code: DiscountCode, run: ContractRun, *, user_id: int | None) -> Co
     return CourseRemoved(organization=organization.name)
 
 
-def finding_for(code: DiscountCode, run: ContractRun, *, user_id: int | None, now: datetime) -> Finding:
+def finding_for(code: DiscountCode, run: ContractRun, *, user_id: int | None, now: datetime) -> RuleVerdict:
     """What the contract's rule says of this learner with this code."""
     product = code.discount.unlocks
     if product is None:
         raise NotAMember
     purchase = Purchase(lines=(PurchaseLine(product, code),), user_id=user_id, now=now)
-    return next(iter(ContractSeats().check(purchase)), Finding(product_id=product.pk, refusal=CodeUnknown()))
+    return next(iter(ContractSeats().check(purchase)), RuleVerdict(product_id=product.pk, refusal=CodeUnknown()))
 
 
 def _offer(code: DiscountCode, *, user_id: int | None, now: datetime) -> CodeOffer:

@@ -32,9 +32,9 @@ from ecommerce.gateways.registry import default_gateway
 from ecommerce.models import Basket, Order, OrderLine, PaymentAttempt
 from ecommerce.ownership import has_money
 from ecommerce.rules import (
-    Finding,
     Purchase,
     PurchaseLine,
+    RuleVerdict,
     checkout_rules,
     lock_courses_of,
     lock_for,
@@ -320,7 +320,7 @@ def _make_purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purc
     return Purchase(lines=lines, user_id=user_id, now=now)
 
 
-def _make_line(line: PricedLine, order: Order, findings: list[Finding]) -> OrderLine:
+def _make_line(line: PricedLine, order: Order, findings: list[RuleVerdict]) -> OrderLine:
     """The line as it is sold. A product that needs its code is sold with it or by a right granted under the lock.
 
     Asked here and not only by the rules: were b2b's rule missing from the settings, no one would get in (design 3.9).
