@@ -239,7 +239,7 @@ class SeatForms(MembershipForms):
             if seats is None:
                 form.add_error("contract", gettext("This contract was never published: it has no seats."))
             elif seats.is_full:
-                form.add_error("contract", TooFewSeats(left=0, needed=1, invited=seats.count.invited).message)
+                form.add_error("contract", str(TooFewSeats(left=0, needed=1, invited=seats.count.invited)))
 
     def save_new(self, form: Any, commit: bool = True) -> ContractMembership:
         """A seat, under the contract's lock; the organization's membership goes with it."""

@@ -23,8 +23,9 @@ from b2b.errors.seats import (
     ContractFull,
     ContractInactive,
     ContractNotStarted,
-    CourseNotOpen,
+    ContractPromised,
     PriceChanging,
+    course_not_open,
 )
 from b2b.models import ContractRun, ContractTerms, OrganizationMembership
 from b2b.seats import Seats, claim_seat, lock_terms, seats_for
@@ -32,7 +33,7 @@ from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import UseState
-from ecommerce.errors.codes import AddressUnconfirmed, CodeForSomebodyElse, CodeUnknown
+from ecommerce.errors.codes import CodeAddressUnconfirmed, CodeForSomebodyElse, CodeUnknown
 from ecommerce.models import CodeUse, DiscountCode, Order
 from ecommerce.rules import Purchase, PurchaseLine, RuleVerdict
 from mitxonline.kernel import clock
@@ -150,11 +151,12 @@ class ContractSeats:
         if line.code is not None and (refusal := refuse_person(terms, line.code, standing.user)) is not None:
             return refusal
         if standing.seats.is_full:
-            return ContractFull(contact=standing.contact, promised=standing.seats.count.invited)
+            full = ContractPromised if standing.seats.count.invited else ContractFull
+            return full(contact=standing.contact)
         try:
             refuse_unless_enrollable(run.course_run, now=purchase.now)
         except EnrollmentRefused as closed:
-            return CourseNotOpen(closed)
+            return course_not_open(closed)
         return None
 
 
@@ -198,7 +200,7 @@ def refuse_person(terms: ContractTerms, code: DiscountCode, user: User | None) -
         return None
     if not _is_given_to(code, user):
         return CodeForSomebodyElse()
-    return None if user.email_verified_at is not None else AddressUnconfirmed()
+    return None if user.email_verified_at is not None else CodeAddressUnconfirmed()
 
 
 def refuse_replaced(codes: Iterable[DiscountCode]) -> None:

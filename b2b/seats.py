@@ -33,7 +33,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from b2b.enums import MembershipSource, MembershipState, WithdrawnBy
-from b2b.errors.seats import AccessWithdrawn, ContractFull
+from b2b.errors.seats import AccessWithdrawn, ContractFull, ContractPromised
 from b2b.models import ContractMembership, ContractPage, ContractTerms, OrganizationMembership, Withdrawal
 from b2b.requests import request_reconciles
 from ecommerce.enums import UseState
@@ -310,7 +310,7 @@ def claim_seat(*, terms: ContractTerms, user_id: int, contact: str = "", **entry
     if claimed.withdrawn:
         raise AccessWithdrawn(organization=terms.organization.name, contact=contact)
     if claimed.full:
-        raise ContractFull(contact=contact, promised=claimed.full[terms.pk].invited)
+        raise (ContractPromised if claimed.full[terms.pk].invited else ContractFull)(contact=contact)
     return claimed.seats[terms.pk]
 
 

@@ -1,81 +1,58 @@
-"""What courses refuse, and why."""
+"""Refusals of enrollments."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import DomainError, NotFound
 
 
-def day(moment: datetime) -> str:
-    """The day of a moment as a sentence names it, in the site's zone."""
-    return date_format(timezone.localtime(moment), "DATE_FORMAT")
-
-
 class EnrollmentRefused(DomainError):
-    """No one can come into the run at this moment."""
+    """No one can enroll in the run at this moment."""
 
-    code: ClassVar[str] = "enrollment_refused"
+    code = "enrollment_refused"
 
 
 class RunUnknown(NotFound):
-    """No such run for this person; the same answer for a contract run that isn't theirs."""
+    """No such run for this person; the same answer for a contract run that isn’t theirs."""
 
-    code: ClassVar[str] = "run_unknown"
-
-    def __init__(self) -> None:
-        super().__init__(_("We can't find this course among those you can enroll in."))
+    code = "run_unknown"
+    message = _("We can’t find this course among those you can enroll in.")
 
 
 class AlreadyInRun(EnrollmentRefused):
-    """The learner is in the run by another right, with all that this one would give."""
+    """The learner is enrolled from another source, with all that this one would give."""
 
-    code: ClassVar[str] = "already_in_run"
-
-    def __init__(self) -> None:
-        super().__init__(_("This course is already open to you."))
+    code = "already_in_run"
+    message = _("You’re already enrolled in this course.")
 
 
 class RunNotLive(EnrollmentRefused):
-    """The run is switched off."""
-
-    code: ClassVar[str] = "run_not_live"
-
-    def __init__(self, title: str) -> None:
-        super().__init__(_("“%(title)s” isn't open at the moment.") % {"title": title})
+    code = "run_not_live"
+    message = _("“{title}” isn’t open right now.")
+    title: str
 
 
 class EnrollmentNotOpen(EnrollmentRefused):
-    """Enrollment begins later."""
-
-    code: ClassVar[str] = "enrollment_not_open"
+    code = "enrollment_not_open"
+    message = _("Enrollment for “{title}” opens on {opens_at}.")
     exposes = ("opens_at",)
-
-    def __init__(self, title: str, *, opens_at: datetime) -> None:
-        self.opens_at = opens_at
-        super().__init__(_("Enrollment for “%(title)s” opens on %(day)s.") % {"title": title, "day": day(opens_at)})
+    title: str
+    opens_at: datetime
 
 
 class EnrollmentClosed(EnrollmentRefused):
-    """Enrollment is over."""
-
-    code: ClassVar[str] = "enrollment_closed"
+    code = "enrollment_closed"
+    message = _("Enrollment for “{title}” closed on {closed_at}.")
     exposes = ("closed_at",)
-
-    def __init__(self, title: str, *, closed_at: datetime) -> None:
-        self.closed_at = closed_at
-        super().__init__(_("Enrollment for “%(title)s” closed on %(day)s.") % {"title": title, "day": day(closed_at)})
+    title: str
+    closed_at: datetime
 
 
 class RunNotFree(EnrollmentRefused):
-    """The run has a price; it is bought, not entered."""
-
-    code: ClassVar[str] = "run_not_free"
-
-    def __init__(self, title: str) -> None:
-        super().__init__(_("“%(title)s” has a price. Add it to your cart to enroll.") % {"title": title})
+    code = "run_not_free"
+    message = _("“{title}” has a price.")
+    advice = _("Add it to your cart to enroll.")
+    title: str

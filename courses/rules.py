@@ -16,12 +16,12 @@ def refuse_unless_enrollable(run: CourseRun, *, now: datetime) -> None:
     without one, ``refuse_unless_public`` stands in the way.
     """
     if not run.live:
-        raise RunNotLive(run.title)
+        raise RunNotLive(title=run.title)
     if run.enrollment_start is not None and now < run.enrollment_start:
-        raise EnrollmentNotOpen(run.title, opens_at=run.enrollment_start)
+        raise EnrollmentNotOpen(title=run.title, opens_at=run.enrollment_start)
     closes = min((moment for moment in (run.enrollment_end, run.end_date) if moment is not None), default=None)
     if closes is not None and now > closes:
-        raise EnrollmentClosed(run.title, closed_at=closes)
+        raise EnrollmentClosed(title=run.title, closed_at=closes)
 
 
 def is_enrollable(run: CourseRun, *, now: datetime) -> bool:

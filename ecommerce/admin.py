@@ -107,7 +107,7 @@ class OrderAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg
             try:
                 review.send_receipt_again(order_id=order.pk, by_id=request.user.pk)
             except DomainError as refusal:
-                self.message_user(request, refusal.message, messages.ERROR)
+                self.message_user(request, str(refusal), messages.ERROR)
             else:
                 self.message_user(request, _("%(number)s: on its way to the buyer") % {"number": order.number})
 

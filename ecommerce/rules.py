@@ -22,7 +22,15 @@ from django.utils.translation import gettext as _
 from courses.enums import EnrollmentMode
 from courses.errors import EnrollmentRefused
 from courses.rules import refuse_unless_enrollable
-from ecommerce.errors.checkout import AlreadyEnrolled, CourseTwice, NotForSale, PartlyEnrolled, PaymentUnderWay
+from ecommerce.errors.checkout import (
+    AlreadyEnrolled,
+    CourseInProgram,
+    CourseTwice,
+    NotForSale,
+    PartlyEnrolled,
+    PaymentUnderWay,
+    SameCourseTwice,
+)
 from ecommerce.errors.codes import CheckoutRefused
 from ecommerce.models import DiscountCode, Order, Product
 from ecommerce.ownership import (
@@ -235,13 +243,10 @@ class EachCourseOnce(_ReadOnlyRule):
             if beside is None:
                 kept.append(product)
                 continue
-            refusal = CourseTwice(
-                title=product.title,
-                beside=beside.title,
-                beside_id=beside.pk,
-                is_part=product.course_run is not None and beside.course_run is None,
-                is_same=product.course_run is not None and beside.course_run is not None,
-            )
+            twice = CourseTwice
+            if product.course_run is not None:
+                twice = CourseInProgram if beside.course_run is None else SameCourseTwice
+            refusal = twice(title=product.title, beside=beside.title, beside_id=beside.pk)
             findings.append(RuleVerdict(product_id=product.pk, refusal=refusal))
         return findings
 
@@ -250,13 +255,13 @@ def ownership_refusal(product: Product, given: RunsByCourse, had: Mapping[int, s
     """What a buyer is told who has these courses of a product: all of them, or some of a program's."""
     if len(had) == len(given):
         return AlreadyEnrolled(title=product.title)
-    return PartlyEnrolled(title=product.title, had=list(had.values()), count=len(given))
+    return PartlyEnrolled(title=product.title, owned=tuple(sorted(had.values())), count=len(given))
 
 
 def _judge_owned_courses(product: Product, given: RunsByCourse, had: Mapping[int, str]) -> RuleVerdict:
     refusal = ownership_refusal(product, given, had)
     if isinstance(refusal, PartlyEnrolled) and sells_partly_owned_programs():
-        note = _("You already have: %(had)s. The price doesn’t change.") % {"had": ", ".join(refusal.had)}
+        note = _("You already have: %(had)s. The price doesn’t change.") % {"had": ", ".join(refusal.owned)}
         return RuleVerdict(product_id=product.pk, note=note)
     return RuleVerdict(product_id=product.pk, refusal=refusal)
 

@@ -2,180 +2,150 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from b2b.errors.seats import (
-    _free_and_kept,
-)
+from b2b.errors.seats import describe_free_seats, describe_needed_seats
 from mitxonline.kernel.errors import DomainError, NotFound
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class SiteMissing(DomainError):
     """There is no site yet under which organizations could be kept."""
 
-    code: ClassVar[str] = "site_missing"
-
-    def __init__(self) -> None:
-        super().__init__(_("The site has no home page yet. Run “configure_wagtail” first."))
+    code = "site_missing"
+    message = _("The site has no home page yet.")
+    advice = _("Run “configure_wagtail” first.")
 
 
 class ContractUnknown(NotFound):
-    """No contract has this id."""
-
-    code: ClassVar[str] = "contract_unknown"
-
-    def __init__(self, contract_id: int) -> None:
-        super().__init__(_("There is no contract %(id)s. “b2b_list contracts” shows them all.") % {"id": contract_id})
+    code = "contract_unknown"
+    message = _("There is no contract {contract_id}.")
+    advice = _("“b2b_list contracts” shows them all.")
+    contract_id: int
 
 
 class ContractNotPublished(DomainError):
     """The contract is a draft or was unpublished: no terms are in force."""
 
-    code: ClassVar[str] = "contract_not_published"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(_("The contract “%(name)s” is not published. Publish it in Wagtail first.") % {"name": name})
+    code = "contract_not_published"
+    message = _("The contract “{name}” isn’t published.")
+    advice = _("Publish it in Wagtail first.")
+    name: str
 
 
 class DraftInTheWay(DomainError):
-    """Someone's unpublished changes would be pushed aside."""
+    """Someone’s unpublished changes would be overwritten."""
 
-    code: ClassVar[str] = "draft_in_the_way"
-
-    def __init__(self, name: str, *, author: str, day: str) -> None:
-        super().__init__(
-            _(
-                "The contract “%(name)s” has unpublished changes (%(author)s, %(day)s). Publish or discard them in "
-                "Wagtail, or add --over-draft to go on without them."
-            )
-            % {"name": name, "author": author or _("author unknown"), "day": day}
-        )
+    code = "draft_in_the_way"
+    message = _("The contract “{name}” has unpublished changes ({author}, {day}).")
+    advice = _("Publish or discard them in Wagtail, or add --over-draft to continue without them.")
+    name: str
+    author: StrOrPromise
+    day: str
 
 
 class TermsInvalid(DomainError):
-    """Terms that no contract can have."""
+    """Terms that no contract or organization can have."""
 
-    code: ClassVar[str] = "terms_invalid"
+    code = "terms_invalid"
+    message = "{reason}"
+    reason: StrOrPromise
 
 
 class CoursewareUnknown(NotFound):
-    """No course, run or program has this id."""
+    code = "courseware_unknown"
+    message = _("There is no course, run or program “{text}”.")
+    advice: ClassVar[StrOrPromise] = _("Its id looks like course-v1:ORG+NUMBER.")
+    text: str
 
-    code: ClassVar[str] = "courseware_unknown"
 
-    def __init__(self, text: str, *, similar: str = "") -> None:
-        self.similar = similar
-        super().__init__(
-            _("There is no course, run or program “%(text)s”. Did you mean “%(similar)s”?")
-            % {"text": text, "similar": similar}
-            if similar
-            else _("There is no course, run or program “%(text)s”. Its id looks like course-v1:ORG+NUMBER.")
-            % {"text": text}
-        )
+class CoursewareMisspelled(CoursewareUnknown):
+    message = _("There is no course, run or program “{text}”. Did you mean “{similar}”?")
+    advice = ""
+    similar: str
 
 
 class ProgramEmpty(DomainError):
-    """A program without courses gives a contract nothing."""
-
-    code: ClassVar[str] = "program_empty"
-
-    def __init__(self, readable_id: str) -> None:
-        super().__init__(
-            _("The program “%(id)s” requires no courses yet, so there is nothing to add.") % {"id": readable_id}
-        )
+    code = "program_empty"
+    message = _("The program “{readable_id}” has no courses yet, so there is nothing to add.")
+    readable_id: str
 
 
 class RunOfAnotherContract(DomainError):
     """A run belongs to one contract at most."""
 
-    code: ClassVar[str] = "run_of_another_contract"
+    code = "run_of_another_contract"
+    message = _("The run “{key}” belongs to contract {contract_id}, “{name}”.")
     exposes = ("contract_id",)
-
-    def __init__(self, key: str, *, contract_id: int, name: str) -> None:
-        self.contract_id = contract_id
-        super().__init__(
-            _("The run “%(key)s” belongs to contract %(id)s, “%(name)s”.")
-            % {"key": key, "id": contract_id, "name": name}
-        )
+    key: str
+    contract_id: int
+    name: str
 
 
 class CoursewareNotCovered(NotFound):
-    """What should be removed isn't in the contract."""
+    """The contract doesn’t have the courseware that should be removed."""
 
-    code: ClassVar[str] = "courseware_not_covered"
-
-    def __init__(self, text: str, *, contract_id: int) -> None:
-        super().__init__(
-            _("Contract %(id)s doesn't cover “%(text)s”. “b2b_list courseware --contract %(id)s” shows what it covers.")
-            % {"id": contract_id, "text": text}
-        )
+    code = "courseware_not_covered"
+    message = _("Contract {contract_id} doesn’t cover “{text}”.")
+    advice = _("“b2b_list courseware --contract {contract_id}” shows what it covers.")
+    text: str
+    contract_id: int
 
 
 class PeopleUnclear(DomainError):
-    """Some of the people who shall be in or out can't be, so nothing is done for any."""
+    """Some people of a list can’t be added or removed, so nothing is done for any of them."""
 
-    code: ClassVar[str] = "people_unclear"
-
-    def __init__(self, *, problems: int, people: int) -> None:
-        super().__init__(
-            _(
-                "Nothing was changed, because of %(problems)s of the %(people)s people listed. Correct them, or add "
-                "--skip-unknown to go on without those who have no account."
-            )
-            % {"problems": problems, "people": people}
-        )
+    code = "people_unclear"
+    message = _("Nothing was changed: {problems} of the {people} people listed have a problem.")
+    advice = _("Correct them, or add --skip-unknown to leave out those without an account.")
+    problems: int
+    people: int
 
 
 class TooFewSeats(DomainError):
-    """More people than seats, as staff are told; ``invited``: seats that are kept for others."""
+    """More people than seats, as staff read it. `invited` seats are kept for people with a code of their own."""
 
-    code: ClassVar[str] = "too_few_seats"
+    code = "too_few_seats"
+    message = _("Nothing was changed: {needed_seats}, {free_seats}.")
+    advice = _("Add seats to the contract, or add fewer people.")
     exposes = ("left", "needed", "invited")
+    left: int
+    needed: int
+    invited: int = 0
 
-    def __init__(self, *, left: int, needed: int, invited: int = 0) -> None:
-        self.left, self.needed, self.invited = left, needed, invited
-        super().__init__(
-            _("Nothing was changed: %(needed)s, %(free)s. Add seats to the contract, or add fewer people.")
-            % {
-                "needed": ngettext("%(n)d seat is needed", "%(n)d seats are needed", needed) % {"n": needed},
-                "free": _free_and_kept(left, invited),
-            }
-        )
+    def details(self) -> dict[str, object]:
+        return super().details() | {
+            "needed_seats": describe_needed_seats(self.needed),
+            "free_seats": describe_free_seats(self.left, self.invited),
+        }
 
 
 class SeatsGoneMeanwhile(DomainError):
-    """Others took the seats while a long list was worked through."""
+    """Others took the last seats while a long list was being worked through."""
 
-    code: ClassVar[str] = "seats_gone_meanwhile"
-
-    def __init__(self, *, done: int, left: int) -> None:
-        super().__init__(
-            _(
-                "Others took the last seats meanwhile: %(done)s people are done, %(left)s are not. Raise the cap and "
-                "type the command again; who is in stays in."
-            )
-            % {"done": done, "left": left}
-        )
+    code = "seats_gone_meanwhile"
+    message = _("Others have just taken the last seats: {done} people were added, {left} were not.")
+    advice = _("Raise the cap and run the command again; people who were added keep their seats.")
+    done: int
+    left: int
 
 
 class ActorUnknown(NotFound):
-    """The account that acts by a command."""
+    """The account given with --as."""
 
-    code: ClassVar[str] = "actor_unknown"
-
-    def __init__(self, email: str) -> None:
-        super().__init__(_("--as: there is no active account “%(email)s”.") % {"email": email})
+    code = "actor_unknown"
+    message = _("--as: there is no active account “{email}”.")
+    email: str
 
 
 class CourseKeyImpossible(DomainError):
-    """Open edX would refuse the key of the run that was to be made."""
+    """Open edX would refuse the key of the run to be created."""
 
-    code: ClassVar[str] = "course_key_impossible"
-
-    def __init__(self, key: str, *, reason: str) -> None:
-        super().__init__(
-            _("Open edX would refuse the course key “%(key)s”: %(reason)s") % {"key": key, "reason": reason}
-        )
+    code = "course_key_impossible"
+    message = _("Open edX would refuse the course key “{key}”: {reason}")
+    key: str
+    reason: str

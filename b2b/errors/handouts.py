@@ -2,176 +2,165 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from datetime import date
 
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
+from b2b.errors.seats import describe_free_seats, describe_needed_seats
 from mitxonline.kernel.errors import DomainError, NotFound, RateLimited
-
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
-from b2b.errors.seats import _free_and_kept
 
 
 class HandOutRefused(DomainError):
-    """Nothing was given to anyone and no mail goes off."""
+    """No code was given to anyone, and no e-mail is sent."""
 
-    code: ClassVar[str] = "hand_out_refused"
+    code = "hand_out_refused"
 
 
 class NobodyToGiveTo(HandOutRefused):
     """None of the addresses gets a code."""
 
-    code: ClassVar[str] = "hand_out_empty"
-
-    def __init__(self) -> None:
-        super().__init__(_("No one on this list will get a code. Look at the reasons beside the addresses."))
+    code = "hand_out_empty"
+    message = _("No one on this list will get a code.")
+    advice = _("See the reasons beside the addresses.")
 
 
 class NoSeatToGive(HandOutRefused):
-    """More people than free seats (LOOK 28)."""
+    """More people than free seats."""
 
-    code: ClassVar[str] = "no_seat_to_give"
+    code = "no_seat_to_give"
+    message = ngettext_lazy(
+        "There is {free} free seat, and {wanted} people would need one.",
+        "There are {free} free seats, and {wanted} people would need one.",
+        "free",
+    )
+    advice = _("Shorten the list, or ask us for more seats.")
     exposes = ("free", "wanted")
+    free: int
+    wanted: int
 
-    def __init__(self, *, free: int, wanted: int) -> None:
-        self.free = free
-        self.wanted = wanted
-        super().__init__(self._sentence())
+    def for_staff(self) -> NoSeatForStaff:
+        return NoSeatForStaff(free=self.free, wanted=self.wanted)
 
-    @property
-    def for_staff(self) -> str:
-        """The same as staff are told, who are the ones to ask for seats."""
-        return gettext(
-            "%(needed)s, %(free)s. Add seats to the contract, withdraw an invitation, or shorten the list."
-        ) % {
-            "needed": ngettext("%(n)d seat is needed", "%(n)d seats are needed", self.wanted) % {"n": self.wanted},
-            "free": _free_and_kept(self.free, 0),
+
+class NoSeatsLeft(NoSeatToGive):
+    message = _("No seats left.")
+    advice = _("Cancel an unused invitation, or ask us for more seats.")
+
+
+class NoSeatForStaff(NoSeatToGive):
+    """The same for staff, whom managers ask for seats."""
+
+    message = _("{needed_seats}, {free_seats}.")
+    advice = _("Add seats to the contract, withdraw an invitation, or shorten the list.")
+
+    def details(self) -> dict[str, object]:
+        return super().details() | {
+            "needed_seats": describe_needed_seats(self.wanted),
+            "free_seats": describe_free_seats(self.free, 0),
         }
-
-    def _sentence(self) -> StrOrPromise:
-        if not self.free:
-            return _("No seats left. Cancel an unused invitation, or ask us for more seats.")
-        return ngettext(
-            "There is %(free)d free seat, and %(wanted)d people would need one. Shorten the list, or ask us for more "
-            "seats.",
-            "There are %(free)d free seats, and %(wanted)d people would need one. Shorten the list, or ask us for more "
-            "seats.",
-            self.free,
-        ) % {"free": self.free, "wanted": self.wanted}
 
 
 class CodesMissing(HandOutRefused):
     """Fewer free codes of this course than people."""
 
-    code: ClassVar[str] = "codes_missing"
+    code = "codes_missing"
+    message = ngettext_lazy(
+        "This course has {free} free code, and {wanted} people would get one.",
+        "This course has {free} free codes, and {wanted} people would get one.",
+        "free",
+    )
+    advice = _("Shorten the list, or choose another course: a seat includes all of them.")
     exposes = ("free", "wanted")
-
-    def __init__(self, *, free: int, wanted: int) -> None:
-        self.free = free
-        self.wanted = wanted
-        super().__init__(
-            ngettext(
-                "This course has %(free)d free code, and %(wanted)d people would get one. Shorten the list, or choose "
-                "another course: a seat opens all of them.",
-                "This course has %(free)d free codes, and %(wanted)d people would get one. Shorten the list, or choose "
-                "another course: a seat opens all of them.",
-                free,
-            )
-            % {"free": free, "wanted": wanted}
-        )
+    free: int
+    wanted: int
 
 
 class NoCodesHere(HandOutRefused):
-    """People come into this contract by signing in; it has no codes."""
+    """People join this contract by signing in; it has no codes."""
 
-    code: ClassVar[str] = "no_codes_here"
-
-    def __init__(self) -> None:
-        super().__init__(
-            _("People come into this contract by signing in through their organization. There are no codes to give.")
-        )
+    code = "no_codes_here"
+    message = _("People join this contract by signing in through their organization. There are no codes to hand out.")
 
 
 class TooLateToGive(HandOutRefused):
-    """The contract or the course admits no one any more, so that a code would lead nowhere."""
+    """The contract or the course no longer admits anyone, so a code would be useless."""
 
-    code: ClassVar[str] = "too_late_to_give"
+    code = "too_late_to_give"
+    message = _("The contract isn’t active, so its codes don’t work right now.")
+
+
+class ContractOverForCodes(TooLateToGive):
+    message = _("The contract ended on {ended}, so its codes no longer work.")
+    ended: date
+
+
+class EnrollmentOverForCodes(TooLateToGive):
+    message = _("Enrollment for “{course}” has closed.")
+    advice = _("Choose another course: a seat includes all of them.")
+    course: str
 
 
 class PersonRefused(HandOutRefused):
-    """This one person doesn't get the code; the sentence says why."""
+    """This one person doesn’t get the code."""
 
-    code: ClassVar[str] = "person_refused"
+    code = "person_refused"
+    message = "{reason}"
+    reason: str
 
 
 class CodeNotFree(HandOutRefused):
-    """Someone has the code already."""
-
-    code: ClassVar[str] = "code_not_free"
-
-    def __init__(self) -> None:
-        super().__init__(_("This code is off, or someone has it already. Choose another one."))
+    code = "code_not_free"
+    message = _("This code is off, or someone already has it.")
+    advice = _("Choose another one.")
 
 
 class CodeNotAssigned(DomainError):
-    """No one has the code, so it can't be taken back, nor anyone be reminded."""
+    """No one has the code, so it can’t be revoked and no one can be reminded."""
 
-    code: ClassVar[str] = "code_not_assigned"
-
-    def __init__(self) -> None:
-        super().__init__(_("This code isn’t with anyone."))
+    code = "code_not_assigned"
+    message = _("No one has this code.")
 
 
-class CodeInUse(DomainError):
-    """A code that was used, or is in checkout, stays who it is."""
+class CodeNotRevocable(DomainError):
+    """A code that was used, or is in checkout, keeps its text and its person."""
 
-    code: ClassVar[str] = "code_in_use"
-
-    def __init__(self) -> None:
-        super().__init__(_("This code is in use, so it can’t be taken back. Ask us to withdraw the seat instead."))
+    code = "code_in_use"
+    message = _("This code is in use, so it can’t be revoked.")
+    advice = _("Ask us to withdraw the seat instead.")
 
 
 class RemindedToday(DomainError):
     """One reminder a day."""
 
-    code: ClassVar[str] = "reminded_today"
-
-    def __init__(self) -> None:
-        super().__init__(_("This person was reminded today already. Try again tomorrow."))
+    code = "reminded_today"
+    message = _("This person already had a reminder today.")
+    advice = _("Try again tomorrow.")
 
 
 class HandOutUnknown(NotFound):
-    """No such hand-out; the same answer for someone else's."""
+    """No such hand-out; the same answer for another organization’s."""
 
-    code: ClassVar[str] = "hand_out_unknown"
-
-    def __init__(self) -> None:
-        super().__init__(_("There is no such invitation, or it was ended meanwhile."))
+    code = "hand_out_unknown"
+    message = _("There is no such invitation, or it has just ended.")
 
 
 class TooManyMails(RateLimited):
-    """More mails in an hour than one person may have us send."""
+    """More e-mails in an hour than one person may have us send."""
 
-    code: ClassVar[str] = "too_many_mails"
-
-    def __init__(self, retry_after: int, *, most: int) -> None:
-        self.most = most
-        super().__init__(retry_after)
-        self._message = ngettext(
-            "You can send %(most)d invitations and reminders in an hour. Wait %(minutes)d minute, then try again. "
-            "Nothing was sent now.",
-            "You can send %(most)d invitations and reminders in an hour. Wait %(minutes)d minutes, then try again. "
-            "Nothing was sent now.",
-            self.minutes,
-        ) % {"most": most, "minutes": self.minutes}
+    code = "too_many_mails"
+    message = ngettext_lazy(
+        "You can send {most} invitations and reminders an hour. Nothing was sent now. "
+        "Wait {minutes} minute, then try again.",
+        "You can send {most} invitations and reminders an hour. Nothing was sent now. "
+        "Wait {minutes} minutes, then try again.",
+        "minutes",
+    )
+    most: int
 
 
 class MailServerAway(DomainError):
-    """Some mails wait because the mail server didn't take them; the delivery comes again."""
+    """Some e-mails wait because the mail server didn’t take them; the event is delivered again."""
 
-    code: ClassVar[str] = "mail_server_away"
-
-    def __init__(self) -> None:
-        super().__init__(_("The mail server isn’t answering. The mails wait."))
+    code = "mail_server_away"
+    message = _("The mail server isn’t answering. The e-mails wait.")

@@ -2,230 +2,174 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext_lazy
 
 from mitxonline.kernel.errors import DomainError, NotFound
 
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
-
 
 class OrganizationUnknown(NotFound):
-    """No organization goes by this id, name, slug or key."""
+    """No organization has this id, name, slug or key."""
 
-    code: ClassVar[str] = "organization_unknown"
-
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            _("There is no organization “%(text)s”. “b2b_list organizations” shows them all.") % {"text": text}
-        )
+    code = "organization_unknown"
+    message = _("There is no organization “{text}”.")
+    advice = _("“b2b_list organizations” shows them all.")
+    text: str
 
 
 class OrganizationUnclear(DomainError):
-    """Several organizations go by this name."""
-
-    code: ClassVar[str] = "organization_unclear"
+    code = "organization_unclear"
+    message = _("Several organizations match “{text}” ({ids}).")
+    advice = _("Name one by its id.")
     exposes = ("ids",)
-
-    def __init__(self, text: str, *, ids: tuple[int, ...]) -> None:
-        self.ids = ids
-        super().__init__(
-            _("Several organizations answer to “%(text)s” (%(ids)s). Say which one by its id.")
-            % {"text": text, "ids": ", ".join(map(str, ids))}
-        )
+    text: str
+    ids: tuple[int, ...]
 
 
 class SimilarOrganization(DomainError):
     """A new organization would have almost the name of another one."""
 
-    code: ClassVar[str] = "organization_similar"
+    code = "organization_similar"
+    message = _("There is an organization “{similar}” ({organization_id}), whose name is almost “{name}”.")
+    advice = _("Use its exact name, or add --create to create another one.")
     exposes = ("organization_id",)
-
-    def __init__(self, name: str, *, similar: str, organization_id: int) -> None:
-        self.organization_id = organization_id
-        super().__init__(
-            _(
-                "There is an organization “%(similar)s” (%(id)s), whose name is almost “%(name)s”. Write its name, "
-                "or add --create to make another one."
-            )
-            % {"similar": similar, "id": organization_id, "name": name}
-        )
+    name: str
+    similar: str
+    organization_id: int
 
 
 class OrgKeyTaken(DomainError):
-    """The wanted organization key is another organization's."""
-
-    code: ClassVar[str] = "org_key_taken"
-
-    def __init__(self, key: str, *, organization: str) -> None:
-        super().__init__(
-            _("The organization key “%(key)s” belongs to “%(organization)s”. Choose another one.")
-            % {"key": key, "organization": organization}
-        )
+    code = "org_key_taken"
+    message = _("The organization key “{key}” belongs to “{organization}”.")
+    advice = _("Choose another one.")
+    key: str
+    organization: str
 
 
 class OrgKeyDiffers(DomainError):
-    """An organization that exists was named together with another key than its own."""
+    """An existing organization was named together with a key that isn’t its own."""
 
-    code: ClassVar[str] = "org_key_differs"
-
-    def __init__(self, *, organization: str, key: str) -> None:
-        super().__init__(
-            _("“%(organization)s” exists already, with the organization key “%(key)s”. Leave --org-key out.")
-            % {"organization": organization, "key": key}
-        )
+    code = "org_key_differs"
+    message = _("“{organization}” already exists, with the organization key “{key}”.")
+    advice = _("Leave --org-key out.")
+    organization: str
+    key: str
 
 
 class OrgKeyImpossible(DomainError):
-    """Nothing of the name can stand in a course key."""
+    """The name has no character that is allowed in a course key."""
 
-    code: ClassVar[str] = "org_key_impossible"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            _("No letter of “%(name)s” can stand in a course key. Give the organization a key with --org-key.")
-            % {"name": name}
-        )
+    code = "org_key_impossible"
+    message = _("“{name}” has no letters that a course key allows.")
+    advice = _("Give the organization a key with --org-key.")
+    name: str
 
 
 class KeycloakNotConfigured(DomainError):
-    """No Keycloak is administrated from here, or not all of it is said."""
+    """Keycloak isn’t administered from here, or settings for it are missing."""
 
-    code: ClassVar[str] = "keycloak_not_configured"
+    code = "keycloak_not_configured"
+    message = _("Keycloak isn’t configured: set {missing}.")
+    advice = _("docs/keycloak.md says where to find them.")
     exposes = ("missing",)
-
-    def __init__(self, missing: tuple[str, ...]) -> None:
-        self.missing = missing
-        super().__init__(
-            _("Keycloak isn't configured: set %(settings)s. docs/keycloak.md says where to find them.")
-            % {"settings": ", ".join(missing)}
-        )
+    missing: tuple[str, ...]
 
 
 class KeycloakUnavailable(DomainError):
-    """Keycloak didn't answer, or with something that isn't an answer."""
+    """Keycloak didn’t answer, or its answer can’t be read."""
 
-    code: ClassVar[str] = "keycloak_unavailable"
-    status: ClassVar[int] = 503
-
-    def __init__(self) -> None:
-        super().__init__(
-            _("Keycloak didn't answer as it should. Check KEYCLOAK_URL and KEYCLOAK_REALM, or try again later.")
-        )
+    code = "keycloak_unavailable"
+    status = 503
+    message = _("Keycloak didn’t answer as expected.")
+    advice = _("Check KEYCLOAK_URL and KEYCLOAK_REALM, or try again later.")
 
 
 class KeycloakDenied(DomainError):
-    """The service account may not do this. Each kind says what is missing for what was refused."""
+    """The service account may not do this. Each kind says which right is missing."""
 
-    code: ClassVar[str] = "keycloak_denied"
-    sentence: ClassVar[StrOrPromise]
-
-    def __init__(self, *, client_id: str, realm: str) -> None:
-        super().__init__(self.sentence % {"client": client_id, "realm": realm})
+    code = "keycloak_denied"
+    client_id: str
+    realm: str
 
 
 class KeycloakSecretWrong(KeycloakDenied):
-    code: ClassVar[str] = "keycloak_secret_wrong"
-    sentence = _(
-        "Keycloak doesn't accept the client “%(client)s” in realm “%(realm)s”. Check KEYCLOAK_CLIENT_ID and "
-        "KEYCLOAK_CLIENT_SECRET, and that the client has client authentication and service account roles on."
+    code = "keycloak_secret_wrong"
+    message = _("Keycloak doesn’t accept the client “{client_id}” in realm “{realm}”.")
+    advice = _(
+        "Check KEYCLOAK_CLIENT_ID and KEYCLOAK_CLIENT_SECRET, and that client authentication and service account roles "
+        "are on for the client."
     )
 
 
 class KeycloakReadDenied(KeycloakDenied):
-    code: ClassVar[str] = "keycloak_read_denied"
-    sentence = _(
-        "Keycloak doesn't let the client “%(client)s” read the organizations of realm “%(realm)s”. Give its service "
-        "account the role view-organizations of realm-management; before Keycloak 26.7, manage-realm."
+    code = "keycloak_read_denied"
+    message = _("Keycloak doesn’t let the client “{client_id}” read the organizations of realm “{realm}”.")
+    advice = _(
+        "Give its service account the role view-organizations of realm-management; before Keycloak 26.7, manage-realm."
     )
 
 
 class KeycloakAddDenied(KeycloakDenied):
-    code: ClassVar[str] = "keycloak_add_denied"
-    sentence = _(
-        "Keycloak doesn't let the client “%(client)s” add people to the organizations of realm “%(realm)s”. Give its "
-        "service account the roles manage-organizations and manage-users of realm-management; before Keycloak 26.7, "
-        "manage-realm."
+    code = "keycloak_add_denied"
+    message = _("Keycloak doesn’t let the client “{client_id}” add people to the organizations of realm “{realm}”.")
+    advice = _(
+        "Give its service account the roles manage-organizations and manage-users of realm-management; before "
+        "Keycloak 26.7, manage-realm."
     )
 
 
 class KeycloakOrganizationsOff(DomainError):
-    """The realm is there, and has no organizations at all."""
+    """The realm exists, and organizations are disabled in it."""
 
-    code: ClassVar[str] = "keycloak_organizations_off"
-
-    def __init__(self, *, realm: str) -> None:
-        super().__init__(
-            _("Organizations are off in realm “%(realm)s”. Turn them on: Realm settings, General, Organizations.")
-            % {"realm": realm}
-        )
+    code = "keycloak_organizations_off"
+    message = _("Organizations are off in realm “{realm}”.")
+    advice = _("Turn them on: Realm settings, General, Organizations.")
+    realm: str
 
 
 class KeycloakShowsNone(DomainError):
     """An empty list although organizations were known: what an account sees that may only query them."""
 
-    code: ClassVar[str] = "keycloak_shows_none"
+    code = "keycloak_shows_none"
+    message = ngettext_lazy(
+        "Keycloak shows no organization, and {known} was known; nothing was marked as gone. Check that the service "
+        "account has the role view-organizations of realm-management (query-organizations isn’t enough). If it is "
+        "really gone, run sync_keycloak_orgs --all-gone.",
+        "Keycloak shows none of the {known} organizations that were known; nothing was marked as gone. Check that the "
+        "service account has the role view-organizations of realm-management (query-organizations isn’t enough). If "
+        "they are really gone, run sync_keycloak_orgs --all-gone.",
+        "known",
+    )
     exposes = ("known",)
-
-    def __init__(self, known: int) -> None:
-        self.known = known
-        super().__init__(
-            ngettext(
-                "Keycloak shows no organization, and %(known)d was known; nothing was marked as gone. Check that the "
-                "service account has the role view-organizations of realm-management (query-organizations isn't "
-                "enough). If it is really gone, run sync_keycloak_orgs --all-gone.",
-                "Keycloak shows none of the %(known)d organizations that were known; nothing was marked as gone. Check "
-                "that the service account has the role view-organizations of realm-management (query-organizations "
-                "isn't enough). If they are really gone, run sync_keycloak_orgs --all-gone.",
-                known,
-            )
-            % {"known": known}
-        )
+    known: int
 
 
 class KeycloakPersonUnknown(DomainError):
-    """The person or the organization is not in Keycloak (any more)."""
-
-    code: ClassVar[str] = "keycloak_person_unknown"
-
-    def __init__(self) -> None:
-        super().__init__(_("Keycloak knows no such person or organization any more."))
+    code = "keycloak_person_unknown"
+    message = _("The person or the organization is no longer in Keycloak.")
 
 
 class KeycloakOrganizationUnreadable(DomainError):
-    """One organization came without what it needs."""
-
-    code: ClassVar[str] = "keycloak_organization_unreadable"
-
-    def __init__(self, named: str) -> None:
-        super().__init__(_("Keycloak describes “%(name)s” without an id, an alias or a name.") % {"name": named})
+    code = "keycloak_organization_unreadable"
+    message = _("Keycloak describes “{name}” without an id, an alias or a name.")
+    name: str
 
 
 class LooksLikeAnother(DomainError):
     """An organization in Keycloak that may be one we have under another key."""
 
-    code: ClassVar[str] = "keycloak_looks_like_another"
-
-    def __init__(self, *, alias: str, organization: str, key: str) -> None:
-        super().__init__(
-            _(
-                "“%(alias)s” in Keycloak looks like “%(organization)s” here. If it is the same, run "
-                "sync_keycloak_orgs --link %(alias)s=%(key)s; if not, rename one of them."
-            )
-            % {"alias": alias, "organization": organization, "key": key}
-        )
+    code = "keycloak_looks_like_another"
+    message = _("“{alias}” in Keycloak looks like “{organization}” here.")
+    advice = _("If they are the same, run sync_keycloak_orgs --link {alias}={key}; if not, rename one of them.")
+    alias: str
+    organization: str
+    key: str
 
 
 class LinkedToAnother(DomainError):
-    """An organization's page that stands for another organization of Keycloak."""
+    """An organization’s page that is linked to another organization of Keycloak, which still exists."""
 
-    code: ClassVar[str] = "keycloak_linked_to_another"
-
-    def __init__(self, *, organization: str, alias: str) -> None:
-        super().__init__(
-            _("“%(organization)s” stands for “%(alias)s” in Keycloak, which is still there.")
-            % {"organization": organization, "alias": alias}
-        )
+    code = "keycloak_linked_to_another"
+    message = _("“{organization}” is linked to “{alias}” in Keycloak, which still exists.")
+    organization: str
+    alias: str

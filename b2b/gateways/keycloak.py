@@ -60,12 +60,12 @@ class RemoteOrganization:
 def read_organization(raw: Any) -> RemoteOrganization:
     """What Keycloak says about one organization; KeycloakOrganizationUnreadable where id, alias or name is missing."""
     if not isinstance(raw, Mapping):
-        raise KeycloakOrganizationUnreadable("?")
+        raise KeycloakOrganizationUnreadable(name="?")
     named = _text(str(raw.get("alias") or raw.get("name"))) or "?"
     keycloak_id = keycloak_id_of(raw)
     alias, name = (_text(raw.get(key)) for key in ("alias", "name"))
     if keycloak_id is None or not alias or not name:
-        raise KeycloakOrganizationUnreadable(named)
+        raise KeycloakOrganizationUnreadable(name=named)
     return RemoteOrganization(
         keycloak_id=keycloak_id,
         alias=alias,
@@ -98,7 +98,7 @@ class KeycloakGateway:
         """The Keycloak this site is connected to; KeycloakNotConfigured names the settings that are missing."""
         missing = tuple(name for name in KEYCLOAK_SETTINGS if not getattr(settings, name))
         if missing:
-            raise KeycloakNotConfigured(missing)
+            raise KeycloakNotConfigured(missing=missing)
         return cls(
             url=settings.KEYCLOAK_URL,
             realm=settings.KEYCLOAK_REALM,

@@ -30,7 +30,7 @@ def acting(email: str | None, *, command: str) -> Iterator[User | None]:
     if email is not None:
         user = User.objects.filter(email=normalize_email(email), is_active=True).first()
         if user is None:
-            raise ActorUnknown(email)
+            raise ActorUnknown(email=email)
     try:
         machine_user = getpass.getuser()
     except (KeyError, OSError):  # in a container the user may have a number and no name

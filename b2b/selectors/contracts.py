@@ -60,7 +60,7 @@ def terms_in_force(contract_id: int) -> ContractTerms:
     """The contract's terms with its organization; ContractUnknown, ContractNotPublished."""
     terms = ContractTerms.objects.filter(pk=contract_id).select_related("organization").first()
     if terms is None:
-        raise ContractNotPublished(find_contract(contract_id).name)
+        raise ContractNotPublished(name=find_contract(contract_id).name)
     return terms
 
 
@@ -68,7 +68,7 @@ def find_contract(contract_id: int) -> ContractPage:
     """The contract; ContractUnknown if there is none."""
     page: ContractPage | None = ContractPage.objects.filter(pk=contract_id).first()
     if page is None:
-        raise ContractUnknown(contract_id)
+        raise ContractUnknown(contract_id=contract_id)
     return page
 
 

@@ -101,7 +101,7 @@ class PlannedView(ContractTemplateView):
         try:
             refuse_unless_seen(seen, current)
         except PlanChanged as refusal:
-            messages.warning(request, refusal.message)
+            messages.warning(request, str(refusal))
             return False
         return True
 
@@ -138,7 +138,7 @@ class AddCoursewareView(PlannedView):
                 messages.success(request, gettext("Added. Runs and codes follow as soon as the worker gets to them."))
                 return redirect(contract_url("courseware", pk))
         except DomainError as refusal:
-            form.add_error(None, refusal.message)
+            form.add_error(None, str(refusal))
             return self.render_to_response(self.get_context_data(form=form), status=422)
         warnings = tuple(dict.fromkeys((*addition.warnings, *plan.warnings)))
         nothing = not addition.changes_anything and plan.is_empty
@@ -185,7 +185,7 @@ class RemoveCoursewareView(PlannedView):
                 RemoveCourseware(contract_id=pk, readable_id=readable_id), now=now, user_id=request.user.pk
             )
         except DomainError as refusal:
-            messages.error(request, refusal.message)
+            messages.error(request, str(refusal))
         else:
             messages.success(request, gettext("Removed. Codes go off as soon as the worker gets to them."))
         return redirect(contract_url("courseware", pk))

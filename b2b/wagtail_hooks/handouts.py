@@ -199,4 +199,4 @@ class HandOutView(ContractTemplateView):
 
 def told_to_staff(refusal: DomainError) -> str:
     """A refusal in staff's words: no one is told to ask us who is us."""
-    return refusal.for_staff if isinstance(refusal, NoSeatToGive) else str(refusal.message)
+    return str(refusal.for_staff() if isinstance(refusal, NoSeatToGive) else refusal)

@@ -160,7 +160,7 @@ class ReviewView(ContractTemplateView):
                 plan = plan_terms(page=self.written, now=clock.now())
                 refuse_unless_seen(request.POST.get("seen", ""), self._fingerprint(plan))
             except PlanChanged as refusal:
-                messages.warning(request, refusal.message)
+                messages.warning(request, str(refusal))
                 return self._render_plan()
             except DomainError:
                 return self._render_plan()
@@ -199,7 +199,7 @@ class ReviewView(ContractTemplateView):
         try:
             plan = plan_terms(page=self.written, now=clock.now())
         except DomainError as refusal:
-            context["refusal"] = refusal.message
+            context["refusal"] = str(refusal)
         else:
             context |= {"plan": plan, "lines": terms_lines(plan), "seen": self._fingerprint(plan)}
         go_live_at = self.written.go_live_at

@@ -147,7 +147,7 @@ class AddMembersView(ContractTemplateView):
                     at_once=True,
                 )
             except DomainError as refusal:
-                form.add_error(None, refusal.message)
+                form.add_error(None, str(refusal))
             else:
                 done = ngettext("%(n)d person has a seat.", "%(n)d people have seats.", len(people))
                 messages.success(request, done % {"n": len(people)})
@@ -270,7 +270,7 @@ class MoveMemberView(MemberView):
                 by_id=request.user.pk,
             )
         except DomainError as refusal:
-            choice.add_error("target", refusal.message)
+            choice.add_error("target", str(refusal))
             return self._show(choice, form, status=422)
         moved = gettext("%(person)s moved to “%(contract)s”.")
         messages.success(request, moved % {"person": person.name or person.email, "contract": target.name})
@@ -290,7 +290,7 @@ class MoveMemberView(MemberView):
                 )
                 context |= {"target": target, "move": move, "seats": seats_of(target.pk)}
             except DomainError as refusal:
-                choice.add_error("target", refusal.message)
+                choice.add_error("target", str(refusal))
         if not choice.is_valid():
             status = 422
         return self.render_to_response(self.get_context_data(**context), status=status)

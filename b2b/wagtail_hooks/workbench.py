@@ -169,5 +169,5 @@ def said(request: HttpRequest, act: Callable[[], str], *, then: str) -> HttpResp
     try:
         messages.success(request, act())
     except DomainError as refusal:
-        messages.error(request, refusal.message)
+        messages.error(request, str(refusal))
     return redirect(then)

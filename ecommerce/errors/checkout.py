@@ -2,233 +2,176 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
-from ecommerce.errors.codes import (
-    CheckoutRefused,
-)
+from ecommerce.errors.codes import CheckoutRefused
 from mitxonline.kernel.errors import DomainError, NotFound
 
 
 class CodeNeeded(CheckoutRefused):
-    """A contract product is in the basket without its own code (LOOK 8)."""
+    """A contract product is in the basket without its own code."""
 
-    code: ClassVar[str] = "code_needed"
-
-    def __init__(self, *, title: str) -> None:
-        self.title = title
-        super().__init__(_("“%(title)s” needs its enrollment code. Enter it, then check out.") % {"title": title})
+    code = "code_needed"
+    message = _("“{title}” needs its enrollment code.")
+    advice = _("Enter it, then check out.")
+    title: str
 
 
 class BasketEmpty(CheckoutRefused):
-    """There is nothing to buy (LOOK 24)."""
-
-    code: ClassVar[str] = "basket_empty"
-
-    def __init__(self) -> None:
-        super().__init__(_("Your cart is empty. Browse courses, or redeem a code from your organization."))
+    code = "basket_empty"
+    message = _("Your cart is empty.")
+    advice = _("Browse courses, or redeem a code from your organization.")
 
 
 class ProductUnknown(NotFound):
-    """No such product on sale; the same answer for one that never was and one that was withdrawn."""
+    """No such product on sale; the same answer for one that never existed and one that was withdrawn."""
 
-    code: ClassVar[str] = "product_unknown"
+    code = "product_unknown"
+    message = _("This link doesn’t go to a course we sell. Your cart hasn’t changed.")
+    advice = _("Check the link, or browse courses.")
     retry_url = "/cart/"
-    exposes: ClassVar[tuple[str, ...]] = ("sku",)
+    exposes = ("sku",)
+    sku: str = ""
 
-    def __init__(self, *, sku: str = "") -> None:
-        """``sku``: the one that isn't on sale, where it looks like one; no one's text is shown as ours."""
-        self.sku = sku
-        super().__init__(
-            _("“%(sku)s” isn't on sale. Your cart hasn't changed. Check the link, or browse courses.") % {"sku": sku}
-            if sku
-            else _(
-                "This link doesn't go to a course we sell. Your cart hasn't changed. Check the link, or browse courses."
-            )
-        )
+
+class SkuUnknown(ProductUnknown):
+    """`sku` looks like a SKU. Any other text from a link is never shown: it would appear to be our words."""
+
+    message = _("“{sku}” isn’t on sale. Your cart hasn’t changed.")
 
 
 class NotForSale(CheckoutRefused):
-    """A product in the basket can't be bought (any more)."""
-
-    code: ClassVar[str] = "not_for_sale"
-
-    def __init__(self, *, title: str) -> None:
-        self.title = title
-        super().__init__(_("“%(title)s” can't be bought any more.") % {"title": title})
+    code = "not_for_sale"
+    message = _("“{title}” is no longer available.")
+    title: str
 
 
 class AlreadyEnrolled(CheckoutRefused):
-    """The buyer has this course already (LOOK 12)."""
-
-    code: ClassVar[str] = "already_enrolled"
-
-    def __init__(self, *, title: str) -> None:
-        self.title = title
-        super().__init__(_("You already have “%(title)s”.") % {"title": title})
+    code = "already_enrolled"
+    message = _("You already have “{title}”.")
+    title: str
 
 
 class PartlyEnrolled(AlreadyEnrolled):
     """The buyer has some courses of this program; at its full price they would pay for them again."""
 
-    code: ClassVar[str] = "partly_enrolled"
+    code = "partly_enrolled"
+    message = _("You already have {owned_count} of the {count} courses in “{title}”: {owned}.")
+    advice = _("Buy the others individually, or ask us for a price.")
+    owned: tuple[str, ...]
+    count: int
 
-    def __init__(self, *, title: str, had: Sequence[str], count: int) -> None:
-        self.title = title
-        self.had = tuple(sorted(had))
-        sentence = _(
-            "You already have %(n)d of the %(count)d courses in “%(title)s”: %(had)s. "
-            "Buy the others individually, or ask us for a price."
-        )
-        details = {"n": len(had), "count": count, "title": title, "had": ", ".join(self.had)}
-        super(AlreadyEnrolled, self).__init__(sentence % details)
+    def details(self) -> dict[str, object]:
+        return super().details() | {"owned_count": len(self.owned)}
 
 
 class CourseTwice(CheckoutRefused):
     """Two things in the cart give the same course. The buyer decides which stays: nothing is set aside.
 
-    ``beside_id`` is the product that stays if this one is removed.
+    `beside_id` is the product that stays if this one is removed.
     """
 
-    code: ClassVar[str] = "course_twice"
+    code = "course_twice"
+    message = _("“{title}” and “{beside}” have courses in common. You’d pay for those twice.")
     is_set_aside: ClassVar[bool] = False
+    title: str
+    beside: str
+    beside_id: int
 
-    def __init__(self, *, title: str, beside: str, beside_id: int, is_part: bool, is_same: bool) -> None:
-        self.title = title
-        self.beside_id = beside_id
-        if is_part:
-            sentence = _("“%(title)s” is part of “%(beside)s”, which is in your cart too. You’d pay for it twice.")
-        elif is_same:
-            sentence = _("“%(title)s” is in your cart twice. You need it only once.")
-        else:
-            sentence = _("“%(title)s” and “%(beside)s” have courses in common. You’d pay for those twice.")
-        super().__init__(sentence % {"title": title, "beside": beside})
+
+class CourseInProgram(CourseTwice):
+    message = _("“{title}” is part of “{beside}”, which is in your cart too. You’d pay for it twice.")
+
+
+class SameCourseTwice(CourseTwice):
+    message = _("“{title}” is in your cart twice. You need it only once.")
 
 
 class SeveralCurrencies(CheckoutRefused):
-    """One basket, one currency."""
-
-    code: ClassVar[str] = "several_currencies"
-
-    def __init__(self) -> None:
-        super().__init__(_("Your cart has prices in two currencies. Check out one currency at a time."))
+    code = "several_currencies"
+    message = _("Your cart has prices in two currencies.")
+    advice = _("Check out one currency at a time.")
 
 
 class AnotherCurrency(SeveralCurrencies):
-    """What is to be added has its price in another currency than what is in the basket."""
+    """The product to add has its price in another currency than the basket."""
 
-    code: ClassVar[str] = "another_currency"
-
-    def __init__(self, *, title: str, currency: str, kept: str) -> None:
-        self.title = title
-        self.currency = currency
-        self.kept = kept
-        super(SeveralCurrencies, self).__init__(
-            _(
-                "“%(title)s” is sold in %(currency)s, and your cart holds prices in %(kept)s. "
-                "Buy what is in your cart first, or keep it for later."
-            )
-            % {"title": title, "currency": currency, "kept": kept}
-        )
+    code = "another_currency"
+    message = _("“{title}” is sold in {currency}, and your cart has prices in {basket_currency}.")
+    advice = _("Buy what’s in your cart first, or save it for later.")
+    title: str
+    currency: str
+    basket_currency: str
 
 
 class TotalChanged(CheckoutRefused):
-    """The total is not what the buyer was shown."""
-
-    code: ClassVar[str] = "total_changed"
-    exposes: ClassVar[tuple[str, ...]] = ("shown", "now")
-
-    def __init__(self, *, shown: str, now: str) -> None:
-        self.shown = shown
-        self.now = now
-        super().__init__(
-            _("The total was %(shown)s and is now %(now)s. Look at your cart again, then check out.")
-            % {"shown": shown, "now": now}
-        )
+    code = "total_changed"
+    message = _("The total was {shown} and is now {now}.")
+    advice = _("Look at your cart again, then check out.")
+    exposes = ("shown", "now")
+    shown: str
+    now: str
 
 
 class BasketChanged(CheckoutRefused):
-    """What is to be bought isn't what the buyer was shown, though it costs the same."""
+    """The basket isn’t what the buyer was shown, though it costs the same."""
 
-    code: ClassVar[str] = "basket_changed"
-
-    def __init__(self) -> None:
-        super().__init__(_("Your cart has changed since you saw it. Look at it again, then check out."))
+    code = "basket_changed"
+    message = _("Your cart has changed since you saw it.")
+    advice = _("Look at it again, then check out.")
 
 
 class PaymentUnderWay(CheckoutRefused):
-    """What is in the basket is being paid for already; paying again would take the money twice."""
+    """The contents of the basket are being paid for already; paying again would charge the buyer twice."""
 
-    code: ClassVar[str] = "payment_under_way"
+    code = "payment_under_way"
+    message = _("Your payment for order {number} is still being processed. You don’t need to do anything else.")
     retry_url = "/orders/history/"
-
-    def __init__(self, *, number: str) -> None:
-        self.number = number
-        super().__init__(
-            _("Your payment for order %(number)s is still being processed. There is nothing more for you to do.")
-            % {"number": number}
-        )
+    number: str
 
 
 class NoWayToPay(CheckoutRefused):
     """No gateway is configured."""
 
-    code: ClassVar[str] = "no_way_to_pay"
-
-    def __init__(self) -> None:
-        super().__init__(_("Payments aren't set up yet. Your cart is kept. Please write to us."))
+    code = "no_way_to_pay"
+    message = _("Payments aren’t set up yet. We’ve kept your cart.")
+    advice = _("Please write to us.")
 
 
 class PaymentUnavailable(CheckoutRefused):
-    """The gateway can't be reached at the moment."""
-
-    code: ClassVar[str] = "payment_unavailable"
-
-    def __init__(self) -> None:
-        super().__init__(_("The payment page can't be reached just now. You weren't charged. Try again in a moment."))
+    code = "payment_unavailable"
+    message = _("We can’t reach the payment page right now. You weren’t charged.")
+    advice = _("Try again in a moment.")
 
 
 class TotalNotPayable(CheckoutRefused):
-    """No gateway takes this total: it is below the least, or a fraction of the smallest coin."""
+    """No gateway takes this total: it is below the minimum, or has a fraction of the smallest coin."""
 
-    code: ClassVar[str] = "total_not_payable"
-
-    def __init__(self, *, total: str) -> None:
-        self.total = total
-        super().__init__(
-            _("%(total)s can't be paid by card: the amount can't be charged to a card. Please write to us.")
-            % {"total": total}
-        )
+    code = "total_not_payable"
+    message = _("{total} can’t be charged to a card.")
+    advice = _("Please write to us.")
+    total: str
 
 
 class GatewayUnknown(NotFound):
-    """This installation takes no payments that way."""
-
-    code: ClassVar[str] = "gateway_unknown"
+    code = "gateway_unknown"
+    message = _("This shop doesn’t take payments that way.")
 
 
 class OrderUnknown(NotFound):
-    """No such order of this buyer; the same answer for someone else's."""
+    """No such order of this buyer; the same answer for someone else’s."""
 
-    code: ClassVar[str] = "order_unknown"
-
-    def __init__(self) -> None:
-        super().__init__(_("We can't find that order in your account."))
+    code = "order_unknown"
+    message = _("We can’t find that order in your account.")
 
 
 class WrongOrderState(DomainError):
-    """Nothing leads from the order's state to the wanted one."""
+    """The order’s state can’t change to the wanted one."""
 
-    code: ClassVar[str] = "wrong_order_state"
-
-    def __init__(self, *, number: str, state: str, wanted: str) -> None:
-        self.number = number
-        self.state = state
-        self.wanted = wanted
-        super().__init__(
-            _("Order %(number)s is %(state)s; it can't become %(wanted)s.")
-            % {"number": number, "state": state, "wanted": wanted}
-        )
+    code = "wrong_order_state"
+    message = _("Order {number} is {state}; it can’t become {wanted}.")
+    number: str
+    state: str
+    wanted: str

@@ -1,188 +1,186 @@
-"""Refusals of discount and enrollment codes."""
+"""Refusals of discount and enrollment codes.
+
+They are shown at the field where a code was entered, and on the code’s own page, which needs their headings.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
-from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.errors import DomainError, WayOn
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class CheckoutRefused(DomainError):
-    """The basket can't be bought as it is; the buyer goes back to the cart."""
+    """The basket can’t be bought as it is; the buyer goes back to the cart."""
 
-    code: ClassVar[str] = "checkout_refused"
+    code = "checkout_refused"
     is_set_aside: ClassVar[bool] = True
     retry_url = "/cart/"
 
 
 class CodeRefused(CheckoutRefused):
-    """A code doesn't work here. A signed-out visitor is told no more than ``CodeUnknown`` says.
+    """A code doesn’t work here. A signed-out visitor is told no more than `CodeUnknown` says.
 
-    One that ``outranks`` is told even where the code is used up or switched off. One that is no
-    ``is_failure`` says that the code is right, and may be looked at again and again: it isn't counted as a try.
-    Nor is one that ``is_own``: the code was given to this person, or they have used it.
+    One that `outranks` is told even if the code is used up or switched off. One that is no `is_failure` says that the
+    code is right, and may be looked at as often as they like: it doesn’t count against the limit on wrong codes. Nor
+    does one that `is_own`: the code was given to this person, or they have used it. Where a `manager_helps`, the
+    code’s page names the organization and its manager.
     """
 
-    code: ClassVar[str] = "code_refused"
+    code = "code_refused"
+    heading: ClassVar[StrOrPromise] = ""
+    ways_on: ClassVar[tuple[WayOn, ...]] = (WayOn.ANOTHER_CODE,)
     outranks: ClassVar[bool] = False
     is_failure: ClassVar[bool] = True
+    manager_helps: ClassVar[bool] = True
     is_own = False
 
 
 class CodeUnknown(CodeRefused):
-    """No such code (LOOK 17)."""
-
-    code: ClassVar[str] = "code_unknown"
-
-    def __init__(self) -> None:
-        super().__init__(
-            _("We can't find this code. Check it against your invitation: it has 36 characters, in five groups.")
-        )
+    code = "code_unknown"
+    heading = _("We can’t find this code")
+    advice = _("Check it against your invitation: it has 36 characters, in five groups.")
+    manager_helps = False
 
 
 class CodeMissing(CodeRefused):
-    """Nothing was typed into the field."""
+    """The code is empty. A form says so itself; this one is for links."""
 
-    code: ClassVar[str] = "code_missing"
-
-    def __init__(self) -> None:
-        super().__init__(_("Enter your code first."))
+    code = "code_missing"
+    heading = _("Enter your code first")
+    manager_helps = False
 
 
 class CodeUsed(CodeRefused):
-    """Every use of the code is taken (LOOK 13)."""
+    """Every use of the code is taken."""
 
-    code: ClassVar[str] = "code_used"
-
-    def __init__(self, *, organization: str = "", number: str = "") -> None:
-        """``number``: the visitor's own order that the code was used for."""
-        self.organization = organization
-        self.number = number
-        if number:
-            super().__init__(_("You used this code for your order %(number)s.") % {"number": number})
-        elif organization:
-            sentence = _("Someone else has already used this code. Ask %(organization)s for a new one.")
-            super().__init__(sentence % {"organization": organization})
-        else:
-            super().__init__(_("This code has reached its limit."))
+    code = "code_used"
+    heading = _("This code has reached its limit")
+    number: str = ""
 
 
-class CodeInUse(CodeUsed):
-    """The visitor's own use of the code is held for an order of theirs whose payment is under way."""
+class EnrollmentCodeUsed(CodeUsed):
+    """Someone else has used an enrollment code. Who gave it out is filled in where it’s known."""
 
-    code: ClassVar[str] = "code_in_use"
-    is_failure: ClassVar[bool] = False
-    exposes: ClassVar[tuple[str, ...]] = ("number",)
+    heading = _("Someone else has already used this code")
+    advice = _("Ask {organization} for a new one.")
+    organization: StrOrPromise = _("your organization")
 
-    def __init__(self, *, number: str) -> None:
-        super().__init__(number=number)
-        self._message = _("This code is in use for your order %(number)s.") % {"number": number}
+
+class CodeUsedByYou(CodeUsed):
+    """The visitor bought an order of theirs, `number`, with the code."""
+
+    heading = _("You used this code for your order {number}")
+    ways_on = (WayOn.ORDER,)
+    manager_helps = False
+
+
+class CodeInUse(CodeUsedByYou):
+    """The visitor’s own use of the code is held for an order of theirs whose payment is under way."""
+
+    code = "code_in_use"
+    heading = _("This code is in use for your order {number}")
+    advice = _("We’re waiting for its payment. Your course opens when it arrives; you don’t need to do anything else.")
+    is_failure = False
+    exposes = ("number",)
 
 
 class CodeOfAnotherOrder(CodeUsed):
-    """The buyer's use of a code is another order's by now. Told to staff, who fulfill an order from review."""
+    """The buyer’s use of a code belongs to another order. Staff read it when they fulfill an order from review."""
 
-    code: ClassVar[str] = "code_of_another_order"
-
-    def __init__(self, *, number: str) -> None:
-        super().__init__(number=number)
-        self._message = _("The buyer's use of its code belongs to order %(number)s.") % {"number": number}
+    code = "code_of_another_order"
+    heading = _("The buyer’s use of its code belongs to order {number}")
 
 
 class CodeUseMissing(CheckoutRefused):
-    """An order whose code can be used so many times has no use of it: what it was sold at isn't its own."""
+    """An order whose code has limited uses has no use of it, so the price it was sold at isn’t its own."""
 
-    code: ClassVar[str] = "code_use_missing"
-
-    def __init__(self, *, number: str) -> None:
-        self.number = number
-        super().__init__(_("Order %(number)s has no use of its code.") % {"number": number})
+    code = "code_use_missing"
+    message = _("Order {number} has no use of its code.")
+    number: str
 
 
 class CodeSwitchedOff(CodeRefused):
-    """The code was switched off (LOOK 19)."""
+    code = "code_off"
+    heading = _("This code is no longer active")
 
-    code: ClassVar[str] = "code_off"
 
-    def __init__(self, *, organization: str = "") -> None:
-        self.organization = organization
-        super().__init__(
-            _("This code is no longer active. Ask %(organization)s for a new one.") % {"organization": organization}
-            if organization
-            else _("This code is no longer active.")
-        )
+class EnrollmentCodeOff(CodeSwitchedOff):
+    """An enrollment code was switched off. Who gave it out is filled in where it’s known."""
+
+    advice = _("Ask {organization} for a new one.")
+    organization: StrOrPromise = _("your organization")
 
 
 class CodeNotYetValid(CodeRefused):
-    """The discount begins later."""
-
-    code: ClassVar[str] = "code_not_yet"
-
-    def __init__(self, *, opens: str) -> None:
-        self.opens = opens
-        super().__init__(_("This code can be used from %(opens)s.") % {"opens": opens})
+    code = "code_not_yet"
+    heading = _("This code is valid from {opens}")
+    ways_on = (WayOn.CATALOG,)
+    opens: str
 
 
 class CodeExpired(CodeRefused):
-    """The discount is over."""
-
-    code: ClassVar[str] = "code_expired"
-
-    def __init__(self, *, ended: str) -> None:
-        self.ended = ended
-        super().__init__(_("This code expired on %(ended)s.") % {"ended": ended})
+    code = "code_expired"
+    heading = _("This code expired on {ended}")
+    ended: str
 
 
 class CodeForAnotherProduct(CodeRefused):
-    """The code opens something that isn't in the basket (LOOK 18)."""
+    """The code opens one product, and it isn’t in the basket."""
 
-    code: ClassVar[str] = "code_other_product"
+    code = "code_other_product"
+    heading = _("This code is for another course, “{title}”")
+    advice: ClassVar[StrOrPromise] = _("Enter the code for this course.")
+    title: str
 
-    def __init__(self, *, title: str) -> None:
-        self.title = title
-        super().__init__(
-            _("This code is for another course, “%(title)s”. Enter the code for this course.") % {"title": title}
-            if title
-            else _("This code is for other courses than those in your cart.")
-        )
+
+class CodeForOtherProducts(CodeForAnotherProduct):
+    """The discount names products, and none of them is in the basket."""
+
+    heading = _("This code is for other courses than those in your cart")
+    advice = ""
+    title: str = ""
 
 
 class CodeForSomebodyElse(CodeRefused):
     """The code works only for the person it was given to."""
 
-    code: ClassVar[str] = "code_other_person"
+    code = "code_other_person"
+    heading = _("This code was given to someone else")
+    advice = _("Sign in with the address it was sent to.")
+    ways_on = (WayOn.OTHER_ACCOUNT,)
 
-    def __init__(self) -> None:
-        super().__init__(_("This code was given to someone else. Sign in with the address it was sent to."))
 
+class CodeAddressUnconfirmed(CodeForSomebodyElse):
+    """The code was given to the visitor’s address, and they haven’t confirmed yet that it is theirs."""
 
-class AddressUnconfirmed(CodeForSomebodyElse):
-    """The code works only for the person it was given to, and that this is the one hasn't been shown yet."""
-
-    code: ClassVar[str] = "address_unconfirmed"
-    is_failure: ClassVar[bool] = False
-
-    def __init__(self) -> None:
-        super(CodeForSomebodyElse, self).__init__(
-            _("This code was given to your address. Confirm the address first: open the link in the mail we sent you.")
-        )
+    code = "address_unconfirmed"
+    heading = _("Confirm your e-mail address first")
+    message = _("This code was sent to your e-mail address.")
+    advice = _("Confirm the address first: open the link in the e-mail we sent you.")
+    ways_on = (WayOn.TRY_AGAIN,)
+    is_failure = False
+    manager_helps = False
 
 
 class CodeNotBetter(CodeRefused):
-    """Everything in the basket is as cheap or cheaper without this code."""
+    """Everything in the basket costs the same or less without this code."""
 
-    code: ClassVar[str] = "code_not_better"
-
-    def __init__(self) -> None:
-        super().__init__(_("This code doesn't lower your total, so we didn't apply it. Keep it for another course."))
+    code = "code_not_better"
+    heading = _("This code doesn’t lower your total, so we didn’t apply it")
+    advice = _("Keep it for another course.")
 
 
 class CodeBelongsInCart(CodeRefused):
     """A discount code was entered where enrollment codes are redeemed."""
 
-    code: ClassVar[str] = "code_belongs_in_cart"
-
-    def __init__(self) -> None:
-        super().__init__(_("This is a discount code. Put a course into your cart and enter it there."))
+    code = "code_belongs_in_cart"
+    heading = _("This is a discount code")
+    advice = _("Put a course into your cart and enter it there.")
+    ways_on = (WayOn.CART,)
+    manager_helps = False

@@ -2,245 +2,136 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import DomainError, NotFound
 
 
 class RefundRefused(DomainError):
-    """Money can't be given back as asked."""
-
-    code: ClassVar[str] = "refund_refused"
+    code = "refund_refused"
 
 
 class NothingToRefund(RefundRefused):
-    """No money came for this, or all of it went back."""
+    """No money came for this, or all of it was refunded."""
 
-    code: ClassVar[str] = "nothing_to_refund"
-
-    def __init__(self, *, number: str) -> None:
-        self.number = number
-        super().__init__(
-            _("There is nothing left to give back of order %(number)s: look at its payments and refunds.")
-            % {"number": number}
-        )
+    code = "nothing_to_refund"
+    message = _("There is nothing left to refund for order {number}.")
+    advice = _("Look at its payments and refunds.")
+    number: str
 
 
 class RefundTooMuch(RefundRefused):
-    """More than is left."""
-
-    code: ClassVar[str] = "refund_too_much"
-
-    def __init__(self, *, wanted: str, left: str) -> None:
-        self.wanted = wanted
-        self.left = left
-        super().__init__(
-            _("%(wanted)s is more than is left: at most %(left)s can be given back.") % {"wanted": wanted, "left": left}
-        )
+    code = "refund_too_much"
+    message = _("{wanted} is more than is left: you can refund at most {left}.")
+    wanted: str
+    left: str
 
 
 class RefundAmountNeeded(RefundRefused):
-    """The amount is nothing, less than nothing, or in another currency."""
+    """The amount is zero, negative, or in another currency."""
 
-    code: ClassVar[str] = "refund_amount_needed"
-
-    def __init__(self, *, currency: str) -> None:
-        self.currency = currency
-        super().__init__(_("Give an amount above zero in %(currency)s.") % {"currency": currency})
+    code = "refund_amount_needed"
+    message = _("Enter an amount above zero in {currency}.")
+    currency: str
 
 
 class RefundLinesUnknown(RefundRefused):
-    """One of the lines isn't this order's."""
+    """One of the lines isn’t this order’s."""
 
-    code: ClassVar[str] = "refund_lines_unknown"
-
-    def __init__(self, *, number: str) -> None:
-        self.number = number
-        super().__init__(_("Choose courses of order %(number)s.") % {"number": number})
-
-
-class RefundReasonNeeded(RefundRefused):
-    """Money goes back with a reason, or not at all."""
-
-    code: ClassVar[str] = "refund_reason_needed"
-
-    def __init__(self) -> None:
-        super().__init__(_("Say why the money goes back."))
+    code = "refund_lines_unknown"
+    message = _("Choose courses of order {number}.")
+    number: str
 
 
 class RefundDisputed(RefundRefused):
-    """The buyer's bank asks for the same money."""
+    """The buyer’s bank asks for the same money."""
 
-    code: ClassVar[str] = "refund_disputed"
-
-    def __init__(self, *, number: str) -> None:
-        self.number = number
-        super().__init__(
-            _(
-                "The buyer’s bank is asking for the payment of order %(number)s, or has taken it. Look at the dispute "
-                "at the gateway; a refund now would give the money back twice."
-            )
-            % {"number": number}
-        )
+    code = "refund_disputed"
+    message = _("The buyer’s bank has disputed the payment of order {number}, or has already taken the money back.")
+    advice = _("Look at the dispute at the gateway; a refund now would return the money twice.")
+    number: str
 
 
 class GatewayNotHere(RefundRefused):
-    """The payment came through a gateway that isn't configured any more."""
+    """The payment came through a gateway that is no longer configured."""
 
-    code: ClassVar[str] = "gateway_not_here"
-
-    def __init__(self, *, gateway: str) -> None:
-        self.gateway = gateway
-        super().__init__(
-            _("The payment came through “%(gateway)s”, which isn’t set up here any more. Refund it on its own pages.")
-            % {"gateway": gateway}
-        )
+    code = "gateway_not_here"
+    message = _("The payment came through “{gateway}”, which is no longer set up here.")
+    advice = _("Refund it in that gateway’s own dashboard.")
+    gateway: str
 
 
 class RefundUnknown(NotFound):
-    """No such refund."""
-
-    code: ClassVar[str] = "refund_unknown"
+    code = "refund_unknown"
 
 
 class RefundDecided(RefundRefused):
-    """Someone has decided already."""
-
-    code: ClassVar[str] = "refund_decided"
-
-    def __init__(self) -> None:
-        super().__init__(_("Someone has decided about this already. Look at the order again."))
-
-
-class RefundAnswerNeeded(RefundRefused):
-    """A refusal tells the buyer why."""
-
-    code: ClassVar[str] = "refund_answer_needed"
-
-    def __init__(self) -> None:
-        super().__init__(_("Write a sentence to the buyer: it is sent with the refusal."))
+    code = "refund_decided"
+    message = _("Someone has already decided about this.")
+    advice = _("Look at the order again.")
 
 
 class RefundNotAskable(RefundRefused):
-    """A buyer can't ask for this order's money here; the sentence says what to do instead."""
+    """A buyer can’t request a refund for this order here; the sentence says what to do instead."""
 
-    code: ClassVar[str] = "refund_not_askable"
+    code = "refund_not_askable"
 
 
 class NothingWasPaid(RefundNotAskable):
-    """The order was free."""
-
-    code: ClassVar[str] = "nothing_was_paid"
-
-    def __init__(self) -> None:
-        super().__init__(_("You paid nothing for this order, so there is nothing to give back."))
+    code = "nothing_was_paid"
+    message = _("You paid nothing for this order, so there is nothing to refund.")
 
 
 class NotPaidYet(RefundNotAskable):
-    """The order came to nothing, or no one knows yet."""
+    """The order failed, or its payment is still open."""
 
-    code: ClassVar[str] = "not_paid_yet"
-
-    def __init__(self) -> None:
-        super().__init__(_("This order isn’t completed, so there is nothing to give back yet."))
+    code = "not_paid_yet"
+    message = _("This order isn’t completed, so there is nothing to refund yet.")
 
 
 class AllGivenBack(RefundNotAskable):
-    """Everything went back, or is on its way."""
-
-    code: ClassVar[str] = "all_given_back"
-
-    def __init__(self) -> None:
-        super().__init__(_("This has already been refunded, or the refund is on its way."))
+    code = "all_given_back"
+    message = _("This has already been refunded, or the refund is on its way.")
 
 
 class RefundTooLate(RefundNotAskable):
-    """The time for asking is over."""
-
-    code: ClassVar[str] = "refund_too_late"
-
-    def __init__(self, *, until: str) -> None:
-        self.until = until
-        super().__init__(
-            _("You could ask for a refund until %(until)s. If something went wrong, write to us.") % {"until": until}
-        )
+    code = "refund_too_late"
+    message = _("You could request a refund until {until}.")
+    advice = _("If something went wrong, write to us.")
+    until: str
 
 
 class RefundsNotAskedHere(RefundNotAskable):
-    """This shop gives no refunds by form."""
+    """This shop has no form for refunds."""
 
-    code: ClassVar[str] = "refunds_not_asked_here"
-
-    def __init__(self) -> None:
-        super().__init__(_("Refunds can’t be asked for here. If something went wrong, write to us."))
+    code = "refunds_not_asked_here"
+    message = _("You can’t request refunds here.")
+    advice = _("If something went wrong, write to us.")
 
 
 class RefundAskedAlready(RefundNotAskable):
-    """There is an open request."""
-
-    code: ClassVar[str] = "refund_asked_already"
-
-    def __init__(self, *, on: str) -> None:
-        self.on = on
-        super().__init__(
-            _("You asked for a refund on %(on)s. We’ll answer by e-mail; you don't need to do anything else.")
-            % {"on": on}
-        )
+    code = "refund_asked_already"
+    message = _("You requested a refund on {on}. We’ll reply by e-mail; you don’t need to do anything else.")
+    on: str
 
 
 class RefundAnsweredAlready(RefundNotAskable):
-    """Someone has said no."""
+    """Staff have refused a request for this order."""
 
-    code: ClassVar[str] = "refund_answered_already"
-
-    def __init__(self, *, on: str) -> None:
-        self.on = on
-        super().__init__(_("We answered your request on %(on)s. If you see it differently, write to us.") % {"on": on})
+    code = "refund_answered_already"
+    message = _("We answered your request on {on}.")
+    advice = _("If you disagree, write to us.")
+    on: str
 
 
 class RefundWithBank(RefundNotAskable):
-    """The buyer went to the bank."""
-
-    code: ClassVar[str] = "refund_with_bank"
-
-    def __init__(self) -> None:
-        super().__init__(_("You asked your bank for this payment. Your bank decides about it."))
+    code = "refund_with_bank"
+    message = _("You disputed this payment with your bank. They’ll decide.")
 
 
-class RefundWhyNeeded(RefundNotAskable):
-    """No reason was chosen, or another one without words."""
+class RefundChoiceGone(RefundNotAskable):
+    """The buyer chose courses that can no longer be refunded."""
 
-    code: ClassVar[str] = "refund_why_needed"
-
-    def __init__(self) -> None:
-        super().__init__(_("Choose why you want your money back."))
-
-
-class RefundTextNeeded(RefundNotAskable):
-    """“Something else” is explained."""
-
-    code: ClassVar[str] = "refund_text_needed"
-
-    def __init__(self) -> None:
-        super().__init__(_("Tell us in a sentence what happened."))
-
-
-class RefundTextTooLong(RefundNotAskable):
-    """More words than fit."""
-
-    code: ClassVar[str] = "refund_text_too_long"
-
-    def __init__(self, *, most: int) -> None:
-        self.most = most
-        super().__init__(_("Tell it in at most %(most)d characters.") % {"most": most})
-
-
-class RefundCoursesNeeded(RefundNotAskable):
-    """Nothing was chosen of several courses."""
-
-    code: ClassVar[str] = "refund_courses_needed"
-
-    def __init__(self) -> None:
-        super().__init__(_("Choose the courses you want your money back for."))
+    code = "refund_choice_gone"
+    message = _("Some of the courses you chose can no longer be refunded.")
+    advice = _("Choose again.")

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from ecommerce.enums import PAYING_STATES, RedemptionType, UseState
 from ecommerce.errors.codes import (
-    AddressUnconfirmed,
+    CodeAddressUnconfirmed,
     CodeExpired,
     CodeForSomebodyElse,
     CodeInUse,
@@ -21,6 +21,9 @@ from ecommerce.errors.codes import (
     CodeSwitchedOff,
     CodeUnknown,
     CodeUsed,
+    CodeUsedByYou,
+    EnrollmentCodeOff,
+    EnrollmentCodeUsed,
 )
 from ecommerce.models import CodeUse, DiscountCode, PaymentAttempt
 from ecommerce.rules import Purchase, PurchaseLine, check_rules
@@ -98,8 +101,8 @@ def ask_contract(verdict: CodeVerdict, *, user_id: int | None, now: datetime) ->
 def name_organization(verdict: CodeVerdict, organization: str) -> CodeVerdict:
     """Name the organization that can give out another code, where a refusal sends the learner to ask for one."""
     refusal = verdict.refusal
-    if organization and isinstance(refusal, CodeUsed | CodeSwitchedOff) and not isinstance(refusal, CodeInUse):
-        return CodeVerdict(verdict.code, type(refusal)(organization=organization))
+    if organization and isinstance(refusal, EnrollmentCodeUsed | EnrollmentCodeOff):
+        refusal.organization = organization
     return verdict
 
 
@@ -147,7 +150,7 @@ def _find_own_uses(codes: Sequence[DiscountCode], user_id: int | None) -> dict[i
 def _refusal(code: DiscountCode, *, own: OwnUse | None, buyer: Buyer, now: datetime) -> CodeRefused | None:
     discount = code.discount
     if own is not None and _belongs_to_other_order(own, code):
-        return CodeInUse(number=own.number) if own.state == UseState.HELD else CodeUsed(number=own.number)
+        return CodeInUse(number=own.number) if own.state == UseState.HELD else CodeUsedByYou(number=own.number)
     if own is not None and _can_use_again(own, code, now=now):
         return None
     if discount.activates_at is not None and now < discount.activates_at:
@@ -155,11 +158,11 @@ def _refusal(code: DiscountCode, *, own: OwnUse | None, buyer: Buyer, now: datet
     if discount.expires_at is not None and now >= discount.expires_at:
         return CodeExpired(ended=moment_text(discount.expires_at))
     if not code.active or not discount.is_active:
-        return CodeSwitchedOff()
+        return EnrollmentCodeOff() if discount.unlocks_id is not None else CodeSwitchedOff()
     if (refusal := _refuse_person(code, buyer)) is not None:
         return refusal
     if own is None and code.max_uses is not None and code.uses >= code.max_uses:
-        return CodeUsed()
+        return EnrollmentCodeUsed() if discount.unlocks_id is not None else CodeUsed()
     return None
 
 
@@ -187,7 +190,7 @@ def _refuse_person(code: DiscountCode, buyer: Buyer) -> CodeRefused | None:
         return None
     if not is_theirs:
         return CodeForSomebodyElse()
-    return None if buyer.is_confirmed else AddressUnconfirmed()
+    return None if buyer.is_confirmed else CodeAddressUnconfirmed()
 
 
 def _is_own(code: DiscountCode, user_id: int) -> bool:

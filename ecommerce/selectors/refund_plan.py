@@ -19,13 +19,13 @@ from ecommerce.errors.refunds import (
     RefundAmountNeeded,
     RefundDisputed,
     RefundLinesUnknown,
-    RefundReasonNeeded,
     RefundTooMuch,
 )
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, OrderLine, PaymentAttempt
 from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
 from mitxonline.kernel.money import Money, spread
+from mitxonline.kernel.text import require_text
 
 # Money may go back while the order is in one of these. Of a refunded one only what a failed refund left.
 REFUNDABLE_STATES = frozenset(
@@ -50,6 +50,9 @@ class RefundChoice:
     amount: Money | None = None
     line_ids: tuple[int, ...] | None = None
     attempt_id: int | None = None
+
+    def __post_init__(self) -> None:
+        require_text(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,6 @@ def find_free_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[Orde
 
 def plan_order_refund(order: Order, choice: RefundChoice) -> RefundPlan:
     """The same for an order in hand; under its lock nothing can change in between."""
-    if not choice.reason.strip():
-        raise RefundReasonNeeded
     attempt = _choose_attempt(order, choice.attempt_id)
     if attempt.gateway not in gateways():
         raise GatewayNotHere(gateway=attempt.gateway)

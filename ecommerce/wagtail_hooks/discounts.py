@@ -153,7 +153,7 @@ class ExtendDiscounts(DiscountBulkAction):
         try:
             return super().form_valid(form)
         except DiscountRefused as refusal:
-            form.add_error("expires_at", refusal.message)
+            form.add_error("expires_at", str(refusal))
             return self.form_invalid(form)
 
     @classmethod

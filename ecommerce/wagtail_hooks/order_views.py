@@ -107,7 +107,7 @@ class RefundView(OrderMixin, StaffFormPage):
         try:
             plan = plan_refund(order_id=self.desk.order.pk, choice=form.to_choice())
         except DomainError as refusal:
-            form.add_error(None, refusal.message)
+            form.add_error(None, str(refusal))
             return self.form_invalid(form)
         self.template_name = "ecommerce/admin/refund_confirm.html"
         return self.render_to_response(self.get_context_data(form=form, plan=plan))

@@ -46,9 +46,9 @@ def with_order_link(refusal: DomainError) -> str:
     """The refusal's sentence, with the way to the visitor's own order where it names one."""
     number = getattr(refusal, "number", "")
     if not number:
-        return refusal.message
+        return str(refusal)
     link = f"{reverse('receipt')}?order_number={number}"
-    return format_html('{} <a href="{}">{}</a>', refusal.message, link, _("See that order"))
+    return format_html('{} <a href="{}">{}</a>', str(refusal), link, _("See that order"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class CartPage:
         on_lines = [line.refusal for line in self.lines if line.refusal is not None]
         if self.waiting_for_code is not None or not self.lines:  # an empty cart says so in its own place
             return []
-        return [each.message for each in self.priced.refusals if each not in on_lines]
+        return [str(each) for each in self.priced.refusals if each not in on_lines]
 
     @property
     def has_refused_lines(self) -> bool:
@@ -155,7 +155,7 @@ class CartPage:
     def codes_that_stopped_working(self) -> list[StoppedCode]:
         """Codes that were fine when they were applied, and why they aren't any more."""
         return [
-            StoppedCode(applied.code, applied.refusal.message, number=getattr(applied.refusal, "number", ""))
+            StoppedCode(applied.code, str(applied.refusal), number=getattr(applied.refusal, "number", ""))
             for applied in self.priced.codes
             if applied.refusal is not None
         ]

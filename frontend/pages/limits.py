@@ -1,16 +1,15 @@
-"""How many wrong codes someone may try (design 5.3), and how many payments begin. The cart is kept."""
+"""Limits on wrong codes and on payment attempts (docs/adr/0005)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext_lazy
 
 from ecommerce.errors.codes import CodeMissing, CodeRefused
-from mitxonline.kernel.errors import RateLimited
+from mitxonline.kernel.errors import RateLimited, WayOn
 from mitxonline.kernel.ratelimit import Keys, RateLimit, visitor_keys
 
 CODES = RateLimit("codes")
@@ -18,89 +17,87 @@ CHECKOUTS = RateLimit("checkouts")
 
 
 class TooManyCodes(RateLimited):
-    """Too many codes that didn't work."""
+    """One person or one browser has entered too many codes that didn’t work."""
 
     code = "too_many_codes"
+    message = ngettext_lazy(
+        "You’ve entered {limit} codes that didn’t work. Wait {minutes} minute, then try again. We’ve kept your cart.",
+        "You’ve entered {limit} codes that didn’t work. Wait {minutes} minutes, then try again. We’ve kept your cart.",
+        "minutes",
+    )
+    ways_on = (WayOn.CATALOG,)
+
+
+class TooManyCodesFromNetwork(RateLimited):
+    code = "too_many_codes"
+    message = ngettext_lazy(
+        "Too many codes that didn’t work came from your network. Wait {minutes} minute, then try again. "
+        "We’ve kept your cart.",
+        "Too many codes that didn’t work came from your network. Wait {minutes} minutes, then try again. "
+        "We’ve kept your cart.",
+        "minutes",
+    )
+    ways_on = (WayOn.CATALOG,)
 
 
 class TooManyCheckouts(RateLimited):
-    """Too many payments were begun: cards are being tried out, or a button is stuck."""
+    """Someone is trying out cards, or a button is stuck."""
 
     code = "too_many_checkouts"
+    message = ngettext_lazy(
+        "Too many payment attempts. Wait {minutes} minute, then check out again. We’ve kept your cart.",
+        "Too many payment attempts. Wait {minutes} minutes, then check out again. We’ve kept your cart.",
+        "minutes",
+    )
+    retry_url = "/cart/"
 
 
 def refuse_many_checkouts(request: HttpRequest) -> None:
-    """Raise TooManyCheckouts for whoever has begun too many payments, they or their network."""
-    keys = visitor_keys(request)
+    """Raise TooManyCheckouts where the visitor or their network has made too many payment attempts."""
     try:
-        CHECKOUTS.check({"user": keys["user"], "address": keys["address"]})
-    except RateLimited as refused:
-        refusal = TooManyCheckouts(refused.retry_after, _payments_begun(refused.minutes))
-        refusal.retry_url = reverse("cart")
-        raise refusal from None
+        CHECKOUTS.check(_checkout_keys(request))
+    except RateLimited as limited:
+        raise TooManyCheckouts(retry_after=limited.retry_after) from None
 
 
 def count_checkout(request: HttpRequest) -> None:
-    """Count a payment that was begun; orders without one are not counted."""
+    """Count a payment attempt; orders without one are not counted."""
+    CHECKOUTS.count(_checkout_keys(request))
+
+
+def _checkout_keys(request: HttpRequest) -> Keys:
     keys = visitor_keys(request)
-    CHECKOUTS.count({"user": keys["user"], "address": keys["address"]})
+    return {"user": keys["user"], "address": keys["address"]}
 
 
 @contextmanager
 def limit_code_failures(request: HttpRequest) -> Iterator[None]:
-    """Refuse whoever has failed too often (TooManyCodes), else count it if the code inside is refused.
+    """Refuse visitors with too many wrong codes, else count it if the code inside is refused.
 
-    A field left empty is no try, and neither is a code that is right and only has to wait (a full contract), or the
-    visitor's own one that doesn't work any more.
+    Not counted: an empty field, a code that is right and only has to wait (a full contract), and the visitor’s own code
+    that no longer works. Raises TooManyCodes, TooManyCodesFromNetwork.
     """
     keys = visitor_keys(request)
-    _refuse_if_exhausted({"user": keys["user"], "session": keys["session"]}, _too_many_codes_sentence)
-    _refuse_if_exhausted({"address": keys["address"]}, _network_sentence)
+    try:
+        CODES.check({"user": keys["user"], "session": keys["session"]})
+    except RateLimited as limited:
+        raise TooManyCodes(retry_after=limited.retry_after, limit=limited.limit) from None
+    try:
+        CODES.check({"address": keys["address"]})
+    except RateLimited as limited:
+        raise TooManyCodesFromNetwork(retry_after=limited.retry_after) from None
     try:
         yield
     except CodeMissing:
         raise
     except CodeRefused as refusal:
         if refusal.is_failure and not refusal.is_own:
-            CODES.count(keys | {"session": _session_key(request)})
+            CODES.count(keys | {"session": _ensure_session_key(request)})
         raise
 
 
-def _refuse_if_exhausted(keys: Keys, sentence: Callable[[RateLimited], str]) -> None:
-    try:
-        CODES.check(keys)
-    except RateLimited as refused:
-        raise TooManyCodes(refused.retry_after, sentence(refused)) from None
-
-
-def _too_many_codes_sentence(refused: RateLimited) -> str:
-    return ngettext(
-        "You have tried %(tries)d codes that didn’t work. Wait %(minutes)d minute, then try again. Your cart is kept.",
-        "You have tried %(tries)d codes that didn’t work. Wait %(minutes)d minutes, then try again. Your cart is kept.",
-        refused.minutes,
-    ) % {"tries": refused.limit, "minutes": refused.minutes}
-
-
-def _network_sentence(refused: RateLimited) -> str:
-    return ngettext(
-        "Too many codes that didn’t work came from your network. Wait %(minutes)d minute, then try again. "
-        "Your cart is kept.",
-        "Too many codes that didn’t work came from your network. Wait %(minutes)d minutes, then try again. "
-        "Your cart is kept.",
-        refused.minutes,
-    ) % {"minutes": refused.minutes}
-
-
-def _payments_begun(minutes: int) -> str:
-    return ngettext(
-        "Too many payment attempts. Wait %(minutes)d minute, then check out again. Your cart is kept.",
-        "Too many payment attempts. Wait %(minutes)d minutes, then check out again. Your cart is kept.",
-        minutes,
-    ) % {"minutes": minutes}
-
-
-def _session_key(request: HttpRequest) -> str | None:
-    """The session's key; a visitor who has none gets one with the first failure, or nothing could be counted."""
+def _ensure_session_key(request: HttpRequest) -> str | None:
+    """A visitor without a session gets one with the first failure: without it nothing could be counted."""
     if request.session.session_key is None:
         request.session.create()
     return request.session.session_key

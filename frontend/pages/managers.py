@@ -208,7 +208,7 @@ class HandOutReport:
 
     @property
     def refusal(self) -> str:
-        return self.plan.refusal.message if self.plan.refusal is not None else ""
+        return str(self.plan.refusal) if self.plan.refusal is not None else ""
 
     @property
     def skipped(self) -> list[tuple[str, list[str]]]:

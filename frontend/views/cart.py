@@ -127,7 +127,7 @@ def apply(request: HttpRequest) -> HttpResponse:
         form.add_error("code", with_order_link(refusal))
         return _cart(request, form, status=UNPROCESSABLE)
     except RateLimited as refusal:
-        form.add_error("code", refusal.message)
+        form.add_error("code", str(refusal))
         return with_retry_after(_cart(request, form, status=refusal.status), refusal)
     return redirect("cart")
 

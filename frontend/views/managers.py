@@ -159,7 +159,7 @@ def act_on_selection(request: HttpRequest, slug: str, contract_id: int) -> HttpR
             else:
                 _send_again(request, contract, ids, now=now)
         except (HandOutRefused, TooManyMails) as refusal:
-            messages.error(request, refusal.message)
+            messages.error(request, str(refusal))
     elif action == "revoke" and request.POST.get("sure") != "yes":
         context = _page_context(membership, contract, _("Take back")) | {
             "ids": ids,
@@ -191,7 +191,7 @@ def replace_link(request: HttpRequest, slug: str, contract_id: int, run_id: int)
     try:
         replace_shared_code(contract_run_id=run_id, by_id=account_id(request), now=now, resend=resend)
     except TooManyMails as refusal:
-        messages.error(request, refusal.message)
+        messages.error(request, str(refusal))
         return redirect(request.path)
     sentence = _("“%(course)s” has a new link. The old one no longer works.")
     messages.success(request, sentence % {"course": shared.run.title})
@@ -324,7 +324,7 @@ def _withdraw_access(
             authority=WithdrawnBy.MANAGER,
         )
     except SeatUnknown as refusal:
-        messages.error(request, refusal.message)
+        messages.error(request, str(refusal))
     else:
         sentence = _("%(person)s’s access is withdrawn. Their seat is free.")
         messages.success(request, sentence % {"person": person.display_name})

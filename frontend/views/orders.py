@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from ecommerce.enums import RefundWhy
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.errors.refunds import RefundNotAskable
 from ecommerce.selectors.receipts import orders_of, receipt_data
@@ -83,13 +84,13 @@ def refund(request: HttpRequest) -> HttpResponse:
         request_refund(
             user_id=account_id(request),
             number=page.order.number,
-            why=form.cleaned_data["why"],
+            why=RefundWhy(form.cleaned_data["why"]),
             text=form.cleaned_data["text"],
             line_ids=form.line_ids,
             now=page.now,
         )
     except RefundNotAskable as refusal:  # something changed since the page was read: another tab was faster
-        form.add_error(None, refusal.message)
+        form.add_error(None, str(refusal))
         return _refund_page(request, page, form, status=refusal.status)
     messages.success(request, _("We have your request. We’ll answer by e-mail."))
     return redirect(receipt_url(page.order))

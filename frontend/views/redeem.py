@@ -37,10 +37,10 @@ def enter(request: HttpRequest) -> HttpResponse:
         with limit_code_failures(request):
             code_offer(text=text, user_id=request.user.pk, now=clock.now())
     except CodeUnknown as refusal:
-        form.add_error("code", refusal.message)
+        form.add_error("code", str(refusal))
         return _field(request, form, status=UNPROCESSABLE)
     except RateLimited as refusal:
-        form.add_error("code", refusal.message)
+        form.add_error("code", str(refusal))
         return with_retry_after(_field(request, form, status=refusal.status), refusal)
     except CodeRefused as refusal:
         return _render_refusal(request, text, refusal)

@@ -65,7 +65,7 @@ class OperatorCommand(BaseCommand):
             with quiet_libraries(unless=options.get("verbosity", 1) > 1):
                 return super().execute(*args, **options)
         except DomainError as refusal:
-            raise CommandError(refusal.message) from refusal
+            raise CommandError(str(refusal)) from refusal
         except BrokenPipeError:
             # Whoever read our result has enough, as in `| head`. What is still buffered goes nowhere, in silence.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

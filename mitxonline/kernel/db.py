@@ -30,9 +30,8 @@ class LockTaken(DomainError):
     """Someone else is doing this very thing at the moment."""
 
     code = "busy"
-
-    def __init__(self) -> None:
-        super().__init__(_("This is being worked on at the moment. Try again shortly."))
+    message = _("Someone else is working on this right now.")
+    advice = _("Try again shortly.")
 
 
 class LockableQuerySet(models.QuerySet[M_co]):

@@ -7,7 +7,6 @@ by the time it is confirmed, the fingerprints differ: nothing is done, and the p
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
@@ -17,10 +16,9 @@ from mitxonline.kernel.errors import DomainError
 class PlanChanged(DomainError):
     """The plan that was confirmed is no longer what would happen."""
 
-    code: ClassVar[str] = "plan_changed"
-
-    def __init__(self) -> None:
-        super().__init__(_("Something changed in the meantime. Check what will happen now, then confirm it."))
+    code = "plan_changed"
+    message = _("Something changed in the meantime.")
+    advice = _("Check what will happen now, then confirm it.")
 
 
 def fingerprint(*facts: object) -> str:

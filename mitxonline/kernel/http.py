@@ -79,7 +79,7 @@ def wants_fragment(request: HttpRequest) -> bool:
 
 
 def _json(error: DomainError) -> HttpResponse:
-    return JsonResponse({"code": error.code, "message": error.message, "data": error.data()}, status=error.status)
+    return JsonResponse({"code": error.code, "message": str(error), "data": error.data()}, status=error.status)
 
 
 def _fragment(request: HttpRequest, error: DomainError) -> HttpResponse:
@@ -90,7 +90,7 @@ def _fragment(request: HttpRequest, error: DomainError) -> HttpResponse:
 
 
 def _message_elsewhere(request: HttpRequest, error: DomainError, url: str) -> HttpResponse:
-    messages.error(request, error.message, extra_tags=error.code)
+    messages.error(request, str(error), extra_tags=error.code)
     return SeeOther(url)
 
 

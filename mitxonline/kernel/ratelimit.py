@@ -71,9 +71,7 @@ class RateLimit:
         full = [each for each in counters if found.get(each.name, 0) >= each.limit]
         if full:
             ends, limit = max((float(found.get(each.until, 0)), each.limit) for each in full)
-            refusal = RateLimited(max(1, round(ends - time.time())), limit=limit)
-            refusal.retry_url = retry_url
-            raise refusal
+            raise RateLimited(retry_after=max(1, round(ends - time.time())), limit=limit, retry_url=retry_url)
 
     def count(self, keys: Keys) -> None:
         """Count one for each key."""

@@ -9,6 +9,14 @@ _DROPPED_FROM_CODES = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
 _MARKS = frozenset({"Po", "Ps", "Pe", "Pi", "Pf"})
 
 
+def require_text(text: str) -> str:
+    """The text without blanks around it. ValueError if nothing is left: forms and commands ask for it themselves."""
+    text = text.strip()
+    if not text:
+        raise ValueError("The text is empty")
+    return text
+
+
 def normalize_code(text: str) -> str:
     """A code as it is compared: upper case, without blanks and dashes, full-width letters made plain."""
     plain = unicodedata.normalize("NFKC", text).upper()

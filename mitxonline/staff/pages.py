@@ -60,7 +60,7 @@ class StaffFormPage(StaffPageMixin, FormView[Any]):
         except NotFound as missing:
             raise Http404 from missing
         except DomainError as refusal:
-            form.add_error(self.get_refused_field(form, refusal), refusal.message)
+            form.add_error(self.get_refused_field(form, refusal), str(refusal))
             return self.form_invalid(form)
         if message:
             messages.success(self.request, message)
@@ -107,7 +107,7 @@ def run_and_redirect(request: HttpRequest, action: Callable[[], str], to: str | 
     except NotFound as missing:
         raise Http404 from missing
     except DomainError as refusal:
-        messages.error(request, refusal.message)
+        messages.error(request, str(refusal))
     else:
         messages.success(request, message)
     return redirect(to() if callable(to) else to)

@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest
+from django.urls import reverse
 
 from mitxonline.users import mails
 from mitxonline.users.models import User
@@ -83,7 +84,7 @@ def read_link(request: HttpRequest, token: str, *, now: datetime) -> tuple[Pendi
     if user is None or user.email != pending.identity.email:
         raise ConnectLinkUnusable
     if request.user.is_authenticated and request.user.pk != user.pk:
-        raise SignedInAsOther(request.user.email)
+        raise SignedInAsOther(email=request.user.email, retry_url=reverse("logout"))
     return pending, user
 
 

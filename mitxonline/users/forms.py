@@ -25,7 +25,7 @@ class LimitedForm(forms.Form):
     def refuse(self, refusal: RateLimited) -> None:
         """Show the refusal above the form; the view answers with its status."""
         self.limited = refusal
-        self.add_error(None, forms.ValidationError(refusal.message, code=refusal.code))
+        self.add_error(None, forms.ValidationError(str(refusal), code=refusal.code))
 
 
 class EmailField(forms.EmailField):

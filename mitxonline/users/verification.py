@@ -10,7 +10,6 @@ from datetime import datetime
 
 from django.conf import settings
 from django.core import signing
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import DomainError
@@ -25,10 +24,10 @@ class LinkUnusable(DomainError):
 
     code = "link_unusable"
     status = 410
-
-    def __init__(self) -> None:
-        super().__init__(_("This link has expired. Sign in and ask for a new one on your account page."))
-        self.retry_url = reverse("account")
+    heading = _("This is gone")
+    message = _("This link has expired.")
+    advice = _("Sign in and ask for a new one on your account page.")
+    retry_url = "/account/"
 
 
 def make_token(user: User) -> str:

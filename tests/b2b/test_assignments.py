@@ -12,9 +12,9 @@ from django.core import mail
 
 from b2b.enums import MailState
 from b2b.errors.handouts import (
-    CodeInUse,
     CodeNotAssigned,
     CodeNotFree,
+    CodeNotRevocable,
     CodesMissing,
     HandOutUnknown,
     MailServerAway,
@@ -230,7 +230,7 @@ class TestHandingOut:
         settings.RATE_LIMITS = settings.RATE_LIMITS | {"hand_outs": {"user": (2, 3600)}}
         dana = make_user()
         give(run, people("ines"), by_id=dana.pk)
-        with pytest.raises(TooManyMails, match="You can send 2 invitations and reminders in an hour"):
+        with pytest.raises(TooManyMails, match="You can send 2 invitations and reminders an hour"):
             give(run, people("samuel", "nora"), by_id=dana.pk)
         assert HandOut.objects.count() == 1
         later = NOON + timedelta(hours=1, seconds=1)
@@ -281,7 +281,7 @@ class TestTakingBack:
         free, used = codes_of(run)[:2]
         assign_code(code_id=used.pk, email="ines@northgate.example", by_id=None, now=NOON)
         attach_by_code(text=used.text, user_id=make_user().pk, now=NOON)
-        with pytest.raises(CodeInUse):
+        with pytest.raises(CodeNotRevocable):
             revoke_code(code_id=used.pk, by_id=None, now=NOON)
         with pytest.raises(CodeNotAssigned):
             revoke_code(code_id=free.pk, by_id=None, now=NOON)

@@ -182,7 +182,7 @@ class TestGivenRun:
         with pytest.raises(RunOfAnotherContract) as refusal:
             cover(second, run)
         assert refusal.value.contract_id == first.pk
-        assert "First" in refusal.value.message
+        assert "First" in str(refusal.value)
         assert not second.courseware.exists()
 
     def test_a_run_another_contract_removed_is_still_its_own(self) -> None:

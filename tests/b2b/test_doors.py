@@ -34,7 +34,7 @@ from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from ecommerce.enums import UseState
 from ecommerce.errors.checkout import CodeNeeded, NotForSale
 from ecommerce.errors.codes import (
-    AddressUnconfirmed,
+    CodeAddressUnconfirmed,
     CodeBelongsInCart,
     CodeForSomebodyElse,
     CodeRefused,
@@ -111,7 +111,7 @@ def test_another_code_for_a_course_one_has_stays_free(run: ContractRun) -> None:
     with pytest.raises(AlreadyHasCourse, match="You can give it back to your organization"):
         attach(other, learner)
     DiscountCode.objects.filter(pk=other.pk).update(assigned_email=learner.email)
-    with pytest.raises(AlreadyHasCourse, match=r"so your code was not used\.$"):
+    with pytest.raises(AlreadyHasCourse, match=r"We didn’t use your code\.$"):
         attach(other, learner)
     other.refresh_from_db()
     assert other.uses == 0
@@ -169,7 +169,7 @@ def test_a_contracts_last_day_ends_with_the_day() -> None:
 def test_a_closed_course_says_that_the_code_is_fine(run: ContractRun) -> None:
     run.course_run.enrollment_end = NOON - timedelta(days=1)
     run.course_run.save()
-    closed = "Your code is fine, but enrollment for this course closed on 1 March 2026. Choose another course"
+    closed = "Your code is valid, but enrollment for this course closed on 1 March 2026. Choose another course"
     with pytest.raises(CourseNotOpen, match=closed):
         attach(codes_of(run)[0], make_user())
 
@@ -403,7 +403,7 @@ def test_a_code_for_one_address_is_shown_to_a_visitor_whose_address_nobody_knows
     code = codes_of(run)[0]
     assert code_offer(text=code.text, user_id=None, now=NOON).run == run.course_run
     unconfirmed = make_user("amara@northgate.test", email_verified_at=None)
-    with pytest.raises(AddressUnconfirmed):
+    with pytest.raises(CodeAddressUnconfirmed):
         code_offer(text=code.text, user_id=unconfirmed.pk, now=NOON)
     assert price_current_basket(in_cart(run, None), user_id=None, now=NOON).needs_code
 

@@ -185,7 +185,7 @@ def test_the_sweep_asks(db: None) -> None:
 
 
 def waiting(*, linked: bool = True) -> tuple[KeycloakJoin, UUID, str]:
-    """Someone who was asked for: the row, the organization's id, and their own."""
+    """Someone who was asked for: the row, the organization’s id, and their own."""
     organization, keycloak_id = switched_on()
     sam = come_by_code(organization)
     subject = sign_in_before(sam) if linked else ""

@@ -253,7 +253,7 @@ def test_seats_that_others_take_meanwhile_are_said(
             take_seat(page, person())
             take_seat(page, person())
 
-    with pytest.raises(SeatsGoneMeanwhile, match="1 people are done, 2 are not"):
+    with pytest.raises(SeatsGoneMeanwhile, match="1 people were added, 2 were not"):
         change_members(
             ChangeMembers(contract_id=page.pk, wishes=wishes(people)), reason="", now=NOW, progress=somebody_else
         )

@@ -114,7 +114,7 @@ def test_who_can_not_be_moved_is_named_and_nobody_is() -> None:
     stranger = make_user("new@northgate.example")
     with pytest.raises(MoveRefused, match=r"new@northgate\.example has no seat"):
         world.move(world.lea, stranger)
-    with pytest.raises(MoveRefused, match="Name another one"):
+    with pytest.raises(MoveRefused, match="Choose another one"):
         move_members(
             MoveMembers(from_id=world.old.pk, to_id=world.old.pk, emails=[world.lea.email]), reason="", now=NOON
         )

@@ -110,7 +110,7 @@ OFF = KeycloakOrganizationsOff(realm="tessera")
         (OFF, True),
         (KeycloakUnavailable(), True),
         # No one to ask, as far as this is concerned.
-        (KeycloakNotConfigured(("KEYCLOAK_URL",)), False),
+        (KeycloakNotConfigured(missing=("KEYCLOAK_URL",)), False),
         (KeycloakReadDenied(client_id="sync", realm="tessera"), False),
         (KeycloakSecretWrong(client_id="sync", realm="tessera"), False),
     ],

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=T
 
 TITLE = "Statistics for people who make decisions"
 WRONG = "b81d4e02-6c55-47aa-9f13-0d2e7c9916aa"
-UNKNOWN = "We can't find this code. Check it against your invitation: it has 36 characters, in five groups."
+UNKNOWN = "We can’t find this code. Check it against your invitation: it has 36 characters, in five groups."
 
 with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 

@@ -93,7 +93,7 @@ def asks(visitor: Visitor, buyer: User, order: Order) -> None:
     looks(visitor)
     page.get_by_role("radio", name="I don’t have the time").check()
     page.get_by_role("button", name="Send request").click()
-    expect(page.get_by_text("You asked for a refund on")).to_be_visible()
+    expect(page.get_by_text("You requested a refund on")).to_be_visible()
     expect(page.get_by_role("link", name="ask for a refund")).to_have_count(0)
     looks(visitor)
 

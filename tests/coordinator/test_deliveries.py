@@ -88,7 +88,7 @@ def test_a_refusal_is_tried_again_without_a_traceback(
     delivery = published(SeatWatched(1), "stumble")
 
     def refuse(event: object) -> None:
-        raise SeatRefused("Someone else is at it.")
+        raise SeatRefused(sentence="Someone else is at it.")
 
     monkeypatch.setattr(deliveries, "find_receiver", lambda *names: (SeatWatched, refuse))
     with caplog.at_level(logging.WARNING):
@@ -135,7 +135,7 @@ def test_a_receiver_that_was_taken_out_of_the_table_is_not_called() -> None:
 
 
 def test_a_refusal_is_named_by_its_code() -> None:
-    described = deliveries.describe_error(SeatRefused("no"))
+    described = deliveries.describe_error(SeatRefused(sentence="no"))
     assert described == "tests.coordinator.world.SeatRefused (seat_refused)"
 
 

@@ -46,6 +46,8 @@ class Unrouted(Event):
 
 class SeatRefused(DomainError):
     code = "seat_refused"
+    message = "{sentence}"
+    sentence: str
 
 
 def leave_trace(word: str, seat: int) -> None:
@@ -76,7 +78,7 @@ def tell_on(event: SeatTaken) -> None:
 
 def refuse(event: SeatLost) -> None:
     leave_trace("before refusal", event.seat)
-    raise SeatRefused("No.")
+    raise SeatRefused(sentence="No.")
 
 
 def stumble(event: SeatWatched) -> None:

@@ -18,7 +18,7 @@ from wagtail.models import ModelLogEntry
 from courses.services.staff import GROUP, appoint, dismiss
 from ecommerce.enums import PaymentType, RedemptionType, UseState
 from ecommerce.errors.admin import DiscountRefused
-from ecommerce.errors.codes import AddressUnconfirmed, CodeForSomebodyElse, CodeSwitchedOff, CodeUnknown
+from ecommerce.errors.codes import CodeAddressUnconfirmed, CodeForSomebodyElse, CodeSwitchedOff, CodeUnknown
 from ecommerce.models import CodeUse, Discount, DiscountCode, Product
 from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
@@ -226,7 +226,7 @@ class TestPeople:
             total(other, make_product(), "welcome10")
         with pytest.raises(CodeUnknown):
             total(None, make_product(), "welcome10")
-        with pytest.raises(AddressUnconfirmed):
+        with pytest.raises(CodeAddressUnconfirmed):
             total(make_user("ben@x.example", email_verified_at=None), make_product(), "welcome10")
 
     def test_one_that_applies_by_itself_applies_to_them_alone(self) -> None:

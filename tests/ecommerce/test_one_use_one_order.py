@@ -115,7 +115,8 @@ def test_a_code_in_use_prices_no_second_basket(
     with pytest.raises(CodeInUse, match=f"in use for your order {first.number}"):
         buy(owner, "60", code)
     applied = price_current_basket(owner, user_id=owner.user_id, now=NOON).codes
-    assert [str(each.refusal) for each in applied] == [f"This code is in use for your order {first.number}."]
+    (refusal,) = [each.refusal for each in applied]
+    assert str(refusal).startswith(f"This code is in use for your order {first.number}.")
 
 
 def test_nor_when_the_hold_is_over(stripe_api: StripeServer, owner: BasketOwner, code: DiscountCode) -> None:
@@ -213,7 +214,7 @@ def test_an_order_in_review_holds_nothing_and_gets_no_second_use(
     empty(owner, first)
     second = pay(stripe_api, buy(owner, "80"))
     assert (second.total, second.state) == (40, OrderState.FULFILLED)
-    with pytest.raises(CodeUsed, match=f"The buyer's use of its code belongs to order {second.number}"):
+    with pytest.raises(CodeUsed, match=f"The buyer’s use of its code belongs to order {second.number}"):
         fulfill_from_review(order_id=first.pk, reason="they wrote", by_id=None, now=NOON)
     first.refresh_from_db()
     assert first.state == OrderState.REVIEW

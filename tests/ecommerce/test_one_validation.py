@@ -96,7 +96,7 @@ def refusal(**fields: Any) -> tuple[str, str]:
     draft = DiscountDraft(for_all_products=True, **fields)
     with pytest.raises(DiscountRefused) as refused:
         create_discount(draft=draft, codes=NewCodes(text="AUTUMN20"), access=OPERATOR, now=NOON)
-    return refused.value.field, refused.value.message
+    return refused.value.field, str(refused.value)
 
 
 def test_a_discounts_dates() -> None:

@@ -78,7 +78,7 @@ def test_what_failed_can_be_tried_again(settings: Any) -> None:
     ("options", "sentence"),
     [
         (["--keep", "--amount", "ten"], "isn’t a number"),
-        (["--keep", "--amount", "0"], "Give an amount above zero in USD."),
+        (["--keep", "--amount", "0"], "Enter an amount above zero in USD."),
         (["--keep", "--amount", "1.005"], "Amounts in USD have at most 2 decimals."),
         (["--keep", "--amount", "250"], "at most $249.00 can be given back"),
         (["--keep", "--lines", "7"], "has no line 7. It has 1: course-v1:"),
@@ -97,5 +97,5 @@ def test_bad_input_is_one_sentence(options: list[str], sentence: str) -> None:
 def test_an_order_that_is_not_there_and_one_that_is_not_paid() -> None:
     with pytest.raises(CommandError, match=r"There is no order TS-1\."):
         run("TS-1", "--keep")
-    with pytest.raises(CommandError, match="nothing left to give back"):
+    with pytest.raises(CommandError, match="nothing left to refund"):
         run(paid_order(make_product(), state=OrderState.PENDING), "--keep")

@@ -120,7 +120,7 @@ def test_a_link_that_leads_nowhere_leaves_the_cart_as_it_was(client: Client, que
     client.get(f"/cart/add/?product_id={kept.pk}")
     query = query.format(known=known.pk, inactive=inactive.pk)
     page = read(client.get(f"/cart/add/{query}", follow=True))
-    assert "Your cart hasn't changed." in page.text
+    assert "Your cart hasn’t changed." in page.text
     assert page.headings(2)[0] == kept.title
     assert known.title not in page.headings(2)[1:]
 
@@ -140,7 +140,7 @@ def test_a_wrong_code_is_refused_at_the_field_and_nothing_is_lost(client: Client
     assert page.title == "Error: Your cart · Tessera"
     assert page.error_summary == (
         "The code was not applied",
-        "We can't find this code. Check it against your invitation: it has 36 characters, in five groups.",
+        "We can’t find this code. Check it against your invitation: it has 36 characters, in five groups.",
         "#id_code",
     )
     field = page.one("input[name=code]")
@@ -259,7 +259,7 @@ def test_a_code_in_use_names_its_order(stripe_api: StripeServer, learners_client
     learners_client.post("/cart/remove/", {"product_id": first.pk})
     page = read(learners_client.get(f"/cart/add/?product_id={second.pk}", follow=True))
     assert "isn’t used here" in page.text
-    assert f"This code is in use for your order {order.number}. See that order" in page.text
+    assert f"This code is in use for your order {order.number}. We’re waiting for its payment." in page.text
     assert page.select(f"a[href='/checkout/receipt/?order_number={order.number}']")
     assert "Total $80.00" in page.text
     answer = learners_client.post("/cart/code/", {"code": code.text})
@@ -344,7 +344,9 @@ def test_ten_wrong_codes_are_enough(client: Client) -> None:
     page = read(response)
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 600
-    assert "You have tried 10 codes that didn’t work. Wait 10 minutes, then try again. Your cart is kept." in page.text
+    assert (
+        "You’ve entered 10 codes that didn’t work. Wait 10 minutes, then try again. We’ve kept your cart." in page.text
+    )
     assert page.headings(2)[1] == contract.product.title
     assert client.get(contract.redeem_link).status_code == 429
 
@@ -468,7 +470,7 @@ def test_a_discount_says_what_it_does_and_until_when(client: Client) -> None:
     assert "$90.00 was $100.00" in page.text
     make_code(make_discount(amount="5"), text="FIVEOFF")
     refused = read(client.post("/cart/code/", {"code": "FIVEOFF"}))
-    assert "doesn't lower your total" in refused.text
+    assert "doesn’t lower your total" in refused.text
 
 
 def test_a_code_that_something_better_replaced_is_said(client: Client) -> None:
@@ -487,8 +489,7 @@ def test_what_cannot_be_bought_is_set_aside_said_and_not_bought(learners_client:
     Product.objects.filter(pk=gone.pk).update(is_active=False)
     page = read(learners_client.get("/cart/"))
     assert (
-        f"“{gone.title}” can't be bought any more. We moved it to “Saved for later”. It isn’t in your total."
-        in page.text
+        f"“{gone.title}” is no longer available. We moved it to “Saved for later”. It isn’t in your total." in page.text
     )
     assert "Total $0.00" in page.text
     again = read(learners_client.get("/cart/"))
@@ -515,12 +516,12 @@ def test_another_currency_is_refused_with_a_sentence(client: Client) -> None:
     dollars, yen = make_product(), make_product(price="9000", currency="JPY")
     client.get(f"/cart/add/?product_id={dollars.pk}")
     page = read(client.get(f"/cart/add/?product_id={yen.pk}", follow=True))
-    assert "is sold in JPY, and your cart holds prices in USD" in page.text
+    assert "is sold in JPY, and your cart has prices in USD" in page.text
     client.post("/cart/keep/", {"product_id": dollars.pk})
     page = read(client.get(f"/cart/add/?product_id={yen.pk}", follow=True))
     assert "Total ¥9,000" in page.text
     page = read(client.post("/cart/back/", {"product_id": dollars.pk}, follow=True))
-    assert "your cart holds prices in JPY" in page.text
+    assert "your cart has prices in JPY" in page.text
 
 
 def test_at_sign_in_it_is_said_what_became_of_the_two_carts(client: Client) -> None:

@@ -136,7 +136,7 @@ def test_a_number_that_is_not_mine_gets_the_same_answer(learners_client: Client,
     assert len(answers) == 1
     response = learners_client.get(f"/checkout/receipt/{query}")
     assert response.status_code == 404
-    assert "We can't find that order in your account." in read(response).text
+    assert "We can’t find that order in your account." in read(response).text
     assert read(response).links()
 
 
@@ -333,10 +333,10 @@ def test_a_buyer_asks_on_the_last_day_and_is_answered_by_people(learners_client:
     request = RefundRequest.objects.get()
     assert (request.why, request.text, request.state) == ("no_time", "My shifts changed.", RefundRequestState.ASKED)
     text = read(learners_client.get(receipt(learners_client, order))).text
-    assert "You asked for a refund on 16 March 2026." in text
+    assert "You requested a refund on 16 March 2026." in text
     again = ask(learners_client, order)
     assert again.status_code == 409
-    assert "You asked for a refund on 16 March 2026." in read(again).text
+    assert "You requested a refund on 16 March 2026." in read(again).text
     assert RefundRequest.objects.count() == 1
 
 
@@ -403,18 +403,18 @@ def test_the_time_for_asking_begins_with_the_course(
     response = ask(learners_client, order)
     assert response.status_code == (409 if until else 302)
     if until:
-        assert f"You could ask for a refund until {until}" in read(response).text
+        assert f"You could request a refund until {until}" in read(response).text
 
 
 @pytest.mark.usefixtures("_today")
 def test_the_shops_own_window_counts(learners_client: Client, learner: User) -> None:
     shop = ShopSettings.objects.create(site=Site.objects.get(is_default_site=True), refund_window_days=13)
     order = paid_order(make_product(), buyer=learner)
-    assert "You could ask for a refund until 15 March 2026" in read(ask(learners_client, order)).text
+    assert "You could request a refund until 15 March 2026" in read(ask(learners_client, order)).text
     shop.refund_window_days = 0
     shop.save()
     response = learners_client.get("/orders/refund/", {"order_number": order.number})
-    assert "Refunds can’t be asked for here." in read(response).text
+    assert "You can’t request refunds here." in read(response).text
     assert "ask for a refund" not in read(learners_client.get(receipt(learners_client, order))).links()
 
 

@@ -1,4 +1,4 @@
-"""The pages of an organization's managers: what they see and do, and that no one else learns anything."""
+"""The pages of an organization’s managers: what they see and do, and that no one else learns anything."""
 
 from __future__ import annotations
 
@@ -351,7 +351,7 @@ class TestHandingOut:
         shown = seen(dana.post(manage(world, "hand-out/"), data).content.decode())
         response = dana.post(manage(world, "hand-out/"), data | {"seen": shown})
         assert response.status_code == 429
-        assert "You can send 1 invitations and reminders in an hour." in response.content.decode()
+        assert "You can send 1 invitations and reminders an hour." in response.content.decode()
         assert not HandOut.objects.exists()
 
     def test_a_contract_that_is_over_has_nothing_to_hand_out(self, world: Northgate, dana: Client) -> None:
@@ -398,7 +398,7 @@ class TestSelected:
         give(world, "ines")
         settings.RATE_LIMITS = settings.RATE_LIMITS | {"hand_outs": {"user": (1, 3600)}}
         page = said(dana, manage(world, "selected/"), {"action": "remind", "id": [given_to("ines").pk]})
-        assert "You can send 1 invitations and reminders in an hour." in page
+        assert "You can send 1 invitations and reminders an hour." in page
         assert HandOut.objects.get().reminded_on is None
         ContractTerms.objects.update(active=False)
         page = said(dana, manage(world, "selected/"), {"action": "remind", "id": [given_to("ines").pk]})

@@ -1,4 +1,4 @@
-"""A code's own page: looking changes nothing, one press takes the seat, a refusal says why and whom to ask."""
+"""A code’s own page: looking changes nothing, one press takes the seat, a refusal says why and whom to ask."""
 
 from __future__ import annotations
 
@@ -86,8 +86,7 @@ def test_a_full_contract_says_so_and_keeps_the_code(sign_in: SignIn, learner: Us
     other = f"/enrollmentcode/{contract.codes[1].text}/"
     page = read(sign_in(make_user()).post(other))
     assert page.h1 == "All seats are taken"
-    assert "Your code is valid, but Northgate Health has no seats left right now." in page.text
-    assert "Your code stays valid: try again when a seat is free." in page.text
+    assert "Your code stays valid: try again when a seat is free, or ask Dana Whitfield." in page.text
     assert "Ask for a seat" in page.text
     assert page.links()["Check again"] == other
     assert DiscountCode.objects.get(pk=contract.codes[1].pk).uses == 0
@@ -127,9 +126,9 @@ def _removed(contract: Northgate) -> None:
     [
         (_not_started, "This code is valid from ", "Keep it until then."),
         (_ended, "This code expired on ", "Ask Northgate Health whether there is a new one."),
-        (_inactive, "This contract isn’t active right now", "Ask Northgate Health about it."),
+        (_inactive, "Northgate Health’s contract isn’t active right now", "Ask Northgate Health about it."),
         (_code_off, "This code is no longer active", "Ask Northgate Health for a new one."),
-        (_course_closed, "This course isn’t open", "Your code is fine, but"),
+        (_course_closed, "This course isn’t open", "Your code is valid, but"),
         (_removed, "This course is no longer part of the contract", "Ask Northgate Health for a code for another"),
     ],
 )
@@ -176,8 +175,8 @@ def test_a_code_for_one_address_waits_until_it_is_confirmed(client: Client, sign
     assert read(client.get(contract.redeem_link)).h1 == "Your seat is ready"
     unconfirmed = sign_in(make_user("amara@northgate.example", email_verified_at=None))
     page = read(unconfirmed.post(contract.redeem_link))
-    assert page.h1 == "Confirm your address first"
-    assert "Open the link in the mail we sent you, then come back." in page.text
+    assert page.h1 == "Confirm your e-mail address first"
+    assert "Confirm the address first: open the link in the e-mail we sent you." in page.text
     page = read(sign_in(make_user()).post(contract.redeem_link))
     assert page.h1 == "This code was given to someone else"
 
@@ -248,7 +247,7 @@ def test_the_code_of_a_removed_course_says_so_to_whoever_holds_it(
     # Their own code as often as they like, in the page's field and in the cart's: none of it is a guess.
     for _each in range(6):
         page = read(learners_client.get(used))
-        assert page.h1 == "You’ve used this code already"
+        assert page.h1 == "You’ve already used this code"
         assert read(ben.get(invited)).h1 == "This course is no longer part of the contract"
         ben.post("/redeem/", {"code": contract.codes[1].text})
         ben.post("/cart/code/", {"code": contract.codes[1].text})
@@ -337,7 +336,7 @@ def test_somebody_with_the_course_keeps_the_other_code_free(learners_client: Cli
     learners_client.post(contract.redeem_link)
     page = read(learners_client.get(f"/enrollmentcode/{contract.codes[1].text}/"))
     assert page.h1 == "You already have this course"
-    assert "So your code was not used. You can give it back to Dana Whitfield." in page.text
+    assert "We didn’t use your code. You can give it back to Dana Whitfield." in page.text
     assert not Basket.objects.exists()
 
 

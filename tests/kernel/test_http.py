@@ -25,10 +25,8 @@ class SeatsTaken(DomainError):
     code = "seats_taken"
     exposes = ("seats",)
     retry_url = "/cart/"
-
-    def __init__(self) -> None:
-        self.seats = 5
-        super().__init__("All 5 seats are <taken>.")
+    message = "All {seats} seats are <taken>."
+    seats: int = 5
 
 
 @pytest.fixture
@@ -113,7 +111,7 @@ def test_json_has_code_sentence_and_data(a_request: MakeRequest) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}, {"Accept": "application/json"}])
 def test_a_limit_says_when_to_come_back(a_request: MakeRequest, headers: dict[str, str]) -> None:
-    response = domain_error_response(a_request(**headers), RateLimited(480))
+    response = domain_error_response(a_request(**headers), RateLimited(retry_after=480))
     assert (response.status_code, response["Retry-After"]) == (429, "480")
 
 

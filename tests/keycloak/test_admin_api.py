@@ -95,7 +95,7 @@ def test_gone_from_keycloak(keycloak: Keycloak) -> None:
 
 def test_a_wrong_secret_is_said_in_one_sentence(keycloak: Keycloak, settings: Any) -> None:
     settings.KEYCLOAK_CLIENT_SECRET = "wrong"
-    with pytest.raises(CommandError, match=r"doesn't accept the client “storefront-sync” .* KEYCLOAK_CLIENT_SECRET"):
+    with pytest.raises(CommandError, match=r"doesn’t accept the client “storefront-sync” .* KEYCLOAK_CLIENT_SECRET"):
         synchronize()
     assert KeycloakSync.objects.get().problems
 
@@ -109,7 +109,7 @@ def test_a_client_without_a_service_account_is_said_too(keycloak: Keycloak, sett
 @pytest.mark.parametrize(("setting", "value"), [("KEYCLOAK_URL", "http://127.0.0.1:9"), ("KEYCLOAK_REALM", "nowhere")])
 def test_nobody_there_is_said_too(keycloak: Keycloak, settings: Any, setting: str, value: str) -> None:
     setattr(settings, setting, value)
-    with pytest.raises(CommandError, match="Keycloak didn't answer as it should"):
+    with pytest.raises(CommandError, match="Keycloak didn’t answer as expected"):
         synchronize()
 
 

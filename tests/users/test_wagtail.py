@@ -117,7 +117,7 @@ def test_the_doors_of_the_administrations_lead_to_the_one_sign_in_page(client: C
 def test_somebody_without_rights_is_told_so_and_not_sent_round(signed_in: Client, home: str) -> None:
     response = signed_in.get(home, follow=True)
     assert response.redirect_chain[-1][0] == f"/logout/?next=%2F{home.strip('/')}%2F"
-    assert "Your account doesn't have access." in response.content.decode().replace("&#x27;", "'")
+    assert "Your account doesn’t have access." in response.content.decode().replace("&#x27;", "'")
 
 
 @pytest.mark.parametrize("home", ["/cms/", "/admin/"])

@@ -329,7 +329,7 @@ class Command(OperatorCommand):
                 run_reconcile(contract_id=contract_id, now=now, reason=reason, requested_by_id=self.actor_id)
         write_rows(self.stdout, tables.people_cells(plan.rows), columns=tables.PEOPLE, style=options["format"])
         if refusal is not None:
-            raise CommandError(refusal.message)
+            raise CommandError(str(refusal))
         counts = {
             "coming": len(plan.named(*COMING)),
             "going": len(plan.named(MemberOutcome.LEAVES)),
@@ -405,7 +405,7 @@ class Command(OperatorCommand):
                 fix_contract(contract_id=pk, now=now, by_id=self.actor_id, reset=reset)
             except DomainError as refusal:
                 # One contract's trouble is no reason to leave the others as they are; the second look names it.
-                self.say(_("Contract %(id)s: %(reason)s") % {"id": pk, "reason": refusal.message})
+                self.say(_("Contract %(id)s: %(reason)s") % {"id": pk, "reason": str(refusal)})
         if contract_id is None:
             fix_orphans()
         left = check_contracts(now=clock.now(), contract_id=contract_id)

@@ -124,7 +124,7 @@ def _check(page: ContractPage, *, now: datetime) -> Found:
     try:
         plan = plan_reconcile(contract_id=page.pk, now=now)
     except DomainError as refusal:
-        yield _disagreement(page.pk, "impossible", refusal.message, by_itself=False)
+        yield _disagreement(page.pk, "impossible", str(refusal), by_itself=False)
     else:
         yield from _check_plan(page.pk, plan)
     yield from _past_the_services(terms)

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils.formats import date_format
 from django.utils.html import linebreaks
 from django.utils.timezone import localtime
+from django.utils.translation import gettext
 
 from b2b.enums import IntegrationType
 from b2b.errors.contracts import ContractNotPublished, DraftInTheWay
@@ -151,7 +152,7 @@ def page_to_modify(request: ModifyContract) -> ContractPage:
     """The live page with the request's columns changed in memory. Raises ContractNotPublished, DraftInTheWay."""
     page = find_contract(request.contract_id)
     if not page.live:
-        raise ContractNotPublished(page.name)
+        raise ContractNotPublished(name=page.name)
     if not request.over_draft:
         refuse_over_draft(page)
     for name, value in request.changes.items():
@@ -166,7 +167,7 @@ def refuse_over_draft(page: ContractPage) -> None:
     draft = page.latest_revision
     author = str(draft.user or "") if draft else ""
     day = date_format(localtime(draft.created_at), "DATE_FORMAT") if draft else ""
-    raise DraftInTheWay(page.name, author=author, day=day)
+    raise DraftInTheWay(name=page.name, author=author or gettext("author unknown"), day=day)
 
 
 def as_rich_text(text: str) -> str:

@@ -74,4 +74,4 @@ def saying_what_is_invalid() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        raise TermsInvalid(" ".join(dict.fromkeys(error.messages))) from error
+        raise TermsInvalid(reason=" ".join(dict.fromkeys(error.messages))) from error

@@ -131,7 +131,7 @@ class _Work:
         contract_id = self.record.contract_id
         for _round in range(ROUNDS):
             if bring_into_force(page_id=contract_id, now=self.now) is None:
-                raise ContractNotPublished(find_contract(contract_id).name)
+                raise ContractNotPublished(name=find_contract(contract_id).name)
             plan = plan_reconcile(contract_id=contract_id, now=self.now)
             is_first_look = not self.record.before
             if is_first_look:
@@ -266,7 +266,7 @@ def _fail(record: Reconcile, error: BaseException) -> None:
         return
     record.state, record.finished_at = ReconcileState.FAILED, clock.now()
     if isinstance(error, DomainError):
-        record.error = error.message
+        record.error = str(error)
     elif isinstance(error, Exception):
         record.error = describe_error(error)
     else:

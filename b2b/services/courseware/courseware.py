@@ -15,7 +15,13 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from b2b.errors.contracts import CoursewareNotCovered, CoursewareUnknown, ProgramEmpty, RunOfAnotherContract
+from b2b.errors.contracts import (
+    CoursewareMisspelled,
+    CoursewareNotCovered,
+    CoursewareUnknown,
+    ProgramEmpty,
+    RunOfAnotherContract,
+)
 from b2b.models import ContractCourseware, ContractRun, ContractTerms
 from b2b.selectors.contracts import terms_in_force
 from b2b.selectors.handouts import ReturningCodes, returning_codes
@@ -132,7 +138,9 @@ def find_courseware(text: str) -> Item:
             or Course.objects.filter(readable_id=wanted).first()
         )
     if found is None:
-        raise CoursewareUnknown(text, similar=_similar(wanted))
+        if similar := _similar(wanted):
+            raise CoursewareMisspelled(text=text, similar=similar)
+        raise CoursewareUnknown(text=text)
     return found
 
 
@@ -228,7 +236,7 @@ def _addition(request: AddCourseware, *, terms: ContractTerms, item: Item, now: 
         return _with_codes(_run_addition(contract_id, item, row=row, changes_row=changes_row), terms)
     courses = [item] if isinstance(item, Course) else courses_of_program(item.pk)
     if not courses:
-        raise ProgramEmpty(item.readable_id)
+        raise ProgramEmpty(readable_id=item.readable_id)
     runs = list(
         ContractRun.objects.filter(contract_id=contract_id, course_run__course__in=courses)
         .select_related("course_run", "product")
@@ -259,7 +267,7 @@ def _run_addition(contract_id: int, run: CourseRun, *, row: ContractCourseware, 
     if owned is None:
         return Addition(item=run, row=row, changes_row=changes_row, taking_over=run)
     if owned.contract_id != contract_id:
-        raise RunOfAnotherContract(run.courseware_id, contract_id=owned.contract_id, name=owned.contract.name)
+        raise RunOfAnotherContract(key=run.courseware_id, contract_id=owned.contract_id, name=owned.contract.name)
     if owned.removed_at is not None:
         return Addition(item=run, row=row, changes_row=changes_row, returning=(owned,))
     # A run the contract has already, made for a course of its: there is nothing to add.
@@ -455,7 +463,7 @@ def _names(row: ContractCourseware, item: Item) -> bool:
 
 def _not_covered(contract_id: int, item: Item) -> CoursewareNotCovered:
     text = item.courseware_id if isinstance(item, CourseRun) else item.readable_id
-    return CoursewareNotCovered(text, contract_id=contract_id)
+    return CoursewareNotCovered(text=text, contract_id=contract_id)
 
 
 def _do_remove(removal: Removal, *, now: datetime) -> None:

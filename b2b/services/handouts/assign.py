@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from b2b.codes import IN_CONTRACT, NEVER_TAKEN, in_state, with_code_facts
@@ -24,9 +23,12 @@ from b2b.errors.handouts import (
     CodeNotAssigned,
     CodeNotFree,
     CodesMissing,
+    ContractOverForCodes,
+    EnrollmentOverForCodes,
     HandOutRefused,
     NobodyToGiveTo,
     NoCodesHere,
+    NoSeatsLeft,
     NoSeatToGive,
     PersonRefused,
     RemindedToday,
@@ -214,7 +216,7 @@ def assign_code(*, code_id: int, email: str, name: str = "", by_id: int | None, 
         plan = _make_plan(run, terms, [Recipient(email, name)], now=now)
         row = plan.rows[0]
         if not row.gets_code:
-            raise PersonRefused(row.staff_sentence)
+            raise PersonRefused(reason=row.staff_sentence)
         if plan.refusal is not None:
             raise plan.refusal
         if plan.is_shared:
@@ -357,7 +359,8 @@ def _add_seat_counts(plan: HandOutPlan, terms: ContractTerms) -> HandOutPlan:
     newcomers = people - waiting_addresses(terms.pk).without_seat - seated_addresses(terms.pk, people)
     plan = replace(plan, free_before=free, free_after=max(0, free - len(newcomers)))
     if not seats.has_room_for(len(newcomers)):
-        return replace(plan, refusal=NoSeatToGive(free=free, wanted=len(newcomers)))
+        short = NoSeatToGive if free else NoSeatsLeft
+        return replace(plan, refusal=short(free=free, wanted=len(newcomers)))
     codes = _free_codes(plan.contract_run)[: len(people)].count()
     if codes < len(people):
         return replace(plan, refusal=CodesMissing(free=codes, wanted=len(people)))
@@ -438,19 +441,15 @@ def _refuse_closed_contract(terms: ContractTerms, *, now: datetime) -> None:
         raise NoCodesHere
     standing = terms.standing_on(clock.date_of(now))
     if standing is ContractStanding.INACTIVE:
-        raise TooLateToGive(_("The contract isn’t active, so its codes don’t work right now."))
+        raise TooLateToGive
     if standing is ContractStanding.ENDED and terms.end is not None:
-        day = date_format(terms.end, "DATE_FORMAT")
-        raise TooLateToGive(_("The contract ended on %(day)s, so its codes no longer work.") % {"day": day})
+        raise ContractOverForCodes(ended=terms.end)
 
 
 def _refuse_closed_run(run: ContractRun, *, now: datetime) -> None:
     ends = [moment for moment in (run.course_run.enrollment_end, run.course_run.end_date) if moment is not None]
     if not run.course_run.live or (ends and now > min(ends)):
-        raise TooLateToGive(
-            _("Enrollment for “%(course)s” has closed. Choose another course: a seat includes all of them.")
-            % {"course": run.course_run.title}
-        )
+        raise EnrollmentOverForCodes(course=run.course_run.title)
 
 
 # --- Writing ---------------------------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def refuse_too_many(count: int, *, by_id: int | None, now: datetime) -> None:
     place = max(0, recent.count() + count - most - 1)
     leaves = recent.order_by("queued_at").values_list("queued_at", flat=True)[place : place + 1].first()
     wait = (leaves + window - now) if leaves is not None else window
-    raise TooManyMails(max(1, int(wait.total_seconds())), most=most)
+    raise TooManyMails(retry_after=max(1, int(wait.total_seconds())), most=most)
 
 
 def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from b2b.codes import IN_CONTRACT
 from b2b.enums import MailState
-from b2b.errors.handouts import CodeInUse, CodeNotAssigned, HandOutUnknown
+from b2b.errors.handouts import CodeNotAssigned, CodeNotRevocable, HandOutUnknown
 from b2b.models import ContractPage, ContractTerms, HandOut, HandOutMail
 from b2b.requests import request_reconcile
 from b2b.seats import lock_terms
@@ -25,13 +25,13 @@ from mitxonline.kernel.text import normalize_email
 
 
 def revoke_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
-    """Take back a code that was given to someone and isn't used. Raises CodeNotAssigned, CodeInUse."""
+    """Take back a code that was given to someone and isn't used. Raises CodeNotAssigned, CodeNotRevocable."""
     contract_id = DiscountCode.objects.filter(pk=code_id).values_list(IN_CONTRACT, flat=True).first()
     if contract_id is None:
         raise CodeNotAssigned
     if not revoke_codes(contract_id=contract_id, code_ids=[code_id], by_id=by_id, now=now):
         is_assigned = DiscountCode.objects.filter(pk=code_id).exclude(assigned_email="").exists()
-        raise CodeInUse if is_assigned else CodeNotAssigned
+        raise CodeNotRevocable if is_assigned else CodeNotAssigned
 
 
 def revoke_codes(*, contract_id: int, code_ids: Sequence[int], by_id: int | None, now: datetime) -> int:

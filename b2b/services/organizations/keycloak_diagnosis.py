@@ -27,19 +27,19 @@ def service_account_findings() -> Iterator[Finding]:
         if len(refusal.missing) == len(KEYCLOAK_SETTINGS):
             yield say.unknown(ACCOUNT, f"Not configured: nothing stands in {', '.join(refusal.missing)}.")
         else:
-            yield say.missing(ACCOUNT, refusal.message)
+            yield say.missing(ACCOUNT, str(refusal))
         return
     try:
         keycloak.connect()
     except DomainError as refusal:
-        yield say.missing(ACCOUNT, refusal.message)
+        yield say.missing(ACCOUNT, str(refusal))
         return
     yield say.fine(ACCOUNT, "Keycloak accepts KEYCLOAK_CLIENT_ID with its secret.")
     try:
         raws = keycloak.organizations()
         refuse_if_none(raws)
     except DomainError as refusal:
-        yield say.missing(LISTING, refusal.message)
+        yield say.missing(LISTING, str(refusal))
         return
     if not raws:
         yield say.unknown(
@@ -58,6 +58,6 @@ def service_account_findings() -> Iterator[Finding]:
     try:
         keycloak.check_adding(organization_id=organization_id)
     except DomainError as refusal:
-        yield say.missing(ADDING, refusal.message)
+        yield say.missing(ADDING, str(refusal))
     else:
         yield say.fine(ADDING, "People who came by code can be added.")

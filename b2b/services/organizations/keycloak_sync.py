@@ -110,7 +110,7 @@ def sync_organizations(
         try:
             raws = _listed(keycloak, all_gone=all_gone)
         except DomainError as refusal:
-            record.state, record.problems, record.finished_at = SyncState.FAILED, [refusal.message], clock.now()
+            record.state, record.problems, record.finished_at = SyncState.FAILED, [str(refusal)], clock.now()
             record.save()
             raise
         ensure_organization_index()
@@ -127,7 +127,7 @@ def known_organizations() -> int:
 def refuse_if_none(raws: Sequence[Any]) -> None:
     """KeycloakShowsNone for an empty list where organizations were known."""
     if not raws and (known := known_organizations()):
-        raise KeycloakShowsNone(known)
+        raise KeycloakShowsNone(known=known)
 
 
 def _listed(keycloak: ListsOrganizations, *, all_gone: bool) -> list[Any]:
@@ -165,7 +165,7 @@ def _one(raw: Any, *, links: Mapping[str, str], now: datetime, act: bool) -> Lin
         with transaction.atomic():
             line = _bring_in_line(remote, link=links.get(remote.alias, ""), now=now, act=act)
     except DomainError as refusal:
-        return _problem(remote, refusal.message)
+        return _problem(remote, str(refusal))
     except DatabaseError as error:
         logger.exception("organization of Keycloak not brought in line")
         return _problem(remote, type(error).__name__)
@@ -299,7 +299,7 @@ def _unused_links(raws: Sequence[Any], links: Mapping[str, str]) -> Iterator[Lin
     aliases = [raw.get("alias") for raw in raws if isinstance(raw, dict)]
     for alias, organization in links.items():
         if alias not in aliases:
-            yield Line(Outcome.PROBLEM, alias=alias, name=organization, sentence=OrganizationUnknown(alias).message)
+            yield Line(Outcome.PROBLEM, alias=alias, name=organization, sentence=str(OrganizationUnknown(text=alias)))
 
 
 def _line(outcome: Outcome, remote: RemoteOrganization, *, page_id: int | None = None, org_key: str = "") -> Line:

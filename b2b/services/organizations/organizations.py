@@ -68,9 +68,9 @@ def find_organization(text: str) -> OrganizationPage:
     found = list(OrganizationPage.objects.filter(by_text | by_id).order_by("pk"))
     found = [one for one in found if wanted in {str(one.pk), one.name, one.slug, one.org_key}] or found
     if not found:
-        raise OrganizationUnknown(text)
+        raise OrganizationUnknown(text=text)
     if len(found) > 1:
-        raise OrganizationUnclear(text, ids=tuple(one.pk for one in found))
+        raise OrganizationUnclear(text=text, ids=tuple(one.pk for one in found))
     organization: OrganizationPage = found[0]
     return organization
 
@@ -136,11 +136,11 @@ def existing_organization(name: str, *, org_key: str = "") -> OrganizationPage |
     """The organization this exact name means: by name first, else by key or slug; its key must be the given one."""
     wanted = name.strip()
     if not wanted:
-        raise TermsInvalid(_("An organization needs a name."))
+        raise TermsInvalid(reason=_("An organization needs a name."))
     by_name = list(OrganizationPage.objects.filter(name=wanted).order_by("pk"))
     found = by_name or list(OrganizationPage.objects.filter(Q(org_key=wanted) | Q(slug=wanted)).order_by("pk"))
     if len(found) > 1:
-        raise OrganizationUnclear(wanted, ids=tuple(one.pk for one in found))
+        raise OrganizationUnclear(text=wanted, ids=tuple(one.pk for one in found))
     if found and org_key and org_key != found[0].org_key:
         raise OrgKeyDiffers(organization=found[0].name, key=found[0].org_key)
     return found[0] if found else None
@@ -150,32 +150,32 @@ def refuse_if_similar(name: str) -> None:
     """Raise SimilarOrganization where another name differs only in case, blanks and punctuation."""
     other = organization_named_like(name)
     if other is not None:
-        raise SimilarOrganization(name.strip(), similar=other.name, organization_id=other.pk)
+        raise SimilarOrganization(name=name.strip(), similar=other.name, organization_id=other.pk)
 
 
 def refuse_if_impossible(key: str) -> None:
     """Raise TermsInvalid where the key can't stand in course keys."""
     if len(key) > ORG_KEY_LENGTH:
         sentence = _("The organization key “%(key)s” is longer than %(most)d characters.")
-        raise TermsInvalid(sentence % {"key": key, "most": ORG_KEY_LENGTH})
+        raise TermsInvalid(reason=sentence % {"key": key, "most": ORG_KEY_LENGTH})
     try:
         validate_org_key(key)
     except ValidationError as invalid:
-        raise TermsInvalid(" ".join(invalid.messages)) from invalid
+        raise TermsInvalid(reason=" ".join(invalid.messages)) from invalid
 
 
 def refuse_if_taken(key: str) -> None:
     """Raise OrgKeyTaken where the key, whatever its case, is another organization's."""
     other = organizations_with_key(key).first()
     if other is not None:
-        raise OrgKeyTaken(key, organization=other.name)
+        raise OrgKeyTaken(key=key, organization=other.name)
 
 
 def new_org_key(name: str) -> str:
     """The name reduced to what a course key may hold, made unique by a number; OrgKeyImpossible if nothing is left."""
     key = free_org_key(name)
     if not key:
-        raise OrgKeyImpossible(name)
+        raise OrgKeyImpossible(name=name)
     return key
 
 

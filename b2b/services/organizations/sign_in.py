@@ -82,7 +82,7 @@ def confirm_claim(*, user_id: int, claim: Claim, now: datetime) -> Claim:
         return claim
     except (KeycloakOrganizationsOff, KeycloakUnavailable) as refusal:
         logger.error("a claim without organizations is not believed", extra={"user": user_id, "reason": refusal.code})
-        note_failure(user_id=user_id, reason=refusal.message, now=now)
+        note_failure(user_id=user_id, reason=str(refusal), now=now)
         return UNKNOWN
     return claim
 

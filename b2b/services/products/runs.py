@@ -282,14 +282,14 @@ def _check_key(plan: RunPlan) -> RunPlan:
     """Refuse a key Open edX would refuse, with what is wrong about it."""
     if len(plan.key) > KEY_LENGTH:
         reason = _("it is longer than %(length)d characters.") % {"length": KEY_LENGTH}
-        raise CourseKeyImpossible(plan.key, reason=reason)
+        raise CourseKeyImpossible(key=plan.key, reason=reason)
     if strange := _strange_characters(plan.key):
         reason = _("%(characters)s can't stand in it.") % {"characters": ", ".join(f"“{one}”" for one in strange)}
-        raise CourseKeyImpossible(plan.key, reason=reason)
+        raise CourseKeyImpossible(key=plan.key, reason=reason)
     try:
         validate_run_key(plan.key)
     except ValidationError as error:
-        raise CourseKeyImpossible(plan.key, reason=" ".join(error.messages)) from error
+        raise CourseKeyImpossible(key=plan.key, reason=" ".join(error.messages)) from error
     return plan
 
 

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from b2b.enums import IntegrationType, MembershipSource, MembershipState
 from b2b.errors.contracts import TooFewSeats
-from b2b.errors.seats import MoveRefused
+from b2b.errors.seats import MoveToSameContract, MoveWithoutSeat
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms
 from b2b.seats import end_seat, lock_terms, seats_for
 from b2b.selectors.contracts import terms_in_force
@@ -130,14 +130,14 @@ def _move(
 
 def _plan(leaving: ContractTerms, joining: ContractTerms, emails: Sequence[str]) -> tuple[PersonMove, ...]:
     if leaving.pk == joining.pk:
-        raise MoveRefused.to_itself()
+        raise MoveToSameContract
     wanted = list(dict.fromkeys(normalize_email(each) for each in emails))
     seats = ContractMembership.objects.filter(
         contract_id=leaving.pk, state=MembershipState.ACTIVE, user__email__in=wanted
     ).select_related("user")
     by_email = {seat.user.email: seat for seat in seats}
     if missing := [email for email in wanted if email not in by_email]:
-        raise MoveRefused.without_seat(missing)
+        raise MoveWithoutSeat(people=tuple(missing))
     users = [by_email[email].user for email in wanted]
     courses = _courses(leaving, joining, [user.pk for user in users])
     moves = tuple(_person(user, by_email[user.email], leaving, joining, courses[user.pk]) for user in users)

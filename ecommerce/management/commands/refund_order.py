@@ -41,7 +41,7 @@ class Command(OperatorCommand):
             help="only these lines: course keys, SKUs or their places in the receipt (1, 2, …)",
         )
         parser.add_argument("--amount", type=arguments.amount, help="only this much, in the currency paid, like 49.90")
-        parser.add_argument("--reason", required=True, help="why; kept in the order's log")
+        parser.add_argument("--reason", type=arguments.reason, required=True, help="why; kept in the order's log")
         after = parser.add_mutually_exclusive_group(required=True)
         for flag, value, text in (
             ("--unenroll", EnrollmentAfter.REMOVE, "take the courses away (what another right gives stays)"),

@@ -18,8 +18,15 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from ecommerce.enums import BasketKind
-from ecommerce.errors.checkout import AnotherCurrency, BasketEmpty, ProductUnknown
-from ecommerce.errors.codes import CodeForAnotherProduct, CodeMissing, CodeNotBetter, CodeRefused, CodeUnknown
+from ecommerce.errors.checkout import AnotherCurrency, BasketEmpty, ProductUnknown, SkuUnknown
+from ecommerce.errors.codes import (
+    CodeForAnotherProduct,
+    CodeForOtherProducts,
+    CodeMissing,
+    CodeNotBetter,
+    CodeRefused,
+    CodeUnknown,
+)
 from ecommerce.events import LinkBasketClaimed
 from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Order, Product
 from ecommerce.selectors.basket_prices import PricedBasket, make_item, price_basket
@@ -64,7 +71,7 @@ def add_products(
     products = list(Product.objects.active().with_item().filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
     unknown = sorted(set(skus) - {product.sku for product in products})
     if unknown:
-        raise ProductUnknown(sku=unknown[0] if LIKE_A_SKU.fullmatch(unknown[0]) else "")
+        raise SkuUnknown(sku=unknown[0]) if LIKE_A_SKU.fullmatch(unknown[0]) else ProductUnknown()
     if not products or set(product_ids) - {product.pk for product in products}:
         raise ProductUnknown
     linked = [product for product in products if product.requires_code]
@@ -271,7 +278,7 @@ def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: i
     offer = make_offer(code.discount, code=code)
     if not any(offer.covers(make_item(line.product)) for line in priced.lines):
         opens = code.discount.unlocks
-        raise CodeForAnotherProduct(title=opens.title if opens is not None else "")
+        raise CodeForAnotherProduct(title=opens.title) if opens is not None else CodeForOtherProducts()
     lines = [line for line in priced.lines if line.code == code]
     for line in lines:
         if isinstance(line.refusal, CodeRefused):
@@ -327,7 +334,7 @@ def _refuse_other_currencies(basket: Basket, products: Sequence[Product]) -> Non
         there.add(product.currency)
         if len(there) > 1:
             kept = min(there - {product.currency})
-            raise AnotherCurrency(title=product.title, currency=product.currency, kept=kept)
+            raise AnotherCurrency(title=product.title, currency=product.currency, basket_currency=kept)
 
 
 def _join_baskets(source: Basket, target: Basket, now: datetime) -> JoinedBaskets:

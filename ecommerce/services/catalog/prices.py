@@ -53,14 +53,14 @@ def put_on_sale(*, draft: ProductDraft, by_id: int | None, now: datetime, reason
     program = None if run is not None else Program.objects.filter(readable_id=draft.item).first()
     if run is None and program is None:
         sentence = _("There is no course run or program “%(key)s”. Use its key, like course-v1:ORG+NUMBER+RUN.")
-        raise ProductRefused("item", sentence % {"key": draft.item})
+        raise ProductRefused(field="item", sentence=sentence % {"key": draft.item})
     with transaction.atomic():
         product = Product.objects.locked().filter(course_run=run, program=program, mode=draft.mode).first()
         is_new, before = product is None, product.money if product is not None else None
         if product is None:
             product = Product(course_run=run, program=program, mode=draft.mode, sku=draft.item)
         elif product.requires_code:
-            raise ProductRefused("item", _("This product belongs to a contract, which sets its price."))
+            raise ProductRefused(field="item", sentence=_("This product belongs to a contract, which sets its price."))
         columns: dict[str, object] = {"price": draft.price, "currency": draft.currency}
         columns |= {"sku": draft.sku} if draft.sku else {}
         columns |= {"description": draft.description} if draft.description is not None else {}
@@ -102,4 +102,4 @@ def _validate(product: Product) -> None:
         product.full_clean(exclude=["course_run", "program"], validate_constraints=False)
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
-        raise ProductRefused(field, messages[0]) from error
+        raise ProductRefused(field=field, sentence=messages[0]) from error

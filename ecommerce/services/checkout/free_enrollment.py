@@ -19,5 +19,5 @@ def enroll_free(*, user_id: int, run_id: int, now: datetime) -> Enrollment:
     priced = Product.objects.filter(course_run_id=run_id, requires_code=False, price__gt=0)
     product = priced.select_related("course_run").order_by("-is_active").first()
     if product is not None:
-        raise RunNotFree(product.title) if product.is_active else RunNotLive(product.title)
+        raise RunNotFree(title=product.title) if product.is_active else RunNotLive(title=product.title)
     return enroll_as_auditor(user_id=user_id, run_id=run_id, now=now)

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from ecommerce.enums import AttemptState, DisputeState, OrderState, RefundOrigin
-from ecommerce.errors.admin import BuyerHasCourse, MoneyWasTaken, OrderReasonNeeded, ReceiptNotYet
+from ecommerce.errors.admin import BuyerHasCourse, MoneyWasTaken, ReceiptNotYet
 from ecommerce.errors.checkout import AlreadyEnrolled, OrderUnknown, WrongOrderState
 from ecommerce.events import OrderClosed, ReceiptWanted
 from ecommerce.gateways.registry import gateways
@@ -19,38 +19,41 @@ from ecommerce.services.refunds.ledger import is_partly_refunded
 from ecommerce.services.refunds.refunds import look_up_refund, send_refund
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
+from mitxonline.kernel.text import require_text
 
 
 def fulfill_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
     """Give the buyer what was bought although the order was stopped; who decided and why is in the log.
 
-    Codes and seats are claimed again. Raises WrongOrderState, OrderReasonNeeded, BuyerHasCourse, or what else
+    Codes and seats are claimed again. Raises WrongOrderState, BuyerHasCourse, or what else
     stands in the way (no seat left); then nothing has happened.
     """
+    reason = require_text(reason)
     with transaction.atomic():
-        order = _lock_order_in_review(order_id, reason, wanted=OrderState.FULFILLED)
+        order = _lock_order_in_review(order_id, wanted=OrderState.FULFILLED)
         try:
             order = fulfill_order(order_id=order.pk, now=now, gives_rest=True)
         except AlreadyEnrolled as refusal:  # said to the buyer, and read by staff here
             raise BuyerHasCourse(title=refusal.title) from refusal
         if is_partly_refunded(order):
             order.move(OrderState.PARTIALLY_REFUNDED, at=now)
-        audit.record(order, "ecommerce.order.fulfill", by_id=by_id, data={"reason": reason.strip()})
+        audit.record(order, "ecommerce.order.fulfill", by_id=by_id, data={"reason": reason})
     return Order.objects.get(pk=order_id)
 
 
 def cancel_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
     """End an order in review for which no money came, or whose money went back: by refunds, or by its bank.
 
-    Raises WrongOrderState, OrderReasonNeeded, MoneyWasTaken, which holds as long as money is on its way back.
+    Raises WrongOrderState, MoneyWasTaken, which holds as long as money is on its way back.
     """
+    reason = require_text(reason)
     with transaction.atomic():
-        order = _lock_order_in_review(order_id, reason, wanted=OrderState.CANCELED)
+        order = _lock_order_in_review(order_id, wanted=OrderState.CANCELED)
         if _has_money(order):
             raise MoneyWasTaken(number=order.number)
-        order.move(OrderState.CANCELED, at=now, reason=reason.strip()[:255])
+        order.move(OrderState.CANCELED, at=now, reason=reason[:255])
         publish(OrderClosed(order_id=order.pk, purchaser_id=order.purchaser_id))
-        audit.record(order, "ecommerce.order.cancel", by_id=by_id, data={"reason": reason.strip()})
+        audit.record(order, "ecommerce.order.cancel", by_id=by_id, data={"reason": reason})
     return order
 
 
@@ -102,9 +105,7 @@ def _has_money(order: Order) -> bool:
     return False
 
 
-def _lock_order_in_review(order_id: int, reason: str, *, wanted: OrderState) -> Order:
-    if not reason.strip():
-        raise OrderReasonNeeded
+def _lock_order_in_review(order_id: int, *, wanted: OrderState) -> Order:
     order = Order.objects.locked().filter(pk=order_id).first()
     if order is None:
         raise OrderUnknown

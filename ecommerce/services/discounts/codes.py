@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from ecommerce.enums import UseState
-from ecommerce.errors.codes import CodeInUse, CodeRefused, CodeSwitchedOff, CodeUsed
+from ecommerce.errors.codes import CodeInUse, CodeRefused, CodeSwitchedOff, CodeUsed, CodeUsedByYou
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import fetch_sql, run_sql
 
@@ -186,7 +186,7 @@ def _refusal(code: DiscountCode, user_id: int) -> CodeRefused:
     own = CodeUse.objects.live().filter(code=code, user_id=user_id, order__isnull=False).select_related("order").first()
     if own is not None and own.order is not None:
         number = own.order.number
-        return CodeInUse(number=number) if own.state == UseState.HELD else CodeUsed(number=number)
+        return CodeInUse(number=number) if own.state == UseState.HELD else CodeUsedByYou(number=number)
     return CodeUsed() if code.active else CodeSwitchedOff()
 
 

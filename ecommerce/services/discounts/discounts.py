@@ -139,13 +139,13 @@ def extend_discounts(
     Raises DiscountRefused if the end has passed, or comes before the start of one of them.
     """
     if until is not None and until <= now:
-        raise DiscountRefused("expires_at", _("This time has passed. Pause a discount to stop it now."))
+        raise DiscountRefused(field="expires_at", sentence=_("This time has passed. Pause a discount to stop it now."))
     with transaction.atomic():
         changed = 0
         for discount in access.to_keep().filter(pk__in=discount_ids).locked():
             if until is not None and discount.activates_at is not None and until <= discount.activates_at:
                 sentence = _("“%(name)s” starts later than that.") % {"name": discount}
-                raise DiscountRefused("expires_at", sentence)
+                raise DiscountRefused(field="expires_at", sentence=sentence)
             if discount.expires_at == until:
                 continue
             discount.expires_at = until
@@ -189,7 +189,7 @@ def limit_code(*, code_id: int, max_uses: int | None, access: DiscountAccess) ->
                     "It has already been used %(uses)d times, so the limit can’t be lower.",
                     uses,
                 )
-                raise DiscountRefused("max_uses", sentence % {"uses": uses})
+                raise DiscountRefused(field="max_uses", sentence=sentence % {"uses": uses})
         before, code.max_uses, code.uses = code.max_uses, max_uses, uses
         code.save(update_fields=["max_uses", "uses"])
         data = {"code": code.pk, "before": before, "after": max_uses}
@@ -318,7 +318,7 @@ def _create_code(discount: Discount, text: str, max_uses: int | None) -> Discoun
         with transaction.atomic():
             return DiscountCode.objects.create(discount=discount, text=text, max_uses=max_uses)
     except IntegrityError as error:  # someone else created the same code since it was validated
-        raise DiscountRefused("code", str(CODE_EXISTS)) from error
+        raise DiscountRefused(field="code", sentence=str(CODE_EXISTS)) from error
 
 
 def random_code(prefix: str = "") -> str:
@@ -360,6 +360,6 @@ def refuse_invalid(field: str = "") -> Iterator[None]:
         yield
     except ValidationError as error:
         if field:
-            raise DiscountRefused(field, error.messages[0]) from error
+            raise DiscountRefused(field=field, sentence=error.messages[0]) from error
         name, messages = next(iter(error.message_dict.items()))
-        raise DiscountRefused(name, messages[0]) from error
+        raise DiscountRefused(field=name, sentence=messages[0]) from error

@@ -113,8 +113,8 @@ def _find_review_cause(refusal: DomainError) -> tuple[ReviewCause, str]:
     if isinstance(refusal, CodeUseMissing):
         return ReviewCause.CODE_USE_MISSING, ""
     if isinstance(refusal, CodeUsed | CodeSwitchedOff):
-        return ReviewCause.CODE_GONE, str(refusal.message)
-    return ReviewCause.REFUSED, str(refusal.message)
+        return ReviewCause.CODE_GONE, str(refusal)
+    return ReviewCause.REFUSED, str(refusal)
 
 
 def _refuse_owned_courses(order: Order, *, gives_rest: bool, now: datetime) -> None:

@@ -20,7 +20,7 @@ from ecommerce.enums import (
     RefundRequestState,
     RefundState,
 )
-from ecommerce.errors.refunds import NothingToRefund, RefundDecided, RefundReasonNeeded, RefundUnknown
+from ecommerce.errors.refunds import NothingToRefund, RefundDecided, RefundUnknown
 from ecommerce.gateways.base import PaymentFailed, RefundInstruction, RefundNotice, RefundResult
 from ecommerce.gateways.outages import UnresponsiveAccounts
 from ecommerce.gateways.registry import gateways
@@ -43,6 +43,7 @@ from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.remote import patience
+from mitxonline.kernel.text import require_text
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +71,8 @@ def refund_order(
 def undo_free_order(*, order_id: int, choice: RefundChoice, now: datetime, by_id: int | None) -> Order:
     """Take back what cost nothing of an order: the whole of it, or the chosen lines. Again it changes nothing.
 
-    Raises RefundReasonNeeded, RefundLinesUnknown, or NothingToRefund where a price was paid for it, or it was undone.
+    Raises RefundLinesUnknown, or NothingToRefund where a price was paid for it, or it was undone.
     """
-    if not choice.reason.strip():
-        raise RefundReasonNeeded
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
         lines = find_free_lines(order, choice.line_ids)
@@ -220,13 +219,12 @@ def refund_second_payment(*, refund_id: int, now: datetime, by_id: int | None) -
 
 
 def keep_second_payment(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
-    """Decide that a second payment stays, and say why. Raises RefundUnknown, RefundDecided, RefundReasonNeeded."""
-    if not reason.strip():
-        raise RefundReasonNeeded
+    """Decide that a second payment stays, and say why. Raises RefundUnknown, RefundDecided."""
+    reason = require_text(reason)
     with transaction.atomic():
         refund = _lock_refund(refund_id, RefundState.MARKED)
         refund.state, refund.settled_at, refund.begun_by_id = RefundState.CANCELED, now, by_id
-        refund.failure = reason.strip()[:255]
+        refund.failure = reason[:255]
         refund.save(update_fields=["state", "settled_at", "begun_by", "failure"])
         log_refund(refund, "ecommerce.refund.dismiss", by_id=by_id)
     return refund
@@ -235,14 +233,13 @@ def keep_second_payment(*, refund_id: int, reason: str, now: datetime, by_id: in
 def accept_difference(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
     """Accept that the gateway gave back something else than was asked for, so that the books say what happened.
 
-    Raises RefundUnknown, RefundDecided, RefundReasonNeeded.
+    Raises RefundUnknown, RefundDecided.
     """
-    if not reason.strip():
-        raise RefundReasonNeeded
+    reason = require_text(reason)
     with transaction.atomic():
         refund = _lock_refund(refund_id, RefundState.DIFFERS)
         log_refund(refund, "ecommerce.refund.accept", by_id=by_id)
-        book_actual_amount(refund, order=refund.order, now=now, by_id=by_id, reason=reason.strip())
+        book_actual_amount(refund, order=refund.order, now=now, by_id=by_id, reason=reason)
     return refund
 
 

@@ -10,31 +10,29 @@ from django.db import transaction
 from ecommerce.enums import RefundRequestState, RefundWhy
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.errors.refunds import (
-    RefundAnswerNeeded,
-    RefundCoursesNeeded,
+    RefundChoiceGone,
     RefundDecided,
-    RefundTextNeeded,
-    RefundTextTooLong,
     RefundUnknown,
-    RefundWhyNeeded,
 )
 from ecommerce.events import RefundAsked, RefundDenied
 from ecommerce.models import Order, RefundRequest
 from ecommerce.selectors.refund_window import refund_window
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
+from mitxonline.kernel.text import require_text
 
 TEXT_LENGTH = 2000
 
 
 def request_refund(
-    *, user_id: int, number: str, why: str, text: str, now: datetime, line_ids: Collection[int] | None = None
+    *, user_id: int, number: str, why: RefundWhy, text: str, now: datetime, line_ids: Collection[int] | None = None
 ) -> RefundRequest:
-    """Write down that a buyer wants money back for an order of theirs; finance decides.
+    """Record that a buyer requests a refund for an order of theirs; finance decides.
 
-    ``line_ids`` None: for all that can still be asked for. Raises OrderUnknown for someone else's, or the
-    RefundNotAskable whose sentence says why not and what to do.
+    ``line_ids`` None: for everything that can still be refunded. ``text`` explains RefundWhy.OTHER. Raises OrderUnknown
+    for someone else’s, or the RefundNotAskable whose sentence says why not and what to do.
     """
+    text = require_text(text) if why == RefundWhy.OTHER else text.strip()
     with transaction.atomic():
         order = Order.objects.locked().of(user_id).filter(number__iexact=number).first()
         if order is None:
@@ -43,8 +41,9 @@ def request_refund(
         if window.refusal is not None:
             raise window.refusal
         chosen = window.open_line_ids if line_ids is None else set(line_ids)
-        _refuse_unless_explained(why, text, chosen=chosen, open_ids=window.open_line_ids)
-        request = RefundRequest.objects.create(order=order, why=why, text=text.strip(), asked_at=now)
+        if not chosen or not chosen <= set(window.open_line_ids):
+            raise RefundChoiceGone
+        request = RefundRequest.objects.create(order=order, why=why, text=text, asked_at=now)
         if chosen != {line.pk for line in order.lines.all()}:
             request.lines.set(chosen)
         audit.record(
@@ -57,13 +56,12 @@ def request_refund(
 def deny_request(*, request_id: int, answer: str, now: datetime, by_id: int | None) -> RefundRequest:
     """Refuse what a buyer asked for, with a sentence that is mailed to them.
 
-    Raises RefundUnknown, RefundDecided, RefundAnswerNeeded.
+    Raises RefundUnknown, RefundDecided.
     """
-    if not answer.strip():
-        raise RefundAnswerNeeded
+    answer = require_text(answer)[:TEXT_LENGTH]
     with transaction.atomic():
         order, request = lock_open_request(request_id)
-        request.state, request.answer = RefundRequestState.DENIED, answer.strip()[:TEXT_LENGTH]
+        request.state, request.answer = RefundRequestState.DENIED, answer
         request.decided_at, request.decided_by_id = now, by_id
         request.save(update_fields=["state", "answer", "decided_at", "decided_by"])
         audit.record(
@@ -85,14 +83,3 @@ def lock_open_request(request_id: int) -> tuple[Order, RefundRequest]:
     if not request.is_open:
         raise RefundDecided
     return order, request
-
-
-def _refuse_unless_explained(why: str, text: str, *, chosen: Collection[int], open_ids: Collection[int]) -> None:
-    if not chosen or not set(chosen) <= set(open_ids):
-        raise RefundCoursesNeeded
-    if why not in RefundWhy.values:
-        raise RefundWhyNeeded
-    if why == RefundWhy.OTHER and not text.strip():
-        raise RefundTextNeeded
-    if len(text.strip()) > TEXT_LENGTH:
-        raise RefundTextTooLong(most=TEXT_LENGTH)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from social_django.models import UserSocialAuth
@@ -49,7 +50,7 @@ def find_or_create_account(identity: ProviderIdentity, *, title: str, now: datet
         if match is None:
             return _link_or_create(identity, title=title, now=now)
         if not match.user.is_active:
-            raise errors.AccountOff(title)
+            raise errors.AccountOff(provider=title)
         _follow_changes(match, identity, now=now)
         return match
 
@@ -67,18 +68,18 @@ def connect_account(
         match = _find_connected(identity)
         user = match.user if match and match.user.pk == user_id else lock_user(user_id)
         if not user.is_active:
-            raise errors.AccountOff(title)
+            raise errors.AccountOff(provider=title)
         if match is not None and match.user.pk != user_id:
-            raise errors.IdentityTaken(title)
+            raise errors.IdentityTaken(provider=title)
         if match is not None:
             _follow_changes(match, identity, now=now)
             return match
         if by_mail and user.email != identity.email:
             raise errors.ConnectLinkUnusable
         if not by_mail and not user.is_email_verified:
-            raise errors.AddressUnconfirmed(title)
+            raise errors.AddressUnconfirmed(provider=title)
         if is_connected(user_id=user.pk, issuer=identity.issuer):
-            raise errors.ConnectedElsewhere(title)
+            raise errors.ConnectedElsewhere(provider=title)
         changes = [AccountChange.CONNECTED, *_secure_unconfirmed_account(user, identity, now=now)]
         connection = _create_connection(user, identity)
         audit.record(user, CONNECTED, by_id=user.pk, data={"provider": identity.provider, "by_mail": by_mail})
@@ -93,9 +94,9 @@ def _find_connected(identity: ProviderIdentity) -> AccountMatch | None:
 def _link_or_create(identity: ProviderIdentity, *, title: str, now: datetime) -> AccountMatch:
     # Only an address that the provider has verified says whose account it is.
     if not identity.email:
-        raise errors.NoEmail(title)
+        raise errors.NoEmail(provider=title)
     if not identity.is_email_verified:
-        raise errors.EmailUnverified(title)
+        raise errors.EmailUnverified(provider=title)
     transaction_lock("sign-in by address", identity.email)
     user = _lock_with_email(identity.email).first()
     if user is None:
@@ -109,11 +110,11 @@ def _link_or_create(identity: ProviderIdentity, *, title: str, now: datetime) ->
         else:
             return AccountMatch(user, _create_connection(user, identity), is_new=True)
     if not user.is_active:
-        raise errors.AccountOff(title)
+        raise errors.AccountOff(provider=title)
     if is_connected(user_id=user.pk, issuer=identity.issuer):
-        raise errors.ConnectedElsewhere(title)
+        raise errors.ConnectedElsewhere(provider=title)
     if has_rights(user):
-        raise errors.NeedsConnecting(title)
+        raise (errors.NeedsConnectingOrPassword if settings.LOCAL_ACCOUNTS else errors.NeedsConnecting)(provider=title)
     changes = _secure_unconfirmed_account(user, identity, now=now)
     connection = _create_connection(user, identity)
     audit.record(user, LINKED, by_id=user.pk, data={"provider": identity.provider})

@@ -21,6 +21,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -46,6 +47,15 @@ from mitxonline.users.sso.connections import connections_of
 from mitxonline.users.sso.providers import only_provider, providers
 from mitxonline.users.verification import read_token, verify_email
 from mitxonline.users.views.providers import log_out_everywhere, redirect_to_provider
+
+
+class StaffOnly(Forbidden):
+    """Someone without rights went to one of the administrations."""
+
+    code = "staff_only"
+    message = gettext_lazy("Your account doesn’t have access.")
+    advice = gettext_lazy("Sign in with a different account.")
+
 
 BACKEND = "mitxonline.users.backends.EmailBackend"
 _SESSION_NEXT = "users.next_after_reset"
@@ -185,9 +195,7 @@ def staff_login(request: HttpRequest, home: str = "/") -> HttpResponse:
     """
     page = next_page(request) or home
     if request.user.is_authenticated:
-        refusal = Forbidden(_("Your account doesn't have access. Sign in with a different account."))
-        refusal.retry_url = with_next(reverse("logout"), page)
-        raise refusal
+        raise StaffOnly(retry_url=with_next(reverse("logout"), page))
     return redirect(with_next(reverse("login"), page), preserve_request=request.method == "POST")
 
 

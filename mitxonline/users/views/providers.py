@@ -28,8 +28,8 @@ from mitxonline.users.models import User
 from mitxonline.users.next_page import next_page, safe_page, with_next
 from mitxonline.users.sso import connections
 from mitxonline.users.sso.backend import Errand, ProviderBackend
-from mitxonline.users.sso.errors import LastWayIn, NeedsConnecting, SignInRefused
-from mitxonline.users.sso.failures import Failure, ends_here, failure_of
+from mitxonline.users.sso.errors import LastWayIn, NeedsConnecting, SignInRefused, SignInStale
+from mitxonline.users.sso.failures import refusal_of
 from mitxonline.users.sso.keycloak import AnotherIssuer, KeycloakBackend
 from mitxonline.users.sso.logout_token import TokenRefused, read_logout_token
 from mitxonline.users.sso.pipeline import add_change_messages
@@ -81,7 +81,8 @@ def complete(request: HttpRequest, backend: str) -> HttpResponse:
                 next_page=errand.next_page,
                 now=clock.now(),
             )
-        if request.user.is_authenticated and ends_here(failure_of(error)):
+        refusal = error if isinstance(error, SignInRefused) else refusal_of(error, provider.title)
+        if request.user.is_authenticated and isinstance(refusal, SignInStale):
             return redirect(settings.LOGIN_REDIRECT_URL)  # The person went back in the browser, or reloaded.
         return _render_failure(request, provider, error, errand)
     # Django keeps what the session held, unless it was another person's.
@@ -147,7 +148,7 @@ def disconnect(request: HttpRequest, connection_id: int) -> HttpResponse:
             user=user, connection_id=connection_id, now=clock.now(), session_key=request.session.session_key
         )
     except LastWayIn as refusal:
-        messages.error(request, refusal.message)
+        messages.error(request, str(refusal))
     else:
         sentence = _("It is disconnected.")
         if had_rights:
@@ -221,24 +222,22 @@ def _provider_or_404(name: str) -> Provider:
 def _render_failure(
     request: HttpRequest, provider: Provider, error: SocialAuthBaseException | SignInRefused, errand: Errand
 ) -> HttpResponse:
-    failure = failure_of(error)
-    names = {"provider": provider.title}
+    refusal = error if isinstance(error, SignInRefused) else refusal_of(error, provider.title)
     page = safe_page(request, errand.next_page)
-    _log_failure(provider, error, failure)
+    _log_failure(provider, error, refusal)
+    names = {"provider": provider.title, "trace": trace_id()}
     context = {
-        "failure": failure,
-        "heading": str(failure.heading) % names,
-        "sentence": str(failure.sentence) % names if not isinstance(error, SignInRefused) else failure.sentence,
-        "subject": _("Signing in through %(provider)s doesn’t work (%(trace)s)") % (names | {"trace": trace_id()}),
+        "refusal": refusal,
+        "subject": _("Signing in through %(provider)s doesn’t work (%(trace)s)") % names,
         "provider": provider,
         "next_page": page,
         "connects": errand.connects is not None,
         "login_url": with_next(reverse("login"), page) if settings.LOCAL_ACCOUNTS else "",
     }
-    return render(request, "users/sign_in_failed.html", context, status=failure.status)
+    return render(request, "users/sign_in_failed.html", context, status=refusal.status)
 
 
-def _log_failure(provider: Provider, error: SocialAuthBaseException | SignInRefused, failure: Failure) -> None:
+def _log_failure(provider: Provider, error: SocialAuthBaseException | SignInRefused, refusal: SignInRefused) -> None:
     details: dict[str, str] = {}
     is_forgeable = False
     if isinstance(error, SocialAuthBaseException):
@@ -251,13 +250,13 @@ def _log_failure(provider: Provider, error: SocialAuthBaseException | SignInRefu
         }
         # Anyone can make an address that comes back with an error, so those alert no one.
         is_forgeable = error.stage == "callback"
-    level = logging.INFO if is_forgeable or not failure.is_ours else logging.ERROR
+    level = logging.INFO if is_forgeable or not refusal.is_ours else logging.ERROR
     if isinstance(error, AnotherIssuer):
         details |= {"came": error.came, "expected": error.expected}
         # A provider set up with another host name answers this to everyone, so it isn't lost among the others.
-        if is_forgeable and failure.is_ours:
+        if is_forgeable and refusal.is_ours:
             level = logging.WARNING
-    logger.log(level, "sign-in failed", extra={"provider": provider.name, "failure": failure.code, **details})
+    logger.log(level, "sign-in failed", extra={"provider": provider.name, "failure": refusal.code, **details})
 
 
 def _refuse_notice(status: int, sentence: str) -> HttpResponse:

@@ -179,7 +179,7 @@ def test_half_a_service_account(sound: FakeProvider, settings: Any) -> None:
 def test_no_keycloak_where_the_service_account_is_to_ask(sound: FakeProvider, settings: Any) -> None:
     settings.KEYCLOAK_URL, settings.KEYCLOAK_REALM = "http://127.0.0.1:9", "tessera"
     settings.KEYCLOAK_CLIENT_ID, settings.KEYCLOAK_CLIENT_SECRET = "sync", "secret"
-    assert "didn't answer as it should" in sentences(ask()[0], "missing")["service account"]
+    assert "didn’t answer as expected" in sentences(ask()[0], "missing")["service account"]
 
 
 # At start

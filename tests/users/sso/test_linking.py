@@ -92,7 +92,7 @@ def test_without_an_address_nobody_can_be_told_apart(client: Client, provider: F
     provider.claims["email"] = email
     response = sign_in(client, provider)
     assert response.status_code == HTTPStatus.FORBIDDEN
-    assert "gave us no e-mail address" in page_of(response)
+    assert "didn’t give us your e-mail address" in page_of(response)
     assert not User.objects.exists()
 
 
@@ -349,7 +349,7 @@ def test_an_identity_belongs_to_one_account(client: Client, provider: FakeProvid
     client.force_login(other, backend="mitxonline.users.backends.EmailBackend")
     response = sign_in(client, provider, connect="1")
     assert response.status_code == HTTPStatus.CONFLICT
-    assert "connected to another account here already" in page_of(response)
+    assert "already connected to another account here" in page_of(response)
     assert not other.social_auth.exists()
 
 

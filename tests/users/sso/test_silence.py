@@ -18,7 +18,7 @@ from tests.users.sso.conftest import begin, is_signed_in
 pytestmark = pytest.mark.django_db
 
 SHORT, LATE = 0.5, 20.0
-AWAY = "We can’t reach Northgate just now."
+AWAY = "We can’t reach Northgate right now."
 
 
 @pytest.fixture(autouse=True)
