@@ -23,6 +23,7 @@ from ecommerce.wagtail_hooks import discount_views as views
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
+from mitxonline.kernel.forms import refusals_on
 
 
 class DiscountsMenuItem(MenuItem):
@@ -150,11 +151,9 @@ class ExtendDiscounts(DiscountBulkAction):
     form_class = ExtendForm
 
     def form_valid(self, form: ExtendForm) -> Any:
-        try:
+        with refusals_on(form, "expires_at", only=DiscountRefused):
             return super().form_valid(form)
-        except DiscountRefused as refusal:
-            form.add_error("expires_at", str(refusal))
-            return self.form_invalid(form)
+        return self.form_invalid(form)
 
     @classmethod
     def execute_action(cls, objects: list[Discount], *, access: Any = None, form: Any = None, **_kwargs: Any) -> Any:

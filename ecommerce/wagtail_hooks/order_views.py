@@ -25,7 +25,7 @@ from ecommerce.services.refunds.requests import deny_request
 from ecommerce.wagtail_hooks.order_forms import AnswerForm, OrderRefundForm, UndoForm
 from ecommerce.wagtail_hooks.order_lists import ORDER_TONES, ORDERS, REFUND_TONES, order_url
 from mitxonline.kernel import clock
-from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.forms import refusals_on
 from mitxonline.staff.pages import ReasonForm, StaffButtonView, StaffFormPage, StaffPage, StaffPageMixin
 
 
@@ -104,10 +104,9 @@ class RefundView(OrderMixin, StaffFormPage):
     def form_valid(self, form: OrderRefundForm) -> HttpResponse:
         if "confirmed" in self.request.POST:
             return super().form_valid(form)
-        try:
+        with refusals_on(form):
             plan = plan_refund(order_id=self.desk.order.pk, choice=form.to_choice())
-        except DomainError as refusal:
-            form.add_error(None, str(refusal))
+        if not form.is_valid():
             return self.form_invalid(form)
         self.template_name = "ecommerce/admin/refund_confirm.html"
         return self.render_to_response(self.get_context_data(form=form, plan=plan))

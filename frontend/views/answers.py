@@ -1,15 +1,21 @@
-"""What answers have in common."""
+"""What responses have in common."""
 
 from __future__ import annotations
 
 from django.http import HttpResponse
 
-from mitxonline.kernel.errors import RateLimited
+from mitxonline.kernel.errors import DomainError, RateLimited
 
-UNPROCESSABLE = 422  # a form with errors; scripts put it where the form is
+UNPROCESSABLE = 422  # a form with errors; htmx swaps it in where the form is
 
 
-def with_retry_after(response: HttpResponse, refusal: RateLimited) -> HttpResponse:
-    """Tell a program, too, when it may try again."""
-    response.headers["Retry-After"] = str(refusal.retry_after)
+def refused_status(refusal: DomainError) -> int:
+    """The status of a form that shows a refusal."""
+    return refusal.status if isinstance(refusal, RateLimited) else UNPROCESSABLE
+
+
+def with_retry_after(response: HttpResponse, refusal: DomainError) -> HttpResponse:
+    """Tell clients when they may try again, where the refusal is a limit."""
+    if isinstance(refusal, RateLimited):
+        response.headers["Retry-After"] = str(refusal.retry_after)
     return response

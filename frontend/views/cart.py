@@ -32,10 +32,11 @@ from frontend.pages.code_form import CodeForm
 from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
 from frontend.site.parsing import account_id, name, row_id, typed_code
-from frontend.views.answers import UNPROCESSABLE, with_retry_after
+from frontend.views.answers import UNPROCESSABLE, refused_status, with_retry_after
 from frontend.views.decorators import personal
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import RateLimited
+from mitxonline.kernel.forms import refusals_on
 from mitxonline.kernel.http import wants_fragment
 
 PAGE = "frontend/cart/page.html"
@@ -115,20 +116,18 @@ def apply(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST)
     if not form.is_valid():
         return _cart(request, form, status=UNPROCESSABLE)
-    try:
-        with limit_code_failures(request):
-            apply_code(
-                owner=basket_owner(request),
-                text=typed_code(form.cleaned_data["code"]),
-                user_id=request.user.pk,
-                now=clock.now(),
-            )
-    except CodeRefused as refusal:
-        form.add_error("code", with_order_link(refusal))
-        return _cart(request, form, status=UNPROCESSABLE)
-    except RateLimited as refusal:
-        form.add_error("code", str(refusal))
-        return with_retry_after(_cart(request, form, status=refusal.status), refusal)
+    with (
+        refusals_on(form, "code", only=(CodeRefused, RateLimited), describe=with_order_link) as caught,
+        limit_code_failures(request),
+    ):
+        apply_code(
+            owner=basket_owner(request),
+            text=typed_code(form.cleaned_data["code"]),
+            user_id=request.user.pk,
+            now=clock.now(),
+        )
+    if caught.refusal is not None:
+        return with_retry_after(_cart(request, form, status=refused_status(caught.refusal)), caught.refusal)
     return redirect("cart")
 
 

@@ -23,6 +23,7 @@ from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
+from mitxonline.kernel.forms import refusals_on
 
 ORDERS_ON_A_PAGE = 20
 # What asks, on a receipt whose payment isn't confirmed yet, whether it is by now; it has this id.
@@ -80,7 +81,8 @@ def refund(request: HttpRequest) -> HttpResponse:
         return _refund_page(request, page, form)
     if not form.is_valid():
         return _refund_page(request, page, form, status=UNPROCESSABLE)
-    try:
+    # The page looked at the refund window without a lock: another tab may have been faster.
+    with refusals_on(form, only=RefundNotAskable) as caught:
         request_refund(
             user_id=account_id(request),
             number=page.order.number,
@@ -89,9 +91,8 @@ def refund(request: HttpRequest) -> HttpResponse:
             line_ids=form.line_ids,
             now=page.now,
         )
-    except RefundNotAskable as refusal:  # something changed since the page was read: another tab was faster
-        form.add_error(None, str(refusal))
-        return _refund_page(request, page, form, status=refusal.status)
+    if caught.refusal is not None:
+        return _refund_page(request, page, form, status=caught.refusal.status)
     messages.success(request, _("We have your request. We’ll answer by e-mail."))
     return redirect(receipt_url(page.order))
 

@@ -18,11 +18,12 @@ from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
 from frontend.pages.redeem import offer_card, refusal_card
 from frontend.site.parsing import typed_code
-from frontend.views.answers import UNPROCESSABLE, with_retry_after
+from frontend.views.answers import UNPROCESSABLE, refused_status, with_retry_after
 from frontend.views.decorators import personal
 from frontend.views.links import login_url, other_account_url, register_url
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError, RateLimited
+from mitxonline.kernel.forms import refusals_on
 
 
 @personal
@@ -34,16 +35,12 @@ def enter(request: HttpRequest) -> HttpResponse:
         return _field(request, form, status=UNPROCESSABLE if form.is_bound else 200)
     text = typed_code(form.cleaned_data["code"])
     try:
-        with limit_code_failures(request):
+        with refusals_on(form, "code", only=(CodeUnknown, RateLimited)) as caught, limit_code_failures(request):
             code_offer(text=text, user_id=request.user.pk, now=clock.now())
-    except CodeUnknown as refusal:
-        form.add_error("code", str(refusal))
-        return _field(request, form, status=UNPROCESSABLE)
-    except RateLimited as refusal:
-        form.add_error("code", str(refusal))
-        return with_retry_after(_field(request, form, status=refusal.status), refusal)
     except CodeRefused as refusal:
         return _render_refusal(request, text, refusal)
+    if caught.refusal is not None:
+        return with_retry_after(_field(request, form, status=refused_status(caught.refusal)), caught.refusal)
     return redirect("enrollment-code", code=text)
 
 
@@ -90,7 +87,7 @@ def _render_refusal(request: HttpRequest, code: str, refusal: DomainError) -> Ht
     card = refusal_card(refusal, text=code, user_id=request.user.pk)
     status = 404 if isinstance(refusal, CodeUnknown) else refusal.status
     response = render(request, "frontend/redeem/refusal.html", {"card": card} | _ways(code), status=status)
-    return with_retry_after(response, refusal) if isinstance(refusal, RateLimited) else response
+    return with_retry_after(response, refusal)
 
 
 def _field(request: HttpRequest, form: RedeemForm, *, status: int) -> HttpResponse:

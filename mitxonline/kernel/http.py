@@ -1,6 +1,6 @@
-"""The one place where a refusal becomes an answer: a page, an htmx fragment or JSON.
+"""The one place where a refusal becomes a response: a page, an htmx fragment or JSON (docs/adr/0005).
 
-Views, services and rules raise; nothing above this module catches a `DomainError` to turn it into a response.
+A view catches a refusal only to show it on its form (`kernel.forms.refusals_on`) or on the page of what it is about.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,6 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import RateLimited
+from mitxonline.kernel.forms import refusals_on
 from mitxonline.kernel.text import normalize_email
 from mitxonline.users.limits import count_mail, count_registration
 from mitxonline.users.models import Theme, User
@@ -22,10 +25,13 @@ class LimitedForm(forms.Form):
 
     limited: RateLimited | None = None
 
-    def refuse(self, refusal: RateLimited) -> None:
-        """Show the refusal above the form; the view answers with its status."""
-        self.limited = refusal
-        self.add_error(None, forms.ValidationError(str(refusal), code=refusal.code))
+    @contextmanager
+    def limits_shown(self) -> Iterator[None]:
+        """Show a limit above the form. The view answers with the status of `limited`."""
+        with refusals_on(self, only=RateLimited) as caught:
+            yield
+        if isinstance(caught.refusal, RateLimited):
+            self.limited = caught.refusal
 
 
 class EmailField(forms.EmailField):
@@ -76,11 +82,9 @@ class SignInForm(LimitedForm, DjangoAuthenticationForm):
     }
 
     def clean(self) -> dict[str, Any]:
-        try:
-            return super().clean()
-        except RateLimited as refusal:
-            self.refuse(refusal)
-            return self.cleaned_data
+        with self.limits_shown():
+            super().clean()
+        return self.cleaned_data
 
 
 class RegistrationForm(LimitedForm):
@@ -105,10 +109,8 @@ class RegistrationForm(LimitedForm):
         person = User(email=content.get("email", ""), name=content.get("name", ""))
         _judge_password(self, "password", person)
         if not self.errors:
-            try:
+            with self.limits_shown():
                 count_registration(self.request)
-            except RateLimited as refusal:
-                self.refuse(refusal)
         return content
 
 
@@ -124,10 +126,8 @@ class PasswordResetForm(LimitedForm):
     def clean(self) -> dict[str, Any]:
         content = super().clean() or self.cleaned_data
         if email := content.get("email"):
-            try:
+            with self.limits_shown():
                 count_mail(self.request, email=email)
-            except RateLimited as refusal:
-                self.refuse(refusal)
         return content
 
 
@@ -165,11 +165,9 @@ class PasswordChangeForm(NewPasswordForm):
     def clean(self) -> dict[str, Any]:
         content = super().clean()
         if old := content.get("old_password"):
-            try:
+            with self.limits_shown():
                 if authenticate(self.request, username=self.user.email, password=old) is None:
                     self.add_error("old_password", _("This is not your current password."))
-            except RateLimited as refusal:
-                self.refuse(refusal)
         return content
 
 
