@@ -14,11 +14,8 @@ class B2bConfig(AppConfig):
         from b2b import signals
         from b2b.models import ContractPage
         from courses.models import ProgramRequirement
-        from mitxonline.users.sso.findings import register_findings
 
         page_published.connect(signals.contract_published, sender=ContractPage, dispatch_uid="b2b.published")
         page_unpublished.connect(signals.contract_unpublished, sender=ContractPage, dispatch_uid="b2b.unpublished")
         for signal in (post_save, post_delete):
             signal.connect(signals.program_changed, sender=ProgramRequirement, dispatch_uid="b2b.program_changed")
-        # By name: the client of Keycloak's admin API isn't needed to start.
-        register_findings("b2b.services.organizations.keycloak_diagnosis.service_account_findings")

@@ -9,55 +9,55 @@ from b2b.gateways.keycloak import KEYCLOAK_SETTINGS, KeycloakGateway, keycloak_i
 from b2b.models import OrganizationPage
 from b2b.services.organizations.keycloak_sync import known_organizations, refuse_if_none
 from mitxonline.kernel.errors import DomainError
-from mitxonline.users.sso.findings import Finding, Sayer
+from mitxonline.users.sso.findings import ProviderReport, SetupFinding
 from mitxonline.users.sso.providers import KEYCLOAK
 
 ACCOUNT, LISTING, ADDING = "service account", "organizations list", "adding people"
 
 
-def service_account_findings() -> Iterator[Finding]:
+def service_account_findings() -> Iterator[SetupFinding]:
     """Its secret, whether organizations can be listed, and, where a page wants that, whether people can be added.
 
     Asks Keycloak, and changes nothing there or here.
     """
-    say = Sayer(KEYCLOAK)
+    report = ProviderReport(KEYCLOAK)
     try:
         keycloak = KeycloakGateway.from_settings()
     except KeycloakNotConfigured as refusal:
         if len(refusal.missing) == len(KEYCLOAK_SETTINGS):
-            yield say.unknown(ACCOUNT, f"Not configured: nothing stands in {', '.join(refusal.missing)}.")
+            yield report.unknown(ACCOUNT, f"Not configured: {', '.join(refusal.missing)} are empty.")
         else:
-            yield say.missing(ACCOUNT, str(refusal))
+            yield report.missing(ACCOUNT, str(refusal))
         return
     try:
         keycloak.connect()
     except DomainError as refusal:
-        yield say.missing(ACCOUNT, str(refusal))
+        yield report.missing(ACCOUNT, str(refusal))
         return
-    yield say.fine(ACCOUNT, "Keycloak accepts KEYCLOAK_CLIENT_ID with its secret.")
+    yield report.fine(ACCOUNT, "Keycloak accepts KEYCLOAK_CLIENT_ID with its secret.")
     try:
         raws = keycloak.organizations()
         refuse_if_none(raws)
     except DomainError as refusal:
-        yield say.missing(LISTING, str(refusal))
+        yield report.missing(LISTING, str(refusal))
         return
     if not raws:
-        yield say.unknown(
+        yield report.unknown(
             LISTING,
             "Keycloak shows no organizations. If there are some, give the service account the role view-organizations "
             "of realm-management.",
         )
         return
-    yield say.fine(LISTING, f"{len(raws)} can be read; {known_organizations()} are known here.")
+    yield report.fine(LISTING, f"{len(raws)} can be read; {known_organizations()} are known here.")
     if not OrganizationPage.objects.live().filter(add_code_learners_to_sso=True).exists():
         return
     organization_id = next(filter(None, map(keycloak_id_of, raws)), None)
     if organization_id is None:
-        yield say.unknown(ADDING, "No organization in Keycloak has an id to try it with.")
+        yield report.unknown(ADDING, "No organization in Keycloak has an id to try it with.")
         return
     try:
         keycloak.check_adding(organization_id=organization_id)
     except DomainError as refusal:
-        yield say.missing(ADDING, str(refusal))
+        yield report.missing(ADDING, str(refusal))
     else:
-        yield say.fine(ADDING, "People who came by code can be added.")
+        yield report.fine(ADDING, "People who came by code can be added.")

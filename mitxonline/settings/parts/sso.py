@@ -1,4 +1,4 @@
-"""Who says who someone is: this site, an organization's Keycloak, the Open edX course site, or any of them."""
+"""How people sign in: with a password of this site, through Keycloak, through the course site, or any of these."""
 
 from urllib.parse import urlsplit
 
@@ -6,15 +6,15 @@ from mitxonline.settings.env import env
 from mitxonline.settings.parts.site import SITE_BASE_URL
 
 
-def _words(value: str) -> list[str]:
+def _split(value: str) -> list[str]:
     return [each.strip() for each in value.split(",") if each.strip()]
 
 
 def _roles(value: str) -> dict[str, list[str]]:
-    """`role=Group+staff,other=superuser` as a table; `none` is an empty one."""
+    """Read `role=Group+staff,other=superuser`. The word `none` means no role at all."""
     if value.strip().lower() == "none":
         return {}
-    pairs = (each.partition("=") for each in _words(value))
+    pairs = (each.partition("=") for each in _split(value))
     return {role.strip(): [each.strip() for each in rights.split("+") if each.strip()] for role, _, rights in pairs}
 
 
@@ -23,10 +23,10 @@ def _origin(address: str) -> list[str]:
     return [f"{parts.scheme}://{parts.netloc}"] if parts.netloc else []
 
 
-# Accounts with a password of ours. Switched off, people come in through a provider only.
+# Whether people may have a password of this site. Without, they sign in through a provider only.
 LOCAL_ACCOUNTS = (env.str("LOCAL_ACCOUNTS", "") or "true").lower() not in ("false", "0", "no", "off")
 
-# Keycloak, through OpenID Connect. The endpoint is the address of the realm, below which the discovery document is.
+# Keycloak, through OpenID Connect. The endpoint is the address of the realm.
 SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = env.str("SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT", "").rstrip("/")
 SOCIAL_AUTH_KEYCLOAK_KEY = env.str("SOCIAL_AUTH_KEYCLOAK_KEY", "")
 SOCIAL_AUTH_KEYCLOAK_SECRET = env.str("SOCIAL_AUTH_KEYCLOAK_SECRET", "")
@@ -34,65 +34,67 @@ SOCIAL_AUTH_KEYCLOAK_ISSUER = (
     env.str("SOCIAL_AUTH_KEYCLOAK_ISSUER", "").rstrip("/") or SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT
 )
 SOCIAL_AUTH_KEYCLOAK_NAME = env.str("SOCIAL_AUTH_KEYCLOAK_NAME", "") or "Keycloak"
-# Exactly one scope of organizations may be asked for: two of them are answered with an error.
+# Keycloak answers a request for two scopes of organizations with an error.
 SOCIAL_AUTH_KEYCLOAK_SCOPE = (env.str("SOCIAL_AUTH_KEYCLOAK_SCOPE", "") or "organization:*").split()
 SOCIAL_AUTH_KEYCLOAK_USE_PKCE = True
 SOCIAL_AUTH_KEYCLOAK_PKCE_CODE_CHALLENGE_METHOD = "S256"
-# Which role at the provider gives which groups and rights here.
+# The groups and rights that each role at the provider gives here.
 KEYCLOAK_STAFF_ROLES = _roles(
     env.str("KEYCLOAK_STAFF_ROLES", "")
     or "storefront-editor=Editors,storefront-finance=Finance+staff,storefront-b2b=B2B managers+staff,"
     "storefront-admin=superuser"
 )
 
-# The course site, through its OAuth 2 service.
+# The course site, through OAuth 2.
 SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = env.str("SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT", "").rstrip("/")
-# The course site's address as browsers know it, where that is another one than for servers.
+# The course site's address for browsers, if it differs from the one for servers.
 SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = (
     env.str("SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT", "").rstrip("/") or SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT
 )
 SOCIAL_AUTH_EDX_OAUTH2_KEY = env.str("SOCIAL_AUTH_EDX_OAUTH2_KEY", "")
 SOCIAL_AUTH_EDX_OAUTH2_SECRET = env.str("SOCIAL_AUTH_EDX_OAUTH2_SECRET", "")
 SOCIAL_AUTH_EDX_OAUTH2_NAME = env.str("SOCIAL_AUTH_EDX_OAUTH2_NAME", "") or "Open edX"
-# `administrator` is what the course site calls its own staff.
+# The course site calls its own staff `administrator`.
 EDX_STAFF_ROLES = _roles(env.str("EDX_STAFF_ROLES", "") or "none")
 
-# By how many seconds a provider's clock may differ from ours.
+# Seconds by which a provider's clock may differ from ours.
 SIGN_IN_CLOCK_SKEW = int(env.str("SIGN_IN_CLOCK_SKEW", "") or 60)
 SOCIAL_AUTH_JWT_LEEWAY = SIGN_IN_CLOCK_SKEW
-# Rights by a role at a provider end this long after the last sign-in that showed the role, in every session.
+# Rights by a role end this many seconds after the last sign-in that showed the role, in every session.
 SIGN_IN_STAFF_SECONDS = 12 * 3600
-# Questions that say of an account whether it has rights; one yes, and an e-mail address alone doesn't open it.
+# Functions that say whether an account has rights. If one does, an e-mail address alone doesn't open the account.
 ACCOUNT_RIGHTS = [
     "mitxonline.users.sso.rights.has_staff_rights",
     "b2b.selectors.managers.manages_any_organization",
 ]
-# What Django's admin shows below a person, in this order.
+# What the Django admin shows below a person, in this order.
 PERSON_INLINES = ["b2b.admin.OrganizationInline", "b2b.admin.SeatInline"]
-# What someone loses with a connection, in sentences told before it is undone.
+# Functions that say in sentences what a person loses with a connection, before it is undone.
 CONNECTION_LOSSES = [
     "mitxonline.users.sso.rights.losses_of",
     "b2b.selectors.seats.losses_of",
 ]
-# A link that connects such an account works this long.
+# Functions whose findings `check_sso` reports too.
+SSO_CHECKS = ["b2b.services.organizations.keycloak_diagnosis.service_account_findings"]
+# Seconds for which a link works that connects an account with rights.
 CONNECT_LINK_SECONDS = 3600
-# Issuer and subject together name a person.
+# Long enough for issuer and subject, which together name a person.
 SOCIAL_AUTH_UID_LENGTH = 512
 
 _KEYCLOAK = bool(SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT and SOCIAL_AUTH_KEYCLOAK_KEY)
 _EDX = bool(SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT and SOCIAL_AUTH_EDX_OAUTH2_KEY)
 
 AUTHENTICATION_BACKENDS = [
-    # Either one also knows what people may do; the backends of the providers don't.
+    # Both also answer what people may do, which the providers' backends don't.
     f"mitxonline.users.backends.{'EmailBackend' if LOCAL_ACCOUNTS else 'RightsBackend'}",
     *(["mitxonline.users.sso.keycloak.KeycloakBackend"] if _KEYCLOAK else []),
     *(["mitxonline.users.sso.edx.EdxBackend"] if _EDX else []),
 ]
 
-# Forms on our pages lead there, and browsers ask the content security policy about that.
+# Where forms on our pages lead, for form-action of the content security policy.
 SIGN_IN_ORIGINS = sorted(
     {
-        *_words(env.str("SIGN_IN_ORIGINS", "")),
+        *_split(env.str("SIGN_IN_ORIGINS", "")),
         *(_origin(SOCIAL_AUTH_KEYCLOAK_ISSUER) if _KEYCLOAK else []),
         *(_origin(SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT) if _EDX else []),
     }
@@ -107,7 +109,7 @@ SOCIAL_AUTH_PIPELINE = [
     "b2b.receivers.follow_organizations",
 ]
 
-# Wagtail's own pages about passwords give way to ours.
+# Our pages about passwords replace Wagtail's.
 WAGTAIL_PASSWORD_RESET_ENABLED = False
 WAGTAIL_PASSWORD_MANAGEMENT_ENABLED = LOCAL_ACCOUNTS
 WAGTAILUSERS_PASSWORD_ENABLED = LOCAL_ACCOUNTS

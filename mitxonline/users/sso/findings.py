@@ -1,12 +1,9 @@
-"""What `check_sso` finds, and where other apps add what they look at."""
+"""What `check_sso` finds. Apps add their own checks to `SSO_CHECKS`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-
-from django.utils.module_loading import import_string
 
 
 class State(Enum):
@@ -16,8 +13,8 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `sentence` says what was found, and where something is missing what to do."""
+class SetupFinding:
+    """One thing that was checked. The sentence says what was found and, if something is missing, what to do."""
 
     provider: str
     subject: str
@@ -26,32 +23,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Sayer:
-    """Makes the findings about one provider."""
+class ProviderReport:
+    """Creates the findings about one provider."""
 
     provider: str
 
-    def fine(self, subject: str, sentence: str) -> Finding:
-        return Finding(self.provider, subject, State.FINE, sentence)
+    def fine(self, subject: str, sentence: str) -> SetupFinding:
+        return SetupFinding(self.provider, subject, State.FINE, sentence)
 
-    def missing(self, subject: str, sentence: str) -> Finding:
-        return Finding(self.provider, subject, State.MISSING, sentence)
+    def missing(self, subject: str, sentence: str) -> SetupFinding:
+        return SetupFinding(self.provider, subject, State.MISSING, sentence)
 
-    def unknown(self, subject: str, sentence: str) -> Finding:
-        return Finding(self.provider, subject, State.UNKNOWN, sentence)
-
-
-# What other apps look at. They are above this one, so they register it.
-_further: dict[str, None] = {}
-
-
-def register_findings(path: str) -> None:
-    """Have ``check_sso`` say also what the function at this dotted path yields: ``Finding`` after ``Finding``."""
-    _further[path] = None
-
-
-def further_findings() -> Iterator[Finding]:
-    """What the other apps found, in the order they registered in."""
-    for path in _further:
-        find: Callable[[], Iterable[Finding]] = import_string(path)
-        yield from find()
+    def unknown(self, subject: str, sentence: str) -> SetupFinding:
+        return SetupFinding(self.provider, subject, State.UNKNOWN, sentence)

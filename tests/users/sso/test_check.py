@@ -68,7 +68,7 @@ def test_everything_is_there(sound: FakeProvider) -> None:
         "roles",
     ]
     assert list(sentences(rows, "unknown")) == ["back-channel logout", "service account"]
-    assert sentences(rows, "unknown")["service account"].startswith("Not configured: nothing stands in KEYCLOAK_URL, ")
+    assert sentences(rows, "unknown")["service account"].startswith("Not configured: KEYCLOAK_URL, ")
     assert "http://testserver/sso/keycloak/logout/" in sentences(rows, "unknown")["back-channel logout"]
 
 
@@ -137,7 +137,7 @@ def test_what_the_document_does_not_list(sound: FakeProvider, name: str, subject
 def test_another_issuer(sound: FakeProvider, settings: Any) -> None:
     settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = "https://sso.example/realms/tessera"
     sentence = sentences(ask()[0], "missing")["issuer"]
-    assert f"calls itself {sound.issuer}, we expect https://sso.example/realms/tessera" in sentence
+    assert f"calls itself {sound.issuer}, but https://sso.example/realms/tessera is expected" in sentence
 
 
 def test_a_wrong_secret(sound: FakeProvider, settings: Any) -> None:
@@ -154,7 +154,7 @@ def test_a_clock_that_is_wrong(sound: FakeProvider) -> None:
 
 def test_a_group_that_is_not_there(sound: FakeProvider, settings: Any) -> None:
     settings.KEYCLOAK_STAFF_ROLES = {"storefront-editor": ["Writers"], "storefront-admin": ["superuser"]}
-    assert "names groups that aren't here: Writers." in sentences(ask()[0], "missing")["roles"]
+    assert "names groups that don't exist here: Writers." in sentences(ask()[0], "missing")["roles"]
 
 
 def test_nobody_there(sound: FakeProvider, settings: Any) -> None:
