@@ -1,4 +1,4 @@
-"""The storefront. Loading it makes the Celery application known, so that every process can send tasks."""
+"""The storefront. Importing it sets up the Celery application, so that every process can send tasks."""
 
 from mitxonline.celery import app as celery_app
 

@@ -1,4 +1,4 @@
-"""The entrance for asynchronous web servers."""
+"""The ASGI application."""
 
 from django.core.asgi import get_asgi_application
 

@@ -1,9 +1,8 @@
-"""A Redis cache whose absence slows pages down and stops none.
+"""A Redis cache whose absence slows pages down but breaks none.
 
-While Redis is away a read finds nothing and a write does nothing, so pages are made as if the cache were empty and
-failures are not limited. After a failure this process leaves Redis alone for a few seconds, or
-each of a page's questions would wait for its own timeout. What was not deleted in that time is old when Redis comes
-back, for as long as its own expiry allows.
+While Redis is away, reads find nothing and writes do nothing: pages work as with an empty cache, and rate limits don't
+apply. After a failure this process leaves Redis alone for a few seconds, because otherwise each read of a page would
+wait for its own timeout. Entries that could not be deleted in that time stay until they expire.
 """
 
 import logging
@@ -23,15 +22,15 @@ PAUSE = 5.0  # seconds
 
 
 class _Client:
-    """Asks Django's own client, and answers for Redis while that is away."""
+    """Wraps Django's client and answers in its place while Redis is away."""
 
     def __init__(self, servers: list[str], **options: Any) -> None:
-        # One more try, because a connection that was kept may be from before Redis was restarted.
+        # One retry, because a pooled connection may be from before a restart of Redis.
         self._redis = RedisCacheClient(servers, retry=Retry(NoBackoff(), 1), **options)
         self._away_until = 0.0
 
     def works(self) -> bool:
-        """Whether Redis answers at this moment, pause or not."""
+        """Whether Redis answers now, even during a pause."""
         try:
             return bool(self._redis.get_client(write=True).ping())
         except (RedisError, OSError):
@@ -59,7 +58,7 @@ class _Client:
         return self._try(lambda: self._redis.has_key(key), otherwise=False)
 
     def incr(self, key: str, delta: int) -> int:
-        """The new count; ValueError if there is none to count up, as everywhere in Django's caches."""
+        """Return the new count. Raises ValueError without a key to increment, like all of Django's caches."""
         count: int | None = self._try(lambda: self._redis.incr(key, delta), otherwise=None)
         if count is None:
             raise ValueError(f"Key {key!r} not found: the cache is away.")
@@ -81,18 +80,14 @@ class _Client:
             return ask()
         except (RedisError, OSError) as error:
             self._away_until = monotonic() + PAUSE
-            logger.warning("The cache is away; pages go on without it", extra={"error": type(error).__name__})
+            logger.warning("the cache is away, pages go on without it", extra={"error": type(error).__name__})
             return otherwise
 
 
 class ForgivingRedisCache(RedisCache):
-    """For CACHES."""
-
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._class = _Client
 
     def works(self) -> bool:
-        """Whether Redis answers at this moment."""
-        client = cast("_Client", self._cache)
-        return client.works()
+        return cast("_Client", self._cache).works()

@@ -1,8 +1,8 @@
-"""Which receiver hears which event, in which order and on which side of the commit.
+"""Which receivers get which event, in which order and on which side of the commit.
 
-The one file that knows both sides. `within` receivers share the publisher's transaction and may refuse it;
-`after_commit` receivers are recorded as deliveries in that transaction and carried by the worker. Those that call a
-gateway, Keycloak or a course site are `remote`: they run from a queue of their own, and nothing waits behind them.
+`within` receivers share the publisher's transaction and may refuse it. `after_commit` receivers are recorded as
+deliveries in that transaction and called by a worker. Those that call a gateway, Keycloak or a course site are
+`remote`: they have a queue of their own, so that nothing waits behind them.
 """
 
 from b2b import receivers as b2b
@@ -28,14 +28,14 @@ from ecommerce.events import (
     RefundDenied,
     RefundFailed,
 )
-from mitxonline.coordinator.bus import Route
 from mitxonline.coordinator.events import Event
+from mitxonline.coordinator.routes import Route
 from mitxonline.users import receivers as users
 from mitxonline.users.events import AccountMailQueued, ConnectionUndone
 
 ROUTES: dict[type[Event], Route] = {
     AccountMailQueued: Route(after_commit=(users.send_account_mail,)),
-    # Enrolled and seated in the one transaction that fulfills: no paid order without a course, no seat without one.
+    # In one transaction with the fulfillment: no order is fulfilled without its courses and seats.
     OrderFulfilled: Route(
         within=(ecommerce.enroll_buyer, b2b.claim_seats),
         after_commit=(ecommerce.email_receipt,),
@@ -45,11 +45,11 @@ ROUTES: dict[type[Event], Route] = {
     OrderInReview: Route(
         within=(b2b.release_seats, ecommerce.tell_finance_of_review), after_commit=(ecommerce.email_review,)
     ),
-    # It asks the gateway.
+    # Calls the gateway.
     NoticeReceived: Route(remote=(ecommerce_webhooks.notice_received,)),
     PaymentDeclined: Route(after_commit=(ecommerce.email_payment_failed,)),
     LinesRefunded: Route(within=(b2b.free_seats_after_refund,)),
-    # The seat is claimed again in the transaction that opens the courses again, or neither is.
+    # In one transaction with opening the courses again: the seat is claimed too, or neither happens.
     LinesRestored: Route(within=(b2b.claim_seats,)),
     RefundFailed: Route(after_commit=(ecommerce.email_refund_failed,)),
     FreeLinesUndone: Route(after_commit=(ecommerce.email_free_lines_undone,)),
@@ -58,9 +58,9 @@ ROUTES: dict[type[Event], Route] = {
     RefundAsked: Route(after_commit=(ecommerce.email_refund_asked,)),
     RefundDenied: Route(after_commit=(ecommerce.email_refund_denied,)),
     ReceiptWanted: Route(after_commit=(ecommerce.email_receipt_again,)),
-    # What came by a connection goes with it: no one would ever take it back later.
+    # What came by a connection goes with it, because no later sign-in would take it away.
     ConnectionUndone: Route(within=(b2b.leave_with_connection,)),
-    # The rows themselves wait for the course site: their `lms_state` is the queue.
+    # Enrollments wait for the course site in their own rows, by `lms_state`.
     LearnerEnrolled: Route(),
     LearnerUnenrolled: Route(),
     RunsRequested: Route(),

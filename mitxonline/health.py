@@ -1,4 +1,4 @@
-"""Whether this process can serve: asked by load balancers and containers, without a session."""
+"""Whether this process can serve pages: for load balancers and containers, without a session."""
 
 import logging
 
@@ -15,18 +15,16 @@ logger = logging.getLogger(__name__)
 
 
 def database_works() -> bool:
-    """Whether the database answers a query."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             return bool(cursor.fetchone() == (1,))
     except DatabaseError:
-        logger.exception("The database does not answer")
+        logger.exception("the database doesn't answer")
         return False
 
 
 def cache_works() -> bool:
-    """Whether the cache answers; one that lives in this process always does."""
     cache = caches["default"]
     return cache.works() if isinstance(cache, ForgivingRedisCache) else True
 
@@ -34,14 +32,14 @@ def cache_works() -> bool:
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:
-    """200 if pages can be served, else 503; and what works.
+    """Report what works, with status 200 if pages can be served, else 503.
 
-    Without the cache they can, slower, so its loss is told but takes no process out of service. So can they without
-    gateways, providers and mail servers that are named as silent: no one waits for those. The broker is not asked: what
-    it can't take waits in the database.
+    Without the cache pages are slower, so its loss is reported but takes no process out of service. The same holds for
+    gateways, providers and mail servers that are listed as silent. The broker isn't checked: what it can't take waits
+    in the database.
     """
-    parts = {"database": database_works(), "cache": cache_works()}
-    words: dict[str, object] = {name: "ok" if works else "down" for name, works in parts.items()}
+    is_up = {"database": database_works(), "cache": cache_works()}
+    report: dict[str, object] = {name: "ok" if works else "down" for name, works in is_up.items()}
     if silent := find_open_breakers():
-        words["silent"] = silent
-    return JsonResponse(words, status=200 if parts["database"] else 503)
+        report["silent"] = silent
+    return JsonResponse(report, status=200 if is_up["database"] else 503)

@@ -1,4 +1,4 @@
-"""Ask the web process of this container whether it can serve: `python -m mitxonline.healthcheck`."""
+"""A container's health check: `python -m mitxonline.healthcheck`."""
 
 import os
 import sys
@@ -6,8 +6,8 @@ from http.client import HTTPConnection, HTTPException
 
 
 def main() -> int:
-    """0 if it can, 1 if not, in the words of a container's health check."""
-    # The first allowed host, because the web process answers no one else.
+    """Return 0 if the web process of this container can serve pages, else 1."""
+    # The process only answers to allowed hosts, so the request names the first of them.
     host = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip().lstrip(".").replace("*", "localhost")
     connection = HTTPConnection("127.0.0.1", int(os.environ.get("PORT") or 8000), timeout=4)
     try:

@@ -1,4 +1,4 @@
-"""What a log may hold: no addresses of people, no codes that open a course."""
+"""Log formats, without people's e-mail addresses and without codes that open a course."""
 
 import logging
 import re
@@ -8,8 +8,8 @@ import structlog
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _UUID = re.compile(r"(?:(?<![\w[-])|(?<=%2[Ff]))[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}(?![\w\]-])")
-# What opens something for whoever has it: codes, and the links of account mails; also where such an address is itself a
-# value in another one (`?next=%2Fenrollmentcode%2F…`).
+# Parts of addresses that open something for anyone who has them: codes, and tokens from e-mails about accounts. Such an
+# address may itself be a value in another one (`?next=%2Fenrollmentcode%2F…`).
 _SLASH = r"(?:/|%2[Ff])"
 _PART = r"(?:(?!%2[Ff])[^/?&\s\"'])+"
 _IN_ADDRESS = re.compile(
@@ -18,15 +18,15 @@ _IN_ADDRESS = re.compile(
 
 
 def redact(text: str) -> str:
-    """The text without e-mail addresses and enrollment codes.
+    """Replace e-mail addresses, and the codes and tokens that open something.
 
-    Codes are UUIDs; one in square brackets is the number of a task, which Celery writes so, and stays.
+    Enrollment codes are UUIDs. A UUID in square brackets stays: that is how Celery writes the id of a task.
     """
     return _UUID.sub("[code]", _IN_ADDRESS.sub(r"\1[code]", _EMAIL.sub("[e-mail]", text)))
 
 
 def redact_report(event: Any, _hint: dict[str, Any]) -> Any:
-    """An error report whose strings are redacted, at any depth."""
+    """Redact all strings of an error report, for Sentry's `before_send`."""
     return _redact(event)
 
 
@@ -40,21 +40,21 @@ def _redact(value: Any) -> Any:
     return value
 
 
-class _Redacting(structlog.stdlib.ProcessorFormatter):
-    """The last word: whatever was logged, by us or by a library, is redacted as it is written."""
+class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Redacts the finished line, whether we or a library logged it."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
 
 
-class LineFormatter(_Redacting):
-    """A line a person reads."""
+class LineFormatter(_RedactingFormatter):
+    """Lines for people."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                # A plain traceback: the rich one shows the values of variables, and some of those are codes.
+                # Plain tracebacks, because rich ones show the values of variables, which may be codes.
                 structlog.dev.ConsoleRenderer(
                     colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
                 ),
@@ -63,8 +63,8 @@ class LineFormatter(_Redacting):
         )
 
 
-class JsonFormatter(_Redacting):
-    """A line a machine reads."""
+class JsonFormatter(_RedactingFormatter):
+    """Lines for machines."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Uploaded files from the web process itself, where no proxy sends them."""
+"""Serving uploaded files from the web process, for sites without a proxy that does."""
 
 from posixpath import normpath
 from typing import Final
@@ -9,14 +9,14 @@ from django.utils.cache import patch_cache_control
 from django.views.static import serve
 
 WEEK: Final = 7 * 24 * 60 * 60
-# Documents have an address of their own, which asks who may read them.
-NOT_HERE: Final = "documents"
+# Wagtail serves documents at an address of their own, which checks who may read them.
+DOCUMENTS: Final = "documents"
 
 
 def media(request: HttpRequest, path: str) -> HttpResponseBase:
-    """A picture. Its name changes with its content, so a browser may keep it; Http404 for what isn't there."""
+    # The name of a picture changes with its content, so browsers may keep it.
     name = normpath(path).lstrip("/")
-    if name.partition("/")[0] == NOT_HERE:
+    if name.partition("/")[0] == DOCUMENTS:
         raise Http404
     response = serve(request, name, document_root=settings.MEDIA_ROOT)
     if isinstance(response, FileResponse):

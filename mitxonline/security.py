@@ -1,4 +1,4 @@
-"""Headers that tell a browser what these pages may do."""
+"""Headers that tell browsers what our pages may do."""
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 
 class PolicyMiddleware(CSPMiddleware):
-    """One content security policy for visitors, one for the administrations; one permissions policy."""
+    """Sends one content security policy for visitors, another for the two admins, and a permissions policy."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

@@ -1,4 +1,4 @@
-"""Every address of the site. Wagtail comes last: it takes whatever no one else wants."""
+"""The URLs of the site. Wagtail's come last, because its pattern matches every address."""
 
 from django.apps import apps
 from django.conf import settings
@@ -13,7 +13,7 @@ from mitxonline.media import media
 
 urlpatterns = [
     path("health/", health, name="health"),
-    path("", include("mitxonline.users.urls")),  # before the administrations, which have sign-in pages of their own
+    path("", include("mitxonline.users.urls")),  # before the admins, whose own sign-in pages these replace
     path("admin/", admin.site.urls),
     path("cms/", include(wagtailadmin_urls)),
     path("documents/", include(wagtaildocs_urls)),

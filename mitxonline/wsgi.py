@@ -1,4 +1,4 @@
-"""The entrance for web servers."""
+"""The WSGI application."""
 
 from django.core.wsgi import get_wsgi_application
 

@@ -1,4 +1,4 @@
-"""What became of the events: to look at, and to send again."""
+"""Deliveries in the Django admin, which can be sent again."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from django.utils.translation import ngettext
 from mitxonline.coordinator import deliveries
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
+from mitxonline.kernel.admin import ReadOnlyAdminMixin
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(admin.ModelAdmin[Delivery]):
-    """Nothing is made, changed or deleted here: a delivery is what happened."""
-
+class DeliveryAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[Delivery]):
     list_display = (
         "id",
         "event_name",
@@ -61,25 +60,16 @@ class DeliveryAdmin(admin.ModelAdmin[Delivery]):
     def payload_text(self, delivery: Delivery) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(delivery.payload, indent=2, ensure_ascii=False))
 
-    @admin.action(description=_("Send again (failed or waiting ones)"), permissions=["send_again"])
+    @admin.action(description=_("Send failed or pending deliveries again"), permissions=["send_again"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
         ids = list(chosen.values_list("pk", flat=True))
         count = deliveries.send_again(ids=ids, now=clock.now())
-        sentence = ngettext("%(count)d delivery is sent again.", "%(count)d deliveries are sent again.", count)
+        sentence = ngettext("%(count)d delivery will be sent again.", "%(count)d deliveries will be sent again.", count)
         self.message_user(request, sentence % {"count": count}, messages.SUCCESS if count else messages.WARNING)
 
     def has_send_again_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change deliveries: the right exists although the form does not."""
+        # The permission exists although there is no form to change a delivery.
         return request.user.has_perm("coordinator.change_delivery")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
-        return False
 
     def has_view_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
         return request.user.has_perm("coordinator.view_delivery") or self.has_send_again_permission(request)

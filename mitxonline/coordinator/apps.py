@@ -1,5 +1,3 @@
-"""Events and their receivers."""
-
 from django.apps import AppConfig
 from django.core import checks
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""Publishing: tell those who listen, in this transaction, and write down who hears of it after the commit."""
+"""Publishing events: receivers within the transaction are called, later ones are recorded as deliveries."""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ from django.db import transaction
 
 from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.models import Delivery
-from mitxonline.coordinator.routes import Receiver, Route, UnroutedEvent, path_of, route_of
+from mitxonline.coordinator.routes import Receiver, path_of, route_of
 from mitxonline.coordinator.sending import send_after_commit
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.trace import trace_id
 
-__all__ = ["NotInTransaction", "Receiver", "Route", "UnroutedEvent", "publish"]
-
 
 class NotInTransaction(RuntimeError):
-    """An event was published outside a transaction, where nothing could be recorded together with it."""
+    """An event was published outside a transaction, so its deliveries could not be recorded together with it."""
 
 
 def publish(event: Event) -> None:
-    """Call the `within` receivers in their order and record the later ones, sent once committed.
+    """Call the `within` receivers in order, and record deliveries to the others, which are sent after the commit.
 
-    Whatever a receiver raises marks the whole transaction for rollback, so a refusal can't be half done.
-    Raises NotInTransaction (a test case's own transaction is none) and UnroutedEvent.
+    Raises NotInTransaction (a test case's own transaction doesn't count), UnroutedEvent, and what receivers raise.
     """
     route = route_of(type(event))
     if not in_transaction():
         raise NotInTransaction(f"{event.type_name()} was published outside a transaction")
+    # Without a savepoint, an error of a receiver marks the whole transaction for rollback, so nothing is half done.
     with transaction.atomic(savepoint=False):
         for receiver in route.within:
             receiver(event)

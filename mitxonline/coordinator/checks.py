@@ -1,4 +1,4 @@
-"""What can be wrong with the route table is said when the process starts, not when the event happens."""
+"""System checks of the route table: mistakes are reported when a process starts, not when an event is published."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _RECEIVER_HINT = "A receiver is a module-level function that takes the event and
 
 
 def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
-    """Every event that can travel has a route, and every receiver in it can be called, once."""
+    """Check that every event has a route, and that every receiver in it can be called and is listed once."""
     try:
         table: object = routes()
     except (ImportError, AttributeError) as error:
         return [Error(f"EVENT_ROUTES can't be imported: {error}", id="coordinator.E001")]
     if not isinstance(table, Mapping):
-        return [Error("EVENT_ROUTES does not name a mapping of events to routes", id="coordinator.E001")]
+        return [Error("EVENT_ROUTES doesn't name a mapping of events to routes", id="coordinator.E001")]
     problems: list[CheckMessage] = []
     for event, route in table.items():
         problems += _check_route(event, route)
     return problems + [
         Warning(
             f"{event.type_name()} is not routed",
-            hint="Even an event no one hears has an empty Route().",
+            hint="Give an event without receivers an empty Route().",
             id="coordinator.W001",
         )
         for event in sorted(known_events() - set(table), key=lambda event: event.type_name())
@@ -42,7 +42,7 @@ def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: o
 
 
 def check_times(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
-    """Soft limit < hard limit < visibility timeout, or work would be done twice at once."""
+    """Check soft limit < hard limit < visibility timeout, because otherwise work could be done twice at once."""
     transport = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
     ladder = [
         ("DELIVERY_SOFT_TIME_LIMIT", settings.DELIVERY_SOFT_TIME_LIMIT),
@@ -50,19 +50,19 @@ def check_times(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: ob
         ("the broker's visibility timeout", transport.get("visibility_timeout", 3600)),
     ]
     return [
-        Error(f"{shorter} ({low} s) has to be shorter than {longer} ({high} s)", id="coordinator.E007")
+        Error(f"{shorter} ({low} s) must be shorter than {longer} ({high} s)", id="coordinator.E007")
         for (shorter, low), (longer, high) in pairwise(ladder)
         if low >= high
     ]
 
 
 def known_events() -> set[type[Event]]:
-    """The events declared in the `events` modules of the installed apps."""
+    """Return the events declared in the `events` modules of the installed apps."""
     for app in apps.get_app_configs():
         if app.module is not None and module_has_submodule(app.module, "events"):
             import_module(f"{app.name}.events")
-    homes = tuple(f"{app.name}.events" for app in apps.get_app_configs())
-    return {event for event in _descendants(Event) if event.__module__.startswith(homes)}
+    modules = tuple(f"{app.name}.events" for app in apps.get_app_configs())
+    return {event for event in _descendants(Event) if event.__module__.startswith(modules)}
 
 
 def _descendants(event: type[Event]) -> Iterator[type[Event]]:

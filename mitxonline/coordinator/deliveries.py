@@ -1,4 +1,4 @@
-"""What happens to a delivery: claimed under a lease, done, tried again later, or given up."""
+"""The life of a delivery: claimed under a lease, then done, tried again later, or given up."""
 
 from __future__ import annotations
 
@@ -26,19 +26,15 @@ from mitxonline.kernel.trace import open_trace
 
 logger = logging.getLogger(__name__)
 
-# The clocks of two machines differ a little: a delivery handed over this early is not turned away.
+# The clocks of two machines differ a little, so a delivery may be claimed this early.
 _SKEW = timedelta(seconds=2)
-_chance = SystemRandom()
-_over = {"lease_until": None, "sent_at": None}
+_random = SystemRandom()
 
 
 def claim_delivery(*, delivery_id: int, now: datetime) -> Delivery | None:
-    """Take a due delivery for `DELIVERY_LEASE` seconds at first; None if it is done, taken, or not yet due.
-
-    One conditional write: of two workers holding the same task, the second finds a row that no longer
-    matches.
-    """
-    taken = (
+    """Claim a due delivery for `DELIVERY_LEASE` seconds at first. Return None if it is done, claimed, or not due."""
+    # One conditional write: of two workers with the same task, the second finds a row that no longer matches.
+    is_claimed = (
         Delivery.objects.due(now=now, skew=_SKEW)
         .filter(pk=delivery_id, attempts__lt=settings.DELIVERY_MAX_ATTEMPTS)
         .update(
@@ -48,15 +44,14 @@ def claim_delivery(*, delivery_id: int, now: datetime) -> Delivery | None:
             sent_at=None,
         )
     )
-    return Delivery.objects.get(pk=delivery_id) if taken else None
+    return Delivery.objects.get(pk=delivery_id) if is_claimed else None
 
 
 class Attempt:
-    """One run of a claimed delivery: its lease is renewed meanwhile, and leaving the block writes down how it went.
+    """One run of a claimed delivery. Its lease is renewed meanwhile, and leaving the block records the result.
 
-    An exception ends here, as a failed attempt with its type and place (its message may name people). What
-    is not an `Exception` is the worker being stopped: the row stays leased, and the sweep hands it to
-    someone else.
+    An exception ends here, recorded by its type and place, because its message may name people. Anything that is not
+    an `Exception` means that the worker is being stopped: the row stays leased, and the sweep sends it to another.
     """
 
     def __init__(self, delivery: Delivery) -> None:
@@ -76,20 +71,20 @@ class Attempt:
         if error is not None and not isinstance(error, Exception):
             return False
         try:
-            self._note(error)
-        except (InterfaceError, OperationalError):  # the connection is gone; the database may be there again
+            self._record(error)
+        except (InterfaceError, OperationalError):  # The connection is gone, but the database may be back.
             connection.close()
-            self._note(error)
+            self._record(error)
         return error is not None
 
-    def _note(self, error: Exception | None) -> None:
+    def _record(self, error: Exception | None) -> None:
         if error is None:
             _finish(self.delivery, state=DeliveryState.DONE, finished_at=clock.now(), last_error="")
         else:
             _fail(self.delivery, error=error, now=clock.now())
 
     def _renew(self) -> None:
-        """Runs in a thread and connection of its own, and ends with the process, whatever ends that."""
+        # In a thread with its own database connection. A daemon, so it ends with the process however that ends.
         mine = Delivery.objects.filter(
             pk=self.delivery.pk, state=DeliveryState.RUNNING, attempts=self.delivery.attempts
         )
@@ -105,23 +100,22 @@ class Attempt:
 
 
 def run_delivery(*, delivery_id: int, now: datetime) -> bool:
-    """Claim the delivery and call its receiver; whether there was anything to do."""
+    """Claim a delivery and call its receiver. Return False if there was nothing to do."""
     delivery = claim_delivery(delivery_id=delivery_id, now=now)
     if delivery is None:
-        # Too early: the broker has it no more, so the sweep has to send it when its time comes.
+        # If the task came too early, the broker no longer has it, so the sweep has to send it when it is due.
         Delivery.objects.filter(pk=delivery_id, state=DeliveryState.PENDING).update(sent_at=None)
         return False
     with open_trace(delivery.trace_id), Attempt(delivery), patience(settings.REMOTE_SWEEP_SECONDS):
-        event, handler = find_receiver(delivery.event_type, delivery.handler)
-        handler(event.from_payload(delivery.payload))
+        event, receiver = find_receiver(delivery.event_type, delivery.handler)
+        receiver(event.from_payload(delivery.payload))
     return True
 
 
 def sweep(*, now: datetime) -> int:
-    """Send what is due and not with the broker; how many it took.
+    """Send what is due and not with the broker. Return how many the broker took.
 
-    Picks up what a visitor's process could not send, retries whose time has come, and what a lost worker
-    left.
+    These are deliveries that a web process could not send, retries, and those that a lost worker left.
     """
     _give_up_abandoned(now=now)
     resend = timedelta(seconds=settings.DELIVERY_RESEND_AFTER)
@@ -129,7 +123,7 @@ def sweep(*, now: datetime) -> int:
     waiting = list(unsent.values_list("pk", "handler", "sent_at")[: settings.DELIVERY_SWEEP_SIZE])
     Delivery.objects.filter(pk__in=[pk for pk, _handler, _sent_at in waiting]).update(sent_at=now)
     if lost := by_queue((pk, handler) for pk, handler, sent_at in waiting if sent_at is not None):
-        # Sent again, which harms nothing; but where no one reads the queue it doesn't help either.
+        # Sending again does no harm, but it doesn't help either if no worker reads the queue.
         queues = [queue or settings.CELERY_TASK_DEFAULT_QUEUE for queue in lost]
         logger.error("deliveries waited long for a worker", extra={"queues": queues})
     by_receiver = by_queue((pk, handler) for pk, handler, _sent_at in waiting)
@@ -137,7 +131,7 @@ def sweep(*, now: datetime) -> int:
 
 
 def send_again(*, ids: Sequence[int], now: datetime) -> int:
-    """Start over with deliveries that failed or wait for their next attempt; how many there were."""
+    """Reset deliveries that failed or wait for their next attempt, and send them. Return how many there were."""
     again = Delivery.objects.filter(pk__in=ids, state__in=[DeliveryState.FAILED, DeliveryState.PENDING])
     chosen = list(again.order_by("pk").values_list("pk", "handler"))
     again.filter(pk__in=[pk for pk, _handler in chosen]).update(
@@ -149,33 +143,29 @@ def send_again(*, ids: Sequence[int], now: datetime) -> int:
 
 
 def purge(*, now: datetime) -> int:
-    """Delete what was delivered long ago; failures stay until someone has looked at them."""
+    """Delete what was done long ago. Failed deliveries stay for people to look at."""
     before = now - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
     deleted, _ = Delivery.objects.filter(state=DeliveryState.DONE, finished_at__lt=before).delete()
     return deleted
 
 
 def backoff(attempts: int) -> timedelta:
-    """How long to wait after that many attempts: doubling, and up to a quarter more to spread crowds out."""
+    """Return the pause after that many attempts: doubling, plus up to a quarter, so that retries don't come at once."""
     seconds = min(settings.DELIVERY_BACKOFF * 2 ** min(attempts - 1, 30), settings.DELIVERY_BACKOFF_MAX)
-    return timedelta(seconds=seconds * _chance.uniform(1, 1.25))
+    return timedelta(seconds=seconds * _random.uniform(1, 1.25))
 
 
 def describe_error(error: Exception) -> str:
-    """What went wrong and where, without the message: `ConnectionError at gateways/openedx.py:57`."""
+    """Describe an error without its message: `ConnectionError at gateways/openedx.py:57`."""
     name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     if isinstance(error, DomainError):
         name = f"{name} ({error.code})"
-    return f"{name}{_place(error)}"[:300]
-
-
-def _place(error: Exception) -> str:
-    """The innermost line of our own code the error came through, else of anyone's."""
+    # The innermost line of our own code that the error came through, or else of a library.
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "site-packages" not in frame.filename]
-    for frame in reversed(ours or frames):
-        return f" at {'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}"
-    return ""
+    if frame := next(reversed(ours or frames), None):
+        name = f"{name} at {'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}"
+    return name[:300]
 
 
 def _fail(delivery: Delivery, *, error: Exception, now: datetime) -> None:
@@ -190,9 +180,9 @@ def _fail(delivery: Delivery, *, error: Exception, now: datetime) -> None:
         logger.error("delivery given up", extra=facts, exc_info=error)
         _finish(delivery, state=DeliveryState.FAILED, finished_at=now, last_error=reason)
     else:
-        # A refusal ("busy", say) is an answer and no accident: its name and place are enough.
-        accident = None if isinstance(error, DomainError) else error
-        logger.warning("delivery failed, will be tried again", extra=facts, exc_info=accident)
+        # A refusal ("busy", say) is a normal answer, so its name and place are enough.
+        exc_info = None if isinstance(error, DomainError) else error
+        logger.warning("delivery failed, will be tried again", extra=facts, exc_info=exc_info)
         later = now + backoff(delivery.attempts)
         _finish(delivery, state=DeliveryState.PENDING, next_attempt_at=later, last_error=reason)
 
@@ -204,17 +194,17 @@ def _finish(
     last_error: str,
     **changes: datetime,
 ) -> None:
-    """Give the lease back, if it is still ours: `attempts` tells our claim from one that came after it."""
+    # Only if the lease is still ours: `attempts` distinguishes our claim from a later one.
     ours = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.RUNNING, attempts=delivery.attempts)
-    if not ours.update(state=state, last_error=last_error, **_over, **changes):
+    if not ours.update(state=state, last_error=last_error, lease_until=None, sent_at=None, **changes):
         logger.warning("delivery finished after its lease", extra={"delivery": delivery.pk})
 
 
 def _give_up_abandoned(*, now: datetime) -> None:
-    """A receiver that takes its worker down with it must not do so for ever."""
+    # A receiver that crashes its worker is not called forever.
     hopeless = Q(state=DeliveryState.RUNNING, lease_until__lt=now, attempts__gte=settings.DELIVERY_MAX_ATTEMPTS)
     given_up = Delivery.objects.filter(hopeless).update(
-        state=DeliveryState.FAILED, finished_at=now, last_error="worker lost", **_over
+        state=DeliveryState.FAILED, finished_at=now, last_error="worker lost", lease_until=None, sent_at=None
     )
     if given_up:
         logger.error("deliveries given up: their workers were lost", extra={"deliveries": given_up})

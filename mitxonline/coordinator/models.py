@@ -1,4 +1,4 @@
-"""Deliveries: the outbox of events and the trace of what became of them."""
+"""Deliveries: the outbox of events, and the record of what became of them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,18 @@ class DeliveryState(models.TextChoices):
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def due(self, *, now: datetime, skew: timedelta = timedelta()) -> Self:
-        """Those a worker may claim: waiting and past their time, or left by a worker whose lease ended."""
+        """Select those a worker may claim: pending and due, or left by a worker whose lease has ended."""
         return self.filter(
             Q(state=DeliveryState.PENDING, next_attempt_at__lte=now + skew)
             | Q(state=DeliveryState.RUNNING, lease_until__lt=now)
         )
 
     def unsent(self, *, now: datetime, patience: timedelta) -> Self:
-        """Due ones the broker does not have, or has had for longer than anything should wait in its queue."""
+        """Select due ones that the broker doesn't have, or has had for longer than a task waits in its queue."""
         return self.due(now=now).filter(Q(sent_at=None) | Q(sent_at__lt=now - patience))
 
 
 class Delivery(models.Model):
-    """One event on its way to one receiver."""
-
     event_type = models.CharField(_("event"), max_length=200)
     payload = models.JSONField(_("payload"))
     handler = models.CharField(_("receiver"), max_length=200)
@@ -80,5 +78,4 @@ class Delivery(models.Model):
 
     @property
     def event_name(self) -> str:
-        """The event's name without its path."""
         return self.event_type.rpartition(".")[2]

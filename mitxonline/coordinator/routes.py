@@ -1,6 +1,6 @@
-"""The route table: which receivers hear an event, in which order and on which side of the commit.
+"""The route table: which receivers get an event, in which order and on which side of the commit.
 
-The table itself is a dict at the top of the import graph, named by the `EVENT_ROUTES` setting.
+The table is a dict at the top of the import graph, which the `EVENT_ROUTES` setting names.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ Receiver: TypeAlias = Callable[[Any], None]
 
 
 class UnroutedEvent(LookupError):
-    """An event was published that the route table does not know."""
+    """The route table doesn't list a published event."""
 
 
 class UnroutedReceiver(LookupError):
-    """A delivery names a receiver that no longer hears its event."""
+    """A delivery names a receiver that its event is no longer routed to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The receivers of one event, each list in the order of hearing.
+    """The receivers of one event, each list in the order of calls.
 
-    `within` receivers share the publisher's transaction and may refuse it by raising; `after_commit`
-    receivers are recorded in it and run later, at least once, so they must bear being called twice. `remote`
-    ones are such receivers that call others and may have to wait for them: they run from a queue of their own.
+    `within` receivers share the publisher's transaction and may refuse it by raising. `after_commit` receivers are
+    recorded in it and called later, at least once, so they must tolerate being called twice. `remote` ones are like
+    them, but call other systems and have a queue of their own.
     """
 
     within: tuple[Receiver, ...] = ()
@@ -42,17 +42,15 @@ class Route:
 
     @property
     def later(self) -> tuple[Receiver, ...]:
-        """All that hear it after the commit."""
         return self.after_commit + self.remote
 
 
 def routes() -> Mapping[type[Event], Route]:
-    """The table in force."""
     return _routes()
 
 
 def route_of(event: type[Event]) -> Route:
-    """The route of an event type; UnroutedEvent if the table has none (an empty Route is a route)."""
+    """Return the route of an event type, which may be empty. Raises UnroutedEvent."""
     try:
         return _routes()[event]
     except KeyError:
@@ -60,12 +58,12 @@ def route_of(event: type[Event]) -> Route:
 
 
 def path_of(receiver: Receiver) -> str:
-    """The dotted path a delivery row knows a receiver by."""
+    """Return the dotted path by which a delivery names a receiver."""
     return f"{getattr(receiver, '__module__', '?')}.{getattr(receiver, '__qualname__', repr(receiver))}"
 
 
 def find_receiver(event_type: str, path: str) -> tuple[type[Event], Receiver]:
-    """What a delivery row names: only what the table lists is ever called, whatever the row says."""
+    """Return what a delivery names. Only functions in the table are ever called. Raises UnroutedReceiver."""
     # Some deliveries were recorded before receivers.py had that name, by old code that ran during a deployment too.
     path = path.replace(".handlers.", ".receivers.")
     for event, route in _routes().items():
@@ -73,11 +71,11 @@ def find_receiver(event_type: str, path: str) -> tuple[type[Event], Receiver]:
             for each in route.later:
                 if path_of(each) == path:
                     return event, each
-    raise UnroutedReceiver(f"{path} does not hear {event_type}")
+    raise UnroutedReceiver(f"{event_type} is not routed to {path}")
 
 
 def remote_receivers() -> frozenset[str]:
-    """The paths of the receivers that run from the queue of remote calls."""
+    """Return the paths of the receivers that have the queue for remote calls."""
     return _remote_receivers()
 
 

@@ -1,4 +1,4 @@
-"""Handing deliveries to the broker. The rows are the outbox: what it does not take, the sweep sends."""
+"""Handing deliveries to the broker. Their rows are the outbox: the sweep sends what the broker didn't take."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ DELIVER = "mitxonline.coordinator.tasks.deliver"
 
 
 def by_queue(receivers: Iterable[tuple[int, str]]) -> dict[str, list[int]]:
-    """The ids of deliveries by the queue their receivers run from; empty is the usual one."""
+    """Group the ids of deliveries by the queue of their receivers. The default queue is an empty string."""
     remote = remote_receivers()
-    found: dict[str, list[int]] = {}
+    queues: dict[str, list[int]] = {}
     for pk, receiver in receivers:
-        found.setdefault(settings.REMOTE_QUEUE if receiver in remote else "", []).append(pk)
-    return found
+        queues.setdefault(settings.REMOTE_QUEUE if receiver in remote else "", []).append(pk)
+    return queues
 
 
 def send_after_commit(ids: Sequence[int], *, queue: str = "") -> None:
-    """Send once this transaction is committed, and let no trouble in sending reach whoever committed it."""
+    """Send after this transaction is committed. Errors in sending don't reach the code that commits."""
 
-    def send() -> None:  # not a partial: Django asks a failing robust callback for its name, and those have none
+    def send() -> None:  # Not a partial: Django logs the name of a robust callback that fails, and partials have none.
         send_deliveries(ids, queue=queue)
 
     transaction.on_commit(send, robust=True)
 
 
 def send_deliveries(ids: Sequence[int], *, queue: str = "") -> int:
-    """Queue a task for each delivery, in the usual queue or another; how many the broker took.
+    """Queue a task for each delivery. Return how many the broker took.
 
-    Never raises for a broker that is away. What it did not take is marked as not sent, so that the next sweep picks it
-    up.
+    Never raises for a broker that is away. What it didn't take is marked as not sent, so that the next sweep sends it.
     """
     sent = send_tasks(DELIVER, [(pk,) for pk in ids], queue=queue)
     if sent < len(ids):

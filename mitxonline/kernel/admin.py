@@ -1,4 +1,4 @@
-"""Django admin pages for looking only."""
+"""A read-only page of the Django admin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 
 class ReadOnlyAdminMixin:
-    """Nothing is added, changed or deleted here; what changes things goes through a service."""
+    """For models that only services may change."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,5 +1,3 @@
-"""The bottom layer: values, refusals, locks, the clock."""
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 

@@ -1,4 +1,4 @@
-"""Who did what to money, seats and codes, and why: Wagtail's own log, which its reports already show."""
+"""Who did what to money, seats and codes, and why: entries in Wagtail's log, which its reports show."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Model
 from wagtail.log_actions import log
 
-# What JSON can carry; ids, counts, states and reasons, never a code or an address.
+# Ids, counts, states and reasons, as JSON. Never a code or an e-mail address.
 Detail = str | int | bool | None | list[str] | list[int]
 
 _origin: ContextVar[str] = ContextVar("audit_origin", default="")
@@ -18,7 +18,7 @@ _origin: ContextVar[str] = ContextVar("audit_origin", default="")
 
 @contextmanager
 def recording_origin(origin: str) -> Iterator[None]:
-    """Record everything inside with its origin: a command, and who typed it on the machine."""
+    """Record the actions in this block with their origin: a command, and who typed it on the machine."""
     token = _origin.set(origin)
     try:
         yield
@@ -27,15 +27,15 @@ def recording_origin(origin: str) -> Iterator[None]:
 
 
 def current_origin() -> str:
-    """Where acts come from at the moment; empty on pages, where the account says it all."""
+    """Return where actions come from, or an empty string on pages, whose log names the account."""
     return _origin.get()
 
 
 def record(instance: Model, action: str, *, by_id: int | None, data: Mapping[str, Detail] | None = None) -> None:
-    """Record an act on a page or a model; ``by_id`` is None for a command or the system itself.
+    """Log an action on a page or a model, in the transaction of the action.
 
-    Call it in the transaction of the act: what is rolled back was not done. The action's name is registered in the
-    app's ``wagtail_hooks`` (``register_log_actions``).
+    `by_id` is None for commands and tasks. The action's name is registered in the app's `wagtail_hooks`
+    (`register_log_actions`).
     """
     actor = get_user_model().objects.filter(pk=by_id).first() if by_id is not None else None
     # The key is older than the name: rows of the log have it.

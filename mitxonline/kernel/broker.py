@@ -1,8 +1,7 @@
-"""Handing tasks to the broker, at the price of a blink when it is down.
+"""Queueing tasks without making a visitor wait for a broker that is down.
 
-A visitor's process tries once, with short timeouts of its own (the worker keeps Celery's patient ones), and
-after a failure leaves the broker alone for a while. What could not be sent is the caller's to keep: nothing
-here remembers it.
+A process tries once, with short timeouts of its own (workers keep Celery's longer ones), and after a failure leaves the
+broker alone for a while. The caller has to keep what could not be sent.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Pause:
-    """Remembers in this process that the broker did not answer."""
+    """The time for which this process leaves the broker alone."""
 
     def __init__(self) -> None:
         self._until = 0.0
@@ -45,10 +44,9 @@ broker_pause = _Pause()
 
 
 def send_tasks(name: str, arguments: Iterable[tuple[int | str, ...]], *, queue: str = "") -> int:
-    """Queue the task once for each tuple of arguments; how many the broker took, from the first on.
+    """Queue the task once for each tuple of arguments. Return how many the broker took, counted from the first.
 
-    In the queue the task is routed to, unless another is named. By name, because a web process need not know the code.
-    Never raises for a broker that is away.
+    Tasks go to the queue they are routed to unless another is named. Never raises for a broker that is away.
     """
     if broker_pause.is_on():
         return 0
@@ -73,11 +71,8 @@ def send_tasks(name: str, arguments: Iterable[tuple[int | str, ...]], *, queue: 
 
 
 def _producers() -> ProducerPool:
-    """A pool of its own: kombu keeps one per distinct connection, and these differ by their timeouts.
-
-    The options of both transports in use are given: Redis reads `socket_…`, AMQP `read_timeout` and
-    `write_timeout`.
-    """
+    # Connections with other timeouts are other connections to kombu, so they get a pool of their own. Options for both
+    # transports: Redis reads `socket_…`, AMQP `read_timeout` and `write_timeout`.
     seconds = settings.BROKER_SEND_TIMEOUT
     connection = current_app.connection_for_write(
         connect_timeout=seconds,

@@ -1,4 +1,4 @@
-"""Choosing one of many: every such list of the catalog can be searched, by what its own list is searched by."""
+"""Choosers of snippets with a search field, which Wagtail only gives to models with a search index."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wagtail.snippets.views.chooser import ChooseResultsView, ChooseView, Snippe
 
 
 class WordsForm(BaseFilterForm):
-    """A field for words that have to occur, each in one of the columns."""
+    """Filters by words, each of which has to occur in one of the columns."""
 
     q = forms.CharField(
         label=_("Search term"), widget=forms.TextInput(attrs={"placeholder": _("Search")}), required=False
@@ -23,19 +23,18 @@ class WordsForm(BaseFilterForm):
         self.columns = columns
 
     def filter(self, objects: QuerySet[Any]) -> QuerySet[Any]:
-        """Those with all the words."""
         words = self.cleaned_data["q"].split()
         for word in words:
-            found = Q()
+            in_any_column = Q()
             for column in self.columns:
-                found |= Q(**{f"{column}__icontains": word})
-            objects = objects.filter(found)
+                in_any_column |= Q(**{f"{column}__icontains": word})
+            objects = objects.filter(in_any_column)
         self.is_searching, self.search_query = bool(words), self.cleaned_data["q"]
         return objects
 
 
-class _SearchedMixin:
-    """A choice among what the list of this kind shows: contracts' own runs and products are in neither."""
+class _SnippetListMixin:
+    """Offers and searches what the snippet's own list does, so the runs and products of contracts are in neither."""
 
     model: Any
     request: Any
@@ -48,16 +47,14 @@ class _SearchedMixin:
         return WordsForm(self.request.GET, columns=self.model.snippet_viewset.search_fields)
 
 
-class SearchedChooseView(_SearchedMixin, ChooseView):
-    """The dialog."""
+class SearchedChooseView(_SnippetListMixin, ChooseView):
+    pass
 
 
-class SearchedChooseResultsView(_SearchedMixin, ChooseResultsView):
-    """The list in it, when words or the page change."""
+class SearchedChooseResultsView(_SnippetListMixin, ChooseResultsView):
+    pass
 
 
 class SearchedChooser(SnippetChooserViewSet):
-    """A chooser with a search field, for models that are in no search index."""
-
     choose_view_class = SearchedChooseView
     choose_results_view_class = SearchedChooseResultsView

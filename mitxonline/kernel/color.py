@@ -1,7 +1,7 @@
-"""Colors as people see them: contrast between two, a lighter or darker shade, a mixture.
+"""Contrast, shades and mixtures of colors.
 
-Contrast is the ratio of WCAG 2.x. Shades are made in OKLab, where the same step in lightness looks the same
-in every hue, so that a site's own brand color gives a hover and a pressed shade that fit.
+Contrast is the ratio of WCAG 2.x. Shades are computed in OKLab, where the same step in lightness looks the same in any
+hue, so every brand color gets hover and pressed shades that fit it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
-TEXT_CONTRAST = 4.5  # WCAG 2.x, AA: text of ordinary size
-SIGN_CONTRAST = 3.0  # and shapes that carry a meaning
+# WCAG 2.x, level AA: text of ordinary size, and shapes that carry a meaning.
+TEXT_CONTRAST = 4.5
+SIGN_CONTRAST = 3.0
 WHITE = "#FFFFFF"
 INK = "#10201B"
 ACCENT_INK = "#2A1C00"
@@ -22,43 +23,43 @@ _HEX = re.compile(r"\A#(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})\Z")
 
 
 def is_hex_color(text: str) -> bool:
-    """Whether the text is a color as we store it: #RGB or #RRGGBB."""
+    """Whether the text is #RGB or #RRGGBB, the form in which colors are stored."""
     return _HEX.match(text) is not None
 
 
 def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two colors, from 1 (the same) to 21 (black and white)."""
+    """Return the contrast ratio of two colors, from 1 (the same) to 21 (black and white)."""
     darker, lighter = sorted((luminance(one), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def luminance(color: str) -> float:
-    """The relative luminance, 0 for black and 1 for white."""
+    """Return the relative luminance, from 0 (black) to 1 (white)."""
     red, green, blue = _linear(color)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def text_color_on(background: str, *, ink: str = INK) -> str | None:
-    """White or the ink, whichever reads better on it; None where neither reaches 4.5:1."""
+    """Return white or the ink, whichever reads better; None if neither reaches 4.5:1."""
     best = max((WHITE, ink), key=lambda text: contrast(text, background))
     return best if contrast(best, background) >= TEXT_CONTRAST else None
 
 
 def shade(color: str, factor: float) -> str:
-    """The color with its lightness multiplied: below 1 darker, above 1 lighter, the hue kept."""
+    """Multiply the lightness by the factor and keep the hue: below 1 is darker, above 1 lighter."""
     lightness, a, b = _oklab(_linear(color))
     return _hex(_from_oklab((min(1.0, lightness * factor), a, b)))
 
 
 def mix_colors(color: str, other: str, share: float) -> str:
-    """So much of the first color in the second: 0 gives the second, 1 the first."""
-    ours, theirs = _oklab(_linear(color)), _oklab(_linear(other))
-    mixed = [mine * share + its * (1 - share) for mine, its in zip(ours, theirs, strict=True)]
+    """Mix a share of the first color into the second: 0 gives the second, 1 the first."""
+    lab, other_lab = _oklab(_linear(color)), _oklab(_linear(other))
+    mixed = [one * share + two * (1 - share) for one, two in zip(lab, other_lab, strict=True)]
     return _hex(_from_oklab((mixed[0], mixed[1], mixed[2])))
 
 
 def expand_hex(color: str) -> str:
-    """The color as `#RRGGBB` in capitals, also if it was written with three digits; ValueError for anything else."""
+    """Return the color as #RRGGBB in upper case. Raises ValueError for text that is not a color."""
     if not is_hex_color(color):
         raise ValueError(f"{color!r} is not a color; it looks like #00694F")
     digits = color[1:]
@@ -78,7 +79,7 @@ def _linear(color: str) -> Channels:
 
 
 def _hex(linear: Channels) -> str:
-    """The nearest color a screen can show."""
+    # Clipped to the nearest color that a screen can show.
     clipped = (min(1.0, max(0.0, channel)) for channel in linear)
     encoded = (12.92 * c if c <= 0.0031308 else 1.055 * c ** (1 / 2.4) - 0.055 for c in clipped)
     return "#" + "".join(f"{round(channel * 255):02X}" for channel in encoded)

@@ -1,4 +1,4 @@
-"""What an operator's commands share: results on stdout, talk on stderr, one sentence on failure."""
+"""What management commands share: results on stdout, messages on stderr, one sentence on failure."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ if TYPE_CHECKING:
 
 
 class Output(Protocol):
-    """What a command writes to: `self.stdout`, or a file it opened."""
+    """`self.stdout`, or a file that a command opened."""
 
     def write(self, text: str, /) -> object: ...
 
 
 FORMATS = ("table", "json", "csv")
 
-
-# Libraries that tell of every page saved; an operator asked for one sentence.
-TALKATIVE = ("wagtail", "django_tasks", "modelsearch")
+# Libraries that log every page they save.
+CHATTY_LOGGERS = ("wagtail", "django_tasks", "modelsearch")
 
 
 class OperatorParser(CommandParser):
-    """Says what is wrong with the arguments in one sentence, with exit status 1 like every refusal."""
+    """Reports wrong arguments in one sentence, with exit status 1 like every refusal."""
 
     def error(self, message: str) -> NoReturn:
         # A value that its `type` refuses is “argument --start: …”; the option says enough.
@@ -52,11 +51,11 @@ class OperatorParser(CommandParser):
 
 
 class OperatorCommand(BaseCommand):
-    """A command whose refusals end with exit status 1 and their sentence, instead of a traceback."""
+    """A command whose refusals end with their sentence and exit status 1 instead of a traceback."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        # Django builds it in a class of its own. A command with subcommands names ours for them (`parser_class`).
+        # Django has no hook for the class. Commands with subcommands pass ours to them as `parser_class`.
         parser.__class__ = OperatorParser
         return parser
 
@@ -67,19 +66,19 @@ class OperatorCommand(BaseCommand):
         except DomainError as refusal:
             raise CommandError(str(refusal)) from refusal
         except BrokenPipeError:
-            # Whoever read our result has enough, as in `| head`. What is still buffered goes nowhere, in silence.
+            # The reader has enough, as in `| head`. Python would report what is still buffered when it exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return None
 
     def say(self, sentence: str) -> None:
-        """Talk to the person: on standard error, so that a program reading the result doesn't hear it."""
+        """Write a message on stderr, so that it doesn't get into the result a program reads."""
         self.stderr.write(sentence, lambda text: text)
 
 
 @contextmanager
 def quiet_libraries(*, unless: bool = False) -> Iterator[None]:
-    """Hear warnings only of libraries that otherwise report every step."""
-    loggers = [] if unless else [logging.getLogger(name) for name in TALKATIVE]
+    """Silence libraries that log every step, except for warnings."""
+    loggers = [] if unless else [logging.getLogger(name) for name in CHATTY_LOGGERS]
     before = [(logger, logger.level) for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.WARNING)
@@ -91,7 +90,6 @@ def quiet_libraries(*, unless: bool = False) -> Iterator[None]:
 
 
 def add_format_option(parser: ArgumentParser) -> None:
-    """`--format table|json|csv`, a table for people unless a program asks."""
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print the result")
 
 
@@ -143,6 +141,6 @@ def _write_table(out: Output, rows: Iterable[Sequence[str]], headings: Sequence[
         table.add_row(*row)
     is_terminal = getattr(out, "isatty", lambda: False)()
     text = StringIO()
-    # Piped, a table keeps its natural width: folding at an imagined 80 columns would break what is sought.
+    # Piped, a table keeps its natural width, because folding at 80 columns would break what `grep` looks for.
     Console(file=text, width=Console().width if is_terminal else 400, markup=False).print(table)
     out.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))

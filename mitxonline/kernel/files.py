@@ -1,4 +1,4 @@
-"""Writing a file so that whoever had one before keeps it until the new one is complete."""
+"""Writing a file so that an earlier one stays until the new one is complete."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 
 
 def refuse_unless_writable(path: Path) -> None:
-    """Say before the work that the file can't be written, rather than after it."""
-    with _refusing(path):
-        folder = _resolved(path).parent
+    """Raise CommandError before the work, rather than after it, if the file can't be written."""
+    with _explain_os_errors(path):
+        folder = _resolve(path).parent
         reason = ""
         if path.is_dir():
             reason = _("it is a folder")
@@ -32,18 +32,19 @@ def refuse_unless_writable(path: Path) -> None:
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[TextIO]:
-    """A new file that takes the place of the old one when all is written, and leaves it alone if anything fails.
+    """Open a new file that replaces the old one if the block succeeds.
 
-    Only its owner can read it: who has the codes has the seats. A device or a pipe is written to directly.
+    Only its owner can read it, because it may hold codes. A device or a pipe is written to directly. Raises
+    CommandError.
     """
     if _is_special(path):
-        with _refusing(path), path.open("w", encoding="utf-8", newline="") as file:
+        with _explain_os_errors(path), path.open("w", encoding="utf-8", newline="") as file:
             yield file
         return
-    target = _resolved(path)
+    target = _resolve(path)
     draft: Path | None = None
     try:
-        with _refusing(path):
+        with _explain_os_errors(path):
             with tempfile.NamedTemporaryFile(
                 "w", encoding="utf-8", newline="", dir=target.parent, prefix=f".{target.name}.", delete=False
             ) as file:
@@ -56,20 +57,19 @@ def replace_file(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _refusing(path: Path) -> Iterator[None]:
-    """Say in a sentence why the file can't be written. Who stops reading a pipe has enough: that is no failure."""
+def _explain_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except BrokenPipeError:
+    except BrokenPipeError:  # The reader has enough, which is no failure. OperatorCommand ends the command.
         raise
     except OSError as error:
         raise _refusal(path, error.strerror or str(error)) from error
 
 
-def _resolved(path: Path) -> Path:
+def _resolve(path: Path) -> Path:
     try:
         return path.resolve()
-    except (OSError, RuntimeError) as error:  # Python 3.11 says RuntimeError of a link that leads to itself
+    except (OSError, RuntimeError) as error:  # Python 3.11 raises RuntimeError for a link that leads to itself.
         reason = _("it is a link that leads to itself") if isinstance(error, RuntimeError) else error.strerror
         raise _refusal(path, reason or str(error)) from error
 

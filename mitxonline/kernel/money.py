@@ -1,8 +1,7 @@
 """Money as a value: an exact amount and its currency, rounded in one place and never a float.
 
-The number of minor units comes from the Unicode CLDR through Babel (USD 2, JPY 0, KWD 3). A gateway that
-counts differently for some currency converts in its own adapter; nothing else in the project knows about
-minor units.
+The number of minor units comes from the Unicode CLDR through Babel (USD 2, JPY 0, KWD 3). A gateway that counts
+differently for a currency converts in its own adapter.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class CurrencyMismatch(ValueError):
-    """Two currencies met in one calculation; there is no exchange rate here."""
+    """Two currencies in one calculation. There are no exchange rates here."""
 
     def __init__(self, one: str, other: str) -> None:
         self.one = one
@@ -33,19 +32,19 @@ class CurrencyMismatch(ValueError):
 
 @cache
 def minor_digits(currency: str) -> int:
-    """How many digits the currency has after the point; ValueError for an unknown code."""
+    """Return how many digits the currency has after the point. Raises ValueError for an unknown code."""
     if not is_currency(currency):
         raise ValueError(f"{currency!r} is not a currency code")
     return get_currency_precision(currency)
 
 
 def read_currency(text: str) -> str:
-    """A currency as it is stored, from what was typed: “ usd” is USD."""
+    """Return a typed currency as it is stored: “ usd” becomes USD."""
     return text.strip().upper()
 
 
 def currency_problem(currency: str) -> str | None:
-    """Why nothing can be priced in this currency, in a sentence; None for one the shop sells in."""
+    """Return a sentence that says why the shop doesn't sell in this currency, or None if it does."""
     if currency in settings.CURRENCIES:
         return None
     sentence = _("“%(currency)s” is not a currency this shop sells in. Write one of %(currencies)s.")
@@ -61,19 +60,18 @@ def _step(currency: str) -> Decimal:
 
 @cache
 def _locale(language: str) -> Locale:
-    """The CLDR locale of a Django language code; the site's own where the code has none."""
     try:
         return Locale.parse(to_locale(language))
-    except (UnknownLocaleError, ValueError):
+    except (UnknownLocaleError, ValueError):  # The CLDR doesn't know every code that Django accepts.
         return Locale.parse(to_locale(settings.LANGUAGE_CODE))
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Money:
-    """An amount in a currency, rounded half up to its minor units when it is made.
+    """An amount in a currency, rounded half up to its minor units on creation.
 
-    Raises TypeError for a float, ValueError for text that is no number, for NaN and infinity and for an
-    unknown currency, CurrencyMismatch where two currencies meet.
+    Raises TypeError for a float; ValueError for text that is not a number, NaN, infinity and an unknown currency;
+    CurrencyMismatch for a calculation with another currency.
     """
 
     amount: Decimal
@@ -85,12 +83,11 @@ class Money:
 
     @classmethod
     def from_minor(cls, units: int, currency: str) -> Self:
-        """Money from the smallest unit: `from_minor(24900, "USD")` is 249.00 USD."""
+        """Return money from a number of minor units: `from_minor(24900, "USD")` is 249.00 USD."""
         return cls(Decimal(_whole(units)).scaleb(-minor_digits(currency)), currency)
 
     @classmethod
     def sum(cls, amounts: Iterable[Money], currency: str) -> Self:
-        """The sum of the amounts; of none, zero in that currency."""
         total = Decimal(0)
         for money in amounts:
             if money.currency != currency:
@@ -100,7 +97,6 @@ class Money:
 
     @property
     def zero(self) -> Self:
-        """Nothing, in the same currency."""
         return type(self)(0, self.currency)
 
     @property
@@ -113,11 +109,11 @@ class Money:
 
     @property
     def minor_units(self) -> int:
-        """The amount in the smallest unit of its currency (cents), exactly."""
+        """The exact amount in the smallest unit of its currency, such as cents."""
         return int(self.amount.scaleb(minor_digits(self.currency)))
 
     def formatted(self, locale: str | None = None) -> str:
-        """As a person reads it, in the given locale or the active language: `$1,249.00`, `1 249,00 $`."""
+        """Format for people, in the given locale or the active language: `$1,249.00`, `1 249,00 $`."""
         language = locale or get_language() or settings.LANGUAGE_CODE
         return format_currency(self.amount, self.currency, locale=_locale(language))
 
@@ -134,7 +130,7 @@ class Money:
         return type(self)(-self.amount, self.currency)
 
     def __mul__(self, factor: int | Decimal) -> Self:
-        """The amount times a number, rounded half up; a float factor is refused like a float amount."""
+        # A float factor is refused like a float amount.
         if isinstance(factor, bool) or not isinstance(factor, int | Decimal):
             return NotImplemented
         return type(self)(self.amount * factor, self.currency)
@@ -162,19 +158,20 @@ class Money:
 
 
 def spread(amount: Money, over: Mapping[K, Money]) -> dict[K, Money]:
-    """Divide an amount in proportion to others, to the smallest unit, by largest remainder.
+    """Divide an amount in proportion to others, by largest remainder.
 
-    The parts add up to the amount, or to the sum of the others if that is less; no part is more than its other. Units
-    that can't be divided go where most was cut off; of equals to the first.
+    The parts add up to the amount, or to the sum of the others if that is less, and no part exceeds its other. Minor
+    units left over go where rounding cut off most; among equals, to the first.
     """
     units = {key: each.minor_units for key, each in over.items()}
     total = sum(units.values())
-    wanted = min(amount.minor_units, total)
+    to_divide = min(amount.minor_units, total)
     if total == 0:
         return {key: each.zero for key, each in over.items()}
-    parts = {key: each * wanted // total for key, each in units.items()}
-    by_remainder = sorted(units, key=lambda key: -(units[key] * wanted % total))  # stable
-    for key in by_remainder[: wanted - sum(parts.values())]:
+    parts = {key: each * to_divide // total for key, each in units.items()}
+    # The sort is stable, so the first of equals comes first.
+    by_remainder = sorted(units, key=lambda key: -(units[key] * to_divide % total))
+    for key in by_remainder[: to_divide - sum(parts.values())]:
         parts[key] += 1
     return {key: Money.from_minor(part, amount.currency) for key, part in parts.items()}
 
@@ -197,6 +194,6 @@ def _round(amount: Decimal | int | str, currency: str) -> Decimal:
     step = _step(currency)
     try:
         rounded = exact.quantize(step, ROUND_HALF_UP)
-    except InvalidOperation:  # more digits than can be counted with
+    except InvalidOperation:  # more digits than the decimal context has
         raise ValueError(f"{amount!r} is too large an amount") from None
-    return abs(rounded) if rounded == 0 else rounded  # no "-0.00" on a receipt
+    return abs(rounded) if rounded == 0 else rounded  # never -0.00

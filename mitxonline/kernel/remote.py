@@ -1,12 +1,12 @@
-"""Calls to others, who may hang. Each has a deadline for the whole of it, whatever a library swallows or retries.
+"""Calls to other systems, which may hang. Each call has one deadline, whatever a library swallows or retries.
 
-The call runs in a thread of its own. Whoever asked waits until the deadline and then cuts its connections, so neither
-a name server, a handshake, nor an answer that trickles in byte by byte can hold them longer. Nothing in such a call
-may touch the database: it would use a connection of that thread.
+A call runs in a thread of its own. The caller waits until the deadline and then cuts the call's connections, so no name
+server, handshake or answer that trickles in byte by byte can hold it longer. Code in such a call must not use the
+database, because it would open a connection of that thread.
 
-How long one waits is the patience of the place: a page has `REMOTE_PAGE_SECONDS` for all its calls together, and only
-some of a process's threads may wait at once; elsewhere each call has `REMOTE_CALL_SECONDS`, and a sweep sets an end
-for all of them (`patience`). An account that keeps silent is left alone for a while (`breaker`).
+A page has `REMOTE_PAGE_SECONDS` for all its calls together, and only some of a process's threads may wait at once.
+Elsewhere each call has `REMOTE_CALL_SECONDS`, and a sweep limits all of its calls together (`patience`). An account
+that stays silent is left alone for a while (`breaker`).
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from mitxonline.kernel.breaker import Caller, Permit, permit
+from mitxonline.kernel.breaker import Caller, permit
 
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-# The caller's deadline comes first, so that there is one way to be late.
+# Seconds that a client's own timeout exceeds the deadline, so that a late call ends in one way: by the deadline.
 _LEEWAY = 0.25
 
 
 class RemoteAway(requests.RequestException):
-    """No answer, for one of two reasons. No `Timeout` or `ConnectionError`: libraries try again after those."""
+    """No answer. Neither a `Timeout` nor a `ConnectionError`, because libraries retry after those."""
 
 
 class RemoteSilent(RemoteAway):
-    """Nothing came until the deadline."""
+    """No answer came before the deadline."""
 
 
 class RemoteAvoided(RemoteAway):
-    """It wasn't asked: it kept silent lately, as many wait for it as may, or the time for all calls was over."""
+    """The call wasn't made: the breaker is open, too many threads wait already, or the time for all calls is over."""
 
 
 @dataclass(slots=True)
 class Patience:
-    """How long calls may take: each, and all of them together from the first one on.
+    """How many seconds calls may take: each of them, and all together from the first one on.
 
-    ``queue`` is how long a page waits for its turn while others wait for the same account; 0 for who can do without.
+    `queue` is how long a page waits for its turn while others wait for the same account.
     """
 
     each: float
@@ -67,7 +67,7 @@ class Patience:
     ends_at: float | None = None
 
     def left(self) -> float:
-        """Seconds for the next call; the clock of all calls starts here."""
+        """Return the seconds for the next call. The first time this starts the clock of all calls."""
         if self.total is None:
             return self.each
         if self.ends_at is None:
@@ -76,13 +76,12 @@ class Patience:
 
     @property
     def is_over(self) -> bool:
-        """Whether no call is made any more."""
         return self.ends_at is not None and time.monotonic() >= self.ends_at
 
 
 @dataclass(slots=True)
 class Call:
-    """One call under way. It keeps second handles of its sockets, which work whatever wraps the first ones."""
+    """A call in progress. It keeps duplicates of its sockets, which can be shut down whatever wraps the originals."""
 
     deadline: float
     is_over: bool = False
@@ -93,7 +92,7 @@ class Call:
         return self.deadline - time.monotonic()
 
     def watch(self, connection: socket.socket) -> None:
-        """Have a connection cut when the call is over."""
+        """Cut the connection when the call is over."""
         with self._lock:
             if self.is_over:
                 _cut(connection)
@@ -101,7 +100,7 @@ class Call:
                 self._sockets.append(connection.dup())
 
     def end(self, *, is_answered: bool) -> None:
-        """No more connections; those of a call without an answer are cut, the others go on to the next call."""
+        """Cut the connections of a call without an answer. Those of an answered call stay open for the next one."""
         with self._lock:
             self.is_over = True
             for each in self._sockets:
@@ -116,13 +115,13 @@ _call: ContextVar[Call | None] = ContextVar("call", default=None)
 
 
 def current_patience() -> Patience:
-    """The patience of this place; that of a command or the worker where nothing says otherwise."""
+    """Return the patience set by a page or a block, or else that of commands and the worker."""
     return _patience.get() or Patience(each=settings.REMOTE_CALL_SECONDS)
 
 
 @contextmanager
 def patience(seconds: float) -> Iterator[Patience]:
-    """Let all calls of this block take so long together, from now on. Within another block, what is left of that."""
+    """Limit all calls of this block together, from now on. Inside another block at most what is left of it."""
     outer = current_patience()
     limit = seconds if outer.ends_at is None else min(seconds, outer.left())
     inner = Patience(each=outer.each, total=limit, caller=outer.caller, queue=outer.queue)
@@ -133,7 +132,6 @@ def patience(seconds: float) -> Iterator[Patience]:
 
 @contextmanager
 def page_patience() -> Iterator[Patience]:
-    """The patience of a page, from its first call on."""
     seconds = settings.REMOTE_PAGE_SECONDS
     with _patient(Patience(seconds, seconds, caller="page", queue=settings.REMOTE_PAGE_QUEUE_SECONDS)) as page:
         yield page
@@ -141,13 +139,13 @@ def page_patience() -> Iterator[Patience]:
 
 @contextmanager
 def without_queueing() -> Iterator[None]:
-    """For a page that can go on without the answer: where others wait for the account already, don't."""
-    now = current_patience()
-    before, now.queue = now.queue, 0.0
+    """Don't wait for a turn while others wait for the account: this page can do without the answer."""
+    current = current_patience()
+    before, current.queue = current.queue, 0.0
     try:
         yield
     finally:
-        now.queue = before
+        current.queue = before
 
 
 @contextmanager
@@ -160,8 +158,6 @@ def _patient(new: Patience) -> Iterator[Patience]:
 
 
 class PagePatienceMiddleware:
-    """Every page is in a hurry."""
-
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
@@ -171,35 +167,53 @@ class PagePatienceMiddleware:
 
 
 def call_remote(name: str, work: Callable[[], Answer], *, silences: tuple[type[BaseException], ...]) -> Answer:
-    """The answer of a remote account; ``silences`` are the errors that mean it didn't give one.
+    """Do the work, with deadline and breaker. `silences` are the errors that mean the account didn't answer.
 
-    Raises RemoteSilent, RemoteAvoided, and what the work raises. Within a call it is a part of that one.
+    Inside another call it is part of that one. Raises RemoteSilent, RemoteAvoided, and what the work raises.
     """
     if _call.get() is not None:
         return work()
-    now = current_patience()
-    seconds = now.left()
+    current = current_patience()
+    seconds = current.left()
     if seconds <= 0:
         raise RemoteAvoided(f"{name}: the time for all calls is over")
-    allowed = permit(name, now.caller, seconds=seconds)
+    allowed = permit(name, current.caller, seconds=seconds)
     if allowed is None:
         raise RemoteAvoided(f"{name} kept silent lately")
     with ExitStack() as undo:
         undo.callback(allowed.unused)
-        end_turn = _turns.take(name, queue=now.queue) if now.caller == "page" else None
+        end_turn = _turns.take(name, queue=current.queue) if current.caller == "page" else None
         undo.pop_all()
     call = Call(time.monotonic() + seconds)
-    return _heard(_begin(name, call, work, end_turn), call, allowed, silences)
+    answer = _run_in_thread(name, call, work, end_turn)
+    is_answered = False
+    try:
+        error = answer.exception(timeout=max(call.left(), 0.0))
+        is_answered = error is None
+    except TimeoutError as late:
+        allowed.silent()
+        logger.warning("remote call cut off", extra={"remote": name})
+        raise RemoteSilent(f"{name} gave no answer in time") from late
+    finally:
+        call.end(is_answered=is_answered)
+    if error is None:
+        allowed.answered()
+        return answer.result()
+    if isinstance(error, silences):
+        allowed.silent()
+    else:  # An error is an answer too: the account is there.
+        allowed.answered()
+    raise error
 
 
 def cut_at_deadline(connection: socket.socket) -> None:
-    """For clients that open connections: have this one cut at the deadline of the call it is opened for."""
+    """Cut a connection that a client opened at the deadline of the current call."""
     if (call := _call.get()) is not None:
         call.watch(connection)
 
 
 def seconds_left() -> float:
-    """What is left to the call at hand, for a client's own timeout; RemoteSilent if that is nothing."""
+    """Return what is left of the current call, for a client's own timeout. Raises RemoteSilent if it is over."""
     call = _call.get()
     if call is None:
         return current_patience().each
@@ -209,7 +223,7 @@ def seconds_left() -> float:
 
 
 class RemoteSession(requests.Session):
-    """Requests to one account, with deadline and breaker. May be used by several threads; keeps no cookies."""
+    """Requests to one account, with deadline and breaker. Several threads may share it, because it keeps no cookies."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -219,12 +233,12 @@ class RemoteSession(requests.Session):
             self.mount(scheme, _Adapter())
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a prepared request; a `timeout` in seconds holds for each answer, and no longer than the patience."""
-        asked = kwargs.get("timeout")
+        """Send a prepared request. A `timeout` in seconds shortens the patience for this answer."""
+        timeout = kwargs.get("timeout")
 
         def work() -> requests.Response:
             left = seconds_left()
-            kwargs["timeout"] = min(asked, left) if isinstance(asked, int | float) else left
+            kwargs["timeout"] = min(timeout, left) if isinstance(timeout, int | float) else left
             kwargs["stream"] = False
             return requests.Session.send(self, request, **kwargs)
 
@@ -242,9 +256,10 @@ class _Turns:
         self._changed = threading.Condition()
 
     def take(self, name: str, *, queue: float) -> Callable[[], None]:
-        """What ends the turn. RemoteAvoided where those before us have waited that long already: the account is slow.
+        """Wait for a turn and return the function that ends it.
 
-        A turn ends with the call's thread, not with the caller's patience, so threads can't pile up.
+        Raises RemoteAvoided once others have waited for `queue` seconds: the account is slow. A turn ends with the
+        call's thread and not with the caller's patience, so that threads can't pile up.
         """
         with self._changed:
             while self._is_full(name):
@@ -262,56 +277,36 @@ class _Turns:
             self._changed.notify_all()
 
     def _is_full(self, name: str) -> bool:
-        everybody = sum(map(len, self._waiting.values()))
-        mine = len(self._waiting.get(name, ()))
-        return mine >= settings.REMOTE_PAGE_TURNS or everybody >= settings.REMOTE_PAGE_TURNS_IN_ALL
+        here, everywhere = len(self._waiting.get(name, ())), sum(map(len, self._waiting.values()))
+        return here >= settings.REMOTE_PAGE_TURNS or everywhere >= settings.REMOTE_PAGE_TURNS_IN_ALL
 
 
 _turns = _Turns()
 
 
-def _begin(name: str, call: Call, work: Callable[[], Answer], end_turn: Callable[[], None] | None) -> Future[Answer]:
+def _run_in_thread(
+    name: str, call: Call, work: Callable[[], Answer], end_turn: Callable[[], None] | None
+) -> Future[Answer]:
     answer: Future[Answer] = Future()
 
     def run() -> None:
         _call.set(call)
         try:
             answer.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits for it
+        except BaseException as error:  # noqa: BLE001 - raised again where the caller waits
             answer.set_exception(error)
         finally:
             if end_turn is not None:
                 end_turn()
 
     context = copy_context()
-    # A daemon: what still waits for a name server keeps no process from ending.
+    # A daemon, because a thread that still waits for a name server must not keep the process from ending.
     threading.Thread(target=context.run, args=[run], name=f"remote {name}", daemon=True).start()
     return answer
 
 
-def _heard(answer: Future[Answer], call: Call, allowed: Permit, silences: tuple[type[BaseException], ...]) -> Answer:
-    is_answered = False
-    try:
-        error = answer.exception(timeout=max(call.left(), 0.0))
-        is_answered = error is None
-    except TimeoutError as late:
-        allowed.silent()
-        logger.warning("remote call cut off", extra={"remote": allowed.name})
-        raise RemoteSilent(f"{allowed.name} gave no answer in time") from late
-    finally:
-        call.end(is_answered=is_answered)
-    if error is None:
-        allowed.answered()
-        return answer.result()
-    if isinstance(error, silences):
-        allowed.silent()
-    else:
-        allowed.answered()
-    raise error
-
-
 def _cut(connection: socket.socket) -> None:
-    with suppress(OSError):  # it had ended by then
+    with suppress(OSError):  # It had ended already.
         connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -322,25 +317,22 @@ class _Watched(HTTPConnection):
         return made
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is not None:  # kept from an earlier call
+        if self.sock is not None:  # A connection kept from an earlier call.
             cut_at_deadline(self.sock)
         super().request(*args, **kwargs)
 
 
-class _Connection(_Watched):
-    """Without TLS."""
-
-
-class _SecureConnection(_Watched, HTTPSConnection):
-    """The handshake is watched too: the socket is known before it begins."""
+class _WatchedSecure(_Watched, HTTPSConnection):
+    # `_new_conn` runs before the TLS handshake, so the handshake is cut at the deadline too.
+    pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = _Watched
 
 
 class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
+    ConnectionCls = _WatchedSecure
 
 
 _POOLS = {"http": _Pool, "https": _SecurePool}

@@ -1,11 +1,10 @@
-"""Text that people type, brought to the one form it is compared in."""
+"""Text that people type, normalized for comparing, and text for spreadsheets, escaped."""
 
 import unicodedata
 
-# White space and control or format characters (zero-width spaces come along with a paste), and every dash
-# there is.
+# White space, control and format characters (a paste brings zero-width spaces along), and dashes of every kind.
 _DROPPED_FROM_CODES = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
-# Punctuation that surrounds a word; an underscore belongs to it.
+# Punctuation around a word. An underscore belongs to the word.
 _MARKS = frozenset({"Po", "Ps", "Pe", "Pi", "Pf"})
 
 
@@ -18,13 +17,13 @@ def require_text(text: str) -> str:
 
 
 def normalize_code(text: str) -> str:
-    """A code as it is compared: upper case, without blanks and dashes, full-width letters made plain."""
+    """Return a code as it is compared: in upper case, without blanks and dashes, with full-width letters made plain."""
     plain = unicodedata.normalize("NFKC", text).upper()
     return "".join(char for char in plain if unicodedata.category(char) not in _DROPPED_FROM_CODES)
 
 
 def strip_punctuation(text: str) -> str:
-    """Text without the punctuation, quotes and brackets around it, as mail programs and sentences add to a link."""
+    """Remove the punctuation, quotes and brackets around a text, which mail programs and sentences add to a link."""
     start, end = 0, len(text)
     while start < end and _is_mark(text[start]):
         start += 1
@@ -38,10 +37,10 @@ def _is_mark(char: str) -> bool:
 
 
 def normalize_email(text: str) -> str:
-    """An address as it is stored and compared: trimmed, composed, lower case throughout."""
+    """Return an e-mail address as it is stored and compared: trimmed, in NFKC and lower case."""
     return unicodedata.normalize("NFKC", text).strip().lower()
 
 
 def escape_formula(cell: str) -> str:
-    """A cell that a spreadsheet shows and does not run: one that would start a formula gets an apostrophe."""
+    """Put an apostrophe before a cell that a spreadsheet would run as a formula."""
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

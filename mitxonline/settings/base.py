@@ -1,4 +1,4 @@
-"""What every environment shares. Subjects that read the environment or are long have a file in parts/."""
+"""Settings of all environments. Long subjects, and those that read environment variables, have a file in parts/."""
 
 import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +19,7 @@ from mitxonline.settings.parts.sso import *
 from mitxonline.settings.parts.storage import *
 from mitxonline.settings.parts.tasks import *
 
-# Lets classes be written as the type checker wants them: admin.ModelAdmin[Order], forms.ModelForm[User].
+# Makes Django's generic classes subscriptable, as the type checker wants them: admin.ModelAdmin[Order].
 django_stubs_ext.monkeypatch()
 
 DEBUG = False
@@ -119,7 +119,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["mitxonline.formats"]
 USE_I18N = True
 USE_TZ = True
-# Contract dates are days in this zone, both ends included.
+# The dates of contracts are days in this zone, both ends included.
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 
 EVENT_ROUTES = "mitxonline.event_routes.ROUTES"

@@ -1,4 +1,4 @@
-"""For a developer's own machine: servers are embedded where no address is given, mail goes into files."""
+"""Settings for a developer's machine: embedded servers unless addresses are given, e-mail in files."""
 
 import os
 import sys
@@ -25,26 +25,27 @@ else:
     except EmbeddedError as error:
         raise ImproperlyConfigured(str(error)) from error
 os.environ.setdefault("SITE_BASE_URL", f"http://127.0.0.1:{site_port()}")
-# Three slashes: one of them is taken off, and the folder would be looked for below the current one.
+# Three slashes, because django-environ removes one, and the path would be relative to the current folder.
 os.environ.setdefault("EMAIL_URL", f"filemail:///{quote(str(local_dir() / 'mail'))}")
 
 from mitxonline.settings.base import *
 
-# Off by default, so that pages, errors and speed are those of the real thing; DEBUG=1 shows tracebacks.
+# Off by default, so that pages, errors and speed are those of production. DEBUG=1 shows tracebacks.
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "for-development-only-and-therefore-no-secret")
 ALLOWED_HOSTS = ["*"]
 
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(local_dir() / "media"))
 SERVE_MEDIA = True
-WHITENOISE_USE_FINDERS = True  # static files straight from the apps, nothing to collect
+WHITENOISE_USE_FINDERS = True  # static files straight from the apps, without collectstatic
 WHITENOISE_AUTOREFRESH = DEBUG
 STATIC_ROOT = None
 
-# A line for every run of every sweep is for machines.
+# Without the lines that Celery writes for every run of every sweep.
 LOGGING["loggers"]["celery.app.trace"] = {"level": "WARNING"}
 
-if DEBUG and env.bool("SQL_LOG", False):  # each SQL statement with its milliseconds; Django only counts them in DEBUG
+# Each SQL statement with its milliseconds, which Django only measures with DEBUG.
+if DEBUG and env.bool("SQL_LOG", False):
     LOGGING["loggers"]["django.db.backends"] = {"level": "DEBUG"}
 
 SANDBOX_PAYMENTS = True

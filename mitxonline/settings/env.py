@@ -1,4 +1,4 @@
-"""Reading the environment: the only place settings get values from outside."""
+"""Reading environment variables, the only source of values from outside."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ env = environ.Env()
 
 
 def read_dotenv() -> None:
-    """Take what `.env` says for variables the process has not got; without the file nothing happens."""
+    """Read `.env`, if there is one, for variables that the process doesn't have."""
     path = BASE_DIR / ".env"
     if path.is_file():
         environ.Env.read_env(path)
 
 
 def require(names: Sequence[str], variables: Mapping[str, str] = os.environ) -> None:
-    """Refuse to start without these variables, naming every missing one at once."""
+    """Raise ImproperlyConfigured, with the names of all that are missing, unless these variables are set."""
     missing = [name for name in names if not variables.get(name, "").strip()]
     if missing:
         raise ImproperlyConfigured(

@@ -1,4 +1,4 @@
-"""For the real thing. Refuses to start without what it needs; holds nothing embedded."""
+"""Settings for production, which refuse to start without what they need."""
 
 from mitxonline.settings.env import env, require
 
@@ -14,10 +14,10 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [SITE_BASE_URL]
 
-# Behind a proxy that ends TLS. The header is believed only if a proxy of ours is there to write it.
+# Behind a proxy that terminates TLS. Without a proxy of ours, anyone could send the header.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)
-SECURE_REDIRECT_EXEMPT = [r"^health/$"]  # asked from inside, without TLS
+SECURE_REDIRECT_EXEMPT = [r"^health/$"]  # asked inside the network, without TLS
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
@@ -27,8 +27,8 @@ CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_NAME = "__Host-csrftoken"
 
 SILENCED_SYSTEM_CHECKS = [
-    "security.W019",  # frames of our own are allowed: Wagtail shows previews in one
-    "security.W021",  # being built into browsers is the operator's decision: SECURE_HSTS_PRELOAD
+    "security.W019",  # Our own pages may be framed: Wagtail shows previews in a frame.
+    "security.W021",  # Preloading is the operator's decision: SECURE_HSTS_PRELOAD.
 ]
 
 STORAGES = {

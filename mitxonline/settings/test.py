@@ -1,21 +1,21 @@
-"""For the tests and the type checker: real PostgreSQL, nothing that leaves the process unless a test asks."""
+"""Settings for tests and the type checker: real PostgreSQL, and nothing leaves the process unless a test asks."""
 
 import os
 
 from dev.embedded.places import local_dir
 from dev.embedded.servers import name_unreachable_servers, test_servers
 
-# pytest sets this before it reads settings. The type checker reads them too, and needs no server.
-# The addresses go into the environment: parallel workers inherit them and start nothing.
+# Set by pytest before it reads settings. The type checker reads them too, but needs no server.
+# The addresses go into the environment, where parallel workers find them instead of starting servers.
 USES_EMBEDDED_SERVERS = "PYTEST_VERSION" in os.environ and not os.environ.get("DATABASE_URL")
 if USES_EMBEDDED_SERVERS:
     test_servers().provide(os.environ)
 name_unreachable_servers(os.environ)
 os.environ["SITE_BASE_URL"] = "http://testserver"
 os.environ["EMAIL_URL"] = "memorymail://"
-# Celery prefers this variable to its setting, and tests give it a broker of their own or none.
+# Celery prefers this variable to its setting. Tests use a broker of their own, or none.
 os.environ.pop("CELERY_BROKER_URL", None)
-# No test calls a real gateway, whatever keys the machine has.
+# No test may call a real gateway, whatever keys the machine has.
 for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_ACCOUNTS"):
     os.environ.pop(name, None)
 
@@ -25,7 +25,7 @@ DEBUG = False
 SECRET_KEY = "for-tests-only-and-therefore-no-secret"
 ALLOWED_HOSTS = ["*"]
 
-# The live server serves static files itself; scanning them for every test client takes longer than a test.
+# The live server serves static files itself, and scanning them for each test client takes longer than a test.
 MIDDLEWARE = [name for name in MIDDLEWARE if not name.startswith("whitenoise.")]
 MEDIA_ROOT = str(local_dir() / "test" / "media" / os.environ.get("PYTEST_XDIST_WORKER", "main"))
 SERVE_MEDIA = True

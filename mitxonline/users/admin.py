@@ -1,10 +1,10 @@
-"""People in Django's admin."""
+"""People, connections and rights in the Django admin."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import social_django.admin  # noqa: F401 - registers what is taken back below
+import social_django.admin  # noqa: F401 - registers the admins that are replaced below
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
@@ -20,8 +20,8 @@ from mitxonline.users.admin_forms import PersonChangeForm, PersonCreationForm
 from mitxonline.users.models import GivenRight, User
 from mitxonline.users.sso.connections import find_losses, undo_connection
 
-# Its pages show what belongs to a sign-in in progress, and would let an editor of people write themselves another's
-# identity. Importing it first registers them, whatever the order of the apps.
+# social_django's own pages show sign-ins in progress, and would let an editor of people take over another's identity.
+# The import registers them first, whatever the order of the apps.
 admin.site.unregister([UserSocialAuth, Nonce, Association])
 
 _RIGHTS = ("is_superuser", "groups", "user_permissions")
@@ -29,7 +29,7 @@ _RIGHTS = ("is_superuser", "groups", "user_permissions")
 
 @admin.register(User)
 class PersonAdmin(UserAdmin[User]):
-    """Rights are given by superusers alone: whoever may change people could else make themselves one."""
+    """Only superusers give rights and change superusers. Otherwise anyone who may change people could become one."""
 
     form = PersonChangeForm
     add_form = PersonCreationForm
@@ -59,7 +59,7 @@ class PersonAdmin(UserAdmin[User]):
         return fixed if request.user.is_superuser else (*fixed, "is_staff", *_RIGHTS)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Only superusers change superusers: setting one's password would be being one."""
+        # Setting a superuser's password would be as good as being one.
         allowed = super().has_change_permission(request, obj)
         return allowed and (request.user.is_superuser or obj is None or not obj.is_superuser)
 
@@ -70,7 +70,7 @@ class PersonAdmin(UserAdmin[User]):
 
 @admin.register(UserSocialAuth)
 class ConnectionAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[UserSocialAuth]):
-    """Who is who at a provider. Nothing is typed in here; a wrong connection is deleted and made anew by signing in."""
+    """Connections with providers. A wrong one is deleted here, and signing in creates the right one."""
 
     list_display = ("user", "provider", "uid", "created", "modified")
     list_filter = ("provider",)
@@ -79,18 +79,17 @@ class ConnectionAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[UserSocialAuth]):
     fields = ("user", "provider", "uid", "created", "modified")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only superusers disconnect superusers, as with everything about them."""
         allowed = admin.ModelAdmin.has_delete_permission(self, request, obj)
         return allowed and (request.user.is_superuser or obj is None or not obj.user.is_superuser)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Also what goes with each connection, in the words its owner would read."""
-        listed, *rest = super().get_deleted_objects(objs, request)
-        goes: list[Any] = []
+        objects, *rest = super().get_deleted_objects(objs, request)
+        losses: list[Any] = []
         for each in objs:
-            if losses := find_losses(each):
-                goes += [str(_("Goes with it, in the words for %(person)s:") % {"person": each.user}), list(losses)]
-        return [*listed, *goes], *rest
+            if sentences := find_losses(each):
+                losses += [str(_("What %(person)s loses, in the words they would read:") % {"person": each.user})]
+                losses += [list(sentences)]
+        return [*objects, *losses], *rest
 
     def delete_model(self, request: HttpRequest, obj: UserSocialAuth) -> None:
         undo_connection(obj, now=clock.now())
@@ -102,7 +101,7 @@ class ConnectionAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[UserSocialAuth]):
 
 @admin.register(GivenRight)
 class GivenRightAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[GivenRight]):
-    """Which rights follow a role at a provider. `promote_user` makes one someone's own."""
+    """Rights that follow a role at a provider. `promote_user` turns one into a right given by hand."""
 
     list_display = ("user", "kind", "group", "issuer", "given_at", "proved_at")
     list_filter = ("kind", "group")

@@ -1,4 +1,4 @@
-"""What staff may change about a person, in Wagtail's admin and in Django's."""
+"""Forms for people in Wagtail's admin and in Django's."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from wagtail.users.forms import UserEditForm as WagtailUserEditForm
 from mitxonline.users.models import User
 
 
-class AddressForm(forms.ModelForm[User]):
-    """An address someone else typed is not confirmed, whatever the one before it was."""
+class EmailChangeForm(forms.ModelForm[User]):
+    """Makes an address that staff changed unconfirmed."""
 
     def save(self, commit: bool = True) -> User:
         if "email" in self.changed_data:
@@ -23,23 +23,19 @@ class AddressForm(forms.ModelForm[User]):
 
 
 class PersonCreationForm(AdminUserCreationForm[User]):
-    """A person made in Django's admin."""
-
     class Meta:
         model = User
         fields: ClassVar = ("email", "name")
 
 
-class PersonChangeForm(AddressForm, UserChangeForm[User]):
-    """A person changed in Django's admin."""
-
+class PersonChangeForm(EmailChangeForm, UserChangeForm[User]):
     class Meta:
         model = User
         fields: ClassVar = "__all__"
 
 
 class WagtailFormMixin(forms.ModelForm[User]):
-    """One name, where Wagtail would ask for two."""
+    """Asks for one name instead of Wagtail's two."""
 
     first_name: ClassVar[None] = None
     last_name: ClassVar[None] = None
@@ -47,21 +43,17 @@ class WagtailFormMixin(forms.ModelForm[User]):
 
 
 class WagtailPersonCreationForm(WagtailFormMixin, WagtailUserCreationForm):
-    """A person made in Wagtail's admin."""
-
     class Meta(WagtailUserCreationForm.Meta):
         fields: ClassVar = ("email", "name", "is_superuser", "groups")
 
 
-class WagtailPersonEditForm(WagtailFormMixin, AddressForm, WagtailUserEditForm):
-    """A person changed in Wagtail's admin."""
-
+class WagtailPersonEditForm(WagtailFormMixin, EmailChangeForm, WagtailUserEditForm):
     class Meta(WagtailUserEditForm.Meta):
         fields: ClassVar = ("email", "name", "is_active", "is_superuser", "groups")
 
 
 class WagtailNameForm(forms.ModelForm[User]):
-    """One's own name, on Wagtail's account page."""
+    """For Wagtail's account page."""
 
     name = forms.CharField(label=_("Name"), max_length=150)
 

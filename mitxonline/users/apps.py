@@ -1,5 +1,3 @@
-"""Who a person is; nothing about what they bought."""
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 from wagtail.users.apps import WagtailUsersAppConfig
@@ -15,7 +13,7 @@ class UsersConfig(AppConfig):
 
 
 class WagtailPeopleConfig(WagtailUsersAppConfig):
-    """Stands in INSTALLED_APPS instead of wagtail.users."""
+    """Replaces wagtail.users in INSTALLED_APPS."""
 
     default = False
     user_viewset = "mitxonline.users.viewsets.PersonViewSet"

@@ -1,4 +1,4 @@
-"""Signing in by e-mail and password, at every door: the storefront's, Wagtail's and Django's."""
+"""Signing in by e-mail and password, for the storefront and both admins."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ login_limit = RateLimit("login")
 
 
 class EmailBackend(ProvenRightsMixin, ModelBackend):
-    """Django's own check, with the address compared in any case and failures limited.
+    """Django's check, with limits on wrong passwords. Raises RateLimited.
 
-    Raises RateLimited before the password is looked at, so that a limited guesser learns nothing from a
-    right guess. An unknown address costs the same time as a wrong password: Django hashes one in vain.
+    The limit is checked before the password, so that a guesser who has reached it learns nothing from a right guess.
+    An unknown address takes as long as a wrong password, because Django hashes one anyway.
     """
 
     def authenticate(
@@ -33,7 +33,13 @@ class EmailBackend(ProvenRightsMixin, ModelBackend):
         email = username if username is not None else kwargs.get("email")
         if not email or password is None:
             return None
-        keys = _keys(request, email)
+        account = normalize_email(email)
+        network = network_of(client_address(request)) if request is not None else None
+        keys = {
+            "account": account,
+            "account_here": f"{account} {network}" if network else None,
+            "address": network,
+        }
         login_limit.check(keys)
         user = super().authenticate(request, username=email, password=password)
         if not isinstance(user, User):
@@ -44,17 +50,7 @@ class EmailBackend(ProvenRightsMixin, ModelBackend):
 
 
 class RightsBackend(ProvenRightsMixin, ModelBackend):
-    """What people may do, where no password of ours lets them in. It signs no one in."""
+    """Answers what people may do on a site without passwords. It signs no one in."""
 
     def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> None:  # type: ignore[override]
         return None
-
-
-def _keys(request: HttpRequest | None, email: str) -> dict[str, str | None]:
-    account = normalize_email(email)
-    network = network_of(client_address(request)) if request is not None else None
-    return {
-        "account": account,
-        "account_here": f"{account} {network}" if network else None,
-        "address": network,
-    }

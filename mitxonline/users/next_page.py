@@ -1,4 +1,4 @@
-"""Where someone wanted to go before we asked who they are."""
+"""The page that a visitor wanted before they had to sign in."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ PARAMETER = "next"
 
 
 def next_page(request: HttpRequest) -> str:
-    """The address given with the request, or nothing if it leads off this site or back to a sign-in page.
+    """Return the `next` of the request, or an empty string if it leads off this site or to a sign-in page.
 
-    Asked when it comes in and again when it is gone to: the form between the two is in the visitor's hands.
+    Check it when it comes in and again before redirecting, because the form in between is in the visitor's hands.
     """
     return safe_page(request, request.POST.get(PARAMETER) or request.GET.get(PARAMETER) or "")
 
 
 def safe_page(request: HttpRequest, address: str) -> str:
-    """The address if it is one of ours to go to, else nothing."""
+    """Return the address if it is a page of this site, else an empty string."""
     is_ours = url_has_allowed_host_and_scheme(
         address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    leads_on = address.isprintable() and "\\" not in address and address.split("?")[0] not in _sign_in_pages()
-    return address if is_ours and leads_on else ""
+    # Browsers take a backslash for a slash, and a sign-in page would lead in a circle.
+    sign_in_pages = {reverse("login"), reverse("logout"), reverse("register")}
+    is_usable = address.isprintable() and "\\" not in address and address.split("?")[0] not in sign_in_pages
+    return address if is_ours and is_usable else ""
 
 
 def with_next(address: str, page: str) -> str:
-    """The address, carrying on where to go afterwards."""
+    """Add the page to go to afterwards to an address."""
     return f"{address}?{urlencode({PARAMETER: page})}" if page else address
-
-
-def _sign_in_pages() -> set[str]:
-    return {reverse("login"), reverse("logout"), reverse("register")}

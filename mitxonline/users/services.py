@@ -1,4 +1,4 @@
-"""What people can do with their account."""
+"""Registering, confirming an e-mail address, resetting a password."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from mitxonline.users.sso.connections import connections_of
 
 
 def register(*, email: str, name: str, password: str, now: datetime) -> User | None:
-    """Make an account and have its address confirmed by mail; None if the address has one already.
-
-    Of two registrations at once the database decides which is the first.
-    """
+    """Create an account and send a link to confirm its address. Return None if the address has an account."""
+    # Of two registrations at the same moment, the unique constraint lets one through.
     try:
         with transaction.atomic():
             user = User.objects.create_user(email, password, name=name.strip(), date_joined=now)
@@ -27,12 +25,12 @@ def register(*, email: str, name: str, password: str, now: datetime) -> User | N
 
 def remind_of_account(*, email: str, next_page: str = "") -> None:
     """Tell the owner of the address, and no one else, that they have an account and how to sign in."""
-    if known := User.objects.with_email(email).filter(is_active=True).first():
-        mails.queue_account_email(mails.KNOWN, user=known, next_page=next_page)
+    if user := User.objects.with_email(email).filter(is_active=True).first():
+        mails.queue_account_email(mails.KNOWN, user=user, next_page=next_page)
 
 
 def request_password_reset(*, email: str, next_page: str = "") -> None:
-    """Send a link to the person with that address; who signs in through a provider is reminded of that instead."""
+    """Send a link to reset the password, or say how to sign in to a person who does so only through a provider."""
     user = User.objects.with_email(email).filter(is_active=True).first()
     if user is None:
         return
@@ -43,7 +41,7 @@ def request_password_reset(*, email: str, next_page: str = "") -> None:
 
 
 def request_verification(*, user: User) -> bool:
-    """Send the confirmation link again; whether there was anything to confirm."""
+    """Send the link to confirm the address again. Return False if the address is confirmed."""
     if user.is_email_verified:
         return False
     mails.queue_account_email(mails.VERIFY, user=user)
@@ -51,5 +49,5 @@ def request_verification(*, user: User) -> bool:
 
 
 def record_password_reset(*, user: User, now: datetime) -> None:
-    """Who followed a link sent to the address reads its mail: that confirms it too."""
+    """Confirm the address too: the link to reset the password was sent there."""
     User.objects.filter(pk=user.pk, email_verified_at=None).update(email_verified_at=now)

@@ -1,4 +1,4 @@
-"""What follows from someone having signed in, by whatever door."""
+"""Receivers of Django's signals about signing in."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _BY_PASSWORD = f"{EmailBackend.__module__}.{EmailBackend.__qualname__}"
 
 @receiver(user_logged_in)
 def end_rights_of_roles(user: User, **_kwargs: Any) -> None:
-    """A password proves no role: who signs in by one has the rights that are their own, and no others.
+    """End rights by roles after a sign-in by password, which proves no role.
 
-    Else a role that was taken away at the provider would go on for whoever avoids to sign in through it.
+    Otherwise a role that was taken away would last as long as the person avoids signing in through the provider.
     """
     if getattr(user, "backend", "") == _BY_PASSWORD:
         end_given_rights(user=user, now=clock.now())

@@ -1,7 +1,7 @@
-"""Proof that someone reads the mail of an address: a signed link that ends.
+"""Signed links that prove that a person reads the mail of an address.
 
-Nothing is stored for it. The link names the person and the address it was sent to, so it means nothing any
-more once the address has changed, and using it twice is using it once.
+Nothing is stored for them. A link names the person and the address it was sent to, so it stops working when the address
+changes, and using it twice makes no difference.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CONNECT_SALT = "users.connect-sign-in"
 
 
 class LinkUnusable(DomainError):
-    """The link is damaged, has ended, or was sent to an address the person no longer has."""
+    """The link is damaged or expired, or was sent to an address that the person no longer has."""
 
     code = "link_unusable"
     status = 410
@@ -31,17 +31,17 @@ class LinkUnusable(DomainError):
 
 
 def make_token(user: User) -> str:
-    """What stands in the link sent to the person's present address."""
+    """Return the token of a link that confirms the person's current address."""
     return signing.dumps({"user": user.pk, "email": user.email}, salt=_SALT)
 
 
 def make_connect_token(user: User, *, asked: str) -> str:
-    """What stands in the link that connects a sign-in; `asked` names what was asked for, in one browser."""
+    """Return the token of a link that connects a sign-in. `asked` names the request, which one browser remembers."""
     return signing.dumps({"user": user.pk, "email": user.email, "asked": asked}, salt=CONNECT_SALT)
 
 
 def read_token(token: str) -> User:
-    """Whose link it is; LinkUnusable after `EMAIL_VERIFICATION_SECONDS` or for another address."""
+    """Return whose link it is. Raises LinkUnusable, also after `EMAIL_VERIFICATION_SECONDS`."""
     try:
         content = signing.loads(token, salt=_SALT, max_age=settings.EMAIL_VERIFICATION_SECONDS)
     except signing.BadSignature:
@@ -53,7 +53,7 @@ def read_token(token: str) -> User:
 
 
 def verify_email(*, token: str, now: datetime) -> User:
-    """Write down that the address is the person's own; the first time is kept."""
+    """Confirm the address of the link. Raises LinkUnusable. The time of the first confirmation is kept."""
     user = read_token(token)
     User.objects.filter(pk=user.pk, email=user.email, email_verified_at=None).update(email_verified_at=now)
     return user

@@ -11,15 +11,13 @@ from mitxonline.users.admin_forms import WagtailPersonCreationForm, WagtailPerso
 
 
 class PersonIndexView(IndexView):
-    """The list of people, found by name and address."""
-
     @property
     def search_fields(self) -> set[str]:
         return {"email", "name"}
 
 
 class PersonViewSet(UserViewSet):
-    """People, with the one name this model has."""
+    """Wagtail's pages about users, for a model with one name."""
 
     index_view_class = PersonIndexView
     add_template_name = create_template_name = "users/wagtail/create.html"

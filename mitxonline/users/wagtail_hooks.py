@@ -1,4 +1,4 @@
-"""Wagtail's own account page asks for the name this model has, and leaves the address alone; its log knows our acts."""
+"""Hooks into Wagtail: the account page asks for our one name and not for the address, and the log knows our actions."""
 
 from __future__ import annotations
 
@@ -24,6 +24,5 @@ ACTIONS = (
 
 @hooks.register("register_log_actions")  # type: ignore[untyped-decorator]
 def register_actions(actions: Any) -> None:
-    """Tell Wagtail what the acts are called."""
     for name, label, message in ACTIONS:
         actions.register_action(name, label, message)

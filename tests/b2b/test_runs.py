@@ -19,7 +19,7 @@ from courses.enums import LmsState, RunAccess
 from courses.events import RunsRequested
 from courses.models import Course, CourseRun
 from courses.models.keys import validate_run_key
-from mitxonline.coordinator.bus import Route
+from mitxonline.coordinator.routes import Route
 from mitxonline.event_routes import ROUTES
 from tests.b2b.worlds import (
     NOW,

@@ -8,9 +8,9 @@ from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.test import override_settings
 
-from mitxonline.coordinator.bus import NotInTransaction, Route, UnroutedEvent, publish
+from mitxonline.coordinator.bus import NotInTransaction, publish
 from mitxonline.coordinator.models import Delivery, DeliveryState
-from mitxonline.coordinator.routes import UnroutedReceiver, find_receiver, route_of
+from mitxonline.coordinator.routes import Route, UnroutedEvent, UnroutedReceiver, find_receiver, route_of
 from mitxonline.kernel.trace import open_trace
 from mitxonline.users.events import AccountMailQueued
 from mitxonline.users.receivers import send_account_mail

@@ -77,7 +77,7 @@ def test_a_sound_table_has_no_problems() -> None:
         ("NO_EVENT", "E002", "is no Event"),
         ("NO_ROUTE", "E002", "has no Route"),
         ("TOO_BIG", "E003", "ids and plain values only"),
-        ("NO_MAPPING", "E001", "does not name a mapping"),
+        ("NO_MAPPING", "E001", "doesn't name a mapping"),
         ("NOT_THERE", "E001", "can't be imported"),
     ],
 )

@@ -20,7 +20,7 @@ def test_it_says_who_hears_what_in_order() -> None:
         ("after commit", "remember", "seat"),
         ("after commit", "tell_on", "seat"),
     ]
-    assert [row["when"] for row in rows if row["event"].endswith("Unheard")] == ["nobody"]
+    assert [row["when"] for row in rows if row["event"].endswith("Unheard")] == ["no receiver"]
 
 
 def test_the_same_as_csv_and_as_a_table() -> None:

@@ -5,8 +5,9 @@ from uuid import uuid4
 
 from django.contrib.auth.models import Group
 
-from mitxonline.coordinator.bus import Route, publish
+from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.events import Event
+from mitxonline.coordinator.routes import Route
 from mitxonline.kernel.db import named_lock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.trace import trace_id

@@ -135,13 +135,13 @@ def test_health_names_who_gives_no_answer_and_stays_well(client: Client, db: Non
     ],
 )
 def test_payment_pages_may_have_an_origin_of_ones_own(named: str, origins: list[str]) -> None:
-    assert payment_page_origins(named, usual=["https://checkout.stripe.com"]) == origins
+    assert payment_page_origins(named, default=["https://checkout.stripe.com"]) == origins
 
 
 @pytest.mark.parametrize("named", ["pay.example.com", "https://pay.example.com/c/pay", "*", "javascript:alert(1)"])
 def test_what_is_no_origin_is_refused_at_start(named: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="PAYMENT_PAGE_ORIGINS"):
-        payment_page_origins(named, usual=[])
+        payment_page_origins(named, default=[])
 
 
 def test_stripes_addresses_come_from_the_environment() -> None:

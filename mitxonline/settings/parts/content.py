@@ -1,4 +1,4 @@
-"""Wagtail."""
+"""Wagtail, and what editors may upload."""
 
 from mitxonline.settings.parts.site import SITE_BASE_URL
 
@@ -7,7 +7,7 @@ WAGTAILADMIN_BASE_URL = SITE_BASE_URL
 WAGTAIL_CONTENT_LANGUAGES = [("en", "English")]
 WAGTAIL_I18N_ENABLED = False
 WAGTAIL_APPEND_SLASH = True
-# Faces from elsewhere would tell a stranger who edits this site.
+# Gravatar would learn who edits this site.
 WAGTAIL_GRAVATAR_PROVIDER_URL = None
 WAGTAIL_ENABLE_UPDATE_CHECK = False
 WAGTAIL_ENABLE_WHATS_NEW_BANNER = False

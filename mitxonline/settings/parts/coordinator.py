@@ -1,23 +1,22 @@
-"""How deliveries are sent, run and retried. Times in seconds unless the name says otherwise."""
+"""How deliveries are sent, run and retried. Times are in seconds unless the name says otherwise."""
 
-# What a visitor may lose on a broker that doesn't answer, and for how long the process then leaves it alone.
+# How long a visitor waits for a broker that doesn't answer, and how long the process then leaves it alone.
 BROKER_SEND_TIMEOUT = 0.4
 BROKER_SEND_PAUSE = 15
 
-# A receiver is told to stop at the soft limit and stopped at the hard one. While it runs its lease is renewed from
-# beside, three times in its length. So no second worker starts while the first is at it, and what a lost worker or a
-# crashed database left is picked up within a minute: a lease, and a round of the sweep.
+# A receiver gets an exception at the soft limit and is killed at the hard one. While it runs, a thread renews its lease
+# three times per lease. So no second worker starts what the first is doing, and what a lost worker or a crashed
+# database left is picked up within a minute: after the lease and a round of the sweep.
 DELIVERY_SOFT_TIME_LIMIT = 210
 DELIVERY_TIME_LIMIT = 240
 DELIVERY_LEASE = 30
 
-# 5, 10, 20 … seconds between attempts, at most an hour: thirty attempts carry over a day without the other
-# side.
+# 5, 10, 20 … seconds between attempts, at most an hour. Thirty attempts bridge an outage of more than a day.
 DELIVERY_MAX_ATTEMPTS = 30
 DELIVERY_BACKOFF = 5
 DELIVERY_BACKOFF_MAX = 3600
 
-DELIVERY_RESEND_AFTER = 600  # how long a task may wait in the broker's queue before it counts as lost
+DELIVERY_RESEND_AFTER = 600  # after this time in the broker's queue a task counts as lost
 DELIVERY_SWEEP_SIZE = 1000
 DELIVERY_RETENTION_DAYS = 30
 

@@ -1,24 +1,24 @@
-"""Keycloak's admin API, by a service account; and how people's organizations are read at sign-in."""
+"""Keycloak's admin API, used through a service account, and the claim that names a person's organizations."""
 
 from typing import Any
 
 from mitxonline.settings.env import env
 
-# The server's address without /realms/…, as this machine reaches it; empty: nothing is synchronized.
+# The server's address without /realms/…, as this machine reaches it. Nothing is synchronized if it is empty.
 KEYCLOAK_URL = env.str("KEYCLOAK_URL", "").rstrip("/")
 KEYCLOAK_REALM = env.str("KEYCLOAK_REALM", "")
 KEYCLOAK_CLIENT_ID = env.str("KEYCLOAK_CLIENT_ID", "")
 KEYCLOAK_CLIENT_SECRET = env.str("KEYCLOAK_CLIENT_SECRET", "")
-# Seconds for connecting and for each answer.
+# Seconds to connect, and for each answer.
 KEYCLOAK_TIMEOUT = int(env.str("KEYCLOAK_TIMEOUT", "") or 10)
 
-# Seconds for all answers of one synchronization, whose task has twice that.
+# Seconds for all answers of one synchronization. Its task has twice as long.
 KEYCLOAK_SYNC_PATIENCE = 240.0
 
-# The name of the claim; Keycloak's own is “organization”.
+# The name of the claim. Keycloak's default is “organization”.
 KEYCLOAK_ORGANIZATION_CLAIM = env.str("KEYCLOAK_ORGANIZATION_CLAIM", "") or "organization"
 
-# Nothing to do where no Keycloak is administrated from here.
+# Only with a service account.
 KEYCLOAK_BEAT_SCHEDULE: dict[str, dict[str, Any]] = (
     {
         "sync-keycloak-orgs": {

@@ -1,4 +1,4 @@
-"""Logs on standard error: lines for people in development, JSON for machines in production."""
+"""Logs on stderr: lines for people in development, JSON in production."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from mitxonline.settings.env import env
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
 
 
-def _without_requests(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Django hangs the request on its own lines; the line says what matters of it."""
+def _drop_requests(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    # Django attaches the request to its own records, whose message has what matters of it.
     for name in ("request", "server_time"):
         event.pop(name, None)
     return event
@@ -22,7 +22,7 @@ _SHARED: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),  # logger.info("…", extra={"order": 7}) shows order=7
-    _without_requests,
+    _drop_requests,
     structlog.stdlib.PositionalArgumentsFormatter(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
@@ -37,7 +37,7 @@ structlog.configure(
 
 
 def logging_config(*, json: bool) -> dict[str, Any]:
-    """One handler for everything; the last step before writing takes out what logs must not hold."""
+    """Return a configuration with one handler, whose formatter redacts every line."""
     formatter = "mitxonline.logs.JsonFormatter" if json else "mitxonline.logs.LineFormatter"
     return {
         "version": 1,
@@ -51,7 +51,7 @@ def logging_config(*, json: bool) -> dict[str, Any]:
             "_granian": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
             "celery.worker.strategy": {"level": "WARNING"},
             "fontTools": {"level": "WARNING"},  # below that it writes some fifty lines for every receipt
-            "stripe": {"level": "WARNING"},  # below that it writes addresses it refused
+            "stripe": {"level": "WARNING"},  # below this level it logs e-mail addresses that it refused
         },
     }
 

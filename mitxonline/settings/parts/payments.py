@@ -1,4 +1,4 @@
-"""How money comes: gateways, their keys, and how patient we are with them."""
+"""Payment gateways: their keys, their addresses, and when they are asked."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ STRIPE = "ecommerce.gateways.stripe.StripeGateway"
 
 
 class StripeAccount(TypedDict):
-    """The keys of one account; ``webhook_secrets`` may be several, so that one can follow another."""
+    """The keys of one account. It may have several `webhook_secrets`, so that one can replace another."""
 
     secret_key: str
     webhook_secrets: Sequence[str]
 
 
-def stripe_accounts(usual: StripeAccount, by_host: str) -> dict[str, StripeAccount]:
-    """The accounts by host; the usual one, under no name, serves every host that has none of its own.
+def stripe_accounts(default: StripeAccount, by_host: str) -> dict[str, StripeAccount]:
+    """Return the accounts by host. The default, under an empty name, is for hosts without an account of their own.
 
-    ``by_host`` is JSON: {"shop.example": {"secret_key": "...", "webhook_secrets": ["..."]}}.
+    `by_host` is JSON: {"shop.example": {"secret_key": "...", "webhook_secrets": ["..."]}}.
     """
-    accounts = {"": usual} if usual["secret_key"] else {}
+    accounts = {"": default} if default["secret_key"] else {}
     try:
         named = json.loads(by_host or "{}")
         for host, keys in named.items():
@@ -35,18 +35,17 @@ def stripe_accounts(usual: StripeAccount, by_host: str) -> dict[str, StripeAccou
                 "secret_key": str(keys["secret_key"]),
                 "webhook_secrets": [str(secret) for secret in keys["webhook_secrets"]],
             }
-    except (AttributeError, KeyError, TypeError, ValueError):  # never the text itself: it holds keys
-        raise ImproperlyConfigured(
-            "STRIPE_ACCOUNTS is not what it should be. See .env.example for its form; the value itself is not shown."
-        ) from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # Without the value and the original exception, which contain keys.
+        raise ImproperlyConfigured("STRIPE_ACCOUNTS can't be read. See .env.example for its format.") from None
     return accounts
 
 
 def payment_gateways(accounts: Mapping[str, StripeAccount], *, is_production: bool, test_money: bool) -> list[str]:
-    """The gateways new payments may begin with, the first one being the default.
+    """Return the gateways for new payments, the default one first.
 
-    Refuses live keys in development, where pages play at paying, and test keys in production, where a test card would
-    buy courses, unless ``test_money`` says that it is a trial installation.
+    Raises ImproperlyConfigured for live keys in development, and for test keys in production, where a test card would
+    buy courses, unless `test_money` marks a trial installation.
     """
     for host, keys in accounts.items():
         _refuse_unless_suitable(keys["secret_key"], host, wants_live=is_production and not test_money)
@@ -58,29 +57,29 @@ def _refuse_unless_suitable(key: str, host: str, *, wants_live: bool) -> None:
     where = f"STRIPE_ACCOUNTS[{host!r}]" if host else "STRIPE_SECRET_KEY"
     kind = "_".join(key.split("_")[:2])
     if kind not in {"sk_test", "rk_test", "sk_live", "rk_live"}:
-        raise ImproperlyConfigured(f"{where} is no secret key of Stripe: those begin with sk_ or rk_.")
+        raise ImproperlyConfigured(f"{where} is not a secret key of Stripe. Those begin with sk_ or rk_.")
     if wants_live and kind.endswith("test"):
         raise ImproperlyConfigured(
-            f"{where} is a test key: whoever types a test card would get a course for nothing. "
-            "Set the live key, or STRIPE_TEST_MODE=true if this installation is for trying only."
+            f"{where} is a test key, and anyone with a test card would get courses for free. "
+            "Set the live key, or STRIPE_TEST_MODE=true if this installation is for trials only."
         )
     if not wants_live and kind.endswith("live"):
         raise ImproperlyConfigured(
-            f"{where} is a live key, and this installation is for trying or developing: real money would be taken. "
+            f"{where} is a live key, but this installation is for trials or development: buyers would be charged. "
             "Set a test key."
         )
 
 
-def payment_page_origins(named: str, *, usual: Sequence[str]) -> list[str]:
-    """The origins of payment pages from a list with commas; the usual ones where it names none."""
-    origins = [each.strip().rstrip("/") for each in named.split(",") if each.strip()]
+def payment_page_origins(names: str, *, default: Sequence[str]) -> list[str]:
+    """Read the origins of payment pages from a comma-separated list, or return the default ones if it is empty."""
+    origins = [each.strip().rstrip("/") for each in names.split(",") if each.strip()]
     for origin in origins:
         parts = urlsplit(origin)
         if parts.scheme not in ("https", "http") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
             raise ImproperlyConfigured(
-                f"PAYMENT_PAGE_ORIGINS: {origin!r} is no origin. Write it like https://pay.example.com, without a path."
+                f"PAYMENT_PAGE_ORIGINS: {origin!r} isn't an origin, such as https://pay.example.com without a path."
             )
-    return origins or list(usual)
+    return origins or list(default)
 
 
 STRIPE_ACCOUNTS = stripe_accounts(
@@ -90,43 +89,43 @@ STRIPE_ACCOUNTS = stripe_accounts(
     },
     env.str("STRIPE_ACCOUNTS", ""),
 )
-# Production only: test keys are meant.
+# Allows test keys in production.
 STRIPE_TEST_MODE = env.bool("STRIPE_TEST_MODE", False)
 
-# What we were written for; Stripe answers in this version whatever the account's own is.
+# The API version this code is written for. Stripe answers in it, whatever the account's own version is.
 STRIPE_API_VERSION = "2026-10-28.endive"
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "").rstrip("/") or "https://api.stripe.com"
-# How often a call is made again whose connection broke, within the same time (settings/parts/remote.py).
+# How often a call is repeated whose connection broke, within its time limit (parts/remote.py).
 STRIPE_RETRIES = 1
-# How old a notice may be, in seconds: a copy of it is worthless later.
+# Seconds after which a notice is too old to be accepted, so that a copy of it can't be replayed.
 STRIPE_TOLERANCE = 300
 
-# Where the cart's button may lead besides our own pages (the content security policy's form-action): Stripe's page,
-# or the domains of your own it is served from.
+# Where the checkout button may lead besides our own pages (form-action of the content security policy): Stripe's page,
+# or your own domains if it is served from there.
 PAYMENT_PAGE_ORIGINS = payment_page_origins(
-    env.str("PAYMENT_PAGE_ORIGINS", ""), usual=["https://checkout.stripe.com"] if STRIPE_ACCOUNTS else []
+    env.str("PAYMENT_PAGE_ORIGINS", ""), default=["https://checkout.stripe.com"] if STRIPE_ACCOUNTS else []
 )
 
-# The payment page where everyone may decide how a payment ends. Never outside development.
+# The payment page on which anyone may choose how a payment ends. Never outside development.
 SANDBOX_PAYMENTS = False
 
-# Adapters by dotted path; new payments begin with the first.
+# Adapters by dotted path. New payments use the first one.
 PAYMENT_GATEWAYS: list[str] = []
 
-# A gateway that was called and hasn't answered for this long won't any more.
+# After this time a gateway that was called won't answer any more.
 PAYMENT_START_SECONDS = 90
 
-# When a gateway is asked that told nothing, in seconds: after the buyer could have paid, then less and less often.
+# When a gateway is asked that sent no notice, in seconds: once the buyer could have paid, then less and less often.
 PAYMENT_FIRST_ASK_SECONDS = 5 * 60
 PAYMENT_ASK_AGAIN_SECONDS = 10 * 60
-# A bank that takes days tells us itself; once in this time we ask nevertheless.
+# The gateway sends a notice when a bank transfer that takes days is done. We ask once in this time nevertheless.
 PAYMENT_PROCESSING_ASK_SECONDS = 6 * 3600
 
-# The largest notice that is read, in bytes, and how long its text is kept: it names the buyer.
+# The largest notice that is read, in bytes, and how many days its text is kept, which names the buyer.
 NOTICE_MAX_BYTES = 512 * 1024
 NOTICE_BODY_DAYS = 90
 
-# Seconds between two runs. Each is safe to run twice and safe to miss.
+# Seconds between two runs. Every task may run twice or miss a run.
 PAYMENT_BEAT_SCHEDULE = {
     "release-lapsed-orders": {
         "task": "ecommerce.tasks.release_lapsed",

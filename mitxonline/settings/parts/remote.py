@@ -1,24 +1,24 @@
-"""How long we wait for others, and when we stop asking them. Times in seconds."""
+"""How long calls to other systems may take, and when they are no longer made. Times are in seconds."""
 
 from mitxonline.settings.env import env
 
-# What calls others is done from this queue (settings/parts/tasks.py).
+# The queue of tasks and receivers that call other systems (parts/tasks.py).
 REMOTE_QUEUE = "tessera-remote"
 
-# All calls of one page together. Then it says what is known, and the worker goes on.
+# All calls of one page together. After that the page shows what is known, and the worker continues.
 REMOTE_PAGE_SECONDS = 3.0
-# One call of the worker or of a command.
+# One call of the worker or a command.
 REMOTE_CALL_SECONDS = 20.0
-# All calls of one sweep or one delivery together; well below every time limit of the worker's tasks.
+# All calls of one sweep or one delivery together: well below the time limits of tasks.
 REMOTE_SWEEP_SECONDS = 60.0
 
-# Of a process's threads only so many wait for one account at once, and not all of them for all accounts.
+# How many threads of a process may wait for one account, and for all accounts, so that some stay free for other pages.
 _THREADS = int(env.str("WEB_THREADS", "") or 4)
 REMOTE_PAGE_TURNS = max(1, _THREADS // 2)
 REMOTE_PAGE_TURNS_IN_ALL = max(1, _THREADS - 1)
-# The others wait so long for their turn where they need the answer.
+# How long a page that needs the answer waits for its turn.
 REMOTE_PAGE_QUEUE_SECONDS = 1.0
 
-# So many silences in a row, then no one asks for so long.
+# After this many silences in a row no call is made for this long.
 BREAKER_FAILURES = 3
 BREAKER_PAUSE = 15

@@ -1,4 +1,4 @@
-"""Error reports to Sentry, if it is wanted: without persons, bodies and local variables."""
+"""Error reports to Sentry, if SENTRY_DSN is set: without people, request bodies and local variables."""
 
 import sentry_sdk
 

@@ -1,4 +1,4 @@
-"""What a browser may do with these pages, and how people prove who they are."""
+"""What browsers may do with our pages, and rules for passwords."""
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 
@@ -6,7 +6,7 @@ from mitxonline.settings.env import env
 from mitxonline.settings.parts.payments import PAYMENT_PAGE_ORIGINS
 from mitxonline.settings.parts.sso import SIGN_IN_ORIGINS
 
-# Video players an editor may embed in a page.
+# Video players that editors may embed in a page.
 _PLAYERS = ["https://www.youtube-nocookie.com", "https://www.youtube.com", "https://player.vimeo.com"]
 
 CONTENT_SECURITY_POLICY = {
@@ -25,7 +25,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [SELF],  # Wagtail shows previews in a frame
     }
 }
-# The two administrations carry inline scripts and styles of their own; only staff gets there.
+# Both admins have inline scripts and styles. Only staff gets there.
 CONTENT_SECURITY_POLICY_ADMIN = {
     "script-src": [SELF, UNSAFE_INLINE],
     "style-src": [SELF, UNSAFE_INLINE],
@@ -36,14 +36,14 @@ PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=
 
 X_FRAME_OPTIONS = "SAMEORIGIN"
 SECURE_CONTENT_TYPE_NOSNIFF = True
-# Addresses carry enrollment codes: they are told to no one else.
+# Our addresses contain enrollment codes, so other sites don't learn them.
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"  # a learner comes back from the payment page by a link
+SESSION_COOKIE_SAMESITE = "Lax"  # buyers come back from the payment page by a link
 CSRF_COOKIE_SAMESITE = "Lax"
 
-# How many proxies of ours stand before the web process; with 0 X-Forwarded-For is not looked at.
+# How many proxies of ours are in front of the web process. With 0, X-Forwarded-For is ignored.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 
 AUTH_PASSWORD_VALIDATORS = [

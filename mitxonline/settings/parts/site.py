@@ -1,6 +1,6 @@
-"""Where the site is."""
+"""The site's address."""
 
 from mitxonline.settings.env import env
 
-# Links in mails and files are made from it, so it has to be the address people use.
+# Links in e-mails and files begin with it, so it has to be the address that people use.
 SITE_BASE_URL = env.str("SITE_BASE_URL").rstrip("/")

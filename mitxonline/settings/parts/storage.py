@@ -1,4 +1,4 @@
-"""Database, cache, files. One engine everywhere: constraints, locks and set-based SQL are relied on."""
+"""Database, cache and files. Every environment uses PostgreSQL, for its constraints, locks and set-based SQL."""
 
 from pathlib import Path
 
@@ -22,17 +22,17 @@ CACHES = {
         "BACKEND": "mitxonline.cache.ForgivingRedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "tessera",
-        # A page may wait a second for a cache that hangs, not longer.
+        # A page waits at most a second for a cache that hangs.
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     }
 }
 
-# In the database: emptying the cache signs no one out and loses no cart.
+# In the database, so that emptying the cache signs no one out and loses no cart.
 SESSION_ENGINE = "mitxonline.users.sso.session_store"
 
 STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(BASE_DIR / "media"))
-# Uploaded pictures come from the web process itself unless a proxy or an object store serves them.
+# Whether the web process serves uploaded pictures, for sites without a proxy or an object store that does.
 SERVE_MEDIA = env.bool("SERVE_MEDIA", False)

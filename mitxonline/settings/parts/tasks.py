@@ -1,4 +1,4 @@
-"""Celery: what runs beside the web, and when."""
+"""Celery: queues, time limits and the schedule."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from mitxonline.settings.parts.storage import REDIS_URL
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL
 
-# A visitor waits for the broker at most this long; what could not be sent is swept later from the database.
+# Seconds that a visitor waits for the broker at most. A sweep sends later what could not be sent.
 _PATIENCE = 2
 CELERY_BROKER_CONNECTION_TIMEOUT = _PATIENCE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False
 
-# Redis hands a task out again when it was not acknowledged in time, so no task may run longer than that.
+# Redis hands a task out again that isn't acknowledged in this time, so no task may run longer.
 _VISIBILITY = 60 * 60
 CELERY_TASK_TIME_LIMIT = _VISIBILITY - 60
 CELERY_TASK_SOFT_TIME_LIMIT = _VISIBILITY - 120
@@ -34,13 +34,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     else {}
 )
 
-# Acknowledged on receipt: what must not be lost has a row and a sweep, and a task that kills its worker is
-# not handed to the next one.
+# Tasks are acknowledged on receipt. What must not be lost has a row and a sweep, and a task that kills its worker isn't
+# handed to the next one.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
-# Calls to gateways, Keycloak and course sites have a queue and workers of their own: mail and what follows a payment
-# never wait behind them. A worker that is told no queue reads both.
+# Calls to gateways, Keycloak and course sites have a queue and workers of their own, so that e-mail and what follows a
+# payment never wait behind them. A worker started without --queues reads both.
 CELERY_TASK_DEFAULT_QUEUE = "tessera"
 CELERY_TASK_QUEUES = [
     Queue(name, Exchange(name), routing_key=name) for name in (CELERY_TASK_DEFAULT_QUEUE, REMOTE_QUEUE)
@@ -57,7 +57,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_ENABLE_UTC = True
 
-# Seconds between two runs. Each is safe to run twice and safe to miss.
+# Seconds between two runs. Every task may run twice or miss a run.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     **DELIVERY_BEAT_SCHEDULE,
     **KEYCLOAK_BEAT_SCHEDULE,

@@ -1,4 +1,4 @@
-"""Print which receiver hears which event, in order, on which side of the commit."""
+"""Print which receivers get which event, in order, and on which side of the commit."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from mitxonline.kernel.console import OperatorCommand, add_format_option, write_
 
 
 class Command(OperatorCommand):
-    help = "Prints every event with its receivers: those within the transaction first, in the order of hearing."
+    help = "Prints every event with its receivers in the order of calls, those within the transaction first."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_format_option(parser)
@@ -23,9 +23,10 @@ class Command(OperatorCommand):
 def _rows() -> Iterator[tuple[str, str, str, str]]:
     for event, route in sorted(routes().items(), key=lambda item: item[0].type_name()):
         fields = ", ".join(field_types(event))
-        heard = [("within", each) for each in route.within] + [("after commit", each) for each in route.after_commit]
-        heard += [("after commit, remote", each) for each in route.remote]
-        if not heard:
-            yield event.type_name(), fields, "nobody", ""
-        for when, receiver in heard:
+        receivers = [("within", each) for each in route.within]
+        receivers += [("after commit", each) for each in route.after_commit]
+        receivers += [("after commit, remote", each) for each in route.remote]
+        if not receivers:
+            yield event.type_name(), fields, "no receiver", ""
+        for when, receiver in receivers:
             yield event.type_name(), fields, when, path_of(receiver)
