@@ -197,7 +197,7 @@ def test_an_operator_reads_what_goes_before(
     said = " ".join(" ".join(page.text for page in pages).split())
     assert said.count("You’ll leave Orchard and give up your seat in “Fruit”.") == 2
     assert said.count("You’ll leave Quarry and give up your seat in “Free” and “Lab”.") == 1
-    assert "in the words for one@mail.example:" in said
+    assert "What one@mail.example loses, in the words they would read:" in said
     assert UserSocialAuth.objects.count() == 2, "looking deletes nothing"
 
 
