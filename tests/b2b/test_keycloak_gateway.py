@@ -43,7 +43,7 @@ def answering(status: int, body: bytes) -> Iterator[int]:
             """Nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         yield server.server_port
         server.shutdown()

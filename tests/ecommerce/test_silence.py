@@ -210,8 +210,7 @@ def test_the_receipt_of_a_free_order_waits_behind_no_sweep(
     Delivery.objects.all().delete()
     monkeypatch.setenv("TEST_STRIPE_API_BASE", hanging.url)
     monkeypatch.setenv("TEST_EVENT_ROUTES", "mitxonline.event_routes.ROUTES")
-    for queue in (settings.REMOTE_QUEUE, settings.CELERY_TASK_DEFAULT_QUEUE):
-        start_worker(queue)
+    workers = [start_worker(queue) for queue in (settings.REMOTE_QUEUE, settings.CELERY_TASK_DEFAULT_QUEUE)]
     for name in ("follow_refunds", "ask_about_payments"):
         assert send_tasks(f"ecommerce.tasks.{name}", [()]) == 1
     until(lambda: hanging.open_ones)
@@ -220,6 +219,8 @@ def test_the_receipt_of_a_free_order_waits_behind_no_sweep(
     assert begin(learner).order.state == OrderState.FULFILLED
     until(lambda: mailbox.exists() and any("lea@example.test" in each.read_text() for each in mailbox.iterdir()))
     assert hanging.open_ones == 1, "the sweep waits on"
+    for worker in workers:
+        worker.kill()  # it would finish the sweep first
 
 
 def test_no_sweep_comes_near_its_time_limit() -> None:

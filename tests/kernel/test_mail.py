@@ -100,6 +100,6 @@ def postman() -> Iterator[int]:
     Postman.taken = Postman.connections = 0
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Postman) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield int(server.server_address[1])
         server.shutdown()
