@@ -1,6 +1,6 @@
 # Needs make, a POSIX shell and Python 3.11; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop shell test coverage check validate bench requirements
+.PHONY: help setup run stop shell test coverage mutants check validate bench requirements
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -53,6 +53,9 @@ test: setup ## Run the tests
 
 coverage: setup ## Run the tests and report which lines and branches no test reaches
 	@exec $(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=html $(ARGS)
+
+mutants: setup ## Change rules, prices and payments one place at a time; list what no test notices
+	@exec $(PYTHON) -m tests.mutants --jobs $(WORKERS) $(ARGS)
 
 check: setup ## Lint, formats, spelling, dependencies, types, import directions, templates, migrations, settings
 	$(PYTHON) -m ruff check .

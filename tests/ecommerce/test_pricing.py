@@ -94,6 +94,11 @@ def test_where_two_take_off_the_same_the_one_without_a_code_is_spent() -> None:
     assert price_item(Item(1, usd(100)), [typed, automatic]).offer == automatic
 
 
+def test_of_two_codes_that_take_off_the_same_the_older_one_is_spent() -> None:
+    older, newer = (offer(DiscountType.PERCENT_OFF, "10", code_id=code_id) for code_id in (4, 5))
+    assert price_item(Item(1, usd(100)), [newer, older]).offer == older
+
+
 # An amount off the cart
 
 
@@ -124,6 +129,21 @@ def test_it_goes_to_lines_that_others_lower_least_and_only_where_that_is_better(
     assert [(price.discount, price.offer) for price in prices] == [(usd(60), cart), (usd(50), half)]
     small = offer(DiscountType.AMOUNT_OFF, "40", discount_id=3, products=frozenset({2}))
     assert [price.offer for price in price_items(items, [half, small])] == [None, half]
+
+
+def test_an_amount_off_the_cart_that_saves_nothing_more_is_not_used() -> None:
+    tenth = offer(DiscountType.PERCENT_OFF, "10", discount_id=2, code_id=2)
+    cart = offer(DiscountType.AMOUNT_OFF, "10", discount_id=1, code_id=1)
+    assert [price.offer for price in price_items([Item(1, usd(100))], [tenth, cart])] == [tenth]
+
+
+def test_where_the_total_is_the_same_fewer_codes_are_spent() -> None:
+    two_off = offer(DiscountType.AMOUNT_OFF_EACH, "2", discount_id=1, code_id=1, products=frozenset({1}))
+    six_off = offer(DiscountType.AMOUNT_OFF_EACH, "6", discount_id=2, code_id=2, products=frozenset({2}))
+    cart = offer(DiscountType.AMOUNT_OFF, "10", discount_id=3, code_id=3)
+    items = [Item(1, usd(4)), Item(2, usd(100))]
+    # Ten dollars come off with the cart's code alone, and with it on the first line beside the second line's own.
+    assert [price.offer for price in price_items(items, [two_off, six_off, cart])] == [cart, cart]
 
 
 def test_one_counts_at_most_and_a_contracts_line_takes_no_part() -> None:
