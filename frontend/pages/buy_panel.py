@@ -1,4 +1,4 @@
-"""The panel beside a course: its price, its next starts, and the one button that is right for this visitor."""
+"""The panel beside a course: its price, its next starts, and the button for this visitor."""
 
 from __future__ import annotations
 
@@ -16,21 +16,19 @@ from django.utils.translation import gettext as _
 from b2b.selectors.seats import MemberContract, MemberRun, organizations_of
 from courses.models import Course, Enrollment
 from ecommerce.selectors.shop import shop_settings
-from frontend.pages.awaited import AwaitedOrder, awaited_order_for
+from frontend.pages.awaited import AwaitedOrder, find_order_with_course
 from frontend.pages.cards import length_text, price_text, start_text
-from frontend.pages.dates import day
+from frontend.pages.dates import day_text
 from frontend.pages.offers import CourseOffer, RunOffer, course_offers, short_price
 
 BUY = "cart-add"
 ENROLL = "enroll"
-START = "dashboard-start"  # a member's one click
+START = "dashboard-start"  # enrolls a member of a contract
 ENTER_CODE = "enrollment-code-entry"
 DASHBOARD = "dashboard"
 
 
 class PanelState(StrEnum):
-    """What the visitor can do."""
-
     BUY = "buy"
     FREE = "free"
     ENROLLED = "enrolled"
@@ -42,7 +40,7 @@ class PanelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartChoice:
-    """One start as a radio card: `name` and `value` are what the form sends."""
+    """A start to choose, as a radio button: the form sends `name` and `value`."""
 
     name: str
     value: int
@@ -55,11 +53,11 @@ class StartChoice:
 
 @dataclass(frozen=True, slots=True)
 class BuyPanel:
-    """Everything the panel says.
+    """What the panel shows.
 
-    Where there is a form: it posts to `action_url`, sends what is chosen among `choices` (a single one is a hidden
-    field), and its button says `button_text`; `free_choices` are starts that cost nothing beside ones that do, with a
-    form of their own to `free_action_url`. Where there is none, `go_url` and `go_text` are the link in its place.
+    With `choices`, its form posts to `action_url`; a single choice is a hidden field. `free_choices` are the free
+    starts of a course that also has paid ones, and have a form of their own, to `free_action_url`. Without a form,
+    `go_url` and `go_text` are the link in its place.
     """
 
     state: PanelState
@@ -83,22 +81,18 @@ class BuyPanel:
 
     @property
     def free_action_url(self) -> str:
-        """Where the form with what is free is sent."""
         return reverse(ENROLL)
 
     @property
     def code_url(self) -> str:
-        """Where an enrollment code is entered."""
         return reverse(ENTER_CODE)
 
     @property
     def has_form(self) -> bool:
-        """Whether there is something to send."""
         return bool(self.action_url and self.choices)
 
     @property
     def only_choice(self) -> StartChoice | None:
-        """The choice that is none."""
         return self.choices[0] if len(self.choices) == 1 else None
 
 
@@ -110,32 +104,32 @@ def buy_panel(
     support_email: str = "",
     offers: Mapping[int, CourseOffer] | None = None,
 ) -> BuyPanel:
-    """The panel of a course for this visitor; one query, none if the offer is at hand, some more if signed in."""
+    """The panel of a course for this visitor. One query, none if `offers` are given; some more if signed in."""
     offer = (offers or course_offers([course.pk], now=now))[course.pk]
     if user_id is not None:
         enrollment = current_enrollment(course.pk, user_id=user_id, now=now)
         if enrollment is not None:
             return _panel_for_enrolled(course, enrollment, now)
-        awaited = awaited_order_for(course.pk, user_id=user_id)
+        awaited = find_order_with_course(course.pk, user_id=user_id)
         if awaited is not None:
             return _panel_for_awaited(course, awaited)
-        member = _contract_with(course.pk, user_id=user_id, now=now)
+        member = _find_contract(course.pk, user_id=user_id, now=now)
         if member is not None:
-            return _member(course, *member)
+            return _panel_for_member(course, *member)
     if not offer.is_open:
-        return _not_open(course, offer, support_email)
-    paid = [run for run in _in_order(offer.open_runs, now) if run.product_id is not None]
-    return _buy(course, offer, paid) if paid else _free(course, offer)
+        return _panel_not_open(course, offer, support_email)
+    paid = [run for run in _sort_starts(offer.open_runs, now) if run.product_id is not None]
+    return _panel_on_sale(course, offer, paid) if paid else _panel_for_free(course, offer)
 
 
 def current_enrollment(course_id: int, *, user_id: int, now: datetime) -> Enrollment | None:
-    """The learner's enrollment in a run of the course that isn't over, the soonest first."""
+    """The learner’s enrollment in the earliest run of the course that isn’t over."""
     enrollments = Enrollment.objects.active().of(user_id).filter(run__course_id=course_id).select_related("run")
     return next((each for each in enrollments.order_by("run__start_date", "pk") if not each.run.has_ended(now)), None)
 
 
-def _buy(course: Course, offer: CourseOffer, paid: list[RunOffer]) -> BuyPanel:
-    choices = tuple(_choices(paid, offer, name="product_id"))
+def _panel_on_sale(course: Course, offer: CourseOffer, paid: list[RunOffer]) -> BuyPanel:
+    choices = tuple(_list_choices(paid, offer, name="product_id"))
     price = next(iter(choice.price_text for choice in choices), "")
     one_price = len({choice.price_text for choice in choices}) == 1
     free = [run for run in offer.open_runs if run.product_id is None]
@@ -151,12 +145,12 @@ def _buy(course: Course, offer: CourseOffer, paid: list[RunOffer]) -> BuyPanel:
         action_url=reverse(BUY),
         button_text=_("Enroll for %(price)s") % {"price": price} if one_price else _("Add to cart"),
         short_button_text=_("Enroll"),
-        free_choices=tuple(_choices(free, offer, name="run")),
+        free_choices=tuple(_list_choices(free, offer, name="run")),
         refund_text=refund_text(paid[0], offer.now),
     )
 
 
-def _free(course: Course, offer: CourseOffer) -> BuyPanel:
+def _panel_for_free(course: Course, offer: CourseOffer) -> BuyPanel:
     return BuyPanel(
         state=PanelState.FREE,
         course=course,
@@ -165,7 +159,7 @@ def _free(course: Course, offer: CourseOffer) -> BuyPanel:
         price_text=_("Free"),
         start_text=start_text(offer),
         length_text=length_text(course),
-        choices=tuple(_choices(offer.open_runs, offer, name="run")),
+        choices=tuple(_list_choices(offer.open_runs, offer, name="run")),
         action_url=reverse(ENROLL),
         button_text=_("Enroll for free"),
         short_button_text=_("Enroll"),
@@ -180,11 +174,11 @@ def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -
         course=course,
         badge_text=_("Enrolled"),
         badge_kind="ok" if started else "info",
-        start_text="" if started or run.start_date is None else _("Starts %(day)s") % {"day": day(run.start_date)},
+        start_text="" if started or run.start_date is None else _("Starts %(day)s") % {"day": day_text(run.start_date)},
         length_text=length_text(course),
         sentence=_("You are enrolled in this course.")
         if started or run.start_date is None
-        else _("You are enrolled. The course starts on %(day)s.") % {"day": day(run.start_date)},
+        else _("You are enrolled. The course starts on %(day)s.") % {"day": day_text(run.start_date)},
         go_url=reverse(DASHBOARD),
         go_text=_("Go to course"),
         short_button_text=_("Go to course"),
@@ -193,7 +187,6 @@ def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -
 
 
 def _panel_for_awaited(course: Course, awaited: AwaitedOrder) -> BuyPanel:
-    """No way to pay a second time for what is being paid."""
     return BuyPanel(
         state=PanelState.AWAITED,
         course=course,
@@ -208,8 +201,7 @@ def _panel_for_awaited(course: Course, awaited: AwaitedOrder) -> BuyPanel:
     )
 
 
-def _member(course: Course, organization: str, contract: MemberContract, run: MemberRun) -> BuyPanel:
-    """A member's one click; in a contract with a price, the way to the cart."""
+def _panel_for_member(course: Course, organization: str, contract: MemberContract, run: MemberRun) -> BuyPanel:
     is_free = contract.terms.is_free
     product_id = run.contract_run.product_id
     name, value = ("contract_run", run.contract_run.pk) if is_free else ("product_id", product_id or 0)
@@ -228,7 +220,7 @@ def _member(course: Course, organization: str, contract: MemberContract, run: Me
                 name=name,
                 value=value,
                 title=contract.name,
-                text=_until(contract),
+                text=_describe_end(contract),
                 price_text=price,
                 checked=True,
             ),
@@ -239,7 +231,7 @@ def _member(course: Course, organization: str, contract: MemberContract, run: Me
     )
 
 
-def _not_open(course: Course, offer: CourseOffer, support_email: str) -> BuyPanel:
+def _panel_not_open(course: Course, offer: CourseOffer, support_email: str) -> BuyPanel:
     if offer.opens_at is not None:
         return BuyPanel(
             state=PanelState.OPENS,
@@ -249,8 +241,8 @@ def _not_open(course: Course, offer: CourseOffer, support_email: str) -> BuyPane
             price_text=price_text(offer),
             start_text=start_text(offer),
             length_text=length_text(course),
-            sentence=_("Enrollment opens on %(day)s.") % {"day": day(offer.opens_at)},
-            choices=tuple(_choices(offer.runs, offer, name="run")),
+            sentence=_("Enrollment opens on %(day)s.") % {"day": day_text(offer.opens_at)},
+            choices=tuple(_list_choices(offer.runs, offer, name="run")),
         )
     subject = quote(_("Next start of %(title)s") % {"title": course.title})
     return BuyPanel(
@@ -259,67 +251,64 @@ def _not_open(course: Course, offer: CourseOffer, support_email: str) -> BuyPane
         badge_text=_("Enrollment closed"),
         badge_kind="neutral",
         length_text=length_text(course),
-        sentence=_("Enrollment is closed. The next start date isn't set yet."),
+        sentence=_("Enrollment is closed. The next start date isn’t set yet."),
         go_url=f"mailto:{support_email}?subject={subject}" if support_email else "",
         go_text=_("Notify me of the next start") if support_email else "",
     )
 
 
-def _choices(runs: Iterable[RunOffer], offer: CourseOffer, *, name: str) -> Iterable[StartChoice]:
-    """The starts in order; the first that can be had is chosen."""
-    ordered = _in_order(runs, offer.now)
+def _list_choices(runs: Iterable[RunOffer], offer: CourseOffer, *, name: str) -> Iterable[StartChoice]:
+    ordered = _sort_starts(runs, offer.now)
     chosen = next((run.run_id for run in ordered if run.is_open(offer.now)), None)
     for run in ordered:
         value = run.product_id if name == "product_id" and run.product_id is not None else run.run_id
         yield StartChoice(
             name=name,
             value=value,
-            title=_title(run, offer.now),
-            text=_text(run, offer.now),
+            title=_start_title(run, offer.now),
+            text=_start_note(run, offer.now),
             price_text=short_price(run.price) if run.price is not None else _("Free"),
             checked=run.run_id == chosen,
             disabled=not run.is_open(offer.now),
         )
 
 
-def _in_order(runs: Iterable[RunOffer], now: datetime) -> list[RunOffer]:
-    """Dates to come, then “any time”, then what has begun."""
-    return sorted(runs, key=lambda run: (_kind(run, now), run.starts_at or now, run.run_id))
+def _sort_starts(runs: Iterable[RunOffer], now: datetime) -> list[RunOffer]:
+    return sorted(runs, key=lambda run: (_start_rank(run, now), run.starts_at or now, run.run_id))
 
 
-def _kind(run: RunOffer, now: datetime) -> int:
+def _start_rank(run: RunOffer, now: datetime) -> int:
     if not run.has_date():
         return 1
     return 0 if run.starts_at is not None and run.starts_at > now else 2
 
 
-def _title(run: RunOffer, now: datetime) -> str:
-    if run.self_paced:
-        later = run.starts_at is not None and run.starts_at > now
-        return _("Start from %(day)s") % {"day": day(run.starts_at)} if later and run.starts_at else _("Start any time")
+def _start_title(run: RunOffer, now: datetime) -> str:
     if run.starts_at is None:
         return _("Start any time")
-    return day(run.starts_at) if run.starts_at > now else _("Started %(day)s") % {"day": day(run.starts_at)}
+    day = day_text(run.starts_at)
+    if run.self_paced:
+        return _("Start from %(day)s") % {"day": day} if run.starts_at > now else _("Start any time")
+    return day if run.starts_at > now else _("Started %(day)s") % {"day": day}
 
 
-def _text(run: RunOffer, now: datetime) -> str:
-    """The second line: how, and until when; of a start that can't be had yet, why."""
+def _start_note(run: RunOffer, now: datetime) -> str:
     if run.opens_at is not None and run.opens_at > now:
-        return _("Enrollment opens on %(day)s") % {"day": day(run.opens_at)}
+        return _("Enrollment opens on %(day)s") % {"day": day_text(run.opens_at)}
     how = _("At your own pace") if run.self_paced or run.starts_at is None else _("With an instructor")
     if run.ends_at is None:
         return how
     until = _("open until %(day)s") if run.self_paced else _("ends %(day)s")
-    return f"{how} · {until % {'day': day(run.ends_at)}}"
+    return f"{how} · {until % {'day': day_text(run.ends_at)}}"
 
 
-def _until(contract: MemberContract) -> str:
+def _describe_end(contract: MemberContract) -> str:
     end = contract.terms.end
     return _("Until %(day)s") % {"day": date_format(end, "DATE_FORMAT")} if end else _("At your own pace")
 
 
 def refund_text(run: RunOffer, now: datetime) -> str:
-    """Until when the whole price is given back: so many days after the start, or after buying."""
+    """The end of the refund period: days after the start, or after the purchase if the run has no date to come."""
     days = shop_settings().window_days
     if not days:
         return ""
@@ -329,8 +318,7 @@ def refund_text(run: RunOffer, now: datetime) -> str:
     return _("Full refund within %(days)d days") % {"days": days}
 
 
-def _contract_with(course_id: int, *, user_id: int, now: datetime) -> tuple[str, MemberContract, MemberRun] | None:
-    """An open contract of the visitor's that covers the course, free ones first."""
+def _find_contract(course_id: int, *, user_id: int, now: datetime) -> tuple[str, MemberContract, MemberRun] | None:
     found = [
         (organization.organization.name, contract, run)
         for organization in organizations_of(user_id, now=now)

@@ -1,4 +1,4 @@
-"""Courses and programs as cards: the same everywhere, in constant queries."""
+"""Cards of courses and programs, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COVER = "fill-960x480"  # 2:1 around the focal point, sharp on a fine screen
 
 @dataclass(frozen=True, slots=True)
 class CourseCard:
-    """One course in a list. The texts are ready to be shown; what isn't known is empty."""
+    """A course in a list. Texts that aren’t known are empty."""
 
     course_id: int
     url: str
@@ -45,8 +45,6 @@ class CourseCard:
 
 @dataclass(frozen=True, slots=True)
 class CourseTile:
-    """A course as one square of a program's mosaic."""
-
     readable_id: str
     department_slug: str
     title: str
@@ -54,8 +52,6 @@ class CourseTile:
 
 @dataclass(frozen=True, slots=True)
 class ProgramCard:
-    """One program in a list."""
-
     program_id: int
     url: str
     title: str
@@ -72,14 +68,13 @@ def course_cards(
     offers: Mapping[int, CourseOffer],
     enrolled: frozenset[int] = frozenset(),
 ) -> list[CourseCard]:
-    """The cards of courses that were read with their pages; one query if any has a picture, else none."""
+    """The cards of courses loaded with their pages; one query if any has a picture, else none."""
     listed = list(courses)
     prefetch_covers([course.page.card_image for course in listed if course.page.card_image])
     return [course_card(course, offer=offers[course.pk], is_enrolled=course.pk in enrolled) for course in listed]
 
 
 def course_card(course: Course, *, offer: CourseOffer, is_enrolled: bool = False) -> CourseCard:
-    """The card of one course, whose page is at hand."""
     return CourseCard(
         course_id=course.pk,
         url=course_url(course),
@@ -100,13 +95,13 @@ def course_card(course: Course, *, offer: CourseOffer, is_enrolled: bool = False
 
 
 def length_text(course: Course) -> str:
-    """“8 weeks”, or nothing."""
+    """“8 weeks”; empty if unknown."""
     weeks = course.duration_weeks
     return ngettext("%(weeks)d week", "%(weeks)d weeks", weeks) % {"weeks": weeks} if weeks else ""
 
 
 def start_text(offer: CourseOffer) -> str:
-    """“Starts 12 Jan”, “Start any time”, “Started 9 Nov”; nothing where nothing is on offer."""
+    """“Starts 12 Jan”, “Start any time”, “Started 9 Nov”; empty if nothing is on offer."""
     start = offer.next_start
     if start is not None and start > offer.now:
         return _("Starts %(day)s") % {"day": short_day(start, offer.now)}
@@ -120,32 +115,32 @@ def start_text(offer: CourseOffer) -> str:
 
 
 def short_day(moment: datetime, now: datetime) -> str:
-    """“12 Jan”; with the year where the next such day is another one."""
+    """“12 Jan”, with the year if it is about a year away or more."""
     far = abs((moment - now).days) > 300
     return date_format(timezone.localtime(moment), "j M Y" if far else "j M")
 
 
 def price_text(offer: CourseOffer) -> str:
-    """“$249”, “Free”, or nothing where nothing is on offer."""
+    """“$249” or “Free”; empty if nothing is on offer."""
     if offer.price is not None:
         return short_price(offer.price)
     return _("Free") if offer.is_free else ""
 
 
 def cover_url(image: Image | None) -> str:
-    """The address of an editor's picture cut to a cover; empty where there is none."""
+    """The URL of an editor’s picture, cropped to a cover; empty without a picture."""
     return str(image.get_rendition(COVER).url) if image is not None else ""
 
 
 def prefetch_covers(images: Sequence[Image]) -> None:
-    """Read the cut versions of all these pictures at once (F-3)."""
+    """Load the cropped versions of all these pictures in one query."""
     if images:
         found = Rendition.objects.filter(filter_spec=COVER)
         prefetch_related_objects(images, Prefetch("renditions", queryset=found, to_attr="prefetched_renditions"))
 
 
 def enrolled_course_ids(user_id: int | None, *, now: datetime) -> frozenset[int]:
-    """Courses someone is in, in a run that isn't over; none for a signed-out visitor, without a query."""
+    """The courses the learner is enrolled in, in runs that aren’t over; no query for a signed-out visitor."""
     if user_id is None:
         return frozenset()
     enrollments = Enrollment.objects.active().of(user_id).exclude(run__end_date__lt=now)

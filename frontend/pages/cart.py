@@ -23,27 +23,27 @@ from mitxonline.kernel.errors import DomainError
 
 @dataclass(frozen=True, slots=True)
 class CartSummary:
-    """What the header says of the cart. The total is left out where it may be another one by now."""
+    """The cart as the header shows it, without a total if prices may have changed since."""
 
     count: int
     total_text: str = ""
 
 
 def recount_summary(request: HttpRequest) -> CartSummary:
-    """The same, worked out anew; what can't be bought any more waits until the cart itself says so."""
+    """Price the cart again and remember its total. Only the cart page sets unavailable products aside."""
     now = clock.now()
     remember_total(price_current_basket(basket_owner(request), user_id=request.user.pk, now=now), now=now)
     return cart_summary(request)
 
 
 def cart_summary(request: HttpRequest) -> CartSummary:
-    """The visitor's cart in a word; one query, none for someone without a basket."""
+    """The visitor’s cart for the header: one query, none for visitors without a basket."""
     note = cart_note(basket_owner(request), now=clock.now())
     return CartSummary(count=note.count, total_text=note.total.formatted() if note.total is not None else "")
 
 
 def with_order_link(refusal: DomainError) -> str:
-    """The refusal's sentence, with the way to the visitor's own order where it names one."""
+    """The refusal’s text, with a link to the visitor’s own order if it names one."""
     number = getattr(refusal, "number", "")
     if not number:
         return str(refusal)
@@ -53,7 +53,7 @@ def with_order_link(refusal: DomainError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StoppedCode:
-    """A code on the cart that doesn't work any more; ``number``: the visitor's own order that has it."""
+    """A code on the cart that no longer works. ``number`` is the visitor’s own order that uses it."""
 
     code: DiscountCode
     reason: str
@@ -62,80 +62,70 @@ class StoppedCode:
 
 @dataclass(frozen=True)
 class CartPage:
-    """The cart in the words of its page."""
-
     priced: PricedBasket
     now: datetime
 
     @property
     def lines(self) -> tuple[PricedLine, ...]:
-        """What is in it."""
         return self.priced.lines
 
     @property
     def aside(self) -> tuple[PricedLine, ...]:
-        """What waits beside it: kept for later, or not to be bought at the moment."""
+        """Lines that aren’t bought now: saved for later, or unavailable."""
         return tuple(line for line in self.priced.aside if not line.is_owned)
 
     @property
     def had(self) -> tuple[PricedLine, ...]:
-        """What was in it or waited, until the buyer came by it in another way; from now on it is gone."""
+        """Lines the buyer got another way in the meantime. This page is the last to show them."""
         return tuple(line for line in self.priced.aside if line.is_owned)
 
     @property
     def set_aside_now(self) -> tuple[PricedLine, ...]:
-        """What was in the cart until now and can't be bought any more."""
+        """Lines that were in the cart until now and have become unavailable."""
         return tuple(line for line in self.aside if not line.is_kept)
 
     @property
     def idle_codes(self) -> list[DiscountCode]:
-        """Codes that are fine and lower nothing: each course is as cheap or cheaper without them."""
+        """Codes that work but don’t lower any price."""
         return [applied.code for applied in self.priced.codes if applied.is_idle]
 
     @property
     def seen(self) -> str:
-        """What is shown, as the checkout compares it."""
         return self.priced.fingerprint
 
     @property
     def heading(self) -> str:
-        """“Ready to start” once a contract's code has done its work."""
         return _("Ready to start") if self.is_ready else _("Your cart")
 
     @property
     def is_ready(self) -> bool:
-        """Whether this is a contract's cart in which nothing is left to do but to check out."""
         return self.priced.is_link and self.priced.can_check_out
 
     @property
     def is_free(self) -> bool:
-        """Whether there is nothing to pay."""
         return self.priced.total.is_zero
 
     @property
     def has_codes(self) -> bool:
-        """Whether a code did its work on any line."""
         return any(line.code is not None for line in self.lines)
 
     @property
     def code_could_help(self) -> bool:
-        """Whether there is a line that a code could still do something for."""
         return any(line.code is None and not line.entitlement for line in self.lines)
 
     @property
     def waiting_for_code(self) -> PricedLine | None:
-        """The first line that needs its own code."""
         return next((line for line in self.lines if line.needs_code), None)
 
     @property
     def provider(self) -> str:
-        """The one organization that all of this is for, or nothing."""
+        """The organization whose contract all lines belong to; empty unless there is exactly one."""
         providers = {line.provider for line in self.lines}
         return providers.pop() if len(providers) == 1 else ""
 
     @property
     def obstacles(self) -> list[str]:
-        """What stands in the way of the whole cart; what stands in the way of one line, the line says itself."""
+        """Refusals of the cart as a whole; those of a line appear beside it."""
         on_lines = [line.refusal for line in self.lines if line.refusal is not None]
         if self.waiting_for_code is not None or not self.lines:  # an empty cart says so in its own place
             return []
@@ -143,17 +133,15 @@ class CartPage:
 
     @property
     def has_refused_lines(self) -> bool:
-        """Whether a line of a contract's cart stands in the way of the rest."""
         return any(line.refusal is not None for line in self.lines)
 
     @property
     def has_course_twice(self) -> bool:
-        """Whether two lines give the same course."""
         return any(line.is_twice for line in self.lines)
 
     @property
     def codes_that_stopped_working(self) -> list[StoppedCode]:
-        """Codes that were fine when they were applied, and why they aren't any more."""
+        """Codes that worked when they were applied, with the reason why they no longer do."""
         return [
             StoppedCode(applied.code, str(applied.refusal), number=getattr(applied.refusal, "number", ""))
             for applied in self.priced.codes
@@ -173,7 +161,6 @@ class CartPage:
 
     @property
     def expected_total(self) -> str:
-        """The total that is shown, as the checkout compares it."""
         return str(self.priced.total)
 
     def code_form(self, form: CodeForm | None) -> CodeForm:

@@ -105,7 +105,6 @@ class CatalogQuery:
 
     @property
     def filter_count(self) -> int:
-        """How many filters are on."""
         return len(self.department) + len(self.start) + len(self.level) + len(self.price)
 
     def chosen(self, facet: str) -> frozenset[str]:
@@ -240,28 +239,23 @@ class Catalog:
 
     @property
     def everything(self) -> int:
-        """How many courses there are in all."""
         return len(self.rows)
 
     @cached_property
     def found(self) -> list[Row]:
-        """Courses that fit, in order."""
         fitting = [row for row in self.rows if row.matches and row.fits(self.query)]
         return sorted(fitting, key=SORT_KEYS[self.query.order])
 
     @property
     def total(self) -> int:
-        """How many courses fit."""
         return len(self.found)
 
     @cached_property
     def page(self) -> Page[Row]:
-        """The page asked for; the first or last where the address names none."""
         return Paginator(self.found, PAGE_SIZE).get_page(self.query.page)
 
     @cached_property
     def cards(self) -> list[CourseCard]:
-        """The courses of this page."""
         return cards_of(self.page.object_list, user_id=self.user_id, now=self.now)
 
     @cached_property
@@ -275,7 +269,6 @@ class Catalog:
 
     @property
     def chips(self) -> list[Chip]:
-        """The filters that are on, in the order of the groups."""
         return [
             Chip(label=option.label, url=self._url(self.query.without(facet.name, option.value)))
             for facet in self.facets
@@ -285,12 +278,10 @@ class Catalog:
 
     @property
     def clear_url(self) -> str:
-        """The address without filters."""
         return self._url(self.query.cleared())
 
     @property
     def sorts(self) -> list[SortChoice]:
-        """The orders one can choose."""
         labels = {
             Sort.BEST: _("Best match"),
             Sort.START: _("Starting soonest"),
@@ -314,7 +305,6 @@ class Catalog:
 
     @property
     def suggestion_url(self) -> str:
-        """The address of the search for the suggestion."""
         return self._url(CatalogQuery(text=self.suggestion))
 
     def _url(self, query: CatalogQuery) -> str:
@@ -440,7 +430,6 @@ def _matches(text: str) -> Any:
 
 
 def _rank(text: str) -> Any:
-    """How well a course fits: what stands in the title counts most."""
     if not text:
         return Value(0.0, output_field=FloatField())
     in_title = Case(When(title__icontains=text, then=Value(1.0)), default=Value(0.0), output_field=FloatField())

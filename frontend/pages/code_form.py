@@ -1,4 +1,4 @@
-"""The one form of these pages: the field a code goes into."""
+"""The forms for enrollment and discount codes."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-# Long enough for every code there can be, with the blanks and the address a paste may bring along.
+# Long enough for any code, pasted with spaces or as a whole link.
 LONGEST_CODE = 400
 
 
 class CodeForm(forms.Form):
-    """One field for an enrollment or discount code. Whether a code works is the services' answer, not this form's."""
+    """A field for an enrollment or discount code. Services judge whether the code works."""
 
-    use_required_attribute = False  # our own sentence, at the field, in every browser
+    use_required_attribute = False  # the same message in every browser, at the field
 
     code = forms.CharField(
         label=_("Enrollment or discount code"),
         max_length=LONGEST_CODE,
         error_messages={
             "required": _("Enter your code first."),
-            "max_length": _("That's too long. Paste only the code."),
+            "max_length": _("That’s too long. Paste only the code."),
         },
         widget=forms.TextInput(
             attrs={
@@ -36,7 +36,7 @@ class CodeForm(forms.Form):
 
 
 class RedeemForm(CodeForm):
-    """The same field where only an enrollment code leads on."""
+    """The field of pages that redeem enrollment codes only."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""What every page of the storefront may show. Everything is lazy: a page that doesn't show it asks nothing."""
+"""Context of every page. All of it is lazy, so a page that doesn’t show it makes no query."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def brand(request: HttpRequest) -> dict[str, Any]:
 
 
 def cart(request: HttpRequest) -> dict[str, Any]:
-    """`cart_summary`: how many things are in the visitor's cart."""
+    """`cart_summary`: the number of products in the visitor’s cart."""
     return {"cart_summary": SimpleLazyObject(lambda: cart_summary(request))}
 
 
 def places(request: HttpRequest) -> dict[str, Any]:
-    """`places`: where header and footers lead; `local_accounts`: whether accounts are made here."""
+    """`places`: links of header and footers; `local_accounts`: whether people can register here."""
     return {
         "places": SimpleLazyObject(lambda: brand_of(request).places),
         "local_accounts": settings.LOCAL_ACCOUNTS,

@@ -1,4 +1,4 @@
-"""What the pages of courses, programs and products show beside the words of their editors."""
+"""What the pages of courses, programs and products show beside what editors wrote."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from courses.enums import RequirementKind
 from courses.models import Course, ProgramRequirement
 from courses.selectors.programs import RequirementNode, courses_under, open_runs_of_programs, requirements_tree
 from ecommerce.models import Product
-from frontend.pages.awaited import AwaitedOrder, awaited_order_of
+from frontend.pages.awaited import AwaitedOrder, find_order_with_product
 from frontend.pages.buy_panel import BUY, BuyPanel, buy_panel
 from frontend.pages.cards import (
     CourseCard,
@@ -32,23 +32,15 @@ from frontend.pages.cards import (
 )
 from frontend.pages.offers import CourseOffer, course_offers, short_price
 from frontend.pages.places import program_url
-from frontend.site.navigation import CATALOG, PROGRAMS
+from frontend.site.navigation import CATALOG, PROGRAMS, Crumb
 from mitxonline.kernel.money import Money
 
 RELATED = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Crumb:
-    """One step of the way to a page."""
-
-    title: str
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Fact:
-    """One of the facts in a course's head: a sign of the sprite, a word, a smaller line."""
+    """A fact at the top of a course page: an icon, a title and a smaller line."""
 
     icon: str
     title: str
@@ -66,8 +58,6 @@ class ProgramLink:
 
 @dataclass(frozen=True, slots=True)
 class CourseView:
-    """A course page beside its body."""
-
     course: Course
     panel: BuyPanel
     facts: tuple[Fact, ...]
@@ -79,7 +69,7 @@ class CourseView:
 
 @dataclass(frozen=True, slots=True)
 class RequirementStep:
-    """One thing a program asks for: a course, by its card if it has a page, or a group of courses."""
+    """A requirement of a program: a course, with its card if it has a page, or a group of courses."""
 
     title: str
     text: str
@@ -88,13 +78,12 @@ class RequirementStep:
 
     @property
     def is_group(self) -> bool:
-        """Whether it is made of others."""
         return bool(self.steps)
 
 
 @dataclass(frozen=True, slots=True)
 class OfferPanel:
-    """The price of a program or product, and its button; `sentence` says why where it can't be bought."""
+    """The price of a program or product and its button, or the sentence that says why it can’t be bought."""
 
     title: str
     price_text: str = ""
@@ -107,12 +96,10 @@ class OfferPanel:
 
     @property
     def action_url(self) -> str:
-        """Where the form is sent, with `product_id`."""
         return reverse(BUY)
 
     @property
     def can_buy(self) -> bool:
-        """Whether there is a button."""
         return self.product_id is not None
 
 
@@ -121,20 +108,18 @@ class ProgramContents:
     """The courses a program names, and whether learners may leave some of them out."""
 
     courses: list[Course] = field(default_factory=list)
-    leaves_a_choice: bool = False
+    has_choice: bool = False
 
     def add(self, row: ProgramRequirement) -> None:
-        """Take in one leaf of the tree, whose parent is at hand."""
+        """Add a leaf of the requirements tree; its parent is loaded."""
         if row.course is not None:
             self.courses.append(row.course)
         if row.parent is not None and row.parent.kind == RequirementKind.AT_LEAST:
-            self.leaves_a_choice = True
+            self.has_choice = True
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramView:
-    """A program page beside its body."""
-
     panel: OfferPanel
     steps: tuple[RequirementStep, ...]
     facts: tuple[Fact, ...]
@@ -143,7 +128,7 @@ class ProgramView:
 
 
 def course_view(page: CoursePage, *, user_id: int | None, now: datetime, support_email: str = "") -> CourseView | None:
-    """What a course's page shows; four queries for a signed-out visitor, None while no course is chosen."""
+    """What a course page shows; four queries for a signed-out visitor. None until an editor chose its course."""
     course = page.course
     if course is None:
         return None
@@ -165,7 +150,6 @@ def course_view(page: CoursePage, *, user_id: int | None, now: datetime, support
 
 
 def course_facts(page: CoursePage, offer: CourseOffer) -> Iterable[Fact]:
-    """Start, length, level and certificate, as far as they are known."""
     course = page.subject
     start = offer.next_start
     if start is not None and start > offer.now:
@@ -182,7 +166,7 @@ def course_facts(page: CoursePage, offer: CourseOffer) -> Iterable[Fact]:
 
 
 def hours_text(course: Course) -> str:
-    """“4–6 hours a week”, or nothing."""
+    """“4–6 hours a week”; empty if unknown."""
     least, most = course.hours_per_week_min, course.hours_per_week_max
     if least and most and least != most:
         return _("%(least)d–%(most)d hours a week") % {"least": least, "most": most}
@@ -191,7 +175,7 @@ def hours_text(course: Course) -> str:
 
 
 def related_courses(course: Course) -> list[Course]:
-    """What people take as well: courses of the same programs first, then of the same department; one query."""
+    """Courses of the same programs first, then of the same department; one query."""
     programs = ProgramRequirement.objects.filter(course=course).values("program_id")
     together = ProgramRequirement.objects.filter(course=OuterRef("pk"), program_id__in=programs)
     others = with_pages(listed_courses()).exclude(pk=course.pk).annotate(together=Exists(together))
@@ -200,7 +184,7 @@ def related_courses(course: Course) -> list[Course]:
 
 
 def program_links(pages: Iterable[ProgramPage]) -> Iterable[ProgramLink]:
-    """Programs with the tiles of their courses; two queries, one if there is no program."""
+    """Programs with the tiles of their courses; two queries, or one if there is no program."""
     listed = list(pages)
     tiles = program_tiles([page.program_id for page in listed])
     for page in listed:
@@ -208,17 +192,17 @@ def program_links(pages: Iterable[ProgramPage]) -> Iterable[ProgramLink]:
 
 
 def program_tiles(program_ids: Sequence[int]) -> dict[int, tuple[CourseTile, ...]]:
-    """The courses each program names, in order; one query, none for no program."""
+    """The courses of each program, in order; one query, or none without programs."""
     found: dict[int, list[CourseTile]] = {program_id: [] for program_id in program_ids}
     if program_ids:
         for row in _course_rows(program_ids):
             if row.course is not None:
-                found[row.program_id].append(_tile(row.course))
+                found[row.program_id].append(_course_tile(row.course))
     return {program_id: tuple(tiles) for program_id, tiles in found.items()}
 
 
 def program_cards(pages: Iterable[ProgramPage], *, now: datetime) -> list[ProgramCard]:
-    """Programs as cards with price and what their courses would cost one by one; three queries for any number."""
+    """Program cards with the price and what the courses cost separately; three queries for any number of cards."""
     listed = list(pages)
     if not listed:
         return []
@@ -238,12 +222,12 @@ def program_products(program_ids: Iterable[int]) -> dict[int, Product]:
 
 
 def program_view(page: ProgramPage, *, user_id: int | None, now: datetime) -> ProgramView | None:
-    """What a program's page shows; None while no program is chosen."""
+    """What a program page shows. None until an editor chose its program."""
     if page.program is None:
         return None
     tree = requirements_tree(page.program_id)
     courses = [course for node in tree for course in courses_under(node)]
-    contents = ProgramContents(courses, leaves_a_choice=any(_leaves_a_choice(node) for node in tree))
+    contents = ProgramContents(courses, has_choice=any(_has_choice(node) for node in tree))
     listed = list(with_pages(listed_courses().filter(pk__in=[course.pk for course in courses])))
     offers = course_offers([course.pk for course in courses], now=now)
     cards = {
@@ -253,20 +237,20 @@ def program_view(page: ProgramPage, *, user_id: int | None, now: datetime) -> Pr
     product = program_products([page.program_id]).get(page.program_id)
     awaited = None
     if product is not None and user_id is not None:
-        awaited = awaited_order_of(product.pk, user_id=user_id)
+        awaited = find_order_with_product(product.pk, user_id=user_id)
     return ProgramView(
         panel=_awaited_panel(page, awaited) if awaited else _program_panel(page, product, contents, offers),
-        steps=tuple(_step(node, cards) for node in tree),
+        steps=tuple(_requirement_step(node, cards) for node in tree),
         facts=tuple(_program_facts(courses)),
         breadcrumb=(Crumb(str(PROGRAMS.text), PROGRAMS.url), Crumb(page.subject.title)),
-        tiles=tuple(_tile(course) for course in courses),
+        tiles=tuple(_course_tile(course) for course in courses),
     )
 
 
 def product_panel(page: ProductPage, *, now: datetime) -> OfferPanel:
-    """The offer of a product page; says so when it is gone, and leads to what is there instead."""
+    """The offer of a product page; if the product is gone, a sentence and a link to the catalog."""
     product = Product.objects.public().with_item().filter(pk=page.product_id).first()
-    if product is None or not _can_be_had(product, now):
+    if product is None or not _is_available(product, now):
         return OfferPanel(
             title=page.title,
             sentence=_("This isn’t available right now."),
@@ -281,8 +265,7 @@ def product_panel(page: ProductPage, *, now: datetime) -> OfferPanel:
     )
 
 
-def _can_be_had(product: Product, now: datetime) -> bool:
-    """Whether the run can be entered now, or some course of the program."""
+def _is_available(product: Product, now: datetime) -> bool:
     run = product.course_run
     if run is None:
         return bool(open_runs_of_programs([product.program_id or 0], now=now).get(product.program_id or 0))
@@ -299,7 +282,7 @@ def _program_card(
         url=program_url(page.subject),
         title=page.subject.title,
         text=page.subject.summary,
-        courses=tuple(_tile(course) for course in contents.courses),
+        courses=tuple(_course_tile(course) for course in contents.courses),
         count_text=_count_text(contents.courses),
         price_text=price,
         was_text=was,
@@ -309,26 +292,25 @@ def _program_card(
 def _program_price(
     product: Product | None, contents: ProgramContents, offers: dict[int, CourseOffer]
 ) -> tuple[str, str]:
-    """The program's price, and what its courses cost one by one where that is more.
+    """The program’s price, and what its courses cost separately if that is more.
 
-    Of a program that leaves a choice no one knows what the courses would have cost.
+    A program with a choice of courses has no such sum.
     """
     if product is None:
         return "", ""
-    prices = [] if contents.leaves_a_choice else [offers[course.pk].price for course in contents.courses]
-    singly = _sum_of(prices, product.currency)
-    was = short_price(singly) if singly is not None and singly > product.money else ""
+    prices = [] if contents.has_choice else [offers[course.pk].price for course in contents.courses]
+    separately = _sum_prices(prices, product.currency)
+    was = short_price(separately) if separately is not None and separately > product.money else ""
     return short_price(product.money), was
 
 
-def _sum_of(prices: list[Money | None], currency: str) -> Money | None:
-    """The sum, if every course can be bought singly in that currency."""
+def _sum_prices(prices: list[Money | None], currency: str) -> Money | None:
+    """The sum, or None unless every course is sold separately in that currency."""
     known = [price for price in prices if price is not None and price.currency == currency]
     return Money.sum(known, currency) if known and len(known) == len(prices) else None
 
 
 def _awaited_panel(page: ProgramPage, awaited: AwaitedOrder) -> OfferPanel:
-    """No way to pay a second time for a program that is being paid."""
     return OfferPanel(
         title=page.subject.title,
         sentence=f"{awaited.title}. {awaited.sentence}",
@@ -359,18 +341,18 @@ def _program_facts(courses: list[Course]) -> Iterable[Fact]:
     yield Fact("award", _count_text(courses), _("Designed to be taken together"))
     weeks = sum(course.duration_weeks or 0 for course in courses)
     if weeks:
-        yield Fact("clock", ngettext("%(weeks)d week", "%(weeks)d weeks", weeks) % {"weeks": weeks}, _("In all"))
+        yield Fact("clock", ngettext("%(weeks)d week", "%(weeks)d weeks", weeks) % {"weeks": weeks}, _("total"))
 
 
-def _leaves_a_choice(node: RequirementNode) -> bool:
-    return node.is_choice or any(_leaves_a_choice(child) for child in node.children)
+def _has_choice(node: RequirementNode) -> bool:
+    return node.is_choice or any(_has_choice(child) for child in node.children)
 
 
-def _step(node: RequirementNode, cards: dict[int, CourseCard]) -> RequirementStep:
+def _requirement_step(node: RequirementNode, cards: dict[int, CourseCard]) -> RequirementStep:
     course = node.course
     if course is not None:
         return RequirementStep(title=course.title, text=course.summary, card=cards.get(course.pk), steps=())
-    steps = tuple(_step(child, cards) for child in node.children)
+    steps = tuple(_requirement_step(child, cards) for child in node.children)
     number = node.requirement.at_least or 0
     asked = (
         ngettext("At least %(number)d of these", "At least %(number)d of these", number) % {"number": number}
@@ -381,7 +363,7 @@ def _step(node: RequirementNode, cards: dict[int, CourseCard]) -> RequirementSte
 
 
 def _course_rows(program_ids: Iterable[int]) -> Iterable[ProgramRequirement]:
-    """The course leaves of several programs, each with its place in the tree's order; one query."""
+    """The courses of several programs in the order of their trees; one query."""
     rows = ProgramRequirement.objects.filter(program_id__in=list(program_ids), course__isnull=False)
     return rows.select_related("course__department", "parent").order_by("parent__position", "position", "pk")
 
@@ -390,5 +372,5 @@ def _count_text(courses: Sequence[Course]) -> str:
     return ngettext("%(count)d course", "%(count)d courses", len(courses)) % {"count": len(courses)}
 
 
-def _tile(course: Course) -> CourseTile:
+def _course_tile(course: Course) -> CourseTile:
     return CourseTile(readable_id=course.readable_id, department_slug=course.department.slug, title=course.title)

@@ -1,4 +1,4 @@
-"""What the dashboard shows. Facts only: how far someone got is known to the course site, not here."""
+"""What the dashboard shows. Learners’ progress inside a course is known to the course site only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROGRAMS_SHOWN = 2
 
 @dataclass(frozen=True, slots=True)
 class CourseRow:
-    """One course of the learner's, with the page that leads to it where there is one."""
+    """A course of the learner, with the URL of its page if it has one."""
 
     card: DashboardCard
     url: str
@@ -37,20 +37,17 @@ class CourseRow:
 
 @dataclass(frozen=True, slots=True)
 class ContractBox:
-    """One contract on an organization's card."""
-
     contract: MemberContract
     shown: tuple[MemberRun, ...]
 
     @property
     def hidden_count(self) -> int:
-        """How many courses the card leaves to the organization's page."""
         return len(self.contract.runs) - len(self.shown)
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationCard:
-    """One organization of the learner's; open contracts with their courses, the others in a line each."""
+    """An organization of the learner: open contracts with their courses, the others a line each."""
 
     member: MemberOrganization
     url: str
@@ -59,21 +56,18 @@ class OrganizationCard:
 
     @property
     def names_its_page(self) -> bool:
-        """Whether a link to the organization's page stands beside a contract already."""
         return any(box.hidden_count for box in self.open)
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramTile:
-    """One course of a program: its cover once it was started."""
-
     course: Course
     is_started: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramCard:
-    """A program the learner has begun by taking one of its courses."""
+class StartedProgram:
+    """A program of which the learner has taken at least one course."""
 
     program: Program
     url: str
@@ -81,42 +75,37 @@ class ProgramCard:
 
     @property
     def started(self) -> int:
-        """How many of its courses the learner has come into."""
         return sum(tile.is_started for tile in self.tiles)
 
 
 @dataclass(frozen=True, slots=True)
 class DashboardPage:
-    """All of it."""
-
     current: CourseRow | None
     in_progress: tuple[CourseRow, ...]
     upcoming: tuple[CourseRow, ...]
     finished: tuple[CourseRow, ...]
     waiting: tuple[WaitingCode, ...]
     organizations: tuple[OrganizationCard, ...]
-    programs: tuple[ProgramCard, ...]
+    programs: tuple[StartedProgram, ...]
     awaited: tuple[AwaitedOrder, ...]
     now: datetime
 
     @property
     def has_courses(self) -> bool:
-        """Whether there is any course at all."""
         return bool(self.current or self.upcoming or self.finished)
 
     @property
     def has_side(self) -> bool:
-        """Whether anything stands beside the courses."""
         return bool(self.waiting or self.organizations or self.programs)
 
 
 def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
-    """The learner's dashboard; as many queries for one course as for fifty."""
+    """The learner’s dashboard; the number of queries doesn’t grow with their courses."""
     dashboard = dashboard_for(user.pk, now=now)
     started = _course_ids(dashboard)
     with_page = courses_with_a_page(started)
     rows = {
-        name: tuple(_row(card, with_page) for card in cards)
+        name: tuple(_course_row(card, with_page) for card in cards)
         for name, cards in {
             "in_progress": dashboard.in_progress,
             "upcoming": dashboard.upcoming,
@@ -129,8 +118,8 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
         upcoming=rows["upcoming"],
         finished=rows["finished"],
         waiting=tuple(waiting_codes(user)),
-        organizations=tuple(_organization(each) for each in organizations_of(user.pk, now=now)),
-        programs=_programs(started),
+        organizations=tuple(_organization_card(each) for each in organizations_of(user.pk, now=now)),
+        programs=_started_programs(started),
         awaited=awaited_orders(user.pk),
         now=now,
     )
@@ -141,12 +130,12 @@ def _course_ids(dashboard: Dashboard) -> frozenset[int]:
     return frozenset(card.run.course_id for card in cards)
 
 
-def _row(card: DashboardCard, with_page: frozenset[int]) -> CourseRow:
+def _course_row(card: DashboardCard, with_page: frozenset[int]) -> CourseRow:
     course = card.run.course
     return CourseRow(card=card, url=course_url(course) if course.pk in with_page else "")
 
 
-def _organization(member: MemberOrganization) -> OrganizationCard:
+def _organization_card(member: MemberOrganization) -> OrganizationCard:
     is_open = {contract.terms.pk: contract.standing is ContractStanding.OPEN for contract in member.contracts}
     return OrganizationCard(
         member=member,
@@ -160,19 +149,19 @@ def _organization(member: MemberOrganization) -> OrganizationCard:
     )
 
 
-def _programs(started: Iterable[int]) -> tuple[ProgramCard, ...]:
-    """The programs the learner has got furthest in, of those with a page; two queries, none without courses."""
-    mine = frozenset(started)
-    if not mine:
+def _started_programs(started: Iterable[int]) -> tuple[StartedProgram, ...]:
+    """The programs with the most courses started, of those with a page; two queries, none without courses."""
+    started = frozenset(started)
+    if not started:
         return ()
-    pages = list(visible_program_pages().filter(program__requirements__course_id__in=mine).distinct())
+    pages = list(visible_program_pages().filter(program__requirements__course_id__in=started).distinct())
     tiles: dict[int, list[ProgramTile]] = {page.program_id: [] for page in pages}
     courses = ProgramRequirement.objects.filter(program_id__in=list(tiles), kind=RequirementKind.COURSE)
     for row in courses.select_related("course__department").order_by("program_id", "position", "pk"):
         if row.course is not None:
-            tiles[row.program_id].append(ProgramTile(course=row.course, is_started=row.course_id in mine))
+            tiles[row.program_id].append(ProgramTile(course=row.course, is_started=row.course_id in started))
     cards = [
-        ProgramCard(program=program, url=program_url(program), tiles=tuple(tiles[program.pk]))
+        StartedProgram(program=program, url=program_url(program), tiles=tuple(tiles[program.pk]))
         for program in (page.program for page in pages)
         if program is not None
     ]

@@ -1,4 +1,4 @@
-"""When a run takes place, in the words of the pages."""
+"""Dates of runs as pages show them."""
 
 from __future__ import annotations
 
@@ -12,43 +12,45 @@ from django.utils.translation import ngettext
 from courses.models import Course, CourseRun
 
 
-def day(moment: datetime) -> str:
-    """The day of a moment where the site is."""
+def day_text(moment: datetime) -> str:
+    """The day of a moment in the site’s time zone."""
     return date_format(timezone.localtime(moment), "DATE_FORMAT")
 
 
-def span(start: datetime, end: datetime) -> str:
-    """From one day to another, the year said once where it is the same."""
+def span_text(start: datetime, end: datetime) -> str:
+    """From one day to another: “16 February – 12 April 2026”, with both years if they differ."""
     first, last = timezone.localtime(start), timezone.localtime(end)
     begins = date_format(first, "MONTH_DAY_FORMAT" if first.year == last.year else "DATE_FORMAT")
     return _("%(start)s – %(end)s") % {"start": begins, "end": date_format(last, "DATE_FORMAT")}
 
 
 def run_when(run: CourseRun, now: datetime) -> str:
-    """When one can be in the run: “At your own pace · open until 30 June 2026”, “16 February – 12 April 2026”."""
+    """When the run takes place: “At your own pace · open until 30 June 2026”, “16 February – 12 April 2026”."""
     if run.is_self_paced:
-        return _self_paced(run, now)
+        return _self_paced_text(run, now)
     if run.start_date and run.end_date:
-        return span(run.start_date, run.end_date)
+        return span_text(run.start_date, run.end_date)
     if run.start_date:
         verb = _("Started %(day)s") if run.has_started(now) else _("Starts %(day)s")
-        return verb % {"day": day(run.start_date)}
-    return _("Until %(day)s") % {"day": day(run.end_date)} if run.end_date else ""
+        return verb % {"day": day_text(run.start_date)}
+    return _("Until %(day)s") % {"day": day_text(run.end_date)} if run.end_date else ""
 
 
 def run_open(run: CourseRun, now: datetime) -> str:
-    """When the run is open, for a card that has a label before it: “Now, until 30 June 2026”."""
+    """When the run is open, after a label: “Now, until 30 June 2026”."""
     if not run.has_started(now) and run.start_date:
-        return span(run.start_date, run.end_date) if run.end_date else _("From %(day)s") % {"day": day(run.start_date)}
+        if run.end_date:
+            return span_text(run.start_date, run.end_date)
+        return _("From %(day)s") % {"day": day_text(run.start_date)}
     if run.end_date is None:
         return _("Now")
     if run.has_ended(now):
-        return _("Ended %(day)s") % {"day": day(run.end_date)}
-    return _("Now, until %(day)s") % {"day": day(run.end_date)}
+        return _("Ended %(day)s") % {"day": day_text(run.end_date)}
+    return _("Now, until %(day)s") % {"day": day_text(run.end_date)}
 
 
-def effort(course: Course) -> str:
-    """How long the course takes and how much of a week: “5 weeks, 3 hours a week”."""
+def effort_text(course: Course) -> str:
+    """“5 weeks, 3 hours a week”; empty if neither is known."""
     parts = []
     if weeks := course.duration_weeks:
         parts.append(ngettext("%(count)d week", "%(count)d weeks", weeks) % {"count": weeks})
@@ -60,11 +62,11 @@ def effort(course: Course) -> str:
     return ", ".join(parts)
 
 
-def _self_paced(run: CourseRun, now: datetime) -> str:
+def _self_paced_text(run: CourseRun, now: datetime) -> str:
     parts = [_("At your own pace")]
     if run.start_date and not run.has_started(now):
-        parts.append(_("opens %(day)s") % {"day": day(run.start_date)})
+        parts.append(_("opens %(day)s") % {"day": day_text(run.start_date)})
     if run.end_date:
         verb = _("ended %(day)s") if run.has_ended(now) else _("open until %(day)s")
-        parts.append(verb % {"day": day(run.end_date)})
+        parts.append(verb % {"day": day_text(run.end_date)})
     return " · ".join(parts)

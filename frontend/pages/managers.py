@@ -33,6 +33,7 @@ from b2b.selectors.managers import (
     shared_code_lines,
 )
 from b2b.services.handouts.assign import HandOutPlan, RecipientOutcome
+from frontend.site.navigation import Crumb
 from frontend.site.parsing import row_id
 
 if TYPE_CHECKING:
@@ -53,12 +54,6 @@ _BADGES = {
     ManagedCodeState.WITHDRAWN: ("neutral", "none"),
     ManagedCodeState.OFF: ("neutral", "none"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Crumb:
-    title: str
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

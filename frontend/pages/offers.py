@@ -1,6 +1,6 @@
-"""What of a course is on offer now: its public runs that one can come into, and what they cost.
+"""What a course offers now: its public runs that are open or will open, and their prices.
 
-Pages say neither dates nor prices themselves (W15): they ask here. One query for any number of courses.
+Editors write neither dates nor prices on pages: these come from here. One query for any number of courses.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mitxonline.kernel.money import Money
 
 @dataclass(frozen=True, slots=True)
 class RunOffer:
-    """One public run someone can come into, now or once its enrollment opens. ``price`` None: it is free."""
+    """A public run that is open to enrollment or will be. Without a ``price`` it is free."""
 
     run_id: int
     course_id: int
@@ -39,90 +39,80 @@ class RunOffer:
     mode: str
 
     def is_open(self, now: datetime) -> bool:
-        """Whether enrollment has begun; that it isn't over, the query has made sure of."""
+        """Whether enrollment has begun; runs whose enrollment is over aren’t on offer."""
         return self.opens_at is None or self.opens_at <= now
 
     def has_date(self) -> bool:
-        """Whether it starts for everyone on one day."""
         return not self.self_paced and self.starts_at is not None
 
 
 @dataclass(frozen=True, slots=True)
 class CourseOffer:
-    """What one course has on offer at one moment."""
-
     runs: tuple[RunOffer, ...]
     now: datetime
 
     @property
     def open_runs(self) -> tuple[RunOffer, ...]:
-        """Runs one can enroll in at once."""
         return tuple(run for run in self.runs if run.is_open(self.now))
 
     @property
     def is_open(self) -> bool:
-        """Whether one can enroll at once."""
         return bool(self.open_runs)
 
     @property
     def opens_at(self) -> datetime | None:
-        """When enrollment begins, of a course that isn't open yet."""
         if self.is_open:
             return None
         return min((run.opens_at for run in self.runs if run.opens_at is not None), default=None)
 
     @property
     def any_time(self) -> bool:
-        """Whether one can begin whenever one likes."""
         return any(run.self_paced for run in self.open_runs)
 
     @property
     def dates(self) -> list[datetime]:
-        """The days it starts on for everyone, in order."""
+        """The start dates of runs that aren’t self-paced, in order."""
         return sorted(run.starts_at for run in self.runs if run.has_date() and run.starts_at is not None)
 
     @property
     def next_start(self) -> datetime | None:
-        """The next day it starts on; of a course that runs already and takes people in, the day it did."""
+        """The next start date, or the last past one of a course that still takes people in."""
         to_come = [day for day in self.dates if day > self.now]
         return to_come[0] if to_come else (self.dates[-1] if self.dates else None)
 
     @property
     def price(self) -> Money | None:
-        """The lowest price among the runs that can be had now (else later); None where none has one."""
+        """The lowest price among the open runs, or among the later ones if none is open."""
         runs = self.open_runs or self.runs
         prices = [run.price for run in runs if run.price is not None]
         return min(prices, key=_by_currency_then_amount, default=None)
 
     @property
     def is_free(self) -> bool:
-        """Whether there is something to be had and none of it has a price."""
         return bool(self.runs) and self.price is None
 
     @property
     def gives_certificate(self) -> bool:
-        """Whether someone who passes gets a certificate."""
         return any(run.mode == EnrollmentMode.VERIFIED for run in self.runs)
 
 
 def course_offers(course_ids: Iterable[int], *, now: datetime) -> dict[int, CourseOffer]:
-    """The offers of these courses; one that has nothing on offer has an empty one."""
+    """The offers of these courses, empty where there is nothing."""
     wanted = list(course_ids)
     found = _group_by_course(runs_on_offer(now).filter(course_id__in=wanted))
     return {course_id: CourseOffer(runs=tuple(found.get(course_id, ())), now=now) for course_id in wanted}
 
 
 def all_offers(*, now: datetime) -> dict[int, CourseOffer]:
-    """The offers of every course that has one."""
     return {
         course: CourseOffer(runs=tuple(runs), now=now) for course, runs in _group_by_course(runs_on_offer(now)).items()
     }
 
 
 def runs_on_offer(now: datetime) -> QuerySet[CourseRun]:
-    """Public runs that aren't over, are no source for others, and are on sale or free.
+    """Public runs that aren’t over, aren’t templates for other runs, and are on sale or free.
 
-    A run whose priced product is off sale is not free for that: it isn't on offer.
+    A run whose product is off sale isn’t free because of that: it isn’t on offer.
     """
     priced = Product.objects.filter(course_run=OuterRef("pk"), requires_code=False, price__gt=0)
     runs: QuerySet[CourseRun] = CourseRun.objects.not_over(now).exclude(run_tag=SOURCE_TAG)
@@ -130,7 +120,7 @@ def runs_on_offer(now: datetime) -> QuerySet[CourseRun]:
 
 
 def short_price(money: Money) -> str:
-    """A price as cards and buttons show it: “$249”, and “$199.20” where there are cents."""
+    """“$249”, or “$199.20” if there are cents."""
     if money.amount != money.amount.to_integral_value():
         return money.formatted()
     locale = Locale.parse(to_locale(get_language() or settings.LANGUAGE_CODE))

@@ -1,4 +1,4 @@
-"""Whose basket a request is about: the account's, or the anonymous visitor's by a token in the session."""
+"""The owner of a request’s basket: an account, or a visitor with a token in the session."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ecommerce.signals import BASKET_TOKEN
 def basket_owner(request: HttpRequest, *, create: bool = False) -> BasketOwner:
     """The owner of this request's basket.
 
-    A visitor without a basket has no token, so that looking costs neither a session nor a query; with `create` one
-    is made, because something is about to be put in.
+    Visitors without a basket have no token, so showing pages costs neither a session nor a query. `create` makes one,
+    before something is added.
     """
     if request.user.is_authenticated:
         return BasketOwner(user_id=request.user.pk, token=None)

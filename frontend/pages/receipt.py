@@ -15,7 +15,7 @@ from ecommerce.selectors.shop import shop_settings
 
 @dataclass(frozen=True, slots=True)
 class ReceiptPage:
-    """One order of the buyer's, how its payment stands, and whether they may ask for their money."""
+    """An order of the buyer, the standing of its payment, and whether they can request a refund."""
 
     receipt: Receipt
     standing: PaymentStanding
@@ -25,67 +25,58 @@ class ReceiptPage:
 
     @property
     def order(self) -> Order:
-        """The order it is the receipt of."""
         return self.receipt.order
 
     @property
     def is_processing(self) -> bool:
-        """Whether the bank takes its time with the payment."""
         return self.standing == PaymentStanding.PROCESSING
 
     @property
     def is_confirming(self) -> bool:
-        """Whether the buyer came back from paying and the gateway hasn't said yet how it went."""
         return self.standing == PaymentStanding.CONFIRMING
 
     @property
     def is_received(self) -> bool:
-        """Whether the money is here and the course is just being opened."""
         return self.standing == PaymentStanding.RECEIVED
 
     @property
     def billed_to(self) -> BilledTo:
-        """Whom the order was billed to."""
         return billed_to(self.order)
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether no one can say yet that the money is here."""
         return self.standing == PaymentStanding.IN_DOUBT
 
     @property
     def is_refund_lost(self) -> bool:
-        """Whether the order waits because a refund didn't arrive."""
         return self.order.review_cause == ReviewCause.REFUND_FAILED
 
     @property
     def is_paid_twice(self) -> bool:
-        """Whether a second payment is here that isn't on its way back yet."""
+        """Whether we have a second payment that isn’t being refunded yet."""
         return any(not attempt.refundable.is_zero for attempt in self.order.second_payments)
 
     @property
     def is_surplus_on_its_way(self) -> bool:
-        """Whether a second payment of this order goes back."""
+        """Whether a second payment is being refunded."""
         return any(refund.attempt.is_surplus for refund in self.receipt.refunds)
 
     @property
     def is_disputed(self) -> bool:
-        """Whether the buyer's bank asks for the money."""
         return any(dispute.state in OPEN_DISPUTE_STATES for dispute in self.order.disputes.all())
 
     @property
     def request(self) -> RefundRequest | None:
-        """The latest request of the buyer's for their money."""
         return next(iter(self.order.refund_requests.all()), None)
 
     @property
     def ask_until(self) -> date | None:
-        """The last day to ask for a refund, while one can be asked for."""
+        """The last day to request a refund, while that is possible."""
         return self.window.until if self.window.refusal is None else None
 
 
 def receipt_page(*, user_id: int, number: str, now: datetime) -> ReceiptPage:
-    """The receipt of this number; OrderUnknown for someone else's and for none."""
+    """The receipt with this number. Raises OrderUnknown, also for someone else’s."""
     receipt = receipt_for(user_id=user_id, number=number)
     shop = shop_settings()
     return ReceiptPage(
@@ -98,8 +89,8 @@ def receipt_page(*, user_id: int, number: str, now: datetime) -> ReceiptPage:
 
 
 def order_from_basket(*, user_id: int, basket_id: int | None) -> Order | None:
-    """The latest order someone had fulfilled from this basket, if they did: a second press finds the first one's."""
+    """The latest order fulfilled from this basket: what the second request of a double click finds."""
     if basket_id is None:
         return None
-    bought = Order.objects.of(user_id).filter(basket_id=basket_id, state=OrderState.FULFILLED)
-    return bought.order_by("-placed_at", "-pk").first()
+    fulfilled = Order.objects.of(user_id).filter(basket_id=basket_id, state=OrderState.FULFILLED)
+    return fulfilled.order_by("-placed_at", "-pk").first()

@@ -1,4 +1,4 @@
-"""The card a code's own page shows: what the code opens, or why it doesn't."""
+"""The card on a code’s own page: what the code opens, or why it doesn’t."""
 
 from __future__ import annotations
 
@@ -13,13 +13,9 @@ from ecommerce.selectors.codes import find_code
 from mitxonline.kernel.errors import DomainError, WayOn
 from mitxonline.users.models import User
 
-OTHERS_SHOWN = 5
-
 
 @dataclass(frozen=True, slots=True)
 class OfferCard:
-    """What a code opens for this visitor."""
-
     offer: CodeOffer
     text: str
     now: datetime
@@ -27,29 +23,23 @@ class OfferCard:
 
     @property
     def organization(self) -> OrganizationPage:
-        """Who gave the code out."""
         return self.offer.organization
 
     @property
     def run(self) -> CourseRun:
-        """The run it opens."""
         return self.offer.run
 
     @property
     def course(self) -> Course:
-        """The course of that run."""
         return self.offer.run.course
 
     @property
     def price(self) -> str:
-        """What the learner pays, as a person reads it."""
         return self.offer.price.formatted()
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalCard:
-    """Why a code doesn’t open anything for this visitor, and whom to ask."""
-
     refusal: DomainError
     way_on: WayOn
     code: str
@@ -58,7 +48,7 @@ class RefusalCard:
 
 
 def offer_card(offer: CodeOffer, *, text: str, now: datetime) -> OfferCard:
-    """The card of a code that works, with what else the seat opens."""
+    """The card of a code that works, with the other courses of the contract."""
     others: tuple[str, ...] = ()
     if offer.is_free:
         siblings = ContractRun.objects.current().filter(contract_id=offer.contract_run.contract_id)
@@ -70,17 +60,17 @@ def offer_card(offer: CodeOffer, *, text: str, now: datetime) -> OfferCard:
 def refusal_card(refusal: DomainError, *, text: str, user_id: int | None) -> RefusalCard:
     """The card of a code that doesn’t work. Only someone who is signed in learns which organization gave it out."""
     may_ask = user_id is not None and isinstance(refusal, CodeRefused) and refusal.manager_helps
-    organization = _organization_of(text) if may_ask else None
+    organization = _find_organization(text) if may_ask else None
     return RefusalCard(
         refusal=refusal,
         way_on=refusal.ways_on[0],
         code=text,
         organization=organization,
-        manager=_manager_of(organization),
+        manager=_find_manager(organization),
     )
 
 
-def _organization_of(text: str) -> OrganizationPage | None:
+def _find_organization(text: str) -> OrganizationPage | None:
     try:
         organization: OrganizationPage = contract_run_behind(find_code(text)).contract.terms.organization
     except CodeRefused:
@@ -88,7 +78,7 @@ def _organization_of(text: str) -> OrganizationPage | None:
     return organization
 
 
-def _manager_of(organization: OrganizationPage | None) -> User | None:
+def _find_manager(organization: OrganizationPage | None) -> User | None:
     """The manager a learner may ask: the same one the sentences name."""
     if organization is None:
         return None

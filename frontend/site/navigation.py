@@ -20,9 +20,15 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A column of the footer."""
+class Crumb:
+    """A step of a breadcrumb trail. The page itself has no address."""
 
+    title: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FooterColumn:
     title: StrPromise
     links: tuple[Link, ...]
 
@@ -45,7 +51,7 @@ class Places:
     """Every link of the frame; the lists contain only those that lead somewhere."""
 
     main: tuple[Link, ...]
-    footer: tuple[Group, ...]
+    footer: tuple[FooterColumn, ...]
     legal: tuple[Link, ...]
     slim: tuple[Link, ...]
     help: Link
@@ -80,9 +86,9 @@ def places(
     private = Link(_("Privacy"), privacy)
     legal = _visible_links(Link(_("Terms"), terms), private)
     columns = (
-        Group(_("Learn"), (CATALOG, PROGRAMS, REDEEM)),
-        Group(_("Organizations"), _visible_links(Link(_("Buy seats"), for_organizations), MANAGE_SEATS)),
-        Group(_("Help"), _visible_links(helping, support, refunding, Link(_("Accessibility"), accessibility))),
+        FooterColumn(_("Learn"), (CATALOG, PROGRAMS, REDEEM)),
+        FooterColumn(_("Organizations"), _visible_links(Link(_("Buy seats"), for_organizations), MANAGE_SEATS)),
+        FooterColumn(_("Help"), _visible_links(helping, support, refunding, Link(_("Accessibility"), accessibility))),
     )
     return Places(
         main=_visible_links(CATALOG, PROGRAMS, organizations),

@@ -39,7 +39,7 @@ def run_open(run: CourseRun, now: datetime) -> str:
 @register.simple_tag
 def course_effort(course: Course) -> str:
     """How long and how much: “5 weeks, 3 hours a week”; nothing where no one said."""
-    return dates.effort(course)
+    return dates.effort_text(course)
 
 
 @register.filter

@@ -44,13 +44,13 @@ from b2b.services.handouts.revoke import revoke_codes, take_back
 from b2b.services.seats.membership import remove_member
 from frontend.pages.handout_form import ManagerHandOutForm
 from frontend.pages.managers import (
-    Crumb,
     HandOutReport,
     build_codes_page,
     contract_url,
     manager_crumbs,
     parse_code_filter,
 )
+from frontend.site.navigation import Crumb
 from frontend.site.parsing import account_id, row_id
 from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in

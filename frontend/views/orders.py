@@ -16,7 +16,7 @@ from ecommerce.selectors.receipts import orders_of, receipt_data
 from ecommerce.services.refunds.requests import request_refund
 from frontend.drawing.receipt_pdf import receipt_pdf
 from frontend.pages.receipt import ReceiptPage, receipt_page
-from frontend.pages.refund_form import RefundForm
+from frontend.pages.refund_form import RefundRequestForm
 from frontend.site.brands import brand_of
 from frontend.site.parsing import account_id, name
 from frontend.views.answers import UNPROCESSABLE
@@ -76,7 +76,7 @@ def refund(request: HttpRequest) -> HttpResponse:
     if page.window.refusal is not None:
         return _refund_page(request, page, None, status=200 if posted is None else page.window.refusal.status)
     lines = [line for line in page.receipt.lines if line.pk in page.window.open_line_ids]
-    form = RefundForm(posted, lines=lines)
+    form = RefundRequestForm(posted, lines=lines)
     if posted is None:
         return _refund_page(request, page, form)
     if not form.is_valid():
@@ -102,7 +102,7 @@ def _page(request: HttpRequest, number: str | None) -> ReceiptPage:
 
 
 def _refund_page(
-    request: HttpRequest, page: ReceiptPage, form: RefundForm | None, *, status: int = 200
+    request: HttpRequest, page: ReceiptPage, form: RefundRequestForm | None, *, status: int = 200
 ) -> HttpResponse:
     context = {"page": page, "receipt": page.receipt, "order": page.order, "form": form}
     return render(request, "frontend/orders/refund.html", context, status=status)

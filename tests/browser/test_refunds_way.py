@@ -87,7 +87,7 @@ def asks(visitor: Visitor, buyer: User, order: Order) -> None:
     page.get_by_role("checkbox", name="$249.00").uncheck()
     page.get_by_label("In your own words").fill("My shifts changed.")
     page.get_by_role("button", name="Send request").click()
-    expect(page.get_by_text("Choose why you want your money back.").first).to_be_visible()
+    expect(page.get_by_text("Choose why you’re requesting a refund.").first).to_be_visible()
     expect(page.get_by_label("In your own words")).to_have_value("My shifts changed.")
     expect(page.get_by_role("checkbox", name="$249.00")).not_to_be_checked()
     looks(visitor)

@@ -347,7 +347,7 @@ def test_of_several_courses_some_can_be_chosen(learners_client: Client, learner:
     response = ask(learners_client, order)
     assert response.status_code == 422
     assert read(response).error_summary is not None
-    assert "Choose the courses you want your money back for." in read(response).text
+    assert "Choose the courses you want a refund for." in read(response).text
     assert ask(learners_client, order, lines=["999999"]).status_code == 422
     assert ask(learners_client, order, lines=[str(first.pk)]).status_code == 302
     assert [line.pk for line in RefundRequest.objects.get().lines.all()] == [first.pk]
@@ -357,10 +357,10 @@ def test_of_several_courses_some_can_be_chosen(learners_client: Client, learner:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"why": ""}, "Choose why you want your money back."),
+        ({"why": ""}, "Choose why you’re requesting a refund."),
         ({"why": "because"}, "Choose one of the reasons shown here."),
         ({"why": "other", "text": " "}, "Tell us in a sentence what happened."),
-        ({"text": "x" * 2001}, "Tell it in at most 2000 characters."),
+        ({"text": "x" * 2001}, "Use up to 2000 characters."),
     ],
 )
 def test_what_is_missing_is_said_and_what_was_typed_is_kept(

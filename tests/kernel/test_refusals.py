@@ -87,3 +87,15 @@ def _annotation(kind: type[DomainError], field: str) -> str:
 
 def _own_annotations(kind: type) -> dict[str, object]:
     return dict(vars(kind).get("__annotations__", {}))
+
+
+def test_only_a_refusal_itself_reads_its_unfilled_sentences() -> None:
+    """`str(refusal)` is the text; `refusal.message` would show its places in braces."""
+    reads = re.compile(r"\b(?:refusal|refused|error)\.(?:message|heading|advice)\b")
+    found = [
+        str(path.relative_to(ROOT))
+        for app in APPS
+        for path in sorted((ROOT / app).rglob("*"))
+        if path.suffix in (".py", ".html", ".txt") and reads.search(path.read_text())
+    ]
+    assert found == []

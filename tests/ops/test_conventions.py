@@ -15,12 +15,7 @@ PACKAGES = ("b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline")
 SHARED_NAMES = {
     "Command",
     # Being renamed. Take a name out when one class is left; add none.
-    "AddressUnconfirmed",
-    "CodeInUse",
-    "Crumb",
-    "Group",
     "Line",
-    "ProgramCard",
     "ReasonForm",
     "Tab",
 }
