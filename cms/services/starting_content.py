@@ -13,7 +13,7 @@ HERO_TEXT = _(
 )
 BAND_TEXT = _(
     "Sign a contract, then e-mail codes or connect your single sign-on. "
-    "See who has joined, who has not, and how many seats are left."
+    "See who has joined, who hasn’t, and how many seats are left."
 )
 
 
@@ -49,8 +49,8 @@ PAGES = (
             (
                 _("How our courses are made"),
                 _(
-                    "<p>Each course is written by someone who does the thing for a living, together with an editor "
-                    "who does not. It ends with something you made yourself.</p>"
+                    "<p>Each course is written by someone who does the work for a living, together with an editor "
+                    "who doesn’t. It ends with something you made yourself.</p>"
                 ),
             ),
             (
@@ -71,53 +71,53 @@ PAGES = (
                 _("I have a code from my organization"),
                 _(
                     "<p>Open the link in your invitation, or choose “Redeem a code” at the top of any page and enter "
-                    "the code there. It has 36 characters, in five groups. You need an account; making one takes a "
-                    "minute.</p>"
+                    "the code there. It has 36 characters in five groups. You’ll need an account; creating one takes "
+                    "a minute.</p>"
                 ),
             ),
             (
                 _("Where are my courses?"),
-                _("<p>On your dashboard, as soon as you are signed in with the address you enrolled with.</p>"),
+                _("<p>On your dashboard, once you sign in with the address you enrolled with.</p>"),
             ),
             (
                 _("I can’t sign in"),
                 _(
-                    "<p>Use “Forgot your password?” on the sign-in page. If no mail arrives, look into your junk "
-                    "folder, and check that you used the same address as before.</p>"
+                    "<p>Use “Forgot your password?” on the sign-in page. If nothing arrives, check your spam "
+                    "folder and make sure you used the same address as before.</p>"
                 ),
             ),
             (
-                _("I want my money back"),
-                _("<p>The page about refunds says until when and how.</p>"),
+                _("I want a refund"),
+                _("<p>Our refunds page explains how to get one, and until when.</p>"),
             ),
         ),
         link="help_page",
-        contact=_("We answer within two working days."),
+        contact=_("We answer within two business days."),
     ),
     StartingPage(
         slug="for-organizations",
         title=_("For organizations"),
-        introduction=_("Buy seats for your people, and see who has taken them."),
+        introduction=_("Buy seats for your people and see who has taken them."),
         sections=(
             (
                 _("One contract, as many courses as you need"),
                 _(
-                    "<p>A contract says which courses it covers, from when to when, and how many people may join. "
-                    "A seat is a place in the contract: whoever has one can take every course in it.</p>"
+                    "<p>A contract says which courses it covers, when it starts and ends, and how many people can "
+                    "join. Anyone with a seat can take every course in the contract.</p>"
                 ),
             ),
             (
                 _("Hand out codes, or connect your sign-in"),
                 _(
-                    "<ul><li>By code: we give you enrollment codes, you hand them out by e-mail or in a file.</li>"
-                    "<li>By single sign-on: whoever signs in through your organization is in.</li></ul>"
+                    "<ul><li>By code: we give you enrollment codes, and you hand them out by e-mail or in a file.</li>"
+                    "<li>By single sign-on: anyone who signs in through your organization can join.</li></ul>"
                 ),
             ),
             (
                 _("What you see, and what you don’t"),
                 _(
-                    "<p>You see who has joined and which seats are free. You don’t see anyone’s grades: those belong "
-                    "to the person who learned.</p>"
+                    "<p>You see who has joined and how many seats are left. You don’t see anyone’s grades: those "
+                    "belong to the learner.</p>"
                 ),
             ),
         ),
@@ -127,27 +127,27 @@ PAGES = (
     StartingPage(
         slug="refunds",
         title=_("Refunds"),
-        introduction=_("If a course isn’t what you hoped for, you get your money back."),
+        introduction=_("If a course isn’t what you hoped for, you can get a refund."),
         sections=(
             (
-                _("Until when"),
+                _("How long you have"),
                 _(
-                    "<p>The course’s page and your receipt name the day. For a course with a fixed start it lies after "
-                    "the start, so that you can look at the first lessons before you decide. For a course you can "
-                    "start any time it counts from the day you paid.</p>"
+                    "<p>The course’s page and your receipt give the last day. For a course with a start date it’s "
+                    "after the start, so you can try the first lessons. For a course you can start any time, the "
+                    "period runs from the day you pay.</p>"
                 ),
             ),
             (
-                _("How"),
-                _("<p>Write to us with the number of your order. We refund the original payment method.</p>"),
+                _("How to get one"),
+                _("<p>Write to us with your order number. We refund the original payment method.</p>"),
             ),
             (
                 _("If your organization paid"),
-                _("<p>Then there's nothing to refund to you. Your organization can tell you more.</p>"),
+                _("<p>Then there’s nothing to refund to you. Your organization can tell you more.</p>"),
             ),
         ),
         link="refunds_page",
-        contact=_("Have your order number ready: it's on your receipt."),
+        contact=_("Have your order number ready: it’s on your receipt."),
     ),
     StartingPage(
         slug="accessibility",
@@ -157,22 +157,22 @@ PAGES = (
             (
                 _("What we aim for"),
                 _(
-                    "<p>These pages follow the Web Content Accessibility Guidelines 2.2, level AA. They work with the "
-                    "keyboard alone, with a screen reader, at four times the size, and without scripts.</p>"
+                    "<p>These pages follow the Web Content Accessibility Guidelines 2.2, level AA. They work with "
+                    "just a keyboard, with a screen reader, at 400% zoom and without scripts.</p>"
                 ),
             ),
             (
                 _("If something doesn’t work"),
-                _("<p>Tell us which page and what you use. We answer within two working days.</p>"),
+                _("<p>Tell us which page it was and what you use. We answer within two business days.</p>"),
             ),
         ),
         link="accessibility_page",
-        contact=_("Say which page it was, and what you use to read it."),
+        contact=_("Tell us which page it was and which browser or assistive technology you use."),
     ),
     StartingPage(
         slug="terms",
         title=_("Terms"),
-        introduction=_("What you may expect from us, and we from you."),
+        introduction=_("What you can expect from us, and we from you."),
         sections=(
             (
                 _("Your account"),
@@ -181,17 +181,17 @@ PAGES = (
             (
                 _("Enrolling"),
                 _(
-                    "<p>You are enrolled once your order is complete. A price you were shown when you checked out is "
-                    "the price you pay. Refunds are described on a page of their own.</p>"
+                    "<p>You’re enrolled once your order is complete. The price you see at checkout is the price you "
+                    "pay. See our refunds page for refunds.</p>"
                 ),
             ),
             (
                 _("Codes"),
-                _("<p>A code works for whoever holds it, unless the organization that gave it says otherwise.</p>"),
+                _("<p>A code works for anyone who has it, unless the organization that gave it says otherwise.</p>"),
             ),
             (
                 _("Learning together"),
-                _("<p>Be kind. What you hand in is your own work; say so where you used someone else’s.</p>"),
+                _("<p>Be kind. Hand in your own work, and say so where you used someone else’s.</p>"),
             ),
         ),
         link="terms_page",
@@ -204,18 +204,18 @@ PAGES = (
             (
                 _("What we keep"),
                 _(
-                    "<ul><li>Your name and e-mail address, to know you.</li><li>Your courses and orders, because you "
-                    "and the law ask for them.</li><li>A session cookie while you are signed in or have something in "
-                    "your cart.</li></ul>"
+                    "<ul><li>Your name and e-mail address, to identify you.</li><li>Your courses and orders, because "
+                    "you need them and the law requires them.</li><li>A session cookie while you’re signed in or "
+                    "have something in your cart.</li></ul>"
                 ),
             ),
             (
                 _("What we don’t do"),
-                _("<p>No advertising, no tracking across sites, no selling of data.</p>"),
+                _("<p>We don’t show ads, track you across sites or sell your data.</p>"),
             ),
             (
                 _("Your organization"),
-                _("<p>If an organization paid for your seat, it learns that you have joined, and nothing else.</p>"),
+                _("<p>If an organization paid for your seat, it can see that you joined, and nothing else.</p>"),
             ),
         ),
         link="privacy_page",

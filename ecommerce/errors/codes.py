@@ -173,7 +173,7 @@ class CodeNotBetter(CodeRefused):
 
     code = "code_not_better"
     heading = _("This code doesn’t lower your total, so we didn’t apply it")
-    advice = _("Keep it for another course.")
+    advice = _("Save it for another course.")
 
 
 class CodeBelongsInCart(CodeRefused):

@@ -192,9 +192,9 @@ class ReceiptPDF(FPDF):
     def _status(self) -> str:
         is_free = self.data.totals.due.is_zero
         if self.data.state == OrderState.REFUNDED:
-            return _("Undone") if is_free else _("Refunded")
+            return _("Canceled") if is_free else _("Refunded")
         if self.data.state == OrderState.PARTIALLY_REFUNDED:
-            return _("Partly undone") if is_free else _("Partly refunded")
+            return _("Partly canceled") if is_free else _("Partly refunded")
         return _("Complete") if is_free else _("Paid")
 
     def _write_total(self, label: str, amount: str, *, bold: bool = False) -> None:

@@ -32,7 +32,7 @@ class AwaitedOrder:
             return _("We’ll e-mail you: either your course opens or you get a refund. Don’t pay again.")
         if self.order.is_at_bank:
             return _(
-                "Your bank hasn’t answered yet. Your course opens as soon as the payment arrives. Don’t pay again."
+                "Your bank hasn’t confirmed it yet. Your course opens as soon as it arrives. Don’t pay again."
             )
         return _("Your course opens within minutes. You don’t need to do anything.")
 

@@ -176,9 +176,9 @@ def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -
         badge_kind="ok" if started else "info",
         start_text="" if started or run.start_date is None else _("Starts %(day)s") % {"day": day_text(run.start_date)},
         length_text=length_text(course),
-        sentence=_("You are enrolled in this course.")
+        sentence=_("You’re enrolled in this course.")
         if started or run.start_date is None
-        else _("You are enrolled. The course starts on %(day)s.") % {"day": day_text(run.start_date)},
+        else _("You’re enrolled. The course starts on %(day)s.") % {"day": day_text(run.start_date)},
         go_url=reverse(DASHBOARD),
         go_text=_("Go to course"),
         short_button_text=_("Go to course"),

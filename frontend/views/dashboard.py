@@ -34,5 +34,5 @@ def start(request: HttpRequest) -> HttpResponse:
     if contract_run_id is None:
         raise RunUnknown
     enrollment = start_course(contract_run_id=contract_run_id, user_id=account_id(request), now=clock.now())
-    messages.success(request, _("You are enrolled in “%(title)s”.") % {"title": enrollment.run.title})
+    messages.success(request, _("You’re enrolled in “%(title)s”.") % {"title": enrollment.run.title})
     return redirect(next_page(request) or reverse("dashboard"))

@@ -28,5 +28,5 @@ def enroll(request: HttpRequest) -> HttpResponse:
     if run_id is None:
         raise RunUnknown
     enrollment = enroll_free(user_id=request.user.pk, run_id=run_id, now=clock.now())
-    messages.success(request, _("You are enrolled in “%(title)s”.") % {"title": enrollment.run.title})
+    messages.success(request, _("You’re enrolled in “%(title)s”.") % {"title": enrollment.run.title})
     return redirect("dashboard")

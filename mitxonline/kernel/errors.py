@@ -59,7 +59,7 @@ class DomainError(Exception):
 
     code: ClassVar[str] = "refused"
     status: ClassVar[int] = 409
-    heading: ClassVar[StrOrPromise] = _("That isn’t possible")
+    heading: ClassVar[StrOrPromise] = _("We can’t do that")
     message: ClassVar[StrOrPromise] = ""
     advice: ClassVar[StrOrPromise] = ""
     ways_on: ClassVar[tuple[WayOn, ...]] = ()
@@ -113,7 +113,7 @@ class NotFound(DomainError):
 
     code = "not_found"
     status = 404
-    heading = _("This isn’t here")
+    heading = _("We can’t find that")
     message = _("There is nothing here, or it isn’t yours to see.")
 
 
@@ -122,7 +122,7 @@ class Forbidden(DomainError):
 
     code = "forbidden"
     status = 403
-    heading = _("This isn’t open to you")
+    heading = _("You don’t have access")
     message = _("You don’t have permission to do this.")
 
 

@@ -100,7 +100,7 @@ class TestTheMail:
         assert sent.reply_to == ["dana.whitfield@northgate.example"]
         for said in (
             "Hello Ines Caldera,",
-            f"Dana Whitfield of Northgate Health gave you a seat in “{title}”. You have nothing to pay.",
+            f"Dana Whitfield from Northgate Health gave you a seat in “{title}”. There’s nothing to pay.",
             "We’re holding a seat for you until 30 June 2026.",
             code.text,
             f"/enrollmentcode/{code.text}/",
@@ -119,7 +119,7 @@ class TestTheMail:
         send_mails(given(run))
         body = mail.outbox[0].body
         assert "Your organization’s price for this course is $49.00." in body
-        assert "We’re holding a seat for you. The code can be used from 1 April 2026 through 30 June 2026." in body
+        assert "We’re holding a seat for you. The code is valid from 1 April 2026 through 30 June 2026." in body
         assert f"It works only for you: sign in, or create an account, with {INES}." in body
         assert "Northgate Health gave you a seat" in body
 
@@ -152,7 +152,7 @@ class TestTheMail:
         send_mails(given(run))
         body = mail.outbox[0].body
         assert "holding a seat" not in body
-        assert "The code can be used through 30 June 2026." in body
+        assert "The code is valid through 30 June 2026." in body
 
 
 class TestSending:

@@ -169,7 +169,7 @@ class TestOrganization:
     @pytest.mark.parametrize(
         ("facts", "says"),
         [
-            ({}, "In Keycloak university-x Keycloak id"),
+            ({}, "In Keycloak university-x Keycloak ID"),
             ({"enabled": False}, "In Keycloak university-x (disabled)"),
             ({"gone_since": NOW}, "In Keycloak university-x (gone since"),
         ],
@@ -348,7 +348,7 @@ class TestCodes:
         asked = words(manager.get(url("codes_results", page), {"q": "zzzz"}))
         assert "No code matches" in asked
         DiscountCode.objects.all().delete()
-        assert "a free contract with single sign-on needs none" in words(manager.get(url("codes_results", page)))
+        assert "A free contract with single sign-on needs none" in words(manager.get(url("codes_results", page)))
 
     def test_a_code_whose_access_was_withdrawn_says_so(self, manager: Client, page: ContractPage) -> None:
         redeem(page, codes_of(page)[0])
@@ -631,7 +631,7 @@ class TestInvitations:
 
     def test_one_is_canceled_and_the_code_stays(self, manager: Client, shared: ContractPage) -> None:
         invitation, text = self.invite(manager, shared), codes_of(shared)[0].text
-        assert "goes on working" in words(manager.get(url("cancel_invitation", shared, invitation.pk)))
+        assert "keeps working" in words(manager.get(url("cancel_invitation", shared, invitation.pk)))
         manager.post(url("cancel_invitation", shared, invitation.pk))
         assert HandOut.objects.get().ended_at is not None
         assert codes_of(shared)[0].text == text
@@ -715,7 +715,7 @@ class TestMembers:
         assert "Northgate Health: Clinical skills 2027" in words(manager.get(address))
         plan = words(manager.get(address, {"target": other.pk}))
         assert "0 joined · 0 in checkout · 0 invited · 2 free" in plan
-        assert f"“{world.both.course_run.title}” goes on in the other contract’s run." in plan
+        assert f"“{world.both.course_run.title}” continues in the other contract’s run." in plan
         assert f"“{world.only_old.course_run.title}” ends: the other contract doesn’t have it." in plan
         assert ContractMembership.objects.filter(contract=page).count() == 2, "nothing was written"
         assert manager.post(address, {"target": other.pk, "reason": ""}).status_code == 422

@@ -204,7 +204,7 @@ class TestPublishing:
 
     def test_an_old_draft_may_be_looked_at_again_without_publishing(self, manager: Client, page: ContractPage) -> None:
         answer = manager.get(review_url(page))
-        assert "These terms are in force already." in answer.content.decode()
+        assert "These terms are already in force." in answer.content.decode()
 
     def test_a_draft_that_is_not_complete_is_refused_with_what_is_missing(
         self, manager: Client, page: ContractPage
@@ -244,7 +244,7 @@ class TestScheduling:
         manager.post(review_url(page), {"seen": seen(shown)})
         assert terms_of(page).max_learners == 4
         terms = manager.get(reverse("b2b_contracts:terms", args=[page.pk])).content.decode()
-        assert "Other terms come into force by themselves" in terms
+        assert "Other terms take effect automatically" in terms
 
     def test_what_is_scheduled_comes_into_force_without_anybody(self, manager: Client, page: ContractPage) -> None:
         shown = publish(manager, page, max_learners="6", go_live_at=self.tomorrow())
@@ -319,7 +319,7 @@ class TestUnpublishing:
 
     def test_an_organization_goes_with_its_contracts(self, manager: Client, page: ContractPage) -> None:
         url = reverse("wagtailadmin_pages:unpublish", args=[organization().pk])
-        assert "1 contract is unpublished too" in manager.get(url).content.decode()
+        assert "1 contract will be unpublished too" in manager.get(url).content.decode()
         manager.post(url)
         assert not organization().live
         assert not ContractPage.objects.get(pk=page.pk).live

@@ -40,8 +40,8 @@ def test_a_cart_with_a_code_and_something_kept_for_later(open_visitor: OpenVisit
     expect(page.get_by_role("link", name="Cart, 2 courses, $398.40")).to_be_visible()
     expect(page.get_by_text("20% off").first).to_be_visible()
 
-    page.get_by_role("button", name="Keep for later Networks").click()
-    expect(page.get_by_role("heading", name="Set aside")).to_be_visible()
+    page.get_by_role("button", name="Save for later Networks").click()
+    expect(page.get_by_role("heading", name="Saved for later")).to_be_visible()
     expect(page.get_by_role("link", name="Cart, 1 course, $199.20")).to_be_visible()
     if scripts:
         assert_accessible(page)

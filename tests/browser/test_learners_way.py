@@ -230,7 +230,7 @@ def sees_cart_without_code(visitor: Visitor) -> None:
 def sees_free_cart(visitor: Visitor) -> None:
     page = visitor.page
     expect(page.get_by_role("heading", level=1, name="Ready to start")).to_be_visible()
-    expect(page.get_by_text("Your code works. There is nothing to pay.")).to_be_visible()
+    expect(page.get_by_text("Your code works. There’s nothing to pay.")).to_be_visible()
     expect(page.locator(".sums-total")).to_have_text(re.compile(r"^\s*Total\s*\$0\.00\s*$"))
     expect(page.get_by_role("button", name="Check out")).to_be_visible()
     looks(visitor)

@@ -78,8 +78,8 @@ def test_from_the_dashboard_to_codes_handed_out(
     if not scripts:
         page.get_by_role("button", name="Check the list").click()
     expect(page.get_by_text("2 people will get a code by e-mail.")).to_be_visible()
-    expect(page.get_by_text("1 address is not complete:")).to_be_visible()
-    expect(page.get_by_text("After this, 1 seat is free.")).to_be_visible()
+    expect(page.get_by_text("1 address is incomplete:")).to_be_visible()
+    expect(page.get_by_text("1 seat will be left after this.")).to_be_visible()
     expect(page.get_by_label("E-mail addresses")).to_have_value(LIST)
     looks(visitor)
     assert not HandOut.objects.exists()
@@ -124,7 +124,7 @@ def test_several_are_reminded_and_taken_back(
     row.locator("summary").click()
     row.get_by_role("button", name="Take back").click()
     expect(page.get_by_role("heading", level=1, name="Take 1 code back")).to_be_visible()
-    page.get_by_role("link", name="Keep as it is").click()
+    page.get_by_role("link", name="Go back").click()
     expect(page.get_by_role("heading", level=1, name="Codes")).to_be_visible()
 
 
@@ -156,7 +156,7 @@ def test_without_a_cap_people_are_invited(open_visitor: OpenVisitor, make_contra
     dana_signs_in(visitor)
     visitor.opens("/manage-seats/")
     page.get_by_role("link", name="See the invitations").click()
-    expect(page.get_by_text("No one is invited yet.")).to_be_visible()
+    expect(page.get_by_text("No one has been invited yet.")).to_be_visible()
     looks(visitor)
     page.get_by_role("link", name="Invite people").click()
     page.get_by_label("E-mail addresses").fill("ines@northgate.example")

@@ -84,7 +84,7 @@ def test_what_is_there(loaded: None, client: Client) -> None:
     }
     assert [card.title for card in dashboard.upcoming] == ["Reading a changing climate"]
     assert {card.title for card in dashboard.finished} == {
-        "Negotiation without the theatre",
+        "Negotiation without the theater",
         "Interface design for accessible services",
     }
     assert [code.contract_run.course_run.title for code in waiting_codes(amara)] == ["Databases you can trust"]

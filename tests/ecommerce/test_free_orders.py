@@ -118,7 +118,7 @@ def test_the_desk_undoes_it_and_says_so_to_the_buyer(desk: Client, mailoutbox: l
     buyer = Client()
     buyer.force_login(order.purchaser)
     receipt = read(buyer.get(f"/checkout/receipt/?order_number={order.number}")).text
-    assert "This order was undone" in receipt
+    assert "This order was canceled" in receipt
     assert "went back" not in receipt
 
 

@@ -109,7 +109,7 @@ def test_the_same_matter_is_one_row_whoever_writes() -> None:
 
 
 def test_the_first_page_counts_them_and_leads_to_each_list(desk: Client) -> None:
-    assert "None at the moment." in read(desk.get("/cms/")).text
+    assert "None right now." in read(desk.get("/cms/")).text
     waiting = [paid_order(make_product(), state=OrderState.REVIEW) for _each in range(2)]
     failed = paid_order(make_product())
     Refund.objects.create(

@@ -104,7 +104,7 @@ def test_the_desk_and_the_command_count_in_the_money_that_came(desk: Client) -> 
     order = yen_order()
     page = read_order_page(desk, order).text
     assert "Refundable ¥700,000" in page
-    assert "asked: $398.00" in page
+    assert "requested: $398.00" in page
     form = desk.get(desk_url(order, "refund/")).content.decode()
     assert 'name="lines"' not in form
     assert "Everything that is left: ¥700,000" in form
@@ -226,7 +226,7 @@ def test_staff_book_what_went_back_and_everything_follows(till: Till, desk: Clie
     first, _second = order.lines.all()
     answers(till, Money("349", "USD"))
     refund = refund_order(order_id=order.pk, choice=choice(line_ids=(first.pk,)), now=NOON, by_id=None)
-    assert "the gateway says that $349.00 went back" in read_order_page(desk, order).text
+    assert "the gateway reports a refund of $349.00" in read_order_page(desk, order).text
     with pytest.raises(ValueError, match="empty"):
         accept_difference(refund_id=refund.pk, reason=" ", now=NOON, by_id=None)
     address = desk_url(order, f"refunds/{refund.pk}/accept/")

@@ -121,8 +121,8 @@ def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) 
     assert (form["scope"], form["enrollment_after"]) == (["all"], ["remove"])
     asked = desk.post(desk_url(order, "refund/"), {**form, "reason": "phone call"})
     page = read(asked)
-    assert f"$398.00 goes back to {order.purchaser.email}" in page.text
-    assert "These courses are taken away" in page.text
+    assert f"Refund $398.00 to {order.purchaser.email}" in page.text
+    assert "The buyer loses access to these courses" in page.text
     assert not Refund.objects.exists()
     for _twice in range(2):
         answer = desk.post(desk_url(order, "refund/"), {**form_data(page), "confirmed": "1"}, follow=True)

@@ -466,9 +466,9 @@ def test_a_bank_that_says_no_days_later_frees_everything_and_the_buyer_hears_of_
     run_delivery(delivery_id=delivery.pk, now=clock.now())
     (sent,) = mail.outbox
     assert sent.to == [learner.email]
-    assert sent.subject == f"Your payment for order {order.number} did not come through"
+    assert sent.subject == f"Your payment for order {order.number} didn’t go through"
     assert order.lines.get().title in sent.body
-    assert "Nothing was taken" in sent.body
+    assert "You weren’t charged" in sent.body
 
 
 def test_money_for_a_declined_order_still_buys_it(stripe_api: StripeServer, learner: User) -> None:

@@ -44,7 +44,7 @@ def told(outbox: Outbox) -> tuple[EmailMultiAlternatives, str, str]:
     ("after", "words"),
     [
         (EnrollmentAfter.REMOVE, "You no longer have access to this course"),
-        (EnrollmentAfter.AUDIT, "You can go on reading this course without a certificate."),
+        (EnrollmentAfter.AUDIT, "You can still read this course, without a certificate."),
         (EnrollmentAfter.KEEP, ""),
     ],
 )

@@ -199,7 +199,7 @@ def test_the_buyer_is_told_and_the_receipt_is_true(
         assert first.title in body
         assert ("is open to you again" in body) == is_restored
     page = receipt_page(order)
-    assert "You got back $10.00" in page
+    assert "We refunded $10.00" in page
     assert "Your refund of $200.00 didn’t reach you" in page
     give_back(order, line_ids=(first.pk,))
     assert "didn’t reach you" not in receipt_page(order)

@@ -107,7 +107,7 @@ def test_a_second_payment_by_another_session_is_seen_told_and_given_back(
     (call,) = stripe_api.calls_to("/refunds$")
     assert call.params["payment_intent"] == twin["payment_intent"] == second.payment_id
     assert refund.state == RefundState.SUCCEEDED
-    assert "The second payment goes back" in receipt_page(order)
+    assert "We’re refunding the second payment" in receipt_page(order)
     assert fresh(order).state == OrderState.FULFILLED
 
 

@@ -38,7 +38,7 @@ def test_the_dashboard_says_where_the_payment_is(learners_client: Client, learne
     order, other = at_the_bank(learner), at_the_bank(make_user(), title="Another's")
     page = read(learners_client.get("/dashboard/"))
     assert f"Your payment for order {order.number} is on its way" in page.text
-    assert "Statistics. Your bank hasn’t answered yet." in page.text
+    assert "Statistics. Your bank hasn’t confirmed it yet." in page.text
     assert page.links()["See that order"] == f"/checkout/receipt/?order_number={order.number}"
     assert "No courses yet" not in page.text
     assert other.number not in page.text
@@ -65,7 +65,7 @@ def test_the_course_page_sells_it_no_second_time(learners_client: Client, learne
     order = at_the_bank(learner)
     course = order.lines.get().product.course_run.course  # type: ignore[union-attr]
     page = read(learners_client.get(make_course_page(course).url))
-    assert f"Your payment for order {order.number} is on its way. Your bank hasn’t answered yet." in page.text
+    assert f"Your payment for order {order.number} is on its way. Your bank hasn’t confirmed it yet." in page.text
     assert "Enroll for" not in page.text
     assert page.links()["See that order"] == f"/checkout/receipt/?order_number={order.number}"
 

@@ -130,7 +130,7 @@ class TestEnrolled:
 
     def test_in_a_run_to_come(self, learner: User) -> None:
         found = panel(self.enrolled(learner, start_date=on(9)), learner)
-        assert found.sentence == "You are enrolled. The course starts on 11 March 2026."
+        assert found.sentence == "You’re enrolled. The course starts on 11 March 2026."
 
     def test_in_a_run_that_is_over_one_may_come_again(self, learner: User) -> None:
         course = self.enrolled(learner, start_date=on(-90), end_date=on(-9))

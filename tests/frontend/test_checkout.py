@@ -61,7 +61,7 @@ def test_signed_out_the_button_leads_through_registering_and_nothing_is_lost(cli
     assert response.redirect_chain[-1][0] == "/cart/"
     page = read(response)
     assert page.h1 == "Ready to start"
-    assert "You’ll be enrolled straight away as amara@northgate.example." in page.text
+    assert "You’ll be enrolled right away as amara@northgate.example." in page.text
     assert check_out(client).h1 == "You’re in, Amara"
 
 

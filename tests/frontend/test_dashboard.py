@@ -81,7 +81,7 @@ def test_a_member_starts_the_other_courses_with_one_click(learners_client: Clien
     assert "Clinical skills 2026 · until" in page.text
     assert "Enroll Writing clearly at work" in page.buttons()
     page = read(learners_client.post("/dashboard/start/", {"contract_run": other.pk}, follow=True))
-    assert "You are enrolled in “Writing clearly at work”." in page.text
+    assert "You’re enrolled in “Writing clearly at work”." in page.text
     assert "Enroll Writing clearly at work" not in page.buttons()
 
 
@@ -109,8 +109,8 @@ def test_only_three_courses_are_listed_and_the_rest_counted(learners_client: Cli
     ("change", "sentence", "badge"),
     [
         ({"start": 1, "end": None, "active": True}, "opens", "Not started"),
-        ({"start": None, "end": -1, "active": True}, "Your courses stay open to you.", "Ended"),
-        ({"start": None, "end": None, "active": False}, "No one can join at the moment.", "Inactive"),
+        ({"start": None, "end": -1, "active": True}, "You keep access to your courses.", "Ended"),
+        ({"start": None, "end": None, "active": False}, "No one can join right now.", "Inactive"),
     ],
 )
 def test_a_contract_that_is_not_open_is_one_line(
@@ -143,12 +143,12 @@ def test_courses_stay_open_is_said_only_of_courses_that_do(learners_client: Clie
     over.update(end_date=clock.end_of_day(yesterday))
     addresses = ("/dashboard/", "/organizations/northgate-health/")
     for address in addresses:
-        assert "Your courses stay open to you." in read(learners_client.get(address)).text
+        assert "You keep access to your courses." in read(learners_client.get(address)).text
     CourseRun.all_objects.filter(pk=other.course_run_id).update(end_date=clock.end_of_day(yesterday))
     for address in addresses:
         text = read(learners_client.get(address)).text
         assert "stay open" not in text
-        assert not active or ", and your courses with it." in text
+        assert not active or "Your courses ended too." in text
 
 
 def test_a_code_that_was_given_to_me_waits(learners_client: Client, learner: User) -> None:
@@ -159,7 +159,8 @@ def test_a_code_that_was_given_to_me_waits(learners_client: Client, learner: Use
     page = read(learners_client.get("/dashboard/"))
     assert "A code is waiting for you" in page.text
     assert (
-        "Dana Whitfield of Northgate Health gave you a seat in “Statistics for people who make decisions”." in page.text
+        "Dana Whitfield from Northgate Health gave you a seat in “Statistics for people who make decisions”."
+        in page.text
     )
     assert page.links()["Take my seat Statistics for people who make decisions"].startswith("/enrollmentcode/")
     assert len(page.select(".btn-gold")) == 1
@@ -255,7 +256,7 @@ class TestFreeEnrollment:
     def test_a_free_run_is_one_click(self, learners_client: Client, learner: User) -> None:
         run = make_run()
         page = read(learners_client.post("/enroll/", {"run": run.pk}, follow=True))
-        assert f"You are enrolled in “{run.title}”." in page.text
+        assert f"You’re enrolled in “{run.title}”." in page.text
         learners_client.post("/enroll/", {"run": run.pk})
         assert Enrollment.objects.get().user_id == learner.pk
 

@@ -99,7 +99,7 @@ def test_a_number_typed_in_small_letters_is_found(learners_client: Client, learn
         (OrderState.ERRORED, "This order wasn’t paid", "Not paid", "Go to my cart"),
         (OrderState.CANCELED, "This order wasn’t paid", "Not paid", "Go to my cart"),
         (OrderState.REFUNDED, "This order was refunded", "Refunded", "Go to my dashboard"),
-        (OrderState.PARTIALLY_REFUNDED, "A part of this order was refunded", "Partly refunded", "Go to my dashboard"),
+        (OrderState.PARTIALLY_REFUNDED, "Part of this order was refunded", "Partly refunded", "Go to my dashboard"),
     ],
 )
 def test_every_state_has_its_words(
@@ -256,7 +256,7 @@ def test_a_receipt_says_what_went_back_and_when(learners_client: Client, learner
     choice = RefundChoice(reason="x", line_ids=(order.lines.all()[0].pk,))
     refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     page = read(learners_client.get(receipt(learners_client, order)))
-    assert page.h1 == "A part of this order was refunded"
+    assert page.h1 == "Part of this order was refunded"
     assert "Refunded on 2 March 2026 −$249.00" in page.text
     assert "Net paid $149.00" in page.text
 
@@ -324,9 +324,9 @@ def _today(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_buyer_asks_on_the_last_day_and_is_answered_by_people(learners_client: Client, learner: User) -> None:
     order = paid_order(make_product(), buyer=learner)
     links = read(learners_client.get(receipt(learners_client, order))).links()
-    assert links["ask for a refund"] == f"/orders/refund/?order_number={order.number}"
-    page = read(learners_client.get(links["ask for a refund"]))
-    assert "You can ask until 16 March 2026." in page.text
+    assert links["request a refund"] == f"/orders/refund/?order_number={order.number}"
+    page = read(learners_client.get(links["request a refund"]))
+    assert "You can request a refund until 16 March 2026." in page.text
     assert page.buttons() == ["Send request"]
     response = ask(learners_client, order, text="My shifts changed.")
     assert response["Location"] == receipt(learners_client, order)
@@ -415,7 +415,7 @@ def test_the_shops_own_window_counts(learners_client: Client, learner: User) -> 
     shop.save()
     response = learners_client.get("/orders/refund/", {"order_number": order.number})
     assert "You can’t request refunds here." in read(response).text
-    assert "ask for a refund" not in read(learners_client.get(receipt(learners_client, order))).links()
+    assert "request a refund" not in read(learners_client.get(receipt(learners_client, order))).links()
 
 
 @pytest.mark.usefixtures("_today")

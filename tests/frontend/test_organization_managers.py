@@ -252,9 +252,9 @@ class TestHandingOut:
         data: dict[str, object] = {"run": world.run.pk, "people": self.LIST, "action": "send"}
         page = dana.post(manage(world, "hand-out/"), data).content.decode()
         assert "<strong>2 people</strong> will get a code by e-mail." in page
-        assert "<strong>1 address is not complete:</strong>" in page
+        assert "<strong>1 address is incomplete:</strong>" in page
         assert "Send 2 codes" in page
-        assert "After this, <strong>6 seats</strong> are free." in page
+        assert "<strong>6 seats</strong> will be left after this." in page
         assert not HandOut.objects.exists()
         page = said(dana, manage(world, "hand-out/"), data | {"seen": seen(page)})
         assert "Codes sent to 2 people. 6 seats are free." in page
@@ -356,7 +356,7 @@ class TestHandingOut:
 
     def test_a_contract_that_is_over_has_nothing_to_hand_out(self, world: Northgate, dana: Client) -> None:
         ContractTerms.objects.update(end=clock.today() - timedelta(days=1))
-        assert "There is nothing to hand out." in dana.get(manage(world, "hand-out/")).content.decode()
+        assert "No codes to send." in dana.get(manage(world, "hand-out/")).content.decode()
         assert "Hand out codes" not in dana.get(manage(world)).content.decode()
 
 
@@ -445,9 +445,9 @@ class TestWithdrawing:
         withdrawal = Withdrawal.objects.get()
         assert (withdrawal.user, withdrawal.authority, withdrawal.by) == (learner, "manager", world.manager)
         assert "nothing was changed" in said(dana, manage(world, "selected/"), data | {"sure": "yes"})
-        assert "We withdrew it" not in dana.get(manage(world)).content.decode()
+        assert "We withdrew access" not in dana.get(manage(world)).content.decode()
         remove_member(contract_id=world.contract.pk, user_id=other.pk, reason="", now=clock.now())
-        assert dana.get(manage(world)).content.decode().count("We withdrew it, and only we can give it back") == 1
+        assert dana.get(manage(world)).content.decode().count("We withdrew access, and only we can restore it") == 1
         hand_out(
             HandOutRequest(contract_run_id=world.run.pk, recipients=[Recipient(learner.email)]),
             by_id=None,
@@ -482,7 +482,7 @@ class TestInvitations:
         client = sign_in(open_world.manager)
         page = client.get(manage(open_world)).content.decode()
         assert "Invite people" in page
-        assert "No one is invited yet." in page
+        assert "No one has been invited yet." in page
         assert f"/enrollmentcode/{DiscountCode.objects.get().text}/" in page
         data: dict[str, object] = {"run": open_world.run.pk, "people": "ines@northgate.example", "action": "send"}
         shown = seen(client.post(manage(open_world, "hand-out/"), data).content.decode())
@@ -584,7 +584,7 @@ class TestSingleSignOn:
     def test_free_it_has_no_codes_to_give(self, db: None, sign_in: SignIn) -> None:
         world = northgate(codes=0, integration_type="sso")
         page = sign_in(world.manager).get(manage(world)).content.decode()
-        assert "People come into this contract by signing in" in page
+        assert "People join this contract by signing in" in page
         assert "Hand out codes" not in page
 
     def test_with_a_price_the_manager_has_the_link_and_members_the_price_and_the_field(

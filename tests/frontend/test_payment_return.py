@@ -216,7 +216,7 @@ def test_interrupted_after_the_money_came_the_page_says_so_and_the_sweep_opens_t
         assert buyers_client.get(completed_url(order)).status_code == 500
     page = read(buyers_client.get(f"/checkout/receipt/?order_number={order.number}"))
     assert page.h1 == "Payment received"
-    assert "Your course is being opened." in page.text
+    assert "We’re opening your course." in page.text
     finish_interrupted(now=timezone.now() + timedelta(minutes=3))
     page = read(buyers_client.get(f"/checkout/receipt/?order_number={order.number}"))
     assert page.h1 == "You’re in, Amara"

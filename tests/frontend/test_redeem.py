@@ -162,7 +162,7 @@ def test_a_priced_contract_leads_to_the_cart_with_the_code_applied(learners_clie
     contract = northgate(price="49.00")
     page = read(learners_client.get(contract.redeem_link))
     assert page.buttons() == ["Continue to payment: $49.00"]
-    assert "Your code opens this course at Northgate Health’s price of $49.00." in page.text
+    assert "With your code, this course costs $49.00 (Northgate Health’s price)." in page.text
     cart = read(learners_client.post(contract.redeem_link, follow=True))
     assert cart.h1 == "Ready to start"
     assert "Total $49.00" in cart.text
@@ -185,7 +185,7 @@ def test_the_other_courses_of_the_seat_are_named(learners_client: Client) -> Non
     contract = northgate()
     make_contract_run(contract.contract, make_course(title="Writing clearly at work"))
     assert (
-        "Your seat opens one more course: Writing clearly at work."
+        "Your seat includes one more course: Writing clearly at work."
         in read(learners_client.get(contract.redeem_link)).text
     )
 

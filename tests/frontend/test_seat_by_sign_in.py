@@ -142,5 +142,5 @@ def test_without_a_provider_it_says_that_there_is_no_way(
     settings.AUTHENTICATION_BACKENDS = ["mitxonline.users.backends.EmailBackend"]
     client.force_login(User.objects.get(), backend="mitxonline.users.backends.EmailBackend")
     for _address, page in pages(client, member):
-        assert "which isn’t possible here at the moment" in text_of(page)
+        assert "which isn’t available right now" in text_of(page)
         assert "/login/keycloak/" not in page

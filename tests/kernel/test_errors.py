@@ -78,7 +78,7 @@ def test_the_sentence_is_in_the_language_of_its_reader() -> None:
 def test_the_common_refusals_have_their_own_words() -> None:
     assert (NotFound().status, Forbidden().status) == (404, 403)
     assert str(NotFound()) == "There is nothing here, or it isn’t yours to see."
-    assert Forbidden().heading_text == "This isn’t open to you"
+    assert Forbidden().heading_text == "You don’t have access"
 
 
 def test_a_limit_says_how_long_to_wait() -> None:

@@ -50,7 +50,7 @@ def test_an_address_with_an_account_gets_a_mail_and_the_page_does_not_say_so(
 ) -> None:
     content = GRACE | {"email": "ADA@example.org", "next": "/cart/"}
     page = client.post(REGISTER, content).content.decode()
-    assert "We have sent a mail to ada@example.org" in page
+    assert "We’ve sent an e-mail to ada@example.org" in page
     assert 'href="/login/?next=%2Fcart%2F"' in page
     assert "_auth_user_id" not in client.session
     assert User.objects.count() == 1

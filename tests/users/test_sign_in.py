@@ -155,7 +155,7 @@ def test_signing_in_over_another_person_drops_what_was_theirs(client: Client, ad
     assert "cart" not in client.session
 
 
-# Too many tries
+# Too many attempts
 
 
 def fail(client: Client, times: int, *, email: str = "ada@example.org", address: str = "192.0.2.1") -> None:

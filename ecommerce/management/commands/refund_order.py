@@ -83,7 +83,7 @@ class Command(OperatorCommand):
             self.say(_("Would undo what is listed; nothing was paid for it. Nothing was changed."))
             return
         undo_free_order(order_id=order.pk, choice=choice, now=clock.now(), by_id=None)
-        self.say(_("Undone. Nothing was paid, so no money goes back."))
+        self.say(_("Undone. Nothing was paid, so there’s nothing to refund."))
 
     def _tell(self, refund: Refund) -> None:
         """What became of it; what the gateway refused is a failure of the command too."""

@@ -478,8 +478,8 @@ def test_an_identity_never_has_two_accounts_nor_an_account_two_identities(
 @pytest.mark.parametrize(
     ("page", "form", "heading"),
     [
-        ("/password-reset/", {"email": EMAIL}, "You need no password"),
-        ("/register/", {"email": EMAIL, "name": "X", "password": PASSWORD}, "You have an account already"),
+        ("/password-reset/", {"email": EMAIL}, "You don’t need a password"),
+        ("/register/", {"email": EMAIL, "name": "X", "password": PASSWORD}, "You already have an account"),
     ],
 )
 @pytest.mark.django_db(transaction=True)
