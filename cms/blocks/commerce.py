@@ -1,4 +1,4 @@
-"""Where a page leads to a course. Prices and dates are never typed: the templates ask the shop for them."""
+"""Blocks that lead to a course. Editors never type prices or dates: the templates read them from the shop."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from cms.blocks.text import SHORT_TEXT
 
 
 def course_chooser(**options: Any) -> blocks.PageChooserBlock:
-    """A chooser that offers course pages only."""
     return blocks.PageChooserBlock(page_type="cms.CoursePage", **options)
 
 
 class EnrollPanelBlock(blocks.StructBlock):
-    """Price, starts and the button for this visitor."""
-
     heading = blocks.CharBlock(label=_("Heading"), max_length=120, required=False)
     course = course_chooser(
-        label=_("Course"), required=False, help_text=_("Empty on a course's own page: its own course.")
+        label=_("Course"), required=False, help_text=_("Leave empty on a course’s page to use that course.")
     )
 
     class Meta:
@@ -32,8 +29,6 @@ class EnrollPanelBlock(blocks.StructBlock):
 
 
 class FeaturedCoursesBlock(blocks.StructBlock):
-    """Courses an editor picked, as cards."""
-
     heading = blocks.CharBlock(label=_("Heading"), max_length=120, default=_("Courses to start with"))
     courses = blocks.ListBlock(course_chooser(), label=_("Courses"), min_num=1, max_num=8)
 
@@ -41,29 +36,27 @@ class FeaturedCoursesBlock(blocks.StructBlock):
         icon = "pick"
         label = _("Featured courses")
         template = "cms/blocks/featured_courses.html"
-        description = _("Course cards in the order you choose. Courses that aren't public are left out.")
+        description = _("Course cards in the order you choose. Courses that aren’t public are left out.")
 
 
 class ContactBlock(blocks.StructBlock):
-    """The way to a person. The address is the brand's, so that it is right everywhere."""
+    """A button to the support address, which is a setting of the brand so that it is the same on every page."""
 
     heading = blocks.CharBlock(label=_("Heading"), max_length=120, default=_("Talk to us"))
     text = blocks.TextBlock(label=_("Text"), max_length=300, rows=2, required=False)
-    label = blocks.CharBlock(label=_("Words on the button"), max_length=40, default=_("Write to us"))
+    label = blocks.CharBlock(label=_("Button text"), max_length=40, default=_("Write to us"))
 
     class Meta:
         icon = "mail"
         label = _("Contact")
         template = "cms/blocks/contact.html"
-        description = _("A button that opens a mail to the support address of the brand.")
+        description = _("A button that starts an e-mail to the brand’s support address.")
 
 
 class CallToActionBlock(blocks.StructBlock):
-    """One thing to do next."""
-
     heading = blocks.CharBlock(label=_("Heading"), max_length=120)
     text = blocks.RichTextBlock(label=_("Text"), features=SHORT_TEXT, required=False)
-    label = blocks.CharBlock(label=_("Words on the button"), max_length=40)
+    label = blocks.CharBlock(label=_("Button text"), max_length=40)
     page = blocks.PageChooserBlock(label=_("Page"), required=False)
     address = blocks.CharBlock(
         label=_("Or an address"),
@@ -79,23 +72,25 @@ class CallToActionBlock(blocks.StructBlock):
         description = _("A heading, a sentence and a button.")
 
     def clean(self, value: Any) -> Any:
-        """Ask for exactly one target, and for one a browser may follow."""
         cleaned = super().clean(value)
-        refuse_unless_one_target(cleaned)
+        validate_target(cleaned)
         return cleaned
 
 
-def refuse_unless_one_target(value: Any) -> None:
-    """Raise unless either a page or an address is given, and the address is one of ours, the web's or a inbox."""
+def validate_target(value: Any) -> None:
+    """Raise StructBlockValidationError unless there is either a page or an address, and the address is safe to link.
+
+    Other schemes (javascript:) and addresses without one (//elsewhere.example) are refused.
+    """
     page, address = value.get("page"), (value.get("address") or "").strip()
-    if bool(page) == bool(address):
-        message = _("Choose a page or type an address, not both.") if page else _("Choose a page or type an address.")
+    message = None
+    if page and address:
+        message = _("Choose a page or type an address, not both.")
+    elif not page and not address:
+        message = _("Choose a page or type an address.")
+    elif address.startswith("//"):
+        message = _("Start an address on this site with one /, and any other with https://.")
+    elif address and not address.startswith(("/", "https://", "http://", "mailto:")):
+        message = _("An address starts with /, https:// or mailto:.")
+    if message:
         raise blocks.StructBlockValidationError(block_errors={"address": ValidationError(message)})
-    if address and not address.startswith(("/", "https://", "http://", "mailto:")):
-        raise blocks.StructBlockValidationError(
-            block_errors={"address": ValidationError(_("An address begins with /, https:// or mailto:."))}
-        )
-    if address.startswith("//"):
-        raise blocks.StructBlockValidationError(
-            block_errors={"address": ValidationError(_("An address here begins with one /, elsewhere with https://."))}
-        )

@@ -1,4 +1,4 @@
-"""Pictures and films."""
+"""Images and videos."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ VIMEO_PLAYER = "https://player.vimeo.com"
 
 
 class PictureBlock(blocks.StructBlock):
-    """A picture with its alternative text (or marked as decoration) and a caption."""
-
     picture = ImageBlock(label=_("Picture"))
     caption = blocks.CharBlock(label=_("Caption"), max_length=200, required=False)
 
@@ -29,57 +27,53 @@ class PictureBlock(blocks.StructBlock):
         icon = "image"
         label = _("Picture")
         template = "cms/blocks/picture.html"
-        description = _("A picture. Say what it shows, or mark it as decoration.")
+        description = _("A picture. Describe what it shows, or mark it as decorative.")
 
 
 def player_url(address: str) -> str | None:
-    """The player's address for a film at YouTube or Vimeo; None for any other address.
+    """Return the URL of the player for a YouTube or Vimeo page, or None for any other address.
 
-    YouTube's player without cookies is taken. Nothing is asked of the other side: the id is in the address.
+    The video id is read from the address, so no request is made. YouTube's player is the one without cookies.
     """
     parts = urlsplit(address.strip())
     host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
-    steps = [step for step in parts.path.split("/") if step]
+    segments = [segment for segment in parts.path.split("/") if segment]
     if host in {"youtube.com", "youtube-nocookie.com"}:
-        found = parse_qs(parts.query).get("v") or (steps[1:2] if steps[:1] in (["embed"], ["shorts"]) else [])
-        return _player(YOUTUBE_PLAYER, "embed", found, _YOUTUBE_ID)
+        ids = parse_qs(parts.query).get("v") or (segments[1:2] if segments[:1] in (["embed"], ["shorts"]) else [])
+        return _embed_url(f"{YOUTUBE_PLAYER}/embed/", ids, _YOUTUBE_ID)
     if host == "youtu.be":
-        return _player(YOUTUBE_PLAYER, "embed", steps[:1], _YOUTUBE_ID)
+        return _embed_url(f"{YOUTUBE_PLAYER}/embed/", segments[:1], _YOUTUBE_ID)
     if host in {"vimeo.com", "player.vimeo.com"}:
-        return _player(VIMEO_PLAYER, "video", steps[-1:], _VIMEO_ID)
+        return _embed_url(f"{VIMEO_PLAYER}/video/", segments[-1:], _VIMEO_ID)
     return None
 
 
-def _player(origin: str, folder: str, found: list[str], pattern: re.Pattern[str]) -> str | None:
-    return f"{origin}/{folder}/{found[0]}" if found and pattern.match(found[0]) else None
+def _embed_url(prefix: str, ids: list[str], pattern: re.Pattern[str]) -> str | None:
+    return f"{prefix}{ids[0]}" if ids and pattern.match(ids[0]) else None
 
 
-def may_be_framed(address: str) -> bool:
-    """Whether the content security policy lets this player into a page."""
+def can_be_framed(address: str) -> bool:
+    """Whether the content security policy allows this player in a page."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}" in settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]["frame-src"]
 
 
 class VideoValue(blocks.StructValue):
-    """A film as a template needs it."""
-
     @property
     def player(self) -> str:
-        """The address for the frame; empty where the address became useless."""
+        """URL of the frame; empty if the address no longer names a video."""
         return player_url(self.get("address") or "") or ""
 
 
 class VideoBlock(blocks.StructBlock):
-    """A film at YouTube or Vimeo, named, with a way to read what is said."""
-
-    address = blocks.URLBlock(label=_("Address"), help_text=_("The film's page at YouTube or Vimeo."))
+    address = blocks.URLBlock(label=_("Address"), help_text=_("The video’s page on YouTube or Vimeo."))
     title = blocks.CharBlock(
-        label=_("Title"), max_length=150, help_text=_("Read out to people who don't see the film.")
+        label=_("Title"), max_length=150, help_text=_("Read aloud to people who can’t see the video.")
     )
     caption = blocks.CharBlock(label=_("Caption"), max_length=200, required=False)
     transcript = DocumentChooserBlock(label=_("Transcript"), required=False)
     transcript_address = blocks.URLBlock(
-        label=_("Transcript elsewhere"), required=False, help_text=_("If it isn't one of the documents here.")
+        label=_("Transcript elsewhere"), required=False, help_text=_("If it isn’t one of the documents on this site.")
     )
 
     class Meta:
@@ -87,24 +81,17 @@ class VideoBlock(blocks.StructBlock):
         label = _("Video")
         template = "cms/blocks/video.html"
         value_class = VideoValue
-        description = _("A film at YouTube or Vimeo, with its transcript.")
+        description = _("A YouTube or Vimeo video with its transcript.")
 
     def clean(self, value: Any) -> Any:
-        """Refuse an address that gives no film, or a player the pages may not show."""
         cleaned = super().clean(value)
         player = player_url(cleaned["address"])
         if player is None:
-            raise blocks.StructBlockValidationError(
-                block_errors={
-                    "address": ValidationError(
-                        _("This isn't the address of a film at YouTube or Vimeo. Copy it from the film's page.")
-                    )
-                }
+            error = ValidationError(
+                _("This isn’t the address of a YouTube or Vimeo video. Copy it from the video’s page.")
             )
-        if not may_be_framed(player):
-            raise blocks.StructBlockValidationError(
-                block_errors={
-                    "address": ValidationError(_("Films from this site are switched off here. Ask an operator."))
-                }
-            )
+            raise blocks.StructBlockValidationError(block_errors={"address": error})
+        if not can_be_framed(player):
+            error = ValidationError(_("Videos from this site are turned off here. Ask an operator."))
+            raise blocks.StructBlockValidationError(block_errors={"address": error})
         return cleaned

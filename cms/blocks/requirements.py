@@ -1,4 +1,4 @@
-"""How an editor writes down what a program asks for: groups of courses, all of them or at least some."""
+"""A program's requirements as editors write them: groups of courses, needed in full or in part."""
 
 from __future__ import annotations
 
@@ -10,44 +10,35 @@ from wagtail import blocks
 from wagtail.snippets.blocks import SnippetChooserBlock
 
 
-class AllOfBlock(blocks.StructBlock):
-    """Courses that are all needed."""
-
+class CourseGroupBlock(blocks.StructBlock):
     title = blocks.CharBlock(label=_("Title"), max_length=255, required=False)
     courses = blocks.ListBlock(SnippetChooserBlock("courses.Course"), label=_("Courses"), min_num=1, max_num=40)
 
     class Meta:
         icon = "list-ul"
+
+
+class AllOfBlock(CourseGroupBlock):
+    class Meta:
         label = _("All of these")
 
 
-class AtLeastBlock(blocks.StructBlock):
-    """Courses of which some are needed."""
-
+class AtLeastBlock(CourseGroupBlock):
     at_least = blocks.IntegerBlock(label=_("How many"), min_value=1, max_value=40)
-    title = blocks.CharBlock(label=_("Title"), max_length=255, required=False)
-    courses = blocks.ListBlock(SnippetChooserBlock("courses.Course"), label=_("Courses"), min_num=1, max_num=40)
 
     class Meta:
-        icon = "list-ul"
         label = _("At least some of these")
 
     def clean(self, value: Any) -> Any:
-        """No one can take more courses than the group has."""
         cleaned = super().clean(value)
         if cleaned["at_least"] > len(cleaned["courses"]):
-            raise blocks.StructBlockValidationError(
-                block_errors={
-                    "at_least": ValidationError(
-                        _("The group has fewer courses than that. Add courses or ask for fewer.")
-                    )
-                }
-            )
+            error = ValidationError(_("The group has fewer courses than that. Add courses or ask for fewer."))
+            raise blocks.StructBlockValidationError(block_errors={"at_least": error})
         return cleaned
 
 
 class RequirementsBlock(blocks.StreamBlock):
-    """What a program asks for, group by group; each group is needed."""
+    """Every group is required."""
 
     all_of = AllOfBlock()
     at_least = AtLeastBlock()
@@ -57,7 +48,6 @@ class RequirementsBlock(blocks.StreamBlock):
         max_num = 12
 
     def clean(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        """A course counts once."""
         cleaned = super().clean(value, *args, **kwargs)
         seen: set[int] = set()
         errors: dict[int, ValidationError] = {}

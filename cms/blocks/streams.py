@@ -1,4 +1,4 @@
-"""Which blocks each kind of page offers."""
+"""The blocks that each kind of page offers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from cms.blocks.media import PictureBlock, VideoBlock
 from cms.blocks.teaching import FacultyBlock, OutcomesBlock, SyllabusBlock
 from cms.blocks.text import QuestionsBlock, TestimonialsBlock, TextBlock
 
-WORDS = _("Words")
+WORDS = _("Text and media")
 TEACHING = _("Teaching")
 SHOP = _("Courses and prices")
 
 
 class ContentBlocks(blocks.StreamBlock):
-    """A plain page."""
-
     text = TextBlock(group=WORDS)
     questions = QuestionsBlock(group=WORDS)
     testimonials = TestimonialsBlock(group=WORDS)
@@ -34,7 +32,7 @@ class ContentBlocks(blocks.StreamBlock):
 
 
 class CourseBlocks(ContentBlocks):
-    """A course's page. What the page's tabs lead to is there once."""
+    """The blocks that the page's tabs lead to can be used once."""
 
     outcomes = OutcomesBlock(group=TEACHING)
     syllabus = SyllabusBlock(group=TEACHING)
@@ -50,12 +48,10 @@ class CourseBlocks(ContentBlocks):
 
 
 class ProgramBlocks(CourseBlocks):
-    """A program's page: the same, the syllabus being its courses."""
+    """The syllabus lists the program's courses."""
 
 
 class HomeBlocks(ContentBlocks):
-    """The home page under its hero."""
-
     departments = DepartmentsBlock(group=SHOP)
     starting_soon = StartingSoonBlock(group=SHOP)
     programs = ProgramsBlock(group=SHOP)

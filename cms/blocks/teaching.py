@@ -1,4 +1,4 @@
-"""What a course teaches, when and by whom."""
+"""Blocks about the teaching of a course."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ from cms.blocks.text import SHORT_TEXT
 
 
 class OutcomesBlock(blocks.StructBlock):
-    """What you'll learn, point by point."""
-
-    heading = blocks.CharBlock(label=_("Heading"), max_length=120, default=_("What you will be able to do"))
+    heading = blocks.CharBlock(label=_("Heading"), max_length=120, default=_("What you’ll be able to do"))
     items = blocks.ListBlock(
         blocks.CharBlock(label=_("Outcome"), max_length=160), label=_("Outcomes"), min_num=1, max_num=12
     )
 
     class Meta:
         icon = "tick"
-        label = _("What you'll learn")
+        label = _("What you’ll learn")
         template = "cms/blocks/outcomes.html"
-        description = _("Short points, each with a verb: “Read an error message and find the cause”.")
+        description = _("Short points that start with a verb: “Read an error message and find the cause”.")
         anchor = "about"
         tab = _("About")
 
 
 class SyllabusPartBlock(blocks.StructBlock):
-    """One part of the syllabus."""
-
-    when = blocks.CharBlock(label=_("When"), max_length=40, required=False, help_text=_("Week 1, Weeks 4–5 …"))
+    when = blocks.CharBlock(
+        label=_("When"), max_length=40, required=False, help_text=_("For example “Week 1” or “Weeks 4–5”.")
+    )
     title = blocks.CharBlock(label=_("Title"), max_length=150)
     text = blocks.RichTextBlock(label=_("What happens"), features=SHORT_TEXT, required=False)
 
@@ -39,24 +37,22 @@ class SyllabusPartBlock(blocks.StructBlock):
 
 
 class SyllabusBlock(blocks.StructBlock):
-    """What happens in which week."""
-
     heading = blocks.CharBlock(label=_("Heading"), max_length=120, default=_("Syllabus"))
-    note = blocks.CharBlock(label=_("Note"), max_length=120, required=False, help_text=_("31 lessons · 6 projects"))
+    note = blocks.CharBlock(
+        label=_("Note"), max_length=120, required=False, help_text=_("For example “31 lessons · 6 projects”.")
+    )
     parts = blocks.ListBlock(SyllabusPartBlock(), label=_("Parts"), min_num=1, max_num=30)
 
     class Meta:
         icon = "list-ol"
         label = _("Syllabus")
         template = "cms/blocks/syllabus.html"
-        description = _("The course's parts, in order. Dates come from the course run, so leave them out.")
+        description = _("The course’s parts, in order. Leave out dates: they come from the course run.")
         anchor = "syllabus"
         tab = _("Syllabus")
 
 
 class FacultyBlock(blocks.StructBlock):
-    """Who teaches."""
-
     heading = blocks.CharBlock(label=_("Heading"), max_length=120, default=_("Instructors"))
     people = blocks.ListBlock(
         SnippetChooserBlock("cms.Instructor", label=_("Instructor")), label=_("People"), min_num=1, max_num=12
@@ -66,6 +62,6 @@ class FacultyBlock(blocks.StructBlock):
         icon = "group"
         label = _("Faculty")
         template = "cms/blocks/faculty.html"
-        description = _("The people who teach. Write about someone once, show them on every course.")
+        description = _("The instructors. Write about someone once and show them on every course.")
         anchor = "instructors"
         tab = _("Instructors")

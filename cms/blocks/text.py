@@ -1,19 +1,17 @@
-"""Words: text, a quotation, questions and answers."""
+"""Blocks of text: paragraphs, testimonials, questions and answers."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
 
-# No headings above h3: the page has its h1, a block its h2. No embeds and pictures: they have blocks that ask
-# for a title, a transcript or an alternative text.
+# Headings start at h3: h1 is the page's and h2 the block's. Pictures and videos have blocks of their own, which ask
+# for the alternative text, title or transcript.
 TEXT = ["h3", "h4", "bold", "italic", "link", "document-link", "ul", "ol"]
 SHORT_TEXT = ["bold", "italic", "link", "document-link", "ul", "ol"]
 
 
 class TextBlock(blocks.StructBlock):
-    """A piece of text under an optional heading."""
-
     heading = blocks.CharBlock(label=_("Heading"), max_length=120, required=False)
     text = blocks.RichTextBlock(label=_("Text"), features=TEXT)
 
@@ -25,8 +23,6 @@ class TextBlock(blocks.StructBlock):
 
 
 class TestimonialBlock(blocks.StructBlock):
-    """What one person says."""
-
     quote = blocks.TextBlock(label=_("What they say"), max_length=500, rows=3)
     name = blocks.CharBlock(label=_("Name"), max_length=100)
     about = blocks.CharBlock(
@@ -39,8 +35,6 @@ class TestimonialBlock(blocks.StructBlock):
 
 
 class TestimonialsBlock(blocks.StructBlock):
-    """What people say who took the course."""
-
     heading = blocks.CharBlock(label=_("Heading"), max_length=120, default=_("What learners say"))
     items = blocks.ListBlock(TestimonialBlock(), label=_("Testimonials"), min_num=1, max_num=6)
 
@@ -48,12 +42,10 @@ class TestimonialsBlock(blocks.StructBlock):
         icon = "openquote"
         label = _("Testimonials")
         template = "cms/blocks/testimonials.html"
-        description = _("What people say who took the course, with their names.")
+        description = _("Quotes from learners, with their names.")
 
 
 class QuestionBlock(blocks.StructBlock):
-    """A question and its answer."""
-
     question = blocks.CharBlock(label=_("Question"), max_length=200)
     answer = blocks.RichTextBlock(label=_("Answer"), features=SHORT_TEXT)
 
@@ -63,8 +55,6 @@ class QuestionBlock(blocks.StructBlock):
 
 
 class QuestionsBlock(blocks.StructBlock):
-    """Frequent questions, to be opened one by one."""
-
     heading = blocks.CharBlock(label=_("Heading"), max_length=120, default=_("Questions"))
     items = blocks.ListBlock(QuestionBlock(), label=_("Questions"), min_num=1, max_num=20)
 

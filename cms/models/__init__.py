@@ -1,4 +1,4 @@
-"""What the site says."""
+"""The pages, the brand and the instructors."""
 
 from cms.models.brand import SiteBrand
 from cms.models.catalog import CatalogPage

@@ -1,4 +1,4 @@
-"""What every kind of page has."""
+"""Base classes of the pages."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from wagtail.url_routing import RouteResult
 
 
 class PublicPageQuerySet(PageQuerySet):
-    """Pages as a visitor may find them in a list."""
-
     def visible(self) -> Self:
-        """Live, and in no private part of the site; in the same query (Wagtail's own asks first)."""
-        here = ExpressionWrapper(OuterRef("path"), output_field=models.CharField())
-        closed = PageViewRestriction.objects.alias(here=here).filter(here__startswith=F("page__path"))
-        pages: Self = self.live().filter(~Exists(closed))
+        """Live pages outside the private parts of the site.
+
+        Wagtail's own ``public()`` reads all view restrictions first; this is one query.
+        """
+        path = ExpressionWrapper(OuterRef("path"), output_field=models.CharField())
+        restrictions = PageViewRestriction.objects.alias(path=path).filter(path__startswith=F("page__path"))
+        pages: Self = self.live().filter(~Exists(restrictions))
         return pages
 
 
@@ -31,7 +32,7 @@ PublicPageManager = PageManager.from_queryset(PublicPageQuerySet)
 
 
 class SitePage(Page):
-    """A page visitors read: with words for search engines and a picture for where it is shared."""
+    """A page that visitors read."""
 
     social_image = models.ForeignKey(
         Image,
@@ -40,10 +41,10 @@ class SitePage(Page):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text=_("Shown where someone shares the page. Empty: the cover, or the site's own picture."),
+        help_text=_("Shown when someone shares the page. Leave empty to use the cover or the site’s picture."),
     )
 
-    # Visitors' pages are fetched; their forms post to views of their own.
+    # Forms on pages post to views of their own.
     allowed_http_methods: ClassVar[list[str]] = ["GET", "HEAD", "OPTIONS"]
 
     promote_panels = [
@@ -63,33 +64,30 @@ class SitePage(Page):
         abstract = True
 
     def get_view_restrictions(self) -> QuerySet[PageViewRestriction]:
-        """Restrictions of this page and those above it, or of what they are aliases of; one query, not one a level."""
-        above = [self.path[:end] for end in range(self.steplen, len(self.path) + 1, self.steplen)]
-        here = Q(page__path__in=above) | Q(page__aliases__path__in=above)
-        restrictions: QuerySet[PageViewRestriction] = PageViewRestriction.objects.filter(here).distinct()
+        """Wagtail makes a query for each ancestor; this is one for all, aliases included."""
+        paths = [self.path[:end] for end in range(self.steplen, len(self.path) + 1, self.steplen)]
+        restrictions: QuerySet[PageViewRestriction] = PageViewRestriction.objects.filter(
+            Q(page__path__in=paths) | Q(page__aliases__path__in=paths)
+        ).distinct()
         return restrictions
 
 
 class SubjectPageQuerySet(PublicPageQuerySet):
-    """Pages about a course or a program."""
-
     def offered(self) -> Self:
-        """Live pages whose course or program the house offers."""
+        """Live pages of live courses or programs."""
         pages: Self = self.live().filter(**{f"{self.model.subject_field}__live": True})
         return pages
 
     def visible(self) -> Self:
-        """Offered, and in no private part of the site."""
         pages: Self = super().visible().filter(**{f"{self.model.subject_field}__live": True})
         return pages
 
     def with_pictures(self) -> Self:
-        """Each page with its pictures, in the same query."""
         pages: Self = self.select_related("card_image", "social_image")
         return pages
 
     def with_key(self, key: str) -> Any:
-        """The page of the course or program with this id, or None."""
+        """Return the page of the course or program with this readable id, or None."""
         return self.with_pictures().filter(**{f"{self.model.subject_field}__readable_id": key}).first()
 
 
@@ -102,11 +100,8 @@ class SubjectPageManager(PageManager.from_queryset(SubjectPageQuerySet)):  # typ
         return pages
 
 
-class NamesItsSubject(WagtailAdminPageForm):
-    """The editors' form of a page that is about something. A draft may wait for it, a public page may not.
-
-    The column is empty for a copy of a page, which gets a subject of its own; until then visitors don't find it.
-    """
+class SubjectPageForm(WagtailAdminPageForm):
+    """Require the subject, though its column may be null: a copied page has none until an editor chooses one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,15 +111,15 @@ class NamesItsSubject(WagtailAdminPageForm):
 
 
 class SubjectPage(SitePage):
-    """A page about one course or program: it has its subject's title, and its address is its subject's id.
+    """A page about one course or program, with its title and with its id in the address.
 
-    Two titles, one in the catalog and one on the page, would drift apart. The slug only keeps siblings apart in the
-    tree; an address with the slug leads to the one with the id.
+    A title of the page's own would drift apart from the one in the catalog. The slug only keeps siblings apart in the
+    tree; an address with the slug redirects to the one with the id.
     """
 
-    subject_field: ClassVar[str]
-    subject_missing: ClassVar[Any]
-    base_form_class = NamesItsSubject
+    subject_field: ClassVar[str]  # the foreign key to the course or program
+    subject_missing: ClassVar[Any]  # the form's error where none is chosen
+    base_form_class = SubjectPageForm
 
     card_image = models.ForeignKey(
         Image,
@@ -133,7 +128,7 @@ class SubjectPage(SitePage):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text=_("On the card and at the top, cut to 2:1 around its focal point. Empty: the mosaic."),
+        help_text=_("On the card and at the top, cropped to 2:1 around its focal point. Leave empty for the mosaic."),
     )
 
     promote_panels = [
@@ -148,27 +143,25 @@ class SubjectPage(SitePage):
 
     @property
     def subject(self) -> Any:
-        """The course or program; None while none is chosen."""
         return getattr(self, self.subject_field)
 
-    def follow_subject(self) -> None:
-        """Take the subject's title over."""
+    def copy_subject_title(self) -> None:
         if self.subject is not None:
             self.title = self.subject.title
         self.title = self.title or str(self._meta.verbose_name)
 
     def full_clean(self, *args: Any, **kwargs: Any) -> None:
         """Called when a live page is saved."""
-        self.follow_subject()
+        self.copy_subject_title()
         super().full_clean(*args, **kwargs)
 
     def minimal_clean(self) -> None:
         """Called when a draft is saved."""
-        self.follow_subject()
+        self.copy_subject_title()
         super().minimal_clean()
 
     def get_url_parts(self, request: HttpRequest | None = None) -> tuple[int, str | None, str | None] | None:
-        """The address with the subject's id in the place of the slug: it is what the outside world knows."""
+        """Put the subject's id in place of the slug: it is what other systems link to."""
         parts: tuple[int, str | None, str | None] | None = super().get_url_parts(request)
         if parts is None or not parts[2] or self.subject is None:
             return parts
@@ -176,13 +169,12 @@ class SubjectPage(SitePage):
         return parts[0], parts[1], f"{folder}/{self.subject.readable_id}/"
 
     def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
-        """Reached by its slug: the page stands at its subject's id."""
+        """Answer an address with the slug, which redirects to the one with the id (see ``serve``)."""
         if path_components or not self.live or self.subject is None or not self.subject.live:
             raise Http404
         return RouteResult(self, kwargs={"moved": True})
 
     def serve(self, request: HttpRequest, *args: Any, moved: bool = False, **kwargs: Any) -> HttpResponse:
-        """The page, or the way to its address."""
         if moved:
             return HttpResponsePermanentRedirect(self.get_url(request))
         response: HttpResponse = super().serve(request, *args, **kwargs)

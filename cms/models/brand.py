@@ -1,4 +1,4 @@
-"""How the site is called and colored. Nothing else may hard-code it."""
+"""The site's name, colors and footer links. Nothing else may hard-code them."""
 
 from __future__ import annotations
 
@@ -27,28 +27,27 @@ LINKS = ("organizations_page", "help_page", "refunds_page", "accessibility_page"
 
 
 def validate_color(color: str) -> None:
-    """Raise ValidationError unless this is a color as we store it."""
     if not is_hex_color(color):
-        raise ValidationError(_("“%(color)s” is not a color. It looks like #00694F."), params={"color": color})
+        raise ValidationError(_("“%(color)s” isn’t a color. Write it like #00694F."), params={"color": color})
 
 
 def validate_carries_text(color: str) -> None:
-    """Raise ValidationError where neither white nor the ink would be readable on this color (4.5:1)."""
+    """Raise ValidationError if neither white nor dark text has a contrast of 4.5:1 on this color."""
     if is_hex_color(color) and text_color_on(color) is None:
         raise ValidationError(
             _(
-                "Neither white nor dark text can be read well on %(color)s (it needs a contrast of 4.5:1). "
-                "Choose a darker or a lighter shade."
+                "Neither white nor dark text is readable on %(color)s (it needs a contrast of 4.5:1). "
+                "Choose a darker or lighter shade."
             ),
             params={"color": color},
         )
 
 
 def validate_accent(color: str) -> None:
-    """Raise ValidationError where the dark text of golden buttons, or the color on deep areas, could not be seen."""
+    """Raise ValidationError if dark text isn't readable on this color, or the color isn't visible on dark areas."""
     if is_hex_color(color) and (contrast(color, ACCENT_INK) < TEXT_CONTRAST or contrast(color, DEEP) < SIGN_CONTRAST):
         raise ValidationError(
-            _("Dark text can't be read well on %(color)s. Choose a lighter shade."), params={"color": color}
+            _("Dark text isn’t readable on %(color)s. Choose a lighter shade."), params={"color": color}
         )
 
 
@@ -60,8 +59,6 @@ def _page_link(verbose_name: Any) -> models.ForeignKey[Page | None, Page | None]
 
 @register_setting(icon="cog", order=100)
 class SiteBrand(BaseSiteSetting):
-    """The site's name, mark, two colors, and where its footer leads."""
-
     brand_name = models.CharField(_("name"), max_length=60, default="Tessera")
     tagline = models.CharField(_("tagline"), max_length=120, blank=True, default="Courses that fit together.")
     about = models.CharField(
@@ -78,7 +75,7 @@ class SiteBrand(BaseSiteSetting):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text=_("A square picture. Empty: the three tiles and the golden disc."),
+        help_text=_("A square picture. Leave empty for the three tiles and the golden disc."),
     )
     brand_color = models.CharField(
         _("brand color"), max_length=7, default="#00694F", validators=[validate_color, validate_carries_text]
@@ -89,7 +86,7 @@ class SiteBrand(BaseSiteSetting):
     support_email = models.EmailField(_("support address"), blank=True)
     copyright_name = models.CharField(_("name in the copyright line"), max_length=120, blank=True)
     copyright_note = models.CharField(
-        _("after the copyright line"), max_length=120, blank=True, help_text=_("“A demonstration brand.”")
+        _("after the copyright line"), max_length=120, blank=True, help_text=_("For example “A demo brand.”")
     )
     social_image = models.ForeignKey(
         Image,
@@ -98,7 +95,7 @@ class SiteBrand(BaseSiteSetting):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text=_("1200 × 630. Used where a page has none of its own."),
+        help_text=_("1200 × 630 pixels. Used where a page has no picture of its own."),
     )
     organizations_page = _page_link(_("for organizations"))
     help_page = _page_link(_("help"))
@@ -107,7 +104,7 @@ class SiteBrand(BaseSiteSetting):
     terms_page = _page_link(_("terms"))
     privacy_page = _page_link(_("privacy"))
 
-    # Read once for each request, together with all it points at.
+    # Wagtail loads the setting once per request; this loads what it refers to in the same query.
     select_related = ["mark", "social_image", *LINKS]
 
     panels = [
@@ -134,7 +131,7 @@ class SiteBrand(BaseSiteSetting):
         verbose_name_plural = _("brands")
 
     def link(self, name: str, request: HttpRequest | None = None) -> str:
-        """The address of one of the linked pages, empty if there is none or it isn't public; without a query."""
+        """Return the URL of a linked page, or "" if there is none or it isn't live. Makes no query."""
         page: Page | None = getattr(self, f"{name}_page")
         if page is None or not page.live:
             return ""
@@ -166,5 +163,4 @@ class SiteBrand(BaseSiteSetting):
 
     @property
     def copyright_owner(self) -> str:
-        """Who the copyright line names."""
         return self.copyright_name or self.brand_name

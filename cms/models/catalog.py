@@ -1,4 +1,4 @@
-"""The page that lists every course."""
+"""The course catalog."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mitxonline.kernel.http import wants_fragment
 
 
 class CatalogPage(SitePage):
-    """Search, filters and course cards. What it shows comes from the courses; an editor writes its opening words."""
+    """Search, filters and course cards. Editors write only the introduction."""
 
     introduction = models.CharField(_("introduction"), max_length=255, blank=True)
 
@@ -34,11 +34,11 @@ class CatalogPage(SitePage):
         verbose_name_plural = _("catalogs")
 
     def get_template(self, request: HttpRequest, *args: Any, **kwargs: Any) -> str:
-        """Only the results where htmx swaps them in place."""
+        """Render only the results where htmx swaps them in."""
         return self.results_template if wants_fragment(request) else self.template
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """One address, two answers: caches have to tell them apart."""
+        # The page and its fragment have the same address; caches must keep them apart.
         response: HttpResponse = super().serve(request, *args, **kwargs)
         patch_vary_headers(response, ["HX-Request"])
         return response

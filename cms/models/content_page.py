@@ -1,4 +1,4 @@
-"""Plain pages."""
+"""Content pages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from wagtail.admin.panels import FieldPanel
 from wagtail.fields import StreamField
 from wagtail.search import index
 
-from cms.blocks import ContentBlocks
+from cms.blocks.streams import ContentBlocks
 from cms.models.base import PublicPageManager, SitePage
 
 
 class ContentPage(SitePage):
-    """Anything the site says beside its courses: about, help, terms."""
+    """A page of text, such as About, Help or Terms."""
 
     introduction = models.TextField(_("introduction"), max_length=400, blank=True)
     body = StreamField(ContentBlocks(), verbose_name=_("page"), blank=True)

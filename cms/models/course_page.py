@@ -1,4 +1,4 @@
-"""Course pages, and the page they hang under."""
+"""Course pages and their folder."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.fields import StreamField
 from wagtail.search import index
 
-from cms.blocks import CourseBlocks
+from cms.blocks.streams import CourseBlocks
 from cms.models.base import SitePage, SubjectPage, SubjectPageManager
 from cms.models.keyed import FolderPage, Tab, tabs_of
 from courses.models import Course
 
 
 class CourseIndexPage(FolderPage):
-    """Keeps the course pages."""
-
     parent_page_types: ClassVar[list[str]] = ["cms.HomePage"]
     subpage_types: ClassVar[list[str]] = ["cms.CoursePage"]
     max_count_per_parent = 1
@@ -30,7 +28,7 @@ class CourseIndexPage(FolderPage):
 
 
 class CoursePage(SubjectPage):
-    """What the site says about one course. Prices, dates and the button come from the course's runs and products."""
+    """Editors write the body. Prices, dates and the button come from the course's runs and products."""
 
     course = models.OneToOneField(
         Course,
@@ -39,10 +37,10 @@ class CoursePage(SubjectPage):
         blank=True,
         on_delete=models.PROTECT,
         related_name="page",
-        error_messages={"unique": _("This course has a page already.")},
+        error_messages={"unique": _("This course already has a page.")},
     )
     prerequisites = models.CharField(
-        _("what learners need"), max_length=120, blank=True, help_text=_("“No experience needed”")
+        _("what learners need"), max_length=120, blank=True, help_text=_("For example “No experience needed”.")
     )
     body = StreamField(CourseBlocks(), verbose_name=_("page"), blank=True)
 
@@ -73,14 +71,11 @@ class CoursePage(SubjectPage):
 
     @property
     def preview_modes(self) -> list[tuple[str, Any]]:
-        """The page, and how the course looks among others."""
         return [("", _("Page")), ("card", _("Card in the catalog"))]
 
     def get_preview_template(self, request: HttpRequest, mode_name: str) -> str:
-        """The template of a preview mode."""
         return self.card_template if mode_name == "card" else self.template
 
     @property
     def tabs(self) -> list[Tab]:
-        """The page's parts one can jump to."""
         return tabs_of(self.body)

@@ -1,4 +1,4 @@
-"""The page at the root of the site."""
+"""The home page."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from wagtail.fields import StreamField
 from wagtail.search import index
 from wagtail.url_routing import RouteResult
 
-from cms.blocks import HomeBlocks
+from cms.blocks.streams import HomeBlocks
 from cms.models.base import PublicPageManager, SitePage
 from cms.models.keyed import ID_MARK, route_by_id
 
 
 class HomePage(SitePage):
-    """The home page: a headline, a search, and parts that fill themselves from the catalog."""
-
     hero_title = models.CharField(_("headline"), max_length=80)
     hero_text = models.TextField(_("sentence"), max_length=300, blank=True)
     body = StreamField(HomeBlocks(), verbose_name=_("under the headline"), blank=True)
@@ -41,7 +39,7 @@ class HomePage(SitePage):
         verbose_name_plural = _("home pages")
 
     def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
-        """Pages about a course or program stand at its id, which is no slug: they are found here, without a detour."""
+        """Find course and program pages, whose addresses end in an id instead of a slug."""
         if len(path_components) == 2 and ID_MARK in path_components[1]:
             return route_by_id(self, folder=path_components[0], typed=path_components[1])
         return super().route(request, path_components)

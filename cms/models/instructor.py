@@ -1,4 +1,4 @@
-"""People who teach, written about once and shown on every course of theirs."""
+"""Instructors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from wagtail.search import index
 
 
 class Instructor(index.Indexed, models.Model):
-    """Someone who teaches."""
+    """Written about once and shown on each of their courses."""
 
     name = models.CharField(_("name"), max_length=120)
     about = models.CharField(
-        _("about"), max_length=255, blank=True, help_text=_("One or two sentences: what they do, what they did.")
+        _("about"), max_length=255, blank=True, help_text=_("One or two sentences about what they do.")
     )
     picture = models.ForeignKey(
         Image,
@@ -23,7 +23,7 @@ class Instructor(index.Indexed, models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text=_("Empty: their initials."),
+        help_text=_("Leave empty to show their initials."),
     )
 
     panels = [FieldPanel("name"), FieldPanel("about"), FieldPanel("picture")]
@@ -43,6 +43,5 @@ class Instructor(index.Indexed, models.Model):
 
     @property
     def initials(self) -> str:
-        """One or two letters in the place of a picture."""
         words = self.name.split()
         return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()

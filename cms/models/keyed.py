@@ -1,4 +1,4 @@
-"""Folders in the tree, and how a page is found by the id of what it is about."""
+"""Folder pages, and routing to a page by the id of its course or program."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ ID_MARK = ":"
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A part of a page one can jump to."""
+    """A link to a part of the page."""
 
     anchor: str
     label: str
 
 
 def tabs_of(body: Any) -> list[Tab]:
-    """One tab for each block that has an anchor, in the order an editor put them."""
+    """Return a tab for each block with an anchor, in the editor's order."""
     return [
         Tab(anchor=block.block.meta.anchor, label=str(block.block.meta.tab))
         for block in body
@@ -34,9 +34,9 @@ def tabs_of(body: Any) -> list[Tab]:
 
 
 def route_by_id(home: Page, *, folder: str, typed: str) -> RouteResult:
-    """The page about the course or program with this id, in that folder under the home page; one query.
+    """Find the page of the course or program with this id in a folder under the home page, in one query.
 
-    An id whose plus some client took for a blank is led to the right address. Raises Http404.
+    Raises Http404. An id whose plus a client decoded to a space is redirected to the right address.
     """
     key = typed.replace(" ", "+")
     model = apps.get_model("cms", "ProgramPage" if key.startswith(PROGRAM_PREFIX) else "CoursePage")
@@ -48,7 +48,7 @@ def route_by_id(home: Page, *, folder: str, typed: str) -> RouteResult:
 
 
 class FolderPage(SitePage):
-    """Keeps pages; its own address leads to the catalog."""
+    """A folder in the page tree. Its own address redirects to the catalog."""
 
     preview_modes: ClassVar[list[Any]] = []
 
@@ -56,7 +56,6 @@ class FolderPage(SitePage):
         abstract = True
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Everything there is to choose from is in the catalog."""
         catalog = apps.get_model("cms", "CatalogPage").objects.sibling_of(self).live().first()
         if catalog is None:
             raise Http404

@@ -11,15 +11,13 @@ from wagtail.admin.panels import FieldPanel
 from wagtail.fields import StreamField
 from wagtail.search import index
 
-from cms.blocks import ContentBlocks
-from cms.models.base import NamesItsSubject, PublicPageManager, SitePage
+from cms.blocks.streams import ContentBlocks
+from cms.models.base import PublicPageManager, SitePage, SubjectPageForm
 from cms.models.keyed import FolderPage
 from ecommerce.models import Product
 
 
 class ProductIndexPage(FolderPage):
-    """Keeps the product pages."""
-
     parent_page_types: ClassVar[list[str]] = ["cms.HomePage"]
     subpage_types: ClassVar[list[str]] = ["cms.ProductPage"]
     max_count_per_parent = 1
@@ -30,7 +28,7 @@ class ProductIndexPage(FolderPage):
 
 
 class ProductPage(SitePage):
-    """A page of its own for one offer: a run or a program at its price. It says so when the offer is gone."""
+    """A page for one product, which stays up and says so once the product is no longer sold."""
 
     product = models.ForeignKey(
         Product, verbose_name=_("product"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -41,7 +39,7 @@ class ProductPage(SitePage):
 
     subject_field = "product"
     subject_missing = _("Choose the product this page sells.")
-    base_form_class = NamesItsSubject
+    base_form_class = SubjectPageForm
     parent_page_types: ClassVar[list[str]] = ["cms.ProductIndexPage"]
     subpage_types: ClassVar[list[str]] = []
     template = "cms/product_page.html"
@@ -54,7 +52,6 @@ class ProductPage(SitePage):
         verbose_name_plural = _("product pages")
 
     def clean(self) -> None:
-        """A contract's product is no one else's business, so it gets no page."""
         super().clean()
         if self.product is not None and self.product.requires_code:
-            raise ValidationError({"product": _("This product belongs to a contract. It can't have a public page.")})
+            raise ValidationError({"product": _("This product belongs to a contract, so it can’t have a public page.")})

@@ -1,4 +1,4 @@
-"""Program pages, and the page that lists them."""
+"""Program pages and the page that lists them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from wagtail.admin.panels import FieldPanel
 from wagtail.fields import StreamField
 from wagtail.search import index
 
-from cms.blocks import ProgramBlocks
+from cms.blocks.streams import ProgramBlocks
 from cms.models.base import PublicPageManager, SitePage, SubjectPage, SubjectPageManager
 from cms.models.keyed import Tab, tabs_of
 from courses.models import Program
 
 
 class ProgramIndexPage(SitePage):
-    """Lists the programs and keeps their pages."""
-
     introduction = models.CharField(_("introduction"), max_length=255, blank=True)
 
     objects = PublicPageManager()
@@ -36,7 +34,7 @@ class ProgramIndexPage(SitePage):
 
 
 class ProgramPage(SubjectPage):
-    """What the site says about one program. Its courses and prices come from its requirements and products."""
+    """Editors write the body. Courses and prices come from the program's requirements and products."""
 
     program = models.OneToOneField(
         Program,
@@ -45,7 +43,7 @@ class ProgramPage(SubjectPage):
         blank=True,
         on_delete=models.PROTECT,
         related_name="page",
-        error_messages={"unique": _("This program has a page already.")},
+        error_messages={"unique": _("This program already has a page.")},
     )
     body = StreamField(ProgramBlocks(), verbose_name=_("page"), blank=True)
 
@@ -71,5 +69,4 @@ class ProgramPage(SubjectPage):
 
     @property
     def tabs(self) -> list[Tab]:
-        """The page's parts one can jump to."""
         return tabs_of(self.body)

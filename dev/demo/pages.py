@@ -99,7 +99,7 @@ def _course_blocks(spec: CourseSpec, instructors: Mapping[str, Instructor]) -> I
 
 
 def _outcomes(outcomes: Iterable[str]) -> Block:
-    return _block("outcomes", heading="What you will be able to do", items=list(outcomes))
+    return _block("outcomes", heading="What you’ll be able to do", items=list(outcomes))
 
 
 def _questions(questions: Iterable[tuple[str, str]]) -> Iterable[Block]:
