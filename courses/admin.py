@@ -1,4 +1,4 @@
-"""Courses in the Django admin: who is enrolled, and why. The catalog is edited in the Wagtail admin."""
+"""Enrollments, runs and course staff in the Django admin. The catalog is edited in the Wagtail admin."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ class GrantInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[type
 
 @admin.register(Enrollment)
 class EnrollmentAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Enrollments with the rights they rest on."""
-
     list_display = ["user", "run", "mode", "active", "lms_state", "enrolled_at"]
     list_filter = ["mode", "active", "lms_state"]
     list_select_related = ["user", "run"]
@@ -33,8 +31,6 @@ class EnrollmentAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[typ
 
 @admin.register(CourseRun)
 class CourseRunAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """All runs, those of contracts too."""
-
     list_display = ["courseware_id", "title", "access", "live", "start_date", "end_date", "lms_state"]
     list_filter = ["access", "live", "is_self_paced", "lms_state"]
     search_fields = ["courseware_id", "title"]
@@ -45,7 +41,7 @@ class CourseRunAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type
 
 @admin.register(Course)
 class CourseAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Courses, so that they can be found when one gets its staff."""
+    """Registered for the autocomplete of course staff."""
 
     list_display = ["readable_id", "title", "department", "live"]
     list_filter = ["live", "department"]
@@ -55,8 +51,6 @@ class CourseAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-ar
 
 @admin.register(CourseStaff)
 class CourseStaffAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Who looks after a course: they may give its learners discounts, and no one else's."""
-
     list_display = ["user", "course", "added_at"]
     list_select_related = ["user", "course"]
     search_fields = ["=user__email", "user__name", "course__readable_id", "course__title"]
@@ -64,19 +58,15 @@ class CourseStaffAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fields = ["course", "user"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """It is added and taken away, never made into someone else's."""
-        return False
+        return False  # staff are appointed and dismissed
 
     def save_model(self, request: HttpRequest, obj: CourseStaff, form: Any, change: bool) -> None:
-        """Appoint them."""
         staff = appoint(course_id=obj.course_id, user_id=obj.user_id, by_id=request.user.pk)
         obj.pk, obj.added_at = staff.pk, staff.added_at
 
     def delete_model(self, request: HttpRequest, obj: CourseStaff) -> None:
-        """Dismiss them."""
         dismiss(course_id=obj.course_id, user_id=obj.user_id, by_id=request.user.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[CourseStaff]) -> None:
-        """Dismiss several."""
         for staff in queryset:
             dismiss(course_id=staff.course_id, user_id=staff.user_id, by_id=request.user.pk)

@@ -1,4 +1,4 @@
-"""What happens to learners and runs, for those above and for the course site."""
+"""Events about enrollments and runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mitxonline.coordinator.events import Event
 
 @dataclass(frozen=True)
 class LearnerEnrolled(Event):
-    """Someone came into a run, or came back, or may now do more in it."""
+    """A learner was enrolled or re-enrolled, or their mode changed."""
 
     enrollment_id: int
     user_id: int
@@ -19,7 +19,7 @@ class LearnerEnrolled(Event):
 
 @dataclass(frozen=True)
 class LearnerUnenrolled(Event):
-    """Nothing gives someone the right to be in a run any more."""
+    """A learner's last grant for a run was revoked."""
 
     enrollment_id: int
     user_id: int
@@ -28,6 +28,6 @@ class LearnerUnenrolled(Event):
 
 @dataclass(frozen=True)
 class RunsRequested(Event):
-    """Runs were made here that the course site (Open edX) shall make too."""
+    """Runs were created that the course site (Open edX) has to create too."""
 
     run_ids: tuple[int, ...]

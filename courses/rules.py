@@ -1,4 +1,4 @@
-"""The one policy on who may enter a run, asked by every door (B8)."""
+"""When a run accepts learners. Every way into a run asks here."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from courses.models.run import SOURCE_TAG
 
 
 def refuse_unless_enrollable(run: CourseRun, *, now: datetime) -> None:
-    """Raise RunNotLive, EnrollmentNotOpen or EnrollmentClosed unless someone entitled may come in now.
+    """Raise RunNotLive, EnrollmentNotOpen or EnrollmentClosed unless enrollment is open now, both ends included.
 
-    Both ends are included. Whether this person is entitled is asked by the app that sells or grants the right;
-    without one, ``refuse_unless_public`` stands in the way.
+    Whether this learner is entitled to enroll is for the app that sells or grants access. Without any grant,
+    ``refuse_unless_public`` decides.
     """
     if not run.live:
         raise RunNotLive(title=run.title)
     if run.enrollment_start is not None and now < run.enrollment_start:
         raise EnrollmentNotOpen(title=run.title, opens_at=run.enrollment_start)
-    closes = min((moment for moment in (run.enrollment_end, run.end_date) if moment is not None), default=None)
+    closes = min((end for end in (run.enrollment_end, run.end_date) if end is not None), default=None)
     if closes is not None and now > closes:
         raise EnrollmentClosed(title=run.title, closed_at=closes)
 
 
 def is_enrollable(run: CourseRun, *, now: datetime) -> bool:
-    """Whether someone entitled may come in now: the same question, for those who only show it."""
     try:
         refuse_unless_enrollable(run, now=now)
     except EnrollmentRefused:
@@ -34,9 +33,6 @@ def is_enrollable(run: CourseRun, *, now: datetime) -> bool:
 
 
 def refuse_unless_public(run: CourseRun) -> None:
-    """Raise RunUnknown for a contract run, or one that is a source for others: it is on offer to no one.
-
-    No one who isn't let in by the contract learns that its runs exist.
-    """
+    """Raise RunUnknown for a contract run or a source run, as if it didn't exist: contract runs are confidential."""
     if run.is_contract_only or run.run_tag == SOURCE_TAG:
         raise RunUnknown

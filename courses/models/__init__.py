@@ -1,4 +1,4 @@
-"""What can be learned, and who learns it."""
+"""Courses, runs, programs and enrollments."""
 
 from courses.models.course import Course, CourseQuerySet, Department
 from courses.models.enrollment import Enrollment, EnrollmentGrant, EnrollmentQuerySet

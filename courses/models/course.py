@@ -15,7 +15,7 @@ from courses.models.keys import course_number, validate_course_id
 
 
 class Department(models.Model):
-    """The part of the house a course belongs to; it gives the cover its colors."""
+    """A section of the catalog. Its slug chooses the colors of its courses' covers."""
 
     name = models.CharField(_("name"), max_length=120, unique=True)
     slug = models.SlugField(_("slug"), max_length=120, unique=True)
@@ -31,22 +31,18 @@ class Department(models.Model):
 
 
 class CourseQuerySet(models.QuerySet["Course"]):
-    """The vocabulary for asking after courses."""
-
     def live(self) -> Self:
-        """Courses the house offers; whether a page shows them is the site's affair."""
+        """Courses on offer. Whether visitors see one also depends on its page (``cms.selectors.pages``)."""
         return self.filter(live=True)
 
 
 class Course(models.Model):
-    """Something to be learned; it is taken in one of its runs."""
-
     readable_id = models.CharField(
         _("course id"),
         max_length=255,
         unique=True,
         validators=[validate_course_id],
-        help_text=_("course-v1:ORG+NUMBER, as Open edX has it."),
+        help_text=_("For example course-v1:TesseraX+OC101. Ask the course team if you aren’t sure."),
     )
     title = models.CharField(_("title"), max_length=255)
     summary = models.CharField(
@@ -83,7 +79,7 @@ class Course(models.Model):
                 | Q(hours_per_week_min__isnull=True)
                 | Q(hours_per_week_max__gte=F("hours_per_week_min")),
                 name="course_hours_in_order",
-                violation_error_message=_("The most hours a week can't be less than the fewest."),
+                violation_error_message=_("The maximum hours a week can’t be less than the minimum."),
             ),
         ]
 
@@ -92,5 +88,4 @@ class Course(models.Model):
 
     @property
     def number(self) -> str:
-        """The course number within its key."""
         return course_number(self.readable_id)

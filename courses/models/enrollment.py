@@ -1,4 +1,4 @@
-"""Who learns what, and why they may."""
+"""Enrollments and the grants they rest on."""
 
 from __future__ import annotations
 
@@ -15,22 +15,18 @@ from mitxonline.kernel.db import LockableQuerySet
 
 
 class EnrollmentQuerySet(LockableQuerySet["Enrollment"]):
-    """The vocabulary for asking after enrollments."""
-
     def active(self) -> Self:
-        """Enrollments that count today."""
         return self.filter(active=True)
 
     def of(self, user_id: int) -> Self:
-        """One person's enrollments."""
         return self.filter(user_id=user_id)
 
 
 class Enrollment(models.Model):
-    """A person in a run.
+    """A learner in a run.
 
-    ``active`` and ``mode`` follow from the grants that are not revoked: taking one grant away never removes what
-    another one gives (a refund of one order can't undo what a second order paid for).
+    ``active`` and ``mode`` are derived from the grants that aren't revoked. Revoking one grant never takes away what
+    another gives: the refund of one order can't undo what a second order paid for.
     """
 
     user = models.ForeignKey(
@@ -63,7 +59,7 @@ class Enrollment(models.Model):
 
 
 class EnrollmentGrant(models.Model):
-    """One reason why a person may be in a run: an order, a code, a contract, or someone on the staff."""
+    """One reason why a learner may be in a run: an order, a code, a contract or a decision by staff."""
 
     enrollment = models.ForeignKey(
         Enrollment, verbose_name=_("enrollment"), on_delete=models.PROTECT, related_name="grants"
@@ -71,7 +67,7 @@ class EnrollmentGrant(models.Model):
     mode = models.CharField(_("mode"), max_length=20, choices=EnrollmentMode)
     source = models.CharField(_("source"), max_length=20, choices=EnrollmentSource)
     reference = models.CharField(
-        _("reference"), max_length=100, blank=True, help_text=_("Which order, contract or code use it was.")
+        _("reference"), max_length=100, blank=True, help_text=_("The order, contract or use of a code it came from.")
     )
     granted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -109,7 +105,7 @@ class EnrollmentGrant(models.Model):
             models.CheckConstraint(
                 condition=~Q(source=EnrollmentSource.MANUAL) | (Q(granted_by__isnull=False) & ~Q(reason="")),
                 name="grant_by_staff_says_who_and_why",
-                violation_error_message=_("An enrollment made by hand says who made it and why."),
+                violation_error_message=_("Say who made this enrollment by hand, and why."),
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""Course keys as Open edX reads them."""
+"""Course keys of Open edX."""
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -9,7 +9,7 @@ PROGRAM_PREFIX = "program-v1:"
 
 
 def parse_course_key(key: str) -> CourseKey | None:
-    """The run's key as Open edX reads it, or None where Open edX would refuse it."""
+    """Parse a run's key; None if Open edX would reject it."""
     try:
         parsed = CourseKey.from_string(key)
     except InvalidKeyError:
@@ -18,37 +18,35 @@ def parse_course_key(key: str) -> CourseKey | None:
 
 
 def validate_run_key(key: str) -> None:
-    """Raise ValidationError unless Open edX would accept this key for a run."""
     if parse_course_key(key) is None:
         raise ValidationError(
-            _("“%(key)s” is not a course key. It looks like course-v1:ORG+NUMBER+RUN, without blanks."),
+            _("“%(key)s” isn’t a course key. It should look like course-v1:ORG+NUMBER+RUN, without spaces."),
             code="course_key",
             params={"key": key},
         )
 
 
 def validate_course_id(readable_id: str) -> None:
-    """Raise ValidationError unless a run of this course could have a key (course-v1:ORG+NUMBER)."""
+    # A course id is valid if the key of a run would be.
     if readable_id.count("+") != 1 or parse_course_key(f"{readable_id}+RUN") is None:
         raise ValidationError(
-            _("“%(key)s” is not a course id. It looks like course-v1:ORG+NUMBER, without blanks."),
+            _("“%(key)s” isn’t a course ID. It should look like course-v1:ORG+NUMBER, without spaces."),
             code="course_id",
             params={"key": readable_id},
         )
 
 
 def validate_program_id(readable_id: str) -> None:
-    """Raise ValidationError unless this is a program id (program-v1:ORG+NAME)."""
     rest = readable_id.removeprefix(PROGRAM_PREFIX)
     if rest == readable_id or parse_course_key(f"course-v1:{rest}+RUN") is None or rest.count("+") != 1:
         raise ValidationError(
-            _("“%(key)s” is not a program id. It looks like program-v1:ORG+NAME, without blanks."),
+            _("“%(key)s” isn’t a program ID. It should look like program-v1:ORG+NAME, without spaces."),
             code="program_id",
             params={"key": readable_id},
         )
 
 
 def course_number(key: str) -> str:
-    """The number in the middle of a course id or run key."""
+    """Return NUMBER of course-v1:ORG+NUMBER, or of a run's key."""
     parts = key.split("+")
     return parts[1] if len(parts) > 1 else ""

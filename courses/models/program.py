@@ -1,4 +1,4 @@
-"""Programs and what they require."""
+"""Programs and their requirements."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from courses.models.keys import validate_program_id
 
 
 class Program(models.Model):
-    """Several courses that build on each other."""
-
     readable_id = models.CharField(_("program id"), max_length=255, unique=True, validators=[validate_program_id])
     title = models.CharField(_("title"), max_length=255)
     summary = models.CharField(_("summary"), max_length=255, blank=True)
@@ -34,10 +32,10 @@ class Program(models.Model):
 
 
 class ProgramRequirement(models.Model):
-    """One node of a program's requirements: all of these, at least n of these, or a course.
+    """A node in the tree of a program's requirements: all of, at least n of, or a course.
 
-    Top nodes have no parent and are all required. Courses are leaves. A tree is small, so it is always read
-    whole, in one query, and put together in memory.
+    Nodes without a parent are all required. Courses are leaves. Trees are small, so one query reads a whole tree,
+    which is then built in memory.
     """
 
     program = models.ForeignKey(
@@ -73,7 +71,7 @@ class ProgramRequirement(models.Model):
                 condition=Q(kind=RequirementKind.COURSE, course__isnull=False)
                 | (~Q(kind=RequirementKind.COURSE) & Q(course__isnull=True)),
                 name="requirement_course_is_a_leaf",
-                violation_error_message=_("A course requirement names a course, the others don't."),
+                violation_error_message=_("A course requirement names a course; the others don’t."),
             ),
             models.CheckConstraint(
                 condition=Q(kind=RequirementKind.AT_LEAST, at_least__gte=1)
@@ -85,7 +83,7 @@ class ProgramRequirement(models.Model):
                 fields=["program", "course"],
                 condition=Q(course__isnull=False),
                 name="requirement_course_once_per_program",
-                violation_error_message=_("This course is already among the program's requirements."),
+                violation_error_message=_("This course is already one of the program’s requirements."),
             ),
         ]
 

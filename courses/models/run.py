@@ -1,4 +1,4 @@
-"""One taking-place of a course."""
+"""Course runs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,11 @@ SOURCE_TAG = "SOURCE"
 
 
 class CourseRunQuerySet(models.QuerySet["CourseRun"]):
-    """The vocabulary for asking after runs."""
-
     def live(self) -> Self:
-        """Runs that are switched on."""
         return self.filter(live=True)
 
     def enrollable(self, now: datetime) -> Self:
-        """Live runs whose enrollment is open at this moment (both ends included); a source is for copying only."""
+        """Live runs whose enrollment is open, both ends included. Source runs are only there to be copied."""
         return self.live().filter(
             ~Q(run_tag=SOURCE_TAG),
             Q(enrollment_start__isnull=True) | Q(enrollment_start__lte=now),
@@ -33,7 +30,7 @@ class CourseRunQuerySet(models.QuerySet["CourseRun"]):
         )
 
     def not_over(self, now: datetime) -> Self:
-        """Live runs one can still enroll in, now or later."""
+        """Live runs whose enrollment is open or still to come."""
         return self.live().filter(
             Q(enrollment_end__isnull=True) | Q(enrollment_end__gte=now),
             Q(end_date__isnull=True) | Q(end_date__gte=now),
@@ -44,17 +41,16 @@ _RunManager = models.Manager.from_queryset(CourseRunQuerySet)
 
 
 class PublicRunManager(_RunManager["CourseRun"]):
-    """Hides contract runs, so that a forgotten filter can't show one (design rule: deny unless asked for)."""
+    """Hides contract runs, so that a forgotten filter can't show one to the public."""
 
     def get_queryset(self) -> CourseRunQuerySet:
         return CourseRunQuerySet(self.model, using=self._db).filter(access=RunAccess.PUBLIC)
 
 
 class CourseRun(models.Model):
-    """One taking-place of a course, with its key in Open edX and its dates.
+    """A run of a course in Open edX.
 
-    ``objects`` (also behind ``course.runs``) sees public runs only; ``all_objects`` sees contract runs too.
-    Foreign keys from other rows always resolve.
+    ``objects`` and ``course.runs`` see public runs only; ``all_objects`` and foreign keys see contract runs too.
     """
 
     course = models.ForeignKey(Course, verbose_name=_("course"), on_delete=models.PROTECT, related_name="runs")
@@ -63,12 +59,12 @@ class CourseRun(models.Model):
         max_length=255,
         unique=True,
         validators=[validate_run_key],
-        help_text=_("course-v1:ORG+NUMBER+RUN, as Open edX has it."),
+        help_text=_("For example course-v1:TesseraX+OC101+2026_T1, as in Open edX."),
     )
     run_tag = models.CharField(
         _("run tag"),
         max_length=100,
-        help_text=_("The last part of the key. SOURCE marks the run others are made from."),
+        help_text=_("The last part of the key. SOURCE marks the run that others are made from."),
     )
     title = models.CharField(_("title"), max_length=255)
     access = models.CharField(_("access"), max_length=20, choices=RunAccess, default=RunAccess.PUBLIC)
@@ -110,14 +106,14 @@ class CourseRun(models.Model):
             models.CheckConstraint(
                 condition=Q(start_date__isnull=True) | Q(end_date__isnull=True) | Q(end_date__gte=F("start_date")),
                 name="run_ends_after_it_starts",
-                violation_error_message=_("The run can't end before it starts."),
+                violation_error_message=_("The run can’t end before it starts."),
             ),
             models.CheckConstraint(
                 condition=Q(enrollment_start__isnull=True)
                 | Q(enrollment_end__isnull=True)
                 | Q(enrollment_end__gte=F("enrollment_start")),
                 name="run_enrollment_closes_after_it_opens",
-                violation_error_message=_("Enrollment can't close before it opens."),
+                violation_error_message=_("Enrollment can’t close before it opens."),
             ),
         ]
 
@@ -126,13 +122,11 @@ class CourseRun(models.Model):
 
     @property
     def is_contract_only(self) -> bool:
-        """Whether only people whom a contract lets in may be here."""
         return self.access == RunAccess.CONTRACT
 
     def has_ended(self, now: datetime) -> bool:
-        """Whether the run's last moment has passed."""
         return self.end_date is not None and self.end_date < now
 
     def has_started(self, now: datetime) -> bool:
-        """Whether learning may begin; a run without a start date has always begun."""
+        """True of a run without a start date."""
         return self.start_date is None or self.start_date <= now

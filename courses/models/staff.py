@@ -1,4 +1,4 @@
-"""The people who look after one course."""
+"""Course staff."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from courses.models.course import Course
 
 
 class CourseStaff(models.Model):
-    """Someone who looks after one course, and may give its learners a discount; for no other course."""
+    """A person who may give discounts on one course."""
 
     course = models.ForeignKey(Course, verbose_name=_("course"), on_delete=models.CASCADE, related_name="staff")
     user = models.ForeignKey(
@@ -31,7 +31,7 @@ class CourseStaff(models.Model):
             models.UniqueConstraint(
                 fields=["course", "user"],
                 name="course_staff_once",
-                violation_error_message=_("This person looks after the course already."),
+                violation_error_message=_("This person already looks after the course."),
             ),
         ]
 

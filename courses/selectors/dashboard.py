@@ -1,4 +1,4 @@
-"""What a learner sees of their own courses."""
+"""A learner's own courses."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from courses.models import CourseRun, Enrollment
 
 @dataclass(frozen=True, slots=True)
 class DashboardCard:
-    """One course on the dashboard."""
-
     enrollment: Enrollment
     run: CourseRun
     title: str
@@ -20,8 +18,8 @@ class DashboardCard:
     department_name: str
 
     @classmethod
-    def of(cls, enrollment: Enrollment) -> DashboardCard:
-        """The card of an enrollment whose run, course and department are loaded."""
+    def from_enrollment(cls, enrollment: Enrollment) -> DashboardCard:
+        """The enrollment's run, course and department must be loaded."""
         course = enrollment.run.course
         return cls(
             enrollment=enrollment,
@@ -35,22 +33,19 @@ class DashboardCard:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """A learner's courses by where they stand."""
-
     in_progress: list[DashboardCard]
     upcoming: list[DashboardCard]
     finished: list[DashboardCard]
 
     @property
     def is_empty(self) -> bool:
-        """Whether the learner has no course at all."""
         return not (self.in_progress or self.upcoming or self.finished)
 
 
 def dashboard_for(user_id: int, *, now: datetime) -> Dashboard:
-    """The learner's active enrollments, newest first; one query for any number (design 7)."""
+    """Return the learner's active enrollments, newest first, in one query."""
     enrollments = Enrollment.objects.active().of(user_id).select_related("run__course__department")
-    cards = [DashboardCard.of(enrollment) for enrollment in enrollments]
+    cards = [DashboardCard.from_enrollment(enrollment) for enrollment in enrollments]
     upcoming = [card for card in cards if not card.run.has_started(now)]
     return Dashboard(
         in_progress=[card for card in cards if card.run.has_started(now) and not card.run.has_ended(now)],
@@ -60,7 +55,7 @@ def dashboard_for(user_id: int, *, now: datetime) -> Dashboard:
 
 
 def enrolled_run_ids(user_id: int | None) -> frozenset[int]:
-    """The runs someone is in; none for a signed-out visitor, without a query."""
+    """Return the runs the user is enrolled in; empty for a visitor, without a query."""
     if user_id is None:
         return frozenset()
     return frozenset(Enrollment.objects.active().of(user_id).values_list("run_id", flat=True))

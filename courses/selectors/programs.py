@@ -1,4 +1,4 @@
-"""What a program asks for."""
+"""Requirements of programs."""
 
 from __future__ import annotations
 
@@ -12,24 +12,20 @@ from courses.models import Course, CourseRun, ProgramRequirement
 
 @dataclass
 class RequirementNode:
-    """One node of the tree, with its children in order."""
-
     requirement: ProgramRequirement
     children: list[RequirementNode] = field(default_factory=list)
 
     @property
     def course(self) -> Course | None:
-        """The course, at a leaf."""
         return self.requirement.course
 
     @property
     def is_choice(self) -> bool:
-        """Whether only some of the children are needed."""
         return self.requirement.kind == RequirementKind.AT_LEAST
 
 
 def requirements_tree(program_id: int) -> list[RequirementNode]:
-    """The program's top requirements with everything under them; one query for any size."""
+    """Return the program's top requirements with their children, in one query."""
     rows = ProgramRequirement.objects.filter(program_id=program_id).select_related("course__department")
     nodes = {row.pk: RequirementNode(row) for row in rows.order_by("position", "pk")}
     top: list[RequirementNode] = []
@@ -40,12 +36,15 @@ def requirements_tree(program_id: int) -> list[RequirementNode]:
 
 
 def courses_of_program(program_id: int) -> list[Course]:
-    """Every course the program's requirements name, in the tree's order; one query."""
+    """Return the courses of the program in the tree's order, in one query."""
     return [course for node in requirements_tree(program_id) for course in courses_under(node)]
 
 
 def open_runs_of_programs(program_ids: Collection[int], *, now: datetime) -> dict[int, dict[int, int]]:
-    """For each program its courses that are open, each with its soonest run; two queries, none without a program."""
+    """Map each program to its open courses and the soonest run of each: ``{program_id: {course_id: run_id}}``.
+
+    Two queries, none without programs.
+    """
     if not program_ids:
         return {}
     required = ProgramRequirement.objects.filter(program_id__in=program_ids, course__isnull=False)
@@ -60,6 +59,5 @@ def open_runs_of_programs(program_ids: Collection[int], *, now: datetime) -> dic
 
 
 def courses_under(node: RequirementNode) -> list[Course]:
-    """The courses at and below a node, in order."""
-    here = [node.course] if node.course is not None else []
-    return here + [course for child in node.children for course in courses_under(child)]
+    own = [node.course] if node.course is not None else []
+    return own + [course for child in node.children for course in courses_under(child)]

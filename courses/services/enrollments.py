@@ -1,4 +1,4 @@
-"""Coming into a run and leaving it."""
+"""Granting and revoking access to runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from courses.rules import refuse_unless_enrollable, refuse_unless_public
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
 
-_STRENGTH = {mode: place for place, mode in enumerate(EnrollmentMode.values)}
+_STRENGTH = {mode: strength for strength, mode in enumerate(EnrollmentMode.values)}
 
 
 def enroll(
@@ -27,14 +27,14 @@ def enroll(
     reason: str = "",
     adds_something: bool = False,
 ) -> Enrollment:
-    """Give a learner a right to be in a run; the same right twice is one.
+    """Grant a learner access to a run. Granting again with the same source and reference changes nothing.
 
-    Asks no policy: the caller has judged who may come in. Staff say who and why (design: nothing by hand without
-    a trace), which the database enforces. With ``adds_something`` AlreadyInRun is raised where another right gives as
-    much, judged under the row's lock: of two who come at once the second is told.
+    Callers have checked that the learner may enroll. Grants by staff need ``granted_by_id`` and ``reason``, which a
+    constraint enforces. With ``adds_something``, raise AlreadyInRun if another grant already gives as much.
     """
     with all_or_nothing():
-        enrollment = _one_locked(Enrollment(user_id=user_id, run_id=run_id, mode=mode, active=True, enrolled_at=now))
+        # The row lock serializes concurrent grants: the second of two sees the first when it looks at earlier grants.
+        enrollment = _upsert_locked(Enrollment(user_id=user_id, run_id=run_id, mode=mode, active=True, enrolled_at=now))
         earlier = list(enrollment.grants.all())
         if any(g.revoked_at is None and (g.source, g.reference) == (source, reference) for g in earlier):
             return enrollment
@@ -51,7 +51,7 @@ def enroll(
         )
         if earlier:
             enrollment.refresh_from_db()
-        if not earlier or _follow_grants(enrollment):
+        if not earlier or _apply_grants(enrollment):
             publish(
                 LearnerEnrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id, mode=str(enrollment.mode))
             )
@@ -59,7 +59,7 @@ def enroll(
 
 
 def enroll_free(*, user_id: int, run_id: int, now: datetime) -> Enrollment:
-    """Let a learner into a public run as an auditor; whether the run has a price is the caller's question.
+    """Enroll a learner in a public run as an auditor. Callers check that the run is free.
 
     Raises RunUnknown, RunNotLive, EnrollmentNotOpen, EnrollmentClosed.
     """
@@ -81,7 +81,7 @@ def revoke(
     revoked_by_id: int | None = None,
     reason: str = "",
 ) -> Enrollment | None:
-    """Take one right away; the learner stays in the run as long as another one holds (K3)."""
+    """Revoke one grant. The learner stays enrolled as long as another grant holds."""
     with all_or_nothing():
         enrollment = Enrollment.objects.locked().filter(user_id=user_id, run_id=run_id).first()
         if enrollment is None:
@@ -89,7 +89,7 @@ def revoke(
         revoked = enrollment.grants.filter(source=source, reference=reference, revoked_at=None).update(
             revoked_at=now, revoked_by_id=revoked_by_id, revoked_reason=reason
         )
-        if revoked and _follow_grants(enrollment) and not enrollment.active:
+        if revoked and _apply_grants(enrollment) and not enrollment.active:
             publish(LearnerUnenrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id))
     return enrollment
 
@@ -104,13 +104,13 @@ def downgrade(
     changed_by_id: int | None = None,
     reason: str = "",
 ) -> Enrollment | None:
-    """Turn one right into a right to audit; what another right gives stays. None where there was no such right."""
+    """Replace one grant by a grant to audit, and leave other grants alone. None if the learner isn't enrolled."""
     with all_or_nothing():
         enrollment = Enrollment.objects.locked().filter(user_id=user_id, run_id=run_id).first()
         if enrollment is None:
             return None
-        held = enrollment.grants.filter(source=source, reference=reference, revoked_at=None)
-        if not held.exclude(mode=EnrollmentMode.AUDIT).update(
+        grants = enrollment.grants.filter(source=source, reference=reference, revoked_at=None)
+        if not grants.exclude(mode=EnrollmentMode.AUDIT).update(
             revoked_at=now, revoked_by_id=changed_by_id, revoked_reason=reason
         ):
             return enrollment
@@ -123,22 +123,22 @@ def downgrade(
             granted_by_id=changed_by_id,
             reason=reason,
         )
-        if _follow_grants(enrollment):
+        if _apply_grants(enrollment):
             publish(
                 LearnerEnrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id, mode=str(enrollment.mode))
             )
     return enrollment
 
 
-def _one_locked(wanted: Enrollment) -> Enrollment:
-    """The learner's one row for the run, made or found, and locked until the transaction ends."""
+def _upsert_locked(enrollment: Enrollment) -> Enrollment:
+    """Insert the learner's row for the run, or update the existing one, which locks it either way."""
     return Enrollment.objects.bulk_create(
-        [wanted], update_conflicts=True, unique_fields=["user", "run"], update_fields=["user"]
+        [enrollment], update_conflicts=True, unique_fields=["user", "run"], update_fields=["user"]
     )[0]
 
 
-def _follow_grants(enrollment: Enrollment) -> bool:
-    """Bring ``active`` and ``mode`` in line with the grants that hold; whether anything changed."""
+def _apply_grants(enrollment: Enrollment) -> bool:
+    """Derive ``active`` and ``mode`` from the grants that aren't revoked; return whether anything changed."""
     modes = enrollment.grants.filter(revoked_at=None).values_list("mode", flat=True)
     strongest = max(modes, key=_STRENGTH.__getitem__, default=None)
     active, mode = strongest is not None, strongest or enrollment.mode

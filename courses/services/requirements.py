@@ -1,4 +1,4 @@
-"""A program's requirements, as an editor sees them and as they are kept."""
+"""Editing a program's requirements as a list of groups."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.db import transaction
 
 from courses.enums import RequirementKind
 from courses.models import Program, ProgramRequirement
-from courses.selectors.programs import RequirementNode, requirements_tree
+from courses.selectors.programs import requirements_tree
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Courses that belong together: all of them are needed, or at least so many."""
+    """Courses of which all are required, or at least ``at_least``."""
 
     title: str
     course_ids: tuple[int, ...]
@@ -22,62 +22,56 @@ class Group:
 
     @property
     def kind(self) -> RequirementKind:
-        """What the group asks for."""
         return RequirementKind.ALL_OF if self.at_least is None else RequirementKind.AT_LEAST
 
 
 def groups_of(program_id: int) -> list[Group] | None:
-    """The requirements as groups of courses; None where groups lie inside groups, which this can't show.
+    """Return the requirements as groups of courses, or None if groups are nested, which a list can't show.
 
-    Courses that stand alone at the top are all needed: neighbors of them become one group.
+    Courses at the top of the tree are all required: neighbors become one group.
     """
     groups: list[Group] = []
-    alone: list[int] = []
+    ungrouped: list[int] = []
     for node in requirements_tree(program_id):
-        course_id = node.requirement.course_id
-        if course_id is not None:
-            alone.append(course_id)
+        requirement = node.requirement
+        if requirement.course_id is not None:
+            ungrouped.append(requirement.course_id)
             continue
         if any(child.children for child in node.children):
             return None
-        groups += _group_courses(alone)
-        alone = []
-        groups.append(_group(node))
-    return groups + _group_courses(alone)
+        if ungrouped:
+            groups.append(Group(title="", course_ids=tuple(ungrouped)))
+            ungrouped = []
+        ids = tuple(child.requirement.course_id for child in node.children if child.requirement.course_id is not None)
+        groups.append(Group(title=requirement.title, course_ids=ids, at_least=requirement.at_least))
+    if ungrouped:
+        groups.append(Group(title="", course_ids=tuple(ungrouped)))
+    return groups
 
 
 def set_requirements(*, program: Program, groups: Iterable[Group]) -> bool:
-    """Make these the program's requirements; whether anything changed."""
-    wanted = list(groups)
+    """Replace the program's requirements; return whether anything changed."""
+    new = list(groups)
     with transaction.atomic():
+        # Two editors who save at once take turns, so that their trees don't mix.
         Program.objects.select_for_update(of=("self",), no_key=True).get(pk=program.pk)
-        if groups_of(program.pk) == wanted:
+        if groups_of(program.pk) == new:
             return False
         program.requirements.all().delete()
-        for position, group in enumerate(wanted):
-            _make(program, group, position)
+        for position, group in enumerate(new):
+            _create_group(program, group, position)
     return True
 
 
-def _make(program: Program, group: Group, position: int) -> None:
+def _create_group(program: Program, group: Group, position: int) -> None:
     parent = ProgramRequirement.objects.create(
         program=program, position=position, kind=group.kind, at_least=group.at_least, title=group.title
     )
     ProgramRequirement.objects.bulk_create(
         [
             ProgramRequirement(
-                program=program, parent=parent, position=place, kind=RequirementKind.COURSE, course_id=course_id
+                program=program, parent=parent, position=index, kind=RequirementKind.COURSE, course_id=course_id
             )
-            for place, course_id in enumerate(group.course_ids)
+            for index, course_id in enumerate(group.course_ids)
         ]
     )
-
-
-def _group(node: RequirementNode) -> Group:
-    requirement = node.requirement
-    ids = tuple(child.requirement.course_id for child in node.children if child.requirement.course_id is not None)
-    return Group(title=requirement.title, course_ids=ids, at_least=requirement.at_least)
-
-
-def _group_courses(course_ids: list[int]) -> list[Group]:
-    return [Group(title="", course_ids=tuple(course_ids))] if course_ids else []

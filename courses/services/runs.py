@@ -1,4 +1,4 @@
-"""Runs made and changed set by set, for the apps that decide which."""
+"""Set-based writes of runs, for the apps that own the decision."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from courses.models import CourseRun
 
 
 def create_runs(runs: Iterable[CourseRun]) -> list[CourseRun]:
-    """Write new runs down, in one statement."""
+    """Insert runs in one statement."""
     return CourseRun.all_objects.bulk_create(runs)
 
 
 def save_runs(runs: Sequence[CourseRun], *, fields: Sequence[str]) -> None:
-    """Write these fields of runs changed in memory, in one statement."""
+    """Update these fields of the runs in one statement."""
     CourseRun.all_objects.bulk_update(runs, fields)
 
 
 def reserve_runs(run_ids: Sequence[int], *, now: datetime) -> None:
-    """Hide these runs from every public list: a contract has them."""
+    """Hide runs from every public list because a contract has them."""
     CourseRun.all_objects.filter(pk__in=run_ids).update(access=RunAccess.CONTRACT, updated_at=now)
