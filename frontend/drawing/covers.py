@@ -1,7 +1,7 @@
 """Course covers: a small mosaic drawn from the course's id and its department's colors.
 
-Pure functions. The same id gives the same drawing for ever, so an address may be kept for ever; whoever
-changes the recipe raises `VERSION`, which is part of the address. The tests' golden values notice a change.
+Pure functions. The same id always gives the same drawing, so browsers may cache a cover forever. Raise `VERSION`, which
+is part of the address, when you change how covers are drawn; the tests compare with golden values.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from frontend.drawing.figures import CELL, FAINT, FIGURES, Part, Point, Step, placed
+from frontend.drawing.figures import CELL, FAINT, FIGURES, Part, Point, Step, place_outline
 
 VERSION: Final = 2
 GOLD: Final = "#FFB224"
-MOSAIC: Final = "mosaic"  # every department's colors in one drawing
+MOSAIC: Final = "mosaic"  # the colors of all departments
 
-PLAIN: Final = 0.16
-UNIT: Final = 10  # what counts 1 in a drawing: shorter numbers
+PLAIN_SHARE: Final = 0.16  # of the small tiles
+UNIT: Final = 10  # path data is divided by this, which makes the numbers shorter
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The colors of a department, dark to pale, and the figures it plays with."""
+    """A department's colors, from dark to pale, and its figures."""
 
     key: str
     tones: tuple[str, str, str, str]
@@ -36,7 +36,7 @@ class Palette:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A grid of cells and how many tiles of two by two stand in it."""
+    """The grid of a cover, with the number of its tiles of two by two cells."""
 
     columns: int
     rows: int
@@ -86,8 +86,8 @@ SHAPES: Final[dict[str, Shape]] = {
 UPRIGHT: Final = frozenset({"bars", "arch", "waves", "dots", "dot", "ring", "cross", "diamond"})
 
 
-def seed_of(readable_id: str) -> int:
-    """FNV-1a, 32 bits, of the id; `course-v1:Org+Number+Run` counts without its run."""
+def hash_id(readable_id: str) -> int:
+    """Return the 32-bit FNV-1a hash of the id. The run of a course key is left out, so that all runs look alike."""
     head, colon, rest = readable_id.partition(":")
     text = head + colon + "+".join(rest.split("+")[:2])
     value = 0x811C9DC5
@@ -97,31 +97,31 @@ def seed_of(readable_id: str) -> int:
 
 
 def palette_key(department_slug: str) -> str:
-    """The palette of a department: the one whose name its slug begins with, else one chosen by its hash."""
-    first = department_slug.lower().partition("-")[0]
-    keys = [*PALETTES, MOSAIC]
-    return first if first in keys else list(PALETTES)[seed_of(department_slug) % len(PALETTES)]
+    """Return the palette named by the first word of the slug, or else one chosen by the slug's hash."""
+    word = department_slug.lower().partition("-")[0]
+    if word in PALETTES or word == MOSAIC:
+        return word
+    return list(PALETTES)[hash_id(department_slug) % len(PALETTES)]
 
 
 def draw(seed: int, palette: str, shape: str) -> str:
-    """The cover as an SVG document; KeyError for an unknown palette or shape."""
+    """Return the cover as an SVG document. Raises KeyError for an unknown palette or shape."""
     return draw_tiles(lay_out(seed, palette, shape), SHAPES[shape])
 
 
 def draw_tiles(tiles: Sequence[Tile], grid: Shape) -> str:
-    """These tiles as an SVG document of the grid's size."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_numbers((grid.width, grid.height))}" '
         f'width="{grid.width * 2}" height="{grid.height * 2}" preserveAspectRatio="xMidYMid slice" '
         'stroke-linecap="round">'
-        f'<g shape-rendering="crispEdges">{_grounds(tiles, grid)}</g>'
-        f"{_figures(tiles)}</svg>"
+        f'<g shape-rendering="crispEdges">{_draw_grounds(tiles, grid)}</g>'
+        f"{_draw_figures(tiles)}</svg>"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A square of one or two cells and, unless it is plain, the figure in it."""
+    """A square of one or two cells on a side with a figure in it, or a plain one."""
 
     column: int
     row: int
@@ -133,40 +133,41 @@ class Tile:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The pieces of the figure as they are in a cell of their own."""
         return FIGURES.get(self.figure, ())
 
     def outline(self, part: Part) -> list[Step]:
-        """The outline of a piece at its place in the drawing."""
-        return placed(part.outline, turns=self.turns, column=self.column, row=self.row, size=self.size)
+        """Return the part's outline where it lies in the drawing."""
+        return place_outline(part.outline, turns=self.turns, column=self.column, row=self.row, size=self.size)
 
 
 def lay_out(seed: int, palette: str, shape: str) -> list[Tile]:
-    """The tiles of a cover, the big ones first, then row by row; KeyError for an unknown palette or shape."""
+    """Return the tiles of a cover, the big ones first. Raises KeyError for an unknown palette or shape."""
     random, grid = _Random(seed), SHAPES[shape]
     palettes = list(PALETTES.values()) if palette == MOSAIC else [PALETTES[palette]]
     taken: set[Point] = set()
     tiles = []
-    for column, row in _big_places(random, grid):
+    for column, row in _choose_big_places(random, grid):
         taken |= {(column + dx, row + dy) for dx in (0, 1) for dy in (0, 1)}
-        tiles.append(_ordinary(random, column, row, 2, palettes))
+        tiles.append(_make_tile(random, column, row, 2, palettes))
     cells = [(x, y) for y in range(grid.rows) for x in range(grid.columns) if (x, y) not in taken]
     inner = [cell for cell in cells if 0 < cell[0] < grid.columns - 1]
     golden = (inner or cells)[random.below(len(inner or cells))]
     for column, row in cells:
-        make = _golden if (column, row) == golden else _ordinary
-        tiles.append(make(random, column, row, 1, palettes))
+        if (column, row) == golden:
+            tiles.append(_make_golden_tile(random, column, row, palettes))
+        else:
+            tiles.append(_make_tile(random, column, row, 1, palettes))
     return tiles
 
 
 class _Random:
-    """mulberry32: small, and the same in every language and every release of Python."""
+    """mulberry32, because Python's own generator may change between releases."""
 
     def __init__(self, seed: int) -> None:
         self.state = seed & 0xFFFFFFFF
 
     def number(self) -> float:
-        """The next number in [0, 1)."""
+        """Return the next number in [0, 1)."""
         self.state = (self.state + 0x6D2B79F5) & 0xFFFFFFFF
         t = self.state
         t = _multiply(t ^ (t >> 15), t | 1)
@@ -192,8 +193,8 @@ def _multiply(a: int, b: int) -> int:
     return (a * b) & 0xFFFFFFFF
 
 
-def _big_places(random: _Random, grid: Shape) -> Iterable[tuple[int, int]]:
-    """Places of the two by two tiles; none overlaps another."""
+def _choose_big_places(random: _Random, grid: Shape) -> Iterable[tuple[int, int]]:
+    """Yield places for the tiles of two by two cells that don't overlap."""
     free = [(x, y) for y in range(grid.rows - 1) for x in range(grid.columns - 1)]
     for _ in range(grid.big):
         column, row = free[random.below(len(free))]
@@ -201,10 +202,10 @@ def _big_places(random: _Random, grid: Shape) -> Iterable[tuple[int, int]]:
         yield column, row
 
 
-def _ordinary(random: _Random, column: int, row: int, size: int, palettes: Sequence[Palette]) -> Tile:
+def _make_tile(random: _Random, column: int, row: int, size: int, palettes: Sequence[Palette]) -> Tile:
     palette = palettes[random.below(len(palettes))]
     ground = random.weighted(palette.tones, TONE_WEIGHTS)
-    if size == 1 and random.number() < PLAIN:
+    if size == 1 and random.number() < PLAIN_SHARE:
         return Tile(column, row, size, ground)
     others = [(tone, weight) for tone, weight in zip(palette.tones, TONE_WEIGHTS, strict=True) if tone != ground]
     ink = random.weighted([tone for tone, _ in others], [weight for _, weight in others])
@@ -213,27 +214,27 @@ def _ordinary(random: _Random, column: int, row: int, size: int, palettes: Seque
     return Tile(column, row, size, ground, figure, ink, turns)
 
 
-def _golden(random: _Random, column: int, row: int, size: int, palettes: Sequence[Palette]) -> Tile:
-    """The one golden tile: a golden quarter or leaf on dark, or a dark dot on gold."""
+def _make_golden_tile(random: _Random, column: int, row: int, palettes: Sequence[Palette]) -> Tile:
+    """Make a golden quarter or leaf on dark, or a dark dot on gold. Every cover has one."""
     dark = palettes[random.below(len(palettes))].dark
     figure = random.one_of(("quarter", "leaf", "dot"))
     if figure == "dot":
-        return Tile(column, row, size, GOLD, figure, dark)
-    return Tile(column, row, size, dark, figure, GOLD, random.below(4))
+        return Tile(column, row, 1, GOLD, figure, dark)
+    return Tile(column, row, 1, dark, figure, GOLD, random.below(4))
 
 
-def _grounds(tiles: Sequence[Tile], grid: Shape) -> str:
-    """The grounds, a path for each color; the commonest one lies under all of them, so that no seam is seen."""
+def _draw_grounds(tiles: Sequence[Tile], grid: Shape) -> str:
+    """Draw one path for each color. The most common one fills the whole cover, so that no seams show."""
     area: Counter[str] = Counter()
     squares: dict[str, list[str]] = defaultdict(list)
     for tile in tiles:
         area[tile.ground] += tile.size**2
         squares[tile.ground].append(_square(tile.column * CELL, tile.row * CELL, tile.size * CELL))
-    [(commonest, _)] = area.most_common(1)
-    squares[commonest] = [f"M0 0h{_short(grid.width)}v{_short(grid.height)}H0"]
+    [(most_common, _)] = area.most_common(1)
+    squares[most_common] = [f"M0 0h{_short(grid.width)}v{_short(grid.height)}H0"]
     return "".join(
         f'<path fill="{ground}" d="{"".join(squares[ground])}"/>'
-        for ground in sorted(squares, key=lambda each: each != commonest)
+        for ground in sorted(squares, key=lambda color: color != most_common)
     )
 
 
@@ -241,8 +242,8 @@ def _square(x: int, y: int, side: int) -> str:
     return f"M{_numbers((x, y))}h{_short(side)}v{_short(side)}h{_short(-side)}"
 
 
-def _figures(tiles: Sequence[Tile]) -> str:
-    """All figures, one path for each way of painting: they never overlap, so their order doesn't matter."""
+def _draw_figures(tiles: Sequence[Tile]) -> str:
+    """Draw one path for each paint. Figures never overlap, so their order doesn't matter."""
     paths: dict[str, list[str]] = defaultdict(list)
     for tile in tiles:
         for part in tile.parts:
@@ -257,45 +258,40 @@ def _paint(tile: Tile, part: Part) -> str:
 
 
 def _path_data(outline: Sequence[Step]) -> str:
-    """The outline as path data, with relative commands wherever they are shorter."""
-    written: list[str] = []
-    start = here = (0.0, 0.0)
+    """Return the outline as path data, with relative commands where they are shorter."""
+    commands: list[str] = []
+    start = position = (0.0, 0.0)
     for step in outline:
         if step.letter == "Z":
-            written.append("z")
-            here = start
+            commands.append("z")
+            position = start
             continue
-        way = [_way(here, point) for point in step.points]
+        offsets = [(x - position[0], y - position[1]) for x, y in step.points]
         if step.letter == "M":
             start = step.points[0]
-            written.append(_first("M" + _numbers(start), "m" + _numbers(way[0]) if written else ""))
+            absolute, relative = "M" + _numbers(start), "m" + _numbers(offsets[0])
+            commands.append(relative if commands and len(relative) < len(absolute) else absolute)
         elif step.letter == "L":
-            written.append(_line(*way[0]))
+            commands.append(_line(*offsets[0]))
         elif step.letter == "A":
             radius, sweep = step.numbers[:2]
-            written.append(f"a{_numbers((radius, radius))} 0 0 {sweep:.0f} {_numbers(way[0])}".replace(" -", "-"))
+            commands.append(f"a{_numbers((radius, radius))} 0 0 {sweep:.0f} {_numbers(offsets[0])}".replace(" -", "-"))
         else:
-            written.append(step.letter.lower() + _numbers([number for pair in way for number in pair]))
-        here = step.points[-1]
-    return "".join(written).removesuffix("z")  # what is filled needs no closing
-
-
-def _first(absolute: str, relative: str) -> str:
-    return relative if relative and len(relative) < len(absolute) else absolute
-
-
-def _way(here: Point, there: Point) -> Point:
-    return there[0] - here[0], there[1] - here[1]
+            commands.append(step.letter.lower() + _numbers([number for pair in offsets for number in pair]))
+        position = step.points[-1]
+    return "".join(commands).removesuffix("z")  # filling closes the outline
 
 
 def _line(dx: float, dy: float) -> str:
     if dy == 0:
         return f"h{_short(dx)}"
-    return f"v{_short(dy)}" if dx == 0 else "l" + _numbers((dx, dy))
+    if dx == 0:
+        return f"v{_short(dy)}"
+    return "l" + _numbers((dx, dy))
 
 
 def _numbers(numbers: Iterable[float]) -> str:
-    """Parted by a blank, or by the minus sign of the next one."""
+    # A minus sign separates numbers as well as a space does.
     return " ".join(_short(number) for number in numbers).replace(" -", "-")
 
 

@@ -1,7 +1,4 @@
-"""What stands in the tiles of a cover: outlines in a cell of 40 by 40, and how they are placed.
-
-Pure functions. Both the drawing for pages (covers.py) and the picture for sharing (social_card.py) are made of these.
-"""
+"""The figures in the tiles of a cover: outlines in a cell of 40 by 40, and their placement. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,39 +7,36 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 CELL: Final = 40
-FAINT: Final = 0.55  # how much of its ink a faint piece has
+FAINT: Final = 0.55  # the opacity of a faint part
 
 Point: TypeAlias = tuple[float, float]
 
 
 class Step(NamedTuple):
-    """One command of an outline; the numbers are absolute, the last two are where it ends."""
+    """A path command with absolute numbers, of which the last two are its end."""
 
     letter: str
     numbers: tuple[float, ...] = ()
 
     @property
     def points(self) -> list[Point]:
-        """Where the command goes: its last pair of numbers, before it those of its control points."""
+        """The control points, if any, and the end."""
         numbers = self.numbers[2:] if self.letter == "A" else self.numbers
         return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 class Part(NamedTuple):
-    """A piece of a figure: an outline to fill, or a point painted with a round pen of the diameter `dot`."""
+    """An outline to fill, or a point to paint with a round pen of the diameter `dot`."""
 
     outline: list[Step]
     faint: bool = False
     dot: int = 0
 
 
-def placed(outline: Sequence[Step], *, turns: int, column: int, row: int, size: int) -> list[Step]:
-    """The outline turned about the middle of its cell by right angles, scaled to the tile and moved to its place.
+def place_outline(outline: Sequence[Step], *, turns: int, column: int, row: int, size: int) -> list[Step]:
+    """Turn an outline around the center of its cell by right angles, scale it to the tile and move it there."""
 
-    Sizes of arcs grow with the tile, and their direction stays.
-    """
-
-    def moved(x: float, y: float) -> Point:
+    def transform(x: float, y: float) -> Point:
         for _ in range(turns):
             x, y = CELL - y, x
         return column * CELL + x * size, row * CELL + y * size
@@ -51,8 +45,9 @@ def placed(outline: Sequence[Step], *, turns: int, column: int, row: int, size: 
         Step(
             step.letter,
             (
+                # An arc's radius scales and its direction stays.
                 *((step.numbers[0] * size, step.numbers[1]) if step.letter == "A" else ()),
-                *(number for point in step.points for number in moved(*point)),
+                *(number for point in step.points for number in transform(*point)),
             ),
         )
         for step in outline
@@ -60,7 +55,7 @@ def placed(outline: Sequence[Step], *, turns: int, column: int, row: int, size: 
 
 
 def read_outline(text: str) -> list[Step]:
-    """Read an outline written with absolute M, L, H, V, Q, T and Z, and A as radius, sweep, x, y."""
+    """Parse path data with the absolute commands M, L, H, V, Q, T, Z, and A as radius, sweep, x, y."""
     steps: list[Step] = []
     x = y = 0.0
     for letter, arguments in re.findall(r"([A-Z])([^A-Z]*)", text):
@@ -98,7 +93,7 @@ def _dot(x: int, y: int, radius: int) -> Part:
     return Part(read_outline(f"M{x} {y}H{x}"), dot=2 * radius)
 
 
-# Every figure in a cell of 40 by 40. A hole runs the other way round than its edge.
+# Figures in a cell of 40 by 40. A hole runs in the opposite direction to its edge.
 FIGURES: Final[dict[str, tuple[Part, ...]]] = {
     "quarter": (_fill("M0 40A40 1 40 0V40Z"),),
     "leaf": (_fill("M0 40V20A20 1 20 0H40V20A20 1 20 40Z"),),

@@ -1,4 +1,4 @@
-"""The signs of the sprite `icons.svg`, by name."""
+"""The names of the icons in the sprite `icons.svg`."""
 
 from typing import Final
 

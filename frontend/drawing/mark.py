@@ -1,6 +1,6 @@
-"""The mark of a site that uploaded none: three tiles in the brand's color and a disc in the accent's.
+"""The default mark: three tiles in the brand color and a disc in the accent color.
 
-The mark in the page header is in components/mark.html.
+The page header has its own copy in components/mark.html.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from PIL import Image
 from frontend.site.brand import Colors
 
 BOX: Final = 32
-MARGIN: Final = 0.18  # of the side: phones cut the corners off
+MARGIN: Final = 0.18  # of the side; phones cut off the corners
 ICON_SIZES: Final = ((16, 16), (32, 32), (48, 48))
 SHAPES: Final = (
     '<path fill="{brand}" d="M0 15A15 15 0 0 1 15 0V15ZM17 0A15 15 0 0 1 32 15H17ZM0 17H15V32H8A8 8 0 0 1 0 24Z"/>'
@@ -23,7 +23,7 @@ SHAPES: Final = (
 
 
 def svg(colors: Colors, *, margin: float = 0) -> str:
-    """The mark with a margin around it, a share of the whole side."""
+    """``margin`` is a share of the whole side."""
     edge = BOX * margin / (1 - 2 * margin)
     box = f"{-edge:g} {-edge:g} {BOX + 2 * edge:g} {BOX + 2 * edge:g}"
     shapes = SHAPES.format(brand=colors.brand, accent=colors.accent)
@@ -31,7 +31,7 @@ def svg(colors: Colors, *, margin: float = 0) -> str:
 
 
 def ico(colors: Colors) -> bytes:
-    """The mark in every size a favicon needs, on a transparent ground."""
+    """Return a favicon with a transparent background."""
     side = max(ICON_SIZES)[0]
     file = BytesIO()
     Image.open(BytesIO(resvg_py.svg_to_bytes(svg(colors), width=side, height=side))).save(file, "ICO", sizes=ICON_SIZES)
@@ -39,5 +39,5 @@ def ico(colors: Colors) -> bytes:
 
 
 def png(colors: Colors, *, side: int) -> bytes:
-    """The mark on white with room around it, for the home screens of phones; ``side`` in pixels."""
+    """Return the mark with a margin on white, for home screens; ``side`` is in pixels."""
     return resvg_py.svg_to_bytes(svg(colors, margin=MARGIN), width=side, height=side, background="#ffffff")

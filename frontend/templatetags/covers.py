@@ -32,7 +32,7 @@ def _drawing(readable_id: str, department_slug: str) -> dict[str, int | str]:
     return {
         "version": covers.VERSION,
         "palette": covers.palette_key(str(department_slug)),
-        "seed": covers.seed_of(str(readable_id)),
+        "seed": covers.hash_id(str(readable_id)),
     }
 
 

@@ -14,7 +14,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from frontend.drawing.covers import seed_of
+from frontend.drawing.covers import hash_id
 from frontend.pages.seats import SeatMeter
 from frontend.site import brands
 from frontend.site.brands import Brand, default_brand
@@ -43,7 +43,7 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 @register.simple_tag
 def avatar_class(user_id: int | str | None) -> str:
     """Which of the four pairs of colors a person has, by hash of the id: always the same one."""
-    return f"avatar-{seed_of(str(user_id)) % AVATARS}"
+    return f"avatar-{hash_id(str(user_id)) % AVATARS}"
 
 
 @register.filter

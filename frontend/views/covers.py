@@ -31,7 +31,7 @@ def card(request: HttpRequest, version: int, palette: str, seed: int) -> HttpRes
     """The same cover for places where a page is shared; at such an address, too."""
     if not _is_drawn(version, palette):
         raise Http404
-    return _cached(HttpResponse(social_card.picture(seed, palette), content_type="image/png"), FOREVER)
+    return _cached(HttpResponse(social_card.draw_social_card(seed, palette), content_type="image/png"), FOREVER)
 
 
 @require_safe

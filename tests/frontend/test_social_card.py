@@ -16,18 +16,18 @@ from tests.factories import make_course, make_department
 from tests.factories.pages import make_content_page, make_course_page, make_home
 from tests.support.reading import Page, read
 
-SEED = covers.seed_of("course-v1:Tessera+PY101")
+SEED = covers.hash_id("course-v1:Tessera+PY101")
 PALETTES = [*covers.PALETTES, covers.MOSAIC]
 NEAR = 12  # of 255: smoothing and the palette may move a color that much
 
 
 def opened(palette: str = "computing", seed: int = SEED) -> Image.Image:
-    return Image.open(BytesIO(social_card.picture(seed, palette)))
+    return Image.open(BytesIO(social_card.draw_social_card(seed, palette)))
 
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_it_has_the_size_places_ask_for_and_is_light(palette: str) -> None:
-    data = social_card.picture(SEED, palette)
+    data = social_card.draw_social_card(SEED, palette)
 
     assert opened(palette).size == (1200, 630)
     assert len(data) < 30 * 1024
