@@ -1,5 +1,5 @@
-"""PostgreSQL and Redis for a machine that has neither: started from the binaries two wheels carry.
+"""PostgreSQL and Redis for machines without them, started from the binaries in two wheels.
 
-For development and tests only. Settings of production never import this package and images do not contain it.
-Nothing here imports Django, so that settings may ask for servers while they are being read.
+For development and tests only: production settings never import this package and images don't contain it.
+Nothing here imports Django, so that settings modules can start servers while they load.
 """

@@ -1,4 +1,4 @@
-"""`python -m dev.embedded run | start | stop`: what the Makefile calls."""
+"""`python -m dev.embedded run | start | stop`, as the Makefile calls it."""
 
 import sys
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from mitxonline.settings.env import read_dotenv
 
 
 def start() -> int:
-    """Start the servers and leave them up, as manage.py does."""
+    """Start the servers, leave them running and print their addresses."""
     environ: dict[str, str] = {}
     development_servers().provide(environ)
     for name, value in environ.items():
@@ -19,7 +19,7 @@ def start() -> int:
 
 
 def stop() -> int:
-    """End the servers, the tests' as well."""
+    """Stop the servers, including those of the tests."""
     stopped = [server.name for servers in (development_servers(), test_servers()) for server in servers.stop()]
     sys.stdout.write(f"Stopped {' and '.join(stopped)}.\n" if stopped else "Nothing was running.\n")
     return 0
@@ -31,7 +31,7 @@ ACTIONS: dict[str, Callable[[], int]] = {"run": run, "start": start, "stop": sto
 def main(arguments: list[str]) -> int:
     action = ACTIONS.get(arguments[0]) if len(arguments) == 1 else None
     if action is None:
-        sys.stderr.write(f"Say one of: {', '.join(ACTIONS)}.\n")
+        sys.stderr.write(f"Choose one of: {', '.join(ACTIONS)}.\n")
         return 2
     read_dotenv()
     try:

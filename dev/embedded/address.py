@@ -1,4 +1,4 @@
-"""Where a server was last seen, and the password by which it proves to be ours."""
+"""The recorded port of a server, and the password that proves it is ours."""
 
 import json
 import os
@@ -16,27 +16,26 @@ class Address:
     password: str
 
     @classmethod
-    def fresh(cls) -> "Address":
+    def create(cls) -> "Address":
         return cls(port=free_port(), password=secrets.token_urlsafe(24))
 
-    def elsewhere(self) -> "Address":
-        """The same server on another free port."""
+    def with_free_port(self) -> "Address":
         return replace(self, port=free_port())
 
-    def usable(self) -> "Address":
-        """The same address, or another port if someone took this one meanwhile."""
-        return self if port_is_free(self.port) else self.elsewhere()
+    def ensure_free_port(self) -> "Address":
+        """Return this address, or one with another port if this port has been taken."""
+        return self if port_is_free(self.port) else self.with_free_port()
 
     @classmethod
     def read(cls, path: Path) -> "Address | None":
-        """The recorded address; None if there is none that can be read."""
+        """Return the recorded address, or None if there is no readable record."""
         try:
             return cls(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError):
             return None
 
     def write(self, path: Path) -> None:
-        """Record it in one step: a reader finds the old record or the new one, never half of one."""
+        # Replaced in one step, so that a reader sees the old record or the new one and never half of one.
         draft = path.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -45,7 +44,6 @@ class Address:
 
 
 def port_is_free(port: int, host: str = HOST) -> bool:
-    """Whether a server could listen there now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -56,7 +54,7 @@ def port_is_free(port: int, host: str = HOST) -> bool:
 
 
 def free_port() -> int:
-    """A port no one listens on at this moment; the caller tries another if someone is faster."""
+    """Return a port that is free now. Another process may take it first, so callers retry."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Which commands of manage.py need no server at all."""
+"""The commands of manage.py that need no server."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -9,7 +9,7 @@ WITHOUT_SERVER = frozenset(
 
 
 def needs_no_server(arguments: Sequence[str]) -> bool:
-    """Whether this process is `manage.py` with a command, or a question about one, that reads no data."""
+    """Whether this process is `manage.py` with such a command, or with --help or --version."""
     if not arguments or PurePath(arguments[0]).name != "manage.py":
         return False
     command = arguments[1] if len(arguments) > 1 else "help"

@@ -1,5 +1,2 @@
-"""What can go wrong with an embedded server, as sentences."""
-
-
 class EmbeddedError(Exception):
-    """An embedded server can't be had; the message says why and what to do."""
+    """An embedded server can't be started or stopped; the message says why and what to do."""

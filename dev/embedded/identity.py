@@ -1,4 +1,4 @@
-"""As whom a server runs. PostgreSQL refuses to run as root, and in a container everyone is root."""
+"""The user that a server runs as. PostgreSQL refuses to run as root, and in containers everyone is root."""
 
 import os
 import pwd
@@ -13,26 +13,25 @@ NOBODY = 65534
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """How to start a program, and who has to own its files."""
+    """The prefix that runs a program as a user, and the owner its files need."""
 
     prefix: tuple[str, ...] = ()
-    owner: int | None = None  # None: whoever starts it
+    owner: int | None = None  # None for the current user
 
     def command(self, program: Path, *arguments: str) -> list[str]:
         return [*self.prefix, str(program), *arguments]
 
-    def give(self, folder: Path) -> None:
-        """Make the owner own the folder and all in it, whoever ran the servers the last time."""
+    def take_ownership(self, folder: Path) -> None:
+        """Give the folder and its content to the owner, as another user may have run the servers before."""
         owner = os.geteuid() if self.owner is None else self.owner
         for path in (folder, *folder.rglob("*")):
             if path.lstat().st_uid != owner:
                 os.chown(path, owner, owner, follow_symlinks=False)
 
 
-# The same person under another number: keeps every right on their own files, none elsewhere.
+# The same user under another number, who keeps all rights on their own files.
 NAMESPACE = Identity(prefix=("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"))
-# Where user namespaces are forbidden (many containers): another person, who may still walk through folders
-# that only root can open.
+# For containers that forbid user namespaces: another user, who may still enter folders that only root can open.
 WALKER = Identity(
     prefix=(
         "setpriv",
@@ -45,7 +44,7 @@ WALKER = Identity(
     ),
     owner=NOBODY,
 )
-# Without that right: enough when every folder on the way is open.
+# The same without that capability, which is enough if every parent folder is open.
 STRANGER = Identity(
     prefix=("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"),
     owner=NOBODY,
@@ -53,9 +52,9 @@ STRANGER = Identity(
 
 
 def _works(identity: Identity, *, program: Path, folder: Path) -> bool:
-    """Whether this identity can write in the folder, after it was given to it, and run the program."""
+    """Take ownership of the folder, and return whether the identity can write there and run the program."""
     try:
-        identity.give(folder)
+        identity.take_ownership(folder)
         script = 'cd -- "$1" && test -w . && exec "$2" --version'
         subprocess.run(
             [*identity.prefix, "/bin/sh", "-c", script, "sh", str(folder), str(program)],
@@ -82,9 +81,9 @@ def choose_identity(
     root: bool | None = None,
     candidates: tuple[Identity, ...] = (NAMESPACE, WALKER, STRANGER),
 ) -> Identity:
-    """Servers run as whoever starts them; for root, as the first candidate that works in the folder.
+    """Return the current user, or for root the first candidate that works in the folder. Raises EmbeddedError.
 
-    So for someone whose number has no name, as containers give out: PostgreSQL wants a name.
+    A user without a name, as containers assign, counts as root because PostgreSQL needs a name.
     """
     if not (_is_root_or_nameless() if root is None else root):
         return Identity()
@@ -92,6 +91,6 @@ def choose_identity(
         if _works(identity, program=program, folder=folder):
             return identity
     raise EmbeddedError(
-        "The embedded servers run neither as root nor as someone without a name, and neither `unshare --user` "
-        "nor `setpriv` could run them as someone else. Use an ordinary account, or set DATABASE_URL and REDIS_URL."
+        "The embedded servers can't run as root or as a user without a name, and neither `unshare --user` nor "
+        "`setpriv` could run them as another user. Use an ordinary account, or set DATABASE_URL and REDIS_URL."
     )

@@ -1,4 +1,4 @@
-"""Where the embedded servers live."""
+"""The folder of the embedded servers, and the recorded port of the storefront."""
 
 import os
 from collections.abc import Mapping
@@ -11,27 +11,27 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 def local_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of everything local; a relative LOCAL_DIR means the same from every working directory."""
+    """Return LOCAL_DIR. A relative one is inside the project, whatever the working directory."""
     return PROJECT / Path(environ.get("LOCAL_DIR") or ".local").expanduser()
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that only its owner opens; passwords and data lie in it."""
+    """Create a folder that only its owner can open, as it holds passwords and data."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise EmbeddedError(
-            f"The folder {folder} can't be made ({error.strerror}); set LOCAL_DIR to another folder."
+            f"The folder {folder} can't be created ({error.strerror}). Set LOCAL_DIR to another folder."
         ) from error
 
 
 def remember_port(port: int) -> None:
-    """Write down where the storefront answers, for commands that are typed beside it and name addresses."""
+    """Record the storefront's port for commands that print its addresses."""
     (local_dir() / "port").write_text(f"{port}\n")
 
 
 def site_port(environ: Mapping[str, str] = os.environ) -> str:
-    """The storefront's port: as the environment says, else where it ran last."""
+    """Return the storefront's port from PORT, or else the port it last ran on."""
     try:
         return environ.get("PORT") or (local_dir(environ) / "port").read_text().strip()
     except OSError:

@@ -15,26 +15,26 @@ from dev.embedded.identity import Identity
 from dev.embedded.server import PATIENCE, Server
 
 USER = DATABASE = "tessera"
-NOBODYS_PID = "2147483646"  # above the highest number a kernel gives out
+UNUSED_PID = "2147483646"  # higher than any pid a kernel assigns
 
-# No Unix socket: its path may be longer than the system allows, and everyone connects by TCP.
-# A parallel plan never pays on data this small, and needs shared memory a container may not have.
+# No Unix socket: its path may be longer than the system allows, and all clients use TCP.
+# No parallel plans: they don't pay on data this small and need shared memory that a container may not have.
 ALWAYS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
-    "max_connections": "200",  # two test workers with sixteen racing clients each, and then some
+    "max_connections": "200",  # enough for two test workers with sixteen racing clients each
     "max_parallel_workers_per_gather": "0",
     "max_wal_senders": "0",
     "wal_level": "minimal",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "scram_iterations": "1",  # the password is 192 random bits: stretching it protects nothing and costs time
+    "scram_iterations": "1",  # the password has 192 random bits, so stretching it only costs time
 }
-# A developer may lose the last 30 ms when the server is killed or the power fails, and saves a disk's patience
-# at every commit; a database that does not start again would be something else, so fsync stays on.
+# Asynchronous commits are faster and lose at most the last 30 ms in a crash. fsync stays on, because without it the
+# database might not start again.
 DEVELOPMENT = {"synchronous_commit": "off", "wal_writer_delay": "10ms"}
-# A test database is worth nothing tomorrow.
+# Test databases are recreated if they break.
 DISPOSABLE = {
     "synchronous_commit": "off",
     "fsync": "off",
@@ -43,8 +43,8 @@ DISPOSABLE = {
 }
 
 
-def quoted(value: str) -> str:
-    """A value as postgresql.conf reads it."""
+def quote(value: str) -> str:
+    """Quote a value for postgresql.conf."""
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
@@ -53,7 +53,7 @@ class PostgresServer(Server):
 
     @property
     def data(self) -> Path:
-        """Named by the major version, because another one can't read it."""
+        """Named by the major version, because others can't read it."""
         return self.home / "data18"
 
     def program(self) -> Path:
@@ -65,8 +65,8 @@ class PostgresServer(Server):
     def first_address(self) -> Address:
         if self.data.exists():
             raise EmbeddedError(
-                f"{self.record} is lost, and with it the password of the data in {self.data}. "
-                "If nothing in there is needed, delete that folder."
+                f"{self.record} is lost, and with it the password of the database in {self.data}. "
+                "Delete that folder if you don't need its data."
             )
         return super().first_address()
 
@@ -81,15 +81,15 @@ class PostgresServer(Server):
         if not self.data.exists():
             self._initialize(address, identity)
         self._configure(address)
-        self._disown_pid_file()
-        identity.give(self.home)
+        self._neutralize_pid_file()
+        identity.take_ownership(self.home)
         started = self._control(identity, "start", "-l", self.log.name, "-w", "-t", f"{PATIENCE:.0f}", alive=alive)
         if started:
             self._create_database(address)
 
     def halt(self, address: Address, *, identity: Identity) -> None:
         if not self._control(identity, "stop", "-m", "fast", "-w", "-t", f"{PATIENCE:.0f}"):
-            raise self.failure("doesn't end")
+            raise self.failure("can't be stopped")
 
     def wipe(self) -> None:
         shutil.rmtree(self.data, ignore_errors=True)
@@ -99,7 +99,7 @@ class PostgresServer(Server):
         return psycopg.connect(self.url(address, "postgres"), connect_timeout=5, autocommit=True)
 
     def _control(self, identity: Identity, action: str, *options: str, alive: int | None = None) -> bool:
-        """Run pg_ctl; paths are relative to its working directory, because it hands them to a shell."""
+        """Run pg_ctl with paths relative to its working directory, because it passes them to a shell."""
         done = subprocess.run(
             identity.command(postgres_binary("pg_ctl"), action, "-D", self.data.name, "-s", *options),
             cwd=self.home,
@@ -107,19 +107,19 @@ class PostgresServer(Server):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=() if alive is None else (alive,),
-            start_new_session=True,  # Ctrl-C in the terminal is for the program in front, not for its servers
+            start_new_session=True,  # Ctrl-C must reach only the program in the foreground
             check=False,
         )
         return done.returncode == 0
 
     def _initialize(self, address: Address, identity: Identity) -> None:
-        """Make the data folder beside its place and move it there when it is complete."""
+        """Create the data folder under another name and rename it once it is complete."""
         draft, password = self.home / "data.new", self.home / "password.new"
         shutil.rmtree(draft, ignore_errors=True)
         password.write_text(address.password)
-        identity.give(self.home)
+        identity.take_ownership(self.home)
         options = ["-D", draft.name, "-U", USER, "--auth=scram-sha-256", f"--pwfile={password.name}"]
-        # The builtin provider sorts alike on every machine, whatever locales are installed.
+        # The builtin provider sorts the same on every machine, whatever locales are installed.
         options += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += [
             "--no-instructions",
@@ -138,29 +138,28 @@ class PostgresServer(Server):
         finally:
             password.unlink()
         if done.returncode:
-            raise EmbeddedError(f"The embedded PostgreSQL can't make its data folder: {done.stderr.strip()}")
+            raise EmbeddedError(f"The embedded PostgreSQL can't create its data folder: {done.stderr.strip()}")
         with (draft / "postgresql.conf").open("a") as file:
             file.write("include 'embedded.conf'\n")
         draft.rename(self.data)
 
     def _configure(self, address: Address) -> None:
         values = ALWAYS | (DISPOSABLE if self.disposable else DEVELOPMENT) | {"port": str(address.port)}
-        lines = [f"{name} = {quoted(value)}\n" for name, value in values.items()]
+        lines = [f"{name} = {quote(value)}\n" for name, value in values.items()]
         (self.data / "embedded.conf").write_text("".join(lines))
 
-    def _disown_pid_file(self) -> None:
-        """Make a pid file that outlived its server name no one.
+    def _neutralize_pid_file(self) -> None:
+        """Put an unused pid in a pid file that a killed server left behind.
 
-        We hold `alive.lock`, so no process of this server lives; but its old number may be someone else's by
-        now, and PostgreSQL would refuse to start. The other lines stay: by them it finds and frees the old
-        shared memory.
+        We hold `alive.lock`, so no process of this server is alive. Its old pid may belong to another process, and
+        PostgreSQL would then refuse to start. It needs the other lines to free the old shared memory.
         """
         path = self.data / "postmaster.pid"
         if not path.exists():
             return
         _, *rest = path.read_text(errors="replace").splitlines() or [""]
         if rest:
-            path.write_text("\n".join([NOBODYS_PID, *rest, ""]))
+            path.write_text("\n".join([UNUSED_PID, *rest, ""]))
         else:
             path.unlink()
 

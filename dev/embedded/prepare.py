@@ -1,7 +1,7 @@
-"""Bring the database up to date and fill it: `python -m dev.embedded.prepare`.
+"""`python -m dev.embedded.prepare` migrates the database, sets up the site and loads the demo.
 
-One process for all steps, because loading the project takes longer than most of them. Talk goes to standard
-error; on standard output is what the demo content says at its end: who can sign in. `--without-demo` stops before it.
+All steps run in one process, because loading the project takes longer than most of them. Progress goes to standard
+error and the demo's accounts to standard output. `--without-demo` skips the demo.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Child processes whose lines are shown together, and which end together."""
+"""Child processes that write to one terminal and stop together."""
 
 import ctypes
 import os
@@ -12,20 +12,20 @@ from typing import IO
 from dev.embedded.locks import wait_until
 from dev.embedded.places import PROJECT
 
-GRACE = 10.0  # seconds to finish what is at hand
+GRACE = 10.0  # seconds to finish current work
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _writing = Lock()
 
 
-def end_with_parent() -> None:
-    """Ask the kernel to end this process when the one that started it is gone (Linux only)."""
+def stop_with_parent() -> None:
+    """Ask the kernel to stop this process when its parent is gone (Linux only)."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Process:
-    """One child in a session of its own: Ctrl-C reaches the supervisor alone, which ends them in order."""
+    """A child in its own session, so that Ctrl-C reaches only the supervisor, which stops children in order."""
 
     def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> None:
         self.name = name
@@ -37,7 +37,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=end_with_parent,
+            preexec_fn=stop_with_parent,
         )
         self._reader = Thread(target=self._show, args=[self._child.stdout], daemon=True)
         self._reader.start()
@@ -47,22 +47,22 @@ class Process:
         """None while it runs."""
         return self._child.poll()
 
-    def ask_to_end(self) -> None:
+    def request_stop(self) -> None:
         self._signal(signal.SIGTERM)
 
-    def end(self) -> None:
-        """Wait for the end that was asked for, and enforce it."""
+    def stop(self) -> None:
+        """Wait for the child to stop after `request_stop`, and kill it if it doesn't."""
         wait_until(lambda: self.exit_status is not None, seconds=GRACE)
         self._signal(signal.SIGKILL)
         self._child.wait()
         self._reader.join(timeout=1)
 
     def _signal(self, number: signal.Signals) -> None:
-        """To the whole session, so that no grandchild stays."""
+        # To the whole session, so that no grandchild is left.
         try:
             os.killpg(self._child.pid, number)
         except ProcessLookupError:
-            return  # no one is left
+            return  # all of them are gone
 
     def _show(self, lines: IO[bytes]) -> None:
         for line in lines:

@@ -14,7 +14,7 @@ from dev.embedded.server import Server
 
 
 class RedisServer(Server):
-    """Keeps nothing on disk: the cache fills again, and what has to be sent is in the database."""
+    """Nothing is kept on disk: the cache refills, and pending deliveries are in the database."""
 
     name: ClassVar[str] = "Redis"
 
@@ -44,7 +44,7 @@ class RedisServer(Server):
             "databases 32",
         ]
         (self.home / "redis.conf").write_text("\n".join([*lines, ""]))
-        identity.give(self.home)
+        identity.take_ownership(self.home)
         subprocess.run(
             identity.command(self.program(), "redis.conf"),
             cwd=self.home,
@@ -61,7 +61,7 @@ class RedisServer(Server):
             with self._connect(address) as client:
                 client.shutdown(nosave=True)
         except RedisError as error:
-            raise self.failure("doesn't end") from error
+            raise self.failure("can't be stopped") from error
 
     def wipe(self) -> None:
         self.record.unlink(missing_ok=True)

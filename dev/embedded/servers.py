@@ -1,4 +1,4 @@
-"""Both servers, and the variables by which the rest of the project knows them."""
+"""Both servers, and the environment variables that name them."""
 
 import os
 from collections.abc import MutableMapping
@@ -13,8 +13,6 @@ from dev.embedded.server import Server
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """The embedded servers of one folder."""
-
     folder: Path
     disposable: bool = False
 
@@ -27,9 +25,9 @@ class Servers:
         return RedisServer(home=self.folder / "redis", disposable=self.disposable)
 
     def provide(self, environ: MutableMapping[str, str] = os.environ) -> list[Server]:
-        """Name a server in each variable that names none, starting it if need be; what this call started.
+        """Set each unset variable to a server's URL, starting it if necessary; return the servers this call started.
 
-        Child processes inherit the variables, so they use the same servers without looking.
+        Child processes inherit the variables, so they use the same servers.
         """
         started: list[Server] = []
         make_folder(self.folder)
@@ -40,18 +38,18 @@ class Servers:
         if not environ.get("REDIS_URL"):
             address, is_new = self.redis.ensure()
             environ["REDIS_URL"] = self.redis.url(address)
-            # Apart from the cache, whose clearing empties its whole database.
+            # Apart from the cache, because clearing the cache empties its whole database.
             environ.setdefault("CELERY_BROKER_URL", self.redis.url(address, database=1))
             started += [self.redis] if is_new else []
         return started
 
     def stop(self) -> list[Server]:
-        """End both; those that ran."""
+        """Stop both servers and return those that were running."""
         return [server for server in (self.redis, self.postgres) if server.stop()]
 
 
 def name_unreachable_servers(environ: MutableMapping[str, str]) -> None:
-    """Give the variables values that can be read but never connected to, for who only looks at the code."""
+    """Set the variables to addresses that parse but never connect, for commands that need no server."""
     environ.setdefault("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
     environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
 
@@ -61,5 +59,5 @@ def development_servers() -> Servers:
 
 
 def test_servers() -> Servers:
-    """In a folder of their own, so that no test ever touches what a person made."""
+    """Return servers in a folder of their own, so that no test touches a developer's data."""
     return Servers(folder=local_dir() / "test", disposable=True)

@@ -1,4 +1,4 @@
-"""Everything a developer's machine runs, started and stopped as one."""
+"""`make run`: starts and stops everything the storefront needs on a developer's machine."""
 
 import os
 import signal
@@ -14,28 +14,30 @@ from dev.embedded.address import port_is_free
 from dev.embedded.errors import EmbeddedError
 from dev.embedded.locks import exclusive, wait_until
 from dev.embedded.places import DEFAULT_PORT, PROJECT, local_dir, make_folder, remember_port
-from dev.embedded.processes import Process, end_with_parent
+from dev.embedded.processes import Process, stop_with_parent
 from dev.embedded.servers import development_servers
 
 PATIENCE = 60.0  # seconds until the first page
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Ended(BaseException):
-    """Someone asked us to end; a BaseException, so that nothing on the way takes it for a failure."""
+class Stopped(BaseException):
+    """Raised by a signal to stop. A BaseException, so that no handler mistakes it for a failure."""
 
 
 def run() -> int:
-    """Run the storefront until Ctrl-C; the exit status."""
+    """Run the storefront until Ctrl-C and return the exit status."""
     if "MAKELEVEL" in os.environ:
-        end_with_parent()
+        stop_with_parent()
     host, port = os.environ.get("HOST") or "127.0.0.1", _port(os.environ)
     os.environ |= {"DJANGO_SETTINGS_MODULE": "mitxonline.settings.dev", "PORT": str(port)}
     if not port_is_free(port, host):
-        raise EmbeddedError(f"Port {port} is taken by another program. Choose one: PORT={port + 1} make run")
+        raise EmbeddedError(f"Another program uses port {port}. Choose another: PORT={port + 1} make run")
     make_folder(local_dir())
-    busy = f"It is running already from {local_dir()}. For a second one: LOCAL_DIR=.local2 PORT={port + 1} make run"
-    with exclusive(local_dir() / "run.lock", seconds=0, busy=busy), _signals_raise():
+    busy = (
+        f"The storefront already runs from {local_dir()}. For a second one: LOCAL_DIR=.local2 PORT={port + 1} make run"
+    )
+    with exclusive(local_dir() / "run.lock", seconds=0, busy=busy), _raise_on_signals():
         return _run(host, port)
 
 
@@ -52,18 +54,18 @@ def _run(host: str, port: int) -> int:
         for name, command in _commands(host, port).items():
             processes.append(Process(name, command, os.environ))
         _wait_for_first_page(processes, host, port)
-        _welcome(port, accounts)
+        _print_welcome(port, accounts)
         return _watch(processes)
-    except Ended:
+    except Stopped:
         return 0
     finally:
-        for number in ENDINGS:
-            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C does not leave half of it running
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave processes running
         _say("Stopping …")
         for process in processes:
-            process.ask_to_end()
+            process.request_stop()
         for process in processes:
-            process.end()
+            process.stop()
         for server in reversed(started):
             server.stop()
 
@@ -71,16 +73,16 @@ def _run(host: str, port: int) -> int:
 def _port(environ: Mapping[str, str]) -> int:
     text = environ.get("PORT") or DEFAULT_PORT
     if not text.isdigit() or not 0 < int(text) < 65535:
-        raise EmbeddedError(f"PORT is a number between 1 and 65534, not {text!r}.")
+        raise EmbeddedError(f"PORT must be a number between 1 and 65534, not {text!r}.")
     return int(text)
 
 
 @contextmanager
-def _signals_raise() -> Iterator[None]:
+def _raise_on_signals() -> Iterator[None]:
     def end(_number: int, _frame: FrameType | None) -> None:
-        raise Ended
+        raise Stopped
 
-    before = {number: signal.signal(number, end) for number in ENDINGS}
+    before = {number: signal.signal(number, end) for number in STOP_SIGNALS}
     try:
         yield
     finally:
@@ -89,23 +91,23 @@ def _signals_raise() -> Iterator[None]:
 
 
 def _prepare() -> str:
-    """Migrate and load the demo; what it says about accounts."""
+    """Migrate and load the demo; return its table of accounts."""
     command = [sys.executable, "-m", "dev.embedded.prepare"]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, start_new_session=True) as child:
         try:
             accounts, _ = child.communicate()
-        except Ended:
+        except Stopped:
             child.terminate()
             raise
     if child.returncode:
-        raise EmbeddedError("The database could not be prepared; the reason is above.")
+        raise EmbeddedError("The database couldn't be prepared. The reason is above.")
     return accounts.decode()
 
 
 def _commands(host: str, port: int) -> dict[str, list[str]]:
-    """The same processes as in the Procfile, in sizes for one person."""
+    """Return the processes of the Procfile, sized for one person."""
     python = sys.executable
-    # Whoever starts this as root knows that; the warning is for production.
+    # Celery warns against running as root, which doesn't matter in development.
     celery = [python, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "mitxonline"]
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
     web += ["--workers", "1", "--blocking-threads", "4", "--no-ws", "--workers-kill-timeout", "5"]
@@ -121,16 +123,16 @@ def _commands(host: str, port: int) -> dict[str, list[str]]:
 
 
 def _worker(queue: str, concurrency: int) -> list[str]:
-    named = ["--queues", queue, "--hostname", f"{queue}@%h"]
-    return ["worker", *named, "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"]
+    options = ["--queues", queue, "--hostname", f"{queue}@%h", "--concurrency", str(concurrency)]
+    return ["worker", *options, "--without-gossip", "--without-mingle"]
 
 
 def _wait_for_first_page(processes: list[Process], host: str, port: int) -> None:
-    def decided() -> bool:
-        return _any_ended(processes) is not None or _answers(host, port)
+    def is_settled() -> bool:
+        return _find_exited(processes) is not None or _answers(host, port)
 
-    if not wait_until(decided, seconds=PATIENCE):
-        raise EmbeddedError(f"The web process did not answer within {PATIENCE:.0f} seconds.")
+    if not wait_until(is_settled, seconds=PATIENCE):
+        raise EmbeddedError(f"The web process didn't answer within {PATIENCE:.0f} seconds.")
 
 
 def _answers(host: str, port: int) -> bool:
@@ -144,48 +146,48 @@ def _answers(host: str, port: int) -> bool:
         connection.close()
 
 
-def _welcome(port: int, accounts: str) -> None:
+def _print_welcome(port: int, accounts: str) -> None:
     base = os.environ.get("SITE_BASE_URL") or f"http://127.0.0.1:{port}"
     lines = [
         "",
         f"  Storefront     {base}/",
         f"  Wagtail admin  {base}/cms/",
         f"  Django admin   {base}/admin/",
-        f"  Mail           files in {local_dir() / 'mail'}",
+        f"  E-mail         files in {local_dir() / 'mail'}",
         "",
         accounts.rstrip(),
         "",
-        "Ctrl-C stops all of it.",
+        "Press Ctrl-C to stop everything.",
         "",
     ]
     _say("\n".join(lines))
 
 
 def _watch(processes: list[Process]) -> int:
-    """Until someone ends us, or one of them ends by itself, which it should not."""
-    while not wait_until(lambda: _any_ended(processes) is not None, seconds=1):
+    """Wait until a signal stops us or a process exits on its own, which is an error."""
+    while not wait_until(lambda: _find_exited(processes) is not None, seconds=1):
         if _make_was_interrupted():
-            raise Ended
-    ended = _any_ended(processes)
-    _say(f"{ended.name if ended else 'A process'} ended by itself; stopping the others.")
+            raise Stopped
+    exited = _find_exited(processes)
+    _say(f"{exited.name if exited else 'A process'} exited; stopping the others.")
     return 1
 
 
 def _make_was_interrupted() -> bool:
-    """Whether the `make` above us got a SIGINT that was sent to it alone, as a script does and no terminal."""
+    """Whether our parent `make` got a SIGINT that was sent to it alone, as by a script and not by a terminal."""
     if "MAKELEVEL" not in os.environ:
         return False
     try:
-        return _gave_up_interrupts(Path(f"/proc/{os.getppid()}/status").read_text())
+        return _has_default_sigint(Path(f"/proc/{os.getppid()}/status").read_text())
     except OSError:
         return False
 
 
-def _gave_up_interrupts(status: str) -> bool:
-    """Whether a process neither catches nor ignores SIGINT, going by its /proc status.
+def _has_default_sigint(status: str) -> bool:
+    """Whether a process neither catches nor ignores SIGINT, according to its /proc status.
 
-    GNU make passes on a SIGTERM but waits silently after a SIGINT, having reset its handler. A make that a script
-    put into the background never had one: there the shell has SIGINT ignored from the start.
+    GNU make forwards a SIGTERM, but after a SIGINT it resets its handler and waits silently. A make that a script put
+    into the background never had a handler: its shell made it ignore SIGINT.
     """
     masks = dict(line.split(":", 1) for line in status.splitlines() if line.startswith(("SigCgt:", "SigIgn:")))
     handled = 0
@@ -194,7 +196,7 @@ def _gave_up_interrupts(status: str) -> bool:
     return len(masks) == 2 and not handled >> (signal.SIGINT - 1) & 1
 
 
-def _any_ended(processes: list[Process]) -> Process | None:
+def _find_exited(processes: list[Process]) -> Process | None:
     return next((process for process in processes if process.exit_status is not None), None)
 
 

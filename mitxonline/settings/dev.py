@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from dev.embedded.commands import needs_no_server
 from dev.embedded.errors import EmbeddedError
-from dev.embedded.fresh import make_tables_when_new
+from dev.embedded.fresh import migrate_new_database
 from dev.embedded.places import local_dir, site_port
 from dev.embedded.servers import development_servers, name_unreachable_servers
 from mitxonline.settings.env import env, read_dotenv
@@ -21,7 +21,7 @@ else:
         is_embedded = not os.environ.get("DATABASE_URL")
         development_servers().provide(os.environ)
         if is_embedded:
-            make_tables_when_new(sys.argv, os.environ["DATABASE_URL"])
+            migrate_new_database(sys.argv, os.environ["DATABASE_URL"])
     except EmbeddedError as error:
         raise ImproperlyConfigured(str(error)) from error
 os.environ.setdefault("SITE_BASE_URL", f"http://127.0.0.1:{site_port()}")

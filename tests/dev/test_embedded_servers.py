@@ -18,7 +18,7 @@ from dev.embedded.errors import EmbeddedError
 from dev.embedded.identity import NAMESPACE, WALKER, Identity, choose_identity
 from dev.embedded.locks import exclusive, wait_until
 from dev.embedded.places import PROJECT, local_dir, remember_port, site_port
-from dev.embedded.postgres import NOBODYS_PID, PostgresServer
+from dev.embedded.postgres import UNUSED_PID, PostgresServer
 from dev.embedded.redis import RedisServer
 from dev.embedded.server import Server
 from dev.embedded.servers import Servers
@@ -102,7 +102,7 @@ def test_a_pid_file_left_behind_is_not_believed(postgres: PostgresServer, left_b
     path.write_text("\n".join([str(os.getpid()), *lines[1:], ""]) if left_behind != "nothing" else "")
     _, started = postgres.ensure()
     assert started
-    assert path.read_text().splitlines()[0] != NOBODYS_PID
+    assert path.read_text().splitlines()[0] != UNUSED_PID
 
 
 def test_another_port_is_taken_when_somebody_has_ours(either: Server) -> None:

@@ -14,7 +14,7 @@ import pytest
 from dev.embedded.address import free_port
 from dev.embedded.places import PROJECT
 from dev.embedded.servers import Servers
-from dev.embedded.supervisor import _gave_up_interrupts
+from dev.embedded.supervisor import _has_default_sigint
 
 Run = Callable[..., "subprocess.Popen[str]"]
 
@@ -78,7 +78,7 @@ def test_one_command_starts_everything_and_ctrl_c_ends_it(run: Run, tmp_path: Pa
     same_port, _ = run(PORT=str(port)).communicate()
     assert "is taken" in same_port
     same_folder, _ = run(PORT=str(free_port())).communicate()
-    assert "running already" in same_folder
+    assert "already runs" in same_folder
 
     storefront.send_signal(signal.SIGINT)
     storefront.communicate()
@@ -102,8 +102,8 @@ def test_a_port_that_is_none_is_refused(run: Run) -> None:
     ],
 )
 def test_only_a_make_that_was_interrupted_ends_it(caught: str, ignored: str, *, gave_up: bool) -> None:
-    assert _gave_up_interrupts(f"Name:\tmake\nSigIgn:\t{ignored}\nSigCgt:\t{caught}\n") is gave_up
+    assert _has_default_sigint(f"Name:\tmake\nSigIgn:\t{ignored}\nSigCgt:\t{caught}\n") is gave_up
 
 
 def test_nobody_was_interrupted_where_the_system_does_not_say() -> None:
-    assert not _gave_up_interrupts("Name:\tmake\n")
+    assert not _has_default_sigint("Name:\tmake\n")
