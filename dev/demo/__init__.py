@@ -1,5 +1,5 @@
-"""A site to look at: an invented brand with courses, programs, organizations and people.
+"""The demo: an invented brand with courses, programs, organizations and people.
 
-What is there is left alone, so that loading twice changes nothing; dates are reckoned from today, and where a course
-has run out of starts the next loading gives it a new one.
+Existing rows are left alone, so loading twice changes nothing. Dates are relative to the day of loading, and loading
+again gives a course a new start once its last one is over.
 """

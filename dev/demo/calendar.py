@@ -1,4 +1,4 @@
-"""When the demonstration's courses take place, reckoned from today so that it never goes stale."""
+"""Dates of the demo, relative to today so that they never go stale."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ ANY_TIME_TAG = "SELF"
 
 @dataclass(frozen=True, slots=True)
 class RunDates:
-    """The tag and the dates of a run."""
-
     tag: str
     start: datetime
     end: datetime | None
@@ -25,10 +23,9 @@ class RunDates:
 
 
 def run_dates(course: CourseSpec, run: RunSpec, *, today: date) -> RunDates:
-    """When such a run takes place, if it is made today."""
     if run.kind == "any_time":
-        begun = clock.start_of_day(date(today.year, 1, 1))
-        return RunDates(ANY_TIME_TAG, begun, None, begun, None, self_paced=True)
+        new_year = clock.start_of_day(date(today.year, 1, 1))
+        return RunDates(ANY_TIME_TAG, new_year, None, new_year, None, self_paced=True)
     monday = next_monday(today) + timedelta(weeks=run.week)
     last = monday + timedelta(weeks=course.weeks, days=-1)
     opens = next_monday(today) + timedelta(weeks=run.opens) if run.opens else monday - timedelta(weeks=26)
@@ -44,13 +41,13 @@ def run_dates(course: CourseSpec, run: RunSpec, *, today: date) -> RunDates:
 
 
 def next_monday(today: date) -> date:
-    """The first Monday after today."""
+    """Return the first Monday after ``today``."""
     return today + timedelta(days=7 - today.weekday())
 
 
 @dataclass(frozen=True, slots=True)
 class ContractDates:
-    """The days of the demonstration's contracts: one runs now, one begins with the year."""
+    """Dates of the contract that runs now and of the one that starts next year."""
 
     start: date
     end: date
@@ -59,12 +56,11 @@ class ContractDates:
 
     @property
     def year(self) -> int:
-        """The year the running contract is named after."""
         return self.end.year
 
 
 def contract_dates(today: date) -> ContractDates:
-    """From the start of last month to the end of the June that lies at least half a year ahead."""
+    # The current contract runs from the start of last month to the next June 30 that is at least five months away.
     end = date(today.year if today.month == 1 else today.year + 1, 6, 30)
     start = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
     return ContractDates(

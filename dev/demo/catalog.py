@@ -1,25 +1,23 @@
-"""Departments, courses, runs, products and programs of the demonstration."""
+"""Departments, courses, runs, products and programs of the demo."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
-from django.db.models import Q
 
-from courses.enums import EnrollmentMode, RequirementKind
-from courses.models import Course, CourseRun, Department, Program, ProgramRequirement
+from courses.enums import EnrollmentMode
+from courses.models import Course, CourseRun, Department, Program
 from courses.models.run import SOURCE_TAG
+from courses.services.requirements import Group, set_requirements
 from dev.demo.calendar import ANY_TIME_TAG, RunDates, run_dates
-from dev.demo.specs import CourseSpec, DepartmentSpec, GroupSpec, ProgramSpec, RunSpec
+from dev.demo.specs import CourseSpec, DepartmentSpec, ProgramSpec, RunSpec
 from ecommerce.models import Product
 from mitxonline.kernel import clock
 
 
 def ensure_department(spec: DepartmentSpec) -> Department:
-    """The department, made if it isn't there."""
     department, _new = Department.objects.get_or_create(
         slug=spec.slug, defaults={"name": spec.name, "position": spec.position}
     )
@@ -27,7 +25,7 @@ def ensure_department(spec: DepartmentSpec) -> Department:
 
 
 def ensure_course(spec: CourseSpec, department: Department, *, now: datetime) -> Course:
-    """The course with the run contracts are made from, and a run of each kind it should have."""
+    """Create the course with its source run, and a run of each kind that it lacks."""
     course, is_new = Course.objects.get_or_create(
         readable_id=spec.readable_id,
         defaults={
@@ -41,16 +39,26 @@ def ensure_course(spec: CourseSpec, department: Department, *, now: datetime) ->
         },
     )
     if is_new:
-        _make_source_run(course, spec)
+        # Contract runs are copied from it. It isn't live, so no one can enroll in it.
+        CourseRun.objects.get_or_create(
+            courseware_id=spec.source_key,
+            defaults={
+                "course": course,
+                "run_tag": SOURCE_TAG,
+                "title": spec.title,
+                "live": False,
+                "is_self_paced": True,
+            },
+        )
     runs = list(CourseRun.objects.filter(course=course))
-    for wanted in spec.runs:
-        if is_new or not any(_serves(run, wanted, now) for run in runs):
-            runs.append(_make_run(course, spec, run_dates(spec, wanted, today=clock.date_of(now))))
+    for run_spec in spec.runs:
+        if is_new or not any(_matches(run, run_spec, now) for run in runs):
+            runs.append(_create_run(course, spec, run_dates(spec, run_spec, today=clock.date_of(now))))
     return course
 
 
 def ensure_program(spec: ProgramSpec) -> Program:
-    """The program with its requirements and, where it has a price, its product."""
+    """Create the program with its requirements and, if it has a price, its product."""
     program, is_new = Program.objects.get_or_create(
         readable_id=spec.id,
         defaults={
@@ -60,18 +68,21 @@ def ensure_program(spec: ProgramSpec) -> Program:
         },
     )
     if is_new:
-        for position, group in enumerate(spec.groups):
-            _make_group(program, group, position)
+        ids = {course.number: course.pk for course in Course.objects.filter(readable_id__in=spec.course_ids)}
+        groups = [
+            Group(each.title, tuple(ids[number] for number in each.courses), each.at_least) for each in spec.groups
+        ]
+        set_requirements(program=program, groups=groups)
         if spec.price:
-            _make_product(price=spec.price, sku=spec.id.rpartition(":")[2], program=program)
+            _create_product(price=spec.price, sku=spec.id.rpartition(":")[2], program=program)
     return program
 
 
-def _serves(run: CourseRun, wanted: RunSpec, now: datetime) -> bool:
-    """Whether this run is of the wanted kind as things stand today."""
+def _matches(run: CourseRun, spec: RunSpec, now: datetime) -> bool:
+    """Whether the run is of the specified kind today."""
     started = run.start_date is not None and run.start_date <= now
     opens_later = run.enrollment_start is not None and run.enrollment_start > now
-    if wanted.kind == "any_time":
+    if spec.kind == "any_time":
         return run.is_self_paced and not run.has_ended(now)
     if run.is_self_paced:
         return False
@@ -80,18 +91,10 @@ def _serves(run: CourseRun, wanted: RunSpec, now: datetime) -> bool:
         "running": started and not run.has_ended(now),
         "upcoming": not started and not opens_later,
         "announced": opens_later,
-    }[wanted.kind]
+    }[spec.kind]
 
 
-def _make_source_run(course: Course, spec: CourseSpec) -> None:
-    """Not live: it is what the contracts' runs are copied from, never something to enroll in."""
-    CourseRun.objects.get_or_create(
-        courseware_id=spec.source_key,
-        defaults={"course": course, "run_tag": SOURCE_TAG, "title": spec.title, "live": False, "is_self_paced": True},
-    )
-
-
-def _make_run(course: Course, spec: CourseSpec, dates: RunDates) -> CourseRun:
+def _create_run(course: Course, spec: CourseSpec, dates: RunDates) -> CourseRun:
     run, is_new = CourseRun.objects.get_or_create(
         courseware_id=spec.run_key(dates.tag),
         defaults={
@@ -108,11 +111,11 @@ def _make_run(course: Course, spec: CourseSpec, dates: RunDates) -> CourseRun:
     )
     if is_new and spec.price:
         suffix = "ANY" if dates.tag == ANY_TIME_TAG else dates.tag
-        _make_product(price=spec.price, sku=f"{spec.number}-{suffix}", course_run=run)
+        _create_product(price=spec.price, sku=f"{spec.number}-{suffix}", course_run=run)
     return run
 
 
-def _make_product(
+def _create_product(
     *, price: str, sku: str, course_run: CourseRun | None = None, program: Program | None = None
 ) -> Product:
     return Product.objects.create(
@@ -123,27 +126,3 @@ def _make_product(
         currency=settings.DEFAULT_CURRENCY,
         mode=EnrollmentMode.VERIFIED,
     )
-
-
-def _make_group(program: Program, group: GroupSpec, position: int) -> None:
-    kind = RequirementKind.ALL_OF if group.at_least is None else RequirementKind.AT_LEAST
-    parent = ProgramRequirement.objects.create(
-        program=program, position=position, kind=kind, at_least=group.at_least, title=group.title
-    )
-    courses = courses_by_number(group.courses)
-    for place, number in enumerate(group.courses):
-        ProgramRequirement.objects.create(
-            program=program,
-            parent=parent,
-            position=place,
-            kind=RequirementKind.COURSE,
-            course=courses[number],
-        )
-
-
-def courses_by_number(numbers: Iterable[str]) -> dict[str, Course]:
-    """The demonstration's courses by their number."""
-    wanted = Q(pk__in=[])
-    for number in numbers:
-        wanted |= Q(readable_id__endswith=f"+{number}")
-    return {course.number: course for course in Course.objects.filter(wanted).select_related("department")}

@@ -1,4 +1,4 @@
-"""Organizations and contracts of the demonstration, made by the same services as real ones."""
+"""Organizations and contracts of the demo, created by the same services as real ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REMINDED = 3
 
 @dataclass(frozen=True, slots=True)
 class ContractSpec:
-    """One contract; ``key`` is how it is found again in later years, whatever the year in its name."""
+    """A contract. ``key`` is its name without the year, by which loading finds it again in later years."""
 
     organization: str
     key: str
@@ -45,7 +45,7 @@ class ContractSpec:
 
 
 def contract_specs(dates: ContractDates) -> tuple[ContractSpec, ...]:
-    """A capped one by codes, one that hasn't begun, one by single sign-on, one with a price."""
+    """Return a contract with a cap and codes, one that starts later, one with single sign-on and one with a price."""
     currency = settings.DEFAULT_CURRENCY
     by_code, by_sso = IntegrationType.NON_SSO, IntegrationType.SSO
     return (
@@ -81,12 +81,11 @@ def contract_specs(dates: ContractDates) -> tuple[ContractSpec, ...]:
 
 
 def ensure_contract(spec: ContractSpec, *, now: datetime) -> ContractPage:
-    """The contract with its runs, products and codes; one whose last day is over gets a new one."""
+    """Create the contract with its runs, products and codes, or extend it if it has ended."""
     organization, _new = ensure_organization(OrganizationRequest(name=spec.organization, create=True))
-    page = _find(organization, spec.key)
+    page = _find_contract(organization, spec.key)
     if page is None:
-        created = create_contract(organization_id=organization.pk, name=spec.name, terms=spec.terms, now=now)
-        page = created.page
+        page = create_contract(organization_id=organization.pk, name=spec.name, terms=spec.terms, now=now).page
         for number in spec.courses:
             readable_id = f"course-v1:{ORGANIZATION}+{number}"
             add_courseware(AddCourseware(contract_id=page.pk, readable_id=readable_id), now=now)
@@ -102,7 +101,7 @@ def ensure_contract(spec: ContractSpec, *, now: datetime) -> ContractPage:
 def ensure_members(
     contract: ContractPage, people: Mapping[str, User], colleagues: Sequence[User], *, now: datetime
 ) -> None:
-    """Dana hands out the seats, Amara and her colleagues have taken some, and codes wait for others."""
+    """Let Dana hand out codes. Amara and her colleagues have used some, and others are still waiting."""
     dana = people[DANA.email]
     set_manager(organization_id=contract.get_parent().pk, user_id=dana.pk, is_manager=True, by_id=None, now=now)
     if ContractMembership.objects.filter(contract=contract).exists():
@@ -113,7 +112,7 @@ def ensure_members(
     _hand_out(runs["HE201"], [Recipient(JONAS.email, JONAS.name), *invited], by=dana, now=now)
     _mark_as_mailed(runs["HE201"], by=dana, now=now)
     for user in [people[AMARA.email], *colleagues[:3]]:
-        attach_by_code(text=_free_code(runs["WR101"]).text, user_id=user.pk, now=now)
+        attach_by_code(text=_find_free_code(runs["WR101"]).text, user_id=user.pk, now=now)
     for user in colleagues[3:]:
         add_member(
             contract_id=contract.pk, user_id=user.pk, source=MembershipSource.CODE, now=now,
@@ -122,24 +121,21 @@ def ensure_members(
 
 
 def ensure_member(contract: ContractPage, user: User, *, source: str, now: datetime) -> None:
-    """Someone has a seat in the contract."""
     if not ContractMembership.objects.filter(contract=contract, user=user).exists():
         add_member(contract_id=contract.pk, user_id=user.pk, source=source, now=now)
 
 
-def _find(organization: OrganizationPage, key: str) -> ContractPage | None:
-    found: ContractPage | None = (
-        ContractPage.objects.child_of(organization).filter(Q(name=key) | Q(name__startswith=f"{key} ")).first()
-    )
-    return found
+def _find_contract(organization: OrganizationPage, key: str) -> ContractPage | None:
+    contracts = ContractPage.objects.child_of(organization).filter(Q(name=key) | Q(name__startswith=f"{key} "))
+    contract: ContractPage | None = contracts.first()
+    return contract
 
 
 def _runs(contract: ContractPage) -> list[ContractRun]:
     return list(ContractRun.objects.current().filter(contract=contract).select_related("course_run__course"))
 
 
-def _free_code(run: ContractRun) -> DiscountCode:
-    """A code of the run that no one has been given and no one has used."""
+def _find_free_code(run: ContractRun) -> DiscountCode:
     codes = DiscountCode.objects.filter(discount__unlocks_id=run.product_id, active=True, assigned_email="", uses=0)
     return codes.order_by("pk")[:1].get()
 
@@ -149,9 +145,9 @@ def _hand_out(run: ContractRun, people: Sequence[Recipient], *, by: User, now: d
 
 
 def _mark_as_mailed(run: ContractRun, *, by: User, now: datetime) -> None:
-    """The last ones are reminded; one address was refused. The mails count as sent: none of them shall leave."""
-    given = list(HandOut.objects.open().filter(contract_run=run).order_by("-pk"))
-    remind(hand_out_ids=[each.pk for each in given[:REMINDED]], by_id=by.pk, now=now)
+    """Mark all e-mails as sent, so that none goes out. Some people were reminded and one address bounced."""
+    hand_outs = list(HandOut.objects.open().filter(contract_run=run).order_by("-pk"))
+    remind(hand_out_ids=[hand_out.pk for hand_out in hand_outs[:REMINDED]], by_id=by.pk, now=now)
     mails = HandOutMail.objects.filter(hand_out__contract_run__contract=run.contract_id)
     mails.update(state=MailState.SENT, finished_at=now)
-    mails.filter(hand_out=given[REMINDED]).update(state=MailState.FAILED, reason="The address was refused.")
+    mails.filter(hand_out=hand_outs[REMINDED]).update(state=MailState.FAILED, reason="The address was refused.")

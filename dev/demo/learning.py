@@ -1,4 +1,4 @@
-"""Who learns what in the demonstration, and the discounts one can try."""
+"""Enrollments, discounts and an order of the demo."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ WELCOME, SPRING, COLLEAGUE, SUMMER = "WELCOME10", "SPRING25", "COLLEAGUE", "SUMM
 REASON = "Demonstration"
 
 DISCOUNTS = (
-    (WELCOME, "10 % off everything", DiscountType.PERCENT_OFF, 10, RedemptionType.ONE_TIME_PER_USER),
+    (WELCOME, "10% off everything", DiscountType.PERCENT_OFF, 10, RedemptionType.ONE_TIME_PER_USER),
     (SPRING, "$25 off", DiscountType.AMOUNT_OFF, 25, RedemptionType.UNLIMITED),
     (COLLEAGUE, "Free for colleagues", DiscountType.PERCENT_OFF, 100, RedemptionType.UNLIMITED),
-    (SUMMER, "15 % off, last summer", DiscountType.PERCENT_OFF, 15, RedemptionType.UNLIMITED),
+    (SUMMER, "15% off, last summer", DiscountType.PERCENT_OFF, 15, RedemptionType.UNLIMITED),
 )
 
 
 def ensure_discounts(*, now: datetime) -> None:
-    """Codes to try: per cent, an amount, everything, and one that is over."""
+    """Create codes for a percentage, an amount and the full price, and one that has expired."""
     for text, name, kind, amount, redemption in DISCOUNTS:
         if DiscountCode.objects.matching(text).exists():
             continue
@@ -49,12 +49,12 @@ def ensure_discounts(*, now: datetime) -> None:
 
 
 def ensure_enrollments(people: Mapping[str, User], *, now: datetime) -> None:
-    """Amara has courses behind, around and before her; Lea has one."""
+    """Enroll Amara in courses that have ended, are running or start later."""
     amara, admin = people[AMARA.email], people[ADMIN.email]
     if Enrollment.objects.filter(user=amara, grants__reason=REASON).exists():
         return
     for number, when in (("PY101", "running"), ("CL110", "upcoming"), ("BU260", "past"), ("DE105", "past")):
-        run = _run(number, when, now)
+        run = _find_run(number, when, now)
         if run is not None:
             enroll(
                 user_id=amara.pk,
@@ -69,7 +69,7 @@ def ensure_enrollments(people: Mapping[str, User], *, now: datetime) -> None:
 
 
 def ensure_order(people: Mapping[str, User], *, now: datetime) -> None:
-    """Lea has bought a course with the colleagues' code, so that there is a receipt to look at."""
+    """Place an order for Lea with the code for colleagues, so that there is a receipt."""
     lea = people[LEA.email]
     product = Product.objects.public().filter(sku="WR101-ANY").first()
     if product is None or Order.objects.of(lea.pk).exists():
@@ -80,11 +80,11 @@ def ensure_order(people: Mapping[str, User], *, now: datetime) -> None:
     begin_checkout(owner=owner, user_id=lea.pk, now=now)
 
 
-def _run(number: str, when: str, now: datetime) -> CourseRun | None:
+def _find_run(number: str, when: str, now: datetime) -> CourseRun | None:
     runs = CourseRun.objects.live().filter(course__readable_id__endswith=f"+{number}", is_self_paced=False)
-    chosen = {
+    candidates = {
         "past": runs.filter(end_date__lt=now).order_by("-end_date"),
         "running": runs.filter(start_date__lte=now, end_date__gte=now).order_by("-start_date"),
         "upcoming": runs.filter(start_date__gt=now).order_by("start_date"),
     }
-    return chosen[when].first()
+    return candidates[when].first()

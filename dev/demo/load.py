@@ -1,4 +1,4 @@
-"""Loading the demonstration, part by part."""
+"""Loads the demo."""
 
 from __future__ import annotations
 
@@ -24,50 +24,47 @@ from ecommerce.models import DiscountCode, Product
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """How many of each there are now, and how many of them are new."""
+class LoadResult:
+    """Rows by kind: all of them, and those that are new."""
 
     counts: Counter[str]
     new: Counter[str]
 
     @property
-    def changed(self) -> bool:
-        """Whether anything was added."""
+    def is_changed(self) -> bool:
         return self.new.total() > 0
 
 
-def load_demo(*, now: datetime, tell: Tell) -> Loaded:
-    """Load everything that isn't there yet; ``tell`` hears what is being done.
+def load_demo(*, now: datetime, report: Callable[[str], None]) -> LoadResult:
+    """Create what doesn't exist yet. ``report`` gets the name of each step.
 
-    Contracts are brought in line outside a transaction (they are locked over several), the rest part by part in one
-    each: whatever is interrupted goes on at the next loading.
+    Each step runs in its own transaction, except contracts, whose reconciling uses several. After an interruption,
+    load again to finish.
     """
     before = _counts()
-    tell("People")
+    report("People")
     people = ensure_accounts(now=now)
-    tell("Departments, courses and runs")
+    report("Departments, courses and runs")
     _load_courses(now)
-    tell("Pages")
+    report("Pages")
     _load_pages()
-    tell("Organizations and contracts")
+    report("Organizations and contracts")
     _load_contracts(people, now)
-    tell("Discounts, enrollments, an order")
+    report("Discounts, enrollments, an order")
     _load_learning(people, now)
     after = _counts()
-    return Loaded(counts=after, new=after - before)
+    return LoadResult(counts=after, new=after - before)
 
 
 @transaction.atomic
 def _load_courses(now: datetime) -> None:
     spec = demo_spec()
     for department, courses in spec.departments:
-        made = ensure_department(department)
+        row = ensure_department(department)
         for course in courses:
-            ensure_course(course, made, now=now)
+            ensure_course(course, row, now=now)
     for program in spec.programs:
         ensure_program(program)
 
@@ -87,10 +84,10 @@ def _load_pages() -> None:
             writing,
             slug="writing-for-teams",
             title="Writing clearly, for the whole office",
-            words="Three weeks, a few hours each. Start whenever you like, together or separately.",
+            text="Three weeks, a few hours each. Start whenever you like, together or separately.",
         )
     SiteBrand.objects.filter(support_email="", copyright_note="").update(
-        support_email="hello@tessera.example", copyright_note="A demonstration brand."
+        support_email="hello@tessera.example", copyright_note="A demo brand."
     )
 
 

@@ -1,4 +1,4 @@
-"""Pages of the demonstration's courses and programs, and the people who teach."""
+"""Pages and instructors of the demo."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from typing import Any
 
 from wagtail.models import Page
 
-from cms.models import CourseIndexPage, CoursePage, Instructor, ProductIndexPage, ProductPage, ProgramIndexPage
-from cms.models import ProgramPage as CmsProgramPage
+from cms.models import (
+    CourseIndexPage,
+    CoursePage,
+    Instructor,
+    ProductIndexPage,
+    ProductPage,
+    ProgramIndexPage,
+    ProgramPage,
+)
 from courses.models import Course, Program
 from dev.demo.pictures import DRAWINGS, ensure_picture
 from dev.demo.specs import CourseSpec, ProgramSpec
@@ -20,18 +27,17 @@ Block = dict[str, Any]
 
 
 def ensure_instructors(about: Mapping[str, str]) -> dict[str, Instructor]:
-    """The people who teach, by name."""
-    there = {person.name: person for person in Instructor.objects.filter(name__in=about)}
-    for name, words in about.items():
-        if name not in there:
-            there[name] = Instructor.objects.create(name=name, about=words)
-    return there
+    """Return the instructors by name."""
+    instructors = {person.name: person for person in Instructor.objects.filter(name__in=about)}
+    for name, text in about.items():
+        if name not in instructors:
+            instructors[name] = Instructor.objects.create(name=name, about=text)
+    return instructors
 
 
-def ensure_course_page(spec: CourseSpec, course: Course, instructors: Mapping[str, Instructor]) -> bool:
-    """Publish the course's page unless it has one; whether it is new."""
+def ensure_course_page(spec: CourseSpec, course: Course, instructors: Mapping[str, Instructor]) -> None:
     if CoursePage.objects.filter(course=course).exists():
-        return False
+        return
     page = CoursePage(
         title=course.title,
         course=course,
@@ -40,40 +46,35 @@ def ensure_course_page(spec: CourseSpec, course: Course, instructors: Mapping[st
         body=json.dumps(list(_course_blocks(spec, instructors))),
         live=False,
     )
-    _add(CourseIndexPage.objects.get(), page)
-    return True
+    _publish(CourseIndexPage.objects.get(), page)
 
 
-def ensure_program_page(spec: ProgramSpec, program: Program) -> bool:
-    """Publish the program's page unless it has one; whether it is new."""
-    if CmsProgramPage.objects.filter(program=program).exists():
-        return False
+def ensure_program_page(spec: ProgramSpec, program: Program) -> None:
+    if ProgramPage.objects.filter(program=program).exists():
+        return
     blocks = [
         _outcomes(spec.outcomes),
-        _text("Who it is for", spec.about),
+        _text("Who it’s for", spec.about),
         *_questions(spec.questions),
     ]
-    page = CmsProgramPage(
+    page = ProgramPage(
         title=program.title,
         program=program,
         search_description=spec.summary,
         body=json.dumps(blocks),
         live=False,
     )
-    _add(ProgramIndexPage.objects.get(), page)
-    return True
+    _publish(ProgramIndexPage.objects.get(), page)
 
 
-def ensure_product_page(product: Product, *, slug: str, title: str, words: str) -> bool:
-    """Publish a page for one offer unless there is one; whether it is new."""
+def ensure_product_page(product: Product, *, slug: str, title: str, text: str) -> None:
     if ProductPage.objects.filter(product=product).exists():
-        return False
-    page = ProductPage(title=title, slug=slug, product=product, body=json.dumps([_text("", words)]), live=False)
-    _add(ProductIndexPage.objects.get(), page)
-    return True
+        return
+    page = ProductPage(title=title, slug=slug, product=product, body=json.dumps([_text("", text)]), live=False)
+    _publish(ProductIndexPage.objects.get(), page)
 
 
-def _add(parent: Page, page: Page) -> None:
+def _publish(parent: Page, page: Page) -> None:
     parent.add_child(instance=page)
     page.save_revision(log_action=True).publish(log_action=True)
 
@@ -108,8 +109,8 @@ def _questions(questions: Iterable[tuple[str, str]]) -> Iterable[Block]:
         yield _block("questions", heading="Questions", items=items)
 
 
-def _text(heading: str, words: str) -> Block:
-    return _block("text", heading=heading, text=_paragraph(words))
+def _text(heading: str, text: str) -> Block:
+    return _block("text", heading=heading, text=_paragraph(text))
 
 
 def _picture(name: str) -> Block:
@@ -121,5 +122,5 @@ def _block(kind: str, **value: Any) -> Block:
     return {"type": kind, "value": value}
 
 
-def _paragraph(words: str) -> str:
-    return f"<p>{escape(words, quote=False)}</p>"
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text, quote=False)}</p>"

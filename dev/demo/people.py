@@ -1,4 +1,4 @@
-"""The demonstration's accounts. Their addresses end in .example: no mail ever leaves for them."""
+"""Accounts of the demo. Their addresses end in .example, so that no e-mail can reach anyone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ COLLEAGUES = 127
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Someone to sign in as."""
-
     email: str
     name: str
     role: str
@@ -35,7 +33,7 @@ DANA = Account("dana.whitfield@northgate.example", "Dana Whitfield", "Organizati
 AMARA = Account("amara.okafor@northgate.example", "Amara Okafor", "Learner, Northgate Health")
 JONAS = Account("jonas.berg@northgate.example", "Jonas Berg", "Learner with a code waiting")
 SAM = Account("sam.taylor@larkfield.example", "Sam Taylor", "Learner, Larkfield University (single sign-on)")
-LEA = Account("lea.moreau@mail.example", "Lea Moreau", "Learner on their own")
+LEA = Account("lea.moreau@mail.example", "Lea Moreau", "Learner without an organization")
 
 ACCOUNTS = (ADMIN, EDITOR, FINANCE_OFFICER, CONTRACTS, DANA, AMARA, JONAS, SAM, LEA)
 
@@ -47,27 +45,27 @@ _LAST = ("Adeyemi", "Bergström", "Castillo", "Dubois", "Eriksen", "Fischer", "G
 
 
 def account_rows() -> list[tuple[str, str, str, str]]:
-    """What the table of accounts says."""
+    """Return role, name, e-mail and password of each account."""
     return [(account.role, account.name, account.email, PASSWORD) for account in ACCOUNTS]
 
 
 def ensure_accounts(*, now: datetime) -> dict[str, User]:
-    """The accounts by address; one that is there keeps its password."""
+    """Return the accounts by address. Existing ones keep their password."""
     password = make_password(PASSWORD)  # once: hashing is slow on purpose
     return {account.email: _ensure_account(account, password, now) for account in ACCOUNTS}
 
 
 def ensure_colleagues(*, now: datetime) -> list[User]:
-    """Northgate's other people, who can't sign in; they are there to be counted."""
+    """Create Northgate's other members, who can't sign in and only fill its seats."""
     names = [f"{first} {last}" for last in _LAST for first in _FIRST][:COLLEAGUES]
     emails = {f"colleague{number:03d}@northgate.example": name for number, name in enumerate(names, start=1)}
-    there = set(User.objects.filter(email__in=emails).values_list("email", flat=True))
+    existing = set(User.objects.filter(email__in=emails).values_list("email", flat=True))
     unusable = make_password(None)
     User.objects.bulk_create(
         [
             User(email=email, name=name, password=unusable, email_verified_at=now)
             for email, name in emails.items()
-            if email not in there
+            if email not in existing
         ]
     )
     return list(User.objects.filter(email__in=emails).order_by("email"))

@@ -1,4 +1,4 @@
-"""Drawings for the picture block: a few flat shapes each, made here so that no one's photograph is needed."""
+"""Drawings for the picture block, made of a few flat shapes so that no photographs are needed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import ImageDraw
 from wagtail.images.models import Image
 
 SIZE = (1440, 810)
-SHOWN = (0, 80, 1440, 730)  # the drawings leave the edges free
-SCALE = 2  # drawn larger and made smaller: the edges come out smooth
+CROP = (0, 80, 1440, 730)  # the drawings leave top and bottom empty
+SCALE = 2  # drawn larger and scaled down, which smooths the edges
 PAPER = "#EDF1EF"
 GOLD = "#FFB224"
 GREEN, GREEN_2 = "#0B4537", "#74D3AE"
@@ -103,13 +103,10 @@ DRAWINGS: dict[str, tuple[Draw, str]] = {
 
 
 def ensure_picture(name: str) -> Image:
-    """The drawing as a picture of the library, made if it isn't there."""
     draw, description = DRAWINGS[name]
     title = f"Demonstration: {name}"
-    found: Image | None = Image.objects.filter(title=title).order_by("pk").first()
-    if found is not None:
-        return found
-    return Image.objects.create(title=title, description=description, file=_render(name, draw))
+    image: Image | None = Image.objects.filter(title=title).order_by("pk").first()
+    return image or Image.objects.create(title=title, description=description, file=_render(name, draw))
 
 
 def _render(name: str, draw: Draw) -> ImageFile:
@@ -117,5 +114,5 @@ def _render(name: str, draw: Draw) -> ImageFile:
     pen = ImageDraw.Draw(canvas)
     draw(pen)
     file = BytesIO()
-    canvas.resize(SIZE, Canvas.Resampling.LANCZOS).crop(SHOWN).save(file, format="PNG", optimize=True)
+    canvas.resize(SIZE, Canvas.Resampling.LANCZOS).crop(CROP).save(file, format="PNG", optimize=True)
     return ImageFile(file, name=f"demonstration-{name}.png")

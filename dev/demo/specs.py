@@ -1,4 +1,4 @@
-"""What the demonstration is made of, read from the files in ``content``."""
+"""The content of the demo, read from the files in ``content``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SOURCE_ORGANIZATION = "UAI_SOURCE"
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """One start of a course: which kind, and how many weeks from now."""
+    """A run of a course. ``week`` and ``opens`` are in weeks from now."""
 
     kind: str
     week: int = 0
@@ -34,8 +34,6 @@ class RunSpec:
 
 @dataclass(frozen=True, slots=True)
 class DepartmentSpec:
-    """A department."""
-
     name: str
     slug: str
     position: int
@@ -43,8 +41,6 @@ class DepartmentSpec:
 
 @dataclass(frozen=True, slots=True)
 class CourseSpec:
-    """A course with all its page says."""
-
     number: str
     title: str
     summary: str
@@ -64,23 +60,19 @@ class CourseSpec:
 
     @property
     def readable_id(self) -> str:
-        """The course id."""
         return f"course-v1:{ORGANIZATION}+{self.number}"
 
     @property
     def source_key(self) -> str:
-        """The key of the run that contract runs are made from."""
+        """Key of the run that contract runs are copied from."""
         return f"course-v1:{SOURCE_ORGANIZATION}+{self.number}+SOURCE"
 
     def run_key(self, tag: str) -> str:
-        """The key of one of its runs."""
         return f"{self.readable_id}+{tag}"
 
 
 @dataclass(frozen=True, slots=True)
 class GroupSpec:
-    """Courses a program asks for together: all, or at least some of them."""
-
     title: str
     courses: tuple[str, ...]
     at_least: int | None = None
@@ -88,8 +80,6 @@ class GroupSpec:
 
 @dataclass(frozen=True, slots=True)
 class ProgramSpec:
-    """A program with all its page says."""
-
     id: str
     title: str
     summary: str
@@ -100,24 +90,24 @@ class ProgramSpec:
     questions: tuple[tuple[str, str], ...]
     price: str = ""
 
+    @property
+    def course_ids(self) -> list[str]:
+        return [f"course-v1:{ORGANIZATION}+{number}" for group in self.groups for number in group.courses]
+
 
 @dataclass(frozen=True, slots=True)
 class DemoSpec:
-    """All of it."""
-
     departments: tuple[tuple[DepartmentSpec, tuple[CourseSpec, ...]], ...]
     programs: tuple[ProgramSpec, ...]
     instructors: dict[str, str] = field(default_factory=dict)
 
     @property
     def courses(self) -> tuple[CourseSpec, ...]:
-        """Every course, department by department."""
         return tuple(course for _department, courses in self.departments for course in courses)
 
 
 @cache
 def demo_spec() -> DemoSpec:
-    """Everything, read once."""
     return DemoSpec(
         departments=tuple(_department(_read(name)) for name in DEPARTMENT_FILES),
         programs=tuple(_program(entry) for entry in _read("programs")["program"]),
@@ -135,19 +125,18 @@ def _department(data: dict[str, Any]) -> tuple[DepartmentSpec, tuple[CourseSpec,
 
 def _course(entry: dict[str, Any]) -> CourseSpec:
     runs = tuple(RunSpec(**run) for run in entry["runs"])
-    return CourseSpec(**_frozen(entry | {"runs": runs}))
+    return CourseSpec(**_freeze(entry | {"runs": runs}))
 
 
 def _program(entry: dict[str, Any]) -> ProgramSpec:
-    groups = tuple(GroupSpec(**_frozen(group)) for group in entry["groups"])
-    return ProgramSpec(**_frozen(entry | {"groups": groups}))
+    groups = tuple(GroupSpec(**_freeze(group)) for group in entry["groups"])
+    return ProgramSpec(**_freeze(entry | {"groups": groups}))
 
 
-def _frozen(entry: dict[str, Any]) -> dict[str, Any]:
-    """Lists as tuples, the inner ones too."""
-    return {
-        name: tuple(tuple(item) if isinstance(item, list) else item for item in value)
-        if isinstance(value, list)
-        else value
-        for name, value in entry.items()
-    }
+def _freeze(value: Any) -> Any:
+    """Turn lists into tuples, inside dictionaries and other lists too."""
+    if isinstance(value, dict):
+        return {name: _freeze(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return tuple(_freeze(item) for item in value)
+    return value

@@ -22,7 +22,7 @@ CODE = "7f3a90b1-6c55-47aa-9f13-0d2e7c99c40e"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What course_card.html takes."""
+    """The context of components/course_card.html."""
 
     title: str
     department: str
@@ -41,7 +41,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ProgramCard:
-    """What program_card.html takes."""
+    """The context of components/program_card.html."""
 
     title: str
     text: str
@@ -100,8 +100,6 @@ CARDS = (
 
 
 class SampleForm(forms.Form):
-    """One field of each kind."""
-
     email = forms.EmailField(label=_("Email"))
     password = forms.CharField(label=_("Password"), widget=forms.PasswordInput(render_value=True), min_length=12)
     course = forms.ChoiceField(
@@ -114,19 +112,19 @@ class SampleForm(forms.Form):
     )
     company = forms.CharField(label=_("Company"), required=False)
     theme = forms.ChoiceField(
-        label=_("Theme"),
-        choices=[("auto", _("As the device")), ("light", _("Light")), ("dark", _("Dark"))],
+        label=_("Appearance"),
+        choices=[("auto", _("Match my device")), ("light", _("Light")), ("dark", _("Dark"))],
         widget=forms.RadioSelect,
     )
-    agree = forms.BooleanField(label=_("Send me news about new courses"), required=False)
+    agree = forms.BooleanField(label=_("E-mail me about new courses"), required=False)
 
 
 def style_guide(request: HttpRequest) -> HttpResponse:
-    """Every component. A POST leaves one message of each kind and comes back."""
+    """Show every component. A POST adds a message of each kind."""
     if request.method == "POST":
         messages.info(request, "This contract opens on 1 January 2026")
-        messages.success(request, "Your code works. There is nothing to pay.")
-        messages.warning(request, "The learning site is not answering")
+        messages.success(request, "Your code works. There’s nothing to pay.")
+        messages.warning(request, "The course site isn’t responding")
         messages.error(request, "Your card was declined")
         messages.success(request, "Codes sent to 4 people.", extra_tags="toast")
         return HttpResponseRedirect(reverse("style-guide"))
@@ -134,19 +132,19 @@ def style_guide(request: HttpRequest) -> HttpResponse:
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:
-    wrong = SampleForm(
+    invalid = SampleForm(
         {"email": "amara.okafor", "password": "seven77", "course": "a", "addresses": "", "theme": "auto"},
-        auto_id="wrong_%s",
+        auto_id="invalid_%s",
     )
-    wrong_code = CodeForm({"code": "b81d4e02-6c55-47aa-9f13-0d2e7c9916aa"}, auto_id="wrong_%s")
-    wrong_code.add_error(
+    invalid_code = CodeForm({"code": "b81d4e02-6c55-47aa-9f13-0d2e7c9916aa"}, auto_id="invalid_%s")
+    invalid_code.add_error(
         "code", "This code is for another course, “Reading a changing climate”. Enter the code for this course."
     )
     return {
         "sample": SampleForm(initial={"email": "amara.okafor@northgate.example", "theme": "auto", "agree": True}),
-        "wrong": wrong,
+        "invalid": invalid,
         "code_form": CodeForm(),
-        "wrong_code_form": wrong_code,
+        "invalid_code_form": invalid_code,
         "code": CODE,
         "cards": CARDS,
         "program": ProgramCard(
@@ -169,5 +167,5 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         ],
         "page": Paginator(range(900), 100).get_page(request.GET.get("page", 1)),
         "palettes": list(PALETTES),
-        "signs": sorted(ICONS),
+        "icons": sorted(ICONS),
     }

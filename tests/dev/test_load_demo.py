@@ -36,7 +36,7 @@ COUNTED = ("courses", "ecommerce", "b2b", "cms", "users", "coordinator", "wagtai
 
 
 def load(now: datetime = NOW) -> bool:
-    return load_demo(now=now, tell=lambda _words: None).changed
+    return load_demo(now=now, report=lambda _step: None).is_changed
 
 
 def everything() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`load_demo`: an invented brand with courses, organizations and people, to look around in."""
+"""`load_demo` loads an invented brand with courses, organizations and people."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ COLUMNS = ("Role", "Name", "Email", "Password")
 
 
 class Command(OperatorCommand):
-    """Load the demonstration; what is there is left alone."""
-
-    help = "Loads demonstration content and prints its accounts. Safe to repeat; dates are reckoned from today."
+    help = "Loads the demo and prints its accounts. Safe to repeat. Dates are relative to today."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--accounts", action="store_true", help="only print the accounts")
         parser.add_argument(
-            "--force", action="store_true", help="load in production too (everyone knows the accounts' password)"
+            "--force",
+            action="store_true",
+            help="load it on a production site (everyone knows the accounts' password)",
         )
         add_format_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Results on stdout, what is being done on stderr."""
+        # The accounts go to stdout, progress to stderr.
         if not options["accounts"]:
             refuse_in_production(force=options["force"])
             self._load()
         write_rows(self.stdout, account_rows(), columns=COLUMNS, style=options["format"])
 
     def _load(self) -> None:
-        with in_few_words("wagtail", "django_tasks"):
+        with only_warnings("wagtail", "django_tasks"):
             configure(base_url=settings.SITE_BASE_URL)
-            loaded = load_demo(now=clock.now(), tell=self.stderr.write)
-        if loaded.changed:
-            new = ", ".join(f"{number} {what}" for what, number in loaded.new.items() if number)
+            result = load_demo(now=clock.now(), report=self.stderr.write)
+        if result.is_changed:
+            new = ", ".join(f"{number} {kind}" for kind, number in result.new.items() if number)
             self.stderr.write(_("New: %(new)s.") % {"new": new})
         else:
-            self.stderr.write(_("The demonstration is loaded; nothing was changed."))
+            self.stderr.write(_("The demo is already loaded. Nothing changed."))
 
 
 def refuse_in_production(*, force: bool) -> None:
-    """Raise CommandError unless this is a place where an open door harms no one, or someone insists."""
-    if settings.SANDBOX_PAYMENTS or force:  # only development settings pretend to be paid
+    """Raise CommandError on a production site unless forced."""
+    if settings.SANDBOX_PAYMENTS or force:  # only development settings have sandbox payments
         return
     raise CommandError(
         _(
-            "These settings are for a real site. The demonstration has an administrator whose password everyone "
-            "knows; use --force if that is what you want."
+            "This is a production site, and the demo has an administrator whose password everyone knows. "
+            "Use --force to load it anyway."
         )
     )
 
 
 @contextmanager
-def in_few_words(*loggers: str) -> Iterator[None]:
-    """Warnings only: a line for each page and index entry would bury what the command says itself."""
+def only_warnings(*loggers: str) -> Iterator[None]:
+    """Silence a line for each page and index entry, which would bury the command's own output."""
     levels = {name: logging.getLogger(name).level for name in loggers}
     for name in loggers:
         logging.getLogger(name).setLevel(logging.WARNING)
