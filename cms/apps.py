@@ -9,5 +9,4 @@ class CmsConfig(AppConfig):
     verbose_name = _("Site")
 
     def ready(self) -> None:
-        """Connect the signals: they work in a worker and a command too."""
         import_module("cms.signals")

@@ -1,4 +1,4 @@
-"""A page about a course or program carries its title: a new title there is a new title here."""
+"""Keeps the titles of course and program pages up to date."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from courses.models import Course, Program
 @receiver(post_save, sender=Course)
 @receiver(post_save, sender=Program)
 def retitle_page(instance: Course | Program, raw: bool = False, **kwargs: Any) -> None:
-    """Write the title to the page's row only: its revisions take it over when they are published."""
+    """Update the page's row only: its revisions copy the title when they are published."""
     if raw:
         return
     model = CoursePage if isinstance(instance, Course) else ProgramPage

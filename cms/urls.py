@@ -1,5 +1,3 @@
-"""Addresses of pages that Wagtail's own pattern doesn't know, and the list of all pages for search engines."""
-
 from __future__ import annotations
 
 from django.contrib.sitemaps.views import sitemap
@@ -10,6 +8,6 @@ from cms.views.sitemaps import PageSitemap
 
 urlpatterns = [
     path("sitemap.xml", sitemap, {"sitemaps": {"pages": PageSitemap}}, name="sitemap"),
-    # Ends in the id of a course or program, whose colon and plus are no part of a slug.
+    # Ends in the id of a course or program. Wagtail's own pattern allows only slugs, which have no colon or plus.
     re_path(r"^((?:[\w\-]+/)+[\w.\-]+:[^/]+/)$", serve, name="page-with-id"),
 ]

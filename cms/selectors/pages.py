@@ -1,4 +1,4 @@
-"""Which pages a visitor may find, and what they are about."""
+"""Pages that visitors can find."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from courses.models import Course
 
 
 def listed_courses() -> QuerySet[Course]:
-    """Courses with a page a visitor can open: what lists, search and counts are made of (W1)."""
+    """Return courses whose page visitors can open. Lists, search and counts start from these."""
     return Course.objects.filter(page__in=CoursePage.objects.visible().values("pk"))
 
 
 def with_pages(courses: QuerySet[Course]) -> QuerySet[Course]:
-    """Each course with its department, page and the page's picture, in the same query."""
+    """Load each course with its department, its page and the page's picture."""
     return courses.select_related("department", "page__card_image")
 
 
 def visible_program_pages() -> QuerySet[ProgramPage]:
-    """Program pages a visitor can open, with program and department, in the editors' order of the tree."""
+    """Return program pages that visitors can open, in the order of the page tree."""
     pages: QuerySet[ProgramPage] = ProgramPage.objects.visible().order_by("path")
     return pages
 
 
-def program_pages_naming(course_id: int) -> QuerySet[ProgramPage]:
-    """Visible pages of the programs that ask for this course."""
+def program_pages_with_course(course_id: int) -> QuerySet[ProgramPage]:
+    """Return visible pages of programs that include this course."""
     return visible_program_pages().filter(program__requirements__course_id=course_id)

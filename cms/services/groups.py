@@ -1,4 +1,4 @@
-"""Who may do what in the Wagtail admin: three groups, given their rights when they are made."""
+"""The groups of the Wagtail admin and their permissions."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from django.utils.translation import gettext as _
 from wagtail.models import Collection, GroupCollectionPermission, GroupPagePermission, Page
 
 EDITORS, FINANCE, B2B_MANAGERS = "Editors", "Finance", "B2B managers"
-WRITE_PAGES = ("add_page", "change_page", "publish_page")
-ADMIN = "wagtailadmin.access_admin"
+PAGE_PERMISSIONS = ("add_page", "change_page", "publish_page")
+ACCESS_ADMIN = "wagtailadmin.access_admin"
 
 
 @dataclass(frozen=True, slots=True)
 class GroupRights:
-    """What a group may do: Django permissions (app.codename), and pages and media it may write."""
+    """``permissions`` are Django permissions as app.codename."""
 
     name: str
     permissions: tuple[str, ...]
-    writes_media: bool = False
+    can_edit_media: bool = False
 
 
-def _all_of(app: str, models: Iterable[str], *actions: str) -> tuple[str, ...]:
+def _model_permissions(app: str, models: Iterable[str], *actions: str) -> tuple[str, ...]:
     return tuple(f"{app}.{action}_{model}" for model in models for action in actions)
 
 
@@ -32,46 +32,47 @@ RIGHTS = {
     EDITORS: GroupRights(
         EDITORS,
         permissions=(
-            ADMIN,
-            *_all_of("courses", ("department", "course", "courserun", "program"), "add", "change", "delete", "view"),
-            *_all_of("cms", ("instructor",), "add", "change", "delete", "view"),
-            *_all_of("b2b", ("organizationpage",), "view"),
-            *_all_of("ecommerce", ("product",), "view"),
+            ACCESS_ADMIN,
+            *_model_permissions(
+                "courses", ("department", "course", "courserun", "program"), "add", "change", "delete", "view"
+            ),
+            *_model_permissions("cms", ("instructor",), "add", "change", "delete", "view"),
+            *_model_permissions("b2b", ("organizationpage",), "view"),
+            *_model_permissions("ecommerce", ("product",), "view"),
         ),
-        writes_media=True,
+        can_edit_media=True,
     ),
     FINANCE: GroupRights(
         FINANCE,
         permissions=(
-            ADMIN,
-            *_all_of("ecommerce", ("product", "discount"), "add", "change", "view"),
-            *_all_of(
+            ACCESS_ADMIN,
+            *_model_permissions("ecommerce", ("product", "discount"), "add", "change", "view"),
+            *_model_permissions(
                 "ecommerce",
                 ("order", "orderline", "paymentattempt", "discountcode", "codeuse", "pricechange"),
                 "view",
             ),
-            *_all_of("ecommerce", ("refund", "refundrequest", "dispute"), "view"),
+            *_model_permissions("ecommerce", ("refund", "refundrequest", "dispute"), "view"),
             *(f"ecommerce.{act}_order" for act in ("refund", "fulfill", "cancel")),
-            *_all_of("ecommerce", ("shopsettings",), "change"),
+            *_model_permissions("ecommerce", ("shopsettings",), "change"),
         ),
     ),
     B2B_MANAGERS: GroupRights(
         B2B_MANAGERS,
         permissions=(
-            ADMIN,
-            *_all_of("b2b", ("organizationpage", "contractpage"), "add", "change", "view"),
-            *_all_of("courses", ("course", "courserun", "program"), "view"),
+            ACCESS_ADMIN,
+            *_model_permissions("b2b", ("organizationpage", "contractpage"), "add", "change", "view"),
+            *_model_permissions("courses", ("course", "courserun", "program"), "view"),
         ),
-        writes_media=True,
+        can_edit_media=True,
     ),
 }
 
 
 def ensure_group(rights: GroupRights, *, pages: Iterable[Page], renew: bool = False) -> list[str]:
-    """Make a group with its rights and the pages it may write; what changed, in sentences.
+    """Create a group with its permissions, and return what changed as sentences.
 
-    A group that is there keeps what an administrator made of it, unless ``renew`` (Wagtail brings its own “Editors”,
-    who may write anywhere).
+    An existing group keeps its permissions unless ``renew``: Wagtail comes with “Editors” who may edit every page.
     """
     with transaction.atomic():
         group, is_new = Group.objects.get_or_create(name=rights.name)
@@ -80,30 +81,30 @@ def ensure_group(rights: GroupRights, *, pages: Iterable[Page], renew: bool = Fa
         group.permissions.set(_permissions(rights.permissions))
         GroupPagePermission.objects.filter(group=group).delete()
         for page in pages:
-            _let_write(group, page)
+            _grant_page(group, page)
         GroupCollectionPermission.objects.filter(group=group).delete()
-        if rights.writes_media:
-            _let_write_media(group)
-    return [_("Gave the group “%(name)s” its rights.") % {"name": rights.name}]
+        if rights.can_edit_media:
+            _grant_media(group)
+    return [_("Set the permissions of the group “%(name)s”.") % {"name": rights.name}]
 
 
 def _permissions(names: Iterable[str]) -> list[Permission]:
-    wanted = set(names)
-    apps = {name.partition(".")[0] for name in wanted}
-    found = Permission.objects.filter(content_type__app_label__in=apps).select_related("content_type")
-    return [each for each in found if f"{each.content_type.app_label}.{each.codename}" in wanted]
+    names = set(names)
+    apps = {name.partition(".")[0] for name in names}
+    permissions = Permission.objects.filter(content_type__app_label__in=apps).select_related("content_type")
+    return [each for each in permissions if f"{each.content_type.app_label}.{each.codename}" in names]
 
 
-def _let_write(group: Group, page: Page) -> None:
-    rights = Permission.objects.filter(content_type__app_label="wagtailcore", codename__in=WRITE_PAGES)
+def _grant_page(group: Group, page: Page) -> None:
+    permissions = Permission.objects.filter(content_type__app_label="wagtailcore", codename__in=PAGE_PERMISSIONS)
     GroupPagePermission.objects.bulk_create(
-        [GroupPagePermission(group=group, page=page, permission=right) for right in rights]
+        [GroupPagePermission(group=group, page=page, permission=permission) for permission in permissions]
     )
 
 
-def _let_write_media(group: Group) -> None:
+def _grant_media(group: Group) -> None:
     root = Collection.get_first_root_node()
-    rights = Permission.objects.filter(
+    permissions = Permission.objects.filter(
         content_type__app_label__in=["wagtailimages", "wagtaildocs"],
         codename__in=[
             "add_image",
@@ -115,5 +116,5 @@ def _let_write_media(group: Group) -> None:
         ],
     )
     GroupCollectionPermission.objects.bulk_create(
-        [GroupCollectionPermission(group=group, collection=root, permission=right) for right in rights]
+        [GroupCollectionPermission(group=group, collection=root, permission=permission) for permission in permissions]
     )

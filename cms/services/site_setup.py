@@ -1,13 +1,13 @@
-"""Setting the site up: its tree of pages, its address, its brand.
+"""Sets up the page tree, the site's address and the brand.
 
-Made once and then the editors': what is there is left as it is. Only the address follows the settings.
+What exists is left alone, as it belongs to the editors. Only the address follows the settings.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from django.db import transaction
@@ -34,94 +34,92 @@ P = TypeVar("P", bound=Page)
 
 @dataclass
 class SiteSetup:
-    """What was made or changed, as sentences for whoever ran it."""
+    """What a setup changed, as sentences for the operator."""
 
     changes: list[str] = field(default_factory=list)
 
     def note(self, sentence: str) -> None:
-        """Remember one change."""
         self.changes.append(sentence)
 
 
 def configure_site(*, base_url: str) -> SiteSetup:
-    """Make what the site lacks: home page, catalog, folders, plain pages, brand; set the address.
+    """Create missing pages and the brand, and set the address. A second run changes nothing.
 
-    A second run changes nothing. Plain pages are made together with the home page only, so that one an editor deleted
-    stays deleted.
+    Content pages are created only together with the home page, so that a page an editor deleted stays deleted.
     """
     setup = SiteSetup()
     with transaction.atomic():
         transaction_lock("site-setup", 0)
         home, is_new = ensure_home(setup)
         site = ensure_site(home, base_url=base_url, setup=setup)
-        for page in _structure():
+        for page in _index_pages():
             ensure_child(home, page, setup)
-        plain = {page.slug: ensure_child(home, page, setup) for page in _plain_pages()} if is_new else {}
+        content_pages: dict[str, ContentPage] = {}
         if is_new:
-            _fill_home(home, plain)
-        ensure_brand(site, plain, setup)
+            content_pages = {page.slug: ensure_child(home, page, setup) for page in _content_pages()}
+            _fill_home(home, content_pages["for-organizations"])
+        ensure_brand(site, content_pages, setup)
     return setup
 
 
 def ensure_home(setup: SiteSetup) -> tuple[HomePage, bool]:
-    """The home page, made under the tree's root where there is none; whether it is new."""
+    """Return the home page and whether it is new."""
     home = HomePage.objects.order_by("path").first()
     if home is not None:
         return home, False
     root = Page.objects.get(depth=1)
-    # Wagtail's own first page has the slug "home"; it goes once the site points at ours.
+    # Wagtail's welcome page has the slug "home". It is deleted once the site points to our page.
     slug = "home" if not Page.objects.child_of(root).filter(slug="home").exists() else "start"
     home = HomePage(title=_("Home"), slug=slug, hero_title=str(HERO_TITLE), hero_text=str(HERO_TEXT), live=False)
     root.add_child(instance=home)
     _publish(home)
-    setup.note(_("Made the home page."))
+    setup.note(_("Created the home page."))
     return home, True
 
 
 def ensure_site(home: HomePage, *, base_url: str, setup: SiteSetup) -> Site:
-    """The default site, at the address of the settings; it keeps a home page someone chose for it."""
+    """Set the default site's address, and its home page unless someone chose another one."""
     address = urlsplit(base_url)
     hostname, port = address.hostname or "localhost", address.port or STANDARD_PORTS.get(address.scheme, 80)
     site = Site.objects.filter(is_default_site=True).first() or Site(is_default_site=True)
     if site.root_page_id is None or not HomePage.objects.filter(pk=site.root_page_id).exists():
         site.root_page = home
-        setup.note(_("The site starts at the home page."))
+        setup.note(_("Set the site’s home page."))
     if (site.hostname, site.port) != (hostname, port):
         site.hostname, site.port = hostname, port
-        setup.note(_("The site is at %(address)s.") % {"address": base_url})
+        setup.note(_("Set the site’s address to %(address)s.") % {"address": base_url})
     site.save()
-    _drop_welcome_page(setup)
+    _delete_welcome_page(setup)
     return site
 
 
 def ensure_child(home: HomePage, page: P, setup: SiteSetup) -> P:
-    """The page of this type (of a plain page: with this slug) under the home page, made where it is missing."""
-    model = type(page)
-    same = model.objects.child_of(home)
+    """Return the page of this type under the home page (for content pages: with this slug), or publish this one."""
+    siblings = type(page).objects.child_of(home)
     if isinstance(page, ContentPage):
-        same = same.filter(slug=page.slug)
-    found: P | None = same.first()
-    if found is not None:
-        return found
+        siblings = siblings.filter(slug=page.slug)
+    existing: P | None = siblings.first()
+    if existing is not None:
+        return existing
     home.add_child(instance=page)
     _publish(page)
-    setup.note(_("Made the page “%(title)s”.") % {"title": page.title})
+    setup.note(_("Created the page “%(title)s”.") % {"title": page.title})
     return page
 
 
-def ensure_brand(site: Site, plain: dict[str, ContentPage], setup: SiteSetup) -> SiteBrand:
-    """The site's brand; a new one links to the plain pages that were made."""
-    found: SiteBrand | None = SiteBrand.objects.filter(site=site).first()
-    if found is not None:
-        return found
-    links = {page.link: plain[page.slug] for page in PAGES if page.link and page.slug in plain}
-    setup.note(_("Made the brand settings."))
+def ensure_brand(site: Site, content_pages: dict[str, ContentPage], setup: SiteSetup) -> SiteBrand:
+    """Return the site's brand. A new one links to the content pages."""
+    existing: SiteBrand | None = SiteBrand.objects.filter(site=site).first()
+    if existing is not None:
+        return existing
+    links = {page.link: content_pages[page.slug] for page in PAGES if page.link and page.slug in content_pages}
+    setup.note(_("Created the brand settings."))
     brand: SiteBrand = SiteBrand.objects.create(site=site, **links)
     return brand
 
 
-def _structure() -> list[Page]:
-    """The pages others' addresses rely on."""
+def _index_pages() -> list[Page]:
+    """Pages whose slugs are part of other pages' addresses."""
     return [
         CatalogPage(title=_("Catalog"), slug="catalog", show_in_menus=True, live=False),
         CourseIndexPage(title=_("Course pages"), slug="courses", live=False),
@@ -136,7 +134,7 @@ def _structure() -> list[Page]:
     ]
 
 
-def _plain_pages() -> list[ContentPage]:
+def _content_pages() -> list[ContentPage]:
     return [
         ContentPage(
             title=str(page.title),
@@ -149,19 +147,17 @@ def _plain_pages() -> list[ContentPage]:
     ]
 
 
-def _fill_home(home: HomePage, plain: dict[str, Any]) -> None:
-    """Give a new home page its parts, now that there is something to lead to."""
-    organizations = plain.get("for-organizations")
-    home.body = json.dumps(home_body(organizations.pk if organizations else None))
+def _fill_home(home: HomePage, organizations_page: ContentPage) -> None:
+    home.body = json.dumps(home_body(organizations_page.pk))
     _publish(home)
 
 
-def _drop_welcome_page(setup: SiteSetup) -> None:
-    """Wagtail's own first page says nothing to visitors; gone, unless someone made something of it."""
+def _delete_welcome_page(setup: SiteSetup) -> None:
+    """Delete the page that Wagtail creates, unless someone has changed its title or added pages to it."""
     welcome = Page.objects.filter(depth=2, title=WELCOME, numchild=0, content_type__model="page").first()
     if welcome is not None:
         welcome.delete()
-        setup.note(_("Removed Wagtail’s welcome page."))
+        setup.note(_("Deleted Wagtail’s welcome page."))
 
 
 def _publish(page: Page) -> None:

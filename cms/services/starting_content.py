@@ -1,4 +1,4 @@
-"""The words a new site starts with. Editors replace them; nothing reads them again once a page is there."""
+"""The texts of a new site. They are read once; from then on editors own the pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAND_TEXT = _(
 
 @dataclass(frozen=True, slots=True)
 class StartingPage:
-    """A plain page a new site has; `link` is the brand's field that leads to it."""
+    """A content page. ``link`` is the field of SiteBrand that links to it."""
 
     slug: str
     title: Any
@@ -30,13 +30,13 @@ class StartingPage:
 
     @property
     def body(self) -> list[dict[str, Any]]:
-        """Its sections as a stream's raw data; at the end the way to a person, where the page promises one."""
+        """The raw data of the page's StreamField, which ends with a contact block if the page has a contact text."""
         blocks: list[dict[str, Any]] = [
             {"type": "text", "value": {"heading": str(heading), "text": str(text)}} for heading, text in self.sections
         ]
         if self.contact:
-            words = {"heading": str(_("Talk to us")), "text": str(self.contact), "label": str(_("Write to us"))}
-            blocks.append({"type": "contact", "value": words})
+            contact = {"heading": str(_("Talk to us")), "text": str(self.contact), "label": str(_("Write to us"))}
+            blocks.append({"type": "contact", "value": contact})
         return blocks
 
 
@@ -223,14 +223,14 @@ PAGES = (
 )
 
 
-def home_body(organizations_page_id: int | None) -> list[dict[str, Any]]:
-    """The home page under its headline, as a stream's raw data."""
+def home_body(organizations_page_id: int) -> list[dict[str, Any]]:
+    """Return the raw data of the home page's StreamField."""
     band = {
         "heading": str(_("Buy seats for your people")),
         "text": str(BAND_TEXT),
         "label": str(_("Talk to us about seats")),
         "page": organizations_page_id,
-        "address": "" if organizations_page_id else "/for-organizations/",
+        "address": "",
         "example": "Northgate Health",
         "seats": 200,
         "joined": 128,

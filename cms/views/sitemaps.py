@@ -1,4 +1,4 @@
-"""The list of pages for search engines: public ones only, and nothing of organizations and contracts (W9)."""
+"""The sitemap for search engines: public pages only, and none of organizations or contracts."""
 
 from __future__ import annotations
 
@@ -11,20 +11,15 @@ from cms.models import CatalogPage, ContentPage, CoursePage, HomePage, ProductPa
 
 
 class PageSitemap(Sitemap[Any]):
-    """Every page a visitor can open, in a query for each kind."""
+    """Makes one query for each page type."""
 
     def items(self) -> list[Any]:
-        plain = (HomePage, CatalogPage, ProgramIndexPage, ContentPage, ProductPage)
-        pages = [page for model in plain for page in model.objects.visible().order_by("path")]
-        for model in (CoursePage, ProgramPage):
-            pages += model.objects.visible().order_by("path")
-        return pages
+        models = (HomePage, CatalogPage, ProgramIndexPage, ContentPage, ProductPage, CoursePage, ProgramPage)
+        return [page for model in models for page in model.objects.visible().order_by("path")]
 
     def location(self, item: Any) -> str:
-        """The path; the view puts the site before it."""
         return item.get_url() or "/"
 
     def lastmod(self, item: Any) -> datetime | None:
-        """When the page was last published."""
         published: datetime | None = item.last_published_at
         return published

@@ -1,5 +1,3 @@
-"""The Wagtail admin: catalog, lists, brand."""
-
 from __future__ import annotations
 
 from typing import Any
@@ -21,25 +19,23 @@ register_snippet(CatalogGroup)
 
 @hooks.register("register_admin_viewset")
 def register_course_pages() -> CoursePageList:
-    """A list of the course pages beside the tree."""
     return CoursePageList("course_pages")
 
 
 @hooks.register("register_admin_viewset")
 def register_program_pages() -> ProgramPageList:
-    """A list of the program pages beside the tree."""
     return ProgramPageList("program_pages")
 
 
 @hooks.register("before_delete_snippet")
-def refuse_what_is_needed(request: HttpRequest, instances: list[Any]) -> HttpResponse | None:
-    """Say what keeps something from being deleted, however the request came about."""
+def block_delete_of_snippets_in_use(request: HttpRequest, instances: list[Any]) -> HttpResponse | None:
+    """Name the models whose rows protect a snippet, instead of failing with a server error."""
     for instance in instances:
         try:
             Collector(using="default").collect([instance])
-        except ProtectedError as refused:
-            needed_by = ", ".join(sorted({str(each._meta.verbose_name_plural) for each in refused.protected_objects}))
-            sentence = _("“%(title)s” can’t be deleted: %(needed_by)s need it.")
-            messages.error(request, sentence % {"title": instance, "needed_by": needed_by})
+        except ProtectedError as error:
+            users = ", ".join(sorted({str(each._meta.verbose_name_plural) for each in error.protected_objects}))
+            message = _("“%(title)s” can’t be deleted because %(users)s use it.")
+            messages.error(request, message % {"title": instance, "users": users})
             return redirect(instance.snippet_viewset.get_url_name("list"))
     return None

@@ -18,8 +18,6 @@ PER_PAGE = 50
 
 
 class CourseViewSet(SnippetViewSet):
-    """Courses."""
-
     model = Course
     icon = "openquote"
     menu_label = _("Courses")
@@ -62,12 +60,11 @@ class CourseViewSet(SnippetViewSet):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Course]:
-        """With what the list shows."""
         return Course.objects.select_related("department")
 
 
 class CourseRunViewSet(SnippetViewSet):
-    """Public runs. Contract runs are made and kept by their contracts."""
+    """Public runs only: contract runs are managed by their contracts."""
 
     model = CourseRun
     icon = "calendar-alt"
@@ -104,14 +101,11 @@ class CourseRunViewSet(SnippetViewSet):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CourseRun]:
-        """Public ones only."""
         runs: QuerySet[CourseRun] = CourseRun.objects.select_related("course")
         return runs
 
 
 class ProgramViewSet(SnippetViewSet):
-    """Programs."""
-
     model = Program
     icon = "list-ul"
     menu_label = _("Programs")
@@ -135,13 +129,10 @@ class ProgramViewSet(SnippetViewSet):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Program]:
-        """With what the list shows."""
         return Program.objects.select_related("department")
 
 
 class DepartmentViewSet(SnippetViewSet):
-    """Departments."""
-
     model = Department
     icon = "folder-open-inverse"
     menu_label = _("Departments")
@@ -156,8 +147,6 @@ class DepartmentViewSet(SnippetViewSet):
 
 
 class InstructorViewSet(SnippetViewSet):
-    """People who teach."""
-
     model = Instructor
     icon = "group"
     menu_label = _("Instructors")
@@ -168,8 +157,6 @@ class InstructorViewSet(SnippetViewSet):
 
 
 class CatalogGroup(SnippetViewSetGroup):
-    """One place in the menu for what is taught. What is sold is in the shop's."""
-
     items = (
         CourseViewSet,
         CourseRunViewSet,

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cms.models import CoursePage, ProductPage, ProgramPage
-from cms.selectors.pages import listed_courses, program_pages_naming, with_pages
+from cms.selectors.pages import listed_courses, program_pages_with_course, with_pages
 from courses.enums import RequirementKind
 from courses.models import Course, ProgramRequirement
 from courses.selectors.programs import RequirementNode, courses_under, open_runs_of_programs, requirements_tree
@@ -143,7 +143,7 @@ def course_view(page: CoursePage, *, user_id: int | None, now: datetime, support
             Crumb(course.department.name, f"{CATALOG.url}?department={course.department.slug}"),
             Crumb(course.title),
         ),
-        programs=tuple(program_links(program_pages_naming(course.pk))),
+        programs=tuple(program_links(program_pages_with_course(course.pk))),
         related=tuple(course_cards(related, offers=offers, enrolled=enrolled_course_ids(user_id, now=now))),
         image_url=cover_url(page.card_image),
     )

@@ -18,7 +18,7 @@ def configure(*, base_url: str) -> list[str]:
     had_organizations = OrganizationIndexPage.objects.exists()
     organizations = ensure_organization_index()
     if not had_organizations:
-        changes.append(_("Made the page “%(title)s”.") % {"title": organizations.title})
+        changes.append(_("Created the page “%(title)s”.") % {"title": organizations.title})
     home = HomePage.objects.order_by("path").first()
     changes += ensure_group(RIGHTS[EDITORS], pages=[home], renew=is_first_time)
     changes += ensure_group(RIGHTS[FINANCE], pages=[])

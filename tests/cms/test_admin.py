@@ -88,9 +88,9 @@ class TestCourses:
     @pytest.mark.parametrize(
         ("fields", "sentence"),
         [
-            ({"readable_id": "PY102"}, "is not a course id. It looks like course-v1:ORG+NUMBER"),
-            ({"readable_id": "course-v1:Tessera X+PY102"}, "is not a course id"),
-            ({"hours_per_week_max": "2"}, "The most hours a week can&#x27;t be less than the fewest."),
+            ({"readable_id": "PY102"}, "isn’t a course ID. It should look like course-v1:ORG+NUMBER"),
+            ({"readable_id": "course-v1:Tessera X+PY102"}, "isn’t a course ID"),
+            ({"hours_per_week_max": "2"}, "The maximum hours a week can’t be less than the minimum."),
             ({"department": ""}, "This field is required"),
         ],
     )
@@ -110,7 +110,7 @@ class TestCourses:
     def test_a_course_with_a_page_is_not_deleted(self, editor: Client) -> None:
         page = make_course_page()
         response = editor.post(f"{COURSES}delete/{page.course_id}/", follow=True)
-        assert "can’t be deleted: course pages need it." in response.content.decode()
+        assert "can’t be deleted because course pages use it." in response.content.decode()
         assert Course.objects.filter(pk=page.course_id).exists()
 
     def test_the_list_costs_the_same_for_any_number_of_courses(self, editor: Client) -> None:
@@ -136,12 +136,12 @@ class TestRuns:
     @pytest.mark.parametrize(
         ("fields", "sentence"),
         [
-            ({"courseware_id": "course-v1:Other+PY101+R1"}, "begins with course-v1:TesseraX+PY101+"),
-            ({"courseware_id": "nonsense"}, "is not a course key"),
-            ({"end_date": "2026-02-01 00:00"}, "The run can&#x27;t end before it starts."),
+            ({"courseware_id": "course-v1:Other+PY101+R1"}, "starts with course-v1:TesseraX+PY101+"),
+            ({"courseware_id": "nonsense"}, "isn’t a course key"),
+            ({"end_date": "2026-02-01 00:00"}, "The run can’t end before it starts."),
             (
                 {"enrollment_start": "2026-02-02 00:00", "enrollment_end": "2026-02-01 00:00"},
-                "Enrollment can&#x27;t close before it opens.",
+                "Enrollment can’t close before it opens.",
             ),
         ],
     )

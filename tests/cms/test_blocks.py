@@ -70,16 +70,16 @@ def test_a_player_that_pages_may_not_show_is_refused(settings: Any) -> None:
     settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {"frame-src": ["'self'"]}}
     with pytest.raises(ValidationError) as refused:
         video()
-    assert "switched off" in str(errors_of(refused)["address"])
+    assert "turned off" in str(errors_of(refused)["address"])
 
 
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
         ("", "Choose a page or type an address"),
-        ("javascript:alert(1)", "begins with /"),
+        ("javascript:alert(1)", "starts with /"),
         ("//example.test/", "with one /"),
-        ("example.test", "begins with /"),
+        ("example.test", "starts with /"),
     ],
 )
 def test_a_call_to_action_needs_a_target_a_browser_may_follow(address: str, sentence: str) -> None:

@@ -40,13 +40,13 @@ def test_a_color_that_carries_neither_white_nor_dark_text_is_refused_with_a_sent
     with pytest.raises(ValidationError) as refused:
         brand.full_clean()
     [sentence] = refused.value.message_dict["brand_color"]
-    assert sentence.startswith(f"Neither white nor dark text can be read well on {color}")
+    assert sentence.startswith(f"Neither white nor dark text is readable on {color}")
 
 
 @pytest.mark.parametrize("color", ["green", "00694F", "#00694", "#00694F;"])
 def test_what_is_no_color_is_refused(brand: SiteBrand, color: str) -> None:
     brand.brand_color = color
-    with pytest.raises(ValidationError, match=r"is not a color|at most 7"):
+    with pytest.raises(ValidationError, match=r"isn’t a color|at most 7"):
         brand.full_clean()
 
 

@@ -156,7 +156,7 @@ class Creating(WagtailPageTestCase):  # type: ignore[misc]
     def test_second_page_for_a_course_is_refused_with_a_sentence(self) -> None:
         page = make_course_page()
         response = self.client.post(f"/cms/pages/add/cms/coursepage/{self.folder.pk}/", _form(course=page.course_id))
-        self.assertContains(response, "This course has a page already.")
+        self.assertContains(response, "This course already has a page.")
         assert CoursePage.objects.count() == 1
 
     def test_copy_waits_for_a_course_of_its_own(self) -> None:

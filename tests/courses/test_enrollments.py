@@ -123,5 +123,5 @@ def test_contract_runs_are_hidden_unless_asked_for(learner: User) -> None:
 )
 def test_keys_that_open_edx_would_refuse_are_refused(check, good: str, bad: str) -> None:  # type: ignore[no-untyped-def]
     check(good)
-    with pytest.raises(Exception, match="is not a"):
+    with pytest.raises(Exception, match="isn’t a"):
         check(bad)

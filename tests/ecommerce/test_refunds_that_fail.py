@@ -197,7 +197,7 @@ def test_the_buyer_is_told_and_the_receipt_is_true(
     for body in (str(mail.body), str(mail.alternatives[0][0])):
         assert "Your refund of $200.00 didn’t reach you" in body
         assert first.title in body
-        assert ("is open to you again" in body) == is_restored
+        assert ("you have access to this course again" in body) == is_restored
     page = receipt_page(order)
     assert "We refunded $10.00" in page
     assert "Your refund of $200.00 didn’t reach you" in page

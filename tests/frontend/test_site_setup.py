@@ -74,7 +74,7 @@ def test_the_address_follows_the_settings(base_url: str, hostname: str, port: in
     changes = configure(base_url=base_url)
     site = Site.objects.get(is_default_site=True)
     assert (site.hostname, site.port) == (hostname, port)
-    assert changes == [f"The site is at {base_url}."]
+    assert changes == [f"Set the site’s address to {base_url}."]
 
 
 class TestWhatEditorsDid:
@@ -114,7 +114,7 @@ class TestWhatEditorsDid:
 
     def test_a_folder_others_rely_on_is_made_again(self) -> None:
         CatalogPage.objects.get().delete()
-        assert configure(base_url=BASE_URL) == ["Made the page “Catalog”."]
+        assert configure(base_url=BASE_URL) == ["Created the page “Catalog”."]
 
 
 class TestGroups:
@@ -153,7 +153,7 @@ class TestGroups:
 def test_the_command_says_what_it_did() -> None:
     out = StringIO()
     call_command("configure_wagtail", stdout=out)
-    assert "Made the page “Catalog”." in out.getvalue()
+    assert "Created the page “Catalog”." in out.getvalue()
     again = StringIO()
     call_command("configure_wagtail", stdout=again)
     assert again.getvalue() == "Everything is in place; nothing was changed.\n"
