@@ -64,7 +64,7 @@ def test_one_command_starts_everything_and_ctrl_c_ends_it(run: Run, tmp_path: Pa
     said = ""
     for line in storefront.stdout:
         said += line
-        if line.startswith("Ctrl-C"):
+        if line.startswith("Press Ctrl-C"):
             break
     assert f"http://127.0.0.1:{port}/" in said, said
     assert re.search(r"\w+@\w+", said), "the demo accounts"
