@@ -31,9 +31,7 @@ class AwaitedOrder:
         if self.order.is_in_review:
             return _("We’ll e-mail you: either your course opens or you get a refund. Don’t pay again.")
         if self.order.is_at_bank:
-            return _(
-                "Your bank hasn’t confirmed it yet. Your course opens as soon as it arrives. Don’t pay again."
-            )
+            return _("Your bank hasn’t confirmed it yet. Your course opens as soon as it arrives. Don’t pay again.")
         return _("Your course opens within minutes. You don’t need to do anything.")
 
     @property
