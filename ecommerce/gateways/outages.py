@@ -1,4 +1,4 @@
-"""Which accounts a sweep leaves alone: a gateway that doesn't answer one payment won't answer the next one."""
+"""Accounts that a sweep skips: a gateway that answers about none of several payments won't answer about the next."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from ecommerce.gateways.base import AVOIDED, OUR_KEY, PaymentFailed
 
 logger = logging.getLogger(__name__)
 
-# A gateway, and which of our accounts there.
+# A gateway's name, and which of our accounts there.
 Account: TypeAlias = tuple[str, str]
 
-# So many silences in a row, then the account is left alone until the next run.
-BORNE = 3
+# After so many failures in a row an account is skipped until the next run.
+MOST_FAILURES = 3
 
 
 class UnresponsiveAccounts:
-    """The accounts that have been silent in this run."""
+    """The accounts that stopped answering during one run."""
 
     def __init__(self) -> None:
-        self._silences = Counter[Account]()
+        self._failures = Counter[Account]()
 
     def __contains__(self, account: Account) -> bool:
-        return self._silences[account] >= BORNE
+        return self._failures[account] >= MOST_FAILURES
 
-    def note(self, account: Account, failure: PaymentFailed | None) -> None:
-        """Count how asking about one payment went; an answer, or a no about this one, begins anew."""
-        if failure is not None and failure.code == AVOIDED:  # the breaker is open: known already
-            self._silences[account] = BORNE
+    def record(self, account: Account, failure: PaymentFailed | None) -> None:
+        """Count a call that got no answer. An answer, or a refusal about one payment only, starts the count over."""
+        if failure is not None and failure.code == AVOIDED:  # its breaker is open already
+            self._failures[account] = MOST_FAILURES
         elif failure is not None and (failure.retriable or failure.code in OUR_KEY):
-            self._silences[account] += 1
+            self._failures[account] += 1
             if account in self:
                 logger.error("gateway doesn't answer", extra={"gateway": account[0]})
         else:
-            self._silences[account] = 0
+            self._failures[account] = 0

@@ -1,4 +1,4 @@
-"""What can be given back of an order, and how it is divided among its lines. Nothing is written here."""
+"""Planning a refund: what can be refunded of an order, and how it is divided among its lines."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next
 from mitxonline.kernel.money import Money, spread
 from mitxonline.kernel.text import require_text
 
-# Money may go back while the order is in one of these. Of a refunded one only what a failed refund left.
+# Orders of which money can be refunded. Of a refunded order, only what a failed refund left.
 REFUNDABLE_STATES = frozenset(
     {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW, OrderState.REFUNDED}
 )
-# The gateway is still to be asked, or to answer.
+# Refunds that the gateway hasn't been asked for, or hasn't settled.
 UNFINISHED = (*RESERVED_REFUND_STATES, RefundState.PENDING)
 REASON_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
 class RefundChoice:
-    """What someone of finance wants to give back, and what shall follow.
+    """What finance chose to refund, and what follows.
 
-    ``amount`` None: all that is left of the lines; ``line_ids`` None: of the whole order. ``attempt_id`` names a
-    payment other than the one that paid the order (a second one).
+    ``amount`` None means all that is left of the lines; ``line_ids`` None means the whole order. ``attempt_id`` names a
+    payment other than the one that paid the order (a second payment).
     """
 
     reason: str
@@ -65,7 +65,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class RefundPlan:
-    """What a choice comes to, as it would be recorded now."""
+    """A refund as it would be recorded now."""
 
     order: Order
     attempt: PaymentAttempt
@@ -75,17 +75,17 @@ class RefundPlan:
 
     @property
     def is_in_prices(self) -> bool:
-        """Whether the money is in the currency of the prices, so that each course has a part of it."""
+        """Whether the money is in the currency of the prices, so that each line has a share of it."""
         return bool(self.amount.currency == self.order.currency)
 
     @property
     def left_after(self) -> Money:
-        """What can still be given back of this payment afterwards."""
+        """What can still be refunded of this payment afterwards."""
         return self.attempt.refundable - self.amount
 
 
 def plan_refund(*, order_id: int, choice: RefundChoice) -> RefundPlan:
-    """What the choice comes to. Raises OrderUnknown, or the RefundRefused that says why it can't be done."""
+    """Plan a refund. Raises OrderUnknown, or the RefundRefused that says why it isn't possible."""
     order = Order.objects.filter(pk=order_id).first()
     if order is None:
         raise OrderUnknown
@@ -93,9 +93,9 @@ def plan_refund(*, order_id: int, choice: RefundChoice) -> RefundPlan:
 
 
 def find_free_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:
-    """The lines a choice is for, where all of them cost nothing, but for those taken back already; else none.
+    """Return the chosen lines that can be taken back without money: none unless all of them cost nothing.
 
-    Those of a refunded order too: what cost nothing stays open when the other lines are given back one by one.
+    Free lines of a refunded order are among them: they stay when the paid lines are refunded one by one.
     """
     if order.state not in UNDOABLE_STATES:
         return []
@@ -107,7 +107,7 @@ def find_free_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[Orde
 
 
 def plan_order_refund(order: Order, choice: RefundChoice) -> RefundPlan:
-    """The same for an order in hand; under its lock nothing can change in between."""
+    """Plan a refund of an order in hand; under the order's lock the plan can't go stale. Raises RefundRefused."""
     attempt = _choose_attempt(order, choice.attempt_id)
     if attempt.gateway not in gateways():
         raise GatewayNotHere(gateway=attempt.gateway)
@@ -122,9 +122,9 @@ def plan_order_refund(order: Order, choice: RefundChoice) -> RefundPlan:
 
 
 def divide_amount(amount: Money, remaining: dict[OrderLine, Money], *, excess: Money) -> tuple[Share, ...]:
-    """Each line's part of an amount. What came beyond the prices goes back first: it is no part of any price.
+    """Divide an amount among lines. What was paid in excess of the prices is refunded first and belongs to no line.
 
-    Nor is money in another currency than the prices.
+    Neither does money in a currency other than the prices'.
     """
     if all(each.currency == amount.currency for each in remaining.values()):
         of_prices = amount - min(excess, amount) if excess.currency == amount.currency else amount
@@ -133,7 +133,7 @@ def divide_amount(amount: Money, remaining: dict[OrderLine, Money], *, excess: M
 
 
 def find_excess(order: Order) -> Money:
-    """How much more is left of the money that came for an order than its lines still cost."""
+    """Return how much more is left of an order's payments than of its prices."""
     paid = order.attempts.filter(state=AttemptState.PAID, is_surplus=False)
     lefts = [each.refundable for each in paid if each.paid_money.currency == order.currency]
     left = Money.sum(lefts, order.currency) - Money.sum(map(remaining_price, order.lines.all()), order.currency)
@@ -141,12 +141,12 @@ def find_excess(order: Order) -> Money:
 
 
 def remaining_price(line: OrderLine) -> Money:
-    """What no one has given back of a line yet."""
+    """Return what hasn't been refunded of a line's price."""
     return Money(line.due - line.refunded, line.currency)
 
 
 def _choose_attempt(order: Order, attempt_id: int | None) -> PaymentAttempt:
-    """The payment the money came with: the one named, or the one that paid the order."""
+    """Return the payment to refund: the one chosen, or the one that paid the order."""
     paid = order.attempts.filter(state=AttemptState.PAID)
     attempt = paid.filter(pk=attempt_id).first() if attempt_id is not None else next_to_refund(paid)
     if attempt is None or (not attempt.is_surplus and order.state not in REFUNDABLE_STATES):
@@ -175,7 +175,7 @@ def _choose_amount(
     elif left.currency == order.currency:
         of_lines = Money.sum(remaining.values(), order.currency)
     elif choice.amount is None:
-        raise RefundAmountNeeded(currency=left.currency)  # prices don't say how much of other money is theirs
+        raise RefundAmountNeeded(currency=left.currency)  # prices can't be compared with another currency
     else:
         of_lines = left
     if choice.amount is None:

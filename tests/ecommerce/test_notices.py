@@ -435,7 +435,7 @@ def test_a_notice_about_ours_that_can_not_be_understood_is_said_and_not_tried_ag
         notice = deliver(stripe_api.event("refund.created", told))
         is_stuck = state == NoticeState.STUCK
         assert (notice.state, "NoticeNotUnderstood" in notice.error) == (state, is_stuck)
-        assert ("notice can't be acted on" in caplog.text) is is_stuck
+        assert ("notice can't be processed" in caplog.text) is is_stuck
 
 
 def test_nul_in_a_text_stops_nothing(stripe_api: StripeServer) -> None:

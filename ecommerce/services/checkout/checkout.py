@@ -1,8 +1,7 @@
 """From a basket to an order.
 
-Locks are taken in one order everywhere: basket → order → learner → payment → contract terms → code → membership
-(ADR 0003).
-The gateway is called after the order is committed, and outside any transaction.
+Locks are taken in one order everywhere: basket, order, learner, payment, contract terms, code, membership (ADR 0003).
+The gateway is called after the order is committed, outside any transaction.
 """
 
 from __future__ import annotations
@@ -57,13 +56,13 @@ from mitxonline.kernel.money import Money
 
 logger = logging.getLogger(__name__)
 
-# This long after its end no gateway takes money for a session, whatever the clocks say.
+# This long after a payment page expires no gateway takes money on it, even where its clock differs from ours.
 SESSION_IS_OVER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """An order, and where to pay it; without an address there is nothing to pay any more."""
+    """An order and the address where it is paid; None where nothing is left to pay."""
 
     order: Order
     pay_url: str | None
@@ -78,13 +77,15 @@ def begin_checkout(
     seen: str = "",
     host: str = "",
 ) -> Checkout:
-    """Place the order of the owner's current basket; nothing to pay fulfills it at once, else a payment begins.
+    """Place an order for the owner's current basket, and fulfill it at once if it is free or begin its payment.
 
-    ``seen`` is the fingerprint of the basket the buyer was shown. ``host`` is the name the site was asked by: hosts may
-    have gateway accounts of their own. Raises BasketEmpty, TotalChanged or BasketChanged if it isn't what the buyer was
-    shown, PaymentUnderWay, NoWayToPay, or the first refusal of a rule; then nothing is held and the basket is as it
-    was. Raises PaymentUnavailable or TotalNotPayable when the order is placed and waits. The same basket twice is the
-    same order, and for a while the same payment page, unless the gateway says that this page has ended.
+    ``seen`` is the fingerprint of the basket the buyer was shown. ``host`` is the host of the request: hosts may have
+    gateway accounts of their own. Checking out the same basket again returns the same order, and for a while the same
+    payment page, unless the gateway says that the page has ended.
+
+    Raises BasketEmpty, TotalChanged or BasketChanged where the basket isn't what the buyer was shown, PaymentUnderWay,
+    NoWayToPay, or the first refusal of a rule; then nothing is held and the basket is unchanged. Raises
+    PaymentUnavailable or TotalNotPayable where the order is placed and waits for payment.
     """
 
     def place() -> tuple[Order, PaymentAttempt | None]:
@@ -100,42 +101,51 @@ def begin_checkout(
         order, attempt = retry_taken_number(place)
         if attempt is None:
             return Checkout(order=order, pay_url=None)
-        known = _confirm_earlier_page(attempt, now=now)
-        if known.is_fulfilled or known.state == OrderState.REVIEW:
-            return Checkout(order=known, pay_url=None)
+        confirmed = _confirm_earlier_page(attempt, now=now)
+        if confirmed.is_fulfilled or confirmed.state == OrderState.REVIEW:
+            return Checkout(order=confirmed, pay_url=None)
         if attempt.state == AttemptState.STARTED or is_second_page:
             break
-        is_second_page = True  # the first was declined or is over, and the next round begins another
+        is_second_page = True  # the first page was declined or has ended; the next round opens another
     return _end_superseded_pages(order, now=now) or Checkout(order=order, pay_url=begin_session(attempt, now=now))
 
 
 def place_order(
     *, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None, seen: str = ""
 ) -> Order:
-    """Write the order down and hold its codes and seats, all or nothing.
+    """Create the order and hold its codes and seats, all or nothing; or return the pending order of this very basket.
 
-    The rules judge once, under their locks; what they refuse undoes the rest.
+    Raises what ``begin_checkout`` raises before the payment.
     """
     with all_or_nothing():
         basket = lock_basket(owner, now=now)
-        if basket is None:  # it may have been bought by the same button's first press while we waited for the lock
+        if basket is None:  # a double click: the first request bought it while this one waited for the lock
             raise BasketEmpty
-        # Locked before anything is priced: no other order of theirs begins to be paid, and keeps its code, meanwhile.
+        # Locked before anything is priced: none of the buyer's other orders can begin to be paid meanwhile, and keep
+        # the code that this one is priced with.
         others = list(Order.objects.locked().of(user_id).filter(state__in=(OrderState.PENDING, OrderState.REVIEW)))
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
-        _refuse_unless_sellable(priced)
-        placed = _reuse_or_cancel_open_orders(priced, others, basket=basket, user_id=user_id, now=now)
-        _refuse_unless_as_shown(priced, expected_total, seen)
+        if priced.is_empty:
+            raise BasketEmpty
+        if not priced.has_one_currency:
+            raise SeveralCurrencies
+        placed, superseded = _sort_open_orders(priced, others, basket=basket, now=now)
+        if placed is None:
+            lock_courses_of(user_id)
+        _cancel_superseded_orders(superseded, priced, now=now)
+        if expected_total is not None and expected_total != priced.total:
+            raise TotalChanged(shown=expected_total.formatted(), now=priced.total.formatted())
+        if seen and seen != priced.fingerprint:
+            raise BasketChanged
         if placed is None:
             return _write_order(priced, basket=basket, user_id=user_id, now=now)
-        refuse_owned_courses(
-            _make_purchase(priced, user_id=user_id, now=now)
-        )  # someone may have enrolled the buyer since
+        # The rules judged this order when it was placed. Staff may have enrolled the buyer since.
+        refuse_owned_courses(_make_purchase(priced, user_id=user_id, now=now))
         return placed
 
 
 def cancel_order(*, order_id: int, now: datetime, reason: str) -> Order:
-    """Give an order up that no one paid; WrongOrderState if it isn't pending, PaymentUnderWay if money is coming."""
+    """Cancel an unpaid order. Raises WrongOrderState unless it is pending, PaymentUnderWay if its money is coming."""
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
         if order.state == OrderState.PENDING and is_being_paid(order):
@@ -145,20 +155,21 @@ def cancel_order(*, order_id: int, now: datetime, reason: str) -> Order:
 
 
 def release_lapsed_orders(*, now: datetime, limit: int = 200) -> int:
-    """Cancel pending orders whose hold is over, unless their money may still come or has; how many."""
+    """Cancel pending orders whose hold has ended and that aren't being paid; return how many."""
     lapsed = Order.objects.pending().filter(hold_until__lt=now)
     lapsed = lapsed.exclude(attempts__state__in=PAYING_STATES).order_by("pk")
     closed = 0
     for order_id in lapsed.values_list("pk", flat=True)[:limit]:
         try:
             closed += _release_lapsed(order_id, now)
-        except (DatabaseError, DomainError):  # one that can't be closed keeps no one else's seat
+        except (DatabaseError, DomainError):  # one faulty order must not keep the seats of the others
             logger.exception("lapsed order not released", extra={"order": order_id})
     return closed
 
 
 def _release_lapsed(order_id: int, now: datetime) -> bool:
     with transaction.atomic():
+        # Looked at again under the lock: since the list was read the buyer may have paid or extended the hold.
         order = Order.objects.locked().get(pk=order_id)
         if order.state != OrderState.PENDING or not _has_lapsed(order, now) or is_being_paid(order):
             return False
@@ -174,10 +185,10 @@ def _open_attempt_for(order: Order, *, host: str, now: datetime) -> PaymentAttem
 
 
 def _confirm_earlier_page(attempt: PaymentAttempt, *, now: datetime) -> Order:
-    """The order of a try, after asking about a page the buyer was led to before: it may have been paid, or be over.
+    """Ask about a page that the buyer was sent to before, which may have been paid or have ended; return its order.
 
-    Raises PaymentUnderWay where the money is coming. A gateway that doesn't answer hinders no one: the page takes money
-    once, whoever is led there.
+    Raises PaymentUnderWay where the money is coming. A gateway that doesn't answer blocks no one: the page takes money
+    only once, however often the buyer is sent there.
     """
     if not attempt.session_id:
         return attempt.order
@@ -193,12 +204,17 @@ def _confirm_earlier_page(attempt: PaymentAttempt, *, now: datetime) -> Order:
 
 
 def _end_superseded_pages(order: Order, *, now: datetime) -> Checkout | None:
-    """End the buyer's payment pages that were given up for this one; where one of them was paid, nothing is to pay.
+    """End the buyer's payment pages that this order replaces; return the other order where one of them was paid.
 
-    Raises PaymentUnavailable if it can't be known whether one was, PaymentUnderWay if its money is coming: with two
-    open pages someone might pay twice.
+    With two open pages the buyer could pay twice. So this raises PaymentUnavailable where the gateway doesn't say
+    whether one was paid, and PaymentUnderWay where its money is coming.
     """
-    for attempt in _superseded_pages(order, now=now):
+    closing = PaymentAttempt.objects.filter(
+        order__purchaser_id=order.purchaser_id, state=AttemptState.CLOSING, expires_at__gt=now - SESSION_IS_OVER
+    )
+    # Pages of this order itself are among them.
+    superseded = closing.filter(order__lines__product__order_lines__order=order).distinct().order_by("pk")
+    for attempt in superseded:
         try:
             other = end_session(attempt_id=attempt.pk, now=now)
         except PaymentFailed as failure:
@@ -212,17 +228,8 @@ def _end_superseded_pages(order: Order, *, now: datetime) -> Checkout | None:
     return None
 
 
-def _superseded_pages(order: Order, *, now: datetime) -> list[PaymentAttempt]:
-    """The payment pages that may still be open of orders for the same things, this one's among them."""
-    closing = PaymentAttempt.objects.filter(
-        order__purchaser_id=order.purchaser_id, state=AttemptState.CLOSING, expires_at__gt=now - SESSION_IS_OVER
-    )
-    same = closing.filter(order__lines__product__order_lines__order=order)
-    return list(same.distinct().order_by("pk"))
-
-
 def _close_if_superseded(order: Order, other: Order, *, now: datetime) -> None:
-    """Give this order up where an earlier one for the same things turned out to be paid."""
+    """Cancel this order where an earlier one for the same products turned out to be paid."""
     if order.pk == other.pk:
         return
     with transaction.atomic():
@@ -231,60 +238,52 @@ def _close_if_superseded(order: Order, other: Order, *, now: datetime) -> None:
             close_order(order=order, to=OrderState.CANCELED, now=now, reason=f"paid by order {other.number}")
 
 
-def _refuse_unless_sellable(priced: PricedBasket) -> None:
-    if priced.is_empty:
-        raise BasketEmpty
-    if not priced.has_one_currency:
-        raise SeveralCurrencies
+def _sort_open_orders(
+    priced: PricedBasket, others: Sequence[Order], *, basket: Basket, now: datetime
+) -> tuple[Order | None, list[Order]]:
+    """Return the pending order of this very basket, if there is one, and the open orders that a new one replaces.
 
-
-def _refuse_unless_as_shown(priced: PricedBasket, expected_total: Money | None, seen: str) -> None:
-    if expected_total is not None and expected_total != priced.total:
-        raise TotalChanged(shown=expected_total.formatted(), now=priced.total.formatted())
-    if seen and seen != priced.fingerprint:
-        raise BasketChanged
-
-
-def _reuse_or_cancel_open_orders(
-    priced: PricedBasket, others: Sequence[Order], *, basket: Basket, user_id: int, now: datetime
-) -> Order | None:
-    """The learner's pending order of this very basket; of the ``others``, locked, those in its way are given up.
-
-    In its way is what has the same products, and what holds a code of this basket: the use goes to the order that
-    replaces it, in this transaction. Raises PaymentUnderWay where the money for some of it may be on its way, or waits
-    with staff for a decision: no one pays twice for the same.
+    An order is replaced that has the same products or comes from this basket, and one that holds a code of this basket:
+    the code's use passes to the new order in this transaction. Raises PaymentUnderWay where the money for one of the
+    products is on its way, or waits with staff for a decision. ``others`` are locked.
     """
-    wanted, print_of = {line.product.pk for line in priced.lines}, priced.fingerprint
+    products = {line.product.pk for line in priced.lines}
     codes = {line.code.pk for line in priced.lines if line.code is not None}
-    given_up = []
+    placed, superseded = None, []
     for order in others:
-        from_here, shares = order.basket_id == basket.pk, order.lines.filter(product_id__in=wanted).exists()
+        is_from_here = order.basket_id == basket.pk
+        has_same_product = order.lines.filter(product_id__in=products).exists()
         if order.state == OrderState.REVIEW:
-            if shares and has_money(order):
+            if has_same_product and has_money(order):
                 raise PaymentUnderWay(number=order.number)
+        elif not (is_from_here or has_same_product or _holds_code(order, codes)):
             continue
-        if not (from_here or shares or _holds_code(order, codes)):
-            continue
-        if not is_being_paid(order):
-            if from_here and order.fingerprint == print_of and not _has_lapsed(order, now):
-                return order
-            given_up.append(order)
-        elif shares:
+        elif not is_being_paid(order):
+            is_same = is_from_here and order.fingerprint == priced.fingerprint and not _has_lapsed(order, now)
+            if is_same and placed is None:
+                placed = order
+            else:
+                superseded.append(order)
+        elif has_same_product:
             raise PaymentUnderWay(number=order.number)
-        else:  # it will be fulfilled by itself; the basket is free for another order
+        else:
+            # What was in the basket before is being paid, and its order is fulfilled when the money comes. The basket
+            # has other products now and is free for another order.
             order.basket_id = None
             order.save(update_fields=["basket_id", "updated_at"])
-    lock_courses_of(user_id)
-    if given_up:
-        sold = OrderLine.objects.filter(order__in=given_up).values_list("product_id", flat=True)
-        lock_for(wanted.union(sold))
-    for order in given_up:
+    return placed, superseded
+
+
+def _cancel_superseded_orders(superseded: Sequence[Order], priced: PricedBasket, *, now: datetime) -> None:
+    if not superseded:
+        return
+    sold = OrderLine.objects.filter(order__in=superseded).values_list("product_id", flat=True)
+    lock_for({line.product.pk for line in priced.lines}.union(sold))  # the rules' locks come before the codes'
+    for order in superseded:
         close_order(order=order, to=OrderState.CANCELED, now=now, reason="replaced by a newer order")
-    return None
 
 
 def _holds_code(order: Order, codes: Collection[int]) -> bool:
-    """Whether one of these codes is held for an order that counts its uses."""
     return bool(codes) and order.lines.filter(takes_use=True, code__in=codes).exists()
 
 
@@ -309,7 +308,7 @@ def _write_order(priced: PricedBasket, *, basket: Basket, user_id: int, now: dat
     purchase = _make_purchase(priced, user_id=user_id, now=now)
     findings = [finding for rule in checkout_rules() for finding in rule.hold(purchase, order)]
     codes = {line.code.pk: line.code for line in priced.lines if line.code is not None}
-    for _pk, code in sorted(codes.items()):  # in one order for everyone: no two buyers wait for each other
+    for _pk, code in sorted(codes.items()):  # always in the same order, so that two buyers can't deadlock
         hold_code(code=code, user_id=user_id, order_id=order.pk, until=until, now=now)
     OrderLine.objects.bulk_create([_make_line(line, order, findings) for line in priced.lines])
     return order
@@ -321,17 +320,18 @@ def _make_purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purc
 
 
 def _make_line(line: PricedLine, order: Order, findings: list[RuleVerdict]) -> OrderLine:
-    """The line as it is sold. A product that needs its code is sold with it or by a right granted under the lock.
+    """Take a snapshot of a line as it is sold. Raises NotForSale, CodeNeeded.
 
-    Asked here and not only by the rules: were b2b's rule missing from the settings, no one would get in (design 3.9).
+    The code is asked for here as well as by the rules: were b2b's rule missing from the settings, no one would get into
+    a contract's course.
     """
     product = line.product
     mine = [finding for finding in findings if finding.product_id == product.pk]
     if product.requires_code and not any(finding.vouches for finding in mine):
         raise NotForSale(title=line.title)
-    right = next((finding.entitlement for finding in mine if finding.entitlement), "")
+    entitlement = next((finding.entitlement for finding in mine if finding.entitlement), "")
     has_own_code = line.code is not None and line.code.discount.unlocks_id == product.pk
-    if product.requires_code and not right and not has_own_code:
+    if product.requires_code and not entitlement and not has_own_code:
         raise CodeNeeded(title=line.title)
     return OrderLine(
         order=order,
@@ -349,5 +349,5 @@ def _make_line(line: PricedLine, order: Order, findings: list[RuleVerdict]) -> O
         takes_use=line.code is not None and takes_use(line.code),
         discount_id=line.price.offer.discount_id if line.price.offer is not None else None,
         discount_label=line.discount_label,
-        entitlement=right,
+        entitlement=entitlement,
     )

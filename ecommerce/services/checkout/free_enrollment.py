@@ -1,4 +1,4 @@
-"""Coming into a run that has no price."""
+"""Enrolling in a run that costs nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ecommerce.models import Product
 
 
 def enroll_free(*, user_id: int, run_id: int, now: datetime) -> Enrollment:
-    """Enroll in a public run without a price on sale.
+    """Enroll in a public run that has no price.
 
-    Raises RunNotFree where there is one, RunNotLive where it is off sale (that doesn't make the run free), else what
+    Raises RunNotFree where it has one, RunNotLive where that one is off sale, which doesn't make the run free, or what
     courses' own ``enroll_free`` raises.
     """
     priced = Product.objects.filter(course_run_id=run_id, requires_code=False, price__gt=0)

@@ -1,7 +1,7 @@
-"""Giving up an order whose buyer left: its page is ended at the gateway, then code and seat are free for others.
+"""Giving up an order whose buyer left, so that its code and seat are free for others.
 
-Three steps, because a gateway is called outside any transaction: the try is given up here, its page is ended there, and
-under the order's lock what has become of it meanwhile is looked at again before anything is freed.
+There are three steps, because a gateway is called outside any transaction: the payment attempt is given up here, its
+page is ended at the gateway, and then the order is looked at again under its lock before anything is freed.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ TAKEN_OUT = "taken out of the cart"
 
 
 def give_up_payment(*, attempt_id: int, now: datetime) -> Order:
-    """What leaving a payment page does. Where the buyer has another page of the order open, the order goes on.
+    """Give up an attempt whose buyer left its payment page, and cancel the order unless another page of it is open.
 
-    Money that came or is coming counts. A gateway that doesn't answer leaves the order with what is held for it, until
-    the hold is over; the sweep ends the page.
+    An order that is paid or being paid stays. Where the gateway doesn't answer, the order keeps its code and seat until
+    the hold ends, and the sweep ends the page.
     """
     order = Order.objects.get(attempts=attempt_id)
     return _give_up(order.pk, reason=LEFT, attempt_id=attempt_id, now=now)
 
 
 def give_up_removed(*, user_id: int, now: datetime) -> int:
-    """Give up the buyer's open orders for something that is in their cart no more; how many were closed.
+    """Give up the buyer's open orders for products or codes that have left the cart; return how many were canceled.
 
-    One query where there is none. What holds for ``give_up_payment`` holds here.
+    One query where there is none. Limits are those of ``give_up_payment``.
     """
     in_cart = BasketItem.objects.filter(
         basket__user_id=user_id, product_id=OuterRef("product_id"), kept_at__isnull=True
@@ -57,27 +57,24 @@ def give_up_removed(*, user_id: int, now: datetime) -> int:
 
 
 def _give_up(order_id: int, *, reason: str, attempt_id: int | None, now: datetime) -> Order:
-    """``attempt_id``: the one try to give up; None for all of the order."""
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
         if order.state != OrderState.PENDING or is_being_paid(order):
             return order
-        tries = order.attempts.order_by()
-        give_up_attempts(tries if attempt_id is None else tries.filter(pk=attempt_id), now=now, note=reason)
-        open_pages = order.attempts.filter(state=AttemptState.CLOSING).order_by("pk").values_list("pk", flat=True)
-        pages = list(open_pages)
+        attempts = order.attempts.order_by()
+        if attempt_id is not None:
+            attempts = attempts.filter(pk=attempt_id)
+        give_up_attempts(attempts, now=now, note=reason)
+        closing = order.attempts.filter(state=AttemptState.CLOSING).order_by("pk")
+        pages = list(closing.values_list("pk", flat=True))
     try:
         with without_queueing():
             for page in pages:
                 end_session(attempt_id=page, now=now)
     except PaymentFailed as failure:
         logger.warning("payment page not ended", extra={"order": order_id, "retriable": failure.retriable})
-    return _close_unless_paid(order_id, reason=reason, now=now)
-
-
-def _close_unless_paid(order_id: int, *, reason: str, now: datetime) -> Order:
-    """Free what is held, if no page of the order can be paid any more and none was."""
     with transaction.atomic():
+        # Nothing is freed while a page of the order can still be paid, or was paid meanwhile.
         order = Order.objects.locked().get(pk=order_id)
         may_be_paid = order.attempts.filter(state__in=(*UNSETTLED_STATES, AttemptState.PAID)).exists()
         if order.state == OrderState.PENDING and not may_be_paid:

@@ -1,4 +1,4 @@
-"""What staff do with an order by hand: fulfill or cancel one in review, ask its gateway, send its receipt again."""
+"""What staff can do with an order: fulfill or cancel it in review, check with its gateway, send its receipt again."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from mitxonline.kernel.text import require_text
 
 
 def fulfill_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
-    """Give the buyer what was bought although the order was stopped; who decided and why is in the log.
+    """Fulfill an order in review, and log who decided it and why.
 
-    Codes and seats are claimed again. Raises WrongOrderState, BuyerHasCourse, or what else
-    stands in the way (no seat left); then nothing has happened.
+    Codes and seats are claimed again. Raises OrderUnknown, WrongOrderState, BuyerHasCourse, or another refusal (no seat
+    left); then nothing has changed.
     """
     reason = require_text(reason)
     with transaction.atomic():
         order = _lock_order_in_review(order_id, wanted=OrderState.FULFILLED)
         try:
             order = fulfill_order(order_id=order.pk, now=now, gives_rest=True)
-        except AlreadyEnrolled as refusal:  # said to the buyer, and read by staff here
+        except AlreadyEnrolled as refusal:  # its sentence speaks to the buyer; staff read this one
             raise BuyerHasCourse(title=refusal.title) from refusal
         if is_partly_refunded(order):
             order.move(OrderState.PARTIALLY_REFUNDED, at=now)
@@ -42,9 +42,9 @@ def fulfill_from_review(*, order_id: int, reason: str, by_id: int | None, now: d
 
 
 def cancel_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
-    """End an order in review for which no money came, or whose money went back: by refunds, or by its bank.
+    """Cancel an order in review that was never paid, or whose money went back by refunds or a lost dispute.
 
-    Raises WrongOrderState, MoneyWasTaken, which holds as long as money is on its way back.
+    Raises OrderUnknown, WrongOrderState, or MoneyWasTaken, also while a refund is on its way.
     """
     reason = require_text(reason)
     with transaction.atomic():
@@ -58,9 +58,9 @@ def cancel_from_review(*, order_id: int, reason: str, by_id: int | None, now: da
 
 
 def check_with_gateway(*, order_id: int, by_id: int | None, now: datetime) -> Order:
-    """Ask the gateway about every payment and refund of an order and act on what it says.
+    """Ask the gateway about every payment, refund and dispute of an order and act on its answers.
 
-    Raises OrderUnknown, PaymentFailed where it can't be asked.
+    Raises OrderUnknown, PaymentFailed where the gateway doesn't answer.
     """
     with transaction.atomic():
         order = Order.objects.filter(pk=order_id).first()
@@ -79,7 +79,7 @@ def check_with_gateway(*, order_id: int, by_id: int | None, now: datetime) -> Or
 
 
 def send_receipt_again(*, order_id: int, by_id: int | None) -> Order:
-    """Have the receipt mailed once more. Raises OrderUnknown, ReceiptNotYet for an order that isn't completed."""
+    """Have the receipt e-mailed again. Raises OrderUnknown, or ReceiptNotYet where the order was never fulfilled."""
     with transaction.atomic():
         order = Order.objects.filter(pk=order_id).first()
         if order is None:
@@ -92,7 +92,7 @@ def send_receipt_again(*, order_id: int, by_id: int | None) -> Order:
 
 
 def _has_money(order: Order) -> bool:
-    """Whether money of a payment is here or not certainly gone; what a bank took after a dispute is gone."""
+    """Whether money of a payment is here, or may still be; what a bank took after a dispute is gone."""
     if order.refunds.filter(state__in=UNFINISHED).exists():
         return True
     for attempt in order.attempts.filter(state=AttemptState.PAID):

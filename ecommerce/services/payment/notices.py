@@ -1,7 +1,7 @@
-"""What gateways tell us by themselves: kept first, word for word and once, understood later by the worker.
+"""Notices from gateways: stored raw and once, and processed later by the worker.
 
-The delivery of ``NoticeReceived`` is written in the transaction that keeps the notice. Whatever goes wrong afterwards
-is tried again from there; the gateway has its answer and is not asked to send again (P4, P17).
+The delivery of ``NoticeReceived`` is written in the transaction that stores the notice. Whatever fails afterwards is
+retried from there. The gateway has its answer and doesn't need to send the notice again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from mitxonline.kernel.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
-# What may be the name of a payment in a text whose shape isn't known.
+# What may be the id of a payment or refund, in a body whose format we don't know.
 _WORD = re.compile(r'"([\w-]{3,255})"')
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -54,9 +54,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def receive_notice(
     *, gateway_name: str, body: bytes, headers: Mapping[str, str], host: str, now: datetime
 ) -> GatewayNotice:
-    """Keep a notice that the gateway wrote; the same one again is the same row, and nothing more happens.
+    """Store a notice and publish NoticeReceived; a notice that comes again changes nothing.
 
-    Raises GatewayUnknown where this installation has no such gateway, NoticeForged for what it didn't write.
+    Raises GatewayUnknown where this installation has no such gateway, NoticeForged where the gateway didn't sign it.
     """
     gateway = gateways().get(gateway_name)
     if gateway is None:
@@ -75,10 +75,11 @@ def receive_notice(
 
 
 def process_notice(*, notice_id: int, now: datetime) -> GatewayNotice:
-    """Act on a kept notice; again is harmless. What fails is written on the row and raised, to be tried again.
+    """Act on a stored notice; doing it again does no harm.
 
-    What would fail the same way every time is written down and not raised. A notice that can't be understood and names
-    nothing of ours is another program's at the same gateway: it is kept, and no one is told.
+    A failure is saved on the row and raised, so that the delivery is retried. One that would repeat every time is only
+    saved. A notice that can't be read and mentions nothing of ours belongs to another program at the same gateway: it
+    is kept, and no one is alerted.
     """
     notice = GatewayNotice.objects.get(pk=notice_id)
     try:
@@ -91,7 +92,7 @@ def process_notice(*, notice_id: int, now: datetime) -> GatewayNotice:
         if isinstance(error, NoticeNotUnderstood) and not _mentions_ours(notice):
             _save_outcome(notice, state=NoticeState.UNKNOWN, error="", processed_at=now)
         else:
-            logger.error("notice can't be acted on", extra={"notice": notice.pk, "kind": notice.kind})
+            logger.error("notice can't be processed", extra={"notice": notice.pk, "kind": notice.kind})
             _save_outcome(notice, state=NoticeState.STUCK, error=reason, processed_at=now)
         return notice
     _save_outcome(notice, state=state, error="", processed_at=now, order_id=order_id or notice.order_id)
@@ -99,7 +100,7 @@ def process_notice(*, notice_id: int, now: datetime) -> GatewayNotice:
 
 
 def replay_notices(*, ids: Sequence[int], by_id: int | None) -> int:
-    """Have kept notices acted on again by the worker; how many there were with their text still there."""
+    """Have the worker process stored notices again; return how many still had their body."""
     with transaction.atomic():
         chosen = list(GatewayNotice.objects.filter(pk__in=ids).exclude(body="").order_by("pk"))
         for notice in chosen:
@@ -109,7 +110,7 @@ def replay_notices(*, ids: Sequence[int], by_id: int | None) -> int:
 
 
 def forget_notices(*, now: datetime) -> int:
-    """Drop the text of notices that are long past: it names buyers. The rows stay; how many were emptied."""
+    """Empty the bodies of old notices, which name buyers; return how many. The rows stay."""
     before = now - timedelta(days=settings.NOTICE_BODY_DAYS)
     return GatewayNotice.objects.filter(received_at__lt=before).exclude(body="").update(body="")
 
@@ -120,39 +121,45 @@ def _act_on_notice(notice: GatewayNotice, *, now: datetime) -> tuple[NoticeState
         raise PaymentFailed(f"no gateway {notice.gateway} here", retriable=True, code="no_gateway")
     if not notice.body:
         return NoticeState(notice.state), None
-    told = gateway.read_notice(notice.body.encode(), account=notice.account)
-    match told:
+    content = gateway.read_notice(notice.body.encode(), account=notice.account)
+    match content:
         case PaymentNotice():
-            return _act_on_payment(told, gateway, now=now)
+            return _act_on_payment(content, gateway, now=now)
         case RefundNotice() | RefundsChanged() | DisputeNotice():
-            return _act_on_aftermath(told, gateway, notice.account, now=now)
+            return _act_on_aftermath(content, gateway, notice.account, now=now)
         case OtherNotice():
             return NoticeState.KEPT, None
 
 
-def _act_on_payment(told: PaymentNotice, gateway: PaymentGateway, *, now: datetime) -> tuple[NoticeState, int | None]:
-    """What a notice says of a payment is a hint to ask; only where it can't be right is it taken at its word."""
-    attempt = find_attempt(told, gateway.name)
+def _act_on_payment(
+    content: PaymentNotice, gateway: PaymentGateway, *, now: datetime
+) -> tuple[NoticeState, int | None]:
+    """Ask the gateway about the payment: a notice is only a hint.
+
+    One that contradicts what we know is acted on as it is, without asking. Asking about our attempt would answer for
+    another payment, and this one would never reach staff.
+    """
+    attempt = find_attempt(content, gateway.name)
     if attempt is None:
         return NoticeState.UNKNOWN, None
-    if mismatch_reason(told, attempt):
-        return NoticeState.DONE, settle_notice(notice=told, gateway_name=gateway.name, now=now).pk
-    if not attempt.session_id and told.session_id:  # we were interrupted before we heard the session's name
-        PaymentAttempt.objects.filter(pk=attempt.pk, session_id="").update(session_id=told.session_id)
+    if mismatch_reason(content, attempt):
+        return NoticeState.DONE, settle_notice(notice=content, gateway_name=gateway.name, now=now).pk
+    if not attempt.session_id and content.session_id:  # we crashed before the gateway's answer named the session
+        PaymentAttempt.objects.filter(pk=attempt.pk, session_id="").update(session_id=content.session_id)
     return NoticeState.DONE, confirm_attempt(attempt_id=attempt.pk, now=now).pk
 
 
 def _act_on_aftermath(
-    told: RefundNotice | RefundsChanged | DisputeNotice, gateway: PaymentGateway, account: str, *, now: datetime
+    content: RefundNotice | RefundsChanged | DisputeNotice, gateway: PaymentGateway, account: str, *, now: datetime
 ) -> tuple[NoticeState, int | None]:
     """Ask for all refunds and disputes of the payment, so that the order of notices doesn't matter.
 
-    Of a payment that is not noted yet nothing is known here; when it is noted, ``confirm`` asks for the same.
+    Nothing is asked about a payment that isn't recorded yet: ``confirm_attempt`` asks when it is.
     """
-    order = Order.objects.filter(attempts__gateway=gateway.name, attempts__payment_id=told.payment_id).first()
-    if not told.payment_id or order is None:
+    order = Order.objects.filter(attempts__gateway=gateway.name, attempts__payment_id=content.payment_id).first()
+    if not content.payment_id or order is None:
         return NoticeState.UNKNOWN, None
-    follow_aftermath(told.payment_id, gateway, account=account, now=now)
+    follow_aftermath(content.payment_id, gateway, account=account, now=now)
     return NoticeState.DONE, order.pk
 
 
@@ -162,36 +169,33 @@ def _save_outcome(notice: GatewayNotice, *, state: NoticeState, error: str, **ch
         setattr(notice, name, value)
     notice.save(update_fields=["state", "error", *changes])
     if error:
-        logger.warning("notice not acted on", extra={"notice": notice.pk, "kind": notice.kind})
+        logger.warning("notice not processed", extra={"notice": notice.pk, "kind": notice.kind})
 
 
 def _describe_failure(error: Exception) -> str:
-    """What staff read beside the notice; what the database or a library says may name people."""
+    # Staff read this beside the notice. Texts of the database or of a library are left out: they may name people.
     if isinstance(error, DomainError):
         return error.code
     return str(error) if isinstance(error, PaymentFailed | NoticeNotUnderstood) else describe_error(error)
 
 
 def _is_permanent(error: Exception) -> bool:
-    """Whether trying again is no use: the notice stays as it is, and so does what the gateway says of it.
-
-    A key the gateway refuses is ours to repair, and the notice is acted on then.
-    """
+    # Where the gateway refuses our key, the notice can be processed once the key is repaired.
     if isinstance(error, PaymentFailed):
         return not error.retriable and error.code not in OUR_KEY
     return isinstance(error, NoticeNotUnderstood | DataError | RecursionError | UnicodeError)
 
 
 def _mentions_ours(notice: GatewayNotice) -> bool:
-    """Whether a text that couldn't be understood speaks of one of our payments or refunds."""
+    """Whether a body that couldn't be read mentions one of our payments or refunds."""
     words = set(islice((found.group(1) for found in _WORD.finditer(notice.body)), 1000))
     references = {word for word in words if _UUID.fullmatch(word)}
-    tries = PaymentAttempt.objects.filter(gateway=notice.gateway)
+    attempts = PaymentAttempt.objects.filter(gateway=notice.gateway)
     named = Q(session_id__in=words) | Q(payment_id__in=words) | Q(reference__in=references)
     refunds = Refund.objects.filter(attempt__gateway=notice.gateway)
-    return tries.filter(named).exists() or refunds.filter(gateway_refund_id__in=words).exists()
+    return attempts.filter(named).exists() or refunds.filter(gateway_refund_id__in=words).exists()
 
 
 def _decode(body: bytes) -> str:
-    """A notice as the database can keep it: a text without NUL."""
+    # PostgreSQL stores no NUL in a text.
     return body.decode(errors="replace").replace("\0", "\ufffd")

@@ -1,7 +1,7 @@
-"""Believing what a gateway says of a payment.
+"""Acting on what a gateway says of a payment.
 
-The buyer's return, a notice and the sweep all run ``confirm``: it asks the gateway and acts on the answer. Saying it
-twice, late or in another order is harmless, because the gateway says what is true now.
+The buyer's return, a notice and the sweep all call ``confirm_attempt``, which asks the gateway and acts on the answer.
+Calls that come twice, late or in another order do no harm, because the answer is always the payment's present state.
 """
 
 from __future__ import annotations
@@ -34,23 +34,22 @@ from mitxonline.kernel.remote import without_queueing
 
 logger = logging.getLogger(__name__)
 
-# The task that asks about what is due; the worker has it, and a broker that is away costs a minute.
+# The worker's task for payments that are due. Where the broker is down, the beat starts it a minute later.
 ASK_ABOUT_PAYMENTS = "ecommerce.tasks.ask_about_payments"
 
-# How long whoever noted a payment may take to fulfill its order, before someone else does.
+# How long the process that recorded a payment may take to fulfill its order, before the sweep does.
 PATIENCE = timedelta(minutes=2)
 
 HOUR = timedelta(hours=1)
-# How long after its end a session that the gateway doesn't know is asked about again.
+# How long after its end a payment page that the gateway doesn't know is asked about.
 MISSING_PATIENCE = timedelta(days=1)
 MISSING = "the gateway does not know this payment"
 
 
 def confirm_attempt(*, attempt_id: int, now: datetime) -> Order:
-    """Ask the gateway about a try and act on the answer; safe at any time, any number of times, from anywhere.
+    """Ask the gateway about a payment attempt and act on the answer; safe to call at any time and any number of times.
 
-    A try that never reached its gateway has nothing to be asked about. Raises PaymentFailed where the gateway gives
-    no answer.
+    An attempt that never reached its gateway stays as it is. Raises PaymentFailed where the gateway doesn't answer.
     """
     refuse_in_transaction()
     attempt = PaymentAttempt.objects.select_related("order").get(pk=attempt_id)
@@ -62,39 +61,44 @@ def confirm_attempt(*, attempt_id: int, now: datetime) -> Order:
 
 
 def confirm_return(*, attempt_id: int, now: datetime) -> Order:
-    """What the return from a payment page does: ask, and where no one answers, note that the buyer was there.
+    """Confirm the attempt of a buyer who came back from its payment page.
 
-    So that no one reads that nothing was paid while no one knows. Where others wait for the gateway already, this page
-    doesn't: the worker asks at once.
+    Where the gateway doesn't answer, record that the buyer came back, so that the page doesn't claim that nothing was
+    paid, and let the worker ask at once. The page doesn't queue behind other calls to a slow gateway.
     """
     try:
         with without_queueing():
             return confirm_attempt(attempt_id=attempt_id, now=now)
     except PaymentFailed as failure:
         logger.warning("gateway not asked", extra={"attempt": attempt_id, "retriable": failure.retriable})
-        open_ones = PaymentAttempt.objects.filter(pk=attempt_id, state=AttemptState.STARTED)
-        if open_ones.update(came_back_at=now, ask_at=now):
+        started = PaymentAttempt.objects.filter(pk=attempt_id, state=AttemptState.STARTED)
+        if started.update(came_back_at=now, ask_at=now):
             send_tasks(ASK_ABOUT_PAYMENTS, [()])
         return Order.objects.get(attempts=attempt_id)
 
 
 def end_session(*, attempt_id: int, now: datetime) -> Order:
-    """End a try that was given up at its gateway as well. Where the buyer was faster the money counts."""
+    """End the payment page of an attempt that was given up. Where the buyer paid first, the payment counts.
+
+    Raises PaymentFailed where the gateway doesn't answer.
+    """
     refuse_in_transaction()
     attempt = PaymentAttempt.objects.select_related("order").get(pk=attempt_id)
     if not attempt.session_id:
         return attempt.order
     gateway = find_gateway(attempt)
     notice = gateway.expire(make_session(attempt))
-    if notice.outcome is PaymentOutcome.PAID and notice.paid is None:  # ending it need not tell how much came
+    if (
+        notice.outcome is PaymentOutcome.PAID and notice.paid is None
+    ):  # the answer to ending a page may leave the amount out
         notice = gateway.look_up(make_session(attempt))
     return _act_on_answer(notice, attempt, gateway, now=now)
 
 
 def check_order(*, order_id: int, now: datetime) -> Order:
-    """Ask the gateways about every try at paying an order, whatever is known of it.
+    """Ask the gateways about every payment attempt of an order, settled or not.
 
-    Raises PaymentFailed where one of them gave no answer, after the others were asked.
+    Raises PaymentFailed where one of them didn't answer, after all were asked.
     """
     failures = []
     for attempt_id in PaymentAttempt.objects.filter(order_id=order_id).order_by("pk").values_list("pk", flat=True):
@@ -108,7 +112,7 @@ def check_order(*, order_id: int, now: datetime) -> Order:
 
 
 def settle_notice(*, notice: PaymentNotice, gateway_name: str, now: datetime) -> Order:
-    """Act on what a gateway says of a payment. Raises OrderUnknown for one we never asked for."""
+    """Act on a notice without asking the gateway. Raises OrderUnknown where it is about no attempt of ours."""
     attempt = find_attempt(notice, gateway_name)
     if attempt is None:
         raise OrderUnknown
@@ -116,7 +120,7 @@ def settle_notice(*, notice: PaymentNotice, gateway_name: str, now: datetime) ->
 
 
 def find_attempt(notice: PaymentNotice, gateway_name: str) -> PaymentAttempt | None:
-    """The try a notice is about, by our reference or else by the gateway's session."""
+    """Find the attempt a notice is about, by our reference or else by the gateway's session."""
     known = PaymentAttempt.objects.filter(gateway=gateway_name)
     found = known.filter(reference=notice.reference).first() if notice.reference else None
     if found is None and notice.session_id:
@@ -125,18 +129,18 @@ def find_attempt(notice: PaymentNotice, gateway_name: str) -> PaymentAttempt | N
 
 
 def mismatch_reason(notice: PaymentNotice, attempt: PaymentAttempt) -> str:
-    """Why a notice can't be about this try, though it says so; empty where nothing speaks against it."""
+    """Say why a notice that names this attempt can't be about it; empty where it can."""
     if notice.doubt:
         return notice.doubt
     if notice.reference is not None and notice.reference != attempt.reference:
-        return "reference: the session carries another try's"
+        return "reference: the session carries another attempt's"
     if attempt.session_id and notice.session_id and notice.session_id != attempt.session_id:
         return "reference: another session than the one we began"
     return ""
 
 
 def find_gateway(attempt: PaymentAttempt) -> PaymentGateway:
-    """The gateway a try was begun with; PaymentFailed where this installation has it no more."""
+    """Return the gateway of an attempt. Raises PaymentFailed where this installation no longer has it."""
     gateway = gateways().get(attempt.gateway)
     if gateway is None:
         raise PaymentFailed(f"no gateway {attempt.gateway} here", retriable=True, code="no_gateway")
@@ -144,9 +148,9 @@ def find_gateway(attempt: PaymentAttempt) -> PaymentGateway:
 
 
 def record_missing(*, attempt_id: int, now: datetime) -> None:
-    """End a try whose gateway doesn't know it any more, a day after no one could pay it; before, keys may be wrong.
+    """End an attempt that its gateway doesn't know, a day after its page expired; before that, our keys may be wrong.
 
-    Money that a bank was to send goes before staff. Whatever a notice tells later of either counts all the same.
+    Where a bank was still to send the money, the order goes to review. A later notice about either still counts.
     """
     with transaction.atomic():
         order = Order.objects.locked().get(attempts=attempt_id)
@@ -162,20 +166,20 @@ def record_missing(*, attempt_id: int, now: datetime) -> None:
 
 
 def finish_interrupted(*, now: datetime) -> int:
-    """Fulfill orders whose money was noted and nothing else, because we were interrupted there; how many were tried."""
+    """Fulfill orders whose payment was recorded just before a crash; return how many were tried."""
     waiting = Q(state=OrderState.PENDING) | Q(review_cause=ReviewCause.PAID_AFTER_HOLD)
     paid = Order.objects.filter(waiting, attempts__state=AttemptState.PAID, attempts__settled_at__lt=now - PATIENCE)
     orders = list(paid.order_by("pk").values_list("pk", flat=True).distinct())
     for order_id in orders:
         try:
             fulfill_or_review(order_id=order_id, now=now)
-        except (DatabaseError, DomainError):  # one that can't be finished keeps no one else waiting
+        except (DatabaseError, DomainError):  # one faulty order must not hold up the others
             logger.exception("paid order not finished", extra={"order": order_id})
     return len(orders)
 
 
 def answer_sandbox(*, reference: UUID, user_id: int, answer: str, now: datetime) -> Order:
-    """End a sandbox payment as its buyer says. Raises OrderUnknown for anyone else's, or another answer."""
+    """End a sandbox payment as its buyer chose. Raises OrderUnknown for someone else's, or an unknown answer."""
     attempt = find_sandbox_attempt(reference=reference, user_id=user_id)
     gateway = gateways().get(SandboxGateway.name)
     if answer not in ANSWERS or not isinstance(gateway, SandboxGateway):
@@ -185,12 +189,12 @@ def answer_sandbox(*, reference: UUID, user_id: int, answer: str, now: datetime)
 
 
 def find_sandbox_attempt(*, reference: UUID, user_id: int) -> PaymentAttempt:
-    """The try the sandbox page shows; OrderUnknown for anyone else's."""
+    """Find the attempt for the sandbox page. Raises OrderUnknown for someone else's."""
     return find_buyers_attempt(reference=reference, user_id=user_id, gateway=SandboxGateway.name)
 
 
 def find_buyers_attempt(*, reference: UUID, user_id: int, gateway: str | None = None) -> PaymentAttempt:
-    """The try someone comes back from; OrderUnknown for anyone else's and for none."""
+    """Find a buyer's own attempt. Raises OrderUnknown for someone else's and for none."""
     mine = PaymentAttempt.objects.filter(reference=reference, order__purchaser_id=user_id).select_related("order")
     if gateway is not None:
         mine = mine.filter(gateway=gateway)
@@ -201,7 +205,7 @@ def find_buyers_attempt(*, reference: UUID, user_id: int, gateway: str | None = 
 
 
 def next_ask_time(attempt: PaymentAttempt, *, now: datetime) -> datetime:
-    """When to ask again: after ten minutes, then less and less often, and once when the session must be over."""
+    """Return when to ask again: after ten minutes, then less and less often, and once when the page has expired."""
     if attempt.state == AttemptState.PROCESSING:
         return now + timedelta(seconds=settings.PAYMENT_PROCESSING_ASK_SECONDS)
     pause = timedelta(seconds=settings.PAYMENT_ASK_AGAIN_SECONDS) * 2 ** min(attempt.asked, 8)
@@ -218,7 +222,7 @@ def _act_on_answer(notice: PaymentNotice, attempt: PaymentAttempt, gateway: Paym
 
 
 def follow_aftermath(payment_id: str, gateway: PaymentGateway, *, account: str, now: datetime) -> int:
-    """Bring what is known of a payment's refunds and disputes up to what the gateway says; how many are ours."""
+    """Ask for a payment's refunds and disputes and act on them; return how many belong to payments of ours."""
     refunds, disputes = gateway.refunds_of(payment_id, account), gateway.disputes_of(payment_id, account)
     followed: list[object | None] = [follow_refund(each, gateway_name=gateway.name, now=now) for each in refunds]
     if refunds:
@@ -237,7 +241,7 @@ def _settle_attempt(attempt_id: int, notice: PaymentNotice, *, now: datetime) ->
 
 
 def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
-    """Write down what the gateway says; whether the order is to be fulfilled now."""
+    """Record what the gateway says, and return whether to fulfill the order now."""
     if _came_by_unknown_session(notice, attempt):
         _record_found_payment(attempt, order, notice, now=now)
         return False
@@ -248,7 +252,7 @@ def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: Payment
     if notice.outcome is not PaymentOutcome.PAID:
         _record_unpaid(attempt, order, notice.outcome, now=now)
         return False
-    # Paid and still pending: we were interrupted between the two, and the gateway says it again.
+    # A repeated notice changes nothing, unless the order is still pending: then we crashed between the two steps.
     if attempt.state == AttemptState.PAID and order.state != OrderState.PENDING:
         return False
     _record_payment(attempt, order, notice, now=now)
@@ -256,7 +260,10 @@ def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: Payment
 
 
 def _should_fulfill(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
-    """Whether this money buys the order: it is what was asked for, and no other payment did before."""
+    """Whether this payment buys the order: its amount is right, and no other payment bought the order before.
+
+    Otherwise it is marked for a refund, or the order goes to review.
+    """
     if _is_paid_by_another(order, attempt):
         mark_for_refund(attempt_id=attempt.pk, reason="the order had been paid before", now=now)
         return False
@@ -264,7 +271,7 @@ def _should_fulfill(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
         mark_for_refund(attempt_id=attempt.pk, reason="the order had been refunded before", now=now)
         return False
     others = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).exclude(pk=attempt.pk).order_by("pk")
-    if order.is_fulfilled:  # staff gave it without waiting for this money
+    if order.is_fulfilled:  # staff fulfilled it without waiting for this payment
         if others.exists():
             mark_for_refund(attempt_id=attempt.pk, reason="the order had been fulfilled with another payment", now=now)
         return False
@@ -273,17 +280,17 @@ def _should_fulfill(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
         cause = ReviewCause.AMOUNT_DIFFERS if is_same_money else ReviewCause.CURRENCY_DIFFERS
         send_to_review(order, cause=cause, detail=f"paid {notice.paid}, asked {attempt.money}", now=now)
         return False
-    for other in others:  # of another amount than was asked for, or this one wouldn't buy the order
+    for other in others:  # their amounts were wrong, or this payment wouldn't buy the order
         if not other.refundable.is_zero:
             mark_for_refund(attempt_id=other.pk, reason="the order was paid by another payment", now=now)
     if order.state in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED}:
-        # Nothing leads from there to fulfillment but through review; it stays there only if claiming again fails.
+        # An order that ended is fulfilled only by way of review. It stays there if its codes or seats are gone.
         order.move(OrderState.REVIEW, at=now, cause=ReviewCause.PAID_AFTER_HOLD)
     return True
 
 
 def _came_by_unknown_session(notice: PaymentNotice, attempt: PaymentAttempt) -> bool:
-    """Whether real money carries this try's reference, with nothing against it but that we know another session."""
+    """Whether real money came with this attempt's reference, but by a gateway session we don't know."""
     is_money = notice.outcome is PaymentOutcome.PAID and notice.paid is not None and notice.payment_id != ""
     is_ours = not notice.doubt and notice.reference == attempt.reference
     are_known = bool(attempt.session_id and notice.session_id)
@@ -291,10 +298,10 @@ def _came_by_unknown_session(notice: PaymentNotice, attempt: PaymentAttempt) -> 
 
 
 def _record_found_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
-    """Keep a payment that came under a try's reference by another session, with a row of its own.
+    """Record a payment that came with an attempt's reference by an unknown session, as an attempt of its own.
 
-    It is real money, so it can be given back. A second payment goes before finance, and so does an order it would be
-    the first one of: we didn't begin that session, or don't know any more that we did.
+    It is real money and has to be refundable. A second payment is marked for finance. A first one sends the order to
+    review, because we didn't open that session or lost track of it.
     """
     known = PaymentAttempt.objects.filter(gateway=attempt.gateway, session_id=notice.session_id)
     if notice.paid is None or known.exists():
@@ -313,11 +320,11 @@ def _record_found_payment(attempt: PaymentAttempt, order: Order, notice: Payment
         paid_amount=notice.paid.amount,
         paid_currency=notice.paid.currency,
         paid_with=notice.paid_with[:100],
-        note=f"came under the reference of payment {attempt.pk}, by another session",
+        note=f"came with the reference of payment {attempt.pk}, by another session",
     )
     found.idempotency_key = f"found:{found.reference}"
     found.save()
-    logger.error("payment by a session we don't know", extra={"attempt": found.pk, "order": order.pk})
+    logger.error("payment by an unknown gateway session", extra={"attempt": found.pk, "order": order.pk})
     if _is_paid_by_another(order, found) or order.state == OrderState.REFUNDED:
         mark_for_refund(attempt_id=found.pk, reason="the order had been paid before", now=now)
     else:
@@ -325,7 +332,7 @@ def _record_found_payment(attempt: PaymentAttempt, order: Order, notice: Payment
 
 
 def _is_paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:
-    """Whether another try has paid the whole order; one that brought the wrong amount hasn't."""
+    """Whether another attempt has paid the whole price."""
     others = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).exclude(pk=attempt.pk)
     return any(other.brought_the_price for other in others)
 
@@ -340,17 +347,17 @@ def _record_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
     attempt.save()
     if not order.billing_country and not order.billing_name:
         _record_billing(order, notice)
-    give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note="the order was paid by another try")
+    give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note="the order was paid by another attempt")
 
 
 def _record_billing(order: Order, notice: PaymentNotice) -> None:
-    told = notice.billed_to
-    if told is None:
+    address = notice.billed_to
+    if address is None:
         return
-    order.billing_name, order.billing_street = told.name[:255], told.street[:255]
-    order.billing_city, order.billing_region = told.city[:255], told.region[:255]
-    order.billing_postal_code, order.billing_country = told.postal_code[:40], told.country[:2]
-    order.billing_tax_id = told.tax_id[:60]
+    order.billing_name, order.billing_street = address.name[:255], address.street[:255]
+    order.billing_city, order.billing_region = address.city[:255], address.region[:255]
+    order.billing_postal_code, order.billing_country = address.postal_code[:40], address.country[:2]
+    order.billing_tax_id = address.tax_id[:60]
     if notice.tax is not None and notice.tax.currency == order.currency:
         order.tax_total = notice.tax.amount
     names = ("name", "street", "city", "region", "postal_code", "country", "tax_id")
@@ -358,7 +365,7 @@ def _record_billing(order: Order, notice: PaymentNotice) -> None:
 
 
 def _mark_doubtful(attempt: PaymentAttempt, order: Order, reason: str, *, cause: ReviewCause, now: datetime) -> None:
-    """The gateway speaks of money that isn't ours to believe in: no one is enrolled, and staff look at it."""
+    """Send an order to review whose gateway reports a payment that contradicts what we know; enroll no one."""
     if attempt.state == AttemptState.PAID or (attempt.state == AttemptState.DOUBTFUL and attempt.note == reason[:255]):
         return
     logger.error("payment in doubt", extra={"attempt": attempt.pk, "order": order.pk})
@@ -368,7 +375,7 @@ def _mark_doubtful(attempt: PaymentAttempt, order: Order, reason: str, *, cause:
 
 
 def _record_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcome, *, now: datetime) -> None:
-    """A try that ended leaves the order pending: the buyer may try again until the hold ends (design 3.11)."""
+    """Record an attempt that isn't paid. Until the hold ends its order stays pending: the buyer can try again."""
     states = {
         PaymentOutcome.DECLINED: AttemptState.DECLINED,
         PaymentOutcome.EXPIRED: AttemptState.EXPIRED,
@@ -382,8 +389,8 @@ def _record_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcom
         return
     if wanted == AttemptState.PROCESSING:
         if order.attempts.filter(state=AttemptState.PROCESSING).exclude(pk=attempt.pk).exists():
-            return  # one is awaited; this one stays given up, and what comes of it goes back
-        give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note="another try is being paid")
+            return  # the order waits for another bank already; if this payment comes too, it is refunded
+        give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note="another attempt is being paid")
     attempt.state = wanted
     attempt.settled_at = None if wanted == AttemptState.PROCESSING else now
     attempt.ask_at = next_ask_time(attempt, now=now) if wanted == AttemptState.PROCESSING else None
@@ -394,6 +401,6 @@ def _record_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcom
 
 
 def _ends_order(attempt: PaymentAttempt, order: Order, before: str, now: datetime) -> bool:
-    """Whether a declined payment ends its order: no one sits there to try again, and no other payment is awaited."""
+    """Whether a declined payment ends its order: the buyer has left the page, and no other payment is on its way."""
     was_awaited = before == AttemptState.PROCESSING or (attempt.expires_at is not None and attempt.expires_at < now)
     return was_awaited and order.state == OrderState.PENDING and not is_being_paid(order)

@@ -1,4 +1,4 @@
-"""Payments no one told us about: the gateway is asked, and they are settled (P3, P21)."""
+"""Asking gateways about payments that no notice told us of."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOT_KNOWN = "resource_missing"
 
 @dataclass(frozen=True, slots=True)
 class PaymentCheck:
-    """One try, what the gateway says of it, and what its order is now. ``failure``: it said nothing, and why."""
+    """A payment attempt before and after its gateway was asked. ``failure`` says why the gateway didn't answer."""
 
     number: str
     gateway: str
@@ -47,7 +47,7 @@ class PaymentCheck:
 
 
 def check_due_payments(*, now: datetime, limit: int = 50) -> int:
-    """Ask about the tries whose time has come; how many were asked. What the beat runs, within a time limit."""
+    """Ask about attempts that are due, within the time of a sweep; return how many were asked about."""
     end_unstarted_attempts(now=now)
     due = PaymentAttempt.objects.filter(ask_at__lte=now, state__in=UNSETTLED_STATES).exclude(session_id="")
     with patience(settings.REMOTE_SWEEP_SECONDS) as sweep:
@@ -55,63 +55,64 @@ def check_due_payments(*, now: datetime, limit: int = 50) -> int:
 
 
 def check_unsettled_payments(*, now: datetime, older_than: timedelta, dry_run: bool) -> Iterator[PaymentCheck]:
-    """Ask about every try without an end that began longer ago, due or not; ``dry_run`` asks and changes nothing."""
+    """Ask about all unsettled attempts that started longer ago, due or not; ``dry_run`` asks and changes nothing."""
     if not dry_run:
         end_unstarted_attempts(now=now)
     unsettled = PaymentAttempt.objects.filter(state__in=UNSETTLED_STATES, started_at__lte=now - older_than)
-    tries = unsettled.exclude(session_id="").order_by("started_at", "pk")
-    return _look_only(tries) if dry_run else _check_attempts(tries, now=now, sweep=None)
+    attempts = unsettled.exclude(session_id="").order_by("started_at", "pk")
+    return _look_only(attempts) if dry_run else _check_attempts(attempts, now=now, sweep=None)
 
 
 def end_unstarted_attempts(*, now: datetime) -> int:
-    """End tries whose call to the gateway was interrupted: no page came of it, so no one can have paid."""
-    patience = timedelta(seconds=settings.PAYMENT_START_SECONDS)
-    unstarted = PaymentAttempt.objects.filter(state=AttemptState.STARTED, session_id="", started_at__lt=now - patience)
+    """End attempts whose call to the gateway was interrupted: they have no page, so no one can have paid."""
+    call = timedelta(seconds=settings.PAYMENT_START_SECONDS)
+    unstarted = PaymentAttempt.objects.filter(state=AttemptState.STARTED, session_id="", started_at__lt=now - call)
     return unstarted.update(state=AttemptState.FAILED, settled_at=now, ask_at=None, note="never reached the gateway")
 
 
 def _check_attempts(
-    tries: QuerySet[PaymentAttempt], *, now: datetime, sweep: Patience | None
+    attempts: QuerySet[PaymentAttempt], *, now: datetime, sweep: Patience | None
 ) -> Iterator[PaymentCheck]:
-    """Ask about each; where an account is silent its other tries are passed over, and keep no one else waiting."""
-    silent = UnresponsiveAccounts()
-    for attempt in tries.select_related("order"):
+    unresponsive = UnresponsiveAccounts()  # the rest of such an account waits for the next run
+    for attempt in attempts.select_related("order"):
         if sweep is not None and sweep.is_over:
             logger.warning("payments left for the next run: gateways were slow")
             return
         account = (attempt.gateway, attempt.account)
-        if account in silent or not _claim_turn(attempt, now=now):
+        if account in unresponsive or not _claim_turn(attempt, now=now):
             continue
         reason, failure = _check_attempt(attempt, now=now)
-        silent.note(account, failure)
+        unresponsive.record(account, failure)
         if failure is not None and failure.code == AVOIDED:
             _return_turn(attempt)
         yield _report_on(attempt, reason)
 
 
 def _claim_turn(attempt: PaymentAttempt, *, now: datetime) -> bool:
-    """Take the asking, by one conditional write: of two workers one asks."""
+    # One conditional write, so that of two workers one asks.
     mine = PaymentAttempt.objects.filter(pk=attempt.pk, asked=attempt.asked, state=attempt.state)
     return bool(mine.update(asked=F("asked") + 1, ask_at=next_ask_time(attempt, now=now)))
 
 
 def _return_turn(attempt: PaymentAttempt) -> None:
-    """Its turn stays: no one was asked, so it doesn't count towards asking less often."""
+    # The gateway wasn't asked, so this doesn't count towards asking less often.
     mine = PaymentAttempt.objects.filter(pk=attempt.pk, asked=attempt.asked + 1, state__in=UNSETTLED_STATES)
     mine.update(asked=attempt.asked, ask_at=attempt.ask_at)
 
 
 def _check_attempt(attempt: PaymentAttempt, *, now: datetime) -> tuple[str, PaymentFailed | None]:
-    """What kept us from settling it, and the gateway's part in that; nothing where it answered."""
-    is_given_up = attempt.state == AttemptState.CLOSING
+    """Ask about one attempt; return why it couldn't be settled, and the gateway's failure if it was that."""
     try:
-        (end_session if is_given_up else confirm_attempt)(attempt_id=attempt.pk, now=now)
+        if attempt.state == AttemptState.CLOSING:
+            end_session(attempt_id=attempt.pk, now=now)
+        else:
+            confirm_attempt(attempt_id=attempt.pk, now=now)
     except PaymentFailed as failure:
         logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
         if failure.code == NOT_KNOWN:
             record_missing(attempt_id=attempt.pk, now=now)
         return str(failure), failure
-    except (DatabaseError, DomainError):  # one that can't be settled keeps no one else waiting
+    except (DatabaseError, DomainError):  # one faulty payment must not hold up the others
         logger.exception("payment not settled", extra={"attempt": attempt.pk})
         return "could not be settled; see the log", None
     return "", None
@@ -131,8 +132,8 @@ def _report_on(attempt: PaymentAttempt, failure: str) -> PaymentCheck:
     )
 
 
-def _look_only(tries: QuerySet[PaymentAttempt]) -> Iterator[PaymentCheck]:
-    for attempt in tries.select_related("order"):
+def _look_only(attempts: QuerySet[PaymentAttempt]) -> Iterator[PaymentCheck]:
+    for attempt in attempts.select_related("order"):
         outcome, failure = None, ""
         try:
             outcome = find_gateway(attempt).look_up(make_session(attempt)).outcome

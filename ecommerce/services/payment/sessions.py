@@ -1,7 +1,7 @@
-"""Payment sessions: one open try for an order, begun at the gateway, ended there when it is given up.
+"""Opening payment pages: at most one for each order.
 
-The row is committed before the gateway is called and the call is made outside any transaction, so a crash at any point
-leaves a row that can be asked about (P1, P6). Its keys are on the row before the call (P8).
+The attempt's row, with its idempotency key, is committed before the gateway is called, and the call is made outside any
+transaction. So a crash at any point leaves a row that the sweep can ask about.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from mitxonline.kernel.db import in_transaction
 
 logger = logging.getLogger(__name__)
 
-# Public addresses; the pages behind them belong to an upper app.
+# Addresses of pages that belong to an upper app.
 COMPLETED = "/payment/completed/{reference}/"
 CANCELED = "/payment/canceled/{reference}/"
 
 OPEN_STATES = (AttemptState.STARTED, AttemptState.PROCESSING)
 
-# What no gateway can charge, whoever asks again: too little, or a fraction of its smallest coin.
+# Codes of amounts that no gateway can charge; trying again is no use.
 NOT_PAYABLE = frozenset({"amount_too_small", "amount_uncounted", "amount_too_large"})
 
 
 def open_attempt(order: Order, *, gateway: PaymentGateway, host: str, now: datetime) -> PaymentAttempt:
-    """The try a buyer goes on with, of an order this transaction has locked or made.
+    """Return the attempt with which the buyer goes on paying an order that this transaction has locked or created.
 
-    The open one while it is young; else a fresh one, and the older is given up. The hold begins anew with it.
+    An open attempt is reused while it is young. Otherwise it is given up for a new one, which starts the hold over.
     """
     account = gateway.account_for(host)
     current = order.attempts.filter(state=AttemptState.STARTED).first()
     if current is not None:
         if _can_reuse(current, gateway=gateway, account=account, now=now):
             return current
-        give_up_attempts(order.attempts.filter(pk=current.pk), now=now, note="replaced by a newer try")
+        give_up_attempts(order.attempts.filter(pk=current.pk), now=now, note="replaced by a newer attempt")
     _extend_hold(order, now=now)
     reference = uuid.uuid4()
     return PaymentAttempt.objects.create(
@@ -65,10 +65,10 @@ def open_attempt(order: Order, *, gateway: PaymentGateway, host: str, now: datet
 
 
 def begin_session(attempt: PaymentAttempt, *, now: datetime) -> str:
-    """Where the buyer pays: the page the gateway has made already, or makes now.
+    """Return the address of the payment page, which the gateway opens now unless it has before.
 
-    Two windows that ask at once send the same key and get the same session. Raises PaymentUnavailable where no page
-    came of it, TotalNotPayable where none can.
+    Two windows that call at once send the same idempotency key and get the same page. Raises PaymentUnavailable where
+    the gateway opened none, TotalNotPayable where it can't for this amount.
     """
     refuse_in_transaction()
     if attempt.pay_url:
@@ -87,7 +87,7 @@ def begin_session(attempt: PaymentAttempt, *, now: datetime) -> str:
 
 
 def make_session(attempt: PaymentAttempt) -> Session:
-    """What the gateway needs to be asked about this try."""
+    """Describe an attempt to its gateway, to ask about it or to end it."""
     return Session(
         session_id=attempt.session_id,
         reference=attempt.reference,
@@ -99,20 +99,20 @@ def make_session(attempt: PaymentAttempt) -> Session:
 
 
 def refuse_in_transaction() -> None:
-    """RuntimeError inside a transaction: a gateway may take half a minute, and rows would be locked all along."""
+    """Raise RuntimeError inside a transaction: a gateway may take half a minute, with rows locked all the while."""
     if in_transaction():
         raise RuntimeError("A gateway is called outside any transaction")
 
 
 def _can_reuse(attempt: PaymentAttempt, *, gateway: PaymentGateway, account: str, now: datetime) -> bool:
-    """Whether pressing the button again leads back to this try: to its page, or to the call that makes one."""
-    same = attempt.gateway == gateway.name and attempt.account == account and attempt.money == attempt.order.money
-    young = settings.PAYMENT_SESSION_REUSE_SECONDS if attempt.pay_url else settings.PAYMENT_START_SECONDS
-    return same and now < attempt.started_at + timedelta(seconds=young)
+    is_same = attempt.gateway == gateway.name and attempt.account == account and attempt.money == attempt.order.money
+    # Without a page yet, another window's call to the gateway may still be running.
+    seconds = settings.PAYMENT_SESSION_REUSE_SECONDS if attempt.pay_url else settings.PAYMENT_START_SECONDS
+    return is_same and now < attempt.started_at + timedelta(seconds=seconds)
 
 
 def _extend_hold(order: Order, *, now: datetime) -> None:
-    """Keep codes and seats a quarter of an hour longer than the session that begins now lives (design 5.3)."""
+    # Longer than the payment page lives, so that money paid at the last moment still finds its codes and seats.
     until = now + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
     if order.hold_until is None or order.hold_until < until:
         order.hold_until = until
@@ -121,7 +121,7 @@ def _extend_hold(order: Order, *, now: datetime) -> None:
 
 
 def _make_request(attempt: PaymentAttempt) -> PaymentRequest:
-    """From the rows alone, so that asking again asks for the same."""
+    # From the rows alone: a repeated call with the same key has to ask for the same.
     order = attempt.order
     base = f"https://{attempt.account}" if attempt.account else settings.SITE_BASE_URL
     return PaymentRequest(
@@ -140,7 +140,7 @@ def _make_request(attempt: PaymentAttempt) -> PaymentRequest:
 
 
 def _record_failure(attempt: PaymentAttempt, failure: PaymentFailed, now: datetime) -> None:
-    """A try without a page leads nowhere, unless another window got the page by the same key meanwhile."""
+    """End an attempt that got no page, unless another window got one meanwhile with the same key."""
     logger.warning(
         "payment not started",
         extra={"attempt": attempt.pk, "order": attempt.order_id, "code": failure.code, "retriable": failure.retriable},
@@ -151,9 +151,9 @@ def _record_failure(attempt: PaymentAttempt, failure: PaymentFailed, now: dateti
 
 
 def _record_session(attempt: PaymentAttempt, redirect: Redirect) -> bool:
-    """Write down what the gateway made; whether the buyer may go there.
+    """Record the page that the gateway opened, and return whether the buyer may go there.
 
-    Where the try was given up during the call its session is to be ended again: no one was sent there.
+    Where the attempt was given up during the call, its page is to be ended again; no buyer was sent there.
     """
     with transaction.atomic():
         order = Order.objects.locked().get(pk=attempt.order_id)

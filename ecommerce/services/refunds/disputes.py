@@ -1,4 +1,4 @@
-"""Following what banks ask back. A dispute is answered at the gateway; here it is seen, and stops a second way out."""
+"""Following disputes. A dispute is answered at the gateway; here it is shown, and blocks a refund of the same money."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 def follow_dispute(notice: DisputeNotice, *, gateway_name: str, now: datetime) -> Dispute | None:
-    """Keep a dispute as the gateway tells of it; None for a payment we don't know.
+    """Record a dispute as the gateway reports it. Return None where the payment isn't ours.
 
-    Said twice or in another order it is the same: what has ended is not opened again by an older notice.
+    Notices may come twice or in another order: an older one doesn't reopen a dispute that has ended.
     """
     attempt = PaymentAttempt.objects.filter(gateway=gateway_name, payment_id=notice.payment_id).first()
     if attempt is None or not notice.payment_id:
@@ -62,7 +62,7 @@ def _update_dispute(dispute: Dispute, notice: DisputeNotice, *, now: datetime) -
 
 
 def _book_dispute(dispute: Dispute, attempt: PaymentAttempt, order: Order, *, now: datetime) -> None:
-    """Let the books follow what a bank took for good, and take it out again where the bank changed its mind."""
+    """Book a lost dispute as a refund, and cancel that where the bank reverses its decision."""
     booked = Refund.objects.locked().filter(gateway=dispute.gateway, gateway_refund_id=dispute.dispute_id).first()
     if dispute.state == DisputeState.LOST and booked is None:
         left = attempt.paid_money - attempt.refunded_money

@@ -1,6 +1,7 @@
-"""The books of refunds: what is set aside, what went back, and what follows. Always under the order's lock.
+"""The refund ledger: what is reserved, what was refunded, and what follows from it. No gateway is called here.
 
-Locks are taken order → payment → refund → contract terms → code → membership (ADR 0003). No network call happens here.
+The caller has locked the order. Further locks are taken in the order payment, refund, contract terms, code, membership
+(ADR 0003).
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ from mitxonline.kernel.money import Money
 
 logger = logging.getLogger(__name__)
 
-# What a later word of the gateway may change. "Failed" and "canceled" are its last words; but where we ourselves gave
-# up without ever having had its id, it knows better.
+# The states that may follow each other. "Failed" and "canceled" are final. One exception: a refund that we recorded as
+# failed without ever getting the gateway's id may turn out to exist (`_overrules_failure`).
 NEXT: dict[str, frozenset[str]] = {
     RefundState.MARKED: frozenset(
         {RefundState.RECORDED, *COUNTED_REFUND_STATES, RefundState.FAILED, RefundState.CANCELED}
@@ -68,14 +69,14 @@ NEXT: dict[str, frozenset[str]] = {
     RefundState.PENDING: frozenset(
         {RefundState.DIFFERS, RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CANCELED}
     ),
-    # Only staff bring it to its end, unless the gateway says that nothing went back after all.
+    # Staff settle it, unless the gateway reports that nothing was refunded after all.
     RefundState.DIFFERS: frozenset({RefundState.FAILED, RefundState.CANCELED}),
     RefundState.SUCCEEDED: frozenset({RefundState.FAILED, RefundState.CANCELED}),
     RefundState.FAILED: frozenset(),
     RefundState.CANCELED: frozenset(),
 }
-# Orders that need their codes: whoever bought with the same code later relies on the use of the first. One in review
-# holds nothing; whoever fulfills it claims again.
+# Orders that need their codes. A later order of the same buyer with the same code relies on the first one's use. An
+# order in review holds no codes: fulfilling it claims them again.
 RELYING_STATES = (OrderState.PENDING, OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED)
 
 
@@ -87,9 +88,9 @@ def record_refund(
     reference: uuid.UUID | None = None,
     request: RefundRequest | None = None,
 ) -> Refund:
-    """Write a refund down and set its money aside, with the key the gateway will be called with.
+    """Record a planned refund with its idempotency key, and reserve its money.
 
-    Raises RefundTooMuch where someone else was faster, whatever the plan saw.
+    Raises RefundTooMuch where another refund took the money since it was planned.
     """
     attempt, choice = plan.attempt, plan.choice
     if not reserve_money(attempt.pk, plan.amount):
@@ -118,7 +119,10 @@ def record_refund(
 
 
 def reserve_money(attempt_id: int, amount: Money) -> bool:
-    """Set money of a payment aside with one conditional write; False where not so much is left."""
+    """Reserve money of a payment; return False where not enough is left.
+
+    One conditional write, so two refunds can't reserve the same money.
+    """
     left = Coalesce("paid_amount", "amount") - F("refunded") - F("refund_reserved")
     enough = PaymentAttempt.objects.alias(left=left).filter(
         pk=attempt_id, state=AttemptState.PAID, left__gte=amount.amount
@@ -127,11 +131,11 @@ def reserve_money(attempt_id: int, amount: Money) -> bool:
 
 
 def write_refund_lines(refund: Refund, shares: Iterable[Share]) -> None:
-    """Note what the refund takes of each line, where the line has it still."""
+    """Record each line's share of a refund; zero where the line no longer has that much."""
     rows = []
     for share in shares:
-        moved = _add_to_line(share.line.pk, share.amount)
-        rows.append(RefundLine(refund=refund, line=share.line, amount=share.amount.amount if moved else 0))
+        fits = _add_to_line(share.line.pk, share.amount)
+        rows.append(RefundLine(refund=refund, line=share.line, amount=share.amount.amount if fits else 0))
     RefundLine.objects.bulk_create(rows)
 
 
@@ -145,17 +149,17 @@ def move_refund(
     failure: str = "",
     told: Money | None = None,
 ) -> None:
-    """Bring a locked refund of a locked order to what the gateway says; old news changes nothing.
+    """Move a locked refund of a locked order to the state the gateway reports; an outdated report changes nothing.
 
-    ``told`` is how much it says goes back. Where that isn't what was asked for, nothing follows until staff decide.
+    ``told`` is the amount it reports. Where that isn't what it was asked for, nothing follows until staff decide.
     """
     if gateway_refund_id and refund.gateway_refund_id != gateway_refund_id:
         _absorb_twin(refund, gateway_refund_id, order=order, now=now)
         refund.gateway_refund_id = gateway_refund_id
-    resurrected = refund.state == RefundState.FAILED and _overrules_failure(refund, to)
+    is_revived = refund.state == RefundState.FAILED and _overrules_failure(refund, to)
     if told is not None and told != refund.money and to in COUNTED_REFUND_STATES:
         to = _note_difference(refund, told)
-    if to == refund.state or not (to in NEXT[refund.state] or resurrected):
+    if to == refund.state or not (to in NEXT[refund.state] or is_revived):
         refund.save(update_fields=["gateway_refund_id"])
         return
     before, refund.state = RefundState(refund.state), to
@@ -169,15 +173,15 @@ def move_refund(
     elif to == RefundState.DIFFERS:
         log_refund(refund, "ecommerce.refund.differ", by_id=None)
         raise_alert(order.pk, AlertKind.REFUND_DIFFERS, about=f"refund {refund.pk}", now=now)
-        logger.error("another refund than was asked for", extra={"refund": refund.pk, "order": refund.order_id})
+        logger.error("refund differs from what was asked for", extra={"refund": refund.pk, "order": refund.order_id})
     elif to in {RefundState.FAILED, RefundState.CANCELED} and before != RefundState.MARKED:
         _handle_failure(refund, before, order=order, now=now)
 
 
 def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: int | None, reason: str) -> None:
-    """Let a locked refund be what the gateway says it was, and let everything follow from that.
+    """Replace a locked refund's amount by what the gateway reports, and let everything follow from it.
 
-    Money in another currency than the payment's can't be counted; the order stays as it is.
+    Money in a currency other than the payment's isn't counted; the order then stays as it is.
     """
     money = refund.told_money or refund.money
     _move_counters(refund, RefundState.DIFFERS, RefundState.CANCELED)
@@ -189,13 +193,13 @@ def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: in
     _move_counters(refund, RefundState.CANCELED, RefundState.SUCCEEDED)
     refund.state, refund.settled_at, refund.failure = RefundState.SUCCEEDED, now, reason[:255]
     refund.save()
-    if refund.is_counted:  # the difference to the gateway's sum is booked now
+    if refund.is_counted:  # our sum now agrees with the gateway's
         PaymentAttempt.objects.filter(pk=refund.attempt_id).update(refund_gap=0)
     _take_effect(refund, order=order, now=now)
 
 
 def log_refund(refund: Refund, action: str, *, by_id: int | None) -> None:
-    """Into the log of the order: who did what about which money, and why."""
+    """Record an action on a refund in its order's history."""
     data: dict[str, audit.Detail] = {
         "refund_id": refund.pk,
         "amount": str(refund.money),
@@ -211,28 +215,28 @@ def log_refund(refund: Refund, action: str, *, by_id: int | None) -> None:
 
 
 def is_fully_refunded(order: Order) -> bool:
-    """Whether all money that came for the order went back for certain, payment by payment; second ones left out."""
+    """Whether every payment of the order was refunded in full, and successfully; second payments don't count."""
     arrived = Q(refunds__state=RefundState.SUCCEEDED, refunds__is_counted=True)
-    back = Coalesce(Sum("refunds__amount", filter=arrived), Value(0, output_field=DecimalField()))
-    attempts = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).annotate(back=back)
-    return all(attempt.back >= attempt.paid_money.amount for attempt in attempts)
+    returned = Coalesce(Sum("refunds__amount", filter=arrived), Value(0, output_field=DecimalField()))
+    attempts = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).annotate(returned=returned)
+    return all(attempt.returned >= attempt.paid_money.amount for attempt in attempts)
 
 
 def is_partly_refunded(order: Order) -> bool:
-    """Whether some of the money that came for the order went back for certain."""
+    """Whether a refund of the order has succeeded; second payments don't count."""
     return order.refunds.filter(state=RefundState.SUCCEEDED, is_counted=True, attempt__is_surplus=False).exists()
 
 
 def mark_for_refund(*, attempt_id: int, reason: str, now: datetime) -> Refund:
-    """Put a second payment of an order before finance, once; inside the transaction that has the order locked.
+    """Mark a second payment for finance to decide about, once; the caller has locked the order.
 
-    No money moves until staff say so, or give it back at the gateway.
+    No money moves until staff refund it here or at the gateway.
     """
     attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
-    known = attempt.refunds.exclude(state__in=[RefundState.FAILED, RefundState.CANCELED]).first()
-    if attempt.is_surplus and known is not None:
-        return known
-    is_news = not attempt.is_surplus
+    marked = attempt.refunds.exclude(state__in=[RefundState.FAILED, RefundState.CANCELED]).first()
+    if attempt.is_surplus and marked is not None:
+        return marked
+    is_first_time = not attempt.is_surplus
     attempt.is_surplus = True
     attempt.save(update_fields=["is_surplus"])
     refund = Refund(
@@ -251,7 +255,7 @@ def mark_for_refund(*, attempt_id: int, reason: str, now: datetime) -> Refund:
     log_refund(refund, "ecommerce.refund.mark", by_id=None)
     raise_alert(attempt.order_id, AlertKind.SECOND_PAYMENT, about=f"refund {refund.pk}", now=now)
     logger.error("an order was paid twice", extra={"order": attempt.order_id, "attempt": attempt.pk})
-    if is_news:
+    if is_first_time:  # after a failed refund it is marked again, and the buyer knows already
         publish(PaidTwice(refund_id=refund.pk, order_id=attempt.order_id))
     return refund
 
@@ -266,7 +270,7 @@ def record_foreign_refund(
     reason: str,
     now: datetime,
 ) -> Refund:
-    """A row for money that someone else gave back or took, its amount divided among the lines; not counted yet."""
+    """Record a refund made at the gateway, or money taken by a bank. It isn't counted yet."""
     refund = Refund(
         order=order,
         attempt=attempt,
@@ -286,14 +290,14 @@ def record_foreign_refund(
 
 
 def divide_among_lines(refund: Refund, order: Order) -> None:
-    """Note what a refund made elsewhere takes of each line that has something left."""
+    """Divide a refund made elsewhere among the lines that aren't refunded yet."""
     remaining: dict[OrderLine, Money] = {line: remaining_price(line) for line in order.lines.order_by("pk")}
     shares = divide_amount(refund.money, remaining, excess=find_excess(order))
     write_refund_lines(refund, [share for share in shares if not share.amount.is_zero])
 
 
 def _note_difference(refund: Refund, told: Money) -> RefundState:
-    """Keep what the gateway says went back instead of what was asked for; the state that follows from it."""
+    """Store the amount that the gateway reports instead of the one it was asked for; return the state that follows."""
     if refund.state in {RefundState.SUCCEEDED, RefundState.DIFFERS}:
         return RefundState(refund.state)
     refund.told_amount, refund.told_currency = told.amount, told.currency
@@ -301,13 +305,13 @@ def _note_difference(refund: Refund, told: Money) -> RefundState:
 
 
 def _overrules_failure(refund: Refund, to: RefundState) -> bool:
-    """Whether our own "failed" is overruled: we never had the gateway's id, and now it names one."""
-    known_before = Refund.objects.filter(pk=refund.pk).exclude(gateway_refund_id="").exists()
-    return not known_before and to in COUNTED_REFUND_STATES and refund.gateway_refund_id != ""
+    """Whether a refund recorded as failed exists after all: we had no id of the gateway, and now it names one."""
+    had_id = Refund.objects.filter(pk=refund.pk).exclude(gateway_refund_id="").exists()
+    return not had_id and to in COUNTED_REFUND_STATES and refund.gateway_refund_id != ""
 
 
 def _absorb_twin(refund: Refund, gateway_refund_id: str, *, order: Order, now: datetime) -> None:
-    """Undo the row a notice without our reference made of this very refund before we had its id."""
+    """Cancel the row that a notice made of this same refund before we had its id, because it lacked our reference."""
     twin = (
         Refund.objects.locked()
         .filter(gateway=refund.gateway, gateway_refund_id=gateway_refund_id)
@@ -325,7 +329,7 @@ def _absorb_twin(refund: Refund, gateway_refund_id: str, *, order: Order, now: d
 
 
 def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> None:
-    """Let the payment's and the lines' counters follow a refund from one state to another."""
+    """Update what the payment and the lines have reserved and refunded, as a refund changes its state."""
     if _holds_lines(before) and not _holds_lines(after):
         _release_lines(refund)
     elif before == RefundState.FAILED and _holds_lines(after):
@@ -377,8 +381,8 @@ def _reserve_lines(refund: Refund) -> None:
 
 
 def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
-    """Let courses, codes and the order follow money that went back; once, however often we hear of it."""
-    if refund.took_effect_at is None:
+    """Update courses, codes and the order after money went back."""
+    if refund.took_effect_at is None:  # once, however often the gateway reports it
         refund.took_effect_at = now
         if refund.is_counted and not refund.attempt.is_surplus:
             is_whole = is_fully_refunded(order)
@@ -393,34 +397,34 @@ def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
 
 
 def _apply_policy(refund: Refund, *, is_whole: bool) -> None:
-    """At the gateway and the bank no one says what becomes of the courses; once all money is back, the shop does.
+    """Decide about the courses by the shop's settings: for a refund made elsewhere no one chose.
 
-    Codes come back with money that the shop gave back, not with money that was taken from it.
+    Courses stay until all money is back. Codes are freed by a refund, not by a lost dispute.
     """
     shop, is_bank = shop_settings(), refund.origin == RefundOrigin.BANK
     policy = shop.after_lost_dispute if is_bank else shop.after_refund_elsewhere
     refund.enrollment_after = policy if is_whole else EnrollmentAfter.KEEP
     refund.frees_codes = refund.enrollment_after == EnrollmentAfter.REMOVE and not is_bank
     if is_whole:
-        known = set(refund.lines.values_list("line_id", flat=True))
-        others = refund.order.lines.exclude(pk__in=known)
+        listed = set(refund.lines.values_list("line_id", flat=True))
+        others = refund.order.lines.exclude(pk__in=listed)
         RefundLine.objects.bulk_create(RefundLine(refund=refund, line=line, amount=0) for line in others)
 
 
 def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_id: int | None, now: datetime) -> None:
-    """Take back what cost nothing, under the order's lock: courses, codes and seats, as the choice says.
+    """Take back free lines of a locked order: their courses, codes and seats, as chosen.
 
-    No money moves, so no refund is written; the order's log has who did it and why.
+    No money moves, so no refund is recorded; the order's history says who did it and why.
     """
     OrderLine.objects.filter(pk__in=[line.pk for line in lines]).update(undone_at=now)
-    act = Refund(
+    unsaved = Refund(  # only to carry what was chosen
         order=order,
         reason=choice.reason.strip()[:REASON_LENGTH],
         enrollment_after=choice.enrollment_after,
         frees_codes=choice.frees_codes,
         begun_by_id=by_id,
     )
-    take_lines_back(act, lines, order=order, now=now)
+    take_lines_back(unsaved, lines, order=order, now=now)
     if order.money.is_zero and order.is_fulfilled:
         is_whole = not order.lines.standing().exists()
         _update_order_state(order, is_whole=is_whole, by_id=by_id, now=now)
@@ -429,7 +433,7 @@ def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_
         "ecommerce.order.undo",
         by_id=by_id,
         data={
-            "reason": act.reason,
+            "reason": unsaved.reason,
             "courses": str(choice.enrollment_after),
             "frees_codes": choice.frees_codes,
             "line_ids": [line.pk for line in lines],
@@ -443,7 +447,7 @@ def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_
 
 
 def take_lines_back(refund: Refund, lines: list[OrderLine], *, order: Order, now: datetime) -> None:
-    """Take courses, codes and seats of these lines back, as the refund says."""
+    """Take back the lines' courses, codes and seats, as the refund says."""
     if not lines:
         return
     freed: list[int] = []
@@ -465,7 +469,7 @@ def take_lines_back(refund: Refund, lines: list[OrderLine], *, order: Order, now
 
 
 def _free_codes(order: Order, lines: list[OrderLine], *, now: datetime) -> list[int]:
-    """Give back the codes of these lines that no other line and no later order relies on."""
+    """Free the codes of these lines that no other line and no later order relies on; return their ids."""
     codes = {line.code_id for line in lines if line.code_id is not None}
     kept = _remaining_lines(order, lines).filter(code_id__in=codes)
     free = codes - set(kept.values_list("code_id", flat=True))
@@ -475,18 +479,18 @@ def _free_codes(order: Order, lines: list[OrderLine], *, now: datetime) -> list[
     for code_id, order_id in relying.order_by("-order_id").values_list("code_id", "order_id"):
         if code_id in free:
             free.discard(code_id)
-            # The use is the later order's from now on, so that its own refund can free it.
+            # The use passes to the later order, so that its own refund can free the code.
             CodeUse.objects.filter(order=order, code_id=code_id).update(order_id=order_id)
     return free_uses(order_id=order.pk, code_ids=free, now=now) if free else []
 
 
 def _change_enrollments(refund: Refund, order: Order, lines: list[OrderLine], *, now: datetime) -> None:
-    """Take away, or turn into auditing, the rights these lines gave and no line that stays gives too."""
-    staying = list(_remaining_lines(order, lines).select_related("product"))
-    rights = find_rights(order, [*lines, *staying])
-    wanted = set().union(*(rights[line.pk] for line in lines))
-    needed = set().union(*(rights[line.pk] for line in staying))
-    for run_id, source in sorted(wanted - needed):
+    """Revoke the rights that these lines gave, or turn them into auditing, unless another line gives them too."""
+    remaining = list(_remaining_lines(order, lines).select_related("product"))
+    rights = find_rights(order, [*lines, *remaining])
+    given = set().union(*(rights[line.pk] for line in lines))
+    needed = set().union(*(rights[line.pk] for line in remaining))
+    for run_id, source in sorted(given - needed):
         if refund.enrollment_after == EnrollmentAfter.AUDIT:
             downgrade(
                 user_id=order.purchaser_id,
@@ -510,15 +514,15 @@ def _change_enrollments(refund: Refund, order: Order, lines: list[OrderLine], *,
 
 
 def _remaining_lines(order: Order, lines: list[OrderLine]) -> QuerySet[OrderLine]:
-    """The order's other lines, but for those whose whole price went back before."""
+    """Return the order's other lines that aren't refunded in full."""
     return order.lines.standing().exclude(pk__in=[line.pk for line in lines])
 
 
 def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
-    """Open the courses again that a refund took away, with their codes and seats, if the shop wants it so.
+    """Give back the courses that a failed refund had taken away, if the shop's settings say so, with codes and seats.
 
-    Codes that were freed while the courses stayed are the order's again, whatever the shop wants. False where no
-    course was opened: there were none, the shop doesn't want it, or a code or a seat is another's by now.
+    Codes that were freed while the courses stayed are claimed again in any case. Return whether a course was given
+    back: not where none was taken, where the settings say no, or where someone else has the code or the seat now.
     """
     taken = find_revoked_rights(order, at=refund.took_effect_at)
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk"))
@@ -527,7 +531,7 @@ def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
     if not taken and not (refund.frees_codes and any(find_rights(order, lines).values())):
         return False
     try:
-        with transaction.atomic():  # a refusal is caught here, and undoes all of it
+        with transaction.atomic():  # a refusal undoes all of it and is caught below
             if refund.frees_codes:
                 lock_for([line.product_id for line in lines])
                 claim_codes_again(order, now=now)
@@ -552,7 +556,7 @@ def _update_order_state(order: Order, *, is_whole: bool, by_id: int | None, now:
 
 
 def _handle_failure(refund: Refund, before: RefundState, *, order: Order, now: datetime) -> None:
-    """The buyer waits for this money: finance is told, and what followed from the refund is undone."""
+    """Alert finance to a refund that failed, and undo what followed from it: the buyer still waits for the money."""
     logger.error("refund failed", extra={"refund": refund.pk, "order": refund.order_id, "state": str(refund.state)})
     log_refund(refund, "ecommerce.refund.fail", by_id=None)
     raise_alert(order.pk, AlertKind.REFUND_FAILED, about=f"refund {refund.pk}", now=now)
@@ -569,9 +573,9 @@ def _handle_failure(refund: Refund, before: RefundState, *, order: Order, now: d
 
 
 def _restore_order_state(order: Order, *, now: datetime) -> None:
-    """Let the order say what the books say, now that money which had gone back is here again.
+    """Set the order's state after refunded money came back to us.
 
-    Where none of its courses is open it goes before staff: the buyer has neither the money nor the course.
+    Where none of its courses is open it goes to review: the buyer has neither the money nor the course.
     """
     if order.state not in {OrderState.REFUNDED, OrderState.PARTIALLY_REFUNDED}:
         return

@@ -1,5 +1,7 @@
-"""Giving money back: recorded before the gateway is called, called with a stored key outside any transaction, and
-settled by its answer, by a notice or by asking it (lessons P6-P13).
+"""Refunding payments.
+
+A refund is recorded before the gateway is called. The call is made outside any transaction, with an idempotency key
+that is stored. The refund is settled by the gateway's answer, by a notice, or by asking again.
 """
 
 from __future__ import annotations
@@ -47,19 +49,19 @@ from mitxonline.kernel.text import require_text
 
 logger = logging.getLogger(__name__)
 
-# How long whoever recorded a refund may take to send it and to hear the answer, before the sweep does.
+# How long the process that recorded a refund may take to send it and get the answer, before the sweep does.
 PATIENCE = timedelta(minutes=2)
-# How often the gateway is asked about money that is on its way: banks take days.
+# How often the gateway is asked about a refund that is on its way: banks take days.
 PENDING_PATIENCE = timedelta(hours=1)
 
 
 def refund_order(
     *, order_id: int, choice: RefundChoice, now: datetime, by_id: int | None, reference: UUID | None = None
 ) -> Refund:
-    """Give money of an order back, as the choice says; the refund as the gateway left it.
+    """Refund an order as chosen, and return the refund as the gateway left it.
 
-    ``reference`` names the act: sent twice with the same one (a form posted twice), it is done once. Raises
-    RefundRefused with nothing written; what the gateway refuses is the refund's state and ``failure``.
+    A second call with the same ``reference`` (a form posted twice) refunds nothing more. Raises RefundRefused, with
+    nothing recorded. A refusal by the gateway is not raised: it is the refund's state and ``failure``.
     """
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
@@ -69,9 +71,9 @@ def refund_order(
 
 
 def undo_free_order(*, order_id: int, choice: RefundChoice, now: datetime, by_id: int | None) -> Order:
-    """Take back what cost nothing of an order: the whole of it, or the chosen lines. Again it changes nothing.
+    """Take back lines of an order that cost nothing: all of them, or the chosen ones. Repeating it changes nothing.
 
-    Raises RefundLinesUnknown, or NothingToRefund where a price was paid for it, or it was undone.
+    Raises RefundLinesUnknown, or NothingToRefund where the lines had a price or were taken back.
     """
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
@@ -85,7 +87,7 @@ def undo_free_order(*, order_id: int, choice: RefundChoice, now: datetime, by_id
 def approve_request(
     *, request_id: int, choice: RefundChoice, now: datetime, by_id: int | None, reference: UUID | None = None
 ) -> Refund:
-    """Grant what a buyer asked for: the request is closed and the money recorded together, then sent.
+    """Approve a buyer's request and refund the order as chosen.
 
     Raises RefundUnknown, RefundDecided, RefundRefused.
     """
@@ -106,15 +108,15 @@ def approve_request(
 
 
 def send_refund(*, refund_id: int, now: datetime) -> Refund:
-    """Ask the gateway for a recorded refund, once; of one that was sent before nothing is asked."""
+    """Send a recorded refund to its gateway; one that was sent before stays as it is."""
     try:
         return _send_recorded(refund_id, now=now)
-    except PaymentFailed:  # it stays "sent", and the sweep asks what became of it
+    except PaymentFailed:  # it stays "sent", and the sweep looks it up
         return _load_refund(refund_id)
 
 
 def look_up_refund(*, refund_id: int, now: datetime) -> Refund:
-    """Ask the gateway what became of a refund that was sent; one it never got is sent again, with the same key."""
+    """Ask the gateway about a refund that was sent. One that it never received is sent again, with the same key."""
     try:
         return _look_up(refund_id, now=now)
     except PaymentFailed:
@@ -122,45 +124,47 @@ def look_up_refund(*, refund_id: int, now: datetime) -> Refund:
 
 
 def sweep_refunds(*, now: datetime, limit: int = 100) -> int:
-    """Bring refunds to an end that were interrupted or whose answer never came; how many were tried.
+    """Send or look up refunds that were interrupted or got no answer; return how many were tried.
 
-    Where an account is silent its other refunds wait for the next run, and so do all when the time is over.
+    When a gateway's account stops answering, its other refunds wait for the next run. All wait when the time is over.
     """
     recorded = Q(state=RefundState.RECORDED, recorded_at__lt=now - PATIENCE)
     unanswered = Q(state=RefundState.SENT, sent_at__lt=now - PATIENCE) & _not_asked_since(now - PATIENCE)
-    pending = Q(state=RefundState.PENDING, sent_at__lt=now - PENDING_PATIENCE) | Q(
-        state=RefundState.PENDING, sent_at=None
-    )
-    due = Refund.objects.filter(recorded | unanswered | (pending & _not_asked_since(now - PENDING_PATIENCE)))
+    sent_long_ago = Q(sent_at__lt=now - PENDING_PATIENCE) | Q(sent_at=None)  # without a time: made at the gateway
+    pending = Q(state=RefundState.PENDING) & sent_long_ago & _not_asked_since(now - PENDING_PATIENCE)
+    due = Refund.objects.filter(recorded | unanswered | pending)
     rows = due.order_by(F("looked_up_at").asc(nulls_first=True), "pk").select_related("attempt")[:limit]
-    silent, tried = UnresponsiveAccounts(), 0
+    unresponsive, tried = UnresponsiveAccounts(), 0
     with patience(settings.REMOTE_SWEEP_SECONDS) as sweep:
         for refund in rows:
             if sweep.is_over:
                 logger.warning("refunds left for the next run: gateways were slow")
                 break
             account = (refund.gateway, refund.attempt.account)
-            if account not in silent:
+            if account not in unresponsive:
                 tried += 1
-                silent.note(account, _follow_up(refund, now=now))
+                unresponsive.record(account, _follow_up(refund, now=now))
     return tried
 
 
 def _follow_up(refund: Refund, *, now: datetime) -> PaymentFailed | None:
-    """Send or look up one refund of a sweep; why its gateway gave no answer, if it didn't."""
+    """Send or look up one refund of a sweep; return the failure where its gateway didn't answer."""
     try:
-        (_send_recorded if refund.state == RefundState.RECORDED else _look_up)(refund.pk, now=now)
+        if refund.state == RefundState.RECORDED:
+            _send_recorded(refund.pk, now=now)
+        else:
+            _look_up(refund.pk, now=now)
     except PaymentFailed as failure:
         return failure
-    except (DatabaseError, DomainError):  # one that can't be followed keeps no one else waiting
-        logger.exception("refund not followed", extra={"refund": refund.pk})
+    except (DatabaseError, DomainError):  # one faulty refund must not hold up the others
+        logger.exception("refund not settled", extra={"refund": refund.pk})
     return None
 
 
 def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> Refund | None:
-    """Act on what a gateway says of a refund, ours or one made on its own pages; None for a payment we don't know.
+    """Act on a notice about a refund, ours or one made at the gateway. Return None where the payment isn't ours.
 
-    Said twice, late or in another order, it changes nothing more.
+    Notices may come twice, late or in another order.
     """
     attempt = _find_attempt(notice, gateway_name)
     if attempt is None:
@@ -185,18 +189,19 @@ def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> 
 
 
 def record_gap(payment_id: str, refunds: Sequence[RefundNotice], *, gateway_name: str) -> None:
-    """Compare the gateway's sum of refunds of a payment with ours, and keep the difference for the desk."""
+    """Compare the gateway's sum of refunds of a payment with ours, and store the difference for the desk."""
     with transaction.atomic():
         attempt = PaymentAttempt.objects.filter(gateway=gateway_name, payment_id=payment_id).first()
         if attempt is None:
             return
         attempt = PaymentAttempt.objects.locked().get(pk=attempt.pk)
         currency = attempt.paid_money.currency
-        there = [each.amount for each in refunds if each.state in COUNTED_REFUND_STATES]
-        told = Money.sum((money for money in there if money.currency == currency), currency)
-        by_bank = attempt.refunds.filter(origin=RefundOrigin.BANK, state__in=COUNTED_REFUND_STATES, is_counted=True)
-        taken = Money.sum((refund.money for refund in by_bank), currency)
-        gap = told - (attempt.refunded_money - taken)
+        counted = [each.amount for each in refunds if each.state in COUNTED_REFUND_STATES]
+        at_gateway = Money.sum((money for money in counted if money.currency == currency), currency)
+        # A lost dispute is a refund in our books, but none at the gateway.
+        disputed = attempt.refunds.filter(origin=RefundOrigin.BANK, state__in=COUNTED_REFUND_STATES, is_counted=True)
+        taken = Money.sum((refund.money for refund in disputed), currency)
+        gap = at_gateway - (attempt.refunded_money - taken)
         if gap.amount != attempt.refund_gap:
             attempt.refund_gap = gap.amount
             attempt.save(update_fields=["refund_gap"])
@@ -205,7 +210,7 @@ def record_gap(payment_id: str, refunds: Sequence[RefundNotice], *, gateway_name
 
 
 def refund_second_payment(*, refund_id: int, now: datetime, by_id: int | None) -> Refund:
-    """Give a second payment back. Raises RefundUnknown, RefundDecided, RefundRefused."""
+    """Refund a second payment that was marked. Raises RefundUnknown, RefundDecided, RefundRefused."""
     with transaction.atomic():
         refund = _lock_refund(refund_id, RefundState.MARKED)
         plan = plan_order_refund(refund.order, RefundChoice(reason=refund.reason, attempt_id=refund.attempt_id))
@@ -219,7 +224,7 @@ def refund_second_payment(*, refund_id: int, now: datetime, by_id: int | None) -
 
 
 def keep_second_payment(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
-    """Decide that a second payment stays, and say why. Raises RefundUnknown, RefundDecided."""
+    """Keep a second payment that was marked. Raises RefundUnknown, RefundDecided."""
     reason = require_text(reason)
     with transaction.atomic():
         refund = _lock_refund(refund_id, RefundState.MARKED)
@@ -231,7 +236,7 @@ def keep_second_payment(*, refund_id: int, reason: str, now: datetime, by_id: in
 
 
 def accept_difference(*, refund_id: int, reason: str, now: datetime, by_id: int | None) -> Refund:
-    """Accept that the gateway gave back something else than was asked for, so that the books say what happened.
+    """Accept the amount that the gateway refunded in place of the one it was asked for.
 
     Raises RefundUnknown, RefundDecided.
     """
@@ -244,10 +249,11 @@ def accept_difference(*, refund_id: int, reason: str, now: datetime, by_id: int 
 
 
 def _send_recorded(refund_id: int, *, now: datetime) -> Refund:
-    """Send a recorded refund; any other is as it is. Raises PaymentFailed where no answer came."""
+    """Send a refund unless it was sent before. Raises PaymentFailed where no answer came."""
     if in_transaction():
         raise RuntimeError("A gateway is called outside any transaction")
     recorded = Refund.objects.filter(pk=refund_id, state=RefundState.RECORDED)
+    # One conditional write: of two workers one calls the gateway.
     if recorded.update(state=RefundState.SENT, sent_at=now):
         return _call_gateway(_load_refund(refund_id), now=now)
     return _load_refund(refund_id)
@@ -271,7 +277,10 @@ def _look_up(refund_id: int, *, now: datetime) -> Refund:
 
 
 def _call_gateway(refund: Refund, *, now: datetime) -> Refund:
-    """Call the gateway. What it refuses has failed. Raises PaymentFailed where no one knows: it stays "sent"."""
+    """Call the gateway; a refund that it refuses has failed.
+
+    Raises PaymentFailed where no answer came. The refund stays "sent": it may have arrived.
+    """
     gateway = gateways().get(refund.gateway)
     if gateway is None:
         logger.error("no such gateway to refund through", extra={"refund": refund.pk, "gateway": refund.gateway})
@@ -305,7 +314,7 @@ def _follow_answer(refund_id: int, result: RefundResult, *, now: datetime) -> Re
 
 
 def _make_instruction(refund: Refund) -> RefundInstruction:
-    """What the gateway is asked for: from the row alone, so that asking again asks for the same."""
+    # From the row alone: a repeated call with the same key has to ask for the same.
     return RefundInstruction(
         payment_id=refund.attempt.payment_id,
         amount=refund.money,
@@ -334,9 +343,9 @@ def _find_attempt(notice: RefundNotice, gateway_name: str) -> PaymentAttempt | N
 
 
 def _find_refund(notice: RefundNotice, gateway_name: str) -> tuple[Refund | None, Refund | None]:
-    """Our row of this refund, by the gateway's id or by the reference we sent; and the row it is a second one of.
+    """Find our row of a refund, by the gateway's id or by the reference we sent; and the row that it is a twin of.
 
-    A reference whose row has another id already was refunded twice: it is not that row's refund.
+    Where the row with this reference already has another id of the gateway, the gateway refunded twice.
     """
     ours = Refund.objects.locked().filter(gateway=gateway_name)
     found = ours.filter(gateway_refund_id=notice.refund_id).first() if notice.refund_id else None
@@ -352,7 +361,7 @@ def _find_refund(notice: RefundNotice, gateway_name: str) -> tuple[Refund | None
 def _record_foreign_refund(
     notice: RefundNotice, attempt: PaymentAttempt, order: Order, *, twin: Refund | None, now: datetime
 ) -> Refund:
-    """A row for a refund that we didn't ask for: made on the gateway's pages, or twice for one request of ours."""
+    """Record a refund that we didn't ask for: made on the gateway's pages, or a second one for the same request."""
     refund = record_foreign_refund(
         attempt=attempt,
         order=order,
@@ -373,7 +382,7 @@ def _record_foreign_refund(
 
 
 def _cancel_marks(attempt_id: int, *, now: datetime) -> None:
-    """A second payment that was given back at the gateway needs no one's decision any more."""
+    """Cancel the mark of a second payment that was refunded at the gateway: nothing is left to decide."""
     attempt = PaymentAttempt.objects.get(pk=attempt_id)
     if attempt.refundable.is_zero:
         marked = attempt.refunds.filter(state=RefundState.MARKED, origin=RefundOrigin.OURS)
@@ -381,7 +390,7 @@ def _cancel_marks(attempt_id: int, *, now: datetime) -> None:
 
 
 def _lock_refund(refund_id: int, state: RefundState) -> Refund:
-    """A refund waiting for a decision in this state, its order and payment locked. RefundUnknown, RefundDecided."""
+    """Lock a refund that waits for a decision, after its order and payment. Raises RefundUnknown, RefundDecided."""
     order = Order.objects.locked().filter(refunds=refund_id).first()
     if order is None:
         raise RefundUnknown

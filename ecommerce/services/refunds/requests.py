@@ -1,4 +1,4 @@
-"""What buyers ask for, and the answer where it is no."""
+"""Refund requests of buyers, and their denial. Approving one refunds the order: see ``refunds``."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ TEXT_LENGTH = 2000
 def request_refund(
     *, user_id: int, number: str, why: RefundWhy, text: str, now: datetime, line_ids: Collection[int] | None = None
 ) -> RefundRequest:
-    """Record that a buyer requests a refund for an order of theirs; finance decides.
+    """Record a buyer's request for a refund of their own order, and tell finance.
 
-    ``line_ids`` None: for everything that can still be refunded. ``text`` explains RefundWhy.OTHER. Raises OrderUnknown
-    for someone else’s, or the RefundNotAskable whose sentence says why not and what to do.
+    ``line_ids`` None means all lines that can still be refunded. ``text`` explains RefundWhy.OTHER. Raises OrderUnknown
+    for someone else's order, RefundNotAskable where no request is possible.
     """
     text = require_text(text) if why == RefundWhy.OTHER else text.strip()
     with transaction.atomic():
@@ -54,7 +54,7 @@ def request_refund(
 
 
 def deny_request(*, request_id: int, answer: str, now: datetime, by_id: int | None) -> RefundRequest:
-    """Refuse what a buyer asked for, with a sentence that is mailed to them.
+    """Deny a request with an answer that is e-mailed to the buyer.
 
     Raises RefundUnknown, RefundDecided.
     """
@@ -75,7 +75,7 @@ def deny_request(*, request_id: int, answer: str, now: datetime, by_id: int | No
 
 
 def lock_open_request(request_id: int) -> tuple[Order, RefundRequest]:
-    """A request no one has decided, and its order, both locked. Raises RefundUnknown, RefundDecided."""
+    """Lock an undecided request and its order. Raises RefundUnknown, RefundDecided."""
     order = Order.objects.locked().filter(refund_requests=request_id).first()
     if order is None:
         raise RefundUnknown
