@@ -1,7 +1,7 @@
-"""Which courses things on sale give, and which of them someone has or is paying for: what no one is sold twice.
+"""Which courses a product gives, and which of them a learner has or is paying for, so that none is sold twice.
 
-A run gives its course. A program gives one run of each course it requires, the soonest that is open; where the learner
-is in a run of such a course already, that course is theirs, whichever run it is.
+A run gives its course. A program gives one run of each course it requires: the next one that is open. A learner who is
+enrolled in any run of such a course has that course already.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from courses.selectors.programs import open_runs_of_programs
 from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
 from ecommerce.models import Order, OrderLine, Product
 
-# Courses, each with the run of it that is given.
+# The ids of courses, each with the id of the run that is given.
 RunsByCourse: TypeAlias = Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolledRun:
-    """Someone's enrollment in a run."""
+    """A learner's enrollment in a run."""
 
     run_id: int
     mode: str
@@ -34,7 +34,7 @@ class EnrolledRun:
 
 
 def find_product_runs(products: Iterable[Product], *, now: datetime) -> dict[int, RunsByCourse]:
-    """What each product gives, by its key; two queries where there is a program, none without. Runs are loaded."""
+    """Return what each product gives, by its id. Two queries if there is a program, else none: runs are loaded."""
     products = list(products)
     ids = {product.program_id for product in products if product.program_id is not None}
     programs = open_runs_of_programs(ids, now=now)
@@ -47,63 +47,64 @@ def find_product_runs(products: Iterable[Product], *, now: datetime) -> dict[int
 
 
 def find_enrolled_runs(user_id: int, course_ids: Collection[int], *, now: datetime) -> dict[int, list[EnrolledRun]]:
-    """Where someone is enrolled in these courses, contracts' runs included; one query, none without courses."""
+    """Return a learner's enrollments in these courses, by course, contract runs included; at most one query."""
     if not course_ids:
         return {}
     enrollments = Enrollment.objects.active().of(user_id).filter(run__course__in=course_ids)
-    found: dict[int, list[EnrolledRun]] = {}
+    enrolled: dict[int, list[EnrolledRun]] = {}
     for each in enrollments.select_related("run__course").order_by("pk"):
-        place = EnrolledRun(each.run_id, each.mode, each.run.course.title, is_over=each.run.has_ended(now))
-        found.setdefault(each.run.course_id, []).append(place)
-    return found
+        run = EnrolledRun(each.run_id, each.mode, each.run.course.title, is_over=each.run.has_ended(now))
+        enrolled.setdefault(each.run.course_id, []).append(run)
+    return enrolled
 
 
 def find_owned_courses(
-    product: Product, given: RunsByCourse, places: Mapping[int, Sequence[EnrolledRun]]
+    product: Product, runs: RunsByCourse, enrolled: Mapping[int, Sequence[EnrolledRun]]
 ) -> dict[int, str]:
-    """The courses of a product that someone has, with their titles. Auditing isn't having what is sold as verified.
+    """Return the courses of a product that the learner has, with their titles.
 
-    Of a run on sale: that run, or another of its course that isn't over. Of a contract's run: that run, because its
-    seat opens more than the course. Of a program: any run of a course, also one that is over.
+    Which enrollment counts depends on the product. For a run on sale: one in that run, or in another run of the course
+    that isn't over. For a contract's run: only one in that run, because a seat gives more than the course. For a
+    program: one in any run of a course, also a run that is over. Auditing doesn't count for what is sold as verified.
     """
-    enough = {product.mode, EnrollmentMode.VERIFIED}
-    had = {}
-    for course_id, run_id in given.items():
-        for place in places.get(course_id, ()):
-            counts = place.run_id == run_id
-            counts = counts or (not product.requires_code and (product.course_run is None or not place.is_over))
-            if counts and place.mode in enough:
-                had[course_id] = place.title
-    return had
+    sufficient_modes = {product.mode, EnrollmentMode.VERIFIED}
+    owned = {}
+    for course_id, run_id in runs.items():
+        for each in enrolled.get(course_id, ()):
+            is_other_run_enough = not product.requires_code and (product.course_run is None or not each.is_over)
+            if (each.run_id == run_id or is_other_run_enough) and each.mode in sufficient_modes:
+                owned[course_id] = each.title
+    return owned
 
 
 def choose_runs_to_enroll(
-    product: Product, given: RunsByCourse, places: Mapping[int, Sequence[EnrolledRun]]
+    product: Product, runs: RunsByCourse, enrolled: Mapping[int, Sequence[EnrolledRun]]
 ) -> list[int]:
-    """The runs a buyer is enrolled in: of a program only courses they don't have, and upgraded where they are auditing.
+    """Return the runs to enroll a buyer in.
 
-    So no one comes into a second run of a course by a program.
+    A program gives only courses that the buyer doesn't have. Where they audit one, that run is upgraded: no one gets a
+    second run of a course from a program.
     """
     if product.course_run is not None:
-        return list(given.values())
-    had = find_owned_courses(product, given, places)
+        return list(runs.values())
+    owned = find_owned_courses(product, runs, enrolled)
     return [
-        next((place.run_id for place in places.get(course_id, ()) if not place.is_over), run_id)
-        for course_id, run_id in given.items()
-        if course_id not in had
+        next((each.run_id for each in enrolled.get(course_id, ()) if not each.is_over), run_id)
+        for course_id, run_id in runs.items()
+        if course_id not in owned
     ]
 
 
 def sells_partly_owned_programs() -> bool:
-    """Whether the shop sells a program at its full price to someone who has some of its courses."""
+    """Whether programs are sold, at the full price, to learners who have some of the courses."""
     return bool(settings.SELL_PARTLY_OWNED_PROGRAMS)
 
 
 @dataclass(frozen=True, slots=True)
 class UnsettledOrder:
-    """What an order would give whose money is here or on its way.
+    """An order whose money has come or is on its way, and what it would give.
 
-    ``is_at_bank``: the bank takes its time; ``is_in_review``: the money is here, and staff decide about it.
+    ``is_at_bank``: the bank takes days. ``is_in_review``: the money has come, and staff decide.
     """
 
     number: str
@@ -115,7 +116,7 @@ class UnsettledOrder:
 
 
 def find_unsettled_orders(user_id: int) -> list[UnsettledOrder]:
-    """Someone's orders that wait for their bank, or for staff to decide about their money; one query for none."""
+    """Return a learner's orders that wait for their bank or for staff; one query if there are none."""
     waiting = Order.objects.of(user_id).filter(
         state__in=(OrderState.PENDING, OrderState.REVIEW), attempts__state__in=PAYING_STATES
     )
@@ -124,13 +125,12 @@ def find_unsettled_orders(user_id: int) -> list[UnsettledOrder]:
 
 
 def _describe_unsettled(order: Order) -> UnsettledOrder:
-    """What an order would give, as it was when it was placed."""
     lines = list(order.lines.all())
-    given = find_product_runs([line.product for line in lines], now=order.placed_at)
+    runs = find_product_runs([line.product for line in lines], now=order.placed_at)
     return UnsettledOrder(
         number=order.number,
-        product_ids=frozenset(given),
-        course_ids=frozenset(course_id for each in given.values() for course_id in each),
+        product_ids=frozenset(runs),
+        course_ids=frozenset(course_id for each in runs.values() for course_id in each),
         titles=tuple(line.title for line in lines),
         is_at_bank=order.state == OrderState.PENDING and not has_money(order),
         is_in_review=order.state == OrderState.REVIEW,
@@ -138,11 +138,11 @@ def _describe_unsettled(order: Order) -> UnsettledOrder:
 
 
 def has_money(order: Order) -> bool:
-    """Whether money of an order is here that no one has given back, or is giving back."""
+    """Whether a payment of the order has money left that isn't refunded or reserved for a refund."""
     return any(not attempt.refundable.is_zero for attempt in order.attempts.all() if attempt.state == AttemptState.PAID)
 
 
 def find_deliverable_lines(order_id: int) -> list[OrderLine]:
-    """The lines of an order that give something, with what they sell: those whose whole price wasn't given back."""
+    """Return the lines of an order that give something, with their products: not those refunded in full."""
     lines = OrderLine.objects.standing().filter(order_id=order_id)
     return list(lines.select_related("product__course_run", "order").order_by("pk"))

@@ -1,7 +1,7 @@
-"""Rules asked before anything is sold: once to show, once under the lock.
+"""The rules that may refuse a purchase, asked twice: to show the cart, and under the lock.
 
-The rules are named in the setting ``CHECKOUT_RULES``, in the order of asking. Apps above this one add theirs there;
-ecommerce knows the protocol only.
+The setting ``CHECKOUT_RULES`` names them in the order of asking. Apps above this one add theirs there; ecommerce knows
+only the protocol.
 """
 
 from __future__ import annotations
@@ -48,11 +48,7 @@ from mitxonline.kernel.errors import DomainError
 
 @dataclass(frozen=True, slots=True)
 class PurchaseLine:
-    """One product someone means to buy, with the code that prices it.
-
-    ``knows_code``: a code of its own was applied, whether it still works or not; whoever has one may hear whose it is.
-    ``is_kept``: it waits beside the cart, and isn't bought now.
-    """
+    """What the rules judge. ``user_id`` is None while the visitor is signed out."""
 
     product: Product
     code: DiscountCode | None
@@ -70,16 +66,16 @@ class Purchase:
 
     @cached_property
     def runs(self) -> dict[int, RunsByCourse]:
-        """What each product gives, by its key."""
+        """The runs that each product gives, by the product's id."""
         return find_product_runs([line.product for line in self.lines], now=self.now)
 
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """What a rule says of one product: a refusal, a right that replaces the code, who pays for it, or a note to read.
+    """What a rule says of one product: a refusal, a right that replaces the code, who pays for it, or a note to show.
 
-    ``vouches`` says that this rule watches over the product. One that needs a code and that no rule vouches for is
-    not sold at all, so a rule missing from the settings lets no one in (design 3.9).
+    ``vouches``: this rule watches over the product. A product that needs a code is sold only if a rule vouches for it,
+    so that a rule missing from the settings lets no one in.
     """
 
     product_id: int
@@ -92,21 +88,20 @@ class RuleVerdict:
 
 
 class CheckoutRule(Protocol):
-    """Something that has a say in what may be bought."""
+    """Something that may refuse a purchase."""
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
-        """Judge without writing or locking; also what grays out the button."""
+        """Judge without writing or locking, to show the cart."""
 
     def lock(self, product_ids: Collection[int]) -> None:
-        """Lock what the rule counts for these products, before anyone touches their codes."""
+        """Lock what the rule counts for these products, before their codes are locked."""
 
     def hold(self, purchase: Purchase, order: Order) -> Sequence[RuleVerdict]:
-        """Judge again under the lock and reserve what runs out; raise to refuse the whole order."""
+        """Judge again under the lock, and reserve what can run out. Raise a refusal to stop the whole order."""
 
 
 @cache
 def checkout_rules() -> tuple[CheckoutRule, ...]:
-    """The rules of this installation, in their order."""
     return tuple(import_string(path)() for path in settings.CHECKOUT_RULES)
 
 
@@ -128,28 +123,28 @@ def check_rules(purchase: Purchase) -> list[RuleVerdict]:
 
 
 def lock_for(product_ids: Collection[int]) -> None:
-    """Let the rules take their locks for these products: they come before the codes' (ADR 0003)."""
+    """Let the rules take their locks for these products. They come before the codes' (ADR 0003)."""
     for rule in checkout_rules():
         rule.lock(product_ids)
 
 
 def lock_courses_of(user_id: int) -> None:
-    """Let no one else buy or be given courses for this learner until the transaction ends.
+    """Let no other transaction sell or give courses to this learner until this one ends.
 
-    Two orders that give the same course by different runs share no row; what is asked after this lock stays true. It
-    comes after the learner's orders and before the rules' locks (ADR 0003).
+    Two orders that give the same course by different runs share no row that could be locked. This lock comes after the
+    learner's orders and before the rules' locks (ADR 0003).
     """
     transaction_lock("ecommerce.courses_of", user_id)
 
 
 def refuse_owned_courses(purchase: Purchase) -> None:
-    """Raise what stands against selling the buyer a course they have, whatever else was judged before."""
+    """Raise the refusal of a course that the buyer has or is paying for, whichever rules are configured."""
     for refusal in first_refusals(NotAlreadyEnrolled().check(purchase)).values():
         raise refusal
 
 
 def first_refusals(findings: Sequence[RuleVerdict]) -> dict[int, DomainError]:
-    """The first refusal of each product, in the order of asking."""
+    """Return each product's first refusal."""
     refusals: dict[int, DomainError] = {}
     for finding in findings:
         if finding.refusal is not None:
@@ -158,17 +153,15 @@ def first_refusals(findings: Sequence[RuleVerdict]) -> dict[int, DomainError]:
 
 
 class _ReadOnlyRule(ABC):
-    """A rule that holds nothing: under the lock it only asks again."""
+    """A rule that reserves nothing: under the lock it only asks again."""
 
     @abstractmethod
-    def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
-        """Judge without writing or locking."""
+    def check(self, purchase: Purchase) -> Sequence[RuleVerdict]: ...
 
-    def lock(self, product_ids: Collection[int]) -> None:  # noqa: B027  a rule that counts nothing locks nothing
-        """Nothing is counted here."""
+    def lock(self, product_ids: Collection[int]) -> None:  # noqa: B027  nothing is counted, so nothing is locked
+        pass
 
     def hold(self, purchase: Purchase, order: Order) -> Sequence[RuleVerdict]:
-        """Ask again and raise the first refusal, which leads back to the cart."""
         findings = self.check(purchase)
         for refusal in first_refusals(findings).values():
             refusal.retry_url = refusal.retry_url or CheckoutRefused.retry_url
@@ -177,10 +170,9 @@ class _ReadOnlyRule(ABC):
 
 
 class Sellable(_ReadOnlyRule):
-    """The product is on sale and enrollment is open: in the run, or in some course of the program."""
+    """The product is on sale and enrollment is open: in the run, or in a run of the program."""
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
-        """Judge each line by its product and its runs' dates."""
         return [
             RuleVerdict(product_id=line.product.pk, refusal=refusal)
             for line in purchase.lines
@@ -193,7 +185,9 @@ class Sellable(_ReadOnlyRule):
             return NotForSale(title=product.title)
         if run is None:
             return None
-        if run.is_contract_only and not product.requires_code:  # whoever made it: no way around the contract
+        if (
+            run.is_contract_only and not product.requires_code
+        ):  # otherwise this product would be a way around the contract
             return NotForSale(title=product.title)
         try:
             refuse_unless_enrollable(run, now=now)
@@ -203,41 +197,38 @@ class Sellable(_ReadOnlyRule):
 
 
 class NotAlreadyEnrolled(_ReadOnlyRule):
-    """No one pays twice for the same course (K2): neither for one they have nor for one they are paying for."""
+    """No one pays for a course that they have or are paying for."""
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
-        """The same few queries for any number of lines; a buyer who only audits may still upgrade.
+        """Judge with a constant number of queries. A buyer who audits a course may still buy the upgrade.
 
-        Whether someone has a product that needs a code is judged by the rule that vouches for it: it knows whose seat
-        it is.
+        Whether a learner has a product that needs a code is judged by the rule that vouches for it.
         """
         if purchase.user_id is None:
             return []
-        awaited = find_unsettled_orders(purchase.user_id)
+        unsettled = find_unsettled_orders(purchase.user_id)
         plain = [line.product for line in purchase.lines if not line.product.requires_code]
         courses = {course_id for product in plain for course_id in purchase.runs[product.pk]}
-        places = find_enrolled_runs(purchase.user_id, courses, now=purchase.now)
+        enrolled = find_enrolled_runs(purchase.user_id, courses, now=purchase.now)
         findings = []
         for line in purchase.lines:
-            given = purchase.runs[line.product.pk]
-            if (number := _find_unsettled_order(line.product, given, awaited)) is not None:
-                refusal = PaymentUnderWay(number=number)
-                findings.append(RuleVerdict(product_id=line.product.pk, refusal=refusal))
-            elif not line.product.requires_code and (had := find_owned_courses(line.product, given, places)):
-                findings.append(_judge_owned_courses(line.product, given, had))
+            runs = purchase.runs[line.product.pk]
+            if (number := _find_unsettled_order(line.product, runs, unsettled)) is not None:
+                findings.append(RuleVerdict(product_id=line.product.pk, refusal=PaymentUnderWay(number=number)))
+            elif not line.product.requires_code and (owned := find_owned_courses(line.product, runs, enrolled)):
+                findings.append(_judge_owned_courses(line.product, runs, owned))
         return findings
 
 
 class EachCourseOnce(_ReadOnlyRule):
-    """No two lines give the same course: a program and one of its courses, two products of a run, two programs."""
+    """No two lines give the same course: a program and its course, two products of a run, two programs."""
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
-        """Name the line to be removed of each two: a course before its program, what is less, what came later."""
+        """Refuse the lesser line of each pair: a course beside its program, auditing beside verified, the later one."""
         lines = [line.product for line in purchase.lines if not line.is_kept]
-        keeps = sorted(lines, key=_rank, reverse=True)  # stable: of equals the first one stays
         kept: list[Product] = []
         findings = []
-        for product in keeps:
+        for product in sorted(lines, key=_rank, reverse=True):  # stable: of equals the first one stays
             courses = set(purchase.runs[product.pk])
             beside = next((each for each in kept if courses & set(purchase.runs[each.pk])), None)
             if beside is None:
@@ -251,26 +242,29 @@ class EachCourseOnce(_ReadOnlyRule):
         return findings
 
 
-def ownership_refusal(product: Product, given: RunsByCourse, had: Mapping[int, str]) -> AlreadyEnrolled:
-    """What a buyer is told who has these courses of a product: all of them, or some of a program's."""
-    if len(had) == len(given):
+def ownership_refusal(product: Product, runs: RunsByCourse, owned: Mapping[int, str]) -> AlreadyEnrolled:
+    """Return the refusal for a buyer who has all of a product's courses, or some of a program's."""
+    if len(owned) == len(runs):
         return AlreadyEnrolled(title=product.title)
-    return PartlyEnrolled(title=product.title, owned=tuple(sorted(had.values())), count=len(given))
+    return PartlyEnrolled(title=product.title, had=list(owned.values()), count=len(runs))
 
 
-def _judge_owned_courses(product: Product, given: RunsByCourse, had: Mapping[int, str]) -> RuleVerdict:
-    refusal = ownership_refusal(product, given, had)
+def _judge_owned_courses(product: Product, runs: RunsByCourse, owned: Mapping[int, str]) -> RuleVerdict:
+    refusal = ownership_refusal(product, runs, owned)
     if isinstance(refusal, PartlyEnrolled) and sells_partly_owned_programs():
         note = _("You already have: %(had)s. The price doesn’t change.") % {"had": ", ".join(refusal.owned)}
         return RuleVerdict(product_id=product.pk, note=note)
     return RuleVerdict(product_id=product.pk, refusal=refusal)
 
 
-def _find_unsettled_order(product: Product, given: RunsByCourse, awaited: Sequence[UnsettledOrder]) -> str | None:
-    """The order that is being paid for the same; a contract's product is the same only as itself."""
-    for order in awaited:
-        shares = not product.requires_code and not order.course_ids.isdisjoint(given)
-        if shares or product.pk in order.product_ids:
+def _find_unsettled_order(product: Product, runs: RunsByCourse, orders: Sequence[UnsettledOrder]) -> str | None:
+    """Return the number of the order that is being paid for a course of this product.
+
+    A contract's product counts as the same only as itself, because its seat gives more than the course.
+    """
+    for order in orders:
+        shares_course = not product.requires_code and not order.course_ids.isdisjoint(runs)
+        if shares_course or product.pk in order.product_ids:
             return order.number
     return None
 

@@ -1,1 +1,1 @@
-"""Ways to pay. A gateway knows no tables: frozen data in, frozen data out."""
+"""Payment gateways. They know no tables: frozen data goes in and comes out."""

@@ -1,4 +1,4 @@
-"""What every gateway does: a few verbs over frozen data (ADR 0009)."""
+"""The interface of payment gateways: a few verbs over frozen data (ADR 0009)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from uuid import UUID
 from ecommerce.enums import DisputeState, RefundState
 from mitxonline.kernel.money import Money
 
-# Codes of a PaymentFailed that are said of all payments at an account, not of one.
+# Codes of a PaymentFailed that concern an account, not one payment.
 OUR_KEY = frozenset({"key_refused", "no_key"})
 
 
 class PaymentOutcome(StrEnum):
-    """What a gateway says of a payment; anything it says beyond these is UNKNOWN and is looked at by a person."""
+    """What a gateway says of a payment. Whatever else it says is UNKNOWN, and staff look at it."""
 
     PAID = "paid"
     PROCESSING = "processing"
@@ -27,13 +27,13 @@ class PaymentOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-# The code of a failure where the gateway wasn't even asked, because it kept silent lately or the time was over.
+# The code of a failure where the gateway wasn't asked, because its breaker is open or the time was over.
 AVOIDED = "avoided"
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentLine:
-    """One line as the payment page shows it."""
+    """One line of the payment page."""
 
     title: str
     due: Money
@@ -43,7 +43,7 @@ class PaymentLine:
 class PaymentRequest:
     """What is to be paid, by whom, and where the buyer goes afterwards (absolute addresses).
 
-    Everything in it comes from rows, the clock included, so that asking again with the same key asks for the same.
+    Everything in it comes from rows, including the time, so that a repeated call with the same key is the same request.
     """
 
     reference: UUID
@@ -61,7 +61,7 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Where the buyer pays, and the gateway's own id of that session."""
+    """The address of a payment page, and the gateway's own id of that session."""
 
     url: str
     session_id: str
@@ -69,10 +69,10 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A payment session begun earlier: what a gateway needs to be asked about it, or to end it.
+    """A payment session opened earlier, as its gateway needs it to look it up or to end it.
 
-    ``is_wanted``: the order still waits for this payment. A gateway that takes money only when asked to (PayPal's
-    capture) may take it while that is so.
+    ``is_wanted``: the order still waits for this payment. A gateway that takes the money only when told to (PayPal's
+    capture) may do so while this is true.
     """
 
     session_id: str
@@ -85,7 +85,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class BillingAddress:
-    """Whom the gateway billed, where it says so; empty where it doesn't. ``country`` is ISO 3166, two letters."""
+    """Whom the gateway billed; parts that it doesn't know are empty. ``country`` has the two letters of ISO 3166."""
 
     name: str = ""
     street: str = ""
@@ -98,10 +98,10 @@ class BillingAddress:
 
 @dataclass(frozen=True, slots=True)
 class PaymentNotice:
-    """What a gateway tells of one payment, in a call of its own or when asked.
+    """What a gateway says of one payment, in a notice or when asked.
 
-    ``doubt`` is why the money can't be believed although the gateway says it is there: test money for a live shop,
-    a session that carries another reference. ``has_aftermath``: some of the money was given back or is disputed.
+    ``doubt`` says why the payment can't be trusted although the gateway reports it: test money in a live shop, or a
+    session with another reference. ``has_aftermath``: some of the money was refunded or is disputed.
     """
 
     event_id: str
@@ -119,7 +119,7 @@ class PaymentNotice:
 
 @dataclass(frozen=True, slots=True)
 class RefundNotice:
-    """What a gateway tells of one refund. ``reference`` is the one we sent; empty for a refund made at its side."""
+    """What a gateway says of one refund. ``reference`` is the one we sent; empty for a refund made at the gateway."""
 
     event_id: str
     refund_id: str
@@ -132,7 +132,7 @@ class RefundNotice:
 
 @dataclass(frozen=True, slots=True)
 class RefundsChanged:
-    """Something about the refunds of a payment changed; which ones there are is asked with ``refunds_of``."""
+    """Refunds of a payment have changed; ask for them with ``refunds_of``."""
 
     event_id: str
     payment_id: str
@@ -140,7 +140,7 @@ class RefundsChanged:
 
 @dataclass(frozen=True, slots=True)
 class DisputeNotice:
-    """What a gateway tells of a payment that its bank or its owner contests."""
+    """What a gateway says of a payment that the buyer disputes with their bank."""
 
     event_id: str
     dispute_id: str
@@ -153,7 +153,7 @@ class DisputeNotice:
 
 @dataclass(frozen=True, slots=True)
 class OtherNotice:
-    """Something that is none of ours to act on; it is kept, and that is all."""
+    """A notice that needs no action; it is only stored."""
 
     event_id: str
     kind: str
@@ -164,7 +164,7 @@ Notice: TypeAlias = PaymentNotice | RefundNotice | RefundsChanged | DisputeNotic
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What is known of a notice once its sender is proven, before it is understood."""
+    """What is known of a notice once its signature is verified, before it is read."""
 
     event_id: str
     kind: str
@@ -172,7 +172,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class RefundInstruction:
-    """Money to be given back for one payment; ``reference`` comes back in every notice of this refund."""
+    """A refund to be made; its ``reference`` comes back in every notice about it."""
 
     payment_id: str
     amount: Money
@@ -184,9 +184,9 @@ class RefundInstruction:
 
 @dataclass(frozen=True, slots=True)
 class RefundResult:
-    """What became of a refund: PENDING, SUCCEEDED, FAILED or CANCELED, and the gateway's reason for a failure.
+    """The state of a refund: PENDING, SUCCEEDED, FAILED or CANCELED, with the gateway's reason for a failure.
 
-    ``amount`` is what the gateway says goes back; None where it doesn't say.
+    ``amount`` is what the gateway refunds; None where it doesn't say.
     """
 
     refund_id: str
@@ -198,9 +198,9 @@ class RefundResult:
 class PaymentFailed(Exception):
     """The gateway refused, or gave no answer that settles anything.
 
-    ``retriable``: it is unknown what happened; the same call with the same key may be made again and is safe.
-    Otherwise it said no, nothing happened, and the message is its reason in a sentence for staff. ``code`` is its own
-    word for it; "resource_missing" where it doesn't know what it is asked about.
+    ``retriable``: what happened is unknown, and the same call with the same key can safely be repeated. Otherwise the
+    gateway refused, nothing happened, and the message is its reason for staff. ``code`` is the gateway's own, such as
+    "resource_missing" where it doesn't know the payment.
     """
 
     def __init__(self, message: str, *, retriable: bool, code: str = "") -> None:
@@ -210,47 +210,47 @@ class PaymentFailed(Exception):
 
 
 class NoticeForged(Exception):
-    """A notice that the gateway did not write, or wrote too long ago."""
+    """A notice that the gateway didn't sign, or signed too long ago."""
 
 
 class NoticeNotUnderstood(Exception):
-    """The gateway wrote it, and it isn't what its documentation says."""
+    """A notice that the gateway signed and that isn't as documented."""
 
 
 class PaymentGateway(Protocol):
-    """One way to pay. Every call over the network has a time limit and raises PaymentFailed."""
+    """One way to pay. Every network call has a deadline and raises PaymentFailed."""
 
     name: ClassVar[str]
 
     def account_for(self, host: str) -> str:
-        """Which of the operator's accounts serves this host of ours; empty for the only or usual one."""
+        """Return the account that serves this host of ours; empty for the default account."""
 
     def start(self, payment: PaymentRequest) -> Redirect:
-        """Open a payment session; the same request again is the same session."""
+        """Open a payment session. A repeated request returns the same session."""
 
     def expire(self, session: Session) -> PaymentNotice:
-        """End a session, so that no one can pay it any more, and say what became of it.
+        """End a session, so that it can't be paid any more.
 
-        The outcome is EXPIRED, or whatever was faster: PAID, PROCESSING, DECLINED.
+        The outcome is EXPIRED, or what happened first: PAID, PROCESSING, DECLINED.
         """
 
     def look_up(self, session: Session) -> PaymentNotice:
-        """Ask what became of a session."""
+        """Return the present state of a session."""
 
     def refund(self, refund: RefundInstruction) -> RefundResult:
-        """Give money back; the same request again is the same refund."""
+        """Refund money. A repeated request returns the same refund."""
 
     def look_up_refund(self, refund: RefundInstruction, refund_id: str) -> RefundResult | None:
-        """Ask what became of a refund, by its id or else by our reference; None if there is none."""
+        """Find a refund by its id, or else by our reference; None if there is none."""
 
     def refunds_of(self, payment_id: str, account: str) -> tuple[RefundNotice, ...]:
-        """Every refund of a payment, whoever made it."""
+        """Return every refund of a payment, whoever made it."""
 
     def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
-        """Every dispute about a payment, with where it stands."""
+        """Return every dispute about a payment, with its state."""
 
     def open_notice(self, body: bytes, headers: Mapping[str, str], *, account: str) -> Envelope:
-        """Prove who wrote a notice, and that it is fresh, before anything in it is believed. Raises NoticeForged."""
+        """Verify a notice's signature and age, before anything in it is trusted. Raises NoticeForged."""
 
     def read_notice(self, body: bytes, *, account: str) -> Notice:
-        """Understand a notice that ``open_notice`` has let in. Raises NoticeNotUnderstood."""
+        """Read a notice that ``open_notice`` has verified. Raises NoticeNotUnderstood."""

@@ -1,4 +1,4 @@
-"""What can be wrong with how payments are set up is said when the process starts, not when someone pays."""
+"""System checks of the payment settings: mistakes show when the process starts, not when someone pays."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.utils.module_loading import import_string
 from ecommerce.gateways.stripe import LEEWAY
 from mitxonline.kernel.money import minor_digits
 
-# Codes of ISO 4217 that are no currency: none, for tests, and metals and units of account.
+# Codes of ISO 4217 that aren't money: none, tests, metals and units of account.
 NO_MONEY = frozenset({"XXX", "XTS", "XAU", "XAG", "XPT", "XPD", "XDR", "XSU", "XUA", "XBA", "XBB", "XBC", "XBD"})
 
 HALF_AN_HOUR, A_DAY = 30 * 60, 24 * 3600
 
 
 def check_gateways(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
-    """Every gateway can be made, and the shop's currencies are ones people pay in."""
+    """Check that every gateway can be created, and that people can pay in the shop's currencies."""
     problems: list[CheckMessage] = []
     for path in settings.PAYMENT_GATEWAYS:
         try:
@@ -38,7 +38,7 @@ def check_gateways(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs:
 
 
 def check_stripe(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
-    """Every account can hear from Stripe, and sessions live as long as Stripe lets them."""
+    """Check that each account has a webhook secret, and that sessions live as long as Stripe allows."""
     problems: list[CheckMessage] = []
     longest = A_DAY - int(LEEWAY.total_seconds()) - 60
     if not HALF_AN_HOUR <= settings.PAYMENT_SESSION_SECONDS <= longest:
@@ -52,8 +52,8 @@ def check_stripe(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: o
             where = f"STRIPE_ACCOUNTS[{host!r}]" if host else "STRIPE_WEBHOOK_SECRETS"
             problems.append(
                 Warning(
-                    f"{where} has no webhook secret: notices of Stripe are refused",
-                    hint="Who pays and closes the window waits for the sweep. docs/payments.md has the set-up.",
+                    f"{where} has no webhook secret: notices from Stripe are refused",
+                    hint="Buyers who pay and close the window wait for the sweep. docs/payments.md explains the setup.",
                     id="ecommerce.W001",
                 )
             )
@@ -63,15 +63,15 @@ def check_stripe(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: o
 def check_somebody_takes_money(
     *, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object
 ) -> list[CheckMessage]:
-    """Before going live: there is a gateway, and it isn't one for playing."""
+    """Check, before deployment, that there is a gateway and that it isn't the sandbox."""
     if not settings.PAYMENT_GATEWAYS:
         return [
             Warning(
-                "No payment gateway is configured: only what costs nothing can be had",
-                hint="Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRETS; docs/payments.md has the set-up.",
+                "No payment gateway is configured: only free courses can be bought",
+                hint="Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRETS; docs/payments.md explains the setup.",
                 id="ecommerce.W002",
             )
         ]
     if settings.SANDBOX_PAYMENTS:
-        return [Error("SANDBOX_PAYMENTS lets everyone decide that they have paid", id="ecommerce.E005")]
+        return [Error("SANDBOX_PAYMENTS lets buyers decide for themselves that they have paid", id="ecommerce.E005")]
     return []

@@ -1,4 +1,4 @@
-"""Which gateways this installation has."""
+"""The gateways of this installation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ecommerce.gateways.base import PaymentGateway
 
 @cache
 def gateways() -> dict[str, PaymentGateway]:
-    """The gateways of ``PAYMENT_GATEWAYS`` by name, the first one being the default."""
-    made: list[PaymentGateway] = [import_string(path)() for path in settings.PAYMENT_GATEWAYS]
-    return {gateway.name: gateway for gateway in made}
+    """Return the gateways of ``PAYMENT_GATEWAYS`` by name; the first one is the default."""
+    configured: list[PaymentGateway] = [import_string(path)() for path in settings.PAYMENT_GATEWAYS]
+    return {gateway.name: gateway for gateway in configured}
 
 
 def default_gateway() -> PaymentGateway | None:
-    """The gateway new payments begin with, or None where none is configured."""
+    """Return the gateway of new payments, or None where none is configured."""
     return next(iter(gateways().values()), None)
 
 

@@ -1,7 +1,7 @@
-"""Stripe: the buyer pays on a page of Stripe's (Checkout Sessions in payment mode).
+"""Stripe: the buyer pays on Stripe's own page (Checkout Sessions in payment mode).
 
-Minor units, Stripe's words for states and its keys exist in this module only. Calls that write carry the key of the
-row they are made for, so a call that is made again is the same call.
+Minor units, Stripe's names of states and its keys stay in this module. Calls that write carry the idempotency key of
+their row, so that they can be repeated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -52,24 +52,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# It would tell Stripe about the machine and how long earlier calls took.
+# Telemetry would tell Stripe about this machine and the duration of earlier calls.
 stripe.enable_telemetry = False
 
-# docs.stripe.com/currencies: these are counted in whole units …
+# Stripe counts these in whole units (docs.stripe.com/currencies) …
 _WHOLE = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
 NO_DIGITS = frozenset(_WHOLE.split())
-# … these in thousandths whose last digit is 0, and every other one in hundredths, also ISK and UGX, which have none.
+# … these in thousandths whose last digit is 0, and all others in hundredths, even ISK and UGX, which have none.
 THREE_DIGITS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
-# The languages Stripe's page speaks.
-_SPOKEN = (
+# The languages of Stripe's page.
+_LANGUAGES = (
     "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR ro ru sk sl"
     " sv th tr vi zh zh-HK zh-TW"
 )
-LOCALES = frozenset(_SPOKEN.split())
+LOCALES = frozenset(_LANGUAGES.split())
 LOCALE_NAMES = {"no": "nb", "nn": "nb", "zh-hans": "zh", "zh-hant": "zh-TW", "zh-cn": "zh", "zh-sg": "zh"}
 
-# Stripe wants a session to live half an hour at least, counted from when it reads the request.
+# Stripe requires a session to last at least half an hour from the moment it reads the request.
 LEEWAY = timedelta(minutes=2)
 
 REFUND_STATES = {
@@ -94,10 +94,10 @@ _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _EVENT_KIND = re.compile(r"[a-z0-9_.\[\]]{1,100}")
 UNREADABLE = "unreadable"
 
-# What reading an answer raises where it has another shape than Stripe documents; RecursionError: nested too deeply.
+# What reading an answer raises that isn't as Stripe documents it. RecursionError: it is nested too deeply.
 _NOT_AS_DOCUMENTED = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
-# What "expand" asks for: the payment and the card behind a session, in the one call.
+# Has Stripe include the payment and the card in the same answer.
 _WITH_PAYMENT = ["payment_intent.latest_charge"]
 
 
@@ -107,28 +107,28 @@ class StripeGateway:
     name: ClassVar[str] = "stripe"
 
     def account_for(self, host: str) -> str:
-        """The host itself where it has keys of its own."""
+        """Return the host itself if it has keys of its own."""
         name = host.lower().partition(":")[0]
         return name if name in settings.STRIPE_ACCOUNTS else ""
 
     def start(self, payment: PaymentRequest) -> Redirect:
-        """A session for these lines; PaymentFailed with code amount_too_small below Stripe's least amount."""
+        """Open a session. Raises PaymentFailed with code amount_too_small below Stripe's minimum."""
         params = _session_params(payment)
-        with _asking():
-            made = _client(payment.account).v1.checkout.sessions.create(
+        with _translate_errors():
+            session = _client(payment.account).v1.checkout.sessions.create(
                 params=params, options={"idempotency_key": payment.idempotency_key}
             )
-            url, session_id = _text(made.url), _text(made.id)
+            url, session_id = _text(session.url), _text(session.id)
         if not url or not session_id:
-            raise PaymentFailed("Stripe made a session without a page", retriable=False)
+            raise PaymentFailed("Stripe opened a session without a page", retriable=False)
         if _origin(url) not in {_origin(each) for each in settings.PAYMENT_PAGE_ORIGINS}:
             logger.error("payment page on an origin that isn't allowed", extra={"origin": _origin(url)})
         return Redirect(url=url, session_id=session_id)
 
     def expire(self, session: Session) -> PaymentNotice:
-        """End the session; where Stripe won't, because it has ended, say how."""
+        """End a session. Where Stripe refuses because it has ended, return how it ended."""
         try:
-            with _asking():
+            with _translate_errors():
                 _client(session.account).v1.checkout.sessions.expire(
                     session.session_id, options={"idempotency_key": session.idempotency_key}
                 )
@@ -147,18 +147,16 @@ class StripeGateway:
         )
 
     def look_up(self, session: Session) -> PaymentNotice:
-        """The session with its payment, as Stripe has it now."""
-        with _asking():
+        with _translate_errors():
             found = _client(session.account).v1.checkout.sessions.retrieve(
                 session.session_id, params={"expand": _WITH_PAYMENT}
             )
             return _payment_notice(found.to_dict(), event_id="", account=session.account)
 
     def refund(self, refund: RefundInstruction) -> RefundResult:
-        """Give money back to where it came from."""
         metadata = {"refund": refund.reference}
         amount = to_units(refund.amount)
-        with _asking():
+        with _translate_errors():
             refunds = _client(refund.account).v1.refunds
             options: stripe.RequestOptions = {"idempotency_key": refund.idempotency_key}
             if _is_charge(refund.payment_id):
@@ -173,24 +171,23 @@ class StripeGateway:
             return _refund_result(made.to_dict())
 
     def look_up_refund(self, refund: RefundInstruction, refund_id: str) -> RefundResult | None:
-        """By Stripe's id; without one, among the payment's refunds by the reference we sent along."""
+        """Find a refund by Stripe's id, or without one by our reference among the payment's refunds."""
         if refund_id:
-            with _asking():
+            with _translate_errors():
                 return _refund_result(_client(refund.account).v1.refunds.retrieve(refund_id).to_dict())
-        with _asking():
+        with _translate_errors():
             for found in self._refunds(refund.payment_id, refund.account):
                 if _text(_mapping(found.get("metadata")).get("refund")) == refund.reference:
                     return _refund_result(found)
         return None
 
     def refunds_of(self, payment_id: str, account: str) -> tuple[RefundNotice, ...]:
-        """Every refund of a payment, made here, in Stripe's dashboard or by Stripe itself."""
-        with _asking():
+        """Return every refund of a payment, made here, in Stripe's dashboard or by Stripe itself."""
+        with _translate_errors():
             return tuple(_refund_notice(found, event_id="") for found in self._refunds(payment_id, account))
 
     def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
-        """Where each dispute stands, and where its money is: taken away, or given back again."""
-        with _asking():
+        with _translate_errors():
             disputes = _client(account).v1.disputes
             page = (
                 disputes.list(params={"charge": payment_id, "limit": 100})
@@ -200,10 +197,10 @@ class StripeGateway:
             return tuple(_dispute_notice(found.to_dict(), event_id="") for found in page.auto_paging_iter())
 
     def open_notice(self, body: bytes, headers: Mapping[str, str], *, account: str) -> Envelope:
-        """Only what was signed, lately, with one of the account's secrets; without a secret nothing is let in.
+        """Accept only what was signed recently with one of the account's secrets; without a secret, nothing.
 
-        What was signed is let in whatever its shape: Stripe would send it again for three days and then switch the
-        endpoint off. One without a usable id is known by its text.
+        Whatever is signed is accepted, even in an unknown format: Stripe would resend it for three days and then
+        disable the endpoint. An event without a usable id is identified by a hash of its body.
         """
         text = _verify(body, headers.get("Stripe-Signature", ""), account)
         try:
@@ -216,11 +213,11 @@ class StripeGateway:
         return Envelope(event_id=event_id, kind=kind if _EVENT_KIND.fullmatch(kind) else UNREADABLE)
 
     def read_notice(self, body: bytes, *, account: str) -> Notice:
-        """What an event says. Its session is only a hint: whoever acts on it asks Stripe for the session itself."""
+        """Read an event. The session in it is only a hint: ask Stripe for the session before acting on it."""
         try:
             event = json.loads(body)
             event_id, kind = event["id"], event["type"]
-            if event["object"] != "event":  # a thin event: it names something and tells nothing of it
+            if event["object"] != "event":  # a thin event names an object without its content
                 return OtherNotice(event_id, kind)
             return _notice(event_id, kind, event["data"]["object"], account)
         except _NOT_AS_DOCUMENTED as error:
@@ -238,22 +235,22 @@ class StripeGateway:
 
 
 def to_units(money: Money) -> int:
-    """The amount as Stripe counts it. PaymentFailed for one it can't count, a thousandth of a dinar."""
+    """Return the amount as Stripe counts it. Raises PaymentFailed for a fraction, such as a thousandth of a dinar."""
     digits = _digits(money.currency)
     units = money.amount.scaleb(digits)
     if units != units.to_integral_value() or (digits == 3 and units % 10):
-        raise PaymentFailed(f"{money} is no amount that can be paid by card", retriable=False, code="amount_uncounted")
+        raise PaymentFailed(f"{money} can't be charged to a card", retriable=False, code="amount_uncounted")
     return int(units)
 
 
 def from_units(units: int, currency: str) -> Money:
-    """Money from Stripe's count; ValueError for a currency there isn't."""
+    """Return Stripe's count as money. Raises ValueError for an unknown currency."""
     code = currency.upper()
     return Money(Decimal(units).scaleb(-_digits(code)), code)
 
 
 def stripe_locale(language: str) -> str:
-    """The language of Stripe's page: the visitor's, or its nearest relative; else the browser's."""
+    """Return the language of Stripe's page: the visitor's, a related one, or else the browser's."""
     wanted = language.replace("_", "-").lower()
     known = {each.lower(): each for each in LOCALES}
     for name in (LOCALE_NAMES.get(wanted, wanted), wanted.partition("-")[0]):
@@ -270,7 +267,7 @@ def _digits(currency: str) -> int:
 
 
 def is_live(key: str) -> bool:
-    """Whether real money moves by this key."""
+    """Whether this key moves real money."""
     return key.split("_")[1:2] == ["live"]
 
 
@@ -278,7 +275,7 @@ def _keys(account: str) -> Mapping[str, Any]:
     accounts: Mapping[str, Mapping[str, Any]] = settings.STRIPE_ACCOUNTS
     keys = accounts.get(account) or accounts.get("")
     if keys is None:
-        raise PaymentFailed("there is no key for this account", retriable=False, code="no_key")
+        raise PaymentFailed("no Stripe key for this account", retriable=False, code="no_key")
     return keys
 
 
@@ -293,13 +290,13 @@ def _client(account: str) -> stripe.StripeClient:
 
 
 def remote_name(account: str) -> str:
-    """What the account is called where we say whether it answers."""
+    """Return the name under which the account's outages are tracked."""
     return f"stripe:{account}" if account else "stripe"
 
 
 @cache
 def _client_of(key: str, base: str, version: str, remote: str, retries: int) -> stripe.StripeClient:
-    """One client per key: it keeps its connections. Deadlines are its session's; a retry has no more time."""
+    # One client per key keeps its connections. Deadlines are the session's; a retry gets no extra time.
     return stripe.StripeClient(
         key,
         stripe_version=version,
@@ -310,10 +307,10 @@ def _client_of(key: str, base: str, version: str, remote: str, retries: int) -> 
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
-    """Stripe's errors in our words: refused, or unknown and safe to ask again with the same key.
+def _translate_errors() -> Iterator[None]:
+    """Translate Stripe's errors: refused, or unknown and safe to repeat with the same key.
 
-    A key that was used for something else counts as unknown: something did happen with it.
+    An idempotency key that was used for another request counts as unknown, because something did happen with it.
     """
     try:
         yield
@@ -325,13 +322,13 @@ def _asking() -> Iterator[None]:
         code = AVOIDED if isinstance(error.__cause__, RemoteAvoided) else ""
         raise PaymentFailed(f"no answer ({type(error.__cause__).__name__})", retriable=True, code=code) from error
     except stripe.StripeError as error:
-        raise PaymentFailed(f"no answer that settles it ({type(error).__name__})", retriable=True) from error
+        raise PaymentFailed(f"no definite answer ({type(error).__name__})", retriable=True) from error
     except _NOT_AS_DOCUMENTED as error:
-        raise PaymentFailed("an answer that isn't as documented", retriable=True, code="not_understood") from error
+        raise PaymentFailed("the answer isn't as documented", retriable=True, code="not_understood") from error
 
 
 def _reason(error: stripe.StripeError) -> str:
-    """Stripe's sentence, for staff; no one but staff sees it, and no log."""
+    # Stripe's sentence is for staff only, never for buyers or the log.
     return (error.user_message or type(error).__name__)[:255]
 
 
@@ -341,7 +338,7 @@ def _origin(address: str) -> str:
 
 
 def _session_params(payment: PaymentRequest) -> SessionCreateParams:
-    """The session as a pure function of the request: the same request again has to be the same bytes."""
+    # A pure function of the request: a repeated request has to be the same bytes.
     metadata = {"order": payment.order_number, "attempt": str(payment.reference)}
     return {
         "mode": "payment",
@@ -370,31 +367,31 @@ def _session_params(payment: PaymentRequest) -> SessionCreateParams:
 
 
 def _verify(body: bytes, signature: str, account: str) -> str:
-    """The body as text, if one of the account's secrets signed it."""
+    """Return the body as text if one of the account's secrets signed it. Raises NoticeForged."""
     try:
         text = body.decode()
         secrets = _keys(account)["webhook_secrets"]
     except (UnicodeDecodeError, PaymentFailed) as error:
-        raise NoticeForged("nothing we could have been sent") from error
+        raise NoticeForged("not text, or no secret to verify it with") from error
     for secret in secrets:
         try:
             stripe.WebhookSignature.verify_header(text, signature, secret, settings.STRIPE_TOLERANCE)
         except stripe.SignatureVerificationError:
             continue
         return text
-    raise NoticeForged("not signed by any secret we know, or too long ago")
+    raise NoticeForged("not signed with a secret of ours, or too long ago")
 
 
-def _notice(event_id: str, kind: str, told: dict[str, Any], account: str) -> Notice:
+def _notice(event_id: str, kind: str, content: dict[str, Any], account: str) -> Notice:
     if kind.startswith("checkout.session."):
-        notice = _payment_notice(told, event_id=event_id, account=account)
-        return notice if told.get("mode", "payment") == "payment" else OtherNotice(event_id, kind)
+        notice = _payment_notice(content, event_id=event_id, account=account)
+        return notice if content.get("mode", "payment") == "payment" else OtherNotice(event_id, kind)
     if kind.startswith("refund.") or kind == "charge.refund.updated":
-        return _refund_notice(told, event_id=event_id)
+        return _refund_notice(content, event_id=event_id)
     if kind == "charge.refunded":
-        return RefundsChanged(event_id=event_id, payment_id=_payment_of(told))
+        return RefundsChanged(event_id=event_id, payment_id=_payment_of(content))
     if kind.startswith("charge.dispute."):
-        return _dispute_notice(told, event_id=event_id)
+        return _dispute_notice(content, event_id=event_id)
     return OtherNotice(event_id, kind)
 
 
@@ -405,8 +402,10 @@ def _payment_notice(session: dict[str, Any], *, event_id: str, account: str) -> 
     paid = None
     if outcome is PaymentOutcome.PAID:
         is_known = payment.get("status") == "succeeded" and payment.get("amount_received") is not None
-        told = (payment["amount_received"], payment["currency"]) if is_known else None
-        paid = from_units(*(told or (session["amount_total"], session["currency"])))
+        if is_known:
+            paid = from_units(payment["amount_received"], payment["currency"])
+        else:
+            paid = from_units(session["amount_total"], session["currency"])
     reference = _reference(session)
     return PaymentNotice(
         event_id=event_id,
@@ -424,7 +423,7 @@ def _payment_notice(session: dict[str, Any], *, event_id: str, account: str) -> 
 
 
 def _outcome(session: Mapping[str, Any], payment: Mapping[str, Any]) -> PaymentOutcome:
-    """A session can be complete and unpaid: a bank debit that takes days, or that came to nothing (P2)."""
+    """Read the outcome. A complete session can be unpaid: the bank debit takes days, or has failed."""
     status, paid = session.get("status"), session.get("payment_status")
     if status == "open":
         return PaymentOutcome.OPEN
@@ -444,22 +443,22 @@ def _outcome(session: Mapping[str, Any], payment: Mapping[str, Any]) -> PaymentO
 
 
 def _doubt(session: Mapping[str, Any], reference: UUID | None, account: str, *, is_hint: bool) -> str:
-    """Why the money isn't to be believed in. An event that leaves the mode out is only a hint to ask."""
+    """Say why the payment can't be trusted. An event may leave the mode out, because it is only a hint to ask."""
     live = session.get("livemode")
     if live is not is_live(_keys(account)["secret_key"]) and not (is_hint and live is None):
-        return "livemode: test money, or real money where only tests are meant"
-    told = _text(_mapping(session.get("metadata")).get("attempt"))
-    if reference is not None and told and told != str(reference):
+        return "livemode: test money in a live shop, or the other way round"
+    named = _text(_mapping(session.get("metadata")).get("attempt"))
+    if reference is not None and named and named != str(reference):
         return "reference: the session carries two different ones"
     return ""
 
 
 def _reference(session: Mapping[str, Any]) -> UUID | None:
-    """Which of our tries a session is; None for sessions that someone else began on this account."""
+    """Return the attempt that a session belongs to; None for one that another program opened on this account."""
     metadata = _mapping(session.get("metadata"))
-    for told in (session.get("client_reference_id"), metadata.get("attempt")):
+    for text in (session.get("client_reference_id"), metadata.get("attempt")):
         try:
-            return UUID(_text(told))
+            return UUID(_text(text))
         except ValueError:
             continue
     return None
@@ -489,8 +488,11 @@ def _refund_result(refund: Mapping[str, Any]) -> RefundResult:
 
 
 def _dispute_notice(dispute: dict[str, Any], *, event_id: str) -> DisputeNotice:
-    moved = dispute.get("balance_transactions") or []
-    funds: Any = "" if not moved else "withdrawn" if len(moved) == 1 else "reinstated"
+    # The first transaction takes the money away, a second one returns it.
+    transactions = len(dispute.get("balance_transactions") or [])
+    funds: Literal["", "withdrawn", "reinstated"] = ""
+    if transactions:
+        funds = "withdrawn" if transactions == 1 else "reinstated"
     return DisputeNotice(
         event_id=event_id,
         dispute_id=_text(dispute["id"]),
@@ -503,15 +505,15 @@ def _dispute_notice(dispute: dict[str, Any], *, event_id: str) -> DisputeNotice:
 
 
 def _is_charge(payment_id: str) -> bool:
-    """Whether it is a charge without a payment intent: only what another program took on this account."""
+    # Only another program's payments on this account have no payment intent.
     return payment_id.startswith(("ch_", "py_"))
 
 
-def _payment_of(told: Mapping[str, Any]) -> str:
-    """The payment a charge, refund or dispute belongs to; the charge where there is no payment intent."""
-    payment = told.get("payment_intent") or told.get("charge")
-    if payment is None and told.get("object") == "charge":
-        payment = told.get("id")
+def _payment_of(content: Mapping[str, Any]) -> str:
+    """Return the payment that a charge, refund or dispute belongs to; the charge where it has no payment intent."""
+    payment = content.get("payment_intent") or content.get("charge")
+    if payment is None and content.get("object") == "charge":
+        payment = content.get("id")
     return _text(_mapping(payment).get("id")) or _text(payment)
 
 
@@ -551,5 +553,5 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str:
-    """The text as the database can keep it, without NUL and halves of characters; empty for anything else."""
+    # The database stores neither NUL nor lone surrogates.
     return value.replace("\0", "").encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -1,8 +1,7 @@
-"""Telling finance what needs a decision about money: written down with the fact, mailed together a little later."""
+"""Alerts to finance: recorded in the transaction that causes them, and e-mailed together a little later."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,32 +17,32 @@ from ecommerce.selectors.shop import shop_settings
 from mitxonline.kernel.mail import send_email
 from mitxonline.users.models import User
 
-# How long a worker may take to mail what it claimed, before another one does.
+# How long a worker may take to e-mail the alerts it claimed, before another one does.
 PATIENCE = timedelta(minutes=10)
-# What is older than this when an address is given at last is on the admin's first page, and isn't mailed any more.
-KEPT = timedelta(days=7)
+# Older alerts aren't e-mailed, for example when finance's address was set late. The admin's home page shows them.
+EXPIRES_AFTER = timedelta(days=7)
 MAY_REFUND = "ecommerce.refund_order"
-AT_ONCE = 500
-# How many matters one message names; of the rest it says how many there are.
-SHOWN = 50
+BATCH_SIZE = 500
+# How many alerts one e-mail lists; it counts the rest.
+MOST_LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class AlertBatch:
-    """Messages that are this worker's to mail, and to whom."""
+    """Alerts that this worker has claimed, and the addresses to send them to."""
 
     alerts: tuple[MoneyAlert, ...]
     addresses: tuple[str, ...]
 
 
 def raise_alert(order_id: int, kind: AlertKind, *, about: str, now: datetime) -> None:
-    """Have finance told, once for each ``about``; in the transaction that makes it so."""
+    """Record an alert, once for each ``about``; call it in the transaction that causes it."""
     alert = MoneyAlert(order_id=order_id, kind=kind, about=about[:100], raised_at=now)
     MoneyAlert.objects.bulk_create([alert], ignore_conflicts=True)
 
 
 def find_finance_addresses() -> list[str]:
-    """Whom to tell: the shop's address for it, or everyone who was given the right to refund orders."""
+    """Return the shop's finance address, or else the addresses of everyone who may refund orders."""
     if address := shop_settings().finance_email:
         return [address]
     app, codename = MAY_REFUND.split(".")
@@ -54,31 +53,26 @@ def find_finance_addresses() -> list[str]:
 
 
 def claim_alert_batch(*, now: datetime) -> AlertBatch:
-    """Take what is to be mailed, so that of two workers one mails it; nothing where there is no one to tell."""
+    """Claim the alerts that are due, so that only one worker e-mails them; none where no address is known."""
     addresses = find_finance_addresses()
     if not addresses:
         return AlertBatch((), ())
     with transaction.atomic():
         is_free = Q(claimed_at=None) | Q(claimed_at__lt=now - PATIENCE)
-        due = MoneyAlert.objects.filter(is_free, mailed_at=None, raised_at__gte=now - KEPT)
+        due = MoneyAlert.objects.filter(is_free, mailed_at=None, raised_at__gte=now - EXPIRES_AFTER)
         alerts = tuple(
             due.select_for_update(skip_locked=True, of=("self",), no_key=True)
             .select_related("order")
-            .order_by("pk")[:AT_ONCE]
+            .order_by("pk")[:BATCH_SIZE]
         )
         MoneyAlert.objects.filter(pk__in=[alert.pk for alert in alerts]).update(claimed_at=now)
     return AlertBatch(alerts, tuple(addresses))
 
 
-def mark_mailed(alerts: Sequence[MoneyAlert], *, now: datetime) -> None:
-    """Remember that these were mailed."""
-    MoneyAlert.objects.filter(pk__in=[alert.pk for alert in alerts]).update(mailed_at=now, claimed_at=None)
-
-
 def email_alerts(*, now: datetime) -> int:
-    """Mail finance what needs a decision, all of it in one message; how many orders' matters that were.
+    """E-mail finance all alerts that are due in one message; return how many orders they are about.
 
-    What can't be mailed is tried again by a later run.
+    If sending fails, a later run tries again.
     """
     batch = claim_alert_batch(now=now)
     if not batch.alerts:
@@ -90,7 +84,7 @@ def email_alerts(*, now: datetime) -> int:
             "order": alert.order,
             "link": f"{settings.SITE_BASE_URL}{reverse('shop_orders:order', args=[alert.order_id])}",
         }
-        for alert in batch.alerts[:SHOWN]
+        for alert in batch.alerts[:MOST_LISTED]
     ]
     send_email(
         "ecommerce/emails/money_alerts",
@@ -98,9 +92,9 @@ def email_alerts(*, now: datetime) -> int:
         context={
             "order_count": len(orders),
             "told": entries,
-            "more": max(len(batch.alerts) - SHOWN, 0),
+            "more": max(len(batch.alerts) - MOST_LISTED, 0),
             "link": f"{settings.SITE_BASE_URL}{reverse('shop_orders:index')}",
         },
     )
-    mark_mailed(batch.alerts, now=now)
+    MoneyAlert.objects.filter(pk__in=[alert.pk for alert in batch.alerts]).update(mailed_at=now, claimed_at=None)
     return len(orders)

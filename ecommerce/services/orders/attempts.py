@@ -1,4 +1,4 @@
-"""Payment attempts of an order: whether one may bring money, and ending those that may not any more."""
+"""What orders and payments share: whether an order is being paid, and giving up its payment attempts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mitxonline.kernel.db import LockableQuerySet
 
 
 def give_up_attempts(attempts: LockableQuerySet[PaymentAttempt], *, now: datetime, note: str) -> int:
-    """End open tries here; those that reached the gateway are still to be ended there, outside the transaction."""
+    """Give up open attempts. Their payment pages are to be ended at the gateway later, outside the transaction."""
     return attempts.filter(state=AttemptState.STARTED).update(
         state=Case(
             When(session_id="", then=Value(AttemptState.FAILED)),
@@ -28,5 +28,5 @@ def give_up_attempts(attempts: LockableQuerySet[PaymentAttempt], *, now: datetim
 
 
 def is_being_paid(order: Order) -> bool:
-    """Whether the money of an order is here or on its way: such an order is neither given up nor paid again."""
+    """Whether money of the order has come or is on its way, so that it must be neither given up nor paid again."""
     return order.attempts.filter(state__in=PAYING_STATES).exists()

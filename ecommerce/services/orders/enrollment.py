@@ -1,4 +1,4 @@
-"""Which courses an order's lines give, and by which right."""
+"""The enrollment grants that an order's lines give."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ecommerce.models import Order, OrderLine
 
 
 def enrollment_source(line: OrderLine) -> EnrollmentSource:
-    """The kind of right a line gives: bought, opened by a code, or granted by a contract."""
     if line.entitlement:
         return EnrollmentSource.CONTRACT
     if line.requires_code:
@@ -22,10 +21,10 @@ def enrollment_source(line: OrderLine) -> EnrollmentSource:
 
 
 def find_rights(order: Order, lines: Iterable[OrderLine]) -> dict[int, set[tuple[int, str]]]:
-    """For each line the rights (run, source) it gave and that still hold, by the grants themselves.
+    """Return the rights (run, source) that each line gave and that still hold.
 
-    What a program's runs were is known from the grants alone: which run is open changes with time. Two lines may
-    give the same right (a course bought together with its program).
+    They are read from the grants, because the runs that a program gave can't be computed later: which run is open
+    changes with time. Two lines may give the same right, such as a course bought together with its program.
     """
     grants = EnrollmentGrant.objects.filter(
         reference=order.number, enrollment__user_id=order.purchaser_id, revoked_at=None
@@ -47,7 +46,7 @@ def find_rights(order: Order, lines: Iterable[OrderLine]) -> dict[int, set[tuple
 
 
 def find_revoked_rights(order: Order, *, at: datetime | None) -> list[EnrollmentGrant]:
-    """The rights of an order that were taken away at this very moment, by the refund that took effect then."""
+    """Return the rights of an order that were revoked at this very moment, by the refund that took effect then."""
     grants = EnrollmentGrant.objects.filter(
         reference=order.number, enrollment__user_id=order.purchaser_id, revoked_at=at, revoked_at__isnull=False
     )
@@ -55,7 +54,7 @@ def find_revoked_rights(order: Order, *, at: datetime | None) -> list[Enrollment
 
 
 def restore_right(order: Order, right: EnrollmentGrant, *, reason: str, now: datetime) -> None:
-    """Give a right back that was taken away, in place of what was left of it for auditing."""
+    """Give back a revoked right, in place of the auditing that may have been left of it."""
     user_id, run_id, source = order.purchaser_id, right.enrollment.run_id, right.source
     revoke(user_id=user_id, run_id=run_id, source=source, reference=order.number, now=now, reason=reason)
     enroll(user_id=user_id, run_id=run_id, mode=right.mode, source=source, reference=order.number, now=now)

@@ -1,4 +1,4 @@
-"""Giving the buyer what was bought."""
+"""Fulfilling orders, sending them to review, and closing them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ from mitxonline.kernel.errors import DomainError
 
 
 def fulfill_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> Order:
-    """Fulfill an order: codes confirmed, learner enrolled, seat taken, basket cleared – all or nothing.
+    """Fulfill an order, all or nothing: confirm its codes, enroll the learner, take the seat, clear the basket.
 
-    Doing it again is no error and changes nothing. Raises WrongOrderState for an order that has ended, AlreadyEnrolled
-    where the learner came by a course in another way meanwhile, or whatever a receiver of OrderFulfilled refuses (no
-    seat left by now); then nothing has happened. With ``gives_rest`` those courses of a
-    program are given that the learner doesn't have.
+    A fulfilled order stays as it is. With ``gives_rest``, a program gives those of its courses that the learner doesn't
+    have yet.
+
+    Raises WrongOrderState for an order that has ended, AlreadyEnrolled where the learner has one of the courses by now,
+    or whatever a receiver of OrderFulfilled refuses (no seat left); then nothing has changed.
     """
     with all_or_nothing():
         order = Order.objects.locked().get(pk=order_id)
@@ -47,9 +48,9 @@ def fulfill_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> 
 
 
 def fulfill_locked(order: Order, *, now: datetime) -> None:
-    """Fulfill an order whose row this transaction has locked or made, as it has what its rules count.
+    """Fulfill an order that this transaction has locked or created, together with what its rules count.
 
-    The caller has asked, under the lock of the learner's courses, whether they have what it gives.
+    The caller has locked the learner's courses and made sure that they don't have what the order gives.
     """
     was_held = order.state == OrderState.PENDING
     order.move(OrderState.FULFILLED, at=now)
@@ -57,12 +58,12 @@ def fulfill_locked(order: Order, *, now: datetime) -> None:
     if not was_held:
         claim_codes_again(order, now=now)
     publish(OrderFulfilled(order_id=order.pk, purchaser_id=order.purchaser_id, number=order.number, at=now))
-    _refuse_missing_uses(order)  # last: whoever hears of it may know better why it can't be
+    _refuse_missing_uses(order)  # last, because a receiver may refuse with a better reason
     _clear_basket(order)
 
 
 def fulfill_or_review(*, order_id: int, now: datetime) -> Order:
-    """Fulfill an order whose money has come; what can't be fulfilled goes to review, paid and visible to staff."""
+    """Fulfill an order whose money has come. One that can't be fulfilled goes to review, where staff see it."""
     try:
         return fulfill_order(order_id=order_id, now=now)
     except DomainError as refusal:
@@ -74,29 +75,29 @@ def fulfill_or_review(*, order_id: int, now: datetime) -> Order:
 
 
 def send_to_review(order: Order, *, cause: ReviewCause, detail: str = "", now: datetime) -> None:
-    """Put a locked order whose money came before staff, with the cause; one that ended well stays as it is.
+    """Send a locked order whose money came to review, with the cause. One that is fulfilled or refunded stays as it is.
 
-    ``detail`` is what staff read after the cause's own sentence: two amounts, a title. Nothing is held for the order
-    any more (a hold ends when the order leaves pending); whoever fulfills it claims again. The buyer is told once that
-    someone looks, whatever else comes up.
+    Staff read ``detail`` after the cause's own sentence: two amounts, a title. Codes and seats are no longer held, so
+    fulfilling the order claims them again. The buyer is told only once, however often the cause changes.
     """
     if order.is_fulfilled or order.state == OrderState.REFUNDED:
         return
-    is_known = order.state == OrderState.REVIEW and order.review_cause != ReviewCause.PAID_AFTER_HOLD
+    # PAID_AFTER_HOLD is set just before fulfillment is tried; no one was told of it.
+    is_buyer_told = order.state == OrderState.REVIEW and order.review_cause != ReviewCause.PAID_AFTER_HOLD
     if order.state == OrderState.REVIEW:
         order.review_cause, order.state_reason = cause, detail[:255]
         order.save(update_fields=["review_cause", "state_reason", "updated_at"])
     else:
         order.move(OrderState.REVIEW, at=now, cause=cause, reason=detail[:255])
     release_uses(order_id=order.pk, now=now)
-    if not is_known:
+    if not is_buyer_told:
         publish(OrderInReview(order_id=order.pk, purchaser_id=order.purchaser_id))
 
 
 def close_order(*, order: Order, to: OrderState, now: datetime, reason: str) -> None:
-    """Move a locked pending order to an end without fulfillment and free what was held for it.
+    """End a locked pending order without fulfilling it, and free what was held for it.
 
-    Its payment session is given up with it, and is still to be ended at the gateway.
+    Its payment attempts are given up; their pages are to be ended at the gateway later.
     """
     order.move(to, at=now, reason=reason)
     give_up_attempts(order.attempts.order_by(), now=now, note=reason)
@@ -105,7 +106,7 @@ def close_order(*, order: Order, to: OrderState, now: datetime, reason: str) -> 
 
 
 def _find_review_cause(refusal: DomainError) -> tuple[ReviewCause, str]:
-    """Why an order can't be fulfilled, as staff find it, and what they read with it."""
+    """Return why an order can't be fulfilled, and the detail that staff read with it."""
     if isinstance(refusal, AlreadyEnrolled):
         return ReviewCause.HAS_COURSE, refusal.title
     if isinstance(refusal, AlreadyInRun):
@@ -118,25 +119,25 @@ def _find_review_cause(refusal: DomainError) -> tuple[ReviewCause, str]:
 
 
 def _refuse_owned_courses(order: Order, *, gives_rest: bool, now: datetime) -> None:
-    """AlreadyEnrolled if the buyer came by one of the courses in another way meanwhile: that is money to give back.
+    """Raise AlreadyEnrolled if the buyer has one of the courses by now: then the money is to be refunded.
 
-    Asked of every order, held or not: a hold keeps codes and seats, and no one from enrolling the learner.
+    Asked even while the order is held: a hold reserves codes and seats, but staff may enroll the buyer meanwhile.
     """
     products = [line.product for line in find_deliverable_lines(order.pk)]
-    given = find_product_runs(products, now=order.placed_at)
-    courses = {course_id for each in given.values() for course_id in each}
-    places = find_enrolled_runs(order.purchaser_id, courses, now=now)
+    runs = find_product_runs(products, now=order.placed_at)
+    courses = {course_id for each in runs.values() for course_id in each}
+    enrolled = find_enrolled_runs(order.purchaser_id, courses, now=now)
     for product in products:
-        had = find_owned_courses(product, given[product.pk], places)
-        is_part = len(had) < len(given[product.pk])
-        if had and not (is_part and (gives_rest or sells_partly_owned_programs())):
-            raise ownership_refusal(product, given[product.pk], had)
+        owned = find_owned_courses(product, runs[product.pk], enrolled)
+        is_partly_owned = 0 < len(owned) < len(runs[product.pk])
+        if owned and not (is_partly_owned and (gives_rest or sells_partly_owned_programs())):
+            raise ownership_refusal(product, runs[product.pk], owned)
 
 
 def claim_codes_again(order: Order, *, now: datetime) -> None:
-    """Claim the codes that aren't held any more; lines whose price went back need theirs no more.
+    """Claim the codes that are no longer held, except for lines that were refunded in full.
 
-    CodeUsed if someone else was faster, CodeOfAnotherOrder where the buyer used it for another order meanwhile.
+    Raises CodeUsed where someone else has the code, CodeOfAnotherOrder where the buyer used it for another order.
     """
     lines = order.lines.standing()
     codes = DiscountCode.objects.filter(order_lines__in=lines).distinct().select_related("discount").order_by("pk")
@@ -148,9 +149,9 @@ def claim_codes_again(order: Order, *, now: datetime) -> None:
 
 
 def _refuse_missing_uses(order: Order) -> None:
-    """CodeUseMissing unless each code of the order that can be used so many times has a use that is this order's.
+    """Raise CodeUseMissing unless each limited code of the order has a use that belongs to this order.
 
-    The database refuses such an order too, at the commit; here it is found in time to go before staff.
+    A database trigger refuses such an order too, at the commit. Found here, it can go to review instead.
     """
     uses = CodeUse.objects.filter(code=OuterRef("code"), user=order.purchaser_id, state=UseState.CONFIRMED)
     uses = uses.filter(Q(order=order) | Q(code__discount__unlocks__isnull=False))
@@ -159,7 +160,7 @@ def _refuse_missing_uses(order: Order) -> None:
 
 
 def _clear_basket(order: Order) -> None:
-    """Take what was bought out of the basket it came from; what was added since stays."""
+    """Remove what was bought from the basket it came from. What was added since stays."""
     mine = {"basket_id": order.basket_id, "basket__user_id": order.purchaser_id}
     BasketItem.objects.filter(product__order_lines__order=order, **mine).delete()
     BasketCode.objects.filter(code__order_lines__order=order, **mine).delete()

@@ -1,4 +1,4 @@
-"""Order numbers: known before payment, readable aloud, and not to be guessed from one's own."""
+"""Order numbers: known before payment, easy to read aloud, and not guessable from another one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import IntegrityError
 
-# Crockford's letters: none that could be read as another.
+# Crockford's base 32, without letters that look like digits.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 8
 TRIES = 3
@@ -19,13 +19,13 @@ T = TypeVar("T")
 
 
 def new_order_number(*, on: date) -> str:
-    """A number such as TS-2026-7K3M9X2Q; 40 random bits a year, and the database refuses a repeat."""
+    """Return a number such as TS-2026-7K3M9X2Q, with 40 random bits. The database refuses one that is taken."""
     tail = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     return f"{settings.ORDER_NUMBER_PREFIX}-{on.year}-{tail}"
 
 
 def retry_taken_number(place: Callable[[], T]) -> T:
-    """Call what places an order in a transaction of its own, and again where its number turned out to be taken."""
+    """Call ``place``, which creates an order in its own transaction, again where its number was taken."""
     for _number in range(TRIES - 1):
         try:
             return place()
