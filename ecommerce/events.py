@@ -1,4 +1,4 @@
-"""What happens to orders, for those who listen."""
+"""Events of baskets, orders, payments and refunds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mitxonline.coordinator.events import Event
 
 @dataclass(frozen=True)
 class LinkBasketClaimed(Event):
-    """Someone signed in, and the basket a contract's link had opened is theirs now."""
+    """Someone signed in, and the link basket they had opened belongs to their account now."""
 
     basket_id: int
     user_id: int
@@ -19,7 +19,7 @@ class LinkBasketClaimed(Event):
 
 @dataclass(frozen=True)
 class OrderFulfilled(Event):
-    """The buyer has what was bought; published in the transaction that makes it so."""
+    """The buyer got what they bought; published in the transaction that fulfills the order."""
 
     order_id: int
     purchaser_id: int
@@ -29,7 +29,7 @@ class OrderFulfilled(Event):
 
 @dataclass(frozen=True)
 class OrderClosed(Event):
-    """The order ended without being fulfilled; whatever was held for it is free again."""
+    """The order ended without being fulfilled, and what was held for it is free."""
 
     order_id: int
     purchaser_id: int
@@ -37,7 +37,7 @@ class OrderClosed(Event):
 
 @dataclass(frozen=True)
 class OrderInReview(Event):
-    """Money came for an order that could not be fulfilled; someone has to look."""
+    """Money came for an order that couldn't be fulfilled; staff have to decide."""
 
     order_id: int
     purchaser_id: int
@@ -45,7 +45,7 @@ class OrderInReview(Event):
 
 @dataclass(frozen=True)
 class PaymentDeclined(Event):
-    """A payment that had been on its way came to nothing, when its buyer was long gone; the order is closed."""
+    """A bank declined a payment long after its buyer had left, and the order is closed."""
 
     order_id: int
     purchaser_id: int
@@ -53,16 +53,16 @@ class PaymentDeclined(Event):
 
 @dataclass(frozen=True)
 class NoticeReceived(Event):
-    """A gateway told us something; it is kept, and not yet understood."""
+    """A gateway sent a notice; it is stored, but not processed yet."""
 
     notice_id: int
 
 
 @dataclass(frozen=True)
 class LinesRefunded(Event):
-    """Money for these lines went back, and the courses followed it; published in the transaction that makes it so.
+    """Lines were refunded and their courses taken back; published in the transaction that does it.
 
-    ``freed_code_ids`` are the codes whose use by this order was given back; no one's other use of them was touched.
+    ``freed_code_ids`` are the codes whose use by this order was freed. Other uses of these codes stay.
     """
 
     order_id: int
@@ -74,7 +74,7 @@ class LinesRefunded(Event):
 
 @dataclass(frozen=True)
 class MoneyReturned(Event):
-    """A refund reached its buyer, or is on its way there for certain."""
+    """A refund has reached the buyer, or is certain to."""
 
     refund_id: int
     order_id: int
@@ -82,7 +82,7 @@ class MoneyReturned(Event):
 
 @dataclass(frozen=True)
 class LinesRestored(Event):
-    """A refund came to nothing after all, and the courses of these lines are open again; same transaction."""
+    """A refund failed after it had taken effect, and these lines' courses are open again; same transaction."""
 
     order_id: int
     purchaser_id: int
@@ -92,7 +92,7 @@ class LinesRestored(Event):
 
 @dataclass(frozen=True)
 class FreeLinesUndone(Event):
-    """Staff took back what had cost nothing; ``enrollment_after`` is what became of the courses."""
+    """Staff took back lines that had cost nothing; ``enrollment_after`` says what happened to the courses."""
 
     order_id: int
     line_ids: tuple[int, ...]
@@ -101,7 +101,7 @@ class FreeLinesUndone(Event):
 
 @dataclass(frozen=True)
 class RefundFailed(Event):
-    """Money the buyer had been told of didn't reach them; ``is_restored``: the courses it took are open again."""
+    """A refund that the buyer was told of failed. ``is_restored``: the courses it took are open again."""
 
     refund_id: int
     order_id: int
@@ -110,7 +110,7 @@ class RefundFailed(Event):
 
 @dataclass(frozen=True)
 class PaidTwice(Event):
-    """A second payment of an order came in; finance decides about it."""
+    """A second payment came for an order; finance decides about it."""
 
     refund_id: int
     order_id: int
@@ -118,7 +118,7 @@ class PaidTwice(Event):
 
 @dataclass(frozen=True)
 class RefundAsked(Event):
-    """A buyer asked for their money; someone of finance decides."""
+    """A buyer requested a refund; finance decides about it."""
 
     request_id: int
     order_id: int
@@ -126,7 +126,7 @@ class RefundAsked(Event):
 
 @dataclass(frozen=True)
 class RefundDenied(Event):
-    """Finance decided that the money stays."""
+    """Finance denied a refund request."""
 
     request_id: int
     order_id: int
@@ -134,6 +134,6 @@ class RefundDenied(Event):
 
 @dataclass(frozen=True)
 class ReceiptWanted(Event):
-    """Someone of finance had a receipt sent again."""
+    """Staff had a receipt sent again."""
 
     order_id: int

@@ -1,4 +1,4 @@
-"""What the shop does when Django says that someone signed in."""
+"""What the shop does at sign-in."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ecommerce.services.baskets.baskets import JoinedBaskets, claim_baskets
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
-# Under this key the session keeps the token of an anonymous visitor's basket.
+# The session's key for the token of a signed-out visitor's basket.
 BASKET_TOKEN = "basket_token"  # noqa: S105 - the name of a session key, not a secret
 
 
 def keep_basket_at_sign_in(*, request: HttpRequest, user: User, **_kwargs: Any) -> None:
-    """Give the visitor's baskets to the account, and say so where the account had one: a cart survives the sign-in."""
+    """Give the visitor's baskets to the account, and tell them if it already had one."""
     token = request.session.get(BASKET_TOKEN)
     if token:
         joined = claim_baskets(token=UUID(token), user_id=user.pk, now=clock.now())
@@ -28,15 +28,14 @@ def keep_basket_at_sign_in(*, request: HttpRequest, user: User, **_kwargs: Any) 
 
 
 def _describe_merge(joined: JoinedBaskets) -> str:
-    """What became of the two carts; nothing where there was only one, or both held the same."""
     if not joined.came and not joined.set_aside:
         return ""
     sentences = [
-        (joined.came, ngettext("%(n)d course you chose before signing in is in your cart now.",
-                               "%(n)d courses you chose before signing in are in your cart now.", joined.came)),
-        (joined.there, ngettext("%(n)d that was there already is still with it.",
-                                "%(n)d that were there already are still with it.", joined.there)),
-        (joined.set_aside, ngettext("%(n)d with a price in another currency is kept for later.",
-                                    "%(n)d with prices in another currency are kept for later.", joined.set_aside)),
+        (joined.came, ngettext("We added %(n)d course that you chose before signing in.",
+                               "We added %(n)d courses that you chose before signing in.", joined.came)),
+        (joined.there, ngettext("%(n)d was already in your cart.",
+                                "%(n)d were already in your cart.", joined.there)),
+        (joined.set_aside, ngettext("%(n)d in another currency is saved for later.",
+                                    "%(n)d in another currency are saved for later.", joined.set_aside)),
     ]  # fmt: skip
     return " ".join(sentence % {"n": number} for number, sentence in sentences if number)

@@ -1,4 +1,4 @@
-"""The addresses that programs call. What people see has its addresses in the storefront."""
+"""Addresses that gateways call. Pages for people have theirs in the storefront."""
 
 from django.urls import URLPattern, path
 

@@ -1,4 +1,4 @@
-"""What gateways call, and what the worker makes of it."""
+"""The endpoint for gateways' notices, and the receiver that processes them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 @require_POST
 @never_cache
 def webhook(request: HttpRequest, gateway: str = "stripe") -> HttpResponse:
-    """Keep what a gateway says and answer at once; the signature stands in for a session and a token.
+    """Store a notice and answer at once. Its signature replaces session and CSRF token.
 
-    200 once it is stored, also for the second time; 400 for what the gateway didn't write, and nothing is stored.
+    Answers 200 once the notice is stored, also when it comes again, and 400 for one that the gateway didn't sign.
     """
     try:
         receive_notice(
@@ -41,14 +41,14 @@ def webhook(request: HttpRequest, gateway: str = "stripe") -> HttpResponse:
 
 
 def notice_received(event: NoticeReceived) -> None:
-    """Act on a kept notice; what fails is delivered again, later and later."""
+    """Process a stored notice. A failure is retried by its delivery."""
     process_notice(notice_id=event.notice_id, now=clock.now())
 
 
 def _body(request: HttpRequest) -> bytes:
-    """The body as it came, unless it is longer than any notice: then it is not even read.
+    """Return the raw body. One longer than any notice isn't even read.
 
-    One that comes in chunks doesn't say how long it is; Django would take it for empty.
+    A chunked request doesn't announce its length, and Django would take its body for empty.
     """
     most = settings.NOTICE_MAX_BYTES
     if "chunked" in str(request.META.get("HTTP_TRANSFER_ENCODING", "")).lower():
@@ -56,7 +56,7 @@ def _body(request: HttpRequest) -> bytes:
         if len(body) > most:
             raise NoticeForged("too long")
         return body
-    told = str(request.META.get("CONTENT_LENGTH") or "0")
-    if not told.isdecimal() or int(told) > most:
+    length = str(request.META.get("CONTENT_LENGTH") or "0")
+    if not length.isdecimal() or int(length) > most:
         raise NoticeForged("too long")
     return request.body

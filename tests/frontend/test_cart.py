@@ -532,9 +532,9 @@ def test_at_sign_in_it_is_said_what_became_of_the_two_carts(client: Client) -> N
     signed_in.get("/cart/add/", {"product_id": [make_product().pk, make_product().pk]})
     client.get(f"/cart/add/?product_id={make_product().pk}")
     page = read(client.post("/login/?next=/cart/", {"username": user.email, "password": PASSWORD}, follow=True))
-    assert "1 course you chose before signing in is in your cart now. 2 that were there already are still" in page.text
+    assert "We added 1 course that you chose before signing in. 2 were already in your cart." in page.text
     assert "3 courses" in page.text
-    assert "you chose before signing in" not in read(client.get("/cart/")).text
+    assert "that you chose before signing in" not in read(client.get("/cart/")).text
 
 
 def test_a_total_that_changed_is_shown_before_it_is_paid(learners_client: Client) -> None:

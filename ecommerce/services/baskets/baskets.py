@@ -1,7 +1,7 @@
-"""Filling, emptying and handing over baskets.
+"""Filling, emptying and joining baskets.
 
-Whoever changes what is in a basket locks its row first, as checkout does (ADR 0003): two windows of one visitor go one
-after the other.
+Every change to a basket's products locks the basket first, as checkout does (ADR 0003), so that two windows of one
+visitor can't interfere.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from mitxonline.kernel.db import run_sql
 
 logger = logging.getLogger(__name__)
 
-# The total in other pages' headers is at most as old as this, and a little.
-NOTE_AGAIN = timedelta(minutes=15)
+# How old the total in the header of other pages may be before it is stored again.
+REMEMBER_FOR = timedelta(minutes=15)
 
-# Only what looks like one is repeated to whoever followed a link: no one's sentences are shown as ours.
+# An unknown SKU from a link is shown only if it looks like one, so that no link can put its own text on our pages.
 LIKE_A_SKU = re.compile(r"[A-Za-z0-9:+._-]{1,64}")
 
-# A contract product has one code: a second one takes the first one's place. One statement, so both or neither; nothing
-# where the basket is gone by now.
+# A contract product has one code, so a second one replaces the first. One statement does both or neither, and nothing
+# where the basket no longer exists.
 APPLY = """
 WITH replaced AS (
     DELETE FROM ecommerce_basketcode AS applied USING ecommerce_discountcode AS other
@@ -61,13 +61,13 @@ ON CONFLICT (basket_id, code_id) DO NOTHING
 def add_products(
     *, owner: BasketOwner, now: datetime, product_ids: Sequence[int] = (), skus: Sequence[str] = ()
 ) -> Basket:
-    """Put products on sale into the owner's basket; one that is there already stays there once.
+    """Put products on sale into the owner's basket. One that is there already stays there once.
 
-    A product that needs its code opens a link basket holding just the products asked for of that kind; others go
-    into the ordinary basket, in one currency; what was kept for later comes back. Raises ProductUnknown if any product
-    isn't on sale (CO-01), AnotherCurrency if one can't be added up with the others; then nothing has changed.
+    Products that need a code open a link basket with just these; others go into the ordinary basket, in one currency.
+    What was kept for later moves back. Raises ProductUnknown if any product isn't on sale, or AnotherCurrency if one
+    can't be added up with the others; then nothing has changed.
     """
-    skus = [sku.replace(" ", "+") for sku in skus]  # no SKU has blanks: in an address a plus that isn't escaped is one
+    skus = [sku.replace(" ", "+") for sku in skus]  # SKUs have no blanks: an unescaped plus in an address became one
     products = list(Product.objects.active().with_item().filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
     unknown = sorted(set(skus) - {product.sku for product in products})
     if unknown:
@@ -90,7 +90,7 @@ def add_products(
 
 
 def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
-    """Take a product out of the current basket; a link basket that is empty then is gone."""
+    """Remove a product from the current basket. A link basket that becomes empty is deleted."""
     with transaction.atomic():
         basket = lock_basket(owner, now=now)
         if basket is None:
@@ -102,7 +102,7 @@ def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> Non
 
 
 def keep_for_later(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
-    """Let a product wait beside the current basket: it is neither added up nor bought. A link basket keeps nothing."""
+    """Keep a product for later: it is neither added up nor bought. A link basket keeps nothing."""
     with transaction.atomic():
         basket = lock_basket(owner, now=now)
         if basket is not None and not basket.is_link:
@@ -110,7 +110,7 @@ def keep_for_later(*, owner: BasketOwner, product_id: int, now: datetime) -> Non
 
 
 def move_to_cart(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
-    """Put a product that waited into the basket again; AnotherCurrency where it can't be added up with the rest."""
+    """Move a product that was kept for later back. Raises AnotherCurrency where it can't be added up with the rest."""
     with transaction.atomic():
         basket = lock_basket(owner, now=now)
         waiting = basket.items.filter(product_id=product_id, kept_at__isnull=False) if basket is not None else None
@@ -121,16 +121,17 @@ def move_to_cart(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
 
 
 def settle_shown_basket(priced: PricedBasket, *, now: datetime) -> None:
-    """Let wait what the rules refuse, drop what the buyer has, and remember the total; called where they are told.
+    """Bring a basket in line with what its page just showed.
 
-    One write for each, and none where nothing is new.
+    Products that the rules refuse are kept for later, those that the buyer owns are removed, and the total is stored.
+    At most one write for each, none where nothing changed. Call it only where the buyer is told.
     """
     basket = priced.basket
     if basket is None:
         return
-    had = [line.product.pk for line in priced.aside if line.is_owned]
-    if had:
-        basket.items.filter(product_id__in=had).delete()
+    owned = [line.product.pk for line in priced.aside if line.is_owned]
+    if owned:
+        basket.items.filter(product_id__in=owned).delete()
     refused = [line.product.pk for line in priced.aside if not line.is_kept and not line.is_owned]
     if refused:
         basket.items.filter(product_id__in=refused, kept_at=None).update(kept_at=now)
@@ -138,22 +139,27 @@ def settle_shown_basket(priced: PricedBasket, *, now: datetime) -> None:
 
 
 def remember_total(priced: PricedBasket, *, now: datetime) -> None:
-    """Remember the total for the headers of other pages; one write, none where it is what was noted lately."""
+    """Store the total for the header of other pages; one write, none where the same was stored recently."""
     basket = priced.basket
     if basket is None:
         return
-    known = priced.has_one_currency and not priced.needs_code and bool(priced.lines)
-    total = priced.total.amount if known else None
-    shown = (total, priced.currency if known else "", len(priced.lines))
-    fresh = basket.noted_at is not None and now - basket.noted_at < NOTE_AGAIN
-    if shown != (basket.noted_total, basket.noted_currency, basket.noted_count) or not fresh:
+    has_total = priced.has_one_currency and not priced.needs_code and bool(priced.lines)
+    total = priced.total.amount if has_total else None
+    shown = (total, priced.currency if has_total else "", len(priced.lines))
+    is_fresh = basket.noted_at is not None and now - basket.noted_at < REMEMBER_FOR
+    if not is_fresh or shown != (basket.noted_total, basket.noted_currency, basket.noted_count):
         basket.noted_total, basket.noted_currency, basket.noted_count, basket.noted_at = *shown, now
-        note = {"noted_total": total, "noted_currency": shown[1], "noted_count": shown[2], "noted_at": now}
-        Basket.objects.filter(pk=basket.pk).update(**note)
+        # Not save(): the basket may have been bought and deleted meanwhile.
+        Basket.objects.filter(pk=basket.pk).update(
+            noted_total=basket.noted_total,
+            noted_currency=basket.noted_currency,
+            noted_count=basket.noted_count,
+            noted_at=basket.noted_at,
+        )
 
 
 def leave_link_basket(*, owner: BasketOwner, now: datetime) -> None:
-    """Go back to the ordinary basket; the link can be opened again at any time."""
+    """Go back to the ordinary basket. The link can be opened again at any time."""
     with transaction.atomic():
         for basket in owner.baskets().filter(kind=BasketKind.LINK).locked():
             basket.delete()
@@ -188,7 +194,7 @@ def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datet
 
 
 def remove_code(*, owner: BasketOwner, code_id: int, now: datetime) -> None:
-    """Take a code off the current basket; the code itself is as it was."""
+    """Remove a code from the current basket; the code itself doesn't change."""
     basket = current_basket(owner, now=now)
     if basket is not None:
         basket.applied_codes.filter(code_id=code_id).delete()
@@ -196,10 +202,10 @@ def remove_code(*, owner: BasketOwner, code_id: int, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class JoinedBaskets:
-    """What became of a visitor's ordinary basket at sign-in, where the account had one of its own.
+    """What happened to a visitor's ordinary basket at sign-in, where the account had one of its own.
 
-    ``came``: what wasn't in the account's yet; ``there``: what the account's had, in the basket now or kept before;
-    ``set_aside``: what waits now because its price is in another currency than the visitor's.
+    ``came``: products that the account's basket didn't have. ``there``: products it had, kept for later or not.
+    ``set_aside``: products that are kept for later now because of their currency.
     """
 
     came: int = 0
@@ -208,22 +214,22 @@ class JoinedBaskets:
 
 
 def claim_baskets(*, token: UUID, user_id: int, now: datetime) -> JoinedBaskets:
-    """Give a visitor's baskets to the account they signed in to; what there is to say about it.
+    """Give a visitor's baskets to the account they signed in to; calling it again changes nothing.
 
-    The link basket becomes the account's as it is and replaces an older one (design 5.3), unless it is empty or its
-    day is over. The ordinary ones are joined: nothing of either is lost (K4); what the account had in another currency
-    waits, so that the visitor can buy what they came for. Harmless when it has happened already.
+    The visitor's link basket replaces the account's, unless it is empty or a day old. The ordinary baskets are joined
+    and nothing is lost; what the account had in another currency is kept for later, so that the visitor can buy what
+    they came for.
     """
     try:
         return _claim_baskets(token=token, user_id=user_id, now=now)
-    except IntegrityError:  # the account opened a basket of its own on another device in this moment: join that one
+    except IntegrityError:  # the account's basket was just created on another device; this time it is found and joined
         return _claim_baskets(token=token, user_id=user_id, now=now)
 
 
 def drop_forgotten_baskets(*, now: datetime) -> int:
-    """Delete visitors' baskets that no one touched for ``BASKET_KEPT_DAYS``; how many (K19).
+    """Delete visitors' baskets that weren't touched for ``BASKET_KEPT_DAYS``; return how many.
 
-    Their sessions are over. One that an order is open of stays, whoever's it is.
+    Their sessions are over by then. A basket with an open order stays.
     """
     limit = now - timedelta(days=settings.BASKET_KEPT_DAYS)
     touched = Q(opened_at__gte=limit) | Q(items__added_at__gte=limit) | Q(items__kept_at__gte=limit)
@@ -237,7 +243,7 @@ def drop_forgotten_baskets(*, now: datetime) -> int:
 
 
 def lock_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
-    """The owner's current basket, locked; None where there is none, or none any more after the wait."""
+    """Lock the owner's current basket; None if there is none, or if it was deleted while this call waited."""
     basket = current_basket(owner, now=now)
     return Basket.objects.locked().filter(pk=basket.pk).first() if basket is not None else None
 
@@ -245,7 +251,7 @@ def lock_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
 def _claim_baskets(*, token: UUID, user_id: int, now: datetime) -> JoinedBaskets:
     joined = JoinedBaskets()
     with transaction.atomic():
-        mine = lock_baskets_of(user_id)
+        mine = {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
         for basket in Basket.objects.locked().filter(token=token):
             own = mine.get(basket.kind)
             if basket.is_link and (basket.is_stale(now) or not basket.items.exists()):
@@ -264,11 +270,6 @@ def _claim_baskets(*, token: UUID, user_id: int, now: datetime) -> JoinedBaskets
     return joined
 
 
-def lock_baskets_of(user_id: int) -> dict[str, Basket]:
-    """The account's baskets by their kind, locked."""
-    return {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
-
-
 def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: int | None, now: datetime) -> None:
     """Raise why the code can't be used, fits nothing in the basket, or lowers no price there."""
     verdict = next(each for each in priced.codes if each.code == code)
@@ -284,13 +285,13 @@ def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: i
         if isinstance(line.refusal, CodeRefused):
             raise line.refusal
         if line.refusal is not None and line.product.requires_code and user_id is None:
-            raise CodeUnknown  # an enrollment code that leads nowhere, whatever the reason, tells strangers nothing
+            raise CodeUnknown  # signed-out visitors aren't told why an enrollment code doesn't work
     if not lines:
         raise CodeNotBetter
 
 
 def _get_or_create_basket(owner: BasketOwner, kind: BasketKind, now: datetime) -> tuple[Basket, bool]:
-    """The owner's basket of this kind, locked, and whether it was made just now."""
+    """Return the owner's basket of this kind, locked, and whether it was created."""
     found = owner.baskets().filter(kind=kind).locked().first()
     if found is not None:
         return found, False
@@ -298,7 +299,7 @@ def _get_or_create_basket(owner: BasketOwner, kind: BasketKind, now: datetime) -
     try:
         with transaction.atomic():
             return Basket.objects.create(kind=kind, opened_at=now, **key), True
-    except IntegrityError:  # the same owner's other tab was faster
+    except IntegrityError:  # another tab of the same owner created it first
         found = owner.baskets().filter(kind=kind).locked().first()
         if found is None:
             raise
@@ -306,12 +307,12 @@ def _get_or_create_basket(owner: BasketOwner, kind: BasketKind, now: datetime) -
 
 
 def _open_link_basket(owner: BasketOwner, products: list[Product], now: datetime) -> Basket:
-    """The link basket with just these products. Opened again by the same link it keeps the code applied so far."""
+    """Return the link basket with just these products. Opening the same link again keeps the code applied so far."""
     basket, is_new = _get_or_create_basket(owner, BasketKind.LINK, now)
     if not is_new:
-        wanted = {product.pk for product in products}
-        basket.items.exclude(product_id__in=wanted).delete()
-        basket.applied_codes.exclude(code__discount__unlocks_id__in=wanted).delete()
+        product_ids = {product.pk for product in products}
+        basket.items.exclude(product_id__in=product_ids).delete()
+        basket.applied_codes.exclude(code__discount__unlocks_id__in=product_ids).delete()
         basket.opened_at = now
         basket.save(update_fields=["opened_at", "updated_at"])
     _add_items(basket, products, now)
@@ -328,26 +329,28 @@ def _add_items(basket: Basket, products: list[Product], now: datetime) -> None:
 
 
 def _refuse_other_currencies(basket: Basket, products: Sequence[Product]) -> None:
-    """One basket, one currency: what can't be added up can't be paid at once (SC-11)."""
-    there = set(basket.items.filter(kept_at=None).values_list("product__currency", flat=True))
+    """Raise AnotherCurrency unless all prices have one currency: a basket is paid in one payment."""
+    currencies = set(basket.items.filter(kept_at=None).values_list("product__currency", flat=True))
     for product in products:
-        there.add(product.currency)
-        if len(there) > 1:
-            kept = min(there - {product.currency})
+        currencies.add(product.currency)
+        if len(currencies) > 1:
+            kept = min(currencies - {product.currency})
             raise AnotherCurrency(title=product.title, currency=product.currency, basket_currency=kept)
 
 
 def _join_baskets(source: Basket, target: Basket, now: datetime) -> JoinedBaskets:
-    """Move what is in one basket into another and drop the empty one."""
-    brought = list(source.items.select_related("product"))
-    had = list(target.items.select_related("product"))
-    currencies = {item.product.currency for item in brought if item.kept_at is None}
-    apart = [item for item in had if item.kept_at is None and currencies and item.product.currency not in currencies]
-    target.items.filter(pk__in=[item.pk for item in apart]).update(kept_at=now)
+    """Move everything from one basket to another and delete the first."""
+    incoming = list(source.items.select_related("product"))
+    existing = list(target.items.select_related("product"))
+    currencies = {item.product.currency for item in incoming if item.kept_at is None}
+    set_aside = [
+        item for item in existing if item.kept_at is None and currencies and item.product.currency not in currencies
+    ]
+    target.items.filter(pk__in=[item.pk for item in set_aside]).update(kept_at=now)
     BasketItem.objects.bulk_create(
         [
             BasketItem(basket=target, product_id=item.product_id, added_at=item.added_at, kept_at=item.kept_at)
-            for item in brought
+            for item in incoming
         ],
         update_conflicts=True,
         unique_fields=["basket", "product"],
@@ -358,9 +361,9 @@ def _join_baskets(source: Basket, target: Basket, now: datetime) -> JoinedBasket
         ignore_conflicts=True,
     )
     source.delete()
-    known = {item.product_id for item in had}
+    known = {item.product_id for item in existing}
     return JoinedBaskets(
-        came=sum(item.product_id not in known for item in brought) if had else 0,
-        there=len(had) - len(apart),
-        set_aside=len(apart),
+        came=sum(item.product_id not in known for item in incoming) if existing else 0,
+        there=len(existing) - len(set_aside),
+        set_aside=len(set_aside),
     )
