@@ -246,7 +246,7 @@ def ownership_refusal(product: Product, runs: RunsByCourse, owned: Mapping[int, 
     """Return the refusal for a buyer who has all of a product's courses, or some of a program's."""
     if len(owned) == len(runs):
         return AlreadyEnrolled(title=product.title)
-    return PartlyEnrolled(title=product.title, had=list(owned.values()), count=len(runs))
+    return PartlyEnrolled(title=product.title, owned=tuple(sorted(owned.values())), count=len(runs))
 
 
 def _judge_owned_courses(product: Product, runs: RunsByCourse, owned: Mapping[int, str]) -> RuleVerdict:
