@@ -1,7 +1,7 @@
-"""The site's own colors: everything that follows from a brand color and an accent color.
+"""Color tokens derived from a site’s brand color and accent color.
 
-Pure functions over `#RRGGBB`. The tokens of the default colors are written out in tokens.css; a site that chose
-others gets these over them. Whether a brand color can be used at all is asked where it is set.
+Pure functions over `#RRGGBB`. tokens.css has the tokens of the default colors; the stylesheet of a site with other
+colors overrides them. Whether a brand color can be used is validated where it is set.
 """
 
 from __future__ import annotations
@@ -27,27 +27,25 @@ from mitxonline.kernel.color import (
 DEFAULT_BRAND: Final = "#00694F"
 DEFAULT_ACCENT: Final = "#FFB224"
 
-# Of the tokens with the same names; each light, then dark.
+# Values of the tokens with the same names: light, then dark.
 SURFACE: Final = ("#FFFFFF", "#151F1C")
 GROUND: Final = ("#F6F8F7", "#0C1311")
 DEEP: Final = ("#0B2A23", "#0F231E")
 DEEP_2: Final = ("#123A31", "#16312A")
 ON_ACCENT: Final = "#2A1C00"
 
-HOVER: Final = 0.82  # of the lightness, under white text
+HOVER: Final = 0.82  # factor on the lightness, under white text
 PRESSED: Final = 0.64
 HOVER_LIGHTER: Final = 1.08  # under dark text there is less room before white
 PRESSED_LIGHTER: Final = 1.16
 SOFT: Final = 0.12
 LINE: Final = 0.34
-DARK_CONTRAST: Final = 7.0  # of the brand on the dark surface; the default one has 8.2
+DARK_CONTRAST: Final = 7.0  # of the brand on the dark surface; the default brand has 8.2
 TINT: Final = 0.6  # share of the brand in deep areas
 
 
 @dataclass(frozen=True, slots=True)
 class Colors:
-    """What a site chose."""
-
     brand: str = DEFAULT_BRAND
     accent: str = DEFAULT_ACCENT
 
@@ -57,24 +55,22 @@ class Colors:
 
     @property
     def on_brand(self) -> str:
-        """The text on a button in the brand color."""
         return text_color_on(self.brand) or WHITE
 
     @property
     def digest(self) -> str:
-        """A short name of the stylesheet with exactly these colors."""
+        """A short digest of the stylesheet, for URLs that may be cached forever."""
         return sha256(stylesheet(self).encode()).hexdigest()[:12]
 
 
 @lru_cache(maxsize=64)
 def stylesheet(colors: Colors) -> str:
-    """The rules that put a site's colors over the default tokens."""
     lines = "".join(f"    {name}: light-dark({light}, {dark});\n" for name, (light, dark) in tokens(colors).items())
     return f"@layer tokens {{\n  :root {{\n{lines}  }}\n}}\n"
 
 
 def tokens(colors: Colors) -> dict[str, tuple[str, str]]:
-    """Each token that follows from the site's colors, for the light and for the dark theme."""
+    """Each derived token, with its value in the light and the dark theme."""
     brand = colors.brand, _lighter_until(colors.brand, lambda each: contrast(each, SURFACE[1]) >= DARK_CONTRAST)
     text = colors.on_brand, INK
     soft = mix_colors(brand[0], SURFACE[0], SOFT), mix_colors(brand[1], SURFACE[1], SOFT)
@@ -106,7 +102,7 @@ def _pressed_color(color: str, text: str) -> str:
 
 
 def _tint(deep: str, brand: str) -> str:
-    """A deep area towards the hue of the brand, no brighter than it was, so that what stands on it can be read."""
+    """Tint a deep area with the brand, no brighter than before, so that text on it stays readable."""
     return mix_colors(_darker_until(brand, lambda each: luminance(each) <= luminance(deep)), deep, TINT)
 
 
@@ -115,10 +111,10 @@ def _readable_on(*grounds: str) -> Callable[[str], bool]:
 
 
 def _lighter_until(color: str, good: Callable[[str], bool]) -> str:
-    """The color, or its first shade towards white that is good."""
+    """The color, or its first lighter shade that is good."""
     return next((each for step in range(60) if good(each := shade(color, 1 + step / 20))), WHITE)
 
 
 def _darker_until(color: str, good: Callable[[str], bool]) -> str:
-    """The color, or its first shade towards black that is good."""
+    """The color, or its first darker shade that is good."""
     return next((each for step in range(50) if good(each := shade(color, 1 - step / 50))), INK)

@@ -1,4 +1,4 @@
-"""Who the site says it is: name, mark and colors from the site settings, as templates use them."""
+"""A site’s brand for templates: name, mark, colors and links, from its settings in Wagtail."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Brand:
-    """The brand of one site."""
-
     name: str
     tagline: str = ""
     about: str = ""
@@ -36,14 +34,14 @@ class Brand:
 
     @cached_property
     def stylesheet_url(self) -> str:
-        """The address of the site's own colors; empty while they are the default ones."""
+        """Empty if the site uses the default colors."""
         if self.colors.are_default:
             return ""
         return f"{reverse('brand-stylesheet')}?v={self.colors.digest}"
 
     @cached_property
     def icon_url(self) -> str:
-        """The address of the sign in a browser's tab: the mark that was uploaded, else ours in the site's colors."""
+        """The icon of the browser tab: the uploaded mark, else ours in the site’s colors."""
         if self.mark is not None:
             return str(self.mark.file.url)
         if self.colors.are_default:
@@ -52,38 +50,38 @@ class Brand:
 
 
 def default_brand() -> Brand:
-    """The brand of error pages that may not ask the database."""
+    """The brand of error pages, which may not query the database."""
     return Brand(name=settings.WAGTAIL_SITE_NAME, copyright_owner=settings.WAGTAIL_SITE_NAME)
 
 
 def brand_of(request: HttpRequest) -> Brand:
-    """The brand of the site this request came to; Wagtail keeps the settings on the request."""
-    return _as_chosen(SiteBrand.for_request(request))
+    """The brand of the request’s site. Wagtail caches the settings on the request."""
+    return _build_brand(SiteBrand.for_request(request))
 
 
 def mail_brand() -> Brand:
-    """The brand of mails, which belong to no request: the default site's."""
+    """The brand of e-mails, which have no request: the default site’s."""
     site = Site.objects.filter(is_default_site=True).first()
-    return _as_chosen(SiteBrand.for_site(site)) if site else default_brand()
+    return _build_brand(SiteBrand.for_site(site)) if site else default_brand()
 
 
-def _as_chosen(chosen: SiteBrand) -> Brand:
+def _build_brand(row: SiteBrand) -> Brand:
     return Brand(
-        name=chosen.brand_name,
-        tagline=chosen.tagline,
-        about=chosen.about,
-        support_email=chosen.support_email,
-        copyright_owner=chosen.copyright_owner,
-        copyright_note=chosen.copyright_note,
-        mark=chosen.mark,
-        colors=Colors(brand=chosen.brand_color, accent=chosen.accent_color),
+        name=row.brand_name,
+        tagline=row.tagline,
+        about=row.about,
+        support_email=row.support_email,
+        copyright_owner=row.copyright_owner,
+        copyright_note=row.copyright_note,
+        mark=row.mark,
+        colors=Colors(brand=row.brand_color, accent=row.accent_color),
         places=places(
-            for_organizations=chosen.organizations_url,
-            help=chosen.help_url,
-            refunds=chosen.refunds_url,
-            accessibility=chosen.accessibility_url,
-            terms=chosen.terms_url,
-            privacy=chosen.privacy_url,
-            support_email=chosen.support_email,
+            for_organizations=row.organizations_url,
+            help=row.help_url,
+            refunds=row.refunds_url,
+            accessibility=row.accessibility_url,
+            terms=row.terms_url,
+            privacy=row.privacy_url,
+            support_email=row.support_email,
         ),
     )

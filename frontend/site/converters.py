@@ -1,8 +1,8 @@
-"""How numbers and kinds of files are written in addresses."""
+"""URL path converters."""
 
 
 class Hexadecimal:
-    """A number of 32 bits as eight hexadecimal digits."""
+    """A 32-bit number as eight hexadecimal digits."""
 
     regex = "[0-9a-f]{8}"
 
@@ -14,8 +14,6 @@ class Hexadecimal:
 
 
 class FileKind:
-    """What kind of file a table is downloaded as."""
-
     regex = "csv|xlsx"
 
     def to_python(self, value: str) -> str:

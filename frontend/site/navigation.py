@@ -1,4 +1,4 @@
-"""Where header and footers lead. These addresses are public; pages an editor chooses come from the site settings."""
+"""Links of header and footers. Pages that editors choose come from the site settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A place to go. Without an address it isn't shown."""
+    """A link; without a URL it isn’t shown."""
 
     text: StrPromise
     url: str
@@ -48,7 +48,7 @@ REGISTER = Link(_("Create an account"), "/register/")
 
 @dataclass(frozen=True)
 class Places:
-    """Every link of the frame; the lists contain only those that lead somewhere."""
+    """All links of header and footers."""
 
     main: tuple[Link, ...]
     footer: tuple[FooterColumn, ...]
@@ -78,25 +78,27 @@ def places(
     privacy: str = "",
     support_email: str = "",
 ) -> Places:
-    """The links of a site with these pages; an address left empty is a page the site doesn't have."""
+    """Build the links of a site. An empty URL is a page the site doesn’t have."""
     organizations = Link(_("For organizations"), for_organizations)
-    helping = Link(_("Help"), help)
+    help_link = Link(_("Help"), help)
     support = Link(_("Contact support"), f"mailto:{support_email}" if support_email else "")
-    refunding = Link(_("Refunds"), refunds)
-    private = Link(_("Privacy"), privacy)
-    legal = _visible_links(Link(_("Terms"), terms), private)
+    refunds_link = Link(_("Refunds"), refunds)
+    privacy_link = Link(_("Privacy"), privacy)
+    legal = _visible_links(Link(_("Terms"), terms), privacy_link)
     columns = (
         FooterColumn(_("Learn"), (CATALOG, PROGRAMS, REDEEM)),
         FooterColumn(_("Organizations"), _visible_links(Link(_("Buy seats"), for_organizations), MANAGE_SEATS)),
-        FooterColumn(_("Help"), _visible_links(helping, support, refunding, Link(_("Accessibility"), accessibility))),
+        FooterColumn(
+            _("Help"), _visible_links(help_link, support, refunds_link, Link(_("Accessibility"), accessibility))
+        ),
     )
     return Places(
         main=_visible_links(CATALOG, PROGRAMS, organizations),
         footer=tuple(column for column in columns if column.links),
         legal=legal,
-        slim=_visible_links(helping, refunding) + legal,
-        help=helping,
-        privacy=private,
+        slim=_visible_links(help_link, refunds_link) + legal,
+        help=help_link,
+        privacy=privacy_link,
     )
 
 

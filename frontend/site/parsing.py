@@ -1,4 +1,4 @@
-"""What comes in with a request, made into what services take. Junk becomes nothing, never an error page."""
+"""Values from requests, parsed for services. Invalid input becomes None or empty, never an error page."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import strip_punctuation
 from mitxonline.users.models import User
 
-# The largest number a primary key column holds; the database refuses to compare with more.
+# The largest value of a primary key column. PostgreSQL raises an error if it is compared with a larger number.
 MAX_ROW_ID = 2**63 - 1
 LONGEST_TEXT = 255
-_REDEEM_FOLDER = "enrollmentcode"
+_REDEEM_PATH = "enrollmentcode"
 
 
 def row_id(text: str | None) -> int | None:
-    """A primary key, or None where it can't be one."""
+    """Parse a primary key."""
     digits = (text or "").strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
         return None
@@ -28,13 +28,13 @@ def row_id(text: str | None) -> int | None:
 
 
 def name(text: str | None) -> str:
-    """A SKU or an order number; of what no column could hold (too long, a null character), nothing."""
-    given = (text or "").strip()
-    return given if given.isprintable() and len(given) <= LONGEST_TEXT else ""
+    """Parse a SKU or an order number; empty if no column could hold it (too long, a null character)."""
+    stripped = (text or "").strip()
+    return stripped if stripped.isprintable() and len(stripped) <= LONGEST_TEXT else ""
 
 
 def money(text: str | None) -> Money | None:
-    """An amount as `str(Money)` writes it, or None where it isn't one."""
+    """Parse an amount as `str(Money)` writes it."""
     amount, _space, currency = (text or "").strip().partition(" ")
     if len(amount) > 20:
         return None
@@ -45,7 +45,6 @@ def money(text: str | None) -> Money | None:
 
 
 def uuid(text: str | None) -> UUID | None:
-    """A UUID, or None where it isn't one."""
     try:
         return UUID((text or "").strip())
     except ValueError:
@@ -53,28 +52,24 @@ def uuid(text: str | None) -> UUID | None:
 
 
 def account(request: HttpRequest) -> User:
-    """The signed-in account; for views that no one else reaches (`signed_in`)."""
+    """The signed-in account. For views that require one (`signed_in`)."""
     if not request.user.is_authenticated:
         raise PermissionDenied
     return request.user
 
 
 def account_id(request: HttpRequest) -> int:
-    """The signed-in account's key, likewise."""
     return account(request).pk
 
 
 def typed_code(text: str | None) -> str:
-    """The code that was typed or pasted; out of a whole redeem link, the code in it."""
+    """Parse a code. If a whole redeem link was pasted, return the code in it."""
     typed = (text or "").strip()
-    folders = [folder for folder in _path(strip_punctuation(typed)).split("/") if folder]
-    if len(folders) >= 2 and folders[-2] == _REDEEM_FOLDER:
-        return unquote(folders[-1])
-    return typed
-
-
-def _path(address: str) -> str:
     try:
-        return urlsplit(address).path
+        path = urlsplit(strip_punctuation(typed)).path
     except ValueError:
-        return ""
+        return typed
+    parts = [part for part in path.split("/") if part]
+    if len(parts) >= 2 and parts[-2] == _REDEEM_PATH:
+        return unquote(parts[-1])
+    return typed

@@ -1,4 +1,4 @@
-"""Setting a site up: pages and brand, organizations, groups."""
+"""Setting up a site: pages, brand, organizations and groups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cms.services.site_setup import configure_site
 
 
 def configure(*, base_url: str) -> list[str]:
-    """Make what the site lacks; what changed, in sentences. Again, it changes nothing."""
+    """Create what the site lacks and return the changes as sentences. Doing it twice changes nothing."""
     is_first_time = not HomePage.objects.exists()
     changes = configure_site(base_url=base_url).changes
     had_organizations = OrganizationIndexPage.objects.exists()

@@ -1,4 +1,4 @@
-"""Static files with their digest in the name, for production."""
+"""Storage of static files in production, with digests in their names."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage  # type: ign
 
 
 class HashedStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # WhiteNoise is untyped
-    """Modules of ours are imported by their hashed names too, so that every file may be kept for ever.
+    """Rewrite imports in our JavaScript modules to hashed names, so that every file can be cached forever.
 
-    Only ours: what other packages' bundles import is their own affair.
+    Bundles of other packages are left alone.
     """
 
     patterns: Any = (

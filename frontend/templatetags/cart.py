@@ -1,4 +1,4 @@
-"""What the cart's templates say of one line."""
+"""Tags of the cart’s templates."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ register = template.Library()
 
 @register.filter
 def discount_sentence(line: PricedLine) -> str:
-    """`{{ line|discount_sentence }}`: what lowers its price, and until when."""
+    """`{{ line|discount_sentence }}`: the discount on a line, and until when."""
     return cart.discount_sentence(line)

@@ -1,7 +1,4 @@
-"""Where a page and a price meet: what the templates of pages ask the shop.
-
-Pages know courses and products but no prices, offers or visitors; those come in through these tags.
-"""
+"""Tags that add prices, offers and the visitor to pages, which know only courses and products."""
 
 from __future__ import annotations
 
@@ -44,7 +41,7 @@ _ROWS = "_catalog_rows"
 
 @register.simple_tag(takes_context=True)
 def catalog(context: Context) -> Catalog:
-    """`{% catalog as c %}`: the catalog as the page's address asks for it."""
+    """`{% catalog as c %}`: the catalog, filtered and sorted as the URL says."""
     request = _request(context)
     return make_catalog(
         request.GET if request else QueryDict(),
@@ -62,7 +59,7 @@ def buy_panel(context: Context, course: Course) -> BuyPanel:
 
 @register.simple_tag(takes_context=True)
 def enroll_panel(context: Context, page: CoursePage) -> BuyPanel | None:
-    """`{% enroll_panel page as panel %}`: the panel of a course page's course; None where a visitor can't see it."""
+    """`{% enroll_panel page as panel %}`: the panel of a course page’s course, if visitors can see it."""
     course = page.course
     own = context.get("page")
     if course is None or not (page == own or listed_courses().filter(pk=course.pk).exists()):
@@ -72,13 +69,13 @@ def enroll_panel(context: Context, page: CoursePage) -> BuyPanel | None:
 
 @register.simple_tag(takes_context=True)
 def course_view(context: Context, page: CoursePage) -> CourseView | None:
-    """`{% course_view page as view %}`: all a course page shows beside its body; None while it has no course."""
+    """`{% course_view page as view %}`: what a course page shows beside its body. None until it has a course."""
     return make_course_view(page, user_id=_user_id(context), now=clock.now(), support_email=_support_email(context))
 
 
 @register.simple_tag(takes_context=True)
 def program_view(context: Context, page: ProgramPage) -> ProgramView | None:
-    """`{% program_view page as view %}`: all a program page shows beside its body; None while it has no program."""
+    """`{% program_view page as view %}`: what a program page shows beside its body. None until it has a program."""
     return make_program_view(page, user_id=_user_id(context), now=clock.now())
 
 
@@ -90,7 +87,7 @@ def product_panel(page: ProductPage) -> OfferPanel:
 
 @register.simple_tag(takes_context=True)
 def course_cards(context: Context, pages: Iterable[CoursePage | None]) -> list[CourseCard]:
-    """`{% course_cards value.courses as cards %}`: chosen course pages as cards; what isn't public is left out."""
+    """`{% course_cards value.courses as cards %}`: chosen course pages as cards, without those that aren’t public."""
     wanted = [page.course_id for page in pages if page is not None and page.course_id]
     found = {course.pk: course for course in with_pages(listed_courses().filter(pk__in=wanted))}
     courses = [found[course_id] for course_id in dict.fromkeys(wanted) if course_id in found]
@@ -101,7 +98,7 @@ def course_cards(context: Context, pages: Iterable[CoursePage | None]) -> list[C
 
 @register.simple_tag(takes_context=True)
 def course_card(context: Context, page: CoursePage) -> CourseCard | None:
-    """`{% course_card page as card %}`: the card of this very page, public or not (for its preview)."""
+    """`{% course_card page as card %}`: the card of this page, also in the preview of a draft."""
     if page.course is None:
         return None
     page.course.page = page
@@ -118,7 +115,7 @@ def starting_soon(context: Context, how_many: int = 4) -> list[CourseCard]:
 
 @register.simple_tag(takes_context=True)
 def departments(context: Context) -> list[DepartmentTile]:
-    """`{% departments as tiles %}`: the departments that have courses, with their number."""
+    """`{% departments as tiles %}`: departments with the number of their courses."""
     return department_tiles(_rows(context))
 
 
@@ -130,7 +127,7 @@ def course_count(context: Context) -> int:
 
 @register.simple_tag
 def program_cards(pages: Iterable[ProgramPage | None] = (), how_many: int = PROGRAMS_SHOWN) -> list[ProgramCard]:
-    """`{% program_cards value.programs as cards %}`: chosen programs as cards; none chosen: the first ones."""
+    """`{% program_cards value.programs as cards %}`: chosen programs as cards; the first ones if none was chosen."""
     wanted = [page.pk for page in pages if page is not None]
     if not wanted:
         return make_program_cards(visible_program_pages()[:how_many], now=clock.now())
@@ -145,7 +142,7 @@ def all_program_cards() -> list[ProgramCard]:
 
 
 def _rows(context: Context) -> list[Row]:
-    """The catalog's rows, read once for a page however many of its parts ask."""
+    """The catalog’s rows, read once per request."""
     request = _request(context)
     known: list[Row] | None = getattr(request, _ROWS, None)
     if known is None:

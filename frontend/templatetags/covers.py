@@ -1,4 +1,4 @@
-"""Covers in templates."""
+"""Tags for covers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ register = template.Library()
 
 @register.simple_tag
 def cover_url(readable_id: str, department_slug: str = "", shape: str = "card") -> str:
-    """The address of a cover.
+    """The URL of a cover.
 
-    `readable_id` is the course's (a run in it doesn't count); shape is card, redeem, hero, swatch or square;
-    the department "mosaic" mixes the colors of all of them.
+    `readable_id` is the course’s, so its runs share a cover. `shape` is card, redeem, hero, swatch or square. The
+    department “mosaic” mixes all colors.
     """
     return reverse("cover", kwargs={"shape": shape, **_drawing(readable_id, department_slug)})
 
 
 @register.simple_tag
 def social_card_url(readable_id: str, department_slug: str = "") -> str:
-    """The address of the same cover as a picture of 1200 by 630."""
+    """The URL of the cover as a PNG of 1200 by 630 pixels."""
     return reverse("social-card", kwargs=_drawing(readable_id, department_slug))
 
 
@@ -40,10 +40,7 @@ def _drawing(readable_id: str, department_slug: str) -> dict[str, int | str]:
 def cover(
     readable_id: str, department_slug: str = "", shape: str = "card", css: str = "cover", lazy: bool = True
 ) -> SafeString:
-    """A cover as an `img`: decoration, so its alternative text is empty.
-
-    `css` is its class (cover, thumb, tile …); `lazy=False` for the one that is seen at once.
-    """
+    """A cover as a decorative `img`. `css` is its class; use `lazy=False` for one above the fold."""
     grid = covers.SHAPES[shape]
     return format_html(
         '<img class="{}" src="{}" alt="" width="{}" height="{}" {}>',

@@ -1,4 +1,4 @@
-"""Courses and runs in the words of the pages."""
+"""Tags for courses, runs and orders."""
 
 from __future__ import annotations
 
@@ -26,25 +26,22 @@ register.filter("gateway_name", gateway_name)
 
 @register.simple_tag
 def run_when(run: CourseRun, now: datetime) -> str:
-    """When one can be in the run; see `frontend.pages.dates`."""
     return dates.run_when(run, now)
 
 
 @register.simple_tag
 def run_open(run: CourseRun, now: datetime) -> str:
-    """When the run is open, after a label; see `frontend.pages.dates`."""
     return dates.run_open(run, now)
 
 
 @register.simple_tag
 def course_effort(course: Course) -> str:
-    """How long and how much: “5 weeks, 3 hours a week”; nothing where no one said."""
     return dates.effort_text(course)
 
 
 @register.filter
 def cover_id(product: Product) -> str:
-    """The id a product's cover is drawn from: the course's, so that all its runs look alike, or the program's."""
+    """The id a product’s cover is drawn from: the program’s, or the course’s, so its runs look alike."""
     if product.course_run is not None:
         return product.course_run.course.readable_id
     return product.program.readable_id if product.program is not None else ""
@@ -52,33 +49,29 @@ def cover_id(product: Product) -> str:
 
 @register.filter
 def cover_department(product: Product) -> str:
-    """The department whose colors a product's cover has."""
     department = _department(product)
     return department.slug if department else ""
 
 
 @register.filter
 def department_name(product: Product) -> str:
-    """The department a product is of, by name."""
     department = _department(product)
     return department.name if department else ""
 
 
 @register.filter
 def list_money(line: OrderLine) -> str:
-    """The list price of an order's line."""
     return Money(line.list_price, line.currency).formatted()
 
 
 @register.filter
 def discount_money(line: OrderLine) -> str:
-    """What was taken off an order's line."""
     return Money(line.discount_amount, line.currency).formatted()
 
 
 @register.simple_tag(takes_context=True)
 def member_organization(context: Context, organization: OrganizationPage) -> MemberOrganization | None:
-    """The organization as the visitor sees it who belongs to it; None in an editor's preview."""
+    """The organization as its member sees it; None in an editor’s preview."""
     user = context["request"].user
     if not user.is_authenticated or organization.pk is None:
         return None
@@ -88,7 +81,7 @@ def member_organization(context: Context, organization: OrganizationPage) -> Mem
 
 @register.inclusion_tag("frontend/organizations/take_seat.html", takes_context=True)
 def take_seat(context: Context, contract: MemberContract) -> dict[str, object]:
-    """The one button that gives a seat in a single sign-on contract: through the provider, and back to this page."""
+    """The button for a seat in a single sign-on contract: it goes through the provider and back to this page."""
     request = context["request"]
     provider = find_provider(KEYCLOAK)
     return {

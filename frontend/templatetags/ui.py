@@ -1,4 +1,4 @@
-"""Small tags the components are written with. What a component takes stands at the top of its template."""
+"""Tags of the components. Each component’s template lists its arguments at the top."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from frontend.site.brands import Brand, default_brand
 
 register = template.Library()
 
-# Signs that point somewhere: they look the other way in a script read from right to left.
+# Icons that point somewhere: mirrored in right-to-left languages.
 MIRRORED = frozenset({"chevron-next", "chevron-previous", "arrow", "back", "leave"})
 AVATARS = 4
 
 
 @register.simple_tag
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
-    """A sign of the sprite: `{% icon "ticket" %}`. Decoration unless it has a label."""
+    """An icon of the sprite: `{% icon "ticket" %}`. Decorative unless it has a label."""
     classes = " ".join(filter(None, ["icon", "icon-mirror" if name in MIRRORED else "", css]))
-    said = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    aria = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
     return format_html(
         '<svg class="{}" {} width="20" height="20"><use href="{}#{}"></use></svg>',
         classes,
-        said,
+        aria,
         static("frontend/icons.svg"),
         name,
     )
@@ -42,13 +42,13 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 
 @register.simple_tag
 def avatar_class(user_id: int | str | None) -> str:
-    """Which of the four pairs of colors a person has, by hash of the id: always the same one."""
+    """One of the four color pairs, chosen by a hash of the id."""
     return f"avatar-{hash_id(str(user_id)) % AVATARS}"
 
 
 @register.filter
 def initials(name: str) -> str:
-    """One or two letters for someone or something without a picture: first and last word."""
+    """The first letters of the first and last word."""
     words = str(name).split()
     letters = words[0][0] + words[-1][0] if len(words) > 1 else "".join(words)[:1]
     return letters.upper()
@@ -56,39 +56,39 @@ def initials(name: str) -> str:
 
 @register.filter
 def short_code(code: str) -> str:
-    """A code as tables show it: first 8 and last 4 signs. Codes that are short anyway stay whole."""
+    """A code as tables show it: the first 8 and last 4 characters if it is longer than 16."""
     return code if len(code) <= 16 else f"{code[:8]}…{code[-4:]}"
 
 
 @register.simple_tag(takes_context=True)
 def site_brand(context: Context) -> Brand:
-    """The brand of the page; the default one where nothing could be asked (an error page)."""
+    """The brand of the page; the default one on error pages without context."""
     found: Brand = context.get("brand") or default_brand()
     return found
 
 
 @register.simple_tag(takes_context=True)
 def mail_brand(context: Context) -> Brand:
-    """The brand of a mail: the one its writer gave, else the default site's."""
+    """The brand in the e-mail’s context, else the default site’s."""
     found: Brand = context.get("brand") or brands.mail_brand()
     return found
 
 
 @register.simple_tag
 def page_numbers(page: Page[Any]) -> list[int | str]:
-    """The numbers a pagination shows; gaps are the paginator's ellipsis."""
+    """The page numbers to show, with the paginator’s ellipsis for gaps."""
     return list(page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))
 
 
 @register.filter
 def is_code_field(field: BoundField) -> bool:
-    """Whether the field takes a code: `widget.attrs["data-code"]` set."""
+    """Whether the field is for a code: its widget has `data-code`."""
     return "data-code" in field.field.widget.attrs
 
 
 @register.filter
 def control_kind(field: BoundField) -> str:
-    """How a field is laid out: check, choices, select or input."""
+    """The layout of a field: check, choices, select or input."""
     kinds = {
         "checkbox": "check",
         "radioselect": "choices",
@@ -100,7 +100,7 @@ def control_kind(field: BoundField) -> str:
 
 @register.filter
 def form_errors(form: BaseForm) -> Iterator[dict[str, str]]:
-    """Every error of a form in the order of its fields: `text` and the id of the field to go to."""
+    """Each error of a form in the order of its fields, with the id of its field."""
     for field in form:
         for error in field.errors:
             yield {"text": str(error), "target": field.id_for_label or field.auto_id}
@@ -117,20 +117,20 @@ def seat_meter(
     legend: bool = True,
     large: bool = False,
 ) -> dict[str, Any]:
-    """Seats of a contract as a bar with numbers; without a cap one sentence. See seat_meter.html."""
+    """The seats of a contract as a bar with numbers, or as a sentence if it has no cap."""
     meter = SeatMeter(joined=joined, held=held, invited=invited, cap=cap)
     return {"meter": meter, "legend": legend, "large": large}
 
 
 @register.simple_block_tag
 def dialog(content: str, id: str, title: str, open: bool = False) -> SafeString:
-    """A dialog around its form: `{% dialog id="x" title=… %} … {% enddialog %}`. See dialog.html."""
+    """A dialog around its form: `{% dialog id="x" title=… %} … {% enddialog %}`."""
     return render_to_string("components/dialog.html", {"id": id, "title": title, "open": open, "content": content})
 
 
 @register.simple_block_tag
 def accordion_item(content: str, title: str, eyebrow: str = "", open: bool = False) -> SafeString:
-    """One question or week: `{% accordion_item title=… eyebrow=… open=True %} … {% endaccordion_item %}`."""
+    """A question or a week: `{% accordion_item title=… eyebrow=… open=True %} … {% endaccordion_item %}`."""
     return render_to_string(
         "components/accordion_item.html",
         {"title": title, "eyebrow": eyebrow, "open": open, "content": content},

@@ -1,4 +1,4 @@
-"""The cart: what is in it, and what one can do there."""
+"""The cart: showing it and changing it."""
 
 from __future__ import annotations
 
@@ -48,21 +48,19 @@ COUNT_COOKIE = "cart"
 @personal
 @require_GET
 def cart(request: HttpRequest) -> HttpResponse:
-    """The cart as it stands."""
-    return _cart(request)
+    return _render_cart(request)
 
 
 @personal
 @require_http_methods(["GET", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
-    """Put products into the cart and go there.
+    """Add products to the cart and go there. One unknown product among several leaves the cart unchanged.
 
-    A GET is what exported links are: it fills a basket and does nothing else, so following one twice, or on
-    someone's behalf, harms no one. One unknown product among several leaves the cart as it was.
+    Exported links are GETs. They only fill a basket, so following one twice or on someone’s behalf does no harm.
     """
-    asked = request.POST if request.method == "POST" else request.GET
-    product_ids = [row_id(text) for text in asked.getlist("product_id")]
-    skus = [name(text) for text in asked.getlist("sku")]
+    params = request.POST if request.method == "POST" else request.GET
+    product_ids = [row_id(text) for text in params.getlist("product_id")]
+    skus = [name(text) for text in params.getlist("sku")]
     if None in product_ids or "" in skus or not (product_ids or skus):
         raise ProductUnknown
     owner, now = basket_owner(request, create=True), clock.now()
@@ -75,36 +73,34 @@ def add(request: HttpRequest) -> HttpResponse:
     if basket.is_link and request.user.is_authenticated:
         apply_assigned_codes(basket=basket, user=request.user, now=now)
     elif not basket.is_link and open_baskets(owner, now=now).current != basket:
-        # It is safe in the cart that waits, but what the page shows next is the contract's.
-        messages.info(request, _("It is in your other cart, which is kept while you use your organization’s."))
+        # The page shows the contract's cart next.
+        message = _("We added it to your own cart. You’ll get back to it after you finish your organization’s.")
+        messages.info(request, message)
     return redirect("cart")
 
 
 @personal
 @require_POST
 def remove(request: HttpRequest) -> HttpResponse:
-    """Take one product out."""
-    return _with_product(request, remove_product, is_out=True)
+    return _change_product(request, remove_product, is_out=True)
 
 
 @personal
 @require_POST
 def keep(request: HttpRequest) -> HttpResponse:
-    """Let a product wait beside the cart."""
-    return _with_product(request, keep_for_later, is_out=True)
+    return _change_product(request, keep_for_later, is_out=True)
 
 
 @personal
 @require_POST
 def back(request: HttpRequest) -> HttpResponse:
-    """Put what waited into the cart again."""
-    return _with_product(request, move_to_cart)
+    return _change_product(request, move_to_cart)
 
 
 @personal
 @require_GET
 def header(request: HttpRequest) -> HttpResponse:
-    """The cart in the header of a page that was kept by a cache or by the browser, as it is now."""
+    """The current cart for the header of a page that came from a cache."""
     summary = recount_summary(request)
     return _with_count(render(request, HEADER, {"cart_summary": summary}), summary.count)
 
@@ -112,10 +108,10 @@ def header(request: HttpRequest) -> HttpResponse:
 @personal
 @require_POST
 def apply(request: HttpRequest) -> HttpResponse:
-    """Apply the code that was typed; what is refused is shown at the field, with everything as it was."""
+    """Apply a code. A refusal is shown at the field, and the cart stays as it is."""
     form = CodeForm(request.POST)
     if not form.is_valid():
-        return _cart(request, form, status=UNPROCESSABLE)
+        return _render_cart(request, form, status=UNPROCESSABLE)
     with (
         refusals_on(form, "code", only=(CodeRefused, RateLimited), describe=with_order_link) as caught,
         limit_code_failures(request),
@@ -127,14 +123,13 @@ def apply(request: HttpRequest) -> HttpResponse:
             now=clock.now(),
         )
     if caught.refusal is not None:
-        return with_retry_after(_cart(request, form, status=refused_status(caught.refusal)), caught.refusal)
+        return with_retry_after(_render_cart(request, form, status=refused_status(caught.refusal)), caught.refusal)
     return redirect("cart")
 
 
 @personal
 @require_POST
 def remove_applied_code(request: HttpRequest) -> HttpResponse:
-    """Take a code off the cart."""
     if code_id := row_id(request.POST.get("code_id")):
         remove_code(owner=basket_owner(request), code_id=code_id, now=clock.now())
         _give_up_removed(request)
@@ -144,28 +139,27 @@ def remove_applied_code(request: HttpRequest) -> HttpResponse:
 @personal
 @require_POST
 def leave(request: HttpRequest) -> HttpResponse:
-    """Go back from a contract's cart to one's own."""
+    """Leave a contract’s cart for the visitor’s own."""
     leave_link_basket(owner=basket_owner(request), now=clock.now())
     _give_up_removed(request)
     return redirect("cart")
 
 
-def _cart(request: HttpRequest, form: CodeForm | None = None, *, status: int = 200) -> HttpResponse:
-    """The whole page, or for htmx the part that moves."""
+def _render_cart(request: HttpRequest, form: CodeForm | None = None, *, status: int = 200) -> HttpResponse:
     page = cart_page(request)
     template = FRAGMENT if wants_fragment(request) else PAGE
     response = render(request, template, {"page": page, "form": page.code_form(form)}, status=status)
     if template == FRAGMENT:
-        retarget(response, "#cart")  # htmx puts an error, too, where it belongs
+        retarget(response, "#cart")  # also for error statuses, whose target would be the form's
     patch_vary_headers(response, ["HX-Request"])
     return _with_count(response, len(page.lines))
 
 
 def _with_count(response: HttpResponse, count: int) -> HttpResponse:
-    """Tell the page's scripts how many things are in the cart.
+    """Set the cookie with the number of products in the cart.
 
-    They compare it with what a page says that was kept by a cache, and ask for the header where it differs. Nothing
-    here reads the cookie, so no answer varies with it.
+    Scripts compare it with the number in the page, which may come from a cache, and fetch the header if they differ.
+    The server never reads the cookie, so no response varies with it.
     """
     if count:
         response.set_cookie(
@@ -180,16 +174,16 @@ def _with_count(response: HttpResponse, count: int) -> HttpResponse:
     return response
 
 
-def _with_product(request: HttpRequest, act: Callable[..., object], *, is_out: bool = False) -> HttpResponse:
-    """Do this with the product that was named; the cart says what became of it. ``is_out``: it isn't bought now."""
+def _change_product(request: HttpRequest, change: Callable[..., object], *, is_out: bool = False) -> HttpResponse:
+    """Change one product of the cart. With `is_out` it is no longer bought, so open orders give it up."""
     if product_id := row_id(request.POST.get("product_id")):
-        act(owner=basket_owner(request), product_id=product_id, now=clock.now())
+        change(owner=basket_owner(request), product_id=product_id, now=clock.now())
         if is_out:
             _give_up_removed(request)
     return redirect("cart")
 
 
 def _give_up_removed(request: HttpRequest) -> None:
-    """Free what an open order still holds of what was just taken out. Visitors have no orders."""
+    """Release what an open order holds for the removed product. Signed-out visitors have no orders."""
     if request.user.is_authenticated:
         give_up_removed(user_id=account_id(request), now=clock.now())

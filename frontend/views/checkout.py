@@ -22,9 +22,9 @@ from mitxonline.kernel import clock
 @personal
 @require_http_methods(["GET", "HEAD", "POST"])
 def checkout(request: HttpRequest) -> HttpResponse:
-    """Place the order the cart shows; with nothing to pay it is done at once, else payment comes next.
+    """Place the order the cart shows, and go on to payment unless it is free.
 
-    Looking at this address (the way back from signing in, a bookmark) leads to the cart, where the button is.
+    A GET (back from signing in, or a bookmark) leads to the cart, where the button is.
     """
     cart = reverse("cart")
     if request.method != "POST":
@@ -46,7 +46,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
         order = order_from_basket(user_id=user_id, basket_id=row_id(request.POST.get("basket")))
         if order is None:
             raise
-        return redirect(receipt_url(order))  # the button was pressed twice
+        return redirect(receipt_url(order))  # a double click: the first request emptied the basket
     if begun.pay_url:
         count_checkout(request)
     return redirect(begun.pay_url or receipt_url(begun.order))

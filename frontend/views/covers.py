@@ -1,4 +1,4 @@
-"""Drawings, pictures and colors that are computed, each at an address of its own."""
+"""Generated images and stylesheets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PHONE_ICON = 180  # pixels
 
 @require_safe
 def cover(request: HttpRequest, version: int, shape: str, palette: str, seed: int) -> HttpResponse:
-    """One cover; the address says everything, so it may be kept for ever. Another version's address is gone."""
+    """A cover. Its URL determines it, so it is cached forever; URLs of other versions are gone."""
     if shape not in covers.SHAPES or not _is_drawn(version, palette):
         raise Http404
     return _cached(HttpResponse(covers.draw(seed, palette, shape), content_type="image/svg+xml"), FOREVER)
@@ -28,7 +28,7 @@ def cover(request: HttpRequest, version: int, shape: str, palette: str, seed: in
 
 @require_safe
 def card(request: HttpRequest, version: int, palette: str, seed: int) -> HttpResponse:
-    """The same cover for places where a page is shared; at such an address, too."""
+    """A cover as a PNG, for previews of shared pages."""
     if not _is_drawn(version, palette):
         raise Http404
     return _cached(HttpResponse(social_card.draw_social_card(seed, palette), content_type="image/png"), FOREVER)
@@ -36,7 +36,7 @@ def card(request: HttpRequest, version: int, palette: str, seed: int) -> HttpRes
 
 @require_safe
 def brand_stylesheet(request: HttpRequest) -> HttpResponse:
-    """The site's own colors; for ever under the digest of these very colors, else for five minutes."""
+    """The site’s colors, cached forever if the URL has their digest, else for five minutes."""
     colors = brand_of(request).colors
     response = HttpResponse(stylesheet(colors), content_type="text/css; charset=utf-8")
     return _cached(response, _seconds_to_cache(request, colors))
@@ -44,14 +44,13 @@ def brand_stylesheet(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def brand_mark(request: HttpRequest) -> HttpResponse:
-    """The mark in the site's own colors, kept like the style sheet."""
     colors = brand_of(request).colors
     return _cached(HttpResponse(mark.svg(colors), content_type="image/svg+xml"), _seconds_to_cache(request, colors))
 
 
 @require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
-    """The icon for what asks for one without having read a page."""
+    """The icon that browsers request by its well-known name."""
     brand = brand_of(request)
     if brand.mark is not None:
         return _cached(_rendition(brand.mark, "fill-48x48|format-png"), DAY)
@@ -60,7 +59,6 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def phone_icon(request: HttpRequest) -> HttpResponse:
-    """The icon on the home screens of phones."""
     brand = brand_of(request)
     if brand.mark is not None:
         return _cached(_rendition(brand.mark, f"fill-{PHONE_ICON}x{PHONE_ICON}|format-png"), DAY)

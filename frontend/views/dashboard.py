@@ -1,4 +1,4 @@
-"""A learner's own courses, and coming into one that is free for them."""
+"""The learner’s dashboard, and starting a course of a contract."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from mitxonline.users.next_page import next_page
 @signed_in()
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """What is going on, what waits and who pays for it."""
     page = dashboard_page(user=account(request), now=clock.now())
     return render(request, "frontend/dashboard/page.html", {"page": page})
 
@@ -29,7 +28,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @signed_in()
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
-    """A member's one click into a course of their contract."""
+    """Enroll a member in a course of their contract."""
     contract_run_id = row_id(request.POST.get("contract_run"))
     if contract_run_id is None:
         raise RunUnknown

@@ -1,4 +1,4 @@
-"""What views of personal pages have in common."""
+"""Decorators of views."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def personal(view: View[P]) -> View[P]:
-    """A page about one visitor: no cache keeps it, and no search engine lists it."""
+    """Mark a page as personal: no cache stores it and no search engine lists it."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -29,18 +29,18 @@ def personal(view: View[P]) -> View[P]:
 
 
 def signed_in(*, back_to: str = "dashboard") -> Callable[[View[P]], View[P]]:
-    """A personal page that needs an account.
+    """Require an account for a personal page.
 
-    Others sign in first and come back to the page; what was posted is not posted again by itself, so after a POST
-    they come back to the page named by `back_to`, where the button is.
+    Visitors sign in first and come back to the page. A POST isn’t repeated: they come back to the page named by
+    `back_to`, where the button is.
     """
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
-                comes_again = request.method in ("GET", "HEAD")
-                return redirect_to_login(request.get_full_path() if comes_again else reverse(back_to))
+                is_repeatable = request.method in ("GET", "HEAD")
+                return redirect_to_login(request.get_full_path() if is_repeatable else reverse(back_to))
             return view(request, *args, **kwargs)
 
         return personal(wrapped)

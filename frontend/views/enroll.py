@@ -1,4 +1,4 @@
-"""Coming into a public course that costs nothing."""
+"""Enrolling in a free public course."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mitxonline.users.next_page import next_page
 @personal
 @require_POST
 def enroll(request: HttpRequest) -> HttpResponse:
-    """Enroll in a run without a price; signed out: sign in and come back to the page with the button (`next`)."""
+    """Enroll in a free run. Signed-out visitors sign in first and come back to the page with the button (`next`)."""
     if not request.user.is_authenticated:
         return redirect_to_login(next_page(request) or reverse("dashboard"))
     run_id = row_id(request.POST.get("run"))

@@ -1,4 +1,4 @@
-"""What someone bought: one receipt, its PDF, all of them, and asking for the money back."""
+"""A buyer’s orders: the list, a receipt, its PDF, and the refund request."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.forms import refusals_on
 
 ORDERS_ON_A_PAGE = 20
-# What asks, on a receipt whose payment isn't confirmed yet, whether it is by now; it has this id.
+# The id of the element that polls a receipt until its payment is confirmed.
 LOOKS_AGAIN = "looks-again"
 
 
 @signed_in()
 @require_safe
 def receipt(request: HttpRequest) -> HttpResponse:
-    """One order of this buyer; someone else's number, a wrong one and none get the same answer."""
+    """An order of this buyer. Someone else’s number gets the same answer as a wrong or missing one."""
     page = _page(request, request.GET.get("order_number"))
     if request.headers.get("HX-Trigger") == LOOKS_AGAIN:
         is_same = page.is_confirming or page.is_received
@@ -45,7 +45,7 @@ def receipt(request: HttpRequest) -> HttpResponse:
 @signed_in()
 @require_safe
 def pdf(request: HttpRequest) -> HttpResponse:
-    """The receipt as a file to keep. An order that isn't completed has none: the same answer as for a wrong number."""
+    """The receipt as a PDF. An order that isn’t completed has none: the same answer as for a wrong number."""
     page = _page(request, request.GET.get("order_number"))
     if not page.order.is_completed:
         raise OrderUnknown
@@ -61,7 +61,6 @@ def pdf(request: HttpRequest) -> HttpResponse:
 @signed_in()
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    """All orders of this buyer, newest first."""
     paginator = Paginator(orders_of(account_id(request)), ORDERS_ON_A_PAGE)
     page = paginator.get_page(request.GET.get("page"))
     return render(request, "frontend/orders/history.html", {"page": page})
@@ -70,14 +69,14 @@ def history(request: HttpRequest) -> HttpResponse:
 @signed_in(back_to="orders")
 @require_http_methods(["GET", "HEAD", "POST"])
 def refund(request: HttpRequest) -> HttpResponse:
-    """Ask for money back. What can't be asked for is said in the form's place; what was typed is never lost."""
-    posted = request.POST if request.method == "POST" else None
-    page = _page(request, (posted or request.GET).get("order_number"))
+    """Request a refund. If none is possible, the page says why in place of the form."""
+    data = request.POST if request.method == "POST" else None
+    page = _page(request, (data or request.GET).get("order_number"))
     if page.window.refusal is not None:
-        return _refund_page(request, page, None, status=200 if posted is None else page.window.refusal.status)
+        return _refund_page(request, page, None, status=200 if data is None else page.window.refusal.status)
     lines = [line for line in page.receipt.lines if line.pk in page.window.open_line_ids]
-    form = RefundRequestForm(posted, lines=lines)
-    if posted is None:
+    form = RefundRequestForm(data, lines=lines)
+    if data is None:
         return _refund_page(request, page, form)
     if not form.is_valid():
         return _refund_page(request, page, form, status=UNPROCESSABLE)

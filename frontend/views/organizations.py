@@ -1,4 +1,4 @@
-"""An organization's page, for its members. No one else learns which organizations there are (API-01)."""
+"""An organization’s page, for its members. No one else learns which organizations exist."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from frontend.views.decorators import signed_in
 @signed_in()
 @require_safe
 def organization(request: HttpRequest, rest: str) -> HttpResponse:
-    """The page at this address below /organizations/.
+    """Serve the page below /organizations/.
 
-    Signed out: sign in first, for every address. Not a member: 404 from the page itself, as for an organization that
-    doesn't exist. What lies under an organization (its contracts) is no visitor's page at all.
+    Signed-out visitors sign in first, whatever the address. People who aren’t members get the page’s own 404, the same
+    as for an organization that doesn’t exist. Pages below an organization (its contracts) aren’t for visitors.
     """
     page = OrganizationPage.objects.live().filter(slug=rest).select_related("logo").first()
     if page is None:

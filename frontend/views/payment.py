@@ -1,4 +1,4 @@
-"""Coming back from a payment page, and the sandbox's page, whose address exists where SANDBOX_PAYMENTS is on."""
+"""Coming back from a payment page, and the sandbox’s payment page, which exists where SANDBOX_PAYMENTS is on."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
 
-# In these cases a buyer who left the payment page isn't told that nothing was paid.
+# In these standings we can't tell a buyer who left the payment page that nothing was paid.
 NOT_CERTAINLY_UNPAID = frozenset({PaymentStanding.CONFIRMING, PaymentStanding.PROCESSING, PaymentStanding.RECEIVED})
 
 
 @signed_in()
 @require_safe
 def completed(request: HttpRequest, reference: UUID) -> HttpResponse:
-    """Back from the payment page: ask the gateway how it went and show the order, for its own buyer only.
+    """The buyer is back from the payment page: ask the gateway for the result and show the order.
 
-    Coming here proves nothing; the gateway's answer does. Where it gives none the receipt says that the money is being
-    looked for, and the notice or the sweep brings the course.
+    The visit itself proves nothing; only the gateway’s answer does. Without an answer the receipt says that we’re
+    confirming the payment, and the notice or the sweep opens the course later.
     """
     attempt = find_buyers_attempt(reference=reference, user_id=account_id(request))
-    order = _ask(attempt)
+    order = _ask_gateway(attempt)
     if order.state == OrderState.PENDING and attempt.state == AttemptState.DECLINED:
         messages.error(request, _declined_message(order))
         return redirect("cart")
@@ -50,14 +50,14 @@ def completed(request: HttpRequest, reference: UUID) -> HttpResponse:
 @signed_in()
 @require_safe
 def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
-    """Back from the payment page by its way out: ask the gateway too, because this address opens after paying as well.
+    """The buyer left the payment page: ask the gateway, because this URL can also be opened after paying.
 
-    Only where the gateway says that nothing was paid is the buyer told so, and the order given up: code and seat are
-    free for others, the cart is as it was, and the button places another order. Money that came, is on its way, or
-    that no one knows about yet leads to the receipt, which says which. A declined card leaves the order as it is.
+    Only if the gateway says that nothing was paid, the order is given up and the buyer reads so: code and seat are free
+    for others, and the cart is unchanged. If money arrived, is on its way, or may be, the receipt says which. A
+    declined card leaves the order as it is.
     """
     attempt = find_buyers_attempt(reference=reference, user_id=account_id(request))
-    order = _ask(attempt)
+    order = _ask_gateway(attempt)
     if _is_certainly_unpaid(order) and attempt.state == AttemptState.DECLINED:
         messages.error(request, _declined_message(order))
         return redirect("cart")
@@ -67,21 +67,21 @@ def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
     has_left = order.state == OrderState.CANCELED and attempt.state == AttemptState.EXPIRED
     if not (has_left or _is_certainly_unpaid(order)):
         return redirect(receipt_url(order))
-    messages.info(request, _left_message())
+    messages.info(request, _("You canceled the payment. You weren’t charged, and your cart is unchanged."))
     return redirect("cart")
 
 
 @signed_in()
 @require_http_methods(["GET", "HEAD", "POST"])
 def sandbox(request: HttpRequest, reference: UUID) -> HttpResponse:
-    """Ask how the payment shall end, and end it so."""
+    """Ask for an outcome of the payment, and settle it that way."""
     buyer = account_id(request)
     if request.method == "POST":
         answer = request.POST.get("answer", "")
         order = answer_sandbox(reference=reference, user_id=buyer, answer=answer, now=clock.now())
         if answer == "abandon":
             return redirect("payment-canceled", reference=reference)
-        return _go_on(request, order, answer)
+        return _redirect_after(request, order, answer)
     attempt = find_sandbox_attempt(reference=reference, user_id=buyer)
     context = {
         "attempt": attempt,
@@ -92,8 +92,8 @@ def sandbox(request: HttpRequest, reference: UUID) -> HttpResponse:
     return render(request, "frontend/payment/sandbox.html", context)
 
 
-def _ask(attempt: PaymentAttempt) -> Order:
-    """The order after the gateway was asked, which it isn't any more once the try has an end."""
+def _ask_gateway(attempt: PaymentAttempt) -> Order:
+    """The order after asking the gateway, which isn’t asked about a payment attempt that has ended."""
     if attempt.state not in UNSETTLED_STATES:
         return attempt.order
     order = confirm_return(attempt_id=attempt.pk, now=clock.now())
@@ -102,26 +102,20 @@ def _ask(attempt: PaymentAttempt) -> Order:
 
 
 def _is_certainly_unpaid(order: Order) -> bool:
-    """Whether the order waits for its payment, and the gateway says that there is none."""
     return order.state == OrderState.PENDING and payment_standing(order) not in NOT_CERTAINLY_UNPAID
 
 
-def _go_on(request: HttpRequest, order: Order, answer: str) -> HttpResponse:
-    """To the receipt; after a try that failed, back to the cart, where everything still is."""
+def _redirect_after(request: HttpRequest, order: Order, answer: str) -> HttpResponse:
+    """Go to the receipt; after a failed attempt back to the cart, which is unchanged."""
     if order.state != OrderState.PENDING or answer in ("accept", "later"):
         return redirect(receipt_url(order))
     messages.error(request, _declined_message(order))
     return redirect("cart")
 
 
-def _left_message() -> str:
-    return _("You canceled the payment. You weren’t charged, and your cart is unchanged.")
-
-
 def _declined_message(order: Order) -> str:
     if order.hold_until is None:
-        return _("Your card was declined. You weren't charged. Try another card.")
+        return _("Your card was declined. You weren’t charged. Try another card.")
     until = date_format(localtime(order.hold_until), "TIME_FORMAT")
-    return _("Your card was declined. You weren't charged. Try another card; your seat is held until %(time)s.") % {
-        "time": until
-    }
+    sentence = _("Your card was declined. You weren’t charged. Try another card; your place is held until %(time)s.")
+    return sentence % {"time": until}

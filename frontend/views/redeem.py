@@ -1,4 +1,4 @@
-"""A code's own page: it shows what the code opens, and one press takes the seat."""
+"""A code’s own page: it shows what the code opens, and a button takes the seat."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from mitxonline.kernel.forms import refusals_on
 @personal
 @require_http_methods(["GET", "HEAD", "POST"])
 def enter(request: HttpRequest) -> HttpResponse:
-    """One field that leads to the code's own page. A code no one knows is refused here, where it was typed."""
+    """A form that leads to the code’s own page. An unknown code is refused on the form."""
     form = RedeemForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        return _field(request, form, status=UNPROCESSABLE if form.is_bound else 200)
+        return _render_form(request, form, status=UNPROCESSABLE if form.is_bound else 200)
     text = typed_code(form.cleaned_data["code"])
     try:
         with refusals_on(form, "code", only=(CodeUnknown, RateLimited)) as caught, limit_code_failures(request):
@@ -40,30 +40,30 @@ def enter(request: HttpRequest) -> HttpResponse:
     except CodeRefused as refusal:
         return _render_refusal(request, text, refusal)
     if caught.refusal is not None:
-        return with_retry_after(_field(request, form, status=refused_status(caught.refusal)), caught.refusal)
+        return with_retry_after(_render_form(request, form, status=refused_status(caught.refusal)), caught.refusal)
     return redirect("enrollment-code", code=text)
 
 
 @personal
 @require_http_methods(["GET", "HEAD", "POST"])
 def redeem(request: HttpRequest, code: str) -> HttpResponse:
-    """Looking shows what the code opens and changes nothing; a POST takes the seat."""
+    """Show what the code opens; a POST takes the seat."""
     try:
         with limit_code_failures(request):
-            return _take(request, code) if request.method == "POST" else _offer(request, code)
+            return _take_seat(request, code) if request.method == "POST" else _render_offer(request, code)
     except (CodeRefused, RateLimited) as refusal:
         return _render_refusal(request, code, refusal)
 
 
-def _offer(request: HttpRequest, code: str) -> HttpResponse:
+def _render_offer(request: HttpRequest, code: str) -> HttpResponse:
     now = clock.now()
     offer = code_offer(text=code, user_id=request.user.pk, now=now)
     card = offer_card(offer, text=code, now=now)
-    return render(request, "frontend/redeem/offer.html", {"card": card} | _ways(code))
+    return render(request, "frontend/redeem/offer.html", {"card": card} | _links(code))
 
 
-def _take(request: HttpRequest, code: str) -> HttpResponse:
-    """The seat, or for a contract with a price the cart with the code applied."""
+def _take_seat(request: HttpRequest, code: str) -> HttpResponse:
+    """Take the seat, or go to the cart with the code applied if the contract has a price."""
     here = reverse("enrollment-code", args=[code])
     if not request.user.is_authenticated:
         return redirect_to_login(here)
@@ -86,16 +86,16 @@ def _take(request: HttpRequest, code: str) -> HttpResponse:
 def _render_refusal(request: HttpRequest, code: str, refusal: DomainError) -> HttpResponse:
     card = refusal_card(refusal, text=code, user_id=request.user.pk)
     status = 404 if isinstance(refusal, CodeUnknown) else refusal.status
-    response = render(request, "frontend/redeem/refusal.html", {"card": card} | _ways(code), status=status)
+    response = render(request, "frontend/redeem/refusal.html", {"card": card} | _links(code), status=status)
     return with_retry_after(response, refusal)
 
 
-def _field(request: HttpRequest, form: RedeemForm, *, status: int) -> HttpResponse:
+def _render_form(request: HttpRequest, form: RedeemForm, *, status: int) -> HttpResponse:
     return render(request, "frontend/redeem/enter.html", {"form": form}, status=status)
 
 
-def _ways(code: str) -> dict[str, str]:
-    """The addresses around a code's page, each of which leads back to it."""
+def _links(code: str) -> dict[str, str]:
+    """URLs that lead back to the code’s page."""
     here = reverse("enrollment-code", args=[code])
     return {
         "here": here,

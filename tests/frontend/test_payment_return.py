@@ -105,7 +105,7 @@ def test_a_payment_that_was_declined_leads_back_to_the_cart(
     stripe_api.bank_says(session_id, yes=False)
     page = read(buyers_client.get(completed_url(order), follow=True))
     assert page.h1 == "Your cart"
-    assert "You weren't charged." in page.text
+    assert "You weren’t charged." in page.text
 
 
 def test_leaving_the_payment_page_leads_back_to_the_cart(

@@ -156,4 +156,4 @@ def test_the_command_says_what_it_did() -> None:
     assert "Created the page “Catalog”." in out.getvalue()
     again = StringIO()
     call_command("configure_wagtail", stdout=again)
-    assert again.getvalue() == "Everything is in place; nothing was changed.\n"
+    assert again.getvalue() == "Everything is already in place. Nothing was changed.\n"

@@ -1,4 +1,4 @@
-"""`configure_wagtail`: pages, address, brand and groups of the site."""
+"""`configure_wagtail`: create the site’s pages, brand and groups."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mitxonline.kernel.console import OperatorCommand
 
 
 class Command(OperatorCommand):
-    """Make what the site lacks; leave what editors made of it."""
-
-    help = "Makes the site's pages, sets its address from SITE_BASE_URL, makes its brand and groups. Safe to repeat."
+    help = (
+        "Create the site’s pages, brand and groups where they are missing, and set its address from SITE_BASE_URL. "
+        "Safe to run again."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Say what changed."""
         changes = configure(base_url=settings.SITE_BASE_URL)
-        for sentence in changes or [_("Everything is in place; nothing was changed.")]:
+        for sentence in changes or [_("Everything is already in place. Nothing was changed.")]:
             self.stdout.write(sentence)
