@@ -73,6 +73,14 @@ class SitePage(Page):
 
 
 class SubjectPageQuerySet(PublicPageQuerySet):
+    def only(self, *fields: str) -> Self:
+        """Leave out the subject that the manager joins: Django refuses to join through a deferred key.
+
+        The page tree deletes with ``only()``.
+        """
+        pages: Self = super(SubjectPageQuerySet, self.select_related(None)).only(*fields)
+        return pages
+
     def offered(self) -> Self:
         """Live pages of live courses or programs."""
         pages: Self = self.live().filter(**{f"{self.model.subject_field}__live": True})
@@ -92,10 +100,9 @@ class SubjectPageQuerySet(PublicPageQuerySet):
 
 
 class SubjectPageManager(PageManager.from_queryset(SubjectPageQuerySet)):  # type: ignore[misc]
-    """Reads what a page is about along with it: its address is made of that, wherever Wagtail lists it (F-1)."""
+    """Joins the subject, because the page's address contains its id wherever Wagtail lists pages."""
 
     def get_queryset(self) -> SubjectPageQuerySet:
-        """Pages with their course or program, and its department."""
         pages: SubjectPageQuerySet = super().get_queryset().select_related(f"{self.model.subject_field}__department")
         return pages
 

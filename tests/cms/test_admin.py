@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from wagtail.test.utils.form_data import nested_form_data, streamfield
 
+from cms.models import CoursePage
 from cms.services.groups import EDITORS, FINANCE, RIGHTS, ensure_group
 from courses.enums import RequirementKind
 from courses.models import Course, CourseRun, Program, ProgramRequirement
@@ -111,6 +112,12 @@ class TestCourses:
         page = make_course_page()
         response = editor.post(f"{COURSES}delete/{page.course_id}/", follow=True)
         assert "can’t be deleted because course pages use it." in response.content.decode()
+        assert Course.objects.filter(pk=page.course_id).exists()
+
+    def test_a_course_page_is_deleted_and_the_course_stays(self, admin_client: Client) -> None:
+        page = make_course_page()
+        admin_client.post(f"/cms/pages/{page.pk}/delete/")
+        assert not CoursePage.objects.filter(pk=page.pk).exists()
         assert Course.objects.filter(pk=page.course_id).exists()
 
     def test_the_list_costs_the_same_for_any_number_of_courses(self, editor: Client) -> None:
