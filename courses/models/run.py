@@ -128,5 +128,5 @@ class CourseRun(models.Model):
         return self.end_date is not None and self.end_date < now
 
     def has_started(self, now: datetime) -> bool:
-        """True of a run without a start date."""
+        """Also true of a run without a start date."""
         return self.start_date is None or self.start_date <= now

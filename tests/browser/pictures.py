@@ -65,7 +65,7 @@ def shots(*, product_id: int, code: str, contract_id: int) -> list[Shot]:
         page.get_by_role("button", name="Choose course", exact=True).click()
         page.get_by_role("dialog").get_by_role("link", name="Ethics when machines decide").click()
         page.get_by_role("button", name="See the plan").click()
-        page.get_by_text("Adding this does:").wait_for()
+        page.get_by_text("What will happen:").wait_for()
 
     course = "/courses/course-v1:Tessera+PY101/"
     workbench, carla = f"/cms/contracts/{contract_id}", "contracts@tessera.example"

@@ -61,6 +61,24 @@ def test_words_are_found(template: str, found: list[str]) -> None:
     assert list(untranslated(template, html=True)) == found
 
 
+# Words that CONTEXT.md rules out, and those that read as translated.
+UNWANTED = re.compile(
+    r"\b(invalid|redemption|entity|oops|log in|somebody|nobody|whoever|mailbox|need not|needs? no|at the moment"
+    r"|by itself|by themselves|gi(?:ve|ven) back|goes on|straight away)\b|!(?!=)|[A-Za-z]'[a-z]",
+    re.IGNORECASE,
+)
+MARKED = re.compile(
+    r"""{%-?\s*translate\s+"(?P<text>[^"]+)"|{%-?\s*blocktranslate\b[^%]*%}(?P<block>.*?){%-?\s*endblocktranslate""",
+    re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_texts_are_plain_american_english(path: Path) -> None:
+    texts = [found["text"] or TAGS.sub("", found["block"]) for found in MARKED.finditer(path.read_text())]
+    assert [text for text in texts if UNWANTED.search(text)] == []
+
+
 def test_a_language_has_a_place() -> None:
     assert [Path(place).relative_to(PROJECT) for place in settings.LOCALE_PATHS] == [Path("locale")]
     assert (PROJECT / "locale").is_dir()
