@@ -48,13 +48,14 @@ def test_plan_and_action_take_the_same_frozen_request(name: str) -> None:
 
 
 def unpacked(source: str) -> Iterator[int]:
-    """Lines in which a dictionary is unpacked into a service: mypy can't check its keys."""
+    """Lines in which a dictionary is unpacked into a service function: mypy can't check its keys."""
     tree = ast.parse(source)
     imported = {
         alias.asname or alias.name
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and ".services" in (node.module or "")
         for alias in node.names
+        if alias.name.islower()
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and any(keyword.arg is None for keyword in node.keywords):

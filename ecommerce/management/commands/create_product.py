@@ -44,8 +44,15 @@ class Command(OperatorCommand):
         add_format_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        fields = ("item", "price", "currency", "mode", "sku", "description", "is_active")
-        draft = ProductDraft(**{name: options[name] for name in fields})
+        draft = ProductDraft(
+            item=options["item"],
+            price=options["price"],
+            currency=options["currency"],
+            mode=options["mode"],
+            sku=options["sku"],
+            description=options["description"],
+            is_active=options["is_active"],
+        )
         with transaction.atomic():
             change = put_on_sale(draft=draft, by_id=None, now=clock.now(), reason=options["reason"])
             transaction.set_rollback(options["dry_run"])
