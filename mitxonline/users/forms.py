@@ -1,4 +1,4 @@
-"""Forms around an account. Errors stand above their field, and what was typed stays."""
+"""Forms for signing in, registering, passwords and account settings."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from mitxonline.users.models import Theme, User
 
 
 class LimitedForm(forms.Form):
-    """A form that says itself, where the visitor is, that there were too many tries."""
+    """A form that shows RateLimited itself, instead of on a page of its own."""
 
     limited: RateLimited | None = None
 
     @contextmanager
-    def limits_shown(self) -> Iterator[None]:
+    def show_limits(self) -> Iterator[None]:
         """Show a limit above the form. The view answers with the status of `limited`."""
         with refusals_on(self, only=RateLimited) as caught:
             yield
@@ -35,7 +35,7 @@ class LimitedForm(forms.Form):
 
 
 class EmailField(forms.EmailField):
-    """An address, brought to the form it is compared in."""
+    """Cleans to a normalized address."""
 
     widget = forms.EmailInput(attrs={"autocapitalize": "none", "spellcheck": "false"})
 
@@ -43,15 +43,13 @@ class EmailField(forms.EmailField):
         sentence = _("Enter your e-mail address, for example name@example.org.")
         errors = {"required": sentence, "invalid": sentence}
         super().__init__(label=_("Email"), max_length=254, error_messages=errors, **kwargs)
-        self.widget.attrs["autocomplete"] = "username"  # it is what one signs in with, and browsers keep it as that
+        self.widget.attrs["autocomplete"] = "username"  # Browsers save it as what the person signs in with.
 
     def clean(self, value: Any) -> str:
         return normalize_email(super().clean(value))
 
 
 class PasswordField(forms.CharField):
-    """A password one has."""
-
     autocomplete = "current-password"
     required_message = _("Enter your password.")
 
@@ -62,7 +60,7 @@ class PasswordField(forms.CharField):
 
 
 class NewPasswordField(PasswordField):
-    """A password one thinks up. Asked for once: who mistypes it can set another by mail."""
+    """A password to be set. It is asked for only once, because a link by e-mail can reset it."""
 
     autocomplete = "new-password"
     required_message = _("Enter a password.")
@@ -72,7 +70,7 @@ class NewPasswordField(PasswordField):
 
 
 class SignInForm(LimitedForm, DjangoAuthenticationForm):
-    """E-mail and password. One sentence for every way they can be wrong, also for an account switched off."""
+    """One error message for everything that can be wrong, so that it doesn't tell who has an account."""
 
     username = EmailField()
     password = PasswordField(label=_("Password"))
@@ -82,14 +80,12 @@ class SignInForm(LimitedForm, DjangoAuthenticationForm):
     }
 
     def clean(self) -> dict[str, Any]:
-        with self.limits_shown():
+        with self.show_limits():
             super().clean()
         return self.cleaned_data
 
 
 class RegistrationForm(LimitedForm):
-    """Name, e-mail and a password: what is needed to enroll someone, and no more."""
-
     name = forms.CharField(
         label=_("Name"),
         max_length=150,
@@ -107,16 +103,14 @@ class RegistrationForm(LimitedForm):
     def clean(self) -> dict[str, Any]:
         content = super().clean() or self.cleaned_data
         person = User(email=content.get("email", ""), name=content.get("name", ""))
-        _judge_password(self, "password", person)
+        _check_password_rules(self, "password", person)
         if not self.errors:
-            with self.limits_shown():
+            with self.show_limits():
                 count_registration(self.request)
         return content
 
 
 class PasswordResetForm(LimitedForm):
-    """Whom to send a link for a new password."""
-
     email = EmailField()
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
@@ -126,13 +120,13 @@ class PasswordResetForm(LimitedForm):
     def clean(self) -> dict[str, Any]:
         content = super().clean() or self.cleaned_data
         if email := content.get("email"):
-            with self.limits_shown():
+            with self.show_limits():
                 count_mail(self.request, email=email)
         return content
 
 
 class NewPasswordForm(LimitedForm):
-    """A new password for someone who came by a link."""
+    """Sets a password after a link sent by e-mail."""
 
     new_password = NewPasswordField(label=_("New password"))
 
@@ -142,18 +136,18 @@ class NewPasswordForm(LimitedForm):
 
     def clean(self) -> dict[str, Any]:
         content = super().clean() or self.cleaned_data
-        _judge_password(self, "new_password", self.user)
+        _check_password_rules(self, "new_password", self.user)
         return content
 
     def save(self) -> User:
-        """Set it; every session of the person but the one that asks ends by that."""
+        """Set the password, which ends all sessions of the person except the current one."""
         self.user.set_password(self.cleaned_data["new_password"])
         self.user.save(update_fields=["password"])
         return self.user
 
 
 class PasswordChangeForm(NewPasswordForm):
-    """A new password for someone who knows the old one; guessing that is limited like signing in."""
+    """Asks for the current password too. Wrong ones count like those at sign-in."""
 
     old_password = PasswordField(label=_("Current password"))
     field_order = ("old_password", "new_password")
@@ -165,25 +159,22 @@ class PasswordChangeForm(NewPasswordForm):
     def clean(self) -> dict[str, Any]:
         content = super().clean()
         if old := content.get("old_password"):
-            with self.limits_shown():
+            with self.show_limits():
                 if authenticate(self.request, username=self.user.email, password=old) is None:
                     self.add_error("old_password", _("This is not your current password."))
         return content
 
 
 class AccountForm(forms.ModelForm[User]):
-    """What people change about themselves. The address is not here: it is what they sign in with."""
-
     name = forms.CharField(label=_("Name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-    theme = forms.ChoiceField(label=_("Colors"), choices=Theme.choices, widget=forms.RadioSelect)
+    theme = forms.ChoiceField(label=_("Appearance"), choices=Theme.choices, widget=forms.RadioSelect)
 
     class Meta:
         model = User
         fields: ClassVar = ["name", "theme"]
 
 
-def _judge_password(form: forms.Form, field: str, person: User) -> None:
-    """Put what the password rules say beside the field."""
+def _check_password_rules(form: forms.Form, field: str, person: User) -> None:
     if password := form.cleaned_data.get(field):
         try:
             validate_password(password, user=person)

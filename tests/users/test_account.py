@@ -27,7 +27,7 @@ def test_name_and_colors_can_be_changed(signed_in: Client, ada: User) -> None:
     assert (ada.name, ada.theme) == ("Ada King", "dark")
     page = signed_in.get(ACCOUNT).content.decode()
     assert 'data-theme="dark"' in page
-    assert "Your settings are saved." in page
+    assert "Your settings have been saved." in page
 
 
 def test_nothing_else_can(signed_in: Client, ada: User) -> None:

@@ -101,7 +101,7 @@ def test_changing_it_keeps_this_session_and_ends_others(signed_in: Client, ada: 
         in signed_in.post("/account/password/", form | {"old_password": "x"}).content.decode()
     )
     assert signed_in.post("/account/password/", form)["Location"] == "/account/"
-    assert "Your password is changed." in signed_in.get("/account/").content.decode()
+    assert "Your password has been changed." in signed_in.get("/account/").content.decode()
     assert other_device.get("/account/").status_code == HTTPStatus.FOUND
 
 

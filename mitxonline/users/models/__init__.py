@@ -1,4 +1,4 @@
-"""People, and how they came in."""
+"""People, and what is kept of their sign-ins."""
 
 from mitxonline.users.models.person import Theme, User
 from mitxonline.users.models.sign_in import GivenRight, ProviderSession, RightKind, SeenLogoutToken

@@ -1,4 +1,4 @@
-"""People: an e-mail address to sign in with, a name to be called by."""
+"""The user model: an e-mail address to sign in with, and one name."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from mitxonline.users.managers import UserManager
 
 
 class Theme(models.TextChoices):
-    AUTO = "auto", _("As the device")
+    AUTO = "auto", _("Match my device")
     LIGHT = "light", _("Light")
     DARK = "dark", _("Dark")
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """Someone who can sign in: learner, organization manager, editor or operator."""
+    """A person who can sign in: learner, organization manager, editor or operator."""
 
     email = models.EmailField(
         _("e-mail"),
         max_length=254,
-        unique=True,  # Django asks this of a login; the constraint below is what counts
+        unique=True,  # Django requires it of USERNAME_FIELD. The constraint below also ignores case.
         error_messages={"unique": _("There is already an account with this e-mail address.")},
     )
     name = models.CharField(_("name"), max_length=150, blank=True)
     is_active = models.BooleanField(
         _("active"),
         default=True,
-        help_text=_("Switch this off instead of deleting someone: orders and enrollments keep their person."),
+        help_text=_("Deactivate people instead of deleting them, so that orders and enrollments keep their person."),
     )
     is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May sign in to the Django admin."))
     date_joined = models.DateTimeField(_("joined"), default=clock.now, editable=False)
@@ -76,12 +76,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def first_name(self) -> str:
-        """What we call the person: the first word of the name, else the part of the address before the @."""
+        """The first word of the name, or the part of the address before the @."""
         return next(iter(self.name.split()), "") or self.email.partition("@")[0]
 
     @property
     def last_name(self) -> str:
-        """The rest of the name; some of Wagtail's screens ask for it."""
+        """The rest of the name, for some of Wagtail's pages."""
         return " ".join(self.name.split()[1:])
 
     @property
@@ -90,7 +90,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def display_initials(self) -> str:
-        """One or two letters for the round picture of someone who has none."""
+        """One or two letters that stand in for a picture."""
         words = self.name.split()
         letters = words[0][0] + words[-1][0] if len(words) > 1 else (self.name.strip() or self.email)[:1]
         return letters.upper()

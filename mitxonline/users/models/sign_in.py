@@ -1,4 +1,4 @@
-"""What is kept of people signing in through a provider: sessions to end, tokens seen, rights given."""
+"""What is kept of sign-ins through a provider: sessions, logout tokens and rights."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mitxonline.kernel import clock
 
 
 class ProviderSession(models.Model):
-    """A session of ours that began at a provider.
+    """A session that began at a provider.
 
-    By `issuer` and `sid` the provider's notice finds the session it ends; the ID token is what the provider wants to
-    see when someone signs out here. The row follows the session's key (`sso.session_store`) and goes with it.
+    A logout notice finds it by `issuer` and `sid`. The provider wants to see the ID token when someone signs out here.
+    The row follows the key of the session (`sso.session_store`) and is deleted with it.
     """
 
     session_key = models.CharField(max_length=40, unique=True)
@@ -36,7 +36,7 @@ class ProviderSession(models.Model):
 
 
 class SeenLogoutToken(models.Model):
-    """A provider's notice that was acted on: the same one a second time is a replay."""
+    """A logout token that was acted on. The same one a second time is a replay."""
 
     issuer = models.CharField(max_length=255)
     jti = models.CharField(max_length=255)
@@ -55,9 +55,9 @@ class RightKind(models.TextChoices):
 
 
 class GivenRight(models.Model):
-    """A right someone has because a role at a provider says so; what was given by hand has no row.
+    """A right that a person has because of a role at a provider. Rights given by hand have no row.
 
-    It ends `SIGN_IN_STAFF_SECONDS` after `proved_at`, the last completed sign-in that showed the role.
+    It ends `SIGN_IN_STAFF_SECONDS` after `proved_at`, when a sign-in last showed the role.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="given_rights")

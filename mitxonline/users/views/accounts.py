@@ -1,7 +1,6 @@
-"""Pages around an account: signing in and out, registering, passwords, settings.
+"""Pages of local accounts: signing in and out, registering, passwords and settings.
 
-Every one carries `next` on, from link to link and form to form, so that whoever came from a cart gets back
-to it.
+They pass `next` on from page to page, so that a visitor who came from a cart gets back to it.
 """
 
 from __future__ import annotations
@@ -50,11 +49,12 @@ from mitxonline.users.views.providers import log_out_everywhere, redirect_to_pro
 
 
 class StaffOnly(Forbidden):
-    """Someone without rights went to one of the administrations."""
+    """A signed-in person without rights opened one of the admins."""
 
     code = "staff_only"
     message = gettext_lazy("Your account doesn’t have access.")
     advice = gettext_lazy("Sign in with a different account.")
+    retry_url: str | None = None
 
 
 BACKEND = "mitxonline.users.backends.EmailBackend"
@@ -62,7 +62,7 @@ _SESSION_NEXT = "users.next_after_reset"
 
 
 def account_links(page: str) -> dict[str, Any]:
-    """The addresses these pages link each other by, with the page to go to in the end; and the ways in there are."""
+    """Return the template context of these pages: their links, which pass the page on, and the ways to sign in."""
     return {
         "local_accounts": settings.LOCAL_ACCOUNTS,
         "providers": providers(),
@@ -74,14 +74,12 @@ def account_links(page: str) -> dict[str, Any]:
 
 
 def _current_user(request: HttpRequest) -> User:
-    """The signed-in person, read anew; behind views that ask for signing in."""
+    """Return a fresh copy of the signed-in user."""
     return User.objects.get(pk=request.session[SESSION_KEY])
 
 
 @method_decorator([sensitive_post_parameters(), never_cache], name="dispatch")
 class AccountFormView(FormView[Any]):
-    """A form of these pages, whatever the visitor is."""
-
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | account_links(next_page(self.request))
 
@@ -97,7 +95,7 @@ class AccountFormView(FormView[Any]):
 
 
 class EntranceView(AccountFormView):
-    """A form that lets someone in; who is in already goes straight on."""
+    """A form that signs visitors in. Those who are signed in already are redirected."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
@@ -107,14 +105,14 @@ class EntranceView(AccountFormView):
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"request": self.request}
 
-    def let_in(self, user: User) -> HttpResponse:
-        """Sign the person in; Django keeps what the session held, unless it was another person's."""
+    def sign_in(self, user: User) -> HttpResponse:
+        # Django keeps the content of the session, unless it was another person's.
         login(self.request, user, backend=BACKEND)
         return HttpResponseRedirect(self.get_success_url())
 
 
 class LocalAccountsMixin:
-    """A page about passwords; where there are none it leads to the sign-in page."""
+    """Redirects pages about passwords to the sign-in page on a site without local accounts."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not settings.LOCAL_ACCOUNTS:
@@ -123,16 +121,14 @@ class LocalAccountsMixin:
 
 
 class LoginView(EntranceView):
-    """Sign in with e-mail and password, or through a provider.
-
-    Where one provider is the only way in there is nothing to choose, and the visitor is sent on; unless another site
-    sent them here, for that must not be able to sign anyone in.
-    """
+    """Sign in with e-mail and password, or choose a provider."""
 
     form_class = SignInForm
     template_name = "users/login.html"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # With one provider as the only way in there is nothing to choose. But another site that sends a visitor here
+        # must not be able to sign them in.
         provider = only_provider()
         if provider is not None and request.headers.get("Sec-Fetch-Site") != "cross-site":
             return redirect_to_provider(request, provider, Errand(next_page(request)))
@@ -144,14 +140,13 @@ class LoginView(EntranceView):
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
-        return self.let_in(form.get_user())
+        return self.sign_in(form.get_user())
 
 
 class RegisterView(LocalAccountsMixin, EntranceView):
-    """Make an account and go on signed in, without waiting for a mail.
+    """Create an account and sign in, without waiting for an e-mail.
 
-    For an address that has an account already the answer is a page that sends everyone to their inbox.
-    Whoever gave that account's own password is simply signed in.
+    If the address has an account, its password signs in, and otherwise the page only says to check the inbox.
     """
 
     form_class = RegistrationForm
@@ -165,11 +160,8 @@ class RegisterView(LocalAccountsMixin, EntranceView):
         if user is None:
             user = authenticate(self.request, username=content["email"], password=content["password"])
         if isinstance(user, User):
-            return self.let_in(user)
-        return self._look_in_mailbox(content["email"])
-
-    def _look_in_mailbox(self, email: str) -> HttpResponse:
-        page = next_page(self.request)
+            return self.sign_in(user)
+        email, page = content["email"], next_page(self.request)
         # Beyond the limit no e-mail is sent and the page stays the same: it must not tell who has an account.
         with suppress(RateLimited):
             count_mail(self.request, email=email)
@@ -180,7 +172,7 @@ class RegisterView(LocalAccountsMixin, EntranceView):
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def log_out(request: HttpRequest) -> HttpResponse:
-    """Ask on GET, sign out on POST: a link or picture elsewhere can't sign anyone out."""
+    """Sign out on POST, so that no link or picture elsewhere can. On GET ask first."""
     page = next_page(request)
     if request.method == "POST" or not request.user.is_authenticated:
         return log_out_everywhere(request, page)
@@ -189,18 +181,15 @@ def log_out(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def staff_login(request: HttpRequest, home: str = "/") -> HttpResponse:
-    """Where the administrations send whoever they don't let in: to the sign-in page, the same for everyone.
-
-    Someone who is signed in already lacks the rights, and is told so instead of being sent round in circles.
-    """
+    """Redirect visitors whom the admins don't let in to the sign-in page that everyone uses."""
     page = next_page(request) or home
-    if request.user.is_authenticated:
+    if request.user.is_authenticated:  # They lack the rights, so signing in again would lead in a circle.
         raise StaffOnly(retry_url=with_next(reverse("logout"), page))
     return redirect(with_next(reverse("login"), page), preserve_request=request.method == "POST")
 
 
 class PasswordResetView(LocalAccountsMixin, AccountFormView):
-    """Ask for a link to set a new password; the answer is the same for every address."""
+    """Ask for a link to reset the password. The answer is the same whether or not the address has an account."""
 
     form_class = PasswordResetForm
     template_name = "users/password_reset.html"
@@ -218,21 +207,20 @@ class PasswordResetView(LocalAccountsMixin, AccountFormView):
 
 @require_GET
 def password_reset_done(request: HttpRequest) -> HttpResponse:
-    """Says where to look for the link, whoever asked for it."""
     if not settings.LOCAL_ACCOUNTS:
         return redirect("login")
     return render(request, "users/password_reset_done.html", account_links(next_page(request)))
 
 
 class PasswordResetConfirmView(LocalAccountsMixin, auth_views.PasswordResetConfirmView):
-    """Set a new password from the link in the mail, and go on signed in."""
+    """Set a new password from the link in the e-mail, and sign in."""
 
     template_name = "users/password_reset_confirm.html"
     post_reset_login = True
     post_reset_login_backend = BACKEND
 
     def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        # Django moves the token from the address into the session and redirects, which drops the query.
+        # Django moves the token from the address into the session and redirects, and loses the query.
         if page := next_page(self.request):
             self.request.session[_SESSION_NEXT] = page
         return super().dispatch(*args, **kwargs)
@@ -243,7 +231,7 @@ class PasswordResetConfirmView(LocalAccountsMixin, auth_views.PasswordResetConfi
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
         services.record_password_reset(user=form.user, now=clock.now())
-        messages.success(self.request, _("Your new password is set."))
+        messages.success(self.request, _("Your new password has been set."))
         return response
 
     def get_success_url(self) -> str:
@@ -252,7 +240,7 @@ class PasswordResetConfirmView(LocalAccountsMixin, auth_views.PasswordResetConfi
 
 
 class PasswordChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView):
-    """Change the password knowing the old one; other sessions of the account end."""
+    """Change the password. All other sessions of the account end."""
 
     form_class = PasswordChangeForm
     template_name = "users/password_change.html"
@@ -265,19 +253,17 @@ class PasswordChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         update_session_auth_hash(self.request, form.save())
-        messages.success(self.request, _("Your password is changed. Other devices are signed out."))
+        messages.success(self.request, _("Your password has been changed. Other devices are signed out."))
         return super().form_valid(form)
 
 
 class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
-    """Name and colors, and the state of the address."""
-
     form_class = AccountForm
     template_name = "users/account.html"
     success_url = reverse_lazy("account")
 
     def get_object(self, queryset: object = None) -> User:
-        # A fresh copy: a refused name must not show in the header, where the signed-in person is drawn from.
+        # A copy, so that an invalid name doesn't show in the header, which displays `request.user`.
         return _current_user(self.request)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -287,25 +273,24 @@ class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
         }
 
     def form_valid(self, form: AccountForm) -> HttpResponse:
-        messages.success(self.request, _("Your settings are saved."))
+        messages.success(self.request, _("Your settings have been saved."))
         return super().form_valid(form)
 
 
 @require_POST
 @login_required
 def send_verification(request: HttpRequest) -> HttpResponse:
-    """Send the confirmation link again."""
     user = _current_user(request)
     count_mail(request, email=user.email, retry_url=reverse("account"))
     if services.request_verification(user=user):
-        messages.success(request, _("We have sent you a new link. Check your inbox."))
+        messages.success(request, _("We’ve sent you a new link. Check your inbox."))
     else:
-        messages.info(request, _("Your e-mail address is confirmed already."))
+        messages.info(request, _("Your e-mail address is already confirmed."))
     return redirect("account")
 
 
 class VerifyEmailView(TemplateView):
-    """Confirm an address: the link shows a button, because mail scanners follow links and press no buttons."""
+    """Confirm an address by a button, because mail scanners follow links but press no buttons."""
 
     template_name = "users/verify_email.html"
 

@@ -91,7 +91,7 @@ def test_promoting_by_hand_makes_a_right_ones_own(ada: User) -> None:
     follow(ada, "storefront-finance")
     out = StringIO()
     call_command("promote_user", ada.email, "--group", "Finance", stdout=out)
-    assert out.getvalue() == "ada@example.org keeps the group Finance whatever the sign-in says.\n"
+    assert out.getvalue() == "ada@example.org keeps the group Finance, whatever the sign-in says.\n"
     assert follow(ada) == {"Finance"}
 
 
@@ -99,7 +99,7 @@ def test_promoting_can_be_asked_first(ada: User) -> None:
     follow(ada, "storefront-admin")
     out = StringIO()
     call_command("promote_user", ada.email, "--superuser", "--dry-run", stdout=out, stderr=StringIO())
-    assert "keeps the rights of superuser whatever the sign-in says." in out.getvalue()
+    assert "keeps the rights of superuser, whatever the sign-in says." in out.getvalue()
     assert follow(ada) == set()
 
 

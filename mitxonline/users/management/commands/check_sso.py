@@ -1,4 +1,4 @@
-"""Ask the providers whether people can sign in through them."""
+"""Check whether people can sign in through the providers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mitxonline.users.sso.providers import providers
 
 class Command(OperatorCommand):
     help = (
-        "Contacts Keycloak and the course site and says, in a sentence each, what is set up and what is missing. "
-        "Changes nothing. Exit status 1 if something is missing."
+        "Contacts Keycloak and the course site, and prints a sentence for each thing that is set up or missing. "
+        "Changes nothing. The exit status is 1 if something is missing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,9 +32,9 @@ class Command(OperatorCommand):
             self.say(f"{message.msg} {message.hint}")
         missing = [each for each in findings if each.state is State.MISSING]
         if missing:
-            raise CommandError(f"{len(missing)} of {len(findings)} things are missing. First: {missing[0].sentence}")
+            raise CommandError(f"{len(missing)} of {len(findings)} checks failed. The first: {missing[0].sentence}")
         if not providers():
             raise CommandError(
                 "No provider is configured. Set SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT, SOCIAL_AUTH_KEYCLOAK_KEY and "
-                "SOCIAL_AUTH_KEYCLOAK_SECRET; docs/keycloak.md says how to get them."
+                "SOCIAL_AUTH_KEYCLOAK_SECRET. docs/keycloak.md explains where they come from."
             )
