@@ -322,7 +322,7 @@ def test_what_cannot_be_bought_any_more_is_set_aside_and_said(visitor: BasketOwn
     priced = cart(visitor)
     assert ([line.product for line in priced.lines], priced.total, priced.can_check_out) == ([stays], usd(100), True)
     assert [(line.product, line.is_kept) for line in priced.aside] == [(gone, False)]
-    assert "can't be bought any more" in str(priced.aside[0].refusal)
+    assert "is no longer available" in str(priced.aside[0].refusal)
     settle_shown_basket(priced, now=NOON)
     Product.objects.filter(pk=gone.pk).update(is_active=True)
     (aside,) = cart(visitor).aside  # it waits until the buyer says otherwise

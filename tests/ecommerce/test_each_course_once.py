@@ -107,7 +107,7 @@ def test_a_program_and_one_of_its_courses(world: World, *, course_first: bool) -
     for each in (extra, world.first) if course_first else (world.first, extra):
         priced = world.put(each)
     priced = world.put(other)
-    assert refused(priced) == {extra.pk: "CourseTwice"}
+    assert refused(priced) == {extra.pk: "CourseInProgram"}
     assert (priced.can_check_out, priced.aside) == (False, ())
     assert "“Python” is part of “Program P1”" in str(priced.refusals[0])
     with pytest.raises(CourseTwice):
@@ -126,7 +126,7 @@ def test_two_products_of_one_run(world: World, *, audit_first: bool) -> None:
     )
     for each in (audit, verified) if audit_first else (verified, audit):
         priced = world.put(each)
-    assert refused(priced) == {audit.pk: "CourseTwice"}
+    assert refused(priced) == {audit.pk: "SameCourseTwice"}
     with pytest.raises(CourseTwice):
         world.buy()
 
@@ -134,7 +134,7 @@ def test_two_products_of_one_run(world: World, *, audit_first: bool) -> None:
 def test_two_runs_of_one_course(world: World) -> None:
     later = make_product(make_run(world.a), price="99")
     priced = world.put(world.single[world.a])
-    assert refused(world.put(later)) == {later.pk: "CourseTwice"}
+    assert refused(world.put(later)) == {later.pk: "SameCourseTwice"}
     assert not refused(priced)
 
 
@@ -164,7 +164,7 @@ def test_two_products_of_one_course_in_a_contracts_cart(world: World) -> None:
     other = make_contract_run(make_contract(run.contract.terms.organization, name="Skills 2027"), world.a)
     add_products(owner=world.owner, product_ids=[run.product_id or 0, other.product_id or 0], now=NOON)
     priced = price_current_basket(world.owner, user_id=world.user_id, now=NOON)
-    assert refused(priced) == {other.product_id: "CourseTwice"}
+    assert refused(priced) == {other.product_id: "SameCourseTwice"}
     assert not priced.can_check_out
 
 
