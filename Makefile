@@ -52,7 +52,8 @@ test: setup ## Run the tests
 	@exec $(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup $(ARGS)
 
 coverage: setup ## Run the tests and report which lines and branches no test reaches
-	@exec $(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=html $(ARGS)
+	@$(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=html $(ARGS)
+	@$(PYTHON) -m tests.ops.coverage_by_package
 
 mutants: setup ## Change rules, prices and payments one place at a time; list what no test notices
 	@exec $(PYTHON) -m tests.mutants --jobs $(WORKERS) $(ARGS)

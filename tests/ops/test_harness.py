@@ -77,3 +77,8 @@ def test_who_waits_in_vain_goes_on_alone(meet_at: MeetAt) -> None:
     meeting = meet_at(reads, "count", parties=2, patience=0.01)
     assert reads.count() == 7
     assert not meeting.happened
+
+
+def test_the_time_limit_leaves_out_what_fixtures_build(pytestconfig: pytest.Config) -> None:
+    # Migrating the template takes longer than any test may; pytest-timeout's markers inherit the setting.
+    assert pytestconfig.getini("timeout_func_only") is True
