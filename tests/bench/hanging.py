@@ -24,7 +24,7 @@ from ecommerce.models import PaymentAttempt
 from mitxonline.kernel import clock
 from tests.bench.harness import Cost, Result, bench
 from tests.bench.pages import _make_catalog
-from tests.ecommerce.paying import attempt_of, order_of
+from tests.ecommerce.paying import latest_attempt, place_order
 from tests.factories import make_user
 from tests.support.silence import silent_server
 
@@ -63,7 +63,7 @@ def catalog_beside_silence() -> Result:
 def _buyer_at_the_gateway() -> tuple[str, str]:
     """The address someone comes back to from paying, and their session."""
     user = make_user()
-    attempt = attempt_of(order_of(user, now=clock.now()))
+    attempt = latest_attempt(place_order(user, now=clock.now()))
     PaymentAttempt.objects.filter(pk=attempt.pk).update(gateway="stripe", session_id=f"cs_test_{uuid4().hex}")
     client = Client()
     client.force_login(user)

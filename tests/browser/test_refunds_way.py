@@ -18,7 +18,7 @@ from mitxonline.users.models import User
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import OpenVisitor, Visitor
 from tests.browser.walking import assert_fits, stops
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import PASSWORD, make_product, make_user
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=True)]
@@ -46,7 +46,7 @@ def signs_in(visitor: Visitor, user: User, then: str) -> None:
 
 
 def bought_today(buyer: User) -> Order:
-    order = paid_order(make_product(), make_product(price="149.00"), buyer=buyer)
+    order = make_paid_order(make_product(), make_product(price="149.00"), buyer=buyer)
     Order.objects.update(placed_at=clock.now(), fulfilled_at=clock.now())
     return order
 

@@ -16,7 +16,7 @@ from ecommerce.models import Order, Product
 from ecommerce.services.orders import fulfillment
 from ecommerce.services.orders.fulfillment import fulfill_or_review
 from mitxonline.users.models import User
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, make_course, make_product, make_program_product, make_run, make_user
 from tests.support.together import MeetAt, Together
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def pending(buyer: User, product: Product) -> Order:
-    order = paid_order(product, buyer=buyer, state=OrderState.PENDING)
+    order = make_paid_order(product, buyer=buyer, state=OrderState.PENDING)
     return Order.objects.get(pk=order.pk)
 
 

@@ -22,7 +22,7 @@ from ecommerce.services.discounts.codes import CLAIM, hold_code, use_code
 from ecommerce.services.payment.payments import confirm_attempt
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.users.models import User
-from tests.ecommerce.paying import attempt_of, begin
+from tests.ecommerce.paying import check_out, latest_attempt
 from tests.factories import NOON, make_code, make_discount, make_product, make_user
 from tests.support.stripe import StripeServer
 from tests.support.together import MeetAt, Together
@@ -47,7 +47,7 @@ def at_the_payment_page(user: User, code: DiscountCode) -> Order:
     owner = BasketOwner(user_id=user.pk)
     first = put_in(user, "100")
     apply_code(owner=owner, text=code.text, user_id=user.pk, now=NOON)
-    order = begin(user).order
+    order = check_out(user).order
     remove_product(owner=owner, product_id=first, now=NOON)
     put_in(user, "80")
     return order
@@ -68,7 +68,7 @@ def buy_while_the_bank_takes_the_first(
     api: StripeServer, user: User, first: Order, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
     """Check out, and let the word that the first order is being paid come when this one has just been priced."""
-    attempt = attempt_of(first)
+    attempt = latest_attempt(first)
     api.pay_later(attempt.session_id)
     price = price_basket
     told: list[Future[Order]] = []
@@ -90,7 +90,7 @@ def buy_while_the_bank_takes_the_first(
 
         monkeypatch.setattr(checkout, "price_basket", price_and_hear)
         try:
-            answer: Any = begin(user).order
+            answer: Any = check_out(user).order
         except CodeUsed as refusal:
             answer = refusal
     assert told[0].exception() is None
@@ -138,7 +138,7 @@ def test_without_lock_and_claim_two_orders_have_it(
 def test_a_decline_and_two_who_want_the_code(stripe_api: StripeServer, together: Together, time: int) -> None:
     user, other, code = make_user(), make_user(), one_time_code()
     first = at_the_payment_page(user, code)
-    attempt = attempt_of(first)
+    attempt = latest_attempt(first)
     stripe_api.pay_later(attempt.session_id)
     assert confirm_attempt(attempt_id=attempt.pk, now=NOON).state == OrderState.PENDING
     stripe_api.bank_says(attempt.session_id, yes=False)
@@ -146,11 +146,11 @@ def test_a_decline_and_two_who_want_the_code(stripe_api: StripeServer, together:
     basket = BasketOwner(user_id=other.pk).baskets().get()
     BasketCode.objects.create(basket=basket, code=code, applied_at=NOON)
     answers = together(
-        lambda: confirm_attempt(attempt_id=attempt.pk, now=NOON), lambda: begin(user), lambda: begin(other)
+        lambda: confirm_attempt(attempt_id=attempt.pk, now=NOON), lambda: check_out(user), lambda: check_out(other)
     )
     unexpected = [each for each in answers if isinstance(each, BaseException) and not isinstance(each, CodeUsed)]
     assert not unexpected
-    assert attempt_of(first).state == AttemptState.DECLINED
+    assert latest_attempt(first).state == AttemptState.DECLINED
     live = cheap_orders()
     assert len(live) <= 1
     assert books(code) == (len(live), len(live))

@@ -19,7 +19,7 @@ from ecommerce.services.payment.payments import confirm_attempt
 from ecommerce.services.payment.pending import check_due_payments
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.db import LockableQuerySet
-from tests.ecommerce.paying import attempt_of, begin, completed, order_of, post_event
+from tests.ecommerce.paying import check_out, completed_event, latest_attempt, place_order, post_event
 from tests.factories import NOON, make_user
 from tests.support.stripe import StripeServer
 from tests.support.together import MeetAt, Together
@@ -38,14 +38,14 @@ def fresh(order: Order) -> Order:
 
 
 def confirming(order: Order) -> Callable[[], Any]:
-    attempt_id = attempt_of(order).pk
+    attempt_id = latest_attempt(order).pk
     return lambda: confirm_attempt(attempt_id=attempt_id, now=NOON)
 
 
 def test_fifty_at_once_are_one_notice_and_one_delivery(stripe_api: StripeServer, together: Together) -> None:
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
-    body = completed(stripe_api, order)
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
+    body = completed_event(stripe_api, order)
     answers = together(*[lambda: post_event(body).status_code] * 50)
     assert Counter(answers) == {200: 50}
     assert GatewayNotice.objects.count() == 1
@@ -53,9 +53,9 @@ def test_fifty_at_once_are_one_notice_and_one_delivery(stripe_api: StripeServer,
 
 
 def test_fifty_who_confirm_at_once_fulfill_once(stripe_api: StripeServer, together: Together) -> None:
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
-    post_event(completed(stripe_api, order))
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
+    post_event(completed_event(stripe_api, order))
     notice_id = GatewayNotice.objects.get().pk
 
     def processing() -> object:
@@ -77,8 +77,8 @@ def test_without_the_lock_they_would_fulfill_twice(
     """The control: all have read the order before anyone writes it, and no one waits for the learner's lock."""
     monkeypatch.setattr(LockableQuerySet, "locked", lambda rows: rows.order_by("pk"))
     monkeypatch.setattr(fulfillment, "lock_courses_of", lambda _user_id: None)
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
     meeting = meet_at(payments, "_apply_payment_notice", parties=4, before=True, patience=20.0)
     together(*[confirming(order)] * 4)
     assert meeting.happened
@@ -87,11 +87,11 @@ def test_without_the_lock_they_would_fulfill_twice(
 
 def test_two_pages_paid_and_told_at_once_are_one_order(stripe_api: StripeServer, together: Together) -> None:
     user = make_user()
-    order = order_of(user)
-    old = attempt_of(order)
-    begin(user, now=LATER)
+    order = place_order(user)
+    old = latest_attempt(order)
+    check_out(user, now=LATER)
     stripe_api.sessions[old.session_id]["status"] = "open"  # as if ending it had come too late
-    new = attempt_of(order)
+    new = latest_attempt(order)
     for attempt in (old, new):
         stripe_api.pay(attempt.session_id)
     answers = together(
@@ -106,17 +106,17 @@ def test_two_pages_paid_and_told_at_once_are_one_order(stripe_api: StripeServer,
 
 def test_the_button_in_many_windows_is_one_order_and_one_page(stripe_api: StripeServer, together: Together) -> None:
     user = make_user()
-    order = order_of(user)
-    answers = together(*[lambda: begin(user, now=NOON)] * 12)
+    order = place_order(user)
+    answers = together(*[lambda: check_out(user, now=NOON)] * 12)
     assert {each.order.pk for each in answers} == {order.pk}
     assert len({each.pay_url for each in answers}) == len(stripe_api.sessions) == 1
 
 
 def test_the_first_press_in_many_windows_is_one_page(stripe_api: StripeServer, together: Together) -> None:
     user = make_user()
-    order = order_of(user)
+    order = place_order(user)
     PaymentAttempt.objects.update(session_id="", pay_url="")  # as if none had heard from the gateway yet
-    answers = together(*[lambda: begin(user, now=NOON)] * 12)
+    answers = together(*[lambda: check_out(user, now=NOON)] * 12)
     assert len({each.pay_url for each in answers}) == len(stripe_api.sessions) == 1
     assert [attempt.state for attempt in order.attempts.all()] == [AttemptState.STARTED]
 
@@ -125,8 +125,8 @@ def test_an_old_page_given_up_in_many_windows_is_ended_and_followed_by_one(
     stripe_api: StripeServer, together: Together
 ) -> None:
     user = make_user()
-    order = order_of(user)
-    answers = together(*[lambda: begin(user, now=LATER)] * 8)
+    order = place_order(user)
+    answers = together(*[lambda: check_out(user, now=LATER)] * 8)
     assert len({each.pay_url for each in answers}) == 1
     assert [each["status"] for each in stripe_api.sessions.values()] == ["expired", "open"]
     assert sorted(order.attempts.values_list("state", flat=True)) == ["expired", "started"]
@@ -135,14 +135,14 @@ def test_an_old_page_given_up_in_many_windows_is_ended_and_followed_by_one(
 def test_paid_in_the_moment_it_is_given_up_is_paid_once(stripe_api: StripeServer, together: Together) -> None:
     for _time in range(5):
         user = make_user()
-        order = order_of(user)
-        old = attempt_of(order)
+        order = place_order(user)
+        old = latest_attempt(order)
 
         def paying(session_id: str = old.session_id) -> object:
             return stripe_api.pay_if_open(session_id)
 
         def pressing(learner: Any = user) -> object:
-            return begin(learner, now=LATER)
+            return check_out(learner, now=LATER)
 
         together(paying, pressing)
         check_due_payments(now=LATER)
@@ -153,7 +153,7 @@ def test_paid_in_the_moment_it_is_given_up_is_paid_once(stripe_api: StripeServer
 
 def test_two_workers_who_ask_do_not_ask_twice(stripe_api: StripeServer, together: Together) -> None:
     for _each in range(4):
-        order_of(make_user())
+        place_order(make_user())
     stripe_api.calls.clear()
     asked = together(*[lambda: check_due_payments(now=NOON + timedelta(minutes=6))] * 4)
     assert sum(asked) == len(stripe_api.calls) == 4

@@ -22,7 +22,7 @@ from ecommerce.services.refunds.refunds import follow_refund, refund_order, undo
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
-from tests.ecommerce.tills import Till, paid_order, till_of, told
+from tests.ecommerce.tills import Till, install_till, make_paid_order, make_refund_notice
 from tests.factories import (
     NOON,
     codes_of,
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def till(settings: Any) -> Till:
-    return till_of(settings)
+    return install_till(settings)
 
 
 def giving_back(order: Order, amount: str | None = None, **options: Any) -> Callable[[], Refund]:
@@ -54,7 +54,7 @@ def kinds(answers: list[Any]) -> Counter[str]:
 
 
 def test_eight_people_give_the_whole_order_back_and_one_does(together: Together, till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     answers = together(*[giving_back(order)] * 8)
     assert kinds(answers) == {"Refund": 1, "NothingToRefund": 7}
     assert len(till.given) == 1
@@ -64,7 +64,7 @@ def test_eight_people_give_the_whole_order_back_and_one_does(together: Together,
 
 
 def test_amounts_given_back_at_once_never_pass_what_was_paid(together: Together, till: Till) -> None:
-    order = paid_order(make_product(), make_product(price="51.00"), gateway="till")
+    order = make_paid_order(make_product(), make_product(price="51.00"), gateway="till")
     answers = together(*[giving_back(order, "70")] * 8)
     assert kinds(answers) == {"Refund": 4, "RefundTooMuch": 4}
     assert order.attempts.get().refunded == 280
@@ -81,7 +81,7 @@ def test_without_lock_and_conditional_write_the_harness_gives_too_much(
         PaymentAttempt.objects.filter(pk=attempt_id).update(refund_reserved=F("refund_reserved") + amount.amount)
         return True
 
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
     monkeypatch.setattr(ledger, "reserve_money", look_then_write)
     monkeypatch.setattr(ledger, "_add_to_line", lambda line_id, amount: False)  # the lines' own cap
@@ -96,7 +96,7 @@ def look(attempt_id: int) -> PaymentAttempt:
 
 
 def test_one_form_posted_eight_times_at_once_is_one_refund(together: Together, till: Till) -> None:
-    order, act = paid_order(make_product(), gateway="till"), uuid.uuid4()
+    order, act = make_paid_order(make_product(), gateway="till"), uuid.uuid4()
     choice = RefundChoice(reason="x", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
     posting = lambda: refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None, reference=act)  # noqa: E731
     answers = together(*[posting] * 8)
@@ -107,10 +107,10 @@ def test_one_form_posted_eight_times_at_once_is_one_refund(together: Together, t
 def test_our_answer_and_the_notice_of_it_at_once_are_counted_once(
     together: Together, till: Till, meet_at: MeetAt
 ) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     till.says = ["away"]
     refund = giving_back(order)()
-    notices = [lambda: follow_refund(told(refund, refund_id="re_1"), gateway_name="till", now=NOON)] * 4
+    notices = [lambda: follow_refund(make_refund_notice(refund, refund_id="re_1"), gateway_name="till", now=NOON)] * 4
     asking = lambda: refunds.look_up_refund(refund_id=refund.pk, now=NOON)  # noqa: E731
     meet_at(refunds, "move_refund", parties=5, before=True)
     answers = together(*notices, asking)
@@ -123,8 +123,8 @@ def test_our_answer_and_the_notice_of_it_at_once_are_counted_once(
 
 
 def test_a_refund_made_at_the_gateway_told_eight_times_at_once_is_one(together: Together, till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
-    notice = told(attempt=order.attempts.get())
+    order = make_paid_order(make_product(), gateway="till")
+    notice = make_refund_notice(attempt=order.attempts.get())
     answers = together(*[lambda: follow_refund(notice, gateway_name="till", now=NOON)] * 8)
     assert kinds(answers) == {"Refund": 8}
     assert Refund.objects.count() == 1
@@ -134,8 +134,8 @@ def test_a_refund_made_at_the_gateway_told_eight_times_at_once_is_one(together: 
 def test_without_the_orders_lock_the_harness_writes_it_down_twice(
     together: Together, till: Till, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = paid_order(make_product(), gateway="till")
-    notice = told(attempt=order.attempts.get())
+    order = make_paid_order(make_product(), gateway="till")
+    notice = make_refund_notice(attempt=order.attempts.get())
     monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
     meeting = meet_at(refunds, "_find_refund", parties=4, patience=20.0)
     answers = together(*[lambda: follow_refund(notice, gateway_name="till", now=NOON)] * 4)
@@ -144,8 +144,8 @@ def test_without_the_orders_lock_the_harness_writes_it_down_twice(
 
 
 def test_money_back_and_money_there_at_once(together: Together, till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
-    notice = told(attempt=order.attempts.get(), refund_id="re_elsewhere", amount="200")
+    order = make_paid_order(make_product(), gateway="till")
+    notice = make_refund_notice(attempt=order.attempts.get(), refund_id="re_elsewhere", amount="200")
     together(giving_back(order, "200"), lambda: follow_refund(notice, gateway_name="till", now=NOON))
     attempt = order.attempts.get()
     assert attempt.refunded in {200, 249}  # the gateway's word is kept, ours only if it fits
@@ -157,7 +157,7 @@ def test_the_terms_are_locked_before_the_codes_when_a_seat_is_given_back() -> No
     run = make_contract_run(make_contract(seats=2, price="49"), codes=1)
     code = codes_of(run)[0]
     assert run.product is not None
-    order = paid_order(run.product, code=code)
+    order = make_paid_order(run.product, code=code)
     with CaptureQueriesContext(connection) as captured:
         giving_back(order, frees_codes=True)()
     sent = [each["sql"] for each in captured.captured_queries]
@@ -179,8 +179,8 @@ def place(statements: list[str], text: str) -> int:
 def free_order() -> tuple[Order, DiscountCode]:
     """Two courses got for nothing, with a code that serves two people."""
     code = make_code(make_discount(), max_uses=2)
-    order = paid_order(make_product(), make_product(), code=code, discount="249")
-    paid_order(make_product(), code=DiscountCode.objects.get(pk=code.pk), discount="249")
+    order = make_paid_order(make_product(), make_product(), code=code, discount="249")
+    make_paid_order(make_product(), code=DiscountCode.objects.get(pk=code.pk), discount="249")
     return order, code
 
 
@@ -210,9 +210,9 @@ def test_without_the_orders_lock_the_harness_undoes_it_twice(
 
 
 def test_a_refund_that_comes_back_told_eight_times_at_once_is_undone_once(together: Together, till: Till) -> None:
-    order = paid_order(make_product(), make_product(price="51.00"), gateway="till")
+    order = make_paid_order(make_product(), make_product(price="51.00"), gateway="till")
     refund = giving_back(order)()
-    notice = told(refund, refund_id=refund.gateway_refund_id, state=RefundState.FAILED)
+    notice = make_refund_notice(refund, refund_id=refund.gateway_refund_id, state=RefundState.FAILED)
     answers = together(*[lambda: follow_refund(notice, gateway_name="till", now=NOON)] * 8)
     assert kinds(answers) == {"Refund": 8}
     assert (order.attempts.get().refunded, Order.objects.get(pk=order.pk).state) == (0, OrderState.FULFILLED)
@@ -222,7 +222,7 @@ def test_a_refund_that_comes_back_told_eight_times_at_once_is_undone_once(togeth
 def test_two_workers_mail_finance_once(together: Together) -> None:
     make_user("robin@staff.example").user_permissions.add(Permission.objects.get(codename="refund_order"))
     for number in range(20):
-        raise_alert(paid_order(make_product()).pk, AlertKind.DISPUTE, about=f"dispute {number}", now=NOON)
+        raise_alert(make_paid_order(make_product()).pk, AlertKind.DISPUTE, about=f"dispute {number}", now=NOON)
     claims = together(*[lambda: claim_alert_batch(now=NOON)] * 4)
     taken = [alert.pk for claimed in claims for alert in claimed.alerts]
     assert sorted(taken) == sorted(MoneyAlert.objects.values_list("pk", flat=True))

@@ -12,7 +12,7 @@ from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import Order, Refund
 from ecommerce.services.refunds.disputes import follow_dispute
 from ecommerce.services.refunds.ledger import mark_for_refund
-from tests.ecommerce.tills import pay
+from tests.ecommerce.tills import make_payment
 from tests.factories import NOON
 from tests.support.reading import Page, form_data, read
 
@@ -43,6 +43,6 @@ def make_dispute(order: Order) -> None:
 
 
 def make_second_payment(order: Order) -> Refund:
-    second = pay(order)
+    second = make_payment(order)
     with transaction.atomic():
         return mark_for_refund(attempt_id=second.pk, reason="second payment", now=NOON)

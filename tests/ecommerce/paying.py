@@ -19,19 +19,19 @@ from tests.factories import NOON, make_product, make_user
 from tests.support.stripe import StripeServer, sign
 
 
-def begin(user: User, *, now: datetime = NOON, host: str = "") -> Checkout:
+def check_out(user: User, *, now: datetime = NOON, host: str = "") -> Checkout:
     """Press the cart's button."""
     return begin_checkout(owner=BasketOwner(user_id=user.pk), user_id=user.pk, now=now, host=host)
 
 
-def order_of(user: User | None = None, *, price: str = "249", now: datetime = NOON) -> Order:
+def place_order(user: User | None = None, *, price: str = "249", now: datetime = NOON) -> Order:
     """An order whose buyer is at the payment page."""
     user = user or make_user()
     add_products(owner=BasketOwner(user_id=user.pk), product_ids=[make_product(price=price).pk], now=now)
-    return begin(user, now=now).order
+    return check_out(user, now=now).order
 
 
-def attempt_of(order: Order) -> PaymentAttempt:
+def latest_attempt(order: Order) -> PaymentAttempt:
     """The latest try at paying it."""
     return order.attempts.order_by("-pk")[0]
 
@@ -41,7 +41,7 @@ def post_event(body: bytes, *, client: Client | None = None, address: str = "/pa
     return (client or Client()).post(address, body, content_type="application/json", headers={**sign(body), **headers})
 
 
-def deliver(body: bytes, *, now: datetime | None = None) -> GatewayNotice:
+def deliver_event(body: bytes, *, now: datetime | None = None) -> GatewayNotice:
     """Post an event, and do what the worker does with it."""
     response = post_event(body)
     assert response.status_code == 200, response.content
@@ -49,7 +49,7 @@ def deliver(body: bytes, *, now: datetime | None = None) -> GatewayNotice:
     return process_notice(notice_id=notice.pk, now=now or timezone.now())
 
 
-def completed(server: StripeServer, order: Order, kind: str = "completed", **changes: Any) -> bytes:
+def completed_event(server: StripeServer, order: Order, kind: str = "completed", **changes: Any) -> bytes:
     """The event about the order's latest session, as the session is now."""
-    session = server.sessions[attempt_of(order).session_id]
+    session = server.sessions[latest_attempt(order).session_id]
     return server.event(f"checkout.session.{kind}", session, **changes)

@@ -15,7 +15,7 @@ from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.desk import make_dispute
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, make_product, make_user
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ def staff(finance: Any) -> Client:
 
 
 def refunded() -> Order:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     choice = RefundChoice(reason="wrong course", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
     refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     make_dispute(order)
@@ -64,7 +64,7 @@ def act(client: Client, name: str, *orders: Order) -> Any:
 
 
 def test_the_named_actions(staff: Client) -> None:
-    done, waiting = paid_order(make_product()), paid_order(make_product(), state=OrderState.REVIEW)
+    done, waiting = make_paid_order(make_product()), make_paid_order(make_product(), state=OrderState.REVIEW)
     page = act(staff, "send_receipt_again", done, waiting).text
     assert f"{done.number}: on its way to the buyer" in page
     assert "no receipt to send" in page
@@ -77,7 +77,7 @@ def test_the_named_actions_are_for_finance() -> None:
     looker.user_permissions.add(Permission.objects.get(codename="view_order"))
     client = Client()
     client.force_login(looker)
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     assert "send_receipt_again" not in client.get("/admin/ecommerce/order/").text
     act(client, "send_receipt_again", order)
     assert not Delivery.objects.exists()

@@ -51,7 +51,7 @@ from ecommerce.services.payment.payments import answer_sandbox, finish_interrupt
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import (
     NOON,
     codes_of,
@@ -556,7 +556,7 @@ def test_zero_value_checkout_keeps_its_budget(
 
 
 def test_a_number_that_is_taken_is_drawn_again(owner: BasketOwner, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = paid_order(make_product(price="49"))
+    first = make_paid_order(make_product(price="49"))
     numbers = iter([first.number, first.number, "TS-2026-AAAAAAAA"])
     monkeypatch.setattr("ecommerce.services.checkout.checkout.new_order_number", lambda **_on: next(numbers))
     add_products(owner=owner, product_ids=[make_product(price="10").pk], now=NOON)

@@ -24,7 +24,7 @@ from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
 from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.users.models import User
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import (
     NOON,
     make_contract,
@@ -289,7 +289,7 @@ def test_staff_give_the_rest_of_a_program_and_no_course_twice(world: World) -> N
 
 
 def test_a_line_whose_price_went_back_is_not_given(world: World) -> None:
-    order = paid_order(
+    order = make_paid_order(
         world.single[world.a], world.single[world.b], buyer=User.objects.get(pk=world.user_id), state=OrderState.REVIEW
     )
     world.enroll(world.a)
@@ -305,6 +305,6 @@ def test_two_orders_for_one_course_one_after_the_other(world: World) -> None:
     world.put(world.single[world.a])
     first = world.buy()
     Order.objects.filter(pk=first.pk).update(basket_id=None)
-    second = paid_order(world.first, buyer=first.purchaser, state=OrderState.PENDING)
+    second = make_paid_order(world.first, buyer=first.purchaser, state=OrderState.PENDING)
     states = [fulfill_or_review(order_id=order.pk, now=NOON).state for order in (second, first)]
     assert states == [OrderState.FULFILLED, OrderState.REVIEW]

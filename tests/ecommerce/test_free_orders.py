@@ -21,7 +21,7 @@ from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.refunds.refunds import undo_free_order
 from mitxonline.coordinator.models import Delivery
 from tests.ecommerce.desk import desk_url, read_order_page
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, make_code, make_discount, make_product
 from tests.support.reading import form_data, read
 
@@ -37,7 +37,7 @@ def fresh(order: Order) -> Order:
 def free_order(count: int = 2) -> Any:
     """Courses got for nothing with a one-time code."""
     code = make_code(make_discount(), max_uses=1)
-    order = paid_order(*(make_product() for _each in range(count)), code=code, discount="249")
+    order = make_paid_order(*(make_product() for _each in range(count)), code=code, discount="249")
     return order, code
 
 
@@ -77,7 +77,7 @@ def test_one_of_two_free_courses_is_undone_and_its_code_stays_with_the_other() -
 
 
 def test_a_free_course_beside_a_paid_one_is_undone_and_the_paid_one_stays() -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     first, second = order.lines.all()
     type(first).objects.filter(pk=first.pk).update(discount_amount=249, due=0)
     undo(order, line_ids=(first.pk,))
@@ -87,7 +87,7 @@ def test_a_free_course_beside_a_paid_one_is_undone_and_the_paid_one_stays() -> N
 
 
 def test_what_was_paid_is_refunded_and_not_undone() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     with pytest.raises(NothingToRefund):
         undo(order)
     with pytest.raises(ValueError, match="empty"):

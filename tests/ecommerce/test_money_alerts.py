@@ -20,7 +20,7 @@ from ecommerce.services.orders.alerts import email_alerts, find_finance_addresse
 from ecommerce.services.orders.fulfillment import send_to_review
 from ecommerce.tasks import mail_finance
 from mitxonline.users.models import User
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, make_product, make_user
 from tests.support.reading import read
 
@@ -37,7 +37,7 @@ def tell(address: str = "money@shop.example") -> None:
 
 
 def pending() -> Order:
-    order = paid_order(make_product(), make_product(), state=OrderState.PENDING)
+    order = make_paid_order(make_product(), make_product(), state=OrderState.PENDING)
     return Order.objects.get(pk=order.pk)
 
 
@@ -63,7 +63,7 @@ def test_one_order_in_review_is_one_mail(mailoutbox: Outbox) -> None:
 def test_many_are_one_digest(mailoutbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecommerce.services.orders.alerts.MOST_LISTED", 2)
     tell()
-    orders = [paid_order(make_product()) for _each in range(3)]
+    orders = [make_paid_order(make_product()) for _each in range(3)]
     for order in orders:
         raise_alert(order.pk, AlertKind.DISPUTE, about="dispute 1", now=NOON)
         raise_alert(order.pk, AlertKind.DISPUTE, about="dispute 1", now=SOON)
@@ -102,7 +102,7 @@ def test_without_an_address_those_who_may_refund_are_told(finance: User, mailout
 
 
 def test_the_same_matter_is_one_row_whoever_writes() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     raise_alert(order.pk, AlertKind.DISPUTE, about="dispute 1", now=NOON)
     with pytest.raises(IntegrityError), transaction.atomic():
         MoneyAlert.objects.create(order=order, kind=AlertKind.DISPUTE, about="dispute 1", raised_at=NOON)
@@ -110,8 +110,8 @@ def test_the_same_matter_is_one_row_whoever_writes() -> None:
 
 def test_the_first_page_counts_them_and_leads_to_each_list(desk: Client) -> None:
     assert "None right now." in read(desk.get("/cms/")).text
-    waiting = [paid_order(make_product(), state=OrderState.REVIEW) for _each in range(2)]
-    failed = paid_order(make_product())
+    waiting = [make_paid_order(make_product(), state=OrderState.REVIEW) for _each in range(2)]
+    failed = make_paid_order(make_product())
     Refund.objects.create(
         order=failed,
         attempt=failed.attempts.get(),
@@ -134,7 +134,7 @@ def test_the_first_page_counts_them_and_leads_to_each_list(desk: Client) -> None
 
 
 def test_who_may_not_see_orders_is_not_shown_them() -> None:
-    paid_order(make_product(), state=OrderState.REVIEW)
+    make_paid_order(make_product(), state=OrderState.REVIEW)
     editor = make_user("editor@staff.example", is_staff=True)
     editor.user_permissions.add(Permission.objects.get(codename="access_admin"))
     client = Client()

@@ -17,8 +17,8 @@ from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.payment.payments import confirm_attempt
 from ecommerce.services.refunds.refunds import follow_refund, refund_order, undo_free_order
 from mitxonline.kernel.money import Money
-from tests.ecommerce.paying import attempt_of, order_of
-from tests.ecommerce.tills import Till, paid_order, pay, till_of, told, use
+from tests.ecommerce.paying import latest_attempt, place_order
+from tests.ecommerce.tills import Till, install_till, make_code_use, make_paid_order, make_payment, make_refund_notice
 from tests.factories import NOON, make_code, make_discount, make_product
 from tests.support.stripe import StripeServer
 
@@ -29,7 +29,7 @@ SOON, LATER = NOON + timedelta(minutes=5), NOON + timedelta(days=3)
 
 @pytest.fixture
 def till(settings: Any) -> Till:
-    return till_of(settings)
+    return install_till(settings)
 
 
 def fresh(order: Order) -> Order:
@@ -43,7 +43,7 @@ def give_back(order: Order, *, amount: str = "", **options: Any) -> Refund:
 
 
 def comes_back(refund: Refund) -> None:
-    notice = told(refund, refund_id=refund.gateway_refund_id, state=RefundState.FAILED)
+    notice = make_refund_notice(refund, refund_id=refund.gateway_refund_id, state=RefundState.FAILED)
     follow_refund(notice, gateway_name="till", now=LATER)
 
 
@@ -59,7 +59,7 @@ def all_is_well() -> None:
 
 
 def test_what_came_too_much_goes_back_and_the_rest_buys_the_courses() -> None:
-    order = paid_order(make_product(), make_product(), state=OrderState.REVIEW, paid="996.00")
+    order = make_paid_order(make_product(), make_product(), state=OrderState.REVIEW, paid="996.00")
     give_back(order, amount="498", enrollment_after=EnrollmentAfter.KEEP)
     after = fulfill_from_review(order_id=order.pk, reason="the excess went back", by_id=None, now=LATER)
     assert after.state == OrderState.PARTIALLY_REFUNDED
@@ -70,12 +70,12 @@ def test_what_came_too_much_goes_back_and_the_rest_buys_the_courses() -> None:
 
 def test_a_free_course_that_outlived_its_order_s_money_can_be_undone() -> None:
     code = make_code(make_discount(), max_uses=1)
-    order = paid_order(make_product(), make_product(), discount="0")
+    order = make_paid_order(make_product(), make_product(), discount="0")
     paid, free = order.lines.all()
     free.discount_amount, free.due, free.code, free.takes_use = free.list_price, 0, code, True
     free.save()
     order.attempts.update(amount=paid.due)
-    use(code, order)
+    make_code_use(code, order)
     give_back(order, line_ids=(paid.pk,))
     assert fresh(order).state == OrderState.REFUNDED
     assert runs_of(order) == {free.product.course_run_id}
@@ -89,7 +89,7 @@ def test_a_free_course_that_outlived_its_order_s_money_can_be_undone() -> None:
 @pytest.mark.parametrize("after", [EnrollmentAfter.KEEP, EnrollmentAfter.REMOVE])
 def test_a_code_freed_by_a_refund_that_failed_is_the_order_s_again(till: Till, after: EnrollmentAfter) -> None:
     code = make_code(make_discount(), max_uses=1)
-    order = paid_order(make_product(), gateway="till", code=code, discount="24.90")
+    order = make_paid_order(make_product(), gateway="till", code=code, discount="24.90")
     refund = give_back(order, frees_codes=True, enrollment_after=after)
     code.refresh_from_db()
     assert code.uses == 0
@@ -103,8 +103,8 @@ def test_a_code_freed_by_a_refund_that_failed_is_the_order_s_again(till: Till, a
 
 def test_a_code_is_not_kept_for_an_order_in_review() -> None:
     code = make_code(make_discount(), max_uses=1)
-    order = paid_order(make_product(), code=code, discount="24.90")
-    stopped = paid_order(make_product(), buyer=order.purchaser, discount="24.90", state=OrderState.REVIEW)
+    order = make_paid_order(make_product(), code=code, discount="24.90")
+    stopped = make_paid_order(make_product(), buyer=order.purchaser, discount="24.90", state=OrderState.REVIEW)
     stopped.lines.update(code=code, takes_use=True)
     give_back(order, frees_codes=True)
     give_back(stopped)
@@ -115,9 +115,9 @@ def test_a_code_is_not_kept_for_an_order_in_review() -> None:
 
 
 def test_other_money_for_a_refunded_order_goes_before_finance(stripe_api: StripeServer) -> None:
-    order = order_of(price="49.00")
-    attempt = attempt_of(order)
-    other = pay(order, paid="20.00")
+    order = place_order(price="49.00")
+    attempt = latest_attempt(order)
+    other = make_payment(order, paid="20.00")
     stripe_api.pay(attempt.session_id, amount_total=700)
     Order.objects.filter(pk=order.pk).update(state=OrderState.REFUNDED)
     other.refunded = other.paid_amount or 0
@@ -128,9 +128,9 @@ def test_other_money_for_a_refunded_order_goes_before_finance(stripe_api: Stripe
 
 
 def test_other_money_for_an_order_fulfilled_with_a_first_payment_goes_before_finance(stripe_api: StripeServer) -> None:
-    order = order_of(price="49.00")
-    attempt = attempt_of(order)
-    first = pay(order, paid="20.00")
+    order = place_order(price="49.00")
+    attempt = latest_attempt(order)
+    first = make_payment(order, paid="20.00")
     order.move(OrderState.REVIEW, at=NOON, cause=ReviewCause.AMOUNT_DIFFERS)
     fulfill_from_review(order_id=order.pk, reason="a discount", by_id=None, now=NOON)
     stripe_api.pay(attempt.session_id, amount_total=700)

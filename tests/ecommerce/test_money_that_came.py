@@ -25,8 +25,8 @@ from ecommerce.services.payment.payments import confirm_attempt
 from ecommerce.services.refunds.refunds import accept_difference, follow_refund, look_up_refund, refund_order
 from mitxonline.kernel.money import Money
 from tests.ecommerce.desk import desk_url, read_order_page, submit_refund
-from tests.ecommerce.paying import attempt_of, order_of
-from tests.ecommerce.tills import Till, paid_order, pay, till_of, told
+from tests.ecommerce.paying import latest_attempt, place_order
+from tests.ecommerce.tills import Till, install_till, make_paid_order, make_payment, make_refund_notice
 from tests.factories import NOON, make_product
 from tests.support.stripe import StripeServer
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def till(settings: Any) -> Till:
-    return till_of(settings)
+    return install_till(settings)
 
 
 def fresh(order: Order) -> Order:
@@ -51,7 +51,7 @@ def attention(order: Order) -> str:
 def yen_order(**options: Any) -> Order:
     """Two courses for $398.00, for which ¥700,000 came."""
     products = make_product(), make_product(price="149.00")
-    return paid_order(*products, state=OrderState.REVIEW, paid="700000", paid_currency="JPY", **options)
+    return make_paid_order(*products, state=OrderState.REVIEW, paid="700000", paid_currency="JPY", **options)
 
 
 def choice(**options: Any) -> RefundChoice:
@@ -59,16 +59,16 @@ def choice(**options: Any) -> RefundChoice:
 
 
 def test_money_in_another_currency_goes_back_as_it_came(stripe_api: StripeServer) -> None:
-    order = order_of(price="49.00")
-    stripe_api.pay(attempt_of(order).session_id, amount_total=700000, currency="jpy")
-    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.REVIEW
-    attempt = attempt_of(order)
+    order = place_order(price="49.00")
+    stripe_api.pay(latest_attempt(order).session_id, amount_total=700000, currency="jpy")
+    assert confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON).state == OrderState.REVIEW
+    attempt = latest_attempt(order)
     assert (attempt.paid_money, attempt.refundable) == (Money(700000, "JPY"), Money(700000, "JPY"))
     refund = refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     (call,) = stripe_api.calls_to("/refunds$")
     assert call.params["amount"] == "700000"
     assert (refund.state, refund.money) == (RefundState.SUCCEEDED, Money(700000, "JPY"))
-    assert attempt_of(order).refundable.is_zero
+    assert latest_attempt(order).refundable.is_zero
     assert fresh(order).state == OrderState.REFUNDED
 
 
@@ -91,7 +91,7 @@ def test_a_part_of_it_goes_back_in_its_currency_and_the_rest_later() -> None:
 
 def test_of_two_payments_each_goes_back_in_its_own_currency() -> None:
     order = yen_order()
-    second = pay(order, paid="20.00", paid_currency="USD")
+    second = make_payment(order, paid="20.00", paid_currency="USD")
     refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     assert fresh(order).state == OrderState.REVIEW
     assert order_at_desk(order.pk).refundable == Money("20.00", "USD")
@@ -127,7 +127,7 @@ def test_a_receipt_names_what_went_back_in_its_currency() -> None:
 def test_a_refund_made_at_the_gateway_is_counted_in_the_money_that_came() -> None:
     order = yen_order()
     attempt = order.attempts.get()
-    notice = told(attempt=attempt, refund_id="re_there")
+    notice = make_refund_notice(attempt=attempt, refund_id="re_there")
     for amount in (Money(700000, "JPY"), Money("49", "USD")):
         follow_refund(
             type(notice)(
@@ -145,7 +145,7 @@ def test_a_refund_made_at_the_gateway_is_counted_in_the_money_that_came() -> Non
 
 
 def test_an_amount_without_its_currency_is_refused_by_the_database() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     with pytest.raises(IntegrityError), transaction.atomic():
         order.attempts.update(paid_amount=49)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -154,7 +154,7 @@ def test_an_amount_without_its_currency_is_refused_by_the_database() -> None:
 
 def test_what_was_only_noted_until_now_is_kept_as_it_came() -> None:
     migration = import_module("ecommerce.migrations.0008_money_that_came")
-    orders = [paid_order(make_product(), state=OrderState.REVIEW) for _each in range(3)]
+    orders = [make_paid_order(make_product(), state=OrderState.REVIEW) for _each in range(3)]
     for order, note in zip(orders, ("paid 700000 JPY", "paid None", "paid 1.500 KWD"), strict=True):
         order.attempts.update(note=note)
     orders[2].attempts.update(refunded=49)
@@ -166,7 +166,7 @@ def test_what_was_only_noted_until_now_is_kept_as_it_came() -> None:
 
 def test_money_that_waits_to_go_back_is_all_of_what_came_in_its_currency() -> None:
     migration = import_module("ecommerce.migrations.0008_money_that_came")
-    foreign, plain = (paid_order(make_product()) for _each in range(2))
+    foreign, plain = (make_paid_order(make_product()) for _each in range(2))
     for order in (foreign, plain):
         attempt = order.attempts.get()
         Refund.objects.create(
@@ -196,7 +196,7 @@ def answers(till: Till, amount: Money, state: RefundState = RefundState.SUCCEEDE
 @pytest.mark.parametrize("amount", [Money("98", "USD"), Money("49", "EUR"), Money(4900, "JPY")])
 @pytest.mark.parametrize("state", [RefundState.SUCCEEDED, RefundState.PENDING])
 def test_another_refund_than_was_asked_for_goes_before_staff(till: Till, amount: Money, state: RefundState) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"), gateway="till")
+    order = make_paid_order(make_product(), make_product(price="149.00"), gateway="till")
     refund_order(order_id=order.pk, choice=choice(amount=Money("10", "USD")), now=NOON, by_id=None)
     answers(till, amount, state)
     for _twice in range(2):
@@ -222,7 +222,7 @@ def order_uuid(order: Order) -> Any:
 
 
 def test_staff_book_what_went_back_and_everything_follows(till: Till, desk: Client) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"), gateway="till")
+    order = make_paid_order(make_product(), make_product(price="149.00"), gateway="till")
     first, _second = order.lines.all()
     answers(till, Money("349", "USD"))
     refund = refund_order(order_id=order.pk, choice=choice(line_ids=(first.pk,)), now=NOON, by_id=None)
@@ -244,34 +244,34 @@ def test_staff_book_what_went_back_and_everything_follows(till: Till, desk: Clie
 
 
 def test_a_refund_that_differs_and_comes_to_nothing_sets_nothing_aside(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till", state=OrderState.REVIEW)
+    order = make_paid_order(make_product(), gateway="till", state=OrderState.REVIEW)
     answers(till, Money("98", "USD"), RefundState.PENDING)
     refund = refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     with pytest.raises(MoneyWasTaken):
         cancel_from_review(order_id=order.pk, reason="x", by_id=None, now=NOON)
     check_with_gateway(order_id=order.pk, by_id=None, now=NOON)
-    follow_refund(told(refund, refund_id="re_1", state=RefundState.FAILED), gateway_name="till", now=NOON)
+    follow_refund(make_refund_notice(refund, refund_id="re_1", state=RefundState.FAILED), gateway_name="till", now=NOON)
     refund.refresh_from_db()
     attempt = order.attempts.get()
     assert (refund.state, attempt.refunded, attempt.refund_reserved) == (RefundState.FAILED, 0, 0)
 
 
 def test_stripe_s_own_answer_is_compared(stripe_api: StripeServer) -> None:
-    order = order_of(price="49.00")
-    stripe_api.pay(attempt_of(order).session_id)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    order = place_order(price="49.00")
+    stripe_api.pay(latest_attempt(order).session_id)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     make = stripe_api._refund
     stripe_api._refund = lambda params, **more: make(params, **more) | {"currency": "jpy"}  # type: ignore[method-assign]
     refund = refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
     assert (refund.state, refund.told_money) == (RefundState.DIFFERS, Money(4900, "JPY"))
     assert fresh(order).state == OrderState.FULFILLED
-    assert attempt_of(order).state == AttemptState.PAID
+    assert latest_attempt(order).state == AttemptState.PAID
 
 
 def test_a_late_payment_of_a_refunded_order_goes_before_finance(stripe_api: StripeServer) -> None:
-    order = order_of(price="49.00")
-    attempt = attempt_of(order)
-    other = pay(order, paid="20.00")
+    order = place_order(price="49.00")
+    attempt = latest_attempt(order)
+    other = make_payment(order, paid="20.00")
     stripe_api.pay(attempt.session_id)
     Order.objects.filter(pk=order.pk).update(state=OrderState.REFUNDED)
     other.refunded = other.paid_amount or 0

@@ -29,7 +29,7 @@ from ecommerce.webhooks import webhook
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
-from tests.ecommerce.paying import attempt_of, begin, completed, deliver, order_of, post_event
+from tests.ecommerce.paying import check_out, completed_event, deliver_event, latest_attempt, place_order, post_event
 from tests.factories import NOON, make_user
 from tests.support.stripe import StripeServer, sign
 
@@ -49,10 +49,10 @@ def fresh(order: Order) -> Order:
 def test_a_notice_is_kept_once_and_answered_before_anything_is_done(
     stripe_api: StripeServer, django_assert_num_queries: Any, address: str
 ) -> None:
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
     stripe_api.calls.clear()
-    body = completed(stripe_api, order)
+    body = completed_event(stripe_api, order)
     with django_assert_num_queries(7):  # found, kept and its delivery recorded, with their savepoints
         assert post_event(body, address=address).status_code == 200
     with django_assert_num_queries(3):
@@ -156,13 +156,13 @@ def test_a_body_in_chunks_is_read_up_to_the_limit(stripe_api: StripeServer, sett
     ],
 )
 def test_what_stripe_did_not_sign_is_refused(stripe_api: StripeServer, client: Client, headers: Any) -> None:
-    body = completed(stripe_api, order_of())
+    body = completed_event(stripe_api, place_order())
     assert client.post("/payment/webhook/", body, content_type="text/plain", headers=headers).status_code == 400
     assert not GatewayNotice.objects.exists()
 
 
 def test_what_was_signed_with_another_secret_or_long_ago_is_refused(stripe_api: StripeServer, client: Client) -> None:
-    body = completed(stripe_api, order_of())
+    body = completed_event(stripe_api, place_order())
     for headers in (sign(body, secret="whsec_other"), sign(body, at=int(time.time()) - 3600)):
         assert client.post("/payment/webhook/", body, content_type="text/plain", headers=headers).status_code == 400
     assert not GatewayNotice.objects.exists()
@@ -203,56 +203,56 @@ def test_a_notice_for_a_host_of_its_own(stripe_api: StripeServer, client: Client
 
 
 def test_paid_is_fulfilled(stripe_api: StripeServer) -> None:
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
-    notice = deliver(completed(stripe_api, order))
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
+    notice = deliver_event(completed_event(stripe_api, order))
     assert (notice.state, notice.order, notice.error) == (NoticeState.DONE, order, "")
     assert fresh(order).state == OrderState.FULFILLED
 
 
 def test_what_a_notice_claims_is_not_believed_but_asked(stripe_api: StripeServer) -> None:
-    order = order_of()
-    claimed = {**stripe_api.sessions[attempt_of(order).session_id], "status": "complete", "payment_status": "paid"}
-    assert deliver(stripe_api.event("checkout.session.completed", claimed)).state == NoticeState.DONE
+    order = place_order()
+    claimed = {**stripe_api.sessions[latest_attempt(order).session_id], "status": "complete", "payment_status": "paid"}
+    assert deliver_event(stripe_api.event("checkout.session.completed", claimed)).state == NoticeState.DONE
     assert fresh(order).state == OrderState.PENDING
 
 
 def test_complete_and_unpaid_waits_for_the_bank(stripe_api: StripeServer) -> None:
-    order = order_of()
-    session_id = attempt_of(order).session_id
+    order = place_order()
+    session_id = latest_attempt(order).session_id
     stripe_api.pay_later(session_id)
-    deliver(completed(stripe_api, order))
-    assert (fresh(order).state, attempt_of(order).state) == (OrderState.PENDING, AttemptState.PROCESSING)
+    deliver_event(completed_event(stripe_api, order))
+    assert (fresh(order).state, latest_attempt(order).state) == (OrderState.PENDING, AttemptState.PROCESSING)
     stripe_api.bank_says(session_id, yes=True)
-    deliver(completed(stripe_api, order, "async_payment_succeeded"))
+    deliver_event(completed_event(stripe_api, order, "async_payment_succeeded"))
     assert fresh(order).state == OrderState.FULFILLED
 
 
 def test_a_bank_that_declines_ends_the_order(stripe_api: StripeServer) -> None:
-    order = order_of()
-    session_id = attempt_of(order).session_id
+    order = place_order()
+    session_id = latest_attempt(order).session_id
     stripe_api.pay_later(session_id)
-    deliver(completed(stripe_api, order))
+    deliver_event(completed_event(stripe_api, order))
     stripe_api.bank_says(session_id, yes=False)
-    deliver(completed(stripe_api, order, "async_payment_failed"))
-    assert (fresh(order).state, attempt_of(order).state) == (OrderState.DECLINED, AttemptState.DECLINED)
+    deliver_event(completed_event(stripe_api, order, "async_payment_failed"))
+    assert (fresh(order).state, latest_attempt(order).state) == (OrderState.DECLINED, AttemptState.DECLINED)
 
 
 def test_the_end_of_a_page_closes_its_try_and_leaves_the_order_its_hold(stripe_api: StripeServer) -> None:
-    order = order_of()
-    stripe_api.lapse(attempt_of(order).session_id)
-    deliver(completed(stripe_api, order, "expired"))
-    assert (fresh(order).state, attempt_of(order).state) == (OrderState.PENDING, AttemptState.EXPIRED)
+    order = place_order()
+    stripe_api.lapse(latest_attempt(order).session_id)
+    deliver_event(completed_event(stripe_api, order, "expired"))
+    assert (fresh(order).state, latest_attempt(order).state) == (OrderState.PENDING, AttemptState.EXPIRED)
 
 
 def test_a_late_end_of_an_old_page_touches_no_paid_order(stripe_api: StripeServer) -> None:
     user = make_user()
-    order = order_of(user)
-    old = attempt_of(order)
-    begin(user, now=NOON + timedelta(minutes=11))
-    stripe_api.pay(attempt_of(order).session_id)
-    deliver(completed(stripe_api, order))
-    notice = deliver(stripe_api.event("checkout.session.expired", stripe_api.sessions[old.session_id]))
+    order = place_order(user)
+    old = latest_attempt(order)
+    check_out(user, now=NOON + timedelta(minutes=11))
+    stripe_api.pay(latest_attempt(order).session_id)
+    deliver_event(completed_event(stripe_api, order))
+    notice = deliver_event(stripe_api.event("checkout.session.expired", stripe_api.sessions[old.session_id]))
     assert notice.state == NoticeState.DONE
     assert fresh(order).state == OrderState.FULFILLED
 
@@ -264,30 +264,30 @@ def test_a_late_end_of_an_old_page_touches_no_paid_order(stripe_api: StripeServe
 def test_a_notice_of_money_that_is_not_ours_goes_before_staff(
     stripe_api: StripeServer, changes: dict[str, Any]
 ) -> None:
-    order = order_of()
+    order = place_order()
     told = {
-        **stripe_api.sessions[attempt_of(order).session_id],
+        **stripe_api.sessions[latest_attempt(order).session_id],
         "status": "complete",
         "payment_status": "paid",
         **changes,
     }
     for number in range(2):
-        deliver(stripe_api.event("checkout.session.completed", told, event_id=f"evt_doubt_{number}"))
-    assert (fresh(order).state, attempt_of(order).state) == (OrderState.REVIEW, AttemptState.DOUBTFUL)
+        deliver_event(stripe_api.event("checkout.session.completed", told, event_id=f"evt_doubt_{number}"))
+    assert (fresh(order).state, latest_attempt(order).state) == (OrderState.REVIEW, AttemptState.DOUBTFUL)
     assert not Enrollment.objects.exists()
     assert Delivery.objects.filter(handler="ecommerce.receivers.email_review").count() == 1
 
 
 def test_an_order_in_doubt_is_still_bought_by_real_money(stripe_api: StripeServer) -> None:
-    order = order_of()
-    session = stripe_api.sessions[attempt_of(order).session_id]
-    deliver(
+    order = place_order()
+    session = stripe_api.sessions[latest_attempt(order).session_id]
+    deliver_event(
         stripe_api.event(
             "checkout.session.completed", {**session, "status": "complete", "payment_status": "paid", "livemode": True}
         )
     )
-    stripe_api.pay(attempt_of(order).session_id)
-    deliver(completed(stripe_api, order))
+    stripe_api.pay(latest_attempt(order).session_id)
+    deliver_event(completed_event(stripe_api, order))
     assert fresh(order).state == OrderState.FULFILLED
 
 
@@ -299,50 +299,50 @@ def test_a_payment_we_never_asked_for_is_kept(stripe_api: StripeServer) -> None:
         "status": "expired",
         "livemode": False,
     }
-    notice = deliver(stripe_api.event("checkout.session.expired", stranger))
+    notice = deliver_event(stripe_api.event("checkout.session.expired", stranger))
     assert (notice.state, notice.order) == (NoticeState.UNKNOWN, None)
     refund = {"id": "re_9", "amount": 1, "currency": "usd", "status": "succeeded", "payment_intent": "pi_stranger"}
-    assert deliver(stripe_api.event("refund.created", refund)).state == NoticeState.UNKNOWN
+    assert deliver_event(stripe_api.event("refund.created", refund)).state == NoticeState.UNKNOWN
 
 
 @pytest.mark.parametrize("kind", ["payment_intent.payment_failed", "customer.created", "something.brand.new"])
 def test_what_is_none_of_our_business_is_kept(stripe_api: StripeServer, kind: str) -> None:
-    assert deliver(stripe_api.event(kind, {"id": "x"})).state == NoticeState.KEPT
+    assert deliver_event(stripe_api.event(kind, {"id": "x"})).state == NoticeState.KEPT
 
 
 def test_a_try_that_was_interrupted_before_it_knew_its_session_is_found(stripe_api: StripeServer) -> None:
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
-    body = completed(stripe_api, order)
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
+    body = completed_event(stripe_api, order)
     PaymentAttempt.objects.update(session_id="", pay_url="", state=AttemptState.FAILED, ask_at=None)
-    deliver(body)
+    deliver_event(body)
     assert fresh(order).state == OrderState.FULFILLED
 
 
 @pytest.mark.parametrize("kind", ["refund.created", "refund.updated", "charge.refunded"])
 def test_a_refund_made_in_the_dashboard_appears_here(stripe_api: StripeServer, kind: str) -> None:
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
-    deliver(completed(stripe_api, order))
-    payment_id = attempt_of(order).payment_id
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
+    deliver_event(completed_event(stripe_api, order))
+    payment_id = latest_attempt(order).payment_id
     refund = stripe_api.refund_in_dashboard(payment_id, 24900)
     told = stripe_api.payments[payment_id]["latest_charge"] if kind == "charge.refunded" else refund
     for number in range(2):
-        notice = deliver(stripe_api.event(kind, told, event_id=f"evt_again_{number}"))
+        notice = deliver_event(stripe_api.event(kind, told, event_id=f"evt_again_{number}"))
         assert (notice.state, notice.order) == (NoticeState.DONE, order)
     assert fresh(order).state == OrderState.REFUNDED
     assert Refund.objects.get().state == RefundState.SUCCEEDED
 
 
 def test_a_dispute_appears_here_and_its_end_too(stripe_api: StripeServer) -> None:
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
-    deliver(completed(stripe_api, order))
-    payment_id = attempt_of(order).payment_id
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
+    deliver_event(completed_event(stripe_api, order))
+    payment_id = latest_attempt(order).payment_id
     opened = json.loads(json.dumps(stripe_api.dispute(payment_id)))
     closed = stripe_api.dispute(payment_id, "lost")
-    deliver(stripe_api.event("charge.dispute.closed", closed))
-    deliver(stripe_api.event("charge.dispute.created", opened))  # late: what is true now is asked
+    deliver_event(stripe_api.event("charge.dispute.closed", closed))
+    deliver_event(stripe_api.event("charge.dispute.created", opened))  # late: what is true now is asked
     assert Dispute.objects.get().state == "lost"
 
 
@@ -351,13 +351,13 @@ def test_a_dispute_appears_here_and_its_end_too(stripe_api: StripeServer) -> Non
 
 @pytest.mark.parametrize("seed", range(12))
 def test_each_event_twice_and_in_any_order_ends_the_same(stripe_api: StripeServer, seed: int) -> None:
-    order = order_of()
-    session_id = attempt_of(order).session_id
+    order = place_order()
+    session_id = latest_attempt(order).session_id
     stripe_api.pay_later(session_id)
-    unpaid = completed(stripe_api, order)
+    unpaid = completed_event(stripe_api, order)
     stripe_api.bank_says(session_id, yes=True)
     payment_id = stripe_api.sessions[session_id]["payment_intent"]
-    paid = completed(stripe_api, order, "async_payment_succeeded")
+    paid = completed_event(stripe_api, order, "async_payment_succeeded")
     pending = json.loads(json.dumps(stripe_api.refund_in_dashboard(payment_id, 10000, status="pending")))
     refund = stripe_api.refunds[pending["id"]]
     refund["status"] = "succeeded"
@@ -371,7 +371,7 @@ def test_each_event_twice_and_in_any_order_ends_the_same(stripe_api: StripeServe
         stripe_api.event("charge.dispute.closed", dispute),
     ]
     for event in Random(seed).sample(events * 2, k=12):  # noqa: S311 - a shuffle that can be repeated
-        deliver(event)
+        deliver_event(event)
     assert fresh(order).state == OrderState.PARTIALLY_REFUNDED
     assert [(each.state, each.amount) for each in order.refunds.all()] == [(RefundState.SUCCEEDED, 100)]
     assert [each.state for each in Dispute.objects.filter(order=order)] == ["won"]
@@ -384,14 +384,14 @@ def test_each_event_twice_and_in_any_order_ends_the_same(stripe_api: StripeServe
 def test_two_pages_both_paid_in_every_order_are_one_order(stripe_api: StripeServer) -> None:
     for sequence in set(itertools.permutations([0, 0, 1, 1])):
         user = make_user()
-        order = order_of(user)
-        old = attempt_of(order)
-        begin(user, now=NOON + timedelta(minutes=11))
+        order = place_order(user)
+        old = latest_attempt(order)
+        check_out(user, now=NOON + timedelta(minutes=11))
         stripe_api.sessions[old.session_id]["status"] = "open"
-        sessions = [stripe_api.pay(old.session_id), stripe_api.pay(attempt_of(order).session_id)]
+        sessions = [stripe_api.pay(old.session_id), stripe_api.pay(latest_attempt(order).session_id)]
         events = [stripe_api.event("checkout.session.completed", session) for session in sessions]
         for number in sequence:
-            deliver(events[number])
+            deliver_event(events[number])
         assert fresh(order).state == OrderState.FULFILLED
         assert sorted(order.attempts.values_list("state", "is_surplus")) == [("paid", False), ("paid", True)]
         assert order.refunds.get().state == RefundState.MARKED
@@ -402,9 +402,9 @@ def test_two_pages_both_paid_in_every_order_are_one_order(stripe_api: StripeServ
 
 
 def test_what_fails_is_written_down_and_tried_again(stripe_api: StripeServer) -> None:
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
-    post_event(completed(stripe_api, order))
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
+    post_event(completed_event(stripe_api, order))
     stripe_api.fail("/sessions/", 500)
     delivery = Delivery.objects.get(handler=HANDLER)
     assert run_delivery(delivery_id=delivery.pk, now=clock.now())
@@ -421,29 +421,29 @@ def test_what_fails_is_written_down_and_tried_again(stripe_api: StripeServer) ->
 def test_a_notice_about_ours_that_can_not_be_understood_is_said_and_not_tried_again(
     stripe_api: StripeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    orders = [order_of(), order_of()]
+    orders = [place_order(), place_order()]
     for order in orders:
-        stripe_api.pay(attempt_of(order).session_id)
-        deliver(completed(stripe_api, order))
-    payment = attempt_of(orders[1]).payment_id
+        stripe_api.pay(latest_attempt(order).session_id)
+        deliver_event(completed_event(stripe_api, order))
+    payment = latest_attempt(orders[1]).payment_id
     for told, state in (
         ({"id": "re_1", "payment_intent": payment}, NoticeState.STUCK),
         ({"id": "re_1", "payment_intent": "pi_of_another_shop"}, NoticeState.UNKNOWN),
         ({"payment_intent": payment, "deep": json.loads("[" * 300 + "]" * 300)}, NoticeState.STUCK),
     ):
         caplog.clear()
-        notice = deliver(stripe_api.event("refund.created", told))
+        notice = deliver_event(stripe_api.event("refund.created", told))
         is_stuck = state == NoticeState.STUCK
         assert (notice.state, "NoticeNotUnderstood" in notice.error) == (state, is_stuck)
         assert ("notice can't be processed" in caplog.text) is is_stuck
 
 
 def test_nul_in_a_text_stops_nothing(stripe_api: StripeServer) -> None:
-    order = order_of()
-    session_id = attempt_of(order).session_id
+    order = place_order()
+    session_id = latest_attempt(order).session_id
     stripe_api.pay(session_id)
     stripe_api.sessions[session_id]["customer_details"] = {"name": "Ama\0ra \ud800", "address": None}
-    notice = deliver(completed(stripe_api, order))
+    notice = deliver_event(completed_event(stripe_api, order))
     assert (notice.state, notice.error) == (NoticeState.DONE, "")
     assert (fresh(order).state, fresh(order).billing_name) == (OrderState.FULFILLED, "Amara ?")
 
@@ -455,7 +455,7 @@ def test_nul_in_a_text_stops_nothing(stripe_api: StripeServer) -> None:
 def test_whatever_fails_leaves_a_reason_and_is_tried_again_only_where_that_may_help(
     stripe_api: StripeServer, monkeypatch: pytest.MonkeyPatch, error: Exception, *, is_final: bool
 ) -> None:
-    post_event(completed(stripe_api, order_of()))
+    post_event(completed_event(stripe_api, place_order()))
     monkeypatch.setattr("ecommerce.services.payment.notices.confirm_attempt", Mock(side_effect=error))
     run_delivery(delivery_id=Delivery.objects.get(handler=HANDLER).pk, now=clock.now())
     notice = GatewayNotice.objects.get()
@@ -466,18 +466,18 @@ def test_whatever_fails_leaves_a_reason_and_is_tried_again_only_where_that_may_h
 
 
 def test_what_stripe_does_not_know_is_not_asked_for_a_day(stripe_api: StripeServer) -> None:
-    order = order_of()
-    body = completed(stripe_api, order)
+    order = place_order()
+    body = completed_event(stripe_api, order)
     stripe_api.sessions.clear()
-    notice = deliver(body)
+    notice = deliver_event(body)
     assert (notice.state, "PaymentFailed" in notice.error) == (NoticeState.STUCK, True)
 
 
 def test_an_event_that_leaves_the_mode_out_is_asked_about(stripe_api: StripeServer) -> None:
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
-    session = {k: v for k, v in stripe_api.sessions[attempt_of(order).session_id].items() if k != "livemode"}
-    notice = deliver(stripe_api.event("checkout.session.completed", session))
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
+    session = {k: v for k, v in stripe_api.sessions[latest_attempt(order).session_id].items() if k != "livemode"}
+    notice = deliver_event(stripe_api.event("checkout.session.completed", session))
     assert (notice.state, fresh(order).state) == (NoticeState.DONE, OrderState.FULFILLED)
 
 
@@ -489,8 +489,8 @@ def test_without_its_gateway_a_notice_waits(stripe_api: StripeServer, settings: 
 
 
 def test_the_sandbox_tells_by_the_same_door(client: Client) -> None:
-    order = order_of()
-    attempt = attempt_of(order)
+    order = place_order()
+    attempt = latest_attempt(order)
     gateway = SandboxGateway()
     body = gateway.notice_body(reference=attempt.reference, answer="accept", total=attempt.money)
     for _time in range(2):
@@ -520,14 +520,14 @@ def staff(*permissions: str) -> Client:
 
 
 def test_staff_look_at_notices_and_have_them_processed_again(stripe_api: StripeServer) -> None:
-    order = order_of()
-    stripe_api.pay(attempt_of(order).session_id)
-    notice = deliver(completed(stripe_api, order))
+    order = place_order()
+    stripe_api.pay(latest_attempt(order).session_id)
+    notice = deliver_event(completed_event(stripe_api, order))
     client = staff("view_gatewaynotice", "change_gatewaynotice")
     address = reverse("admin:ecommerce_gatewaynotice_changelist")
     assert b"checkout.session.completed" in client.get(address).content
     page = client.get(reverse("admin:ecommerce_gatewaynotice_change", args=[notice.pk]))
-    assert attempt_of(order).session_id in page.content.decode()
+    assert latest_attempt(order).session_id in page.content.decode()
     assert b'name="_save"' not in page.content
     posted = {"action": "process_again", "_selected_action": [notice.pk]}
     assert b"1 notice is processed again." in client.post(address, posted, follow=True).content

@@ -29,8 +29,8 @@ from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.payment.payments import confirm_attempt
 from ecommerce.tasks import audit_books
 from mitxonline.users.models import User
-from tests.ecommerce.paying import attempt_of
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.paying import latest_attempt
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import (
     NOON,
     codes_of,
@@ -89,7 +89,7 @@ def empty(owner: BasketOwner, order: Order) -> None:
 
 
 def pay(api: StripeServer, order: Order, *, by_bank: bool = False, now: datetime = NOON) -> Order:
-    attempt = attempt_of(order)
+    attempt = latest_attempt(order)
     (api.pay_later if by_bank else api.pay)(attempt.session_id)
     return confirm_attempt(attempt_id=attempt.pk, now=now)
 
@@ -160,8 +160,8 @@ def test_five_more_orders_at_half_price_are_none(
     cheap = Order.objects.exclude(discount_total=0)
     assert list(cheap) == [first]
     assert fulfilled_uses() == [(first.pk, UseState.HELD)]
-    stripe_api.bank_says(attempt_of(first).session_id, yes=True)
-    assert confirm_attempt(attempt_id=attempt_of(first).pk, now=LATER).state == OrderState.FULFILLED
+    stripe_api.bank_says(latest_attempt(first).session_id, yes=True)
+    assert confirm_attempt(attempt_id=latest_attempt(first).pk, now=LATER).state == OrderState.FULFILLED
     assert fulfilled_uses() == [(first.pk, UseState.CONFIRMED)]
 
 
@@ -170,8 +170,8 @@ def test_a_decline_gives_the_use_to_one_who_asks(
 ) -> None:
     first = under_way(stripe_api, owner, code)
     pay(stripe_api, buy(owner, "80"))
-    stripe_api.bank_says(attempt_of(first).session_id, yes=False)
-    assert confirm_attempt(attempt_id=attempt_of(first).pk, now=NOON).state == OrderState.DECLINED
+    stripe_api.bank_says(latest_attempt(first).session_id, yes=False)
+    assert confirm_attempt(attempt_id=latest_attempt(first).pk, now=NOON).state == OrderState.DECLINED
     assert fulfilled_uses() == []
     second = pay(stripe_api, buy(owner, "60", code))
     assert (second.state, second.total) == (OrderState.FULFILLED, 30)
@@ -195,7 +195,7 @@ def test_money_for_the_replaced_one_gets_no_second_use(
     stripe_api: StripeServer, owner: BasketOwner, code: DiscountCode
 ) -> None:
     first = buy(owner, "100", code)
-    old_page = attempt_of(first)
+    old_page = latest_attempt(first)
     second = buy(owner, "80")
     stripe_api.sessions[old_page.session_id]["status"] = "open"
     after = pay(stripe_api, first)
@@ -208,8 +208,8 @@ def test_an_order_in_review_holds_nothing_and_gets_no_second_use(
     stripe_api: StripeServer, owner: BasketOwner, code: DiscountCode
 ) -> None:
     first = buy(owner, "100", code)
-    stripe_api.pay(attempt_of(first).session_id, amount_total=4900)
-    first = confirm_attempt(attempt_id=attempt_of(first).pk, now=NOON)
+    stripe_api.pay(latest_attempt(first).session_id, amount_total=4900)
+    first = confirm_attempt(attempt_id=latest_attempt(first).pk, now=NOON)
     assert first.review_cause == "amount_differs"
     empty(owner, first)
     second = pay(stripe_api, buy(owner, "80"))
@@ -225,7 +225,7 @@ def test_money_for_a_lapsed_order_gets_no_second_use(
     stripe_api: StripeServer, owner: BasketOwner, code: DiscountCode
 ) -> None:
     first = buy(owner, "100", code)
-    old_page = attempt_of(first)
+    old_page = latest_attempt(first)
     release_lapsed_orders(now=LATER)
     empty(owner, first)
     second = pay(stripe_api, buy(owner, "80", now=LATER), now=LATER)
@@ -252,18 +252,18 @@ def test_an_unlimited_code_serves_every_order(stripe_api: StripeServer, owner: B
     first = under_way(stripe_api, owner, code)
     second = pay(stripe_api, buy(owner, "80"))
     assert (second.total, second.state) == (40, OrderState.FULFILLED)
-    stripe_api.bank_says(attempt_of(first).session_id, yes=True)
-    assert confirm_attempt(attempt_id=attempt_of(first).pk, now=LATER).state == OrderState.FULFILLED
+    stripe_api.bank_says(latest_attempt(first).session_id, yes=True)
+    assert confirm_attempt(attempt_id=latest_attempt(first).pk, now=LATER).state == OrderState.FULFILLED
 
 
 def sold(buyer: User, code: DiscountCode) -> Order:
-    return paid_order(make_product(), buyer=buyer, code=code)
+    return make_paid_order(make_product(), buyer=buyer, code=code)
 
 
 class TestInTheDatabase:
     def test_an_order_is_not_fulfilled_without_a_use_of_its_own(self, learner: User) -> None:
         code = limited("one_time")
-        first, second = sold(learner, code), paid_order(make_product(), buyer=learner, state=OrderState.PENDING)
+        first, second = sold(learner, code), make_paid_order(make_product(), buyer=learner, state=OrderState.PENDING)
         check_now()
         second.lines.update(code=code, takes_use=True)
         with refused():
@@ -309,7 +309,7 @@ class TestAudit:
     def test_what_does_not_agree_is_listed_and_logged(self, learner: User, caplog: pytest.LogCaptureFixture) -> None:
         fine, code, other = sold(learner, limited("one_time")), limited("one_time"), limited("thrice")
         first = sold(learner, code)
-        second = paid_order(make_product(), buyer=learner, state=OrderState.REVIEW)
+        second = make_paid_order(make_product(), buyer=learner, state=OrderState.REVIEW)
         check_now()
         with unwatched():
             first.code_uses.update(order=second, state=UseState.HELD, held_until=NOON)
@@ -353,8 +353,8 @@ class TestContracts:
         assert code_offer(text=codes_of(other)[0].text, user_id=learner.pk, now=NOON).contract_run == other
         with pytest.raises(PaymentUnderWay):
             begin_checkout(owner=owner, user_id=learner.pk, now=NOON, expected_total=order.money)
-        stripe_api.bank_says(attempt_of(order).session_id, yes=True)
-        assert confirm_attempt(attempt_id=attempt_of(order).pk, now=LATER).state == OrderState.FULFILLED
+        stripe_api.bank_says(latest_attempt(order).session_id, yes=True)
+        assert confirm_attempt(attempt_id=latest_attempt(order).pk, now=LATER).state == OrderState.FULFILLED
 
 
 def check_now() -> None:

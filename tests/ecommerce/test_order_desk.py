@@ -21,7 +21,7 @@ from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.ecommerce.desk import desk_url, make_dispute, make_second_payment, read_order_page, submit_refund
-from tests.ecommerce.tills import Till, paid_order, till_of
+from tests.ecommerce.tills import Till, install_till, make_paid_order
 from tests.factories import NOON, make_product, make_user
 from tests.support.counting import queries
 from tests.support.reading import form_data, read
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_list_finds_orders_by_number_buyer_and_state(desk: Client) -> None:
-    mine = paid_order(make_product(), make_product(), buyer=make_user("amara@northgate.example"))
-    other = paid_order(make_product(), state=OrderState.REVIEW)
+    mine = make_paid_order(make_product(), make_product(), buyer=make_user("amara@northgate.example"))
+    other = make_paid_order(make_product(), state=OrderState.REVIEW)
     everything = read(desk.get("/cms/orders/")).text
     assert mine.number in everything
     assert other.number in everything
@@ -45,11 +45,11 @@ def test_the_list_finds_orders_by_number_buyer_and_state(desk: Client) -> None:
 
 @pytest.mark.parametrize("kind", ["review", "dispute", "request", "twice", "failed"])
 def test_what_needs_somebody_can_be_found(desk: Client, settings: Any, kind: str) -> None:
-    till = till_of(settings)
-    order = paid_order(
+    till = install_till(settings)
+    order = make_paid_order(
         make_product(), state=OrderState.REVIEW if kind == "review" else OrderState.FULFILLED, gateway="till"
     )
-    quiet = paid_order(make_product())
+    quiet = make_paid_order(make_product())
     if kind == "dispute":
         make_dispute(order)
     if kind == "request":
@@ -68,7 +68,7 @@ def test_what_needs_somebody_can_be_found(desk: Client, settings: Any, kind: str
 
 
 def test_an_order_shows_everything_about_it(desk: Client) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     order.attempts.update(paid_with="Visa ending 4242")
     first = order.lines.all()[0]
     refund_order(
@@ -94,7 +94,7 @@ def test_an_order_shows_everything_about_it(desk: Client) -> None:
 
 @pytest.mark.parametrize("size", [1, 4])
 def test_an_order_costs_the_same_whatever_happened_to_it(size: int) -> None:
-    order = paid_order(*(make_product() for _each in range(size)))
+    order = make_paid_order(*(make_product() for _each in range(size)))
     for _each in range(size):
         choice = RefundChoice(reason="x", amount=Money("1", "USD"), enrollment_after=EnrollmentAfter.KEEP)
         refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
@@ -107,7 +107,7 @@ def test_an_order_costs_the_same_whatever_happened_to_it(size: int) -> None:
 @pytest.mark.parametrize("size", [1, 4])
 def test_the_lists_cost_the_same_for_any_number(desk: Client, size: int) -> None:
     for _each in range(size):
-        order = paid_order(make_product())
+        order = make_paid_order(make_product())
         refund_order(order_id=order.pk, choice=RefundChoice(reason="x"), now=NOON, by_id=None)
     for address, number in (("/cms/orders/results/", 7), ("/cms/refunds/results/", 7)):
         desk.get(address)
@@ -116,7 +116,7 @@ def test_the_lists_cost_the_same_for_any_number(desk: Client, size: int) -> None
 
 
 def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
     assert (form["scope"], form["enrollment_after"]) == (["all"], ["remove"])
     asked = desk.post(desk_url(order, "refund/"), {**form, "reason": "phone call"})
@@ -135,7 +135,7 @@ def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) 
 
 
 def test_changing_ones_mind_keeps_what_was_typed(desk: Client) -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
     asked = read(
         desk.post(desk_url(order, "refund/"), {**form, "scope": "amount", "amount": "12.50", "reason": "kind words"})
@@ -146,7 +146,7 @@ def test_changing_ones_mind_keeps_what_was_typed(desk: Client) -> None:
 
 
 def test_chosen_courses_and_amounts_go_back(desk: Client) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     second = order.lines.all()[1]
     submit_refund(desk, order, scope="lines", lines=[str(second.pk)], enrollment_after="audit")
     assert Refund.objects.get().amount == 149
@@ -168,7 +168,7 @@ def test_chosen_courses_and_amounts_go_back(desk: Client) -> None:
     ],
 )
 def test_bad_input_gets_a_sentence_and_loses_nothing(desk: Client, changes: dict[str, Any], sentence: str) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     answer = submit_refund(desk, order, **changes)
     assert answer.status_code == 422
     assert sentence in answer.content.decode()
@@ -176,8 +176,8 @@ def test_bad_input_gets_a_sentence_and_loses_nothing(desk: Client, changes: dict
 
 
 def test_what_the_gateway_refuses_is_shown(desk: Client, settings: Any) -> None:
-    till: Till = till_of(settings)
-    order = paid_order(make_product(), gateway="till")
+    till: Till = install_till(settings)
+    order = make_paid_order(make_product(), gateway="till")
     till.says = ["no"]
     text = submit_refund(desk, order).content.decode()
     assert "The gateway refused: The card was closed. Nothing was refunded." in text
@@ -187,7 +187,7 @@ def test_what_the_gateway_refuses_is_shown(desk: Client, settings: Any) -> None:
 
 
 def test_somebody_elses_refund_in_between_is_seen(desk: Client) -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
     asked = read(desk.post(desk_url(order, "refund/"), {**form, "reason": "x"}))
     refund_order(order_id=order.pk, choice=RefundChoice(reason="faster"), now=NOON, by_id=None)
@@ -198,7 +198,7 @@ def test_somebody_elses_refund_in_between_is_seen(desk: Client) -> None:
 
 
 def test_a_buyers_request_is_approved_with_the_refund(desk: Client, finance: User) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     request.lines.set([order.lines.all()[1]])
     page = read_order_page(desk, order)
@@ -212,7 +212,7 @@ def test_a_buyers_request_is_approved_with_the_refund(desk: Client, finance: Use
 
 
 def test_a_buyers_request_is_denied_with_a_sentence(desk: Client, finance: User) -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     assert desk.post(desk_url(order, "deny/"), {"answer": " "}).status_code == 422
     desk.post(desk_url(order, "deny/"), {"answer": "The course is over."})
@@ -227,7 +227,7 @@ def test_a_buyers_request_is_denied_with_a_sentence(desk: Client, finance: User)
 
 
 def test_an_order_in_review_is_fulfilled_by_hand(desk: Client) -> None:
-    order = paid_order(make_product(), state=OrderState.REVIEW)
+    order = make_paid_order(make_product(), state=OrderState.REVIEW)
     page = read_order_page(desk, order)
     assert "Fulfill the order" in page.text
     assert "Cancel the order" not in page.text
@@ -242,7 +242,7 @@ def test_an_order_in_review_is_fulfilled_by_hand(desk: Client) -> None:
 
 
 def test_an_order_in_review_is_canceled_only_without_money(desk: Client) -> None:
-    order = paid_order(make_product(), state=OrderState.REVIEW)
+    order = make_paid_order(make_product(), state=OrderState.REVIEW)
     answer = desk.post(desk_url(order, "cancel/"), {"reason": "test"})
     assert "has been paid" in answer.content.decode()
     order.attempts.update(state="failed")
@@ -253,13 +253,13 @@ def test_an_order_in_review_is_canceled_only_without_money(desk: Client) -> None
 
 
 def test_a_second_payment_goes_back_or_stays(desk: Client) -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     refund = make_second_payment(order)
     assert "$249.00 goes back" in read(desk.get(desk_url(order, f"second/{refund.pk}/send/"))).text
     desk.post(desk_url(order, f"second/{refund.pk}/send/"))
     refund.refresh_from_db()
     assert refund.state == RefundState.SUCCEEDED
-    other = paid_order(make_product())
+    other = make_paid_order(make_product())
     kept = make_second_payment(other)
     desk.post(desk_url(other, f"second/{kept.pk}/keep/"), {"reason": "donation"})
     kept.refresh_from_db()
@@ -268,17 +268,17 @@ def test_a_second_payment_goes_back_or_stays(desk: Client) -> None:
 
 
 def test_the_gateway_is_asked_and_the_receipt_sent_again(desk: Client) -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     assert "We asked the gateway." in desk.post(desk_url(order, "check/"), follow=True).content.decode()
     desk.post(desk_url(order, "receipt/"))
     assert "ReceiptWanted" in Delivery.objects.get().event_type
-    waiting = paid_order(make_product(), state=OrderState.REVIEW)
+    waiting = make_paid_order(make_product(), state=OrderState.REVIEW)
     assert "no receipt to send" in desk.post(desk_url(waiting, "receipt/"), follow=True).content.decode()
     assert desk.get(desk_url(order, "check/")).status_code == 405
 
 
 def test_lists_are_exported_with_cells_that_do_not_run(desk: Client) -> None:
-    order = paid_order(make_product(), buyer=make_user("=cmd@evil.example"))
+    order = make_paid_order(make_product(), buyer=make_user("=cmd@evil.example"))
     refund_order(order_id=order.pk, choice=RefundChoice(reason="+sum(1)"), now=NOON, by_id=None)
     orders = exported(desk, "/cms/orders/")
     assert orders[0]["Number"] == order.number
@@ -298,7 +298,7 @@ def exported(desk: Client, address: str) -> list[dict[str, str]]:
     "part", ["refund/", "deny/", "fulfill/", "cancel/", "check/", "receipt/", "second/1/send/", "second/1/keep/"]
 )
 def test_whoever_may_only_look_can_do_nothing(part: str) -> None:
-    order = paid_order(make_product(), state=OrderState.REVIEW)
+    order = make_paid_order(make_product(), state=OrderState.REVIEW)
     looker = make_user(is_staff=True)
     for codename in ("access_admin", "view_order"):
         looker.user_permissions.add(Permission.objects.get(codename=codename))

@@ -33,7 +33,7 @@ from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
-from tests.ecommerce.paying import attempt_of, begin, order_of
+from tests.ecommerce.paying import check_out, latest_attempt, place_order
 from tests.factories import (
     NOON,
     codes_of,
@@ -69,8 +69,8 @@ def fresh(order: Order) -> Order:
 
 
 def test_an_order_is_written_down_before_its_gateway_hears_of_it(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    attempt = attempt_of(order)
+    order = place_order(learner)
+    attempt = latest_attempt(order)
     (call,) = stripe_api.calls
     assert call.headers["Idempotency-Key"] == attempt.idempotency_key == f"checkout:{attempt.reference}"
     assert attempt.session_id in stripe_api.sessions
@@ -81,57 +81,57 @@ def test_an_order_is_written_down_before_its_gateway_hears_of_it(stripe_api: Str
 
 
 def test_pressing_twice_is_one_order_and_one_payment_page(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    again = begin(learner, now=NOON + timedelta(minutes=9))
+    order = place_order(learner)
+    again = check_out(learner, now=NOON + timedelta(minutes=9))
     assert again.order == order
-    assert again.pay_url == attempt_of(order).pay_url
+    assert again.pay_url == latest_attempt(order).pay_url
     assert len(stripe_api.sessions) == 1
 
 
 def test_who_paid_a_young_page_and_presses_again_gets_the_receipt(stripe_api: StripeServer, learner: User) -> None:
-    order, other = order_of(learner), order_of(make_user())
-    stripe_api.pay(attempt_of(order).session_id)
-    again = begin(learner, now=NOON + timedelta(minutes=1))
+    order, other = place_order(learner), place_order(make_user())
+    stripe_api.pay(latest_attempt(order).session_id)
+    again = check_out(learner, now=NOON + timedelta(minutes=1))
     assert (again.order, again.pay_url) == (order, None)
     assert again.order.state == OrderState.FULFILLED
     assert fresh(other).state == OrderState.PENDING
 
 
 def test_whose_bank_is_at_a_young_page_is_not_led_there_again(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.pay_later(attempt_of(order).session_id)
+    order = place_order(learner)
+    stripe_api.pay_later(latest_attempt(order).session_id)
     with pytest.raises(PaymentUnderWay):
-        begin(learner, now=NOON + timedelta(minutes=1))
+        check_out(learner, now=NOON + timedelta(minutes=1))
     assert states(order) == [AttemptState.PROCESSING]
 
 
 @pytest.mark.parametrize("end", ["lapse", "decline"])
 def test_a_young_page_that_has_ended_gives_way_to_another(stripe_api: StripeServer, learner: User, end: str) -> None:
-    order = order_of(learner)
-    session_id = attempt_of(order).session_id
+    order = place_order(learner)
+    session_id = latest_attempt(order).session_id
     if end == "lapse":
         stripe_api.lapse(session_id)
     else:
         stripe_api.pay_later(session_id)
         stripe_api.bank_says(session_id, yes=False)
-    again = begin(learner, now=NOON + timedelta(minutes=1))
+    again = check_out(learner, now=NOON + timedelta(minutes=1))
     assert again.order == order
     assert len(stripe_api.sessions) == 2
-    assert again.pay_url == attempt_of(order).pay_url != stripe_api.sessions[session_id]["url"]
+    assert again.pay_url == latest_attempt(order).pay_url != stripe_api.sessions[session_id]["url"]
     assert states(order) == [AttemptState.EXPIRED if end == "lapse" else AttemptState.DECLINED, AttemptState.STARTED]
 
 
 def test_with_the_gateway_silent_a_young_page_is_led_to_again(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
+    order = place_order(learner)
     stripe_api.fail("/sessions/", 500)
-    assert begin(learner, now=NOON + timedelta(minutes=1)).pay_url == attempt_of(order).pay_url
+    assert check_out(learner, now=NOON + timedelta(minutes=1)).pay_url == latest_attempt(order).pay_url
 
 
 def test_a_page_that_is_not_young_is_ended_before_another_begins(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    old = attempt_of(order)
+    order = place_order(learner)
+    old = latest_attempt(order)
     stripe_api.calls.clear()
-    again = begin(learner, now=LATER)
+    again = check_out(learner, now=LATER)
     assert again.order == order
     assert [call.path for call in stripe_api.calls] == [
         f"/v1/checkout/sessions/{old.session_id}/expire",
@@ -143,9 +143,9 @@ def test_a_page_that_is_not_young_is_ended_before_another_begins(stripe_api: Str
 
 
 def test_who_paid_and_presses_again_is_not_asked_to_pay_twice(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id)
-    again = begin(learner, now=LATER)
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id)
+    again = check_out(learner, now=LATER)
     assert (again.order, again.pay_url) == (order, None)
     assert again.order.state == OrderState.FULFILLED
     assert len(stripe_api.sessions) == 1
@@ -153,23 +153,23 @@ def test_who_paid_and_presses_again_is_not_asked_to_pay_twice(stripe_api: Stripe
 
 
 def test_whose_bank_is_at_it_is_not_asked_to_pay_twice(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.pay_later(attempt_of(order).session_id)
+    order = place_order(learner)
+    stripe_api.pay_later(latest_attempt(order).session_id)
     with pytest.raises(PaymentUnderWay):
-        begin(learner, now=LATER)
+        check_out(learner, now=LATER)
     assert len(stripe_api.sessions) == 1
     assert states(order) == [AttemptState.PROCESSING, AttemptState.FAILED]
 
 
 def test_without_knowing_that_the_old_page_is_over_no_other_begins(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
+    order = place_order(learner)
     stripe_api.fail(EXPIRE, 500)
     with pytest.raises(PaymentUnavailable):
-        begin(learner, now=LATER)
+        check_out(learner, now=LATER)
     assert len(stripe_api.sessions) == 1
     assert states(order) == [AttemptState.CLOSING, AttemptState.STARTED]
-    stripe_api.lapse(attempt_of(order).session_id or next(iter(stripe_api.sessions)))
-    assert begin(learner, now=LATER).pay_url
+    stripe_api.lapse(latest_attempt(order).session_id or next(iter(stripe_api.sessions)))
+    assert check_out(learner, now=LATER).pay_url
     assert states(order) == [AttemptState.EXPIRED, AttemptState.STARTED]
 
 
@@ -179,23 +179,23 @@ def test_a_gateway_that_is_away_costs_nothing_but_a_sentence(
 ) -> None:
     stripe_api.fail(SESSIONS, status)
     with pytest.raises(PaymentUnavailable):
-        order_of(learner)
+        place_order(learner)
     order = Order.objects.get()
     assert (order.state, states(order)) == (OrderState.PENDING, [AttemptState.FAILED])
-    assert begin(learner, now=NOON).order == order
+    assert check_out(learner, now=NOON).order == order
     assert states(order) == [AttemptState.FAILED, AttemptState.STARTED]
 
 
 def test_a_total_no_gateway_takes_is_said(stripe_api: StripeServer, learner: User) -> None:
     stripe_api.fail(SESSIONS, 400, {"type": "invalid_request_error", "code": "amount_too_small", "message": "Least."})
     with pytest.raises(TotalNotPayable, match=r"\$0\.10"):
-        order_of(learner, price="0.10")
+        place_order(learner, price="0.10")
 
 
 def test_where_nobody_takes_money_nothing_is_placed(learner: User, settings: Any) -> None:
     settings.PAYMENT_GATEWAYS = []
     with pytest.raises(NoWayToPay):
-        order_of(learner)
+        place_order(learner)
     assert not Order.objects.exists()
 
 
@@ -210,7 +210,7 @@ def test_an_order_given_up_during_the_call_sends_nobody_to_its_page(
 
     monkeypatch.setattr(StripeGateway, "start", start_slowly)
     with pytest.raises(PaymentUnavailable):
-        order_of(learner)
+        place_order(learner)
     attempt = PaymentAttempt.objects.get()
     assert (attempt.state, bool(attempt.session_id)) == (AttemptState.CLOSING, True)
     end_session(attempt_id=attempt.pk, now=NOON)
@@ -227,25 +227,25 @@ def test_a_window_that_failed_does_not_spoil_the_one_that_did_not(
         return start(gateway, payment)
 
     monkeypatch.setattr(StripeGateway, "start", fail_elsewhere)
-    order = order_of(learner)
-    attempt = attempt_of(order)
+    order = place_order(learner)
+    attempt = latest_attempt(order)
     assert (attempt.state, attempt.note, attempt.settled_at) == (AttemptState.STARTED, "", None)
 
 
 def test_a_changed_cart_ends_the_page_of_the_order_it_replaces(stripe_api: StripeServer, learner: User) -> None:
-    first = order_of(learner)
-    second = order_of(learner, price="30")
+    first = place_order(learner)
+    second = place_order(learner, price="30")
     assert fresh(first).state == OrderState.CANCELED
     assert states(first) == [AttemptState.EXPIRED]
-    assert stripe_api.sessions[attempt_of(first).session_id]["status"] == "expired"
+    assert stripe_api.sessions[latest_attempt(first).session_id]["status"] == "expired"
     assert states(second) == [AttemptState.STARTED]
 
 
 def test_an_order_that_was_paid_when_it_was_to_be_replaced_counts(stripe_api: StripeServer, learner: User) -> None:
-    first = order_of(learner)
-    stripe_api.pay(attempt_of(first).session_id)
+    first = place_order(learner)
+    stripe_api.pay(latest_attempt(first).session_id)
     add_products(owner=BasketOwner(user_id=learner.pk), product_ids=[make_product(price="30").pk], now=NOON)
-    begun = begin(learner, now=NOON)
+    begun = check_out(learner, now=NOON)
     assert (begun.order, begun.pay_url) == (first, None)
     assert fresh(first).state == OrderState.FULFILLED
     assert list(Order.objects.exclude(pk=first.pk).values_list("state", flat=True)) == [OrderState.CANCELED]
@@ -253,32 +253,32 @@ def test_an_order_that_was_paid_when_it_was_to_be_replaced_counts(stripe_api: St
 
 
 def test_whose_money_waits_with_staff_is_not_asked_to_pay_twice(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id, amount_total=24800)
-    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.REVIEW
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id, amount_total=24800)
+    assert confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON).state == OrderState.REVIEW
     with pytest.raises(PaymentUnderWay, match=order.number):
-        begin(learner, now=LATER)
+        check_out(learner, now=LATER)
     assert len(stripe_api.sessions) == 1
     refund_order(order_id=order.pk, choice=RefundChoice(reason="another amount came"), now=LATER, by_id=None)
-    assert begin(learner, now=LATER).pay_url
+    assert check_out(learner, now=LATER).pay_url
 
 
 def test_what_waits_with_staff_hinders_nobody_from_buying_something_else(
     stripe_api: StripeServer, learner: User
 ) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id, amount_total=24800)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id, amount_total=24800)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     remove_product(owner=BasketOwner(user_id=learner.pk), product_id=order.lines.get().product_id, now=LATER)
-    assert order_of(learner, now=LATER) != order
+    assert place_order(learner, now=LATER) != order
 
 
 def test_an_order_for_other_things_is_nobodys_hindrance(stripe_api: StripeServer, learner: User) -> None:
-    first = order_of(learner)
+    first = place_order(learner)
     product_id = first.lines.get().product_id
     stripe_api.fail(EXPIRE, 500)
     remove_product(owner=BasketOwner(user_id=learner.pk), product_id=product_id, now=NOON)
-    second = order_of(learner, price="30")
+    second = place_order(learner, price="30")
     assert states(first) == [AttemptState.CLOSING]
     assert states(second) == [AttemptState.STARTED]
     stripe_api.failures.clear()
@@ -294,9 +294,9 @@ def test_a_host_with_an_account_of_its_own_is_paid_there(
         "other.example": {"secret_key": "sk_test_other", "webhook_secrets": ["whsec_other"]},
     }
     add_products(owner=BasketOwner(user_id=learner.pk), product_ids=[make_product(price="30").pk], now=NOON)
-    order = begin(learner, host="other.example").order
-    stripe_api.pay(attempt_of(order).session_id)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    order = check_out(learner, host="other.example").order
+    stripe_api.pay(latest_attempt(order).session_id)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     assert {call.headers["Authorization"] for call in stripe_api.calls} == {"Bearer sk_test_other"}
     assert stripe_api.calls[0].params["success_url"].startswith("https://other.example/payment/completed/")
     assert fresh(order).state == OrderState.FULFILLED
@@ -312,10 +312,10 @@ def test_checkout_keeps_its_budget(
         now=NOON,
     )
     if earlier:
-        begin(learner)
+        check_out(learner)
         stripe_api.calls.clear()
     with django_assert_num_queries(33 if earlier else 24):
-        begin(learner, now=LATER)
+        check_out(learner, now=LATER)
     assert len(stripe_api.calls) == (2 if earlier else 1)
 
 
@@ -327,7 +327,7 @@ def test_checkout_of_a_contracts_course_keeps_its_budget(
     add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
     apply_code(owner=owner, text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
     with django_assert_num_queries(34):
-        begin(learner)
+        check_out(learner)
     assert len(stripe_api.calls) == 1
 
 
@@ -335,11 +335,11 @@ def test_checkout_of_a_contracts_course_keeps_its_budget(
 
 
 def test_what_was_paid_is_fulfilled_and_known(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id, total_details={"amount_tax": 900})
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id, total_details={"amount_tax": 900})
     for _time in range(3):
-        assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.FULFILLED
-    attempt, order = attempt_of(order), fresh(order)
+        assert confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON).state == OrderState.FULFILLED
+    attempt, order = latest_attempt(order), fresh(order)
     assert (attempt.state, attempt.paid_amount, attempt.paid_with) == (AttemptState.PAID, 249, "Visa ending 4242")
     assert attempt.payment_id in stripe_api.payments
     assert attempt.ask_at is None
@@ -350,8 +350,8 @@ def test_what_was_paid_is_fulfilled_and_known(stripe_api: StripeServer, learner:
 
 
 def test_an_open_page_is_no_payment(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.PENDING
+    order = place_order(learner)
+    assert confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON).state == OrderState.PENDING
     assert states(order) == [AttemptState.STARTED]
 
 
@@ -368,10 +368,10 @@ def test_an_open_page_is_no_payment(stripe_api: StripeServer, learner: User) -> 
 def test_money_that_does_not_fit_goes_before_staff_and_enrolls_nobody(
     stripe_api: StripeServer, learner: User, changes: dict[str, Any], reason: str
 ) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id, **changes)
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id, **changes)
     for _time in range(2):
-        order = confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+        order = confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     assert order.state == OrderState.REVIEW
     assert reason in order.state_reason
     assert not Enrollment.objects.exists()
@@ -381,40 +381,40 @@ def test_money_that_does_not_fit_goes_before_staff_and_enrolls_nobody(
 
 
 def test_two_pages_both_paid_are_one_order_and_money_to_give_back(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    old = attempt_of(order)
-    begin(learner, now=LATER)
+    order = place_order(learner)
+    old = latest_attempt(order)
+    check_out(learner, now=LATER)
     stripe_api.sessions[old.session_id]["status"] = "open"  # as if ending it had come too late
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     stripe_api.pay(old.session_id)
-    for attempt in (attempt_of(order), old, old, attempt_of(order)):
+    for attempt in (latest_attempt(order), old, old, latest_attempt(order)):
         assert confirm_attempt(attempt_id=attempt.pk, now=LATER).state == OrderState.FULFILLED
     old.refresh_from_db()
     assert (old.state, old.is_surplus, old.paid_amount) == (AttemptState.PAID, True, 249)
     assert [refund.state for refund in old.refunds.all()] == [RefundState.MARKED]
-    assert not attempt_of(order).is_surplus
+    assert not latest_attempt(order).is_surplus
     assert Enrollment.objects.count() == 1
 
 
 def test_a_second_payment_of_another_amount_goes_back_as_well(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    old = attempt_of(order)
-    begin(learner, now=LATER)
+    order = place_order(learner)
+    old = latest_attempt(order)
+    check_out(learner, now=LATER)
     stripe_api.sessions[old.session_id]["status"] = "open"
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     stripe_api.pay(old.session_id, amount_total=10000)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=LATER)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=LATER)
     assert confirm_attempt(attempt_id=old.pk, now=LATER).state == OrderState.FULFILLED
     old.refresh_from_db()
     assert (old.is_surplus, old.paid_amount, old.refunds.get().amount) == (True, 100, 100)
 
 
 def test_the_end_of_an_old_page_touches_no_paid_order(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    old = attempt_of(order)
+    order = place_order(learner)
+    old = latest_attempt(order)
     PaymentAttempt.objects.filter(pk=old.pk).update(state=AttemptState.CLOSING)  # ending it is still to be done
-    begin(learner, now=LATER)
-    new = attempt_of(order)
+    check_out(learner, now=LATER)
+    new = latest_attempt(order)
     stripe_api.pay(new.session_id)
     confirm_attempt(attempt_id=new.pk, now=LATER)
     stripe_api.lapse(old.session_id)
@@ -424,11 +424,11 @@ def test_the_end_of_an_old_page_touches_no_paid_order(stripe_api: StripeServer, 
 
 
 def test_once_it_is_paid_the_other_page_is_ended(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    old = attempt_of(order)
+    order = place_order(learner)
+    old = latest_attempt(order)
     stripe_api.fail(EXPIRE, 500)
     with pytest.raises(PaymentUnavailable):
-        begin(learner, now=LATER)
+        check_out(learner, now=LATER)
     stripe_api.pay(old.session_id)
     confirm_attempt(attempt_id=old.pk, now=LATER)
     assert fresh(order).state == OrderState.FULFILLED
@@ -436,15 +436,15 @@ def test_once_it_is_paid_the_other_page_is_ended(stripe_api: StripeServer, learn
 
 
 def test_a_bank_that_says_yes_days_later(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    session_id = attempt_of(order).session_id
+    order = place_order(learner)
+    session_id = latest_attempt(order).session_id
     stripe_api.pay_later(session_id)
-    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.PENDING
+    assert confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON).state == OrderState.PENDING
     assert payment_standing(fresh(order)) == PaymentStanding.PROCESSING
     days_later = NOON + timedelta(days=3)
     assert release_lapsed_orders(now=days_later) == 0
     stripe_api.bank_says(session_id, yes=True)
-    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=days_later).state == OrderState.FULFILLED
+    assert confirm_attempt(attempt_id=latest_attempt(order).pk, now=days_later).state == OrderState.FULFILLED
 
 
 def test_a_bank_that_says_no_days_later_frees_everything_and_the_buyer_hears_of_it(
@@ -453,13 +453,13 @@ def test_a_bank_that_says_no_days_later_frees_everything_and_the_buyer_hears_of_
     code = make_code(make_discount(amount="50"), max_uses=1)
     add_products(owner=BasketOwner(user_id=learner.pk), product_ids=[make_product(price="100").pk], now=NOON)
     apply_code(owner=BasketOwner(user_id=learner.pk), text=code.text, user_id=learner.pk, now=NOON)
-    order = begin(learner).order
-    session_id = attempt_of(order).session_id
+    order = check_out(learner).order
+    session_id = latest_attempt(order).session_id
     stripe_api.pay_later(session_id)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     stripe_api.bank_says(session_id, yes=False)
     for _time in range(2):
-        order = confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON + timedelta(days=3))
+        order = confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON + timedelta(days=3))
     assert (order.state, states(order)) == (OrderState.DECLINED, [AttemptState.DECLINED])
     assert CodeUse.objects.get().state == UseState.RELEASED
     delivery = Delivery.objects.get(handler="ecommerce.receivers.email_payment_failed")
@@ -472,19 +472,19 @@ def test_a_bank_that_says_no_days_later_frees_everything_and_the_buyer_hears_of_
 
 
 def test_money_for_a_declined_order_still_buys_it(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    session_id = attempt_of(order).session_id
+    order = place_order(learner)
+    session_id = latest_attempt(order).session_id
     stripe_api.pay_later(session_id)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     stripe_api.bank_says(session_id, yes=False)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     stripe_api.bank_says(session_id, yes=True)
-    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON).state == OrderState.FULFILLED
+    assert confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON).state == OrderState.FULFILLED
 
 
 def test_money_after_the_hold_buys_what_is_still_there(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id)  # and no one told us
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id)  # and no one told us
     assert release_lapsed_orders(now=NOON + timedelta(hours=1)) == 1
     assert states(order) == [AttemptState.CLOSING]
     assert check_due_payments(now=NOON + timedelta(hours=1)) == 1
@@ -493,23 +493,23 @@ def test_money_after_the_hold_buys_what_is_still_there(stripe_api: StripeServer,
 
 
 def test_what_staff_gave_before_the_money_came_is_paid_by_it(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id)
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id)
     fresh(order).move(OrderState.FULFILLED, at=NOON)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
-    attempt = attempt_of(order)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
+    attempt = latest_attempt(order)
     assert (attempt.state, attempt.is_surplus) == (AttemptState.PAID, False)
 
 
 def test_interrupted_between_money_and_course_it_goes_on_by_itself(
     stripe_api: StripeServer, learner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id)
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id)
     with monkeypatch.context() as broken:
         broken.setattr(payments, "fulfill_or_review", Mock(side_effect=RuntimeError))
         with pytest.raises(RuntimeError):
-            confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+            confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     assert payment_standing(fresh(order)) == PaymentStanding.RECEIVED
     assert finish_interrupted(now=NOON + timedelta(minutes=3)) == 1
     assert fresh(order).state == OrderState.FULFILLED
@@ -518,28 +518,28 @@ def test_interrupted_between_money_and_course_it_goes_on_by_itself(
 def test_interrupted_with_money_that_came_late_it_goes_on_too(
     stripe_api: StripeServer, learner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id)
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id)
     release_lapsed_orders(now=NOON + timedelta(hours=1))
     with monkeypatch.context() as broken:
         broken.setattr(payments, "fulfill_or_review", Mock(side_effect=RuntimeError))
         with pytest.raises(RuntimeError):
-            confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON + timedelta(hours=1))
+            confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON + timedelta(hours=1))
     assert finish_interrupted(now=NOON + timedelta(hours=2)) == 1
     assert fresh(order).state == OrderState.FULFILLED
 
 
 def test_an_order_being_paid_is_not_canceled_by_hand(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.pay_later(attempt_of(order).session_id)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    order = place_order(learner)
+    stripe_api.pay_later(latest_attempt(order).session_id)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     with pytest.raises(PaymentUnderWay):
         cancel_order(order_id=order.pk, now=NOON, reason="by staff")
 
 
 def test_a_gateway_is_never_called_with_rows_locked(stripe_api: StripeServer, learner: User) -> None:
 
-    attempt = attempt_of(order_of(learner))
+    attempt = latest_attempt(place_order(learner))
     with transaction.atomic(), pytest.raises(RuntimeError):
         confirm_attempt(attempt_id=attempt.pk, now=NOON)
     with transaction.atomic(), pytest.raises(RuntimeError):
@@ -547,18 +547,18 @@ def test_a_gateway_is_never_called_with_rows_locked(stripe_api: StripeServer, le
 
 
 def test_finance_asks_about_all_tries_of_an_order(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    old = attempt_of(order)
-    begin(learner, now=LATER)
+    order = place_order(learner)
+    old = latest_attempt(order)
+    check_out(learner, now=LATER)
     stripe_api.sessions[old.session_id]["status"] = "open"
     stripe_api.pay(old.session_id)
     assert check_order(order_id=order.pk, now=LATER).state == OrderState.FULFILLED
 
 
 def test_one_try_that_can_not_be_asked_about_hides_no_other(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    begin(learner, now=LATER)
-    stripe_api.pay(attempt_of(order).session_id)
+    order = place_order(learner)
+    check_out(learner, now=LATER)
+    stripe_api.pay(latest_attempt(order).session_id)
     stripe_api.fail("/sessions/", 404, {"type": "invalid_request_error", "code": "resource_missing"})
     with pytest.raises(PaymentFailed):
         check_order(order_id=order.pk, now=LATER)
@@ -569,8 +569,8 @@ def test_one_try_that_can_not_be_asked_about_hides_no_other(stripe_api: StripeSe
 
 
 def test_a_payment_nobody_told_us_about_is_found(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id)
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id)
     assert check_due_payments(now=NOON + timedelta(minutes=4)) == 0
     assert check_due_payments(now=NOON + timedelta(minutes=6)) == 1
     assert fresh(order).state == OrderState.FULFILLED
@@ -580,18 +580,18 @@ def test_a_payment_nobody_told_us_about_is_found(stripe_api: StripeServer, learn
 def test_it_is_asked_less_and_less_often_and_once_when_the_page_is_over(
     stripe_api: StripeServer, learner: User
 ) -> None:
-    order = order_of(learner)
+    order = place_order(learner)
     asked = []
     for minute in range(1, 100):
         if check_due_payments(now=NOON + timedelta(minutes=minute)):
             asked.append(minute)
     assert asked == [5, 15, 34, 74]
-    assert attempt_of(order).asked == 4
+    assert latest_attempt(order).asked == 4
 
 
 def test_a_dead_page_is_closed_before_its_hold_ends(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.lapse(attempt_of(order).session_id)
+    order = place_order(learner)
+    stripe_api.lapse(latest_attempt(order).session_id)
     check_due_payments(now=NOON + timedelta(minutes=35))
     assert states(order) == [AttemptState.EXPIRED]
     assert release_lapsed_orders(now=NOON + timedelta(minutes=46)) == 1
@@ -602,7 +602,7 @@ def test_a_dead_page_is_closed_before_its_hold_ends(stripe_api: StripeServer, le
 
 def test_a_gateway_that_does_not_answer_is_left_alone_until_the_next_run(stripe_api: StripeServer) -> None:
     for _each in range(5):
-        order_of(make_user())
+        place_order(make_user())
     stripe_api.calls.clear()
     for _each in range(5):
         stripe_api.fail("/sessions/", 500)
@@ -611,9 +611,9 @@ def test_a_gateway_that_does_not_answer_is_left_alone_until_the_next_run(stripe_
 
 
 def test_one_that_can_not_be_settled_keeps_nobody_else_waiting(stripe_api: StripeServer) -> None:
-    orders = [order_of(make_user()) for _each in range(2)]
+    orders = [place_order(make_user()) for _each in range(2)]
     for order in orders:
-        stripe_api.pay(attempt_of(order).session_id)
+        stripe_api.pay(latest_attempt(order).session_id)
     stripe_api.fail("/sessions/", 404, {"type": "invalid_request_error", "code": "resource_missing"})
     assert check_due_payments(now=NOON + timedelta(minutes=6)) == 2
     assert {fresh(order).state for order in orders} == {OrderState.PENDING, OrderState.FULFILLED}
@@ -621,10 +621,10 @@ def test_one_that_can_not_be_settled_keeps_nobody_else_waiting(stripe_api: Strip
 
 def test_payments_the_gateway_knows_no_more_hide_no_other(stripe_api: StripeServer) -> None:
     for _each in range(4):  # an account that was left behind, for example
-        del stripe_api.sessions[attempt_of(order_of(make_user())).session_id]
-    orders = [order_of(make_user()) for _each in range(2)]
+        del stripe_api.sessions[latest_attempt(place_order(make_user())).session_id]
+    orders = [place_order(make_user()) for _each in range(2)]
     for order in orders:
-        stripe_api.pay(attempt_of(order).session_id)
+        stripe_api.pay(latest_attempt(order).session_id)
     assert check_due_payments(now=NOON + timedelta(minutes=6), limit=5) == 5
     assert [fresh(order).state for order in orders] == [OrderState.FULFILLED, OrderState.PENDING]
     assert "fulfilled" in resolve()[0]
@@ -634,7 +634,7 @@ def test_payments_the_gateway_knows_no_more_hide_no_other(stripe_api: StripeServ
 def test_a_payment_the_gateway_knows_no_more_is_not_asked_about_for_ever(
     stripe_api: StripeServer, learner: User
 ) -> None:
-    order = order_of(learner)
+    order = place_order(learner)
     stripe_api.sessions.clear()
     check_due_payments(now=NOON + timedelta(hours=24))
     assert states(order) == [AttemptState.STARTED]
@@ -647,22 +647,24 @@ def test_a_payment_the_gateway_knows_no_more_is_not_asked_about_for_ever(
 
 
 def test_awaited_money_the_gateway_knows_no_more_goes_before_staff(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
+    order = place_order(learner)
     sessions = dict(stripe_api.sessions)
-    stripe_api.pay_later(attempt_of(order).session_id)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    stripe_api.pay_later(latest_attempt(order).session_id)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     stripe_api.sessions.clear()
     check_due_payments(now=NOON + timedelta(days=2))
     assert (states(order), fresh(order).state) == ([AttemptState.DOUBTFUL], OrderState.REVIEW)
     stripe_api.sessions.update(sessions)
-    stripe_api.bank_says(attempt_of(order).session_id, yes=True)
-    assert confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON + timedelta(days=3)).state == OrderState.FULFILLED
+    stripe_api.bank_says(latest_attempt(order).session_id, yes=True)
+    assert (
+        confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON + timedelta(days=3)).state == OrderState.FULFILLED
+    )
 
 
 @pytest.mark.parametrize("account", ["gone", "stripe"])
 def test_a_silent_account_keeps_no_other_waiting(stripe_api: StripeServer, account: str, settings: Any) -> None:
     for _each in range(4):
-        order_of(make_user())
+        place_order(make_user())
     if account == "gone":
         PaymentAttempt.objects.update(gateway="gone")
     else:
@@ -670,19 +672,19 @@ def test_a_silent_account_keeps_no_other_waiting(stripe_api: StripeServer, accou
         PaymentAttempt.objects.update(account="other.example")
         for _each in range(3):
             stripe_api.fail("/sessions/", 401, {"type": "invalid_request_error"})
-    order = order_of(make_user())
-    stripe_api.pay(attempt_of(order).session_id)
+    order = place_order(make_user())
+    stripe_api.pay(latest_attempt(order).session_id)
     assert check_due_payments(now=NOON + timedelta(minutes=6)) == 4
     assert fresh(order).state == OrderState.FULFILLED
 
 
 def test_a_call_that_was_interrupted_leaves_no_try_open_for_ever(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
+    order = place_order(learner)
     PaymentAttempt.objects.update(session_id="", pay_url="")
     assert end_unstarted_attempts(now=NOON + timedelta(seconds=80)) == 0
     assert end_unstarted_attempts(now=NOON + timedelta(seconds=100)) == 1
     assert states(order) == [AttemptState.FAILED]
-    assert begin(learner, now=NOON + timedelta(seconds=100)).pay_url
+    assert check_out(learner, now=NOON + timedelta(seconds=100)).pay_url
 
 
 def resolve(**options: Any) -> tuple[str, str]:
@@ -692,8 +694,8 @@ def resolve(**options: Any) -> tuple[str, str]:
 
 
 def test_the_command_settles_what_the_gateway_says(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
-    stripe_api.pay(attempt_of(order).session_id)
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id)
     shown, said = resolve(dry_run=True)
     assert order.number in shown
     assert "paid" in shown
@@ -706,12 +708,12 @@ def test_the_command_settles_what_the_gateway_says(stripe_api: StripeServer, lea
 
 
 def test_the_command_leaves_alone_what_has_just_begun(stripe_api: StripeServer, learner: User) -> None:
-    order_of(learner, now=NOON)
+    place_order(learner, now=NOON)
     assert resolve(older_than=60 * 24 * 365 * 50)[1] == "No payment is without an end.\n"
 
 
 def test_the_command_says_where_the_gateway_says_nothing(stripe_api: StripeServer, learner: User) -> None:
-    order_of(learner)
+    place_order(learner)
     stripe_api.fail("/sessions/", 500)
     shown, said = resolve()
     assert "no definite answer" in shown
@@ -719,7 +721,7 @@ def test_the_command_says_where_the_gateway_says_nothing(stripe_api: StripeServe
 
 
 def test_a_gateway_that_is_no_more_is_said(stripe_api: StripeServer, learner: User, settings: Any) -> None:
-    attempt = attempt_of(order_of(learner))
+    attempt = latest_attempt(place_order(learner))
     settings.PAYMENT_GATEWAYS = []
     with pytest.raises(PaymentFailed, match="no gateway stripe here"):
         confirm_attempt(attempt_id=attempt.pk, now=NOON)
@@ -727,7 +729,7 @@ def test_a_gateway_that_is_no_more_is_said(stripe_api: StripeServer, learner: Us
 
 
 def test_the_buyer_is_told_once_that_somebody_looks(stripe_api: StripeServer, learner: User) -> None:
-    order = order_of(learner)
+    order = place_order(learner)
     for cause in (ReviewCause.AMOUNT_DIFFERS, ReviewCause.IN_DOUBT):
         with transaction.atomic():
             send_to_review(Order.objects.locked().get(pk=order.pk), cause=cause, detail="livemode", now=NOON)

@@ -46,7 +46,7 @@ from ecommerce.services.refunds.refunds import (
 )
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
-from tests.ecommerce.tills import told
+from tests.ecommerce.tills import make_refund_notice
 from tests.factories import NOON, make_code, make_discount, make_product, make_user
 
 pytestmark = pytest.mark.django_db
@@ -198,7 +198,7 @@ class World:
         refund = self.one(Refund.objects.filter(state=RefundState.SUCCEEDED, origin="ours"))
         if refund is None:
             return None
-        notice = told(refund, refund_id=refund.gateway_refund_id, state=RefundState.FAILED)
+        notice = make_refund_notice(refund, refund_id=refund.gateway_refund_id, state=RefundState.FAILED)
         follow_refund(notice, gateway_name="sandbox", now=self.now)
         return refund.pk, Order.objects.get(pk=refund.order_id).state
 

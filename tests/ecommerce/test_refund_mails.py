@@ -26,7 +26,7 @@ from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.refunds.refunds import refund_order
 from ecommerce.services.refunds.requests import deny_request
 from mitxonline.kernel.money import Money
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_product
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ def told(outbox: Outbox) -> tuple[EmailMultiAlternatives, str, str]:
     ],
 )
 def test_a_refund_is_told_with_what_became_of_the_course(mailoutbox: Outbox, after: Any, words: str) -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     choice = RefundChoice(reason="secret reason", enrollment_after=after)
     refund = refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     email_refund(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
@@ -64,7 +64,7 @@ def test_a_refund_is_told_with_what_became_of_the_course(mailoutbox: Outbox, aft
 
 
 def test_money_without_a_course_is_told_at_once(mailoutbox: Outbox) -> None:
-    order = paid_order(make_product(), state=OrderState.REVIEW)
+    order = make_paid_order(make_product(), state=OrderState.REVIEW)
     email_review(OrderInReview(order_id=order.pk, purchaser_id=order.purchaser_id))
     _mail, text, html = told(mailoutbox)
     for body in (text, html):
@@ -73,7 +73,7 @@ def test_money_without_a_course_is_told_at_once(mailoutbox: Outbox) -> None:
 
 
 def test_a_refusal_and_a_request_reach_whom_they_concern(mailoutbox: Outbox) -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     request = RefundRequest.objects.create(order=order, why="no_time", text="Shifts <b>changed</b>", asked_at=NOON)
     email_refund_asked(RefundAsked(request_id=request.pk, order_id=order.pk))
     assert mailoutbox == []  # no one to tell
@@ -94,13 +94,13 @@ def test_a_refusal_and_a_request_reach_whom_they_concern(mailoutbox: Outbox) -> 
 
 
 def test_the_receipt_is_sent_again(mailoutbox: Outbox) -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     email_receipt_again(ReceiptWanted(order_id=order.pk))
     assert told(mailoutbox)[0].subject == f"Your receipt {order.number}"
 
 
 def test_a_receipt_is_plain_data_too() -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     choice = RefundChoice(reason="x", amount=Money("39.80", "USD"), enrollment_after=EnrollmentAfter.KEEP)
     refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     data = receipt_data(receipt_for(user_id=order.purchaser_id, number=order.number), now=NOON)
@@ -114,7 +114,7 @@ def test_a_receipt_is_plain_data_too() -> None:
 
 @pytest.mark.parametrize("number", [1, 4])
 def test_the_lines_of_all_refunds_are_one_query(number: int, django_assert_num_queries: Any) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     choice = RefundChoice(reason="x", amount=Money("1.00", "USD"), enrollment_after=EnrollmentAfter.KEEP)
     for _each in range(number):
         refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
@@ -129,7 +129,7 @@ def seated_order() -> Order:
     contract = make_contract(seats=2, price="49")
     run = make_contract_run(contract, codes=1)
     assert run.product is not None
-    order = paid_order(run.product, code=codes_of(run)[0])
+    order = make_paid_order(run.product, code=codes_of(run)[0])
     claim_seat(
         terms=lock_terms([contract.pk])[contract.pk],
         user_id=order.purchaser_id,

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from courses.models import Enrollment
 from ecommerce.enums import OrderState, RefundState
 from ecommerce.models import Order, Refund
-from tests.ecommerce.tills import paid_order, till_of
+from tests.ecommerce.tills import install_till, make_paid_order
 from tests.factories import make_product
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def run(order: Order | str, *options: str) -> tuple[str, str]:
 
 
 def test_the_whole_order_goes_back_once() -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     assert "$398.00 was given back." in run(order, "--unenroll")[1]
     assert "was given back" not in run(order, "--unenroll")[1]
     assert "Nothing is left" in run(order, "--keep")[1]
@@ -38,7 +38,7 @@ def test_the_whole_order_goes_back_once() -> None:
 
 
 def test_a_dry_run_changes_nothing() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     printed, said = run(order, "--unenroll", "--dry-run", "--format", "json")
     assert json.loads(printed)[0]["goes_back"] == "249.00 USD"
     assert "Would give $249.00 back through sandbox. Nothing was changed." in said
@@ -47,7 +47,7 @@ def test_a_dry_run_changes_nothing() -> None:
 
 def test_lines_are_named_by_place_key_or_sku() -> None:
     products = [make_product(), make_product(price="149.00"), make_product(price="99.00")]
-    order = paid_order(*products)
+    order = make_paid_order(*products)
     run(order, "--lines", "2", products[2].sku, "--audit")
     assert Refund.objects.get().amount == 248
     modes = sorted(Enrollment.objects.active().values_list("mode", flat=True))
@@ -55,7 +55,7 @@ def test_lines_are_named_by_place_key_or_sku() -> None:
 
 
 def test_the_same_amount_twice_is_meant_only_with_again() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     run(order, "--amount", "10", "--keep")
     assert "This was done before: $10.00, given back." in run(order, "--amount", "10", "--keep")[1]
     run(order, "--amount", "10", "--keep", "--again")
@@ -63,14 +63,14 @@ def test_the_same_amount_twice_is_meant_only_with_again() -> None:
 
 
 def test_what_failed_can_be_tried_again(settings: Any) -> None:
-    till = till_of(settings)
+    till = install_till(settings)
     till.says = ["no", "away", "pending"]
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     with pytest.raises(CommandError, match=r"The gateway refused: The card was closed\."):
         run(order, "--unenroll")
     assert "The gateway hasn't answered. $249.00 is set aside" in run(order, "--unenroll")[1]
     assert [refund.state for refund in Refund.objects.order_by("pk")] == [RefundState.FAILED, RefundState.SENT]
-    other = paid_order(make_product(), gateway="till")
+    other = make_paid_order(make_product(), gateway="till")
     assert "is on its way" in run(other, "--unenroll")[1]
 
 
@@ -87,7 +87,7 @@ def test_what_failed_can_be_tried_again(settings: Any) -> None:
     ],
 )
 def test_bad_input_is_one_sentence(options: list[str], sentence: str) -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     with pytest.raises(CommandError) as refused:
         run(order, *options)
     assert sentence in str(refused.value)
@@ -98,4 +98,4 @@ def test_an_order_that_is_not_there_and_one_that_is_not_paid() -> None:
     with pytest.raises(CommandError, match=r"There is no order TS-1\."):
         run("TS-1", "--keep")
     with pytest.raises(CommandError, match="nothing left to refund"):
-        run(paid_order(make_product(), state=OrderState.PENDING), "--keep")
+        run(make_paid_order(make_product(), state=OrderState.PENDING), "--keep")

@@ -56,7 +56,7 @@ from ecommerce.services.refunds.refunds import (
 )
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money, spread
-from tests.ecommerce.tills import Till, paid_order, pay, till_of, told
+from tests.ecommerce.tills import Till, install_till, make_paid_order, make_payment, make_refund_notice
 from tests.factories import (
     NOON,
     make_code,
@@ -75,7 +75,7 @@ LATER = NOON + timedelta(hours=2)
 
 @pytest.fixture
 def till(settings: Any) -> Till:
-    return till_of(settings)
+    return install_till(settings)
 
 
 def usd(amount: str) -> Money:
@@ -104,7 +104,7 @@ def fresh(order: Order) -> Order:
 
 
 def test_the_whole_order_goes_back_and_its_courses_go() -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     refund = give_back(order)
     assert (refund.state, refund.amount, refund.gateway) == (RefundState.SUCCEEDED, 398, "sandbox")
     assert fresh(order).state == OrderState.REFUNDED
@@ -115,7 +115,7 @@ def test_the_whole_order_goes_back_and_its_courses_go() -> None:
 
 
 def test_one_line_goes_back_and_the_other_stays() -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     first, second = order.lines.all()
     refund = give_back(order, line_ids=(first.pk,))
     assert refund.amount == 249
@@ -127,7 +127,7 @@ def test_one_line_goes_back_and_the_other_stays() -> None:
 
 
 def test_an_amount_is_divided_among_the_lines_and_takes_no_course() -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     refund = give_back(order, amount=usd("39.80"), enrollment_after=EnrollmentAfter.KEEP)
     assert [part.amount for part in refund.lines.all()] == [Decimal("24.90"), Decimal("14.90")]
     assert fresh(order).state == OrderState.PARTIALLY_REFUNDED
@@ -136,7 +136,7 @@ def test_an_amount_is_divided_among_the_lines_and_takes_no_course() -> None:
 
 
 def test_two_equal_amounts_are_two_refunds_and_one_form_posted_twice_is_one() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     act = uuid.uuid4()
     for _twice in range(2):
         give_back(order, amount=usd("10"), reference=act)
@@ -159,7 +159,7 @@ def test_two_equal_amounts_are_two_refunds_and_one_form_posted_twice_is_one() ->
     ],
 )
 def test_what_can_not_be_given_back_is_said_and_nothing_is_written(options: dict[str, Any], refusal: type) -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     with pytest.raises(refusal):
         give_back(order, **options)
     assert not Refund.objects.exists()
@@ -167,7 +167,7 @@ def test_what_can_not_be_given_back_is_said_and_nothing_is_written(options: dict
 
 
 def test_no_more_than_was_paid_goes_back_however_it_is_asked() -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     first, _second = order.lines.all()
     give_back(order, line_ids=(first.pk,), amount=usd("200"))
     with pytest.raises(RefundTooMuch, match=r"at most \$49.00"):
@@ -182,13 +182,13 @@ def test_no_more_than_was_paid_goes_back_however_it_is_asked() -> None:
 
 @pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.DECLINED, OrderState.ERRORED, OrderState.CANCELED])
 def test_an_order_that_came_to_nothing_has_nothing_to_give_back(state: str) -> None:
-    order = paid_order(make_product(), state=state)
+    order = make_paid_order(make_product(), state=state)
     with pytest.raises(NothingToRefund):
         give_back(order)
 
 
 def test_a_free_order_has_nothing_to_give_back() -> None:
-    order = paid_order(make_product(), discount="249")
+    order = make_paid_order(make_product(), discount="249")
     with pytest.raises(NothingToRefund):
         give_back(order)
     with pytest.raises(OrderUnknown):
@@ -196,23 +196,23 @@ def test_a_free_order_has_nothing_to_give_back() -> None:
 
 
 def test_an_order_in_review_is_refunded_whole_also_when_another_amount_came() -> None:
-    order = paid_order(make_product(), state=OrderState.REVIEW, paid="260.00")
+    order = make_paid_order(make_product(), state=OrderState.REVIEW, paid="260.00")
     refund = give_back(order)
     assert refund.amount == 260
     assert fresh(order).state == OrderState.REFUNDED
-    less = paid_order(make_product(), state=OrderState.REVIEW, paid="200.00")
+    less = make_paid_order(make_product(), state=OrderState.REVIEW, paid="200.00")
     assert give_back(less).amount == 200
     assert fresh(less).state == OrderState.REFUNDED
 
 
 def test_a_part_of_an_order_in_review_leaves_it_there() -> None:
-    order = paid_order(make_product(), state=OrderState.REVIEW)
+    order = make_paid_order(make_product(), state=OrderState.REVIEW)
     give_back(order, amount=usd("10"))
     assert fresh(order).state == OrderState.REVIEW
 
 
 def test_an_order_in_review_is_not_canceled_while_its_money_is_on_the_way(till: Till) -> None:
-    order = paid_order(make_product(), state=OrderState.REVIEW, gateway="till")
+    order = make_paid_order(make_product(), state=OrderState.REVIEW, gateway="till")
     till.says = ["pending"]
     assert give_back(order).state == RefundState.PENDING
     with pytest.raises(MoneyWasTaken):
@@ -223,7 +223,7 @@ def test_an_order_in_review_is_not_canceled_while_its_money_is_on_the_way(till: 
 
 
 def test_money_that_arrives_for_a_canceled_order_is_settled_all_the_same(till: Till) -> None:
-    order = paid_order(make_product(), state=OrderState.REVIEW, gateway="till")
+    order = make_paid_order(make_product(), state=OrderState.REVIEW, gateway="till")
     till.says = ["pending"]
     refund = give_back(order)
     Order.objects.filter(pk=order.pk).update(state=OrderState.CANCELED, review_cause="")
@@ -234,7 +234,7 @@ def test_money_that_arrives_for_a_canceled_order_is_settled_all_the_same(till: T
 
 
 def test_yen_have_no_cents() -> None:
-    order = paid_order(
+    order = make_paid_order(
         make_product(price="1000", currency="JPY"), make_product(price="500", currency="JPY"), currency="JPY"
     )
     refund = give_back(order, amount=Money("100", "JPY"))
@@ -242,13 +242,13 @@ def test_yen_have_no_cents() -> None:
 
 
 def test_the_gateway_has_to_be_here(settings: Any) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     with pytest.raises(GatewayNotHere, match="till"):
         give_back(order)
 
 
 def test_the_database_refuses_more_than_was_paid_whoever_writes() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     with pytest.raises(IntegrityError), transaction.atomic():
         order.attempts.update(refunded=250)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -271,7 +271,7 @@ def test_an_amount_is_divided_to_the_cent(amount: int, remaining: list[int]) -> 
 
 
 def test_auditing_is_left_where_it_is_chosen() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     give_back(order, enrollment_after=EnrollmentAfter.AUDIT)
     assert list(runs_of(order).values()) == ["audit"]
     old, new = EnrollmentGrant.objects.order_by("pk")
@@ -279,7 +279,7 @@ def test_auditing_is_left_where_it_is_chosen() -> None:
 
 
 def test_everything_stays_where_it_is_chosen() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     give_back(order, enrollment_after=EnrollmentAfter.KEEP)
     assert list(runs_of(order).values()) == ["verified"]
     assert fresh(order).state == OrderState.REFUNDED
@@ -287,7 +287,7 @@ def test_everything_stays_where_it_is_chosen() -> None:
 
 def test_what_another_order_paid_for_stays() -> None:
     product = make_product()
-    first = paid_order(product)
+    first = make_paid_order(product)
     run_id, source = product.course_run_id or 0, EnrollmentSource.ORDER
     enroll(user_id=first.purchaser_id, run_id=run_id, mode="verified", source=source, reference="TS-EARLIER", now=NOON)
     give_back(first)
@@ -304,7 +304,7 @@ def test_a_program_takes_its_runs_along_but_not_the_course_bought_beside_it() ->
     whole.course_run, whole.program, whole.sku = None, program, "PROGRAM"
     whole.save()
     single = make_product(runs[0])
-    order = paid_order(whole, single)
+    order = make_paid_order(whole, single)
     assert set(runs_of(order)) == {run.pk for run in runs}
     line = order.lines.get(product=whole)
     give_back(order, line_ids=(line.pk,))
@@ -315,7 +315,7 @@ def test_a_program_takes_its_runs_along_but_not_the_course_bought_beside_it() ->
 
 def test_codes_are_free_again_only_where_it_is_chosen() -> None:
     code = make_code(make_discount(), max_uses=1)
-    order = paid_order(make_product(), code=code, discount="24.90")
+    order = make_paid_order(make_product(), code=code, discount="24.90")
     give_back(order, amount=usd("1"))
     assert CodeUse.objects.get().state == UseState.CONFIRMED
     give_back(order, frees_codes=True)
@@ -325,11 +325,11 @@ def test_codes_are_free_again_only_where_it_is_chosen() -> None:
 
 def test_a_code_stays_used_while_a_line_or_a_later_order_needs_it() -> None:
     code = make_code(make_discount(), max_uses=5)
-    order = paid_order(make_product(), make_product(), code=code, discount="24.90")
+    order = make_paid_order(make_product(), make_product(), code=code, discount="24.90")
     first, second = order.lines.all()
     give_back(order, line_ids=(first.pk,), frees_codes=True)
     assert CodeUse.objects.get().state == UseState.CONFIRMED
-    later = paid_order(make_product(), buyer=order.purchaser, discount="24.90")
+    later = make_paid_order(make_product(), buyer=order.purchaser, discount="24.90")
     later.lines.update(code=code)
     give_back(order, line_ids=(second.pk,), frees_codes=True)
     remaining = CodeUse.objects.get()
@@ -340,7 +340,7 @@ def test_a_code_stays_used_while_a_line_or_a_later_order_needs_it() -> None:
 
 def test_a_use_that_staff_took_away_is_not_given_back() -> None:
     code = make_code(make_discount(), max_uses=1)
-    order = paid_order(make_product(), code=code, discount="24.90")
+    order = make_paid_order(make_product(), code=code, discount="24.90")
     CodeUse.objects.update(state=UseState.RETIRED)
     give_back(order, frees_codes=True)
     code.refresh_from_db()
@@ -349,7 +349,7 @@ def test_a_use_that_staff_took_away_is_not_given_back() -> None:
 
 def test_who_did_it_and_why_is_in_the_log() -> None:
     finance = make_user("finance@example.test")
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     give_back(order, by_id=finance.pk, reason="double booking")
     entries = ModelLogEntry.objects.filter(object_id=str(order.pk)).order_by("pk")
     assert [(entry.action, entry.user_id) for entry in entries] == [
@@ -361,9 +361,9 @@ def test_who_did_it_and_why_is_in_the_log() -> None:
 
 
 def test_the_buyer_is_mailed_once() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     refund = give_back(order)
-    follow_refund(told(refund, refund_id=refund.gateway_refund_id), gateway_name="sandbox", now=LATER)
+    follow_refund(make_refund_notice(refund, refund_id=refund.gateway_refund_id), gateway_name="sandbox", now=LATER)
     events = [row.event_type.rpartition(".")[2] for row in Delivery.objects.all()]
     assert events.count("MoneyReturned") == 1
 
@@ -372,7 +372,7 @@ def test_the_buyer_is_mailed_once() -> None:
 
 
 def test_it_is_written_down_before_the_gateway_is_called(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     seen: list[tuple[str, str, bool]] = []
 
     def look() -> None:
@@ -388,13 +388,13 @@ def test_it_is_written_down_before_the_gateway_is_called(till: Till) -> None:
 
 
 def test_no_gateway_is_called_inside_a_transaction() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     with pytest.raises(RuntimeError, match="outside any transaction"), transaction.atomic():
         give_back(order)
 
 
 def test_what_the_gateway_refuses_is_shown_and_can_be_tried_again(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     till.says = ["no"]
     refund = give_back(order)
     assert (refund.state, refund.failure) == (RefundState.FAILED, "The card was closed.")
@@ -406,7 +406,7 @@ def test_what_the_gateway_refuses_is_shown_and_can_be_tried_again(till: Till) ->
 
 
 def test_money_on_its_way_is_set_aside_and_takes_effect_when_it_arrives(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     till.says = ["pending"]
     refund = give_back(order)
     assert refund.state == RefundState.PENDING
@@ -423,7 +423,7 @@ def test_money_on_its_way_is_set_aside_and_takes_effect_when_it_arrives(till: Ti
 
 @pytest.mark.parametrize(("word", "asked"), [("lost", 1), ("away", 2)])
 def test_without_an_answer_it_stays_sent_and_the_sweep_finds_out(till: Till, word: str, asked: int) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     till.says = [word]
     refund = give_back(order)
     assert refund.state == RefundState.SENT
@@ -438,7 +438,7 @@ def test_without_an_answer_it_stays_sent_and_the_sweep_finds_out(till: Till, wor
 
 
 def test_an_interrupted_refund_is_sent_by_the_sweep(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     till.before = lambda: (_ for _ in ()).throw(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         give_back(order)
@@ -449,7 +449,7 @@ def test_an_interrupted_refund_is_sent_by_the_sweep(till: Till, monkeypatch: pyt
 
 
 def test_sending_again_asks_nothing(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     refund = give_back(order)
     send_refund(refund_id=refund.pk, now=LATER)
     look_up_refund(refund_id=refund.pk, now=LATER)
@@ -457,29 +457,31 @@ def test_sending_again_asks_nothing(till: Till) -> None:
 
 
 def test_our_own_refund_that_comes_back_as_a_notice_is_ours(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     till.says = ["away"]
     refund = give_back(order)
     for _twice in range(2):
-        follow_refund(told(refund, refund_id="re_1"), gateway_name="till", now=LATER)
+        follow_refund(make_refund_notice(refund, refund_id="re_1"), gateway_name="till", now=LATER)
     row = Refund.objects.get()
     assert (row.state, row.gateway_refund_id, row.origin) == (RefundState.SUCCEEDED, "re_1", RefundOrigin.OURS)
     assert order.attempts.get().refunded == 249
 
 
 def test_a_notice_may_come_before_our_own_answer(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
-    till.before = lambda: follow_refund(told(Refund.objects.get(), refund_id="re_1"), gateway_name="till", now=NOON)
+    order = make_paid_order(make_product(), gateway="till")
+    till.before = lambda: follow_refund(
+        make_refund_notice(Refund.objects.get(), refund_id="re_1"), gateway_name="till", now=NOON
+    )
     give_back(order)
     assert Refund.objects.get().state == RefundState.SUCCEEDED
     assert order.attempts.get().refunded == 249
 
 
 def test_a_gateway_that_tells_no_reference_makes_one_refund_of_ours_all_the_same(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     attempt = order.attempts.get()
     till.before = lambda: follow_refund(
-        told(attempt=attempt, refund_id="re_1", amount="10"), gateway_name="till", now=NOON
+        make_refund_notice(attempt=attempt, refund_id="re_1", amount="10"), gateway_name="till", now=NOON
     )
     refund = give_back(order, amount=usd("10"))
     assert (refund.gateway_refund_id, refund.state) == ("re_1", RefundState.SUCCEEDED)
@@ -490,10 +492,14 @@ def test_a_gateway_that_tells_no_reference_makes_one_refund_of_ours_all_the_same
 
 @pytest.mark.parametrize("last", [RefundState.FAILED, RefundState.CANCELED])
 def test_a_refund_that_comes_back_to_us_is_owed_again(till: Till, last: RefundState) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     refund = give_back(order)
-    follow_refund(told(refund, refund_id=refund.gateway_refund_id, state=last), gateway_name="till", now=LATER)
-    follow_refund(told(refund, refund_id=refund.gateway_refund_id), gateway_name="till", now=LATER)  # old news
+    follow_refund(
+        make_refund_notice(refund, refund_id=refund.gateway_refund_id, state=last), gateway_name="till", now=LATER
+    )
+    follow_refund(
+        make_refund_notice(refund, refund_id=refund.gateway_refund_id), gateway_name="till", now=LATER
+    )  # old news
     refund.refresh_from_db()
     assert refund.state == last
     assert (order.attempts.get().refunded, order.lines.get().refunded) == (0, 0)
@@ -503,10 +509,10 @@ def test_a_refund_that_comes_back_to_us_is_owed_again(till: Till, last: RefundSt
 
 
 def test_what_we_gave_up_the_gateway_may_know_better(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     till.says = ["no"]
     refund = give_back(order)
-    follow_refund(told(refund, refund_id="re_1"), gateway_name="till", now=LATER)
+    follow_refund(make_refund_notice(refund, refund_id="re_1"), gateway_name="till", now=LATER)
     refund.refresh_from_db()
     assert refund.state == RefundState.SUCCEEDED
     assert (order.attempts.get().refunded, order.lines.get().refunded) == (249, 249)
@@ -517,10 +523,10 @@ def test_what_we_gave_up_the_gateway_may_know_better(till: Till) -> None:
 
 
 def test_a_whole_refund_made_at_the_gateway_appears_here_and_takes_the_course() -> None:
-    order = paid_order(make_product(), make_product())
+    order = make_paid_order(make_product(), make_product())
     attempt = order.attempts.get()
     for state in (RefundState.SUCCEEDED, RefundState.SUCCEEDED, RefundState.PENDING):
-        follow_refund(told(attempt=attempt, state=state), gateway_name="sandbox", now=LATER)
+        follow_refund(make_refund_notice(attempt=attempt, state=state), gateway_name="sandbox", now=LATER)
     refund = Refund.objects.get()
     assert (refund.origin, refund.state, refund.amount) == (RefundOrigin.PROVIDER, RefundState.SUCCEEDED, 498)
     assert fresh(order).state == OrderState.REFUNDED
@@ -532,29 +538,33 @@ def test_a_whole_refund_made_at_the_gateway_appears_here_and_takes_the_course() 
 def test_what_a_refund_made_there_does_to_courses_is_the_shops_choice(policy: str, modes: list[str]) -> None:
     site = Site.objects.get(is_default_site=True)
     ShopSettings.objects.create(site=site, after_refund_elsewhere=policy)
-    order = paid_order(make_product())
-    follow_refund(told(attempt=order.attempts.get()), gateway_name="sandbox", now=LATER)
+    order = make_paid_order(make_product())
+    follow_refund(make_refund_notice(attempt=order.attempts.get()), gateway_name="sandbox", now=LATER)
     assert list(runs_of(order).values()) == modes
 
 
 def test_parts_given_back_there_leave_the_course_until_all_is_back() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     attempt = order.attempts.get()
-    follow_refund(told(attempt=attempt, amount="100", refund_id="re_1"), gateway_name="sandbox", now=LATER)
+    follow_refund(
+        make_refund_notice(attempt=attempt, amount="100", refund_id="re_1"), gateway_name="sandbox", now=LATER
+    )
     assert fresh(order).state == OrderState.PARTIALLY_REFUNDED
     assert len(runs_of(order)) == 1
     assert order.lines.get().refunded == 100
-    follow_refund(told(attempt=attempt, amount="149", refund_id="re_2"), gateway_name="sandbox", now=LATER)
+    follow_refund(
+        make_refund_notice(attempt=attempt, amount="149", refund_id="re_2"), gateway_name="sandbox", now=LATER
+    )
     assert fresh(order).state == OrderState.REFUNDED
     assert runs_of(order) == {}
 
 
 def test_a_refund_there_while_ours_is_under_way_is_counted_once_each(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     attempt = order.attempts.get()
     till.says = ["away"]
     ours = give_back(order)  # all of it is set aside
-    follow_refund(told(attempt=attempt, refund_id="re_9"), gateway_name="till", now=NOON)
+    follow_refund(make_refund_notice(attempt=attempt, refund_id="re_9"), gateway_name="till", now=NOON)
     attempt.refresh_from_db()
     assert (attempt.refunded, attempt.refund_reserved) == (249, 249)
     till.says = ["no"]
@@ -567,18 +577,20 @@ def test_a_refund_there_while_ours_is_under_way_is_counted_once_each(till: Till)
 
 
 def test_more_than_was_paid_is_kept_and_flagged_not_lost() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     attempt = order.attempts.get()
-    follow_refund(told(attempt=attempt, refund_id="re_1"), gateway_name="sandbox", now=LATER)
-    refund = follow_refund(told(attempt=attempt, refund_id="re_2", amount="5"), gateway_name="sandbox", now=LATER)
+    follow_refund(make_refund_notice(attempt=attempt, refund_id="re_1"), gateway_name="sandbox", now=LATER)
+    refund = follow_refund(
+        make_refund_notice(attempt=attempt, refund_id="re_2", amount="5"), gateway_name="sandbox", now=LATER
+    )
     assert refund is not None
     assert not refund.is_counted
     assert order.attempts.get().refunded == 249
 
 
 def test_a_payment_we_do_not_know_is_nobodys() -> None:
-    order = paid_order(make_product())
-    notice = told(attempt=order.attempts.get())
+    order = make_paid_order(make_product())
+    notice = make_refund_notice(attempt=order.attempts.get())
     assert follow_refund(notice, gateway_name="till", now=NOON) is None
     unknown = DisputeNotice("evt", "dp_1", "pi_unknown", usd("1"), DisputeState.WON, "fraud")
     assert follow_dispute(unknown, gateway_name="sandbox", now=NOON) is None
@@ -588,13 +600,13 @@ def test_a_payment_we_do_not_know_is_nobodys() -> None:
 
 
 def marked(order: Order) -> tuple[PaymentAttempt, Refund]:
-    second = pay(order)
+    second = make_payment(order)
     with transaction.atomic():
         return second, mark_for_refund(attempt_id=second.pk, reason="paid a second time", now=NOON)
 
 
 def test_a_second_payment_waits_for_a_decision_and_goes_back_alone() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     second, refund = marked(order)
     with transaction.atomic():
         assert mark_for_refund(attempt_id=second.pk, reason="again", now=NOON) == refund
@@ -611,7 +623,7 @@ def test_a_second_payment_waits_for_a_decision_and_goes_back_alone() -> None:
 
 
 def test_a_second_payment_can_be_kept_with_a_reason() -> None:
-    _second, refund = marked(paid_order(make_product()))
+    _second, refund = marked(make_paid_order(make_product()))
     with pytest.raises(ValueError, match="empty"):
         keep_second_payment(refund_id=refund.pk, reason=" ", now=NOON, by_id=None)
     refund = keep_second_payment(refund_id=refund.pk, reason="agreed with the buyer", now=NOON, by_id=None)
@@ -621,9 +633,9 @@ def test_a_second_payment_can_be_kept_with_a_reason() -> None:
 
 
 def test_a_second_payment_given_back_at_the_gateway_needs_no_decision() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     second, refund = marked(order)
-    follow_refund(told(attempt=second), gateway_name="sandbox", now=LATER)
+    follow_refund(make_refund_notice(attempt=second), gateway_name="sandbox", now=LATER)
     refund.refresh_from_db()
     assert refund.state == RefundState.CANCELED
     assert fresh(order).state == OrderState.FULFILLED
@@ -642,7 +654,7 @@ def disputed(order: Order, state: DisputeState = DisputeState.NEEDS_RESPONSE, **
 
 
 def test_a_dispute_stops_refunds_until_it_is_closed() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     disputed(order)
     with pytest.raises(RefundDisputed):
         give_back(order)
@@ -651,14 +663,14 @@ def test_a_dispute_stops_refunds_until_it_is_closed() -> None:
 
 
 def test_what_the_bank_has_taken_is_not_given_back_a_second_time() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     disputed(order, DisputeState.LOST, funds="withdrawn")
     with pytest.raises(RefundDisputed):
         give_back(order)
 
 
 def test_an_order_in_review_whose_money_the_bank_took_is_over_and_before_it_is_not() -> None:
-    order = paid_order(make_product(), state=OrderState.REVIEW)
+    order = make_paid_order(make_product(), state=OrderState.REVIEW)
     disputed(order, DisputeState.UNDER_REVIEW, funds="withdrawn")
     with pytest.raises(MoneyWasTaken):
         cancel_from_review(order_id=order.pk, reason="lost", by_id=None, now=NOON)
@@ -667,9 +679,9 @@ def test_an_order_in_review_whose_money_the_bank_took_is_over_and_before_it_is_n
 
 
 def test_a_refund_in_another_currency_is_kept_and_counted_nowhere() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     attempt = order.attempts.get()
-    notice = replace(told(attempt=attempt), amount=Money("10", "EUR"))
+    notice = replace(make_refund_notice(attempt=attempt), amount=Money("10", "EUR"))
     refund = follow_refund(notice, gateway_name="sandbox", now=LATER)
     assert refund is not None
     assert not refund.is_counted
@@ -678,7 +690,7 @@ def test_a_refund_in_another_currency_is_kept_and_counted_nowhere() -> None:
 
 
 def test_disputes_are_followed_in_any_order() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     disputed(order, funds="withdrawn")
     disputed(order, DisputeState.LOST)
     dispute = disputed(order, DisputeState.UNDER_REVIEW)
@@ -692,7 +704,7 @@ def test_disputes_are_followed_in_any_order() -> None:
 
 
 def test_an_approved_request_is_refunded_and_closed() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     finance = make_user()
     refund = approve_request(request_id=request.pk, choice=choice(), now=NOON, by_id=finance.pk)
@@ -704,7 +716,7 @@ def test_an_approved_request_is_refunded_and_closed() -> None:
 
 
 def test_what_can_not_be_refunded_leaves_the_request_open() -> None:
-    order = paid_order(make_product())
+    order = make_paid_order(make_product())
     request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     with pytest.raises(RefundTooMuch):
         approve_request(request_id=request.pk, choice=choice(amount=usd("999")), now=NOON, by_id=None)

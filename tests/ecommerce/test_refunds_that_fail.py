@@ -35,7 +35,7 @@ from ecommerce.services.refunds.ledger import mark_for_refund
 from ecommerce.services.refunds.refunds import follow_refund, refund_order, refund_second_payment
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
-from tests.ecommerce.tills import Till, paid_order, pay, till_of, told
+from tests.ecommerce.tills import Till, install_till, make_paid_order, make_payment, make_refund_notice
 from tests.factories import (
     NOON,
     codes_of,
@@ -55,7 +55,7 @@ SOON, LATER = NOON + timedelta(minutes=5), NOON + timedelta(days=3)
 
 @pytest.fixture
 def till(settings: Any) -> Till:
-    return till_of(settings)
+    return install_till(settings)
 
 
 def fresh(order: Order) -> Order:
@@ -69,7 +69,9 @@ def give_back(order: Order, **options: Any) -> Refund:
 
 
 def comes_back(refund: Refund, *, state: RefundState = RefundState.FAILED) -> None:
-    follow_refund(told(refund, refund_id=refund.gateway_refund_id, state=state), gateway_name="till", now=LATER)
+    follow_refund(
+        make_refund_notice(refund, refund_id=refund.gateway_refund_id, state=state), gateway_name="till", now=LATER
+    )
 
 
 def runs_of(order: Order) -> dict[int, str]:
@@ -90,7 +92,7 @@ def receipt_page(order: Order) -> str:
 
 @pytest.mark.parametrize("after", [EnrollmentAfter.REMOVE, EnrollmentAfter.AUDIT, EnrollmentAfter.KEEP])
 def test_the_order_is_paid_again_and_its_courses_open(till: Till, after: EnrollmentAfter) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"), gateway="till")
+    order = make_paid_order(make_product(), make_product(price="149.00"), gateway="till")
     before = runs_of(order)
     refund = give_back(order, enrollment_after=after)
     for _twice in range(2):
@@ -105,7 +107,7 @@ def test_the_order_is_paid_again_and_its_courses_open(till: Till, after: Enrollm
 
 
 def test_only_what_this_refund_took_is_given_back(till: Till) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"), gateway="till")
+    order = make_paid_order(make_product(), make_product(price="149.00"), gateway="till")
     first, second = order.lines.all()
     give_back(order, line_ids=(first.pk,), now=NOON + timedelta(minutes=1))
     other = give_back(order, line_ids=(second.pk,))
@@ -118,7 +120,7 @@ def test_only_what_this_refund_took_is_given_back(till: Till) -> None:
 
 def test_where_the_shop_says_so_courses_stay_closed_and_staff_decide(till: Till) -> None:
     keep_closed()
-    order = paid_order(make_product(), make_product(price="149.00"), gateway="till")
+    order = make_paid_order(make_product(), make_product(price="149.00"), gateway="till")
     first, second = order.lines.all()
     give_back(order, line_ids=(first.pk,))
     comes_back(give_back(order, line_ids=(second.pk,)))
@@ -134,7 +136,7 @@ def test_where_the_shop_says_so_courses_stay_closed_and_staff_decide(till: Till)
 
 def test_a_course_that_stays_open_keeps_the_order_out_of_review(till: Till) -> None:
     keep_closed()
-    order = paid_order(make_product(), make_product(price="149.00"), gateway="till")
+    order = make_paid_order(make_product(), make_product(price="149.00"), gateway="till")
     first, second = order.lines.all()
     comes_back(give_back(order, line_ids=(first.pk,)))
     assert fresh(order).state == OrderState.FULFILLED
@@ -142,7 +144,7 @@ def test_a_course_that_stays_open_keeps_the_order_out_of_review(till: Till) -> N
 
 
 def test_an_order_that_was_never_fulfilled_goes_back_to_review(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till", state=OrderState.REVIEW)
+    order = make_paid_order(make_product(), gateway="till", state=OrderState.REVIEW)
     comes_back(give_back(order))
     assert (fresh(order).state, runs_of(order)) == (OrderState.REVIEW, {})
 
@@ -152,7 +154,7 @@ def test_code_and_seat_come_back_with_the_course(till: Till) -> None:
     run = make_contract_run(contract, codes=1)
     (code,) = codes_of(run)
     assert run.product is not None
-    order = paid_order(run.product, gateway="till", code=code)
+    order = make_paid_order(run.product, gateway="till", code=code)
     (terms,) = lock_terms([contract.pk]).values()
     claim_seat(
         terms=terms,
@@ -172,10 +174,10 @@ def test_code_and_seat_come_back_with_the_course(till: Till) -> None:
 
 def test_a_code_that_is_another_s_by_now_leaves_the_course_closed(till: Till) -> None:
     code = make_code(make_discount(), max_uses=1)
-    order = paid_order(make_product(), gateway="till", code=code, discount="24.90")
+    order = make_paid_order(make_product(), gateway="till", code=code, discount="24.90")
     refund = give_back(order, frees_codes=True)
     code.refresh_from_db()
-    paid_order(make_product(), gateway="till", code=code, discount="24.90", buyer=make_user())
+    make_paid_order(make_product(), gateway="till", code=code, discount="24.90", buyer=make_user())
     comes_back(refund)
     order = fresh(order)
     assert (order.state, order.review_cause, runs_of(order)) == (OrderState.REVIEW, ReviewCause.REFUND_FAILED, {})
@@ -186,7 +188,7 @@ def test_a_code_that_is_another_s_by_now_leaves_the_course_closed(till: Till) ->
 def test_the_buyer_is_told_and_the_receipt_is_true(
     till: Till, mailoutbox: list[EmailMultiAlternatives], is_restored: bool
 ) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"), gateway="till")
+    order = make_paid_order(make_product(), make_product(price="149.00"), gateway="till")
     first, _second = order.lines.all()
     give_back(order, amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
     refund = give_back(order, line_ids=(first.pk,), amount=Money("200", "USD"))
@@ -208,7 +210,7 @@ def test_the_buyer_is_told_and_the_receipt_is_true(
 
 
 def test_a_refund_that_was_refused_at_once_is_no_news_to_the_buyer(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
     till.says = ["no"]
     give_back(order)
     assert fresh(order).state == OrderState.FULFILLED
@@ -217,8 +219,8 @@ def test_a_refund_that_was_refused_at_once_is_no_news_to_the_buyer(till: Till) -
 
 
 def test_a_second_payment_whose_refund_fails_waits_for_a_decision_again(till: Till) -> None:
-    order = paid_order(make_product(), gateway="till")
-    second = pay(order, gateway="till")
+    order = make_paid_order(make_product(), gateway="till")
+    second = make_payment(order, gateway="till")
     with transaction.atomic():
         marked = mark_for_refund(attempt_id=second.pk, reason="the order had been paid before", now=NOON)
     refund = refund_second_payment(refund_id=marked.pk, now=SOON, by_id=None)
@@ -232,7 +234,7 @@ def test_a_second_payment_whose_refund_fails_waits_for_a_decision_again(till: Ti
 
 
 def test_courses_refunded_in_review_are_not_opened_by_fulfilling() -> None:
-    order = paid_order(make_product(), make_product(price="149.00"), state=OrderState.REVIEW)
+    order = make_paid_order(make_product(), make_product(price="149.00"), state=OrderState.REVIEW)
     first, second = order.lines.all()
     give_back(order, line_ids=(first.pk,))
     fulfill_from_review(order_id=order.pk, reason="the other one", by_id=None, now=LATER)

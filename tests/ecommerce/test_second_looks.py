@@ -26,8 +26,8 @@ from ecommerce.services.payment.payments import confirm_attempt
 from ecommerce.services.payment.sessions import begin_session, make_session
 from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.kernel.money import Money
-from tests.ecommerce.paying import attempt_of, begin, order_of
-from tests.ecommerce.tills import Till, paid_order, pay, till_of, use
+from tests.ecommerce.paying import check_out, latest_attempt, place_order
+from tests.ecommerce.tills import Till, install_till, make_code_use, make_paid_order, make_payment
 from tests.factories import NOON, make_code, make_discount, make_product, make_user
 from tests.support.stripe import StripeServer
 
@@ -38,7 +38,7 @@ LATER = NOON + timedelta(hours=2)
 
 @pytest.fixture
 def till(settings: Any) -> Till:
-    return till_of(settings)
+    return install_till(settings)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -62,10 +62,10 @@ def test_of_two_equal_discounts_the_older_one_is_used(reverse: bool) -> None:
 def test_refunding_one_line_frees_only_the_code_of_that_line(till: Till) -> None:
     buyer, products = make_user(), [make_product(), make_product()]
     codes = [make_code(make_discount(products=[product]), max_uses=1) for product in products]
-    order = paid_order(*products, buyer=buyer, gateway="till")
+    order = make_paid_order(*products, buyer=buyer, gateway="till")
     for line, code in zip(order.lines.order_by("pk"), codes, strict=True):
         OrderLine.objects.filter(pk=line.pk).update(code=code, discount=code.discount)
-        use(code, order)
+        make_code_use(code, order)
     first = order.lines.order_by("pk")[0]
 
     refund_order(
@@ -85,9 +85,9 @@ def test_refunding_one_line_frees_only_the_code_of_that_line(till: Till) -> None
 def test_a_use_that_was_never_paid_for_is_not_restored() -> None:
     product, buyer = make_product(requires_code=True), make_user()
     discount = make_discount(products=[], unlocks=product)
-    paid = paid_order(buyer=buyer, state=OrderState.FULFILLED)
-    unpaid = paid_order(buyer=buyer, state=OrderState.CANCELED)
-    uses = {order.pk: use(make_code(discount, max_uses=1), order) for order in (paid, unpaid)}
+    paid = make_paid_order(buyer=buyer, state=OrderState.FULFILLED)
+    unpaid = make_paid_order(buyer=buyer, state=OrderState.CANCELED)
+    uses = {order.pk: make_code_use(make_code(discount, max_uses=1), order) for order in (paid, unpaid)}
     CodeUse.objects.update(state=UseState.RETIRED)
 
     assert restore_uses(user_id=buyer.pk, product_ids=[product.pk], now=LATER) == 1
@@ -98,7 +98,7 @@ def test_a_use_that_was_never_paid_for_is_not_restored() -> None:
 
 
 def test_money_that_arrives_between_the_look_and_the_lock_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    orders = [order_of() for _ in range(2)]
+    orders = [place_order() for _ in range(2)]
     Order.objects.update(hold_until=NOON)
 
     def close_while_the_other_is_paid(*, order: Order, **rest: Any) -> None:
@@ -114,7 +114,7 @@ def test_money_that_arrives_between_the_look_and_the_lock_keeps_the_order(monkey
 @pytest.mark.parametrize("is_refund_under_way", [False, True])
 def test_an_order_in_review_blocks_its_course_until_its_money_goes_back(till: Till, is_refund_under_way: bool) -> None:
     product, buyer = make_product(), make_user()
-    order = paid_order(product, buyer=buyer, gateway="till", state=OrderState.REVIEW)
+    order = make_paid_order(product, buyer=buyer, gateway="till", state=OrderState.REVIEW)
     if is_refund_under_way:
         till.says = [RefundState.PENDING]
         refund_order(order_id=order.pk, choice=RefundChoice(reason="Too late"), now=LATER, by_id=None)
@@ -122,25 +122,25 @@ def test_an_order_in_review_blocks_its_course_until_its_money_goes_back(till: Ti
     assert order.state == OrderState.REVIEW
     add_products(owner=BasketOwner(user_id=buyer.pk), product_ids=[product.pk], now=LATER)
     if is_refund_under_way:
-        assert begin(buyer, now=LATER).pay_url
+        assert check_out(buyer, now=LATER).pay_url
     else:
         with pytest.raises(PaymentUnderWay):
-            begin(buyer, now=LATER)
+            check_out(buyer, now=LATER)
 
 
 def test_an_order_in_review_blocks_its_course_though_an_older_order_waits_to_be_paid(till: Till) -> None:
     product, buyer = make_product(), make_user()
     add_products(owner=BasketOwner(user_id=buyer.pk), product_ids=[product.pk], now=NOON)
-    waiting = begin(buyer, now=NOON).order
-    paid = paid_order(product, buyer=buyer, gateway="till", state=OrderState.REVIEW)
+    waiting = check_out(buyer, now=NOON).order
+    paid = make_paid_order(product, buyer=buyer, gateway="till", state=OrderState.REVIEW)
     assert paid.pk > waiting.pk
     with pytest.raises(PaymentUnderWay):
-        begin(buyer, now=NOON)
+        check_out(buyer, now=NOON)
 
 
 def test_a_paid_notice_that_comes_again_changes_nothing_on_an_order_in_review(stripe_api: StripeServer) -> None:
-    order = order_of()
-    attempt = attempt_of(order)
+    order = place_order()
+    attempt = latest_attempt(order)
     stripe_api.pay(attempt.session_id, amount_total=100)
     confirm_attempt(attempt_id=attempt.pk, now=NOON)
     before = (Order.objects.values().get(pk=order.pk), PaymentAttempt.objects.values().get(pk=attempt.pk))
@@ -152,10 +152,10 @@ def test_a_paid_notice_that_comes_again_changes_nothing_on_an_order_in_review(st
 
 
 def test_a_page_made_late_is_not_opened_while_another_payment_is_on_its_way(stripe_api: StripeServer) -> None:
-    order = order_of()
-    paying = attempt_of(order)
+    order = place_order()
+    paying = latest_attempt(order)
     PaymentAttempt.objects.filter(pk=paying.pk).update(state=AttemptState.PROCESSING)
-    late = pay(order, gateway="stripe")
+    late = make_payment(order, gateway="stripe")
     PaymentAttempt.objects.filter(pk=late.pk).update(
         state=AttemptState.FAILED, session_id="", payment_id="", settled_at=NOON
     )
@@ -174,13 +174,13 @@ def test_a_page_of_another_hosts_account_is_not_used_again(stripe_api: StripeSer
         "other.example": {"secret_key": "sk_test_other", "webhook_secrets": ["whsec_other"]},
     }
     buyer = make_user()
-    order = order_of(buyer)
-    first = attempt_of(order)
+    order = place_order(buyer)
+    first = latest_attempt(order)
 
-    checkout = begin(buyer, now=NOON, host="other.example")
+    checkout = check_out(buyer, now=NOON, host="other.example")
 
     assert checkout.order.pk == order.pk
-    second = attempt_of(order)
+    second = latest_attempt(order)
     assert (second.account, second.pay_url) == ("other.example", checkout.pay_url)
     assert second.pk != first.pk
 
@@ -196,15 +196,15 @@ def test_a_page_of_another_hosts_account_is_not_used_again(stripe_api: StripeSer
 def test_an_unpaid_bank_debit_is_awaited_only_while_the_bank_works_on_it(
     stripe_api: StripeServer, payment_status: str, outcome: PaymentOutcome
 ) -> None:
-    order = order_of()
-    session = stripe_api.pay_later(attempt_of(order).session_id)
+    order = place_order()
+    session = stripe_api.pay_later(latest_attempt(order).session_id)
     intent = stripe_api.payments[session["payment_intent"]]
     intent["status"] = payment_status
-    assert gateways()["stripe"].look_up(make_session(attempt_of(order))).outcome == outcome
+    assert gateways()["stripe"].look_up(make_session(latest_attempt(order))).outcome == outcome
 
 
 def test_no_more_than_is_left_of_the_payment_is_refunded_when_courses_are_chosen(till: Till) -> None:
-    order = paid_order(make_product(price="30"), make_product(price="40"), gateway="till", paid="45")
+    order = make_paid_order(make_product(price="30"), make_product(price="40"), gateway="till", paid="45")
     lines = tuple(order.lines.values_list("pk", flat=True))
 
     with pytest.raises(RefundTooMuch) as refused:

@@ -34,8 +34,8 @@ from ecommerce.services.refunds.refunds import refund_order, refund_second_payme
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.desk import read_order_page
-from tests.ecommerce.paying import attempt_of, begin, deliver, order_of
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.paying import check_out, deliver_event, latest_attempt, place_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, make_product
 from tests.support.reading import read
 from tests.support.stripe import StripeServer
@@ -66,16 +66,16 @@ def receipt_page(order: Order) -> str:
 
 def other_session(server: StripeServer, order: Order, **changes: Any) -> dict[str, Any]:
     """A session under the same reference that Stripe made because it had forgotten our key."""
-    known = server.sessions[attempt_of(order).session_id]
+    known = server.sessions[latest_attempt(order).session_id]
     twin = {**known, "id": f"{known['id']}_twin", "status": "open", "payment_status": "unpaid", "payment_intent": None}
     server.sessions[twin["id"]] = twin
     return server.pay(twin["id"], **changes)
 
 
 def paid_at_stripe(server: StripeServer, **options: Any) -> Order:
-    order = order_of(**options)
-    server.pay(attempt_of(order).session_id)
-    return confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    order = place_order(**options)
+    server.pay(latest_attempt(order).session_id)
+    return confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
 
 
 # A second payment under one reference
@@ -88,7 +88,7 @@ def test_a_second_payment_by_another_session_is_seen_told_and_given_back(
     (first,) = order.attempts.all()
     twin = other_session(stripe_api, order)
     for kind in ("completed", "async_payment_succeeded"):
-        deliver(stripe_api.event(f"checkout.session.{kind}", twin))
+        deliver_event(stripe_api.event(f"checkout.session.{kind}", twin))
     second = order.attempts.exclude(pk=first.pk).get()
     assert (second.state, second.is_surplus, second.session_id) == (AttemptState.PAID, True, twin["id"])
     assert second.paid_money == Money("49", "USD")
@@ -112,9 +112,9 @@ def test_a_second_payment_by_another_session_is_seen_told_and_given_back(
 
 
 def test_a_first_payment_by_another_session_goes_before_staff_and_can_be_given_back(stripe_api: StripeServer) -> None:
-    order = order_of(price="49.00")
+    order = place_order(price="49.00")
     twin = other_session(stripe_api, order)
-    notice = deliver(stripe_api.event("checkout.session.completed", twin))
+    notice = deliver_event(stripe_api.event("checkout.session.completed", twin))
     order = fresh(order)
     assert (order.state, order.review_cause, notice.order) == (OrderState.REVIEW, ReviewCause.UNKNOWN_SESSION, order)
     assert not Enrollment.objects.exists()
@@ -133,7 +133,7 @@ def test_what_is_in_doubt_by_itself_is_not_taken_for_a_second_payment(
     stripe_api: StripeServer, changes: dict[str, Any]
 ) -> None:
     order = paid_at_stripe(stripe_api, price="49.00")
-    deliver(stripe_api.event("checkout.session.completed", other_session(stripe_api, order, **changes)))
+    deliver_event(stripe_api.event("checkout.session.completed", other_session(stripe_api, order, **changes)))
     is_test_money = "livemode" in changes
     assert order.attempts.count() == (1 if is_test_money else 2)
     if not is_test_money:
@@ -145,10 +145,10 @@ def test_what_is_in_doubt_by_itself_is_not_taken_for_a_second_payment(
 def test_of_a_wrong_amount_and_the_right_one_the_needless_one_waits_for_a_decision(
     stripe_api: StripeServer, by_staff: bool
 ) -> None:
-    order = order_of(price="49.00")
-    old = attempt_of(order)
-    begin(order.purchaser, now=NOON + timedelta(minutes=11))
-    new = attempt_of(order)
+    order = place_order(price="49.00")
+    old = latest_attempt(order)
+    check_out(order.purchaser, now=NOON + timedelta(minutes=11))
+    new = latest_attempt(order)
     stripe_api.sessions[old.session_id]["status"] = "open"  # as if ending it had come too late
     stripe_api.pay(old.session_id, amount_total=2000)
     assert confirm_attempt(attempt_id=old.pk, now=NOON).state == OrderState.REVIEW
@@ -170,28 +170,28 @@ def test_a_refund_that_stripe_made_twice_is_two_in_the_books(stripe_api: StripeS
     order = paid_at_stripe(stripe_api, price="49.00")
     choice = RefundChoice(reason="late start", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
     refund = refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
-    payment = attempt_of(order).payment_id
+    payment = latest_attempt(order).payment_id
     twin = stripe_api.refund_in_dashboard(payment, 1000)
     twin["metadata"] = {"refund": str(refund.reference)}  # our own request, made again after the key was forgotten
     for _twice in range(2):
-        deliver(stripe_api.event("refund.created", twin))
+        deliver_event(stripe_api.event("refund.created", twin))
     refund.refresh_from_db()
     assert (refund.state, refund.gateway_refund_id) != (RefundState.SUCCEEDED, twin["id"])
     second = order.refunds.exclude(pk=refund.pk).get()
     assert (second.amount, second.origin, second.gateway_refund_id) == (10, RefundOrigin.PROVIDER, twin["id"])
-    assert (attempt_of(order).refunded, attempt_of(order).refund_gap) == (20, 0)
+    assert (latest_attempt(order).refunded, latest_attempt(order).refund_gap) == (20, 0)
     assert MoneyAlert.objects.get().kind == AlertKind.REFUND_TWICE
     assert f"made twice at the gateway, for refund {refund.pk}" in read_order_page(desk, order).text
 
 
 def test_the_gateway_s_sum_of_refunds_is_compared_with_ours(stripe_api: StripeServer, desk: Client) -> None:
     order = paid_at_stripe(stripe_api, price="49.00")
-    stripe_api.refund_in_dashboard(attempt_of(order).payment_id, 1000)
+    stripe_api.refund_in_dashboard(latest_attempt(order).payment_id, 1000)
     check_with_gateway(order_id=order.pk, by_id=None, now=NOON)
-    assert (attempt_of(order).refunded, attempt_of(order).refund_gap, attention(order)) == (10, 0, "")
+    assert (latest_attempt(order).refunded, latest_attempt(order).refund_gap, attention(order)) == (10, 0, "")
     order.attempts.update(refunded=0)  # whatever went wrong here
     check_with_gateway(order_id=order.pk, by_id=None, now=NOON)
-    assert (attempt_of(order).refund_gap, attention(order)) == (10, "differs")
+    assert (latest_attempt(order).refund_gap, attention(order)) == (10, "differs")
     assert "The gateway differs by $10.00" in read_order_page(desk, order).text
 
 
@@ -226,7 +226,7 @@ def test_a_lost_dispute_is_in_the_books_and_access_follows_the_shop_s_rule(
     after: str, modes: set[str], desk: Client, mailoutbox: Outbox
 ) -> None:
     policy(after_lost_dispute=after)
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     first, _second = order.lines.all()
     choice = RefundChoice(
         reason="late", line_ids=(first.pk,), amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP
@@ -250,14 +250,14 @@ def test_a_lost_dispute_is_in_the_books_and_access_follows_the_shop_s_rule(
 
 
 def test_a_part_that_the_bank_took_leaves_the_courses() -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     disputed(order, DisputeState.LOST, amount="100")
     assert fresh(order).state == OrderState.PARTIALLY_REFUNDED
     assert Enrollment.objects.active().count() == 2
 
 
 def test_a_dispute_won_after_all_brings_the_order_back() -> None:
-    order = paid_order(make_product(), make_product(price="149.00"))
+    order = make_paid_order(make_product(), make_product(price="149.00"))
     disputed(order, DisputeState.LOST)
     assert Enrollment.objects.active().count() == 0
     disputed(order, DisputeState.WON)
@@ -281,9 +281,9 @@ def test_a_dispute_won_after_all_brings_the_order_back() -> None:
 def test_a_payment_in_doubt_is_not_called_arrived(
     stripe_api: StripeServer, mailoutbox: Outbox, changes: dict[str, Any], has_money: bool
 ) -> None:
-    order = order_of(price="49.00")
-    stripe_api.pay(attempt_of(order).session_id, **changes)
-    confirm_attempt(attempt_id=attempt_of(order).pk, now=NOON)
+    order = place_order(price="49.00")
+    stripe_api.pay(latest_attempt(order).session_id, **changes)
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
     assert fresh(order).state == OrderState.REVIEW
     page = receipt_page(order)
     assert ("Your payment arrived" in page) == has_money

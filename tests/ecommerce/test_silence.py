@@ -28,7 +28,7 @@ from mitxonline.celery import app
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.broker import send_tasks
 from mitxonline.kernel.remote import page_patience
-from tests.ecommerce.paying import attempt_of, begin, order_of
+from tests.ecommerce.paying import check_out, latest_attempt, place_order
 from tests.factories import NOON, make_product, make_user
 from tests.support.broker import StartWorker, until
 from tests.support.reading import read
@@ -54,9 +54,9 @@ def hanging() -> Iterator[SilentServer]:
 @pytest.fixture
 def orders(stripe_api: StripeServer) -> list[Order]:
     """Orders whose buyers are at Stripe's page, all paid there."""
-    found = [order_of(make_user(), now=timezone.now()) for _each in range(6)]
+    found = [place_order(make_user(), now=timezone.now()) for _each in range(6)]
     for order in found:
-        stripe_api.pay(attempt_of(order).session_id)
+        stripe_api.pay(latest_attempt(order).session_id)
     return found
 
 
@@ -65,7 +65,7 @@ def come_back(order: Order) -> tuple[float, Any]:
     client = Client()
     client.force_login(order.purchaser)
     began = time.monotonic()
-    response = client.get(f"/payment/completed/{attempt_of(order).reference}/")
+    response = client.get(f"/payment/completed/{latest_attempt(order).reference}/")
     took = time.monotonic() - began
     assert response.status_code == 302
     return took, read(client.get(response["Location"]))
@@ -111,12 +111,12 @@ def test_a_return_is_asked_about_by_the_worker_at_once(
 def test_a_checkout_that_gets_no_payment_page_says_so(
     hanging: SilentServer, stripe_api: StripeServer, settings: Any
 ) -> None:
-    order = order_of(make_user())
+    order = place_order(make_user())
     PaymentAttempt.objects.all().delete()
     settings.STRIPE_API_BASE = hanging.url
     began = time.monotonic()
     with pytest.raises(PaymentUnavailable), page_patience():
-        begin(order.purchaser)
+        check_out(order.purchaser)
     assert time.monotonic() - began < LATE
 
 
@@ -136,8 +136,8 @@ def _refunds(stripe_api: StripeServer, account: str, count: int) -> list[Refund]
     """Refunds that were sent and never answered, of orders paid at an account."""
     found = []
     for _each in range(count):
-        order = order_of(make_user())
-        session = stripe_api.pay(attempt_of(order).session_id)
+        order = place_order(make_user())
+        session = stripe_api.pay(latest_attempt(order).session_id)
         PaymentAttempt.objects.filter(order=order).update(
             state=AttemptState.PAID, account=account, payment_id=session["payment_intent"], settled_at=NOON
         )
@@ -184,7 +184,7 @@ def test_a_sweep_stops_when_its_time_is_over(
 ) -> None:
     _refunds(stripe_api, "", 3)
     for _each in range(3):
-        order_of(make_user())
+        place_order(make_user())
     settings.REMOTE_SWEEP_SECONDS, settings.REMOTE_CALL_SECONDS, settings.STRIPE_API_BASE = 0.2, 60.0, hanging.url
     began = time.monotonic()
     assert sweep(now=NOON + timedelta(minutes=10)) == 1
@@ -205,7 +205,7 @@ def test_the_receipt_of_a_free_order_waits_behind_no_sweep(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _refunds(stripe_api, "", 3)
-    order_of(make_user())
+    place_order(make_user())
     PaymentAttempt.objects.filter(state=AttemptState.STARTED).update(ask_at=NOON)
     Delivery.objects.all().delete()
     monkeypatch.setenv("TEST_STRIPE_API_BASE", hanging.url)
@@ -216,7 +216,7 @@ def test_the_receipt_of_a_free_order_waits_behind_no_sweep(
     until(lambda: hanging.open_ones)
     learner = make_user("lea@example.test")
     add_products(owner=BasketOwner(user_id=learner.pk), product_ids=[make_product(price="0").pk], now=NOON)
-    assert begin(learner).order.state == OrderState.FULFILLED
+    assert check_out(learner).order.state == OrderState.FULFILLED
     until(lambda: mailbox.exists() and any("lea@example.test" in each.read_text() for each in mailbox.iterdir()))
     assert hanging.open_ones == 1, "the sweep waits on"
     for worker in workers:

@@ -69,7 +69,7 @@ class Till(SandboxGateway):
         self.given = {key: replace(result, state=state) for key, result in self.given.items()}
 
 
-def paid_order(
+def make_paid_order(
     *products: Product,
     buyer: User | None = None,
     gateway: str = "sandbox",
@@ -117,15 +117,17 @@ def paid_order(
             takes_use=code is not None and takes_use(code),
         )
     if total:
-        pay(order, gateway=gateway, paid=paid, paid_currency=paid_currency)
+        make_payment(order, gateway=gateway, paid=paid, paid_currency=paid_currency)
     if code is not None:
-        use(code, order)
+        make_code_use(code, order)
     if order.is_fulfilled:
         enroll_buyer(OrderFulfilled(order_id=order.pk, purchaser_id=buyer.pk, number=order.number, at=NOON))
     return order
 
 
-def pay(order: Order, *, gateway: str = "sandbox", paid: str | None = None, paid_currency: str = "") -> PaymentAttempt:
+def make_payment(
+    order: Order, *, gateway: str = "sandbox", paid: str | None = None, paid_currency: str = ""
+) -> PaymentAttempt:
     """A payment of the order that came in."""
     key = uuid.uuid4()
     return PaymentAttempt.objects.create(
@@ -145,7 +147,7 @@ def pay(order: Order, *, gateway: str = "sandbox", paid: str | None = None, paid
     )
 
 
-def use(code: DiscountCode, order: Order) -> CodeUse:
+def make_code_use(code: DiscountCode, order: Order) -> CodeUse:
     """The buyer's confirmed use of a code by this order; the counter follows."""
     if code.max_uses is not None:
         DiscountCode.objects.filter(pk=code.pk).update(uses=code.uses + 1)
@@ -155,7 +157,7 @@ def use(code: DiscountCode, order: Order) -> CodeUse:
     )
 
 
-def told(
+def make_refund_notice(
     refund: Refund | None = None,
     *,
     attempt: PaymentAttempt | None = None,
@@ -177,7 +179,7 @@ def told(
     )
 
 
-def till_of(settings: Any) -> Till:
+def install_till(settings: Any) -> Till:
     """The till, as the installation's second gateway."""
     settings.PAYMENT_GATEWAYS = ["ecommerce.gateways.sandbox.SandboxGateway", TILL]
     till = gateways()["till"]

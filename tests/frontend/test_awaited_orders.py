@@ -12,7 +12,7 @@ from ecommerce.models import Order, Product
 from frontend.pages.buy_panel import PanelState, buy_panel
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import make_course, make_product, make_run, make_user
 from tests.factories.pages import make_course_page, make_program, make_program_page
 from tests.support.reading import read
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 def at_the_bank(buyer: User, title: str = "Statistics") -> Order:
     course = make_course(title=title)
-    order = paid_order(make_product(make_run(course, title=title)), buyer=buyer, state=OrderState.PENDING)
+    order = make_paid_order(make_product(make_run(course, title=title)), buyer=buyer, state=OrderState.PENDING)
     order.attempts.update(state=AttemptState.PROCESSING, settled_at=None)
     return order
 
@@ -76,7 +76,7 @@ def test_a_course_of_a_program_that_is_being_paid(learner: User) -> None:
         make_product(make_run(course), price="249")
     program = make_program(courses=[first, second])
     product = Product.objects.create(program=program, sku="program", price=Decimal(400), currency="USD")
-    order = paid_order(product, buyer=learner, state=OrderState.PENDING)
+    order = make_paid_order(product, buyer=learner, state=OrderState.PENDING)
     order.attempts.update(state=AttemptState.PROCESSING, settled_at=None)
     states = [buy_panel(each, user_id=learner.pk, now=clock.now()).state for each in (first, second, other)]
     assert states == [PanelState.AWAITED, PanelState.AWAITED, PanelState.BUY]
@@ -88,7 +88,7 @@ def test_the_program_s_page_sells_it_no_second_time(learners_client: Client, lea
     product = Product.objects.create(program=program, sku="program", price=Decimal(400), currency="USD")
     url = make_program_page(program).url
     assert "Enroll for $400" in read(learners_client.get(url)).text
-    order = paid_order(product, buyer=learner, state=OrderState.PENDING)
+    order = make_paid_order(product, buyer=learner, state=OrderState.PENDING)
     order.attempts.update(state=AttemptState.PROCESSING, settled_at=None)
     page = read(learners_client.get(url))
     assert f"Your payment for order {order.number} is on its way." in page.text

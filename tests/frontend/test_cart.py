@@ -17,7 +17,7 @@ from ecommerce.selectors.sentences import moment_text
 from ecommerce.services.payment.payments import confirm_attempt
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import (
     NOON,
     PASSWORD,
@@ -615,7 +615,7 @@ def test_what_one_has_meanwhile_is_dropped_with_one_line(learners_client: Client
     mine, kept = make_product(), make_product(price="20")
     learners_client.get("/cart/add/", {"product_id": [mine.pk, kept.pk]})
     learners_client.post("/cart/keep/", {"product_id": kept.pk})
-    paid_order(mine, kept, buyer=learner)
+    make_paid_order(mine, kept, buyer=learner)
     page = read(learners_client.get("/cart/"))
     assert page.text.count(f"You already have “{mine.title}”. We removed it from your cart.") == 2
     assert page.text.count("Your cart is empty.") == 1
@@ -625,7 +625,7 @@ def test_what_one_has_meanwhile_is_dropped_with_one_line(learners_client: Client
 
 def test_a_payment_at_the_bank_is_said_in_the_cart(learners_client: Client, learner: User) -> None:
     paid, other = make_product(), make_product(price="20")
-    order = paid_order(paid, buyer=learner, state=OrderState.PENDING)
+    order = make_paid_order(paid, buyer=learner, state=OrderState.PENDING)
     order.attempts.update(state=AttemptState.PROCESSING)
     learners_client.get("/cart/add/", {"product_id": [paid.pk, other.pk]})
     page = read(learners_client.get("/cart/"))

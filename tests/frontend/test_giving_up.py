@@ -23,7 +23,7 @@ from ecommerce.services.checkout.giving_up import give_up_payment, give_up_remov
 from ecommerce.services.payment.payments import confirm_attempt
 from ecommerce.services.payment.pending import check_due_payments
 from mitxonline.users.models import User
-from tests.ecommerce.paying import attempt_of, begin
+from tests.ecommerce.paying import check_out, latest_attempt
 from tests.factories import (
     codes_of,
     make_code,
@@ -68,11 +68,11 @@ def order(stripe_api: StripeServer, buyer: User, code: DiscountCode) -> Order:
     """Two courses with a one-time code; their buyer is at the payment page."""
     put_in(buyer, make_product(price="100").pk)
     put_in(buyer, make_product(price="80").pk, code)
-    return begin(buyer, now=timezone.now()).order
+    return check_out(buyer, now=timezone.now()).order
 
 
 def canceled_url(order: Order) -> str:
-    return f"/payment/canceled/{attempt_of(order).reference}/"
+    return f"/payment/canceled/{latest_attempt(order).reference}/"
 
 
 def state_of(order: Order) -> str:
@@ -90,11 +90,11 @@ def test_leaving_the_payment_frees_the_code_for_another_buyer(
 ) -> None:
     page = read(client.get(canceled_url(order), follow=True))
     assert "You canceled the payment. You weren’t charged" in page.text
-    assert (state_of(order), attempt_of(order).state) == (OrderState.CANCELED, AttemptState.EXPIRED)
+    assert (state_of(order), latest_attempt(order).state) == (OrderState.CANCELED, AttemptState.EXPIRED)
     assert is_free(code)
     other = make_user()
     put_in(other, make_product(price="60").pk, code)
-    begin(other, now=timezone.now())
+    check_out(other, now=timezone.now())
     assert CodeUse.objects.live().get().user == other
 
 
@@ -103,14 +103,14 @@ def test_the_cart_is_as_it_was_and_the_button_places_another_order(
 ) -> None:
     client.get(canceled_url(order))
     assert BasketItem.objects.filter(basket__user=buyer, kept_at=None).count() == 2
-    again = begin(buyer, now=timezone.now()).order
+    again = check_out(buyer, now=timezone.now()).order
     assert (again.total, again.state) == (order.total, OrderState.PENDING)
     assert again.pk != order.pk
     assert CodeUse.objects.live().get().order == again
 
 
 def test_the_page_that_was_left_cannot_be_paid_any_more(stripe_api: StripeServer, order: Order, client: Client) -> None:
-    session_id = attempt_of(order).session_id
+    session_id = latest_attempt(order).session_id
     client.get(canceled_url(order))
     assert not stripe_api.pay_if_open(session_id)
 
@@ -161,18 +161,18 @@ def test_a_page_begun_in_another_window_meanwhile_keeps_the_order(
     stripe_api: StripeServer, order: Order, code: DiscountCode, buyer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guard looks again under the lock: the page was ended, and the button pressed before the order was closed."""
-    left, expire = attempt_of(order), StripeGateway.expire
+    left, expire = latest_attempt(order), StripeGateway.expire
 
     def press_the_button(gateway: StripeGateway, session: Session) -> PaymentNotice:
         answer = expire(gateway, session)
         monkeypatch.undo()
-        begin(buyer, now=timezone.now())
+        check_out(buyer, now=timezone.now())
         return answer
 
     monkeypatch.setattr(StripeGateway, "expire", press_the_button)
     give_up_payment(attempt_id=left.pk, now=timezone.now())
-    assert (state_of(order), attempt_of(order).state) == (OrderState.PENDING, AttemptState.STARTED)
-    assert attempt_of(order) != left
+    assert (state_of(order), latest_attempt(order).state) == (OrderState.PENDING, AttemptState.STARTED)
+    assert latest_attempt(order) != left
     assert not is_free(code)
 
 
@@ -182,10 +182,10 @@ def test_a_gateway_that_does_not_end_the_page_leaves_what_is_held(
     stripe_api.fail("/expire", 429)
     page = read(client.get(canceled_url(order), follow=True))
     assert page.h1 == "Your cart"
-    assert (state_of(order), attempt_of(order).state) == (OrderState.PENDING, AttemptState.CLOSING)
+    assert (state_of(order), latest_attempt(order).state) == (OrderState.PENDING, AttemptState.CLOSING)
     assert not is_free(code)
     assert check_due_payments(now=timezone.now()) == 1
-    assert attempt_of(order).state == AttemptState.EXPIRED
+    assert latest_attempt(order).state == AttemptState.EXPIRED
     assert order.hold_until is not None
     release_lapsed_orders(now=order.hold_until + timedelta(seconds=1))
     assert state_of(order) == OrderState.CANCELED
@@ -195,7 +195,7 @@ def test_a_gateway_that_does_not_end_the_page_leaves_what_is_held(
 def test_a_page_that_ended_at_the_gateway_frees_the_code_too(
     stripe_api: StripeServer, order: Order, code: DiscountCode, client: Client
 ) -> None:
-    stripe_api.lapse(attempt_of(order).session_id)
+    stripe_api.lapse(latest_attempt(order).session_id)
     client.get(canceled_url(order))
     assert state_of(order) == OrderState.CANCELED
     assert is_free(code)
@@ -209,7 +209,7 @@ def test_taking_a_course_out_frees_the_code(
     client.post(f"/cart/{way}/", {"product_id": product_id})
     assert state_of(order) == OrderState.CANCELED
     assert is_free(code)
-    assert not stripe_api.pay_if_open(attempt_of(order).session_id)
+    assert not stripe_api.pay_if_open(latest_attempt(order).session_id)
 
 
 def test_taking_the_code_off_frees_it(
@@ -232,7 +232,7 @@ def test_taking_out_what_was_put_in_since_leaves_the_order(
 
 
 def test_taking_out_what_has_been_paid_keeps_it(stripe_api: StripeServer, order: Order, client: Client) -> None:
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     client.post("/cart/remove/", {"product_id": order.lines.order_by("pk")[0].product_id})
     assert state_of(order) == OrderState.FULFILLED
 
@@ -240,7 +240,7 @@ def test_taking_out_what_has_been_paid_keeps_it(stripe_api: StripeServer, order:
 def test_what_a_bank_is_paying_is_not_given_up(
     stripe_api: StripeServer, order: Order, code: DiscountCode, client: Client
 ) -> None:
-    attempt = attempt_of(order)
+    attempt = latest_attempt(order)
     stripe_api.pay_later(attempt.session_id)
     confirm_attempt(attempt_id=attempt.pk, now=timezone.now())
     stripe_api.calls.clear()
@@ -262,7 +262,7 @@ def test_the_last_seat_is_free_at_once(stripe_api: StripeServer, client: Client,
     product, (first, second) = run.product, codes_of(run)
     assert product is not None
     put_in(buyer, product.pk, first)
-    order = begin(buyer, now=timezone.now()).order
+    order = check_out(buyer, now=timezone.now()).order
     assert ContractMembership.objects.get().state == MembershipState.HELD
     if way == "back from the payment page":
         client.get(canceled_url(order))
@@ -273,5 +273,5 @@ def test_the_last_seat_is_free_at_once(stripe_api: StripeServer, client: Client,
     assert state_of(order) == OrderState.CANCELED
     other = make_user()
     put_in(other, product.pk, second)
-    begin(other, now=timezone.now())
+    check_out(other, now=timezone.now())
     assert ContractMembership.objects.get(state=MembershipState.HELD).user == other

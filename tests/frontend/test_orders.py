@@ -21,7 +21,7 @@ from frontend.drawing.receipt_pdf import printable
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
-from tests.ecommerce.tills import paid_order, pay
+from tests.ecommerce.tills import make_paid_order, make_payment
 from tests.factories import NOON, make_product, make_run, make_user
 from tests.frontend.conftest import SignIn
 from tests.support.counting import queries
@@ -186,7 +186,7 @@ def test_the_list_costs_the_same_for_any_number(learners_client: Client, learner
 
 def refunded(order: Order) -> None:
     """A refund of one cent for each line."""
-    attempt = pay(order)
+    attempt = make_payment(order)
     for _line in order.lines.all():
         refund = refund_order(
             order_id=order.pk,
@@ -231,7 +231,7 @@ def test_the_receipt_says_who_sold_it_who_paid_how_and_the_tax(learners_client: 
         seller_tax_id="VAT IE 0000000X",
         support_email="orders@tessera.example",
     )
-    order = paid_order(make_product(), buyer=learner)
+    order = make_paid_order(make_product(), buyer=learner)
     order.attempts.update(paid_with="Visa ending 4242")
     Order.objects.update(
         billing_name="Amara N. Okafor",
@@ -252,7 +252,7 @@ def test_the_receipt_says_who_sold_it_who_paid_how_and_the_tax(learners_client: 
 
 
 def test_a_receipt_says_what_went_back_and_when(learners_client: Client, learner: User) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"), buyer=learner)
+    order = make_paid_order(make_product(), make_product(price="149.00"), buyer=learner)
     choice = RefundChoice(reason="x", line_ids=(order.lines.all()[0].pk,))
     refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     page = read(learners_client.get(receipt(learners_client, order)))
@@ -266,7 +266,7 @@ def test_the_pdf_is_a_pdf_and_says_it_all(
 ) -> None:
     learner.name = "Ámara Õkafor Łukasz Ελένη Дарья"
     learner.save()
-    order = paid_order(*(make_product() for _each in range(40)), buyer=learner)
+    order = make_paid_order(*(make_product() for _each in range(40)), buyer=learner)
     choice = RefundChoice(reason="x", amount=Money("10", "USD"), enrollment_after=EnrollmentAfter.KEEP)
     refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     response = learners_client.get("/checkout/receipt/pdf/", {"order_number": order.number})
@@ -322,7 +322,7 @@ def _today(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_today")
 def test_a_buyer_asks_on_the_last_day_and_is_answered_by_people(learners_client: Client, learner: User) -> None:
-    order = paid_order(make_product(), buyer=learner)
+    order = make_paid_order(make_product(), buyer=learner)
     links = read(learners_client.get(receipt(learners_client, order))).links()
     assert links["request a refund"] == f"/orders/refund/?order_number={order.number}"
     page = read(learners_client.get(links["request a refund"]))
@@ -342,7 +342,7 @@ def test_a_buyer_asks_on_the_last_day_and_is_answered_by_people(learners_client:
 
 @pytest.mark.usefixtures("_today")
 def test_of_several_courses_some_can_be_chosen(learners_client: Client, learner: User) -> None:
-    order = paid_order(make_product(), make_product(price="149.00"), buyer=learner)
+    order = make_paid_order(make_product(), make_product(price="149.00"), buyer=learner)
     first, _second = order.lines.all()
     response = ask(learners_client, order)
     assert response.status_code == 422
@@ -366,7 +366,7 @@ def test_of_several_courses_some_can_be_chosen(learners_client: Client, learner:
 def test_what_is_missing_is_said_and_what_was_typed_is_kept(
     learners_client: Client, learner: User, fields: dict[str, str], sentence: str
 ) -> None:
-    order = paid_order(make_product(), buyer=learner)
+    order = make_paid_order(make_product(), buyer=learner)
     response = ask(learners_client, order, **{"text": "kept words", **fields})
     assert response.status_code == 422
     page = read(response)
@@ -398,7 +398,7 @@ def test_the_time_for_asking_begins_with_the_course(
 ) -> None:
     starts = NOON + timedelta(days=start) if start else None
     run = make_run(start_date=starts, is_self_paced=self_paced)
-    order = paid_order(make_product(run), buyer=learner)
+    order = make_paid_order(make_product(run), buyer=learner)
     monkeypatch.setattr(clock, "now", lambda: NOON + timedelta(days=days))
     response = ask(learners_client, order)
     assert response.status_code == (409 if until else 302)
@@ -409,7 +409,7 @@ def test_the_time_for_asking_begins_with_the_course(
 @pytest.mark.usefixtures("_today")
 def test_the_shops_own_window_counts(learners_client: Client, learner: User) -> None:
     shop = ShopSettings.objects.create(site=Site.objects.get(is_default_site=True), refund_window_days=13)
-    order = paid_order(make_product(), buyer=learner)
+    order = make_paid_order(make_product(), buyer=learner)
     assert "You could request a refund until 15 March 2026" in read(ask(learners_client, order)).text
     shop.refund_window_days = 0
     shop.save()
@@ -420,14 +420,14 @@ def test_the_shops_own_window_counts(learners_client: Client, learner: User) -> 
 
 @pytest.mark.usefixtures("_today")
 def test_why_it_can_not_be_asked_is_said(learners_client: Client, learner: User) -> None:
-    free = paid_order(make_product(), buyer=learner, discount="249")
+    free = make_paid_order(make_product(), buyer=learner, discount="249")
     assert "You paid nothing for this order" in read(ask(learners_client, free)).text
     waiting = make_order(learner, make_product(), state=OrderState.PENDING)
     assert "This order isn’t completed" in read(ask(learners_client, waiting)).text
-    back = paid_order(make_product(), buyer=learner)
+    back = make_paid_order(make_product(), buyer=learner)
     refund_order(order_id=back.pk, choice=RefundChoice(reason="x"), now=NOON, by_id=None)
     assert "has already been refunded" in read(ask(learners_client, back)).text
-    denied = paid_order(make_product(), buyer=learner)
+    denied = make_paid_order(make_product(), buyer=learner)
     ask(learners_client, denied)
     deny_request(request_id=RefundRequest.objects.get().pk, answer="The course is over.", now=clock.now(), by_id=None)
     assert "We answered your request on 16 March 2026." in read(ask(learners_client, denied)).text
@@ -436,7 +436,7 @@ def test_why_it_can_not_be_asked_is_said(learners_client: Client, learner: User)
 
 @pytest.mark.usefixtures("_today")
 def test_nobody_asks_for_somebody_elses_money(learners_client: Client, learner: User, client: Client) -> None:
-    others = paid_order(make_product())
+    others = make_paid_order(make_product())
     assert ask(learners_client, others).status_code == 404
     assert read(ask(learners_client, others)).text == read(ask(learners_client, Order(number="TS-1"))).text
     assert ask(client, others)["Location"] == "/login/?next=/orders/history/"

@@ -18,7 +18,7 @@ from ecommerce.services.payment import payments
 from ecommerce.services.payment.payments import finish_interrupted
 from ecommerce.services.payment.pending import check_due_payments
 from mitxonline.users.models import User
-from tests.ecommerce.paying import attempt_of, completed, order_of, post_event
+from tests.ecommerce.paying import completed_event, latest_attempt, place_order, post_event
 from tests.factories import make_user
 from tests.support.counting import queries
 from tests.support.reading import read
@@ -34,7 +34,7 @@ def buyer() -> User:
 
 @pytest.fixture
 def order(stripe_api: StripeServer, buyer: User) -> Order:
-    return order_of(buyer, now=timezone.now())
+    return place_order(buyer, now=timezone.now())
 
 
 @pytest.fixture
@@ -45,15 +45,15 @@ def buyers_client(buyer: User) -> Client:
 
 
 def completed_url(order: Order) -> str:
-    return f"/payment/completed/{attempt_of(order).reference}/"
+    return f"/payment/completed/{latest_attempt(order).reference}/"
 
 
 def canceled_url(order: Order) -> str:
-    return f"/payment/canceled/{attempt_of(order).reference}/"
+    return f"/payment/canceled/{latest_attempt(order).reference}/"
 
 
 def test_who_has_paid_comes_back_to_the_course(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     page = read(buyers_client.get(completed_url(order), follow=True))
     assert page.h1 == "You’re in, Amara"
     assert "Visa ending 4242" in page.text
@@ -67,7 +67,7 @@ def test_the_page_that_is_confirming_looks_again(stripe_api: StripeServer, order
     assert 'hx-trigger="every 10s"' in page.content.decode()
     receipt = f"/checkout/receipt/?order_number={order.number}"
     assert buyers_client.get(receipt, headers={"HX-Trigger": "looks-again"}).status_code == 204
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     check_due_payments(now=timezone.now())
     again = buyers_client.get(receipt, headers={"HX-Trigger": "looks-again"})
     assert again.headers["HX-Refresh"] == "true"
@@ -75,7 +75,7 @@ def test_the_page_that_is_confirming_looks_again(stripe_api: StripeServer, order
 
 
 def test_coming_back_again_asks_nobody(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     buyers_client.get(completed_url(order))
     stripe_api.calls.clear()
     response = buyers_client.get(completed_url(order))
@@ -91,16 +91,16 @@ def test_coming_back_proves_nothing(stripe_api: StripeServer, order: Order, buye
 
 
 def test_a_bank_that_takes_its_time_is_said(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
-    stripe_api.pay_later(attempt_of(order).session_id)
+    stripe_api.pay_later(latest_attempt(order).session_id)
     page = read(buyers_client.get(completed_url(order), follow=True))
     assert page.h1 == "Your payment is on its way"
-    assert attempt_of(order).state == AttemptState.PROCESSING
+    assert latest_attempt(order).state == AttemptState.PROCESSING
 
 
 def test_a_payment_that_was_declined_leads_back_to_the_cart(
     stripe_api: StripeServer, order: Order, buyers_client: Client
 ) -> None:
-    session_id = attempt_of(order).session_id
+    session_id = latest_attempt(order).session_id
     stripe_api.pay_later(session_id)
     stripe_api.bank_says(session_id, yes=False)
     page = read(buyers_client.get(completed_url(order), follow=True))
@@ -117,7 +117,7 @@ def test_leaving_the_payment_page_leads_back_to_the_cart(
 
 
 def test_leaving_it_after_paying_says_no_untruth(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     page = read(buyers_client.get(canceled_url(order), follow=True))
     assert page.h1 == "You’re in, Amara"
     assert "weren’t charged" not in page.text
@@ -127,7 +127,7 @@ def test_leaving_it_after_paying_says_no_untruth(stripe_api: StripeServer, order
 def test_leaving_it_while_the_bank_is_at_it_says_so(
     stripe_api: StripeServer, order: Order, buyers_client: Client
 ) -> None:
-    stripe_api.pay_later(attempt_of(order).session_id)
+    stripe_api.pay_later(latest_attempt(order).session_id)
     assert read(buyers_client.get(canceled_url(order), follow=True)).h1 == "Your payment is on its way"
     assert read(buyers_client.get(canceled_url(order), follow=True)).h1 == "Your payment is on its way"
 
@@ -135,7 +135,7 @@ def test_leaving_it_while_the_bank_is_at_it_says_so(
 def test_leaving_it_with_the_gateway_silent_says_that_nobody_knows(
     stripe_api: StripeServer, order: Order, buyers_client: Client
 ) -> None:
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     stripe_api.fail("/sessions/", 500)
     page = read(buyers_client.get(canceled_url(order), follow=True))
     assert page.h1 == "We’re confirming your payment"
@@ -145,9 +145,9 @@ def test_leaving_it_with_the_gateway_silent_says_that_nobody_knows(
 def test_leaving_it_after_paying_leads_to_the_receipt(
     stripe_api: StripeServer, order: Order, buyers_client: Client
 ) -> None:
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     buyers_client.get(completed_url(order))
-    response = buyers_client.get(f"/payment/canceled/{attempt_of(order).reference}/")
+    response = buyers_client.get(f"/payment/canceled/{latest_attempt(order).reference}/")
     assert response["Location"].startswith("/checkout/receipt/")
 
 
@@ -155,15 +155,17 @@ def test_leaving_it_after_paying_leads_to_the_receipt(
 def test_somebody_elses_payment_is_as_unknown_as_none(stripe_api: StripeServer, order: Order, kind: str) -> None:
     stranger = Client()
     stranger.force_login(make_user())
-    mine, none = (stranger.get(f"/payment/{kind}/{reference}/") for reference in (attempt_of(order).reference, uuid4()))
+    mine, none = (
+        stranger.get(f"/payment/{kind}/{reference}/") for reference in (latest_attempt(order).reference, uuid4())
+    )
     assert (mine.status_code, none.status_code) == (404, 404)
     assert read(mine).text == read(none).text
 
 
 @pytest.mark.parametrize("kind", ["completed", "canceled"])
 def test_the_address_signs_nobody_in(stripe_api: StripeServer, order: Order, client: Client, kind: str) -> None:
-    stripe_api.pay(attempt_of(order).session_id)
-    address = f"/payment/{kind}/{attempt_of(order).reference}/"
+    stripe_api.pay(latest_attempt(order).session_id)
+    address = f"/payment/{kind}/{latest_attempt(order).reference}/"
     response = client.get(address)
     assert response["Location"] == f"/login/?next={address}"
     assert not client.cookies
@@ -173,11 +175,11 @@ def test_the_address_signs_nobody_in(stripe_api: StripeServer, order: Order, cli
 
 @pytest.mark.parametrize("kind", ["completed", "canceled"])
 def test_it_is_looked_at_and_not_posted(order: Order, buyers_client: Client, kind: str) -> None:
-    assert buyers_client.post(f"/payment/{kind}/{attempt_of(order).reference}/").status_code == 405
+    assert buyers_client.post(f"/payment/{kind}/{latest_attempt(order).reference}/").status_code == 405
 
 
 def test_with_the_gateway_away_nothing_is_lost(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     stripe_api.fail("/sessions/", 500)
     page = read(buyers_client.get(completed_url(order), follow=True))
     assert page.h1 == "We’re confirming your payment"
@@ -201,15 +203,15 @@ def test_without_worker_and_broker_the_course_is_opened_by_coming_back(
     stripe_api: StripeServer, order: Order, buyers_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mitxonline.kernel.broker._producers", Mock(side_effect=OSError("no one there")))
-    stripe_api.pay(attempt_of(order).session_id)
-    assert post_event(completed(stripe_api, order)).status_code == 200
+    stripe_api.pay(latest_attempt(order).session_id)
+    assert post_event(completed_event(stripe_api, order)).status_code == 200
     assert read(buyers_client.get(completed_url(order), follow=True)).h1 == "You’re in, Amara"
 
 
 def test_interrupted_after_the_money_came_the_page_says_so_and_the_sweep_opens_the_course(
     stripe_api: StripeServer, order: Order, buyers_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     buyers_client.raise_request_exception = False
     with monkeypatch.context() as broken:
         broken.setattr(payments, "fulfill_or_review", Mock(side_effect=RuntimeError))
@@ -223,7 +225,7 @@ def test_interrupted_after_the_money_came_the_page_says_so_and_the_sweep_opens_t
 
 
 def test_coming_back_keeps_its_budget(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
-    stripe_api.pay(attempt_of(order).session_id)
+    stripe_api.pay(latest_attempt(order).session_id)
     buyers_client.get("/cart/")
     address = completed_url(order)
     with queries(exactly=28):

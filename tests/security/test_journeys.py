@@ -20,7 +20,7 @@ from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.logs import JsonFormatter
 from mitxonline.users.models import User
-from tests.ecommerce.tills import paid_order
+from tests.ecommerce.tills import make_paid_order
 from tests.factories import make_code, make_discount, make_product, make_user
 from tests.support.reading import form_data, read
 
@@ -71,7 +71,7 @@ def check_out(client: Client, product: Product) -> PaymentAttempt:
     ],
 )
 def test_foreign_objects_answer_404_like_missing_ones(mine: str, nobodys: str, method: str) -> None:
-    order = paid_order(make_product(), buyer=make_user())
+    order = make_paid_order(make_product(), buyer=make_user())
     reference = order.attempts.get().reference
     address = mine.format(number=order.number, reference=reference)
     for client in (client_of(make_user()), client_of(make_user(is_staff=True, is_superuser=True)), Client()):

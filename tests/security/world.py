@@ -23,7 +23,7 @@ from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Order, PaymentAttempt, Refund, ShopSettings
 from ecommerce.services.refunds.ledger import mark_for_refund
 from mitxonline.users.models import User
-from tests.ecommerce.tills import paid_order, pay
+from tests.ecommerce.tills import make_paid_order, make_payment
 from tests.factories import (
     NOON,
     codes_of,
@@ -103,8 +103,8 @@ def make_world() -> World:
     )
     contract = make_contract(organization, seats=5)
     run = make_contract_run(contract, codes=2)
-    order = paid_order(make_product(), buyer=people["learner"])
-    second = pay(order)
+    order = make_paid_order(make_product(), buyer=people["learner"])
+    second = make_payment(order)
     with transaction.atomic():
         marked = mark_for_refund(attempt_id=second.pk, reason="x", now=NOON)
     attempt = _open_attempt(people["learner"])
@@ -153,7 +153,7 @@ def _signed_in(people: Mapping[str, User]) -> dict[str, dict[str, str]]:
 
 def _open_attempt(buyer: User) -> PaymentAttempt:
     """A payment page the learner has open."""
-    order = paid_order(make_product(), buyer=buyer, state=OrderState.PENDING)
+    order = make_paid_order(make_product(), buyer=buyer, state=OrderState.PENDING)
     attempt = order.attempts.get()
     attempt.reference = uuid.uuid4()
     attempt.session_id = f"sandbox_{attempt.reference}"
