@@ -12,7 +12,15 @@ from b2b.seats import Seats
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse
 from mitxonline.users.models import User
-from tests.b2b.worlds import codes_of, contract, course, organization, person, redeem, take_seat
+from tests.b2b.worlds import (
+    codes_of,
+    ensure_organization_page,
+    make_learner,
+    make_source_course,
+    publish_contract,
+    redeem_code,
+    take_seat,
+)
 
 
 @pytest.fixture
@@ -22,7 +30,7 @@ def staff(client: Client) -> Client:
 
 
 def test_they_are_listed_with_a_link_to_where_they_are_written(staff: Client) -> None:
-    page = contract(course(), name="Seats for all", cap=2)
+    page = publish_contract(make_source_course(), name="Seats for all", cap=2)
     lists = {"organizationpage": "UniversityX", "contractpage": "Seats for all"}
     for model, name in lists.items():
         answer = staff.get(reverse(f"admin:b2b_{model}_changelist"), {"q": name})
@@ -32,8 +40,8 @@ def test_they_are_listed_with_a_link_to_where_they_are_written(staff: Client) ->
 
 
 def test_they_are_for_looking(staff: Client) -> None:
-    page = contract(course(), cap=2)
-    for model, pk in (("organizationpage", organization().pk), ("contractpage", page.pk)):
+    page = publish_contract(make_source_course(), cap=2)
+    for model, pk in (("organizationpage", ensure_organization_page().pk), ("contractpage", page.pk)):
         url = reverse(f"admin:b2b_{model}_change", args=[pk])
         answer = staff.get(url)
         assert answer.status_code == 200
@@ -43,7 +51,7 @@ def test_they_are_for_looking(staff: Client) -> None:
 
 
 def test_a_contract_shows_what_it_covers_and_what_was_done(staff: Client) -> None:
-    page = contract(course("course-v1:TesX+1x"), cap=2)
+    page = publish_contract(make_source_course("course-v1:TesX+1x"), cap=2)
     shown = staff.get(reverse("admin:b2b_contractpage_change", args=[page.pk])).text
     assert "course-v1:TesX+1x" in shown
     assert f"course-v1:UAI_UniversityX+1x+2025_C{page.pk}" in shown
@@ -68,23 +76,23 @@ class TestSeatsOnAPersonsPage:
         return staff.post(url, self.form(user, **given), follow=True).text
 
     def test_a_seat_is_given_and_the_organization_follows(self, staff: Client) -> None:
-        page, user = contract(course(), cap=2), person()
+        page, user = publish_contract(make_source_course(), cap=2), make_learner()
         self.post(staff, user, seats=[{"contract": page.pk}])
         seat = ContractMembership.objects.get(user=user)
         assert (seat.contract_id, seat.source, seat.state) == (page.pk, "staff", "active")
         assert seat.added_by is not None
-        assert OrganizationMembership.objects.get(user=user).organization_id == organization().pk
+        assert OrganizationMembership.objects.get(user=user).organization_id == ensure_organization_page().pk
 
     def test_a_full_contract_is_refused_beside_the_field(self, staff: Client) -> None:
-        page, user = contract(course(), cap=1), person()
-        take_seat(page, person())
+        page, user = publish_contract(make_source_course(), cap=1), make_learner()
+        take_seat(page, make_learner())
         assert "1 seat is needed, 0 are free." in self.post(staff, user, seats=[{"contract": page.pk}])
         assert not ContractMembership.objects.filter(user=user).exists()
 
     def test_the_lock_has_the_last_word(self, staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         """The last seat went between the look and the deed: the whole page is rolled back, the name too."""
-        page, user = contract(course(), cap=1), person()
-        take_seat(page, person())
+        page, user = publish_contract(make_source_course(), cap=1), make_learner()
+        take_seat(page, make_learner())
         monkeypatch.setattr("b2b.admin.seats_for", lambda contract_ids, user_id: {page.pk: Seats()})
         user.name = "Changed"
         assert "1 seat is needed, 0 are free." in self.post(staff, user, seats=[{"contract": page.pk}])
@@ -92,13 +100,13 @@ class TestSeatsOnAPersonsPage:
         assert User.objects.get(pk=user.pk).name != "Changed"
 
     def test_a_draft_has_no_seats(self, staff: Client) -> None:
-        draft, user = ContractPage(title="Begun", name="Begun", live=False), person()
-        organization().add_child(instance=draft)
+        draft, user = ContractPage(title="Begun", name="Begun", live=False), make_learner()
+        ensure_organization_page().add_child(instance=draft)
         assert "was never published" in self.post(staff, user, seats=[{"contract": draft.pk}])
 
     def test_a_seat_is_taken_away_as_everywhere(self, staff: Client) -> None:
-        page, user = contract(course(), cap=1), person()
-        redeem(page, codes_of(page)[0], user)
+        page, user = publish_contract(make_source_course(), cap=1), make_learner()
+        redeem_code(page, codes_of(page)[0], user)
         seat = ContractMembership.objects.get(user=user)
         self.post(staff, user, seats=[{"id": seat.pk, "user": user.pk, "DELETE": "on"}])
         assert not ContractMembership.objects.exists()
@@ -106,30 +114,30 @@ class TestSeatsOnAPersonsPage:
         assert CodeUse.objects.get(user=user).state == UseState.RETIRED
 
     def test_somebody_becomes_a_manager_and_no_longer_is(self, staff: Client) -> None:
-        user = person()
-        self.post(staff, user, organizations=[{"organization": organization().pk, "is_manager": "on"}])
+        user = make_learner()
+        self.post(staff, user, organizations=[{"organization": ensure_organization_page().pk, "is_manager": "on"}])
         membership = OrganizationMembership.objects.get(user=user)
         assert membership.is_manager
-        row = {"id": membership.pk, "user": user.pk, "organization": organization().pk}
+        row = {"id": membership.pk, "user": user.pk, "organization": ensure_organization_page().pk}
         self.post(staff, user, organizations=[row])
         membership.refresh_from_db()
         assert not membership.is_manager
 
     def test_who_has_no_seat_leaves_and_that_is_noted(self, staff: Client) -> None:
-        user = person()
-        self.post(staff, user, organizations=[{"organization": organization().pk}])
+        user = make_learner()
+        self.post(staff, user, organizations=[{"organization": ensure_organization_page().pk}])
         membership = OrganizationMembership.objects.get(user=user)
-        row = {"id": membership.pk, "user": user.pk, "organization": organization().pk, "DELETE": "on"}
+        row = {"id": membership.pk, "user": user.pk, "organization": ensure_organization_page().pk, "DELETE": "on"}
         self.post(staff, user, organizations=[row])
         assert not OrganizationMembership.objects.exists()
-        assert PageLogEntry.objects.get(action="b2b.member.remove").page_id == organization().pk
+        assert PageLogEntry.objects.get(action="b2b.member.remove").page_id == ensure_organization_page().pk
 
     def test_who_has_a_seat_stays_in_the_organization(self, staff: Client) -> None:
-        page, user = contract(course(), cap=1), person()
+        page, user = publish_contract(make_source_course(), cap=1), make_learner()
         self.post(staff, user, seats=[{"contract": page.pk}])
         membership = OrganizationMembership.objects.get(user=user)
         seat = ContractMembership.objects.get(user=user)
-        row = {"id": membership.pk, "user": user.pk, "organization": organization().pk, "DELETE": "on"}
+        row = {"id": membership.pk, "user": user.pk, "organization": ensure_organization_page().pk, "DELETE": "on"}
         kept = self.post(staff, user, organizations=[row], seats=[{"id": seat.pk, "user": user.pk}])
         assert "Remove that first." in kept
         assert OrganizationMembership.objects.filter(user=user).exists()

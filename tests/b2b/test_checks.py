@@ -39,19 +39,19 @@ from tests.b2b.worlds import (
     NOW,
     SSO,
     active_codes_of,
-    change,
+    change_terms,
     codes_of,
-    contract,
-    course,
     discounts_of,
-    hold,
-    organization,
-    person,
-    program,
-    redeem,
-    require,
+    ensure_organization_page,
+    hold_for_order,
+    make_learner,
+    make_program_of,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    redeem_code,
+    require_courses,
     runs_of,
-    settle,
     take_seat,
     terms_of,
 )
@@ -76,9 +76,15 @@ def set_up(page: ContractPage, **facts: object) -> None:
 
 
 def test_what_is_in_line_agrees() -> None:
-    page = contract(program(course(), course()), cap=3, price="10", start=date(2025, 1, 1), end=date(2026, 1, 1))
-    redeem(page, codes_of(page)[0])
-    contract(course(), integration=SSO, name="Other")
+    page = publish_contract(
+        make_program_of(make_source_course(), make_source_course()),
+        cap=3,
+        price="10",
+        start=date(2025, 1, 1),
+        end=date(2026, 1, 1),
+    )
+    redeem_code(page, codes_of(page)[0])
+    publish_contract(make_source_course(), integration=SSO, name="Other")
     assert check_contracts(now=NOW) == []
     with CaptureQueriesContext(connection) as queries:
         found(page)
@@ -86,7 +92,7 @@ def test_what_is_in_line_agrees() -> None:
 
 
 def test_a_draft_is_no_disagreement() -> None:
-    add_child(parent_id=organization().pk, make=lambda: ContractPage(title="D", name="D", live=False))
+    add_child(parent_id=ensure_organization_page().pk, make=lambda: ContractPage(title="D", name="D", live=False))
     assert check_contracts(now=NOW) == []
     with pytest.raises(ContractUnknown):
         check_contracts(now=NOW, contract_id=99999)
@@ -160,7 +166,7 @@ def name_product(page: ContractPage) -> None:
 
 
 def dead_hold(page: ContractPage) -> None:
-    use = hold(codes_of(page)[0])
+    use = hold_for_order(codes_of(page)[0])
     assert use.order is not None
     ContractMembership.objects.create(
         contract=page,
@@ -181,7 +187,7 @@ def fail(page: ContractPage) -> None:
 def test_what_disagrees_is_found_and_set_right(
     what: str, sabotage: Callable[[ContractPage], object], expected: list[str]
 ) -> None:
-    page = contract(program(course(), course()), cap=3, price="10")
+    page = publish_contract(make_program_of(make_source_course(), make_source_course()), cap=3, price="10")
     sabotage(page)
     assert kinds(page) == expected
     assert all(one.is_fault and one.sentence.endswith((".", "full")) for one in found(page))
@@ -194,9 +200,9 @@ def test_what_disagrees_is_found_and_set_right(
 
 
 def test_a_course_a_program_gained_unheard_is_missing() -> None:
-    grown = program(course())
-    page = contract(grown, cap=2)
-    require(grown, course())
+    grown = make_program_of(make_source_course())
+    page = publish_contract(grown, cap=2)
+    require_courses(grown, make_source_course())
     assert kinds(page) == ["missing_run", "too_few_codes"]
     fix_contract(contract_id=page.pk, now=NOW)
     assert found(page) == []
@@ -204,7 +210,9 @@ def test_a_course_a_program_gained_unheard_is_missing() -> None:
 
 
 def test_a_published_page_whose_terms_nobody_heard_of() -> None:
-    page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="L", name="L", max_learners=2))
+    page = add_child(
+        parent_id=ensure_organization_page().pk, make=lambda: ContractPage(title="L", name="L", max_learners=2)
+    )
     assert kinds(page) == ["not_in_force"]
     fix_contract(contract_id=page.pk, now=NOW)
     assert found(page) == []
@@ -216,10 +224,10 @@ def test_a_published_page_whose_terms_nobody_heard_of() -> None:
     [{"live": True}, {"enrollment_end": None}, {"enrollment_end": NOW + timedelta(days=9)}],
 )
 def test_a_removed_course_that_is_open_again(facts: dict[str, object]) -> None:
-    one = course()
-    page = contract(one, course(), cap=2)
+    one = make_source_course()
+    page = publish_contract(one, make_source_course(), cap=2)
     remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
-    settle(page)
+    reconcile_contract(page)
     assert found(page) == []
     row = ContractRun.objects.get(contract=page, removed_at__isnull=False)
     CourseRun.all_objects.filter(pk=row.course_run_id).update(**facts)
@@ -231,10 +239,10 @@ def test_a_removed_course_that_is_open_again(facts: dict[str, object]) -> None:
 
 
 def test_a_removed_course_on_sale_and_its_codes() -> None:
-    one = course()
-    page = contract(one, cap=2)
+    one = make_source_course()
+    page = publish_contract(one, cap=2)
     remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
-    settle(page)
+    reconcile_contract(page)
     Product.objects.update(is_active=True)
     DiscountCode.objects.update(active=True)
     assert kinds(page) == ["codes_of_removed", "removed_but_open"]
@@ -244,7 +252,7 @@ def test_a_removed_course_on_sale_and_its_codes() -> None:
 
 
 def test_codes_nobody_has_where_the_terms_ask_for_none() -> None:
-    page = contract(course(), integration=SSO)
+    page = publish_contract(make_source_course(), integration=SSO)
     DiscountCode.objects.create(discount=discounts_of(page)[0], text="SPARE-1")
     assert kinds(page) == ["unwanted_codes"]
     fix_contract(contract_id=page.pk, now=NOW)
@@ -252,9 +260,9 @@ def test_codes_nobody_has_where_the_terms_ask_for_none() -> None:
 
 
 def test_codes_that_belong_to_no_contract() -> None:
-    page = contract(course(), cap=3)
+    page = publish_contract(make_source_course(), cap=3)
     row = page.contract_runs.get()
-    redeem(page, codes_of(page)[0])
+    redeem_code(page, codes_of(page)[0])
     row.delete()
     (orphans,) = [one for one in check_contracts(now=NOW) if one.kind == "orphan_codes"]
     assert (orphans.contract_id, orphans.sentence) == (None, "3 enrollment codes are on, but belong to no contract.")
@@ -263,7 +271,7 @@ def test_codes_that_belong_to_no_contract() -> None:
 
 
 def test_what_was_set_by_hand_is_told_and_stays() -> None:
-    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
     by_hand = datetime(2026, 3, 1, tzinfo=UTC)
     CourseRun.all_objects.filter(contract_run__contract=page).update(enrollment_end=by_hand, live=False)
     told = found(page)
@@ -289,23 +297,23 @@ def test_what_was_set_by_hand_is_told_and_stays() -> None:
 def test_a_day_by_hand_beyond_the_contract_is_put_back_where_it_can_be(
     days: dict[str, Any], facts: dict[str, datetime | None]
 ) -> None:
-    page = contract(course(), **days)
+    page = publish_contract(make_source_course(), **days)
     CourseRun.all_objects.filter(contract_run__contract=page).update(**facts)
     fix_contract(contract_id=page.pk, now=NOW, reset=True)
     assert found(page) == []
 
 
 def test_a_date_the_contract_does_not_have_says_nothing() -> None:
-    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
-    change(page, contract_start=None, contract_end=None)
+    page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    change_terms(page, contract_start=None, contract_end=None)
     assert found(page) == []
 
 
 def test_more_members_than_seats_is_told_and_no_fault() -> None:
-    page = contract(course(), cap=3)
+    page = publish_contract(make_source_course(), cap=3)
     for _ in range(3):
-        take_seat(page, person())
-    change(page, max_learners=1)
+        take_seat(page, make_learner())
+    change_terms(page, max_learners=1)
     (told,) = found(page)
     assert (told.kind, told.is_fault) == ("above_cap", False)
     sentence = "2 seats more than the cap are taken or kept for invited people. No one is removed for that."
@@ -313,26 +321,26 @@ def test_more_members_than_seats_is_told_and_no_fault() -> None:
 
 
 def test_a_key_open_edx_would_refuse_is_told_with_the_reason() -> None:
-    grown = program(course())
-    page = contract(grown, cap=1)
+    grown = make_program_of(make_source_course())
+    page = publish_contract(grown, cap=1)
     OrganizationPage.objects.update(org_key_prefix="ü ")
-    require(grown, course())
+    require_courses(grown, make_source_course())
     (told,) = [one for one in found(page) if one.kind == "impossible"]
     assert "“ ”, “ü” can't stand in it" in told.sentence
 
 
 def test_one_contract_s_sabotage_leaves_the_others_alone() -> None:
-    page = contract(course(), cap=2, name="One")
-    other = contract(course(), cap=2, name="Two")
+    page = publish_contract(make_source_course(), cap=2, name="One")
+    other = publish_contract(make_source_course(), cap=2, name="Two")
     set_up(page, price=5)
     assert [one.contract_id for one in check_contracts(now=NOW)] == [page.pk]
     assert found(other) == []
 
 
 def test_who_set_it_right_is_written_down() -> None:
-    page = contract(course(), cap=2)
+    page = publish_contract(make_source_course(), cap=2)
     set_up(page, is_active=False)
-    operator = person("operator@example.com")
+    operator = make_learner("operator@example.com")
     fix_contract(contract_id=page.pk, now=NOW, by_id=operator.pk)
     entry = PageLogEntry.objects.get(action="b2b.contract.fix")
     assert (entry.page_id, entry.user_id, entry.data["kinds"]) == (page.pk, operator.pk, ["off_the_shelf"])
@@ -340,10 +348,14 @@ def test_who_set_it_right_is_written_down() -> None:
 
 def test_a_seat_by_a_connection_that_is_gone_is_found_and_ended() -> None:
     """Before connections took along what came by them, a seat stayed that no sign-in would ever end."""
-    company, other = organization(), organization("Orchard")
+    company, other = ensure_organization_page(), ensure_organization_page("Orchard")
     owners = {"Free": company, "Lab": company, "Fruit": other}
-    pages = [contract(course(), integration=SSO, of=owners[name], name=name, cap=9) for name in owners]
-    people = {name: person() for name in ("gone", "former realm", "elsewhere", "connected", "never named", "by code")}
+    pages = [
+        publish_contract(make_source_course(), integration=SSO, of=owners[name], name=name, cap=9) for name in owners
+    ]
+    people = {
+        name: make_learner() for name in ("gone", "former realm", "elsewhere", "connected", "never named", "by code")
+    }
     for name, user in people.items():
         named = name != "never named"
         for each in (company, other):
@@ -378,16 +390,16 @@ def test_a_seat_by_a_connection_that_is_gone_is_found_and_ended() -> None:
 def test_a_check_costs_the_same_for_any_number_of_runs(
     runs: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    page = contract(program(*[course() for _ in range(runs)]), cap=3)
-    redeem(page, codes_of(page)[0])
+    page = publish_contract(make_program_of(*[make_source_course() for _ in range(runs)]), cap=3)
+    redeem_code(page, codes_of(page)[0])
     with django_assert_num_queries(21):
         found(page)
 
 
 def test_a_recount_waits_for_nobody_and_changes_no_text() -> None:
-    page = contract(course(), cap=2)
+    page = publish_contract(make_source_course(), cap=2)
     code = codes_of(page)[0]
-    redeem(page, code)
+    redeem_code(page, code)
     CodeUse.objects.filter(code=code).update(state="released")
     fix_contract(contract_id=page.pk, now=timezone.now())
     fresh = DiscountCode.objects.get(pk=code.pk)

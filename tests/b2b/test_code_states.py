@@ -19,7 +19,7 @@ from b2b.selectors.handouts import waiting_addresses
 from b2b.selectors.managers import count_codes
 from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
-from tests.b2b.worlds import NOW, codes_of, contract, course, hold, redeem
+from tests.b2b.worlds import NOW, codes_of, hold_for_order, make_source_course, publish_contract, redeem_code
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = "b2b/codes.py"
@@ -41,14 +41,14 @@ def expected(use: UseState | None, *, active: bool, assigned: bool, removed: boo
 
 def test_every_reader_sees_the_same_state() -> None:
     combinations = list(product(USES, (True, False), (True, False)))
-    page = contract(course(), course(), cap=len(combinations))
+    page = publish_contract(make_source_course(), make_source_course(), cap=len(combinations))
     gone, _current = ContractRun.objects.filter(contract=page).order_by("pk")
     want: dict[int, CodeState] = {}
     for run in ContractRun.objects.filter(contract=page):
         run_codes = [code for code in codes_of(page) if code.discount.unlocks_id == run.product_id]
         for number, (code, (use, active, assigned)) in enumerate(zip(run_codes, combinations, strict=True)):
             if use is not None:
-                made = hold(code)
+                made = hold_for_order(code)
                 released = use == UseState.RELEASED
                 CodeUse.objects.filter(pk=made.pk).update(state=use)
                 DiscountCode.objects.filter(pk=code.pk).update(uses=0 if released else 1)
@@ -88,10 +88,10 @@ def test_every_reader_sees_the_same_state() -> None:
 
 
 def test_a_shared_code_stays_free_until_someone_uses_it() -> None:
-    page = contract(course())
+    page = publish_contract(make_source_course())
     (shared,) = with_code_facts(DiscountCode.objects.filter(pk__in=[code.pk for code in codes_of(page)]))
     assert code_state(shared) is CodeState.FREE
-    redeem(page, shared)
+    redeem_code(page, shared)
     (shared,) = with_code_facts(DiscountCode.objects.filter(pk=shared.pk))
     assert code_state(shared) is CodeState.USED
 

@@ -22,15 +22,15 @@ from tests.b2b.worlds import (
     NOW,
     active_codes_of,
     codes_of,
-    contract,
-    course,
-    hold,
-    organization,
-    person,
-    program,
-    public_run,
-    redeem,
-    require,
+    ensure_organization_page,
+    hold_for_order,
+    make_learner,
+    make_program_of,
+    make_public_run,
+    make_source_course,
+    publish_contract,
+    redeem_code,
+    require_courses,
     runs_of,
     take_seat,
     terms_of,
@@ -52,12 +52,12 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def climate() -> Course:
-    return course(COURSE, title="Reading a changing climate")
+    return make_source_course(COURSE, title="Reading a changing climate")
 
 
 @pytest.fixture
 def capped(climate: Course) -> ContractPage:
-    return contract(climate, cap=3, name="Capped")
+    return publish_contract(climate, cap=3, name="Capped")
 
 
 class TestTheDocuments:
@@ -205,7 +205,7 @@ class TestCreate:
         assert not ContractPage.objects.exists()
 
     def test_almost_the_name_of_another_organization(self) -> None:
-        organization("UniversityX")
+        ensure_organization_page("UniversityX")
         assert "--create" in refusal_of("b2b_contract create 'University x' C sso")
         run_command("b2b_contract create 'University x' C sso --create")
         assert OrganizationPage.objects.count() == 2
@@ -274,7 +274,7 @@ class TestModify:
         assert Reconcile.objects.filter(state=ReconcileState.WAITING).exists()
 
     def test_another_way_in_and_another_name(self, capped: ContractPage) -> None:
-        redeem(capped, codes_of(capped)[0])
+        redeem_code(capped, codes_of(capped)[0])
         planned = run_command(f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --dry-run --format json")
         assert [(row["action"], row["count"]) for row in planned.rows] == [("delete", 2)]
         assert "Deletes 2 codes that no one has." in planned.talk
@@ -296,7 +296,7 @@ class TestModify:
 
     def test_somebody_s_draft_stops_it(self, capped: ContractPage) -> None:
         capped.welcome_message = "Draft"
-        capped.save_revision(user=person("editor@example.com"))
+        capped.save_revision(user=make_learner("editor@example.com"))
         assert "editor@example.com" in refusal_of(f"b2b_contract modify {capped.pk} --max-learners 5")
         assert "--over-draft" in refusal_of(f"b2b_contract modify {capped.pk} --max-learners 5 --dry-run")
         run_command(f"b2b_contract modify {capped.pk} --max-learners 5 --over-draft")
@@ -318,14 +318,14 @@ class TestModify:
         assert terms_of(capped).max_learners == 3
 
     def test_an_end_before_the_start_the_contract_has(self) -> None:
-        page = contract(start=date(2026, 1, 1))
+        page = publish_contract(start=date(2026, 1, 1))
         assert "can't end" in refusal_of(f"b2b_contract modify {page.pk} --end 2025-12-31")
 
 
 class TestCourseware:
     def test_a_program_makes_runs_for_all_its_courses(self) -> None:
-        page = contract(cap=2)
-        both = program(course(), course())
+        page = publish_contract(cap=2)
+        both = make_program_of(make_source_course(), make_source_course())
         said = run_command(f"b2b_contract courseware {page.pk} {both.readable_id} --format json")
         assert [(row["action"], row["count"]) for row in said.rows] == [
             ("cover", None),
@@ -342,14 +342,14 @@ class TestCourseware:
         assert "nothing to make or change" in said.talk
 
     def test_a_run_is_assigned(self) -> None:
-        page = contract(cap=2)
-        given = public_run(course(runs=()), "1T2025")
+        page = publish_contract(cap=2)
+        given = make_public_run(make_source_course(runs=()), "1T2025")
         said = run_command(f"b2b_contract courseware {page.pk} {given.courseware_id}")
         assert "1 run taken over, 2 codes made" in said.talk
         assert runs_of(page)[0].pk == given.pk
 
     def test_without_runs(self, climate: Course) -> None:
-        page = contract(cap=2)
+        page = publish_contract(cap=2)
         said = run_command(f"b2b_contract courseware {page.pk} {COURSE} --no-create-runs")
         assert "Done: 1 item of courseware covered." in said.talk
         assert runs_of(page) == []
@@ -357,24 +357,24 @@ class TestCourseware:
         assert [(row["type"], row["readable_id"]) for row in listed] == [("course", COURSE)]
 
     def test_the_source_is_warned_of(self) -> None:
-        page = contract(cap=1)
-        plain, bare = course(runs=("1T2024",)), course(runs=())
+        page = publish_contract(cap=1)
+        plain, bare = make_source_course(runs=("1T2024",)), make_source_course(runs=())
         assert (
             "has no SOURCE run: made from" in run_command(f"b2b_contract courseware {page.pk} {plain.readable_id}").talk
         )
         assert "waits for a source" in run_command(f"b2b_contract courseware {page.pk} {bare.readable_id}").talk
 
     def test_taking_the_source_itself_is_warned_of(self, climate: Course) -> None:
-        page = contract(cap=1)
+        page = publish_contract(cap=1)
         source = climate.runs.get(run_tag="SOURCE")
         for way in ("--dry-run", ""):
             said = run_command(f"b2b_contract courseware {page.pk} {source.courseware_id} {way}")
             assert f"Warning: {source.courseware_id} is the run that new runs of {COURSE} are copied from" in said.talk
-        plain = public_run(climate, "1T2025")
+        plain = make_public_run(climate, "1T2025")
         assert "Warning" not in run_command(f"b2b_contract courseware {page.pk} {plain.courseware_id}").talk
 
     def test_prefix_and_rerun(self, climate: Course) -> None:
-        page = contract(cap=1)
+        page = publish_contract(cap=1)
         run_command(f"b2b_contract courseware {page.pk} {COURSE} --prefix X_")
         run_command(f"b2b_contract courseware {page.pk} {COURSE} --rerun")
         stem = f"UniversityX+CLIM101x+2025_C{page.pk}"
@@ -382,14 +382,14 @@ class TestCourseware:
         assert len(active_codes_of(page)) == 2
 
     def test_a_dry_run_makes_nothing_and_says_the_same(self, climate: Course) -> None:
-        page = contract(cap=2)
+        page = publish_contract(cap=2)
         planned = run_command(f"b2b_contract courseware {page.pk} {COURSE} --dry-run --format json")
         assert not page.courseware.exists()
         done = run_command(f"b2b_contract courseware {page.pk} {COURSE} --format json")
         assert planned.rows == done.rows
 
     def test_queued_the_worker_follows(self, climate: Course) -> None:
-        page = contract(cap=2)
+        page = publish_contract(cap=2)
         said = run_command(f"b2b_contract courseware {page.pk} {COURSE} --queue")
         assert "Queued" in said.talk
         assert runs_of(page) == []
@@ -397,8 +397,8 @@ class TestCourseware:
 
     def test_removing_names_the_people_whose_codes_go(self, capped: ContractPage) -> None:
         codes = codes_of(capped)
-        redeem(capped, codes[0])
-        hold(codes[1])
+        redeem_code(capped, codes[0])
+        hold_for_order(codes[1])
         DiscountCode.objects.filter(pk=codes[2].pk).update(assigned_email="amara@example.com")
         planned = run_command(f"b2b_contract courseware {capped.pk} {COURSE} --remove --dry-run --format json")
         assert len(active_codes_of(capped)) == 3
@@ -427,11 +427,11 @@ class TestCourseware:
         ],
     )
     def test_a_slip_gets_a_sentence_and_changes_nothing(self, capped: ContractPage, line: str, words: str) -> None:
-        fresh = course()
-        other = contract(course(), name="Other", cap=1)
+        fresh = make_source_course()
+        other = publish_contract(make_source_course(), name="Other", cap=1)
         names = {
             "id": capped.pk,
-            "empty": program().readable_id,
+            "empty": make_program_of().readable_id,
             "taken": runs_of(other)[0].courseware_id,
             "fresh": fresh.readable_id,
         }
@@ -445,7 +445,7 @@ class TestWho:
     """Who acts is written down, wherever something is."""
 
     def test_an_account_that_is_named(self, capped: ContractPage, climate: Course) -> None:
-        operator = person("operator@example.com")
+        operator = make_learner("operator@example.com")
         run_command(f"b2b_contract modify {capped.pk} --max-learners 4 --price 10 --as operator@example.com")
         run_command(f"b2b_contract courseware {capped.pk} {COURSE} --remove --as operator@example.com")
         assert {record.requested_by_id for record in Reconcile.objects.all()[:2]} == {operator.pk}
@@ -474,7 +474,7 @@ class TestWho:
 
     @pytest.mark.parametrize("address", ["nobody@example.com", "gone@example.com"])
     def test_an_account_there_is_not(self, capped: ContractPage, address: str) -> None:
-        gone = person("gone@example.com")
+        gone = make_learner("gone@example.com")
         type(gone).objects.filter(pk=gone.pk).update(is_active=False)
         for line in ("create U C sso", f"modify {capped.pk} --max-learners 9", f"check {capped.pk} --fix"):
             assert f"no active account “{address}”" in refusal_of(f"b2b_contract {line} --as {address}")
@@ -508,10 +508,10 @@ class TestCheck:
         assert Product.objects.get(contract_run__contract=capped).price == 0
 
     def test_what_cannot_be_fixed_is_said_and_the_rest_is_done(self, capped: ContractPage) -> None:
-        owner = organization("Other")
-        grown = program(course())
-        broken = contract(grown, cap=1, name="Broken", of=owner)
-        require(grown, course())
+        owner = ensure_organization_page("Other")
+        grown = make_program_of(make_source_course())
+        broken = publish_contract(grown, cap=1, name="Broken", of=owner)
+        require_courses(grown, make_source_course())
         OrganizationPage.objects.filter(pk=owner.pk).update(org_key_prefix="ü")
         Product.objects.filter(contract_run__contract=capped).update(price=7)
         words = refusal_of("b2b_contract check --fix")
@@ -546,9 +546,9 @@ class TestCheck:
 
 class TestLists:
     def test_organizations(self) -> None:
-        contract(name="One")
-        contract(name="Two")
-        organization("Elsewhere")
+        publish_contract(name="One")
+        publish_contract(name="Two")
+        ensure_organization_page("Elsewhere")
         rows = run_command("b2b_list organizations --format json").rows
         assert [(row["name"], row["key"], row["contracts"]) for row in rows] == [
             ("UniversityX", "UniversityX", 2),
@@ -558,15 +558,15 @@ class TestLists:
         assert [row["name"] for row in only] == ["Elsewhere"]
 
     def test_contracts_of_an_organization_by_any_of_its_names(self) -> None:
-        contract(name="One")
-        owner = organization("University of Y")
-        contract(name="Two", of=owner)
+        publish_contract(name="One")
+        owner = ensure_organization_page("University of Y")
+        publish_contract(name="Two", of=owner)
         for text in (owner.pk, "University of Y", owner.slug, owner.org_key):
             rows = run_command(f"b2b_list contracts --org '{text}' --format json").rows
             assert [row["name"] for row in rows] == ["Two"]
 
     def test_words_for_people_and_values_for_programs(self) -> None:
-        contract(name="One")
+        publish_contract(name="One")
         table = run_command("b2b_list contracts").result
         assert "Unlimited" in table
         assert "Free" in table
@@ -575,9 +575,9 @@ class TestLists:
         assert run_command("b2b_list contracts --format csv").result.startswith('"ID","Name"')
 
     def test_courseware(self, climate: Course) -> None:
-        both = program(climate, course())
-        page = contract(both, cap=1, start=date(2026, 1, 1), end=date(2026, 6, 30))
-        contract(course(), name="Other")
+        both = make_program_of(climate, make_source_course())
+        page = publish_contract(both, cap=1, start=date(2026, 1, 1), end=date(2026, 6, 30))
+        publish_contract(make_source_course(), name="Other")
         rows = run_command(f"b2b_list courseware --contract {page.pk} --format json").rows
         assert [row["type"] for row in rows] == ["program", "run", "run"]
         assert rows[0]["readable_id"] == both.readable_id
@@ -590,9 +590,9 @@ class TestLists:
         assert run_command(f"b2b_list courseware --contract {capped.pk} --format json").rows == []
 
     def test_learners(self, capped: ContractPage) -> None:
-        redeem(capped, codes_of(capped)[0], person("amara@example.com"))
-        other = contract(name="Other")
-        take_seat(other, person("zoe@example.com"))
+        redeem_code(capped, codes_of(capped)[0], make_learner("amara@example.com"))
+        other = publish_contract(name="Other")
+        take_seat(other, make_learner("zoe@example.com"))
         rows = run_command(f"b2b_list learners --contract {capped.pk} --format json").rows
         assert [(row["email"], row["contract"], row["source"]) for row in rows] == [
             ("amara@example.com", "Capped", "code")
@@ -645,7 +645,7 @@ class TestCodesFile:
         assert Path("x.csv").stat().st_mode & 0o077 == 0
 
     def test_the_worker_is_mentioned_where_it_is_not_done(self, climate: Course) -> None:
-        page = contract(climate, cap=2, settled=False)
+        page = publish_contract(climate, cap=2, settled=False)
         assert "Warning: the worker is still" in run_command(f"b2b_list contracts --codes {page.pk}").talk
 
     @pytest.mark.parametrize(("path", "words"), [("nowhere/x.csv", "doesn't exist"), (".", "it is a folder")])
@@ -705,8 +705,8 @@ def test_the_site_s_zone_decides_which_day_is_the_first(settings: Any, monkeypat
     settings.TIME_ZONE = "Asia/Tokyo"
     late: Callable[[], datetime] = lambda: datetime(2025, 12, 31, 20, 0, tzinfo=UTC)  # noqa: E731
     monkeypatch.setattr(clock, "now", late)
-    one = course()
-    page = contract(cap=1, start=date(2026, 1, 1))
+    one = make_source_course()
+    page = publish_contract(cap=1, start=date(2026, 1, 1))
     run_command(f"b2b_contract courseware {page.pk} {one.readable_id}")
     (made,) = runs_of(page)
     assert made.courseware_id.endswith(f"+2026_C{page.pk}")

@@ -20,13 +20,13 @@ from b2b.services.contracts.contracts import (
 )
 from b2b.services.contracts.pages import add_child
 from b2b.services.contracts.terms_plan import plan_modify_contract
-from tests.b2b.worlds import NON_SSO, NOW, SSO, contract, organization, person, terms_of
+from tests.b2b.worlds import NON_SSO, NOW, SSO, ensure_organization_page, make_learner, publish_contract, terms_of
 from tests.support.together import Together
 
 
 def create(name: str = "A contract", **facts: Any) -> CreatedContract:
     written = WrittenTerms(**{"integration_type": NON_SSO, "currency": "USD", **facts})
-    return create_contract(organization_id=organization().pk, name=name, terms=written, now=NOW)
+    return create_contract(organization_id=ensure_organization_page().pk, name=name, terms=written, now=NOW)
 
 
 def test_a_contract_is_a_published_page_with_terms_in_force() -> None:
@@ -86,7 +86,7 @@ def test_an_inactive_contract_is_not_the_same() -> None:
 
 def test_another_organization_s_contract_is_not_the_same() -> None:
     create()
-    other = organization("Elsewhere")
+    other = ensure_organization_page("Elsewhere")
     written = WrittenTerms(integration_type=NON_SSO, currency="USD")
     assert create_contract(organization_id=other.pk, name="A contract", terms=written, now=NOW).is_new
 
@@ -98,7 +98,7 @@ def test_impossible_terms_are_refused_in_words() -> None:
 
 
 def test_modifying_publishes_a_revision() -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     assert modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}), now=NOW)
     after = ContractPage.objects.get(pk=page.pk)
     assert after.max_learners == 5
@@ -108,7 +108,7 @@ def test_modifying_publishes_a_revision() -> None:
 
 
 def test_modifying_to_what_it_is_publishes_nothing() -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     assert not modify_contract(
         ModifyContract(contract_id=page.pk, changes={"max_learners": 3, "active": True}), now=NOW
     )
@@ -122,8 +122,8 @@ def test_an_unknown_contract_is_refused() -> None:
 
 
 def test_somebody_s_draft_is_not_pushed_aside() -> None:
-    page = contract(cap=3)
-    author = person("editor@example.com")
+    page = publish_contract(cap=3)
+    author = make_learner("editor@example.com")
     page.welcome_message = "Not ready yet"
     page.save_revision(user=author)
     with pytest.raises(DraftInTheWay, match=r"editor@example\.com"):
@@ -138,13 +138,15 @@ def test_somebody_s_draft_is_not_pushed_aside() -> None:
 
 
 def test_a_draft_contract_is_not_modified_from_outside() -> None:
-    page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="Draft", name="Draft", live=False))
+    page = add_child(
+        parent_id=ensure_organization_page().pk, make=lambda: ContractPage(title="Draft", name="Draft", live=False)
+    )
     with pytest.raises(ContractNotPublished):
         modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}), now=NOW)
 
 
 def test_a_plan_of_terms_writes_nothing() -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     assert plan_modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 9}), now=NOW).cap == 9
     assert terms_of(page).max_learners == 3
     with pytest.raises(TermsInvalid):
@@ -162,13 +164,13 @@ def test_plain_text_becomes_paragraphs() -> None:
 
 
 def test_two_equal_commands_at_once_make_one_contract(together: Together) -> None:
-    organization()
+    ensure_organization_page()
     results = together(*[create] * 4)
     assert sorted(result.is_new for result in results) == [False, False, False, True]
 
 
 def test_two_changes_at_once_both_come_into_force(together: Together) -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
 
     def modify(**changes: Unpack[PageChanges]) -> bool:
         return modify_contract(ModifyContract(contract_id=page.pk, changes=changes), now=NOW)

@@ -31,25 +31,25 @@ from ecommerce.models import Discount, DiscountCode, PriceChange, Product
 from tests.b2b.worlds import (
     NOW,
     active_codes_of,
+    add_to_contract,
     codes_of,
-    contract,
-    course,
-    cover,
     discounts_of,
-    hold,
-    organization,
-    person,
-    program,
-    public_run,
-    redeem,
+    ensure_organization_page,
+    hold_for_order,
+    make_learner,
+    make_program_of,
+    make_public_run,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    redeem_code,
     runs_of,
-    settle,
 )
 
 
 def remove(page: ContractPage, readable_id: str) -> None:
     remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=readable_id), now=NOW)
-    settle(page)
+    reconcile_contract(page)
 
 
 def everything(page: ContractPage) -> list[object]:
@@ -68,69 +68,71 @@ def everything(page: ContractPage) -> list[object]:
 
 @pytest.mark.parametrize("kind", ["course", "program", "run"])
 def test_adding_again_changes_nothing(kind: str) -> None:
-    one = course(runs=("1T2025",))
+    one = make_source_course(runs=("1T2025",))
     choices: dict[str, Course | Program | CourseRun] = {
         "course": one,
-        "program": program(one, course()),
+        "program": make_program_of(one, make_source_course()),
         "run": one.runs.get(),
     }
     what = choices[kind]
-    page = contract(what, cap=2)
+    page = publish_contract(what, cap=2)
     before = everything(page)
-    cover(page, what)
-    assert settle(page).pk is None
+    add_to_contract(page, what)
+    assert reconcile_contract(page).pk is None
     assert everything(page) == before
 
 
 @pytest.mark.parametrize("text", ["course-v1:TesX+nope", "course-v1:TesX+nope+1", "program-v1:TesX+nope", "nope", ""])
 def test_what_does_not_exist_is_refused(text: str) -> None:
-    page = contract()
+    page = publish_contract()
     with pytest.raises(CoursewareUnknown):
         add_courseware(AddCourseware(contract_id=page.pk, readable_id=text), now=NOW)
 
 
 def test_a_slip_of_the_finger_gets_a_hint() -> None:
-    page = contract()
-    course("course-v1:TesX+CLIM101x")
+    page = publish_contract()
+    make_source_course("course-v1:TesX+CLIM101x")
     with pytest.raises(CoursewareUnknown, match="Did you mean “course-v1:TesX\\+CLIM101x”"):
         add_courseware(AddCourseware(contract_id=page.pk, readable_id="course-v1:tesx+CLIM10x"), now=NOW)
 
 
 def test_a_program_without_courses_is_refused() -> None:
-    page = contract()
+    page = publish_contract()
     with pytest.raises(ProgramEmpty):
-        cover(page, program())
+        add_to_contract(page, make_program_of())
     assert not ContractCourseware.objects.exists()
 
 
 def test_an_unknown_contract_is_refused() -> None:
     with pytest.raises(ContractUnknown):
-        add_courseware(AddCourseware(contract_id=99, readable_id=course().readable_id), now=NOW)
+        add_courseware(AddCourseware(contract_id=99, readable_id=make_source_course().readable_id), now=NOW)
 
 
 def test_a_draft_contract_is_refused() -> None:
-    draft = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="Draft", name="Draft", live=False))
+    draft = add_child(
+        parent_id=ensure_organization_page().pk, make=lambda: ContractPage(title="Draft", name="Draft", live=False)
+    )
     with pytest.raises(ContractNotPublished):
-        cover(draft, course())
+        add_to_contract(draft, make_source_course())
 
 
 def test_no_runs_are_made_where_none_are_wanted() -> None:
-    one = course()
-    page = contract(cap=2)
-    cover(page, one, create_runs=False)
-    settle(page)
+    one = make_source_course()
+    page = publish_contract(cap=2)
+    add_to_contract(page, one, create_runs=False)
+    reconcile_contract(page)
     assert (runs_of(page), codes_of(page)) == ([], [])
-    cover(page, one)
-    settle(page)
+    add_to_contract(page, one)
+    reconcile_contract(page)
     assert len(runs_of(page)) == 1
     assert len(codes_of(page)) == 2
 
 
 def test_a_course_of_a_program_keeps_its_run_when_it_is_added_alone() -> None:
-    one = course()
-    page = contract(program(one, course()), cap=1)
-    cover(page, one)
-    settle(page)
+    one = make_source_course()
+    page = publish_contract(make_program_of(one, make_source_course()), cap=1)
+    add_to_contract(page, one)
+    reconcile_contract(page)
     assert len(runs_of(page)) == 2
 
 
@@ -138,14 +140,14 @@ class TestGivenRun:
     """A run named by its own id is taken over."""
 
     def test_it_becomes_the_contract_s_with_its_product(self) -> None:
-        one = course(runs=())
-        run = public_run(one, "1T2025")
+        one = make_source_course(runs=())
+        run = make_public_run(one, "1T2025")
         product = Product.objects.create(course_run=run, sku="old", price=99, currency="USD")
         sale = Discount.objects.create(
             discount_type=DiscountType.PERCENT_OFF, amount=10, payment_type=PaymentType.MARKETING
         )
         sale.products.add(product)
-        page = contract(run, cap=2, price="20")
+        page = publish_contract(run, cap=2, price="20")
         product.refresh_from_db()
         run = CourseRun.all_objects.get(pk=run.pk)
         assert run.access == RunAccess.CONTRACT
@@ -156,52 +158,52 @@ class TestGivenRun:
         assert [one.course_run_id for one in page.contract_runs.all()] == [run.pk]
 
     def test_other_offers_of_it_are_withdrawn(self) -> None:
-        run = public_run(course(runs=()), "1T2025")
+        run = make_public_run(make_source_course(runs=()), "1T2025")
         audit = Product.objects.create(course_run=run, sku="audit", price=0, currency="USD", mode=EnrollmentMode.AUDIT)
-        contract(run, cap=1)
+        publish_contract(run, cap=1)
         audit.refresh_from_db()
         assert (audit.is_active, audit.requires_code) == (False, True)
 
     def test_it_gets_a_product_where_it_has_none(self) -> None:
-        run = public_run(course(runs=()), "1T2025")
-        page = contract(run, cap=1)
+        run = make_public_run(make_source_course(runs=()), "1T2025")
+        page = publish_contract(run, cap=1)
         product = Product.objects.get(course_run=run)
         assert product.requires_code
         assert len(codes_of(page)) == 1
 
     def test_its_dates_and_state_stay(self) -> None:
-        run = public_run(course(runs=()), "1T2025", start_date=NOW, is_self_paced=False)
-        contract(run, start=date(2027, 1, 1))
+        run = make_public_run(make_source_course(runs=()), "1T2025", start_date=NOW, is_self_paced=False)
+        publish_contract(run, start=date(2027, 1, 1))
         after = CourseRun.all_objects.get(pk=run.pk)
         assert (after.start_date, after.is_self_paced, after.live) == (NOW, False, True)
 
     def test_another_contract_s_run_is_refused(self) -> None:
-        run = public_run(course(runs=()), "1T2025")
-        first = contract(run, name="First")
-        second = contract(name="Second")
+        run = make_public_run(make_source_course(runs=()), "1T2025")
+        first = publish_contract(run, name="First")
+        second = publish_contract(name="Second")
         with pytest.raises(RunOfAnotherContract) as refusal:
-            cover(second, run)
+            add_to_contract(second, run)
         assert refusal.value.contract_id == first.pk
         assert "First" in str(refusal.value)
         assert not second.courseware.exists()
 
     def test_a_run_another_contract_removed_is_still_its_own(self) -> None:
-        run = public_run(course(runs=()), "1T2025")
-        first = contract(run, name="First")
+        run = make_public_run(make_source_course(runs=()), "1T2025")
+        first = publish_contract(run, name="First")
         remove(first, run.courseware_id)
         with pytest.raises(RunOfAnotherContract):
-            cover(contract(name="Second"), run)
+            add_to_contract(publish_contract(name="Second"), run)
 
     def test_a_course_of_it_needs_no_other_run(self) -> None:
-        one = course(runs=())
-        run = public_run(one, "1T2025")
-        page = contract(run, program(one, course()), cap=1)
+        one = make_source_course(runs=())
+        run = make_public_run(one, "1T2025")
+        page = publish_contract(run, make_program_of(one, make_source_course()), cap=1)
         assert [each.course_id for each in runs_of(page)].count(one.pk) == 1
 
     def test_adding_the_contract_s_own_run_is_nothing_new(self) -> None:
-        page = contract(course(), cap=1)
+        page = publish_contract(make_source_course(), cap=1)
         before = everything(page)
-        cover(page, runs_of(page)[0])
+        add_to_contract(page, runs_of(page)[0])
         assert everything(page) == before
 
 
@@ -209,8 +211,8 @@ class TestRemoval:
     """What is removed closes, and keeps its traces."""
 
     def test_the_run_closes_and_the_product_leaves_the_shelf(self) -> None:
-        one = course()
-        page = contract(one, cap=2)
+        one = make_source_course()
+        page = publish_contract(one, cap=2)
         run = runs_of(page)[0]
         remove(page, one.readable_id)
         run = CourseRun.all_objects.get(pk=run.pk)
@@ -220,11 +222,11 @@ class TestRemoval:
         assert ContractRun.objects.get(course_run=run).removed_at == NOW
 
     def test_codes_nobody_redeemed_are_off_whoever_has_them(self) -> None:
-        one = course()
-        page = contract(one, course(), cap=4)
+        one = make_source_course()
+        page = publish_contract(one, make_source_course(), cap=4)
         codes = codes_of(page)[:4]
-        redeem(page, codes[0])
-        hold(codes[1])
+        redeem_code(page, codes[0])
+        hold_for_order(codes[1])
         DiscountCode.objects.filter(pk=codes[2].pk).update(assigned_email="amara@example.com")
         runs = list(ContractRun.objects.filter(course_run__course=one).select_related("course_run"))
         assert assigned_codes(runs) == [("amara@example.com", runs[0].course_run.courseware_id)]
@@ -234,29 +236,29 @@ class TestRemoval:
         assert len(active_codes_of(page)) == 5
 
     def test_a_run_that_was_to_open_later_is_closed_too(self) -> None:
-        one = course()
-        page = contract(one, start=date(2027, 1, 1), end=date(2027, 12, 31))
+        one = make_source_course()
+        page = publish_contract(one, start=date(2027, 1, 1), end=date(2027, 12, 31))
         remove(page, one.readable_id)
         run = CourseRun.all_objects.get(contract_run__contract=page)
         assert run.enrollment_start == run.enrollment_end == NOW
 
     def test_removing_again_changes_nothing(self) -> None:
-        one = course()
-        page = contract(one, cap=2)
+        one = make_source_course()
+        page = publish_contract(one, cap=2)
         remove(page, one.readable_id)
         before = everything(page)
         remove(page, one.readable_id)
         assert everything(page) == before
 
     def test_adding_again_gives_back_run_product_and_codes(self) -> None:
-        one = course()
-        page = contract(one, cap=3, end=date(2026, 6, 30))
+        one = make_source_course()
+        page = publish_contract(one, cap=3, end=date(2026, 6, 30))
         codes = codes_of(page)
         DiscountCode.objects.filter(pk=codes[2].pk).update(assigned_email="amara@example.com")
         keys = [run.courseware_id for run in runs_of(page)]
         remove(page, one.readable_id)
-        cover(page, one)
-        settle(page)
+        add_to_contract(page, one)
+        reconcile_contract(page)
         (run,) = runs_of(page)
         assert ([run.courseware_id], run.live) == (keys, True)
         assert run.enrollment_end is not None
@@ -265,98 +267,98 @@ class TestRemoval:
         assert [code.text for code in active_codes_of(page)] == [code.text for code in codes]
 
     def test_runs_that_were_removed_together_come_back_together(self) -> None:
-        one = course()
-        page = contract(one, cap=2)
+        one = make_source_course()
+        page = publish_contract(one, cap=2)
         gone = runs_of(page)[0]
-        cover(page, one, rerun=True)
+        add_to_contract(page, one, rerun=True)
         remove_courseware(
             RemoveCourseware(contract_id=page.pk, readable_id=gone.courseware_id), now=NOW - timedelta(days=1)
         )
-        cover(page, one, rerun=True)
+        add_to_contract(page, one, rerun=True)
         both = [run.courseware_id for run in runs_of(page)]
         assert len(both) == 2
         remove(page, one.readable_id)
-        cover(page, one)
-        settle(page)
+        add_to_contract(page, one)
+        reconcile_contract(page)
         assert [run.courseware_id for run in runs_of(page)] == both
         assert len(active_codes_of(page)) == 4
 
     def test_a_removed_run_does_not_come_back_by_itself(self) -> None:
-        one, other = course(), course()
-        page = contract(program(one, other), cap=1)
+        one, other = make_source_course(), make_source_course()
+        page = publish_contract(make_program_of(one, other), cap=1)
         remove(page, runs_of(page)[0].courseware_id)
-        settle(page)
+        reconcile_contract(page)
         assert [run.course_id for run in runs_of(page)] == [other.pk]
 
     def test_adding_the_program_again_gives_back_what_was_removed_of_it(self) -> None:
-        both = program(course(), course())
-        page = contract(both, cap=1)
+        both = make_program_of(make_source_course(), make_source_course())
+        page = publish_contract(both, cap=1)
         before = [run.pk for run in runs_of(page)]
         remove(page, runs_of(page)[0].courseware_id)
-        cover(page, both)
-        settle(page)
+        add_to_contract(page, both)
+        reconcile_contract(page)
         assert [run.pk for run in runs_of(page)] == before
 
     def test_a_program_goes_with_its_runs_but_not_with_those_asked_for_elsewhere(self) -> None:
-        shared, own = course(), course()
-        first = program(shared, own)
-        page = contract(first, shared, cap=1)
+        shared, own = make_source_course(), make_source_course()
+        first = make_program_of(shared, own)
+        page = publish_contract(first, shared, cap=1)
         remove(page, first.readable_id)
         assert [run.course_id for run in runs_of(page)] == [shared.pk]
         remove(page, shared.readable_id)
         assert runs_of(page) == []
 
     def test_with_its_last_run_the_course_goes_too(self) -> None:
-        one = course()
-        page = contract(one, cap=1)
+        one = make_source_course()
+        page = publish_contract(one, cap=1)
         remove(page, runs_of(page)[0].courseware_id)
         assert not page.courseware.filter(removed_at__isnull=True).exists()
 
     def test_what_the_contract_never_had_is_refused(self) -> None:
-        page = contract(course())
-        for stranger in (course().readable_id, program(course()).readable_id):
+        page = publish_contract(make_source_course())
+        for stranger in (make_source_course().readable_id, make_program_of(make_source_course()).readable_id):
             with pytest.raises(CoursewareNotCovered):
                 remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=stranger), now=NOW)
 
     def test_members_and_enrollments_stay(self) -> None:
-        one = course()
-        page = contract(one, cap=2)
-        use = redeem(page, codes_of(page)[0], person())
+        one = make_source_course()
+        page = publish_contract(one, cap=2)
+        use = redeem_code(page, codes_of(page)[0], make_learner())
         remove(page, one.readable_id)
         use.refresh_from_db()
         assert use.state == "confirmed"
         assert page.memberships.count() == 1
 
     def test_the_contract_s_changes_pass_a_removed_run_by(self) -> None:
-        one = course()
-        page = contract(one, cap=2)
+        one = make_source_course()
+        page = publish_contract(one, cap=2)
         remove(page, one.readable_id)
         before = list(DiscountCode.objects.order_by("pk").values())
         discount = discounts_of(page)[0].amount
-        assert settle(page).pk is None
+        assert reconcile_contract(page).pk is None
         assert list(DiscountCode.objects.order_by("pk").values()) == before
         assert discounts_of(page)[0].amount == discount
 
 
 def test_a_plan_says_what_will_be_done_and_does_nothing() -> None:
-    page = contract(cap=2)
-    one = program(course(), course(runs=()))
+    page = publish_contract(cap=2)
+    one = make_program_of(make_source_course(), make_source_course(runs=()))
     addition, plan = plan_add_courseware(AddCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
     assert addition.changes_anything
     assert not page.courseware.exists()
     planned = [run.key for run in plan.runs]
     assert plan.code_change.make == 4
     assert len(plan.warnings) == 1
-    cover(page, one)
-    settle(page)
+    add_to_contract(page, one)
+    reconcile_contract(page)
     assert [run.courseware_id for run in runs_of(page)] == planned
     assert len(codes_of(page)) == 4
 
 
 def test_the_plan_of_a_removal_counts_the_codes_that_go() -> None:
-    one = course()
-    page = contract(one, cap=5)
-    redeem(page, codes_of(page)[0])
+    one = make_source_course()
+    page = publish_contract(one, cap=5)
+    redeem_code(page, codes_of(page)[0])
     removal, plan = plan_remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
     assert len(removal.runs) == 1
     assert plan.code_change.withdraw == 4
@@ -364,8 +366,8 @@ def test_the_plan_of_a_removal_counts_the_codes_that_go() -> None:
 
 
 def test_the_plan_of_giving_back_counts_the_codes_that_come() -> None:
-    one = course()
-    page = contract(one, cap=5)
+    one = make_source_course()
+    page = publish_contract(one, cap=5)
     remove(page, one.readable_id)
     addition, plan = plan_add_courseware(AddCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
     assert len(addition.returning) == 1
@@ -373,8 +375,8 @@ def test_the_plan_of_giving_back_counts_the_codes_that_come() -> None:
 
 
 def test_the_plan_for_a_given_run_counts_its_codes() -> None:
-    page = contract(cap=3)
-    run = public_run(course(runs=()), "1T2025")
+    page = publish_contract(cap=3)
+    run = make_public_run(make_source_course(runs=()), "1T2025")
     addition, plan = plan_add_courseware(AddCourseware(contract_id=page.pk, readable_id=run.courseware_id), now=NOW)
     assert addition.taking_over == run
     assert plan.code_change.make == 3

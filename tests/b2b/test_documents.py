@@ -9,7 +9,7 @@ import pytest
 
 from b2b.models import ContractPage
 from b2b.services.contracts.checks import Disagreement
-from tests.b2b.worlds import course, person
+from tests.b2b.worlds import make_learner, make_source_course
 from tests.support.commands import run_command
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "contracts.md").read_text()
@@ -32,9 +32,9 @@ def test_there_are_lines_of_every_command() -> None:
 
 def test_every_line_works_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    course(COURSE)
+    make_source_course(COURSE)
     for address in ("amara@northgate.example", "ben@northgate.example"):
-        person(address)
+        make_learner(address)
     Path("people.csv").write_text("email,name\nben@northgate.example,Ben\n")
     for line in typed_lines():
         newest = ContractPage.objects.order_by("-pk").first()

@@ -16,16 +16,16 @@ from ecommerce.enums import UseState
 from ecommerce.models import DiscountCode
 from tests.b2b.worlds import (
     NOW,
-    change,
+    change_terms,
     codes_of,
-    contract,
-    course,
-    hold,
+    hold_for_order,
     leave_seat,
-    person,
-    program,
-    redeem,
-    settle,
+    make_learner,
+    make_program_of,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    redeem_code,
 )
 
 
@@ -36,7 +36,7 @@ def exported(page: ContractPage, *, everything: bool = False) -> list[dict[str, 
 
 
 def test_the_columns_and_what_is_in_them() -> None:
-    page = contract(course("course-v1:TesX+1x", title="Reading, and a changing climate"), cap=1)
+    page = publish_contract(make_source_course("course-v1:TesX+1x", title="Reading, and a changing climate"), cap=1)
     (code,) = codes_of(page)
     product = code.discount.unlocks
     assert product is not None
@@ -53,60 +53,60 @@ def test_the_columns_and_what_is_in_them() -> None:
 
 
 def test_redeemed_is_yes_held_and_assigned_are_no() -> None:
-    page = contract(course(), cap=4)
+    page = publish_contract(make_source_course(), cap=4)
     codes = codes_of(page)
-    redeem(page, codes[0])
-    hold(codes[1])
+    redeem_code(page, codes[0])
+    hold_for_order(codes[1])
     DiscountCode.objects.filter(pk=codes[2].pk).update(assigned_email="a@example.com")
     assert [row["Redeemed"] for row in exported(page)] == ["Yes", "No", "No", "No"]
 
 
 def test_codes_that_are_off_are_listed_only_with_all() -> None:
-    page = contract(course(), cap=4)
+    page = publish_contract(make_source_course(), cap=4)
     codes = codes_of(page)
-    change(page, max_learners=1)
+    change_terms(page, max_learners=1)
     assert [row["Code"] for row in exported(page)] == [codes[0].text]
     assert [row["Code"] for row in exported(page, everything=True)] == [code.text for code in codes]
 
 
 def test_a_redeemed_code_is_listed_even_when_it_is_off() -> None:
-    page = contract(course(), cap=1)
-    redeem(page, codes_of(page)[0])
+    page = publish_contract(make_source_course(), cap=1)
+    redeem_code(page, codes_of(page)[0])
     DiscountCode.objects.update(active=False)
     assert [row["Redeemed"] for row in exported(page)] == ["Yes"]
 
 
 def test_a_code_whose_learner_was_removed_opens_nothing_and_is_left_out() -> None:
-    page = contract(course(), cap=2)
-    learner = person()
-    use = redeem(page, codes_of(page)[0], learner)
+    page = publish_contract(make_source_course(), cap=2)
+    learner = make_learner()
+    use = redeem_code(page, codes_of(page)[0], learner)
     leave_seat(page, learner)
     use.state = UseState.RETIRED
     use.save()
-    settle(page)
+    reconcile_contract(page)
     assert len(exported(page)) == 2
     assert use.code.text not in [row["Code"] for row in exported(page)]
     assert len(exported(page, everything=True)) == 3
 
 
 def test_codes_of_removed_runs_are_listed_only_with_all() -> None:
-    one = course()
-    page = contract(one, course(), cap=2)
-    redeem(page, codes_of(page)[0])
+    one = make_source_course()
+    page = publish_contract(one, make_source_course(), cap=2)
+    redeem_code(page, codes_of(page)[0])
     remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
-    settle(page)
+    reconcile_contract(page)
     assert len(exported(page)) == 2
     assert len(exported(page, everything=True)) == 4
 
 
 def test_another_contract_s_codes_are_not_in_it() -> None:
-    page = contract(course(), cap=1, name="One")
-    contract(course(), cap=5, name="Other")
+    page = publish_contract(make_source_course(), cap=1, name="One")
+    publish_contract(make_source_course(), cap=5, name="Other")
     assert len(exported(page)) == 1
 
 
 def test_a_cell_does_not_become_a_formula() -> None:
-    page = contract(course(), cap=1)
+    page = publish_contract(make_source_course(), cap=1)
     CourseRun.all_objects.filter(contract_run__contract=page).update(title="=cmd()")
     assert exported(page)[0]["Product"].startswith("'=cmd()")
 
@@ -114,7 +114,7 @@ def test_a_cell_does_not_become_a_formula() -> None:
 @pytest.mark.parametrize("cap", [3, 40])
 def test_the_number_of_queries_does_not_grow(cap: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codes, "CHUNK", 10)
-    page = contract(program(course(), course()), cap=cap)
+    page = publish_contract(make_program_of(make_source_course(), make_source_course()), cap=cap)
     told: list[int] = []
     out = StringIO()
     with CaptureQueriesContext(connection) as queries:

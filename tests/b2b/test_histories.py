@@ -50,7 +50,18 @@ from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.errors import DomainError
 from mitxonline.users.models import User
 from tests.b2b.snapshots import CodeSnapshot, as_observed, rolled_back
-from tests.b2b.worlds import NON_SSO, NOW, SSO, change, codes_of, contract, course, person, runs_of, settle
+from tests.b2b.worlds import (
+    NON_SSO,
+    NOW,
+    SSO,
+    change_terms,
+    codes_of,
+    make_learner,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    runs_of,
+)
 from tests.factories import make_user
 
 PEOPLE = 4
@@ -70,9 +81,9 @@ class World:
 
     @classmethod
     def new(cls) -> World:
-        courses = course(), course()
-        page = contract(*courses, cap=2)
-        contract(course(), name="Another", cap=1)
+        courses = make_source_course(), make_source_course()
+        page = publish_contract(*courses, cap=2)
+        publish_contract(make_source_course(), name="Another", cap=1)
         people = tuple(make_user() for _each in range(PEOPLE))
         for each in people:
             UserSocialAuth.objects.create(user=each, provider="keycloak", uid=f"https://id.example#{each.pk}")
@@ -171,7 +182,7 @@ def publish(world: World, **changes: Unpack[PageChanges]) -> None:
     world.expect(plan.reconcile.code_change)
     moved = {one.key: (one.start, one.end) for one in plan.dates if not one.is_removed}
     before = {run.courseware_id: (run.start_date, run.end_date) for run in runs_of(world.page)}
-    change(world.page, **changes)
+    change_terms(world.page, **changes)
     after = {run.courseware_id: (run.start_date, run.end_date) for run in runs_of(world.page)}
     assert {key for key, dates in after.items() if dates != before[key]} == moved.keys(), world.done
     assert all(after[key] == dates for key, dates in moved.items()), world.done
@@ -238,7 +249,7 @@ def work_off(world: World) -> None:
         follow_ended_holds(HoldsEnded(contract_ids=tuple(delivery.payload["contract_ids"])))
         delivery.delete()
     for record in list(Reconcile.objects.filter(state=ReconcileState.WAITING)):
-        settle(record.contract)
+        reconcile_contract(record.contract)
 
 
 def as_planned(world: World) -> None:
@@ -268,7 +279,7 @@ def the_invited_get_in(world: World) -> None:
         return
     for code in codes_of(world.page):
         user = User.objects.filter(email=code.assigned_email).first() or (
-            person(code.assigned_email) if code.assigned_email else None
+            make_learner(code.assigned_email) if code.assigned_email else None
         )
         if user is None or not code.active or code.uses or code.discount.unlocks is None:
             continue

@@ -18,7 +18,7 @@ from b2b.models import KeycloakOrganization, KeycloakSync, OrganizationMembershi
 from b2b.services.organizations.keycloak_sync import Outcome, SyncReport, sync_organizations
 from b2b.tasks import sync_keycloak_orgs
 from mitxonline.kernel.db import LockTaken
-from tests.b2b.worlds import organization, person
+from tests.b2b.worlds import ensure_organization_page, make_learner
 from tests.factories import NOON
 
 
@@ -100,7 +100,7 @@ def test_a_key_is_made_of_the_alias(alias: str, key: str) -> None:
 
 
 def test_a_key_that_is_taken_gets_a_number() -> None:
-    organization("Globex")
+    ensure_organization_page("Globex")
     OrganizationPage.objects.update(org_key="ACME")
     KeycloakOrganization.objects.create(
         organization=OrganizationPage.objects.get(), keycloak_id=uuid4(), alias="globex", seen_at=NOON
@@ -159,7 +159,7 @@ def test_a_withdrawn_page_stays_withdrawn() -> None:
 
 
 def test_a_page_whose_key_is_the_alias_is_taken_over() -> None:
-    ours = organization("Larkfield University")
+    ours = ensure_organization_page("Larkfield University")
     assert outcomes(sync(raw("Larkfield", alias="LarkfieldUniversity"))) == ["linked"]
     assert the_page().pk == ours.pk
     assert the_page().name == "Larkfield"
@@ -173,7 +173,7 @@ def test_a_page_that_has_another_id_is_not() -> None:
 
 
 def test_one_that_looks_like_ours_is_left_to_the_operator() -> None:
-    ours = organization("Larkfield University")
+    ours = ensure_organization_page("Larkfield University")
     acme = raw("Larkfield university", alias="larkfield")
     report = sync(acme)
     assert outcomes(report) == ["problem"]
@@ -200,7 +200,7 @@ def test_a_link_follows_an_organization_that_was_made_anew_but_takes_none_from_a
 
 @pytest.mark.parametrize(("links", "says"), [({"nobody": "Acme"}, "nobody"), ({"globex": "nobody"}, "nobody")])
 def test_links_that_lead_nowhere_are_said(links: dict[str, str], says: str) -> None:
-    organization("Acme")
+    ensure_organization_page("Acme")
     report = sync(raw("Globex"), links=links)
     assert any(says in line.sentence for line in report.of(Outcome.PROBLEM))
     assert KeycloakSync.objects.get().problems
@@ -249,7 +249,7 @@ def test_an_empty_list_is_none_of_a_problem_where_none_were_known() -> None:
 def test_gone_is_reported_and_nothing_removed() -> None:
     acme, globex = raw("Acme"), raw("Globex")
     sync(acme, globex)
-    sam = person()
+    sam = make_learner()
     for page in OrganizationPage.objects.all():
         OrganizationMembership.objects.create(organization=page, user=sam, source="sso", since=NOON)
     report = sync(globex)

@@ -18,7 +18,18 @@ from b2b.services.seats.bulk import ChangeMembers, Wish, change_members, plan_ch
 from b2b.services.seats.membership import add_member
 from ecommerce.models import CodeUse
 from mitxonline.users.models import User
-from tests.b2b.worlds import NOW, SSO, codes_of, contract, course, hold, organization, person, redeem, take_seat
+from tests.b2b.worlds import (
+    NOW,
+    SSO,
+    codes_of,
+    ensure_organization_page,
+    hold_for_order,
+    make_learner,
+    make_source_course,
+    publish_contract,
+    redeem_code,
+    take_seat,
+)
 from tests.support.commands import CommandOutput, refusal_of, run_command
 
 
@@ -29,12 +40,12 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def page() -> ContractPage:
-    return contract(course(), cap=3, name="Capped")
+    return publish_contract(make_source_course(), cap=3, name="Capped")
 
 
 @pytest.fixture
 def people() -> list[User]:
-    return [person(f"{name}@example.com") for name in ("ada", "ben", "cleo")]
+    return [make_learner(f"{name}@example.com") for name in ("ada", "ben", "cleo")]
 
 
 def members(page: ContractPage) -> list[str]:
@@ -84,7 +95,7 @@ class TestAdding:
         assert members(page) == ["ada@example.com"]
 
     def test_more_people_than_seats_and_nobody_gets_in(self, page: ContractPage, people: list[User]) -> None:
-        take_seat(page, person())
+        take_seat(page, make_learner())
         words = refusal_of(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
         assert "3 seats are needed" in words
         assert "3 seats are needed, 2 are free" in words
@@ -93,7 +104,7 @@ class TestAdding:
         assert "1 seat is needed" in refusal_of(f"b2b_contract members {page.pk} --add {people[2].email}")
 
     def test_who_holds_a_seat_in_checkout_needs_no_other(self, page: ContractPage, people: list[User]) -> None:
-        use = hold(codes_of(page)[0], people[0])
+        use = hold_for_order(codes_of(page)[0], people[0])
         ContractMembership.objects.create(
             contract=page, user=people[0], state="held", source="code", order=use.order, since=NOW
         )
@@ -101,7 +112,7 @@ class TestAdding:
         assert len(members(page)) == 3
 
     def test_without_a_cap_there_is_room_for_all(self, people: list[User]) -> None:
-        page = contract(course(), integration=SSO, name="Open")
+        page = publish_contract(make_source_course(), integration=SSO, name="Open")
         run_command(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
         assert len(members(page)) == 3
 
@@ -133,7 +144,9 @@ class TestProblems:
         assert not User.objects.filter(email="nobody@example.com").exists()
 
     def test_a_draft_has_no_seats(self, people: list[User]) -> None:
-        page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="D", name="D", live=False))
+        page = add_child(
+            parent_id=ensure_organization_page().pk, make=lambda: ContractPage(title="D", name="D", live=False)
+        )
         assert "is not published" in refusal_of(f"b2b_contract members {page.pk} --add ada@example.com")
         with pytest.raises(ContractNotPublished):
             plan_change_members(ChangeMembers(contract_id=page.pk, wishes=[]))
@@ -167,7 +180,7 @@ class TestProblems:
         assert members(page) == []
 
     def test_another_contract_is_not_touched(self, page: ContractPage, people: list[User]) -> None:
-        other = contract(course(), cap=1, name="Other")
+        other = publish_contract(make_source_course(), cap=1, name="Other")
         take_seat(other, people[0])
         run_command(f"b2b_contract members {page.pk} --remove ada@example.com")
         assert members(other) == ["ada@example.com"]
@@ -176,7 +189,7 @@ class TestProblems:
 
 class TestRemoving:
     def test_the_seat_is_free_and_the_code_retired(self, page: ContractPage, people: list[User]) -> None:
-        use = redeem(page, codes_of(page)[0], people[0])
+        use = redeem_code(page, codes_of(page)[0], people[0])
         said = run_command(
             f"b2b_contract members {page.pk} --remove ada@example.com ben@example.com --reason 'left the company' "
             "--format json"
@@ -188,7 +201,7 @@ class TestRemoving:
 
     def test_the_seats_that_get_free_can_be_taken(self, page: ContractPage, people: list[User]) -> None:
         for _ in range(2):
-            take_seat(page, person())
+            take_seat(page, make_learner())
         take_seat(page, people[0])
         run_command(f"b2b_contract members {page.pk} --remove ada@example.com --add ben@example.com")
         assert "ben@example.com" in members(page)
@@ -210,7 +223,7 @@ class TestRemoving:
 
 class TestWhoDidIt:
     def test_the_account_that_was_named(self, page: ContractPage, people: list[User]) -> None:
-        operator = person("operator@example.com")
+        operator = make_learner("operator@example.com")
         run_command(f"b2b_contract members {page.pk} --add ada@example.com --as Operator@example.com")
         assert ContractMembership.objects.get().added_by_id == operator.pk
         assert PageLogEntry.objects.get(action="b2b.seat.give").user_id == operator.pk
@@ -250,8 +263,8 @@ def test_seats_that_others_take_meanwhile_are_said(
 
     def somebody_else(done: int, total: int) -> None:
         if done == 1:
-            take_seat(page, person())
-            take_seat(page, person())
+            take_seat(page, make_learner())
+            take_seat(page, make_learner())
 
     with pytest.raises(SeatsGoneMeanwhile, match="1 people were added, 2 were not"):
         change_members(
@@ -264,13 +277,13 @@ def test_seats_that_others_take_meanwhile_are_said(
 def test_looking_costs_the_same_for_any_number_of_people(
     count: int, page: ContractPage, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    many = [person() for _ in range(count)]
+    many = [make_learner() for _ in range(count)]
     with django_assert_num_queries(6):
         plan_change_members(ChangeMembers(contract_id=page.pk, wishes=wishes(many)))
 
 
 def test_a_contract_that_is_over_can_still_be_given_to_people(people: list[User]) -> None:
-    page = contract(course(), cap=2, end=date(2025, 1, 1), name="Over")
+    page = publish_contract(make_source_course(), cap=2, end=date(2025, 1, 1), name="Over")
     assert "isn't open today" in run_command(f"b2b_contract members {page.pk} --add ada@example.com").talk
     assert members(page) == ["ada@example.com"]
 

@@ -34,17 +34,17 @@ from mitxonline.kernel.db import LockTaken, fetch_sql
 from tests.b2b.worlds import (
     NOW,
     active_codes_of,
-    change,
+    change_terms,
     codes_of,
-    contract,
-    course,
-    hold,
-    organization,
-    program,
-    redeem,
-    require,
+    ensure_organization_page,
+    hold_for_order,
+    make_program_of,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    redeem_code,
+    require_courses,
     runs_of,
-    settle,
     terms_of,
 )
 from tests.support.broker import until
@@ -62,7 +62,7 @@ def ask(page: ContractPage, **options: Any) -> Reconcile:
 
 
 def unsettled(cap: int = 5, runs: int = 2) -> ContractPage:
-    return contract(program(*[course() for _ in range(runs)]), cap=cap, settled=False)
+    return publish_contract(make_program_of(*[make_source_course() for _ in range(runs)]), cap=cap, settled=False)
 
 
 class Killed(BaseException):
@@ -94,58 +94,58 @@ class TestRequests:
     """Asking, and folding."""
 
     def test_publishing_and_adding_courseware_is_one_request(self) -> None:
-        page = contract(course(), course(), settled=False)
+        page = publish_contract(make_source_course(), make_source_course(), settled=False)
         assert Reconcile.objects.filter(state=ReconcileState.WAITING).count() == 1
         assert len(requests()) == 1
         assert requests()[0].payload == {"contract_id": page.pk}
 
     def test_while_one_runs_the_next_request_waits(self) -> None:
-        page = contract()
+        page = publish_contract()
         running = Reconcile.objects.create(contract=page, requested_at=NOW, state=ReconcileState.RUNNING)
         assert ask(page).pk != running.pk
         assert ask(page) == ask(page)
 
     def test_one_that_waited_long_is_sent_again(self) -> None:
-        page = contract(settled=False)
+        page = publish_contract(settled=False)
         request_reconcile(contract_id=page.pk, reason="", now=NOW + timedelta(minutes=1))
         assert len(requests()) == 1
         request_reconcile(contract_id=page.pk, reason="", now=NOW + timedelta(days=400))
         assert len(requests()) == 2
 
     def test_the_first_one_s_reason_and_person_stay(self) -> None:
-        page = contract()
+        page = publish_contract()
         first = ask(page)
         again = request_reconcile(contract_id=page.pk, reason="other", now=NOW)
         assert (again.pk, again.reason) == (first.pk, "test")
 
     def test_a_hundred_saves_at_once_are_one_request(self, together: Together) -> None:
-        page = contract()
+        page = publish_contract()
         results = together(*[lambda: ask(page)] * 8)
         assert len({record.pk for record in results}) == 1
         assert len(requests()) == 2  # one for the publication, one for all of these
 
     def test_a_changed_program_asks_for_its_contracts_once(self) -> None:
-        both = program(course(), course())
-        page = contract(both, cap=1, name="With the program")
-        contract(course(), cap=1, name="Without")
-        require(both, course(), course())
+        both = make_program_of(make_source_course(), make_source_course())
+        page = publish_contract(both, cap=1, name="With the program")
+        publish_contract(make_source_course(), cap=1, name="Without")
+        require_courses(both, make_source_course(), make_source_course())
         both.requirements.order_by("pk")[0].delete()
         waiting = Reconcile.objects.filter(state=ReconcileState.WAITING)
         assert [request.contract_id for request in waiting] == [page.pk]
-        settle(page)
+        reconcile_contract(page)
         assert len(runs_of(page)) == 4
 
     def test_a_request_in_an_open_transaction_is_not_overtaken(self, together: Together) -> None:
         """The runner takes the waiting request only when what it was asked for can be seen."""
-        page = contract(course(), cap=2)
+        page = publish_contract(make_source_course(), cap=2)
         ask(page)
 
         def slow_change() -> None:
             with transaction.atomic():
                 modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 4}), now=NOW)
 
-        together(slow_change, lambda: settle(page), lambda: settle(page))
-        settle(page)
+        together(slow_change, lambda: reconcile_contract(page), lambda: reconcile_contract(page))
+        reconcile_contract(page)
         assert len(active_codes_of(page)) == 4
         assert terms_of(page).reconciled_revision_id == terms_of(page).revision_id
 
@@ -164,7 +164,7 @@ class TestRecord:
 
     def test_it_says_what_was_before_and_after(self) -> None:
         page = unsettled(cap=5, runs=2)
-        record = settle(page)
+        record = reconcile_contract(page)
         record.refresh_from_db()
         assert record.state == ReconcileState.DONE
         assert record.before == {"runs": 0, "products": 0, "codes": 0, "codes_off": 0}
@@ -180,15 +180,15 @@ class TestRecord:
         assert terms_of(page).reconciled_revision_id == terms_of(page).revision_id
 
     def test_with_nothing_to_do_and_nobody_asking_nothing_is_written(self) -> None:
-        page = contract(course(), cap=2)
+        page = publish_contract(make_source_course(), cap=2)
         with CaptureQueriesContext(connection) as queries:
-            assert settle(page).pk is None
+            assert reconcile_contract(page).pk is None
         assert [query["sql"] for query in queries if query["sql"].startswith(WRITES)] == []
 
     def test_with_nothing_to_do_a_request_is_done_all_the_same(self) -> None:
-        page = contract(course(), cap=2)
+        page = publish_contract(make_source_course(), cap=2)
         asked = ask(page)
-        assert settle(page).pk == asked.pk
+        assert reconcile_contract(page).pk == asked.pk
         asked.refresh_from_db()
         assert asked.state == ReconcileState.DONE
         assert asked.before == {name: count for name, count in asked.after.items() if name != "changes"}
@@ -202,29 +202,31 @@ class TestRecord:
         with monkeypatch.context() as patch:
             patch.setattr(reconcile, "make_codes", broken)
             with pytest.raises(DatabaseError):
-                settle(page)
+                reconcile_contract(page)
         record = Reconcile.objects.get()
         assert record.state == ReconcileState.FAILED
         assert record.error.startswith("django.db.utils.DatabaseError at b2b/test_reconcile.py")
         assert "addresses" not in record.error
-        assert settle(page).pk == record.pk
+        assert reconcile_contract(page).pk == record.pk
         record.refresh_from_db()
         assert (record.state, record.error) == (ReconcileState.DONE, "")
         assert len(active_codes_of(page)) == 10
 
     def test_a_refusal_is_recorded_in_its_words(self) -> None:
-        page = contract(course(), settled=False)
+        page = publish_contract(make_source_course(), settled=False)
         owner = page.get_parent().specific
         owner.org_key_prefix = "not a key "
         type(owner).objects.filter(pk=owner.pk).update(org_key_prefix="not a key ")
         with pytest.raises(CourseKeyImpossible):
-            settle(page)
+            reconcile_contract(page)
         assert "Open edX would refuse" in Reconcile.objects.get().error
 
     def test_a_draft_has_nothing_to_bring_in_line(self) -> None:
-        page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="D", name="D", live=False))
+        page = add_child(
+            parent_id=ensure_organization_page().pk, make=lambda: ContractPage(title="D", name="D", live=False)
+        )
         with pytest.raises(ContractNotPublished):
-            settle(page)
+            reconcile_contract(page)
         with pytest.raises(ContractUnknown):
             run_reconcile(contract_id=99, now=NOW)
         reconcile_requested(ReconcileRequested(contract_id=page.pk))
@@ -239,11 +241,11 @@ class TestInterrupted:
         monkeypatch.setattr(batches, "BATCH", 4)
         page = unsettled(cap=5, runs=2)
         with killed_after(monkeypatch, steps):
-            settle(page)
+            reconcile_contract(page)
         record = Reconcile.objects.get()
         assert record.state == ReconcileState.RUNNING
         assert len(codes_of(page)) == max(0, steps - 1) * 4
-        assert settle(page).pk == record.pk
+        assert reconcile_contract(page).pk == record.pk
         record.refresh_from_db()
         assert record.state == ReconcileState.DONE
         assert record.before["codes"] == 0
@@ -253,21 +255,21 @@ class TestInterrupted:
     def test_one_that_was_killed_and_one_that_waits_are_done_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
         page = unsettled()
         with killed_after(monkeypatch, 1):
-            settle(page)
+            reconcile_contract(page)
         waiting = ask(page)
-        assert settle(page).pk == waiting.pk
+        assert reconcile_contract(page).pk == waiting.pk
         states = Reconcile.objects.order_by("pk").values_list("state", flat=True)
         assert list(states) == [ReconcileState.FAILED, ReconcileState.DONE]
 
     def test_a_killed_change_of_the_cap_is_continued(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(batches, "BATCH", 3)
-        page = contract(course(), cap=20)
+        page = publish_contract(make_source_course(), cap=20)
         texts = [code.text for code in codes_of(page)]
-        change(page, max_learners=2, settled=False)
+        change_terms(page, max_learners=2, settled=False)
         with killed_after(monkeypatch, 2):
-            settle(page)
+            reconcile_contract(page)
         assert 2 < len(active_codes_of(page)) < 20
-        settle(page)
+        reconcile_contract(page)
         assert [code.text for code in active_codes_of(page)] == texts[:2]
 
 
@@ -278,7 +280,7 @@ class TestTermsThatMove:
         monkeypatch.setattr(batches, "BATCH", 3)
         page = unsettled(cap=9, runs=1)
         meanwhile(monkeypatch, page, after=2, max_learners=4)
-        settle(page)
+        reconcile_contract(page)
         assert len(active_codes_of(page)) == 4
         assert terms_of(page).reconciled_revision_id == terms_of(page).revision_id
 
@@ -288,7 +290,7 @@ class TestTermsThatMove:
         monkeypatch.setattr(batches, "BATCH", 3)
         page = unsettled(cap=9, runs=1)
         meanwhile(monkeypatch, page, after=2, active=False)
-        settle(page)
+        reconcile_contract(page)
         assert len(codes_of(page)) == 3
 
 
@@ -317,7 +319,7 @@ class TestAtOnce:
     def test_two_at_once_make_each_thing_once(self, together: Together, meet_at: MeetAt) -> None:
         page = unsettled(cap=50, runs=3)
         meet_at(reconcile, "plan_reconcile", parties=2, patience=0.3)
-        results = together(lambda: settle(page), lambda: settle(page))
+        results = together(lambda: reconcile_contract(page), lambda: reconcile_contract(page))
         assert [result for result in results if isinstance(result, Exception)] == []
         assert len(active_codes_of(page)) == 150
         assert (len(runs_of(page)), Product.objects.count(), Discount.objects.count()) == (3, 3, 3)
@@ -331,11 +333,11 @@ class TestAtOnce:
         def no_lock(contract_id: int, *, wait: bool = True) -> Iterator[None]:
             yield
 
-        page = contract(course(), cap=20)
-        change(page, max_learners=50, settled=False)
+        page = publish_contract(make_source_course(), cap=20)
+        change_terms(page, max_learners=50, settled=False)
         monkeypatch.setattr(reconcile, "contract_lock", no_lock)
         meeting = meet_at(reconcile, "plan_reconcile", parties=2, patience=5)
-        together(lambda: settle(page), lambda: settle(page))
+        together(lambda: reconcile_contract(page), lambda: reconcile_contract(page))
         assert meeting.happened
         assert len(codes_of(page)) > 50
 
@@ -345,16 +347,16 @@ class TestAtOnce:
         def work_inside() -> object:
             with contract_lock(page.pk):
                 results = together(lambda: reconcile_requested(ReconcileRequested(contract_id=page.pk)))
-                settle(page)  # the one who has the lock is not in its own way
+                reconcile_contract(page)  # the one who has the lock is not in its own way
                 return results[0]
 
         assert isinstance(work_inside(), LockTaken)
         assert len(active_codes_of(page)) == 10
 
     def test_codes_redeemed_while_the_cap_falls_stay(self, together: Together) -> None:
-        page = contract(course(), cap=40)
+        page = publish_contract(make_source_course(), cap=40)
         codes = codes_of(page)
-        change(page, max_learners=1, settled=False)
+        change_terms(page, max_learners=1, settled=False)
 
         def spend(code: DiscountCode) -> Callable[[], bool]:
             def call() -> bool:
@@ -363,15 +365,15 @@ class TestAtOnce:
                     fresh = DiscountCode.objects.get(pk=code.pk)
                     if not fresh.active:
                         return False
-                    redeem(page, fresh)
+                    redeem_code(page, fresh)
                     return True
 
             return call
 
-        results = together(lambda: settle(page), *[spend(code) for code in codes[-6:]])
+        results = together(lambda: reconcile_contract(page), *[spend(code) for code in codes[-6:]])
         spent = [code.pk for code, was_spent in zip(codes[-6:], results[1:], strict=True) if was_spent is True]
         assert not [result for result in results if isinstance(result, Exception)]
-        settle(page)
+        reconcile_contract(page)
         active = {code.pk for code in active_codes_of(page)}
         assert set(spent) <= active
         assert len(active) == max(1, len(spent))
@@ -386,7 +388,7 @@ class TestCosts:
     ) -> None:
         page = unsettled(cap=cap, runs=runs)
         with django_assert_num_queries(37):
-            settle(page)
+            reconcile_contract(page)
         assert len(active_codes_of(page)) == runs * cap
 
     @pytest.mark.parametrize(("runs", "cap"), [(2, 3), (20, 50)])
@@ -394,31 +396,31 @@ class TestCosts:
         self, runs: int, cap: int, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         page = unsettled(cap=cap, runs=runs)
-        settle(page)
+        reconcile_contract(page)
         with django_assert_num_queries(12):
-            settle(page)
+            reconcile_contract(page)
 
     @pytest.mark.parametrize(("runs", "cap"), [(2, 3), (5, 60)])
     def test_a_price_change_costs_the_same_whatever_its_size(
         self, runs: int, cap: int, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         page = unsettled(cap=cap, runs=runs)
-        settle(page)
+        reconcile_contract(page)
         ContractPage.objects.filter(pk=page.pk).update(enrollment_fixed_price=12)
         with django_assert_num_queries(20):
             bring_into_force(page_id=page.pk, now=NOW)
         with django_assert_num_queries(12):  # nothing is left to do
-            settle(page)
+            reconcile_contract(page)
 
     @pytest.mark.parametrize(("runs", "cap"), [(2, 8), (5, 60)])
     def test_a_lower_cap_costs_the_same_whatever_its_size(
         self, runs: int, cap: int, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         page = unsettled(cap=cap, runs=runs)
-        settle(page)
-        change(page, max_learners=2, settled=False)
+        reconcile_contract(page)
+        change_terms(page, max_learners=2, settled=False)
         with django_assert_num_queries(30):
-            settle(page)
+            reconcile_contract(page)
 
     def test_codes_are_written_in_portions(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(batches, "BATCH", 7)
@@ -431,24 +433,24 @@ class TestCosts:
     def test_every_change_works_in_portions(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(batches, "BATCH", 4)
         page = unsettled(cap=11, runs=3)
-        settle(page)
+        reconcile_contract(page)
         texts = [code.text for code in codes_of(page)]
-        change(page, max_learners=None)
+        change_terms(page, max_learners=None)
         assert {code.max_uses for code in active_codes_of(page)} == {None}
-        hold(codes_of(page)[0])
-        change(page, max_learners=2)
+        hold_for_order(codes_of(page)[0])
+        change_terms(page, max_learners=2)
         assert len(active_codes_of(page)) == 6
         assert {code.max_uses for code in active_codes_of(page)} == {1}
-        change(page, max_learners=9)
+        change_terms(page, max_learners=9)
         assert len(active_codes_of(page)) == 27
-        change(page, integration_type=IntegrationType.SSO, max_learners=None)
+        change_terms(page, integration_type=IntegrationType.SSO, max_learners=None)
         assert [code.text for code in codes_of(page)] == [texts[0]]
 
 
 def test_no_run_is_ever_made_twice_for_a_course_that_two_requests_ask_for() -> None:
-    one = course()
-    page = contract(one, program(one), cap=1)
-    settle(page)
+    one = make_source_course()
+    page = publish_contract(one, make_program_of(one), cap=1)
+    reconcile_contract(page)
     assert CourseRun.all_objects.filter(course=one, access="contract").count() == 1
 
 
@@ -459,8 +461,8 @@ class TestUsesThatAreGivenBack:
     def race(page: ContractPage, together: Together) -> DiscountCode:
         """One gives back, and commits when the other waits to set the limit, with what it saw before."""
         (code,) = codes_of(page)
-        use = hold(code)
-        change(page, max_learners=2, settled=False)
+        use = hold_for_order(code)
+        change_terms(page, max_learners=2, settled=False)
         given_back = Event()
 
         def give_back() -> None:
@@ -471,13 +473,13 @@ class TestUsesThatAreGivenBack:
 
         def cap() -> None:
             assert given_back.wait(60)
-            settle(page)
+            reconcile_contract(page)
 
         assert together(give_back, cap) == [None, None]
         return DiscountCode.objects.get(pk=code.pk)
 
     def test_it_is_not_counted(self, together: Together) -> None:
-        code = self.race(contract(course()), together)
+        code = self.race(publish_contract(make_source_course()), together)
         assert (code.uses, code.max_uses) == (0, 1)
 
     def test_without_the_lock_on_uses_it_would_be(self, together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -486,7 +488,7 @@ class TestUsesThatAreGivenBack:
         blind = replace(batches.LIMIT, also=also)
         changes = tuple((name, blind if name == "limit" else one) for name, one in reconcile._CHANGES)
         monkeypatch.setattr(reconcile, "_CHANGES", changes)
-        code = self.race(contract(course()), together)
+        code = self.race(publish_contract(make_source_course()), together)
         assert (code.uses, code.max_uses) == (1, 1)
 
 
@@ -494,7 +496,7 @@ class TestSavesAtOnce:
     """Two people publish the same contract at the same moment."""
 
     def test_the_terms_are_those_of_the_page_and_the_codes_follow(self, together: Together) -> None:
-        page = contract(course(), cap=2)
+        page = publish_contract(make_source_course(), cap=2)
 
         def save(cap: int) -> Callable[[], None]:
             def call() -> None:
@@ -510,14 +512,14 @@ class TestSavesAtOnce:
         assert terms_of(page).max_learners == after.max_learners
         assert terms_of(page).revision_id == after.live_revision_id
         assert Reconcile.objects.filter(state=ReconcileState.WAITING).count() == 1
-        settle(page)
+        reconcile_contract(page)
         assert len(active_codes_of(page)) == after.max_learners
 
 
 def test_a_price_change_leaves_past_orders_as_they_were() -> None:
-    page = contract(course(), cap=2, price="10")
+    page = publish_contract(make_source_course(), cap=2, price="10")
     product = Product.objects.get(contract_run__contract=page)
-    use = hold(codes_of(page)[0])
+    use = hold_for_order(codes_of(page)[0])
     assert use.order is not None
     line = OrderLine.objects.create(
         order=use.order,
@@ -533,7 +535,7 @@ def test_a_price_change_leaves_past_orders_as_they_were() -> None:
         currency="USD",
         requires_code=True,
     )
-    change(page, enrollment_fixed_price=Decimal(25))
+    change_terms(page, enrollment_fixed_price=Decimal(25))
     product.refresh_from_db()
     line.refresh_from_db()
     assert (product.price, line.list_price, line.due) == (25, 10, 10)

@@ -23,16 +23,16 @@ from mitxonline.coordinator.routes import Route
 from mitxonline.event_routes import ROUTES
 from tests.b2b.worlds import (
     NOW,
-    change,
-    contract,
-    course,
-    cover,
-    organization,
-    program,
-    public_run,
-    require,
+    add_to_contract,
+    change_terms,
+    ensure_organization_page,
+    make_program_of,
+    make_public_run,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    require_courses,
     runs_of,
-    settle,
 )
 
 HEARD: list[RunsRequested] = []
@@ -46,72 +46,74 @@ def keys_of(page: ContractPage) -> list[str]:
 
 
 def test_the_key_has_organization_number_year_and_contract() -> None:
-    page = contract(course("course-v1:MITx+6.00.1x"), cap=1)
+    page = publish_contract(make_source_course("course-v1:MITx+6.00.1x"), cap=1)
     assert keys_of(page) == [f"course-v1:UAI_UniversityX+6.00.1x+2025_C{page.pk}"]
     assert runs_of(page)[0].run_tag == f"2025_C{page.pk}"
 
 
 def test_the_year_is_the_site_s() -> None:
     new_year = datetime(2025, 12, 31, 23, 30, tzinfo=UTC)
-    assert "+2025_C" in keys_of(contract(course(), now=new_year))[0]
+    assert "+2025_C" in keys_of(publish_contract(make_source_course(), now=new_year))[0]
 
 
 def test_the_year_is_the_site_s_wherever_the_site_is(settings: Settings) -> None:
     settings.TIME_ZONE = "Europe/Berlin"
     new_year = datetime(2025, 12, 31, 23, 30, tzinfo=UTC)
-    assert "+2026_C" in keys_of(contract(course(), now=new_year))[0]
+    assert "+2026_C" in keys_of(publish_contract(make_source_course(), now=new_year))[0]
 
 
 def test_an_organization_may_have_a_prefix_of_its_own() -> None:
-    owner = organization()
+    owner = ensure_organization_page()
     owner.org_key_prefix = "B2B-"
     publish_changed(owner, user=None)
-    page = contract(course("course-v1:MITx+1x"), of=OrganizationPage.objects.get(pk=owner.pk))
+    page = publish_contract(make_source_course("course-v1:MITx+1x"), of=OrganizationPage.objects.get(pk=owner.pk))
     assert keys_of(page) == [f"course-v1:B2B-UniversityX+1x+2025_C{page.pk}"]
 
 
 def test_a_taken_key_gets_a_number() -> None:
-    page = contract()
+    page = publish_contract()
     stem = f"course-v1:UAI_UniversityX+1x+2025_C{page.pk}"
-    other = course("course-v1:Other+1x", runs=())
+    other = make_source_course("course-v1:Other+1x", runs=())
     for key in (stem, f"{stem}-2", f"{stem}-3".upper().replace("COURSE-V1", "course-v1")):
         CourseRun.objects.create(course=other, courseware_id=key, run_tag="x", title="x")
-    cover(page, course("course-v1:MITx+1x"))
-    settle(page)
+    add_to_contract(page, make_source_course("course-v1:MITx+1x"))
+    reconcile_contract(page)
     assert keys_of(page) == [f"{stem}-4"]
     assert runs_of(page)[0].run_tag == f"2025_C{page.pk}-4"
 
 
 def test_two_courses_of_one_number_get_two_keys() -> None:
-    page = contract(course("course-v1:MITx+1x"), course("course-v1:HarvardX+1x"))
+    page = publish_contract(make_source_course("course-v1:MITx+1x"), make_source_course("course-v1:HarvardX+1x"))
     stem = f"course-v1:UAI_UniversityX+1x+2025_C{page.pk}"
     assert keys_of(page) == [stem, f"{stem}-2"]
 
 
 def test_a_number_at_the_end_of_another_contract_s_key_is_not_ours() -> None:
-    page = contract()
-    other = course("course-v1:Other+1x", runs=())
+    page = publish_contract()
+    other = make_source_course("course-v1:Other+1x", runs=())
     CourseRun.objects.create(
         course=other,
         courseware_id=f"course-v1:UAI_UniversityX+1x+2025_C{page.pk}9",
         run_tag="x",
         title="x",
     )
-    cover(page, course("course-v1:MITx+1x"))
-    settle(page)
+    add_to_contract(page, make_source_course("course-v1:MITx+1x"))
+    reconcile_contract(page)
     assert keys_of(page) == [f"course-v1:UAI_UniversityX+1x+2025_C{page.pk}"]
 
 
 @pytest.mark.parametrize("prefix", ["U A I", "UAI+", "ÜAI/", "x" * 300])
 def test_a_key_open_edx_would_refuse_is_refused_with_the_reason(prefix: str) -> None:
-    page = contract(cap=2)
+    page = publish_contract(cap=2)
     with pytest.raises(CourseKeyImpossible, match="Open edX would refuse"):
-        cover(page, course(), prefix=prefix)
+        add_to_contract(page, make_source_course(), prefix=prefix)
     assert runs_of(page) == []
 
 
 def test_every_made_key_is_one_open_edx_accepts() -> None:
-    page = contract(course("course-v1:MITx+6.00.1x_a-b"), course("course-v1:MITx+CTL.SC1x"))
+    page = publish_contract(
+        make_source_course("course-v1:MITx+6.00.1x_a-b"), make_source_course("course-v1:MITx+CTL.SC1x")
+    )
     for key in keys_of(page):
         validate_run_key(key)
     with pytest.raises(ValidationError):
@@ -119,118 +121,118 @@ def test_every_made_key_is_one_open_edx_accepts() -> None:
 
 
 def test_the_source_is_the_run_tagged_source() -> None:
-    one = course(runs=("1T2024", "SOURCE", "2T2024"))
-    (run,) = runs_of(contract(one))
+    one = make_source_course(runs=("1T2024", "SOURCE", "2T2024"))
+    (run,) = runs_of(publish_contract(one))
     assert run.source_run is not None
     assert run.source_run.run_tag == "SOURCE"
     assert run.lms_state == LmsState.PENDING
 
 
 def test_without_a_source_run_the_first_run_serves() -> None:
-    one = course(runs=("1T2024", "2T2024"))
-    (run,) = runs_of(contract(one))
+    one = make_source_course(runs=("1T2024", "2T2024"))
+    (run,) = runs_of(publish_contract(one))
     assert run.source_run is not None
     assert run.source_run.run_tag == "1T2024"
 
 
 def test_another_contract_s_run_is_no_source() -> None:
-    one = course(runs=())
-    contract(one, name="First")
-    (run,) = runs_of(contract(one, name="Second"))
+    one = make_source_course(runs=())
+    publish_contract(one, name="First")
+    (run,) = runs_of(publish_contract(one, name="Second"))
     assert run.source_run is None
 
 
 def test_a_course_needs_no_runs() -> None:
-    one = course(runs=())
-    (run,) = runs_of(contract(one))
+    one = make_source_course(runs=())
+    (run,) = runs_of(publish_contract(one))
     assert (run.source_run, run.title, run.lms_state) == (None, one.title, LmsState.WAITING_FOR_SOURCE)
 
 
 def test_open_edx_is_asked_for_the_runs_that_have_a_source(settings: Settings) -> None:
     HEARD.clear()
     settings.EVENT_ROUTES = "tests.b2b.test_runs.LISTENING"
-    page = contract(course(), course(runs=()), course())
+    page = publish_contract(make_source_course(), make_source_course(runs=()), make_source_course())
     first, _second, third = runs_of(page)
     assert [RunsRequested(run_ids=(first.pk, third.pk))] == HEARD
 
 
 def test_a_run_of_a_contract_is_live_self_paced_and_hidden() -> None:
-    one = course()
-    (run,) = runs_of(contract(one))
+    one = make_source_course()
+    (run,) = runs_of(publish_contract(one))
     assert (run.live, run.is_self_paced, run.access) == (True, True, RunAccess.CONTRACT)
     assert not CourseRun.objects.filter(pk=run.pk).exists()
     assert run.course_id == one.pk
 
 
 def test_dates_are_the_contract_s_with_both_ends_included() -> None:
-    (run,) = runs_of(contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30)))
+    (run,) = runs_of(publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30)))
     assert run.start_date == run.enrollment_start == datetime(2026, 1, 1, tzinfo=UTC)
     assert run.end_date == run.enrollment_end == datetime(2026, 6, 30, **LAST_MICROSECOND, tzinfo=UTC)
 
 
 def test_dates_are_days_where_the_site_is(settings: Settings) -> None:
     settings.TIME_ZONE = "America/New_York"
-    (run,) = runs_of(contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30)))
+    (run,) = runs_of(publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30)))
     assert run.start_date == datetime(2026, 1, 1, 5, tzinfo=UTC)
     # Summer time by then: midnight is four hours behind UTC.
     assert run.end_date == datetime(2026, 7, 1, 3, 59, 59, 999999, tzinfo=UTC)
 
 
 def test_an_open_contract_s_runs_begin_now_and_never_end() -> None:
-    (run,) = runs_of(contract(course()))
+    (run,) = runs_of(publish_contract(make_source_course()))
     assert (run.start_date, run.enrollment_start, run.end_date, run.enrollment_end) == (NOW, NOW, None, None)
 
 
 def test_a_run_of_a_contract_that_is_over_still_begins_before_it_ends() -> None:
-    (run,) = runs_of(contract(course(), end=date(2025, 1, 31)))
+    (run,) = runs_of(publish_contract(make_source_course(), end=date(2025, 1, 31)))
     assert run.start_date is not None
     assert run.end_date is not None
     assert run.start_date < run.end_date
 
 
 def test_a_contract_lasting_one_day_has_runs_of_one_day() -> None:
-    (run,) = runs_of(contract(course(), start=date(2026, 1, 1), end=date(2026, 1, 1)))
+    (run,) = runs_of(publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 1, 1)))
     assert run.start_date == datetime(2026, 1, 1, tzinfo=UTC)
     assert run.end_date == datetime(2026, 1, 1, **LAST_MICROSECOND, tzinfo=UTC)
 
 
 def test_runs_move_with_the_contract_s_dates() -> None:
-    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
-    change(page, contract_start=date(2026, 2, 1), contract_end=date(2026, 7, 31))
+    page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    change_terms(page, contract_start=date(2026, 2, 1), contract_end=date(2026, 7, 31))
     (run,) = runs_of(page)
     assert run.start_date == run.enrollment_start == datetime(2026, 2, 1, tzinfo=UTC)
     assert run.end_date == run.enrollment_end == datetime(2026, 7, 31, **LAST_MICROSECOND, tzinfo=UTC)
 
 
 def test_a_date_set_by_hand_stays() -> None:
-    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
     by_hand = datetime(2026, 3, 1, tzinfo=UTC)
     CourseRun.all_objects.filter(contract_run__contract=page).update(enrollment_end=by_hand)
-    change(page, contract_end=date(2026, 7, 31))
+    change_terms(page, contract_end=date(2026, 7, 31))
     (run,) = runs_of(page)
     assert run.enrollment_end == by_hand
     assert run.end_date == datetime(2026, 7, 31, **LAST_MICROSECOND, tzinfo=UTC)
 
 
 def test_a_date_set_by_hand_that_would_contradict_keeps_the_run_where_it_is() -> None:
-    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 12, 31))
+    page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 12, 31))
     by_hand = datetime(2026, 3, 1, tzinfo=UTC)
     CourseRun.all_objects.filter(contract_run__contract=page).update(end_date=by_hand, enrollment_end=by_hand)
-    change(page, contract_start=date(2026, 5, 1))
+    change_terms(page, contract_start=date(2026, 5, 1))
     (run,) = runs_of(page)
     assert (run.start_date, run.end_date) == (datetime(2026, 1, 1, tzinfo=UTC), by_hand)
 
 
 def test_removing_the_contract_s_dates_changes_no_run() -> None:
-    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
     before = CourseRun.all_objects.filter(contract_run__contract=page).values().get()
-    change(page, contract_start=None, contract_end=None)
+    change_terms(page, contract_start=None, contract_end=None)
     assert CourseRun.all_objects.filter(contract_run__contract=page).values().get() == before
 
 
 def test_an_open_contract_that_gets_dates_takes_its_runs_along() -> None:
-    page = contract(course())
-    change(page, contract_start=date(2026, 1, 1), contract_end=date(2026, 6, 30))
+    page = publish_contract(make_source_course())
+    change_terms(page, contract_start=date(2026, 1, 1), contract_end=date(2026, 6, 30))
     (run,) = runs_of(page)
     assert run.start_date == run.enrollment_start == datetime(2026, 1, 1, tzinfo=UTC)
     assert run.end_date == run.enrollment_end == datetime(2026, 6, 30, **LAST_MICROSECOND, tzinfo=UTC)
@@ -240,12 +242,15 @@ YESTERDAY, NEXT_JUNE = date(2025, 11, 20), date(2026, 6, 30)
 
 
 def test_a_last_day_mistyped_as_yesterday_and_corrected_is_followed_both_times() -> None:
-    page, other = contract(course(), course(), name="Mistyped"), contract(course(), name="Left alone")
-    change(page, contract_end=YESTERDAY)
+    page, other = (
+        publish_contract(make_source_course(), make_source_course(), name="Mistyped"),
+        publish_contract(make_source_course(), name="Left alone"),
+    )
+    change_terms(page, contract_end=YESTERDAY)
     for run in runs_of(page):
         assert run.start_date == run.enrollment_start == datetime(2025, 11, 20, tzinfo=UTC)
         assert run.end_date == run.enrollment_end == datetime(2025, 11, 20, **LAST_MICROSECOND, tzinfo=UTC)
-    change(page, contract_end=NEXT_JUNE)
+    change_terms(page, contract_end=NEXT_JUNE)
     for run in runs_of(page):
         assert run.start_date == run.enrollment_start == NOW
         assert run.end_date == run.enrollment_end == datetime(2026, 6, 30, **LAST_MICROSECOND, tzinfo=UTC)
@@ -254,7 +259,9 @@ def test_a_last_day_mistyped_as_yesterday_and_corrected_is_followed_both_times()
 
 
 def test_a_run_that_could_not_follow_is_named_and_follows_the_next_time() -> None:
-    page = contract(course(title="Left behind"), course(title="Goes along"), end=date(2026, 12, 31))
+    page = publish_contract(
+        make_source_course(title="Left behind"), make_source_course(title="Goes along"), end=date(2026, 12, 31)
+    )
     hand_set, _free = runs_of(page)
     begins = datetime(2026, 3, 1, tzinfo=UTC)
     CourseRun.all_objects.filter(pk=hand_set.pk).update(start_date=begins, enrollment_start=begins)
@@ -267,7 +274,7 @@ def test_a_run_that_could_not_follow_is_named_and_follows_the_next_time() -> Non
     assert "“Left behind” keeps its dates: it begins on 1 March 2026, after the contract’s last day." in asked.sentences
     assert summary(terms_lines(asked)) == "dates of 1 run moved, 1 run keeps its dates"
 
-    change(page, contract_end=date(2026, 2, 1))
+    change_terms(page, contract_end=date(2026, 2, 1))
     ends = [run.end_date for run in runs_of(page)]
     assert ends == [
         datetime(2026, 12, 31, **LAST_MICROSECOND, tzinfo=UTC),
@@ -277,14 +284,14 @@ def test_a_run_that_could_not_follow_is_named_and_follows_the_next_time() -> Non
     assert entry.data["runs_that_stay"] == [hand_set.courseware_id]
     assert {one.kind for one in check_contracts(now=NOW)} == {"cannot_follow"}
 
-    change(page, contract_end=NEXT_JUNE)
+    change_terms(page, contract_end=NEXT_JUNE)
     assert {run.end_date for run in runs_of(page)} == {datetime(2026, 6, 30, **LAST_MICROSECOND, tzinfo=UTC)}
     assert runs_of(page)[0].start_date == begins, "what was set by hand stays"
     assert check_contracts(now=NOW) == []
 
 
 def test_a_run_that_ends_by_hand_before_the_first_day_says_so() -> None:
-    page = contract(course(title="Short"), start=date(2026, 1, 1), end=date(2026, 12, 31))
+    page = publish_contract(make_source_course(title="Short"), start=date(2026, 1, 1), end=date(2026, 12, 31))
     by_hand = datetime(2026, 3, 1, tzinfo=UTC)
     CourseRun.all_objects.filter(contract_run__contract=page).update(end_date=by_hand, enrollment_end=by_hand)
     plan = plan_modify_contract(
@@ -294,46 +301,46 @@ def test_a_run_that_ends_by_hand_before_the_first_day_says_so() -> None:
 
 
 def test_days_that_were_removed_and_written_again_are_followed() -> None:
-    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
-    change(page, contract_start=None, contract_end=None)
-    change(page, contract_end=date(2026, 9, 30))
+    page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    change_terms(page, contract_start=None, contract_end=None)
+    change_terms(page, contract_end=date(2026, 9, 30))
     (run,) = runs_of(page)
     assert run.start_date == datetime(2026, 1, 1, tzinfo=UTC), "the first day was removed, and stays where it was"
     assert run.end_date == run.enrollment_end == datetime(2026, 9, 30, **LAST_MICROSECOND, tzinfo=UTC)
-    change(page, contract_start=date(2026, 2, 1))
+    change_terms(page, contract_start=date(2026, 2, 1))
     (run,) = runs_of(page)
     assert run.start_date == run.enrollment_start == datetime(2026, 2, 1, tzinfo=UTC)
 
 
 def test_a_run_put_back_by_a_check_follows_again() -> None:
-    page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+    page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
     CourseRun.all_objects.filter(contract_run__contract=page).update(end_date=datetime(2026, 3, 1, tzinfo=UTC))
     fix_contract(contract_id=page.pk, now=NOW, reset=True)
-    change(page, contract_end=date(2026, 9, 30))
+    change_terms(page, contract_end=date(2026, 9, 30))
     (run,) = runs_of(page)
     assert run.end_date == datetime(2026, 9, 30, **LAST_MICROSECOND, tzinfo=UTC)
 
 
 def test_a_program_makes_a_run_for_each_course_it_names() -> None:
-    courses = [course() for _ in range(3)]
-    page = contract(program(*courses), cap=2)
+    courses = [make_source_course() for _ in range(3)]
+    page = publish_contract(make_program_of(*courses), cap=2)
     assert [run.course_id for run in runs_of(page)] == [one.pk for one in courses]
 
 
 def test_a_program_that_gained_a_course_gives_it_to_the_contract() -> None:
-    one = program(course(), course())
-    page = contract(one, cap=2)
+    one = make_program_of(make_source_course(), make_source_course())
+    page = publish_contract(one, cap=2)
     before = keys_of(page)
-    new = course()
-    require(one, new)
-    settle(page)
+    new = make_source_course()
+    require_courses(one, new)
+    reconcile_contract(page)
     assert keys_of(page)[:2] == before
     assert [run.course_id for run in runs_of(page)][2:] == [new.pk]
 
 
 def test_a_course_that_two_programs_name_gets_one_run() -> None:
-    both = course()
-    page = contract(program(both, course()), program(both), both)
+    both = make_source_course()
+    page = publish_contract(make_program_of(both, make_source_course()), make_program_of(both), both)
     assert [run.course_id for run in runs_of(page)].count(both.pk) == 1
 
 
@@ -345,27 +352,27 @@ def test_a_sku_fits_however_long_the_key_is() -> None:
 
 
 def test_next_year_s_rerun_has_a_new_key() -> None:
-    one = course("course-v1:MITx+1x")
-    page = contract(one, cap=2)
+    one = make_source_course("course-v1:MITx+1x")
+    page = publish_contract(one, cap=2)
     next_year = NOW.replace(year=2026)
-    cover(page, one, rerun=True, now=next_year)
-    settle(page, now=next_year)
+    add_to_contract(page, one, rerun=True, now=next_year)
+    reconcile_contract(page, now=next_year)
     stem = "course-v1:UAI_UniversityX+1x"
     assert keys_of(page) == [f"{stem}+2025_C{page.pk}", f"{stem}+2026_C{page.pk}"]
     assert list(ContractRun.objects.order_by("pk").values_list("generation", flat=True)) == [1, 2]
-    cover(page, one, rerun=True, now=next_year)
+    add_to_contract(page, one, rerun=True, now=next_year)
     assert keys_of(page)[2:] == [f"{stem}+2026_C{page.pk}-2"]
 
 
 def test_a_prefix_can_be_given_for_once() -> None:
-    page = contract()
-    cover(page, course("course-v1:MITx+1x"), prefix="ONCE_")
-    settle(page)
+    page = publish_contract()
+    add_to_contract(page, make_source_course("course-v1:MITx+1x"), prefix="ONCE_")
+    reconcile_contract(page)
     assert keys_of(page) == [f"course-v1:ONCE_UniversityX+1x+2025_C{page.pk}"]
 
 
 def test_runs_of_the_public_stay_public() -> None:
-    one: Course = course(runs=())
-    public = public_run(one, "1T2025")
-    contract(one)
+    one: Course = make_source_course(runs=())
+    public = make_public_run(one, "1T2025")
+    publish_contract(one)
     assert list(one.runs.all()) == [public]

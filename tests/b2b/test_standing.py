@@ -17,7 +17,7 @@ from b2b.selectors.managers import managed_contracts
 from b2b.selectors.seats import organizations_of
 from b2b.services.seats.membership import add_member
 from mitxonline.kernel import clock
-from tests.b2b.worlds import NOW, contract, course, person
+from tests.b2b.worlds import NOW, make_learner, make_source_course, publish_contract
 
 TODAY = clock.date_of(NOW)
 DAY = timedelta(days=1)
@@ -48,8 +48,11 @@ def expected(*, active: bool, start: date | None, end: date | None) -> ContractS
     ],
 )
 def test_every_reader_sees_the_same_standing(active: bool, start: date | None, end: date | None) -> None:
-    page, neighbor = contract(course(), name="Asked"), contract(course(), name="Neighbor")
-    member = person()
+    page, neighbor = (
+        publish_contract(make_source_course(), name="Asked"),
+        publish_contract(make_source_course(), name="Neighbor"),
+    )
+    member = make_learner()
     add_member(contract_id=page.pk, user_id=member.pk, now=NOW)
     ContractTerms.objects.filter(pk=page.pk).update(active=active, start=start, end=end)
     terms = ContractTerms.objects.get(pk=page.pk)
@@ -69,8 +72,8 @@ def test_every_reader_sees_the_same_standing(active: bool, start: date | None, e
 
 
 def test_full_is_said_only_of_an_open_contract_and_not_to_its_members() -> None:
-    page = contract(course(), cap=1)
-    member = person()
+    page = publish_contract(make_source_course(), cap=1)
+    member = make_learner()
     add_member(contract_id=page.pk, user_id=member.pk, now=NOW)
     assert [one.state for one in contracts(today=TODAY)] == [ContractStanding.FULL]
     assert organizations_of(member.pk, now=NOW)[0].contracts[0].standing is ContractStanding.OPEN

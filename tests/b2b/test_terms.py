@@ -16,14 +16,22 @@ from b2b.services.contracts.contracts import ModifyContract, modify_contract
 from b2b.services.contracts.pages import add_child
 from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
 from b2b.tasks import sweep_contracts
-from tests.b2b.worlds import NOW, change, contract, course, organization, settle, terms_of
+from tests.b2b.worlds import (
+    NOW,
+    change_terms,
+    ensure_organization_page,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    terms_of,
+)
 
 EARLIER = NOW - timedelta(minutes=15)
 
 
 def draft(**facts: object) -> ContractPage:
     return add_child(
-        parent_id=organization().pk,
+        parent_id=ensure_organization_page().pk,
         make=lambda: ContractPage(title="A draft", name="A draft", live=False, **facts),
     )
 
@@ -52,7 +60,7 @@ def test_publishing_brings_the_terms_into_force_and_asks_for_a_reconcile() -> No
     revision.publish()
     terms = terms_of(page)
     assert (terms.max_learners, terms.price, terms.active) == (5, Decimal("9.5"), True)
-    assert terms.organization_id == organization().pk
+    assert terms.organization_id == ensure_organization_page().pk
     assert terms.revision_id == revision.pk
     assert terms.reconciled_revision_id is None
     (request,) = Reconcile.objects.all()
@@ -83,7 +91,7 @@ def test_a_price_has_the_digits_of_its_currency() -> None:
     ],
 )
 def test_what_no_contract_can_say_is_not_published(facts: dict[str, Any]) -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     for name, value in facts.items():
         setattr(page, name, value)
     with pytest.raises(ValidationError):
@@ -92,23 +100,23 @@ def test_what_no_contract_can_say_is_not_published(facts: dict[str, Any]) -> Non
 
 
 def test_a_draft_of_a_live_contract_changes_nothing() -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     page.max_learners = 9
     page.save_revision()
     assert terms_of(page).max_learners == 3
-    settle(page)
+    reconcile_contract(page)
     assert terms_of(page).max_learners == 3
 
 
 def test_publishing_an_old_draft_after_a_command_is_seen() -> None:
-    page = contract(course(), cap=3)
+    page = publish_contract(make_source_course(), cap=3)
     page.max_learners = 9
     old = page.save_revision()
     modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}, over_draft=True), now=NOW)
-    settle(page)
+    reconcile_contract(page)
     old.publish()
     assert terms_of(page).max_learners == 9
-    settle(page)
+    reconcile_contract(page)
     assert terms_of(page).reconciled_revision_id == terms_of(page).revision_id == old.pk
 
 
@@ -131,33 +139,35 @@ def test_scheduled_publishing_comes_into_force_when_it_goes_live() -> None:
 
 
 def test_a_copy_is_a_contract_of_its_own_without_courseware() -> None:
-    page = contract(course(), cap=3)
+    page = publish_contract(make_source_course(), cap=3)
     copy = page.copy(update_attrs={"title": "Copy", "slug": "copy"})
     assert terms_of(copy).max_learners == 3
-    settle(copy)
+    reconcile_contract(copy)
     assert not copy.contract_runs.exists()
     assert page.contract_runs.count() == 1
 
 
 def test_an_alias_is_no_contract() -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     alias = page.create_alias(update_slug="alias")
-    change(page, max_learners=4)
+    change_terms(page, max_learners=4)
     assert not ContractTerms.objects.filter(pk=alias.pk).exists()
     assert contracts_out_of_line(stuck_before=EARLIER) == []
 
 
 def test_a_page_put_into_the_tree_live_is_found_by_the_sweep() -> None:
-    page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="Live", name="Live", max_learners=2))
+    page = add_child(
+        parent_id=ensure_organization_page().pk, make=lambda: ContractPage(title="Live", name="Live", max_learners=2)
+    )
     assert contracts_out_of_line(stuck_before=EARLIER) == [page.pk]
     sweep_contracts()
     assert terms_of(page).max_learners == 2
-    settle(page)
+    reconcile_contract(page)
     assert contracts_out_of_line(stuck_before=EARLIER) == []
 
 
 def test_a_publication_nobody_heard_is_found_by_the_sweep() -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     revision = page.save_revision()
     ContractPage.objects.filter(pk=page.pk).update(max_learners=8, live_revision=revision)
     assert contracts_out_of_line(stuck_before=EARLIER) == [page.pk]
@@ -166,7 +176,7 @@ def test_a_publication_nobody_heard_is_found_by_the_sweep() -> None:
 
 
 def test_unpublishing_means_inactive() -> None:
-    page = contract(course(), cap=3)
+    page = publish_contract(make_source_course(), cap=3)
     page.unpublish()
     assert not terms_of(page).active
     page.save_revision().publish()
@@ -174,14 +184,14 @@ def test_unpublishing_means_inactive() -> None:
 
 
 def test_an_unpublication_nobody_heard_is_found_by_the_sweep() -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     ContractPage.objects.filter(pk=page.pk).update(live=False)
     sweep_contracts()
     assert not terms_of(page).active
 
 
 def test_bringing_into_force_again_writes_nothing(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     before = ContractTerms.objects.values().get()
     with django_assert_num_queries(3):
         bring_into_force(page_id=page.pk, now=NOW + timedelta(days=1))
@@ -189,16 +199,16 @@ def test_bringing_into_force_again_writes_nothing(django_assert_num_queries: Dja
 
 
 def test_words_that_change_no_terms_leave_the_day_they_came_into_force() -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     since = terms_of(page).in_force_since
-    change(page, description="<p>New words</p>", now=NOW + timedelta(days=1))
+    change_terms(page, description="<p>New words</p>", now=NOW + timedelta(days=1))
     assert terms_of(page).in_force_since == since
     assert terms_of(page).revision_id == ContractPage.objects.get(pk=page.pk).live_revision_id
 
 
 @pytest.mark.parametrize("days", [1, 0])
 def test_a_request_that_got_lost_is_found_by_the_sweep(days: int) -> None:
-    page = contract(cap=3)
+    page = publish_contract(cap=3)
     Reconcile.objects.create(contract=page, requested_at=NOW - timedelta(days=days))
     assert contracts_out_of_line(stuck_before=EARLIER) == ([page.pk] if days else [])
 
@@ -222,12 +232,12 @@ def test_what_no_contract_can_say_is_refused_at_its_field(field: str, facts: dic
 
 
 def test_a_currency_in_small_letters_is_the_one_that_was_meant() -> None:
-    page = contract(price="49")
-    change(page, currency="eur")
+    page = publish_contract(price="49")
+    change_terms(page, currency="eur")
     assert (page.currency, terms_of(page).currency) == ("USD", "EUR")
 
 
 def test_terms_of_no_currency_are_refused_by_the_database() -> None:
-    page = contract()
+    page = publish_contract()
     with pytest.raises(IntegrityError), transaction.atomic():
         ContractTerms.objects.filter(pk=page.pk).update(currency="eur")

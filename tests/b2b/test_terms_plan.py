@@ -31,20 +31,20 @@ from tests.b2b.worlds import (
     NOW,
     SSO,
     active_codes_of,
-    change,
+    change_terms,
     codes_of,
-    contract,
-    course,
     discounts_of,
-    hold,
+    ensure_organization_page,
+    hold_for_order,
     leave_seat,
-    organization,
-    person,
-    program,
-    redeem,
-    require,
+    make_learner,
+    make_program_of,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    redeem_code,
+    require_courses,
     runs_of,
-    settle,
     take_seat,
 )
 
@@ -87,7 +87,7 @@ STORIES = st.lists(st.tuples(FATES, st.integers(min_value=0, max_value=7)), max_
 
 def befall(page: ContractPage, fate: str, code: DiscountCode) -> None:
     """Let something happen to a code, the way it happens there."""
-    learner = person()
+    learner = make_learner()
     if fate == "assigned":
         DiscountCode.objects.filter(pk=code.pk).update(assigned_email=learner.email)
         return
@@ -97,15 +97,15 @@ def befall(page: ContractPage, fate: str, code: DiscountCode) -> None:
     if not code.active or (code.max_uses is not None and code.uses >= code.max_uses):
         return
     if fate == "held":
-        hold(code, learner)
+        hold_for_order(code, learner)
         take_seat(page, learner)
         return
     if fate == "given back":
-        use = hold(code, learner)
+        use = hold_for_order(code, learner)
         CodeUse.objects.filter(pk=use.pk).update(state=UseState.RELEASED, held_until=None)
         DiscountCode.objects.filter(pk=code.pk, max_uses__isnull=False).update(uses=code.uses - 1)
         return
-    use = redeem(page, code, learner)
+    use = redeem_code(page, code, learner)
     if fate in ("left", "withdrawn"):
         leave_seat(page, learner)
     if fate == "withdrawn":
@@ -170,8 +170,10 @@ def test_what_is_said_before_is_what_happens(
     first: Terms, story: Sequence[tuple[str, int]], then: Sequence[Terms]
 ) -> None:
     with rolled_back():
-        page = contract(program(course(), course()), integration=first.kind, cap=first.cap)
-        change(page, **first.changes)
+        page = publish_contract(
+            make_program_of(make_source_course(), make_source_course()), integration=first.kind, cap=first.cap
+        )
+        change_terms(page, **first.changes)
         for fate, place in story:
             if codes := codes_of(page):
                 befall(page, fate, codes[place % len(codes)])
@@ -184,7 +186,7 @@ def assert_plan_holds(page: ContractPage, terms: Terms) -> None:
     kept = {pk: (code.text, code.active) for pk, code in before.codes.items() if in_r(code)}
     plan = plan_modify_contract(ModifyContract(contract_id=page.pk, changes=terms.changes), now=NOW)
     assert CodeSnapshot.now(page).facts == before.facts
-    change(page, **terms.changes)
+    change_terms(page, **terms.changes)
     after = CodeSnapshot.now(page)
     assert before.what_became(after) == as_observed(plan.reconcile.code_change)
     assert PriceChange.objects.count() - prices == len(plan.prices)
@@ -193,7 +195,7 @@ def assert_plan_holds(page: ContractPage, terms: Terms) -> None:
     again = plan_modify_contract(ModifyContract(contract_id=page.pk, changes=terms.changes), now=NOW)
     assert again.is_empty
     assert again.reconcile.staying == plan.reconcile.staying
-    assert settle(page).pk is None
+    assert reconcile_contract(page).pk is None
     assert CodeSnapshot.now(page).facts == after.facts
 
 
@@ -204,15 +206,15 @@ class TestWhatIsSaid:
         return plan_modify_contract(ModifyContract(contract_id=page.pk, changes=changes), now=NOW)
 
     def test_a_higher_cap(self) -> None:
-        page = contract(course(), course(), cap=3)
+        page = publish_contract(make_source_course(), make_source_course(), cap=3)
         plan = self.plan(page, max_learners=5)
         assert plan.sentences == ("Makes 4 codes.",)
         assert [(one.label, one.before, one.after) for one in plan.changes] == [("seats", "3", "5")]
 
     def test_a_lower_cap_with_codes_that_stay_and_members_above(self) -> None:
-        page = contract(course(), cap=4)
+        page = publish_contract(make_source_course(), cap=4)
         for code in codes_of(page)[:3]:
-            redeem(page, code)
+            redeem_code(page, code)
         plan = self.plan(page, max_learners=2)
         assert plan.sentences == (
             "Switches off 1 code.",
@@ -223,16 +225,16 @@ class TestWhatIsSaid:
         assert (plan.seats.joined, plan.seats.held, plan.cap, plan.seats.above) == (3, 0, 2, 1)
 
     def test_no_cap_and_a_cap_again(self) -> None:
-        page = contract(course(), cap=3)
+        page = publish_contract(make_source_course(), cap=3)
         assert self.plan(page, max_learners=None).sentences == (
             "There is no learner cap any more: any number of people can join.",
             "Makes 3 codes unlimited.",
         )
-        change(page, max_learners=None)
+        change_terms(page, max_learners=None)
         assert self.plan(page, max_learners=5).sentences == ("Limits 3 codes to one use each.", "Makes 2 codes.")
 
     def test_what_was_changed_by_hand_is_told_as_set_right(self) -> None:
-        page = contract(course(), course(), cap=1, price="10")
+        page = publish_contract(make_source_course(), make_source_course(), cap=1, price="10")
         Product.objects.filter(contract_run__contract=page).update(requires_code=False)
         assert self.plan(page, max_learners=2).sentences == (
             "Sets 2 products and discounts right.",
@@ -240,7 +242,7 @@ class TestWhatIsSaid:
         )
 
     def test_another_price(self) -> None:
-        page = contract(course(), course(), cap=1, price="10")
+        page = publish_contract(make_source_course(), make_source_course(), cap=1, price="10")
         plan = self.plan(page, enrollment_fixed_price=Decimal("15.50"))
         assert plan.sentences == ("Sets the price of 2 courses to $15.50; orders keep theirs.",)
         assert [(one.old.amount, one.new.amount) for one in plan.prices] == [(Decimal(10), Decimal("15.5"))] * 2
@@ -249,20 +251,23 @@ class TestWhatIsSaid:
         ]
 
     def test_other_dates(self) -> None:
-        page = contract(course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
-        removed = course()
+        page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
+        removed = make_source_course()
         by_hand = runs_of(page)[0]
         plan = self.plan(page, contract_end=date(2026, 7, 31))
         assert plan.sentences == ("Moves the dates of 1 run.",)
         (move,) = plan.dates
-        change(page, contract_end=date(2026, 7, 31))
+        change_terms(page, contract_end=date(2026, 7, 31))
         by_hand.refresh_from_db()
         assert (move.start, move.end) == (by_hand.start_date, by_hand.end_date)
         assert removed.runs.count() == 1
 
     def test_ending_by_the_last_day(self) -> None:
-        page, other = contract(course(), course(), cap=3), contract(course(), name="Goes on", cap=3)
-        learners = [person() for _ in range(3)]
+        page, other = (
+            publish_contract(make_source_course(), make_source_course(), cap=3),
+            publish_contract(make_source_course(), name="Goes on", cap=3),
+        )
+        learners = [make_learner() for _ in range(3)]
         for run, learner in [*product(runs_of(page), learners[:2]), (runs_of(other)[0], learners[2])]:
             enroll(
                 user_id=learner.pk, run_id=run.pk, mode=EnrollmentMode.VERIFIED, source=EnrollmentSource.CODE,
@@ -274,38 +279,38 @@ class TestWhatIsSaid:
             "2 people’s courses end on 20 November 2025.",
             "Moves the dates of 2 runs.",
         )
-        change(page, contract_end=date(2025, 11, 20))
+        change_terms(page, contract_end=date(2025, 11, 20))
         assert self.plan(page, contract_end=date(2026, 1, 1)).sentences[0].startswith("The contract is open from now")
         assert "is over" not in " ".join(self.plan(page, max_learners=2).sentences), "it was over before"
 
     def test_a_first_day_to_come(self) -> None:
-        page = contract(course(), cap=3)
+        page = publish_contract(make_source_course(), cap=3)
         assert self.plan(page, contract_start=date(2026, 1, 1)).sentences[0] == (
             "No one new gets in until 1 January 2026, when its codes begin to work."
         )
 
     def test_codes_that_people_have_keep_working_beside_single_sign_on(self) -> None:
-        page = contract(course(), cap=4)
+        page = publish_contract(make_source_course(), cap=4)
         used, handed, other, _free = codes_of(page)
-        redeem(page, used)
+        redeem_code(page, used)
         DiscountCode.objects.filter(pk__in=[handed.pk, other.pk]).update(assigned_email="lea@x.example")
         plan = self.plan(page, integration_type=SSO, max_learners=None)
         assert "2 codes keep working, because someone has them: they let people in beside signing in." in plan.sentences
-        change(page, integration_type=SSO, max_learners=None)
+        change_terms(page, integration_type=SSO, max_learners=None)
         assert {code.pk for code in active_codes_of(page)} >= {handed.pk, other.pk}
 
     def test_switching_off_and_on(self) -> None:
-        page = contract(course(), cap=2)
+        page = publish_contract(make_source_course(), cap=2)
         assert self.plan(page, active=False).sentences[0].startswith("The contract becomes inactive")
-        change(page, active=False)
+        change_terms(page, active=False)
         assert self.plan(page, active=True, max_learners=3).sentences == (
             "The contract is active again.",
             "Makes 1 code.",
         )
 
     def test_to_single_sign_on_and_free(self) -> None:
-        page = contract(course(), cap=3)
-        redeem(page, codes_of(page)[0])
+        page = publish_contract(make_source_course(), cap=3)
+        redeem_code(page, codes_of(page)[0])
         plan = self.plan(page, integration_type=SSO, max_learners=None)
         assert plan.sentences == (
             "People of the organization get in by signing in.",
@@ -314,7 +319,9 @@ class TestWhatIsSaid:
         )
 
     def test_a_page_that_was_never_live(self) -> None:
-        page = add_child(parent_id=organization().pk, make=lambda: ContractPage(title="D", name="D", live=False))
+        page = add_child(
+            parent_id=ensure_organization_page().pk, make=lambda: ContractPage(title="D", name="D", live=False)
+        )
         plan = plan_terms(page=page, now=NOW)
         assert plan.before is None
         assert plan.sentences == ("The contract comes into force.",)
@@ -323,7 +330,7 @@ class TestWhatIsSaid:
         assert not ContractTerms.objects.exists()
 
     def test_under_an_organization_that_is_not_published(self) -> None:
-        page = contract(course(), cap=3)
+        page = publish_contract(make_source_course(), cap=3)
         OrganizationPage.objects.update(live=False)
         (warning,) = self.plan(page, max_learners=4).warnings
         assert "is not published: its members don't find its page" in warning
@@ -331,7 +338,7 @@ class TestWhatIsSaid:
 
     def test_a_day_that_some_time_zones_dont_have(self) -> None:
         # The end of 9999-12-31 in New York is in the year 10000 everywhere else, and such a row can't be read again.
-        page = contract()
+        page = publish_contract()
         for name, day in (("contract_end", date.max), ("contract_start", date.min)):
             wrong = ContractPage.objects.get(pk=page.pk)
             setattr(wrong, name, day)
@@ -339,15 +346,15 @@ class TestWhatIsSaid:
                 plan_terms(page=wrong, now=NOW)
 
     def test_what_no_contract_can_say(self) -> None:
-        page = contract()
+        page = publish_contract()
         page.contract_start, page.contract_end = date(2026, 2, 1), date(2026, 1, 1)
         with pytest.raises(TermsInvalid):
             plan_terms(page=page, now=NOW)
 
     def test_a_program_that_grew_is_part_of_it(self) -> None:
-        grown = program(course())
-        page = contract(grown, cap=2)
-        require(grown, course())
+        grown = make_program_of(make_source_course())
+        page = publish_contract(grown, cap=2)
+        require_courses(grown, make_source_course())
         plan = self.plan(page, max_learners=3)
         assert plan.sentences == ("Makes 1 run with its product.", "Makes 4 codes.")
         OrganizationPage.objects.update(org_key_prefix="no key ")
@@ -355,22 +362,22 @@ class TestWhatIsSaid:
             self.plan(page, max_learners=3)
 
     def test_nothing_changes(self) -> None:
-        page = contract(course(), cap=2)
+        page = publish_contract(make_source_course(), cap=2)
         assert self.plan(page).is_empty
         assert self.plan(page, max_learners=2).is_empty
         assert not self.plan(page, max_learners=3).is_empty
 
     def test_the_fingerprint_is_of_what_was_shown(self) -> None:
-        page = contract(course(), cap=5)
+        page = publish_contract(make_source_course(), cap=5)
         shown = self.plan(page, max_learners=2).fingerprint
         assert self.plan(page, max_learners=2).fingerprint == shown
         assert self.plan(page, max_learners=3).fingerprint != shown
         for code in codes_of(page)[:3]:
-            redeem(page, code)
+            redeem_code(page, code)
         assert self.plan(page, max_learners=2).fingerprint != shown
 
     def test_its_lines_are_those_of_the_command(self) -> None:
-        page = contract(course(), cap=5, price="10")
+        page = publish_contract(make_source_course(), cap=5, price="10")
         (run,) = runs_of(page)
         lines = terms_lines(self.plan(page, max_learners=2, enrollment_fixed_price=None))
         assert lines == [
@@ -381,10 +388,10 @@ class TestWhatIsSaid:
 
 
 def test_a_removed_run_s_dates_move_but_are_not_told() -> None:
-    one = course()
-    page = contract(one, end=date(2026, 6, 30))
+    one = make_source_course()
+    page = publish_contract(one, end=date(2026, 6, 30))
     remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)
-    settle(page)
+    reconcile_contract(page)
     plan = plan_modify_contract(
         ModifyContract(contract_id=page.pk, changes={"contract_end": date(2026, 7, 31)}), now=NOW
     )

@@ -42,16 +42,16 @@ from tests.b2b.worlds import (
     NOW,
     SSO,
     active_codes_of,
-    change,
+    change_terms,
     codes_of,
-    contract,
-    course,
-    hold,
-    organization,
-    person,
-    program,
-    redeem,
-    settle,
+    ensure_organization_page,
+    hold_for_order,
+    make_learner,
+    make_program_of,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    redeem_code,
     take_seat,
 )
 from tests.support.counting import queries
@@ -64,13 +64,13 @@ ORGANIZATION_LIST, CONTRACT_LIST, MEMBER_LIST, EXPORT = 15, 15, 15, 14
 
 @pytest.fixture
 def manager() -> Client:
-    organization()
+    ensure_organization_page()
     return client_of("manager")
 
 
 @pytest.fixture
 def page() -> ContractPage:
-    return contract(course(title="Statistics"), cap=4)
+    return publish_contract(make_source_course(title="Statistics"), cap=4)
 
 
 def url(name: str, page: ContractPage, *further: int) -> str:
@@ -93,43 +93,43 @@ class TestLists:
         return {name for name in wanted if name in shown}
 
     def test_organizations_are_found_by_name_and_key_and_filtered(self, manager: Client) -> None:
-        contract(course(), of=organization("Harbor Council"))
+        publish_contract(make_source_course(), of=ensure_organization_page("Harbor Council"))
         address = reverse("b2b_organizations:index")
         both = ("UniversityX", "Harbor Council")
         assert self.names(manager.get(address), *both) == set(both)
         assert self.names(manager.get(address, {"q": "harb"}), *both) == {"Harbor Council"}
         assert self.names(manager.get(address, {"valid": "true"}), *both) == {"Harbor Council"}
         assert self.names(manager.get(address, {"valid": "false"}), *both) == {"UniversityX"}
-        organization().unpublish()
+        ensure_organization_page().unpublish()
         assert self.names(manager.get(address, {"live": "false"}), *both) == {"UniversityX"}
 
     def test_contracts_are_filtered_by_where_they_stand(self, manager: Client) -> None:
         today = timezone.localdate()
         made = {
-            "open": contract(name="One that is open"),
-            "not_started": contract(name="One to come", start=today + timedelta(days=1)),
-            "ended": contract(name="One that was", end=today - timedelta(days=1)),
-            "full": contract(name="One that is full", cap=1),
-            "inactive": contract(name="One switched off"),
+            "open": publish_contract(name="One that is open"),
+            "not_started": publish_contract(name="One to come", start=today + timedelta(days=1)),
+            "ended": publish_contract(name="One that was", end=today - timedelta(days=1)),
+            "full": publish_contract(name="One that is full", cap=1),
+            "inactive": publish_contract(name="One switched off"),
         }
-        take_seat(made["full"], person())
-        change(made["inactive"], active=False)
+        take_seat(made["full"], make_learner())
+        change_terms(made["inactive"], active=False)
         draft = ContractPage(title="One begun", name="One begun", live=False)
-        organization().add_child(instance=draft)
+        ensure_organization_page().add_child(instance=draft)
         names = {state: page.name for state, page in made.items()} | {"draft": draft.name}
         for state, name in names.items():
             answer = manager.get(reverse("b2b_contracts:index"), {"state": state})
             assert self.names(answer, *names.values()) == {name}, state
 
     def test_the_last_day_is_a_valid_one(self, manager: Client) -> None:
-        contract(name="Until today", end=timezone.localdate(), start=timezone.localdate())
+        publish_contract(name="Until today", end=timezone.localdate(), start=timezone.localdate())
         answer = manager.get(reverse("b2b_contracts:index"), {"state": "open"})
         assert "Until today" in words(answer)
 
     def test_contracts_are_filtered_by_type_and_organization_and_found(self, manager: Client) -> None:
-        harbor = organization("Harbor Council")
-        contract(name="By codes")
-        contract(name="By sign-in", integration=SSO, of=harbor)
+        harbor = ensure_organization_page("Harbor Council")
+        publish_contract(name="By codes")
+        publish_contract(name="By sign-in", integration=SSO, of=harbor)
         both, address = ("By codes", "By sign-in"), reverse("b2b_contracts:index")
         assert self.names(manager.get(address, {"type": "sso"}), *both) == {"By sign-in"}
         assert self.names(manager.get(address, {"organization": harbor.pk}), *both) == {"By sign-in"}
@@ -147,21 +147,23 @@ class TestLists:
         ("name", "cost"), [("b2b_organizations:index", ORGANIZATION_LIST), ("b2b_contracts:index", CONTRACT_LIST)]
     )
     def test_they_cost_the_same_for_any_number(self, manager: Client, name: str, cost: int) -> None:
-        contract(course(), name="The first")
+        publish_contract(make_source_course(), name="The first")
         manager.get(reverse(name))
         with queries(exactly=cost):
             manager.get(reverse(name))
         for number in range(5):
-            made = contract(course(), name=f"Another {number}", of=organization(f"Organization {number}"))
-            take_seat(made, person())
+            made = publish_contract(
+                make_source_course(), name=f"Another {number}", of=ensure_organization_page(f"Organization {number}")
+            )
+            take_seat(made, make_learner())
         with queries(exactly=cost):
             manager.get(reverse(name))
 
 
 class TestOrganization:
     def test_it_shows_its_contracts_members_and_managers(self, manager: Client, page: ContractPage) -> None:
-        take_seat(page, person("ada@example.com"))
-        shown = words(manager.get(reverse("b2b_organizations:detail", args=[organization().pk])))
+        take_seat(page, make_learner("ada@example.com"))
+        shown = words(manager.get(reverse("b2b_organizations:detail", args=[ensure_organization_page().pk])))
         assert "UniversityX" in shown
         assert page.name in shown
         assert "1 of 4" in shown
@@ -177,7 +179,7 @@ class TestOrganization:
     def test_it_shows_which_organization_of_keycloak_it_is(
         self, manager: Client, facts: dict[str, Any], says: str
     ) -> None:
-        page = organization()
+        page = ensure_organization_page()
         address = reverse("b2b_organizations:detail", args=[page.pk])
         assert "Keycloak" not in words(manager.get(address))
         known = KeycloakOrganization.objects.create(
@@ -200,7 +202,7 @@ class TestTerms:
 
     def test_a_draft_has_nothing_in_force(self, manager: Client) -> None:
         draft = ContractPage(title="Begun", name="Begun", live=False)
-        organization().add_child(instance=draft)
+        ensure_organization_page().add_child(instance=draft)
         shown = words(manager.get(url("terms", draft)))
         assert "no terms are in force" in shown
         for part in ("courseware", "codes", "members", "activity"):
@@ -208,12 +210,12 @@ class TestTerms:
 
     def test_more_members_than_seats_are_said(self, manager: Client, page: ContractPage) -> None:
         for _each in range(3):
-            take_seat(page, person())
-        change(page, max_learners=1)
+            take_seat(page, make_learner())
+        change_terms(page, max_learners=1)
         assert "2 more than the contract has" in words(manager.get(url("terms", page)))
 
     def test_waiting_for_the_worker_is_said(self, manager: Client, page: ContractPage) -> None:
-        change(page, max_learners=9, settled=False)
+        change_terms(page, max_learners=9, settled=False)
         Reconcile.objects.filter(state=ReconcileState.WAITING).update(requested_at=timezone.now())
         assert "Waiting for the worker" in words(manager.get(url("terms", page)))
         assert "seems to be down" not in words(manager.get(url("activity", page)))
@@ -221,7 +223,7 @@ class TestTerms:
         Reconcile.objects.filter(state=ReconcileState.WAITING).update(requested_at=late)
         for part in ("terms", "courseware", "activity"):
             assert "The worker seems to be down. Nothing is lost" in words(manager.get(url(part, page)))
-        settle(page)
+        reconcile_contract(page)
         assert "Waiting for the worker" not in words(manager.get(url("terms", page)))
 
 
@@ -230,22 +232,22 @@ class TestCourseware:
         return {"course": "", "program": "", "course_run": "", "create_runs": "on"} | fields
 
     def test_the_plan_is_shown_before_anything_is_added(self, manager: Client, page: ContractPage) -> None:
-        another = course(title="Ethics")
+        another = make_source_course(title="Ethics")
         answer = manager.post(url("add_courseware", page), self.form(course=another.pk))
         shown = words(answer)
         assert "1 run made, 4 codes made" in shown
         assert not ContractCourseware.objects.filter(course=another).exists()
         manager.post(url("add_courseware", page), self.form(course=another.pk, seen=seen(answer)))
         assert ContractCourseware.objects.get(course=another).added_by is not None
-        settle(page)
+        reconcile_contract(page)
         assert len(active_codes_of(page)) == 8
 
     def test_a_program_and_a_run_are_added_too(self, manager: Client, page: ContractPage) -> None:
-        whole, single = program(course(), course()), course().runs.get()
+        whole, single = make_program_of(make_source_course(), make_source_course()), make_source_course().runs.get()
         for field, thing in (("program", whole), ("course_run", single)):
             answer = manager.post(url("add_courseware", page), self.form(**{field: thing.pk}))
             manager.post(url("add_courseware", page), self.form(**{field: thing.pk, "seen": seen(answer)}))
-        settle(page)
+        reconcile_contract(page)
         assert ContractRun.objects.current().filter(contract=page).count() == 4
 
     @pytest.mark.parametrize("field", ["course", "program", "course_run"])
@@ -264,13 +266,15 @@ class TestCourseware:
     def test_one_thing_at_a_time(
         self, manager: Client, page: ContractPage, fields: dict[str, object], sentence: str
     ) -> None:
-        given = {"course": course().pk, "program": program(course()).pk} if fields else {}
+        given = (
+            {"course": make_source_course().pk, "program": make_program_of(make_source_course()).pk} if fields else {}
+        )
         answer = manager.post(url("add_courseware", page), self.form(**given))
         assert (answer.status_code, sentence in words(answer)) == (422, True)
         assert ContractCourseware.objects.filter(contract=page).count() == 1
 
     def test_what_is_refused_is_said_and_what_was_chosen_stays(self, manager: Client, page: ContractPage) -> None:
-        other = contract(course(), name="Another", cap=1)
+        other = publish_contract(make_source_course(), name="Another", cap=1)
         taken = ContractRun.objects.get(contract=other).course_run
         taken.access = "public"
         taken.save()
@@ -279,9 +283,9 @@ class TestCourseware:
         assert f"belongs to contract {other.pk}" in words(answer)
 
     def test_a_plan_that_has_changed_is_shown_again(self, manager: Client, page: ContractPage) -> None:
-        another = course()
+        another = make_source_course()
         old = seen(manager.post(url("add_courseware", page), self.form(course=another.pk)))
-        change(page, max_learners=6)
+        change_terms(page, max_learners=6)
         answer = manager.post(url("add_courseware", page), self.form(course=another.pk, seen=old))
         assert "Something changed in the meantime" in words(answer)
         assert "6 codes made" in words(answer)
@@ -299,7 +303,7 @@ class TestCourseware:
         assert row.removed_at is None
         manager.post(url("remove_courseware", page, row.pk), {"seen": seen(answer)})
         assert ContractCourseware.objects.filter(pk=row.pk, removed_at__isnull=False).exists()
-        settle(page)
+        reconcile_contract(page)
         assert active_codes_of(page) == []
 
     def test_what_was_removed_is_given_back(self, manager: Client, page: ContractPage) -> None:
@@ -307,14 +311,14 @@ class TestCourseware:
         manager.post(
             url("remove_courseware", page, row.pk), {"seen": seen(manager.get(url("remove_courseware", page, row.pk)))}
         )
-        settle(page)
+        reconcile_contract(page)
         shown = manager.get(url("courseware", page)).content.decode()
         again = f"{url('add_courseware', page)}?again={row.pk}"
         assert again in shown
         assert manager.get(again).status_code == 200
         answer = manager.post(url("add_courseware", page), self.form(course=row.course_id))
         manager.post(url("add_courseware", page), self.form(course=row.course_id, seen=seen(answer)))
-        settle(page)
+        reconcile_contract(page)
         assert len(active_codes_of(page)) == 4
         assert manager.get(url("remove_courseware", page, 99_999)).status_code == 404
 
@@ -334,8 +338,8 @@ class TestCodes:
         free, assigned, used, held = codes_of(page)
         assigned.assigned_email = "ada@example.com"
         assigned.save()
-        redeem(page, used)
-        hold(held)
+        redeem_code(page, used)
+        hold_for_order(held)
         expected = {"free": free, "assigned": assigned, "used": used, "held": held}
         for state, code in expected.items():
             assert self.listed(manager, page, state=state) == {code.text}, state
@@ -351,7 +355,7 @@ class TestCodes:
         assert "A free contract with single sign-on needs none" in words(manager.get(url("codes_results", page)))
 
     def test_a_code_whose_access_was_withdrawn_says_so(self, manager: Client, page: ContractPage) -> None:
-        redeem(page, codes_of(page)[0])
+        redeem_code(page, codes_of(page)[0])
         CodeUse.objects.update(state=UseState.RETIRED)
         assert self.listed(manager, page, state="withdrawn") == {codes_of(page)[0].text}
 
@@ -359,7 +363,7 @@ class TestCodes:
         first, second, third, _fourth = codes_of(page)
         first.assigned_email, first.assigned_name = "ada@example.com", "Ada Lovelace"
         first.save()
-        redeem(page, second, person("grace@example.com"))
+        redeem_code(page, second, make_learner("grace@example.com"))
         assert self.listed(manager, page, q="lovelace") == {first.text}
         assert self.listed(manager, page, q="ada@") == {first.text}
         assert self.listed(manager, page, q="grace@example") == {second.text}
@@ -367,7 +371,7 @@ class TestCodes:
         assert self.listed(manager, page, q="nobody") == set()
 
     def test_they_are_filtered_by_course(self, manager: Client) -> None:
-        page = contract(course(title="One"), course(title="Two"), cap=2)
+        page = publish_contract(make_source_course(title="One"), make_source_course(title="Two"), cap=2)
         run = ContractRun.objects.get(contract=page, course_run__title="Two")
         found = {code.text for code in codes_of(page) if code.discount.unlocks_id == run.product_id}
         assert self.listed(manager, page, run=run.pk) == found
@@ -377,21 +381,21 @@ class TestCodes:
         code = codes_of(page)[0]
         code.assigned_email = "ada@example.com"
         code.save()
-        redeem(page, code, person("grace@example.com"))
+        redeem_code(page, code, make_learner("grace@example.com"))
         shown = words(manager.get(url("codes", page)))
         assert "ada@example.com" in shown
         assert "Used by grace@example.com" in shown
 
     def test_a_shared_code_says_how_many(self, manager: Client) -> None:
-        page = contract(course())
+        page = publish_contract(make_source_course())
         for _each in range(3):
-            redeem(page, codes_of(page)[0])
+            redeem_code(page, codes_of(page)[0])
         shown = words(manager.get(url("codes", page)))
         assert "shared" in shown
         assert "3 people" in shown
 
     def test_pages_follow_each_other_without_gaps(self) -> None:
-        page = contract(course(), course(), cap=7)
+        page = publish_contract(make_source_course(), make_source_course(), cap=7)
         runs, found, place = runs_of(page.pk), [], None
         while True:
             part = code_page(runs=runs, code_filter=CodeFilter(), now=NOW, after=place, size=3)
@@ -404,7 +408,7 @@ class TestCodes:
         assert [line.text for line in back.lines] == found[9:12]
 
     def test_pages_are_linked_and_keep_what_was_asked(self, manager: Client) -> None:
-        page = contract(course(), cap=60)
+        page = publish_contract(make_source_course(), cap=60)
         first = manager.get(url("codes", page), {"state": "free"})
         after = re.search(r'rel="next" href="([^"]+)"', first.content.decode())
         assert after is not None
@@ -421,13 +425,13 @@ class TestCodes:
 
     @pytest.mark.parametrize(("asked", "cost"), [({}, 17), ({"state": "free"}, 17), ({"q": "nobody"}, 16)])
     def test_the_list_costs_the_same_for_any_number(self, manager: Client, asked: dict[str, str], cost: int) -> None:
-        page = contract(course(), cap=2)
+        page = publish_contract(make_source_course(), cap=2)
         manager.get(url("codes", page), asked)
         with queries(exactly=cost):
             manager.get(url("codes", page), asked)
-        change(page, max_learners=400)
+        change_terms(page, max_learners=400)
         for code in codes_of(page)[:9]:
-            redeem(page, code)
+            redeem_code(page, code)
         with queries(exactly=cost):
             manager.get(url("codes", page), asked)
 
@@ -457,7 +461,7 @@ class TestFiles:
 
     def test_all_codes_or_those_asked_for(self, manager: Client, page: ContractPage) -> None:
         used, given, off, _free = codes_of(page)
-        redeem(page, used, person("grace@example.com"))
+        redeem_code(page, used, make_learner("grace@example.com"))
         given.assigned_email, given.assigned_name, given.assigned_at = "ada@example.com", "=HYPERLINK(1)", NOW
         given.save()
         off.active = False
@@ -476,7 +480,7 @@ class TestFiles:
         assert [row["Code"] for row in only] == [used.text]
 
     def test_the_workbook_says_the_same(self, manager: Client, page: ContractPage) -> None:
-        redeem(page, codes_of(page)[0])
+        redeem_code(page, codes_of(page)[0])
         book = load_workbook(io.BytesIO(b"".join(manager.get(url("export_xlsx", page)))))
         cells = [[str(cell or "") for cell in row] for row in book.active.iter_rows(values_only=True)]
         rows = self.rows(manager.get(url("export_csv", page)))
@@ -506,7 +510,7 @@ class TestFiles:
 
     def test_files_cost_the_same_for_any_number(self, manager: Client, page: ContractPage) -> None:
         for cap in (4, 300):
-            change(page, max_learners=cap)
+            change_terms(page, max_learners=cap)
             with queries(exactly=EXPORT):
                 assert len(self.rows(manager.get(url("export_csv", page)))) == cap
 
@@ -608,7 +612,7 @@ class TestInvitations:
 
     @pytest.fixture
     def shared(self) -> ContractPage:
-        return contract(course(title="Statistics"))
+        return publish_contract(make_source_course(title="Statistics"))
 
     def invite(self, client: Client, page: ContractPage) -> HandOut:
         run = ContractRun.objects.get(contract=page)
@@ -619,7 +623,7 @@ class TestInvitations:
     def test_they_are_listed_with_what_became_of_them(self, manager: Client, shared: ContractPage) -> None:
         self.invite(manager, shared)
         assert self.listed(manager, shared, "Invited")
-        redeem(shared, codes_of(shared)[0], person("ada@example.com"))
+        redeem_code(shared, codes_of(shared)[0], make_learner("ada@example.com"))
         assert self.listed(manager, shared, "Came")
         for state, found in {"came": True, "open_invitation": False, "canceled_invitation": False}.items():
             shown = words(manager.get(url("invitations_results", shared), {"state": state}))
@@ -665,7 +669,7 @@ class TestInvitations:
 
 class TestMembers:
     def test_people_are_added_by_their_addresses(self, manager: Client, page: ContractPage) -> None:
-        ada, grace = person("ada@example.com"), person("grace@example.com")
+        ada, grace = make_learner("ada@example.com"), make_learner("grace@example.com")
         manager.post(url("add_member", page), {"emails": "ADA@example.com\n grace@example.com,"})
         seats = ContractMembership.objects.filter(contract=page)
         assert {seat.user_id for seat in seats} == {ada.pk, grace.pk}
@@ -676,7 +680,7 @@ class TestMembers:
         assert "Staff" in shown
 
     def test_one_unknown_address_and_nobody_is_added(self, manager: Client, page: ContractPage) -> None:
-        person("ada@example.com")
+        make_learner("ada@example.com")
         answer = manager.post(url("add_member", page), {"emails": "ada@example.com\nnobody@example.com"})
         assert answer.status_code == 422
         assert "No one has an account with this address: nobody@example.com." in words(answer)
@@ -684,15 +688,15 @@ class TestMembers:
         assert not ContractMembership.objects.exists()
 
     def test_not_enough_seats_and_nobody_is_added(self, manager: Client, page: ContractPage) -> None:
-        people = [person() for _each in range(5)]
+        people = [make_learner() for _each in range(5)]
         answer = manager.post(url("add_member", page), {"emails": "\n".join(user.email for user in people)})
         assert answer.status_code == 422
         assert "5 seats are needed, 4 are free" in words(answer)
         assert not ContractMembership.objects.exists()
 
     def test_somebody_is_removed_with_a_reason(self, manager: Client, page: ContractPage) -> None:
-        ada = person("ada@example.com")
-        redeem(page, codes_of(page)[0], ada)
+        ada = make_learner("ada@example.com")
+        redeem_code(page, codes_of(page)[0], ada)
         seat = ContractMembership.objects.get(user=ada)
         assert "Remove" in words(manager.get(url("remove_member", page, seat.pk)))
         assert manager.post(url("remove_member", page, seat.pk), {"reason": ""}).status_code == 422
@@ -704,7 +708,7 @@ class TestMembers:
         assert "Has left" in shown
 
     def test_a_seat_of_another_contract_is_not_found(self, manager: Client, page: ContractPage) -> None:
-        seat = take_seat(contract(name="Another"), person())
+        seat = take_seat(publish_contract(name="Another"), make_learner())
         assert manager.get(url("remove_member", page, seat.pk)).status_code == 404
 
     def test_somebody_is_moved_after_the_plan_was_read(self, manager: Client) -> None:
@@ -732,9 +736,9 @@ class TestMembers:
     def test_a_contract_without_a_free_seat_is_refused_in_the_plan_and_in_the_end(
         self, manager: Client, page: ContractPage
     ) -> None:
-        full = contract(course(), cap=1, name="Full")
-        take_seat(full, person())
-        address = url("move_member", page, take_seat(page, person("ada@example.com")).pk)
+        full = publish_contract(make_source_course(), cap=1, name="Full")
+        take_seat(full, make_learner())
+        address = url("move_member", page, take_seat(page, make_learner("ada@example.com")).pk)
         for answer in (
             manager.get(address, {"target": full.pk}),
             manager.post(address, {"target": full.pk, "reason": "Next year"}),
@@ -746,37 +750,37 @@ class TestMembers:
     @pytest.mark.parametrize("target", ["", "abc", "999999", "this", "draft"])
     def test_another_target_moves_nobody(self, manager: Client, page: ContractPage, target: str) -> None:
         draft = ContractPage(title="One begun", name="One begun", live=False)
-        organization().add_child(instance=draft)
+        ensure_organization_page().add_child(instance=draft)
         asked = {"this": page.pk, "draft": draft.pk}.get(target, target)
-        address = url("move_member", page, take_seat(page, person("ada@example.com")).pk)
+        address = url("move_member", page, take_seat(page, make_learner("ada@example.com")).pk)
         assert manager.get(address, {"target": asked}).status_code == 422
         assert manager.post(address, {"target": asked, "reason": "Next year"}).status_code == 422
         assert ContractMembership.objects.get().contract_id == page.pk
 
     def test_who_is_in_checkout_cannot_be_moved(self, manager: Client, page: ContractPage) -> None:
-        seat = take_seat(page, person("ada@example.com"))
+        seat = take_seat(page, make_learner("ada@example.com"))
         assert "Move to another contract" in words(manager.get(url("members", page)))
-        order = hold(codes_of(page)[0], seat.user).order
+        order = hold_for_order(codes_of(page)[0], seat.user).order
         ContractMembership.objects.filter(pk=seat.pk).update(state="held", order=order)
         assert "Move to another contract" not in words(manager.get(url("members", page)))
-        other = contract(course(), name="Next year")
+        other = publish_contract(make_source_course(), name="Next year")
         assert manager.get(url("move_member", page, seat.pk), {"target": other.pk}).status_code == 422
 
     def test_they_are_found_and_filtered(self, manager: Client, page: ContractPage) -> None:
-        take_seat(page, person("ada@example.com"))
-        take_seat(page, person("grace@example.com"))
+        take_seat(page, make_learner("ada@example.com"))
+        take_seat(page, make_learner("grace@example.com"))
         ContractMembership.objects.filter(user__email="grace@example.com").update(source="sso")
         for asked, found in (({"q": "grace"}, "grace"), ({"source": "sso"}, "grace"), ({"source": "code"}, "ada")):
             shown = words(manager.get(url("members_results", page), asked))
             assert [name for name in ("ada@", "grace@") if name in shown] == [f"{found}@"]
 
     def test_the_list_costs_the_same_for_any_number(self, manager: Client, page: ContractPage) -> None:
-        take_seat(page, person())
+        take_seat(page, make_learner())
         manager.get(url("members", page))
         with queries(exactly=MEMBER_LIST):
             manager.get(url("members", page))
         for _each in range(9):
-            take_seat(page, person())
+            take_seat(page, make_learner())
         with queries(exactly=MEMBER_LIST):
             manager.get(url("members", page))
 

@@ -21,7 +21,17 @@ from b2b.enums import ReconcileState
 from b2b.models import ContractPage, ContractTerms, OrganizationPage, Reconcile
 from b2b.services.contracts.contracts import ModifyContract, modify_contract
 from tests.b2b.admin_people import client_of
-from tests.b2b.worlds import NOW, active_codes_of, codes_of, contract, course, organization, redeem, settle, terms_of
+from tests.b2b.worlds import (
+    NOW,
+    active_codes_of,
+    codes_of,
+    ensure_organization_page,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    redeem_code,
+    terms_of,
+)
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -29,13 +39,13 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def manager() -> Client:
-    organization()
+    ensure_organization_page()
     return client_of("manager")
 
 
 @pytest.fixture
 def page() -> ContractPage:
-    return contract(course(), cap=4)
+    return publish_contract(make_source_course(), cap=4)
 
 
 def form(**fields: object) -> dict[str, str]:
@@ -97,7 +107,7 @@ def publish(client: Client, page: ContractPage, **fields: object) -> Any:
 
 class TestCreating:
     def test_publishing_a_new_contract_saves_a_draft_and_shows_its_plan(self, manager: Client) -> None:
-        answer = manager.post(add_url(organization()), form(max_learners="7") | {"action-publish": "1"})
+        answer = manager.post(add_url(ensure_organization_page()), form(max_learners="7") | {"action-publish": "1"})
         made = ContractPage.objects.get()
         assert answer["Location"] == review_url(made)
         assert not made.live
@@ -110,19 +120,19 @@ class TestCreating:
 
     def test_an_incomplete_contract_is_not_saved_and_nothing_typed_is_lost(self, manager: Client) -> None:
         answer = manager.post(
-            add_url(organization()), form(currency="XQX", name="Typed by hand") | {"action-publish": "1"}
+            add_url(ensure_organization_page()), form(currency="XQX", name="Typed by hand") | {"action-publish": "1"}
         )
         assert "Typed by hand" in answer.content.decode()
         assert not ContractPage.objects.exists()
 
     def test_a_new_contract_is_not_submitted_to_moderation(self, manager: Client) -> None:
-        manager.post(add_url(organization()), form() | {"action-submit": "1"})
+        manager.post(add_url(ensure_organization_page()), form() | {"action-submit": "1"})
         made = ContractPage.objects.get()
         assert not made.live
         assert not WorkflowState.objects.exists()
 
     def test_a_draft_is_made_and_nothing_is_in_force(self, manager: Client) -> None:
-        answer = manager.post(add_url(organization()), form())
+        answer = manager.post(add_url(ensure_organization_page()), form())
         made = ContractPage.objects.get()
         assert answer["Location"] == edit_url(made)
         assert not made.live
@@ -130,7 +140,7 @@ class TestCreating:
         assert not Reconcile.objects.exists()
 
     def test_the_first_publication_goes_by_the_plan_too(self, manager: Client) -> None:
-        manager.post(add_url(organization()), form())
+        manager.post(add_url(ensure_organization_page()), form())
         made = ContractPage.objects.get()
         shown = publish(manager, made, max_learners="7")
         made.refresh_from_db()
@@ -155,7 +165,7 @@ class TestPublishing:
         assert answer["Location"] == reverse("b2b_contracts:terms", args=[page.pk])
         assert terms_of(page).max_learners == 6
         assert Reconcile.objects.get(state=ReconcileState.WAITING).requested_by is not None
-        settle(page)
+        reconcile_contract(page)
         assert len(active_codes_of(page)) == 6
 
     def test_lowering_says_how_many_go_off(self, manager: Client, page: ContractPage) -> None:
@@ -166,8 +176,8 @@ class TestPublishing:
         self, manager: Client, page: ContractPage
     ) -> None:
         old = seen(publish(manager, page, max_learners="1"))
-        redeem(page, active_codes_of(page)[0])
-        redeem(page, active_codes_of(page)[1])
+        redeem_code(page, active_codes_of(page)[0])
+        redeem_code(page, active_codes_of(page)[1])
         answer = manager.post(review_url(page), {"seen": old})
         assert "Something changed in the meantime" in answer.content.decode()
         assert terms_of(page).max_learners == 4
@@ -218,7 +228,7 @@ class TestPublishing:
         assert terms_of(page).currency == "USD"
 
     def test_a_revision_of_another_contract_is_not_found(self, manager: Client, page: ContractPage) -> None:
-        other = contract(name="Another")
+        other = publish_contract(name="Another")
         url = reverse("b2b_contracts:review", args=[page.pk, other.latest_revision_id])
         assert manager.get(url).status_code == 404
 
@@ -279,15 +289,15 @@ class TestInBulk:
         assert terms_of(page).max_learners == 4
 
     def test_nor_with_its_organization(self, manager: Client) -> None:
-        manager.post(add_url(organization()), form())
-        answer = self.act(manager, "publish", organization(), include_descendants="on")
+        manager.post(add_url(ensure_organization_page()), form())
+        answer = self.act(manager, "publish", ensure_organization_page(), include_descendants="on")
         assert "Contracts are published one by one" in answer.content.decode()
         assert not ContractPage.objects.get().live
 
     def test_an_organization_alone_is(self, manager: Client) -> None:
-        organization().unpublish()
-        self.act(manager, "publish", organization())
-        assert organization().live
+        ensure_organization_page().unpublish()
+        self.act(manager, "publish", ensure_organization_page())
+        assert ensure_organization_page().live
 
     def test_a_contract_is_not_unpublished_unseen(self, manager: Client, page: ContractPage) -> None:
         answer = self.act(manager, "unpublish", page)
@@ -298,15 +308,15 @@ class TestInBulk:
     def test_nor_with_its_organization_or_left_without_it(
         self, manager: Client, page: ContractPage, posted: dict[str, str]
     ) -> None:
-        answer = self.act(manager, "unpublish", organization(), **posted)
+        answer = self.act(manager, "unpublish", ensure_organization_page(), **posted)
         assert "Live contracts are unpublished one by one" in answer.content.decode()
-        assert organization().live
+        assert ensure_organization_page().live
         assert terms_of(page).active is True
 
     def test_an_organization_without_live_contracts_is(self, manager: Client, page: ContractPage) -> None:
         ContractPage.objects.get(pk=page.pk).unpublish()
-        self.act(manager, "unpublish", organization())
-        assert not organization().live
+        self.act(manager, "unpublish", ensure_organization_page())
+        assert not ensure_organization_page().live
 
 
 class TestUnpublishing:
@@ -318,15 +328,15 @@ class TestUnpublishing:
         assert len(active_codes_of(page)) == 4
 
     def test_an_organization_goes_with_its_contracts(self, manager: Client, page: ContractPage) -> None:
-        url = reverse("wagtailadmin_pages:unpublish", args=[organization().pk])
+        url = reverse("wagtailadmin_pages:unpublish", args=[ensure_organization_page().pk])
         assert "1 contract will be unpublished too" in manager.get(url).content.decode()
         manager.post(url)
-        assert not organization().live
+        assert not ensure_organization_page().live
         assert not ContractPage.objects.get(pk=page.pk).live
         assert terms_of(page).active is False
 
     def test_an_organization_has_no_schedule(self, manager: Client) -> None:
-        words = manager.get(edit_url(organization())).content.decode()
+        words = manager.get(edit_url(ensure_organization_page())).content.decode()
         assert 'name="expire_at"' not in words
 
 
@@ -404,7 +414,7 @@ def test_comments_are_kept_on_the_way_to_the_plan(manager: Client, page: Contrac
 
 class TestAliases:
     def test_an_alias_is_no_contract_and_stays_one(self, manager: Client, page: ContractPage) -> None:
-        alias = CreatePageAliasAction(page, parent=organization(), update_slug="alias", user=None).execute(
+        alias = CreatePageAliasAction(page, parent=ensure_organization_page(), update_slug="alias", user=None).execute(
             skip_permission_checks=True
         )
         assert not ContractTerms.objects.filter(pk=alias.pk).exists()
@@ -416,10 +426,10 @@ class TestAliases:
 
 
 def test_drafts_can_be_looked_at(manager: Client, page: ContractPage) -> None:
-    for each in (page, organization()):
+    for each in (page, ensure_organization_page()):
         assert manager.get(reverse("wagtailadmin_pages:view_draft", args=[each.pk])).status_code == 200
 
 
 def test_an_organization_is_published_and_saved_as_ever(manager: Client) -> None:
     assert OrganizationPage.objects.get().live
-    assert manager.get(edit_url(organization())).status_code == 200
+    assert manager.get(edit_url(ensure_organization_page())).status_code == 200

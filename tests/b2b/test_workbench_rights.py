@@ -15,7 +15,15 @@ from b2b.wagtail_hooks.addresses import ContractViewSet
 from b2b.wagtail_hooks.organizations import OrganizationViewSet
 from cms.services.groups import B2B_MANAGERS
 from tests.b2b.admin_people import EVERYBODY, client_of
-from tests.b2b.worlds import NOW, codes_of, contract, course, organization, person, take_seat
+from tests.b2b.worlds import (
+    NOW,
+    codes_of,
+    ensure_organization_page,
+    make_learner,
+    make_source_course,
+    publish_contract,
+    take_seat,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -72,9 +80,9 @@ ACTS = (
 
 @pytest.fixture
 def page() -> ContractPage:
-    made = contract(course(), cap=3, price=PRICE)
-    take_seat(made, person("member@example.com"))
-    shared = contract(course(), name="Without a cap")
+    made = publish_contract(make_source_course(), cap=3, price=PRICE)
+    take_seat(made, make_learner("member@example.com"))
+    shared = publish_contract(make_source_course(), name="Without a cap")
     run = ContractRun.objects.get(contract=shared)
     hand_out(
         HandOutRequest(contract_run_id=run.pk, recipients=[Recipient(email="ada@example.com")]), by_id=None, now=NOW
@@ -97,7 +105,7 @@ def address(name: str, page: ContractPage) -> str:
     if part.startswith("index"):
         return reverse(name)
     if section == "b2b_organizations":
-        return reverse(name, args=[organization().pk])
+        return reverse(name, args=[ensure_organization_page().pk])
     return reverse(name, args=[page.pk, *further.get(part, [])])
 
 
@@ -143,7 +151,7 @@ def test_a_refusal_is_the_same_for_a_contract_that_there_is_not(page: ContractPa
 
 
 def test_a_code_of_another_contract_is_not_found(page: ContractPage) -> None:
-    other = contract(course(), cap=1, name="Another")
+    other = publish_contract(make_source_course(), cap=1, name="Another")
     manager = client_of("manager")
     for part in ("assign", "revoke"):
         url = reverse(f"b2b_contracts:{part}", args=[page.pk, codes_of(other)[0].pk])
@@ -167,7 +175,7 @@ def test_wagtail_s_own_pages_tell_an_editor_no_terms_and_no_codes(page: Contract
     editor = client_of("editor")
     revisions = list(page.revisions.order_by("pk").values_list("pk", flat=True))
     own = [
-        reverse("wagtailadmin_explore", args=[organization().pk]),
+        reverse("wagtailadmin_explore", args=[ensure_organization_page().pk]),
         reverse("wagtailadmin_explore", args=[page.pk]),
         reverse("wagtailadmin_pages:edit", args=[page.pk]),
         reverse("wagtailadmin_pages:view_draft", args=[page.pk]),
@@ -181,7 +189,7 @@ def test_wagtail_s_own_pages_tell_an_editor_no_terms_and_no_codes(page: Contract
         reverse("wagtailadmin_pages:revisions_compare", args=[page.pk, "earliest", "live"]),
         reverse("wagtailadmin_pages:search") + "?q=contract",
         reverse("wagtailadmin_choose_page") + "?q=contract",
-        reverse("wagtailadmin_choose_page_child", args=[organization().pk]),
+        reverse("wagtailadmin_choose_page_child", args=[ensure_organization_page().pk]),
         reverse("wagtailadmin_reports:site_history"),
         reverse("wagtailadmin_reports:aging_pages"),
         reverse("wagtailadmin_reports:page_types_usage"),
@@ -204,13 +212,15 @@ def test_the_same_reading_as_a_manager_does_find_the_price(page: ContractPage) -
 
 def test_nothing_links_to_a_contract(page: ContractPage) -> None:
     manager = client_of("manager")
-    chooser = manager.get(reverse("wagtailadmin_choose_page_child", args=[organization().pk])).json()["html"]
+    chooser = manager.get(reverse("wagtailadmin_choose_page_child", args=[ensure_organization_page().pk])).json()[
+        "html"
+    ]
     assert page.name not in chooser
 
 
 def test_a_group_may_look_after_one_organization_alone(page: ContractPage) -> None:
     """Rights to pages decide which contracts are worked on; the others can be read about."""
-    other = contract(course(), cap=1, of=organization("Harbor Council"), name="Another")
+    other = publish_contract(make_source_course(), cap=1, of=ensure_organization_page("Harbor Council"), name="Another")
     client = client_of("manager")
     group = Group.objects.get(name=B2B_MANAGERS)
     GroupPagePermission.objects.filter(group=group).delete()
@@ -220,7 +230,7 @@ def test_a_group_may_look_after_one_organization_alone(page: ContractPage) -> No
     assert outcome(client, reverse("b2b_contracts:codes", args=[page.pk])) == AWAY
     assert outcome(client, reverse("b2b_contracts:terms", args=[page.pk])) == SHOWN
     assert "Codes</a>" not in client.get(reverse("b2b_contracts:terms", args=[page.pk])).content.decode()
-    seat = take_seat(other, person("ada@example.com"))
+    seat = take_seat(other, make_learner("ada@example.com"))
     move = reverse("b2b_contracts:move_member", args=[other.pk, seat.pk])
     assert f": {page.name}<" not in client.get(move).content.decode()
     assert client.post(move, {"target": page.pk, "reason": "Theirs now"}).status_code == 422
@@ -229,7 +239,7 @@ def test_a_group_may_look_after_one_organization_alone(page: ContractPage) -> No
 
 
 def test_the_menu_has_the_section_for_those_who_may_see_it() -> None:
-    organization()
+    ensure_organization_page()
     for who, shown in {"editor": True, "manager": True, "superuser": True, "finance": False}.items():
         words = client_of(who).get("/cms/").content.decode()
         assert ('"/cms/organizations/"' in words) is shown, who

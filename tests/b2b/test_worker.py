@@ -18,7 +18,17 @@ from b2b.services.contracts.terms import contracts_out_of_line
 from mitxonline.coordinator import deliveries
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
-from tests.b2b.worlds import active_codes_of, change, codes_of, contract, course, hold, program, runs_of, settle
+from tests.b2b.worlds import (
+    active_codes_of,
+    change_terms,
+    codes_of,
+    hold_for_order,
+    make_program_of,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+    runs_of,
+)
 from tests.support.broker import ROOT, StartWorker, until, use_broker
 from tests.support.silence import refusing_port
 
@@ -90,7 +100,7 @@ def _is_locked() -> bool:
 
 @pytest.mark.parametrize("where", ["between", "inside"])
 def test_a_process_killed_while_it_makes_codes_is_continued(where: str) -> None:
-    page = contract(program(course(), course()), cap=20, settled=False)
+    page = publish_contract(make_program_of(make_source_course(), make_source_course()), cap=20, settled=False)
     kill_half_way(page, where=where, portions=3)
     record = Reconcile.objects.get()
     assert record.state == ReconcileState.RUNNING
@@ -98,7 +108,7 @@ def test_a_process_killed_while_it_makes_codes_is_continued(where: str) -> None:
     # The first step makes the runs; what an unfinished step did is undone.
     assert done == (14 if where == "between" else 7)
     texts = {code.text for code in codes_of(page)}
-    assert settle(page).pk == record.pk
+    assert reconcile_contract(page).pk == record.pk
     record.refresh_from_db()
     assert (record.state, record.before["codes"], record.after["codes"]) == (ReconcileState.DONE, 0, 40)
     assert len(active_codes_of(page)) == len(codes_of(page)) == 40
@@ -107,22 +117,22 @@ def test_a_process_killed_while_it_makes_codes_is_continued(where: str) -> None:
 
 
 def test_a_process_killed_while_it_switches_codes_off_is_continued() -> None:
-    page = contract(course(), cap=30)
+    page = publish_contract(make_source_course(), cap=30)
     held = codes_of(page)[-1]
-    hold(held)
-    change(page, max_learners=4, settled=False)
+    hold_for_order(held)
+    change_terms(page, max_learners=4, settled=False)
     kill_half_way(page, where="between", portions=2)
     assert len(active_codes_of(page)) == 16
-    settle(page)
+    reconcile_contract(page)
     active = active_codes_of(page)
     assert len(active) == 4
     assert held in active
-    assert settle(page).pk is None
+    assert reconcile_contract(page).pk is None
 
 
 def test_a_killed_worker_s_contract_is_done_by_the_next_one(start_worker: StartWorker) -> None:
     """What the worker had claimed comes back to it when its lease has ended."""
-    page = contract(program(course(), course()), cap=20, settled=False)
+    page = publish_contract(make_program_of(make_source_course(), make_source_course()), cap=20, settled=False)
     kill_half_way(page, where="between", portions=2)
     # Before the next worker is there: it might have claimed the row itself already.
     Delivery.objects.filter(state=DeliveryState.RUNNING).update(lease_until=clock.now(), sent_at=None)
@@ -135,8 +145,8 @@ def test_a_killed_worker_s_contract_is_done_by_the_next_one(start_worker: StartW
 
 def test_with_the_broker_down_it_waits_and_nothing_is_lost(start_worker: StartWorker) -> None:
     with refusing_port() as port, use_broker(f"redis://127.0.0.1:{port}/0"):
-        page = contract(course(), cap=5, settled=False)
-        change(page, max_learners=9, settled=False)
+        page = publish_contract(make_source_course(), cap=5, settled=False)
+        change_terms(page, max_learners=9, settled=False)
         waiting = Reconcile.objects.get()
         assert waiting.state == ReconcileState.WAITING
         assert waiting.finished_at is None

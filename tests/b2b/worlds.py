@@ -25,44 +25,44 @@ SSO, NON_SSO = IntegrationType.SSO, IntegrationType.NON_SSO
 _numbers = count(1)
 
 
-def department() -> Department:
+def make_department() -> Department:
     made, _new = Department.objects.get_or_create(slug="computing", defaults={"name": "Computing"})
     return made
 
 
-def course(readable_id: str = "", *, title: str = "", runs: Sequence[str] = ("SOURCE",)) -> Course:
+def make_source_course(readable_id: str = "", *, title: str = "", runs: Sequence[str] = ("SOURCE",)) -> Course:
     """A course with runs of these tags."""
     readable_id = readable_id or f"course-v1:TesX+{next(_numbers)}x"
     title = title or f"Course {readable_id.rpartition('+')[2]}"
-    made = Course.objects.create(readable_id=readable_id, title=title, department=department())
+    made = Course.objects.create(readable_id=readable_id, title=title, department=make_department())
     for tag in runs:
-        public_run(made, tag)
+        make_public_run(made, tag)
     return made
 
 
-def public_run(of: Course, tag: str, **facts: Any) -> CourseRun:
+def make_public_run(of: Course, tag: str, **facts: Any) -> CourseRun:
     key = f"{of.readable_id}+{tag}"
     return CourseRun.objects.create(course=of, courseware_id=key, run_tag=tag, title=of.title, live=True, **facts)
 
 
-def program(*courses: Course, readable_id: str = "") -> Program:
+def make_program_of(*courses: Course, readable_id: str = "") -> Program:
     """A program that requires all of these courses."""
     readable_id = readable_id or f"program-v1:TesX+P{next(_numbers)}"
-    made = Program.objects.create(readable_id=readable_id, title="A program", department=department())
-    require(made, *courses)
+    made = Program.objects.create(readable_id=readable_id, title="A program", department=make_department())
+    require_courses(made, *courses)
     return made
 
 
-def require(of: Program, *courses: Course) -> None:
+def require_courses(of: Program, *courses: Course) -> None:
     for position, one in enumerate(courses):
         ProgramRequirement.objects.create(program=of, kind="course", course=one, position=position)
 
 
-def organization(name: str = "UniversityX") -> OrganizationPage:
+def ensure_organization_page(name: str = "UniversityX") -> OrganizationPage:
     return ensure_organization(OrganizationRequest(name=name))[0]
 
 
-def contract(
+def publish_contract(
     *courseware: Course | Program | CourseRun,
     name: str = "A contract",
     integration: IntegrationType = NON_SSO,
@@ -83,28 +83,32 @@ def contract(
         max_learners=cap,
         price=Decimal(price) if price is not None else None,
     )
-    owner = of or organization()
+    owner = of or ensure_organization_page()
     made = create_contract(organization_id=owner.pk, name=name, terms=written, now=now).page
     for one in courseware:
-        cover(made, one, now=now)
+        add_to_contract(made, one, now=now)
     if settled:
-        settle(made, now=now)
+        reconcile_contract(made, now=now)
     return made
 
 
-def cover(page: ContractPage, what: Course | Program | CourseRun, *, now: datetime = NOW, **options: Any) -> None:
+def add_to_contract(
+    page: ContractPage, what: Course | Program | CourseRun, *, now: datetime = NOW, **options: Any
+) -> None:
     text = what.courseware_id if isinstance(what, CourseRun) else what.readable_id
     add_courseware(AddCourseware(contract_id=page.pk, readable_id=text, **options), now=now)
 
 
-def change(page: ContractPage, *, now: datetime = NOW, settled: bool = True, **changes: Unpack[PageChanges]) -> None:
+def change_terms(
+    page: ContractPage, *, now: datetime = NOW, settled: bool = True, **changes: Unpack[PageChanges]
+) -> None:
     """Publish the contract with other terms, in the page's words."""
     modify_contract(ModifyContract(contract_id=page.pk, changes=changes), now=now)
     if settled:
-        settle(page, now=now)
+        reconcile_contract(page, now=now)
 
 
-def settle(page: ContractPage, *, now: datetime = NOW) -> Reconcile:
+def reconcile_contract(page: ContractPage, *, now: datetime = NOW) -> Reconcile:
     return run_reconcile(contract_id=page.pk, now=now)
 
 
@@ -131,7 +135,7 @@ def active_codes_of(page: ContractPage) -> list[DiscountCode]:
     return [code for code in codes_of(page) if code.active]
 
 
-def person(email: str = "") -> User:
+def make_learner(email: str = "") -> User:
     email = email or f"learner{next(_numbers)}@example.com"
     return User.objects.create(email=email, name=email.partition("@")[0].title())
 
@@ -146,18 +150,18 @@ def leave_seat(page: ContractPage, user: User) -> None:
     ContractMembership.objects.filter(contract=page, user=user).delete()
 
 
-def redeem(page: ContractPage, code: DiscountCode, user: User | None = None) -> CodeUse:
+def redeem_code(page: ContractPage, code: DiscountCode, user: User | None = None) -> CodeUse:
     """A confirmed use, and the seat that goes with it."""
-    learner = user or person()
+    learner = user or make_learner()
     use = _use(code, learner, UseState.CONFIRMED)
     if not ContractMembership.objects.filter(contract=page, user=learner).exists():
         take_seat(page, learner, use=use)
     return use
 
 
-def hold(code: DiscountCode, user: User | None = None) -> CodeUse:
+def hold_for_order(code: DiscountCode, user: User | None = None) -> CodeUse:
     """A use held for a pending order."""
-    learner = user or person()
+    learner = user or make_learner()
     order = Order.objects.create(
         number=f"TS-{next(_numbers)}",
         purchaser=learner,

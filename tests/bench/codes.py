@@ -18,7 +18,15 @@ from b2b.selectors.codes import CodeFilter, code_page, runs_of, write_codes
 from ecommerce.enums import DiscountType, PaymentType
 from ecommerce.models import Discount, DiscountCode
 from mitxonline.kernel.db import fetch_sql, run_sql
-from tests.b2b.worlds import NOW, change, contract, course, discounts_of, program, settle
+from tests.b2b.worlds import (
+    NOW,
+    change_terms,
+    discounts_of,
+    make_program_of,
+    make_source_course,
+    publish_contract,
+    reconcile_contract,
+)
 from tests.bench.harness import Cost, Result, bench, best_of, measured
 
 TRIES = 5
@@ -88,7 +96,7 @@ class Size:
         """The contract with all its codes."""
         if self.page is None:
             self.page = unsettled(runs=RUNS, cap=self.cap)
-            settle(self.page)
+            reconcile_contract(self.page)
         return self.page
 
     def used(self) -> ContractPage:
@@ -124,8 +132,8 @@ def ids_of(page: ContractPage) -> list[int]:
 
 def unsettled(*, runs: int, cap: int) -> ContractPage:
     """A contract whose runs and codes are still to be made."""
-    courses = program(*[course() for _ in range(runs)])
-    return contract(courses, cap=cap, name=f"Bench {next(_names)}", settled=False)
+    courses = make_program_of(*[make_source_course() for _ in range(runs)])
+    return publish_contract(courses, cap=cap, name=f"Bench {next(_names)}", settled=False)
 
 
 def raw_insert(*, codes: int) -> Cost:
@@ -158,7 +166,7 @@ def new_contract(size: Size) -> Result:
     for number in range(1 if size.is_slow else TRIES):
         page = unsettled(runs=RUNS, cap=size.cap)
         with measured(counting=number == 0) as cost:
-            settle(page)
+            reconcile_contract(page)
         size.page = size.page or page
         costs.append(cost)
         floors.append(raw_insert(codes=size.cap))
@@ -180,7 +188,7 @@ def nothing_to_do(size: Size) -> Result:
     costs = []
     for number in range(TRIES):
         with measured(counting=number == 0) as cost:
-            settle(page)
+            reconcile_contract(page)
         costs.append(cost)
     return Result(
         cost=best_of(costs),
@@ -198,24 +206,24 @@ def nothing_to_do(size: Size) -> Result:
 def cap_down(size: Size) -> Result:
     """Switch off what no one has; then everything is as before."""
     page = size.used()
-    change(page, max_learners=size.cap // 2, settled=False)
+    change_terms(page, max_learners=size.cap // 2, settled=False)
     with measured() as cost:
-        settle(page)
+        reconcile_contract(page)
     return _beside_one_update(page, size, cost, note=f"{size.codes // 2:,} switched off")
 
 
 def cap_up(size: Size) -> Result:
     """Switch them on again."""
     page = size.used()
-    change(page, max_learners=size.cap // 2)
-    change(page, max_learners=size.cap, settled=False)
+    change_terms(page, max_learners=size.cap // 2)
+    change_terms(page, max_learners=size.cap, settled=False)
     with measured() as cost:
-        settle(page)
+        reconcile_contract(page)
     return _beside_one_update(page, size, cost, note=f"{size.codes // 2:,} switched on again")
 
 
 def _beside_one_update(page: ContractPage, size: Size, cost: Cost, *, note: str) -> Result:
-    change(page, max_learners=size.cap)
+    change_terms(page, max_learners=size.cap)
     half = """
         UPDATE ecommerce_discountcode SET active = active
         WHERE discount_id = ANY(%s) AND uses = 0
@@ -231,9 +239,9 @@ def price_change(size: Size) -> Result:
     costs = []
     for number in range(TRIES):
         with measured(counting=number == 0) as cost:
-            change(page, enrollment_fixed_price=Decimal(VALUE + number))
+            change_terms(page, enrollment_fixed_price=Decimal(VALUE + number))
         costs.append(cost)
-    change(page, enrollment_fixed_price=None)
+    change_terms(page, enrollment_fixed_price=None)
     return Result(
         cost=best_of(costs),
         floor=raw_count(page),
