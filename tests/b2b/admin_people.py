@@ -15,15 +15,15 @@ GROUPS = {"editor": EDITORS, "manager": B2B_MANAGERS, "finance": FINANCE}
 EVERYBODY = ("anonymous", "learner", "editor", "finance", "manager", "superuser")
 
 
-def client_of(who: str) -> Client:
+def sign_in_as(who: str) -> Client:
     """Someone with the rights of a group as the site is set up, a superuser, a learner, or no one."""
     client = Client()
     if who != "anonymous":
-        client.force_login(staff(who))
+        client.force_login(make_staff(who))
     return client
 
 
-def staff(who: str) -> User:
+def make_staff(who: str) -> User:
     """The account behind such a client."""
     user = make_user(name=who.title(), is_superuser=who == "superuser")
     if who in GROUPS:

@@ -36,7 +36,7 @@ from ecommerce.enums import UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import run_sql
 from mitxonline.kernel.spreadsheets import write_workbook
-from tests.b2b.admin_people import client_of
+from tests.b2b.admin_people import sign_in_as
 from tests.b2b.moving import MovingWorld
 from tests.b2b.worlds import (
     NOW,
@@ -65,7 +65,7 @@ ORGANIZATION_LIST, CONTRACT_LIST, MEMBER_LIST, EXPORT = 15, 15, 15, 14
 @pytest.fixture
 def manager() -> Client:
     ensure_organization_page()
-    return client_of("manager")
+    return sign_in_as("manager")
 
 
 @pytest.fixture
@@ -450,7 +450,7 @@ class TestCodes:
         monkeypatch.setattr(codes, "COUNTED", 3)
         part = code_page(runs=runs_of(page.pk), code_filter=CodeFilter(), now=NOW)
         assert not part.is_counted
-        answer = client_of("manager").get(url("codes", page))
+        answer = sign_in_as("manager").get(url("codes", page))
         assert "More than" in words(answer)
 
 

@@ -20,7 +20,7 @@ from wagtail.test.utils.form_data import inline_formset, nested_form_data, rich_
 from b2b.enums import ReconcileState
 from b2b.models import ContractPage, ContractTerms, OrganizationPage, Reconcile
 from b2b.services.contracts.contracts import ModifyContract, modify_contract
-from tests.b2b.admin_people import client_of
+from tests.b2b.admin_people import sign_in_as
 from tests.b2b.worlds import (
     NOW,
     active_codes_of,
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def manager() -> Client:
     ensure_organization_page()
-    return client_of("manager")
+    return sign_in_as("manager")
 
 
 @pytest.fixture
@@ -369,10 +369,10 @@ class TestModeration:
         written.save_revision()
         state = Workflow.objects.get().start(written, make_user())
         url = reverse("wagtailadmin_pages:workflow_action", args=[page.pk, "approve", state.current_task_state.pk])
-        answer = client_of("superuser").post(url)
+        answer = sign_in_as("superuser").post(url)
         assert "is not currently awaiting moderation" in said(answer)
         approved = {"action-workflow-action": "1", "workflow-action-name": "approve"}
-        client_of("superuser").post(edit_url(page), form(max_learners="6") | approved)
+        sign_in_as("superuser").post(edit_url(page), form(max_learners="6") | approved)
         assert terms_of(page).max_learners == 4
 
 
@@ -382,7 +382,7 @@ def test_the_api_of_the_admin_changes_no_page(page: ContractPage, action: str) -
     written.max_learners = 6
     written.save_revision()
     address = reverse("wagtailadmin_api:pages:action", args=[page.pk, action])
-    answer = client_of("superuser").post(address, {}, content_type="application/json")
+    answer = sign_in_as("superuser").post(address, {}, content_type="application/json")
     assert answer.status_code == 404
     assert (terms_of(page).active, terms_of(page).max_learners) == (True, 4)
 
@@ -398,7 +398,7 @@ class TestLocking:
         assert ContractPage.objects.get(pk=page.pk).get_latest_revision_as_object().max_learners == 6
 
     def test_locking_and_unlocking_work(self, page: ContractPage) -> None:
-        client = client_of("superuser")
+        client = sign_in_as("superuser")
         client.post(reverse("wagtailadmin_pages:lock", args=[page.pk]))
         assert ContractPage.objects.get(pk=page.pk).locked
         client.post(reverse("wagtailadmin_pages:unlock", args=[page.pk]))
@@ -419,7 +419,7 @@ class TestAliases:
         )
         assert not ContractTerms.objects.filter(pk=alias.pk).exists()
         convert = reverse("wagtailadmin_pages:convert_alias", args=[alias.pk])
-        answer = client_of("superuser").post(convert)
+        answer = sign_in_as("superuser").post(convert)
         assert "stays one" in said(answer)
         assert ContractPage.objects.get(pk=alias.pk).alias_of_id == page.pk
         assert not ContractTerms.objects.filter(pk=alias.pk).exists()

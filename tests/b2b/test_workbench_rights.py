@@ -14,7 +14,7 @@ from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
 from b2b.wagtail_hooks.addresses import ContractViewSet
 from b2b.wagtail_hooks.organizations import OrganizationViewSet
 from cms.services.groups import B2B_MANAGERS
-from tests.b2b.admin_people import EVERYBODY, client_of
+from tests.b2b.admin_people import EVERYBODY, sign_in_as
 from tests.b2b.worlds import (
     NOW,
     codes_of,
@@ -123,7 +123,7 @@ def outcome(client: Client, url: str, *, post: bool = False) -> str:
 
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_everybody_gets_what_the_table_says(page: ContractPage, who: str) -> None:
-    client = client_of(who)
+    client = sign_in_as(who)
     got = {name: outcome(client, address(name, page)) for name in TABLE}
     # A learner who isn't staff is sent to the admin's sign-in.
     expected = {name: SIGN_IN if who == "learner" else row[who] for name, row in TABLE.items()}
@@ -132,7 +132,7 @@ def test_everybody_gets_what_the_table_says(page: ContractPage, who: str) -> Non
 
 @pytest.mark.parametrize("who", ["anonymous", "learner", "editor", "finance"])
 def test_nobody_else_acts_either(page: ContractPage, who: str) -> None:
-    client = client_of(who)
+    client = sign_in_as(who)
     shared = ContractPage.objects.get(name="Without a cap")
     before = [(code.text, code.active, code.assigned_email) for code in codes_of(page) + codes_of(shared)]
     for part in ACTS:
@@ -144,7 +144,7 @@ def test_nobody_else_acts_either(page: ContractPage, who: str) -> None:
 
 
 def test_a_refusal_is_the_same_for_a_contract_that_there_is_not(page: ContractPage) -> None:
-    editor = client_of("editor")
+    editor = sign_in_as("editor")
     there = editor.get(address("b2b_contracts:codes", page))
     nowhere = editor.get(reverse("b2b_contracts:codes", args=[99_999]))
     assert (there.status_code, there["Location"]) == (nowhere.status_code, nowhere["Location"])
@@ -152,7 +152,7 @@ def test_a_refusal_is_the_same_for_a_contract_that_there_is_not(page: ContractPa
 
 def test_a_code_of_another_contract_is_not_found(page: ContractPage) -> None:
     other = publish_contract(make_source_course(), cap=1, name="Another")
-    manager = client_of("manager")
+    manager = sign_in_as("manager")
     for part in ("assign", "revoke"):
         url = reverse(f"b2b_contracts:{part}", args=[page.pk, codes_of(other)[0].pk])
         assert manager.get(url).status_code == 404
@@ -160,7 +160,7 @@ def test_a_code_of_another_contract_is_not_found(page: ContractPage) -> None:
 
 
 def test_an_editor_reads_about_an_organization_without_its_contracts(page: ContractPage) -> None:
-    words = client_of("editor").get(address("b2b_organizations:detail", page)).content.decode()
+    words = sign_in_as("editor").get(address("b2b_organizations:detail", page)).content.decode()
     assert "UniversityX" in words
     assert page.name not in words
     assert "4321" not in words
@@ -172,7 +172,7 @@ def leaks(words: str, page: ContractPage) -> bool:
 
 def test_wagtail_s_own_pages_tell_an_editor_no_terms_and_no_codes(page: ContractPage) -> None:
     modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 2}), now=NOW)
-    editor = client_of("editor")
+    editor = sign_in_as("editor")
     revisions = list(page.revisions.order_by("pk").values_list("pk", flat=True))
     own = [
         reverse("wagtailadmin_explore", args=[ensure_organization_page().pk]),
@@ -206,12 +206,12 @@ def test_wagtail_s_own_pages_tell_an_editor_no_terms_and_no_codes(page: Contract
 
 def test_the_same_reading_as_a_manager_does_find_the_price(page: ContractPage) -> None:
     """The control: a page that shows the price is noticed."""
-    words = client_of("manager").get(reverse("wagtailadmin_pages:edit", args=[page.pk])).content.decode()
+    words = sign_in_as("manager").get(reverse("wagtailadmin_pages:edit", args=[page.pk])).content.decode()
     assert leaks(words, page)
 
 
 def test_nothing_links_to_a_contract(page: ContractPage) -> None:
-    manager = client_of("manager")
+    manager = sign_in_as("manager")
     chooser = manager.get(reverse("wagtailadmin_choose_page_child", args=[ensure_organization_page().pk])).json()[
         "html"
     ]
@@ -221,7 +221,7 @@ def test_nothing_links_to_a_contract(page: ContractPage) -> None:
 def test_a_group_may_look_after_one_organization_alone(page: ContractPage) -> None:
     """Rights to pages decide which contracts are worked on; the others can be read about."""
     other = publish_contract(make_source_course(), cap=1, of=ensure_organization_page("Harbor Council"), name="Another")
-    client = client_of("manager")
+    client = sign_in_as("manager")
     group = Group.objects.get(name=B2B_MANAGERS)
     GroupPagePermission.objects.filter(group=group).delete()
     for right in Permission.objects.filter(codename__in=["add_page", "change_page", "publish_page"]):
@@ -241,7 +241,7 @@ def test_a_group_may_look_after_one_organization_alone(page: ContractPage) -> No
 def test_the_menu_has_the_section_for_those_who_may_see_it() -> None:
     ensure_organization_page()
     for who, shown in {"editor": True, "manager": True, "superuser": True, "finance": False}.items():
-        words = client_of(who).get("/cms/").content.decode()
+        words = sign_in_as(who).get("/cms/").content.decode()
         assert ('"/cms/organizations/"' in words) is shown, who
         assert ('"/cms/contracts/"' in words) is (shown and who != "editor"), who
 

@@ -54,7 +54,7 @@ class Northgate:
         return f"/enrollmentcode/{self.code}/"
 
 
-def northgate(*, codes: int = 2, seats: int | None = None, price: str | None = None, **terms: object) -> Northgate:
+def make_northgate(*, codes: int = 2, seats: int | None = None, price: str | None = None, **terms: object) -> Northgate:
     organization = OrganizationPage.objects.first() or make_organization()
     manager = User.objects.filter(name="Dana Whitfield").first() or make_user(
         "dana.whitfield@northgate.example", name="Dana Whitfield"

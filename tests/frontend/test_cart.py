@@ -31,7 +31,7 @@ from tests.factories import (
     make_run,
     make_user,
 )
-from tests.frontend.conftest import northgate
+from tests.frontend.conftest import make_northgate
 from tests.support.counting import queries
 from tests.support.reading import Page, page_text, read, words
 from tests.support.stripe import StripeServer
@@ -48,7 +48,7 @@ def test_an_empty_cart_says_what_to_do(client: Client) -> None:
 
 
 def test_a_product_link_opens_a_cart_with_that_product_alone(client: Client) -> None:
-    ordinary, contract = make_product(), northgate()
+    ordinary, contract = make_product(), make_northgate()
     client.get(f"/cart/add/?product_id={ordinary.pk}")
     response = client.get(contract.link, follow=True)
     page = read(response)
@@ -64,7 +64,7 @@ def test_a_product_link_opens_a_cart_with_that_product_alone(client: Client) -> 
 def test_whose_customer_is_whose_is_told_to_its_own_people_and_to_whoever_has_a_code(
     client: Client, learners_client: Client, learner: User
 ) -> None:
-    contract = northgate()
+    contract = make_northgate()
     for visitor in (client, learners_client):
         page = read(visitor.get(contract.link, follow=True))
         assert "Northgate" not in page.text
@@ -78,7 +78,7 @@ def test_whose_customer_is_whose_is_told_to_its_own_people_and_to_whoever_has_a_
 
 
 def test_a_course_added_beside_a_contracts_cart_is_said_to_be_in_the_other_one(client: Client) -> None:
-    client.get(northgate().link)
+    client.get(make_northgate().link)
     page = read(client.post("/cart/add/", {"product_id": make_product().pk}, follow=True))
     assert "It is in your other cart" in page.text
     assert "Back to my cart (1 course)" in page.text
@@ -132,7 +132,7 @@ def test_looking_and_prefetching_put_nothing_in(client: Client) -> None:
 
 
 def test_a_wrong_code_is_refused_at_the_field_and_nothing_is_lost(client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     client.get(contract.link)
     response = client.post("/cart/code/", {"code": "b81d4e02-6c55-47aa-9f13-0d2e7c9916aa"})
     page = read(response)
@@ -152,7 +152,7 @@ def test_a_wrong_code_is_refused_at_the_field_and_nothing_is_lost(client: Client
 
 
 def test_an_empty_field_is_no_try(client: Client) -> None:
-    client.get(northgate().link)
+    client.get(make_northgate().link)
     for _each in range(12):
         response = client.post("/cart/code/", {"code": "  "})
         assert response.status_code == 422
@@ -161,13 +161,13 @@ def test_an_empty_field_is_no_try(client: Client) -> None:
 
 @pytest.mark.parametrize("code", ["\0", "x" * 5000, "'; drop table", "👩🏽‍🎓", "-", "../../etc"])
 def test_junk_in_the_field_gets_a_sentence(client: Client, code: str) -> None:
-    client.get(northgate().link)
+    client.get(make_northgate().link)
     assert client.post("/cart/code/", {"code": code}).status_code == 422
     assert client.post("/cart/code/", {}).status_code == 422
 
 
 def test_the_right_code_makes_it_free_and_shows_the_button(client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     client.get(contract.link)
     page = read(client.post("/cart/code/", {"code": f"  {contract.code.upper()} "}, follow=True))
     assert page.h1 == "Ready to start"
@@ -184,14 +184,14 @@ def test_the_right_code_makes_it_free_and_shows_the_button(client: Client) -> No
 
 
 def test_a_redeem_link_pasted_into_the_field_is_its_code(client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     client.get(contract.link)
     pasted = f"https://learn.example{contract.redeem_link}?utm=mail"
     assert read(client.post("/cart/code/", {"code": pasted}, follow=True)).h1 == "Ready to start"
 
 
 def test_a_signed_in_learner_is_told_which(learners_client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     other = make_contract_run(contract.contract, make_course(title="Reading a changing climate"), codes=1)
     learners_client.get(contract.link)
     page = read(learners_client.post("/cart/code/", {"code": codes_of(other)[0].text}))
@@ -199,7 +199,7 @@ def test_a_signed_in_learner_is_told_which(learners_client: Client) -> None:
 
 
 def test_a_signed_out_visitor_gets_one_answer_for_all(client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     other = make_contract_run(contract.contract, make_course(title="Reading a changing climate"), codes=1)
     DiscountCode.objects.filter(pk=contract.codes[1].pk).update(active=False)
     client.get(contract.link)
@@ -211,7 +211,7 @@ def test_a_signed_out_visitor_gets_one_answer_for_all(client: Client) -> None:
 
 
 def test_a_priced_contract_shows_its_price(learners_client: Client) -> None:
-    contract = northgate(price="49.00")
+    contract = make_northgate(price="49.00")
     learners_client.get(contract.link)
     page = read(learners_client.post("/cart/code/", {"code": contract.code}, follow=True))
     assert page.h1 == "Ready to start"
@@ -221,7 +221,7 @@ def test_a_priced_contract_shows_its_price(learners_client: Client) -> None:
 
 
 def test_a_code_that_was_given_to_the_learner_is_applied_by_itself(learners_client: Client, learner: User) -> None:
-    contract = northgate(price="49.00")
+    contract = make_northgate(price="49.00")
     DiscountCode.objects.filter(pk=contract.codes[1].pk).update(assigned_email=learner.email)
     page = read(learners_client.get(contract.link, follow=True))
     assert page.h1 == "Ready to start"
@@ -270,7 +270,7 @@ def test_a_code_in_use_names_its_order(stripe_api: StripeServer, learners_client
 
 
 def test_a_contracts_code_in_use_names_its_order_too(stripe_api: StripeServer, learners_client: Client) -> None:
-    contract = northgate(price="49.00")
+    contract = make_northgate(price="49.00")
     link = f"/enrollmentcode/{contract.codes[0].text}/"
     learners_client.post(link)
     order = by_bank(stripe_api, learners_client)
@@ -284,7 +284,7 @@ def test_a_contracts_code_in_use_names_its_order_too(stripe_api: StripeServer, l
 
 
 def test_removing_and_leaving(client: Client) -> None:
-    ordinary, contract = make_product(), northgate()
+    ordinary, contract = make_product(), make_northgate()
     client.get(f"/cart/add/?product_id={ordinary.pk}")
     client.get(contract.link)
     page = read(client.post("/cart/leave/", follow=True))
@@ -309,7 +309,7 @@ def test_junk_changes_nothing(client: Client, address: str, field: str, value: s
 
 
 def test_htmx_gets_the_part_that_moves(client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     client.get(contract.link)
     htmx = {"headers": {"HX-Request": "true"}}
     refused = client.post("/cart/code/", {"code": "wrong"}, **htmx)  # type: ignore[arg-type]
@@ -329,14 +329,14 @@ def test_the_refusal_names_the_limit_that_was_reached(client: Client, settings: 
     settings.RATE_LIMITS = settings.RATE_LIMITS | {
         "codes": {"user": (10, 600), "session": (3, 600), "address": (200, 600)}
     }
-    client.get(northgate().link)
+    client.get(make_northgate().link)
     for each in range(3):
         client.post("/cart/code/", {"code": f"wrong-{each}"})
     assert "You’ve entered 3 codes that didn’t work." in read(client.post("/cart/code/", {"code": "wrong"})).text
 
 
 def test_ten_wrong_codes_are_enough(client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     client.get(contract.link)
     for each in range(10):
         assert client.post("/cart/code/", {"code": f"wrong-{each}"}).status_code == 422
@@ -378,7 +378,7 @@ def test_the_cart_costs_the_same_for_any_number_of_lines(learners_client: Client
 
 @pytest.mark.parametrize("lines", [1, 4])
 def test_a_contracts_cart_too(learners_client: Client, lines: int) -> None:
-    contract = northgate()
+    contract = make_northgate()
     runs = [contract.run, *(make_contract_run(contract.contract, codes=1) for _each in range(lines - 1))]
     learners_client.get("/cart/add/", {"product_id": [run.product_id or 0 for run in runs]})
     for run in runs:
@@ -393,14 +393,14 @@ def test_a_contracts_cart_too(learners_client: Client, lines: int) -> None:
 def test_adding_costs_the_same_beside_any_number_of_lines(learners_client: Client, lines: int) -> None:
     for _each in range(lines):
         learners_client.get(f"/cart/add/?product_id={make_product().pk}")
-    link = northgate().link
+    link = make_northgate().link
     with queries(7):
         learners_client.get(link)
 
 
 @pytest.mark.parametrize("lines", [1, 4])
 def test_applying_a_code_costs_the_same_for_any_number_of_lines(learners_client: Client, lines: int) -> None:
-    contract = northgate()
+    contract = make_northgate()
     runs = [contract.run, *(make_contract_run(contract.contract) for _each in range(lines - 1))]
     learners_client.get("/cart/add/", {"product_id": [run.product_id or 0 for run in runs]})
     with queries(14):

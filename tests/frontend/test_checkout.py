@@ -14,7 +14,7 @@ from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import CodeUse, Order, PaymentAttempt, Product
 from mitxonline.users.models import User
 from tests.factories import PASSWORD, make_contract_run, make_course, make_product, make_user
-from tests.frontend.conftest import SignIn, northgate
+from tests.frontend.conftest import SignIn, make_northgate
 from tests.support.counting import queries
 from tests.support.reading import Page, read
 
@@ -28,7 +28,7 @@ def check_out(client: Client, *, total: str = "") -> Page:
 
 
 def with_code(client: Client, **terms: object) -> None:
-    contract = northgate(**terms)  # type: ignore[arg-type]
+    contract = make_northgate(**terms)  # type: ignore[arg-type]
     client.get(contract.link)
     client.post("/cart/code/", {"code": contract.code})
 
@@ -100,7 +100,7 @@ def _checkout_form(client: Client) -> list[Tag]:
 
 
 def test_without_its_code_a_contract_course_is_not_bought(learners_client: Client) -> None:
-    learners_client.get(northgate().link)
+    learners_client.get(make_northgate().link)
     page = read(learners_client.post("/checkout/", {"expected_total": "0.00 USD"}, follow=True))
     assert page.h1 == "Your cart"
     assert "needs its enrollment code" in page.text
@@ -114,7 +114,7 @@ def test_junk_for_a_total_ends_in_a_page(learners_client: Client, total: str) ->
 
 
 def test_the_second_learner_with_the_same_code_is_refused(sign_in: SignIn, learner: User) -> None:
-    contract = northgate()
+    contract = make_northgate()
     first, second = sign_in(learner), sign_in(make_user())
     for visitor in (first, second):
         visitor.get(contract.link)
@@ -197,7 +197,7 @@ def test_somebody_elses_payment_is_not_found(learners_client: Client, sign_in: S
 
 @pytest.mark.parametrize("lines", [1, 3])
 def test_checking_out_costs_little(learners_client: Client, lines: int) -> None:
-    contract = northgate()
+    contract = make_northgate()
     runs = [contract.run]
     for _each in range(lines - 1):
         runs.append(make_contract_run(contract.contract, make_course(), codes=1))

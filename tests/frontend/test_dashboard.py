@@ -22,7 +22,7 @@ from tests.factories import (
     make_run,
     make_user,
 )
-from tests.frontend.conftest import Northgate, SignIn, northgate
+from tests.frontend.conftest import Northgate, SignIn, make_northgate
 from tests.support.counting import queries
 from tests.support.reading import read
 
@@ -40,7 +40,7 @@ def enrolled_in(learner: User, run: CourseRun) -> Enrollment:
 
 
 def joined(client: Client, **terms: object) -> Northgate:
-    contract = northgate(**terms)  # type: ignore[arg-type]
+    contract = make_northgate(**terms)  # type: ignore[arg-type]
     client.post(contract.redeem_link)
     return contract
 
@@ -86,7 +86,7 @@ def test_a_member_starts_the_other_courses_with_one_click(learners_client: Clien
 
 
 def test_a_priced_contract_leads_to_the_cart(learners_client: Client) -> None:
-    contract = northgate(price="49.00")
+    contract = make_northgate(price="49.00")
     learners_client.post(contract.redeem_link)
     cart = read(learners_client.get("/cart/"))
     learners_client.post("/checkout/", {"expected_total": str(cart.one("input[name=expected_total]")["value"])})
@@ -152,7 +152,7 @@ def test_courses_stay_open_is_said_only_of_courses_that_do(learners_client: Clie
 
 
 def test_a_code_that_was_given_to_me_waits(learners_client: Client, learner: User) -> None:
-    contract = northgate()
+    contract = make_northgate()
     for code in contract.codes:
         code.assigned_email, code.assigned_by, code.assigned_at = learner.email, contract.manager, clock.now()
         code.save()
@@ -267,7 +267,7 @@ class TestFreeEnrollment:
         assert not Enrollment.objects.exists()
 
     def test_a_contract_run_does_not_exist_here(self, learners_client: Client) -> None:
-        contract = northgate()
+        contract = make_northgate()
         for run in (contract.run.course_run_id, 999999, "abc", ""):
             assert learners_client.post("/enroll/", {"run": run}).status_code == 404
         assert not Enrollment.objects.exists()

@@ -33,13 +33,13 @@ from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.factories import make_code, make_contract, make_contract_run, make_organization, make_user
-from tests.frontend.conftest import Northgate, SignIn, northgate
+from tests.frontend.conftest import Northgate, SignIn, make_northgate
 from tests.support.counting import queries
 
 
 @pytest.fixture
 def world(db: None) -> Northgate:
-    return northgate(codes=8, seats=8)
+    return make_northgate(codes=8, seats=8)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def dana(world: Northgate, sign_in: SignIn) -> Client:
 @pytest.fixture
 def open_world(db: None) -> Northgate:
     """Without a cap: everyone shares a code."""
-    world = northgate(codes=0)
+    world = make_northgate(codes=0)
     assert world.run.product is not None
     make_code(world.run.product.unlocked_by, max_uses=None)
     return world
@@ -230,7 +230,7 @@ class TestCodes:
 
     @pytest.mark.parametrize("codes", [3, 120])
     def test_the_list_costs_the_same_for_any_number_of_codes(self, sign_in: SignIn, codes: int, db: None) -> None:
-        world = northgate(codes=codes, seats=codes)
+        world = make_northgate(codes=codes, seats=codes)
         give(world, "ines", "samuel")
         attach_by_code(text=world.codes[2].text, user_id=make_user().pk, now=clock.now())
         client = sign_in(world.manager)
@@ -239,7 +239,7 @@ class TestCodes:
             client.get(manage(world))
 
     def test_several_pages(self, dana: Client, sign_in: SignIn, db: None) -> None:
-        world = northgate(codes=60, seats=60)
+        world = make_northgate(codes=60, seats=60)
         client = sign_in(world.manager)
         assert "Showing 26–50 of 60" in client.get(manage(world), {"page": 2}).content.decode()
         assert "Showing 51–60 of 60" in client.get(manage(world), {"page": 99}).content.decode()
@@ -582,7 +582,7 @@ class TestWhereSeatsComeFrom:
 
 class TestSingleSignOn:
     def test_free_it_has_no_codes_to_give(self, db: None, sign_in: SignIn) -> None:
-        world = northgate(codes=0, integration_type="sso")
+        world = make_northgate(codes=0, integration_type="sso")
         page = sign_in(world.manager).get(manage(world)).content.decode()
         assert "People join this contract by signing in" in page
         assert "Hand out codes" not in page
@@ -590,7 +590,7 @@ class TestSingleSignOn:
     def test_with_a_price_the_manager_has_the_link_and_members_the_price_and_the_field(
         self, db: None, sign_in: SignIn, learner: User
     ) -> None:
-        world = northgate(codes=0, price="49", integration_type="sso")
+        world = make_northgate(codes=0, price="49", integration_type="sso")
         assert world.run.product is not None
         make_code(world.run.product.unlocked_by, max_uses=None)
         page = sign_in(world.manager).get(manage(world)).content.decode()

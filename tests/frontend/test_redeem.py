@@ -15,7 +15,7 @@ from ecommerce.models import Basket, CodeUse, DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.factories import codes_of, make_code, make_contract_run, make_course, make_discount, make_user
-from tests.frontend.conftest import Northgate, SignIn, northgate
+from tests.frontend.conftest import Northgate, SignIn, make_northgate
 from tests.support.counting import queries
 from tests.support.reading import read
 
@@ -25,7 +25,7 @@ UNKNOWN = "Check it against your invitation: it has 36 characters, in five group
 
 
 def test_looking_shows_the_seat_and_changes_nothing(learners_client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     response = learners_client.get(contract.redeem_link)
     page = read(response)
     assert page.h1 == "Your seat is ready, Amara"
@@ -40,7 +40,7 @@ def test_looking_shows_the_seat_and_changes_nothing(learners_client: Client) -> 
 
 
 def test_signed_out_it_leads_through_signing_in_and_back(client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     page = read(client.get(contract.redeem_link))
     assert page.h1 == "Your seat is ready"
     assert page.buttons() == []
@@ -53,7 +53,7 @@ def test_signed_out_it_leads_through_signing_in_and_back(client: Client) -> None
 
 
 def test_one_press_takes_the_seat_and_enrolls(learners_client: Client, learner: User) -> None:
-    contract = northgate()
+    contract = make_northgate()
     response = learners_client.post(contract.redeem_link, follow=True)
     page = read(response)
     assert response.redirect_chain == [("/dashboard/", 302)]
@@ -68,7 +68,7 @@ def test_one_press_takes_the_seat_and_enrolls(learners_client: Client, learner: 
 
 
 def test_the_second_learner_is_refused_with_a_sentence(sign_in: SignIn, learner: User) -> None:
-    contract = northgate()
+    contract = make_northgate()
     sign_in(learner).post(contract.redeem_link)
     second = sign_in(make_user(name="Ben Sato"))
     for response in (second.get(contract.redeem_link), second.post(contract.redeem_link)):
@@ -81,7 +81,7 @@ def test_the_second_learner_is_refused_with_a_sentence(sign_in: SignIn, learner:
 
 
 def test_a_full_contract_says_so_and_keeps_the_code(sign_in: SignIn, learner: User) -> None:
-    contract = northgate(seats=1)
+    contract = make_northgate(seats=1)
     sign_in(learner).post(contract.redeem_link)
     other = f"/enrollmentcode/{contract.codes[1].text}/"
     page = read(sign_in(make_user()).post(other))
@@ -135,7 +135,7 @@ def _removed(contract: Northgate) -> None:
 def test_why_a_code_does_not_open(
     learners_client: Client, change: Callable[[Northgate], None], heading: str, sentence: str
 ) -> None:
-    contract = northgate()
+    contract = make_northgate()
     change(contract)
     for response in (learners_client.get(contract.redeem_link), learners_client.post(contract.redeem_link)):
         page = read(response)
@@ -152,14 +152,14 @@ def test_why_a_code_does_not_open(
 
 @pytest.mark.parametrize("code", ["nothing", "a/b/c", "..", "%00", "x" * 2000, "👩🏽‍🎓", "' or 1=1"])
 def test_an_unknown_code_is_not_found(client: Client, code: str) -> None:
-    northgate()
+    make_northgate()
     response = client.get(f"/enrollmentcode/{code}/")
     assert response.status_code == 404
     assert read(response).h1 == "We can’t find this code"
 
 
 def test_a_priced_contract_leads_to_the_cart_with_the_code_applied(learners_client: Client) -> None:
-    contract = northgate(price="49.00")
+    contract = make_northgate(price="49.00")
     page = read(learners_client.get(contract.redeem_link))
     assert page.buttons() == ["Continue to payment: $49.00"]
     assert "With your code, this course costs $49.00 (Northgate Health’s price)." in page.text
@@ -170,7 +170,7 @@ def test_a_priced_contract_leads_to_the_cart_with_the_code_applied(learners_clie
 
 
 def test_a_code_for_one_address_waits_until_it_is_confirmed(client: Client, sign_in: SignIn) -> None:
-    contract = northgate(codes_only_for_assignee=True)
+    contract = make_northgate(codes_only_for_assignee=True)
     DiscountCode.objects.update(assigned_email="amara@northgate.example")
     assert read(client.get(contract.redeem_link)).h1 == "Your seat is ready"
     unconfirmed = sign_in(make_user("amara@northgate.example", email_verified_at=None))
@@ -182,7 +182,7 @@ def test_a_code_for_one_address_waits_until_it_is_confirmed(client: Client, sign
 
 
 def test_the_other_courses_of_the_seat_are_named(learners_client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     make_contract_run(contract.contract, make_course(title="Writing clearly at work"))
     assert (
         "Your seat includes one more course: Writing clearly at work."
@@ -192,7 +192,7 @@ def test_the_other_courses_of_the_seat_are_named(learners_client: Client) -> Non
 
 @pytest.mark.parametrize("address", ["/redeem/", "/enrollmentcode/"])
 def test_one_field_leads_to_the_codes_page(client: Client, address: str) -> None:
-    contract = northgate()
+    contract = make_northgate()
     page = read(client.get(address))
     assert page.label_of("code") == "Enrollment code"
     assert page.buttons() == ["Continue"]
@@ -211,7 +211,7 @@ def test_a_code_nobody_knows_is_refused_at_the_field(client: Client) -> None:
 
 
 def test_a_code_that_does_not_work_shows_its_card_to_its_holder(learners_client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     _code_off(contract)
     assert read(learners_client.post("/redeem/", {"code": contract.code})).h1 == "This code is no longer active"
     discount = make_code(make_discount(), text="SAVE-20")
@@ -221,7 +221,7 @@ def test_a_code_that_does_not_work_shows_its_card_to_its_holder(learners_client:
 
 
 def test_wrong_codes_are_limited_and_right_ones_are_not(learners_client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     for _each in range(15):
         assert learners_client.get(contract.redeem_link).status_code == 200
     for each in range(10):
@@ -238,7 +238,7 @@ def test_wrong_codes_are_limited_and_right_ones_are_not(learners_client: Client)
 def test_the_code_of_a_removed_course_says_so_to_whoever_holds_it(
     learners_client: Client, learner: User, sign_in: SignIn, client: Client
 ) -> None:
-    contract = northgate(codes=3, seats=3)
+    contract = make_northgate(codes=3, seats=3)
     used, invited, other = (f"/enrollmentcode/{code.text}/" for code in contract.codes)
     learners_client.post(used)
     DiscountCode.objects.filter(pk=contract.codes[1].pk).update(assigned_email="ben@northgate.example")
@@ -253,7 +253,7 @@ def test_the_code_of_a_removed_course_says_so_to_whoever_holds_it(
         ben.post("/cart/code/", {"code": contract.codes[1].text})
     assert "Ask Northgate Health for a code for another course." in read(ben.get(invited)).text
     assert read(learners_client.get(other)).h1 == "You already have this course"
-    fresh = northgate(codes=1)
+    fresh = make_northgate(codes=1)
     assert ben.get(fresh.redeem_link).status_code == 200, "a good code is still looked at"
     assert read(client.get(invited)).h1 == "We can’t find this code", "signed out, nothing is said"
 
@@ -261,7 +261,7 @@ def test_the_code_of_a_removed_course_says_so_to_whoever_holds_it(
 def test_a_withdrawn_learner_with_the_code_of_a_removed_course_is_told_of_the_withdrawal(
     learners_client: Client, learner: User
 ) -> None:
-    contract = northgate()
+    contract = make_northgate()
     learners_client.post(contract.redeem_link)
     remove_member(contract_id=contract.contract.pk, user_id=learner.pk, reason="left", now=clock.now())
     _removed(contract)
@@ -274,7 +274,7 @@ def test_a_withdrawn_learner_with_the_code_of_a_removed_course_is_told_of_the_wi
 def test_only_other_peoples_codes_that_do_not_work_are_tries(
     sign_in: SignIn, learner: User, change: Callable[[Northgate], None]
 ) -> None:
-    contract = northgate()
+    contract = make_northgate()
     DiscountCode.objects.filter(pk=contract.codes[0].pk).update(assigned_email=learner.email)
     change(contract)
     holder, stranger = sign_in(learner), sign_in(make_user())
@@ -284,7 +284,7 @@ def test_only_other_peoples_codes_that_do_not_work_are_tries(
 
 @pytest.mark.parametrize("typed", ["{}.", "({})", "“{}”,", "<{}>", "'{}';", "{}…"])
 def test_punctuation_around_a_pasted_code_or_link_is_left_out(learners_client: Client, typed: str) -> None:
-    contract = northgate()
+    contract = make_northgate()
     for each in (contract.code, f"http://testserver{contract.redeem_link}"):
         answer = learners_client.post("/redeem/", {"code": typed.format(each)})
         assert read(learners_client.get(answer["Location"])).h1 == "Your seat is ready, Amara"
@@ -295,7 +295,7 @@ def test_punctuation_around_a_pasted_code_or_link_is_left_out(learners_client: C
 
 def test_looking_again_whether_a_seat_is_free_is_no_try(learners_client: Client) -> None:
     """The page itself offers “Check again”: the code is right, and no one guesses."""
-    contract = northgate(seats=1)
+    contract = make_northgate(seats=1)
     add_member(contract_id=contract.contract.pk, user_id=make_user().pk, now=clock.now())
     for _each in range(15):
         response = learners_client.get(contract.redeem_link)
@@ -313,14 +313,14 @@ def test_one_network_cannot_try_for_ever() -> None:
 
 
 def test_the_address_with_the_code_stays_here(learners_client: Client) -> None:
-    response = learners_client.get(northgate().redeem_link)
+    response = learners_client.get(make_northgate().redeem_link)
     assert response["Referrer-Policy"] == "same-origin"
     assert response["X-Robots-Tag"] == "noindex"
     assert "no-store" in response["Cache-Control"]
 
 
 def test_the_code_is_written_into_no_log(learners_client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    contract = northgate()
+    contract = make_northgate()
     with caplog.at_level("DEBUG"):
         learners_client.get(contract.redeem_link)
         learners_client.post("/cart/code/", {"code": contract.code})
@@ -332,7 +332,7 @@ def test_the_code_is_written_into_no_log(learners_client: Client, caplog: pytest
 
 
 def test_somebody_with_the_course_keeps_the_other_code_free(learners_client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     learners_client.post(contract.redeem_link)
     page = read(learners_client.get(f"/enrollmentcode/{contract.codes[1].text}/"))
     assert page.h1 == "You already have this course"
@@ -342,7 +342,7 @@ def test_somebody_with_the_course_keeps_the_other_code_free(learners_client: Cli
 
 @pytest.mark.parametrize("courses", [1, 5])
 def test_the_page_costs_the_same_for_any_number_of_courses(learners_client: Client, courses: int) -> None:
-    contract = northgate(codes=3)
+    contract = make_northgate(codes=3)
     for _each in range(courses - 1):
         make_contract_run(contract.contract)
     learners_client.get(contract.redeem_link)
@@ -351,7 +351,7 @@ def test_the_page_costs_the_same_for_any_number_of_courses(learners_client: Clie
 
 
 def test_a_member_is_told_to_enroll_without_the_code_of_another_course(learners_client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     other = make_contract_run(contract.contract, make_course(title="Writing clearly at work"), codes=1)
     (fresh,) = codes_of(other)
     learners_client.post(contract.redeem_link)
@@ -366,7 +366,7 @@ def test_a_member_is_told_to_enroll_without_the_code_of_another_course(learners_
 
 
 def test_a_code_given_to_a_member_by_name_is_theirs_to_use(learners_client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     other = make_contract_run(contract.contract, make_course(title="Writing clearly at work"), codes=1)
     (given,) = codes_of(other)
     DiscountCode.objects.filter(pk=given.pk).update(assigned_email="amara.okafor@northgate.example")
@@ -376,7 +376,7 @@ def test_a_code_given_to_a_member_by_name_is_theirs_to_use(learners_client: Clie
 
 
 def test_codes_of_one_contract_open_their_own_courses(learners_client: Client) -> None:
-    contract = northgate()
+    contract = make_northgate()
     other = make_contract_run(contract.contract, make_course(title="Writing clearly at work"), codes=1)
     learners_client.post(contract.redeem_link)
     learners_client.post(f"/enrollmentcode/{codes_of(other)[0].text}/")
