@@ -1,10 +1,10 @@
-"""Seats: counted, claimed and given up here and nowhere else. Every door asks here (ADR 0010).
+"""Count, claim and give up seats: every door into a contract asks here, and no other module does it (ADR 0010).
 
-A seat is taken by a member, held for an order in payment, or promised to an address that was given a code. Members,
-holds and promised addresses together never pass the cap by anything that is done here. A claim needs the lock of the
-contract's terms; giving up a seat needs none, because it can't overfill anything (ADR 0003).
+A seat is taken by a member, held for an order in payment, or promised to an address that was given a code. Nothing here
+lets members, holds and promises pass the cap together. Claiming a seat needs the lock of the contract's terms; giving
+one up needs none, because it can't overfill a contract (ADR 0003).
 
-What this changes about the codes a contract should have is asked for in the same transaction (``b2b.requests``).
+A change of seats may change the codes the contract should have. It is requested in the same transaction.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ from mitxonline.kernel.db import fetch_sql
 
 # From the use of an enrollment code to the contract that gave it out.
 USED_IN = "code__discount__unlocks__contract_run__contract_id"
-# Whoever comes in by these was let in by a person, which gives access back to someone it was taken from.
-GIVES_BACK = frozenset({MembershipSource.STAFF, MembershipSource.API})
+# Seats from these sources were given by a person, who may also lift a withdrawal.
+LIFTING_SOURCES = frozenset({MembershipSource.STAFF, MembershipSource.API})
 
 # --- Counting -------------------------------------------------------------------------------------------------------
 
-# The addresses a contract promises a seat to: given a code of a course it still has, which no one has used, while
-# no one with this address has a seat. A code in the order of someone who has no other seat is that order's seat
-# already (``taken_by``), so that it isn't counted twice; it is promised again if the order comes to nothing.
-# %(codes)s are codes that person %(user)s comes with: their own use of these doesn't count, so that a promise is seen
-# as it was before, and ``others`` is what is left of the promises once they have come in.
+# The addresses a contract promises a seat to: they were given a code of one of its current courses that no one has
+# used, and no one with the address has a seat. A code held by the order of someone without another seat counts as that
+# order's seat (taken_by), not twice; it is promised again if the order fails.
+# %(codes)s are the codes with which person %(user)s claims a seat. Their own uses of these don't count, so the promise
+# still shows; `others` is the number of promises left after the claim.
 _PROMISES = """
     SELECT address,
         bool_and(taken_by IS NOT NULL) AS is_taken, min(taken_by) AS taken_by,
@@ -120,7 +120,7 @@ _SEATS = f"""
 
 @dataclass(frozen=True, slots=True)
 class SeatCount:
-    """The seats of one contract: joined, held for orders, and promised to the invited. ``cap`` None: no limit."""
+    """The seats of one contract: joined, held for orders, and promised to invited people. `cap` None is no limit."""
 
     joined: int = 0
     held: int = 0
@@ -129,12 +129,11 @@ class SeatCount:
 
     @property
     def taken(self) -> int:
-        """Seats someone has."""
         return self.joined + self.held
 
     @property
     def room(self) -> int | None:
-        """Seats no one has and no one was promised, negative above the cap; None without one."""
+        """Seats neither taken nor promised; negative above the cap, None without a cap."""
         return None if self.cap is None else self.cap - self.taken - self.invited
 
     @property
@@ -144,32 +143,31 @@ class SeatCount:
 
     @property
     def above(self) -> int:
-        """Seats taken or promised beyond the cap: it was lowered since."""
+        """Seats taken or promised beyond a cap that was lowered later."""
         return 0 if self.room is None else max(0, -self.room)
 
     @property
     def taken_share(self) -> float | None:
-        """How much of the cap is taken; None without one."""
         return self.taken / self.cap if self.cap else None
 
     @property
     def sentence(self) -> str:
-        """The count in words: “3 joined · 1 in checkout · 2 invited · 4 free”."""
+        """For example “3 joined · 1 in checkout · 2 invited · 4 free”."""
         parts = [_("%(n)d joined") % {"n": self.joined}, _("%(n)d in checkout") % {"n": self.held}]
         if self.free is not None:
             parts += [_("%(n)d invited") % {"n": self.invited}, _("%(n)d free") % {"n": self.free}]
         return " · ".join(parts)
 
     def has_room_for(self, newcomers: int, *, leaving: int = 0) -> bool:
-        """Whether so many people without a seat or a promise can have one, when so many others have left."""
+        """Tell whether `newcomers`, who have neither seat nor promise, fit in once `leaving` others have left."""
         return self.room is None or newcomers <= max(0, self.room + leaving)
 
 
 @dataclass(frozen=True, slots=True)
 class Seats:
-    """The seats of one contract as one person finds them.
+    """The seats of one contract from one person's point of view.
 
-    ``others``: what is promised to others once they are in. ``has_uses``: they used codes of this contract before.
+    `others` is the number of promises left once they are in; `has_uses`, whether they used codes of it before.
     """
 
     count: SeatCount = field(default_factory=SeatCount)
@@ -182,25 +180,25 @@ class Seats:
 
     @property
     def has_promise(self) -> bool:
-        """Whether a seat is kept for them, or for the code they come with."""
+        """Whether a seat is promised to them or to the code they come with."""
         return self.others < self.count.invited
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no seat for them: neither theirs, nor promised, nor free."""
+        """Whether they can't get a seat: they have none, and none is promised to them or free."""
         return self.seat_id is None and not self.has_promise and not self.count.has_room_for(1)
 
 
 def lock_terms(contract_ids: Iterable[int]) -> dict[int, ContractTerms]:
-    """Lock the terms of these contracts in primary key order: seats are counted by one door at a time."""
+    """Lock the terms of these contracts in primary key order, so that one door at a time counts and claims seats."""
     ids = sorted(set(contract_ids))
     return {terms.pk: terms for terms in ContractTerms.objects.locked().filter(pk__in=ids)}
 
 
 def seats_for(contract_ids: Iterable[int], user_id: int | None, *, code_ids: Collection[int] = ()) -> dict[int, Seats]:
-    """The seats of each of these contracts as this person finds them, coming with these codes; one query.
+    """Return the seats of these contracts as a person with these codes finds them; one query.
 
-    The caller holds the lock of the terms if it acts on the numbers.
+    A caller that acts on the numbers holds the lock of the terms.
     """
     params = {"contracts": sorted(set(contract_ids)), "user": user_id or 0, "codes": sorted(code_ids)}
     return {
@@ -210,15 +208,15 @@ def seats_for(contract_ids: Iterable[int], user_id: int | None, *, code_ids: Col
 
 
 def count_seats(contract_ids: Iterable[int]) -> dict[int, SeatCount]:
-    """The seats of each of these contracts; one query."""
+    """Return the seats of these contracts; one query."""
     return {pk: seats.count for pk, seats in seats_for(contract_ids, None).items()}
 
 
 def with_seats(pages: QuerySet[ContractPage]) -> QuerySet[ContractPage]:
-    """These contracts with the seats ``taken`` and ``invited``, and whether all of them ``are_gone``."""
+    """Annotate contracts with the seats `taken` and `invited`, and with `are_gone` if none is left."""
     seats = ContractMembership.objects.filter(contract=OuterRef("pk")).order_by().values("contract")
     taken = Coalesce(Subquery(seats.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
-    found: QuerySet[ContractPage] = pages.annotate(taken=taken, invited=_invited_of_page())
+    found: QuerySet[ContractPage] = pages.annotate(taken=taken, invited=_count_invited())
     are_gone = When(terms__max_learners__lte=F("taken") + F("invited"), then=Value(True))
     listed: QuerySet[ContractPage] = found.annotate(
         are_gone=Case(are_gone, default=Value(False), output_field=BooleanField())
@@ -226,15 +224,11 @@ def with_seats(pages: QuerySet[ContractPage]) -> QuerySet[ContractPage]:
     return listed
 
 
-def _invited_of_page() -> RawSQL:
-    """The seats a listed contract page promises."""
-    promises = _of_nobody(_PROMISES.format(contract='"b2b_contractpage"."page_ptr_id"'))
+def _count_invited() -> RawSQL:
+    """Count the promises of a contract page in a query over pages, where no particular person asks."""
+    promises = _PROMISES.format(contract='"b2b_contractpage"."page_ptr_id"')
+    promises = promises.replace("%(user)s", "0").replace("%(codes)s", "'{}'")
     return RawSQL(f"(SELECT {_INVITED} FROM ({promises}) AS promise)", [], output_field=IntegerField())  # noqa: S608, S611  constants of this module
-
-
-def _of_nobody(sql: str) -> str:
-    """A statement of this module about no one in particular, who comes with no codes."""
-    return sql.replace("%(user)s", "0").replace("%(codes)s", "'{}'")
 
 
 # --- Claiming -------------------------------------------------------------------------------------------------------
@@ -242,7 +236,7 @@ def _of_nobody(sql: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedSeats:
-    """What became of claiming seats: those the person has now, and the contracts that had none for them."""
+    """The seats a person has after a claim, and the contracts that were full or closed to them, by contract id."""
 
     seats: Mapping[int, ContractMembership] = field(default_factory=dict)
     full: Mapping[int, SeatCount] = field(default_factory=dict)
@@ -250,7 +244,7 @@ class ClaimedSeats:
 
 
 class Entry(TypedDict):
-    """How someone comes in; ``code_ids`` are the codes they come with, of all the contracts that are claimed."""
+    """How someone comes in; `code_ids` are the codes they come with, of all contracts claimed."""
 
     state: str
     source: str
@@ -263,21 +257,22 @@ class Entry(TypedDict):
 
 
 def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Unpack[Entry]) -> ClaimedSeats:
-    """Give a person a seat in each of these contracts; one they have is theirs and only gets stronger.
+    """Give a person a seat in each of these contracts, in constant queries. The caller holds the lock of the terms.
 
-    Held becomes active, ``sso`` any other source. The caller holds the lock of the terms. A seat promised to the
-    person's address, or to whom one of ``code_ids`` was given, is the one they get. Someone whose seat was taken away
-    gets none, except from staff or by the API. ``lifts_withdrawal``, which a door passes that let the learner in by a
-    code handed to them since, lifts only what a manager withdrew. Each lift is in the contract's activity. Queries
-    don't grow with the contracts.
+    A seat they have stays theirs and is only upgraded: from held to active, from `sso` to any other source. A seat
+    promised to their address, or to the holder of one of `code_ids`, is the one they get.
+
+    Someone whose access was withdrawn gets a seat only from staff or through the API. With `lifts_withdrawal`, which a
+    door passes if the learner was given the code after the withdrawal, what a manager withdrew is lifted too. Each lift
+    is recorded in the contract's activity.
     """
     state, source, now = entry["state"], entry["source"], entry["now"]
     code_use_id, order = entry.get("code_use_id"), entry.get("order")
-    found, mine = _look(terms, user_id, entry.get("code_ids", ()))
-    withdrawn = [pk for pk, seats in found.items() if pk not in mine and not _may_come(seats, entry)]
+    found, mine = _find_and_lock_seats(terms, user_id, entry.get("code_ids", ()))
+    withdrawn = [pk for pk, seats in found.items() if pk not in mine and not _can_enter(seats, entry)]
     full = {pk: seats.count for pk, seats in found.items() if seats.is_full and pk not in withdrawn}
     coming = {pk: seats for pk, seats in found.items() if not (pk in mine or pk in withdrawn or pk in full)}
-    _lift({pk: seats for pk, seats in coming.items() if seats.withdrawn_at is not None}, user_id, entry)
+    _lift_withdrawals({pk: seats for pk, seats in coming.items() if seats.withdrawn_at is not None}, user_id, entry)
     made = ContractMembership.objects.bulk_create(
         ContractMembership(
             contract_id=pk,
@@ -291,13 +286,13 @@ def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Un
         )
         for pk in coming
     )
-    entered = _strengthen(mine.values(), state=state, source=source, code_use_id=code_use_id, order=order, now=now)
+    entered = _upgrade_seats(mine.values(), state=state, source=source, code_use_id=code_use_id, order=order, now=now)
     if state == MembershipState.ACTIVE:
         entered += list(coming)
     if entered:
         organizations = [terms[pk].organization_id for pk in entered]
         join_organizations(organization_ids=organizations, user_id=user_id, source=source, now=now)
-    # A code that was left behind serves a seat again.
+    # A code they used before serves a seat again, so the contract needs one code less.
     request_reconciles([pk for pk, seats in coming.items() if seats.has_uses], reason=_("Seat taken"), now=now)
     return ClaimedSeats(
         seats=mine | {seat.contract_id: seat for seat in made}, full=full, withdrawn=tuple(sorted(withdrawn))
@@ -305,7 +300,7 @@ def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Un
 
 
 def claim_seat(*, terms: ContractTerms, user_id: int, contact: str = "", **entry: Unpack[Entry]) -> ContractMembership:
-    """Give a person a seat in one contract, as ``claim_seats`` does; raises ContractFull or AccessWithdrawn."""
+    """Give a person a seat in one contract, as `claim_seats` does; raises ContractFull or AccessWithdrawn."""
     claimed = claim_seats(terms={terms.pk: terms}, user_id=user_id, **entry)
     if claimed.withdrawn:
         raise AccessWithdrawn(organization=terms.organization.name, contact=contact)
@@ -315,22 +310,23 @@ def claim_seat(*, terms: ContractTerms, user_id: int, contact: str = "", **entry
 
 
 def activate_held_seats(*, order_id: int, now: datetime) -> int:
-    """Turn the seats held for an order into members, each with the use of the code that won it; how many."""
-    won_by = _uses_behind(order_id).filter(**{USED_IN: OuterRef("contract_id")})
+    """Turn the seats held for an order into members, each with the use of its code; return how many."""
+    uses = _confirmed_uses(order_id).filter(**{USED_IN: OuterRef("contract_id")})
     return ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD).update(
-        state=MembershipState.ACTIVE, since=now, code_use=Subquery(won_by.order_by("pk").values("pk")[:1])
+        state=MembershipState.ACTIVE, since=now, code_use=Subquery(uses.order_by("pk").values("pk")[:1])
     )
 
 
 def uses_of_order(order_id: int) -> dict[int, int]:
-    """For each contract the use of a code that an order came in by, the first one where there are several."""
-    return dict(_uses_behind(order_id).order_by("-pk").values_list(USED_IN, "pk"))
+    """Return by contract the use of a code that the order made, the first one if there are several."""
+    return dict(_confirmed_uses(order_id).order_by("-pk").values_list(USED_IN, "pk"))
 
 
 def join_organizations(*, organization_ids: Iterable[int], user_id: int, source: str, now: datetime) -> None:
-    """Make someone a member of organizations; ``sso`` gives way to any other source, never the other way round."""
+    """Make someone a member of organizations. The source `sso` gives way to any other, never the other way around."""
     ids = set(organization_ids)
-    # One that is there is locked by this: whoever is about to end it with the last seat sees the new seat first.
+    # The conflicting update locks an existing membership, so that a transaction about to end it with the person's last
+    # seat waits and then sees the new seat.
     OrganizationMembership.objects.bulk_create(
         [OrganizationMembership(organization_id=pk, user_id=user_id, source=source, since=now) for pk in sorted(ids)],
         update_conflicts=True,
@@ -347,7 +343,7 @@ def join_organizations(*, organization_ids: Iterable[int], user_id: int, source:
 
 
 def end_seat(*, contract_id: int, user_id: int, now: datetime) -> bool:
-    """End the person's seat in the contract, taken or held; whether there was one."""
+    """End the person's seat in the contract, active or held; return whether there was one."""
     ended, _kinds = ContractMembership.objects.filter(contract_id=contract_id, user_id=user_id).delete()
     if ended:
         leave_with_last_seat(contract_ids=[contract_id], user_id=user_id)
@@ -356,14 +352,14 @@ def end_seat(*, contract_id: int, user_id: int, now: datetime) -> bool:
 
 
 def leave_with_last_seat(*, contract_ids: Iterable[int], user_id: int) -> int:
-    """End the memberships in the contracts' organizations that came with a code, where no seat is left; how many.
+    """End memberships that came with a code in these contracts' organizations if no seat is left; return how many.
 
-    Managers stay, and so does whom Keycloak names: their membership goes on as single sign-on's.
+    Managers stay. People named by Keycloak stay too, with single sign-on as the source.
     """
     by_code = OrganizationMembership.objects.filter(
         user_id=user_id, source=MembershipSource.CODE, organization__terms__in=set(contract_ids), is_manager=False
     )
-    # Locked, and only then asked for seats: one taken at this moment in another contract keeps the membership.
+    # Lock first, then look for seats: one taken at this moment in another contract keeps the membership.
     locked = OrganizationMembership.objects.filter(pk__in=list(by_code.order_by("pk").values_list("pk", flat=True)))
     ids = [each.pk for each in locked.order_by("pk").select_for_update(of=("self",))]
     if not ids:
@@ -377,26 +373,26 @@ def leave_with_last_seat(*, contract_ids: Iterable[int], user_id: int) -> int:
 
 
 def release_held_seats(*, order_id: int) -> int:
-    """Free the seats held for an order; how many.
+    """Free the seats held for an order and return how many.
 
-    A seat the learner's other pending order waits for as well is held on for that one.
+    If another pending order of the learner needs the same seat, it is held for that order instead.
     """
     for seat in ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD):
-        # An order someone has locked is ending just now: waiting for it here could be waiting for one another.
-        waiting = (
+        # A locked order is ending right now. Waiting for it here could deadlock with it, so skip it.
+        pending = (
             Order.objects.pending().of(seat.user_id).select_for_update(of=("self",), no_key=True, skip_locked=True)
         )
-        heir = waiting.filter(lines__product__contract_run__contract_id=seat.contract_id).exclude(pk=order_id).first()
+        heir = pending.filter(lines__product__contract_run__contract_id=seat.contract_id).exclude(pk=order_id).first()
         if heir is not None:
             ContractMembership.objects.filter(pk=seat.pk, order_id=order_id).update(order=heir)
     return ContractMembership.objects.filter(order_id=order_id, state=MembershipState.HELD).delete()[0]
 
 
 def end_code_seats(*, contract_ids: Iterable[int], user_id: int, now: datetime) -> int:
-    """Free the seats someone came to by a code and has no used code for any more; how many.
+    """Free seats that came with a code if the person has no live use of a code left; return how many.
 
-    Where another code is in an order in payment the seat is held for that one, and ends with it. Locks the terms: a
-    code that is used in this moment keeps its seat.
+    If another code is held by an order in payment, the seat is held for that order and ends with it. Locks the terms,
+    so that a code used at this moment keeps its seat.
     """
     ended = 0
     locked = lock_terms(contract_ids)
@@ -413,24 +409,23 @@ def end_code_seats(*, contract_ids: Iterable[int], user_id: int, now: datetime) 
                 leave_with_last_seat(contract_ids=[contract_id], user_id=user_id)
         elif all(state == UseState.HELD for state, _order_id in found):
             seat.update(state=MembershipState.HELD, order=found[0][1], code_use=None)
-    # Even where the seat stays, its code is free again.
+    # Even if the seat stays, a code was released.
     request_reconciles(locked, reason=_("Money given back"), now=now)
     return ended
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What someone gave up: ids of the organizations they belong to no longer, and of the contracts."""
+    """The ids of the organizations and contracts someone left."""
 
     organizations: tuple[int, ...] = ()
     contracts: tuple[int, ...] = ()
 
 
 def leave_organizations(*, user_id: int, organization_ids: Iterable[int], now: datetime) -> Left:
-    """End what someone has in these organizations by single sign-on alone: their seats and their membership.
+    """End the seats and memberships someone has in these organizations only through single sign-on; constant queries.
 
-    Who also came another way keeps that, as if Keycloak had never known them. Enrollments stay. Queries don't grow
-    with the organizations.
+    Seats and memberships with another source stay, and so do enrollments.
     """
     ids = sorted(set(organization_ids))
     if not ids:
@@ -451,7 +446,7 @@ def leave_organizations(*, user_id: int, organization_ids: Iterable[int], now: d
         )
         freed = list(seats)
         if freed:
-            # Asked again in the statement that deletes: whoever came by a code meanwhile keeps the seat.
+            # The delete checks the source again: someone who used a code meanwhile keeps the seat.
             ContractMembership.objects.filter(pk__in=[pk for pk, *_ in freed], source=MembershipSource.SSO).delete()
         mine = OrganizationMembership.objects.filter(user_id=user_id, organization_id__in=ids)
         by_sso = mine.filter(source=MembershipSource.SSO)
@@ -465,10 +460,10 @@ def leave_organizations(*, user_id: int, organization_ids: Iterable[int], now: d
 # --- Inside ---------------------------------------------------------------------------------------------------------
 
 
-def _look(
+def _find_and_lock_seats(
     contract_ids: Iterable[int], user_id: int, code_ids: Collection[int]
 ) -> tuple[dict[int, Seats], dict[int, ContractMembership]]:
-    """The seats as the person finds them, and their own ones, locked; one an order gave up meanwhile is none."""
+    """Return all seats and the person's own ones, locked; repeat if an order gave one up before it was locked."""
     while True:
         found = seats_for(contract_ids, user_id, code_ids=code_ids)
         ids = [seats.seat_id for seats in found.values() if seats.seat_id is not None]
@@ -480,15 +475,14 @@ def _look(
             return found, mine
 
 
-def _may_come(seats: Seats, entry: Entry) -> bool:
-    """Whether no withdrawal stands in the way, or one that this door may lift."""
-    if seats.withdrawn_at is None or entry["source"] in GIVES_BACK:
+def _can_enter(seats: Seats, entry: Entry) -> bool:
+    """Tell whether there is no withdrawal, or one that this door may lift."""
+    if seats.withdrawn_at is None or entry["source"] in LIFTING_SOURCES:
         return True
     return entry.get("lifts_withdrawal", False) and seats.withdrawn_as == WithdrawnBy.MANAGER
 
 
-def _lift(withdrawn: Mapping[int, Seats], user_id: int, entry: Entry) -> None:
-    """Lift the withdrawals that stand in these contracts, and record it in each."""
+def _lift_withdrawals(withdrawn: Mapping[int, Seats], user_id: int, entry: Entry) -> None:
     if not withdrawn:
         return
     by_id = entry.get("added_by_id")
@@ -503,8 +497,8 @@ def _lift(withdrawn: Mapping[int, Seats], user_id: int, entry: Entry) -> None:
         record(page, "b2b.withdrawal.lift", by_id=by_id, data=data)
 
 
-def _uses_behind(order_id: int) -> QuerySet[CodeUse]:
-    """The buyer's confirmed uses of an order's codes; one from before the order serves it too."""
+def _confirmed_uses(order_id: int) -> QuerySet[CodeUse]:
+    """The buyer's confirmed uses of the order's codes, including a use from before the order."""
     return CodeUse.objects.filter(
         state=UseState.CONFIRMED,
         code__order_lines__order_id=order_id,
@@ -512,7 +506,7 @@ def _uses_behind(order_id: int) -> QuerySet[CodeUse]:
     )
 
 
-def _strengthen(
+def _upgrade_seats(
     seats: Iterable[ContractMembership],
     *,
     state: str,
@@ -521,12 +515,12 @@ def _strengthen(
     order: Order | None,
     now: datetime,
 ) -> list[int]:
-    """Let seats a person has become what they came for, where that is more; the contracts they entered by that."""
+    """Upgrade seats a person has already; return the contracts they entered by it."""
     changed, entered = [], []
     for seat in seats:
         before = (seat.state, seat.source, seat.order_id, seat.code_use_id)
         if seat.state == MembershipState.HELD and state == MembershipState.ACTIVE:
-            # It is theirs before it is paid for, and no longer the order's to give up.
+            # The seat is theirs before the order is paid, so the order must no longer give it up.
             seat.state, seat.since, seat.source, seat.order = MembershipState.ACTIVE, now, source, order
         elif seat.state == MembershipState.HELD and order is not None:
             seat.order = order
