@@ -1,4 +1,4 @@
-"""Organizations and contracts in the Django admin: for looking. They are written in Wagtail and by command."""
+"""Organizations and contracts in the Django admin, read-only: they are edited in Wagtail and by commands."""
 
 from __future__ import annotations
 
@@ -38,12 +38,11 @@ from mitxonline.kernel.admin import ReadOnlyAdminMixin
 from mitxonline.users.models import User
 
 
-class WrittenInWagtail(ReadOnlyAdminMixin):
-    """A page that is written elsewhere, with the way there."""
+class EditedInWagtailMixin(ReadOnlyAdminMixin):
+    """Adds a link to the page's editor."""
 
     @admin.display(description=_("Wagtail"))
     def wagtail_link(self, page: OrganizationPage | ContractPage) -> SafeString:
-        """Where the page is written."""
         url = reverse("wagtailadmin_pages:edit", args=[page.pk])
         return format_html('<a href="{}">{}</a>', url, gettext("Open in Wagtail"))
 
@@ -61,9 +60,7 @@ class KeycloakInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[t
 
 
 @admin.register(OrganizationPage)
-class OrganizationAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Organizations with the people who belong to them."""
-
+class OrganizationAdmin(EditedInWagtailMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "slug", "org_key", "live", "wagtail_link"]
     list_filter = ["live"]
     search_fields = ["name", "slug", "org_key"]
@@ -92,9 +89,7 @@ class ReconcileInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[
 
 
 @admin.register(ContractPage)
-class ContractAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Contracts with what they cover, their runs and what was done to bring them in line."""
-
+class ContractAdmin(EditedInWagtailMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = [
         "name",
         "integration_type",
@@ -129,8 +124,6 @@ class ContractAdmin(WrittenInWagtail, admin.ModelAdmin):  # type: ignore[type-ar
 
 @admin.register(SignInFact)
 class SignInFactAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """What signing in through Keycloak gave and took, and who found a contract full."""
-
     list_display = ["at", "user", "change", "about"]
     list_filter = ["change"]
     list_select_related = ["user", "organization", "contract__terms__organization"]
@@ -139,7 +132,6 @@ class SignInFactAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[typ
 
     @admin.display(description=_("about"))
     def about(self, fact: SignInFact) -> str:
-        """The organization; the contract and whose it is; or what went wrong."""
         if fact.contract is not None:
             return f"{fact.contract} · {fact.contract.terms.organization}"
         return str(fact.organization or fact.detail)
@@ -147,8 +139,6 @@ class SignInFactAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[typ
 
 @admin.register(KeycloakSync)
 class KeycloakSyncAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Each synchronization of organizations: how many in the list, which ones on its page."""
-
     list_display = ["started_at", "state", "found", "made", "changed", "missing", "failures"]
     list_filter = ["state"]
     fields = [
@@ -167,54 +157,47 @@ class KeycloakSyncAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[t
 
     @admin.display(description=_("created"))
     def made(self, sync: KeycloakSync) -> int:
-        """New pages."""
         return len(sync.created)
 
     @admin.display(description=_("linked or updated"))
     def changed(self, sync: KeycloakSync) -> int:
-        """Pages that follow Keycloak now, or anew."""
         return len(sync.linked) + len(sync.updated)
 
     @admin.display(description=_("disabled or gone"))
     def missing(self, sync: KeycloakSync) -> int:
-        """Pages whose organization is switched off in Keycloak or not there."""
         return len(sync.disabled) + len(sync.gone)
 
     @admin.display(description=_("problems"))
     def failures(self, sync: KeycloakSync) -> int:
-        """Organizations that could not be brought in line."""
         return len(sync.problems)
 
     @admin.display(description=_("problems"))
     def notes(self, sync: KeycloakSync) -> SafeString:
-        """A sentence for each."""
         return format_html_join("", "<p>{}</p>", ((sentence,) for sentence in sync.problems))
 
 
 @admin.register(KeycloakJoin)
 class KeycloakJoinAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Who came by code and was, or is to be, added to an organization in Keycloak."""
-
     list_display = ["asked_at", "user", "organization", "state", "settled_at"]
     list_filter = ["state"]
     actions = ["ask_again"]
     list_select_related = ["user", "organization"]
     search_fields = ["user__email", "user__name", "organization__name"]
 
-    @admin.action(description=_("Ask Keycloak again (where roles were missing)"), permissions=["ask_again"])
+    @admin.action(description=_("Ask Keycloak again (if roles were missing)"), permissions=["ask_again"])
     def ask_again(self, request: HttpRequest, joins: QuerySet[KeycloakJoin]) -> None:
-        """For an operator who has just given the service account its roles."""
+        """Retry the additions Keycloak refused, once the service account has its roles."""
         count = ask_refused_again(now=clock.now(), ids=list(joins.values_list("pk", flat=True)))
         if not count:
-            self.message_user(request, _("None of these was refused for want of roles."), messages.WARNING)
+            self.message_user(request, _("None of these was refused because of missing roles."), messages.WARNING)
             return
-        told = ngettext(
-            "Keycloak is asked again for %(count)d person.", "Keycloak is asked again for %(count)d people.", count
+        sentence = ngettext(
+            "Asking Keycloak again for %(count)d person.", "Asking Keycloak again for %(count)d people.", count
         )
-        self.message_user(request, told % {"count": count}, messages.SUCCESS)
+        self.message_user(request, sentence % {"count": count}, messages.SUCCESS)
 
     def has_ask_again_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change these rows: the right exists although the form does not."""
+        """Allow people with the change permission, which exists although there is no form."""
         return request.user.has_perm("b2b.change_keycloakjoin")
 
 
@@ -224,12 +207,12 @@ MembershipForms = BaseInlineFormSet[Any, User, Any]
 
 
 class SeatForms(MembershipForms):
-    """Seats given and taken by the services every other door uses; what they refuse is said beside the field."""
+    """Adds and removes seats through the services that every door uses; refusals appear at the field."""
 
     actor_id: int | None = None
 
     def clean(self) -> None:
-        """Say before anything is done that a contract is full. Asked again, under its lock, when it is done."""
+        """Refuse a full contract before anything is written. Saving checks it again under the lock."""
         super().clean()
         for form in self.initial_forms + self.extra_forms:
             contract = form.cleaned_data.get("contract") if form.is_valid() else None
@@ -237,12 +220,11 @@ class SeatForms(MembershipForms):
                 continue
             seats = seats_for([contract.pk], self.instance.pk).get(contract.pk)
             if seats is None:
-                form.add_error("contract", gettext("This contract was never published: it has no seats."))
+                form.add_error("contract", gettext("This contract was never published, so it has no seats."))
             elif seats.is_full:
                 form.add_error("contract", str(TooFewSeats(left=0, needed=1, invited=seats.count.invited)))
 
     def save_new(self, form: Any, commit: bool = True) -> ContractMembership:
-        """A seat, under the contract's lock; the organization's membership goes with it."""
         return add_member(
             contract_id=form.cleaned_data["contract"].pk,
             user_id=self.instance.pk,
@@ -251,7 +233,6 @@ class SeatForms(MembershipForms):
         )
 
     def delete_existing(self, obj: ContractMembership, commit: bool = True) -> None:
-        """Withdraw the seat, as the workbench does."""
         remove_member(
             contract_id=obj.contract_id,
             user_id=self.instance.pk,
@@ -262,30 +243,28 @@ class SeatForms(MembershipForms):
 
 
 class OrganizationForms(MembershipForms):
-    """Organizations someone is added to, or taken from where no seat of theirs is left."""
+    """Adds people to organizations, and removes them once they have no seats there."""
 
     actor_id: int | None = None
 
     def clean(self) -> None:
-        """A member of a contract belongs to its organization: the seat goes first."""
         super().clean()
         for form in self.deleted_forms:
             seats = ContractMembership.objects.filter(
                 user_id=self.instance.pk, contract__terms__organization_id=form.instance.organization_id
             )
             if seats.exists():
-                sentence = gettext("“%(person)s” has a seat in a contract of “%(organization)s”. Remove that first.")
+                sentence = gettext("“%(person)s” has a seat in a contract of “%(organization)s”. Remove it first.")
                 names = {"person": self.instance.name, "organization": form.instance.organization}
                 raise ValidationError(sentence % names)
 
     def delete_existing(self, obj: OrganizationMembership, commit: bool = True) -> None:
-        """No member any more; it is noted who said so."""
         data: dict[str, audit.Detail] = {"user": self.instance.pk}
         audit.record(obj.organization, "b2b.member.remove", by_id=self.actor_id, data=data)
         super().delete_existing(obj, commit=commit)
 
     def save_new(self, form: Any, commit: bool = True) -> OrganizationMembership:
-        """A member by hand; someone who is one already becomes it by hand, too."""
+        """Add the member; for an existing one, the source becomes staff."""
         organization = form.cleaned_data["organization"]
         found: OrganizationMembership = set_manager(
             organization_id=organization.pk,
@@ -297,7 +276,6 @@ class OrganizationForms(MembershipForms):
         return found
 
     def save_existing(self, form: Any, obj: OrganizationMembership, commit: bool = True) -> OrganizationMembership:
-        """Only who manages can change here."""
         found: OrganizationMembership = set_manager(
             organization_id=obj.organization_id,
             user_id=self.instance.pk,
@@ -308,8 +286,8 @@ class OrganizationForms(MembershipForms):
         return found
 
 
-class WithActor(admin.TabularInline):  # type: ignore[type-arg]
-    """An inline whose forms know who is at work."""
+class InlineWithActor(admin.TabularInline):  # type: ignore[type-arg]
+    """Passes the id of the signed-in user to its forms."""
 
     extra = 0
     fk_name = "user"
@@ -319,9 +297,7 @@ class WithActor(admin.TabularInline):  # type: ignore[type-arg]
         return type(forms.__name__, (forms,), {"actor_id": request.user.pk})
 
 
-class SeatInline(WithActor):
-    """A person's seats: added and removed, never edited."""
-
+class SeatInline(InlineWithActor):
     model = ContractMembership
     formset = SeatForms
     fields = ["contract", "state", "source", "since"]
@@ -333,9 +309,7 @@ class SeatInline(WithActor):
         return False
 
 
-class OrganizationInline(WithActor):
-    """The organizations a person belongs to, and which of them they manage."""
-
+class OrganizationInline(InlineWithActor):
     model = OrganizationMembership
     formset = OrganizationForms
     fields = ["organization", "is_manager", "source", "since"]

@@ -7,7 +7,7 @@ class B2bConfig(AppConfig):
     verbose_name = _("Organizations and contracts")
 
     def ready(self) -> None:
-        """Listen to Wagtail from the start: hook modules are loaded late, and never in some processes."""
+        """Connect the signals here because hook modules load late, and never in some processes."""
         from django.db.models.signals import post_delete, post_save
         from wagtail.signals import page_published, page_unpublished
 

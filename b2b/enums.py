@@ -1,18 +1,18 @@
-"""The closed lists of what contracts count with."""
+"""Choices of contracts, seats, codes and e-mails."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class IntegrationType(models.TextChoices):
-    """How people join; the documents' values."""
+    """How people join a contract."""
 
     SSO = "sso", _("Single sign-on")
     NON_SSO = "non-sso", _("Enrollment codes")
 
 
 class ContractStanding(models.TextChoices):
-    """Where a contract stands on a day. Terms that were switched off stay so, whatever their dates say."""
+    """Where a contract stands on a day. Inactive wins over whatever the dates say."""
 
     DRAFT = "draft", _("Draft")
     INACTIVE = "inactive", _("Inactive")
@@ -46,14 +46,12 @@ class ManagedCodeState(models.TextChoices):
 
 
 class MembershipState(models.TextChoices):
-    """Whether a seat gives access yet."""
-
     HELD = "held", _("In checkout")
     ACTIVE = "active", _("Joined")
 
 
 class MembershipSource(models.TextChoices):
-    """How someone came in. ``sso`` becomes one of the others when the person also enters that way, never back."""
+    """How a person joined. `sso` gives way to any other source, never the other way around."""
 
     SSO = "sso", _("Single sign-on")
     CODE = "code", _("Enrollment code")
@@ -62,15 +60,13 @@ class MembershipSource(models.TextChoices):
 
 
 class WithdrawnBy(models.TextChoices):
-    """On whose authority access was withdrawn, which decides who gives it back."""
+    """Who withdrew access, which decides who can lift the withdrawal."""
 
     STAFF = "staff", _("Staff")
-    MANAGER = "manager", _("A manager of the organization")
+    MANAGER = "manager", _("Manager of the organization")
 
 
 class ReconcileState(models.TextChoices):
-    """Where one bringing-in-line of a contract stands."""
-
     WAITING = "waiting", _("Waiting")
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
@@ -78,30 +74,28 @@ class ReconcileState(models.TextChoices):
 
 
 class SignInChange(models.TextChoices):
-    """What signing in through Keycloak came to, one for each organization or contract."""
+    """What signing in through Keycloak did for one organization or contract."""
 
     JOINED_ORGANIZATION = "joined_organization", _("Joined the organization")
     LEFT_ORGANIZATION = "left_organization", _("Left the organization")
-    JOINED_CONTRACT = "joined_contract", _("Took a seat")
-    LEFT_CONTRACT = "left_contract", _("Gave the seat back")
+    JOINED_CONTRACT = "joined_contract", _("Got a seat")
+    LEFT_CONTRACT = "left_contract", _("Gave up the seat")
     CONTRACT_FULL = "contract_full", _("No seat: the contract is full")
     WITHDRAWN = "withdrawn", _("No seat: access was withdrawn")
-    FAILED = "failed", _("Could not be followed")
+    FAILED = "failed", _("Failed")
 
 
 class JoinState(models.TextChoices):
-    """Where adding someone to an organization in Keycloak stands."""
+    """The state of adding a person to an organization in Keycloak."""
 
     WAITING = "waiting", _("Waiting")
     UNLINKED = "unlinked", _("No Keycloak account yet")
     DONE = "done", _("Done")
-    IMPOSSIBLE = "impossible", _("Not in Keycloak any more")
+    IMPOSSIBLE = "impossible", _("No longer in Keycloak")
     REFUSED = "refused", _("Refused: roles missing")
 
 
 class SyncState(models.TextChoices):
-    """Where a synchronization of organizations stands."""
-
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     PROBLEMS = "problems", _("Done, with problems")
@@ -109,19 +103,15 @@ class SyncState(models.TextChoices):
 
 
 class MailKind(models.TextChoices):
-    """Why someone is written to about a code."""
-
     INVITATION = "invitation", _("Invitation")
     REMINDER = "reminder", _("Reminder")
     NEW_LINK = "new_link", _("New link")
 
 
 class MailState(models.TextChoices):
-    """What became of a mail about a code."""
-
     QUEUED = "queued", _("Queued")
-    SENDING = "sending", _("Being sent")
+    SENDING = "sending", _("Sending")
     SENT = "sent", _("Sent")
     FAILED = "failed", _("E-mail failed")
-    UNKNOWN = "unknown", _("Perhaps sent")
-    CANCELED = "canceled", _("Not sent any more")
+    UNKNOWN = "unknown", _("May have been sent")
+    CANCELED = "canceled", _("Canceled")

@@ -1,4 +1,4 @@
-"""What happens in contracts, for those who listen."""
+"""Events of contracts."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from mitxonline.coordinator.events import Event
 
 @dataclass(frozen=True)
 class ReconcileRequested(Event):
-    """A contract's runs, products and codes shall be brought in line with its terms."""
+    """A contract has to be reconciled: its runs, products and codes follow its terms."""
 
     contract_id: int
 
 
 @dataclass(frozen=True)
 class HoldsEnded(Event):
-    """An order that held seats or codes of these contracts came to nothing, or holds nothing any more."""
+    """An order no longer holds seats or codes of these contracts."""
 
     contract_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class HandOutMailsQueued(Event):
-    """Mails about codes that were handed out shall go off; a large hand-out is several of these."""
+    """E-mails about codes are to be sent; a large hand-out is several of these events."""
 
     mail_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class KeycloakJoinRequested(Event):
-    """Someone who came by code shall belong to their organization in Keycloak too."""
+    """Someone who joined by code is to be added to their organization in Keycloak."""
 
     join_id: int

@@ -1,4 +1,4 @@
-"""What contracts do when they hear of orders, in the transaction of whoever tells them; and of their own mails."""
+"""Receivers of events about orders, sign-ins and e-mails. Those for orders run in the transaction of the order."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ SSO_BACKEND = "keycloak"
 def claim_seats(event: OrderFulfilled | LinesRestored) -> None:
     """Make the buyer a member of the contracts whose codes the order used.
 
-    A seat that was held becomes theirs. Where the hold was given up meanwhile it is claimed again under the lock, and
-    ContractFull, or AccessWithdrawn for someone whose seat was taken away since, stops the fulfillment.
+    Held seats become active. A seat whose hold has ended is claimed again under the lock; ContractFull and
+    AccessWithdrawn then stop the fulfillment.
     """
     lines = OrderLine.objects.standing().filter(order_id=event.order_id, code__isnull=False)
     runs = ContractRun.objects.filter(product__order_lines__in=lines)
@@ -64,57 +64,58 @@ def claim_seats(event: OrderFulfilled | LinesRestored) -> None:
         return
     activated = activate_held_seats(order_id=event.order_id, now=event.at)
     if activated < len(organizations):
-        _claim_again(event, list(organizations))
+        _claim_released_seats(event, list(organizations))
     join_organizations(
         organization_ids=organizations.values(), user_id=event.purchaser_id, source=MembershipSource.CODE, now=event.at
     )
 
 
 def release_seats(event: OrderClosed | OrderInReview) -> None:
-    """Free the seats that were held for an order that came to nothing, or for which nothing is held any more."""
+    """Free the seats of an order that was closed or sent to review."""
     runs = ContractRun.objects.filter(
         product__order_lines__order_id=event.order_id, product__order_lines__code__isnull=False
     )
     contract_ids = tuple(sorted(set(runs.values_list("contract_id", flat=True))))
     if contract_ids:
         release_held_seats(order_id=event.order_id)
-        # Not asked for here: another order may lock the contracts' terms in this transaction, which come first.
+        # Not requested right here: this transaction may still lock terms for another order, and terms come first in
+        # the lock order.
         publish(HoldsEnded(contract_ids=contract_ids))
 
 
 def follow_ended_holds(event: HoldsEnded) -> None:
-    """Have the contracts brought in line: above a lowered cap, a code that an order held is one too many now."""
+    """Request the contracts: above a lowered cap, a code that an order held may now be one too many."""
     request_reconciles(event.contract_ids, reason=_("Checkout ended"), now=clock.now())
 
 
 def apply_given_codes(event: LinkBasketClaimed) -> None:
-    """Apply the codes given to someone's confirmed address to the contract's cart they signed in with."""
+    """Apply the codes assigned to a confirmed address to the link basket its owner signed in with."""
     basket, user = Basket.objects.get(pk=event.basket_id), User.objects.get(pk=event.user_id)
     apply_assigned_codes(basket=basket, user=user, now=event.at)
 
 
 def free_seats_after_refund(event: LinesRefunded) -> None:
-    """End the seats whose only code was given back with the money; where codes stay used, seats stay (design 5.3)."""
+    """End the seats whose codes the refund freed; a seat stays as long as one of its codes stays used."""
     runs = ContractRun.objects.filter(product__unlocked_by__codes__in=event.freed_code_ids)
     contract_ids = sorted(set(runs.values_list("contract_id", flat=True)))
     end_code_seats(contract_ids=contract_ids, user_id=event.purchaser_id, now=event.at)
 
 
 def leave_with_connection(event: ConnectionUndone) -> None:
-    """Leave the organizations and give up the seats someone had because Keycloak named them."""
+    """End the memberships and seats someone had only because Keycloak named them."""
     if event.provider == SSO_BACKEND:
         leave_disconnected(user_id=event.user_id, now=event.at)
 
 
 def send_hand_out_mails(event: HandOutMailsQueued) -> None:
-    """Send the mails about codes. MailServerAway where some have to wait: the delivery comes again shortly."""
+    """Send e-mails about codes. Raises MailServerAway if some have to wait, so that the delivery is repeated."""
     send_mails(event.mail_ids)
 
 
-def _claim_again(event: OrderFulfilled | LinesRestored, contract_ids: list[int]) -> None:
-    """Claim the seats that were not held any more; a member keeps theirs, which only gets stronger."""
+def _claim_released_seats(event: OrderFulfilled | LinesRestored, contract_ids: list[int]) -> None:
+    """Claim the seats whose hold has ended; members keep theirs."""
     terms = lock_terms(contract_ids)
-    _refuse_given_since(event)
+    _refuse_reassigned_codes(event)
     contacts = contacts_of(each.organization_id for each in terms.values())
     uses = uses_of_order(event.order_id)
     codes = DiscountCode.objects.filter(order_lines__order_id=event.order_id).distinct()
@@ -132,8 +133,8 @@ def _claim_again(event: OrderFulfilled | LinesRestored, contract_ids: list[int])
         )
 
 
-def _refuse_given_since(event: OrderFulfilled | LinesRestored) -> None:
-    """Raise CodeUsed where the order's code was given to someone else after the order: it waits for them by mail."""
+def _refuse_reassigned_codes(event: OrderFulfilled | LinesRestored) -> None:
+    """Raise CodeUsed if a code of the order was assigned to someone else afterwards: it now belongs to them."""
     codes = DiscountCode.objects.filter(
         order_lines__order_id=event.order_id, assigned_at__gt=F("order_lines__order__placed_at")
     )
@@ -150,10 +151,10 @@ def follow_organizations(
     social: UserSocialAuth | None = None,
     **_kwargs: Any,
 ) -> None:
-    """A step of signing in: bring someone's organizations and seats in line with what Keycloak says of them.
+    """Sign-in pipeline step: update someone's organizations and seats from Keycloak's claim.
 
-    What goes wrong here keeps no one out: they sign in with what they had, are told so, and the operator finds it in
-    the log and in the record. It is tried again at the next sign-in.
+    An error doesn't keep anyone out. They sign in with what they had and see a message, the operator finds the error in
+    the log and in the record, and the next sign-in tries again.
     """
     if user is None or backend.name != SSO_BACKEND:
         return
@@ -166,17 +167,16 @@ def follow_organizations(
     except Exception as error:
         logger.exception("organizations could not be followed", extra={"user": user.pk})
         note_failure(user_id=user.pk, reason=type(error).__name__, now=now)
-        _tell(
+        _add_message(
             request,
             messages.WARNING,
-            _("You are signed in, but we could not look up your organizations. Sign in again later to get your seats."),
+            _("You’re signed in, but we couldn’t look up your organizations. Sign in again later to get your seats."),
         )
     else:
-        _tell_what_is_full(request, followed)
+        _warn_about_full_contracts(request, followed)
 
 
-def _tell_what_is_full(request: HttpRequest | None, followed: Followed) -> None:
-    """Say which contracts had no seat, and whom to ask."""
+def _warn_about_full_contracts(request: HttpRequest | None, followed: Followed) -> None:
     if not followed.full_contracts:
         return
     contracts = list(
@@ -187,14 +187,13 @@ def _tell_what_is_full(request: HttpRequest | None, followed: Followed) -> None:
     contacts = contacts_of(each.terms.organization_id for each in contracts)
     for each in contracts:
         sentence = _(
-            "All seats of “%(contract)s” are taken or kept for others, so there is none for you yet. "
-            "Ask %(contact)s for one."
+            "All seats of “%(contract)s” are taken or promised to others, so there isn’t one for you yet. "
+            "Ask %(contact)s for a seat."
         )
         contact = contacts.get(each.terms.organization_id) or each.terms.organization.name
-        _tell(request, messages.WARNING, sentence % {"contract": each.name, "contact": contact})
+        _add_message(request, messages.WARNING, sentence % {"contract": each.name, "contact": contact})
 
 
-def _tell(request: HttpRequest | None, level: int, sentence: str) -> None:
-    """A message on the next page; where a token is taken without a browser there is no one to tell."""
-    if request is not None:
+def _add_message(request: HttpRequest | None, level: int, sentence: str) -> None:
+    if request is not None:  # a token can be redeemed without a browser
         messages.add_message(request, level, sentence)

@@ -1,7 +1,7 @@
-"""The contracts' say in what may be bought (named in CHECKOUT_RULES).
+"""The checkout rule for products of contracts (named in CHECKOUT_RULES).
 
-Membership is the entitlement in a free contract; the code is how one becomes a member. Asked twice: to show, and
-under the lock of the contract's terms, where seats are counted and held.
+In a free contract membership is the entitlement, and a code is how one becomes a member. The rule is checked twice: to
+show the cart, and under the lock of the contract's terms, where seats are counted and held.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from b2b.seats import Seats, claim_seat, lock_terms, seats_for
 from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
-from ecommerce.enums import UseState
+from ecommerce.enums import LIVE_USE_STATES, UseState
 from ecommerce.errors.codes import CodeAddressUnconfirmed, CodeForSomebodyElse, CodeUnknown
 from ecommerce.models import CodeUse, DiscountCode, Order
 from ecommerce.rules import Purchase, PurchaseLine, RuleVerdict
@@ -44,8 +44,12 @@ from mitxonline.users.models import User
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What is known of one learner in one contract before anything is decided."""
+class LearnerFacts:
+    """Prefetched facts about one learner in one contract.
+
+    `contact` is a manager they may ask; `is_insider`, whether they belong to the organization; `use`, their live use of
+    the code on the line.
+    """
 
     contact: str = ""
     is_insider: bool = False
@@ -57,56 +61,54 @@ class Standing:
 
     @property
     def seat(self) -> str | None:
-        """The state of the learner's seat, or None without one."""
         return self.seats.state
 
     @property
     def is_member(self) -> bool:
-        """Whether the learner has a seat that gives access."""
         return self.seat == MembershipState.ACTIVE
 
 
 class ContractSeats:
-    """A contract product is bought with its own code, or by a member of a free contract, while a seat is free."""
+    """Contract products are bought with a code of theirs, or by members of a free contract, while seats are free."""
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
-        """Judge the contract lines without a lock; queries don't grow with them."""
-        found = _gather(purchase)
-        contacts, insiders = _people(found, purchase.user_id)
+        """Judge the contract lines without a lock, in constant queries."""
+        lines = _load_lines(purchase)
+        contacts, insiders = _load_contacts(lines, purchase.user_id)
         return [
             self._finding(
                 purchase,
                 line,
                 run,
                 replace(
-                    standing,
+                    facts,
                     contact=contacts.get(run.contract.terms.organization_id, ""),
                     is_insider=run.contract.terms.organization_id in insiders,
                 ),
             )
-            for line, run, standing in found
+            for line, run, facts in lines
         ]
 
     def lock(self, product_ids: Collection[int]) -> None:
-        """Lock the terms of the contracts these products belong to."""
         lock_terms(ContractRun.objects.filter(product_id__in=product_ids).values_list("contract_id", flat=True))
 
     def hold(self, purchase: Purchase, order: Order) -> Sequence[RuleVerdict]:
-        """Lock the terms, judge again, and hold a seat for the order in every contract it touches."""
-        wanted = [line.product.pk for line in purchase.lines if line.product.requires_code]
-        if not wanted:
+        """Lock the terms, judge the lines again, and hold a seat for the order in each of their contracts."""
+        product_ids = [line.product.pk for line in purchase.lines if line.product.requires_code]
+        if not product_ids:
             return []
-        runs = ContractRun.objects.current().filter(product_id__in=wanted)
+        runs = ContractRun.objects.current().filter(product_id__in=product_ids)
         terms = lock_terms(runs.values_list("contract_id", flat=True))
         refuse_replaced([line.code for line in purchase.lines if line.code is not None])
         findings, seated = [], set()
-        for line, run, standing in _gather(purchase):  # only now: what was read before the lock could be stale
-            finding = self._finding(purchase, line, run, standing)
+        for line, run, facts in _load_lines(purchase):  # read after the lock, so that nothing is stale
+            finding = self._finding(purchase, line, run, facts)
             if finding.refusal is not None:
-                raise next((named.refusal for named in self.check(purchase) if named.refusal), finding.refusal)
+                # The same refusal with the contact's name, which is only looked up for refusals.
+                raise next((each.refusal for each in self.check(purchase) if each.refusal), finding.refusal)
             if not _is_at_price(line, run.contract.terms):
                 raise PriceChanging(title=line.product.title)
-            if line.code is not None and not standing.is_member and run.contract_id not in seated:
+            if line.code is not None and not facts.is_member and run.contract_id not in seated:
                 claim_seat(
                     terms=terms[run.contract_id],
                     user_id=order.purchaser_id,
@@ -116,43 +118,46 @@ class ContractSeats:
                     order=order,
                     now=purchase.now,
                     contact=finding.contact,
-                    lifts_withdrawal=True,  # or it would have been refused above
+                    lifts_withdrawal=True,  # a withdrawal that stays was refused above
                 )
                 seated.add(run.contract_id)
             findings.append(finding)
         return findings
 
-    def _finding(self, purchase: Purchase, line: PurchaseLine, run: ContractRun, standing: Standing) -> RuleVerdict:
+    def _finding(self, purchase: Purchase, line: PurchaseLine, run: ContractRun, facts: LearnerFacts) -> RuleVerdict:
         terms = run.contract.terms
-        entitled = terms.is_free and standing.is_member
-        # Product numbers can be counted through. Whose customer is whose is told to its own people, and to whoever
-        # holds a code (API-01).
-        is_told = line.code is not None or line.knows_code or standing.seat is not None or standing.is_insider
+        is_entitled = terms.is_free and facts.is_member
+        # Product ids can be enumerated, so only the organization's people and holders of a code learn whose contract
+        # a product belongs to.
+        shows_organization = line.code is not None or line.knows_code or facts.seat is not None or facts.is_insider
         return RuleVerdict(
             product_id=line.product.pk,
-            refusal=self._refusal(purchase, line, run, standing) if line.code or entitled else None,
+            refusal=self._refusal(purchase, line, run, facts) if line.code or is_entitled else None,
             vouches=True,
-            entitlement=f"contract {terms.pk}" if entitled else "",
-            provider=terms.organization.name if is_told else "",
-            contact=standing.contact if is_told else "",
+            entitlement=f"contract {terms.pk}" if is_entitled else "",
+            provider=terms.organization.name if shows_organization else "",
+            contact=facts.contact if shows_organization else "",
         )
 
     def _refusal(
-        self, purchase: Purchase, line: PurchaseLine, run: ContractRun, standing: Standing
+        self, purchase: Purchase, line: PurchaseLine, run: ContractRun, facts: LearnerFacts
     ) -> DomainError | None:
         terms = run.contract.terms
-        if standing.withdrawn:
-            return AccessWithdrawn(organization=terms.organization.name, contact=standing.contact)
-        if standing.has_course:
-            same = standing.use is not None or line.code is None
-            return AlreadySeated() if same else _has_course(line.code, standing)
+        if facts.withdrawn:
+            return AccessWithdrawn(organization=terms.organization.name, contact=facts.contact)
+        if facts.has_course:
+            if facts.use is not None or line.code is None:
+                return AlreadySeated()
+            if facts.user is not None and _is_assigned_to(line.code, facts.user):
+                return AlreadyHasCourseByOwnCode()
+            return AlreadyHasCourse(contact=facts.contact)
         if (refusal := refuse_entry(terms, now=purchase.now)) is not None:
             return refusal if line.code is not None else ContractClosed(contract=run.contract.name)
-        if line.code is not None and (refusal := refuse_person(terms, line.code, standing.user)) is not None:
+        if line.code is not None and (refusal := refuse_person(terms, line.code, facts.user)) is not None:
             return refusal
-        if standing.seats.is_full:
-            full = ContractPromised if standing.seats.count.invited else ContractFull
-            return full(contact=standing.contact)
+        if facts.seats.is_full:
+            full = ContractPromised if facts.seats.count.invited else ContractFull
+            return full(contact=facts.contact)
         try:
             refuse_unless_enrollable(run.course_run, now=purchase.now)
         except EnrollmentRefused as closed:
@@ -160,27 +165,20 @@ class ContractSeats:
         return None
 
 
-def _has_course(code: DiscountCode | None, standing: Standing) -> DomainError:
-    """What someone with the course and another code is told."""
-    if code is not None and standing.user is not None and _is_given_to(code, standing.user):
-        return AlreadyHasCourseByOwnCode()
-    return AlreadyHasCourse(contact=standing.contact)
-
-
 def _is_at_price(line: PurchaseLine, terms: ContractTerms) -> bool:
-    """Whether product and code have followed the contract's price, which its terms have as soon as it is published."""
+    """Tell whether product and code have the price in the terms yet: publishing changes the terms first."""
     discount = line.code.discount if line.code is not None else None
     return line.product.money == terms.money and (
         discount is None or Money(discount.amount, discount.currency) == terms.money
     )
 
 
-def _is_given_to(code: DiscountCode, user: User) -> bool:
+def _is_assigned_to(code: DiscountCode, user: User) -> bool:
     return normalize_email(code.assigned_email) == normalize_email(user.email)
 
 
 def refuse_entry(terms: ContractTerms, *, now: datetime) -> DomainError | None:
-    """Why no one can come into the contract on this day, or None (B2B-05: both ends included)."""
+    """Return why no one can join the contract today, or None. Its first and last day are included."""
     standing = terms.standing_on(clock.date_of(now))
     if standing is ContractStanding.INACTIVE:
         return ContractInactive(organization=terms.organization.name)
@@ -192,21 +190,22 @@ def refuse_entry(terms: ContractTerms, *, now: datetime) -> DomainError | None:
 
 
 def refuse_person(terms: ContractTerms, code: DiscountCode, user: User | None) -> DomainError | None:
-    """Why this person can't use a code that was given to another address, or None: only where the contract says so.
+    """Return why this person can't use a code assigned to another address, or None.
 
-    Whom a signed-out visitor turns out to be is judged after they signed in.
+    Only contracts with `codes_only_for_assignee` refuse. A visitor is judged once they have signed in.
     """
     if user is None or not terms.codes_only_for_assignee or not code.assigned_email:
         return None
-    if not _is_given_to(code, user):
+    if not _is_assigned_to(code, user):
         return CodeForSomebodyElse()
     return None if user.email_verified_at is not None else CodeAddressUnconfirmed()
 
 
 def refuse_replaced(codes: Iterable[DiscountCode]) -> None:
-    """Raise CodeUnknown for a code that got another text while someone came with the old one.
+    """Raise CodeUnknown if a code got another text after it was read.
 
-    Only what was handed out is taken back or replaced, under the lock of the terms, which the caller holds too.
+    Assigned and shared codes are revoked and replaced under the lock of the terms. The caller holds that lock, so the
+    text can't change after this check.
     """
     texts = {code.pk: code.text for code in codes if code.assigned_email or code.max_uses is None}
     if texts and dict(DiscountCode.objects.filter(pk__in=texts).values_list("pk", "text")) != texts:
@@ -214,18 +213,18 @@ def refuse_replaced(codes: Iterable[DiscountCode]) -> None:
 
 
 def contacts_of(organization_ids: Iterable[int]) -> dict[int, str]:
-    """The name of each organization's first manager, whom a learner may ask; left out where there is none."""
+    """Return by organization the name of its first manager, whom learners may ask."""
     managers = OrganizationMembership.objects.filter(
         organization_id__in=set(organization_ids), is_manager=True, user__is_active=True
     )
     return dict(managers.order_by("-pk").values_list("organization_id", "user__name"))
 
 
-def _people(
-    found: list[tuple[PurchaseLine, ContractRun, Standing]], user_id: int | None
+def _load_contacts(
+    lines: list[tuple[PurchaseLine, ContractRun, LearnerFacts]], user_id: int | None
 ) -> tuple[dict[int, str], set[int]]:
-    """Each organization's contact, and the organizations this visitor belongs to; one query."""
-    ids = {run.contract.terms.organization_id for _line, run, _standing in found}
+    """Return each organization's contact, and the organizations the visitor belongs to; one query."""
+    ids = {run.contract.terms.organization_id for _line, run, _facts in lines}
     if not ids:
         return {}, set()
     rows = OrganizationMembership.objects.filter(organization_id__in=ids).order_by("-pk")
@@ -242,64 +241,60 @@ def _people(
     return contacts, insiders
 
 
-def _gather(purchase: Purchase) -> list[tuple[PurchaseLine, ContractRun, Standing]]:
-    """The contract lines with their runs, terms, and what the learner has there; constant queries."""
-    wanted = {line.product.pk: line for line in purchase.lines if line.product.requires_code}
-    if not wanted:
+def _load_lines(purchase: Purchase) -> list[tuple[PurchaseLine, ContractRun, LearnerFacts]]:
+    """Return the contract lines with their runs, terms and the learner's facts; constant queries."""
+    lines = {line.product.pk: line for line in purchase.lines if line.product.requires_code}
+    if not lines:
         return []
     runs = list(
         ContractRun.objects.current()
-        .filter(product_id__in=list(wanted), contract__terms__isnull=False)
+        .filter(product_id__in=list(lines), contract__terms__isnull=False)
         .select_related("contract__terms__organization", "course_run")
         .order_by("pk")
     )
-    standings = _standings(purchase, [wanted[run.product_id or 0] for run in runs], runs)
-    return [(wanted[run.product_id or 0], run, standing) for run, standing in zip(runs, standings, strict=True)]
+    facts = _load_facts(purchase, [lines[run.product_id or 0] for run in runs], runs)
+    return [(lines[run.product_id or 0], run, each) for run, each in zip(runs, facts, strict=True)]
 
 
-def _standings(purchase: Purchase, lines: list[PurchaseLine], runs: list[ContractRun]) -> list[Standing]:
-    """What the learner has in each run's contract; the same few queries for one run and for fifty."""
+def _load_facts(purchase: Purchase, lines: list[PurchaseLine], runs: list[ContractRun]) -> list[LearnerFacts]:
+    """Return the learner's facts for each run, in the same few queries for one run and for fifty."""
     codes = [line.code for line in lines if line.code]
     seats = seats_for([run.contract_id for run in runs], purchase.user_id, code_ids=[code.pk for code in codes])
     if purchase.user_id is None:
-        return [Standing(seats=seats[run.contract_id]) for run in runs]
-    given = any(line.code.assigned_email for line in lines if line.code)
-    user = User.objects.get(pk=purchase.user_id) if given else None
-    in_these = Enrollment.objects.active().of(purchase.user_id).filter(run__in=[run.course_run_id for run in runs])
-    enrolled = set(in_these.values_list("run_id", flat=True))
+        return [LearnerFacts(seats=seats[run.contract_id]) for run in runs]
+    # Only an assigned code is compared with the person's address.
+    user = User.objects.get(pk=purchase.user_id) if any(code.assigned_email for code in codes) else None
+    enrollments = Enrollment.objects.active().of(purchase.user_id).filter(run__in=[run.course_run_id for run in runs])
+    enrolled = set(enrollments.values_list("run_id", flat=True))
     uses: dict[int, list[CodeUse]] = {}
     for use in CodeUse.objects.filter(user_id=purchase.user_id, code__in=codes) if codes else ():
         uses.setdefault(use.code_id, []).append(use)
-    return [
-        _standing(line, run, seats[run.contract_id], user, enrolled, uses.get(line.code.pk, []) if line.code else [])
-        for line, run in zip(lines, runs, strict=True)
-    ]
-
-
-def _standing(
-    line: PurchaseLine, run: ContractRun, seats: Seats, user: User | None, enrolled: set[int], uses: list[CodeUse]
-) -> Standing:
-    return Standing(
-        seats=seats,
-        user=user,
-        has_course=run.course_run_id in enrolled,
-        use=_live(uses),
-        withdrawn=seats.state is None and (_was_withdrawn(uses) or _stays_withdrawn(seats, line.code, user)),
-    )
+    facts = []
+    for line, run in zip(lines, runs, strict=True):
+        uses_here = uses.get(line.code.pk, []) if line.code else []
+        seats_here = seats[run.contract_id]
+        is_withdrawn = _was_withdrawn(uses_here) or _stays_withdrawn(seats_here, line.code, user)
+        facts.append(
+            LearnerFacts(
+                seats=seats_here,
+                user=user,
+                has_course=run.course_run_id in enrolled,
+                use=next((use for use in uses_here if use.state in LIVE_USE_STATES), None),
+                withdrawn=seats_here.state is None and is_withdrawn,
+            )
+        )
+    return facts
 
 
 def _stays_withdrawn(seats: Seats, code: DiscountCode | None, user: User | None) -> bool:
-    """Whether access stays withdrawn. What staff withdrew, staff lift; what a manager withdrew, a code given since."""
+    """Tell whether a withdrawal stays. Only staff lift theirs; a code assigned afterwards lifts a manager's."""
     if seats.withdrawn_at is None:
         return False
     if seats.withdrawn_as != WithdrawnBy.MANAGER:
         return True
-    given = code is not None and user is not None and _is_given_to(code, user)
-    return not (given and code is not None and code.assigned_at is not None and code.assigned_at > seats.withdrawn_at)
-
-
-def _live(uses: list[CodeUse]) -> CodeUse | None:
-    return next((use for use in uses if use.state in {UseState.HELD, UseState.CONFIRMED}), None)
+    if code is None or user is None or code.assigned_at is None:
+        return True
+    return not (_is_assigned_to(code, user) and code.assigned_at > seats.withdrawn_at)
 
 
 def _was_withdrawn(uses: list[CodeUse]) -> bool:

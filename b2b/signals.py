@@ -1,4 +1,4 @@
-"""Hears Wagtail and changed programs. Connected in apps.py: a worker that publishes on schedule hears it too."""
+"""Receivers of signals from Wagtail and programs, connected in apps.py so that workers run them too."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mitxonline.kernel.audit import current_origin
 
 
 def contract_published(*, instance: ContractPage, revision: Any = None, **_kwargs: Any) -> None:
-    """Bring the terms of a contract that went live into force and have its runs and codes follow.
+    """Bring the terms of a published contract into force and request that its runs and codes follow.
 
-    Wagtail also says “published” of pages that will go live later, and of aliases, which are no contracts. It sends
-    outside any transaction, or inside its caller's; ours makes the terms and the request one.
+    Wagtail also sends the signal for pages that go live later, and for aliases, which aren't contracts. It may send it
+    outside a transaction; ours makes sure that terms and request are written together.
     """
     if not instance.live or instance.alias_of_id is not None:
         return
-    now, by_id = clock.now(), _acting_id() or getattr(revision, "user_id", None)
+    now, by_id = clock.now(), _current_user_id() or getattr(revision, "user_id", None)
     with transaction.atomic():
         bring_into_force(page_id=instance.pk, now=now, by_id=by_id)
         request_reconcile(
@@ -33,7 +33,7 @@ def contract_published(*, instance: ContractPage, revision: Any = None, **_kwarg
 
 
 def program_changed(*, instance: ProgramRequirement, raw: bool = False, **_kwargs: Any) -> None:
-    """A program that gained or lost a course: its contracts look whether a run is missing (CW-04)."""
+    """Request the contracts of a program that gained or lost a course: a run may be missing."""
     if raw:
         return
     now = clock.now()
@@ -41,15 +41,17 @@ def program_changed(*, instance: ProgramRequirement, raw: bool = False, **_kwarg
         program_id=instance.program_id, create_runs=True, removed_at__isnull=True, contract__terms__isnull=False
     )
     for contract_id in covering.order_by("contract_id").values_list("contract_id", flat=True):
-        request_reconcile(contract_id=contract_id, reason=_("Program changed"), now=now, requested_by_id=_acting_id())
+        request_reconcile(
+            contract_id=contract_id, reason=_("Program changed"), now=now, requested_by_id=_current_user_id()
+        )
 
 
 def contract_unpublished(*, instance: ContractPage, **_kwargs: Any) -> None:
-    """A contract that isn't live admits no one; nothing else changes."""
-    bring_into_force(page_id=instance.pk, now=clock.now(), by_id=_acting_id())
+    """Close the contract to new people; nothing else changes."""
+    bring_into_force(page_id=instance.pk, now=clock.now(), by_id=_current_user_id())
 
 
-def _acting_id() -> int | None:
-    """Who is at work in Wagtail's admin just now, who need not be the author of what is published."""
+def _current_user_id() -> int | None:
+    # Whoever works in the admin need not be the author of the revision that is published.
     user = get_active_log_context().user
     return user.pk if user is not None else None

@@ -1,4 +1,4 @@
-"""What the worker does for contracts."""
+"""Background work for contracts."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ logger = logging.getLogger(__name__)
 
 
 def reconcile_requested(event: ReconcileRequested) -> None:
-    """Bring the contract in line. Where someone is at it already, LockTaken: the delivery comes again shortly.
+    """Reconcile the contract. Raises LockTaken if another worker is doing it, so that the delivery is repeated shortly.
 
-    Takes as long as the contract has codes to make; stopped at a time limit, the next attempt goes on from there.
+    Creating many codes may hit the time limit; the next attempt continues where this one stopped.
     """
     try:
         run_reconcile(contract_id=event.contract_id, now=clock.now(), wait=False)
     except (ContractNotPublished, ContractUnknown) as refusal:
-        # Deleted or withdrawn since it was asked: there is nothing to bring in line, also next time.
+        # The contract was deleted or unpublished after the request, so a repeated delivery wouldn't help.
         logger.info("nothing to reconcile", extra={"contract": event.contract_id, "reason": refusal.code})
 
 
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
 def sweep_contracts() -> None:
-    """Find the contracts that no signal was heard of, and those whose request got lost."""
+    """Find contracts whose signal or request was lost, and reconcile them."""
     now = clock.now()
     for contract_id in contracts_out_of_line(stuck_before=now - STUCK_AFTER):
         if bring_into_force(page_id=contract_id, now=now) is not None:
@@ -45,13 +45,13 @@ def sweep_contracts() -> None:
 
 
 def join_in_keycloak(event: KeycloakJoinRequested) -> None:
-    """Add someone who came by code to their organization in Keycloak. Where that doesn't answer, it is tried again."""
+    """Add someone who joined by code to their organization in Keycloak; repeated if Keycloak doesn't answer."""
     add_in_keycloak(join_id=event.join_id, keycloak=KeycloakGateway.from_settings(), now=clock.now())
 
 
 @shared_task(ignore_result=True, soft_time_limit=570, time_limit=600)
 def sync_keycloak_orgs() -> None:
-    """Bring the organizations' pages in line with Keycloak; what could not be done is in the record of the run."""
+    """Synchronize the organizations' pages with Keycloak; problems are in the record of the synchronization."""
     try:
         with patience(settings.KEYCLOAK_SYNC_PATIENCE):
             report = sync_organizations(keycloak=KeycloakGateway.from_settings(), now=clock.now())
@@ -65,5 +65,5 @@ def sync_keycloak_orgs() -> None:
 
 @shared_task(ignore_result=True, soft_time_limit=50, time_limit=60)
 def sweep_keycloak_joins() -> None:
-    """Ask that those who came by code be added to their organization in Keycloak, where its page says so."""
+    """Request that people who joined by code are added in Keycloak, for organizations whose page says so."""
     ask_for_joins(now=clock.now())

@@ -1,4 +1,4 @@
-"""Who bought seats for others, and who took them."""
+"""Organizations, contracts, seats and hand-outs."""
 
 from b2b.models.contract_run import ContractRun
 from b2b.models.courseware import ContractCourseware

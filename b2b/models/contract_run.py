@@ -1,4 +1,4 @@
-"""Which runs belong to a contract."""
+"""The runs of contracts."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ from ecommerce.models import Product
 
 
 class ContractRunQuerySet(models.QuerySet["ContractRun"]):
-    """The vocabulary for asking after a contract's runs."""
-
     def current(self) -> Self:
         """Runs that were not removed from their contract."""
         return self.filter(removed_at__isnull=True)
 
 
 class ContractRun(models.Model):
-    """A run that a contract owns, with the product its codes open.
+    """A run that belongs to a contract, with the product that its codes unlock.
 
-    A removed one keeps its row (``removed_at``), so that the run can never turn up in public; lists leave it out.
+    A removed run keeps its row (`removed_at`), so that it never shows up in public lists.
     """
 
     contract = models.ForeignKey(
@@ -44,7 +42,7 @@ class ContractRun(models.Model):
     )
     courseware = models.ForeignKey(
         ContractCourseware,
-        verbose_name=_("made for"),
+        verbose_name=_("created for"),
         null=True,
         blank=True,
         on_delete=models.PROTECT,
@@ -53,17 +51,17 @@ class ContractRun(models.Model):
     generation = models.PositiveSmallIntegerField(
         _("generation"),
         default=1,
-        help_text=_("1 for the first run of the course in this contract, 2 for a re-run …"),
+        help_text=_("1 for the first run of the course in this contract, 2 for its first rerun, and so on."),
     )
     given_start = models.DateTimeField(
-        _("start given by the contract"),
-        help_text=_("Where the contract’s first day last put the run; a run that stands there follows the next one."),
+        _("start set by the contract"),
+        help_text=_("The start the contract last gave this run. A run that still has it follows the next change."),
     )
     given_end = models.DateTimeField(
-        _("end given by the contract"),
+        _("end set by the contract"),
         null=True,
         blank=True,
-        help_text=_("Where the contract’s last day last put the run; empty for no end."),
+        help_text=_("The end the contract last gave this run; empty means no end."),
     )
     added_at = models.DateTimeField(_("added"))
     removed_at = models.DateTimeField(_("removed"), null=True, blank=True)

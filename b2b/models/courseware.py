@@ -1,4 +1,4 @@
-"""What a contract covers."""
+"""The courseware of contracts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from courses.models import Course, CourseRun, Program
 
 
 class ContractCourseware(models.Model):
-    """A course, a program or one given run that a contract covers. Acts at once, apart from the page's revisions."""
+    """A course, a program or a single run that a contract covers. Changes act at once, without the page's revisions."""
 
     contract = models.ForeignKey(
         ContractPage, verbose_name=_("contract"), on_delete=models.PROTECT, related_name="courseware"
@@ -31,7 +31,7 @@ class ContractCourseware(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
     )
-    create_runs = models.BooleanField(_("make runs"), default=True)
+    create_runs = models.BooleanField(_("create runs"), default=True)
     position = models.PositiveIntegerField(_("position"), default=0)
     added_at = models.DateTimeField(_("added"))
     added_by = models.ForeignKey(
@@ -79,7 +79,7 @@ class ContractCourseware(models.Model):
 
     @property
     def readable_id(self) -> str:
-        """The id of what is covered, as a person would type it."""
+        """The id of the course, program or run, as a person would type it."""
         if self.course is not None:
             return self.course.readable_id
         if self.program is not None:

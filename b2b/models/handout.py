@@ -1,4 +1,4 @@
-"""Codes handed out by e-mail, and the mails that say so: the outbox of hand-outs."""
+"""Codes handed out by e-mail, and the outbox of these e-mails."""
 
 from __future__ import annotations
 
@@ -14,23 +14,21 @@ from b2b.enums import MailKind, MailState
 from b2b.models.contract_run import ContractRun
 from ecommerce.models import DiscountCode
 
-# Longer than the mail server may take: a mail claimed before that was left by a worker that is gone.
+# Longer than the mail server may take. A worker that claimed an e-mail earlier than this was killed.
 SENDING_PATIENCE = timedelta(minutes=5)
 
 
 class HandOutQuerySet(models.QuerySet["HandOut"]):
-    """The vocabulary for asking after hand-outs."""
-
     def open(self) -> Self:
-        """Those that were neither revoked nor canceled."""
+        """Hand-outs that were neither revoked nor canceled."""
         return self.filter(ended_at__isnull=True)
 
 
 class HandOut(models.Model):
-    """A code given to an address: one of their own (assigned), or the shared one of a contract without a cap.
+    """A code handed out to an address: one of their own (assigned), or the shared one of a contract without a cap.
 
-    What the rules ask is the code's own ``assigned_email``; this is who gave it when, and what became of the mail.
-    The database forgets the code here when it is deleted, which only happens to codes no one has.
+    Rules read the code's `assigned_email`. This row records who handed it out and when, and leads to its e-mails. The
+    database sets `code` to null when the code is deleted, which only happens to codes that no one has.
     """
 
     contract_run = models.ForeignKey(
@@ -46,12 +44,12 @@ class HandOut(models.Model):
         related_name="hand_outs",
     )
     is_shared = models.BooleanField(_("by the shared code"), default=False)
-    email = models.EmailField(_("given to"))
+    email = models.EmailField(_("recipient"))
     name = models.CharField(_("name"), max_length=255, blank=True)
-    given_at = models.DateTimeField(_("given on"))
+    given_at = models.DateTimeField(_("handed out"))
     given_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("given by"),
+        verbose_name=_("handed out by"),
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
@@ -98,18 +96,17 @@ class HandOut(models.Model):
 
 
 class HandOutMailQuerySet(models.QuerySet["HandOutMail"]):
-    """The vocabulary for asking after mails."""
-
     def unsent(self, *, now: datetime) -> Self:
-        """Mails that a person may send again: refused ones, and those no one knows whether they left."""
-        left = Q(state=MailState.SENDING, claimed_at__lt=now - SENDING_PATIENCE)
-        return self.filter(Q(state__in=[MailState.FAILED, MailState.UNKNOWN]) | left)
+        """E-mails that a person may send again: rejected ones, and those that may not have been sent."""
+        abandoned = Q(state=MailState.SENDING, claimed_at__lt=now - SENDING_PATIENCE)
+        return self.filter(Q(state__in=[MailState.FAILED, MailState.UNKNOWN]) | abandoned)
 
 
 class HandOutMail(models.Model):
-    """One mail about a hand-out. It is claimed before it is sent, so that it is never sent twice by itself.
+    """An e-mail about a hand-out. A worker claims it before sending, so it is never sent twice automatically.
 
-    A worker killed between sending and noting leaves it *sending*; after ``SENDING_PATIENCE`` that reads *unknown*.
+    If the worker is killed before it records the result, the state stays `sending`, which reads `unknown` after
+    SENDING_PATIENCE.
     """
 
     hand_out = models.ForeignKey(HandOut, verbose_name=_("hand-out"), on_delete=models.CASCADE, related_name="mails")
@@ -135,8 +132,8 @@ class HandOutMail(models.Model):
     wagtail_reference_index_ignore = True
 
     class Meta:
-        verbose_name = _("mail about a hand-out")
-        verbose_name_plural = _("mails about hand-outs")
+        verbose_name = _("e-mail about a hand-out")
+        verbose_name_plural = _("e-mails about hand-outs")
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(
@@ -161,7 +158,7 @@ class HandOutMail(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}: {self.state}"
 
-    def standing(self, *, now: datetime) -> MailState:
-        """The state as it is told: one that was left while being sent is unknown."""
-        left = self.claimed_at is not None and self.claimed_at < now - SENDING_PATIENCE
-        return MailState.UNKNOWN if self.state == MailState.SENDING and left else MailState(self.state)
+    def current_state(self, *, now: datetime) -> MailState:
+        """Return the state; UNKNOWN if a worker abandoned the e-mail while sending it."""
+        is_old = self.claimed_at is not None and self.claimed_at < now - SENDING_PATIENCE
+        return MailState.UNKNOWN if self.state == MailState.SENDING and is_old else MailState(self.state)

@@ -1,6 +1,6 @@
-"""What is known of Keycloak's organizations here, what signing in changed, and who shall be added there.
+"""Organizations in Keycloak, what signing in changed, and people to add there.
 
-None of it is a column of a page: publishing an old draft would put yesterday's back (ADR 0007).
+These aren't columns of pages because publishing an old draft would overwrite them (ADR 0007).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from b2b.models.pages import ContractPage, OrganizationPage
 
 
 class KeycloakOrganization(models.Model):
-    """The organization in Keycloak that an organization's page stands for. The synchronization writes it."""
+    """The Keycloak organization that belongs to an organization page. Only the synchronization writes it."""
 
     organization = models.OneToOneField(
         OrganizationPage,
@@ -42,7 +42,7 @@ class KeycloakOrganization(models.Model):
 
 
 class KeycloakSync(models.Model):
-    """One run of the synchronization of organizations, and what it did: ids of pages, and sentences."""
+    """One synchronization of organizations. The lists hold page ids, `problems` sentences."""
 
     state = models.CharField(_("state"), max_length=20, choices=SyncState, default=SyncState.RUNNING)
     started_at = models.DateTimeField(_("started"))
@@ -67,7 +67,7 @@ class KeycloakSync(models.Model):
 
 
 class SignInFact(models.Model):
-    """One thing that signing in through Keycloak changed for someone, or could not give them."""
+    """Something that signing in through Keycloak changed for a person, or a seat it couldn't give."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("person"), on_delete=models.CASCADE, related_name="sign_in_facts"
@@ -90,8 +90,8 @@ class SignInFact(models.Model):
     wagtail_reference_index_ignore = True
 
     class Meta:
-        verbose_name = _("change by signing in")
-        verbose_name_plural = _("changes by signing in")
+        verbose_name = _("change at sign-in")
+        verbose_name_plural = _("changes at sign-in")
         ordering = ["-pk"]
         indexes = [models.Index(fields=["user", "-id"], name="sign_in_facts_of_a_person")]
 
@@ -100,7 +100,7 @@ class SignInFact(models.Model):
 
 
 class KeycloakJoin(models.Model):
-    """Someone who came by code and shall belong to the organization in Keycloak too; asked once for each."""
+    """A person who joined by code, to be added to the organization in Keycloak. One row per person."""
 
     organization = models.ForeignKey(
         OrganizationPage, verbose_name=_("organization"), on_delete=models.CASCADE, related_name="keycloak_joins"
@@ -115,8 +115,8 @@ class KeycloakJoin(models.Model):
     wagtail_reference_index_ignore = True
 
     class Meta:
-        verbose_name = _("addition in Keycloak")
-        verbose_name_plural = _("additions in Keycloak")
+        verbose_name = _("addition to Keycloak")
+        verbose_name_plural = _("additions to Keycloak")
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(fields=["organization", "user"], name="added_in_keycloak_once"),

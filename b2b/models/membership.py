@@ -1,4 +1,4 @@
-"""Seats, and who belongs to an organization."""
+"""Members of contracts and organizations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecommerce.models import CodeUse, Order
 
 
 class ContractMembership(models.Model):
-    """One seat of a contract, taken by one person or held for one order. The cap counts both (design 3.8)."""
+    """One seat of a contract, taken by a person or held for an order. Both count toward the cap."""
 
     contract = models.ForeignKey(
         ContractPage, verbose_name=_("contract"), on_delete=models.PROTECT, related_name="memberships"
@@ -28,7 +28,7 @@ class ContractMembership(models.Model):
     source = models.CharField(_("source"), max_length=20, choices=MembershipSource)
     code_use = models.ForeignKey(
         CodeUse,
-        verbose_name=_("use of a code"),
+        verbose_name=_("code use"),
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
@@ -55,8 +55,8 @@ class ContractMembership(models.Model):
     wagtail_reference_index_ignore = True
 
     class Meta:
-        verbose_name = _("member of a contract")
-        verbose_name_plural = _("members of contracts")
+        verbose_name = _("contract member")
+        verbose_name_plural = _("contract members")
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["contract", "user"], name="one_seat_per_learner_and_contract"),
@@ -71,7 +71,7 @@ class ContractMembership(models.Model):
 
 
 class OrganizationMembership(models.Model):
-    """A person who belongs to an organization, and whether they hand out its seats."""
+    """A person in an organization; managers hand out its seats."""
 
     organization = models.ForeignKey(
         OrganizationPage, verbose_name=_("organization"), on_delete=models.PROTECT, related_name="memberships"
@@ -87,15 +87,15 @@ class OrganizationMembership(models.Model):
     seen_in_claim = models.BooleanField(
         _("seen in Keycloak's claim"),
         default=False,
-        help_text=_("Someone added here first isn't thrown out before Keycloak knows them."),
+        help_text=_("People added here keep their membership until Keycloak has named them once."),
     )
     since = models.DateTimeField(_("since"))
 
     wagtail_reference_index_ignore = True
 
     class Meta:
-        verbose_name = _("member of an organization")
-        verbose_name_plural = _("members of organizations")
+        verbose_name = _("organization member")
+        verbose_name_plural = _("organization members")
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["organization", "user"], name="organization_member_once"),

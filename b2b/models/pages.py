@@ -1,7 +1,7 @@
-"""What an editor writes about organizations and contracts.
+"""The pages of organizations and contracts, as editors write them.
 
-No counters, no states and no ``save()``: publishing an old draft rewrites every column of a page. What the system
-counts is in ``ContractTerms`` and the tables beside it.
+They have no counters, no states and no `save()`, because publishing an old draft overwrites every column of a page.
+What the system counts is in `ContractTerms` and the tables beside it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from mitxonline.kernel.money import currency_problem, minor_digits, read_currenc
 DEFAULT_PREFIX = "UAI_"
 ORG_KEY_LENGTH = 30
 _NOT_IN_A_KEY = re.compile(r"[^A-Za-z0-9_.-]")
-# Enough for any customer; a slip of the finger shall not make a billion codes.
+# Enough for any customer, and it keeps a typo from creating a billion codes.
 MOST_SEATS = 1_000_000
-# The first moment of each of these days, and the last, is one the database and Python have in every time zone.
+# The first and last moment of these days exist in every time zone, in the database and in Python.
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 RICH_TEXT = ["bold", "italic", "link", "ul", "ol"]
 
@@ -42,28 +42,28 @@ validate_org_key = RegexValidator(
 
 
 def name_essence(name: str) -> str:
-    """A name without what people write now one way and now another: case, blanks, punctuation."""
+    """Return the name without case, spaces and punctuation, for comparison."""
     return "".join(char for char in unicodedata.normalize("NFKC", name).casefold() if char.isalnum())
 
 
 def organizations_with_key(key: str) -> models.QuerySet[OrganizationPage]:
-    """Organizations with this key in whatever case: Open edX compares course keys without it."""
+    """Return organizations with this key in any case: Open edX ignores case when it compares course keys."""
     found: models.QuerySet[OrganizationPage] = OrganizationPage.objects.filter(org_key__iexact=key)
     return found
 
 
 def organization_named_like(name: str, *, but: int | None = None) -> OrganizationPage | None:
-    """The first organization whose name differs only in case, blanks and punctuation, other than this one."""
+    """Return the first organization, except `but`, whose name differs only in case, spaces and punctuation."""
     essence = name_essence(name)
-    for one in OrganizationPage.objects.exclude(pk=but).order_by("pk").only("name", "org_key"):
-        if essence and name_essence(one.name) == essence:
-            found: OrganizationPage = one
-            return found
+    others: models.QuerySet[OrganizationPage] = OrganizationPage.objects.exclude(pk=but).order_by("pk")
+    for other in others.only("name", "org_key"):
+        if essence and name_essence(other.name) == essence:
+            return other
     return None
 
 
 def free_org_key(name: str) -> str:
-    """The name reduced to what a course key may hold, made unique by a number; empty if nothing is left."""
+    """Make a key from the characters a course key may have, unique by a number; empty if none is left."""
     base = _NOT_IN_A_KEY.sub("", unicodedata.normalize("NFKD", name))[:ORG_KEY_LENGTH]
     if not any(char.isalnum() for char in base):
         return ""
@@ -76,14 +76,13 @@ def free_org_key(name: str) -> str:
 
 
 def default_currency() -> str:
-    """The currency of this shop."""
     return settings.DEFAULT_CURRENCY
 
 
 class ContractRights(PagePermissionTester):
-    """What someone may do with a page of contracts: what they may with pages there, if contracts are their business.
+    """Page permissions, which count here only together with the permission to change contracts.
 
-    Editors may write anywhere on the site; that shall not be the way to other terms.
+    Editors may write anywhere on the site, and must not be able to change contract terms that way.
     """
 
     def __init__(self, user: Any, page: Page) -> None:
@@ -93,18 +92,18 @@ class ContractRights(PagePermissionTester):
 
 
 class Unmoderated:
-    """Keep workflows away from these pages, also one that was started past the admin: approving it would publish."""
+    """Keep workflows away from these pages: approving one would publish a contract without showing its plan."""
 
     has_workflow = False
     workflow_in_progress = False
     current_workflow_state = None
 
     def get_workflow(self) -> None:
-        """None, also where the site has one for all pages."""
+        """Return None even if the site has a workflow for all pages."""
 
 
 class OrganizationIndexPage(Unmoderated, Page):
-    """The one page under which organizations are kept; visitors get 404."""
+    """The parent of all organizations. Visitors get 404."""
 
     max_count = 1
     subpage_types = ["b2b.OrganizationPage"]
@@ -115,11 +114,10 @@ class OrganizationIndexPage(Unmoderated, Page):
         verbose_name = _("organizations")
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Tell no one who our customers are (API-01)."""
+        """Raise 404, so that no one can see who our customers are."""
         raise Http404
 
     def permissions_for_user(self, user: Any) -> ContractRights:
-        """For those whose business contracts are."""
         return ContractRights(user, self)
 
 
@@ -134,7 +132,7 @@ class OrganizationPage(Unmoderated, Page):
         blank=True,
         validators=[validate_org_key],
         help_text=_(
-            "Becomes part of course keys. Left empty, it’s made from the name. It can't be changed once there are runs."
+            "Part of course keys. Leave empty to create it from the name. It can’t be changed once there are runs."
         ),
     )
     org_key_prefix = models.CharField(
@@ -154,22 +152,22 @@ class OrganizationPage(Unmoderated, Page):
         related_name="+",
     )
     add_code_learners_to_sso = models.BooleanField(
-        _("add people who came by code to the organization in Keycloak"),
+        _("add people who joined by code to the organization in Keycloak"),
         default=False,
         help_text=_(
-            "At their next sign-in they then get a seat in each of the organization's single sign-on contracts that is "
-            "free of charge and not full. People who came by code before this was switched on are added too."
+            "At their next sign-in they get a seat in each of the organization’s single sign-on contracts that is free "
+            "and has seats left. People who joined by code earlier are added too."
         ),
     )
 
-    # Set by who asked first and was answered that the names are two organizations' (the command's --create).
+    # Set once a person has confirmed that the similar names are two organizations (the command's --create).
     allows_similar_name = False
 
     parent_page_types = ["b2b.OrganizationIndexPage"]
     subpage_types = ["b2b.ContractPage"]
     template = "b2b/organization_page.html"
 
-    # A draft may lack what can be written later, but not what tells one organization from another.
+    # A draft may be incomplete, but it needs the name that tells organizations apart.
     content_panels = [
         TitleFieldPanel("title", targets=["slug", "name"]),
         FieldPanel("name", required_on_save=True),
@@ -185,7 +183,7 @@ class OrganizationPage(Unmoderated, Page):
         ),
     ]
     promote_panels = [FieldPanel("slug")]
-    # Without a schedule: an organization that expires would leave its contracts in force.
+    # No schedule: if an organization expired, its contracts would stay in force.
     settings_panels: list[Any] = []
 
     class Meta:
@@ -208,62 +206,60 @@ class OrganizationPage(Unmoderated, Page):
         return self.name or self.title
 
     def clean(self) -> None:
-        """The key and the name are no other organization's. Runs carry the key in theirs, so it stays."""
+        """Refuse keys and names of other organizations, and a change of the key once course keys contain it."""
         super().clean()
         self.org_key = self.org_key or free_org_key(self.name)
         if not self.org_key:
-            sentence = _("No letter of “%(name)s” can be in a course key. Write a key.")
+            sentence = _("“%(name)s” has no characters that a course key may have. Enter a key.")
             raise ValidationError({"org_key": sentence % {"name": self.name}})
         self._refuse_taken_key()
         self._refuse_known_name()
         is_changed = OrganizationPage.objects.filter(pk=self.pk).exclude(org_key=self.org_key).exists()
         if is_changed and self.terms.filter(page__contract_runs__isnull=False).exists():
-            raise ValidationError({"org_key": _("There are runs with this key in theirs, so it can't be changed.")})
+            raise ValidationError({"org_key": _("Course keys of runs contain this key, so it can’t be changed.")})
 
     def _refuse_taken_key(self) -> None:
         other = organizations_with_key(self.org_key).exclude(pk=self.pk).first()
         if other is not None:
-            sentence = _("The key “%(key)s” is that of “%(name)s”. Choose another one.")
+            sentence = _("“%(name)s” already has the key “%(key)s”. Choose another one.")
             raise ValidationError({"org_key": sentence % {"key": other.org_key, "name": other.name}})
 
     def _refuse_known_name(self) -> None:
-        """Names that exist or almost exist; who keeps their name or writes it otherwise isn't asked."""
+        """Refuse a name that another organization has, exactly or nearly; an unchanged name passes."""
         stored = OrganizationPage.objects.filter(pk=self.pk).values_list("name", flat=True).first()
         if self.allows_similar_name or (stored is not None and name_essence(stored) == name_essence(self.name)):
             return
         other = organization_named_like(self.name, but=self.pk)
         if other is not None:
-            sentence = (
-                _("There is an organization “%(name)s” already. Give this one a name of its own.")
-                if other.name == self.name
-                else _(
-                    "There is an organization “%(name)s”, whose name is almost this one. Use that one, or a name that "
-                    "tells them apart."
+            if other.name == self.name:
+                sentence = _("An organization named “%(name)s” already exists. Choose another name.")
+            else:
+                sentence = _(
+                    "An organization with nearly this name exists: “%(name)s”. Use it, or choose a name that tells "
+                    "them apart."
                 )
-            )
             raise ValidationError({"name": sentence % {"name": other.name}})
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """For members, at whatever address the page is kept; everyone else is told that there is no such page."""
+        """Serve the page to members, at whatever address it is kept; everyone else gets 404."""
         if not self.memberships.filter(user_id=request.user.pk).exists():
             raise Http404
         response: HttpResponse = super().serve(request, *args, **kwargs)
         return response
 
     def permissions_for_user(self, user: Any) -> ContractRights:
-        """For those whose business contracts are."""
         return ContractRights(user, self)
 
 
 class ContractPage(Unmoderated, Page):
-    """The terms of a contract as an editor wrote them; those in force are in ``ContractTerms``."""
+    """The terms of a contract as an editor wrote them. The terms in force are in `ContractTerms`."""
 
     name = models.CharField(_("name"), max_length=255)
     description = RichTextField(_("description"), blank=True, features=RICH_TEXT)
     welcome_message = models.CharField(_("welcome"), max_length=255, blank=True)
     welcome_message_extra = RichTextField(_("more of the welcome"), blank=True, features=RICH_TEXT)
     integration_type = models.CharField(
-        _("how learners come in"), max_length=20, choices=IntegrationType, default=IntegrationType.NON_SSO
+        _("how people join"), max_length=20, choices=IntegrationType, default=IntegrationType.NON_SSO
     )
     active = models.BooleanField(_("active"), default=True)
     contract_start = models.DateField(_("first day"), null=True, blank=True)
@@ -271,7 +267,7 @@ class ContractPage(Unmoderated, Page):
         _("last day"), null=True, blank=True, help_text=_("The contract can be used through this day.")
     )
     max_learners = models.PositiveIntegerField(
-        _("seats"), null=True, blank=True, help_text=_("Empty or 0 means without limit.")
+        _("seats"), null=True, blank=True, help_text=_("Empty or 0 means no limit.")
     )
     enrollment_fixed_price = models.DecimalField(
         _("price for each learner and course"),
@@ -282,9 +278,7 @@ class ContractPage(Unmoderated, Page):
         help_text=_("Empty or 0 means free for the learner."),
     )
     currency = models.CharField(_("currency"), max_length=3, default=default_currency)
-    codes_only_for_assignee = models.BooleanField(
-        _("codes work only for the address they were given to"), default=False
-    )
+    codes_only_for_assignee = models.BooleanField(_("codes work only for the address they were sent to"), default=False)
 
     parent_page_types = ["b2b.OrganizationPage"]
     subpage_types: list[str] = []
@@ -296,7 +290,7 @@ class ContractPage(Unmoderated, Page):
         FieldPanel("description"),
         MultiFieldPanel(
             [FieldPanel("welcome_message"), FieldPanel("welcome_message_extra")],
-            heading=_("What members read"),
+            heading=_("For members"),
         ),
         MultiFieldPanel(
             [
@@ -322,14 +316,14 @@ class ContractPage(Unmoderated, Page):
             models.CheckConstraint(
                 condition=Q(enrollment_fixed_price__isnull=True) | Q(enrollment_fixed_price__gte=0),
                 name="contract_page_price_not_negative",
-                violation_error_message=_("The price can't be negative."),
+                violation_error_message=_("The price can’t be negative."),
             ),
             models.CheckConstraint(
                 condition=Q(contract_start__isnull=True)
                 | Q(contract_end__isnull=True)
                 | Q(contract_end__gte=F("contract_start")),
                 name="contract_page_ends_after_it_starts",
-                violation_error_message=_("The contract can't end before it starts."),
+                violation_error_message=_("The contract can’t end before it starts."),
             ),
         ]
 
@@ -337,32 +331,30 @@ class ContractPage(Unmoderated, Page):
         return self.name or self.title
 
     def get_url_parts(self, *args: Any, **kwargs: Any) -> None:
-        """No address, so that the admin doesn't offer to look at it there."""
+        """Return None, so that the admin doesn't offer “View live”."""
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """No page for visitors: members read about it on their organization's page."""
+        """Raise 404: members see the contract on their organization's page."""
         raise Http404
 
     def permissions_for_user(self, user: Any) -> ContractRights:
-        """For those whose business contracts are."""
         return ContractRights(user, self)
 
     def clean(self) -> None:
-        """Refuse what no contract can say, at the field where it was typed."""
         super().clean()
         for name in ("contract_start", "contract_end"):
             day = getattr(self, name)
             if day is not None and not FIRST_DAY <= day <= LAST_DAY:
-                sentence = _("Write a day from %(first)s to %(last)s, or none.")
+                sentence = _("Enter a day from %(first)s to %(last)s, or leave it empty.")
                 raise ValidationError({name: sentence % {"first": FIRST_DAY, "last": LAST_DAY}})
         if self.contract_start and self.contract_end and self.contract_end < self.contract_start:
-            raise ValidationError({"contract_end": _("The contract can't end before it starts.")})
+            raise ValidationError({"contract_end": _("The contract can’t end before it starts.")})
         self.currency = read_currency(self.currency)
         if (problem := currency_problem(self.currency)) is not None:
             raise ValidationError({"currency": problem})
         price, digits = self.enrollment_fixed_price, minor_digits(self.currency)
         if price is not None and price != round(price, digits):
-            sentence = _("Prices in %(currency)s have %(digits)d digits after the point.")
+            sentence = _("Prices in %(currency)s have at most %(digits)d decimals.")
             raise ValidationError({"enrollment_fixed_price": sentence % {"currency": self.currency, "digits": digits}})
         if (self.max_learners or 0) > MOST_SEATS:
-            raise ValidationError({"max_learners": _("That is more seats than there can be codes for.")})
+            raise ValidationError({"max_learners": _("That’s too many seats. The limit is 1,000,000.")})

@@ -1,4 +1,4 @@
-"""The record of bringing a contract's runs, products and codes in line with its terms."""
+"""Updates of contracts: their runs, products and codes follow the terms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from b2b.models.pages import ContractPage
 
 
 class Reconcile(models.Model):
-    """One request to bring a contract in line, and what it did. Many requests fold into the one that waits."""
+    """A request to reconcile a contract, and its result. New requests join the one that waits."""
 
     contract = models.ForeignKey(
         ContractPage, verbose_name=_("contract"), on_delete=models.PROTECT, related_name="reconciles"
@@ -39,8 +39,8 @@ class Reconcile(models.Model):
     wagtail_reference_index_ignore = True
 
     class Meta:
-        verbose_name = _("reconcile")
-        verbose_name_plural = _("reconciles")
+        verbose_name = _("update of a contract")
+        verbose_name_plural = _("updates of contracts")
         ordering = ["-requested_at", "-pk"]
         constraints = [
             models.UniqueConstraint(
@@ -53,7 +53,7 @@ class Reconcile(models.Model):
 
     @property
     def took(self) -> timedelta | None:
-        """How long it took, or None while it isn't over."""
+        """The duration; None until it has finished."""
         if self.started_at is None or self.finished_at is None:
             return None
         return max(self.finished_at - self.started_at, timedelta())

@@ -1,4 +1,4 @@
-"""The terms in force: what every rule reads and locks."""
+"""The terms in force, which every rule reads and locks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mitxonline.kernel.money import Money
 
 
 def standing_case(day: date, *, path: str = "", full: Q | None = None) -> Case:
-    """``ContractTerms.standing_on`` in SQL, for terms reached by ``path``; ``full`` says when an open one is full."""
+    """Return `ContractTerms.standing_on` as SQL for terms at `path`; `full` tells which open contracts are full."""
     cases = [
         When(**{f"{path}active": False}, then=Value(ContractStanding.INACTIVE.value)),
         When(**{f"{path}start__gt": day}, then=Value(ContractStanding.NOT_STARTED.value)),
@@ -28,18 +28,16 @@ def standing_case(day: date, *, path: str = "", full: Q | None = None) -> Case:
 
 
 class ContractTermsQuerySet(LockableQuerySet["ContractTerms"]):
-    """The vocabulary for asking after contracts."""
-
     def valid_on(self, day: date) -> Self:
-        """Contracts one can come into on this day, both ends included (B2B-05)."""
+        """Contracts people can join on this day; the first and last day are included."""
         return self.alias(standing=standing_case(day)).filter(standing=ContractStanding.OPEN)
 
 
 class ContractTerms(models.Model):
-    """A contract's terms in force, one row for each contract page, with the same primary key.
+    """A contract's terms in force: one row per contract page, with the same primary key.
 
-    Only ``b2b.services`` writes here. Its row lock is what every door takes before it counts seats.
-    ``max_learners`` and ``price`` are null where the editor wrote 0: none is none (design 5.5).
+    Only `b2b.services` writes it. Every door locks the row before it counts seats. `max_learners` and `price` are null
+    if the editor wrote 0, which means the same as nothing.
     """
 
     page = models.OneToOneField(
@@ -52,14 +50,14 @@ class ContractTerms(models.Model):
     organization = models.ForeignKey(
         OrganizationPage, verbose_name=_("organization"), on_delete=models.PROTECT, related_name="terms"
     )
-    integration_type = models.CharField(_("how learners come in"), max_length=20, choices=IntegrationType)
+    integration_type = models.CharField(_("how people join"), max_length=20, choices=IntegrationType)
     active = models.BooleanField(_("active"))
     start = models.DateField(_("first day"), null=True, blank=True)
     end = models.DateField(_("last day"), null=True, blank=True)
     max_learners = models.PositiveIntegerField(_("seats"), null=True, blank=True)
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=3, null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=3)
-    codes_only_for_assignee = models.BooleanField(_("codes only for their assignee"), default=False)
+    codes_only_for_assignee = models.BooleanField(_("codes only for their recipients"), default=False)
     revision_id = models.BigIntegerField(
         _("revision in force"),
         null=True,
@@ -94,24 +92,20 @@ class ContractTerms(models.Model):
 
     @property
     def is_free(self) -> bool:
-        """Whether the learner pays nothing."""
         return self.price is None
 
     @property
     def money(self) -> Money:
-        """What a learner pays for a course: the price, or zero."""
+        """What a learner pays for each course."""
         return Money(self.price or 0, self.currency)
 
     @property
     def needs_codes(self) -> bool:
-        """Whether codes are made: always without single sign-on, with it only for a price (CODE-01)."""
+        """Whether the contract has codes: always without single sign-on, and with it only for paid courses."""
         return self.integration_type == IntegrationType.NON_SSO or not self.is_free
 
     def standing_on(self, day: date) -> ContractStanding:
-        """Where the contract stands on this day, both ends included; keep ``standing_case`` equal.
-
-        Seats aren't counted here, so never FULL.
-        """
+        """Return the standing on this day; never FULL, because seats aren't counted. Keep `standing_case` equal."""
         if not self.active:
             return ContractStanding.INACTIVE
         if self.start is not None and day < self.start:
@@ -121,5 +115,4 @@ class ContractTerms(models.Model):
         return ContractStanding.OPEN
 
     def is_valid_on(self, day: date) -> bool:
-        """Whether people can join on this day."""
         return self.standing_on(day) is ContractStanding.OPEN

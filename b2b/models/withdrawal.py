@@ -1,4 +1,4 @@
-"""Access that was taken away."""
+"""Withdrawn access to contracts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ from b2b.models.pages import ContractPage
 
 
 class WithdrawalQuerySet(models.QuerySet["Withdrawal"]):
-    """The vocabulary for asking after withdrawals."""
-
     def standing(self) -> Self:
-        """Those that were not lifted."""
+        """Withdrawals that weren't lifted."""
         return self.filter(lifted_at__isnull=True)
 
 
 class Withdrawal(models.Model):
-    """A learner's access was withdrawn. It stands until it is lifted; no door lets it lapse.
+    """A learner's access was withdrawn. It stays withdrawn until someone lifts it.
 
-    Staff lift any withdrawal by adding the person again. A code that a manager hands out lifts a manager's only.
+    Staff lift any withdrawal by adding the person again. A code that is handed out later lifts only a manager's.
     """
 
     contract = models.ForeignKey(
@@ -45,14 +43,12 @@ class Withdrawal(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
     )
-    authority = models.CharField(
-        _("on the authority of"), max_length=20, choices=WithdrawnBy, default=WithdrawnBy.STAFF
-    )
+    authority = models.CharField(_("authority"), max_length=20, choices=WithdrawnBy, default=WithdrawnBy.STAFF)
     reason = models.CharField(_("reason"), max_length=255, blank=True)
-    lifted_at = models.DateTimeField(_("given back"), null=True, blank=True)
+    lifted_at = models.DateTimeField(_("lifted"), null=True, blank=True)
     lifted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("given back by"),
+        verbose_name=_("lifted by"),
         null=True,
         blank=True,
         on_delete=models.SET_NULL,

@@ -436,4 +436,4 @@ def _last_mail_states(code_ids: Sequence[int], now: datetime) -> dict[int, MailS
         hand_out__code_id__in=code_ids, hand_out__is_shared=False, hand_out__ended_at__isnull=True
     )
     found = mails.select_related("hand_out").order_by("pk")
-    return {mail.hand_out.code_id: mail.standing(now=now) for mail in found if mail.hand_out.code_id is not None}
+    return {mail.hand_out.code_id: mail.current_state(now=now) for mail in found if mail.hand_out.code_id is not None}

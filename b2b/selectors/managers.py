@@ -488,4 +488,8 @@ def _use_fields(use: CodeUse | None) -> dict[str, Any]:
 def _mail_fields(mail: HandOutMail | None, now: datetime) -> dict[str, Any]:
     if mail is None:
         return {}
-    return {"mail": mail.standing(now=now), "mail_reason": mail.reason, "mail_at": mail.finished_at or mail.queued_at}
+    return {
+        "mail": mail.current_state(now=now),
+        "mail_reason": mail.reason,
+        "mail_at": mail.finished_at or mail.queued_at,
+    }

@@ -18,7 +18,7 @@ from wagtail.admin.ui.tables import Column, DateColumn
 from b2b.enums import MailState
 from b2b.models import HandOut
 from b2b.selectors.contracts import invitations_of
-from b2b.selectors.handouts import open_invitations
+from b2b.selectors.handouts import count_open_invitations
 from b2b.services.handouts.assign import replace_shared_code
 from b2b.services.handouts.revoke import cancel_invitation
 from b2b.wagtail_hooks.columns import TONES
@@ -135,7 +135,7 @@ class ReplaceView(CodeView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         if not self.line.is_unlimited:
             raise Http404
-        return super().get_context_data(invited=open_invitations(self.line.contract_run_id), **kwargs)
+        return super().get_context_data(invited=count_open_invitations(self.line.contract_run_id), **kwargs)
 
     def post(self, request: HttpRequest, pk: int, code_id: int) -> HttpResponse:
         line = self.line

@@ -139,5 +139,5 @@ class TestSeatsOnAPersonsPage:
         seat = ContractMembership.objects.get(user=user)
         row = {"id": membership.pk, "user": user.pk, "organization": ensure_organization_page().pk, "DELETE": "on"}
         kept = self.post(staff, user, organizations=[row], seats=[{"id": seat.pk, "user": user.pk}])
-        assert "Remove that first." in kept
+        assert "Remove it first." in kept
         assert OrganizationMembership.objects.filter(user=user).exists()

@@ -27,7 +27,7 @@ from b2b.errors.handouts import (
     TooManyMails,
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail
-from b2b.selectors.handouts import open_invitations
+from b2b.selectors.handouts import count_open_invitations
 from b2b.services.handouts import mails
 from b2b.services.handouts.assign import (
     HandOutRequest,
@@ -332,7 +332,7 @@ class TestInvitations:
         old = codes_of(open_run)[0]
         ines = make_user("ines@northgate.example")
         attach_by_code(text=old.text, user_id=ines.pk, now=NOON)
-        assert open_invitations(open_run.pk) == 1
+        assert count_open_invitations(open_run.pk) == 1
         new = replace_shared_code(contract_run_id=open_run.pk, by_id=None, now=NOON)
         assert new.pk != old.pk, "a code that was used keeps its text and its trace"
         with pytest.raises(CodeUnknown):

@@ -92,7 +92,7 @@ def test_another_organization_s_contract_is_not_the_same() -> None:
 
 
 def test_impossible_terms_are_refused_in_words() -> None:
-    with pytest.raises(TermsInvalid, match="can't end before it starts"):
+    with pytest.raises(TermsInvalid, match="can’t end before it starts"):
         create(start=date(2026, 2, 1), end=date(2026, 1, 1))
     assert not ContractPage.objects.exists()
 

@@ -173,9 +173,9 @@ class TestSending:
         send_mails(ids, connect=lambda: server)
         assert server.asked == 0
         left = HandOutMail.objects.get()
-        assert left.standing(now=clock.now()) == MailState.SENDING
+        assert left.current_state(now=clock.now()) == MailState.SENDING
         later = clock.now() + timedelta(minutes=6)
-        assert left.standing(now=later) == MailState.UNKNOWN
+        assert left.current_state(now=later) == MailState.UNKNOWN
         assert list(HandOutMail.objects.unsent(now=later)) == [left]
 
     def test_a_person_sends_again_what_nobody_knows_of(self, run: ContractRun, dana: User) -> None:
@@ -208,11 +208,11 @@ class TestSending:
     @pytest.mark.parametrize(
         ("answer", "state", "reason"),
         [
-            (refuse(smtplib.SMTPRecipientsRefused({INES: (550, b"no such user")})), "failed", "address was refused"),
-            (refuse(smtplib.SMTPDataError(554, b"spam")), "failed", "refused the mail"),
+            (refuse(smtplib.SMTPRecipientsRefused({INES: (550, b"no such user")})), "failed", "address was rejected"),
+            (refuse(smtplib.SMTPDataError(554, b"spam")), "failed", "rejected the e-mail"),
             (refuse(smtplib.SMTPServerDisconnected("bye")), "unknown", "connection was lost"),
             (refuse(TimeoutError()), "unknown", "connection was lost"),
-            (lambda: 0, "failed", "refused the mail"),
+            (lambda: 0, "failed", "rejected the e-mail"),
         ],
     )
     def test_what_the_server_says_is_kept(

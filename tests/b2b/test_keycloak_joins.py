@@ -257,8 +257,8 @@ def test_who_was_refused_is_asked_for_again_by_an_operator(admin_client: Client)
         form = {"action": "ask_again", "_selected_action": [join.pk for join in joins]}
         return admin_client.post("/admin/b2b/keycloakjoin/", form, follow=True).text
 
-    assert "None of these was refused for want of roles." in press(third)
-    assert "Keycloak is asked again for 1 person." in press(first, third)
+    assert "None of these was refused because of missing roles." in press(third)
+    assert "Asking Keycloak again for 1 person." in press(first, third)
     states = dict(KeycloakJoin.objects.values_list("pk", "state"))
     assert states == {first.pk: JoinState.WAITING, second.pk: JoinState.REFUSED, third.pk: JoinState.WAITING}
     assert asked() == [first.pk, second.pk, third.pk, first.pk]

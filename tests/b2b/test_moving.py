@@ -36,7 +36,7 @@ def runs_of(person: User) -> set[int]:
 def test_the_plan_is_what_happens(db: None) -> None:
     world = MovingWorld()
     (plan,) = plan_move_members(MoveMembers(from_id=world.old.pk, to_id=world.new.pk, emails=["lea@northgate.example"]))
-    assert [(one.run_key, one.to) for one in plan.going_on] == [(world.both.course_run.courseware_id, world.target)]
+    assert [(one.run_key, one.to) for one in plan.continuing] == [(world.both.course_run.courseware_id, world.target)]
     assert [one.run_key for one in plan.ending] == [world.only_old.course_run.courseware_id]
     assert world.seats(world.lea) == [world.old.pk], "nothing was written"
     world.move(world.lea)

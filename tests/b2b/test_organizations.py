@@ -146,9 +146,9 @@ def test_one_is_found_by_name_slug_or_key_whatever_the_case(how: Callable[[str],
 @pytest.mark.parametrize(
     ("facts", "field", "sentence"),
     [
-        ({"name": "Y", "org_key": "universityx"}, "org_key", "The key “UniversityX” is that of “UniversityX”"),
-        ({"name": "UniversityX", "org_key": "Y"}, "name", "There is an organization “UniversityX” already"),
-        ({"name": "university x.", "org_key": "Y"}, "name", "whose name is almost this one"),
+        ({"name": "Y", "org_key": "universityx"}, "org_key", "“UniversityX” already has the key “UniversityX”"),
+        ({"name": "UniversityX", "org_key": "Y"}, "name", "An organization named “UniversityX” already exists"),
+        ({"name": "university x.", "org_key": "Y"}, "name", "with nearly this name exists"),
         ({"name": "…", "org_key": ""}, "org_key", "Write a key"),
     ],
 )

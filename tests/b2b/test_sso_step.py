@@ -85,7 +85,7 @@ def test_a_full_contract_is_told_with_whom_to_ask(request_: HttpRequest, manager
     sign_in(request_, make_user(), ACME)
     whom = manager or "Northgate Health"
     assert told(request_) == [
-        f"All seats of “Campus” are taken or kept for others, so there is none for you yet. Ask {whom} for one."
+        f"All seats of “Campus” are taken or promised to others, so there isn’t one for you yet. Ask {whom} for a seat."
     ]
 
 
@@ -177,7 +177,7 @@ def test_what_goes_wrong_keeps_nobody_out_and_is_neither_silent_nor_half_done(
     records = [record for record in caplog.records if record.name == receivers.__name__]
     assert [record.user for record in records] == [sam.pk]  # type: ignore[attr-defined]
     (sentence,) = told(request_)
-    assert sentence.startswith("You are signed in, but we could not look up your organizations.")
+    assert sentence.startswith("You’re signed in, but we couldn’t look up your organizations.")
 
     sign_in(request_, sam, ACME)
     assert ContractMembership.objects.count() == 1

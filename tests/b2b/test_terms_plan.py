@@ -342,7 +342,7 @@ class TestWhatIsSaid:
         for name, day in (("contract_end", date.max), ("contract_start", date.min)):
             wrong = ContractPage.objects.get(pk=page.pk)
             setattr(wrong, name, day)
-            with pytest.raises(TermsInvalid, match="Write a day from 1900-01-01 to 2999-12-31"):
+            with pytest.raises(TermsInvalid, match="Enter a day from 1900-01-01 to 2999-12-31"):
                 plan_terms(page=wrong, now=NOW)
 
     def test_what_no_contract_can_say(self) -> None:

@@ -126,7 +126,7 @@ def test_a_draft_of_an_organization_has_its_name_and_key(admin: Client) -> None:
     page = admin.post(new, organization_form(name=""))
     assert "This field is required." in page.content.decode()
     page = admin.post(new, organization_form(name="病院", title="病院", slug="hospital", org_key=""))
-    assert "No letter of “病院” can be in a course key. Write a key." in page.content.decode()
+    assert "“病院” has no characters that a course key may have. Enter a key." in page.content.decode()
     assert OrganizationPage.objects.count() == 1
     admin.post(new, organization_form(org_key=""))
     assert OrganizationPage.objects.get(name="Harbor Council").org_key == "HarborCouncil"
@@ -137,10 +137,10 @@ def test_two_organizations_do_not_share_a_key(admin: Client) -> None:
     new = reverse("wagtailadmin_pages:add", args=["b2b", "organizationpage", index.pk])
     for key in ("Northgate", "northGATE"):
         page = admin.post(new, organization_form(org_key=key)).content.decode()
-        assert "The key “Northgate” is that of “Northgate Health”. Choose another one." in page
+        assert "“Northgate Health” already has the key “Northgate”. Choose another one." in page
     for name, sentence in (
-        ("Northgate Health", "There is an organization “Northgate Health” already."),
-        ("NORTHGATE  health.", "whose name is almost this one"),
+        ("Northgate Health", "An organization named “Northgate Health” already exists."),
+        ("NORTHGATE  health.", "with nearly this name exists"),
     ):
         assert sentence in admin.post(new, organization_form(name=name)).content.decode()
     assert OrganizationPage.objects.count() == 1

@@ -317,23 +317,23 @@ class Command(OperatorCommand):
         now = clock.now()
         request = ChangeMembers(contract_id, wishes, skip_unknown=options["skip_unknown"])
         plan = plan_change_members(request)
-        if plan.named(*COMING) and not terms_in_force(contract_id).is_valid_on(clock.date_of(now)):
+        if plan.with_outcome(*COMING) and not terms_in_force(contract_id).is_valid_on(clock.date_of(now)):
             self.say(_("Warning: the contract isn't open today, so no one can start a course with a new seat."))
         refusal = plan.refusal
         if refusal is None and not options["dry_run"]:
             with LateProgress(self.stderr, label=_("Seats")) as progress:
                 reason = options["reason"].strip() or current_origin()
                 plan = change_members(request, reason=reason, now=now, by_id=self.actor_id, progress=progress)
-            if plan.named(*COMING, MemberOutcome.LEAVES):
+            if plan.with_outcome(*COMING, MemberOutcome.LEAVES):
                 # Whoever left or came back changed how many codes there should be.
                 run_reconcile(contract_id=contract_id, now=now, reason=reason, requested_by_id=self.actor_id)
         write_rows(self.stdout, tables.people_cells(plan.rows), columns=tables.PEOPLE, style=options["format"])
         if refusal is not None:
             raise CommandError(str(refusal))
         counts = {
-            "coming": len(plan.named(*COMING)),
-            "going": len(plan.named(MemberOutcome.LEAVES)),
-            "skipped": len(plan.named(MemberOutcome.NO_ACCOUNT)),
+            "coming": len(plan.with_outcome(*COMING)),
+            "going": len(plan.with_outcome(MemberOutcome.LEAVES)),
+            "skipped": len(plan.with_outcome(MemberOutcome.NO_ACCOUNT)),
         }
         done = _("%(coming)d get a seat, %(going)d lose theirs, %(skipped)d without an account were left out.") % counts
         self.say(_("Dry run, nothing was changed. It would be: %s") % done if options["dry_run"] else done)
@@ -362,7 +362,7 @@ class Command(OperatorCommand):
         write_rows(self.stdout, tables.move_cells(moves), columns=tables.MOVES, style=options["format"])
         done = _("%(people)d people moved, %(going)d courses go on, %(ending)d end.") % {
             "people": len(moves),
-            "going": sum(len(one.going_on) for one in moves),
+            "going": sum(len(one.continuing) for one in moves),
             "ending": sum(len(one.ending) for one in moves),
         }
         self.say(_("Dry run, nothing was changed. It would be: %s") % done if options["dry_run"] else done)

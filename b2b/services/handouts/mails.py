@@ -1,7 +1,7 @@
-"""The mails about codes: queued with the hand-out, claimed before they are sent, never sent twice by themselves.
+"""E-mails about codes: queued with the hand-out, claimed before they are sent, and never sent twice automatically.
 
-A mail is claimed by one conditional write just before it goes to the mail server. What becomes of it is noted after. A
-worker killed in between leaves it claimed: no one knows whether it left, so only a person sends it again.
+A conditional write claims an e-mail right before it goes to the mail server; the result is recorded afterwards. If a
+worker is killed in between, the e-mail stays claimed: it may have been sent, so only a person sends it again.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from mitxonline.users.models import User
 
 logger = logging.getLogger(__name__)
 
-# So many mails are one delivery: well within its time, also where the mail server is slow.
+# E-mails in one delivery: few enough for its time limit even if the mail server is slow.
 BATCH = 50
-# A mail the server turned away for the moment is tried for about half an hour, then a person has to look.
+# After temporary errors an e-mail is tried for about half an hour. Then a person has to look.
 MOST_ATTEMPTS = 8
 TEMPORARY = range(400, 500)
 
@@ -42,9 +42,9 @@ Connect = Callable[[], BaseEmailBackend]
 
 
 def queue_mails(hand_outs: Sequence[HandOut], *, kind: MailKind, by_id: int | None, now: datetime) -> int:
-    """Write down a mail for each hand-out, in the caller's transaction; the worker sends them after the commit.
+    """Queue an e-mail for each hand-out in the caller's transaction and return how many; workers send them after it.
 
-    Raises TooManyMails, and nothing is written, where the sender had so many sent in the last hour.
+    Raises TooManyMails, with nothing written, if the sender has reached the hourly limit.
     """
     refuse_too_many(len(hand_outs), by_id=by_id, now=now)
     mails = HandOutMail.objects.bulk_create(
@@ -64,7 +64,7 @@ def queue_mails(hand_outs: Sequence[HandOut], *, kind: MailKind, by_id: int | No
 
 
 def refuse_too_many(count: int, *, by_id: int | None, now: datetime) -> None:
-    """Raise TooManyMails if one person would have more mails sent than the limit allows; commands are not limited."""
+    """Raise TooManyMails if the person would exceed the hourly limit. Commands have no limit."""
     if by_id is None:
         return
     most, seconds = settings.RATE_LIMITS["hand_outs"]["user"]
@@ -72,7 +72,7 @@ def refuse_too_many(count: int, *, by_id: int | None, now: datetime) -> None:
     recent = HandOutMail.objects.filter(requested_by_id=by_id, queued_at__gt=now - window)
     if recent.count() + count <= most:
         return
-    # Room comes when the mail leaves the window that makes one too many; a list that is too long never fits.
+    # There is room again once the e-mail at this place has left the window. A list above the limit never fits.
     place = max(0, recent.count() + count - most - 1)
     leaves = recent.order_by("queued_at").values_list("queued_at", flat=True)[place : place + 1].first()
     wait = (leaves + window - now) if leaves is not None else window
@@ -80,9 +80,9 @@ def refuse_too_many(count: int, *, by_id: int | None, now: datetime) -> None:
 
 
 def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
-    """Queue the last mail of each of these hand-outs if it failed or no one knows of it; how many.
+    """Queue the last e-mail of each hand-out again if it failed or may have failed; return how many.
 
-    An earlier one that failed stays as it is: a later mail took its place, and no one gets two at once.
+    Earlier failed e-mails stay as they are: a later one took their place, and no one should get two at once.
     """
     with transaction.atomic():
         later = HandOutMail.objects.filter(hand_out=OuterRef("hand_out"), pk__gt=OuterRef("pk"))
@@ -105,30 +105,32 @@ def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime)
 
 
 def open_hand_outs_of(*, contract_id: int, hand_out_ids: Sequence[int] = (), code_ids: Sequence[int] = ()) -> list[int]:
-    """Those of these hand-outs, or of these codes', that are open and of this contract."""
-    mine = HandOut.objects.open().filter(contract_run__contract_id=contract_id)
-    asked = Q(pk__in=hand_out_ids) | Q(code__in=code_ids, is_shared=False)
-    return list(mine.filter(asked).order_by("pk").values_list("pk", flat=True))
+    """Return the open hand-outs of this contract among these ids, or of these codes."""
+    hand_outs = HandOut.objects.open().filter(contract_run__contract_id=contract_id)
+    chosen = Q(pk__in=hand_out_ids) | Q(code__in=code_ids, is_shared=False)
+    return list(hand_outs.filter(chosen).order_by("pk").values_list("pk", flat=True))
 
 
 def send_mails(mail_ids: Sequence[int], *, connect: Connect = get_connection) -> None:
-    """Send the queued ones of these mails, each at most once. Raises MailServerAway if some have to wait."""
+    """Send the queued ones of these e-mails, each at most once; raises MailServerAway if some have to wait."""
     waiting = HandOutMail.objects.filter(pk__in=mail_ids, state=MailState.QUEUED)
     if not waiting.exists():
         return
     connection = connect()
     try:
         connection.open()
-    except RemoteAvoided as error:  # known to be away: that is no try
+    except RemoteAvoided as error:  # known to be down, so this doesn't count as an attempt
         raise MailServerAway from error
     except (OSError, smtplib.SMTPException) as error:
-        _give_up_or_wait(mail_ids, error)
+        _record_unreachable_server(mail_ids, error)
         raise MailServerAway from error
     try:
         for mail_id in mail_ids:
             _send(mail_id, connection)
     except _ConnectionLost as lost:
-        logger.warning("mails about codes wait for another connection", extra={"error": type(lost.__cause__).__name__})
+        logger.warning(
+            "e-mails about codes wait for another connection", extra={"error": type(lost.__cause__).__name__}
+        )
     finally:
         _close(connection)
     if waiting.exists():
@@ -141,83 +143,85 @@ def _publish(mail_ids: Sequence[int]) -> None:
 
 
 class _ConnectionLost(Exception):
-    """The mails that follow would be lost with it, and no one would know whether they left."""
+    """Stops the batch: it would be unclear whether later e-mails on this connection were sent."""
 
 
 def _send(mail_id: int, connection: BaseEmailBackend) -> None:
-    """Send one mail if it is still to be sent; it stays queued if the server wants it later. Raises _ConnectionLost."""
-    mail = _with_all(mail_id)
+    """Send one e-mail if it is still needed; it stays queued after a temporary error. Raises _ConnectionLost."""
+    mail = _find_queued(mail_id)
     if mail is None:
         return
-    if (over := _why_not(mail)) is not None:
-        _note(mail_id, MailState.QUEUED, MailState.CANCELED, reason=over)
+    if (reason := _reason_to_cancel(mail)) is not None:
+        _record_state(mail_id, MailState.QUEUED, MailState.CANCELED, reason=reason)
         return
     message = build_email(
         "b2b/emails/invitation",
         to=[mail.hand_out.email],
-        context=_context(mail),
+        context=_build_context(mail),
         language=mail.language,
         reply_to=_reply_to(mail.hand_out),
         connection=connection,
     )
-    if not _claim(mail):  # where its link was replaced in this moment it stays queued, for the new one
+    if not _claim(mail):  # taken by another worker, or its link was just replaced and it is queued for the new one
         return
     try:
-        taken = connection.send_messages([message])
+        sent_count = connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as refused:
-        code, _words = next(iter(refused.recipients.values()))
-        _note_refusal(mail, code, gettext_noop("The address was refused."))
+        code, _text = next(iter(refused.recipients.values()))
+        _record_rejection(mail, code, gettext_noop("The address was rejected."))
         return
     except smtplib.SMTPResponseException as refused:
-        _note_refusal(mail, refused.smtp_code, gettext_noop("The mail server refused the mail."))
+        _record_rejection(mail, refused.smtp_code, gettext_noop("The mail server rejected the e-mail."))
         return
-    except RemoteAvoided as error:  # the time is over, and it wasn't even begun
+    except RemoteAvoided as error:  # out of time before sending began, so this doesn't count as an attempt
         HandOutMail.objects.filter(pk=mail_id, state=MailState.SENDING).update(
             state=MailState.QUEUED, attempts=F("attempts") - 1
         )
         raise _ConnectionLost from error
-    except (OSError, smtplib.SMTPException) as error:  # it may have left all the same: a person decides
-        logger.warning("mail about a code: outcome unknown", extra={"mail": mail_id, "error": type(error).__name__})
-        _note(
+    except (OSError, smtplib.SMTPException) as error:  # it may have been sent, so a person decides
+        logger.warning("e-mail about a code may have been sent", extra={"mail": mail_id, "error": type(error).__name__})
+        _record_state(
             mail_id,
             MailState.SENDING,
             MailState.UNKNOWN,
-            reason=gettext_noop("The connection was lost while it was sent."),
+            reason=gettext_noop("The connection was lost while it was being sent."),
         )
         raise _ConnectionLost from error
-    if taken:
-        _note(mail_id, MailState.SENDING, MailState.SENT)
+    if sent_count:
+        _record_state(mail_id, MailState.SENDING, MailState.SENT)
     else:
-        _note(mail_id, MailState.SENDING, MailState.FAILED, reason=gettext_noop("The mail server refused the mail."))
+        _record_state(
+            mail_id, MailState.SENDING, MailState.FAILED, reason=gettext_noop("The mail server rejected the e-mail.")
+        )
 
 
 def _claim(mail: HandOutMail) -> bool:
-    """Take the mail for sending; False if someone else has it, its hand-out ended or its link was replaced."""
-    # Not by a join: the state has to stand in the very statement that changes it, or two workers claim one mail.
+    """Claim the e-mail; False if another worker has it, the hand-out ended or the link was replaced."""
+    # A subquery, not a join: the condition on the state must be part of the update, or two workers could claim it.
     text = mail.hand_out.code.text if mail.hand_out.code is not None else ""
-    given = Exists(HandOut.objects.open().filter(pk=OuterRef("hand_out"), code__text=text))
-    queued = HandOutMail.objects.filter(given, pk=mail.pk, state=MailState.QUEUED)
+    is_current = Exists(HandOut.objects.open().filter(pk=OuterRef("hand_out"), code__text=text))
+    queued = HandOutMail.objects.filter(is_current, pk=mail.pk, state=MailState.QUEUED)
     return bool(queued.update(state=MailState.SENDING, claimed_at=clock.now(), attempts=F("attempts") + 1))
 
 
-def _note(mail_id: int, before: MailState, after: MailState, *, reason: str = "") -> None:
-    """Write down what became of a mail, if no one else has meanwhile."""
-    done = None if after == MailState.QUEUED else clock.now()
-    HandOutMail.objects.filter(pk=mail_id, state=before).update(state=after, reason=reason, finished_at=done)
+def _record_state(mail_id: int, before: MailState, after: MailState, *, reason: str = "") -> None:
+    """Change the state unless another worker has changed it meanwhile."""
+    finished_at = None if after == MailState.QUEUED else clock.now()
+    HandOutMail.objects.filter(pk=mail_id, state=before).update(state=after, reason=reason, finished_at=finished_at)
 
 
-def _note_refusal(mail: HandOutMail, code: int, reason: str) -> None:
-    """Note what the server said: for good, or for the moment. It never took the mail."""
-    logger.warning("mail about a code refused", extra={"mail": mail.pk, "smtp_code": code})
+def _record_rejection(mail: HandOutMail, code: int, reason: str) -> None:
+    """Queue the e-mail again after a temporary rejection, or mark it failed. The server never accepted it."""
+    logger.warning("e-mail about a code rejected", extra={"mail": mail.pk, "smtp_code": code})
     if code in TEMPORARY and mail.attempts + 1 < MOST_ATTEMPTS:
-        _note(mail.pk, MailState.SENDING, MailState.QUEUED)
+        _record_state(mail.pk, MailState.SENDING, MailState.QUEUED)
     else:
-        _note(mail.pk, MailState.SENDING, MailState.FAILED, reason=reason)
+        _record_state(mail.pk, MailState.SENDING, MailState.FAILED, reason=reason)
 
 
-def _give_up_or_wait(mail_ids: Sequence[int], error: Exception) -> None:
-    """Nothing was sent: the mails wait, those that waited too often have failed."""
-    logger.warning("mail server away", extra={"mails": len(mail_ids), "error": type(error).__name__})
+def _record_unreachable_server(mail_ids: Sequence[int], error: Exception) -> None:
+    """Count an attempt for each e-mail; those with too many have failed, the others wait."""
+    logger.warning("mail server unreachable", extra={"mails": len(mail_ids), "error": type(error).__name__})
     queued = HandOutMail.objects.filter(pk__in=mail_ids, state=MailState.QUEUED)
     queued.update(attempts=F("attempts") + 1)
     queued.filter(attempts__gte=MOST_ATTEMPTS).update(
@@ -228,11 +232,11 @@ def _give_up_or_wait(mail_ids: Sequence[int], error: Exception) -> None:
 def _close(connection: BaseEmailBackend) -> None:
     try:
         connection.close()
-    except (OSError, smtplib.SMTPException) as error:  # the mails are gone already
-        logger.warning("mail server: not closed properly", extra={"error": type(error).__name__})
+    except (OSError, smtplib.SMTPException) as error:  # the e-mails have been sent already
+        logger.warning("mail server connection not closed properly", extra={"error": type(error).__name__})
 
 
-def _with_all(mail_id: int) -> HandOutMail | None:
+def _find_queued(mail_id: int) -> HandOutMail | None:
     return (
         HandOutMail.objects.filter(pk=mail_id, state=MailState.QUEUED)
         .select_related(
@@ -245,31 +249,30 @@ def _with_all(mail_id: int) -> HandOutMail | None:
     )
 
 
-def _why_not(mail: HandOutMail) -> str | None:
-    """Why the mail isn't needed any more, or None."""
+def _reason_to_cancel(mail: HandOutMail) -> str | None:
     hand_out = mail.hand_out
     code = hand_out.code
     if hand_out.ended_at is not None or code is None or not code.active:
-        return gettext_noop("The code was taken back.")
-    if hand_out.is_shared and code.max_uses is not None:  # the contract has a cap by now: it is no link for everyone
-        return gettext_noop("The code was taken back.")
+        return gettext_noop("The code was revoked.")
+    if hand_out.is_shared and code.max_uses is not None:  # the contract has a cap now, so the code is no longer shared
+        return gettext_noop("The code was revoked.")
     if used_hand_outs([hand_out]):
         return gettext_noop("The code was used meanwhile.")
     return None
 
 
-def _context(mail: HandOutMail) -> dict[str, object]:
+def _build_context(mail: HandOutMail) -> dict[str, object]:
     hand_out = mail.hand_out
     run, terms = hand_out.contract_run.course_run, hand_out.contract_run.contract.terms
     text = hand_out.code.text if hand_out.code is not None else ""
     return {
         "kind": mail.kind,
-        # The mail bears our name: an address to click on shall not stand where a person's name does.
+        # The e-mail is sent in our name, so a "name" must not smuggle in a link.
         "name": "" if "/" in hand_out.name else hand_out.name,
         "course": run.title,
         "organization": terms.organization.name,
         "contract": hand_out.contract_run.contract.name,
-        # Staff of ours are no one of the organization: it gave the seat, by our hands.
+        # Our staff aren't part of the organization, so they aren't named as senders.
         "sender": hand_out.given_by.name if hand_out.given_by and _is_manager(hand_out) else "",
         "keeps_seat": not hand_out.is_shared and terms.max_learners is not None,
         "starts": terms.start if terms.start is not None and terms.start > clock.date_of(mail.queued_at) else None,
@@ -282,7 +285,7 @@ def _context(mail: HandOutMail) -> dict[str, object]:
 
 
 def _reply_to(hand_out: HandOut) -> list[str]:
-    """Whoever answers an invitation writes to the manager who sent it; staff stay behind the site's own address."""
+    """Replies go to the manager who sent the invitation; staff don't show their address."""
     sender: User | None = hand_out.given_by
     if sender is None or not sender.is_active:
         return []
@@ -290,7 +293,7 @@ def _reply_to(hand_out: HandOut) -> list[str]:
 
 
 def _is_manager(hand_out: HandOut) -> bool:
-    """Whether who gave the code out manages the organization it was given for."""
+    """Tell whether the sender manages the organization of the contract."""
     if hand_out.given_by is None:
         return False
     managed = OrganizationMembership.objects.filter(

@@ -1,7 +1,7 @@
-"""Taking back what was handed out and not used: the code gets another text, and no one can use the old one.
+"""Revoke codes that were handed out and not used: the code gets a new text, so the old link stops working.
 
-Whoever calls the parts that begin with ``end`` holds the lock of the contract's terms, as every door does: a code can't
-be used and taken back in the same moment.
+Callers of the functions that begin with `end` hold the lock of the contract's terms. Every door locks them too, so a
+code can't be used and revoked at the same moment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mitxonline.kernel.text import normalize_email
 
 
 def revoke_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
-    """Take back a code that was given to someone and isn't used. Raises CodeNotAssigned, CodeNotRevocable."""
+    """Revoke an assigned code that isn't used; raises CodeNotAssigned, CodeNotRevocable."""
     contract_id = DiscountCode.objects.filter(pk=code_id).values_list(IN_CONTRACT, flat=True).first()
     if contract_id is None:
         raise CodeNotAssigned
@@ -35,20 +35,20 @@ def revoke_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
 
 
 def revoke_codes(*, contract_id: int, code_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
-    """Take back those of these codes that were given to someone and aren't used; how many."""
+    """Revoke those of these codes that are assigned and unused; return how many."""
     with transaction.atomic():
         lock_terms([contract_id])
-        mine = DiscountCode.objects.filter(pk__in=code_ids, **{IN_CONTRACT: contract_id})
-        revoked = end_codes(list(mine.values_list("pk", flat=True)), by_id=by_id, now=now)
+        codes = DiscountCode.objects.filter(pk__in=code_ids, **{IN_CONTRACT: contract_id})
+        revoked = end_codes(list(codes.values_list("pk", flat=True)), by_id=by_id, now=now)
         if revoked:
             record(ContractPage.objects.get(pk=contract_id), "b2b.code.revoke", by_id=by_id, data={"codes": revoked})
-            # Above a lowered cap, or where no one comes by code any more, only whoever had it kept it on.
-            request_reconcile(contract_id=contract_id, reason=_("Code taken back"), now=now, requested_by_id=by_id)
+            # Only the assignment kept it active if the cap was lowered or the contract no longer has codes.
+            request_reconcile(contract_id=contract_id, reason=_("Code revoked"), now=now, requested_by_id=by_id)
     return len(revoked)
 
 
 def cancel_invitation(*, hand_out_id: int, by_id: int | None, now: datetime) -> None:
-    """Cancel an invitation by the shared code. The code stays as it is: others have it too. Raises HandOutUnknown."""
+    """Cancel an invitation; raises HandOutUnknown. The shared code still works, because others have it too."""
     contract_id = HandOut.objects.filter(pk=hand_out_id).values_list("contract_run__contract_id", flat=True).first()
     if contract_id is None or not cancel_invitations(
         contract_id=contract_id, hand_out_ids=[hand_out_id], by_id=by_id, now=now
@@ -57,7 +57,7 @@ def cancel_invitation(*, hand_out_id: int, by_id: int | None, now: datetime) -> 
 
 
 def cancel_invitations(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
-    """Cancel those of these invitations that are open; how many."""
+    """Cancel those of these invitations that are open; return how many."""
     with transaction.atomic():
         lock_terms([contract_id])
         mine = HandOut.objects.open().filter(pk__in=hand_out_ids, is_shared=True, contract_run__contract_id=contract_id)
@@ -69,7 +69,7 @@ def cancel_invitations(*, contract_id: int, hand_out_ids: Sequence[int], by_id: 
 
 
 def take_back(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
-    """End these hand-outs of a contract: invitations are canceled, unused codes of someone's own taken back."""
+    """Cancel invitations and revoke unused codes among these hand-outs of the contract; return how many."""
     with transaction.atomic():
         lock_terms([contract_id])
         mine = HandOut.objects.open().filter(pk__in=hand_out_ids, contract_run__contract_id=contract_id)
@@ -79,7 +79,7 @@ def take_back(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | Non
 
 
 def end_hand_outs_to(*, terms: ContractTerms, email: str, by_id: int | None, now: datetime) -> int:
-    """Take back every unused code and invitation of the contract at this address; how many."""
+    """Revoke every unused code and invitation of this address in the contract; return how many."""
     address = normalize_email(email)
     codes = DiscountCode.objects.filter(assigned_email=address, **{IN_CONTRACT: terms.pk})
     revoked = end_codes(list(codes.values_list("pk", flat=True)), by_id=by_id, now=now)
@@ -88,17 +88,17 @@ def end_hand_outs_to(*, terms: ContractTerms, email: str, by_id: int | None, now
 
 
 def end_codes(code_ids: Sequence[int], *, by_id: int | None, now: datetime) -> list[int]:
-    """Give the unused ones of these codes another text and no one to be with; their numbers."""
+    """Unassign the unused ones of these codes, give them a new text, and return their ids."""
     if not code_ids:
         return []
     revoked = unassign_codes(code_ids)
-    open_ones = HandOut.objects.open().filter(code__in=revoked, is_shared=False)
-    end_hand_outs(list(open_ones.values_list("pk", flat=True)), by_id=by_id, now=now)
+    hand_outs = HandOut.objects.open().filter(code__in=revoked, is_shared=False)
+    end_hand_outs(list(hand_outs.values_list("pk", flat=True)), by_id=by_id, now=now)
     return revoked
 
 
 def end_hand_outs(hand_out_ids: Sequence[int], *, by_id: int | None, now: datetime) -> list[int]:
-    """End these hand-outs; what wasn't mailed yet isn't any more. The numbers of those that were open."""
+    """End the open ones of these hand-outs, cancel their queued e-mails, and return their ids."""
     ended = HandOut.objects.open().filter(pk__in=hand_out_ids)
     ids = sorted(ended.values_list("pk", flat=True))
     HandOut.objects.open().filter(pk__in=ids).update(ended_at=now, ended_by_id=by_id)

@@ -1,7 +1,7 @@
-"""Many people put into a contract, or taken out, at once: looked at as a whole before anything is written.
+"""Add many people to a contract or remove them at once: the whole list is judged before anything is written.
 
-No one gets an account here: who has none is named, to be told to register, or to come by a code. Seats are given and
-taken by the staff's door (``b2b.services.seats.membership``) one by one, with everything it asks and records.
+No accounts are created. People without one are listed, to be told to register or to use a code. Each seat is given or
+taken by `add_member` and `remove_member`, with all their checks and records.
 """
 
 from __future__ import annotations
@@ -26,34 +26,32 @@ from mitxonline.kernel.addresses import is_email_address
 from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
-# The terms' lock, which learners wait for, is given back after so many people.
+# Learners wait for the lock of the terms, so it is released after this many people.
 PORTION = 100
 
 Progress: TypeAlias = "Callable[[int, int], None]"
 
 
 class MemberOutcome(StrEnum):
-    """What becomes of one person."""
-
     JOINS = "joins"
     COMES_BACK = "comes_back"
     IS_IN = "is_in"
     LEAVES = "leaves"
     NOT_IN = "not_in"
-    TWICE = "twice"
+    DUPLICATE = "twice"
     NO_ADDRESS = "no_address"
     NO_ACCOUNT = "no_account"
     ACCOUNT_OFF = "account_off"
 
 
-# With one of these nothing is done for anyone.
+# One of these stops the whole list.
 PROBLEMS = (MemberOutcome.NO_ADDRESS, MemberOutcome.NO_ACCOUNT, MemberOutcome.ACCOUNT_OFF)
 COMING = (MemberOutcome.JOINS, MemberOutcome.COMES_BACK)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Someone who shall be in, or out; ``line`` is where the file says so, None where it was typed."""
+    """A person to add (`joins`) or to remove; `line` is the line in the file, None if typed."""
 
     email: str
     joins: bool
@@ -62,7 +60,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class ChangeMembers:
-    """Put people into a contract and take others out; ``skip_unknown`` goes on without those who have no account."""
+    """Add people to a contract and remove others; `skip_unknown` leaves out people without an account."""
 
     contract_id: int
     wishes: Sequence[Wish]
@@ -71,7 +69,7 @@ class ChangeMembers:
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """One wish, and what becomes of it."""
+    """One wish with its outcome; `has_place` if they have or were promised a seat."""
 
     wish: Wish
     outcome: MemberOutcome
@@ -80,67 +78,65 @@ class PersonRow:
 
     @property
     def email(self) -> str:
-        """The address as it was written."""
         return self.wish.email
 
     @property
     def sentence(self) -> str:
-        """The outcome in words."""
         return {
             MemberOutcome.JOINS: _("gets a seat"),
-            MemberOutcome.COMES_BACK: _("gets back the access that was withdrawn"),
-            MemberOutcome.IS_IN: _("has a seat already"),
-            MemberOutcome.LEAVES: _("loses the seat; their codes answer that access was withdrawn"),
+            MemberOutcome.COMES_BACK: _("gets back access that was withdrawn"),
+            MemberOutcome.IS_IN: _("already has a seat"),
+            MemberOutcome.LEAVES: _("loses the seat; their codes are refused from now on"),
             MemberOutcome.NOT_IN: _("has no seat"),
-            MemberOutcome.TWICE: _("named before"),
+            MemberOutcome.DUPLICATE: _("listed twice"),
             MemberOutcome.NO_ADDRESS: _("is not an e-mail address"),
             MemberOutcome.NO_ACCOUNT: _("has no account: ask them to register, or give them a code"),
-            MemberOutcome.ACCOUNT_OFF: _("has an account that is switched off"),
+            MemberOutcome.ACCOUNT_OFF: _("has a deactivated account"),
         }[self.outcome]
 
 
 @dataclass(frozen=True, slots=True)
 class MembersPlan:
-    """What becomes of everyone, and of the seats, as they are before."""
+    """The outcome for everyone, with the seats before the change."""
 
     contract_id: int
     rows: tuple[PersonRow, ...]
     seats: SeatCount
     skips_unknown: bool = False
 
-    def named(self, *outcomes: MemberOutcome) -> tuple[PersonRow, ...]:
-        """The rows with one of these outcomes."""
+    def with_outcome(self, *outcomes: MemberOutcome) -> tuple[PersonRow, ...]:
         return tuple(row for row in self.rows if row.outcome in outcomes)
 
     @property
     def problems(self) -> tuple[PersonRow, ...]:
-        """The people for whom nothing can be done, where that stops everything."""
+        """The people who stop the whole list."""
         skipped = {MemberOutcome.NO_ACCOUNT} if self.skips_unknown else set()
-        return self.named(*(one for one in PROBLEMS if one not in skipped))
+        return self.with_outcome(*(outcome for outcome in PROBLEMS if outcome not in skipped))
 
     @property
     def seats_needed(self) -> int:
-        """New seats; someone whose seat an order holds, or who was promised one, needs none."""
-        return sum(not row.has_place for row in self.named(*COMING))
+        """Seats for people who have none yet, neither held nor promised."""
+        return sum(not row.has_place for row in self.with_outcome(*COMING))
 
     @property
     def seats_left(self) -> int | None:
-        """Seats that can be given once those who leave have left; None without a cap."""
-        return None if self.seats.room is None else max(0, self.seats.room + len(self.named(MemberOutcome.LEAVES)))
+        """Free seats once the people to remove have left; None without a cap."""
+        return (
+            None if self.seats.room is None else max(0, self.seats.room + len(self.with_outcome(MemberOutcome.LEAVES)))
+        )
 
     @property
     def refusal(self) -> PeopleUnclear | TooFewSeats | None:
-        """Why nothing is done; None where it can be."""
         if self.problems:
             return PeopleUnclear(problems=len(self.problems), people=len(self.rows))
-        if not self.seats.has_room_for(self.seats_needed, leaving=len(self.named(MemberOutcome.LEAVES))):
+        if not self.seats.has_room_for(self.seats_needed, leaving=len(self.with_outcome(MemberOutcome.LEAVES))):
             return TooFewSeats(left=self.seats_left or 0, needed=self.seats_needed, invited=self.seats.invited)
         return None
 
 
 def plan_change_members(request: ChangeMembers) -> MembersPlan:
-    """What becomes of all these people; nothing is written. Raises ContractUnknown, ContractNotPublished."""
-    return _plan(terms_in_force(request.contract_id), request)
+    """Tell what the change would do; writes nothing. Raises ContractUnknown, ContractNotPublished."""
+    return _make_plan(terms_in_force(request.contract_id), request)
 
 
 def change_members(
@@ -152,12 +148,12 @@ def change_members(
     progress: Progress | None = None,
     at_once: bool = False,
 ) -> MembersPlan:
-    """Give and take the seats, taking first; what became of everyone. Again is harmless.
+    """Remove people, then add people, and return the plan that was followed. May be repeated.
 
-    ``at_once`` keeps the contract's lock until the last one sits: all of them, or no one.
+    With `at_once` the lock is kept to the end: all of them or no one. Otherwise it is released after every PORTION.
 
-    Raises what the plan's refusal is, before anything is written; and SeatsGoneMeanwhile where others took the seats
-    while a long list was worked through: then those before are in, and the rest is not.
+    Raises the plan's refusal before anything is written, and SeatsGoneMeanwhile if others took the seats while a long
+    list was worked through: then the people before that point are in, and the rest aren't.
     """
     contract_id = request.contract_id
     terms_in_force(contract_id)
@@ -169,15 +165,15 @@ def change_members(
             with transaction.atomic():
                 terms = lock_terms([contract_id])[contract_id]
                 if plan is None:
-                    plan = _plan(terms, request)
+                    plan = _make_plan(terms, request)
                     if plan.refusal is not None:
                         raise plan.refusal
-                    waiting = [*plan.named(MemberOutcome.LEAVES), *plan.named(*COMING)]
+                    waiting = [*plan.with_outcome(MemberOutcome.LEAVES), *plan.with_outcome(*COMING)]
                     total = len(waiting)
                 most = len(waiting) if at_once else PORTION
                 portion, waiting = waiting[:most], waiting[most:]
                 for row in portion:
-                    _change(row, contract_id=contract_id, reason=reason, by_id=by_id, now=now)
+                    _change_member(row, contract_id=contract_id, reason=reason, by_id=by_id, now=now)
         except TooFewSeats as full:
             if plan is None or not done:
                 raise
@@ -188,18 +184,17 @@ def change_members(
     return plan
 
 
-def _change(row: PersonRow, *, contract_id: int, reason: str, by_id: int | None, now: datetime) -> None:
+def _change_member(row: PersonRow, *, contract_id: int, reason: str, by_id: int | None, now: datetime) -> None:
     if row.user_id is None:
         return
     if row.wish.joins:
         add_member(contract_id=contract_id, user_id=row.user_id, now=now, added_by_id=by_id)
         return
-    gone = not ContractMembership.objects.filter(contract_id=contract_id, user_id=row.user_id).exists()
-    if not gone:
+    if ContractMembership.objects.filter(contract_id=contract_id, user_id=row.user_id).exists():
         remove_member(contract_id=contract_id, user_id=row.user_id, reason=reason, now=now, removed_by_id=by_id)
 
 
-def _plan(terms: ContractTerms, request: ChangeMembers) -> MembersPlan:
+def _make_plan(terms: ContractTerms, request: ChangeMembers) -> MembersPlan:
     wishes = request.wishes
     emails = [normalize_email(wish.email) for wish in wishes]
     accounts = {user.email: user for user in User.objects.filter(email__in=set(emails)).only("email", "is_active")}
@@ -211,11 +206,11 @@ def _plan(terms: ContractTerms, request: ChangeMembers) -> MembersPlan:
         Withdrawal.objects.standing().filter(contract_id=terms.pk, user_id__in=people).values_list("user_id", flat=True)
     )
     promised = waiting_addresses(terms.pk).without_seat
-    rows, named = [], set()
+    rows, seen = [], set()
     for wish, email in zip(wishes, emails, strict=True):
-        row = _row(wish, email, accounts.get(email), seats, withdrawn, promised)
-        rows.append(replace(row, outcome=MemberOutcome.TWICE) if email in named else row)
-        named.add(email)
+        row = _judge(wish, email, accounts.get(email), seats, withdrawn, promised)
+        rows.append(replace(row, outcome=MemberOutcome.DUPLICATE) if email in seen else row)
+        seen.add(email)
     return MembersPlan(
         contract_id=terms.pk,
         rows=tuple(rows),
@@ -224,7 +219,7 @@ def _plan(terms: ContractTerms, request: ChangeMembers) -> MembersPlan:
     )
 
 
-def _row(
+def _judge(
     wish: Wish,
     email: str,
     user: User | None,

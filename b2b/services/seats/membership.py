@@ -1,4 +1,4 @@
-"""The staff's door to a contract's seats, and the words every other door uses."""
+"""Seats given and taken by staff, managers and the API."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def add_member(
     source: str = MembershipSource.STAFF,
     added_by_id: int | None = None,
 ) -> ContractMembership:
-    """Put someone into a contract by hand; to someone it was taken from this gives access back, codes included.
+    """Give a person a seat in the contract. If their access was withdrawn, it is restored with their codes.
 
-    Raises TooFewSeats, NotAMember for a contract that has no terms yet.
+    Raises TooFewSeats, and NotAMember for a contract without terms.
     """
     with transaction.atomic():
         terms = _lock_terms(contract_id)
@@ -53,11 +53,11 @@ def add_member(
             )
         except ContractFull as full:
             raise TooFewSeats(left=0, needed=1, invited=before.count.invited) from full
-        given_back = 0
+        restored = 0
         if before.withdrawn_at is not None:
-            given_back = restore_uses(user_id=user_id, product_ids=products_of(contract_id), now=now)
+            restored = restore_uses(user_id=user_id, product_ids=products_of(contract_id), now=now)
         if before.state != seat.state:
-            data: Mapping[str, Detail] = {"user": user_id, "source": str(seat.source), "codes_given_back": given_back}
+            data: Mapping[str, Detail] = {"user": user_id, "source": str(seat.source), "codes_given_back": restored}
             record(ContractPage.objects.get(pk=contract_id), "b2b.seat.give", by_id=added_by_id, data=data)
     return seat
 
@@ -71,12 +71,11 @@ def remove_member(
     removed_by_id: int | None = None,
     authority: WithdrawnBy = WithdrawnBy.STAFF,
 ) -> None:
-    """Take someone's seat away: their uses are retired, the seat is free, their courses in the contract end.
+    """Withdraw a person's access: free the seat, retire their code uses, end their courses, revoke their unused codes.
 
-    From then on their codes answer that access was withdrawn, single sign-on doesn't bring them back, and money that
-    comes late goes to review (design 5.3). ``add_member`` gives it back, and what was withdrawn on a manager's
-    authority also a code handed to them from then on.
-    Unused codes handed out to their address are revoked. Raises SeatUnknown for someone without a seat.
+    Afterwards their codes are refused, single sign-on doesn't bring them back, and a late payment goes to review.
+    `add_member` restores access. A manager's withdrawal is also lifted by a code handed out to them later. Raises
+    SeatUnknown for someone without a seat.
     """
     with transaction.atomic():
         terms = _lock_terms(contract_id)
@@ -114,12 +113,12 @@ def _lock_terms(contract_id: int) -> ContractTerms:
 
 
 def products_of(contract_id: int) -> list[int]:
-    """What the contract's codes open, removed runs included."""
+    """Return the ids of the contract's products, including those of removed runs."""
     return list(Product.objects.filter(contract_run__contract_id=contract_id).values_list("pk", flat=True))
 
 
 def end_enrollments(terms: ContractTerms, *, user_id: int, by_id: int | None, reason: str, now: datetime) -> int:
-    """Revoke what the contract gave; who has another right to a course, by staff or their own order, stays (K3)."""
+    """Revoke the contract's enrollment grants and return how many; grants from orders or staff keep courses open."""
     grants = EnrollmentGrant.objects.filter(
         enrollment__user_id=user_id,
         enrollment__run__contract_run__contract_id=terms.pk,

@@ -1,7 +1,6 @@
-"""Moving people from one contract to another, with what they learn there: looked at first, then all or nothing.
+"""Move people from one contract to another with their courses: planned first, then all of them or no one.
 
-The target's seats are claimed at the staff's door, by the function that counts for every door. Courses that both
-contracts have go on in the target's run; a right by an order or by staff stays where it is.
+Courses that both contracts have continue in the target's run. Grants from orders or staff stay as they are.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class MoveMembers:
 
 @dataclass(frozen=True, slots=True)
 class CourseMove:
-    """One course the person has by the contract they leave; ``to`` is None where the other one doesn't have it."""
+    """A course the person has through the contract they leave; `to` is None if the target doesn't have it."""
 
     title: str
     run_key: str
@@ -49,8 +48,6 @@ class CourseMove:
 
 @dataclass(frozen=True, slots=True)
 class PersonMove:
-    """What moving one person does."""
-
     user_id: int
     email: str
     courses: tuple[CourseMove, ...]
@@ -58,49 +55,47 @@ class PersonMove:
     comes_back_by_sign_in: bool
 
     @property
-    def going_on(self) -> tuple[CourseMove, ...]:
-        """Courses that go on in the other contract."""
+    def continuing(self) -> tuple[CourseMove, ...]:
         return tuple(course for course in self.courses if course.to is not None)
 
     @property
     def ending(self) -> tuple[CourseMove, ...]:
-        """Courses that end, because the other contract doesn't have them."""
         return tuple(course for course in self.courses if course.to is None)
 
 
 def plan_move_members(request: MoveMembers) -> tuple[PersonMove, ...]:
-    """What moving these people would do; nothing is written.
+    """Tell what moving these people would do; writes nothing.
 
-    Raises MoveRefused for people who can't be moved, TooFewSeats where the target hasn't enough, ContractUnknown,
-    ContractNotPublished.
+    Raises MoveRefused for people who can't be moved, TooFewSeats, ContractUnknown, ContractNotPublished.
     """
-    return _plan(terms_in_force(request.from_id), terms_in_force(request.to_id), request.emails)
+    return _make_plan(terms_in_force(request.from_id), terms_in_force(request.to_id), request.emails)
 
 
 def move_members(
     request: MoveMembers, *, reason: str, now: datetime, by_id: int | None = None
 ) -> tuple[PersonMove, ...]:
-    """Move these people with their courses: all of them, or no one. Raises what ``plan_move_members`` raises.
+    """Move these people with their courses: all of them or no one. Raises what `plan_move_members` raises.
 
-    The seat they leave is free, the codes they came with stay spent, and unused codes they were given there are taken
-    back. The records of both contracts say who moved whom and why.
+    Their old seats are free, the codes they used stay used, and unused codes assigned to them are revoked. The activity
+    of both contracts says who moved whom and why.
     """
     from_id, to_id = request.from_id, request.to_id
-    terms_in_force(from_id), terms_in_force(to_id)
+    terms_in_force(from_id)
+    terms_in_force(to_id)
     with transaction.atomic():
         locked = lock_terms([from_id, to_id])
-        moves = _plan(locked[from_id], locked[to_id], request.emails)
+        moves = _make_plan(locked[from_id], locked[to_id], request.emails)
         for move in moves:
-            _move(move, locked[from_id], to_id, reason=reason, now=now, by_id=by_id)
+            _move_person(move, locked[from_id], to_id, reason=reason, now=now, by_id=by_id)
     return moves
 
 
-def _move(
+def _move_person(
     move: PersonMove, leaving: ContractTerms, to_id: int, *, reason: str, now: datetime, by_id: int | None
 ) -> None:
-    # The new seat comes first: the membership in an organization that has both never ends in between.
+    # The new seat comes first, so that a membership in an organization with both contracts never ends in between.
     add_member(contract_id=to_id, user_id=move.user_id, now=now, added_by_id=by_id)
-    for course in move.going_on:
+    for course in move.continuing:
         if course.to is not None:
             enroll(
                 user_id=move.user_id,
@@ -121,26 +116,26 @@ def _move(
         "to": to_id,
         "codes": codes,
         "hand_outs": hand_outs,
-        "courses": [course.run_key for course in move.going_on],
+        "courses": [course.run_key for course in move.continuing],
         "courses_ended": [course.run_key for course in move.ending],
     }
     for page in ContractPage.objects.filter(pk__in=[leaving.pk, to_id]).order_by("pk"):
         record(page, "b2b.seat.move", by_id=by_id, data=data)
 
 
-def _plan(leaving: ContractTerms, joining: ContractTerms, emails: Sequence[str]) -> tuple[PersonMove, ...]:
+def _make_plan(leaving: ContractTerms, joining: ContractTerms, emails: Sequence[str]) -> tuple[PersonMove, ...]:
     if leaving.pk == joining.pk:
         raise MoveToSameContract
-    wanted = list(dict.fromkeys(normalize_email(each) for each in emails))
+    addresses = list(dict.fromkeys(normalize_email(each) for each in emails))
     seats = ContractMembership.objects.filter(
-        contract_id=leaving.pk, state=MembershipState.ACTIVE, user__email__in=wanted
+        contract_id=leaving.pk, state=MembershipState.ACTIVE, user__email__in=addresses
     ).select_related("user")
     by_email = {seat.user.email: seat for seat in seats}
-    if missing := [email for email in wanted if email not in by_email]:
+    if missing := [email for email in addresses if email not in by_email]:
         raise MoveWithoutSeat(people=tuple(missing))
-    users = [by_email[email].user for email in wanted]
-    courses = _courses(leaving, joining, [user.pk for user in users])
-    moves = tuple(_person(user, by_email[user.email], leaving, joining, courses[user.pk]) for user in users)
+    users = [by_email[email].user for email in addresses]
+    courses = _load_courses(leaving, joining, [user.pk for user in users])
+    moves = tuple(_plan_person(user, by_email[user.email], leaving, joining, courses[user.pk]) for user in users)
     count = seats_for([joining.pk], None)[joining.pk].count
     needed = sum(move.needs_seat for move in moves)
     if not count.has_room_for(needed):
@@ -148,7 +143,7 @@ def _plan(leaving: ContractTerms, joining: ContractTerms, emails: Sequence[str])
     return moves
 
 
-def _person(
+def _plan_person(
     user: User,
     seat: ContractMembership,
     leaving: ContractTerms,
@@ -167,10 +162,10 @@ def _person(
     )
 
 
-def _courses(
+def _load_courses(
     leaving: ContractTerms, joining: ContractTerms, user_ids: Sequence[int]
 ) -> dict[int, tuple[CourseMove, ...]]:
-    """What each of these people has by the contract they leave, with the run of the other one."""
+    """Return by user the courses they have through the contract they leave, with the target's runs."""
     targets: dict[int, ContractRun] = {}
     current = ContractRun.objects.current().filter(contract_id=joining.pk)
     for link in current.select_related("course_run").order_by("pk"):

@@ -1,4 +1,4 @@
-"""What a code opens, before anyone walks through."""
+"""What an enrollment code offers a visitor. Only reads."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mitxonline.kernel.money import Money
 
 @dataclass(frozen=True, slots=True)
 class CodeOffer:
-    """What a code opens for this visitor: the contract, the run, and what is to be paid.
+    """The contract and run a code opens for this visitor, and the price.
 
-    ``needs_no_code``: they have a seat that opens the course anyway, so the code can serve someone else. One that was
-    given to them by name is theirs to use.
+    `is_mine`: they have used the code already. `needs_no_code`: their seat includes the course, and the code isn't
+    assigned to anyone, so it can serve someone else.
     """
 
     code: DiscountCode
@@ -35,57 +35,48 @@ class CodeOffer:
 
     @property
     def organization(self) -> OrganizationPage:
-        """Who gave the code out."""
         return self.terms.organization
 
     @property
-    def contract_name(self) -> str:
-        """The contract's name."""
-        return self.contract_run.contract.name
-
-    @property
     def run(self) -> CourseRun:
-        """The run it opens."""
         return self.contract_run.course_run
 
     @property
     def price(self) -> Money:
-        """What the learner pays."""
         return self.terms.money
 
     @property
     def is_free(self) -> bool:
-        """Whether there is nothing to pay."""
         return self.terms.is_free
 
 
 def code_offer(*, text: str, user_id: int | None, now: datetime) -> CodeOffer:
-    """What this code opens for this visitor; writes nothing.
+    """Return what this code offers the visitor.
 
-    Raises CodeMissing, CodeUnknown, CodeBelongsInCart, or why it doesn't work for them. A signed-out visitor gets
-    CodeUnknown for every code that doesn't work (X2).
+    Raises CodeMissing, CodeUnknown, CodeBelongsInCart, or the reason why it doesn't work for them. A signed-out visitor
+    gets CodeUnknown for every code that doesn't work, so that codes can't be probed.
     """
     if not text.strip():
         raise CodeMissing
     code = find_code(text)
     with guard_refusals(code, user_id=user_id):
-        return _offer(code, user_id=user_id, now=now)
+        return _make_offer(code, user_id=user_id, now=now)
 
 
 def contract_run_of(code: DiscountCode, *, user_id: int | None = None) -> ContractRun:
-    """The run an enrollment code opens, with course, contract, terms and organization; one query.
+    """Return the run an enrollment code opens, with course, contract, terms and organization; one query.
 
-    Raises CodeBelongsInCart for a code that opens no contract run, and where the run was removed from its contract
-    AccessWithdrawn, OwnCodeUsed, AlreadyHasCourse or CourseRemoved, CodeUnknown to a signed-out visitor.
+    Raises CodeBelongsInCart for a code that opens no contract run. For a removed run it raises AccessWithdrawn,
+    OwnCodeUsed, AlreadyHasCourse or CourseRemoved, and for a signed-out visitor CodeUnknown.
     """
     run = contract_run_behind(code)
     if run.removed_at is not None:
-        raise _removed(code, run, user_id=user_id)
+        raise _refusal_of_removed_run(code, run, user_id=user_id)
     return run
 
 
 def contract_run_behind(code: DiscountCode) -> ContractRun:
-    """The run of an enrollment code, also one that was removed from its contract. Raises as ``contract_run_of``."""
+    """Return the run of an enrollment code even if it was removed; raises CodeBelongsInCart, CodeUnknown."""
     if code.discount.unlocks_id is None:
         raise CodeBelongsInCart
     run = (
@@ -98,8 +89,7 @@ def contract_run_behind(code: DiscountCode) -> ContractRun:
     return run
 
 
-def _removed(code: DiscountCode, run: ContractRun, *, user_id: int | None) -> CodeRefused:
-    """What the code of a removed course comes to for this person."""
+def _refusal_of_removed_run(code: DiscountCode, run: ContractRun, *, user_id: int | None) -> CodeRefused:
     if user_id is None:
         return CodeUnknown()
     organization = run.contract.terms.organization
@@ -116,7 +106,7 @@ def _removed(code: DiscountCode, run: ContractRun, *, user_id: int | None) -> Co
 
 
 def finding_for(code: DiscountCode, run: ContractRun, *, user_id: int | None, now: datetime) -> RuleVerdict:
-    """What the contract's rule says of this learner with this code."""
+    """Return the finding of the contract rule for this learner with this code."""
     product = code.discount.unlocks
     if product is None:
         raise NotAMember
@@ -124,7 +114,7 @@ def finding_for(code: DiscountCode, run: ContractRun, *, user_id: int | None, no
     return next(iter(ContractSeats().check(purchase)), RuleVerdict(product_id=product.pk, refusal=CodeUnknown()))
 
 
-def _offer(code: DiscountCode, *, user_id: int | None, now: datetime) -> CodeOffer:
+def _make_offer(code: DiscountCode, *, user_id: int | None, now: datetime) -> CodeOffer:
     run = contract_run_of(code, user_id=user_id)
     if (refusal := judge_code(code, user_id=user_id, now=now).refusal) is not None:
         raise refusal

@@ -1,4 +1,4 @@
-"""The doors into a contract that need no cart: a code's own link, and a member's one click (design 5.3)."""
+"""Ways into a contract without a cart: a code's own link, and a member's click on a course."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from mitxonline.users.models import User
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """What redeeming a code came to."""
+    """The result of redeeming a code; `already` if the learner had redeemed it before."""
 
     membership: ContractMembership
     contract_run: ContractRun
@@ -42,10 +42,9 @@ class Attachment:
 
 
 def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
-    """Take the seat a free contract's code stands for, and enroll in its course; again gives the same result.
+    """Redeem a free contract's code: one use, one seat, one enrollment, all or nothing. May be repeated.
 
-    One confirmed use, one seat, all or nothing, under the contract's lock. Raises what ``code_offer`` raises, and
-    PaymentNeeded where the contract has a price.
+    Locks the contract's terms. Raises what `code_offer` raises, and PaymentNeeded if the contract has a price.
     """
     with transaction.atomic():
         code = find_code(text)
@@ -69,7 +68,7 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
             code_use_id=use_id,
             now=now,
             contact=finding.contact,
-            lifts_withdrawal=True,  # or it would have been refused above
+            lifts_withdrawal=True,  # a withdrawal that stays was refused above
         )
         enrollment = enroll(
             user_id=user_id,
@@ -85,7 +84,7 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
 
 
 def put_in_link_basket(*, text: str, owner: BasketOwner, user_id: int, now: datetime) -> Basket:
-    """Open the link basket with a priced contract's course and its code applied; use and seat begin with the order."""
+    """Put a paid contract's course and its code into the link basket; the order will hold the use and the seat."""
     with transaction.atomic():
         run = contract_run_of(find_code(text), user_id=user_id)
         if run.product_id is None:
@@ -96,10 +95,10 @@ def put_in_link_basket(*, text: str, owner: BasketOwner, user_id: int, now: date
 
 
 def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
-    """Apply codes assigned to the learner's confirmed address to the courses in their link basket by themselves.
+    """Apply the codes assigned to a learner's confirmed address to the courses in their link basket.
 
-    Not where the learner needs none: a member of a free contract. Two queries at the most. Whether a code still works
-    is asked at every total.
+    Members of a free contract need no code, so theirs stay unused. At most two queries. Every total checks again
+    whether a code still works.
     """
     if user.email_verified_at is None or not basket.is_link:
         return
@@ -107,7 +106,7 @@ def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
         contract=OuterRef("discount__unlocks__contract_run__contract"), user=user, state=MembershipState.ACTIVE
     )
     codes = DiscountCode.objects.filter(assigned_email=normalize_email(user.email))
-    given = (
+    assigned = (
         with_code_facts(codes)
         .filter(
             Q(discount__unlocks__contract_run__contract__terms__price__isnull=False) | ~Exists(seat),
@@ -118,14 +117,14 @@ def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
         .order_by("discount_id", "assigned_at", "pk")
         .distinct("discount_id")
     )
-    apply_to_basket(given, basket=basket, now=now)
+    apply_to_basket(assigned, basket=basket, now=now)
 
 
 def start_course(*, contract_run_id: int, user_id: int, now: datetime) -> Enrollment:
-    """Enroll a member of a free contract with one click: no code is needed and no one's is spent.
+    """Enroll a member of a free contract without using a code.
 
-    Raises NotAMember for a run that isn't in one of the learner's contracts, ContractClosed, PaymentNeeded where there
-    is a price, or why the course isn't open.
+    Raises NotAMember for a run of another contract, ContractClosed, PaymentNeeded if the contract has a price, or the
+    reason why the course isn't open.
     """
     run = (
         ContractRun.objects.current()
