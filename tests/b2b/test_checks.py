@@ -326,7 +326,7 @@ def test_a_key_open_edx_would_refuse_is_told_with_the_reason() -> None:
     OrganizationPage.objects.update(org_key_prefix="ü ")
     require_courses(grown, make_source_course())
     (told,) = [one for one in found(page) if one.kind == "impossible"]
-    assert "“ ”, “ü” can't stand in it" in told.sentence
+    assert "“ ”, “ü” can’t be part of it" in told.sentence
 
 
 def test_one_contract_s_sabotage_leaves_the_others_alone() -> None:

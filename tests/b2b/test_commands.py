@@ -359,9 +359,7 @@ class TestCourseware:
     def test_the_source_is_warned_of(self) -> None:
         page = publish_contract(cap=1)
         plain, bare = make_source_course(runs=("1T2024",)), make_source_course(runs=())
-        assert (
-            "has no SOURCE run: made from" in run_command(f"b2b_contract courseware {page.pk} {plain.readable_id}").talk
-        )
+        assert "has no SOURCE run;" in run_command(f"b2b_contract courseware {page.pk} {plain.readable_id}").talk
         assert "waits for a source" in run_command(f"b2b_contract courseware {page.pk} {bare.readable_id}").talk
 
     def test_taking_the_source_itself_is_warned_of(self, climate: Course) -> None:
@@ -517,7 +515,9 @@ class TestCheck:
         words = refusal_of("b2b_contract check --fix")
         assert "still disagree" in words
         assert Product.objects.get(contract_run__contract=capped).price == 0
-        assert "“ü” can't stand in it" in refusal_of(f"b2b_contract courseware {broken.pk} {grown.readable_id} --rerun")
+        assert "“ü” can’t be part of it" in refusal_of(
+            f"b2b_contract courseware {broken.pk} {grown.readable_id} --rerun"
+        )
 
     def test_what_was_set_by_hand_is_no_fault(self, capped: ContractPage) -> None:
         CourseRun.all_objects.filter(contract_run__contract=capped).update(live=False)

@@ -358,7 +358,7 @@ class TestWhatIsSaid:
         plan = self.plan(page, max_learners=3)
         assert plan.sentences == ("Makes 1 run with its product.", "Makes 4 codes.")
         OrganizationPage.objects.update(org_key_prefix="no key ")
-        with pytest.raises(CourseKeyImpossible, match=r"“ ” can't stand in it"):
+        with pytest.raises(CourseKeyImpossible, match=r"“ ” can’t be part of it"):
             self.plan(page, max_learners=3)
 
     def test_nothing_changes(self) -> None:

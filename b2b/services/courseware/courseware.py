@@ -321,7 +321,9 @@ def _do_add(addition: Addition, *, terms: ContractTerms, now: datetime, user_id:
             row.position, row.added_at, row.added_by_id = (last or 0) + 1, now, user_id
         row.save()
     if addition.making:
-        make_runs(plans=[one.made_for(row.pk) for one in addition.making], terms=terms, now=now, actor_id=user_id)
+        make_runs(
+            plans=[one.with_courseware(row.pk) for one in addition.making], terms=terms, now=now, actor_id=user_id
+        )
     for contract_run in addition.returning:
         _give_back(contract_run, courseware=row, terms=terms, now=now, user_id=user_id)
     # Reconcile never touches a code that was given to someone, so whoever switched these off was the removal.

@@ -1,4 +1,4 @@
-"""The codes a contract's products have, as far as its terms ask after them. Nothing is written here."""
+"""Count the codes of a contract's products, as far as its terms need the numbers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ecommerce.services.discounts.batches import (
 )
 from mitxonline.kernel.db import fetch_sql
 
-# Active codes whose every use is that of someone who holds no seat any more. There are few of those, and many uses: so
-# who holds none is looked for among the uses first, then their codes. The uses of many codes are read as one stretch,
-# from the lowest to the highest number; those of few codes one code after the other.
+# Active codes all of whose users have no seat any more. There are few of them among many uses, so the query first finds
+# uses without a seat, then their codes. It reads the uses of many codes as one range of code ids, and those of few
+# codes code by code.
 _WITHOUT_SEAT = """use.state IN ('held', 'confirmed') AND NOT EXISTS (
     SELECT FROM b2b_contractmembership AS seat WHERE seat.contract_id = %(contract)s AND seat.user_id = use.user_id
 )"""
@@ -58,7 +58,7 @@ FEW = 20_000
 
 
 def count_stock(*, terms: ContractTerms, discount_ids: Sequence[int]) -> dict[int, Stock]:
-    """The stock of each discount, as far as these terms ask after it."""
+    """Count the codes of each discount, leaving out numbers these terms don't need."""
     if not discount_ids:
         return {}
     stocks = _count_from_indexes(terms, discount_ids)
@@ -78,13 +78,13 @@ def count_stock(*, terms: ContractTerms, discount_ids: Sequence[int]) -> dict[in
 
 
 def count_removed(discount_ids: Sequence[int]) -> dict[int, Stock]:
-    """The stock of runs that were removed, as far as it has to be switched off."""
+    """Count the codes of removed runs that have to be switched off."""
     unredeemed = count_matching(UNREDEEMED, discount_ids)
     return {pk: Stock(unredeemed=unredeemed.get(pk, 0)) for pk in discount_ids}
 
 
 def _count_from_indexes(terms: ContractTerms, discount_ids: Sequence[int]) -> dict[int, Stock]:
-    """What the indexes tell, and which of the used codes no longer serve a seat."""
+    """Count from indexes alone, and find the used codes that no longer serve a seat."""
     stocks = dict.fromkeys(discount_ids, Stock())
     rows = fetch_sql(COUNTED, {"discounts": list(discount_ids)})
     left_behind = _count_left_behind(terms, rows)
@@ -100,28 +100,28 @@ def _count_from_indexes(terms: ContractTerms, discount_ids: Sequence[int]) -> di
 
 
 def _count_left_behind(terms: ContractTerms, rows: Sequence[tuple[int, ...]]) -> Counts:
-    """Of each discount: active codes that were redeemed by people without a seat. Only a cap asks after them."""
+    """Count by discount the active codes of people without a seat. Only a contract with a cap needs this."""
     counted = [row for row in rows if row[1]]
     if terms.max_learners is None or not counted:
         return {}
-    few = sum(row[1] for row in counted) <= FEW
+    are_few = sum(row[1] for row in counted) <= FEW
     params = {
         "contract": terms.pk,
         "discounts": [row[0] for row in counted],
         "first": min(row[5] for row in counted),
         "last": max(row[6] for row in counted),
     }
-    return dict(fetch_sql(LEFT_BEHIND_OF_FEW if few else LEFT_BEHIND_OF_MANY, params))
+    return dict(fetch_sql(LEFT_BEHIND_OF_FEW if are_few else LEFT_BEHIND_OF_MANY, params))
 
 
 def _add_leftovers(terms: ContractTerms, stocks: dict[int, Stock]) -> dict[int, Stock]:
-    """Only without a cap does anyone ask which codes no one uses."""
+    """Add the codes that no one uses. With a cap they all stay, so they aren't counted."""
     if terms.max_learners is not None:
         return stocks
-    there = [pk for pk, stock in stocks.items() if stock.total]
-    active = [pk for pk in there if stocks[pk].active]
+    existing = [pk for pk, stock in stocks.items() if stock.total]
+    active = [pk for pk in existing if stocks[pk].active]
     return _replace_counts(
-        _replace_counts(stocks, unwanted=count_matching(UNWANTED, there)), past=count_matching(PAST, active)
+        _replace_counts(stocks, unwanted=count_matching(UNWANTED, existing)), past=count_matching(PAST, active)
     )
 
 

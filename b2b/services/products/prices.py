@@ -1,4 +1,4 @@
-"""Contract products follow the contract's price."""
+"""Prices of contract products follow the contract."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def apply_prices(
     now: datetime,
     actor_id: int | None = None,
 ) -> int:
-    """Set these products and discounts to the contract's price and record the changes; how many prices changed.
+    """Set these products and discounts to the contract's price, record the changes, and return how many changed.
 
-    Three statements for any number of products, and none that touches a code: a code knows no price. Orders keep
-    theirs. In the caller's transaction, under the terms' lock.
+    Three statements for any number of products. Codes have no price, and orders keep theirs. The caller holds the lock
+    of the terms.
     """
     if not product_ids and not discount_ids:
         return 0

@@ -1,4 +1,4 @@
-"""Runs of a contract: which are wanted, how they are named and dated, and making them with product and discount.
+"""Plan and create the runs of a contract with their products and discounts.
 
 The rules are in docs/contracts.md (“What happens when courseware is added”).
 """
@@ -40,7 +40,7 @@ _PARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class WantedRun:
-    """A course the contract has no run of yet, and the courseware it is wanted for."""
+    """A course the contract has no run of yet, and the courseware that asks for it."""
 
     course: Course
     courseware_id: int | None
@@ -49,8 +49,6 @@ class WantedRun:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """A run that is to be made."""
-
     wanted: WantedRun
     key: str
     tag: str
@@ -60,21 +58,20 @@ class RunPlan:
 
     @property
     def title(self) -> str:
-        """What the run is called: as its source, else as its course."""
         return self.source.title if self.source is not None else self.wanted.course.title
 
-    def made_for(self, courseware_id: int) -> RunPlan:
-        """The same, for courseware that has its number by now."""
+    def with_courseware(self, courseware_id: int) -> RunPlan:
+        """Return the plan for courseware that has been saved and now has an id."""
         return replace(self, wanted=replace(self.wanted, courseware_id=courseware_id))
 
     @property
     def warning(self) -> str:
-        """What an operator should know about where the run comes from; empty if all is well."""
+        """What an operator should know about the source of the run; empty if there is nothing."""
         course = self.wanted.course.readable_id
         if self.source is None:
-            return _("%(course)s has no run to copy: the re-run in Open edX waits for a source.") % {"course": course}
+            return _("%(course)s has no run to copy, so the rerun in Open edX waits for a source.") % {"course": course}
         if self.source.run_tag != SOURCE_TAG:
-            return _("%(course)s has no SOURCE run: made from %(source)s instead.") % {
+            return _("%(course)s has no SOURCE run; %(source)s is copied instead.") % {
                 "course": course,
                 "source": self.source.courseware_id,
             }
@@ -82,12 +79,12 @@ class RunPlan:
 
 
 def wanted_courses(courseware: Iterable[ContractCourseware]) -> list[tuple[Course, int]]:
-    """The courses that courseware asks runs of, each with the first courseware that names it.
+    """Return the courses that need runs, each with the id of the first courseware that names it.
 
-    A program asks for every course its requirements name (all of them, also where only some are needed).
+    A program needs every course its requirements name, even if learners only need some of them.
     """
     rows = [row for row in courseware if row.create_runs and row.removed_at is None]
-    by_program = _courses_of_programs([row.program_id for row in rows if row.program_id is not None])
+    by_program = _load_program_courses([row.program_id for row in rows if row.program_id is not None])
     wanted: dict[int, tuple[Course, int]] = {}
     for row in rows:
         courses = [row.course] if row.course is not None else by_program.get(row.program_id or 0, [])
@@ -99,13 +96,13 @@ def wanted_courses(courseware: Iterable[ContractCourseware]) -> list[tuple[Cours
 def plan_runs(
     *, terms: ContractTerms, wanted: Sequence[WantedRun], now: datetime, prefix: str | None = None
 ) -> list[RunPlan]:
-    """Key, source and dates of the runs that are wanted; CourseKeyImpossible where Open edX would refuse a key.
+    """Choose key, source and dates of each run. Keys begin with `prefix`, or the organization's own.
 
-    The key begins with ``prefix``, or with the organization's own.
+    Raises CourseKeyImpossible for a key that Open edX would refuse.
     """
     if not wanted:
         return []
-    sources = _sources_of([one.course.pk for one in wanted])
+    sources = _find_sources([one.course.pk for one in wanted])
     start, end = dates_of_new_run(terms, now=now)
     organization = terms.organization
     tag = f"{date_of(now).year}_C{terms.pk}"
@@ -125,28 +122,27 @@ def plan_runs(
 
 
 def dates_of_new_run(terms: ContractTerms, *, now: datetime) -> tuple[datetime, datetime | None]:
-    """First and last moment of a run made now: the contract's days, both included, or from now on without end."""
+    """Return first and last moment of a run created now: the contract's days, or from now on with no end."""
     return dates_by_contract(start=terms.start, end=terms.end, added_at=now)
 
 
 def dates_by_contract(*, start: date | None, end: date | None, added_at: datetime) -> tuple[datetime, datetime | None]:
-    """First and last moment that a contract with these days gives a run that was added at this moment."""
+    """Return the first and last moment that a contract with these days gives a run added at `added_at`."""
     until = end_of_day(end) if end else None
     if start:
         return start_of_day(start), until
-    # A contract without a first day that ended before the run was added: the run may not begin after it ends.
+    # The contract may have ended before the run was added, and a run can't begin after it ends.
     return (min(added_at, start_of_day(end)) if end else added_at), until
 
 
 def make_runs(
     *, plans: Sequence[RunPlan], terms: ContractTerms, now: datetime, actor_id: int | None = None
 ) -> list[tuple[Product, str]]:
-    """Make the planned runs, their products and the link to the contract, in a handful of statements.
+    """Create the planned runs with their products, and return the products with their titles; constant queries.
 
-    Gives back the products with their titles; their discounts are made by ``make_discounts``. In the caller's
-    transaction, under the terms' lock. Asks Open edX for the re-runs (queued).
+    `make_discounts` creates their discounts. Queues the reruns in Open edX. The caller holds the lock of the terms.
     """
-    runs = create_runs([_run(plan) for plan in plans])
+    runs = create_runs([_build_run(plan) for plan in plans])
     products = create_products(
         [product_of_run(run, course=plan.wanted.course, terms=terms) for plan, run in zip(plans, runs, strict=True)],
         reason=_("Contract"),
@@ -166,14 +162,14 @@ def make_runs(
         )
         for plan, run, product in zip(plans, runs, products, strict=True)
     )
-    asked = tuple(run.pk for run in runs if run.lms_state == LmsState.PENDING)
-    if asked:
-        publish(RunsRequested(run_ids=asked))
+    pending = tuple(run.pk for run in runs if run.lms_state == LmsState.PENDING)
+    if pending:
+        publish(RunsRequested(run_ids=pending))
     return [(product, plan.title) for product, plan in zip(products, plans, strict=True)]
 
 
 def make_discounts(products: Sequence[tuple[Product, str]], *, terms: ContractTerms) -> list[Discount]:
-    """The one discount of each contract product, whose codes are its enrollment codes."""
+    """Create the discount of each contract product; its codes are the enrollment codes."""
     amount, currency = terms.money.amount, terms.currency
     return create_discounts(
         Discount(
@@ -191,19 +187,18 @@ def make_discounts(products: Sequence[tuple[Product, str]], *, terms: ContractTe
 
 
 def redemption_type(terms: ContractTerms) -> RedemptionType:
-    """How often the codes of a contract can be used: once with a cap, without limit else."""
     return RedemptionType.UNLIMITED if terms.max_learners is None else RedemptionType.ONE_TIME
 
 
 def sku_of(key: str) -> str:
-    """The product's SKU: the course key, or for a very long one its beginning and a fingerprint."""
+    """Return the product's SKU: the course key, shortened with a hash if it is too long."""
     if len(key) <= SKU_LENGTH:
         return key
-    fingerprint = hashlib.blake2b(key.encode(), digest_size=6).hexdigest()
-    return f"{key[: SKU_LENGTH - len(fingerprint) - 1]}-{fingerprint}"
+    digest = hashlib.blake2b(key.encode(), digest_size=6).hexdigest()
+    return f"{key[: SKU_LENGTH - len(digest) - 1]}-{digest}"
 
 
-def _run(plan: RunPlan) -> CourseRun:
+def _build_run(plan: RunPlan) -> CourseRun:
     return CourseRun(
         course=plan.wanted.course,
         courseware_id=plan.key,
@@ -222,7 +217,7 @@ def _run(plan: RunPlan) -> CourseRun:
 
 
 def product_of_run(run: CourseRun, *, course: Course, terms: ContractTerms) -> Product:
-    """The product of a contract's run, not saved: at the contract's price, and closed without its code."""
+    """Build the unsaved product of a contract run: at the contract's price, and only sold with a code."""
     description = f"{terms.organization.name} #{terms.pk} – {course.title} {course.readable_id}"
     return Product(
         course_run=run,
@@ -235,8 +230,7 @@ def product_of_run(run: CourseRun, *, course: Course, terms: ContractTerms) -> P
     )
 
 
-def _courses_of_programs(program_ids: Sequence[int]) -> Mapping[int, list[Course]]:
-    """The courses each program's requirements name, in one query."""
+def _load_program_courses(program_ids: Sequence[int]) -> Mapping[int, list[Course]]:
     courses: dict[int, list[Course]] = {}
     if program_ids:
         rows = ProgramRequirement.objects.filter(program_id__in=program_ids, course__isnull=False)
@@ -246,46 +240,46 @@ def _courses_of_programs(program_ids: Sequence[int]) -> Mapping[int, list[Course
     return courses
 
 
-def _sources_of(course_ids: Sequence[int]) -> Mapping[int, CourseRun]:
-    """The run each course's new run is made from: the one tagged SOURCE, else the first one of no contract."""
+def _find_sources(course_ids: Sequence[int]) -> Mapping[int, CourseRun]:
+    """Return by course the run to copy: the one tagged SOURCE, or the first one outside of contracts."""
     runs = CourseRun.objects.filter(course_id__in=course_ids, contract_run__isnull=True).order_by("pk")
     sources: dict[int, CourseRun] = {}
     for run in runs:
-        known = sources.setdefault(run.course_id, run)
-        if run.run_tag == SOURCE_TAG and known.run_tag != SOURCE_TAG:
+        earlier = sources.setdefault(run.course_id, run)
+        if run.run_tag == SOURCE_TAG and earlier.run_tag != SOURCE_TAG:
             sources[run.course_id] = run
     return sources
 
 
 def _number_keys(plans: Sequence[RunPlan]) -> list[RunPlan]:
-    """The plans with free keys: one that is taken, or wanted twice here, gets “-2”, “-3” … appended."""
+    """Append “-2”, “-3” and so on to keys that are taken or planned twice."""
     taken = _find_taken_keys([plan.key for plan in plans])
-    free = []
+    numbered = []
     for plan in plans:
         number, suffix = 1, ""
         while f"{plan.key}{suffix}".lower() in taken:
             number += 1
             suffix = f"-{number}"
         taken.add(f"{plan.key}{suffix}".lower())
-        free.append(replace(plan, key=plan.key + suffix, tag=plan.tag + suffix))
-    return free
+        numbered.append(replace(plan, key=plan.key + suffix, tag=plan.tag + suffix))
+    return numbered
 
 
 def _find_taken_keys(keys: Sequence[str]) -> set[str]:
-    """Those of the keys, and of the keys with a number appended, that some run has; case doesn't tell keys apart."""
+    """Return, in lower case, the existing keys among these and among these with a number appended."""
     stem = Lower(Func(F("courseware_id"), Value(_NUMBER), Value(""), function="regexp_replace"))
     found = CourseRun.all_objects.annotate(stem=stem).filter(stem__in=[key.lower() for key in keys])
     return {key.lower() for key in found.values_list("courseware_id", flat=True)}
 
 
 def _check_key(plan: RunPlan) -> RunPlan:
-    """Refuse a key Open edX would refuse, with what is wrong about it."""
+    """Return the plan; raises CourseKeyImpossible with the reason if Open edX would refuse its key."""
     if len(plan.key) > KEY_LENGTH:
-        reason = _("it is longer than %(length)d characters.") % {"length": KEY_LENGTH}
-        raise CourseKeyImpossible(key=plan.key, reason=reason)
-    if strange := _strange_characters(plan.key):
-        reason = _("%(characters)s can't stand in it.") % {"characters": ", ".join(f"“{one}”" for one in strange)}
-        raise CourseKeyImpossible(key=plan.key, reason=reason)
+        reason = _("it has more than %(length)d characters.") % {"length": KEY_LENGTH}
+        raise CourseKeyImpossible(plan.key, reason=reason)
+    if characters := _invalid_characters(plan.key):
+        reason = _("%(characters)s can’t be part of it.") % {"characters": ", ".join(f"“{one}”" for one in characters)}
+        raise CourseKeyImpossible(plan.key, reason=reason)
     try:
         validate_run_key(plan.key)
     except ValidationError as error:
@@ -293,8 +287,8 @@ def _check_key(plan: RunPlan) -> RunPlan:
     return plan
 
 
-def _strange_characters(key: str) -> list[str]:
-    """What Open edX takes in no part of a key: anything but letters without accents, digits and “- _ . ~ :”."""
+def _invalid_characters(key: str) -> list[str]:
+    """Return what Open edX refuses in a key: anything but ASCII letters, digits, “-”, “_”, “.”, “~” and “:”."""
     _kind, _colon, rest = key.partition(":")
     parts = rest.split("+")
     plus = ["+"] if len(parts) > _PARTS else []

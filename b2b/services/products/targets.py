@@ -1,4 +1,4 @@
-"""What the terms ask of a product's codes, as a pure function of how many there are (design 5.2)."""
+"""Decide from the terms and the number of codes which codes a product needs. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from b2b.models import ContractTerms
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The codes of one product, as counted.
+    """Numbers of codes of one product.
 
-    ``counting``: active codes that serve a seat, which is all but those whose user holds no seat any more.
-    ``limited`` and ``loose``: active codes that don't fit “without limit” and “one use each”.
-    ``spare``: switched off, unassigned and never used; the ones that may be switched on again.
-    ``idle``: active, unassigned and never used; the only ones that may be switched off.
-    ``unwanted`` and ``past``: not redeemed, held or assigned; the latter are named by an order or a past use.
-    ``unredeemed``: active and not redeemed, assigned and held ones included.
+    `counting`: active codes that serve a seat: all except those whose users have no seat any more.
+    `limited` and `loose`: active codes that must become unlimited, or limited to one use.
+    `spare`: inactive, unassigned and never used; only these may be switched on again.
+    `idle`: active, unassigned and never used; only these may be switched off.
+    `unwanted` and `past`: not redeemed, held or assigned; an order or an old use refers to the `past` ones.
+    `unredeemed`: active and not redeemed, including assigned and held ones.
     """
 
     total: int = 0
@@ -31,13 +31,13 @@ class Stock:
     unredeemed: int = 0
 
     def above(self, cap: int | None) -> int:
-        """Codes beyond the cap that stay on, because someone has them."""
+        """Codes beyond the cap that stay active because someone has them."""
         return 0 if cap is None else max(self.counting - cap - self.idle, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class CodeChange:
-    """What is to be done to the codes of one product; nothing by default."""
+    """How many codes of one product to make, switch, limit or delete."""
 
     make: int = 0
     switch_on: int = 0
@@ -53,7 +53,6 @@ class CodeChange:
 
     @property
     def total(self) -> int:
-        """How many codes are touched."""
         return sum(astuple(self))
 
     def __add__(self, other: CodeChange) -> CodeChange:
@@ -61,7 +60,7 @@ class CodeChange:
 
 
 def decide(terms: ContractTerms, stock: Stock) -> CodeChange:
-    """What brings the codes of one product in line with the terms; nothing where they are."""
+    """Return the change that makes the codes of one product match the terms."""
     if not terms.active:
         return CodeChange()
     if not terms.needs_codes:
@@ -72,29 +71,29 @@ def decide(terms: ContractTerms, stock: Stock) -> CodeChange:
 
 
 def decide_removed(stock: Stock) -> CodeChange:
-    """A run that was removed from its contract opens nothing any more; who redeemed keeps the trace (design 5.1)."""
+    """Switch off every code of a removed run that isn't redeemed; redeemed codes stay as a record."""
     return CodeChange(withdraw=stock.unredeemed)
 
 
 def _without_codes(terms: ContractTerms, stock: Stock) -> CodeChange:
-    """Single sign-on and free: without a cap nothing is kept that no one uses; with one, all stays."""
+    """Free single sign-on contracts: with a cap all codes stay; without one, unused codes go."""
     if terms.max_learners is not None:
         return CodeChange()
     return CodeChange(delete=stock.unwanted, retire=stock.past)
 
 
 def _without_cap(stock: Stock) -> CodeChange:
-    """One code that everyone shares, without limit; more of them, once there, are left working."""
+    """One unlimited code that everyone shares; further active codes keep working."""
     if stock.active:
         return CodeChange(unlimit=stock.limited)
     return CodeChange(switch_on=1) if stock.spare else CodeChange(make=1)
 
 
 def _with_cap(cap: int, stock: Stock) -> CodeChange:
-    """One code for each seat, one use for each code."""
+    """One single-use code per seat."""
     missing = max(cap - stock.counting, 0)
     surplus = max(stock.counting - cap, 0)
-    on_again = min(missing, stock.spare)
+    switch_on = min(missing, stock.spare)
     return CodeChange(
-        make=missing - on_again, switch_on=on_again, switch_off=min(surplus, stock.idle), limit=stock.loose
+        make=missing - switch_on, switch_on=switch_on, switch_off=min(surplus, stock.idle), limit=stock.loose
     )

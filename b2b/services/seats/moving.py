@@ -66,7 +66,7 @@ class PersonMove:
 def plan_move_members(request: MoveMembers) -> tuple[PersonMove, ...]:
     """Tell what moving these people would do; writes nothing.
 
-    Raises MoveRefused for people who can't be moved, TooFewSeats, ContractUnknown, ContractNotPublished.
+    Raises MoveToSameContract, MoveWithoutSeat, TooFewSeats, ContractUnknown, ContractNotPublished.
     """
     return _make_plan(terms_in_force(request.from_id), terms_in_force(request.to_id), request.emails)
 
