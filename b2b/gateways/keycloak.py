@@ -1,4 +1,4 @@
-"""Keycloak's admin API, with a service account: its organizations, and who belongs to them."""
+"""Client of Keycloak's admin API for organizations and their members, with a service account."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.remote import RemoteSession
 
 LONGEST = 255
-# What the admin API is called where we say whether it answers.
+# The name of the admin API in reports about remote systems.
 REMOTE = "keycloak-admin"
-# All of them, or none: then nothing is synchronized.
+# Set all of them, or none to switch synchronization off.
 KEYCLOAK_SETTINGS = ("KEYCLOAK_URL", "KEYCLOAK_REALM", "KEYCLOAK_CLIENT_ID", "KEYCLOAK_CLIENT_SECRET")
 
 Answer = TypeVar("Answer")
@@ -48,8 +48,6 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class RemoteOrganization:
-    """An organization as Keycloak has it."""
-
     keycloak_id: UUID
     alias: str
     name: str
@@ -58,14 +56,14 @@ class RemoteOrganization:
 
 
 def read_organization(raw: Any) -> RemoteOrganization:
-    """What Keycloak says about one organization; KeycloakOrganizationUnreadable where id, alias or name is missing."""
+    """Parse one organization; raises KeycloakOrganizationUnreadable without an id, alias or name."""
     if not isinstance(raw, Mapping):
         raise KeycloakOrganizationUnreadable(name="?")
-    named = _text(str(raw.get("alias") or raw.get("name"))) or "?"
+    label = _text(str(raw.get("alias") or raw.get("name"))) or "?"
     keycloak_id = keycloak_id_of(raw)
     alias, name = (_text(raw.get(key)) for key in ("alias", "name"))
     if keycloak_id is None or not alias or not name:
-        raise KeycloakOrganizationUnreadable(name=named)
+        raise KeycloakOrganizationUnreadable(name=label)
     return RemoteOrganization(
         keycloak_id=keycloak_id,
         alias=alias,
@@ -76,7 +74,7 @@ def read_organization(raw: Any) -> RemoteOrganization:
 
 
 def keycloak_id_of(raw: Any) -> UUID | None:
-    """The id of what may be an organization."""
+    """Return the id, or None if this isn't an organization."""
     try:
         return UUID(raw["id"])
     except (TypeError, KeyError, ValueError, AttributeError):
@@ -84,7 +82,7 @@ def keycloak_id_of(raw: Any) -> UUID | None:
 
 
 class KeycloakGateway:
-    """One conversation with the admin API of one realm. Every call has a time limit, and none is in a transaction."""
+    """The admin API of one realm. Every call has a timeout and is refused inside a transaction."""
 
     def __init__(self, *, url: str, realm: str, client_id: str, client_secret: str, timeout: int) -> None:
         self._url = url
@@ -95,7 +93,7 @@ class KeycloakGateway:
 
     @classmethod
     def from_settings(cls) -> Self:
-        """The Keycloak this site is connected to; KeycloakNotConfigured names the settings that are missing."""
+        """Return the gateway of this site; raises KeycloakNotConfigured with the names of missing settings."""
         missing = tuple(name for name in KEYCLOAK_SETTINGS if not getattr(settings, name))
         if missing:
             raise KeycloakNotConfigured(missing=missing)
@@ -108,54 +106,54 @@ class KeycloakGateway:
         )
 
     def organizations(self) -> list[Any]:
-        """All organizations, page by page, as Keycloak describes them; each is for ``read_organization``.
+        """Return all organizations as Keycloak describes them, for `read_organization`. The client reads all pages.
 
         Raises KeycloakUnavailable, KeycloakSecretWrong, KeycloakReadDenied, KeycloakOrganizationsOff.
         """
         return self._organizations()
 
     def check_organizations(self) -> None:
-        """Find out whether the realm has organizations on, by asking for one. Raises what ``organizations`` raises."""
+        """Check that the realm has organizations enabled; raises what `organizations` raises."""
         self._organizations({"first": 0, "max": 1})
 
     def _organizations(self, query: dict[str, Any] | None = None) -> list[Any]:
         admin = self._admin
         try:
-            return self._ask(lambda: admin.get_organizations(query), refusal=KeycloakReadDenied, is_judged=True)
-        except _Answered as answer:
-            # The token came from the realm, so the realm is there.
+            return self._call(lambda: admin.get_organizations(query), refusal=KeycloakReadDenied, is_judged=True)
+        except _RequestRefused as answer:
+            # The realm has issued a token, so a 404 means that organizations are off.
             if answer.http_status == HTTP_NOT_FOUND:
                 raise KeycloakOrganizationsOff(realm=self._realm) from answer
             raise KeycloakUnavailable from answer
 
     def add_member(self, *, organization_id: UUID, subject: str) -> bool:
-        """Add a person to an organization; whether they were not in it before, so that doing it twice is the same.
+        """Add a person to an organization; return False if they were in it already.
 
-        Raises KeycloakPersonUnknown where Keycloak has no such person or organization (any more), KeycloakUnavailable,
+        Raises KeycloakPersonUnknown if Keycloak has no such person or organization, KeycloakUnavailable,
         KeycloakSecretWrong, KeycloakAddDenied.
         """
         admin = self._admin
         try:
-            self._ask(
+            self._call(
                 lambda: admin.organization_user_add(subject, str(organization_id)),
                 refusal=KeycloakAddDenied,
                 is_judged=True,
             )
-        except _Answered as answer:
+        except _RequestRefused as answer:
             if answer.http_status == HTTP_CONFLICT:
                 return False
             raise KeycloakPersonUnknown from answer
         return True
 
     def connect(self) -> None:
-        """Fetch a token, and no more. Raises KeycloakUnavailable, KeycloakSecretWrong."""
+        """Fetch a token and nothing else; raises KeycloakUnavailable, KeycloakSecretWrong."""
         _ = self._admin
 
     def check_adding(self, *, organization_id: UUID) -> None:
-        """Find out whether people may be added to an organization, without adding anyone.
+        """Check that the account may add people to an organization, without adding anyone.
 
-        Keycloak looks at the roles before it looks for the person: one whom it can't have is unknown to an account
-        that may add, and refused to one that may not. Raises what ``add_member`` raises, but for the unknown person.
+        Keycloak checks roles before it looks for the person. A random id is therefore "unknown" to an account with the
+        roles, and "denied" to one without. Raises what `add_member` raises, except KeycloakPersonUnknown.
         """
         with suppress(KeycloakPersonUnknown):
             self.add_member(organization_id=organization_id, subject=str(uuid4()))
@@ -168,21 +166,21 @@ class KeycloakGateway:
             client_id=self._client_id,
             client_secret_key=self._client_secret,
             timeout=self._timeout,
-            max_retries=0,  # whoever asked is asked again by the worker
+            max_retries=0,  # the worker repeats the whole task instead
         )
-        # The library has no other way to a client of one's own. Both: tokens are asked for through the second.
+        # The library has no public way to set its session. Tokens are requested through the second connection.
         for each in (connection, connection.keycloak_openid.connection):
             each._s = _session()
-        # By itself, so that a realm that isn't there is not taken for a person who isn't.
-        self._ask(connection.get_token, refusal=KeycloakSecretWrong)
+        # A separate call, so that a missing realm isn't mistaken for an unknown person.
+        self._call(connection.get_token, refusal=KeycloakSecretWrong)
         return KeycloakAdmin(connection=connection)
 
-    def _ask(self, question: Callable[[], Answer], *, refusal: type[KeycloakDenied], is_judged: bool = False) -> Answer:
-        """Ask, and say what went wrong in our own words; where ``is_judged``, 400, 404 and 409 are the caller's."""
+    def _call(self, request: Callable[[], Answer], *, refusal: type[KeycloakDenied], is_judged: bool = False) -> Answer:
+        """Call Keycloak and translate its errors; with `is_judged`, 400, 404 and 409 raise _RequestRefused."""
         if in_transaction():
-            raise RuntimeError("Keycloak is never asked inside a transaction")
+            raise RuntimeError("Don't call Keycloak inside a transaction")
         try:
-            return question()
+            return request()
         except KeycloakConnectionError as error:
             raise KeycloakUnavailable from error
         except KeycloakError as error:
@@ -192,15 +190,15 @@ class KeycloakGateway:
             if code == HTTP_FORBIDDEN:
                 raise refusal(client_id=self._client_id, realm=self._realm) from error
             if is_judged and code in (HTTP_BAD_REQUEST, HTTP_NOT_FOUND, HTTP_CONFLICT):
-                raise _Answered(code) from error
+                raise _RequestRefused(code) from error
             raise KeycloakUnavailable from error
         except (TypeError, ValueError, KeyError) as error:
-            # Something that is no Keycloak answered.
+            # Something other than Keycloak answered.
             raise KeycloakUnavailable from error
 
 
-class _Answered(KeycloakUnavailable):
-    """Keycloak understood, and refused this one thing: the person or the organization isn't there, or is in it."""
+class _RequestRefused(KeycloakUnavailable):
+    """Keycloak refused this request: the person or organization doesn't exist, or the person is already in it."""
 
     def __init__(self, http_status: int) -> None:
         self.http_status = http_status
@@ -210,17 +208,17 @@ class _Answered(KeycloakUnavailable):
 @cache
 def _session() -> RemoteSession:
     session = RemoteSession(REMOTE)
-    session.auth = _no_auth
+    session.auth = _ignore_netrc
     return session
 
 
-def _no_auth(request: PreparedRequest) -> PreparedRequest:
-    """Keeps requests from adding what it finds in a .netrc."""
+def _ignore_netrc(request: PreparedRequest) -> PreparedRequest:
+    """Keep requests from adding credentials it finds in a .netrc file."""
     return request
 
 
 def _text(value: Any, *, longest: int | None = LONGEST) -> str:
     if not isinstance(value, str):
         return ""
-    # Half a pair of surrogates can stand in JSON and in no database.
+    # JSON can contain lone surrogates, which no database accepts.
     return value.encode(errors="ignore").decode().replace("\0", "").strip()[:longest]

@@ -52,12 +52,12 @@ from mitxonline.kernel.money import Money
 
 M = TypeVar("M", bound=Model)
 
-# The size in which a logo stands in lists; made once for each picture.
+# The size of logos in lists; each rendition is made once.
 LOGO = "max-64x64"
 
 
 def terms_in_force(contract_id: int) -> ContractTerms:
-    """The contract's terms with its organization; ContractUnknown, ContractNotPublished."""
+    """Return the contract's terms with its organization; raises ContractUnknown, ContractNotPublished."""
     terms = ContractTerms.objects.filter(pk=contract_id).select_related("organization").first()
     if terms is None:
         raise ContractNotPublished(name=find_contract(contract_id).name)
@@ -65,16 +65,18 @@ def terms_in_force(contract_id: int) -> ContractTerms:
 
 
 def find_contract(contract_id: int) -> ContractPage:
-    """The contract; ContractUnknown if there is none."""
+    """Return the contract; raises ContractUnknown."""
     page: ContractPage | None = ContractPage.objects.filter(pk=contract_id).first()
     if page is None:
         raise ContractUnknown(contract_id=contract_id)
     return page
 
 
-def page_to_keep(page: Page) -> Page | None:
-    """The first page here or below that can't go: a contract that was in force or covers something, an organization
-    with members, the organizations page itself. None where nothing is lost (design 5.1)."""
+def find_page_in_use(page: Page) -> Page | None:
+    """Return the first page at or below this one that must not be deleted, or None.
+
+    In use are contracts that were in force or cover something, organizations with members, and the index page.
+    """
     contracts = ContractPage.objects.descendant_of(page, inclusive=True)
     used = contracts.filter(terms__isnull=False) | contracts.filter(courseware__isnull=False)
     if (contract := used.order_by("path").first()) is not None:
@@ -88,8 +90,8 @@ def page_to_keep(page: Page) -> Page | None:
 # --- The workbench --------------------------------------------------------------------------------------------------
 
 
-def organizations() -> QuerySet[OrganizationPage]:
-    """Organizations with how many contracts and members they have, and their logos ready to be shown."""
+def list_organizations() -> QuerySet[OrganizationPage]:
+    """Return organizations with the numbers of their contracts and members, and prefetched logos."""
     pictures = get_image_model().objects.prefetch_renditions(LOGO)
     found: QuerySet[OrganizationPage] = (
         OrganizationPage.objects.filter(alias_of__isnull=True)
@@ -99,14 +101,16 @@ def organizations() -> QuerySet[OrganizationPage]:
     return found
 
 
-def with_valid_contracts(found: QuerySet[OrganizationPage], *, today: date, has: bool) -> QuerySet[OrganizationPage]:
-    """Only the organizations with a contract one can come into today, or only those without."""
+def with_valid_contracts(
+    organizations: QuerySet[OrganizationPage], *, today: date, has: bool
+) -> QuerySet[OrganizationPage]:
+    """Keep only the organizations with a contract that people can join today, or only those without."""
     valid = Exists(ContractTerms.objects.valid_on(today).filter(organization=OuterRef("pk")))
-    return found.filter(valid) if has else found.filter(~valid)
+    return organizations.filter(valid) if has else organizations.filter(~valid)
 
 
-def contracts(*, today: date) -> QuerySet[ContractPage]:
-    """Contracts with their organization, seats, and where they stand today; an alias is none."""
+def list_contracts(*, today: date) -> QuerySet[ContractPage]:
+    """Return contracts with their organization, seats and today's standing, leaving out aliases."""
     parent = OrganizationPage.objects.filter(path=OuterRef("organization_path"))
     pages: QuerySet[ContractPage] = ContractPage.objects.filter(alias_of__isnull=True)
     found: QuerySet[ContractPage] = (
@@ -122,17 +126,15 @@ def contracts(*, today: date) -> QuerySet[ContractPage]:
 
 
 def contracts_of(organization: OrganizationPage, *, today: date) -> QuerySet[ContractPage]:
-    """One organization's contracts, by name."""
-    return contracts(today=today).filter(path__startswith=organization.path).order_by("name", "pk")
+    return list_contracts(today=today).filter(path__startswith=organization.path).order_by("name", "pk")
 
 
 def seats_of(contract_id: int) -> SeatCount:
-    """The contract's seats; none where it was never in force."""
+    """Return the contract's seats; zero for one that was never in force."""
     return count_seats([contract_id]).get(contract_id, SeatCount())
 
 
 def managers_of(organization_id: int) -> QuerySet[OrganizationMembership]:
-    """Who hands out the organization's seats."""
     return (
         OrganizationMembership.objects.filter(organization_id=organization_id, is_manager=True)
         .select_related("user")
@@ -141,17 +143,16 @@ def managers_of(organization_id: int) -> QuerySet[OrganizationMembership]:
 
 
 def keycloak_of(organization_id: int) -> KeycloakOrganization | None:
-    """The organization in Keycloak that it stands for, as the synchronization last saw it."""
+    """Return the organization in Keycloak as the synchronization last saw it."""
     return KeycloakOrganization.objects.filter(organization_id=organization_id).first()
 
 
 def members_of(contract_id: int) -> QuerySet[ContractMembership]:
-    """Who has a seat or is about to, with who added them."""
     return ContractMembership.objects.filter(contract_id=contract_id).select_related("user", "added_by")
 
 
 def invitations_of(contract_id: int, *, used: bool | None = None) -> QuerySet[HandOut]:
-    """Who was invited with the shared code, whether they came, and what became of the last mail."""
+    """Return invitations with `came` (whether the person joined) and the state of the last e-mail."""
     came = CodeUse.objects.live().filter(code=OuterRef("code"), user__email=OuterRef("email"))
     last = HandOutMail.objects.filter(hand_out=OuterRef("pk")).order_by("-pk")
     found = (
@@ -163,42 +164,42 @@ def invitations_of(contract_id: int, *, used: bool | None = None) -> QuerySet[Ha
 
 
 def reconciles_of(contract_id: int) -> QuerySet[Reconcile]:
-    """What was done to bring the contract in line, the newest first."""
+    """Return the updates of the contract, newest first."""
     return Reconcile.objects.filter(contract_id=contract_id).select_related("requested_by").order_by("-pk")
 
 
-def acts_on(contract_id: int) -> QuerySet[PageLogEntry]:
-    """What people did with the contract, the newest first."""
-    acts: QuerySet[PageLogEntry] = (
+def activity_of(contract_id: int) -> QuerySet[PageLogEntry]:
+    """Return the log entries of the contract, newest first."""
+    entries: QuerySet[PageLogEntry] = (
         PageLogEntry.objects.filter(page_id=contract_id).select_related("user").order_by("-timestamp", "-pk")
     )
-    return acts
+    return entries
 
 
 def courseware_of(contract_id: int) -> QuerySet[ContractCourseware]:
-    """What a contract covers or covered, in its order."""
+    """Return the courseware of the contract in its order, including removed items."""
     rows = ContractCourseware.objects.filter(contract_id=contract_id)
     return rows.select_related("course", "program", "course_run").order_by("position", "pk")
 
 
 def runs_with_dates(contract_id: int) -> QuerySet[ContractRun]:
-    """The contract's runs, removed ones too, with their dates and where the course site stands."""
+    """Return the contract's runs with their course runs, including removed ones."""
     runs = ContractRun.objects.filter(contract_id=contract_id).select_related("course_run")
     return runs.order_by("course_run__title", "generation", "pk")
 
 
 def initials(name: str) -> str:
-    """Two letters for an organization without a logo."""
+    """Return two letters for an organization without a logo."""
     return "".join(word[0] for word in name.split()[:2]).upper()
 
 
 def waits_for_course_site(state: str) -> bool:
-    """Whether the course site has still to make a run."""
+    """Tell whether the course site still has to create the run."""
     return state not in (LmsState.NOT_NEEDED, LmsState.SENT)
 
 
 def _count_of(model: type[M], column: str) -> Any:
-    """How many rows point at this one; counted apart, so that other joins can't multiply it."""
+    """Count the rows that refer to this one, in a subquery so that other joins can't multiply them."""
     rows = model._default_manager.filter(**{column: OuterRef("pk")}).order_by().values(column)
     return Coalesce(Subquery(rows.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
 
@@ -216,8 +217,6 @@ def _state(today: date) -> Case:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationRow:
-    """An organization as it is listed."""
-
     id: int
     name: str
     slug: str
@@ -227,7 +226,7 @@ class OrganizationRow:
 
 @dataclass(frozen=True, slots=True)
 class ContractRow:
-    """A contract as it is listed; no cap and no price are None."""
+    """A contract; `max_learners` and `price` are None if there is no limit or no price."""
 
     id: int
     name: str
@@ -245,7 +244,7 @@ class ContractRow:
 
 @dataclass(frozen=True, slots=True)
 class CoursewareRow:
-    """A program, a course that has no run (yet), or a run of a contract."""
+    """A program, a course without a run yet, or a run of a contract."""
 
     id: int
     contract_id: int
@@ -260,8 +259,6 @@ class CoursewareRow:
 
 @dataclass(frozen=True, slots=True)
 class LearnerRow:
-    """Someone's seat in a contract."""
-
     email: str
     name: str
     contract_id: int
@@ -272,7 +269,7 @@ class LearnerRow:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRow:
-    """One bringing-in-line of a contract; ``seconds`` is None while it isn't over."""
+    """One update of a contract; `seconds` is None until it has finished."""
 
     contract_id: int
     contract: str
@@ -289,7 +286,7 @@ class ReconcileRow:
 def reconcile_rows(
     *, organization: OrganizationPage | None = None, contract_id: int | None = None, limit: int = 100
 ) -> list[ReconcileRow]:
-    """The newest records of bringing these contracts in line."""
+    """Return the newest updates of these contracts."""
     contracts = {page.pk: page.name for page in _contracts(organization, contract_id)}
     records = Reconcile.objects.filter(contract_id__in=contracts).select_related("requested_by")
     return [
@@ -310,7 +307,7 @@ def reconcile_rows(
 
 
 def organization_rows(*, organization_id: int | None = None) -> list[OrganizationRow]:
-    """All organizations, or the one, with how many contracts they have."""
+    """Return all organizations, or one, with the number of their contracts."""
     organizations = OrganizationPage.objects.order_by("pk")
     if organization_id is not None:
         organizations = organizations.filter(pk=organization_id)
@@ -324,7 +321,7 @@ def organization_rows(*, organization_id: int | None = None) -> list[Organizatio
 
 
 def contract_rows(*, organization: OrganizationPage | None = None, contract_id: int | None = None) -> list[ContractRow]:
-    """All contracts, an organization's, or the one."""
+    """Return all contracts, those of an organization, or one."""
     contracts = _contracts(organization, contract_id).annotate(
         members=Count("memberships", filter=Q(memberships__state=MembershipState.ACTIVE))
     )
@@ -351,7 +348,7 @@ def contract_rows(*, organization: OrganizationPage | None = None, contract_id: 
 def courseware_rows(
     *, organization: OrganizationPage | None = None, contract_id: int | None = None
 ) -> list[CoursewareRow]:
-    """What contracts cover: their programs, courses without a run, and runs; nothing that was removed."""
+    """Return the current courseware of contracts: programs, courses without a run, and runs."""
     contracts = {page.pk: page for page in _contracts(organization, contract_id)}
     runs = list(
         ContractRun.objects.current()
@@ -371,7 +368,7 @@ def courseware_rows(
 
 
 def learner_rows(*, organization: OrganizationPage | None = None, contract_id: int | None = None) -> list[LearnerRow]:
-    """Who has joined these contracts; seats that an order only holds are not theirs yet."""
+    """Return the members of these contracts. Seats held for an order don't count."""
     contracts = {page.pk: page.name for page in _contracts(organization, contract_id)}
     seats = (
         ContractMembership.objects.filter(contract_id__in=contracts, state=MembershipState.ACTIVE)
@@ -391,10 +388,10 @@ def learner_rows(*, organization: OrganizationPage | None = None, contract_id: i
     ]
 
 
-def is_being_brought_in_line(contract_id: int) -> bool:
-    """Whether the worker still has something to do for this contract."""
-    at_it = (ReconcileState.WAITING, ReconcileState.RUNNING)
-    return Reconcile.objects.filter(contract_id=contract_id, state__in=at_it).exists()
+def is_reconciling(contract_id: int) -> bool:
+    """Tell whether the worker still has something to do for this contract."""
+    unfinished = (ReconcileState.WAITING, ReconcileState.RUNNING)
+    return Reconcile.objects.filter(contract_id=contract_id, state__in=unfinished).exists()
 
 
 def _contracts(organization: OrganizationPage | None, contract_id: int | None) -> QuerySet[ContractPage]:
@@ -405,7 +402,7 @@ def _contracts(organization: OrganizationPage | None, contract_id: int | None) -
 
 
 def _parent(path: str) -> str:
-    """The place of a page's parent in the tree."""
+    """Return the tree path of a page's parent."""
     return path[: -Page.steplen]
 
 

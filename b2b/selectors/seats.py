@@ -1,4 +1,4 @@
-"""What a member sees of their organizations: contracts, courses, and the codes that wait. Never seats."""
+"""What members see of their organizations: contracts, courses and codes assigned to them, but never seats."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from b2b.models import (
     Withdrawal,
 )
 from b2b.seats import Seats, seats_for
+from b2b.selectors.contracts import initials
 from courses.models import Course, Enrollment
 from courses.rules import is_enrollable
 from courses.selectors.dashboard import enrolled_run_ids
@@ -37,7 +38,7 @@ from mitxonline.users.sso.providers import KEYCLOAK
 
 @dataclass(frozen=True, slots=True)
 class MemberRun:
-    """One course of a contract, as a member sees it."""
+    """One course of a contract, from a member's point of view."""
 
     contract_run: ContractRun
     is_enrolled: bool
@@ -47,74 +48,68 @@ class MemberRun:
 
     @property
     def course(self) -> Course:
-        """The course, with its department."""
         return self.contract_run.course_run.course
 
     @property
     def title(self) -> str:
-        """What is learned."""
         return self.contract_run.course_run.title
 
 
 @dataclass(frozen=True, slots=True)
 class MemberContract:
-    """One contract of an organization, as a member sees it."""
+    """One contract of an organization, from a member's point of view.
+
+    `gives_seat_at_sign_in`: an open, free single sign-on contract in which they have no seat yet. Their next sign-in
+    gives them one if the claim names the organization. `is_vouched_for`: the last sign-in did. `is_withdrawn`: they get
+    none, because their access was withdrawn.
+    """
 
     terms: ContractTerms
     standing: ContractStanding
     is_member: bool
     runs: tuple[MemberRun, ...]
-    # Open, free and by single sign-on, and the person has no seat: the next sign-in through the organization's provider
-    # gives them one if it says that they belong there, or doesn't, because their access was withdrawn.
     gives_seat_at_sign_in: bool = False
     is_withdrawn: bool = False
-    # Whether the provider said so at the last sign-in.
     is_vouched_for: bool = False
 
     @property
     def name(self) -> str:
-        """The contract's name."""
         return self.terms.page.name
 
     @property
     def is_open(self) -> bool:
-        """Whether courses can be started today."""
         return self.standing is ContractStanding.OPEN
 
     @property
     def keeps_courses(self) -> bool:
-        """Whether a course of the member's goes on, whatever has become of the contract."""
+        """Whether the member has a course here that isn't over, even if the contract has ended."""
         return any(run.is_enrolled and not run.is_over for run in self.runs)
 
     @property
     def ended_courses(self) -> bool:
-        """Whether the member had courses here, all of which are over."""
+        """Whether the member had courses here that are all over."""
         return any(run.is_enrolled for run in self.runs) and not self.keeps_courses
 
     @property
     def price(self) -> Money:
-        """What a member pays for a course; zero in a free contract."""
+        """What a member pays for each course."""
         return self.terms.money
 
 
 @dataclass(frozen=True, slots=True)
 class MemberOrganization:
-    """One organization someone belongs to."""
-
     organization: OrganizationPage
     is_manager: bool
     contracts: tuple[MemberContract, ...]
 
     @property
     def initials(self) -> str:
-        """Two letters for the organization without a logo."""
-        words = self.organization.name.split()
-        return "".join(word[0] for word in words[:2]).upper()
+        return initials(self.organization.name)
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingCode:
-    """A code that was given to someone's confirmed address and isn't used yet."""
+    """An unused code that is assigned to the person's confirmed address."""
 
     code: DiscountCode
     contract_run: ContractRun
@@ -123,14 +118,14 @@ class WaitingCode:
 
 
 def organizations_of(user_id: int, *, now: datetime, organization_id: int | None = None) -> list[MemberOrganization]:
-    """The organizations someone belongs to with contracts and courses; constant queries for any number."""
+    """Return a person's organizations with contracts and courses; constant queries."""
     memberships = OrganizationMembership.objects.filter(user_id=user_id).select_related("organization__logo")
     if organization_id is not None:
         memberships = memberships.filter(organization_id=organization_id)
     joined = list(memberships.order_by("organization__name", "pk"))
     if not joined:
         return []
-    by_organization = _contracts(user_id, joined, now)
+    by_organization = _load_contracts(user_id, joined, now)
     return [
         MemberOrganization(
             organization=each.organization,
@@ -142,9 +137,9 @@ def organizations_of(user_id: int, *, now: datetime, organization_id: int | None
 
 
 def waiting_codes(user: User) -> list[WaitingCode]:
-    """Unused codes assigned to the person's confirmed address, for courses they don't have yet.
+    """Return the codes assigned to the person for courses they don't have yet.
 
-    One query, none before the address is confirmed.
+    One query, and none before the address is confirmed.
     """
     if user.email_verified_at is None:
         return []
@@ -174,31 +169,31 @@ def _waiting(code: DiscountCode) -> WaitingCode:
     )
 
 
-def _contracts(
+def _load_contracts(
     user_id: int, memberships: list[OrganizationMembership], now: datetime
 ) -> dict[int, list[MemberContract]]:
-    """Contracts the person has a seat in, and the single sign-on ones of their organizations."""
+    """Return by organization the contracts the person is in, and all single sign-on contracts."""
     organization_ids = [each.organization_id for each in memberships]
     vouched_for = {each.organization_id for each in memberships if each.seen_in_claim}
-    mine = set(
+    seated = set(
         ContractMembership.objects.filter(user_id=user_id, state=MembershipState.ACTIVE).values_list(
             "contract_id", flat=True
         )
     )
     terms = list(
         ContractTerms.objects.filter(organization_id__in=organization_ids)
-        .filter(Q(pk__in=mine) | Q(integration_type=IntegrationType.SSO))
+        .filter(Q(pk__in=seated) | Q(integration_type=IntegrationType.SSO))
         .select_related("page")
         .order_by("end", "pk")
     )
-    runs = _runs([each.pk for each in terms])
+    runs = _load_runs([each.pk for each in terms])
     enrolled = enrolled_run_ids(user_id)
     seats = seats_for([each.pk for each in terms], user_id)
-    standings = {each.pk: _standing(each, seats[each.pk], now=now) for each in terms}
+    standings = {each.pk: _standing_for_person(each, seats[each.pk], now=now) for each in terms}
     by_sign_in = [
         each.pk
         for each in terms
-        if each.pk not in mine
+        if each.pk not in seated
         and each.integration_type == IntegrationType.SSO
         and each.is_free
         and standings[each.pk] is ContractStanding.OPEN
@@ -207,12 +202,12 @@ def _contracts(
     found: dict[int, list[MemberContract]] = defaultdict(list)
     for each in terms:
         standing = standings[each.pk]
-        startable = each.pk in mine and each.is_free and standing is ContractStanding.OPEN
+        startable = each.pk in seated and each.is_free and standing is ContractStanding.OPEN
         found[each.organization_id].append(
             MemberContract(
                 terms=each,
                 standing=standing,
-                is_member=each.pk in mine,
+                is_member=each.pk in seated,
                 runs=tuple(_member_runs(runs.get(each.pk, []), enrolled, startable=startable, now=now)),
                 gives_seat_at_sign_in=each.pk in by_sign_in and each.pk not in withdrawn,
                 is_withdrawn=each.pk in withdrawn,
@@ -223,14 +218,14 @@ def _contracts(
 
 
 def _withdrawn_from(user_id: int, contract_ids: list[int]) -> set[int]:
-    """Those of the contracts that the person's access was withdrawn from; no query for none."""
+    """Return the contracts from which the person's access was withdrawn; no query for an empty list."""
     if not contract_ids:
         return set()
     standing = Withdrawal.objects.standing().filter(user_id=user_id, contract_id__in=contract_ids)
     return set(standing.values_list("contract_id", flat=True))
 
 
-def _runs(contract_ids: list[int]) -> dict[int, list[ContractRun]]:
+def _load_runs(contract_ids: list[int]) -> dict[int, list[ContractRun]]:
     found: dict[int, list[ContractRun]] = defaultdict(list)
     rows = ContractRun.objects.current().filter(contract_id__in=contract_ids)
     for run in rows.select_related("course_run__course__department", "product").order_by("pk"):
@@ -253,19 +248,19 @@ def _member_runs(
         )
 
 
-def _standing(terms: ContractTerms, seats: Seats, *, now: datetime) -> ContractStanding:
-    """Full is said only to people without a seat of their own."""
+def _standing_for_person(terms: ContractTerms, seats: Seats, *, now: datetime) -> ContractStanding:
+    # A full contract matters only to people without a seat in it.
     standing = terms.standing_on(clock.date_of(now))
     return ContractStanding.FULL if seats.is_full and standing is ContractStanding.OPEN else standing
 
 
-# --- Before a connection is undone ----------------------------------------------------------------------------------
+# --- Connections with Keycloak ----------------------------------------------------------------------------------
 
 
 def people_without_connection(contract_id: int) -> list[int]:
-    """People with a seat because Keycloak named them, and no one of Keycloak behind their account, whatever its issuer.
+    """Return the ids of people with a single sign-on seat whose account has no connection with Keycloak.
 
-    Who was never seen in a claim has the seat another way: from before, or from demo content.
+    People who were never named in a claim are left out: their seats come from elsewhere, such as demo content.
     """
     seen = OrganizationMembership.objects.filter(
         user=OuterRef("user"), organization=OuterRef("contract__terms__organization"), seen_in_claim=True
@@ -282,11 +277,11 @@ def people_without_connection(contract_id: int) -> list[int]:
 
 
 def losses_of(connection: UserSocialAuth) -> list[str]:
-    """What goes with someone's connection with Keycloak, a sentence for each organization."""
+    """Describe what a person loses with their connection to Keycloak, one sentence per organization."""
     user_id = connection.user_id
     if connection.provider != KEYCLOAK or is_connected(user_id=user_id, issuer=issuer(), besides=connection.pk):
         return []
-    mine = OrganizationMembership.objects.filter(user_id=user_id, seen_in_claim=True).select_related("organization")
+    memberships = OrganizationMembership.objects.filter(user_id=user_id, seen_in_claim=True)
     seats: dict[int, list[str]] = defaultdict(list)
     for organization_id, name in (
         ContractMembership.objects.filter(user_id=user_id, source=MembershipSource.SSO, state=MembershipState.ACTIVE)
@@ -295,9 +290,9 @@ def losses_of(connection: UserSocialAuth) -> list[str]:
     ):
         seats[organization_id].append(f"“{name}”")
     sentences = []
-    for each in mine.order_by("organization__name", "pk"):
+    for each in memberships.select_related("organization").order_by("organization__name", "pk"):
         leaves = each.source == MembershipSource.SSO and not each.is_manager
-        names = {"organization": each.organization.name, "contracts": _in_words(seats[each.organization_id])}
+        names = {"organization": each.organization.name, "contracts": _join_names(seats[each.organization_id])}
         if leaves and names["contracts"]:
             sentences.append(_("You’ll leave %(organization)s and give up your seat in %(contracts)s.") % names)
         elif leaves:
@@ -307,6 +302,6 @@ def losses_of(connection: UserSocialAuth) -> list[str]:
     return sentences
 
 
-def _in_words(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     *others, last = names or [""]
     return _("%(others)s and %(last)s") % {"others": ", ".join(others), "last": last} if others else last

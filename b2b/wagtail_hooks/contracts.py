@@ -15,7 +15,7 @@ from wagtail.admin.views.generic import IndexView
 
 from b2b.enums import ContractStanding, IntegrationType
 from b2b.models import ContractPage, OrganizationPage
-from b2b.selectors.contracts import contracts
+from b2b.selectors.contracts import list_contracts
 from b2b.wagtail_hooks.columns import TONES, TermsShown, day, seats, state_of
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, Allowed
 from mitxonline.kernel import clock
@@ -109,7 +109,7 @@ class ContractIndex(Allowed, IndexView):
 
     def get_base_queryset(self) -> QuerySet[ContractPage]:
         """With what the list shows."""
-        return contracts(today=clock.today())
+        return list_contracts(today=clock.today())
 
     def get_add_url(self) -> None:
         """A contract is made from its organization."""

@@ -22,7 +22,7 @@ from wagtail.admin.viewsets.base import ViewSet
 from wagtail.admin.widgets.button import HeaderButton
 
 from b2b.models import OrganizationIndexPage, OrganizationPage
-from b2b.selectors.contracts import contracts_of, keycloak_of, managers_of, organizations, with_valid_contracts
+from b2b.selectors.contracts import contracts_of, keycloak_of, list_organizations, managers_of, with_valid_contracts
 from b2b.wagtail_hooks.columns import TONES, OrganizationColumn, PageState, picture_of
 from b2b.wagtail_hooks.contracts import CONTRACT_COLUMNS, contract_url
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, SEE_ORGANIZATIONS, Allowed
@@ -98,7 +98,7 @@ class OrganizationIndex(Allowed, IndexView):
 
     def get_base_queryset(self) -> QuerySet[OrganizationPage]:
         """With what the list shows."""
-        return organizations()
+        return list_organizations()
 
     def get_add_url(self) -> str | None:
         """Where an organization is made, for those who may."""
@@ -122,7 +122,7 @@ class OrganizationDetail(Allowed, WagtailAdminTemplateMixin, TemplateView):
     @cached_property
     def organization(self) -> OrganizationPage:
         """The organization of this address."""
-        page: OrganizationPage = get_object_or_404(organizations(), pk=self.kwargs["pk"])
+        page: OrganizationPage = get_object_or_404(list_organizations(), pk=self.kwargs["pk"])
         return page
 
     def get_page_title(self) -> str:

@@ -16,7 +16,7 @@ from wagtail.api.v2.router import WagtailAPIRouter
 from wagtail.models import Page
 
 from b2b.models import ContractPage, OrganizationPage
-from b2b.selectors.contracts import page_to_keep
+from b2b.selectors.contracts import find_page_in_use
 
 
 @hooks.register("before_delete_page")
@@ -92,7 +92,7 @@ def offer_no_contracts(pages: Any, request: HttpRequest) -> Any:
 
 
 def _refuse_to_delete(request: HttpRequest, page: Page) -> HttpResponse | None:
-    kept = page_to_keep(page)
+    kept = find_page_in_use(page)
     if kept is None:
         return None
     sentence = _(
@@ -102,7 +102,7 @@ def _refuse_to_delete(request: HttpRequest, page: Page) -> HttpResponse | None:
 
 
 def _refuse_to_move(request: HttpRequest, page: Page) -> HttpResponse | None:
-    kept = page_to_keep(page)
+    kept = find_page_in_use(page)
     if kept is None:
         return None
     return _back(

@@ -20,7 +20,7 @@ from wagtail.permission_policies.pages import PagePermissionPolicy
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.models import ContractMembership, ContractPage
-from b2b.selectors.contracts import contracts, members_of, seats_of
+from b2b.selectors.contracts import list_contracts, members_of, seats_of
 from b2b.services.seats.bulk import ChangeMembers, Wish, change_members
 from b2b.services.seats.membership import remove_member
 from b2b.services.seats.moving import MoveMembers, move_members, plan_move_members
@@ -231,7 +231,7 @@ class TargetForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.user = user
         mine = PagePermissionPolicy().instances_user_has_permission_for(user, "change")
-        published = contracts(today=clock.today()).filter(terms__isnull=False, pk__in=mine.values("pk"))
+        published = list_contracts(today=clock.today()).filter(terms__isnull=False, pk__in=mine.values("pk"))
         found = published.exclude(pk=leaving.pk).order_by("organization_name", "name", "pk")
         self.fields["target"] = ContractChoiceField(label=_("Move to"), queryset=found)
 

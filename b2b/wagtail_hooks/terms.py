@@ -18,7 +18,7 @@ from wagtail.models import PageLogEntry
 from b2b.enums import IntegrationType, ReconcileState
 from b2b.models import ContractPage, ContractTerms, Reconcile
 from b2b.seats import SeatCount
-from b2b.selectors.contracts import acts_on, reconciles_of, seats_of
+from b2b.selectors.contracts import activity_of, reconciles_of, seats_of
 from b2b.services.contracts.terms import terms_as_written
 from b2b.wagtail_hooks.columns import TONES
 from b2b.wagtail_hooks.contracts import contract_url
@@ -123,7 +123,7 @@ class ActivityView(ContractTemplateView):
         records = list(reconciles_of(self.contract.pk)[:RECORDS])
         context |= {
             "records": [record_row(record) for record in records],
-            "acts": act_rows(list(acts_on(self.contract.pk)[:ACTS])),
+            "acts": act_rows(list(activity_of(self.contract.pk)[:ACTS])),
             "history_url": reverse("wagtailadmin_pages:history", args=[self.contract.pk]) if self.may_work else "",
             **waiting(records, now=clock.now()),
         }

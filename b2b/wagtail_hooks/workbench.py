@@ -20,7 +20,7 @@ from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.widgets.button import HeaderButton
 
 from b2b.models import ContractTerms
-from b2b.selectors.contracts import contracts
+from b2b.selectors.contracts import list_contracts
 from b2b.wagtail_hooks.columns import TONES, state_of
 from b2b.wagtail_hooks.contracts import ICON, contract_url
 from b2b.wagtail_hooks.rights import SEE_CONTRACTS, Allowed, may_work_on
@@ -70,7 +70,7 @@ class ContractView(Allowed, WagtailAdminTemplateMixin):
     @cached_property
     def contract(self) -> Any:
         """The contract of this address, as lists have it."""
-        return get_object_or_404(contracts(today=clock.today()), pk=self.kwargs["pk"])
+        return get_object_or_404(list_contracts(today=clock.today()), pk=self.kwargs["pk"])
 
     @cached_property
     def terms(self) -> ContractTerms | None:

@@ -1,4 +1,4 @@
-"""What managers fill in: whom to give codes of which course."""
+"""The form in which managers hand out codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_PEOPLE = 5_000
 
 
 class ManagerHandOutForm(forms.Form):
-    """Course and people, typed or from a file. Who of them gets a code is the service's answer, not this form's."""
+    """A course, and people typed or from a file. The service decides which of them get a code, not the form."""
 
     use_required_attribute = False
 
@@ -27,8 +27,8 @@ class ManagerHandOutForm(forms.Form):
     people = forms.CharField(
         label=_("E-mail addresses"),
         strip=False,
-        error_messages={"required": _("Type or paste at least one address, or choose a file.")},
-        help_text=_("One per line, or paste from a spreadsheet. “Name, address” works too."),
+        error_messages={"required": _("Enter at least one address, or choose a file.")},
+        help_text=_("One per line, or paste from a spreadsheet. “Name, e-mail” works too."),
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}),
     )
     file = forms.FileField(
@@ -51,7 +51,6 @@ class ManagerHandOutForm(forms.Form):
         self.fields["people"].required = "file" not in (self.files or {})
 
     def clean_file(self) -> list[ListedPerson]:
-        """The people in the file; none without one."""
         file = self.cleaned_data.get("file")
         if not isinstance(file, UploadedFile):
             return []
@@ -62,19 +61,18 @@ class ManagerHandOutForm(forms.Form):
         except FileUnreadable as error:
             raise forms.ValidationError(error.sentence) from None
         if not people:
-            raise forms.ValidationError(_("There is no one in this file."))
+            raise forms.ValidationError(_("This file lists no one."))
         return people
 
     def clean(self) -> dict[str, Any]:
-        """Typed and from the file, together one list."""
         cleaned = super().clean() or {}
         people = [*parse_people(cleaned.get("people") or ""), *(cleaned.get("file") or [])]
         if not people and not self.errors:
             self.add_error("people", self.fields["people"].error_messages["required"])
         if len(people) > MOST_PEOPLE:
             sentence = ngettext(
-                "That is more than %(most)d person at once. Send the list in parts.",
-                "That is more than %(most)d people at once. Send the list in parts.",
+                "That’s more than %(most)d person at once. Send the list in parts.",
+                "That’s more than %(most)d people at once. Send the list in parts.",
                 MOST_PEOPLE,
             )
             self.add_error("people", sentence % {"most": MOST_PEOPLE})
@@ -87,11 +85,11 @@ class ManagerHandOutForm(forms.Form):
 
     @property
     def had_a_file(self) -> bool:
-        """Whether part of the list came from a file, which the browser doesn't send a second time."""
+        """Whether some people came from a file, which browsers don't send a second time."""
         return bool(self.cleaned_data.get("file"))
 
     def as_typed(self, runs: Sequence[ManagedRun]) -> ManagerHandOutForm:
-        """The same list as if all of it had been typed."""
+        """Return the form with all people as typed text."""
         return ManagerHandOutForm(
             runs, {"run": self.cleaned_data["run"], "people": format_people(self.cleaned_data["listed"])}
         )

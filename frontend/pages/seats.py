@@ -1,4 +1,4 @@
-"""How the seats of a contract are drawn: whole numbers in, shares of a bar out."""
+"""The bar that shows the seats of a contract."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from b2b.seats import SeatCount
 
-SMALLEST = 3.0  # per cent of the bar: a single seat of a thousand can still be seen
+SMALLEST = 3.0  # percent of the bar, so that one seat in a thousand is still visible
 NEARLY_FULL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of the bar; `start` and `share` are per cent of its width."""
+    """A part of the bar; `start` and `share` are percentages of its width."""
 
     name: str
     count: int
@@ -22,8 +22,6 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SeatMeter(SeatCount):
-    """Seats by what is with them, as a bar."""
-
     @property
     def is_full(self) -> bool:
         return self.taken_share is not None and self.taken_share >= 1
@@ -34,7 +32,7 @@ class SeatMeter(SeatCount):
 
     @property
     def segments(self) -> list[Segment]:
-        """The parts in their order, without empty ones."""
+        """The non-empty parts, from left to right."""
         parts = [
             (name, count)
             for name, count in (

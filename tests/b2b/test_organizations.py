@@ -149,7 +149,7 @@ def test_one_is_found_by_name_slug_or_key_whatever_the_case(how: Callable[[str],
         ({"name": "Y", "org_key": "universityx"}, "org_key", "“UniversityX” already has the key “UniversityX”"),
         ({"name": "UniversityX", "org_key": "Y"}, "name", "An organization named “UniversityX” already exists"),
         ({"name": "university x.", "org_key": "Y"}, "name", "with nearly this name exists"),
-        ({"name": "…", "org_key": ""}, "org_key", "Write a key"),
+        ({"name": "…", "org_key": ""}, "org_key", "Enter a key"),
     ],
 )
 def test_the_model_knows_the_rule_of_every_door(facts: dict[str, str], field: str, sentence: str) -> None:
@@ -168,7 +168,7 @@ def test_an_organization_may_be_saved_again_and_written_otherwise() -> None:
     second.name = "Elsewhere"
     second.save()
     second.name = "University X"
-    with pytest.raises(ValidationError, match="almost this one"):
+    with pytest.raises(ValidationError, match="nearly this name"):
         second.full_clean()
 
 

@@ -12,7 +12,7 @@ from b2b.errors.seats import ContractEnded, ContractInactive, ContractNotStarted
 from b2b.models import ContractTerms
 from b2b.models.terms import standing_case
 from b2b.rules import refuse_entry
-from b2b.selectors.contracts import contracts
+from b2b.selectors.contracts import list_contracts
 from b2b.selectors.managers import managed_contracts
 from b2b.selectors.seats import organizations_of
 from b2b.services.seats.membership import add_member
@@ -64,7 +64,7 @@ def test_every_reader_sees_the_same_standing(active: bool, start: date | None, e
     assert dict(in_sql) == {page.pk: want, neighbor.pk: ContractStanding.OPEN}
     open_ones = {page.pk, neighbor.pk} if want is ContractStanding.OPEN else {neighbor.pk}
     assert set(ContractTerms.objects.valid_on(TODAY).values_list("pk", flat=True)) == open_ones
-    assert {one.pk: one.state for one in contracts(today=TODAY)}[page.pk] == want
+    assert {one.pk: one.state for one in list_contracts(today=TODAY)}[page.pk] == want
     managed = managed_contracts(terms.organization_id, now=NOW, contract_id=page.pk)
     assert [one.standing for one in managed] == [want]
     assert organizations_of(member.pk, now=NOW)[0].contracts[0].standing is want
@@ -75,7 +75,7 @@ def test_full_is_said_only_of_an_open_contract_and_not_to_its_members() -> None:
     page = publish_contract(make_source_course(), cap=1)
     member = make_learner()
     add_member(contract_id=page.pk, user_id=member.pk, now=NOW)
-    assert [one.state for one in contracts(today=TODAY)] == [ContractStanding.FULL]
+    assert [one.state for one in list_contracts(today=TODAY)] == [ContractStanding.FULL]
     assert organizations_of(member.pk, now=NOW)[0].contracts[0].standing is ContractStanding.OPEN
     ContractTerms.objects.update(active=False)
-    assert [one.state for one in contracts(today=TODAY)] == [ContractStanding.INACTIVE]
+    assert [one.state for one in list_contracts(today=TODAY)] == [ContractStanding.INACTIVE]

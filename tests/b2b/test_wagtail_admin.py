@@ -150,7 +150,7 @@ def test_a_key_that_runs_carry_stays(admin: Client, contract: ContractPage) -> N
     organization = OrganizationPage.objects.get()
     edit = reverse("wagtailadmin_pages:edit", args=[organization.pk])
     form = organization_form(org_key="Other") | {"action-publish": "publish"}
-    assert "There are runs with this key" in admin.post(edit, form).content.decode()
+    assert "Course keys of runs contain this key" in admin.post(edit, form).content.decode()
     form = organization_form(org_key=organization.org_key) | {"action-publish": "publish"}
     assert admin.post(edit, form).status_code == 302
     assert OrganizationPage.objects.get().name == "Harbor Council"

@@ -281,7 +281,7 @@ class TestHandingOut:
     @pytest.mark.parametrize(
         ("data", "sentence"),
         [
-            ({"people": ""}, "Type or paste at least one address, or choose a file."),
+            ({"people": ""}, "Enter at least one address, or choose a file."),
             ({"run": "999999"}, "Choose one of the courses."),
             ({"run": ""}, "Choose a course."),
         ],
@@ -318,8 +318,8 @@ class TestHandingOut:
         [
             (b"PK\x03\x04 a workbook", "This is an Excel file."),
             (b"\x00\x01\x02", "This isn’t a text file."),
-            (b"", "There is no one in this file."),
-            (b"Name;E-Mail\n", "There is no one in this file."),
+            (b"", "This file lists no one."),
+            (b"Name;E-Mail\n", "This file lists no one."),
             (b"a" * 1_000_001, "The file is larger than 1 MB."),
         ],
     )
@@ -333,7 +333,7 @@ class TestHandingOut:
         people = "\n".join(f"person{number}@northgate.example" for number in range(5001))
         response = dana.post(manage(world, "hand-out/"), {"run": world.run.pk, "people": people})
         assert response.status_code == 422
-        assert "That is more than 5000 people at once." in response.content.decode()
+        assert "That’s more than 5000 people at once." in response.content.decode()
 
     def test_htmx_gets_what_the_list_comes_to(self, world: Northgate, dana: Client) -> None:
         data = {"run": world.run.pk, "people": self.LIST}

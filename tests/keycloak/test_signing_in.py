@@ -108,8 +108,8 @@ def test_a_full_contract_is_told_to_the_learner_and_not_overfilled(open_visitor:
     visitor = open_visitor()
     sign_in(visitor, SAM)
     told = (
-        "All seats of “Campus” are taken or kept for others, so there is none for you yet. "
-        "Ask Larkfield University for one."
+        "All seats of “Campus” are taken or promised to others, so there isn’t one for you yet. "
+        "Ask Larkfield University for a seat."
     )
     expect(visitor.page.get_by_text(told)).to_be_visible()
     assert_accessible(visitor.page)

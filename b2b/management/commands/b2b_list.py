@@ -19,7 +19,7 @@ from b2b.selectors.contracts import (
     contract_rows,
     courseware_rows,
     find_contract,
-    is_being_brought_in_line,
+    is_reconciling,
     learner_rows,
     organization_rows,
     reconcile_rows,
@@ -119,5 +119,5 @@ class Command(OperatorCommand):
         write_rows(self.stdout, [row], columns=tables.FILES, style=options["format"])
 
     def _warn_of_missing_codes(self, contract_id: int) -> None:
-        if is_being_brought_in_line(contract_id):
+        if is_reconciling(contract_id):
             self.say(_("Warning: the worker is still making this contract's codes; write the file again later."))

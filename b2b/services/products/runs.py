@@ -276,10 +276,10 @@ def _check_key(plan: RunPlan) -> RunPlan:
     """Return the plan; raises CourseKeyImpossible with the reason if Open edX would refuse its key."""
     if len(plan.key) > KEY_LENGTH:
         reason = _("it has more than %(length)d characters.") % {"length": KEY_LENGTH}
-        raise CourseKeyImpossible(plan.key, reason=reason)
+        raise CourseKeyImpossible(key=plan.key, reason=reason)
     if characters := _invalid_characters(plan.key):
         reason = _("%(characters)s can’t be part of it.") % {"characters": ", ".join(f"“{one}”" for one in characters)}
-        raise CourseKeyImpossible(plan.key, reason=reason)
+        raise CourseKeyImpossible(key=plan.key, reason=reason)
     try:
         validate_run_key(plan.key)
     except ValidationError as error:
