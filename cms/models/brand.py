@@ -130,36 +130,12 @@ class SiteBrand(BaseSiteSetting):
         verbose_name = _("brand")
         verbose_name_plural = _("brands")
 
-    def link(self, name: str, request: HttpRequest | None = None) -> str:
-        """Return the URL of a linked page, or "" if there is none or it isn't live. Makes no query."""
+    def page_url(self, name: str, request: HttpRequest | None = None) -> str:
+        """Return the URL of ``<name>_page``, or "" if there is none or it isn't live. Makes no query."""
         page: Page | None = getattr(self, f"{name}_page")
         if page is None or not page.live:
             return ""
         return page.get_url(request or getattr(self, "_request", None)) or ""
-
-    @property
-    def organizations_url(self) -> str:
-        return self.link("organizations")
-
-    @property
-    def help_url(self) -> str:
-        return self.link("help")
-
-    @property
-    def refunds_url(self) -> str:
-        return self.link("refunds")
-
-    @property
-    def accessibility_url(self) -> str:
-        return self.link("accessibility")
-
-    @property
-    def terms_url(self) -> str:
-        return self.link("terms")
-
-    @property
-    def privacy_url(self) -> str:
-        return self.link("privacy")
 
     @property
     def copyright_owner(self) -> str:

@@ -9,48 +9,25 @@ from courses.models import CourseRun, Enrollment
 
 
 @dataclass(frozen=True, slots=True)
-class DashboardCard:
-    enrollment: Enrollment
-    run: CourseRun
-    title: str
-    readable_id: str
-    department_slug: str
-    department_name: str
-
-    @classmethod
-    def from_enrollment(cls, enrollment: Enrollment) -> DashboardCard:
-        """The enrollment's run, course and department must be loaded."""
-        course = enrollment.run.course
-        return cls(
-            enrollment=enrollment,
-            run=enrollment.run,
-            title=enrollment.run.title or course.title,
-            readable_id=course.readable_id,
-            department_slug=course.department.slug,
-            department_name=course.department.name,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Dashboard:
-    in_progress: list[DashboardCard]
-    upcoming: list[DashboardCard]
-    finished: list[DashboardCard]
+    """The runs a learner is enrolled in, with course and department loaded."""
 
-    @property
-    def is_empty(self) -> bool:
-        return not (self.in_progress or self.upcoming or self.finished)
+    in_progress: list[CourseRun]
+    upcoming: list[CourseRun]
+    finished: list[CourseRun]
 
 
 def dashboard_for(user_id: int, *, now: datetime) -> Dashboard:
-    """Return the learner's active enrollments, newest first, in one query."""
+    """Return the learner's runs in one query: the latest enrollment first, upcoming runs by their start."""
     enrollments = Enrollment.objects.active().of(user_id).select_related("run__course__department")
-    cards = [DashboardCard.from_enrollment(enrollment) for enrollment in enrollments]
-    upcoming = [card for card in cards if not card.run.has_started(now)]
+    runs = [enrollment.run for enrollment in enrollments]
     return Dashboard(
-        in_progress=[card for card in cards if card.run.has_started(now) and not card.run.has_ended(now)],
-        upcoming=sorted(upcoming, key=lambda card: (card.run.start_date or now, card.enrollment.pk)),
-        finished=[card for card in cards if card.run.has_ended(now)],
+        in_progress=[run for run in runs if run.has_started(now) and not run.has_ended(now)],
+        # Reversed, so that of two runs with the same start the earlier enrollment comes first.
+        upcoming=sorted(
+            (run for run in reversed(runs) if not run.has_started(now)), key=lambda run: run.start_date or now
+        ),
+        finished=[run for run in runs if run.has_ended(now)],
     )
 
 

@@ -17,8 +17,8 @@ from b2b.selectors.seats import (
 )
 from cms.selectors.pages import visible_program_pages
 from courses.enums import RequirementKind
-from courses.models import Course, Program, ProgramRequirement
-from courses.selectors.dashboard import Dashboard, DashboardCard, dashboard_for
+from courses.models import Course, CourseRun, Program, ProgramRequirement
+from courses.selectors.dashboard import Dashboard, dashboard_for
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.places import course_url, courses_with_a_page, organization_url, program_url
 from mitxonline.users.models import User
@@ -31,7 +31,7 @@ PROGRAMS_SHOWN = 2
 class CourseRow:
     """A course of the learner, with the URL of its page if it has one."""
 
-    card: DashboardCard
+    run: CourseRun
     url: str
 
 
@@ -105,8 +105,8 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
     started = _course_ids(dashboard)
     with_page = courses_with_a_page(started)
     rows = {
-        name: tuple(_course_row(card, with_page) for card in cards)
-        for name, cards in {
+        name: tuple(_course_row(run, with_page) for run in runs)
+        for name, runs in {
             "in_progress": dashboard.in_progress,
             "upcoming": dashboard.upcoming,
             "finished": dashboard.finished,
@@ -126,13 +126,12 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
 
 
 def _course_ids(dashboard: Dashboard) -> frozenset[int]:
-    cards = [*dashboard.in_progress, *dashboard.upcoming, *dashboard.finished]
-    return frozenset(card.run.course_id for card in cards)
+    runs = [*dashboard.in_progress, *dashboard.upcoming, *dashboard.finished]
+    return frozenset(run.course_id for run in runs)
 
 
-def _course_row(card: DashboardCard, with_page: frozenset[int]) -> CourseRow:
-    course = card.run.course
-    return CourseRow(card=card, url=course_url(course) if course.pk in with_page else "")
+def _course_row(run: CourseRun, with_page: frozenset[int]) -> CourseRow:
+    return CourseRow(run=run, url=course_url(run.course) if run.course_id in with_page else "")
 
 
 def _organization_card(member: MemberOrganization) -> OrganizationCard:

@@ -76,12 +76,12 @@ def _build_brand(row: SiteBrand) -> Brand:
         mark=row.mark,
         colors=Colors(brand=row.brand_color, accent=row.accent_color),
         places=places(
-            for_organizations=row.organizations_url,
-            help=row.help_url,
-            refunds=row.refunds_url,
-            accessibility=row.accessibility_url,
-            terms=row.terms_url,
-            privacy=row.privacy_url,
+            for_organizations=row.page_url("organizations"),
+            help=row.page_url("help"),
+            refunds=row.page_url("refunds"),
+            accessibility=row.page_url("accessibility"),
+            terms=row.page_url("terms"),
+            privacy=row.page_url("privacy"),
             support_email=row.support_email,
         ),
     )

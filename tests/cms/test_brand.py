@@ -64,7 +64,7 @@ def test_links_lead_to_public_pages_only(brand: SiteBrand, django_assert_num_que
     brand = SiteBrand.base_queryset().get(pk=brand.pk)
     Site.get_site_root_paths()
     with django_assert_num_queries(0):
-        assert brand.terms_url == "/terms/"
-        assert brand.privacy_url == ""
+        assert brand.page_url("terms") == "/terms/"
+        assert brand.page_url("privacy") == ""
     page.unpublish()
-    assert SiteBrand.base_queryset().get(pk=brand.pk).terms_url == ""
+    assert SiteBrand.base_queryset().get(pk=brand.pk).page_url("terms") == ""

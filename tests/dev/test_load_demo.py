@@ -78,12 +78,12 @@ def test_what_is_there(loaded: None, client: Client) -> None:
 
     amara = User.objects.get(email=AMARA.email)
     dashboard = dashboard_for(amara.pk, now=NOW)
-    assert {card.title for card in dashboard.in_progress} == {
+    assert {run.title for run in dashboard.in_progress} == {
         "Programming with Python, properly",
         "Writing clearly at work",
     }
-    assert [card.title for card in dashboard.upcoming] == ["Reading a changing climate"]
-    assert {card.title for card in dashboard.finished} == {
+    assert [run.title for run in dashboard.upcoming] == ["Reading a changing climate"]
+    assert {run.title for run in dashboard.finished} == {
         "Negotiation without the theater",
         "Interface design for accessible services",
     }
