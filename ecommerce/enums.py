@@ -1,4 +1,4 @@
-"""The closed lists of what the shop counts with."""
+"""The choices of the shop's models."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -25,7 +25,7 @@ class RedemptionType(models.TextChoices):
 
 
 class PaymentType(models.TextChoices):
-    """Whose money a discount is."""
+    """Why a discount is given, for reports."""
 
     MARKETING = "marketing", _("Marketing")
     SALES = "sales", _("Sales")
@@ -36,7 +36,7 @@ class PaymentType(models.TextChoices):
 
 
 class UseState(models.TextChoices):
-    """Where a use of a code stands."""
+    """The state of one use of a code."""
 
     HELD = "held", _("Held for an order")
     CONFIRMED = "confirmed", _("Confirmed")
@@ -48,14 +48,14 @@ LIVE_USE_STATES = (UseState.HELD, UseState.CONFIRMED)
 
 
 class BasketKind(models.TextChoices):
-    """What a basket was opened for."""
+    """How a basket was opened."""
 
     ORDINARY = "ordinary", _("Ordinary")
     LINK = "link", _("Opened by a contract's link")
 
 
 class OrderState(models.TextChoices):
-    """Where an order stands (design: orders have named transitions)."""
+    """The states of an order. `Order.move` knows which may follow each other."""
 
     PENDING = "pending", _("Waiting for payment")
     FULFILLED = "fulfilled", _("Fulfilled")
@@ -68,23 +68,23 @@ class OrderState(models.TextChoices):
 
 
 class ReviewCause(models.TextChoices):
-    """Why an order whose money came, or was said to come, is before staff."""
+    """Why an order whose money came, or was reported, is in review."""
 
-    PAID_AFTER_HOLD = "paid_after_hold", _("Paid after its codes and seats were free again")
-    AMOUNT_DIFFERS = "amount_differs", _("Another amount came than was asked for")
-    CURRENCY_DIFFERS = "currency_differs", _("Another currency came than was asked for")
+    PAID_AFTER_HOLD = "paid_after_hold", _("Paid after its codes and seats were released")
+    AMOUNT_DIFFERS = "amount_differs", _("The amount paid isn’t the amount asked for")
+    CURRENCY_DIFFERS = "currency_differs", _("The currency paid isn’t the currency asked for")
     HAS_COURSE = "has_course", _("The buyer already has the course")
     CODE_GONE = "code_gone", _("Its code is no longer available")
-    CODE_USE_MISSING = "code_use_missing", _("The use of its code isn’t this order’s")
+    CODE_USE_MISSING = "code_use_missing", _("Its code’s use belongs to another order")
     REFUSED = "refused", _("A rule refused it")
     IN_DOUBT = "in_doubt", _("The payment is in doubt")
-    UNKNOWN_SESSION = "unknown_session", _("Its money came by a payment page we didn’t open")
+    UNKNOWN_SESSION = "unknown_session", _("Paid on a payment page we didn’t open")
     REFUND_FAILED = "refund_failed", _("A refund didn’t arrive, and the courses are closed")
     PAYMENT_MISSING = "payment_missing", _("The gateway doesn’t know the payment")
 
 
 class AttemptState(models.TextChoices):
-    """Where one try at paying stands. Only "paid" means that money came."""
+    """The state of a payment attempt. Only "paid" means that the money has come."""
 
     STARTED = "started", _("Started")
     PROCESSING = "processing", _("Processing")
@@ -96,72 +96,72 @@ class AttemptState(models.TextChoices):
     DOUBTFUL = "doubtful", _("In doubt")
 
 
-# The money is on its way, or here: such an order is neither given up nor paid again.
+# The money is on its way or has come: such an order is neither given up nor paid again.
 PAYING_STATES = (AttemptState.PROCESSING, AttemptState.PAID)
 
-# Of these the gateway may still have something to say.
+# The gateway may still report something new about these.
 UNSETTLED_STATES = (AttemptState.STARTED, AttemptState.PROCESSING, AttemptState.CLOSING)
 
 
 class NoticeState(models.TextChoices):
-    """What became of a gateway's notice."""
+    """What happened to a gateway's notice."""
 
     RECEIVED = "received", _("Received")
-    DONE = "done", _("Acted on")
-    KEPT = "kept", _("Kept, nothing to do")
-    UNKNOWN = "unknown", _("About a payment we don't know")
-    FAILED = "failed", _("Failed, will be tried again")
-    STUCK = "stuck", _("Can’t be acted on")
+    DONE = "done", _("Processed")
+    KEPT = "kept", _("Stored, nothing to do")
+    UNKNOWN = "unknown", _("About an unknown payment")
+    FAILED = "failed", _("Failed, will be retried")
+    STUCK = "stuck", _("Can’t be processed")
 
 
 class PaymentStanding(models.TextChoices):
-    """What a buyer may hear of the payment of an order that isn't fulfilled yet."""
+    """What a buyer is told about the payment of an order that isn't fulfilled yet."""
 
     NOTHING = "nothing", _("Nothing was paid")
     OPEN = "open", _("The payment page is open")
     CONFIRMING = "confirming", _("The buyer came back, and the gateway didn’t answer")
-    PROCESSING = "processing", _("The bank is still at it")
+    PROCESSING = "processing", _("The bank is still processing it")
     RECEIVED = "received", _("The money has come")
-    IN_DOUBT = "in_doubt", _("Staff find out whether money has come")
+    IN_DOUBT = "in_doubt", _("Staff are checking whether the money has come")
 
 
 class RefundState(models.TextChoices):
-    """Where money that goes back stands. The gateway is asked only after "recorded" is committed."""
+    """The state of a refund. The gateway is called only after "recorded" is committed."""
 
     MARKED = "marked", _("Waiting for a decision")
     RECORDED = "recorded", _("Recorded")
     SENT = "sent", _("Sent to the gateway")
     PENDING = "pending", _("On its way")
-    DIFFERS = "differs", _("Another amount than was asked for")
-    SUCCEEDED = "succeeded", _("Given back")
+    DIFFERS = "differs", _("Not the amount asked for")
+    SUCCEEDED = "succeeded", _("Refunded")
     FAILED = "failed", _("Failed")
     CANCELED = "canceled", _("Canceled")
 
 
-# Asked for by us, and not yet clear what became of it: the money is set aside, so that it can't go back twice.
+# Requested by us, with an unknown result: the money is reserved, so that it can't be refunded twice.
 RESERVED_REFUND_STATES = (RefundState.RECORDED, RefundState.SENT, RefundState.DIFFERS)
-# The gateway has taken it on: the money is gone, unless the gateway says otherwise later.
+# Accepted by the gateway: the money is gone, unless the gateway reports a failure later.
 COUNTED_REFUND_STATES = (RefundState.PENDING, RefundState.SUCCEEDED)
 FAILED_REFUND_STATES = (RefundState.FAILED, RefundState.CANCELED)
 
 
 class RefundOrigin(models.TextChoices):
-    """Where a refund was begun."""
+    """Where a refund was made."""
 
-    OURS = "ours", _("Here")
+    OURS = "ours", _("In this shop")
     PROVIDER = "provider", _("At the gateway")
     BANK = "bank", _("By the buyer’s bank")
 
 
 class AfterFailedRefund(models.TextChoices):
-    """What becomes of courses a refund took away when its money comes back to us."""
+    """What happens to the courses that a refund took away, when the refund fails."""
 
-    RESTORE = "restore", _("Open them again until the money goes back")
-    STAY_CLOSED = "stay_closed", _("Leave them closed")
+    RESTORE = "restore", _("Reopen them until the refund arrives")
+    STAY_CLOSED = "stay_closed", _("Keep them closed")
 
 
 class AlertKind(models.TextChoices):
-    """What finance is mailed about."""
+    """What finance is e-mailed about."""
 
     REVIEW = "review", _("In review")
     SECOND_PAYMENT = "second_payment", _("Paid twice")
@@ -173,23 +173,23 @@ class AlertKind(models.TextChoices):
 
 
 class EnrollmentAfter(models.TextChoices):
-    """What a refund does to the courses it is for."""
+    """What a refund does to its courses."""
 
-    REMOVE = "remove", _("Take the course away")
-    AUDIT = "audit", _("Leave it for auditing")
-    KEEP = "keep", _("Leave everything as it is")
+    REMOVE = "remove", _("Remove the course")
+    AUDIT = "audit", _("Keep it for auditing")
+    KEEP = "keep", _("Change nothing")
 
 
 class RefundRequestState(models.TextChoices):
-    """Where a buyer's wish for their money stands."""
+    """The state of a buyer's refund request."""
 
-    ASKED = "asked", _("Asked")
+    ASKED = "asked", _("Requested")
     APPROVED = "approved", _("Approved")
     DENIED = "denied", _("Denied")
 
 
 class RefundWhy(models.TextChoices):
-    """Why a buyer wants their money back."""
+    """Why a buyer requests a refund."""
 
     MIND_CHANGED = "mind_changed", _("I changed my mind")
     WRONG_COURSE = "wrong_course", _("I bought the wrong course")
@@ -200,10 +200,10 @@ class RefundWhy(models.TextChoices):
 
 
 class DisputeState(models.TextChoices):
-    """Where a payment stands that the buyer's bank asks back."""
+    """The state of a dispute."""
 
-    WARNING = "warning", _("Announced")
-    NEEDS_RESPONSE = "needs_response", _("Needs an answer")
+    WARNING = "warning", _("Warning")
+    NEEDS_RESPONSE = "needs_response", _("Needs a response")
     UNDER_REVIEW = "under_review", _("With the bank")
     WON = "won", _("Won")
     LOST = "lost", _("Lost")
@@ -211,5 +211,5 @@ class DisputeState(models.TextChoices):
 
 
 OPEN_DISPUTE_STATES = (DisputeState.WARNING, DisputeState.NEEDS_RESPONSE, DisputeState.UNDER_REVIEW)
-# The bank may take the money, or has: what is given back now would be given back twice.
+# The bank may take the money or has taken it: a refund would return it twice.
 WITH_BANK_STATES = (*OPEN_DISPUTE_STATES, DisputeState.LOST)

@@ -41,7 +41,7 @@ def test_everything_about_an_order_is_seen_and_nothing_can_be_written(staff: Cli
     order = refunded()
     address = f"/admin/ecommerce/order/{order.pk}/change/"
     page = staff.get(address)
-    for words in (order.number, "wrong course", "Needs an answer", "Given back"):
+    for words in (order.number, "wrong course", "Needs a response", "Refunded"):
         assert words in page.text
     assert 'name="_save"' not in page.text
     assert staff.post(address, {"state": "refunded"}).status_code == 403

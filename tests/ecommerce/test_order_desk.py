@@ -83,7 +83,7 @@ def test_an_order_shows_everything_about_it(desk: Client) -> None:
         "Refundable $149.00",
         "Visa ending 4242",
         "wrong course",
-        "Needs an answer",
+        "Needs a response",
         "My shifts changed.",
         "The order was paid a second time: $398.00",
         "Gave money back",
