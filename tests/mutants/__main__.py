@@ -166,6 +166,7 @@ def _find_callers(session: pytest.Session, files: set[str]) -> tuple[dict[str, l
         os.close(reader)
         callers: dict[str, set[int]] = defaultdict(set)
         seconds: dict[int, float] = {}
+        failed: list[int] = []
         for index, test in enumerate(session.items):
             begin = time.monotonic()
 
@@ -177,17 +178,20 @@ def _find_callers(session: pytest.Session, files: set[str]) -> tuple[dict[str, l
             _run_test(test, session.items[index + 1] if index + 1 < len(session.items) else None)
             sys.setprofile(None)
             seconds[index] = time.monotonic() - begin
+            if session.testsfailed > len(failed):
+                failed.append(index)
         found = {name: sorted(tests) for name, tests in callers.items()}
         with os.fdopen(writer, "w") as file:
-            json.dump([found, list(seconds.values()), session.testsfailed], file)
+            json.dump([found, list(seconds.values()), failed], file)
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as file:
-        found, taken, failed = json.load(file)
+        found, taken, unfit = json.load(file)
     os.waitpid(pid, 0)
-    if failed:
-        pytest.exit(f"{failed} tests fail without any change.", returncode=pytest.ExitCode.TESTS_FAILED)
-    return found, dict(enumerate(taken))
+    for index in unfit:
+        _write(f"\nLeft out, because it fails without any change: {session.items[index].nodeid}")
+    fit = {name: [test for test in tests if test not in unfit] for name, tests in found.items()}
+    return fit, dict(enumerate(taken))
 
 
 def _fork(session: pytest.Session, tests: Sequence[int], change: Change, file: str) -> int:
