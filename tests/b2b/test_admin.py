@@ -113,7 +113,7 @@ class TestSeatsOnAPersonsPage:
         assert Withdrawal.objects.get(user=user).by is not None
         assert CodeUse.objects.get(user=user).state == UseState.RETIRED
 
-    def test_somebody_becomes_a_manager_and_no_longer_is(self, staff: Client) -> None:
+    def test_managers_can_be_appointed_and_dismissed(self, staff: Client) -> None:
         user = make_learner()
         self.post(staff, user, organizations=[{"organization": ensure_organization_page().pk, "is_manager": "on"}])
         membership = OrganizationMembership.objects.get(user=user)
@@ -123,7 +123,7 @@ class TestSeatsOnAPersonsPage:
         membership.refresh_from_db()
         assert not membership.is_manager
 
-    def test_who_has_no_seat_leaves_and_that_is_noted(self, staff: Client) -> None:
+    def test_removing_a_member_without_a_seat_is_logged(self, staff: Client) -> None:
         user = make_learner()
         self.post(staff, user, organizations=[{"organization": ensure_organization_page().pk}])
         membership = OrganizationMembership.objects.get(user=user)
@@ -132,7 +132,7 @@ class TestSeatsOnAPersonsPage:
         assert not OrganizationMembership.objects.exists()
         assert PageLogEntry.objects.get(action="b2b.member.remove").page_id == ensure_organization_page().pk
 
-    def test_who_has_a_seat_stays_in_the_organization(self, staff: Client) -> None:
+    def test_members_with_a_seat_cannot_be_removed(self, staff: Client) -> None:
         page, user = publish_contract(make_source_course(), cap=1), make_learner()
         self.post(staff, user, seats=[{"contract": page.pk}])
         membership = OrganizationMembership.objects.get(user=user)

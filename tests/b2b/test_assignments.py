@@ -131,7 +131,7 @@ class TestHandingOut:
         assert not HandOut.objects.exists()
         assert not DiscountCode.objects.exclude(assigned_email="").exists()
 
-    def test_one_person_too_many_and_nobody_gets_anything(self, run: ContractRun) -> None:
+    def test_one_person_too_many_stops_the_hand_out(self, run: ContractRun) -> None:
         add_member(contract_id=run.contract_id, user_id=make_user().pk, now=NOON)
         with pytest.raises(NoSeatToGive, match="There are 2 free seats, and 3 people would need one"):
             give(run, people("ines", "samuel", "nora"))
@@ -147,7 +147,7 @@ class TestHandingOut:
         plan = give(other, people("ines", "samuel"))
         assert (plan.free_before, plan.free_after) == (0, 0)
 
-    def test_who_took_their_seat_does_not_wait_for_one(self, contract: ContractPage, run: ContractRun) -> None:
+    def test_a_used_code_frees_its_promised_seat(self, contract: ContractPage, run: ContractRun) -> None:
         give(run, people("ines"))
         code = DiscountCode.objects.get(assigned_email="ines@northgate.example")
         attach_by_code(text=code.text, user_id=make_user("private@mail.example").pk, now=NOON)
@@ -176,7 +176,7 @@ class TestHandingOut:
         with pytest.raises(CodesMissing, match="This course has 1 free code, and 2 people"):
             give(run, people("ines", "samuel"))
 
-    def test_a_code_in_somebodys_cart_goes_last(self, run: ContractRun) -> None:
+    def test_codes_in_carts_are_assigned_last(self, run: ContractRun) -> None:
         first = codes_of(run)[0]
         owner = BasketOwner(user_id=make_user().pk)
         add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
@@ -188,7 +188,7 @@ class TestHandingOut:
         first.refresh_from_db()
         assert first.assigned_email == "nora@northgate.example"
 
-    def test_nobody_is_sent_what_was_not_seen(self, run: ContractRun) -> None:
+    def test_a_changed_plan_sends_nothing(self, run: ContractRun) -> None:
         seen = plan_hand_out(
             HandOutRequest(contract_run_id=run.pk, recipients=people("ines", "samuel")), now=NOON
         ).fingerprint
@@ -320,7 +320,7 @@ class TestInvitations:
         again = plan_hand_out(HandOutRequest(contract_run_id=open_run.pk, recipients=people("ines", "nora")), now=NOON)
         assert [row.outcome for row in again.rows] == [RecipientOutcome.HAS_CODE, RecipientOutcome.GETS_CODE]
 
-    def test_who_was_withdrawn_is_not_invited_back(self, open_run: ContractRun) -> None:
+    def test_withdrawn_people_are_not_invited(self, open_run: ContractRun) -> None:
         luis = make_user("luis@northgate.example")
         add_member(contract_id=open_run.contract_id, user_id=luis.pk, now=NOON)
         remove_member(contract_id=open_run.contract_id, user_id=luis.pk, reason="left", now=NOON)
@@ -389,7 +389,7 @@ class TestReminding:
         remind_code(code_id=code.pk, by_id=None, now=NOON)
         assert HandOut.objects.get().email == "ines@northgate.example"
 
-    def test_nobody_is_reminded_of_what_is_over(self, run: ContractRun) -> None:
+    def test_ended_contracts_send_no_reminders(self, run: ContractRun) -> None:
         give(run, people("ines"))
         code = DiscountCode.objects.get(assigned_email="ines@northgate.example")
         ContractTerms.objects.update(end=TODAY - timedelta(days=1))
@@ -441,7 +441,7 @@ class TestTheSharedCodeIsShared:
         assert code.assigned_email == "ravi@northgate.example"
         assert code.text != known
 
-    def test_and_nobody_is_invited_by_it_any_more(self, open_run: ContractRun) -> None:
+    def test_no_one_is_invited_by_the_shared_code_once_there_is_a_cap(self, open_run: ContractRun) -> None:
         give(open_run, people("ines", "samuel"))
         ContractTerms.objects.update(max_learners=1)
         DiscountCode.objects.update(max_uses=1)

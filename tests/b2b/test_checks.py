@@ -209,7 +209,7 @@ def test_a_course_a_program_gained_unheard_is_missing() -> None:
     assert len(runs_of(page)) == 2
 
 
-def test_a_published_page_whose_terms_nobody_heard_of() -> None:
+def test_a_published_page_without_terms_is_found() -> None:
     page = add_child(
         parent_id=ensure_organization_page().pk, make=lambda: ContractPage(title="L", name="L", max_learners=2)
     )
@@ -251,7 +251,7 @@ def test_a_removed_course_on_sale_and_its_codes() -> None:
     assert active_codes_of(page) == []
 
 
-def test_codes_nobody_has_where_the_terms_ask_for_none() -> None:
+def test_unassigned_codes_are_found_where_terms_need_none() -> None:
     page = publish_contract(make_source_course(), integration=SSO)
     DiscountCode.objects.create(discount=discounts_of(page)[0], text="SPARE-1")
     assert kinds(page) == ["unwanted_codes"]
@@ -337,7 +337,7 @@ def test_one_contract_s_sabotage_leaves_the_others_alone() -> None:
     assert found(other) == []
 
 
-def test_who_set_it_right_is_written_down() -> None:
+def test_the_repair_records_who_made_it() -> None:
     page = publish_contract(make_source_course(), cap=2)
     set_up(page, is_active=False)
     operator = make_learner("operator@example.com")
@@ -396,7 +396,7 @@ def test_a_check_costs_the_same_for_any_number_of_runs(
         found(page)
 
 
-def test_a_recount_waits_for_nobody_and_changes_no_text() -> None:
+def test_a_recount_corrects_uses_and_keeps_the_text() -> None:
     page = publish_contract(make_source_course(), cap=2)
     code = codes_of(page)[0]
     redeem_code(page, code)

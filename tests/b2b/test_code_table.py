@@ -59,7 +59,7 @@ def test_with_a_cap_there_is_a_code_for_each_seat(
     assert decide(terms(kind, price=price, cap=5), stock) == change
 
 
-def test_single_sign_on_without_price_and_cap_keeps_only_what_somebody_uses() -> None:
+def test_free_uncapped_single_sign_on_keeps_only_used_codes() -> None:
     assert decide(terms(SSO), Stock(total=9, active=9, unwanted=6, past=1)) == CodeChange(delete=6, retire=1)
     assert decide(terms(SSO), Stock()) == NOTHING
 

@@ -98,7 +98,7 @@ def test_a_higher_cap_makes_what_is_missing() -> None:
     assert_settled(page)
 
 
-def test_a_lower_cap_switches_off_the_newest_codes_nobody_has() -> None:
+def test_a_lower_cap_switches_off_the_newest_free_codes() -> None:
     page = publish_contract(make_source_course(), cap=5)
     codes = codes_of(page)
     assign(codes[4])
@@ -223,7 +223,7 @@ def test_a_withdrawn_use_does_not_count() -> None:
     assert_settled(page)
 
 
-def test_switching_to_single_sign_on_and_free_deletes_what_nobody_has() -> None:
+def test_switching_to_free_single_sign_on_deletes_free_codes() -> None:
     page = publish_contract(make_source_course(), cap=6)
     codes = codes_of(page)
     redeem_code(page, codes[0])
@@ -304,7 +304,7 @@ def test_a_contract_that_has_not_begun_or_is_over_keeps_its_codes(days: dict[str
     assert list(DiscountCode.objects.order_by("pk").values()) == before
 
 
-def test_a_cap_below_the_members_removes_nobody() -> None:
+def test_a_cap_below_the_member_count_removes_no_one() -> None:
     page = publish_contract(make_source_course(), cap=3)
     for code in codes_of(page):
         redeem_code(page, code)

@@ -294,7 +294,7 @@ class TestModify:
         assert (discount.amount, discount.unlocks.price) == (Decimal(10), Decimal(10))
         assert PriceChange.objects.get(old_price=0).new_price == 10
 
-    def test_somebody_s_draft_stops_it(self, capped: ContractPage) -> None:
+    def test_an_open_draft_stops_the_command(self, capped: ContractPage) -> None:
         capped.welcome_message = "Draft"
         capped.save_revision(user=make_learner("editor@example.com"))
         assert "editor@example.com" in refusal_of(f"b2b_contract modify {capped.pk} --max-learners 5")
@@ -652,7 +652,7 @@ class TestCodesFile:
         assert words in refusal_of(f"b2b_list contracts --codes {capped.pk} --codes-out {path}")
         assert not list(Path.cwd().iterdir())
 
-    def test_a_name_no_file_can_have_and_a_link_to_itself_are_said_too(self, capped: ContractPage) -> None:
+    def test_impossible_file_names_are_reported(self, capped: ContractPage) -> None:
         Path("loop").symlink_to("loop")
         for path, words in (("x" * 300 + ".csv", "name too long"), ("loop", "leads to itself")):
             sentence = refusal_of(f"b2b_list contracts --codes {capped.pk} --codes-out {path}")

@@ -121,7 +121,7 @@ def test_an_unknown_contract_is_refused() -> None:
         modify_contract(ModifyContract(contract_id=99, changes={"max_learners": 3}), now=NOW)
 
 
-def test_somebody_s_draft_is_not_pushed_aside() -> None:
+def test_an_open_draft_is_not_overwritten() -> None:
     page = publish_contract(cap=3)
     author = make_learner("editor@example.com")
     page.welcome_message = "Not ready yet"

@@ -221,7 +221,7 @@ class TestRemoval:
         assert runs_of(page) == []
         assert ContractRun.objects.get(course_run=run).removed_at == NOW
 
-    def test_codes_nobody_redeemed_are_off_whoever_has_them(self) -> None:
+    def test_unredeemed_codes_of_removed_courseware_are_off(self) -> None:
         one = make_source_course()
         page = publish_contract(one, make_source_course(), cap=4)
         codes = codes_of(page)[:4]
@@ -235,7 +235,7 @@ class TestRemoval:
         assert list(ours.values_list("active", flat=True)) == [True, False, False, False]
         assert len(active_codes_of(page)) == 5
 
-    def test_a_run_that_was_to_open_later_is_closed_too(self) -> None:
+    def test_a_future_run_of_removed_courseware_is_closed(self) -> None:
         one = make_source_course()
         page = publish_contract(one, start=date(2027, 1, 1), end=date(2027, 12, 31))
         remove(page, one.readable_id)
@@ -283,7 +283,7 @@ class TestRemoval:
         assert [run.courseware_id for run in runs_of(page)] == both
         assert len(active_codes_of(page)) == 4
 
-    def test_a_removed_run_does_not_come_back_by_itself(self) -> None:
+    def test_a_removed_run_stays_removed(self) -> None:
         one, other = make_source_course(), make_source_course()
         page = publish_contract(make_program_of(one, other), cap=1)
         remove(page, runs_of(page)[0].courseware_id)
@@ -308,7 +308,7 @@ class TestRemoval:
         remove(page, shared.readable_id)
         assert runs_of(page) == []
 
-    def test_with_its_last_run_the_course_goes_too(self) -> None:
+    def test_removing_the_last_run_removes_the_course(self) -> None:
         one = make_source_course()
         page = publish_contract(one, cap=1)
         remove(page, runs_of(page)[0].courseware_id)

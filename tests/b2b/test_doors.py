@@ -224,9 +224,7 @@ def test_a_held_seat_gives_no_access(run: ContractRun) -> None:
         start_course(contract_run_id=run.pk, user_id=learner.pk, now=NOON)
 
 
-def test_a_member_starts_any_course_with_one_click_and_spends_nobodys_code(
-    contract: ContractPage, run: ContractRun
-) -> None:
+def test_members_start_any_course_without_using_a_code(contract: ContractPage, run: ContractRun) -> None:
     other = make_contract_run(contract, codes=1)
     learner = make_user()
     attach(codes_of(run)[0], learner)
@@ -237,7 +235,7 @@ def test_a_member_starts_any_course_with_one_click_and_spends_nobodys_code(
     assert EnrollmentGrant.objects.get(enrollment=enrollment).source == EnrollmentSource.CONTRACT
 
 
-def test_somebody_elses_contract_is_as_unknown_as_none(run: ContractRun) -> None:
+def test_foreign_contracts_are_refused_like_missing_ones(run: ContractRun) -> None:
     stranger = make_user()
     for pk in (run.pk, 999_999):
         with pytest.raises(NotAMember):
@@ -289,7 +287,7 @@ def test_attaching_and_buying_with_a_code_are_the_same_use(contract: ContractPag
         attach(code, make_user())
 
 
-def test_a_code_bought_with_is_used_for_the_link_too(run: ContractRun) -> None:
+def test_a_code_used_in_checkout_counts_for_its_link(run: ContractRun) -> None:
     learner, code = make_user(), codes_of(run)[0]
     owner = BasketOwner(user_id=learner.pk)
     add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
@@ -318,7 +316,7 @@ def test_where_the_contract_says_so_a_code_is_only_for_its_address(address: str,
         attach(codes_of(run)[0], learner)
 
 
-def test_an_assigned_code_works_for_whoever_holds_it(run: ContractRun) -> None:
+def test_an_assigned_code_works_for_any_holder(run: ContractRun) -> None:
     DiscountCode.objects.update(assigned_email="amara@northgate.test")
     attach(codes_of(run)[0], make_user("joe@northgate.test"))
     assert ContractMembership.objects.count() == 1
@@ -380,7 +378,7 @@ def test_in_the_cart_the_contract_speaks_before_its_runs_dates(
         apply_code(owner=in_cart(run, None), text=code.text, user_id=None, now=NOON)
 
 
-def test_signed_out_nobody_hears_of_a_code_whose_course_was_removed(run: ContractRun) -> None:
+def test_signed_out_visitors_learn_nothing_of_a_removed_courses_code(run: ContractRun) -> None:
     visitor = in_cart(run, None)
     DiscountCode.objects.update(max_uses=None)
     ContractRun.objects.update(removed_at=NOON)
@@ -389,7 +387,7 @@ def test_signed_out_nobody_hears_of_a_code_whose_course_was_removed(run: Contrac
     assert isinstance(price_current_basket(visitor, user_id=None, now=NOON).lines[0].refusal, NotForSale)
 
 
-def test_whoever_has_no_code_is_not_told_that_the_contract_is_full(run: ContractRun) -> None:
+def test_a_full_contract_is_revealed_only_to_code_holders(run: ContractRun) -> None:
     ContractTerms.objects.update(max_learners=1)
     attach(codes_of(run)[0], make_user())
     stranger = make_user()
@@ -397,7 +395,7 @@ def test_whoever_has_no_code_is_not_told_that_the_contract_is_full(run: Contract
         begin_checkout(owner=in_cart(run, stranger), user_id=stranger.pk, now=NOON)
 
 
-def test_a_code_for_one_address_is_shown_to_a_visitor_whose_address_nobody_knows_yet() -> None:
+def test_an_assigned_code_is_shown_to_anonymous_visitors() -> None:
     run = make_contract_run(make_contract(seats=2, codes_only_for_assignee=True), codes=1)
     DiscountCode.objects.update(assigned_email="amara@northgate.test")
     code = codes_of(run)[0]
@@ -445,7 +443,7 @@ def test_a_seat_two_orders_wait_for_is_held_until_the_last_of_them_ends() -> Non
     assert not ContractMembership.objects.exists()
 
 
-def test_a_manager_who_left_is_nobody_to_ask(run: ContractRun) -> None:
+def test_former_managers_are_not_named_as_contacts(run: ContractRun) -> None:
     organization = run.contract.terms.organization
     for name, is_active in (("Gone Long Ago", False), ("Dana Whitfield", True)):
         manager = make_user(name=name, is_active=is_active)
@@ -456,7 +454,7 @@ def test_a_manager_who_left_is_nobody_to_ask(run: ContractRun) -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, 49), ("49", None)])
-def test_nobody_pays_yesterdays_price_of_a_contract(before: str | None, after: int | None) -> None:
+def test_an_outdated_contract_price_is_refused(before: str | None, after: int | None) -> None:
     run = make_contract_run(make_contract(seats=2, price=before), codes=1)
     ContractTerms.objects.update(price=after)  # in force; products and codes follow by the reconcile
     with pytest.raises(PriceChanging):
@@ -467,7 +465,7 @@ def test_nobody_pays_yesterdays_price_of_a_contract(before: str | None, after: i
 
 
 @pytest.mark.parametrize("to", ["hers", "another's"])
-def test_a_members_own_code_is_applied_by_itself_in_a_contract_with_a_price(to: str) -> None:
+def test_a_members_own_code_is_applied_automatically_in_a_priced_contract(to: str) -> None:
     contract = make_contract(seats=2, price="49")
     run = make_contract_run(contract, codes=2)
     learner = make_user("amara@northgate.test")

@@ -203,7 +203,7 @@ class TestProductLink:
         assert checkout.order.is_fulfilled
         assert Enrollment.objects.get().user == learner
 
-    def test_with_a_price_nobody_is_in_before_it_is_paid(self, learner: User) -> None:
+    def test_a_priced_seat_is_taken_only_after_payment(self, learner: User) -> None:
         run = priced_run()
         order = order_of(run, learner, codes_of(run)[0])
         assert not Enrollment.objects.exists()
@@ -213,7 +213,9 @@ class TestProductLink:
 
 class TestSigningInWithALink:
     @pytest.mark.parametrize("price", [None, "49"])
-    def test_a_code_given_to_the_confirmed_address_is_applied_by_itself(self, price: str | None, learner: User) -> None:
+    def test_a_code_assigned_to_a_confirmed_address_is_applied_automatically(
+        self, price: str | None, learner: User
+    ) -> None:
         run = make_contract_run(make_contract(seats=3, price=price), codes=3)
         hand_out(HandOutRequest(contract_run_id=run.pk, recipients=[Recipient(learner.email)]), by_id=None, now=NOON)
         token = uuid4()
@@ -248,7 +250,7 @@ class TestRedeemLink:
         assert not CodeUse.objects.exists()
         assert not ContractMembership.objects.exists()
 
-    def test_that_use_serves_the_start_of_the_course_too(self, run: ContractRun, learner: User) -> None:
+    def test_one_use_covers_seat_and_course(self, run: ContractRun, learner: User) -> None:
         attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         start_course(contract_run_id=run.pk, user_id=learner.pk, now=NOON)
         assert (CodeUse.objects.count(), ContractMembership.objects.count()) == (1, 1)
@@ -320,9 +322,7 @@ class TestHold:
         assert Enrollment.objects.exists() is not taken
 
     @pytest.mark.parametrize("to_them", [False, True])
-    def test_nor_does_late_money_take_a_code_that_was_given_to_somebody_else_since(
-        self, learner: User, to_them: bool
-    ) -> None:
+    def test_late_money_does_not_take_a_reassigned_code(self, learner: User, to_them: bool) -> None:
         run = priced_run()
         code = codes_of(run)[0]
         order = order_of(run, learner, code)
@@ -402,7 +402,7 @@ class TestWithdrawn:
         with pytest.raises(SeatUnknown):
             withdraw(run, learner)
 
-    def test_who_has_the_course_by_another_right_keeps_it(self, run: ContractRun, learner: User) -> None:
+    def test_learners_keep_courses_they_have_from_elsewhere(self, run: ContractRun, learner: User) -> None:
         attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         enroll(
             user_id=learner.pk, run_id=run.course_run_id, mode=EnrollmentMode.AUDIT, source=EnrollmentSource.MANUAL,
@@ -646,7 +646,7 @@ class TestRefund:
 
 
 class TestTheEnd:
-    def test_members_keep_their_courses_and_nobody_new_gets_in(self, run: ContractRun, learner: User) -> None:
+    def test_members_keep_their_courses_and_no_one_new_joins(self, run: ContractRun, learner: User) -> None:
         attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         ContractTerms.objects.update(end=clock.date_of(NOON) - DAY)
         assert Enrollment.objects.get().active

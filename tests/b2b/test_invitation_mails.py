@@ -139,13 +139,13 @@ class TestTheMail:
         send_mails(given(run, by=make_user("staff@tessera.example", name="Carla Jansen")))
         assert mail.outbox[0].reply_to == []
 
-    def test_staff_are_nobody_of_the_organization(self, run: ContractRun) -> None:
+    def test_staff_are_not_named_as_the_organizations_contact(self, run: ContractRun) -> None:
         send_mails(given(run, by=make_user("staff@tessera.example", name="Carla Jansen")))
         body = mail.outbox[0].body
         assert f"Northgate Health gave you a seat in “{run.course_run.title}”." in body
         assert "Carla" not in body
 
-    def test_without_a_cap_no_seat_is_held_for_anybody(self) -> None:
+    def test_without_a_cap_no_seat_is_promised(self) -> None:
         run = make_contract_run(make_contract(end=clock.date_of(NOON) + timedelta(days=120)))
         assert run.product is not None
         make_code(run.product.unlocked_by, max_uses=None)
@@ -178,7 +178,7 @@ class TestSending:
         assert left.current_state(now=later) == MailState.UNKNOWN
         assert list(HandOutMail.objects.unsent(now=later)) == [left]
 
-    def test_a_person_sends_again_what_nobody_knows_of(self, run: ContractRun, dana: User) -> None:
+    def test_mails_of_unknown_outcome_can_be_resent(self, run: ContractRun, dana: User) -> None:
         given(run)
         HandOutMail.objects.update(state=MailState.SENDING, claimed_at=NOON)
         hand_outs = [HandOut.objects.get().pk]
@@ -188,7 +188,7 @@ class TestSending:
         send_mails(mail_ids())
         assert len(mail.outbox) == 1
 
-    def test_sent_again_somebody_gets_one_mail_of_several_that_failed(self, run: ContractRun) -> None:
+    def test_resending_sends_one_mail_per_person(self, run: ContractRun) -> None:
         given(run)
         remind(hand_out_ids=[HandOut.objects.get().pk], by_id=None, now=NOON)
         HandOutMail.objects.update(state=MailState.FAILED)
@@ -224,7 +224,7 @@ class TestSending:
         assert reason in noted.reason
         assert INES not in noted.reason
 
-    def test_one_bad_address_keeps_nobody_elses_mail(self, run: ContractRun) -> None:
+    def test_one_bad_address_does_not_block_other_mails(self, run: ContractRun) -> None:
         refused = refuse(smtplib.SMTPRecipientsRefused({"a@x.example": (550, b"no such user")}))
         answers: Iterator[Callable[[], int]] = iter([refused, lambda: 1])
         send_mails(given(run, "a@x.example", INES), connect=lambda: MailServer(lambda: next(answers)()))

@@ -86,7 +86,7 @@ def test_what_is_scheduled_is_there() -> None:
 
 
 @pytest.mark.parametrize("manner", MANNERS)
-def test_no_manner_of_silence_holds_whoever_asks(manner: Manner, settings: Any) -> None:
+def test_a_silent_keycloak_never_blocks_the_caller(manner: Manner, settings: Any) -> None:
     settings.REMOTE_CALL_SECONDS = 0.3
     with silent_server(manner) as server:
         began = time.monotonic()

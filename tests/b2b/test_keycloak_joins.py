@@ -103,7 +103,7 @@ def asked() -> list[int]:
 # --- Who is asked for -----------------------------------------------------------------------------------------------
 
 
-def test_who_came_by_code_is_asked_for_once() -> None:
+def test_a_member_by_code_is_added_in_keycloak_once() -> None:
     organization, _keycloak_id = switched_on()
     sam = come_by_code(organization)
     come_by_code(organization, sam)
@@ -236,7 +236,7 @@ def test_without_the_roles_it_says_so_and_is_not_tried_in_vain(
     assert "Refused: roles missing" in admin_client.get("/admin/b2b/keycloakjoin/").text
 
 
-def test_who_was_refused_is_asked_for_again_the_next_day() -> None:
+def test_a_refused_join_is_retried_the_next_day() -> None:
     join, keycloak_id, subject = waiting()
     refuse(join)
     assert ask_for_joins(now=NOON + ASK_REFUSED_AFTER) == 0
@@ -249,7 +249,7 @@ def test_who_was_refused_is_asked_for_again_the_next_day() -> None:
     assert ask_for_joins(now=later + 2 * ASK_REFUSED_AFTER) == 0
 
 
-def test_who_was_refused_is_asked_for_again_by_an_operator(admin_client: Client) -> None:
+def test_an_operator_can_retry_a_refused_join(admin_client: Client) -> None:
     (first, *_), (second, *_), (third, *_) = waiting(), waiting(), waiting()
     refuse(first, second)
 
@@ -288,7 +288,7 @@ def test_whom_keycloak_does_not_know_any_more_is_not_tried_for_ever(caplog: pyte
     assert carry(join, Keycloak()) is None
 
 
-def test_who_has_no_account_there_yet_is_added_at_their_first_sign_in() -> None:
+def test_people_unknown_to_keycloak_are_added_at_their_first_sign_in() -> None:
     join, keycloak_id, _subject = waiting(linked=False)
     keycloak = Keycloak()
     assert carry(join, keycloak) == JoinState.UNLINKED
@@ -336,7 +336,7 @@ def test_one_that_waited_for_days_is_asked_for_again() -> None:
 # --- No one is thrown out meanwhile ---------------------------------------------------------------------------------
 
 
-def test_who_came_by_code_stays_until_keycloak_knows_and_gets_the_contracts_then() -> None:
+def test_members_by_code_stay_until_keycloak_names_them() -> None:
     organization, keycloak_id = switched_on()
     sam, by_sso = come_by_code(organization), make_contract(organization, integration_type="sso")
     mine = ContractPage.objects.get(memberships__user=sam)

@@ -134,7 +134,7 @@ def test_what_only_this_site_says_stays() -> None:
     assert (page.description, page.org_key_prefix) == ("<p>Ours</p>", "X_")
 
 
-def test_somebodys_draft_is_not_pushed_aside() -> None:
+def test_an_open_draft_is_not_overwritten() -> None:
     acme = raw("Acme")
     sync(acme)
     page = the_page()
@@ -185,7 +185,7 @@ def test_one_that_looks_like_ours_is_left_to_the_operator() -> None:
     assert outcomes(sync(acme)) == ["unchanged"]
 
 
-def test_a_link_follows_an_organization_that_was_made_anew_but_takes_none_from_another() -> None:
+def test_a_link_follows_a_recreated_organization_and_takes_none_from_another() -> None:
     old = raw("Acme", alias="acme")
     sync(old)
     new = raw("Acme Corporation", alias="acme-new")
@@ -297,7 +297,7 @@ def test_one_that_can_not_be_brought_in_line_does_not_stop_the_rest(broken: Any)
     assert (record.state, record.found, len(record.created), len(record.problems)) == (SyncState.PROBLEMS, 3, 2, 1)
 
 
-def test_the_database_s_refusal_is_one_problem_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_database_refusal_is_one_reported_problem(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         report = sync(raw("Acme"), raw("Globex", alias="a\0b"), raw("Initech", description="x\0y"))
     assert outcomes(report) == ["created", "created", "created"]

@@ -89,12 +89,14 @@ class TestAdding:
         )
         assert members(page) == ["ada@example.com", "cleo@example.com"]
 
-    def test_standard_input(self, page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_addresses_are_read_from_standard_input(
+        self, page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"email\nada@example.com\n")))
         run_command(f"b2b_contract members {page.pk} --file -")
         assert members(page) == ["ada@example.com"]
 
-    def test_more_people_than_seats_and_nobody_gets_in(self, page: ContractPage, people: list[User]) -> None:
+    def test_more_people_than_seats_adds_no_one(self, page: ContractPage, people: list[User]) -> None:
         take_seat(page, make_learner())
         words = refusal_of(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
         assert "3 seats are needed" in words
@@ -103,7 +105,7 @@ class TestAdding:
         run_command(f"b2b_contract members {page.pk} --add {people[0].email} {people[1].email}")
         assert "1 seat is needed" in refusal_of(f"b2b_contract members {page.pk} --add {people[2].email}")
 
-    def test_who_holds_a_seat_in_checkout_needs_no_other(self, page: ContractPage, people: list[User]) -> None:
+    def test_a_seat_held_in_checkout_is_counted_once(self, page: ContractPage, people: list[User]) -> None:
         use = hold_for_order(codes_of(page)[0], people[0])
         ContractMembership.objects.create(
             contract=page, user=people[0], state="held", source="code", order=use.order, since=NOW
@@ -127,14 +129,14 @@ class TestAdding:
 
 
 class TestProblems:
-    def test_who_has_no_account_stops_all_and_is_named(self, page: ContractPage, people: list[User]) -> None:
+    def test_unknown_addresses_stop_the_command_and_are_named(self, page: ContractPage, people: list[User]) -> None:
         User.objects.filter(pk=people[1].pk).update(is_active=False)
         name = file('email\nada@example.com\nnobody@example.com\nnot an address\nben@example.com\n""\n')
         with pytest.raises(Exception, match="because of 3 of the 4 people listed"):
             run_command(f"b2b_contract members {page.pk} --file {name} --format json")
         assert members(page) == []
 
-    def test_who_has_no_account_can_be_left_out(self, page: ContractPage, people: list[User]) -> None:
+    def test_unknown_addresses_can_be_skipped(self, page: ContractPage, people: list[User]) -> None:
         said = run_command(
             f"b2b_contract members {page.pk} --add ada@example.com nobody@example.com --skip-unknown --format json"
         )

@@ -95,7 +95,7 @@ def test_a_right_of_another_kind_stays() -> None:
     assert runs_of(world.lea) == {world.target.course_run_id, world.only_old.course_run_id}
 
 
-def test_who_has_a_seat_there_already_needs_none() -> None:
+def test_people_with_a_seat_there_need_no_other() -> None:
     world = MovingWorld(seats=1)
     add_member(contract_id=world.new.pk, user_id=world.lea.pk, now=NOON)
     world.move(world.lea)
@@ -109,7 +109,7 @@ def test_a_removed_run_is_no_target() -> None:
     assert runs_of(world.lea) == set()
 
 
-def test_who_can_not_be_moved_is_named_and_nobody_is() -> None:
+def test_one_person_who_cannot_be_moved_stops_the_move() -> None:
     world = MovingWorld()
     stranger = make_user("new@northgate.example")
     with pytest.raises(MoveRefused, match=r"new@northgate\.example has no seat"):

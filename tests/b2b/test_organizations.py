@@ -179,7 +179,7 @@ def test_the_database_tells_keys_apart_without_case() -> None:
         OrganizationPage.objects.filter(pk=other.pk).update(org_key="UNIVERSITYX")
 
 
-def test_nobody_found_is_a_sentence() -> None:
+def test_an_unknown_organization_is_refused() -> None:
     for text in ("nope", "99999", "", "9" * 40):
         with pytest.raises(OrganizationUnknown):
             find_organization(text)

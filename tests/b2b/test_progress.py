@@ -41,7 +41,7 @@ def test_what_takes_longer_shows_how_far_it_is(clock: list[float], monkeypatch: 
     assert "Working" in screen.getvalue()
 
 
-def test_where_nobody_watches_there_is_one_line(clock: list[float]) -> None:
+def test_without_a_terminal_progress_is_one_line(clock: list[float]) -> None:
     file = StringIO()
     with LateProgress(OutputWrapper(file), label="Working") as show:
         clock.append(2.1)

@@ -84,7 +84,7 @@ def full_for_others(run: ContractRun) -> None:
     assert not ContractMembership.objects.filter(user=stranger).exists()
 
 
-def test_promised_seats_are_nobody_elses_and_the_invited_get_in() -> None:
+def test_promised_seats_are_kept_for_the_invited() -> None:
     first, other = promised()
     assert seats(first) == SeatCount(joined=0, held=0, invited=2, cap=2)
     full_for_others(other)
@@ -135,7 +135,7 @@ def test_an_address_with_a_second_code_is_still_promised_its_seat() -> None:
         attach(DiscountCode.objects.get(assigned_email=INVITED[0], discount__unlocks=first.product), make_user())
 
 
-def test_a_seat_in_somebody_elses_order_is_counted_once() -> None:
+def test_a_seat_held_by_an_order_is_counted_once() -> None:
     first, _other = promised(price="49")
     order_id = buy(code_for(INVITED[0]), make_user())
     assert seats(first) == SeatCount(joined=0, held=1, invited=1, cap=2)
@@ -143,7 +143,7 @@ def test_a_seat_in_somebody_elses_order_is_counted_once() -> None:
     assert seats(first) == SeatCount(joined=0, held=0, invited=2, cap=2)
 
 
-def test_a_lower_cap_keeps_promises_and_admits_nobody_else() -> None:
+def test_a_lower_cap_keeps_promises_and_admits_no_one_else() -> None:
     first, other = promised()
     ContractTerms.objects.update(max_learners=1)
     assert (seats(first).free, seats(first).above) == (0, 1)
@@ -182,7 +182,7 @@ def waiting(contract: ContractPage) -> bool:
     return Reconcile.objects.filter(contract=contract, state="waiting").exists()
 
 
-def test_whoever_frees_a_seat_asks_for_its_code() -> None:
+def test_freeing_a_seat_requests_a_reconcile() -> None:
     first, _other = promised()
     lea = make_user(INVITED[0])
     attach(code_for(INVITED[0]), lea)

@@ -179,7 +179,7 @@ class TestRecord:
         assert record.error == ""
         assert terms_of(page).reconciled_revision_id == terms_of(page).revision_id
 
-    def test_with_nothing_to_do_and_nobody_asking_nothing_is_written(self) -> None:
+    def test_a_reconcile_without_changes_writes_nothing(self) -> None:
         page = publish_contract(make_source_course(), cap=2)
         with CaptureQueriesContext(connection) as queries:
             assert reconcile_contract(page).pk is None

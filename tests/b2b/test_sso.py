@@ -172,7 +172,7 @@ def test_a_full_contract_is_reported_once_and_not_overfilled() -> None:
     assert facts_of(sam)[2:] == [(SignInChange.JOINED_CONTRACT, None, contract.pk)]
 
 
-def test_a_cap_below_the_number_of_members_admits_nobody() -> None:
+def test_a_cap_below_the_member_count_admits_no_one() -> None:
     contract, sam = sso_contract(seats=1), make_user()
     for _each in range(3):
         seat(make_user(), contract)
@@ -180,7 +180,7 @@ def test_a_cap_below_the_number_of_members_admits_nobody() -> None:
     assert ContractMembership.objects.count() == 3
 
 
-def test_whose_access_was_withdrawn_is_not_let_in_again() -> None:
+def test_withdrawn_people_are_not_readmitted() -> None:
     contract, sam = sso_contract(), make_user()
     organization = OrganizationPage.objects.get()
     withdrawal = Withdrawal.objects.create(contract=contract, user=sam, at=NOON, reason="left")
@@ -210,7 +210,7 @@ def test_a_seat_held_for_an_own_order_becomes_theirs_and_is_not_counted_twice() 
     assert (membership.state, membership.source, membership.order_id) == (MembershipState.ACTIVE, SSO, None)
 
 
-def test_a_member_by_another_way_keeps_what_they_have_and_waits_for_nobody() -> None:
+def test_members_from_another_source_keep_their_seat_without_a_lock() -> None:
     contract, sam = sso_contract(seats=1), make_user()
     add_member(contract_id=contract.pk, user_id=sam.pk, now=NOON)
     with CaptureQueriesContext(connection) as queries:
@@ -259,14 +259,14 @@ def test_one_name_means_one_organization() -> None:
     assert by_key.pk not in organizations_of(sam)
 
 
-def test_of_two_with_one_alias_the_one_that_is_still_there() -> None:
+def test_of_two_organizations_with_one_alias_the_existing_one_counts() -> None:
     old, new, sam = make_organization("Old", org_key="old"), make_organization("New", org_key="new"), make_user()
     in_keycloak(new, alias="acme")
     in_keycloak(old, alias="acme", gone_since=NOON)
     assert follow(sam, "acme").joined_organizations == (new.pk,)
 
 
-def test_unknown_organizations_are_nobody() -> None:
+def test_unknown_organizations_are_ignored() -> None:
     make_organization("Acme", org_key="acme")
     assert follow(make_user(), "globex", ("initech", uuid4()), "ACME") == Followed()
 
@@ -302,7 +302,7 @@ def test_a_manager_who_is_gone_from_keycloak_manages_no_more() -> None:
 
 
 @pytest.mark.parametrize("source", [CODE, STAFF, API])
-def test_who_came_another_way_stays_and_loses_sso_seats_only(source: str) -> None:
+def test_leaving_the_claim_ends_only_sso_seats(source: str) -> None:
     organization, sam = make_organization(), make_user()
     own, by_sso = make_contract(organization), sso_contract(organization)
     join(sam, organization, source)
@@ -317,7 +317,7 @@ def test_who_came_another_way_stays_and_loses_sso_seats_only(source: str) -> Non
 
 
 @pytest.mark.parametrize("source", [CODE, STAFF, API, SSO])
-def test_nobody_is_thrown_out_before_keycloak_knows_them(source: str) -> None:
+def test_members_unknown_to_keycloak_keep_their_seats(source: str) -> None:
     organization, sam = make_organization(), make_user()
     contract = sso_contract(organization)
     join(sam, organization, source, seen=False)
@@ -339,14 +339,14 @@ def test_unknown_touches_nothing_and_asks_nothing(django_assert_num_queries: Cal
     assert organizations_of(sam) == {organization.pk}
 
 
-def test_what_could_not_be_read_throws_nobody_out() -> None:
+def test_an_unreadable_claim_removes_no_one() -> None:
     organization, other, sam = make_organization("A", org_key="a"), make_organization("B", org_key="b"), make_user()
     join(sam, organization)
     assert follow_claim(user_id=sam.pk, claim=parse_claim(["b", 7]), now=NOON).joined_organizations == (other.pk,)
     assert organizations_of(sam) == {organization.pk, other.pk}
 
 
-def test_an_organization_made_anew_in_keycloak_throws_nobody_out_before_it_is_linked() -> None:
+def test_an_organization_recreated_in_keycloak_removes_no_one_before_it_is_linked() -> None:
     contract, sam = sso_contract(), make_user()
     acme = contract.terms.organization
     acme_id = in_keycloak(acme, alias="acme")

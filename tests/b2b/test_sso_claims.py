@@ -124,7 +124,7 @@ def test_only_a_claim_of_all_organizations_says_who_left(
 
 
 @pytest.mark.parametrize("asked", [[], ["organization"], ["organization:acme"]])
-def test_who_did_not_ask_for_all_organizations_learns_nothing(settings: Any, asked: list[str]) -> None:
+def test_a_claim_not_asked_for_all_organizations_is_unknown(settings: Any, asked: list[str]) -> None:
     settings.SOCIAL_AUTH_KEYCLOAK_SCOPE = asked
     assert claim_of({"scope": "openid profile email"}).is_unknown
 

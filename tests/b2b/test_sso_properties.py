@@ -185,7 +185,7 @@ def test_the_order_of_organizations_is_irrelevant(db: None) -> None:
     holds()
 
 
-def test_nobody_else_is_touched_and_nothing_that_was_won_another_way(db: None) -> None:
+def test_other_people_and_other_sources_are_untouched(db: None) -> None:
     world = make_world()
 
     @property_test

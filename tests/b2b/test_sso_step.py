@@ -117,7 +117,7 @@ OFF = KeycloakOrganizationsOff(realm="tessera")
     ids=["on", "off", "away", "no service account", "no role", "wrong secret"],
 )
 @pytest.mark.parametrize("scope", ["openid email", None])
-def test_a_realm_that_has_organizations_off_throws_nobody_out(
+def test_a_realm_without_organizations_removes_no_one(
     request_: HttpRequest, monkeypatch: pytest.MonkeyPatch, answer: Exception | None, stays: bool, scope: str | None
 ) -> None:
     """Two people, two contracts; whose claim says nothing of organizations is asked about, and no one else."""
@@ -158,7 +158,7 @@ def test_other_ways_of_signing_in_say_nothing_about_organizations(request_: Http
     assert OrganizationMembership.objects.count() == 0
 
 
-def test_what_goes_wrong_keeps_nobody_out_and_is_neither_silent_nor_half_done(
+def test_a_failure_lets_people_in_is_logged_and_rolled_back(
     request_: HttpRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     acme_contract()
@@ -183,7 +183,7 @@ def test_what_goes_wrong_keeps_nobody_out_and_is_neither_silent_nor_half_done(
     assert ContractMembership.objects.count() == 1
 
 
-def test_who_signs_in_first_can_be_added_in_keycloak_now(request_: HttpRequest, settings: Any) -> None:
+def test_a_first_sign_in_resumes_an_unlinked_join(request_: HttpRequest, settings: Any) -> None:
     settings.KEYCLOAK_URL = "https://id.example"
     organization, sam = acme_contract(), make_user()
     KeycloakJoin.objects.create(organization=organization, user=sam, state=JoinState.UNLINKED, asked_at=NOON)

@@ -166,7 +166,7 @@ def test_a_page_put_into_the_tree_live_is_found_by_the_sweep() -> None:
     assert contracts_out_of_line(stuck_before=EARLIER) == []
 
 
-def test_a_publication_nobody_heard_is_found_by_the_sweep() -> None:
+def test_the_sweep_finds_a_missed_publication() -> None:
     page = publish_contract(cap=3)
     revision = page.save_revision()
     ContractPage.objects.filter(pk=page.pk).update(max_learners=8, live_revision=revision)
@@ -183,7 +183,7 @@ def test_unpublishing_means_inactive() -> None:
     assert terms_of(page).active
 
 
-def test_an_unpublication_nobody_heard_is_found_by_the_sweep() -> None:
+def test_the_sweep_finds_a_missed_unpublication() -> None:
     page = publish_contract(cap=3)
     ContractPage.objects.filter(pk=page.pk).update(live=False)
     sweep_contracts()

@@ -50,7 +50,7 @@ def test_nor_in_bulk(admin: Client, contract: ContractPage) -> None:
     assert ContractPage.objects.filter(pk=contract.pk).exists()
 
 
-def test_nor_moved(admin: Client, contract: ContractPage) -> None:
+def test_contracts_cannot_be_moved(admin: Client, contract: ContractPage) -> None:
     other = make_organization("Harbor Council")
     address = reverse("wagtailadmin_pages:move_confirm", args=[contract.pk, other.pk])
     assert "can't be moved" in said(admin, address)
@@ -58,7 +58,7 @@ def test_nor_moved(admin: Client, contract: ContractPage) -> None:
     assert contract.get_parent().specific == OrganizationPage.objects.get(name="Northgate Health")
 
 
-def test_who_may_not_move_it_isnt_told_its_name(contract: ContractPage) -> None:
+def test_users_without_rights_do_not_see_the_contracts_name(contract: ContractPage) -> None:
     ensure_group(RIGHTS[EDITORS], pages=[contract.get_parent().get_parent()], renew=True)
     editor = make_user()
     editor.groups.add(Group.objects.get(name=EDITORS))
@@ -69,7 +69,7 @@ def test_who_may_not_move_it_isnt_told_its_name(contract: ContractPage) -> None:
 
 
 @pytest.mark.parametrize("level", ["contract", "organization"])
-def test_nor_copied(admin: Client, contract: ContractPage, level: str) -> None:
+def test_contracts_cannot_be_copied(admin: Client, contract: ContractPage, level: str) -> None:
     page = contract if level == "contract" else contract.get_parent()
     assert "can't be copied" in said(admin, reverse("wagtailadmin_pages:copy", args=[page.pk]))
     assert (ContractPage.objects.count(), OrganizationPage.objects.count()) == (1, 1)
@@ -163,7 +163,7 @@ def test_a_key_that_no_run_carries_yet_can_change(admin: Client) -> None:
     assert OrganizationPage.objects.get().org_key == "Northgate"
 
 
-def test_nobody_is_sent_to_a_contract_s_address_which_it_has_not(admin: Client, contract: ContractPage) -> None:
+def test_nothing_links_to_a_contracts_missing_address(admin: Client, contract: ContractPage) -> None:
     assert contract.url is None
     page = admin.get(reverse("wagtailadmin_explore", args=[contract.get_parent().pk]))
     assert page.status_code == 200

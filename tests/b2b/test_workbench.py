@@ -242,7 +242,7 @@ class TestCourseware:
         reconcile_contract(page)
         assert len(active_codes_of(page)) == 8
 
-    def test_a_program_and_a_run_are_added_too(self, manager: Client, page: ContractPage) -> None:
+    def test_programs_and_runs_can_be_added(self, manager: Client, page: ContractPage) -> None:
         whole, single = make_program_of(make_source_course(), make_source_course()), make_source_course().runs.get()
         for field, thing in (("program", whole), ("course_run", single)):
             answer = manager.post(url("add_courseware", page), self.form(**{field: thing.pk}))
@@ -377,7 +377,7 @@ class TestCodes:
         assert self.listed(manager, page, run=run.pk) == found
         assert len(found) == 2
 
-    def test_who_used_somebody_else_s_code_is_said(self, manager: Client, page: ContractPage) -> None:
+    def test_the_list_names_who_used_an_assigned_code(self, manager: Client, page: ContractPage) -> None:
         code = codes_of(page)[0]
         code.assigned_email = "ada@example.com"
         code.save()
@@ -679,7 +679,7 @@ class TestMembers:
         assert "ada@example.com" in shown
         assert "Staff" in shown
 
-    def test_one_unknown_address_and_nobody_is_added(self, manager: Client, page: ContractPage) -> None:
+    def test_one_unknown_address_adds_no_one(self, manager: Client, page: ContractPage) -> None:
         make_learner("ada@example.com")
         answer = manager.post(url("add_member", page), {"emails": "ada@example.com\nnobody@example.com"})
         assert answer.status_code == 422
@@ -687,14 +687,14 @@ class TestMembers:
         assert "ada@example.com" in answer.content.decode()
         assert not ContractMembership.objects.exists()
 
-    def test_not_enough_seats_and_nobody_is_added(self, manager: Client, page: ContractPage) -> None:
+    def test_too_few_seats_add_no_one(self, manager: Client, page: ContractPage) -> None:
         people = [make_learner() for _each in range(5)]
         answer = manager.post(url("add_member", page), {"emails": "\n".join(user.email for user in people)})
         assert answer.status_code == 422
         assert "5 seats are needed, 4 are free" in words(answer)
         assert not ContractMembership.objects.exists()
 
-    def test_somebody_is_removed_with_a_reason(self, manager: Client, page: ContractPage) -> None:
+    def test_a_member_is_removed_with_a_reason(self, manager: Client, page: ContractPage) -> None:
         ada = make_learner("ada@example.com")
         redeem_code(page, codes_of(page)[0], ada)
         seat = ContractMembership.objects.get(user=ada)
@@ -711,7 +711,7 @@ class TestMembers:
         seat = take_seat(publish_contract(name="Another"), make_learner())
         assert manager.get(url("remove_member", page, seat.pk)).status_code == 404
 
-    def test_somebody_is_moved_after_the_plan_was_read(self, manager: Client) -> None:
+    def test_a_member_is_moved_after_the_plan_was_shown(self, manager: Client) -> None:
         world = MovingWorld()
         page, other, ada = world.old, world.new, world.lea
         seat = ContractMembership.objects.get(user=ada)
@@ -748,7 +748,7 @@ class TestMembers:
         assert ContractMembership.objects.filter(contract=page).exists()
 
     @pytest.mark.parametrize("target", ["", "abc", "999999", "this", "draft"])
-    def test_another_target_moves_nobody(self, manager: Client, page: ContractPage, target: str) -> None:
+    def test_a_changed_target_moves_no_one(self, manager: Client, page: ContractPage, target: str) -> None:
         draft = ContractPage(title="One begun", name="One begun", live=False)
         ensure_organization_page().add_child(instance=draft)
         asked = {"this": page.pk, "draft": draft.pk}.get(target, target)
@@ -757,7 +757,7 @@ class TestMembers:
         assert manager.post(address, {"target": asked, "reason": "Next year"}).status_code == 422
         assert ContractMembership.objects.get().contract_id == page.pk
 
-    def test_who_is_in_checkout_cannot_be_moved(self, manager: Client, page: ContractPage) -> None:
+    def test_members_in_checkout_cannot_be_moved(self, manager: Client, page: ContractPage) -> None:
         seat = take_seat(page, make_learner("ada@example.com"))
         assert "Move to another contract" in words(manager.get(url("members", page)))
         order = hold_for_order(codes_of(page)[0], seat.user).order

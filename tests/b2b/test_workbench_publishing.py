@@ -139,7 +139,7 @@ class TestCreating:
         assert not ContractTerms.objects.exists()
         assert not Reconcile.objects.exists()
 
-    def test_the_first_publication_goes_by_the_plan_too(self, manager: Client) -> None:
+    def test_the_first_publication_shows_its_plan(self, manager: Client) -> None:
         manager.post(add_url(ensure_organization_page()), form())
         made = ContractPage.objects.get()
         shown = publish(manager, made, max_learners="7")
@@ -256,7 +256,7 @@ class TestScheduling:
         terms = manager.get(reverse("b2b_contracts:terms", args=[page.pk])).content.decode()
         assert "Other terms take effect automatically" in terms
 
-    def test_what_is_scheduled_comes_into_force_without_anybody(self, manager: Client, page: ContractPage) -> None:
+    def test_scheduled_terms_come_into_force_automatically(self, manager: Client, page: ContractPage) -> None:
         shown = publish(manager, page, max_learners="6", go_live_at=self.tomorrow())
         manager.post(review_url(page), {"seen": seen(shown)})
         revision = ContractPage.objects.get(pk=page.pk).scheduled_revision
@@ -363,7 +363,7 @@ class TestModeration:
         assert not latest.workflow_in_progress
         assert terms_of(page).max_learners == 4
 
-    def test_approving_what_somebody_submitted_some_other_way_publishes_nothing(self, page: ContractPage) -> None:
+    def test_approving_a_workflow_task_publishes_nothing(self, page: ContractPage) -> None:
         written = ContractPage.objects.get(pk=page.pk)
         written.max_learners = 6
         written.save_revision()

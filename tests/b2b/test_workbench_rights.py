@@ -122,7 +122,7 @@ def outcome(client: Client, url: str, *, post: bool = False) -> str:
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
-def test_everybody_gets_what_the_table_says(page: ContractPage, who: str) -> None:
+def test_each_role_gets_the_answers_of_the_table(page: ContractPage, who: str) -> None:
     client = sign_in_as(who)
     got = {name: outcome(client, address(name, page)) for name in TABLE}
     # A learner who isn't staff is sent to the admin's sign-in.
@@ -131,7 +131,7 @@ def test_everybody_gets_what_the_table_says(page: ContractPage, who: str) -> Non
 
 
 @pytest.mark.parametrize("who", ["anonymous", "learner", "editor", "finance"])
-def test_nobody_else_acts_either(page: ContractPage, who: str) -> None:
+def test_other_roles_cannot_act(page: ContractPage, who: str) -> None:
     client = sign_in_as(who)
     shared = ContractPage.objects.get(name="Without a cap")
     before = [(code.text, code.active, code.assigned_email) for code in codes_of(page) + codes_of(shared)]

@@ -59,9 +59,7 @@ def test_from_the_product_link_to_the_dashboard(
     looks(visitor)
 
 
-def test_who_has_an_account_signs_in_and_keeps_both_carts(
-    open_visitor: OpenVisitor, make_contract: MakeContract
-) -> None:
+def test_signing_in_keeps_both_carts(open_visitor: OpenVisitor, make_contract: MakeContract) -> None:
     learner = with_password(make_user("amara.okafor@northgate.example"))
     line, ordinary = make_contract().first, make_product(make_run())
     visitor = open_visitor()

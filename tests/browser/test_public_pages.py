@@ -52,7 +52,7 @@ def addresses(live_server: Any, settings: Any, process_database: ProcessDatabase
     }
 
 
-def test_public_pages_are_for_everybody(open_visitor: OpenVisitor, addresses: dict[str, str]) -> None:
+def test_public_pages_pass_axe(open_visitor: OpenVisitor, addresses: dict[str, str]) -> None:
     visitor = open_visitor()
     page = visitor.page
     for address in addresses.values():
@@ -61,9 +61,7 @@ def test_public_pages_are_for_everybody(open_visitor: OpenVisitor, addresses: di
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_who_walks_with_the_keyboard_sees_where_they_are(
-    open_visitor: OpenVisitor, addresses: dict[str, str], width: int
-) -> None:
+def test_keyboard_focus_is_always_visible(open_visitor: OpenVisitor, addresses: dict[str, str], width: int) -> None:
     visitor = open_visitor(width=width)
     for name in ("home", "catalog", "course", "cart"):
         visitor.opens(addresses[name])

@@ -60,7 +60,7 @@ def test_there_and_back_and_out_again(
     expect(page).to_have_url(f"{live_server.url}/login/?next=/account/")
 
 
-def test_who_stops_there_is_told_so_and_can_go_on(
+def test_a_canceled_sign_in_is_explained_and_can_be_repeated(
     open_visitor: OpenVisitor, live_server: Any, provider: FakeProvider
 ) -> None:
     provider.denies = True

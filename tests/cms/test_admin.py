@@ -213,7 +213,7 @@ class TestPrograms:
         leaves = program.requirements.filter(course__isnull=False).order_by("position")
         assert [leaf.course for leaf in leaves] == [second, first]
 
-    def test_saving_without_a_change_writes_no_requirement_anew(self, editor: Client) -> None:
+    def test_saving_without_a_change_rewrites_no_requirement(self, editor: Client) -> None:
         course = make_course()
         program = make_program(courses=[course])
         before = set(program.requirements.values_list("pk", flat=True))
@@ -283,7 +283,7 @@ class TestProducts:
         product.refresh_from_db()
         assert product.price == 249
 
-    def test_nobody_deletes_a_product(self, admin_client: Client) -> None:
+    def test_products_cannot_be_deleted(self, admin_client: Client) -> None:
         product = make_product()
         admin_client.post(f"{PRODUCTS}delete/{product.pk}/")
         assert Product.objects.filter(pk=product.pk).exists()

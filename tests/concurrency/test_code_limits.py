@@ -43,9 +43,7 @@ def given_and_counted(code: DiscountCode) -> tuple[int, int]:
     return CodeUse.objects.live().filter(code=code).count(), code.uses
 
 
-def test_who_comes_while_the_uses_are_counted_finds_the_limit(
-    together: Together, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_use_during_the_recount_respects_the_limit(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
     code = code_used_three_times()
     answers = limit_with_three_at_the_door(code, together, monkeypatch)
     assert given_and_counted(code) == (4, 4)
@@ -62,7 +60,7 @@ def test_without_the_shared_lock_the_harness_gives_too_many(
     assert given > counted  # if this fails, the test above proves nothing
 
 
-def test_who_took_a_use_first_is_counted(together: Together, meet_at: MeetAt) -> None:
+def test_a_use_before_the_recount_is_counted(together: Together, meet_at: MeetAt) -> None:
     """A use that was claimed and isn't committed yet is waited for."""
     code = code_used_three_times()
     meeting = meet_at(code_services, "claim_row", parties=1)

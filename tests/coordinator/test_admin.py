@@ -50,13 +50,13 @@ def test_deliveries_are_shown_and_nothing_can_be_changed(client: Client, deliver
     assert client.post(reverse("admin:coordinator_delivery_delete", args=[delivery.pk])).status_code == 403
 
 
-def test_who_may_change_deliveries_may_send_them_again(client: Client, delivery: Delivery) -> None:
+def test_change_permission_allows_sending_again(client: Client, delivery: Delivery) -> None:
     staff(client, "change_delivery")
     assert send_again(client, delivery) == 302
     assert (delivery.state, delivery.attempts) == (DeliveryState.PENDING, 0)
 
 
-def test_who_may_only_look_may_not(client: Client, delivery: Delivery) -> None:
+def test_view_permission_does_not_allow_sending_again(client: Client, delivery: Delivery) -> None:
     staff(client, "view_delivery")
     send_again(client, delivery)
     assert delivery.state == DeliveryState.FAILED

@@ -49,7 +49,7 @@ def test_however_many_receivers_there_are_one_statement_records_them(
         publish(world.SeatWatched(1))
 
 
-def test_an_event_nobody_hears_costs_nothing(django_assert_num_queries: COUNT_QUERIES) -> None:
+def test_an_event_without_receivers_runs_no_query(django_assert_num_queries: COUNT_QUERIES) -> None:
     with transaction.atomic(), django_assert_num_queries(0):
         publish(Unheard())
 
@@ -82,7 +82,7 @@ def test_an_unrouted_event_is_a_mistake() -> None:
         publish(Unrouted())
 
 
-def test_publishing_outside_a_transaction_is_a_mistake_in_a_test_too() -> None:
+def test_publishing_outside_a_transaction_fails_in_tests_also() -> None:
     assert connection.in_atomic_block
     with pytest.raises(NotInTransaction):
         publish(SeatTaken(1))

@@ -139,7 +139,7 @@ def test_a_refusal_is_named_by_its_code() -> None:
     assert described == "tests.coordinator.world.SeatRefused (seat_refused)"
 
 
-def test_while_it_runs_nobody_else_can_claim_it() -> None:
+def test_a_running_delivery_cannot_be_claimed_again() -> None:
     delivery = published(SeatTaken(1), "remember")
     now = clock.now()
     claimed = deliveries.claim_delivery(delivery_id=delivery.pk, now=now)
@@ -151,7 +151,7 @@ def test_while_it_runs_nobody_else_can_claim_it() -> None:
     assert again.attempts == 2
 
 
-def test_who_finishes_after_the_lease_does_not_undo_the_next_one() -> None:
+def test_finishing_after_the_lease_does_not_undo_the_next_run() -> None:
     delivery = published(SeatTaken(1), "remember")
     now = clock.now()
     late = deliveries.claim_delivery(delivery_id=delivery.pk, now=now)
@@ -179,7 +179,7 @@ def test_a_worker_that_is_stopped_leaves_its_lease_to_run_out() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_workers_with_the_same_task_one_does_it(together: Together, meet_at: MeetAt) -> None:
+def test_one_of_two_workers_with_the_same_task_runs_it(together: Together, meet_at: MeetAt) -> None:
     delivery = published(SeatTaken(1), "remember")
     meeting = meet_at(deliveries, "claim_delivery", parties=4, before=True)
     answers = together(*[lambda: deliveries.run_delivery(delivery_id=delivery.pk, now=clock.now())] * 4)
@@ -239,7 +239,7 @@ def test_the_lease_and_a_round_of_the_sweep_are_less_than_a_minute() -> None:
 
 
 @override_settings(DELIVERY_MAX_ATTEMPTS=1)
-def test_a_receiver_that_takes_its_worker_down_is_given_up_too(sent: list[int]) -> None:
+def test_a_receiver_that_kills_its_worker_is_given_up(sent: list[int]) -> None:
     delivery = published(SeatTaken(1), "remember")
     now = clock.now()
     abandon(delivery, since=now - timedelta(hours=1))

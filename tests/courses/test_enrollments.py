@@ -89,7 +89,9 @@ def test_nothing_by_hand_without_who_and_why(learner: User) -> None:
         ({"access": RunAccess.CONTRACT}, RunUnknown),
     ],
 )
-def test_who_may_come_in_free(learner: User, fields: dict[str, Any], refusal: type[Exception] | None) -> None:
+def test_free_enrollment_depends_on_access_and_dates(
+    learner: User, fields: dict[str, Any], refusal: type[Exception] | None
+) -> None:
     run = make_run(**fields)
     if refusal is None:
         assert enroll_free(user_id=learner.pk, run_id=run.pk, now=NOON).mode == EnrollmentMode.AUDIT

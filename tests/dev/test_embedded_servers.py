@@ -70,7 +70,7 @@ def test_servers_are_started_once_and_named_in_the_environment(servers: Servers)
     assert servers.stop() == []
 
 
-def test_a_server_somebody_names_is_used_instead(servers: Servers) -> None:
+def test_a_configured_server_is_used_instead(servers: Servers) -> None:
     environ = {"DATABASE_URL": "postgres://elsewhere/x", "REDIS_URL": "redis://elsewhere/0"}
     assert servers.provide(environ) == []
     assert not servers.postgres.home.exists()
@@ -105,7 +105,7 @@ def test_a_pid_file_left_behind_is_not_believed(postgres: PostgresServer, left_b
     assert path.read_text().splitlines()[0] != UNUSED_PID
 
 
-def test_another_port_is_taken_when_somebody_has_ours(either: Server) -> None:
+def test_another_port_is_used_when_ours_is_taken(either: Server) -> None:
     before, _ = either.ensure()
     either.stop()
     with socket.create_server(("127.0.0.1", before.port)):
@@ -146,7 +146,7 @@ def break_data(postgres: PostgresServer) -> None:
     (postgres.data / "global" / "pg_control").write_bytes(b"")
 
 
-def test_a_broken_test_database_is_made_anew(postgres: PostgresServer) -> None:
+def test_a_broken_test_database_is_recreated(postgres: PostgresServer) -> None:
     break_data(postgres)
     assert postgres.ensure()[1]
 
@@ -167,7 +167,7 @@ def test_data_without_its_password_is_said_to_be_so(postgres: PostgresServer) ->
         PostgresServer(home=postgres.home).ensure()
 
 
-def test_who_waits_for_a_lock_in_vain_is_told_why(tmp_path: Path) -> None:
+def test_a_lock_that_stays_taken_is_explained(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     second = exclusive(path, seconds=0, busy="someone is faster")
     with exclusive(path, seconds=0, busy="never"), pytest.raises(EmbeddedError, match="someone is faster"), second:
@@ -176,7 +176,7 @@ def test_who_waits_for_a_lock_in_vain_is_told_why(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes someone else")
 @pytest.mark.parametrize("identity", [NAMESPACE, WALKER], ids=["namespace", "walker"])
-def test_root_runs_servers_as_somebody_else_in_a_folder_only_root_opens(
+def test_root_runs_servers_as_another_user_in_a_private_folder(
     servers: Servers, identity: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     servers.folder.mkdir(mode=0o700)

@@ -261,7 +261,7 @@ def test_at_sign_in_a_link_of_yesterday_takes_nothing_away(visitor: BasketOwner)
     assert Basket.objects.count() == 1
 
 
-def test_baskets_nobody_can_come_back_to_are_dropped(visitor: BasketOwner) -> None:
+def test_unreachable_baskets_are_deleted(visitor: BasketOwner) -> None:
     account, old, later = BasketOwner(user_id=make_user().pk), NOON - timedelta(days=90), NOON - timedelta(days=30)
     other = BasketOwner(token=uuid.uuid4())
     for owner in (visitor, other, account):

@@ -111,7 +111,7 @@ def test_the_order_keeps_what_was_sold_though_everything_changes(owner: BasketOw
     assert receipt.totals.due.is_zero
 
 
-def test_somebody_elses_order_is_as_unknown_as_none(owner: BasketOwner) -> None:
+def test_foreign_orders_are_refused_like_missing_ones(owner: BasketOwner) -> None:
     add_products(owner=owner, product_ids=[make_product(price="0").pk], now=NOON)
     number = buy(owner).order.number
     for user_id, wanted in [(make_user().pk, number), (owner.user_id or 0, "TS-2026-00000000")]:
@@ -141,7 +141,7 @@ def test_a_contract_product_is_refused_without_its_code(owner: BasketOwner) -> N
     assert not Order.objects.exists()
 
 
-def test_without_the_contracts_rule_nobody_gets_in(owner: BasketOwner, learner: User, settings) -> None:  # type: ignore[no-untyped-def]
+def test_without_the_contract_rule_contract_runs_are_refused(owner: BasketOwner, learner: User, settings) -> None:  # type: ignore[no-untyped-def]
     settings.CHECKOUT_RULES = ["ecommerce.rules.Sellable"]
     run = make_contract_run(make_contract(seats=1), codes=1)
     add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
@@ -278,7 +278,7 @@ def test_money_after_the_hold_claims_code_and_seat_again(owner: BasketOwner) -> 
     assert code.uses == 1
 
 
-def test_money_after_the_hold_goes_to_review_where_somebody_was_faster(owner: BasketOwner) -> None:
+def test_late_money_goes_to_review_when_the_seat_is_taken(owner: BasketOwner) -> None:
     order, code = lapsed_priced_order(owner)
     DiscountCode.objects.filter(pk=code.pk).update(uses=1)
     after = pay(order, "accept", now=NOON + timedelta(hours=2))
@@ -364,7 +364,7 @@ def test_what_was_paid_is_finished_without_another_notice(owner: BasketOwner) ->
     assert finish_interrupted(now=NOON + timedelta(minutes=4)) == 0
 
 
-def test_one_order_that_cannot_be_released_keeps_nobody_elses_seat(
+def test_one_order_that_cannot_be_released_does_not_block_others(
     owner: BasketOwner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for each in (owner, BasketOwner(user_id=make_user().pk)):
@@ -522,13 +522,13 @@ def test_a_program_one_has_is_not_sold_again(owner: BasketOwner) -> None:
 
 
 @pytest.mark.parametrize("is_active", [True, False])
-def test_a_run_with_a_price_is_entered_by_nobody_for_nothing(learner: User, is_active: bool) -> None:
+def test_a_priced_run_cannot_be_joined_for_free(learner: User, is_active: bool) -> None:
     product = make_product(price="100", is_active=is_active)
     with pytest.raises(EnrollmentRefused):
         enroll_free(user_id=learner.pk, run_id=product.course_run_id or 0, now=NOON)
 
 
-def test_a_source_is_entered_by_nobody(learner: User) -> None:
+def test_a_source_run_cannot_be_joined(learner: User) -> None:
     with pytest.raises(RunUnknown):
         enroll_free(user_id=learner.pk, run_id=make_run(tag="SOURCE").pk, now=NOON)
 

@@ -55,7 +55,7 @@ def test_a_refused_discount_code_is_looked_up_and_judged_once(
         apply_code(owner=owner, text=code.text, user_id=owner.user_id, now=NOON)
 
 
-def test_a_code_that_stopped_working_names_its_organization_in_the_cart_too(
+def test_the_cart_names_the_organization_of_a_code_that_stopped_working(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     owner = BasketOwner(user_id=make_user().pk)

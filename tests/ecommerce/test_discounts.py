@@ -208,7 +208,7 @@ class TestWhatIsRefused:
         product_id = make_contract_run(make_contract()).product_id or 0
         assert problems(replace(TEN_PERCENT, for_all_products=False, product_ids=(product_id,))) == ["products"]
 
-    def test_one_that_applies_by_itself_counts_no_uses(self) -> None:
+    def test_automatic_discounts_count_no_uses(self) -> None:
         draft = replace(TEN_PERCENT, automatic=True, redemption_type=RedemptionType.ONE_TIME)
         assert problems(draft, text="") == ["redemption_type"]
         with pytest.raises(IntegrityError), transaction.atomic():
@@ -229,7 +229,7 @@ class TestPeople:
         with pytest.raises(CodeAddressUnconfirmed):
             total(make_user("ben@x.example", email_verified_at=None), make_product(), "welcome10")
 
-    def test_one_that_applies_by_itself_applies_to_them_alone(self) -> None:
+    def test_an_automatic_discount_for_chosen_people_applies_only_to_them(self) -> None:
         draft = replace(self.ONE, automatic=True)
         create_discount(draft=draft, codes=NewCodes(), access=OPERATOR, now=NOON)
         assert total(make_user("amara@x.example"), make_product(price="100")) == Money(90, "USD")
@@ -237,7 +237,7 @@ class TestPeople:
         assert total(make_user(), make_product(price="100")) == Money(100, "USD")
         assert total(None, make_product(price="100")) == Money(100, "USD")
 
-    def test_a_code_for_each_address_is_for_nobody_else(self) -> None:
+    def test_an_assigned_code_works_only_for_its_address(self) -> None:
         draft = replace(
             TEN_PERCENT, payment_type=PaymentType.FINANCIAL_ASSISTANCE, redemption_type=RedemptionType.ONE_TIME
         )
@@ -247,7 +247,7 @@ class TestPeople:
             total(make_user("ben@x.example"), make_product(), codes[0].text)
         assert total(make_user("amara@x.example"), make_product(price="100"), codes[0].text) == Money(90, "USD")
 
-    def test_it_never_becomes_everybodys_by_losing_its_people(self) -> None:
+    def test_the_last_person_of_a_discount_cannot_be_removed(self) -> None:
         discount = made(self.ONE).discount
         with pytest.raises(DiscountRefused, match="at least one e-mail address"):
             change_discount(discount_id=discount.pk, draft=replace(self.ONE, people=()), access=OPERATOR, now=NOON)
@@ -473,7 +473,7 @@ class TestCourseStaff:
             with pytest.raises(NotFound):
                 act()
 
-    def test_who_looks_after_nothing_makes_nothing(self) -> None:
+    def test_users_without_discount_access_make_no_discount(self) -> None:
         with pytest.raises(Forbidden):
             made(access=discount_access_of(make_user()))
 

@@ -151,7 +151,7 @@ def test_what_waits_beside_the_cart_is_not_in_it(world: World) -> None:
     assert world.put(world.first).can_check_out
 
 
-def test_of_two_the_one_that_can_not_be_bought_is_no_hindrance(world: World) -> None:
+def test_an_unavailable_duplicate_does_not_block_the_other(world: World) -> None:
     world.put(world.first, world.single[world.a])
     Product.objects.filter(pk=world.first.pk).update(is_active=False)
     priced = world.cart()
@@ -203,7 +203,7 @@ def test_where_the_shop_sells_it_all_the_same_only_the_rest_is_given(world: Worl
     assert world.entered == sorted([*before, world.runs[world.a].pk])
 
 
-def test_who_audits_a_course_is_upgraded_where_they_are(world: World) -> None:
+def test_auditors_are_upgraded_in_their_run(world: World) -> None:
     world.has(world.b, mode=EnrollmentMode.AUDIT)
     (here,) = world.entered
     world.put(world.first)
@@ -269,7 +269,7 @@ def test_whom_staff_enrolled_meanwhile_gets_their_order_looked_at(world: World) 
     assert world.entered == [world.runs[world.a].pk]
 
 
-def test_who_only_audits_meanwhile_is_upgraded(world: World) -> None:
+def test_auditing_since_checkout_is_upgraded(world: World) -> None:
     world.put(world.single[world.a])
     order = world.buy()
     world.enroll(world.a, EnrollmentMode.AUDIT)

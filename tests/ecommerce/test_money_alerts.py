@@ -101,7 +101,7 @@ def test_without_an_address_those_who_may_refund_are_told(finance: User, mailout
     assert mailoutbox == []
 
 
-def test_the_same_matter_is_one_row_whoever_writes() -> None:
+def test_the_same_alert_is_stored_once() -> None:
     order = make_paid_order(make_product())
     raise_alert(order.pk, AlertKind.DISPUTE, about="dispute 1", now=NOON)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -133,7 +133,7 @@ def test_the_first_page_counts_them_and_leads_to_each_list(desk: Client) -> None
     assert failed.number not in listed
 
 
-def test_who_may_not_see_orders_is_not_shown_them() -> None:
+def test_users_without_order_rights_see_no_orders_panel() -> None:
     make_paid_order(make_product(), state=OrderState.REVIEW)
     editor = make_user("editor@staff.example", is_staff=True)
     editor.user_permissions.add(Permission.objects.get(codename="access_admin"))

@@ -89,7 +89,7 @@ def test_a_part_of_it_goes_back_in_its_currency_and_the_rest_later() -> None:
     assert fresh(order).state == OrderState.REFUNDED
 
 
-def test_of_two_payments_each_goes_back_in_its_own_currency() -> None:
+def test_each_payment_is_refunded_in_its_own_currency() -> None:
     order = yen_order()
     second = make_payment(order, paid="20.00", paid_currency="USD")
     refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)

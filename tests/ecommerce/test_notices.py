@@ -334,7 +334,7 @@ def test_a_refund_made_in_the_dashboard_appears_here(stripe_api: StripeServer, k
     assert Refund.objects.get().state == RefundState.SUCCEEDED
 
 
-def test_a_dispute_appears_here_and_its_end_too(stripe_api: StripeServer) -> None:
+def test_a_dispute_is_recorded_from_opening_to_end(stripe_api: StripeServer) -> None:
     order = place_order()
     stripe_api.pay(latest_attempt(order).session_id)
     deliver_event(completed_event(stripe_api, order))
@@ -537,7 +537,7 @@ def test_staff_look_at_notices_and_have_them_processed_again(stripe_api: StripeS
     assert Enrollment.objects.count() == 1
 
 
-def test_who_may_only_look_has_nothing_processed(stripe_api: StripeServer) -> None:
+def test_view_permission_does_not_allow_processing_notices(stripe_api: StripeServer) -> None:
     post_event(stripe_api.event("customer.created", {}))
     client = staff("view_gatewaynotice")
     posted = {"action": "process_again", "_selected_action": [GatewayNotice.objects.get().pk]}

@@ -44,7 +44,7 @@ def test_the_list_finds_orders_by_number_buyer_and_state(desk: Client) -> None:
 
 
 @pytest.mark.parametrize("kind", ["review", "dispute", "request", "twice", "failed"])
-def test_what_needs_somebody_can_be_found(desk: Client, settings: Any, kind: str) -> None:
+def test_orders_that_need_attention_can_be_filtered(desk: Client, settings: Any, kind: str) -> None:
     till = install_till(settings)
     order = make_paid_order(
         make_product(), state=OrderState.REVIEW if kind == "review" else OrderState.FULFILLED, gateway="till"
@@ -134,7 +134,7 @@ def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) 
     assert (entry.user, entry.data["reason"]) == (finance, "phone call")
 
 
-def test_changing_ones_mind_keeps_what_was_typed(desk: Client) -> None:
+def test_going_back_keeps_the_entered_refund(desk: Client) -> None:
     order = make_paid_order(make_product())
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
     asked = read(
@@ -186,7 +186,7 @@ def test_what_the_gateway_refuses_is_shown(desk: Client, settings: Any) -> None:
     assert "There is nothing left to refund" in desk.get(desk_url(order, "refund/"), follow=True).content.decode()
 
 
-def test_somebody_elses_refund_in_between_is_seen(desk: Client) -> None:
+def test_a_refund_made_meanwhile_is_shown_before_confirming(desk: Client) -> None:
     order = make_paid_order(make_product())
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
     asked = read(desk.post(desk_url(order, "refund/"), {**form, "reason": "x"}))
@@ -297,7 +297,7 @@ def exported(desk: Client, address: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     "part", ["refund/", "deny/", "fulfill/", "cancel/", "check/", "receipt/", "second/1/send/", "second/1/keep/"]
 )
-def test_whoever_may_only_look_can_do_nothing(part: str) -> None:
+def test_view_permission_allows_no_action(part: str) -> None:
     order = make_paid_order(make_product(), state=OrderState.REVIEW)
     looker = make_user(is_staff=True)
     for codename in ("access_admin", "view_order"):

@@ -88,7 +88,7 @@ def test_pressing_twice_is_one_order_and_one_payment_page(stripe_api: StripeServ
     assert len(stripe_api.sessions) == 1
 
 
-def test_who_paid_a_young_page_and_presses_again_gets_the_receipt(stripe_api: StripeServer, learner: User) -> None:
+def test_checkout_after_paying_a_fresh_page_leads_to_the_receipt(stripe_api: StripeServer, learner: User) -> None:
     order, other = place_order(learner), place_order(make_user())
     stripe_api.pay(latest_attempt(order).session_id)
     again = check_out(learner, now=NOON + timedelta(minutes=1))
@@ -97,7 +97,7 @@ def test_who_paid_a_young_page_and_presses_again_gets_the_receipt(stripe_api: St
     assert fresh(other).state == OrderState.PENDING
 
 
-def test_whose_bank_is_at_a_young_page_is_not_led_there_again(stripe_api: StripeServer, learner: User) -> None:
+def test_checkout_waits_for_the_bank_on_a_fresh_page(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     stripe_api.pay_later(latest_attempt(order).session_id)
     with pytest.raises(PaymentUnderWay):
@@ -142,7 +142,7 @@ def test_a_page_that_is_not_young_is_ended_before_another_begins(stripe_api: Str
     assert states(order) == [AttemptState.EXPIRED, AttemptState.STARTED]
 
 
-def test_who_paid_and_presses_again_is_not_asked_to_pay_twice(stripe_api: StripeServer, learner: User) -> None:
+def test_checkout_after_paying_asks_for_no_second_payment(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     stripe_api.pay(latest_attempt(order).session_id)
     again = check_out(learner, now=LATER)
@@ -152,7 +152,7 @@ def test_who_paid_and_presses_again_is_not_asked_to_pay_twice(stripe_api: Stripe
     assert states(order) == [AttemptState.PAID, AttemptState.FAILED]
 
 
-def test_whose_bank_is_at_it_is_not_asked_to_pay_twice(stripe_api: StripeServer, learner: User) -> None:
+def test_checkout_waits_while_the_bank_is_processing(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     stripe_api.pay_later(latest_attempt(order).session_id)
     with pytest.raises(PaymentUnderWay):
@@ -192,14 +192,14 @@ def test_a_total_no_gateway_takes_is_said(stripe_api: StripeServer, learner: Use
         place_order(learner, price="0.10")
 
 
-def test_where_nobody_takes_money_nothing_is_placed(learner: User, settings: Any) -> None:
+def test_without_a_gateway_no_order_is_placed(learner: User, settings: Any) -> None:
     settings.PAYMENT_GATEWAYS = []
     with pytest.raises(NoWayToPay):
         place_order(learner)
     assert not Order.objects.exists()
 
 
-def test_an_order_given_up_during_the_call_sends_nobody_to_its_page(
+def test_an_order_canceled_during_the_call_gets_no_payment_page(
     stripe_api: StripeServer, learner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = StripeGateway.start
@@ -252,7 +252,7 @@ def test_an_order_that_was_paid_when_it_was_to_be_replaced_counts(stripe_api: St
     assert len(stripe_api.sessions) == 1
 
 
-def test_whose_money_waits_with_staff_is_not_asked_to_pay_twice(stripe_api: StripeServer, learner: User) -> None:
+def test_checkout_is_refused_while_a_payment_is_in_review(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     stripe_api.pay(latest_attempt(order).session_id, amount_total=24800)
     assert confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON).state == OrderState.REVIEW
@@ -263,9 +263,7 @@ def test_whose_money_waits_with_staff_is_not_asked_to_pay_twice(stripe_api: Stri
     assert check_out(learner, now=LATER).pay_url
 
 
-def test_what_waits_with_staff_hinders_nobody_from_buying_something_else(
-    stripe_api: StripeServer, learner: User
-) -> None:
+def test_an_order_in_review_does_not_block_other_purchases(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     stripe_api.pay(latest_attempt(order).session_id, amount_total=24800)
     confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
@@ -273,7 +271,7 @@ def test_what_waits_with_staff_hinders_nobody_from_buying_something_else(
     assert place_order(learner, now=LATER) != order
 
 
-def test_an_order_for_other_things_is_nobodys_hindrance(stripe_api: StripeServer, learner: User) -> None:
+def test_an_order_of_other_products_does_not_block_checkout(stripe_api: StripeServer, learner: User) -> None:
     first = place_order(learner)
     product_id = first.lines.get().product_id
     stripe_api.fail(EXPIRE, 500)
@@ -365,7 +363,7 @@ def test_an_open_page_is_no_payment(stripe_api: StripeServer, learner: User) -> 
         ({"client_reference_id": str(uuid4()), "metadata": {}}, "reference"),
     ],
 )
-def test_money_that_does_not_fit_goes_before_staff_and_enrolls_nobody(
+def test_a_mismatched_payment_goes_to_review_and_enrolls_no_one(
     stripe_api: StripeServer, learner: User, changes: dict[str, Any], reason: str
 ) -> None:
     order = place_order(learner)
@@ -501,7 +499,7 @@ def test_what_staff_gave_before_the_money_came_is_paid_by_it(stripe_api: StripeS
     assert (attempt.state, attempt.is_surplus) == (AttemptState.PAID, False)
 
 
-def test_interrupted_between_money_and_course_it_goes_on_by_itself(
+def test_an_interrupted_fulfillment_is_finished_by_the_sweep(
     stripe_api: StripeServer, learner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = place_order(learner)
@@ -515,7 +513,7 @@ def test_interrupted_between_money_and_course_it_goes_on_by_itself(
     assert fresh(order).state == OrderState.FULFILLED
 
 
-def test_interrupted_with_money_that_came_late_it_goes_on_too(
+def test_an_interrupted_late_payment_is_finished_by_the_sweep(
     stripe_api: StripeServer, learner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = place_order(learner)
@@ -568,7 +566,7 @@ def test_one_try_that_can_not_be_asked_about_hides_no_other(stripe_api: StripeSe
 # No one told us
 
 
-def test_a_payment_nobody_told_us_about_is_found(stripe_api: StripeServer, learner: User) -> None:
+def test_a_payment_without_a_notice_is_found_by_the_sweep(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     stripe_api.pay(latest_attempt(order).session_id)
     assert check_due_payments(now=NOON + timedelta(minutes=4)) == 0
@@ -610,7 +608,7 @@ def test_a_gateway_that_does_not_answer_is_left_alone_until_the_next_run(stripe_
     assert len(stripe_api.calls) == 3
 
 
-def test_one_that_can_not_be_settled_keeps_nobody_else_waiting(stripe_api: StripeServer) -> None:
+def test_one_payment_that_cannot_be_settled_does_not_block_others(stripe_api: StripeServer) -> None:
     orders = [place_order(make_user()) for _each in range(2)]
     for order in orders:
         stripe_api.pay(latest_attempt(order).session_id)
@@ -728,7 +726,7 @@ def test_a_gateway_that_is_no_more_is_said(stripe_api: StripeServer, learner: Us
     assert "no gateway stripe here" in resolve()[0]
 
 
-def test_the_buyer_is_told_once_that_somebody_looks(stripe_api: StripeServer, learner: User) -> None:
+def test_the_review_e_mail_is_sent_once(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     for cause in (ReviewCause.AMOUNT_DIFFERS, ReviewCause.IN_DOUBT):
         with transaction.atomic():

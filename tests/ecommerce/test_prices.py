@@ -68,7 +68,7 @@ def test_a_new_price_is_written_down_with_the_old_one() -> None:
     assert (str(newest.before), str(newest.after), newest.reason) == ("249.00 USD", "260.00 USD", "Inflation")
 
 
-def test_a_new_currency_too_until_somebody_has_bought_it() -> None:
+def test_the_currency_can_change_until_the_first_sale() -> None:
     run = make_run()
     product = put(draft(run.courseware_id)).product
     put(draft(run.courseware_id, "30000", currency="JPY"))

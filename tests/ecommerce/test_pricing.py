@@ -44,11 +44,11 @@ def offer(kind: str, amount: str, **fields: object) -> Offer:
         (DiscountType.FIXED_PRICE, "400", "249"),
     ],
 )
-def test_each_type_does_what_it_says(kind: str, amount: str, due: str) -> None:
+def test_each_discount_type_sets_its_price(kind: str, amount: str, due: str) -> None:
     assert price_item(Item(1, usd("249")), [offer(kind, amount)]).due == usd(due)
 
 
-def test_half_a_cent_goes_up() -> None:
+def test_half_a_cent_is_rounded_up() -> None:
     assert price_item(Item(1, usd("0.05")), [offer(DiscountType.PERCENT_OFF, "50")]).discount == usd("0.03")
 
 
@@ -57,7 +57,7 @@ def test_yen_has_no_cents() -> None:
     assert price_item(item, [offer(DiscountType.PERCENT_OFF, "10")]).due == Money(899, "JPY")
 
 
-def test_money_off_in_another_currency_touches_nothing() -> None:
+def test_an_amount_in_another_currency_changes_no_price() -> None:
     assert price_item(Item(1, Money(999, "JPY")), [offer(DiscountType.AMOUNT_OFF, "5")]).offer is None
 
 
@@ -88,13 +88,13 @@ def test_a_contract_code_touches_no_other_line() -> None:
     assert price_item(Item(8, usd(249)), [own]).offer is None
 
 
-def test_where_two_take_off_the_same_the_one_without_a_code_is_spent() -> None:
+def test_of_two_equal_discounts_the_one_without_a_code_is_used() -> None:
     automatic = offer(DiscountType.PERCENT_OFF, "10", discount_id=9, code_id=None)
     typed = offer(DiscountType.PERCENT_OFF, "10", discount_id=1, code_id=4)
     assert price_item(Item(1, usd(100)), [typed, automatic]).offer == automatic
 
 
-def test_of_two_codes_that_take_off_the_same_the_older_one_is_spent() -> None:
+def test_the_older_of_two_equal_codes_is_spent() -> None:
     older, newer = (offer(DiscountType.PERCENT_OFF, "10", code_id=code_id) for code_id in (4, 5))
     assert price_item(Item(1, usd(100)), [newer, older]).offer == older
 
@@ -102,7 +102,7 @@ def test_of_two_codes_that_take_off_the_same_the_older_one_is_spent() -> None:
 # An amount off the cart
 
 
-def test_it_comes_off_once_and_off_each_comes_off_each() -> None:
+def test_amount_off_the_cart_counts_once_and_amount_off_each_per_line() -> None:
     items = [Item(1, usd(100)), Item(2, usd(100)), Item(3, usd(6))]
     once = price_items(items, [offer(DiscountType.AMOUNT_OFF, "10")])
     assert [price.discount for price in once] == [usd("4.86"), usd("4.85"), usd("0.29")]
@@ -110,18 +110,18 @@ def test_it_comes_off_once_and_off_each_comes_off_each() -> None:
     assert [price.discount for price in each] == [usd(10), usd(10), usd(6)]
 
 
-def test_it_ends_at_what_the_lines_cost() -> None:
+def test_amount_off_the_cart_stops_at_zero() -> None:
     prices = price_items([Item(1, usd(3)), Item(2, usd(4))], [offer(DiscountType.AMOUNT_OFF, "50")])
     assert [price.due for price in prices] == [usd(0), usd(0)]
 
 
-def test_two_cents_over_five_lines_go_to_two() -> None:
+def test_amount_off_the_cart_is_spread_in_whole_cents() -> None:
     prices = price_items([Item(number, usd(10)) for number in range(5)], [offer(DiscountType.AMOUNT_OFF, "0.02")])
     assert sorted(price.discount.minor_units for price in prices) == [0, 0, 0, 1, 1]
     assert [price.offer is None for price in prices] == [price.discount.is_zero for price in prices]
 
 
-def test_it_goes_to_lines_that_others_lower_least_and_only_where_that_is_better() -> None:
+def test_amount_off_the_cart_goes_to_the_least_discounted_lines() -> None:
     items = [Item(1, usd(100)), Item(2, usd(100))]
     half = offer(DiscountType.PERCENT_OFF, "50", discount_id=2, products=frozenset({2}), code_id=None)
     cart = offer(DiscountType.AMOUNT_OFF, "60", discount_id=3)
@@ -146,7 +146,7 @@ def test_where_the_total_is_the_same_fewer_codes_are_spent() -> None:
     assert [price.offer for price in price_items(items, [two_off, six_off, cart])] == [cart, cart]
 
 
-def test_one_counts_at_most_and_a_contracts_line_takes_no_part() -> None:
+def test_one_amount_off_the_cart_counts_and_never_for_contract_lines() -> None:
     items = [Item(1, usd(100)), Item(2, usd(100), requires_code=True)]
     ten, twenty = (offer(DiscountType.AMOUNT_OFF, str(n), discount_id=n, code_id=n) for n in (10, 20))
     prices = price_items(items, [ten, twenty])
@@ -177,7 +177,7 @@ def test_never_negative_never_above_the_list_price(listed: Money, several: list[
 
 
 @given(listed=st.lists(prices, min_size=1, max_size=5), several=st.lists(offers, max_size=6), data=st.data())
-def test_the_order_of_application_is_irrelevant(listed: list[Money], several: list[Offer], data: st.DataObject) -> None:
+def test_the_order_of_discounts_does_not_matter(listed: list[Money], several: list[Offer], data: st.DataObject) -> None:
     items = [Item(number, price) for number, price in enumerate(listed)]
     shuffled = data.draw(st.permutations(several))
     one, other = price_items(items, several), price_items(items, shuffled)
@@ -190,7 +190,7 @@ def _id(chosen: Offer | None) -> tuple[int, int | None] | None:
 
 
 @given(listed=prices, several=st.lists(offers, max_size=4), one_more=offers)
-def test_one_discount_more_never_makes_it_dearer(listed: Money, several: list[Offer], one_more: Offer) -> None:
+def test_another_discount_never_raises_the_price(listed: Money, several: list[Offer], one_more: Offer) -> None:
     item = Item(1, listed)
     assert price_item(item, [*several, one_more]).due <= price_item(item, several).due
 

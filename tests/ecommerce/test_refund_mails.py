@@ -99,7 +99,7 @@ def test_the_receipt_is_sent_again(mailoutbox: Outbox) -> None:
     assert told(mailoutbox)[0].subject == f"Your receipt {order.number}"
 
 
-def test_a_receipt_is_plain_data_too() -> None:
+def test_receipt_context_is_plain_data() -> None:
     order = make_paid_order(make_product(), make_product(price="149.00"))
     choice = RefundChoice(reason="x", amount=Money("39.80", "USD"), enrollment_after=EnrollmentAfter.KEEP)
     refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)

@@ -247,7 +247,7 @@ def test_the_gateway_has_to_be_here(settings: Any) -> None:
         give_back(order)
 
 
-def test_the_database_refuses_more_than_was_paid_whoever_writes() -> None:
+def test_the_database_refuses_refunds_above_the_payment() -> None:
     order = make_paid_order(make_product())
     with pytest.raises(IntegrityError), transaction.atomic():
         order.attempts.update(refunded=250)
@@ -347,7 +347,7 @@ def test_a_use_that_staff_took_away_is_not_given_back() -> None:
     assert (CodeUse.objects.get().state, code.uses) == (UseState.RETIRED, 1)
 
 
-def test_who_did_it_and_why_is_in_the_log() -> None:
+def test_the_log_says_who_refunded_and_why() -> None:
     finance = make_user("finance@example.test")
     order = make_paid_order(make_product())
     give_back(order, by_id=finance.pk, reason="double booking")
@@ -588,7 +588,7 @@ def test_more_than_was_paid_is_kept_and_flagged_not_lost() -> None:
     assert order.attempts.get().refunded == 249
 
 
-def test_a_payment_we_do_not_know_is_nobodys() -> None:
+def test_notices_about_unknown_payments_are_ignored() -> None:
     order = make_paid_order(make_product())
     notice = make_refund_notice(attempt=order.attempts.get())
     assert follow_refund(notice, gateway_name="till", now=NOON) is None

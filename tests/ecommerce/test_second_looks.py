@@ -42,7 +42,7 @@ def till(settings: Any) -> Till:
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_of_two_equal_discounts_the_older_one_is_used(reverse: bool) -> None:
+def test_the_older_of_two_equal_discounts_is_used(reverse: bool) -> None:
     offers = [
         Offer(
             discount_id=discount_id,

@@ -129,9 +129,7 @@ def test_a_first_payment_by_another_session_goes_before_staff_and_can_be_given_b
 
 
 @pytest.mark.parametrize("changes", [{"livemode": True}, {"currency": "eur"}])
-def test_what_is_in_doubt_by_itself_is_not_taken_for_a_second_payment(
-    stripe_api: StripeServer, changes: dict[str, Any]
-) -> None:
+def test_a_doubtful_payment_is_not_a_second_payment(stripe_api: StripeServer, changes: dict[str, Any]) -> None:
     order = paid_at_stripe(stripe_api, price="49.00")
     deliver_event(stripe_api.event("checkout.session.completed", other_session(stripe_api, order, **changes)))
     is_test_money = "livemode" in changes
@@ -142,7 +140,7 @@ def test_what_is_in_doubt_by_itself_is_not_taken_for_a_second_payment(
 
 
 @pytest.mark.parametrize("by_staff", [False, True])
-def test_of_a_wrong_amount_and_the_right_one_the_needless_one_waits_for_a_decision(
+def test_after_a_wrong_and_a_right_payment_the_surplus_awaits_a_decision(
     stripe_api: StripeServer, by_staff: bool
 ) -> None:
     order = place_order(price="49.00")

@@ -158,7 +158,7 @@ class TestFinance:
         assert ("Kept as typed" in response.content.decode()) is ("name" not in fields)
         assert not Discount.objects.exists()
 
-    def test_one_that_applies_by_itself(self, finance: Client) -> None:
+    def test_an_automatic_discount_can_be_made(self, finance: Client) -> None:
         response = finance.post(f"{LIST}new/", form(codes="none", code="left over"), follow=True)
         assert "It applies automatically." in text_of(response)
         assert Discount.objects.get().automatic
@@ -259,7 +259,7 @@ class TestFinance:
             finance.get(LIST)
 
     @pytest.mark.parametrize("number", [1, 12])
-    def test_a_discounts_codes_too(self, finance: Client, number: int) -> None:
+    def test_a_discounts_page_costs_the_same_for_any_number_of_codes(self, finance: Client, number: int) -> None:
         discount = make_discount(name="Sale")
         for each in range(number):
             code = make_code(discount)
@@ -368,7 +368,7 @@ class TestOthers:
         for client in (Client(), signed_in(make_user())):
             assert client.get(LIST).status_code in {302, 403}
 
-    def test_who_may_look_only_changes_nothing(self) -> None:
+    def test_view_permission_allows_no_change(self) -> None:
         group = Group.objects.create(name="Auditors")
         user = make_user()
         user.groups.add(group)

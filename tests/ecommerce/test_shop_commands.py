@@ -91,7 +91,7 @@ class TestDiscounts:
         assert [row["given_to"] for row in json.loads(out)] == ["amara@x.example", "ben@x.example"]
         assert Discount.objects.get().redemption_type == RedemptionType.ONE_TIME_PER_USER
 
-    def test_by_itself_for_some_people_and_products_between_two_days(self) -> None:
+    def test_an_automatic_discount_can_name_people_products_and_dates(self) -> None:
         one, other = make_product(), make_product()
         out, said = discount_code(
             "--automatic", "--name", "Staff", "--for", "dana@x.example", "--product", one.sku, other.item_id,

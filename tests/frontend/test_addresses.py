@@ -33,7 +33,7 @@ def test_a_post_needs_its_token() -> None:
     assert {route: status for route, status in got.items() if status != 403} == {}
 
 
-def test_every_personal_page_is_kept_by_nobody(learners_client: Client) -> None:
+def test_personal_pages_are_never_cached(learners_client: Client) -> None:
     for address in ("/cart/", "/dashboard/", "/orders/history/", "/redeem/"):
         response = learners_client.get(address)
         assert "no-store" in response["Cache-Control"]

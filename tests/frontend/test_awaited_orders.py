@@ -96,7 +96,7 @@ def test_the_program_s_page_sells_it_no_second_time(learners_client: Client, lea
     assert page.links()["See that order"] == f"/checkout/receipt/?order_number={order.number}"
 
 
-def test_of_several_orders_each_is_named_the_latest_first(learners_client: Client, learner: User) -> None:
+def test_awaited_orders_are_listed_latest_first(learners_client: Client, learner: User) -> None:
     first, second = at_the_bank(learner), at_the_bank(learner, title="Infection")
     text = read(learners_client.get("/dashboard/")).text
     assert text.index(second.number) < text.index(first.number)

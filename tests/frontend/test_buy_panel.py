@@ -32,7 +32,7 @@ def on(days: int) -> Any:
 
 
 class TestBuying:
-    def test_one_start(self) -> None:
+    def test_one_start_date_is_named(self) -> None:
         course = make_course()
         product = make_product(make_run(course, start_date=on(41), end_date=on(96)), price="249")
         found = panel(course)
@@ -82,7 +82,7 @@ class TestBuying:
         assert panel(course).refund_text == ""
 
 
-def test_free() -> None:
+def test_a_free_course_offers_enrollment() -> None:
     course = make_course()
     run = make_run(course, start_date=on(30))
     found = panel(course)
@@ -103,7 +103,7 @@ def test_not_open_yet() -> None:
 
 
 @pytest.mark.parametrize("email", ["hello@tessera.example", ""])
-def test_closed(email: str) -> None:
+def test_a_closed_course_says_so(email: str) -> None:
     course = make_course(title="Ethics & machines")
     make_product(make_run(course, start_date=on(-90), end_date=on(-1)), price="320")
     found = panel(course, support_email=email)
@@ -150,7 +150,7 @@ class TestMember:
         add_member(contract_id=contract.pk, user_id=learner.pk, source=MembershipSource.CODE, now=NOON)
         return run.pk
 
-    def test_of_a_free_contract_starts_with_one_click(self, learner: User, course: Course) -> None:
+    def test_a_free_contracts_course_starts_with_one_click(self, learner: User, course: Course) -> None:
         contract_run = self.member(learner, course)
         found = panel(course, learner)
         assert (found.state, found.price_text, found.price_note) == (
@@ -162,13 +162,13 @@ class TestMember:
         assert found.only_choice is not None
         assert (found.only_choice.name, found.only_choice.value) == ("contract_run", contract_run)
 
-    def test_of_a_contract_with_a_price_goes_to_the_cart(self, learner: User, course: Course) -> None:
+    def test_a_priced_contracts_course_goes_to_the_cart(self, learner: User, course: Course) -> None:
         self.member(learner, course, price="49")
         found = panel(course, learner)
         assert (found.price_text, found.price_note, found.button_text) == ("$49", "", "Enroll for $49")
         assert found.action_url == "/cart/add/"
 
-    def test_whose_contract_is_over_buys_like_everybody(self, learner: User, course: Course) -> None:
+    def test_after_the_contract_ends_the_public_price_applies(self, learner: User, course: Course) -> None:
         self.member(learner, course, end=clock.date_of(on(-1)))
         assert panel(course, learner).state is PanelState.BUY
 

@@ -61,7 +61,7 @@ def test_a_product_link_opens_a_cart_with_that_product_alone(client: Client) -> 
     assert page.label_of("code") == "Enrollment or discount code"
 
 
-def test_whose_customer_is_whose_is_told_to_its_own_people_and_to_whoever_has_a_code(
+def test_organizations_are_named_only_to_members_and_code_holders(
     client: Client, learners_client: Client, learner: User
 ) -> None:
     contract = make_northgate()
@@ -220,7 +220,7 @@ def test_a_priced_contract_shows_its_price(learners_client: Client) -> None:
     assert "There’s nothing to pay" not in page.text
 
 
-def test_a_code_that_was_given_to_the_learner_is_applied_by_itself(learners_client: Client, learner: User) -> None:
+def test_an_assigned_code_is_applied_automatically(learners_client: Client, learner: User) -> None:
     contract = make_northgate(price="49.00")
     DiscountCode.objects.filter(pk=contract.codes[1].pk).update(assigned_email=learner.email)
     page = read(learners_client.get(contract.link, follow=True))
@@ -269,7 +269,7 @@ def test_a_code_in_use_names_its_order(stripe_api: StripeServer, learners_client
     assert any(each.select_one(f"a[href='/checkout/receipt/?order_number={order.number}']") for each in field)
 
 
-def test_a_contracts_code_in_use_names_its_order_too(stripe_api: StripeServer, learners_client: Client) -> None:
+def test_a_contract_code_in_use_names_its_order(stripe_api: StripeServer, learners_client: Client) -> None:
     contract = make_northgate(price="49.00")
     link = f"/enrollmentcode/{contract.codes[0].text}/"
     learners_client.post(link)
@@ -351,7 +351,7 @@ def test_ten_wrong_codes_are_enough(client: Client) -> None:
     assert client.get(contract.redeem_link).status_code == 429
 
 
-def test_somebody_elses_cart_is_out_of_reach(client: Client) -> None:
+def test_foreign_cart_items_cannot_be_changed(client: Client) -> None:
     product = make_product()
     client.get(f"/cart/add/?product_id={product.pk}")
     for other in (Client(), _signed_in(make_user()), _signed_in(make_user(is_staff=True, is_superuser=True))):
@@ -360,7 +360,7 @@ def test_somebody_elses_cart_is_out_of_reach(client: Client) -> None:
     assert read(client.get("/cart/")).headings(2)[0] == product.title
 
 
-def test_the_page_is_kept_by_nobody(client: Client) -> None:
+def test_the_cart_is_never_cached(client: Client) -> None:
     response = client.get("/cart/")
     assert "no-store" in response["Cache-Control"]
     assert "private" in response["Cache-Control"]
@@ -377,7 +377,7 @@ def test_the_cart_costs_the_same_for_any_number_of_lines(learners_client: Client
 
 
 @pytest.mark.parametrize("lines", [1, 4])
-def test_a_contracts_cart_too(learners_client: Client, lines: int) -> None:
+def test_a_contracts_cart_costs_the_same_for_any_number_of_lines(learners_client: Client, lines: int) -> None:
     contract = make_northgate()
     runs = [contract.run, *(make_contract_run(contract.contract, codes=1) for _each in range(lines - 1))]
     learners_client.get("/cart/add/", {"product_id": [run.product_id or 0 for run in runs]})
@@ -553,7 +553,7 @@ def test_a_total_that_changed_is_shown_before_it_is_paid(learners_client: Client
     assert OrderLine.objects.get().due == 260
 
 
-def test_other_things_for_the_same_total_are_shown_again_too(learners_client: Client) -> None:
+def test_changed_items_with_the_same_total_are_shown_again(learners_client: Client) -> None:
     one, other = make_product(price="100"), make_product(price="100")
     learners_client.get(f"/cart/add/?product_id={one.pk}")
     seen = shown(read(learners_client.get("/cart/")))

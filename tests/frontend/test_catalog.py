@@ -159,7 +159,7 @@ class TestSearch:
             ("\x00", None),
         ],
     )
-    def test_finds(self, text: str, found: Any) -> None:
+    def test_search_finds_courses(self, text: str, found: Any) -> None:
         address = QueryDict(mutable=True)
         address["q"] = text
         everything = sorted(titles())
@@ -209,7 +209,7 @@ class TestFilters:
             ("q=python&department=data", []),
         ],
     )
-    def test_show(self, address: str, found: Any) -> None:
+    def test_filters_limit_the_list(self, address: str, found: Any) -> None:
         assert titles(address) == found
 
     @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ class TestFilters:
             ("price", ["Climate", "Statistics", "Databases", "Python", "Control", "Ethics"]),
         ],
     )
-    def test_order(self, sort: str, found: Any) -> None:
+    def test_results_are_sorted(self, sort: str, found: Any) -> None:
         assert titles(f"sort={sort}") == found
 
     def test_newest_first(self) -> None:
@@ -304,7 +304,7 @@ def test_the_address_of_a_query_reads_as_the_same_query() -> None:
 
 
 class TestPages:
-    def test_of_nine(self) -> None:
+    def test_results_are_paginated(self) -> None:
         for number in range(PAGE_SIZE + 2):
             listed(f"Course {number:02d}")
         first, second = ask("sort=title"), ask("sort=title&page=2")

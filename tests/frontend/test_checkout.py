@@ -183,7 +183,7 @@ def test_another_answer_changes_nothing(learners_client: Client, answer: str) ->
     assert attempt.state == AttemptState.STARTED
 
 
-def test_somebody_elses_payment_is_not_found(learners_client: Client, sign_in: SignIn) -> None:
+def test_foreign_payments_answer_404(learners_client: Client, sign_in: SignIn) -> None:
     with_code(learners_client, price="49.00")
     check_out(learners_client)
     address = f"/payment/sandbox/{PaymentAttempt.objects.get().reference}/"

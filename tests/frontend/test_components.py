@@ -134,7 +134,7 @@ def test_only_signs_that_point_are_mirrored() -> None:
 
 
 @pytest.mark.parametrize(("name", "letters"), [("Amara Okafor", "AO"), ("Northgate", "N"), ("", ""), ("a b c", "AC")])
-def test_initials(name: str, letters: str) -> None:
+def test_avatars_show_initials(name: str, letters: str) -> None:
     assert initials(name) == letters
 
 

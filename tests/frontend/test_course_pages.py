@@ -131,7 +131,7 @@ class TestPrograms:
             (None, "520", True, ("$520", "")),
         ],
     )
-    def test_nothing_is_struck_through_that_nobody_would_have_paid(
+    def test_no_crossed_out_price_that_was_never_charged(
         self, at_least: int | None, price: str, free: bool, expected: Any
     ) -> None:
         courses = self.three()

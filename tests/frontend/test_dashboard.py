@@ -184,7 +184,7 @@ def test_the_way_on_stays_on_this_site(learners_client: Client) -> None:
         assert response["Location"] == got
 
 
-def test_members_see_their_organization_and_nobody_else_does(learners_client: Client, sign_in: SignIn) -> None:
+def test_only_members_see_their_organization(learners_client: Client, sign_in: SignIn) -> None:
     joined(learners_client)
     page = read(learners_client.get("/organizations/northgate-health/"))
     assert page.h1 == "Northgate Health"

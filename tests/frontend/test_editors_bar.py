@@ -34,7 +34,7 @@ def test_an_editor_has_the_bar(sign_in: SignIn, editor: User) -> None:
     assert "/cms/" in answer
 
 
-def test_nobody_else_has_it(client: Client, sign_in: SignIn) -> None:
+def test_only_editors_see_the_bar(client: Client, sign_in: SignIn) -> None:
     page = make_content_page()
 
     assert BAR not in client.get(page.url).content.decode()

@@ -125,7 +125,7 @@ def test_coming_back_again_by_that_address_says_the_same(
     assert not stripe_api.calls
 
 
-def test_who_pays_while_the_page_is_being_ended_has_the_course(
+def test_paying_while_the_page_is_closing_enrolls(
     stripe_api: StripeServer, order: Order, code: DiscountCode, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expire = StripeGateway.expire
@@ -192,7 +192,7 @@ def test_a_gateway_that_does_not_end_the_page_leaves_what_is_held(
     assert is_free(code)
 
 
-def test_a_page_that_ended_at_the_gateway_frees_the_code_too(
+def test_an_expired_payment_page_frees_the_code(
     stripe_api: StripeServer, order: Order, code: DiscountCode, client: Client
 ) -> None:
     stripe_api.lapse(latest_attempt(order).session_id)

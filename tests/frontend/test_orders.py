@@ -341,7 +341,7 @@ def test_a_buyer_asks_on_the_last_day_and_is_answered_by_people(learners_client:
 
 
 @pytest.mark.usefixtures("_today")
-def test_of_several_courses_some_can_be_chosen(learners_client: Client, learner: User) -> None:
+def test_a_refund_request_can_name_some_of_the_courses(learners_client: Client, learner: User) -> None:
     order = make_paid_order(make_product(), make_product(price="149.00"), buyer=learner)
     first, _second = order.lines.all()
     response = ask(learners_client, order)
@@ -435,7 +435,7 @@ def test_why_it_can_not_be_asked_is_said(learners_client: Client, learner: User)
 
 
 @pytest.mark.usefixtures("_today")
-def test_nobody_asks_for_somebody_elses_money(learners_client: Client, learner: User, client: Client) -> None:
+def test_foreign_orders_answer_404_like_missing_ones(learners_client: Client, learner: User, client: Client) -> None:
     others = make_paid_order(make_product())
     assert ask(learners_client, others).status_code == 404
     assert read(ask(learners_client, others)).text == read(ask(learners_client, Order(number="TS-1"))).text

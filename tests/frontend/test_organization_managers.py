@@ -120,7 +120,7 @@ class TestWhoMayLook:
             assert response.status_code == 302
             assert response["Location"].startswith("/login/?next=/organizations/")
 
-    def test_who_is_no_manager_any_more_is_out_at_once(self, world: Northgate, dana: Client) -> None:
+    def test_former_managers_lose_access_immediately(self, world: Northgate, dana: Client) -> None:
         assert dana.get(manage(world)).status_code == 200
         OrganizationMembership.objects.update(is_manager=False)
         assert dana.get(manage(world)).status_code == 404
@@ -149,7 +149,7 @@ class TestTheWayThere:
         assert link not in client.get("/dashboard/").content.decode()
         assert "You don’t manage an organization’s seats." in client.get("/manage-seats/").content.decode()
 
-    def test_who_manages_several_chooses(self, world: Northgate, dana: Client) -> None:
+    def test_managers_of_several_organizations_choose_one(self, world: Northgate, dana: Client) -> None:
         other = make_organization("Larkfield University")
         set_manager(organization_id=other.pk, user_id=world.manager.pk, is_manager=True, by_id=None, now=clock.now())
         page = dana.get("/manage-seats/").content.decode()
@@ -213,7 +213,9 @@ class TestCodes:
             ({"state": "nonsense", "course": "x", "page": "-7"}, ["ines", "samuel"]),
         ],
     )
-    def test_searched(self, world: Northgate, dana: Client, asked: dict[str, str], found: list[str]) -> None:
+    def test_codes_can_be_searched(
+        self, world: Northgate, dana: Client, asked: dict[str, str], found: list[str]
+    ) -> None:
         give(world, "ines", "samuel")
         page = dana.get(manage(world), asked).content.decode()
         for name in ("ines", "samuel"):
@@ -238,7 +240,7 @@ class TestCodes:
         with queries(exactly=15):
             client.get(manage(world))
 
-    def test_several_pages(self, dana: Client, sign_in: SignIn, db: None) -> None:
+    def test_codes_are_paginated(self, dana: Client, sign_in: SignIn, db: None) -> None:
         world = make_northgate(codes=60, seats=60)
         client = sign_in(world.manager)
         assert "Showing 26–50 of 60" in client.get(manage(world), {"page": 2}).content.decode()
@@ -478,7 +480,7 @@ def northgate_elsewhere() -> ContractRun:
 
 
 class TestInvitations:
-    def test_people_are_invited_with_the_link_everybody_shares(self, open_world: Northgate, sign_in: SignIn) -> None:
+    def test_invitations_carry_the_shared_link(self, open_world: Northgate, sign_in: SignIn) -> None:
         client = sign_in(open_world.manager)
         page = client.get(manage(open_world)).content.decode()
         assert "Invite people" in page
@@ -546,7 +548,9 @@ class TestWithoutTheCapAnyMore:
             client, manage(world, "selected/"), {"action": "remind", "id": ines.pk}
         )
 
-    def test_used_they_have_joined_whoever_used_them(self, world: Northgate, client: Client, learner: User) -> None:
+    def test_used_codes_count_as_joined_whoever_used_them(
+        self, world: Northgate, client: Client, learner: User
+    ) -> None:
         attach_by_code(text=given_to("ines").text, user_id=learner.pk, now=clock.now())
         page = client.get(manage(world), {"state": "joined"}).content.decode()
         assert "ines@northgate.example" in page
@@ -564,7 +568,7 @@ class TestWithoutTheCapAnyMore:
         assert (code.text == text, code.assigned_email) == (False, "")
         assert HandOut.objects.open().count() == 1
 
-    def test_nobody_is_invited_who_has_one(self, world: Northgate, client: Client) -> None:
+    def test_people_with_an_invitation_are_not_invited_again(self, world: Northgate, client: Client) -> None:
         recipients = [Recipient("ines@northgate.example"), Recipient("ravi@northgate.example")]
         plan = plan_hand_out(HandOutRequest(contract_run_id=world.run.pk, recipients=recipients), now=clock.now())
         assert [row.gets_code for row in plan.rows] == [False, True]
@@ -609,7 +613,7 @@ class TestFiles:
         user = make_user("ines@mail.example", name="@Ines")
         attach_by_code(text=given_to("ines").text, user_id=user.pk, now=clock.now())
 
-    def test_who_used_which_code_as_csv(self, world: Northgate, dana: Client) -> None:
+    def test_csv_export_lists_who_used_which_code(self, world: Northgate, dana: Client) -> None:
         self.used(world)
         response = dana.get(manage(world, "redemptions.csv"))
         assert response["Content-Disposition"] == 'attachment; filename="clinical-skills-2026-redemptions.csv"'

@@ -52,7 +52,7 @@ def canceled_url(order: Order) -> str:
     return f"/payment/canceled/{latest_attempt(order).reference}/"
 
 
-def test_who_has_paid_comes_back_to_the_course(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+def test_a_paid_buyer_returns_to_the_course(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
     stripe_api.pay(latest_attempt(order).session_id)
     page = read(buyers_client.get(completed_url(order), follow=True))
     assert page.h1 == "You’re in, Amara"
@@ -74,7 +74,9 @@ def test_the_page_that_is_confirming_looks_again(stripe_api: StripeServer, order
     assert "every 10s" not in buyers_client.get(receipt).content.decode()
 
 
-def test_coming_back_again_asks_nobody(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+def test_returning_again_does_not_ask_the_gateway(
+    stripe_api: StripeServer, order: Order, buyers_client: Client
+) -> None:
     stripe_api.pay(latest_attempt(order).session_id)
     buyers_client.get(completed_url(order))
     stripe_api.calls.clear()
@@ -132,7 +134,7 @@ def test_leaving_it_while_the_bank_is_at_it_says_so(
     assert read(buyers_client.get(canceled_url(order), follow=True)).h1 == "Your payment is on its way"
 
 
-def test_leaving_it_with_the_gateway_silent_says_that_nobody_knows(
+def test_canceling_while_the_gateway_is_silent_says_the_outcome_is_unknown(
     stripe_api: StripeServer, order: Order, buyers_client: Client
 ) -> None:
     stripe_api.pay(latest_attempt(order).session_id)
@@ -152,7 +154,7 @@ def test_leaving_it_after_paying_leads_to_the_receipt(
 
 
 @pytest.mark.parametrize("kind", ["completed", "canceled"])
-def test_somebody_elses_payment_is_as_unknown_as_none(stripe_api: StripeServer, order: Order, kind: str) -> None:
+def test_foreign_payments_answer_404_like_missing_ones(stripe_api: StripeServer, order: Order, kind: str) -> None:
     stranger = Client()
     stranger.force_login(make_user())
     mine, none = (
@@ -163,7 +165,7 @@ def test_somebody_elses_payment_is_as_unknown_as_none(stripe_api: StripeServer, 
 
 
 @pytest.mark.parametrize("kind", ["completed", "canceled"])
-def test_the_address_signs_nobody_in(stripe_api: StripeServer, order: Order, client: Client, kind: str) -> None:
+def test_the_return_address_does_not_sign_in(stripe_api: StripeServer, order: Order, client: Client, kind: str) -> None:
     stripe_api.pay(latest_attempt(order).session_id)
     address = f"/payment/{kind}/{latest_attempt(order).reference}/"
     response = client.get(address)
@@ -188,7 +190,7 @@ def test_with_the_gateway_away_nothing_is_lost(stripe_api: StripeServer, order: 
     assert read(buyers_client.get(completed_url(order), follow=True)).h1 == "You’re in, Amara"
 
 
-def test_who_came_back_without_paying_is_told_so_once_the_gateway_answers(
+def test_an_unpaid_return_is_explained_once_the_gateway_answers(
     stripe_api: StripeServer, order: Order, buyers_client: Client
 ) -> None:
     stripe_api.fail("/sessions/", 500)

@@ -200,7 +200,7 @@ def test_one_field_leads_to_the_codes_page(client: Client, address: str) -> None
         assert client.post("/redeem/", {"code": typed})["Location"] == contract.redeem_link
 
 
-def test_a_code_nobody_knows_is_refused_at_the_field(client: Client) -> None:
+def test_an_unknown_code_is_refused_at_the_field(client: Client) -> None:
     response = client.post("/redeem/", {"code": "wrong"})
     page = read(response)
     assert response.status_code == 422
@@ -235,7 +235,7 @@ def test_wrong_codes_are_limited_and_right_ones_are_not(learners_client: Client)
     assert not CodeUse.objects.exists()
 
 
-def test_the_code_of_a_removed_course_says_so_to_whoever_holds_it(
+def test_the_code_of_a_removed_course_explains_itself(
     learners_client: Client, learner: User, sign_in: SignIn, client: Client
 ) -> None:
     contract = make_northgate(codes=3, seats=3)
@@ -331,7 +331,7 @@ def test_the_code_is_written_into_no_log(learners_client: Client, caplog: pytest
     )
 
 
-def test_somebody_with_the_course_keeps_the_other_code_free(learners_client: Client) -> None:
+def test_learners_who_have_the_course_do_not_use_up_a_code(learners_client: Client) -> None:
     contract = make_northgate()
     learners_client.post(contract.redeem_link)
     page = read(learners_client.get(f"/enrollmentcode/{contract.codes[1].text}/"))

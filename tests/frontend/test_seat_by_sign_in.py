@@ -108,7 +108,7 @@ def test_withdrawn_access_is_a_reason_and_no_button(client: Client, member: Orga
         assert "Your access was withdrawn. If that’s a mistake, ask your organization." in text_of(page)
 
 
-def test_who_has_no_connection_is_asked_to_connect(client: Client, provider: FakeProvider) -> None:
+def test_unconnected_users_are_asked_to_connect(client: Client, provider: FakeProvider) -> None:
     late = publish(name="Late")
     organization: OrganizationPage = late.terms.organization
     OrganizationPage.objects.filter(pk=organization.pk).update(org_key="acme")

@@ -84,7 +84,7 @@ class TestWhatEditorsDid:
     def first_run(self) -> None:
         configure(base_url=BASE_URL)
 
-    def test_words(self) -> None:
+    def test_edited_page_texts_are_kept(self) -> None:
         home = HomePage.objects.get()
         home.hero_title = "Learn with us"
         home.save_revision().publish()

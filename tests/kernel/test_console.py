@@ -47,7 +47,7 @@ def test_a_refusal_is_a_sentence_and_not_a_traceback() -> None:
         call_command(Command())
 
 
-def test_who_stops_reading_is_no_failure() -> None:
+def test_a_closed_pipe_is_no_failure() -> None:
     """As in `| head`: the reader is gone before everything is written."""
     script = "\n".join(
         [

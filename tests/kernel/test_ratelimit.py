@@ -102,7 +102,7 @@ def test_a_kind_of_key_without_a_limit_is_a_mistake() -> None:
 
 
 @pytest.mark.usefixtures("shared_cache")
-def test_the_shared_cache_counts_for_everybody(together: Together) -> None:
+def test_counts_are_shared_between_processes(together: Together) -> None:
     together(*[lambda: fail(2, address="192.0.2.1")] * 4)
     with pytest.raises(RateLimited):
         codes.check({"address": "192.0.2.1"})

@@ -88,7 +88,7 @@ def test_an_answer_is_an_answer_whatever_its_status(silent: SilentServer, httpse
     assert find_open_breakers() == []
 
 
-def test_a_kept_connection_is_cut_too(httpserver: str) -> None:
+def test_a_reused_connection_is_cut_at_the_deadline(httpserver: str) -> None:
     session = RemoteSession("it")
     assert session.get(f"{httpserver}/").ok
     took, error = _timed(lambda: session.get(f"{httpserver}/hang"))
@@ -126,7 +126,7 @@ def test_a_sweep_ends_its_calls_and_says_so(silent: SilentServer) -> None:
         assert isinstance(_timed(lambda: RemoteSession("it").get(silent.url))[1], RemoteAvoided)
 
 
-def test_three_silences_open_the_breaker_for_everybody(silent: SilentServer, settings: Any) -> None:
+def test_three_silences_open_the_breaker_for_all_processes(silent: SilentServer, settings: Any) -> None:
     for _each in range(3):
         assert isinstance(_timed(lambda: RemoteSession("it").get(silent.url))[1], RemoteSilent)
     _took, error = _timed(lambda: RemoteSession("it").get(silent.url))
@@ -136,7 +136,7 @@ def test_three_silences_open_the_breaker_for_everybody(silent: SilentServer, set
     assert isinstance(_timed(lambda: RemoteSession("other").get(silent.url))[1], RemoteSilent)
 
 
-def test_an_answer_between_silences_begins_the_count_anew() -> None:
+def test_an_answer_resets_the_count_of_silences() -> None:
     for _each in range(2):
         _asked("it").silent()
     _asked("it").answered()
@@ -181,7 +181,7 @@ def test_the_worker_asks_what_only_pages_found_silent_one_call_at_a_time() -> No
     assert permit("it", "worker", seconds=1) is None
 
 
-def test_without_the_cache_everybody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_cache_every_caller_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     class Away:
         """As `ForgivingRedisCache` answers while Redis is away."""
 
@@ -213,7 +213,7 @@ def test_only_some_threads_of_a_process_wait_for_one_account(silent: SilentServe
     assert silent.connections == 2
 
 
-def test_who_needs_the_answer_waits_for_a_turn(httpserver: str, settings: Any) -> None:
+def test_callers_that_need_the_answer_wait_for_a_turn(httpserver: str, settings: Any) -> None:
     settings.REMOTE_PAGE_SECONDS, settings.REMOTE_PAGE_TURNS, settings.REMOTE_PAGE_QUEUE_SECONDS = LATE, 1, LATE
     found: list[BaseException | None] = []
 

@@ -100,14 +100,14 @@ def test_a_wrong_secret_is_said_in_one_sentence(keycloak: Keycloak, settings: An
     assert KeycloakSync.objects.get().problems
 
 
-def test_a_client_without_a_service_account_is_said_too(keycloak: Keycloak, settings: Any) -> None:
+def test_a_client_without_a_service_account_is_reported(keycloak: Keycloak, settings: Any) -> None:
     settings.KEYCLOAK_CLIENT_ID, settings.KEYCLOAK_CLIENT_SECRET = "storefront", "storefront-demo-secret"
     with pytest.raises(KeycloakSecretWrong):
         KeycloakGateway.from_settings().organizations()
 
 
 @pytest.mark.parametrize(("setting", "value"), [("KEYCLOAK_URL", "http://127.0.0.1:9"), ("KEYCLOAK_REALM", "nowhere")])
-def test_nobody_there_is_said_too(keycloak: Keycloak, settings: Any, setting: str, value: str) -> None:
+def test_an_unreachable_keycloak_is_reported(keycloak: Keycloak, settings: Any, setting: str, value: str) -> None:
     setattr(settings, setting, value)
     with pytest.raises(CommandError, match="Keycloak didn’t answer as expected"):
         synchronize()
@@ -197,7 +197,7 @@ def test_organizations_off_in_the_realm_are_said(keycloak: Keycloak) -> None:
         keycloak.admin.update_realm(REALM, {"organizationsEnabled": True})
 
 
-def test_who_came_by_code_is_added_by_the_worker(keycloak: Keycloak, settings: Any) -> None:
+def test_members_by_code_are_added_by_the_worker(keycloak: Keycloak, settings: Any) -> None:
     settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = keycloak.issuer
     synchronize()
     organization = OrganizationPage.objects.get(org_key=NORTHGATE)

@@ -73,7 +73,7 @@ def test_a_wrong_secret_and_a_wrong_name(site: Keycloak, settings: Any) -> None:
     assert set(ask()[1]) >= {"client", "redirect"}
 
 
-def test_another_realm(site: Keycloak, settings: Any) -> None:
+def test_another_realm_is_reported(site: Keycloak, settings: Any) -> None:
     settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = f"{site.url}/realms/another"
     assert "answers with status 404. Is the realm's name right?" in ask()[1]["discovery"]
 

@@ -70,7 +70,7 @@ def scope_by_default(keycloak: Keycloak) -> Iterator[None]:
         admin.add_client_optional_client_scope(client, scope, {})
 
 
-def test_a_scope_by_default_throws_nobody_out(open_visitor: OpenVisitor, site: str, keycloak: Keycloak) -> None:
+def test_a_default_scope_removes_no_one(open_visitor: OpenVisitor, site: str, keycloak: Keycloak) -> None:
     make_campus()
     sign_in(open_visitor(), SAM)
     assert ContractMembership.objects.count() == 1

@@ -81,7 +81,7 @@ def test_out_of_the_organization_in_keycloak_is_out_at_the_next_sign_in(
     assert User.objects.count() == 1
 
 
-def test_who_belongs_to_no_organization_signs_in_all_the_same(open_visitor: OpenVisitor, site: str) -> None:
+def test_people_without_an_organization_can_sign_in(open_visitor: OpenVisitor, site: str) -> None:
     make_campus()
     visitor = open_visitor()
     sign_in(visitor, LEA)
@@ -136,7 +136,7 @@ def test_signing_out_ends_both_sessions(open_visitor: OpenVisitor, site: str, ke
     expect(visitor.page).to_have_url(f"{site}/dashboard/")
 
 
-def test_a_session_ended_in_keycloak_ends_ours_and_nobody_elses(
+def test_a_session_ended_in_keycloak_ends_only_its_own(
     open_visitor: OpenVisitor, site: str, keycloak: Keycloak
 ) -> None:
     make_campus()

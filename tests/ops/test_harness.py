@@ -72,7 +72,7 @@ def test_readers_who_meet_have_all_seen_the_old_state(together: Together, meet_a
     assert meeting.happened
 
 
-def test_who_waits_in_vain_goes_on_alone(meet_at: MeetAt) -> None:
+def test_a_caller_nobody_joins_continues_alone(meet_at: MeetAt) -> None:
     reads = SimpleNamespace(count=lambda: 7)
     meeting = meet_at(reads, "count", parties=2, patience=0.01)
     assert reads.count() == 7

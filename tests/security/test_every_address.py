@@ -39,7 +39,7 @@ def test_every_address_has_a_row_and_every_row_an_address() -> None:
     assert len(ROWS) == len(rows), "two rows for one address"
 
 
-def test_everybody_gets_what_the_table_says() -> None:
+def test_each_role_gets_the_answers_of_the_table() -> None:
     world = make_world()
     wrong = [said for row in ROWS for said in differences(row, world)]
     assert not wrong, "\n".join(wrong)

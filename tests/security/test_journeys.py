@@ -78,7 +78,7 @@ def test_foreign_objects_answer_404_like_missing_ones(mine: str, nobodys: str, m
         assert answer(client, address, method) == answer(client, nobodys, method)
 
 
-def test_the_way_back_from_paying_signs_nobody_in() -> None:
+def test_the_payment_return_does_not_sign_in() -> None:
     buyer = make_user()
     attempt = check_out(client_of(buyer), make_product())
     for address in (f"/payment/completed/{attempt.reference}/", f"/payment/canceled/{attempt.reference}/"):
@@ -103,7 +103,7 @@ def test_the_way_back_can_be_gone_again_and_changes_nothing() -> None:
     assert Order.objects.get().state == OrderState.FULFILLED
 
 
-def test_whoever_begins_many_payments_waits(settings: Any) -> None:
+def test_payment_attempts_are_rate_limited(settings: Any) -> None:
     settings.RATE_LIMITS = {**settings.RATE_LIMITS, "checkouts": {"user": (2, 600), "address": (100, 600)}}
     buyer = client_of(make_user())
     for _each in range(2):

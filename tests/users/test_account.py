@@ -60,12 +60,12 @@ def test_a_link_confirms_the_address_by_a_button(client: Client, ada: User) -> N
     assert "Your address is confirmed" in client.get(link).content.decode()
 
 
-def test_who_is_signed_in_lands_on_their_account(signed_in: Client, ada: User) -> None:
+def test_signed_in_users_land_on_their_account(signed_in: Client, ada: User) -> None:
     assert signed_in.post(f"/verify-email/{make_token(ada)}/")["Location"] == ACCOUNT
     assert "Your e-mail address is confirmed." in signed_in.get(ACCOUNT).content.decode()
 
 
-def test_a_link_does_not_sign_anybody_in(client: Client, ada: User) -> None:
+def test_a_confirmation_link_does_not_sign_in(client: Client, ada: User) -> None:
     client.post(f"/verify-email/{make_token(ada)}/")
     assert "_auth_user_id" not in client.session
 
@@ -152,7 +152,7 @@ def test_a_mail_is_carried_by_the_worker(
     assert "To: ada@example.org" in mail.read_text()
 
 
-def test_somebody_who_is_gone_gets_no_mail(ada: User, outbox: list[EmailMessage]) -> None:
+def test_deleted_users_get_no_e_mail(ada: User, outbox: list[EmailMessage]) -> None:
     User.objects.update(is_active=False)
     send_account_email(AccountMailQueued(kind="verify_email", user_id=ada.pk))
     send_account_email(AccountMailQueued(kind="verify_email", user_id=10**9))

@@ -48,7 +48,7 @@ def test_people_are_listed_and_found(root: Client, ada: User) -> None:
     assert "Ada Lovelace" not in root.get(LIST, {"q": "hopper"}).content.decode()
 
 
-def test_somebody_can_be_added(root: Client) -> None:
+def test_staff_can_add_a_user(root: Client) -> None:
     assert root.get(ADD).status_code == HTTPStatus.OK
     form = {"email": "Grace@Example.org", "name": "Grace", "usable_password": "true"}
     response = send(root, ADD, form | {"password1": PASSWORD, "password2": PASSWORD})
@@ -69,7 +69,7 @@ def test_a_changed_address_is_not_confirmed(root: Client, ada: User) -> None:
     assert (ada.email, ada.email_verified_at) == ("king@example.org", None)
 
 
-def test_who_may_change_people_makes_nobody_a_superuser(helper: Client, ada: User) -> None:
+def test_changing_users_does_not_allow_making_superusers(helper: Client, ada: User) -> None:
     form = {"email": ada.email, "name": "Ada", "theme": "auto", "is_active": "on"}
     send(helper, change_page(ada), form | {"is_superuser": "on", "is_staff": "on"})
     ada.refresh_from_db()

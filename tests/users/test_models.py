@@ -37,7 +37,7 @@ def test_the_database_itself_ignores_case() -> None:
 
 
 @pytest.mark.django_db
-def test_somebody_written_past_the_model_is_found_all_the_same() -> None:
+def test_a_user_saved_without_normalization_is_still_found() -> None:
     made = User.objects.create_user("ada@example.org")
     run_sql("UPDATE users_user SET email = 'Ada@Example.org'")
     assert User.objects.with_email("aDA@example.org").get() == made
@@ -52,13 +52,13 @@ def test_a_second_account_is_refused_with_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("email", ["", "  "])
-def test_nobody_is_made_without_an_address(email: str) -> None:
+def test_a_user_needs_an_address(email: str) -> None:
     with pytest.raises(ValueError, match="needs an e-mail address"):
         User.objects.create_user(email)
 
 
 @pytest.mark.django_db
-def test_without_a_password_nobody_signs_in_by_one() -> None:
+def test_an_account_without_a_password_accepts_none() -> None:
     assert not User.objects.create_user("ada@example.org").has_usable_password()
 
 
@@ -78,7 +78,7 @@ def test_a_superuser_may_do_everything() -> None:
         ("Émile", "Émile", "", "É", "Émile"),
     ],
 )
-def test_what_somebody_is_called(name: str, first: str, last: str, initials: str, shown: str) -> None:
+def test_names_and_initials_of_a_user(name: str, first: str, last: str, initials: str, shown: str) -> None:
     person = User(email="ada.l@example.org", name=name)
     assert (person.first_name, person.last_name, person.display_initials) == (first, last, initials)
     assert (person.display_name, person.get_short_name(), person.get_full_name()) == (shown, first, name)

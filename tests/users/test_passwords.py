@@ -44,13 +44,15 @@ def test_a_link_sets_a_new_password_and_leads_on(client: Client, ada: User, outb
     assert "can’t be used any more" in Client().get(link).content.decode()
 
 
-def test_the_answer_is_the_same_for_everybody(client: Client, ada: User, outbox: list[EmailMessage]) -> None:
+def test_the_reset_page_does_not_reveal_whether_an_account_exists(
+    client: Client, ada: User, outbox: list[EmailMessage]
+) -> None:
     known, unknown = ask(client), ask(client, email="nobody@example.org")
     assert strip_tokens(known) == strip_tokens(unknown)
     assert len(outbox) == 1
 
 
-def test_who_has_no_password_or_is_switched_off_gets_no_link(client: Client, outbox: list[EmailMessage]) -> None:
+def test_accounts_without_password_or_inactive_get_no_reset_link(client: Client, outbox: list[EmailMessage]) -> None:
     User.objects.create_user("sso@example.org")
     User.objects.create_user("gone@example.org", PASSWORD, is_active=False)
     for email in ("sso@example.org", "gone@example.org"):
@@ -74,7 +76,7 @@ def test_a_link_that_was_made_up_says_what_to_do(client: Client, link: str) -> N
     assert 'href="/password-reset/"' in page
 
 
-def test_a_link_leads_nobody_elsewhere(client: Client, ada: User, outbox: list[EmailMessage]) -> None:
+def test_a_reset_link_never_redirects_to_another_site(client: Client, ada: User, outbox: list[EmailMessage]) -> None:
     ask(client, next="//evil.example")
     link = link_in(outbox[0])
     assert "evil" not in link

@@ -61,7 +61,7 @@ def test_an_address_with_an_account_gets_a_mail_and_the_page_does_not_say_so(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_registers_again_with_their_own_password_is_signed_in(
+def test_registering_again_with_the_right_password_signs_in(
     client: Client, ada: User, outbox: list[EmailMessage]
 ) -> None:
     response = client.post(REGISTER, GRACE | {"email": ada.email, "password": PASSWORD, "next": "/cart/"})
@@ -80,7 +80,7 @@ def test_registering_is_no_way_round_the_limit_on_passwords(client: Client, ada:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nobodys_mailbox_is_filled(client: Client, ada: User, outbox: list[EmailMessage]) -> None:
+def test_registration_e_mails_per_address_are_limited(client: Client, ada: User, outbox: list[EmailMessage]) -> None:
     for _time in range(8):
         client.post(REGISTER, GRACE | {"email": ada.email})
     assert len(outbox) == settings.RATE_LIMITS["mails"]["account"][0] == 5
@@ -125,16 +125,16 @@ def test_asking_about_many_addresses_is_stopped(client: Client) -> None:
 
 
 @pytest.mark.parametrize("address", ["//evil.example", "https://evil.example/"])
-def test_nobody_new_is_sent_elsewhere(client: Client, address: str) -> None:
+def test_register_rejects_external_next_url(client: Client, address: str) -> None:
     assert client.post(REGISTER, GRACE | {"next": address})["Location"] == settings.LOGIN_REDIRECT_URL
 
 
-def test_who_is_signed_in_needs_no_account(signed_in: Client) -> None:
+def test_signed_in_users_are_redirected_from_registration(signed_in: Client) -> None:
     assert signed_in.get(f"{REGISTER}?next=/cart/")["Location"] == "/cart/"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_registrations_at_once_one_makes_the_account(together: Together, meet_at: MeetAt) -> None:
+def test_two_registrations_at_once_make_one_account(together: Together, meet_at: MeetAt) -> None:
     def register() -> User | None:
         return services.register(email="grace@example.org", name="Grace", password="x" * 12, now=clock.now())
 

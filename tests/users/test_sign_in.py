@@ -99,14 +99,14 @@ def test_the_next_page_is_carried_through_form_and_links(client: Client, ada: Us
 
 
 @pytest.mark.parametrize("address", FOREIGN_URLS)
-def test_nobody_is_sent_elsewhere(client: Client, ada: User, address: str) -> None:
+def test_sign_in_rejects_external_next_url(client: Client, ada: User, address: str) -> None:
     page = client.get(LOGIN, {"next": address}).content.decode()
     assert "evil" not in page
     assert sign_in(client, next=address)["Location"] == settings.LOGIN_REDIRECT_URL
 
 
 @pytest.mark.parametrize("address", FOREIGN_URLS)
-def test_nobody_who_is_signed_in_is_sent_elsewhere_either(signed_in: Client, address: str) -> None:
+def test_signed_in_users_are_not_redirected_to_external_urls(signed_in: Client, address: str) -> None:
     assert signed_in.get(LOGIN, {"next": address})["Location"] == settings.LOGIN_REDIRECT_URL
 
 
@@ -203,7 +203,7 @@ def test_the_right_password_starts_over(client: Client, ada: User) -> None:
 
 
 @pytest.mark.parametrize("door", ["admin:login", "wagtailadmin_login"])
-def test_the_other_doors_are_limited_too(client: Client, ada: User, door: str) -> None:
+def test_admin_sign_in_pages_are_rate_limited(client: Client, ada: User, door: str) -> None:
     fail(client, 10)
     response = client.post(
         reverse(door), {"username": "ada@example.org", "password": PASSWORD}, follow=True, REMOTE_ADDR="192.0.2.1"
@@ -225,7 +225,7 @@ def test_signing_out_is_asked_for_on_get_and_done_on_post(signed_in: Client) -> 
     assert not is_signed_in(signed_in)
 
 
-def test_who_is_not_signed_in_is_simply_sent_on(client: Client) -> None:
+def test_signing_out_when_signed_out_just_redirects(client: Client) -> None:
     assert client.get("/logout/?next=/catalog/")["Location"] == "/catalog/"
     assert client.post("/logout/", {"next": "//evil.example"})["Location"] == "/"
 

@@ -36,7 +36,7 @@ def test_the_list_shows_and_finds_people_by_name_and_address(root: Client, ada: 
         assert root.get(LIST, {"ordering": ordering}).status_code == HTTPStatus.OK
 
 
-def test_somebody_can_be_added(root: Client) -> None:
+def test_staff_can_add_a_user(root: Client) -> None:
     page = root.get(ADD).content.decode()
     assert 'name="name"' in page
     assert "first_name" not in page
@@ -46,13 +46,13 @@ def test_somebody_can_be_added(root: Client) -> None:
     assert (grace.name, grace.email, grace.check_password(PASSWORD)) == ("Grace Hopper", "grace@example.org", True)
 
 
-def test_nobody_can_be_added_twice(root: Client, ada: User) -> None:
+def test_an_address_can_be_added_only_once(root: Client, ada: User) -> None:
     form = {"email": "ADA@example.org", "name": "Ada", "password1": PASSWORD, "password2": PASSWORD}
     assert "already" in root.post(ADD, form).content.decode()
     assert User.objects.count() == 2
 
 
-def test_somebody_can_be_changed(root: Client, ada: User) -> None:
+def test_staff_can_change_a_user(root: Client, ada: User) -> None:
     User.objects.filter(pk=ada.pk).update(email_verified_at=clock.now())
     page = root.get(edit_page(ada)).content.decode()
     assert 'value="Ada Lovelace"' in page
@@ -114,7 +114,7 @@ def test_the_doors_of_the_administrations_lead_to_the_one_sign_in_page(client: C
 
 
 @pytest.mark.parametrize("home", ["/cms/", "/admin/"])
-def test_somebody_without_rights_is_told_so_and_not_sent_round(signed_in: Client, home: str) -> None:
+def test_users_without_admin_access_get_a_refusal_not_a_redirect_loop(signed_in: Client, home: str) -> None:
     response = signed_in.get(home, follow=True)
     assert response.redirect_chain[-1][0] == f"/logout/?next=%2F{home.strip('/')}%2F"
     assert "Your account doesn’t have access." in response.content.decode().replace("&#x27;", "'")

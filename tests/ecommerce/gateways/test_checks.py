@@ -16,7 +16,7 @@ def ids(messages: list[Any]) -> list[str]:
     return [message.id for message in messages]
 
 
-def test_as_it_is_nothing_is_wrong() -> None:
+def test_the_default_settings_pass() -> None:
     assert not check_gateways()
     assert not check_stripe()
 
@@ -32,7 +32,7 @@ def test_as_it_is_nothing_is_wrong() -> None:
         ("CURRENCIES", ["USD", "usd"], ["ecommerce.E002"]),
     ],
 )
-def test_what_can_not_be_used_is_said(settings: Any, name: str, value: object, expected: list[str]) -> None:
+def test_unusable_gateway_settings_are_reported(settings: Any, name: str, value: object, expected: list[str]) -> None:
     setattr(settings, name, value)
     assert ids(check_gateways()) == expected
 
@@ -46,13 +46,15 @@ def test_what_can_not_be_used_is_said(settings: Any, name: str, value: object, e
         ({"STRIPE_ACCOUNTS": {"": {**KEYS, "webhook_secrets": []}, "a.example": KEYS}}, ["ecommerce.W001"]),
     ],
 )
-def test_what_stripe_would_refuse_is_said(settings: Any, changes: dict[str, object], expected: list[str]) -> None:
+def test_settings_stripe_would_refuse_are_reported(
+    settings: Any, changes: dict[str, object], expected: list[str]
+) -> None:
     for name, value in changes.items():
         setattr(settings, name, value)
     assert ids(check_stripe()) == expected
 
 
-def test_before_going_live_somebody_has_to_take_money(settings: Any) -> None:
+def test_production_needs_a_gateway(settings: Any) -> None:
     settings.PAYMENT_GATEWAYS = []
     assert ids(check_somebody_takes_money()) == ["ecommerce.W002"]
     settings.PAYMENT_GATEWAYS = ["ecommerce.gateways.stripe.StripeGateway"]

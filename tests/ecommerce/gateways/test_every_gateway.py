@@ -57,7 +57,7 @@ def test_another_try_is_another_session(bench: Bench) -> None:
     assert one.session_id != other.session_id
 
 
-def test_an_open_session_can_be_ended_and_then_nobody_pays_it(bench: Bench, session: Session) -> None:
+def test_an_ended_session_cannot_be_paid(bench: Bench, session: Session) -> None:
     for _time in range(2):
         assert bench.gateway.expire(session).outcome is PaymentOutcome.EXPIRED
     found = bench.gateway.look_up(session)

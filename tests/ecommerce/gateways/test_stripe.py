@@ -260,16 +260,14 @@ def test_a_call_that_hangs_is_left(gateway: StripeGateway, stripe_api: StripeSer
     assert time.monotonic() - began < 1.0
 
 
-def test_nobody_there(gateway: StripeGateway, settings: Any) -> None:
+def test_an_unreachable_gateway_is_retriable(gateway: StripeGateway, settings: Any) -> None:
     settings.STRIPE_API_BASE = "http://127.0.0.1:9"
     with pytest.raises(PaymentFailed) as failed:
         gateway.start(a_request(Money("10", "USD")))
     assert failed.value.retriable
 
 
-def test_a_conflict_is_tried_once_more_by_itself(
-    gateway: StripeGateway, stripe_api: StripeServer, settings: Any
-) -> None:
+def test_a_conflict_is_retried_once(gateway: StripeGateway, stripe_api: StripeServer, settings: Any) -> None:
     settings.STRIPE_RETRIES = 1
     stripe_api.fail("/sessions$", 409, {"type": "idempotency_error", "code": "idempotency_key_in_use"})
     assert gateway.start(a_request(Money("10", "USD"))).session_id in stripe_api.sessions

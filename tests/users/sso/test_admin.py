@@ -63,7 +63,7 @@ def test_only_superusers_can_disconnect_a_superuser(root: Client, provider: Fake
 
 
 @pytest.mark.parametrize("model", ["nonce", "association", "partial", "code"])
-def test_what_belongs_to_sign_ins_in_progress_is_nobodys_business(model: str) -> None:
+def test_sign_in_state_is_not_in_the_admin(model: str) -> None:
     with pytest.raises(NoReverseMatch):
         reverse(f"admin:social_django_{model}_changelist")
 

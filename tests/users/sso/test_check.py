@@ -134,7 +134,7 @@ def test_what_the_document_does_not_list(sound: FakeProvider, name: str, subject
     assert subject in sentences(ask()[0], "unknown")
 
 
-def test_another_issuer(sound: FakeProvider, settings: Any) -> None:
+def test_another_issuer_is_reported(sound: FakeProvider, settings: Any) -> None:
     settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = "https://sso.example/realms/tessera"
     sentence = sentences(ask()[0], "missing")["issuer"]
     assert f"calls itself {sound.issuer}, but https://sso.example/realms/tessera is expected" in sentence
@@ -157,14 +157,14 @@ def test_a_group_that_is_not_there(sound: FakeProvider, settings: Any) -> None:
     assert "names groups that don't exist here: Writers." in sentences(ask()[0], "missing")["roles"]
 
 
-def test_nobody_there(sound: FakeProvider, settings: Any) -> None:
+def test_an_unreachable_provider_is_reported(sound: FakeProvider, settings: Any) -> None:
     settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = "http://127.0.0.1:9/realms/x"
     rows, error = ask()
     assert "doesn't answer" in sentences(rows, "missing")["discovery"]
     assert error.startswith("1 of ")
 
 
-def test_nothing_configured() -> None:
+def test_missing_configuration_is_reported() -> None:
     rows, error = ask()
     assert [row["state"] for row in rows] == ["unknown", "unknown", "unknown"]
     assert error.startswith("No provider is configured.")
@@ -238,7 +238,7 @@ def test_roles_without_rights(settings: Any, roles: dict[str, list[str]]) -> Non
         ("http://localhost:8080/realms/x", []),
     ],
 )
-def test_an_address_everybody_on_the_way_can_hear(settings: Any, address: str, found: list[str]) -> None:
+def test_an_unencrypted_address_is_reported(settings: Any, address: str, found: list[str]) -> None:
     settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = address
     assert ids() == found
 

@@ -173,7 +173,7 @@ def test_only_the_last_link_works_and_only_once(
     assert not UserSocialAuth.objects.exists()
 
 
-def test_signed_in_as_somebody_else_nothing_is_connected(
+def test_a_link_opened_by_another_user_connects_nothing(
     client: Client, provider: FakeProvider, manager: User, outbox: list[EmailMessage]
 ) -> None:
     link = ask(client, provider, outbox)
@@ -222,7 +222,7 @@ def test_a_link_for_confirming_an_address_connects_nothing(
     assert_useless(client, f"{ASK}{make_token(manager)}/")
 
 
-def test_an_account_whose_address_nobody_proved_is_its_owners_alone_afterwards(
+def test_connecting_an_unproven_account_removes_its_old_password_and_sessions(
     client: Client, provider: FakeProvider, manager: User, outbox: list[EmailMessage]
 ) -> None:
     """Someone registered with the address, and was appointed before its owner came."""

@@ -84,7 +84,7 @@ def test_the_browser_goes_to_the_public_address_with_what_the_client_was_registe
     assert query["code_challenge_method"] == ["S256"]
 
 
-def test_somebody_of_the_course_site_is_let_in(client: Client, lms: CourseSite) -> None:
+def test_course_site_users_can_sign_in(client: Client, lms: CourseSite) -> None:
     assert sign_in(client, next="/cart/")["Location"] == "/cart/"
     user = User.objects.get()
     assert (user.email, user.name, user.is_email_verified) == ("amara@northgate.example", "Amara Okafor", True)
@@ -109,7 +109,7 @@ def test_an_account_that_was_never_activated_there_is_refused(client: Client, lm
 
 
 @pytest.mark.parametrize("number", [None, "", True, [7]])
-def test_nobody_without_a_number(client: Client, lms: CourseSite, number: object) -> None:
+def test_a_course_site_identity_without_a_user_id_is_refused(client: Client, lms: CourseSite, number: object) -> None:
     lms.claims["user_id"] = number
     assert sign_in(client).status_code == HTTPStatus.BAD_GATEWAY
     assert not User.objects.exists()

@@ -75,7 +75,7 @@ def test_a_return_without_a_beginning(client: Client, provider: FakeProvider) ->
     refused(client, client.get(theirs), HTTPStatus.BAD_REQUEST, "started too long ago or in another browser")
 
 
-def test_somebody_elses_code_with_a_state_of_ones_own(client: Client, provider: FakeProvider) -> None:
+def test_another_users_code_with_ones_own_state_is_refused(client: Client, provider: FakeProvider) -> None:
     """The state is this browser's, the code was made for another one: PKCE, and the nonce, tell them apart."""
     theirs = provider.visit(begin(Client()))
     code = re.search(r"code=([^&]+)", theirs)
@@ -278,12 +278,12 @@ def test_a_session_whose_name_can_not_be_kept_is_none(client: Client, provider: 
     assert ProviderSession.objects.get().sid == ""
 
 
-def test_userinfo_about_somebody_else(client: Client, provider: FakeProvider) -> None:
+def test_userinfo_about_another_subject_is_refused(client: Client, provider: FakeProvider) -> None:
     provider.userinfo = {"sub": "somebody-else"}
     refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "We couldn’t verify")
 
 
-def test_userinfo_about_nobody(client: Client, provider: FakeProvider) -> None:
+def test_userinfo_without_a_subject_is_refused(client: Client, provider: FakeProvider) -> None:
     provider.answers["userinfo"] = (200, {"email": "boss@shop.example", "email_verified": True})
     refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "We couldn’t verify")
 
@@ -294,7 +294,7 @@ def test_a_signature_that_is_not_the_providers(client: Client, provider: FakePro
 
 
 @pytest.mark.parametrize("token", ["x", "x.y.z", "", None, 7])
-def test_no_token_at_all(client: Client, provider: FakeProvider, token: object) -> None:
+def test_an_answer_without_a_token_is_refused(client: Client, provider: FakeProvider, token: object) -> None:
     answer = {"access_token": "a", "id_token": token, "token_type": "Bearer"}
     provider.answers["token"] = (200, answer)
     refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "We couldn’t verify")
@@ -339,7 +339,7 @@ def test_keys_are_not_fetched_for_every_token_of_a_stranger(client: Client, prov
     assert provider.asked.count("keys") == 1
 
 
-def test_keys_are_kept_when_they_can_not_be_fetched_anew(client: Client, provider: FakeProvider) -> None:
+def test_cached_keys_survive_a_failed_refresh(client: Client, provider: FakeProvider) -> None:
     sign_in(client, provider)
     client.post("/logout/")
     provider.answers["keys"] = (503, {})
@@ -365,7 +365,7 @@ def test_a_key_that_is_none(client: Client, provider: FakeProvider, key: dict[st
     refused(client, sign_in(client, provider), HTTPStatus.BAD_GATEWAY, "We couldn’t verify")
 
 
-def test_an_error_anybody_can_write_into_an_address_wakes_nobody_up(
+def test_an_error_in_the_callback_address_raises_no_alarm(
     client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.get("/complete/keycloak/?error=invalid_scope")
@@ -381,7 +381,7 @@ def test_a_key_for_encrypting_signs_nothing(provider: FakeProvider) -> None:
 # What stands in the log
 
 
-def test_the_log_names_the_reason_and_nobody(
+def test_the_log_has_the_reason_and_no_personal_data(
     client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.in_token = {"aud": "another-client"}

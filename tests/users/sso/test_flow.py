@@ -9,7 +9,7 @@ from tests.users.sso.conftest import is_signed_in, sign_in
 pytestmark = pytest.mark.django_db
 
 
-def test_somebody_new_is_let_in_with_name_and_address(client: Client, provider: FakeProvider) -> None:
+def test_a_new_user_gets_an_account_with_name_and_address(client: Client, provider: FakeProvider) -> None:
     response = sign_in(client, provider)
     assert (response.status_code, response["Location"]) == (302, "/dashboard/")
     user = User.objects.get()

@@ -88,7 +88,7 @@ def test_the_answer_does_not_tell_whether_there_is_an_account(provider: FakeProv
 
 
 @pytest.mark.parametrize("email", [None, "", "   ", "nobody", "a@b", 7, "x" * 250 + "@north.example", ["a@b.example"]])
-def test_without_an_address_nobody_can_be_told_apart(client: Client, provider: FakeProvider, email: object) -> None:
+def test_an_identity_without_an_address_is_refused(client: Client, provider: FakeProvider, email: object) -> None:
     provider.claims["email"] = email
     response = sign_in(client, provider)
     assert response.status_code == HTTPStatus.FORBIDDEN
@@ -206,7 +206,7 @@ def test_a_person_switched_off_after_signing_in_is_refused(client: Client, provi
     assert not is_signed_in(client)
 
 
-def test_an_address_given_to_somebody_else_at_the_provider_does_not_open_the_first_ones_account(
+def test_an_address_reassigned_at_the_provider_does_not_open_the_old_account(
     client: Client, provider: FakeProvider
 ) -> None:
     sign_in(client, provider)
@@ -231,7 +231,7 @@ def test_the_same_person_has_the_same_account_whatever_their_address(client: Cli
     assert "Your e-mail address is now amara.king@northgate.example" in client.get("/account/").content.decode()
 
 
-def test_an_address_somebody_else_has_is_not_taken(client: Client, provider: FakeProvider) -> None:
+def test_an_address_of_another_account_is_not_taken_over(client: Client, provider: FakeProvider) -> None:
     sign_in(client, provider)
     other = User.objects.create_user("amara.king@northgate.example", PASSWORD)
     provider.claims["email"] = other.email
@@ -291,7 +291,7 @@ def test_names_of_every_kind(client: Client, provider: FakeProvider, claims: dic
     assert User.objects.get().name == name
 
 
-def test_the_issuer_is_part_of_who_somebody_is(client: Client, provider: FakeProvider) -> None:
+def test_the_issuer_is_part_of_an_identity(client: Client, provider: FakeProvider) -> None:
     elsewhere = ProviderIdentity(
         "keycloak", "https://elsewhere.example/realms/x", str(provider.claims["sub"]), "x@y.example", True
     )
@@ -353,7 +353,7 @@ def test_an_identity_belongs_to_one_account(client: Client, provider: FakeProvid
     assert not other.social_auth.exists()
 
 
-def test_signing_in_over_somebody_else_connects_nothing(client: Client, provider: FakeProvider) -> None:
+def test_signing_in_as_another_user_connects_nothing(client: Client, provider: FakeProvider) -> None:
     """Without having asked for it: a shared computer where the last one forgot to sign out."""
     other = User.objects.create_user("other@mail.example", PASSWORD, email_verified_at=clock.now())
     client.force_login(other, backend="mitxonline.users.backends.EmailBackend")
@@ -380,7 +380,7 @@ def test_the_last_way_in_is_kept(client: Client, provider: FakeProvider) -> None
     assert "This is your only way to sign in." in client.get("/account/").content.decode()
 
 
-def test_nobody_disconnects_others(client: Client, provider: FakeProvider) -> None:
+def test_users_cannot_disconnect_other_accounts(client: Client, provider: FakeProvider) -> None:
     sign_in(Client(), provider)
     connection = UserSocialAuth.objects.get()
     client.force_login(User.objects.create_user("other@mail.example", PASSWORD))
@@ -421,7 +421,7 @@ def test_without_the_lock_they_would_not(together: Together, meet_at: MeetAt, mo
 
 
 @pytest.mark.django_db(transaction=True)
-def test_somebody_registering_at_the_same_moment(together: Together, meet_at: MeetAt) -> None:
+def test_registering_while_signing_in_makes_one_account(together: Together, meet_at: MeetAt) -> None:
     meeting = meet_at(accounts, "_lock_with_email", parties=2, patience=0.2)
 
     def arrive() -> Any:

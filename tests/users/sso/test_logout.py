@@ -90,7 +90,7 @@ def test_a_token_too_long_for_an_address_stays_at_home(client: Client, provider:
     assert "client_id=storefront" in address
 
 
-def test_who_signed_in_by_password_is_signed_out_here_alone(client: Client, provider: FakeProvider, ada: User) -> None:
+def test_password_users_are_signed_out_here_only(client: Client, provider: FakeProvider, ada: User) -> None:
     client.post("/login/", {"username": ada.email, "password": PASSWORD})
     assert client.post("/logout/")["Location"] == "/"
 
@@ -129,7 +129,7 @@ def test_session_alone_is_enough(provider: FakeProvider) -> None:
     assert not is_signed_in(laptop)
 
 
-def test_a_session_of_somebody_else_is_not_ended(provider: FakeProvider) -> None:
+def test_logout_notice_does_not_end_another_users_session(provider: FakeProvider) -> None:
     laptop = visitor(provider, sid="laptop")
     assert notify(provider, sid="laptop", sub="two").status_code == HTTPStatus.OK
     assert is_signed_in(laptop)
@@ -158,7 +158,7 @@ def test_signing_in_again_in_the_same_browser_takes_the_new_session(provider: Fa
     assert not is_signed_in(client)
 
 
-def test_somebody_else_in_the_same_browser_leaves_no_row_of_the_first(provider: FakeProvider) -> None:
+def test_signing_in_over_another_user_removes_the_old_session_row(provider: FakeProvider) -> None:
     client = visitor(provider, sid="first")
     provider.claims |= {"sid": "second", "sub": "two", "email": "two@northgate.example"}
     sign_in(client, provider)
@@ -236,7 +236,7 @@ def test_a_notice_is_good_once(provider: FakeProvider) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_at_once_one_is_acted_on(together: Together) -> None:
+def test_one_of_two_identical_logout_notices_is_applied(together: Together) -> None:
     notice = LogoutNotice(issuer="https://x.example", jti="1", until=clock.now(), sid="s")
     answers = together(lambda: end_sessions(notice), lambda: end_sessions(notice))
     assert sorted(answers, key=str) == [0, None]
@@ -248,7 +248,7 @@ def test_only_a_post_and_only_keycloak(client: Client, provider: FakeProvider) -
     assert client.post("/sso/other/logout/").status_code == HTTPStatus.NOT_FOUND
 
 
-def test_without_keycloak_there_is_nobody_to_listen_to(client: Client) -> None:
+def test_without_keycloak_logout_notices_answer_404(client: Client) -> None:
     assert client.post(NOTICE, {"logout_token": "x"}).status_code == HTTPStatus.NOT_FOUND
 
 
@@ -263,7 +263,7 @@ def test_rows_of_ended_sessions_go_with_them(provider: FakeProvider) -> None:
     assert [row.sid for row in ProviderSession.objects.all()] == ["phone"]
 
 
-def test_what_nobody_came_back_for_is_forgotten(client: Client, provider: FakeProvider) -> None:
+def test_expired_sign_in_state_is_deleted(client: Client, provider: FakeProvider) -> None:
     begin(client)
     SeenLogoutToken.objects.create(issuer="x", jti="old", until=clock.now() - timedelta(hours=1))
     SeenLogoutToken.objects.create(issuer="x", jti="new", until=clock.now() + timedelta(hours=1))

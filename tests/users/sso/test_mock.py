@@ -53,13 +53,13 @@ def test_there_and_back(client: Client, mock: str) -> None:
     assert User.objects.get().name == "Amara Okafor"
 
 
-def test_stopped_there(client: Client, mock: str) -> None:
+def test_a_canceled_sign_in_comes_back_with_a_message(client: Client, mock: str) -> None:
     response = client.get(visit(begin(client), action="deny"))
     assert response.status_code == 403
     assert "You stopped at Keycloak." in response.content.decode()
 
 
-def test_somebody_whose_address_is_not_verified(client: Client, mock: str) -> None:
+def test_an_unverified_address_is_refused(client: Client, mock: str) -> None:
     response = client.get(visit(begin(client), sub="somebody@new.example"))
     assert response.status_code == 403
     assert not is_signed_in(client)

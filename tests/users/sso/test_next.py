@@ -97,7 +97,7 @@ def test_the_address_to_come_back_to_is_the_public_one(client: Client, provider:
 
 
 @pytest.mark.parametrize("path", ["/login/keycloak/", "/complete/keycloak/", "/login/edx-oauth2/", "/login/github/"])
-def test_who_is_not_configured_is_not_there(client: Client, path: str) -> None:
+def test_an_unconfigured_provider_answers_404(client: Client, path: str) -> None:
     method = client.get if "complete" in path else client.post
     assert method(path).status_code == HTTPStatus.NOT_FOUND
 
@@ -151,7 +151,7 @@ def test_the_sign_in_page_leads_to_the_only_provider(client: Client, only_keyclo
     assert "Change your password" not in page
 
 
-def test_another_site_can_not_sign_anybody_in_by_a_link(client: Client, only_keycloak: FakeProvider) -> None:
+def test_a_link_from_another_site_cannot_start_a_sign_in(client: Client, only_keycloak: FakeProvider) -> None:
     response = client.get("/login/", headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == HTTPStatus.OK
     page = response.content.decode()
@@ -177,7 +177,7 @@ def test_no_password_opens_anything(client: Client, only_keycloak: FakeProvider,
     assert not is_signed_in(client)
 
 
-def test_an_editor_is_one_without_passwords_too(client: Client, only_keycloak: FakeProvider) -> None:
+def test_editors_can_sign_in_where_there_are_no_passwords(client: Client, only_keycloak: FakeProvider) -> None:
     """Rights are known by another backend than the one that signs people in."""
     call_command("configure_wagtail", verbosity=0)
     only_keycloak.access_claims = {"realm_access": {"roles": ["storefront-editor"]}}

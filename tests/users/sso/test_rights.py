@@ -393,7 +393,7 @@ def test_a_password_proves_no_role(client: Client, provider: FakeProvider) -> No
     assert rights_of(amara) == {"is_staff", "is_superuser", "Editors"}
 
 
-def test_who_signs_in_by_password_keeps_what_they_have_by_hand(client: Client, ada: User) -> None:
+def test_password_sign_in_keeps_rights_given_by_hand(client: Client, ada: User) -> None:
     follow(ada, "storefront-editor")
     User.objects.filter(pk=ada.pk).update(is_staff=True)
     ada = User.objects.get(pk=ada.pk)
@@ -417,7 +417,7 @@ def test_disconnecting_ends_the_rights_of_roles(client: Client, provider: FakePr
 
 
 @pytest.mark.parametrize("way", ["page", "action"])
-def test_a_connection_deleted_by_an_operator_ends_them_too(
+def test_deleting_a_connection_ends_its_rights(
     client: Client, provider: FakeProvider, admin_client: Client, way: str
 ) -> None:
     provider.access_claims = {"realm_access": {"roles": ["storefront-admin"]}}

@@ -40,7 +40,7 @@ def test_the_button_says_that_the_provider_is_away(
 
 
 @pytest.mark.parametrize("endpoint", ["token_endpoint", "userinfo_endpoint", "jwks_uri"])
-def test_on_the_way_back_too(endpoint: str, client: Client, provider: FakeProvider) -> None:
+def test_a_silent_provider_at_the_callback_is_reported(endpoint: str, client: Client, provider: FakeProvider) -> None:
     with silent_server() as server:
         provider.answers["openid-configuration"] = (200, {**provider.discovery(), endpoint: server.url})
         way = provider.visit(begin(client))
@@ -53,7 +53,7 @@ def test_on_the_way_back_too(endpoint: str, client: Client, provider: FakeProvid
     assert not is_signed_in(client)
 
 
-def test_after_three_silences_nobody_waits_any_more(client: Client, provider: FakeProvider, settings: Any) -> None:
+def test_after_three_silences_the_breaker_opens(client: Client, provider: FakeProvider, settings: Any) -> None:
     with silent_server() as server:
         settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = f"{server.url}/realms/tessera"
         for _each in range(4):

@@ -133,7 +133,7 @@ def test_nothing_is_said_where_nothing_goes(client: Client, provider: FakeProvid
     assert "You keep the courses" not in client.get(page).content.decode()
 
 
-def test_rights_that_go_are_said_too(client: Client, provider: FakeProvider) -> None:
+def test_the_plan_names_rights_that_end(client: Client, provider: FakeProvider) -> None:
     provider.access_claims = {"realm_access": {"roles": ["storefront-admin"]}}
     connected(client, provider)
     page = f"/account/connections/{UserSocialAuth.objects.get().pk}/disconnect/"
@@ -268,7 +268,7 @@ def test_an_account_taken_over_by_its_owner_keeps_no_seat_of_its_makers_identity
 
 
 @pytest.mark.parametrize("guarded", [True, False])
-def test_a_sign_in_at_the_same_moment_seats_nobody_afterwards(
+def test_a_sign_in_during_the_undo_leaves_no_seat(
     client: Client,
     provider: FakeProvider,
     campus: Any,
