@@ -72,7 +72,7 @@ class DisputeInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[ty
 class OrderAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Orders with everything about them. Nothing is changed here but by the named actions; refunds are at the desk."""
 
-    list_display = ["number", "purchaser", "state", "total", "currency", "placed_at", "why", "desk"]
+    list_display = ["number", "purchaser", "state", "total", "currency", "placed_at", "explanation", "desk"]
     list_filter = ["state", "currency", "placed_at"]
     list_select_related = ["purchaser"]
     search_fields = ["number", "purchaser__email", "lines__title", "lines__item_id"]

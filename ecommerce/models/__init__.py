@@ -1,4 +1,4 @@
-"""What is sold, and how it is paid."""
+"""Products, discounts, baskets, orders, and the money that comes and goes back."""
 
 from ecommerce.models.alert import MoneyAlert
 from ecommerce.models.basket import Basket, BasketCode, BasketItem

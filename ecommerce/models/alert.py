@@ -1,4 +1,4 @@
-"""What finance is to be told, until it was mailed."""
+"""E-mails to finance that are waiting to be sent."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ecommerce.models.order import Order
 
 
 class MoneyAlert(models.Model):
-    """Something about an order's money that needs a decision, mailed once with whatever else came up.
+    """Something about an order's money that needs a decision. All new alerts are sent in one e-mail.
 
-    ``about`` tells apart what can happen to one order several times: the refund, the dispute, the moment.
+    `about` tells apart what can happen to one order several times: it is the refund, the dispute or the time.
     """
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="money_alerts")
     kind = models.CharField(_("what"), max_length=30, choices=AlertKind)
     about = models.CharField(_("about"), max_length=100)
     raised_at = models.DateTimeField(_("raised"))
-    claimed_at = models.DateTimeField(_("being mailed since"), null=True, blank=True)
-    mailed_at = models.DateTimeField(_("mailed"), null=True, blank=True)
+    claimed_at = models.DateTimeField(_("being sent since"), null=True, blank=True)
+    mailed_at = models.DateTimeField(_("sent"), null=True, blank=True)
 
     wagtail_reference_index_ignore = True
 

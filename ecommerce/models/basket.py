@@ -1,4 +1,4 @@
-"""Baskets: what someone means to buy."""
+"""Baskets."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ LINK_BASKET_LIFE = timedelta(hours=24)
 
 
 class Basket(models.Model):
-    """What an account or an anonymous visitor means to buy.
+    """The products that an account or an anonymous visitor is about to buy.
 
-    An owner has at most one ordinary basket and one *link basket* (opened by a contract's product link, never
-    merged). The link basket is current for 24 hours or until it is bought, emptied or left; then the ordinary one
-    is current again (design 5.3).
+    An owner has at most one ordinary basket and one *link basket*, which a contract's product link opens and which is
+    never merged. The link basket is current until it is bought, emptied or left, at most 24 hours; then the ordinary
+    one is current again.
     """
 
     user = models.ForeignKey(
@@ -38,7 +38,7 @@ class Basket(models.Model):
     kind = models.CharField(_("kind"), max_length=20, choices=BasketKind, default=BasketKind.ORDINARY)
     opened_at = models.DateTimeField(_("opened"))
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
-    # What the cart page last said, for the label in every other page's header; nothing is sold by it.
+    # The cart as its page last showed it, for the label in the header of other pages. Checkout never reads these.
     noted_total = amount_field(_("total last shown"), null=True, blank=True, editable=False)
     noted_currency = currency_field(_("currency last shown"), blank=True, default="", editable=False)
     noted_count = models.PositiveIntegerField(_("items last shown"), default=0, editable=False)
@@ -74,16 +74,15 @@ class Basket(models.Model):
 
     @property
     def is_link(self) -> bool:
-        """Whether a contract's link opened it."""
         return self.kind == BasketKind.LINK
 
     def is_stale(self, now: datetime) -> bool:
-        """Whether a link basket's 24 hours are over; an ordinary basket doesn't go stale."""
+        """Whether a link basket's 24 hours are over. An ordinary basket is never stale."""
         return self.is_link and self.opened_at + LINK_BASKET_LIFE < now
 
 
 class BasketItem(models.Model):
-    """One product in a basket; a product is there once."""
+    """One product in a basket."""
 
     basket = models.ForeignKey(Basket, verbose_name=_("basket"), on_delete=models.CASCADE, related_name="items")
     product = models.ForeignKey(
@@ -94,7 +93,7 @@ class BasketItem(models.Model):
         _("kept for later"),
         null=True,
         blank=True,
-        help_text=_("Since when it waits beside the basket; it is neither added up nor bought."),
+        help_text=_("When it was set aside. It is neither added up nor bought."),
     )
 
     wagtail_reference_index_ignore = True
@@ -112,7 +111,7 @@ class BasketItem(models.Model):
 
 
 class BasketCode(models.Model):
-    """A code someone applied to a basket; whether it still works is asked again at every total."""
+    """A code applied to a basket. Whether it still works is checked whenever the basket is priced."""
 
     basket = models.ForeignKey(Basket, verbose_name=_("basket"), on_delete=models.CASCADE, related_name="applied_codes")
     code = models.ForeignKey(

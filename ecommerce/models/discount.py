@@ -1,4 +1,4 @@
-"""Discounts (rules), their codes (texts), and the uses of codes."""
+"""Discounts, their codes, and the uses of codes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from mitxonline.kernel.text import normalize_code
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-# At least four of A-Z and 0-9 (in either case), with single dashes between them: nothing that looks like something
-# else, and nothing that is dropped before codes are compared.
+# At least four of A-Z and 0-9 in either case, with single dashes between them: no letter looks like another one, and
+# apart from dashes nothing is dropped when codes are compared.
 CODE_TEXT = r"^[A-Za-z0-9](-?[A-Za-z0-9]){3,}$"
 CODE_SENTENCE = _("A code has at least 4 letters (A to Z) or digits, with single dashes between them if you like.")
 CODE_EXISTS = _("This code already exists (capitals, spaces and dashes don’t count).")
@@ -39,14 +39,12 @@ def validate_max_uses(number: int) -> None:
 
 
 class DiscountQuerySet(LockableQuerySet["Discount"]):
-    """The vocabulary for asking after discounts."""
-
     def of_the_shop(self) -> Self:
-        """Those people make; contracts make and keep their own."""
+        """Leave out the discounts of contracts, which create and change their own."""
         return self.filter(unlocks__isnull=True)
 
     def in_force(self, now: datetime) -> Self:
-        """Those that are active and within their dates."""
+        """Return the active discounts whose dates include `now`."""
         return self.filter(
             Q(activates_at__isnull=True) | Q(activates_at__lte=now),
             Q(expires_at__isnull=True) | Q(expires_at__gt=now),
@@ -55,15 +53,15 @@ class DiscountQuerySet(LockableQuerySet["Discount"]):
 
 
 class Discount(models.Model):
-    """A rule that lowers a price. Codes are rows under it; an automatic one needs none.
+    """A rule that lowers prices. It has codes, unless it applies automatically.
 
-    ``unlocks`` is set by contracts alone: the codes of such a discount open that one product and touch no other
-    line, and no other discount touches that product.
+    Only contracts set `unlocks`. The codes of such a discount open that product and affect no other line, and no other
+    discount affects that product.
     """
 
     name = models.CharField(_("name"), max_length=255, blank=True)
     discount_type = models.CharField(_("type"), max_length=20, choices=DiscountType)
-    amount = amount_field(_("amount"), help_text=_("Percent, or money in the discount's currency."))
+    amount = amount_field(_("amount"), help_text=_("A percentage, or an amount in the discount’s currency."))
     currency = currency_field(_("currency"), blank=True, help_text=_("Empty for a percentage."))
     redemption_type = models.CharField(
         _("can be used"), max_length=20, choices=RedemptionType, default=RedemptionType.UNLIMITED
@@ -73,7 +71,7 @@ class Discount(models.Model):
     expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     automatic = models.BooleanField(_("applies automatically"), default=False)
-    is_bulk = models.BooleanField(_("made in bulk"), default=False)
+    is_bulk = models.BooleanField(_("created in bulk"), default=False)
     for_all_products = models.BooleanField(
         _("for all products"), default=False, help_text=_("Otherwise only for the products chosen below.")
     )
@@ -81,20 +79,20 @@ class Discount(models.Model):
     for_chosen_people = models.BooleanField(
         _("only for chosen people"),
         default=False,
-        help_text=_("Works only for the addresses named here, once their owners are signed in."),
+        help_text=_("Only for people who are signed in with one of these confirmed addresses."),
     )
     course = models.ForeignKey(
         Course,
-        verbose_name=_("made by the staff of"),
+        verbose_name=_("course"),
         null=True,
         blank=True,
         on_delete=models.PROTECT,
         related_name="discounts",
-        help_text=_("It is for this course only, and its staff look after it."),
+        help_text=_("Only for this course. Its staff created the discount and manage it."),
     )
     unlocks = models.OneToOneField(
         Product,
-        verbose_name=_("opens the contract product"),
+        verbose_name=_("unlocks"),
         null=True,
         blank=True,
         editable=False,
@@ -103,7 +101,7 @@ class Discount(models.Model):
     )
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("made by"),
+        verbose_name=_("created by"),
         null=True,
         blank=True,
         editable=False,
@@ -192,7 +190,7 @@ class Discount(models.Model):
 
 
 class DiscountPerson(models.Model):
-    """Someone a discount is for, by their address; it counts once that is confirmed."""
+    """Someone a discount is for, by e-mail address. They must have confirmed it."""
 
     discount = models.ForeignKey(Discount, verbose_name=_("discount"), on_delete=models.CASCADE, related_name="people")
     email = models.EmailField(_("e-mail address"))
@@ -201,8 +199,8 @@ class DiscountPerson(models.Model):
     wagtail_reference_index_ignore = True
 
     class Meta:
-        verbose_name = _("person a discount is for")
-        verbose_name_plural = _("people a discount is for")
+        verbose_name = _("person with a discount")
+        verbose_name_plural = _("people with a discount")
         ordering = ["email"]
         indexes = [models.Index(fields=["email"], name="discount_person_email")]
         constraints = [models.UniqueConstraint(fields=["discount", "email"], name="discount_person_once")]
@@ -212,26 +210,24 @@ class DiscountPerson(models.Model):
 
 
 class DiscountCodeQuerySet(LockableQuerySet["DiscountCode"]):
-    """The vocabulary for asking after codes."""
-
     def matching(self, text: str) -> Self:
-        """The code with this text, compared without case, blanks and dashes."""
+        """Find the code with this text, ignoring case, spaces and dashes."""
         return self.filter(normalized=normalize_code(text))
 
     def beginning_with(self, text: str) -> Self:
-        """The codes that begin like this, compared likewise; none for nothing."""
-        begin = normalize_code(text)
-        return self.filter(normalized__startswith=begin) if begin else self.none()
+        """Find the codes that start with this text, ignoring case, spaces and dashes. An empty text finds none."""
+        start = normalize_code(text)
+        return self.filter(normalized__startswith=start) if start else self.none()
 
 
 class DiscountCode(models.Model):
-    """One text that gives access to its discount. An enrollment code is one whose discount opens a contract run.
+    """A text that gives access to its discount. Enrollment codes are those whose discount unlocks a contract run.
 
-    ``uses`` counts the held, confirmed and retired uses of a limited code and moves only in the statement that
-    changes a use's state (CODE-02, design 3.7). Of an unlimited code only the rows count.
+    `uses` counts the held, confirmed and retired uses of a limited code. It changes only in the statement that changes
+    the state of a use, so that the two never disagree. Uses of an unlimited code are only counted from their rows.
     """
 
-    # Its index is the first of those below.
+    # The first index below also serves as the foreign key's.
     discount = models.ForeignKey(
         Discount, verbose_name=_("discount"), on_delete=models.PROTECT, related_name="codes", db_index=False
     )
@@ -252,12 +248,12 @@ class DiscountCode(models.Model):
     )
     uses = models.PositiveIntegerField(_("used"), default=0, db_default=0, editable=False)
     active = models.BooleanField(_("active"), default=True, db_default=True)
-    assigned_email = models.EmailField(_("given to"), blank=True, default="", db_default="")
+    assigned_email = models.EmailField(_("assigned to"), blank=True, default="", db_default="")
     assigned_name = models.CharField(_("name"), max_length=255, blank=True, default="", db_default="")
-    assigned_at = models.DateTimeField(_("given on"), null=True, blank=True)
+    assigned_at = models.DateTimeField(_("assigned on"), null=True, blank=True)
     assigned_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("given by"),
+        verbose_name=_("assigned by"),
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
@@ -273,7 +269,7 @@ class DiscountCode(models.Model):
         verbose_name = _("code")
         verbose_name_plural = _("codes")
         ordering = ["pk"]
-        # A discount may have a million codes: whoever counts them, or takes some from either end, reads only an index.
+        # A discount may have a million codes. Counting them, or taking some from either end, reads only an index.
         indexes = [
             models.Index(fields=["discount", "id"], name="code_of_discount"),
             models.Index(fields=["discount", "max_uses"], condition=Q(active=True), name="code_active"),
@@ -313,15 +309,13 @@ class DiscountCode(models.Model):
 
 
 class CodeUseQuerySet(models.QuerySet["CodeUse"]):
-    """The vocabulary for asking after uses."""
-
     def live(self) -> Self:
-        """Uses that keep others out: held or confirmed."""
+        """Return the held and confirmed uses, which keep others from using the code."""
         return self.filter(state__in=LIVE_USE_STATES)
 
 
 class CodeUse(models.Model):
-    """One person's use of one code: held while an order is pending, confirmed by fulfillment or by attaching."""
+    """One person's use of one code. Held while an order is pending, confirmed by fulfillment or redemption."""
 
     code = models.ForeignKey(DiscountCode, verbose_name=_("code"), on_delete=models.PROTECT, related_name="code_uses")
     user = models.ForeignKey(

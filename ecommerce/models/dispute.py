@@ -1,4 +1,4 @@
-"""Payments that the buyer's bank asks back."""
+"""Payments that the buyer's bank reclaims."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mitxonline.kernel.money import Money
 
 
 class Dispute(models.Model):
-    """A dispute as the gateway tells of it; it is answered there, and followed here."""
+    """A dispute as the gateway reports it. Staff answer it at the gateway."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="disputes")
     attempt = models.ForeignKey(
@@ -29,7 +29,7 @@ class Dispute(models.Model):
     opened_at = models.DateTimeField(_("opened"))
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     funds_withdrawn_at = models.DateTimeField(_("money withdrawn"), null=True, blank=True)
-    funds_reinstated_at = models.DateTimeField(_("money given back to us"), null=True, blank=True)
+    funds_reinstated_at = models.DateTimeField(_("money returned to us"), null=True, blank=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     objects = LockableQuerySet["Dispute"].as_manager()
@@ -49,10 +49,9 @@ class Dispute(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Whether the bank has yet to say the last word."""
+        """Whether the bank hasn't decided yet."""
         return self.state in OPEN_DISPUTE_STATES
 
     @property
     def money(self) -> Money:
-        """What the bank asks back."""
         return Money(self.amount, self.currency)

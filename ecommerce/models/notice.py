@@ -1,4 +1,4 @@
-"""What gateways told us, word for word."""
+"""Notices of gateways about payments, as they came."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ecommerce.models.order import Order
 
 
 class GatewayNotice(models.Model):
-    """One notice of a gateway, kept once as it came, before anything is done about it.
+    """One notice of a gateway. It is stored before it is processed, and only once.
 
-    The body names the buyer; it is dropped after ``NOTICE_BODY_DAYS``, while the row stays.
+    The body names the buyer, so it is deleted after `NOTICE_BODY_DAYS`. The row stays.
     """
 
     gateway = models.CharField(_("gateway"), max_length=40)
@@ -31,8 +31,8 @@ class GatewayNotice(models.Model):
     wagtail_reference_index_ignore = True
 
     class Meta:
-        verbose_name = _("notice of a gateway")
-        verbose_name_plural = _("notices of gateways")
+        verbose_name = _("gateway notice")
+        verbose_name_plural = _("gateway notices")
         ordering = ["-received_at", "-pk"]
         indexes = [models.Index(fields=["received_at"], name="notice_by_age")]
         constraints = [

@@ -1,4 +1,4 @@
-"""Orders and their lines: snapshots that nothing recomputes."""
+"""Orders and their lines. They are snapshots: nothing recomputes them."""
 
 from __future__ import annotations
 
@@ -23,21 +23,17 @@ if TYPE_CHECKING:
 
 
 class OrderQuerySet(LockableQuerySet["Order"]):
-    """The vocabulary for asking after orders."""
-
     def of(self, user_id: int) -> Self:
-        """One buyer's orders."""
         return self.filter(purchaser_id=user_id)
 
     def pending(self) -> Self:
-        """Orders no one has paid or given up yet."""
         return self.filter(state=OrderState.PENDING)
 
 
 class Order(models.Model):
-    """What someone bought, at the prices shown when it was placed.
+    """What someone bought, at the prices they saw.
 
-    Its number is known before anything is paid. ``hold_until`` is how long its codes and seats are kept.
+    The number is assigned before anything is paid. The order's codes and seats are held until `hold_until`.
     """
 
     TRANSITIONS: ClassVar[dict[OrderState, frozenset[OrderState]]] = {
@@ -55,7 +51,7 @@ class Order(models.Model):
         OrderState.CANCELED: frozenset({OrderState.REVIEW}),
         OrderState.REVIEW: frozenset({OrderState.FULFILLED, OrderState.REFUNDED, OrderState.CANCELED}),
         OrderState.FULFILLED: frozenset({OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED}),
-        # Back from refunds only where money that had gone back comes here again; to review where no course is open.
+        # A refunded order comes back only if its refund bounces, and goes to review if its courses can't be reopened.
         OrderState.PARTIALLY_REFUNDED: frozenset({OrderState.REFUNDED, OrderState.FULFILLED, OrderState.REVIEW}),
         OrderState.REFUNDED: frozenset({OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW}),
     }
@@ -74,13 +70,13 @@ class Order(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text=_("Which basket it was placed from; the basket itself doesn't stay."),
+        help_text=_("The basket it was placed from, which is deleted afterwards."),
     )
     fingerprint = models.CharField(
         _("fingerprint"),
         max_length=64,
         editable=False,
-        help_text=_("What was in the basket: the same again reuses the pending order."),
+        help_text=_("The contents of the basket. Checking out with the same contents reuses the pending order."),
     )
     placed_at = models.DateTimeField(_("placed"))
     hold_until = models.DateTimeField(_("held until"), null=True, blank=True)
@@ -90,7 +86,7 @@ class Order(models.Model):
         _("in review because"), max_length=40, choices=ReviewCause, blank=True, default="", db_default=""
     )
     state_reason = models.CharField(
-        _("reason"), max_length=255, blank=True, help_text=_("For people; of an order in review, details of its cause.")
+        _("reason"), max_length=255, blank=True, help_text=_("For staff. In review: details of the cause.")
     )
     billing_name = models.CharField(_("billed to"), max_length=255, blank=True, default="", db_default="")
     billing_street = models.CharField(_("street"), max_length=255, blank=True, default="", db_default="")
@@ -100,14 +96,15 @@ class Order(models.Model):
     billing_country = models.CharField(
         _("country"), max_length=2, blank=True, default="", db_default="", help_text=_("Two letters (ISO 3166).")
     )
-    billing_tax_id = models.CharField(_("buyer's tax number"), max_length=60, blank=True, default="", db_default="")
+    billing_tax_id = models.CharField(_("buyer’s tax number"), max_length=60, blank=True, default="", db_default="")
     tax_total = amount_field(
-        _("tax"), null=True, blank=True, help_text=_("Contained in the total; empty if the gateway said nothing.")
+        _("tax"), null=True, blank=True, help_text=_("Included in the total. Empty if the gateway didn’t report any.")
     )
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     objects = OrderQuerySet.as_manager()
 
+    # No page refers to orders, so Wagtail needn't update its reference index whenever one is saved.
     wagtail_reference_index_ignore = True
 
     class Meta:
@@ -115,7 +112,7 @@ class Order(models.Model):
         verbose_name_plural = _("orders")
         ordering = ["-placed_at", "-pk"]
         permissions = [
-            ("refund_order", "Can give money back for an order"),
+            ("refund_order", "Can refund an order"),
             ("fulfill_order", "Can fulfill an order that is in review"),
             ("cancel_order", "Can cancel an order that is in review"),
         ]
@@ -150,7 +147,7 @@ class Order(models.Model):
 
     @property
     def is_fulfilled(self) -> bool:
-        """Whether the buyer has what was bought (also after a refund of a part)."""
+        """Whether the buyer has what they bought, or after a partial refund some of it."""
         return self.state in {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED}
 
     @property
@@ -165,21 +162,20 @@ class Order(models.Model):
 
     @property
     def money(self) -> Money:
-        """What is to be paid, or was."""
         return Money(self.total, self.currency)
 
     @property
-    def why(self) -> str:
-        """Why it is in its state, as staff read it; empty where no one gave a reason."""
+    def explanation(self) -> str:
+        """Why the order is in its state, for staff. Empty if no reason was given."""
         if not self.review_cause:
             return self.state_reason
         cause = str(ReviewCause(self.review_cause).label)
         return f"{cause}: {self.state_reason}" if self.state_reason else cause
 
     def move(self, to: OrderState, *, at: datetime, reason: str = "", cause: ReviewCause | None = None) -> None:
-        """Go to another state and save it; WrongOrderState if nothing leads there from here.
+        """Change the state and save it. Raises WrongOrderState for a transition that doesn't exist.
 
-        ``cause`` is given to review and to no other state, or the database refuses it.
+        Review needs a `cause` and no other state has one: a constraint checks this.
         """
         if to not in self.TRANSITIONS[OrderState(self.state)]:
             raise WrongOrderState(number=self.number, state=self.state, wanted=to)
@@ -195,15 +191,13 @@ class Order(models.Model):
 
 
 class OrderLineQuerySet(models.QuerySet["OrderLine"]):
-    """The vocabulary for asking after lines."""
-
     def standing(self) -> Self:
-        """Lines whose price hasn't gone back whole, and free ones that weren't undone: the buyer's, or still owed."""
+        """Return the lines that were neither refunded in full nor, if they were free, undone."""
         return self.exclude(refunded=models.F("due"), due__gt=0).filter(undone_at=None)
 
 
 class OrderLine(models.Model):
-    """One thing bought: a snapshot of title, key, price and discount."""
+    """One product of an order: a snapshot of its title, key, price and discount."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="lines")
     product = models.ForeignKey(
@@ -231,7 +225,7 @@ class OrderLine(models.Model):
         default=False,
         db_default=False,
         editable=False,
-        help_text=_("The code could be used so many times: the order is fulfilled only with a use of its own."),
+        help_text=_("The code’s uses are limited, so the order is only fulfilled with a use of its own."),
     )
     discount = models.ForeignKey(
         "ecommerce.Discount",
@@ -241,24 +235,23 @@ class OrderLine(models.Model):
         on_delete=models.PROTECT,
         related_name="order_lines",
     )
-    discount_label = models.CharField(_("discount's name"), max_length=255, blank=True)
+    discount_label = models.CharField(_("discount’s name"), max_length=255, blank=True)
     entitlement = models.CharField(
-        _("right"), max_length=100, blank=True, help_text=_("What a checkout rule granted instead of a code.")
+        _("right"), max_length=100, blank=True, help_text=_("Granted by a checkout rule instead of a code.")
     )
     refunded = amount_field(
         _("refunded"),
         default=0,
         db_default=0,
         editable=False,
-        help_text=_("Given back or set aside for it; moves with the refunds."),
+        help_text=_("Refunded, or set aside for a refund."),
     )
-
     undone_at = models.DateTimeField(
         _("undone"),
         null=True,
         blank=True,
         editable=False,
-        help_text=_("When staff took back what had cost nothing."),
+        help_text=_("When staff undid it. Only free lines can be undone."),
     )
 
     objects = OrderLineQuerySet.as_manager()
@@ -294,5 +287,4 @@ class OrderLine(models.Model):
 
     @property
     def money(self) -> Money:
-        """What is to be paid for this line."""
         return Money(self.due, self.currency)

@@ -1,4 +1,4 @@
-"""One row for every try at paying."""
+"""Payment attempts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mitxonline.kernel.money import Money
 
 
 class PaymentAttempt(models.Model):
-    """One try at paying one order through one gateway, with a reference and an idempotency key of its own."""
+    """One attempt to pay one order at one gateway, with its own reference and idempotency key."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="attempts")
     gateway = models.CharField(_("gateway"), max_length=40)
@@ -31,13 +31,13 @@ class PaymentAttempt(models.Model):
         default="",
         db_default="",
         editable=False,
-        help_text=_("Which of our accounts at the gateway: a host's own; empty for the usual one."),
+        help_text=_("Our account at the gateway. Empty: the default one."),
     )
     locale = models.CharField(_("language"), max_length=20, blank=True, default="", db_default="", editable=False)
     session_id = models.CharField(_("session at the gateway"), max_length=255, blank=True)
     pay_url = models.TextField(_("payment page"), blank=True, default="", db_default="", editable=False)
     closing_key = models.CharField(
-        _("idempotency key of ending it"), max_length=255, blank=True, default="", db_default="", editable=False
+        _("idempotency key of closing it"), max_length=255, blank=True, default="", db_default="", editable=False
     )
     payment_id = models.CharField(_("payment at the gateway"), max_length=255, blank=True)
     amount = amount_field(_("amount"))
@@ -51,36 +51,44 @@ class PaymentAttempt(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text=_("When the gateway is asked if it hasn't told anything by then; empty: there is nothing to ask."),
+        help_text=_("When we ask the gateway, if it hasn’t reported by then. Empty: nothing to ask."),
     )
     came_back_at = models.DateTimeField(
         _("buyer came back"),
         null=True,
         blank=True,
         editable=False,
-        help_text=_("When the buyer returned from the payment page and the gateway couldn’t be asked."),
+        help_text=_("When the buyer returned from the payment page and we couldn’t reach the gateway."),
     )
     asked = models.PositiveIntegerField(_("times asked"), default=0, db_default=0, editable=False)
     note = models.CharField(_("note"), max_length=255, blank=True)
     paid_amount = amount_field(
-        _("paid"), null=True, blank=True, help_text=_("What the gateway says came; empty: what was asked for.")
+        _("paid"),
+        null=True,
+        blank=True,
+        help_text=_("The amount that the gateway reported. Empty: the amount requested."),
     )
     paid_currency = currency_field(
         _("currency paid"),
         blank=True,
         default="",
         db_default="",
-        help_text=_("The currency of what came, which needn’t be the one that was asked for."),
+        help_text=_("May differ from the currency requested."),
     )
     paid_with = models.CharField(
-        _("paid with"), max_length=100, blank=True, default="", db_default="", help_text=_("“Visa ending 4242”")
+        _("paid with"),
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Such as “Visa ending 4242”."),
     )
     is_surplus = models.BooleanField(
-        _("paid a second time"),
+        _("second payment"),
         default=False,
         db_default=False,
         editable=False,
-        help_text=_("Money for an order that had been paid: all of it is to go back."),
+        help_text=_("The order was already paid, so all of this payment should be refunded."),
     )
     refunded = amount_field(_("refunded"), default=0, db_default=0, editable=False)
     refund_reserved = amount_field(
@@ -88,15 +96,14 @@ class PaymentAttempt(models.Model):
         default=0,
         db_default=0,
         editable=False,
-        help_text=_("Refunds the gateway hasn't answered yet."),
+        help_text=_("Refunds that the gateway hasn’t answered yet."),
     )
-
     refund_gap = amount_field(
-        _("given back there and not booked here"),
+        _("refund difference"),
         default=0,
         db_default=0,
         editable=False,
-        help_text=_("The gateway’s sum of refunds less ours, in the currency that was paid."),
+        help_text=_("The gateway’s total of refunds minus ours, in the currency paid."),
     )
 
     objects = LockableQuerySet["PaymentAttempt"].as_manager()
@@ -135,27 +142,25 @@ class PaymentAttempt(models.Model):
 
     @property
     def money(self) -> Money:
-        """What was asked for."""
         return Money(self.amount, self.currency)
 
     @property
     def paid_money(self) -> Money:
-        """What came, in the currency it came in; of a try that wasn't paid it says nothing."""
+        """The amount that arrived, in its own currency. Meaningless for an attempt that wasn't paid."""
         return self.money if self.paid_amount is None else Money(self.paid_amount, self.paid_currency)
 
     @property
     def refunded_money(self) -> Money:
-        """What went back, or is on its way."""
         return Money(self.refunded, self.paid_money.currency)
 
     @property
     def gap_money(self) -> Money:
-        """What the gateway gave back and no one booked here; negative where it gave back less than is booked."""
+        """The gateway's refunds minus ours. Negative if it refunded less than we recorded."""
         return Money(self.refund_gap, self.paid_money.currency)
 
     @property
     def refundable(self) -> Money:
-        """What is left of what came, after refunds and money set aside; nothing of a try that wasn't paid."""
+        """The rest of the payment after refunds and money set aside for them. Zero for an unpaid attempt."""
         if self.state != AttemptState.PAID:
             return self.money.zero
         paid = self.paid_money
@@ -163,6 +168,5 @@ class PaymentAttempt(models.Model):
         return Money(max(left, Decimal(0)), paid.currency)
 
     @property
-    def brought_the_price(self) -> bool:
-        """Whether exactly what was asked for came."""
+    def is_paid_exactly(self) -> bool:
         return self.state == AttemptState.PAID and self.paid_money == self.money

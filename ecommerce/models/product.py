@@ -1,4 +1,4 @@
-"""What can be bought: a run or a program, for a price."""
+"""Products: course runs and programs with a price."""
 
 from __future__ import annotations
 
@@ -34,23 +34,20 @@ def default_currency() -> str:
 
 
 class ProductQuerySet(LockableQuerySet["Product"]):
-    """The vocabulary for asking after products."""
-
     def active(self) -> Self:
-        """Products on sale."""
         return self.filter(is_active=True)
 
     def public(self) -> Self:
-        """Products anyone may buy without a code."""
+        """Return the products that anyone may buy without a code."""
         return self.active().filter(requires_code=False)
 
     def with_item(self) -> Self:
-        """Each product with the run or program it sells, in the same query."""
+        """Join the run or program that each product sells."""
         return self.select_related("course_run__course__department", "program__department")
 
 
 class Product(models.Model):
-    """The offer of one run or one program at a price. Never deleted: orders name it."""
+    """One run or one program with its price. Products are never deleted because orders refer to them."""
 
     course_run = models.ForeignKey(
         CourseRun,
@@ -90,7 +87,7 @@ class Product(models.Model):
     requires_code = models.BooleanField(
         _("needs its code"),
         default=False,
-        help_text=_("Set by contracts: no one gets this without a code of its own or a right from the contract."),
+        help_text=_("Set by contracts: buying it takes one of its codes or a right from the contract."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -168,14 +165,14 @@ class Product(models.Model):
 
 
 class PriceChange(models.Model):
-    """One change of a product's price; the history finance reads."""
+    """One change of a product's price, for the history that finance reads."""
 
     product = models.ForeignKey(
         Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="price_changes"
     )
     old_price = amount_field(_("old price"), null=True, blank=True)
     old_currency = currency_field(
-        _("old currency"), blank=True, default="", help_text=_("Empty where the currency stayed.")
+        _("old currency"), blank=True, default="", help_text=_("Empty if the currency stayed the same.")
     )
     new_price = amount_field(_("new price"))
     currency = currency_field(_("currency"))

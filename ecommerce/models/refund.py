@@ -1,4 +1,4 @@
-"""Money that goes back: what buyers ask for, and what is done."""
+"""Refunds, and the requests of buyers for them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from mitxonline.kernel.money import Money
 
 
 class RefundRequest(models.Model):
-    """A buyer's wish for their money, until someone of finance has decided."""
+    """A buyer's request for a refund, which finance approves or denies."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="refund_requests")
     lines = models.ManyToManyField(
-        OrderLine, verbose_name=_("courses"), blank=True, related_name="+", help_text=_("None: the whole order.")
+        OrderLine, verbose_name=_("courses"), blank=True, related_name="+", help_text=_("Empty: the whole order.")
     )
-    why = models.CharField(_("why"), max_length=30, choices=RefundWhy)
-    text = models.TextField(_("in their own words"), max_length=2000, blank=True)
+    why = models.CharField(_("reason"), max_length=30, choices=RefundWhy)
+    text = models.TextField(_("message"), max_length=2000, blank=True)
     state = models.CharField(_("state"), max_length=20, choices=RefundRequestState, default=RefundRequestState.ASKED)
-    asked_at = models.DateTimeField(_("asked"))
+    asked_at = models.DateTimeField(_("requested"))
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -47,7 +47,7 @@ class RefundRequest(models.Model):
         related_name="+",
     )
     answer = models.TextField(
-        _("answer"), max_length=2000, blank=True, help_text=_("What the buyer is told with a refusal.")
+        _("answer"), max_length=2000, blank=True, help_text=_("E-mailed to the buyer if the request is denied.")
     )
 
     objects = LockableQuerySet["RefundRequest"].as_manager()
@@ -73,23 +73,20 @@ class RefundRequest(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Whether no one has decided yet."""
         return self.state == RefundRequestState.ASKED
 
 
 class RefundQuerySet(LockableQuerySet["Refund"]):
-    """The vocabulary for asking after refunds."""
-
     def alive(self) -> Self:
-        """Refunds whose money is gone, on its way or set aside."""
+        """Return the refunds whose money is gone, on its way or set aside."""
         return self.filter(state__in=(*RESERVED_REFUND_STATES, *COUNTED_REFUND_STATES))
 
 
 class Refund(models.Model):
-    """Money of one payment that goes back, asked for here or made at the gateway.
+    """A refund of one payment, started here or at the gateway.
 
-    ``idempotency_key`` is stored before the gateway is called and is the same however often we ask. ``is_counted``
-    is false where the gateway gave back more than we know to have come: such a row is for a person to look at.
+    `idempotency_key` is stored before the gateway is called and stays the same for every call. `is_counted` is false
+    if the gateway refunded more than we know to have arrived: someone has to look into such a refund.
     """
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="refunds")
@@ -112,19 +109,19 @@ class Refund(models.Model):
     currency = currency_field(_("currency"))
     reason = models.CharField(_("reason"), max_length=255)
     state = models.CharField(_("state"), max_length=20, choices=RefundState, default=RefundState.RECORDED)
-    origin = models.CharField(_("begun"), max_length=20, choices=RefundOrigin, default=RefundOrigin.OURS)
+    origin = models.CharField(_("started"), max_length=20, choices=RefundOrigin, default=RefundOrigin.OURS)
     enrollment_after = models.CharField(_("the courses"), max_length=20, choices=EnrollmentAfter)
     frees_codes = models.BooleanField(_("codes can be used again"), default=False)
     told_amount = amount_field(
-        _("went back instead"),
+        _("gateway’s amount"),
         null=True,
         blank=True,
         editable=False,
-        help_text=_("What the gateway says goes back, where that isn’t what was asked for."),
+        help_text=_("The amount that the gateway reported, if it differs from ours."),
     )
-    told_currency = currency_field(_("currency of that"), blank=True, default="", db_default="", editable=False)
+    told_currency = currency_field(_("gateway’s currency"), blank=True, default="", db_default="", editable=False)
     is_counted = models.BooleanField(_("counted"), default=True, db_default=True, editable=False)
-    failure = models.CharField(_("what the gateway said"), max_length=255, blank=True)
+    failure = models.CharField(_("gateway’s message"), max_length=255, blank=True)
     begun_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("by"),
@@ -138,7 +135,7 @@ class Refund(models.Model):
     looked_up_at = models.DateTimeField(_("looked up"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     took_effect_at = models.DateTimeField(
-        _("took effect"), null=True, blank=True, help_text=_("When courses and codes followed it.")
+        _("took effect"), null=True, blank=True, help_text=_("When courses and codes were changed.")
     )
 
     objects = RefundQuerySet.as_manager()
@@ -183,7 +180,6 @@ class Refund(models.Model):
 
     @property
     def money(self) -> Money:
-        """What goes back."""
         return Money(self.amount, self.currency)
 
     @property
@@ -193,12 +189,12 @@ class Refund(models.Model):
 
     @property
     def told_money(self) -> Money | None:
-        """What the gateway says goes back, where that isn't what was asked for."""
+        """The amount that the gateway reported, if it differs from ours."""
         return None if self.told_amount is None else Money(self.told_amount, self.told_currency)
 
 
 class RefundLine(models.Model):
-    """How much of a refund is for one line of the order."""
+    """The part of a refund that is for one line of the order."""
 
     refund = models.ForeignKey(Refund, verbose_name=_("refund"), on_delete=models.CASCADE, related_name="lines")
     line = models.ForeignKey(
@@ -209,8 +205,8 @@ class RefundLine(models.Model):
     wagtail_reference_index_ignore = True
 
     class Meta:
-        verbose_name = _("line of a refund")
-        verbose_name_plural = _("lines of refunds")
+        verbose_name = _("refund line")
+        verbose_name_plural = _("refund lines")
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["refund", "line"], name="refund_line_once"),

@@ -1,4 +1,4 @@
-"""What a site's shop says of itself, and how long buyers may ask for their money."""
+"""Settings of a site's shop: refunds, and the seller on receipts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from ecommerce.enums import AfterFailedRefund, EnrollmentAfter
 
 @register_setting(icon="clipboard-list", order=110)
 class ShopSettings(BaseSiteSetting):
-    """Refund window, and the seller as receipts name it."""
-
     refund_window_days = models.PositiveSmallIntegerField(
-        _("days to ask for a refund"),
+        _("days to request a refund"),
         null=True,
         blank=True,
         validators=[MaxValueValidator(3650)],
         help_text=_(
-            "Counted from the course's start, or from buying a course that is under way or self-paced. "
-            "Empty: as the installation says. 0: buyers can't ask here."
+            "Counted from the start of the course, or from the purchase if the course has started or is self-paced. "
+            "Leave it empty for the site default. With 0 buyers can’t request refunds."
         ),
     )
     after_refund_elsewhere = models.CharField(
@@ -32,7 +30,7 @@ class ShopSettings(BaseSiteSetting):
         choices=EnrollmentAfter,
         default=EnrollmentAfter.REMOVE,
         db_default=EnrollmentAfter.REMOVE,
-        help_text=_("Someone gave the whole price back on the gateway's own pages, where courses are unknown."),
+        help_text=_("The full price was refunded on the gateway’s own pages, which know nothing of courses."),
     )
     after_failed_refund = models.CharField(
         _("courses after a refund that didn’t arrive"),
@@ -40,7 +38,7 @@ class ShopSettings(BaseSiteSetting):
         choices=AfterFailedRefund,
         default=AfterFailedRefund.RESTORE,
         db_default=AfterFailedRefund.RESTORE,
-        help_text=_("The bank sent the money back to us, after the courses had been taken away."),
+        help_text=_("The bank returned the money to us after the courses had been removed."),
     )
     after_lost_dispute = models.CharField(
         _("courses after a lost dispute"),
@@ -48,24 +46,33 @@ class ShopSettings(BaseSiteSetting):
         choices=EnrollmentAfter,
         default=EnrollmentAfter.REMOVE,
         db_default=EnrollmentAfter.REMOVE,
-        help_text=_("The buyer’s bank took the whole price back. Where it took a part, courses stay as they are."),
+        help_text=_("The buyer’s bank took back the full price. If it took only a part, the courses stay."),
     )
     finance_email = models.EmailField(
-        _("address told of money that needs a decision"),
+        _("e-mail for money alerts"),
         blank=True,
         help_text=_(
-            "Orders in review, second payments, disputes, failed refunds. Empty: the people who may refund orders."
+            "Orders in review, second payments, disputes, failed refunds. "
+            "Leave it empty to e-mail everyone who may refund orders."
         ),
     )
     support_email = models.EmailField(
-        _("address for questions about orders"), blank=True, help_text=_("Empty: the brand's support address.")
+        _("e-mail for questions about orders"),
+        blank=True,
+        help_text=_("Leave it empty to use the brand’s support e-mail."),
     )
     seller_name = models.CharField(
-        _("seller"), max_length=255, blank=True, help_text=_("As receipts name it. Empty: the brand's name.")
+        _("seller"),
+        max_length=255,
+        blank=True,
+        help_text=_("Printed on receipts. Leave it empty to use the brand’s name."),
     )
-    seller_address = models.TextField(_("seller's address"), max_length=500, blank=True)
+    seller_address = models.TextField(_("seller’s address"), max_length=500, blank=True)
     seller_tax_id = models.CharField(
-        _("seller's tax number"), max_length=60, blank=True, help_text=_("As it is printed: “VAT IE 1234567X”.")
+        _("seller’s tax number"),
+        max_length=60,
+        blank=True,
+        help_text=_("As printed on receipts, such as “VAT IE 1234567X”."),
     )
 
     panels = [
@@ -96,5 +103,5 @@ class ShopSettings(BaseSiteSetting):
 
     @property
     def window_days(self) -> int:
-        """How many days buyers have; 0: none."""
+        """The days that buyers have to request a refund. 0: they can't."""
         return settings.REFUND_WINDOW_DAYS if self.refund_window_days is None else self.refund_window_days

@@ -117,7 +117,7 @@ class OrderIndex(StaffIndexView):
         Column("email", label=_("E-mail"), accessor="purchaser.email"),
         Column("total", label=_("Total")),
         Column("currency", label=_("Currency")),
-        Column("why", label=_("Reason")),
+        Column("explanation", label=_("Reason")),
     ]
 
     def get_base_queryset(self) -> QuerySet[Order]:

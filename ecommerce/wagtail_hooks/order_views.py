@@ -178,7 +178,7 @@ class FulfillView(DecisionView):
         return [
             _("The buyer gets the courses and a receipt."),
             _("Codes and seats are claimed again. If none is left, nothing happens and you are told so."),
-            _("The order was stopped because: %(reason)s") % {"reason": self.desk.order.why or "–"},
+            _("The order was stopped because: %(reason)s") % {"reason": self.desk.order.explanation or "–"},
         ]
 
     def perform(self, form: ReasonForm) -> str:

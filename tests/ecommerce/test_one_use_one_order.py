@@ -233,7 +233,7 @@ def test_money_for_a_lapsed_order_gets_no_second_use(
     stripe_api.sessions[old_page.session_id]["status"] = "open"
     after = pay(stripe_api, first, now=LATER)
     assert (after.state, after.review_cause) == (OrderState.REVIEW, "code_gone")
-    assert second.number in after.why
+    assert second.number in after.explanation
     assert fulfilled_uses() == [(second.pk, UseState.CONFIRMED)]
 
 

@@ -733,5 +733,5 @@ def test_the_review_e_mail_is_sent_once(stripe_api: StripeServer, learner: User)
             send_to_review(Order.objects.locked().get(pk=order.pk), cause=cause, detail="livemode", now=NOON)
     order.refresh_from_db()
     assert order.review_cause == ReviewCause.IN_DOUBT
-    assert order.why == "The payment is in doubt: livemode"
+    assert order.explanation == "The payment is in doubt: livemode"
     assert Delivery.objects.filter(handler="ecommerce.receivers.email_review").count() == 1

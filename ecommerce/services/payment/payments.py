@@ -334,7 +334,7 @@ def _record_found_payment(attempt: PaymentAttempt, order: Order, notice: Payment
 def _is_paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:
     """Whether another attempt has paid the whole price."""
     others = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).exclude(pk=attempt.pk)
-    return any(other.brought_the_price for other in others)
+    return any(other.is_paid_exactly for other in others)
 
 
 def _record_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
