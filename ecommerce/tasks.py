@@ -6,7 +6,7 @@ import logging
 
 from celery import shared_task
 
-from ecommerce.selectors.audit import discrepancies
+from ecommerce.selectors.audit import find_discrepancies
 from ecommerce.services.baskets.baskets import drop_forgotten_baskets
 from ecommerce.services.checkout.checkout import release_lapsed_orders
 from ecommerce.services.orders.alerts import email_alerts
@@ -67,7 +67,7 @@ def drop_baskets() -> None:
 @shared_task(ignore_result=True, soft_time_limit=570, time_limit=600)
 def audit_books() -> None:
     """Log inconsistencies of orders, codes and uses; ``commerce_audit`` lists them all."""
-    for number, each in enumerate(discrepancies()):
+    for number, each in enumerate(find_discrepancies()):
         if number == MOST_LOGGED:
             logger.error("books don't agree, and there are more", extra={"logged": number})
             return

@@ -1,4 +1,4 @@
-"""What doesn't agree in the shop's books: what the constraints can't see, or what came in around them."""
+"""Inconsistencies between orders, codes and uses that no constraint can express."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecommerce.enums import OrderState, UseState
 from ecommerce.models import CodeUse, OrderLine
 from mitxonline.kernel.db import fetch_sql
 
-# A code's counter against its rows, in one pass over each; codes without limit count nothing.
+# Compares each code's counter with its rows, in one pass over both tables. Unlimited codes have no counter.
 MISCOUNTED = """
 SELECT code.id, code.uses, coalesce(used.n, 0) FROM ecommerce_discountcode AS code
 LEFT JOIN (
@@ -26,15 +26,15 @@ ORDER BY code.id
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """One thing that doesn't agree: which check found it, where, and what is wrong there."""
+    """One inconsistency: the check that found it, the order or code, and what is wrong."""
 
     check: str
     subject: str
     detail: str
 
 
-def discrepancies() -> Iterator[Discrepancy]:
-    """Everything that doesn't agree; nothing is changed and nothing is locked."""
+def find_discrepancies() -> Iterator[Discrepancy]:
+    """Find every inconsistency, without locks and without changes."""
     return chain(_orders_without_uses(), _uses_held_for_nothing(), _miscounted_codes())
 
 
@@ -50,18 +50,18 @@ def _orders_without_uses() -> Iterator[Discrepancy]:
     )
     lines = sold.filter(~Exists(uses)).order_by("order_id", "pk")
     for number, title, code_id in lines.values_list("order__number", "title", "code_id").iterator():
-        detail = _("“%(title)s” was sold with code %(code)s, and no use of it is this order’s.")
+        detail = _("“%(title)s” was sold with code %(code)s, but the order has no use of it.")
         yield Discrepancy("use", number, detail % {"title": title, "code": code_id})
 
 
 def _uses_held_for_nothing() -> Iterator[Discrepancy]:
     held = CodeUse.objects.filter(state=UseState.HELD).exclude(order__state=OrderState.PENDING).order_by("pk")
     for number, state, code_id in held.values_list("order__number", "order__state", "code_id").iterator():
-        detail = _("A use of code %(code)s is still held for it, and the order is %(state)s.")
+        detail = _("A use of code %(code)s is still held, but the order is %(state)s.")
         yield Discrepancy("hold", number or "", detail % {"code": code_id, "state": OrderState(state).label})
 
 
 def _miscounted_codes() -> Iterator[Discrepancy]:
     for code_id, counter, rows in fetch_sql(MISCOUNTED):
-        detail = _("Its counter says %(counter)d uses, and there are %(rows)d.")
+        detail = _("The counter says %(counter)d uses, but there are %(rows)d.")
         yield Discrepancy("count", str(code_id), detail % {"counter": counter, "rows": rows})

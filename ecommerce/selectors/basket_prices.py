@@ -18,7 +18,7 @@ from ecommerce.errors.checkout import (
 from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Product
 from ecommerce.pricing import Item, Offer, Price, price_item, price_items
 from ecommerce.rules import Purchase, PurchaseLine, RuleVerdict, check_rules, first_refusals
-from ecommerce.selectors.baskets import BasketOwner, open_baskets
+from ecommerce.selectors.baskets import BasketOwner, find_baskets
 from ecommerce.selectors.codes import CodeVerdict, judge_codes, name_organization
 from ecommerce.selectors.offers import find_automatic_discounts, find_buyer, is_for_buyer, load_products, make_offer
 from mitxonline.kernel.errors import DomainError
@@ -165,7 +165,7 @@ class PricedBasket:
 
 def price_current_basket(owner: BasketOwner, *, user_id: int | None, now: datetime) -> PricedBasket:
     """Price the owner's current basket; the number of queries doesn't depend on the number of lines."""
-    baskets = open_baskets(owner, now=now)
+    baskets = find_baskets(owner, now=now)
     if baskets.current is None:
         return PricedBasket(basket=None)
     return price_basket(baskets.current, user_id=user_id, now=now, other_count=baskets.waiting_count)

@@ -1,4 +1,4 @@
-"""Who looks after discounts: finance after all of them, a course's staff after those of their course."""
+"""Who manages discounts: finance all of them, course staff those of their courses."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 
-from courses.models import Course, CourseStaff
+from courses.models import CourseStaff
 from ecommerce.models import Discount, Product
 from ecommerce.models.discount import DiscountQuerySet
 from ecommerce.models.product import ProductQuerySet
 from mitxonline.users.models import User
 
 MAKE, CHANGE, VIEW = "ecommerce.add_discount", "ecommerce.change_discount", "ecommerce.view_discount"
-# What the group of course staff has: who hasn't is not asked for their courses.
+# Course staff have this. Everyone else is spared the query for their courses.
 LOOK_AFTER = "courses.view_coursestaff"
 
 
 @dataclass(frozen=True, slots=True)
 class DiscountAccess:
-    """Someone, and which discounts they may see, make and change.
+    """The discounts that a user may see, create and change. Contracts manage their own.
 
-    ``may_see`` and ``can_manage_all`` are about all discounts; ``courses`` about those of single courses. Contracts
-    make and keep theirs themselves.
+    `may_see` and `can_manage_all` are about all discounts, `courses` are the courses whose discounts they manage.
     """
 
     user_id: int | None
@@ -34,53 +33,43 @@ class DiscountAccess:
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything for them here."""
+        """Whether the user has any discounts to see."""
         return self.may_see or bool(self.courses)
 
     @property
     def may_make(self) -> bool:
-        """Whether they may make discounts, be it of one course."""
         return self.can_manage_all or bool(self.courses)
 
     @property
     def is_of_courses(self) -> bool:
-        """Whether only the discounts of single courses are theirs to make."""
         return bool(self.courses) and not self.can_manage_all
 
     def may_change(self, discount: Discount) -> bool:
-        """Whether this one is theirs to change."""
         return discount.unlocks_id is None and (self.can_manage_all or discount.course_id in self.courses)
 
     def discounts(self) -> DiscountQuerySet:
-        """Those they may see."""
-        shops = Discount.objects.of_the_shop()
-        return shops if self.may_see else shops.filter(course_id__in=self.courses)
+        discounts = Discount.objects.of_the_shop()
+        return discounts if self.may_see else discounts.filter(course_id__in=self.courses)
 
-    def to_keep(self) -> DiscountQuerySet:
-        """Those they may change."""
-        shops = Discount.objects.of_the_shop()
-        return shops if self.can_manage_all else shops.filter(course_id__in=self.courses)
+    def manageable(self) -> DiscountQuerySet:
+        discounts = Discount.objects.of_the_shop()
+        return discounts if self.can_manage_all else discounts.filter(course_id__in=self.courses)
 
     def products(self) -> ProductQuerySet:
-        """What their discounts may be for."""
+        """Return the products that the user's discounts may be for."""
         public = Product.objects.filter(requires_code=False)
         return public if self.can_manage_all else public.filter(of_courses(self.courses))
-
-    def course_choices(self) -> list[Course]:
-        """The courses they look after."""
-        return list(Course.objects.filter(pk__in=self.courses).order_by("title"))
 
 
 OPERATOR = DiscountAccess(user_id=None, may_see=True, can_manage_all=True)
 
 
 def of_courses(course_ids: frozenset[int]) -> Q:
-    """Products that sell a public run of these courses."""
     return Q(course_run__course_id__in=course_ids)
 
 
 def discount_access_of(user: User | AnonymousUser) -> DiscountAccess:
-    """What someone may do with discounts; beside their permissions one query, for the staff of courses alone."""
+    """Read a user's access to discounts. Besides permissions this is one query, for course staff only."""
     if not user.is_authenticated or not user.is_active:
         return DiscountAccess(user_id=None)
     can_manage_all = user.has_perms([MAKE, CHANGE])

@@ -1,4 +1,4 @@
-"""Discounts as finance and a course's staff look at them: how each stands, and how often it was used."""
+"""Discounts as staff see them: their state and how often they were used."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ecommerce.selectors.sentences import off_text
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-# What was used and stays so: also what was taken away from its learner later.
+# A retired use still counts: its course was taken away, but its code stays used.
 SPENT = (UseState.CONFIRMED, UseState.RETIRED)
 SOLD = (OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED)
 
@@ -42,7 +42,7 @@ class CodeAvailability(TextChoices):
 
 
 def state_of(discount: Discount, *, now: datetime) -> DiscountState:
-    """How a discount stands at a moment. What is over and paused is over."""
+    """Return the state of a discount. One that is both over and paused is over."""
     if discount.expires_at is not None and discount.expires_at <= now:
         return DiscountState.OVER
     if not discount.is_active:
@@ -53,7 +53,7 @@ def state_of(discount: Discount, *, now: datetime) -> DiscountState:
 
 
 def in_state(discounts: DiscountQuerySet, state: str, *, now: datetime) -> DiscountQuerySet:
-    """Those that stand like this."""
+    """Filter discounts by state; the same answer as `state_of`, in SQL."""
     over = Q(expires_at__isnull=False, expires_at__lte=now)
     later = Q(activates_at__isnull=False, activates_at__gt=now)
     if state == DiscountState.OVER:
@@ -66,7 +66,7 @@ def in_state(discounts: DiscountQuerySet, state: str, *, now: datetime) -> Disco
 
 
 def listed_discounts(access: DiscountAccess) -> DiscountQuerySet:
-    """Those someone may see, each with ``code_count``, ``used``, ``held`` and ``product_count``, in one query."""
+    """Return the discounts a user may see, annotated with `code_count`, `used`, `held` and `product_count`."""
     uses = CodeUse.objects.filter(code__discount=OuterRef("pk"))
     lines = OrderLine.objects.filter(discount=OuterRef("pk"), code=None, order__state__in=SOLD)
     return (
@@ -81,14 +81,14 @@ def listed_discounts(access: DiscountAccess) -> DiscountQuerySet:
     )
 
 
-def with_words(discounts: DiscountQuerySet, words: str) -> DiscountQuerySet:
-    """Those with these words in their name, or with a code that begins like this."""
+def search_discounts(discounts: DiscountQuerySet, words: str) -> DiscountQuerySet:
+    """Find discounts by a part of their name or by the start of a code."""
     by_code = DiscountCode.objects.beginning_with(words).values("discount")
     return discounts.filter(Q(name__icontains=words) | Q(pk__in=by_code))
 
 
 def listed_codes(discount: Discount) -> QuerySet[DiscountCode]:
-    """The codes of a discount, each with ``used`` and ``held``, in one query."""
+    """Return the codes of a discount, annotated with `used` and `held`."""
     uses = CodeUse.objects.filter(code=OuterRef("pk"))
     return DiscountCode.objects.filter(discount=discount).annotate(
         used=_number(uses.filter(state__in=SPENT), "code"),
@@ -98,12 +98,11 @@ def listed_codes(discount: Discount) -> QuerySet[DiscountCode]:
 
 
 def takes_off(discount: Discount) -> str:
-    """What it does to a price."""
     return off_text(discount_type=discount.discount_type, amount=discount.amount, currency=discount.currency)
 
 
 def for_what(discount: Discount) -> StrOrPromise:
-    """What it is for; needs ``product_count``."""
+    """Say which products a discount is for. Needs the annotation `product_count`."""
     if discount.for_all_products:
         return _("All products")
     number: int = getattr(discount, "product_count")  # noqa: B009 - annotated above

@@ -1,8 +1,8 @@
-"""What finance sees of orders: the list, one order with everything about it, and all refunds."""
+"""Orders and refunds as finance sees them at the desk."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,13 +39,13 @@ class Attention(TextChoices):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """One entry of the order's log."""
+class LogEntry:
+    """One entry of the order's log, in words."""
 
     at: datetime
-    who: str
-    what: str
-    why: str
+    actor: str
+    action: str
+    reason: str
     details: str
 
 
@@ -62,7 +62,7 @@ class LineAtDesk:
 
 @dataclass(frozen=True, slots=True)
 class OrderAtDesk:
-    """One order with everything that is known about it."""
+    """One order with everything we know about it."""
 
     order: Order
     billed_to: BilledTo
@@ -72,67 +72,63 @@ class OrderAtDesk:
     refunds: tuple[Refund, ...]
     requests: tuple[RefundRequest, ...]
     disputes: tuple[Dispute, ...]
-    acts: tuple[Act, ...]
+    log: tuple[LogEntry, ...]
 
     @property
     def open_request(self) -> RefundRequest | None:
-        """What the buyer asked for and no one has answered."""
         return next((each for each in self.requests if each.is_open), None)
 
     @property
     def marked(self) -> tuple[Refund, ...]:
-        """Second payments waiting for a decision."""
+        """The refunds of second payments, which wait for a decision."""
         return tuple(refund for refund in self.refunds if refund.state == RefundState.MARKED)
 
     @property
     def differing(self) -> tuple[Refund, ...]:
-        """Refunds of which the gateway gave back something else than was asked for."""
+        """The refunds for which the gateway reported another amount."""
         return tuple(refund for refund in self.refunds if refund.state == RefundState.DIFFERS)
 
     @property
     def refundable(self) -> Money:
-        """What is left of the payment the next refund is of, in the currency it came in."""
+        """What is left of the payment that is refunded next, in the currency paid."""
         payment = next_to_refund(self.attempts)
         return self.order.money.zero if payment is None else payment.refundable
 
     @property
     def has_lines_to_choose(self) -> bool:
-        """Whether a refund can be counted in prices of courses: there are several, in the currency of the money."""
+        """Whether staff can choose courses to refund. Their prices must be in the currency paid."""
         return len(self.lines) > 1 and self.refundable.currency == self.order.currency
 
     @property
     def is_free(self) -> bool:
-        """Whether nothing was paid for it: it is undone, not refunded."""
+        """Whether the order is undone instead of refunded, because it cost nothing."""
         return self.order.money.is_zero
 
     @property
     def free_lines(self) -> tuple[LineAtDesk, ...]:
-        """Lines that cost nothing and can be undone."""
+        """The lines that cost nothing and can still be undone."""
         if self.order.state not in UNDOABLE_STATES:
             return ()
         free = [each for each in self.lines if not each.line.due and each.line.undone_at is None]
-        taken = lines_taken_back(self.refunds) if free else set()
-        return tuple(each for each in free if each.line.pk not in taken)
+        refunded_ids = lines_taken_back(self.refunds) if free else set()
+        return tuple(each for each in free if each.line.pk not in refunded_ids)
 
     @property
     def may_refund(self) -> bool:
-        """Whether there is anything to give back at all."""
         states = {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW, OrderState.REFUNDED}
         return self.order.state in states and not self.refundable.is_zero
 
     @property
     def is_in_review(self) -> bool:
-        """Whether staff decide what becomes of it."""
         return self.order.state == OrderState.REVIEW
 
     @property
     def has_receipt(self) -> bool:
-        """Whether the buyer was ever sent one."""
         return self.order.fulfilled_at is not None
 
     @property
     def took_money(self) -> bool:
-        """Whether money is here that would have to go back before the order could be canceled."""
+        """Whether we hold money that must be refunded before the order can be canceled."""
         return any(
             attempt.state == AttemptState.PAID and attempt.refunded < attempt.paid_money.amount
             for attempt in self.attempts
@@ -140,11 +136,11 @@ class OrderAtDesk:
 
 
 def orders_at_desk() -> QuerySet[Order]:
-    """Every order with its buyer and why someone has to look at it (``attention``, empty: no one)."""
+    """Return every order with its buyer, annotated with `attention`: an Attention, or empty."""
     requests = RefundRequest.objects.filter(order=OuterRef("pk"), state=RefundRequestState.ASKED)
     disputes = Dispute.objects.filter(order=OuterRef("pk"), state__in=OPEN_DISPUTE_STATES)
     marked = Refund.objects.filter(order=OuterRef("pk"), state=RefundState.MARKED)
-    # One that failed and was followed by another that went through needs no one any more.
+    # A refund that failed needs no attention once a later one of the order has gone through.
     later = Refund.objects.filter(
         order=OuterRef("order"), recorded_at__gte=OuterRef("recorded_at"), pk__gt=OuterRef("pk")
     ).exclude(state__in=[RefundState.FAILED, RefundState.CANCELED])
@@ -167,27 +163,27 @@ def orders_at_desk() -> QuerySet[Order]:
 
 
 def count_attention() -> list[tuple[str, str, int]]:
-    """How many orders need a decision for each reason (its name, its label), the most urgent first; none left out."""
+    """Count the orders that need attention: name, label and number of each reason, the most urgent first."""
     orders: QuerySet[Any] = orders_at_desk()
     counts = dict(orders.order_by().exclude(attention="").values_list("attention").annotate(n=Count("pk")))
     return [(each.value, str(each.label), counts[each.value]) for each in Attention if each.value in counts]
 
 
 def refunds_at_desk() -> QuerySet[Refund]:
-    """Every refund that was begun, newest first, with its order and who began it."""
-    begun = Refund.objects.exclude(state=RefundState.MARKED)
-    return begun.select_related("order", "begun_by").annotate(number=F("order__number"))
+    """Return every refund that was started, with its order and who started it."""
+    started = Refund.objects.exclude(state=RefundState.MARKED)
+    return started.select_related("order", "begun_by").annotate(number=F("order__number"))
 
 
 def order_at_desk(order_id: int) -> OrderAtDesk:
-    """One order; OrderUnknown where there is none. The same queries for any number of lines, tries and refunds."""
+    """Return one order with everything about it, in a fixed number of queries. Raises OrderUnknown."""
     order = Order.objects.select_related("purchaser").filter(pk=order_id).first()
     if order is None:
         raise OrderUnknown
     return OrderAtDesk(
         order=order,
         billed_to=billed_to(order),
-        lines=tuple(_line(line) for line in order.lines.select_related("code", "product").order_by("pk")),
+        lines=tuple(_describe_line(line) for line in order.lines.select_related("code", "product").order_by("pk")),
         attempts=tuple(order.attempts.order_by("started_at", "pk")),
         uses=tuple(order.code_uses.select_related("code").order_by("pk")),
         refunds=tuple(
@@ -197,11 +193,11 @@ def order_at_desk(order_id: int) -> OrderAtDesk:
         ),
         requests=tuple(order.refund_requests.select_related("decided_by").prefetch_related("lines")),
         disputes=tuple(order.disputes.all()),
-        acts=tuple(_acts(order)),
+        log=tuple(_read_log(order)),
     )
 
 
-def _line(line: OrderLine) -> LineAtDesk:
+def _describe_line(line: OrderLine) -> LineAtDesk:
     return LineAtDesk(
         line=line,
         code=str(line.code) if line.code is not None else "",
@@ -211,20 +207,15 @@ def _line(line: OrderLine) -> LineAtDesk:
     )
 
 
-def _acts(order: Order) -> list[Act]:
-    entries = ModelLogEntry.objects.filter(
-        Q(content_type=ContentType.objects.get_for_model(Order), object_id=str(order.pk))
-    ).select_related("user")
-    return [_act(entry) for entry in entries.order_by("-timestamp", "-pk")]
-
-
-def _act(entry: Any) -> Act:
-    data: Mapping[str, Any] = entry.data or {}
-    shown = ("amount", "state", "failure", "subject")
-    return Act(
-        at=entry.timestamp,
-        who=entry.user.display_name if entry.user is not None else "",
-        what=str(entry.message),
-        why=str(data.get("reason", "")),
-        details=" · ".join(str(data[key]) for key in shown if data.get(key)),
-    )
+def _read_log(order: Order) -> Iterator[LogEntry]:
+    content_type = ContentType.objects.get_for_model(Order)
+    entries = ModelLogEntry.objects.filter(content_type=content_type, object_id=str(order.pk)).select_related("user")
+    for entry in entries.order_by("-timestamp", "-pk"):
+        data: Mapping[str, Any] = entry.data or {}
+        yield LogEntry(
+            at=entry.timestamp,
+            actor=entry.user.display_name if entry.user is not None else "",
+            action=str(entry.message),
+            reason=str(data.get("reason", "")),
+            details=" · ".join(str(data[key]) for key in ("amount", "state", "failure") if data.get(key)),
+        )

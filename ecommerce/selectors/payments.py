@@ -1,4 +1,4 @@
-"""What a buyer may hear of a payment, before the order is fulfilled."""
+"""The payments of an order: what its buyer is told, and what can be refunded."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from ecommerce.enums import AttemptState, EnrollmentAfter, OrderState, PaymentStanding, RefundState
 from ecommerce.models import Order, PaymentAttempt, Refund
 
-# In these an order's buyer may still have what cost nothing.
+# In these states the buyer may still have the free courses of an order.
 UNDOABLE_STATES = frozenset({OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED})
 
 
 def payment_standing(order: Order) -> PaymentStanding:
-    """How the payment of an order stands; NOTHING once the order is past waiting. One query where it may be open."""
+    """Return what the buyer is told about the payment; NOTHING once the order no longer waits for it. One query."""
     if order.state == OrderState.REVIEW:
         has_money = order.attempts.filter(state=AttemptState.PAID).exists()
         return PaymentStanding.NOTHING if has_money else PaymentStanding.IN_DOUBT
@@ -32,9 +32,9 @@ def payment_standing(order: Order) -> PaymentStanding:
 
 
 def next_to_refund(attempts: Iterable[PaymentAttempt]) -> PaymentAttempt | None:
-    """The payment money goes back from next: the earliest of those that paid the order and have something left.
+    """Return the payment to refund next: the earliest that has money left, or else the earliest.
 
-    Where nothing is left of any, the earliest; None where none paid. Second payments are left out.
+    None if nothing was paid. Second payments are refunded separately and never returned.
     """
     paid = [each for each in attempts if each.state == AttemptState.PAID and not each.is_surplus]
     paid.sort(key=lambda each: (each.settled_at is None, each.settled_at, each.pk))
@@ -42,7 +42,10 @@ def next_to_refund(attempts: Iterable[PaymentAttempt]) -> PaymentAttempt | None:
 
 
 def lines_taken_back(refunds: Iterable[Refund]) -> set[int]:
-    """The ids of an order's lines whose courses went with a refund that arrived, whatever they cost."""
-    arrived = [each for each in refunds if each.state == RefundState.SUCCEEDED]
-    took = [each for each in arrived if each.enrollment_after != EnrollmentAfter.KEEP]
-    return {part.line_id for refund in took for part in refund.lines.all()}
+    """Return the ids of the lines whose courses were removed or downgraded by a refund that arrived."""
+    return {
+        part.line_id
+        for refund in refunds
+        if refund.state == RefundState.SUCCEEDED and refund.enrollment_after != EnrollmentAfter.KEEP
+        for part in refund.lines.all()
+    }

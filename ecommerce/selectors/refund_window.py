@@ -1,9 +1,8 @@
-"""Whether a buyer may ask for their money, until when, and for which courses."""
+"""Whether a buyer may request a refund, until when, and for which courses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from django.utils.formats import date_format
@@ -20,16 +19,16 @@ from ecommerce.errors.refunds import (
     RefundTooLate,
     RefundWithBank,
 )
-from ecommerce.models import Dispute, Order, OrderLine, RefundRequest, ShopSettings
+from ecommerce.models import Order, OrderLine, ShopSettings
 from ecommerce.selectors.shop import shop_settings
 from mitxonline.kernel import clock
 
 
 @dataclass(frozen=True, slots=True)
 class RefundWindow:
-    """Until when which lines' money can be asked back, or why it can't.
+    """The last day to request a refund of each line, or why none can be requested.
 
-    ``last_days`` holds the last day (site's time zone, included) of each line that has money left.
+    `last_days` has the lines with money left. The last day is included, in the site's time zone.
     """
 
     refusal: RefundNotAskable | None
@@ -38,59 +37,51 @@ class RefundWindow:
 
     @property
     def open_line_ids(self) -> set[int]:
-        """The lines that can be asked for today."""
         return {line_id for line_id, last in self.last_days.items() if last >= self.today}
 
     @property
     def until(self) -> date | None:
-        """The last day on which anything can be asked for."""
+        """The last day on which any line can be refunded."""
         return max(self.last_days.values(), default=None)
 
 
 def refund_window(order: Order, *, now: datetime, shop: ShopSettings | None = None) -> RefundWindow:
-    """What the order's buyer may ask for now; lines, requests and disputes may have been prefetched."""
+    """Return what the buyer of an order may request now. Reads lines, requests and disputes, prefetched or not."""
     shop = shop or shop_settings()
-    days = _last_days(order, list(order.lines.all()), shop.window_days)
-    window = RefundWindow(refusal=None, last_days=days, today=clock.date_of(now))
-    refusal = _refusal(order, window, shop, list(order.refund_requests.all()), list(order.disputes.all()))
-    return RefundWindow(refusal=refusal, last_days=days, today=window.today)
-
-
-def last_day(line: OrderLine, *, bought_at: datetime, days: int) -> date:
-    """So many days after the run's start, or after buying where it had started or is self-paced (design: EC-64)."""
-    run = line.product.course_run
-    begins = bought_at
-    if run is not None and not run.is_self_paced and run.start_date is not None:
-        begins = max(bought_at, run.start_date)
-    return clock.date_of(begins + timedelta(days=days))
-
-
-def _last_days(order: Order, lines: Sequence[OrderLine], days: int) -> dict[int, date]:
     bought_at = order.fulfilled_at or order.placed_at
-    return {line.pk: last_day(line, bought_at=bought_at, days=days) for line in lines if line.due > line.refunded}
+    last_days = {
+        line.pk: find_last_day(line, bought_at=bought_at, days=shop.window_days)
+        for line in order.lines.all()
+        if line.due > line.refunded
+    }
+    window = RefundWindow(refusal=None, last_days=last_days, today=clock.date_of(now))
+    return replace(window, refusal=_find_refusal(order, window, shop))
 
 
-def _refusal(
-    order: Order,
-    window: RefundWindow,
-    shop: ShopSettings,
-    requests: Sequence[RefundRequest],
-    disputes: Sequence[Dispute],
-) -> RefundNotAskable | None:
+def find_last_day(line: OrderLine, *, bought_at: datetime, days: int) -> date:
+    """Count the days from the run's start, or from the purchase if it has started by then or is self-paced."""
+    run = line.product.course_run
+    starts_at = bought_at
+    if run is not None and not run.is_self_paced and run.start_date is not None:
+        starts_at = max(bought_at, run.start_date)
+    return clock.date_of(starts_at + timedelta(days=days))
+
+
+def _find_refusal(order: Order, window: RefundWindow, shop: ShopSettings) -> RefundNotAskable | None:
     if order.money.is_zero:
         return NothingWasPaid()
     if not order.is_fulfilled:
         return AllGivenBack() if order.state == OrderState.REFUNDED else NotPaidYet()
     if not window.last_days:
         return AllGivenBack()
-    if any(dispute.state in WITH_BANK_STATES for dispute in disputes):
+    if any(dispute.state in WITH_BANK_STATES for dispute in order.disputes.all()):
         return RefundWithBank()
-    asked = next((each for each in requests if each.is_open), None)
-    if asked is not None:
-        return RefundAskedAlready(on=_day(asked.asked_at))
+    requests = list(order.refund_requests.all())
+    if (open_request := next((each for each in requests if each.is_open), None)) is not None:
+        return RefundAskedAlready(on=_format_day(open_request.asked_at))
     denied = next((each for each in requests if each.state == RefundRequestState.DENIED), None)
     if denied is not None:
-        return RefundAnsweredAlready(on=_day(denied.decided_at or denied.asked_at))
+        return RefundAnsweredAlready(on=_format_day(denied.decided_at or denied.asked_at))
     if not shop.window_days:
         return RefundsNotAskedHere()
     if not window.open_line_ids and window.until is not None:
@@ -98,5 +89,5 @@ def _refusal(
     return None
 
 
-def _day(moment: datetime) -> str:
+def _format_day(moment: datetime) -> str:
     return date_format(clock.date_of(moment), "DATE_FORMAT")

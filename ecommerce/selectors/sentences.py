@@ -1,4 +1,4 @@
-"""Discounts in people's words: what is taken off, when, and how often."""
+"""Discounts in words: what they take off, when, and how often."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ from mitxonline.kernel.money import Money
 
 
 def moment_text(moment: datetime) -> str:
-    """A moment with its time zone, as a buyer reads it (D9)."""
+    """Write a time with its time zone, because buyers are anywhere."""
     local = timezone.localtime(moment)
     return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
 
 
 def off_text(*, discount_type: str, amount: Decimal, currency: str) -> str:
-    """What it does: “20% off”, “$15.00 off your cart”, “$15.00 off each course”, “price $49.00”."""
+    """Write what a discount does: “20% off”, “$15.00 off your cart”, “$15.00 off each course”, “price $49.00”."""
     if discount_type == DiscountType.PERCENT_OFF:
         return _("%(percent)s off") % {"percent": percent_text(amount)}
     money = Money(amount, currency).formatted()
-    sentences = {
-        DiscountType.AMOUNT_OFF: _("%(money)s off your cart"),
-        DiscountType.AMOUNT_OFF_EACH: _("%(money)s off each course"),
-    }
-    return sentences.get(DiscountType(discount_type), _("price %(money)s")) % {"money": money}
+    match DiscountType(discount_type):
+        case DiscountType.AMOUNT_OFF:
+            sentence = _("%(money)s off your cart")
+        case DiscountType.AMOUNT_OFF_EACH:
+            sentence = _("%(money)s off each course")
+        case _fixed_price:
+            sentence = _("price %(money)s")
+    return sentence % {"money": money}
 
 
 def percent_text(amount: Decimal) -> str:
-    """A percentage without digits that say nothing: “20%”, “12.5%”."""
+    """Write a percentage without trailing zeros: “20%”, “12.5%”."""
     locale = to_locale(get_language() or settings.LANGUAGE_CODE)
     return format_percent(amount / 100, locale=locale, decimal_quantization=False)
 
 
 def dates_text(starts: datetime | None, ends: datetime | None) -> str:
-    """From when until when, both ends with their time zone; nothing where it is always valid."""
+    """Write when a discount is valid. Empty if it always is."""
     if starts is not None and ends is not None:
         return _("From %(start)s until %(end)s.") % {"start": moment_text(starts), "end": moment_text(ends)}
     if starts is not None:
@@ -52,7 +55,7 @@ def dates_text(starts: datetime | None, ends: datetime | None) -> str:
 
 
 def uses_text(*, redemption_type: str, max_uses: int | None, automatic: bool = False) -> str:
-    """How often each code can be used."""
+    """Write how often each code can be used."""
     if automatic:
         return _("Applies automatically")
     if max_uses == 1:
@@ -65,5 +68,5 @@ def uses_text(*, redemption_type: str, max_uses: int | None, automatic: bool = F
 
 
 def gateway_name(gateway: str) -> str:
-    """A payment provider's name as buyers know it."""
+    """Return the name by which buyers know a gateway."""
     return {"sandbox": _("Sandbox, no money"), "paypal": "PayPal"}.get(gateway, gateway.title())

@@ -1,4 +1,4 @@
-"""What the shop says of itself."""
+"""The settings of the shop."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from ecommerce.models import ShopSettings
 
 
 def shop_settings() -> ShopSettings:
-    """The default site's shop settings, or what holds where no one has saved any; one query."""
+    """Return the settings of the default site, or unsaved defaults. One query."""
     return ShopSettings.objects.filter(site__is_default_site=True).first() or ShopSettings()

@@ -1,5 +1,4 @@
 """The shop in the Wagtail admin."""
 
-from ecommerce.wagtail_hooks import discounts, home, log_actions, menu, orders, policies, products
-
-__all__ = ["discounts", "home", "log_actions", "menu", "orders", "policies", "products"]
+# Wagtail imports this package; importing the modules registers their hooks.
+from ecommerce.wagtail_hooks import discounts, home, log_actions, menu, orders, policies, products  # noqa: F401

@@ -22,7 +22,7 @@ from ecommerce.forms.discounts import DiscountForm, LimitForm, MoreCodesForm, Ne
 from ecommerce.models import Discount, DiscountCode
 from ecommerce.models.discount import DiscountQuerySet
 from ecommerce.selectors.discount_access import DiscountAccess
-from ecommerce.selectors.discounts import for_what, listed_codes, listed_discounts, takes_off, with_words
+from ecommerce.selectors.discounts import for_what, listed_codes, listed_discounts, search_discounts, takes_off
 from ecommerce.selectors.sentences import dates_text, uses_text
 from ecommerce.services.discounts.discounts import (
     add_codes,
@@ -117,7 +117,7 @@ class DiscountIndex(DiscountMixin, StaffIndexView):
         return listed_discounts(self.access)
 
     def search_queryset(self, queryset: DiscountQuerySet) -> DiscountQuerySet:
-        return with_words(queryset, self.search_query) if self.is_searching else queryset
+        return search_discounts(queryset, self.search_query) if self.is_searching else queryset
 
     @cached_property
     def header_buttons(self) -> list[HeaderButton]:
@@ -293,7 +293,7 @@ class DiscountCodeView(DiscountFormPage):
 
     @cached_property
     def code(self) -> DiscountCode:
-        codes = DiscountCode.objects.filter(discount__in=self.access.to_keep()).select_related("discount")
+        codes = DiscountCode.objects.filter(discount__in=self.access.manageable()).select_related("discount")
         code = codes.filter(pk=self.kwargs["code_pk"]).first()
         if code is None:
             raise Http404

@@ -94,7 +94,7 @@ class DiscountBulkAction(BulkAction):
         return objects, {name: [each for each in rest if each.pk in visible] for name, rest in skipped.items()}
 
     def get_all_objects_in_listing_query(self, parent_id: Any) -> list[int]:
-        return list(discount_access_for(self.request.user).to_keep().values_list("pk", flat=True))
+        return list(discount_access_for(self.request.user).manageable().values_list("pk", flat=True))
 
     def object_context(self, obj: Discount) -> dict[str, Any]:
         return {"item": obj, "takes_off": takes_off(obj)}

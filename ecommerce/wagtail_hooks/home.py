@@ -1,4 +1,4 @@
-"""What money waits for a decision, on the admin's first page."""
+"""The panel of orders that need a decision, on the home page of the admin."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ from ecommerce.wagtail_hooks.order_lists import ORDERS
 
 
 class MoneyPanel(Component):
-    """How many orders need a decision and why, each with the list of just those."""
+    """Counts the orders that need a decision, by reason. Each count links to the list of those orders."""
 
     name = "money"
     template_name = "ecommerce/admin/home_panel.html"
     order = 120
 
     def get_context_data(self, parent_context: Any) -> Mapping[str, Any]:
-        address = reverse(f"{ORDERS}:index")
+        url = reverse(f"{ORDERS}:index")
         return {
             "counts": [
-                {"label": label, "count": count, "url": f"{address}?attention={name}"}
+                {"label": label, "count": count, "url": f"{url}?attention={name}"}
                 for name, label, count in count_attention()
             ],
-            "url": address,
+            "url": url,
         }
 
 
 @hooks.register("construct_homepage_panels")
 def add_money_panel(request: HttpRequest, panels: list[Component]) -> None:
-    """For those who may see orders."""
     if request.user.has_perm("ecommerce.view_order"):
         panels.append(MoneyPanel())

@@ -1,7 +1,4 @@
-"""One place in the menu for what finance looks after.
-
-An item is added by a function registered for the hook ``SHOP_MENU``; the section is shown to whoever may see one item.
-"""
+"""The Shop menu. Items are registered with the hook `SHOP_MENU`; users who may see none of them don't see the menu."""
 
 from __future__ import annotations
 
@@ -16,5 +13,4 @@ shop_menu = Menu(register_hook_name=SHOP_MENU, construct_hook_name="construct_sh
 
 @hooks.register("register_admin_menu_item")
 def shop() -> SubmenuMenuItem:
-    """The section itself."""
     return SubmenuMenuItem(_("Shop"), shop_menu, name="shop", icon_name="tag", order=170)

@@ -1,4 +1,4 @@
-"""Who may do what in the shop's section."""
+"""Who may see and change discounts in the admin."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ecommerce.models import Discount
 from ecommerce.selectors.discount_access import DiscountAccess, discount_access_of
 from mitxonline.users.models import User
 
-_KEEPER = "_discount_keeper"
+_CACHE = "_discount_access"
 
 
 def discount_access_for(user: Any) -> DiscountAccess:
-    """Whom the user is to discounts, asked once for each request (as Django does with permissions)."""
-    known: DiscountAccess | None = getattr(user, _KEEPER, None)
-    if known is None:
-        known = discount_access_of(user)
-        setattr(user, _KEEPER, known)
-    return known
+    """Return a user's access to discounts. It is read once per request, as Django does with permissions."""
+    access: DiscountAccess | None = getattr(user, _CACHE, None)
+    if access is None:
+        access = discount_access_of(user)
+        setattr(user, _CACHE, access)
+    return access
 
 
 class DiscountPolicy(BasePermissionPolicy):
-    """Finance keeps all discounts, a course's staff those of their course; no one deletes any: orders name them."""
+    """Finance manages all discounts, course staff those of their courses. No one deletes any: orders refer to them."""
 
     def user_has_permission(self, user: Any, action: str) -> bool:
         access = discount_access_for(user)

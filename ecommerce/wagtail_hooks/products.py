@@ -1,4 +1,4 @@
-"""Products and prices. Contracts make and price their own products; those are nowhere here."""
+"""Products and prices. Contracts create and price their own products, which aren't shown here."""
 
 from __future__ import annotations
 
@@ -24,18 +24,15 @@ PER_PAGE = 50
 
 
 class NoDeletePermissionPolicy(ModelPermissionPolicy):
-    """What orders name is never deleted; it is taken off sale."""
+    """Orders refer to products, so no one deletes them. They are taken off sale instead."""
 
     def user_has_permission(self, user: Any, action: str) -> bool:
-        """Anything but deleting, as the groups say."""
         return action != "delete" and bool(super().user_has_permission(user, action))
 
     def user_has_permission_for_instance(self, user: Any, action: str, instance: Any) -> bool:
-        """The same for a single one."""
         return action != "delete" and bool(super().user_has_permission_for_instance(user, action, instance))
 
     def user_has_any_permission(self, user: Any, actions: Any) -> bool:
-        """The same for any of several."""
         return bool(super().user_has_any_permission(user, set(actions) - {"delete"}))
 
 
@@ -43,11 +40,7 @@ register_permission_policy(Product, NoDeletePermissionPolicy(Product), exact_cla
 
 
 class PriceHistoryPanel(HelpPanel):
-    """Who changed the price, when, from what to what, and why."""
-
     class BoundPanel(HelpPanel.BoundPanel):
-        """For one product."""
-
         def get_context_data(self, parent_context: Any = None) -> Any:
             context = super().get_context_data(parent_context)
             changes = self.instance.price_changes.select_related("changed_by") if self.instance.pk else ()
@@ -55,8 +48,6 @@ class PriceHistoryPanel(HelpPanel):
 
 
 class ProductViewSet(SnippetViewSet):
-    """What is on sale to the public."""
-
     model = Product
     icon = "tag"
     menu_label = _("Products and prices")
@@ -65,7 +56,7 @@ class ProductViewSet(SnippetViewSet):
     menu_order = 200
     list_display = [
         "sku",
-        Column("title", label=_("Sells")),
+        Column("title", label=_("Course")),
         Column("money", label=_("Price"), sort_key="price"),
         "mode",
         BooleanColumn("is_active", label=_("On sale")),
@@ -80,7 +71,7 @@ class ProductViewSet(SnippetViewSet):
     edit_handler = ObjectList(
         [
             MultiFieldPanel(
-                [FieldPanel("course_run"), FieldPanel("program"), FieldPanel("mode")], heading=_("What is sold")
+                [FieldPanel("course_run"), FieldPanel("program"), FieldPanel("mode")], heading=_("Product")
             ),
             MultiFieldPanel(
                 [
@@ -92,13 +83,12 @@ class ProductViewSet(SnippetViewSet):
                 ],
                 heading=_("Sale"),
             ),
-            PriceHistoryPanel(template="ecommerce/admin/price_history.html", heading=_("History of the price")),
+            PriceHistoryPanel(template="ecommerce/admin/price_history.html", heading=_("Price history")),
         ],
         base_form_class=ProductForm,
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        """Public ones only."""
         return Product.objects.filter(requires_code=False).with_item()
 
 
@@ -107,6 +97,6 @@ register_snippet(ProductViewSet)
 
 @hooks.register("before_edit_snippet")
 def hide_contract_products(request: HttpRequest, instance: Any) -> None:
-    """A contract makes and prices its products itself; from here they can't be reached by their number either."""
+    """Answer 404 for a contract's product, also to someone who enters its address."""
     if isinstance(instance, Product) and instance.requires_code:
         raise Http404

@@ -16,7 +16,7 @@ from django_htmx.http import retarget
 from b2b.services.seats.redemption import apply_assigned_codes
 from ecommerce.errors.checkout import ProductUnknown
 from ecommerce.errors.codes import CodeRefused
-from ecommerce.selectors.baskets import open_baskets
+from ecommerce.selectors.baskets import find_baskets
 from ecommerce.services.baskets.baskets import (
     add_products,
     apply_code,
@@ -72,7 +72,7 @@ def add(request: HttpRequest) -> HttpResponse:
     )
     if basket.is_link and request.user.is_authenticated:
         apply_assigned_codes(basket=basket, user=request.user, now=now)
-    elif not basket.is_link and open_baskets(owner, now=now).current != basket:
+    elif not basket.is_link and find_baskets(owner, now=now).current != basket:
         # The page shows the contract's cart next.
         message = _("We added it to your own cart. You’ll get back to it after you finish your organization’s.")
         messages.info(request, message)

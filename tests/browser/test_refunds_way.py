@@ -108,7 +108,7 @@ def approves(visitor: Visitor, order: Order) -> None:
     expect(page.get_by_text("My shifts changed.").first).to_be_visible()
     settled(page)
     page.get_by_role("link", name="Approve and refund").click()
-    expect(page.get_by_role("radio", name="The whole price of the courses chosen below")).to_be_checked()
+    expect(page.get_by_role("radio", name="The full price of the courses chosen below")).to_be_checked()
     expect(page.get_by_role("checkbox", name="$149.00")).to_be_checked()
     settled(page)
     page.get_by_role("button", name="See what will happen").click()

@@ -11,7 +11,7 @@ from django.db import connection
 from courses.models import Enrollment
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundState, ReviewCause, UseState
 from ecommerce.models import CodeUse, Order, Refund
-from ecommerce.selectors.audit import discrepancies
+from ecommerce.selectors.audit import find_discrepancies
 from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.payment.payments import confirm_attempt
@@ -55,7 +55,7 @@ def all_is_well() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-    assert list(discrepancies()) == []
+    assert list(find_discrepancies()) == []
 
 
 def test_what_came_too_much_goes_back_and_the_rest_buys_the_courses() -> None:

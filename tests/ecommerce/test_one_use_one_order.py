@@ -20,7 +20,7 @@ from ecommerce.enums import OrderState, RedemptionType, UseState
 from ecommerce.errors.checkout import PaymentUnderWay
 from ecommerce.errors.codes import CodeInUse, CodeUsed
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order
-from ecommerce.selectors.audit import discrepancies
+from ecommerce.selectors.audit import find_discrepancies
 from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code, remove_product
@@ -301,7 +301,7 @@ class TestAudit:
     def test_books_that_agree(self, learner: User) -> None:
         sold(learner, limited("one_time"))
         sold(make_user(), make_code())
-        assert list(discrepancies()) == []
+        assert list(find_discrepancies()) == []
         out, err = StringIO(), StringIO()
         call_command("commerce_audit", stdout=out, stderr=err)
         assert (out.getvalue(), err.getvalue()) == ("", "Everything agrees.\n")
@@ -314,7 +314,7 @@ class TestAudit:
         with unwatched():
             first.code_uses.update(order=second, state=UseState.HELD, held_until=NOON)
         DiscountCode.objects.filter(pk=other.pk).update(uses=2)
-        found = [(each.check, each.subject) for each in discrepancies()]
+        found = [(each.check, each.subject) for each in find_discrepancies()]
         assert found == [("use", first.number), ("hold", second.number), ("count", str(other.pk))]
         assert fine.number not in [subject for _check, subject in found]
         out = StringIO()

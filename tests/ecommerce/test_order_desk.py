@@ -86,8 +86,8 @@ def test_an_order_shows_everything_about_it(desk: Client) -> None:
         "Needs a response",
         "My shifts changed.",
         "The order was paid a second time: $398.00",
-        "Gave money back",
-        "The gateway told of a dispute",
+        "Started a refund",
+        "The gateway reported a dispute",
     ):
         assert words in text, words
 

@@ -27,7 +27,7 @@ from ecommerce.enums import (
 )
 from ecommerce.gateways.base import DisputeNotice, PaymentNotice, PaymentOutcome
 from ecommerce.models import Order, OrderLine, PaymentAttempt, Refund
-from ecommerce.selectors.audit import discrepancies
+from ecommerce.selectors.audit import find_discrepancies
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.baskets.baskets import add_products, apply_code, remove_code, remove_product
@@ -250,7 +250,7 @@ class World:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         lapsed = set(Refund.objects.filter(state=RefundState.FAILED).values_list("order__number", flat=True))
-        found = [each for each in discrepancies() if not (each.check == "use" and each.subject in lapsed)]
+        found = [each for each in find_discrepancies() if not (each.check == "use" and each.subject in lapsed)]
         assert found == []
         self.check_codes()
         self.check_lines()

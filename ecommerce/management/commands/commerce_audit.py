@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ecommerce.selectors.audit import discrepancies
+from ecommerce.selectors.audit import find_discrepancies
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 
 COLUMNS = ("Check", "Order or code", "What is wrong")
@@ -25,7 +25,7 @@ class Command(OperatorCommand):
         add_format_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = [(each.check, each.subject, each.detail) for each in discrepancies()]
+        found = [(each.check, each.subject, each.detail) for each in find_discrepancies()]
         if found or options["format"] != "table":
             write_rows(self.stdout, found, columns=COLUMNS, style=options["format"])
         if found:

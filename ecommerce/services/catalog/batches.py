@@ -1,4 +1,4 @@
-"""Products made and changed set by set, for contracts. Every price is written down with who set it, when and why."""
+"""Create and change products in bulk, for contracts. Every price is recorded with who set it, when and why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecommerce.models import PriceChange, Product
 from mitxonline.kernel.db import run_sql
 from mitxonline.kernel.money import Money
 
-# What the price was is read by the statement that writes it down, from the row it locks.
+# One statement locks the products and records their old prices, so no other price can come in between.
 RECORD = """
     INSERT INTO ecommerce_pricechange
         (product_id, old_price, old_currency, new_price, currency, changed_at, changed_by_id, reason)
@@ -23,8 +23,8 @@ RECORD = """
 
 
 def create_products(products: Iterable[Product], *, reason: str, by_id: int | None, now: datetime) -> list[Product]:
-    """Write new products and their first prices down, in two statements."""
-    made = Product.objects.bulk_create(products)
+    """Create products and record their first prices, in two statements."""
+    created = Product.objects.bulk_create(products)
     PriceChange.objects.bulk_create(
         PriceChange(
             product=product,
@@ -35,13 +35,13 @@ def create_products(products: Iterable[Product], *, reason: str, by_id: int | No
             changed_by_id=by_id,
             reason=reason,
         )
-        for product in made
+        for product in created
     )
-    return made
+    return created
 
 
 def set_prices(product_ids: Sequence[int], *, price: Money, reason: str, by_id: int | None, now: datetime) -> int:
-    """Sell these products at this price, with a code only; how many prices changed. In the caller's transaction."""
+    """Set the price of products and require a code for them, in the caller's transaction. Return how many changed."""
     changed = run_sql(
         RECORD,
         {
@@ -60,16 +60,16 @@ def set_prices(product_ids: Sequence[int], *, price: Money, reason: str, by_id: 
 
 
 def put_on_sale_with_code(product_ids: Sequence[int], *, now: datetime) -> None:
-    """Sell these products to people who come with their code, and to no one else."""
+    """Put products on sale for people with a code."""
     Product.objects.filter(pk__in=product_ids).update(is_active=True, requires_code=True, updated_at=now)
 
 
 def take_off_sale(product_ids: Sequence[int], *, now: datetime, requires_code: bool = False) -> None:
-    """Sell these products no more; with ``requires_code`` not without a code either, if someone sells them again."""
-    facts: dict[str, Any] = {"requires_code": True} if requires_code else {}
-    Product.objects.filter(pk__in=product_ids).update(is_active=False, updated_at=now, **facts)
+    """Take products off sale. With `requires_code` they also need a code if someone puts them back on sale."""
+    changes: dict[str, Any] = {"requires_code": True} if requires_code else {}
+    Product.objects.filter(pk__in=product_ids).update(is_active=False, updated_at=now, **changes)
 
 
 def detach_discounts(product_ids: Sequence[int]) -> None:
-    """Take these products out of every discount that was limited to them."""
+    """Remove products from every discount that is limited to chosen products."""
     Product.discounts.through.objects.filter(product_id__in=product_ids).delete()

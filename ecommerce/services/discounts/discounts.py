@@ -142,7 +142,7 @@ def extend_discounts(
         raise DiscountRefused(field="expires_at", sentence=_("This time has passed. Pause a discount to stop it now."))
     with transaction.atomic():
         changed = 0
-        for discount in access.to_keep().filter(pk__in=discount_ids).locked():
+        for discount in access.manageable().filter(pk__in=discount_ids).locked():
             if until is not None and discount.activates_at is not None and until <= discount.activates_at:
                 sentence = _("“%(name)s” starts later than that.") % {"name": discount}
                 raise DiscountRefused(field="expires_at", sentence=sentence)
@@ -329,7 +329,7 @@ def random_code(prefix: str = "") -> str:
 
 def _switch(discount_ids: Sequence[int], access: DiscountAccess, *, to: bool, action: str) -> int:
     with transaction.atomic():
-        switched = list(access.to_keep().filter(pk__in=discount_ids, is_active=not to).locked())
+        switched = list(access.manageable().filter(pk__in=discount_ids, is_active=not to).locked())
         for discount in switched:
             discount.is_active = to
             discount.save(update_fields=["is_active", "updated_at"])
@@ -338,7 +338,7 @@ def _switch(discount_ids: Sequence[int], access: DiscountAccess, *, to: bool, ac
 
 
 def _lock_discount(discount_id: int, access: DiscountAccess) -> Discount:
-    discount = access.to_keep().filter(pk=discount_id).locked().first()
+    discount = access.manageable().filter(pk=discount_id).locked().first()
     if discount is None:
         raise NotFound
     return discount
@@ -347,7 +347,7 @@ def _lock_discount(discount_id: int, access: DiscountAccess) -> Discount:
 def _lock_code(code_id: int, access: DiscountAccess) -> DiscountCode:
     # FOR UPDATE also blocks inserts of uses, which take a key share lock on the code.
     codes = DiscountCode.objects.select_for_update(of=("self",)).select_related("discount")
-    code = codes.filter(pk=code_id, discount__in=access.to_keep()).first()
+    code = codes.filter(pk=code_id, discount__in=access.manageable()).first()
     if code is None:
         raise NotFound
     return code
