@@ -1,4 +1,4 @@
-"""The shop in the Django admin: for looking. What changes money, seats or codes goes through the services."""
+"""The shop in the Django admin, read-only. Changes of money, seats and codes go through the services."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class DisputeInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore[ty
 
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Orders with everything about them. Nothing is changed here but by the named actions; refunds are at the desk."""
+    """Orders with everything about them. Refunds and reviews are decided at the desk."""
 
     list_display = ["number", "purchaser", "state", "total", "currency", "placed_at", "explanation", "desk"]
     list_filter = ["state", "currency", "placed_at"]
@@ -82,27 +82,23 @@ class OrderAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg
 
     @admin.display(description=_("Decide"))
     def desk(self, order: Order) -> SafeString:
-        """The way to where refunds, reviews and requests are decided."""
         return format_html('<a href="{}">{}</a>', reverse("shop_orders:order", args=[order.pk]), _("Open at the desk"))
 
     def has_refund_permission(self, request: HttpRequest) -> bool:
-        """Whether someone is of finance."""
         return request.user.has_perm("ecommerce.refund_order")
 
     @admin.action(permissions=["refund"], description=_("Check with the gateway"))
     def check_with_gateway(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        """Ask about every payment and refund of the chosen orders."""
         for order in orders:
             try:
-                found = review.check_with_gateway(order_id=order.pk, by_id=request.user.pk, now=clock.now())
+                order = review.check_with_gateway(order_id=order.pk, by_id=request.user.pk, now=clock.now())
             except (DomainError, PaymentFailed) as failure:
                 self.message_user(request, f"{order.number}: {failure}", messages.ERROR)
             else:
-                self.message_user(request, f"{order.number}: {found.get_state_display()}")
+                self.message_user(request, f"{order.number}: {order.get_state_display()}")
 
     @admin.action(permissions=["refund"], description=_("Send the receipt again"))
     def send_receipt_again(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        """Mail the receipts of the chosen orders once more."""
         for order in orders:
             try:
                 review.send_receipt_again(order_id=order.pk, by_id=request.user.pk)
@@ -120,8 +116,6 @@ class RefundLineInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignore
 
 @admin.register(Refund)
 class RefundAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Every refund, with what it was for."""
-
     list_display = ["order", "amount", "currency", "state", "origin", "begun_by", "recorded_at", "settled_at"]
     list_filter = ["state", "origin", "gateway", "is_counted", "recorded_at"]
     list_select_related = ["order", "begun_by"]
@@ -131,8 +125,6 @@ class RefundAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-ar
 
 @admin.register(RefundRequest)
 class RefundRequestAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """What buyers asked for, and the answers."""
-
     list_display = ["order", "why", "state", "asked_at", "decided_at", "decided_by"]
     list_filter = ["state", "why", "asked_at"]
     list_select_related = ["order", "decided_by"]
@@ -141,7 +133,7 @@ class RefundRequestAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[
 
 @admin.register(Dispute)
 class DisputeAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """What banks ask back. Disputes are answered at the gateway."""
+    """Disputes. Staff answer them at the gateway."""
 
     list_display = ["order", "amount", "currency", "state", "reason", "opened_at", "closed_at"]
     list_filter = ["state", "gateway", "opened_at"]
@@ -157,8 +149,6 @@ class PriceChangeInline(ReadOnlyAdminMixin, admin.TabularInline):  # type: ignor
 
 @admin.register(Product)
 class ProductAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Products with the history of their prices."""
-
     list_display = ["sku", "title", "price", "currency", "is_active", "requires_code"]
     list_filter = ["is_active", "requires_code", "currency"]
     list_select_related = ["course_run", "program"]
@@ -168,8 +158,6 @@ class ProductAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-a
 
 @admin.register(Discount)
 class DiscountAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Discounts; their codes are a list of their own."""
-
     list_display = ["__str__", "discount_type", "amount", "currency", "redemption_type", "payment_type", "is_active"]
     list_filter = ["discount_type", "payment_type", "is_active", "automatic"]
     search_fields = ["name"]
@@ -177,7 +165,7 @@ class DiscountAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-
 
 @admin.register(DiscountCode)
 class DiscountCodeAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Codes by their first letters; the whole text is found by searching for it."""
+    """Codes, of which the list shows only the first letters. Search for a code by its whole text."""
 
     list_display = ["__str__", "discount", "uses", "max_uses", "active", "assigned_email"]
     list_filter = ["active"]
@@ -188,8 +176,6 @@ class DiscountCodeAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[t
 
 @admin.register(CodeUse)
 class CodeUseAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Who used which code, and for which order."""
-
     list_display = ["code", "user", "order", "state", "changed_at"]
     list_filter = ["state"]
     list_select_related = ["code", "user", "order"]
@@ -199,8 +185,6 @@ class CodeUseAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-a
 
 @admin.register(GatewayNotice)
 class GatewayNoticeAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """What gateways told us, word for word, and what became of it."""
-
     list_display = ["received_at", "gateway", "kind", "state", "order", "event_id", "error"]
     list_filter = ["state", "gateway", "kind", "received_at"]
     list_select_related = ["order"]
@@ -224,7 +208,6 @@ class GatewayNoticeAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[
 
     @admin.display(description=_("body"))
     def body_text(self, notice: GatewayNotice) -> SafeString:
-        """The body, set out for reading where it is JSON."""
         try:
             text = json.dumps(json.loads(notice.body), indent=2, ensure_ascii=False)
         except (RecursionError, ValueError):
@@ -232,13 +215,11 @@ class GatewayNoticeAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[
         return format_html("<pre>{}</pre>", text)
 
     @admin.action(description=_("Process again"), permissions=["process_again"])
-    def process_again(self, request: HttpRequest, chosen: QuerySet[GatewayNotice]) -> None:
-        """Hand the chosen notices to the worker once more; doing it twice is harmless."""
-        ids = list(chosen.values_list("pk", flat=True))
+    def process_again(self, request: HttpRequest, notices: QuerySet[GatewayNotice]) -> None:
+        ids = list(notices.values_list("pk", flat=True))
         count = replay_notices(ids=ids, by_id=request.user.pk)
         sentence = ngettext("%(count)d notice is processed again.", "%(count)d notices are processed again.", count)
         self.message_user(request, sentence % {"count": count}, messages.SUCCESS if count else messages.WARNING)
 
     def has_process_again_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change notices: no one can change their text."""
         return request.user.has_perm("ecommerce.change_gatewaynotice")

@@ -110,7 +110,7 @@ def test_the_desk_undoes_it_and_says_so_to_the_buyer(desk: Client, mailoutbox: l
     code.refresh_from_db()
     assert (fresh(order).state, code.uses) == (OrderState.REFUNDED, 0)
     page = read_order_page(desk, order).text
-    assert "Took back what had cost nothing" in page
+    assert "Undid a free order" in page
     assert "Undo the order" not in page
     lines = tuple(line.pk for line in order.lines.all())
     email_free_lines_undone(FreeLinesUndone(order_id=order.pk, line_ids=lines, enrollment_after=EnrollmentAfter.REMOVE))
@@ -134,6 +134,6 @@ def test_the_command_undoes_it_and_again_does_nothing() -> None:
     assert fresh(order).state == OrderState.FULFILLED
     assert "Undone." in run("--lines", "2")
     assert "Undone." in run("--lines", "1")
-    assert "Nothing is left to give back" in run()
+    assert "Nothing is left to refund" in run()
     code.refresh_from_db()
     assert (fresh(order).state, code.uses, runs_of(order)) == (OrderState.REFUNDED, 0, set())

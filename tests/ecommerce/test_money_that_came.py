@@ -111,7 +111,7 @@ def test_the_desk_and_the_command_count_in_the_money_that_came(desk: Client) -> 
     submit_refund(desk, order, scope=["amount"], amount=["200000"])
     out = StringIO()
     call_command("refund_order", order.number, "--amount", "100000", "--keep", "--reason", "x", stdout=out, stderr=out)
-    assert "¥100,000 was given back." in out.getvalue()
+    assert "¥100,000 was refunded." in out.getvalue()
     with pytest.raises(CommandError, match="Amounts in JPY have at most 0 decimals"):
         call_command("refund_order", order.number, "--amount", "0.5", "--keep", "--reason", "x")
     assert order.attempts.get().refundable == Money(400000, "JPY")

@@ -702,12 +702,12 @@ def test_the_command_settles_what_the_gateway_says(stripe_api: StripeServer, lea
     shown, said = resolve()
     assert (order.number in shown, "fulfilled" in shown, said) == (True, True, "Asked about 1 payment.\n")
     assert fresh(order).state == OrderState.FULFILLED
-    assert resolve() == ("", "No payment is without an end.\n")
+    assert resolve() == ("", "Every payment is settled.\n")
 
 
 def test_the_command_leaves_alone_what_has_just_begun(stripe_api: StripeServer, learner: User) -> None:
     place_order(learner, now=NOON)
-    assert resolve(older_than=60 * 24 * 365 * 50)[1] == "No payment is without an end.\n"
+    assert resolve(older_than=60 * 24 * 365 * 50)[1] == "Every payment is settled.\n"
 
 
 def test_the_command_says_where_the_gateway_says_nothing(stripe_api: StripeServer, learner: User) -> None:

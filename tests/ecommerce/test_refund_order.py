@@ -28,8 +28,8 @@ def run(order: Order | str, *options: str) -> tuple[str, str]:
 
 def test_the_whole_order_goes_back_once() -> None:
     order = make_paid_order(make_product(), make_product(price="149.00"))
-    assert "$398.00 was given back." in run(order, "--unenroll")[1]
-    assert "was given back" not in run(order, "--unenroll")[1]
+    assert "$398.00 was refunded." in run(order, "--unenroll")[1]
+    assert "was refunded" not in run(order, "--unenroll")[1]
     assert "Nothing is left" in run(order, "--keep")[1]
     order.refresh_from_db()
     assert order.state == OrderState.REFUNDED
@@ -41,7 +41,7 @@ def test_a_dry_run_changes_nothing() -> None:
     order = make_paid_order(make_product())
     printed, said = run(order, "--unenroll", "--dry-run", "--format", "json")
     assert json.loads(printed)[0]["goes_back"] == "249.00 USD"
-    assert "Would give $249.00 back through sandbox. Nothing was changed." in said
+    assert "Would refund $249.00 through sandbox. Nothing was changed." in said
     assert not Refund.objects.exists()
 
 
@@ -57,7 +57,7 @@ def test_lines_are_named_by_place_key_or_sku() -> None:
 def test_the_same_amount_twice_is_meant_only_with_again() -> None:
     order = make_paid_order(make_product())
     run(order, "--amount", "10", "--keep")
-    assert "This was done before: $10.00, given back." in run(order, "--amount", "10", "--keep")[1]
+    assert "This was already refunded: $10.00, given back." in run(order, "--amount", "10", "--keep")[1]
     run(order, "--amount", "10", "--keep", "--again")
     assert order.attempts.get().refunded == 20
 
@@ -68,7 +68,7 @@ def test_what_failed_can_be_tried_again(settings: Any) -> None:
     order = make_paid_order(make_product(), gateway="till")
     with pytest.raises(CommandError, match=r"The gateway refused: The card was closed\."):
         run(order, "--unenroll")
-    assert "The gateway hasn't answered. $249.00 is set aside" in run(order, "--unenroll")[1]
+    assert "The gateway hasn’t answered. $249.00 is set aside" in run(order, "--unenroll")[1]
     assert [refund.state for refund in Refund.objects.order_by("pk")] == [RefundState.FAILED, RefundState.SENT]
     other = make_paid_order(make_product(), gateway="till")
     assert "is on its way" in run(other, "--unenroll")[1]
@@ -80,8 +80,8 @@ def test_what_failed_can_be_tried_again(settings: Any) -> None:
         (["--keep", "--amount", "ten"], "isn’t a number"),
         (["--keep", "--amount", "0"], "Enter an amount above zero in USD."),
         (["--keep", "--amount", "1.005"], "Amounts in USD have at most 2 decimals."),
-        (["--keep", "--amount", "250"], "at most $249.00 can be given back"),
-        (["--keep", "--lines", "7"], "has no line 7. It has 1: course-v1:"),
+        (["--keep", "--amount", "250"], "you can refund at most $249.00"),
+        (["--keep", "--lines", "7"], "has no line 7. Its lines: 1: course-v1:"),
         ([], "one of the arguments --unenroll --audit --keep is required"),
         (["--keep", "--audit"], "not allowed with argument"),
     ],

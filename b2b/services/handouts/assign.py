@@ -49,7 +49,7 @@ from b2b.services.handouts.revoke import (
 )
 from courses.models import Enrollment
 from ecommerce.models import BasketCode, DiscountCode
-from ecommerce.services.discounts.batches import Assignment, assign_codes, empty_baskets_of, replace_code
+from ecommerce.services.discounts.batches import Assignment, assign_codes, remove_from_baskets, replace_code
 from mitxonline.kernel import clock
 from mitxonline.kernel.addresses import is_email_address
 from mitxonline.kernel.audit import record
@@ -292,7 +292,7 @@ def replace_shared_code(
         if old is None:
             raise CodeNotFree
         new = replace_code(old)
-        empty_baskets_of([old.pk])
+        remove_from_baskets([old.pk])
         invited = list(HandOut.objects.open().filter(contract_run=run, is_shared=True).order_by("pk"))
         used = used_hand_outs(invited)
         waiting = [each for each in invited if each.pk not in used]

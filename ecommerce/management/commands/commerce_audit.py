@@ -1,4 +1,4 @@
-"""Compare the shop's books with one another."""
+"""Find inconsistencies between orders, codes and uses."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ COLUMNS = ("Check", "Order or code", "What is wrong")
 
 class Command(OperatorCommand):
     help = (
-        "Find what doesn't agree in orders, codes and uses: a fulfilled order without a use of its code (use), a use "
-        "held for an order that ended (hold), a code whose counter differs from its uses (count). Changes nothing; "
-        "status 1 if anything is found. Beat runs it every night and logs what it finds."
+        "Find inconsistencies between orders, codes and uses: a fulfilled order without a use of its code (use), a use "
+        "held for an order that has ended (hold), a code whose counter is wrong (count). Changes nothing. Exits with "
+        "status 1 if it finds any. Beat runs it every night and logs the result."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,6 +29,6 @@ class Command(OperatorCommand):
         if found or options["format"] != "table":
             write_rows(self.stdout, found, columns=COLUMNS, style=options["format"])
         if found:
-            sentence = ngettext("%(n)d thing doesn’t agree.", "%(n)d things don’t agree.", len(found))
+            sentence = ngettext("Found %(n)d inconsistency.", "Found %(n)d inconsistencies.", len(found))
             raise CommandError(sentence % {"n": len(found)})
-        self.say(_("Everything agrees."))
+        self.say(_("Everything is consistent."))

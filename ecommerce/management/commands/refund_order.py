@@ -1,4 +1,4 @@
-"""Give money of an order back from the shell, as the Wagtail admin does."""
+"""Refund an order from the shell, as the Wagtail admin does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 from mitxonline.kernel.money import Money
 
-# What is typed twice is the same act; its name is made of what was typed.
+# The reference of a refund is made from its arguments, so running the command twice refunds once.
 NAMESPACE = uuid.UUID("6f1b1a52-6a0e-4f0b-9a55-3e0f4b7f7a10")
 COLUMNS = ("Order", "Course", "Goes back")
 OVER = (RefundState.FAILED, RefundState.CANCELED)
@@ -28,8 +28,8 @@ OVER = (RefundState.FAILED, RefundState.CANCELED)
 
 class Command(OperatorCommand):
     help = (
-        "Give money of an order back: all that is left, the price of some of its lines, or an amount. Typed again it "
-        "does nothing more; --again gives the same once more."
+        "Refund an order: everything that is left, the price of some of its lines, or an amount. Running it twice "
+        "refunds once, unless you add --again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,28 +38,30 @@ class Command(OperatorCommand):
             "--lines",
             nargs="+",
             metavar="LINE",
-            help="only these lines: course keys, SKUs or their places in the receipt (1, 2, …)",
+            help="only these lines: course keys, SKUs or their numbers on the receipt (1, 2, …)",
         )
         parser.add_argument("--amount", type=arguments.amount, help="only this much, in the currency paid, like 49.90")
-        parser.add_argument("--reason", type=arguments.reason, required=True, help="why; kept in the order's log")
+        parser.add_argument(
+            "--reason", type=arguments.reason, required=True, help="the reason, kept in the order's log"
+        )
         after = parser.add_mutually_exclusive_group(required=True)
         for flag, value, text in (
-            ("--unenroll", EnrollmentAfter.REMOVE, "take the courses away (what another right gives stays)"),
-            ("--audit", EnrollmentAfter.AUDIT, "leave the courses for auditing"),
+            ("--unenroll", EnrollmentAfter.REMOVE, "remove the courses, unless the buyer has them some other way"),
+            ("--audit", EnrollmentAfter.AUDIT, "let the buyer audit the courses"),
             ("--keep", EnrollmentAfter.KEEP, "leave the courses as they are"),
         ):
             after.add_argument(flag, dest="after", action="store_const", const=value, help=text)
         parser.add_argument("--free-codes", action="store_true", help="codes used for them can be used again")
-        parser.add_argument("--again", action="store_true", help="really give the same back once more")
-        parser.add_argument("--dry-run", action="store_true", help="print what would happen, change nothing")
+        parser.add_argument("--again", action="store_true", help="refund the same again")
+        parser.add_argument("--dry-run", action="store_true", help="only print what would happen")
         add_format_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         order = Order.objects.filter(number__iexact=options["number"].strip()).first()
         if order is None:
             raise CommandError(_("There is no order %(number)s.") % {"number": options["number"]})
-        choice = _wish(order, options)
-        reference, known = _act(order, choice, again=options["again"])
+        choice = _read_choice(order, options)
+        reference, known = _find_reference(order, choice, again=options["again"])
         free = find_free_lines(order, choice.line_ids) if choice.amount is None else []
         if known is not None or (not free and _is_over(order, choice)):
             self.say(_describe_earlier_refund(order, known))
@@ -70,41 +72,38 @@ class Command(OperatorCommand):
         plan = plan_refund(order_id=order.pk, choice=choice)
         write_rows(self.stdout, _rows(plan), columns=COLUMNS, style=options["format"])
         if options["dry_run"]:
-            self.say(_would(plan))
+            self.say(_describe_plan(plan))
             return
         refund = refund_order(order_id=order.pk, choice=choice, now=clock.now(), by_id=None, reference=reference)
-        self._tell(refund)
+        self._report(refund)
 
     def _undo(self, order: Order, choice: RefundChoice, lines: list[OrderLine], *, is_dry: bool, style: str) -> None:
-        """Take back what cost nothing."""
         rows = [(order.number, line.item_id, str(line.money)) for line in lines]
         write_rows(self.stdout, rows, columns=COLUMNS, style=style)
         if is_dry:
-            self.say(_("Would undo what is listed; nothing was paid for it. Nothing was changed."))
+            self.say(_("Would undo the lines above. Nothing was paid for them. Nothing was changed."))
             return
         undo_free_order(order_id=order.pk, choice=choice, now=clock.now(), by_id=None)
         self.say(_("Undone. Nothing was paid, so there’s nothing to refund."))
 
-    def _tell(self, refund: Refund) -> None:
-        """What became of it; what the gateway refused is a failure of the command too."""
+    def _report(self, refund: Refund) -> None:
         amount = {"amount": refund.money.formatted()}
         if refund.state == RefundState.FAILED:
-            raise CommandError(_("The gateway refused: %(why)s Nothing was given back.") % {"why": refund.failure})
+            raise CommandError(_("The gateway refused: %(why)s Nothing was refunded.") % {"why": refund.failure})
         if refund.state == RefundState.DIFFERS and refund.told_money is not None:
             amount |= {"told": refund.told_money.formatted()}
             raise CommandError(
-                _("You asked for %(amount)s, and the gateway says that %(told)s went back. Look at the gateway.")
-                % amount
+                _("You requested %(amount)s, but the gateway says that it refunded %(told)s. Check there.") % amount
             )
         if refund.state == RefundState.SUCCEEDED:
-            self.say(_("%(amount)s was given back.") % amount)
+            self.say(_("%(amount)s was refunded.") % amount)
         elif refund.state == RefundState.PENDING:
-            self.say(_("%(amount)s is on its way; the courses follow when it has arrived.") % amount)
+            self.say(_("The refund of %(amount)s is on its way. The courses change once it arrives.") % amount)
         else:
-            self.say(_("The gateway hasn't answered. %(amount)s is set aside, and the worker goes on asking.") % amount)
+            self.say(_("The gateway hasn’t answered. %(amount)s is set aside, and the worker keeps asking.") % amount)
 
 
-def _wish(order: Order, options: dict[str, Any]) -> RefundChoice:
+def _read_choice(order: Order, options: dict[str, Any]) -> RefundChoice:
     amount = None
     if options["amount"] is not None:
         payment = next_to_refund(order.attempts.all())
@@ -117,28 +116,27 @@ def _wish(order: Order, options: dict[str, Any]) -> RefundChoice:
         enrollment_after=options["after"],
         frees_codes=options["free_codes"],
         amount=amount,
-        line_ids=_line_ids(order, options["lines"]) if options["lines"] else None,
+        line_ids=_find_line_ids(order, options["lines"]) if options["lines"] else None,
     )
 
 
-def _line_ids(order: Order, named: Sequence[str]) -> tuple[int, ...]:
-    """The lines that are meant; CommandError names the ones that are not there."""
+def _find_line_ids(order: Order, names: Sequence[str]) -> tuple[int, ...]:
     lines = list(order.lines.order_by("pk"))
     by_name: dict[str, int] = {}
-    for place, line in enumerate(lines, start=1):
-        by_name |= {str(place): line.pk, line.item_id: line.pk, line.sku: line.pk}
-    unknown = [name for name in named if name not in by_name]
+    for number, line in enumerate(lines, start=1):
+        by_name |= {str(number): line.pk, line.item_id: line.pk, line.sku: line.pk}
+    unknown = [name for name in names if name not in by_name]
     if unknown:
-        there = ", ".join(f"{place}: {line.item_id}" for place, line in enumerate(lines, start=1))
+        existing = ", ".join(f"{number}: {line.item_id}" for number, line in enumerate(lines, start=1))
         raise CommandError(
-            _("Order %(number)s has no line %(unknown)s. It has %(there)s.")
-            % {"number": order.number, "unknown": ", ".join(unknown), "there": there}
+            _("Order %(number)s has no line %(unknown)s. Its lines: %(existing)s.")
+            % {"number": order.number, "unknown": ", ".join(unknown), "existing": existing}
         )
-    return tuple(sorted({by_name[name] for name in named}))
+    return tuple(sorted({by_name[name] for name in names}))
 
 
-def _act(order: Order, choice: RefundChoice, *, again: bool) -> tuple[uuid.UUID, Refund | None]:
-    """The name of this act, and the refund it was done with before; one that failed may be tried again."""
+def _find_reference(order: Order, choice: RefundChoice, *, again: bool) -> tuple[uuid.UUID, Refund | None]:
+    """Return the reference of this refund, and the refund that already has it. Failed refunds are tried again."""
     what = (
         f"{order.number}|{choice.line_ids}|{choice.amount}|{choice.enrollment_after}|{choice.frees_codes}"
         f"|{choice.reason}"
@@ -153,15 +151,15 @@ def _act(order: Order, choice: RefundChoice, *, again: bool) -> tuple[uuid.UUID,
 
 
 def _is_over(order: Order, choice: RefundChoice) -> bool:
-    """Whether the whole order is asked back, and went back already however that was done."""
+    """Whether the whole order should be refunded and already was, in whatever way."""
     left = any(not attempt.refundable.is_zero for attempt in order.attempts.all())
     return order.state == OrderState.REFUNDED and choice.amount is None and not left
 
 
 def _describe_earlier_refund(order: Order, known: Refund | None) -> str:
     if known is None:
-        return _("Order %(number)s was refunded before. Nothing is left to give back.") % {"number": order.number}
-    return _("This was done before: %(amount)s, %(state)s. To give the same once more, add --again.") % {
+        return _("Order %(number)s was already refunded. Nothing is left to refund.") % {"number": order.number}
+    return _("This was already refunded: %(amount)s, %(state)s. Add --again to refund the same again.") % {
         "amount": known.money.formatted(),
         "state": str(known.get_state_display()).lower(),
     }
@@ -173,8 +171,8 @@ def _rows(plan: RefundPlan) -> list[Sequence[object]]:
     return [(plan.order.number, share.line.item_id, str(share.amount)) for share in plan.shares]
 
 
-def _would(plan: RefundPlan) -> str:
-    return _("Would give %(amount)s back through %(gateway)s. Nothing was changed.") % {
+def _describe_plan(plan: RefundPlan) -> str:
+    return _("Would refund %(amount)s through %(gateway)s. Nothing was changed.") % {
         "amount": plan.amount.formatted(),
         "gateway": plan.attempt.gateway,
     }

@@ -1,4 +1,4 @@
-"""Ask the gateways about payments no one told us about, and settle them."""
+"""Ask the gateways about unsettled payments and settle them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ COLUMNS = ("Order", "Gateway", "Session", "Was", "Gateway says", "Is", "Order is
 
 class Command(OperatorCommand):
     help = (
-        "Ask the gateways about every payment that was begun and never ended, and settle what they say: paid orders "
-        "are fulfilled, dead payment pages closed. Beat does the same by itself; run it when notices were lost."
+        "Ask the gateways about every payment that was started and never settled, and settle it: paid orders are "
+        "fulfilled, dead payment pages closed. Beat does this regularly; run it if notices were lost."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="ask, print what the gateways say, change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="only print what the gateways say")
         parser.add_argument(
             "--older-than",
             type=int,
             default=5,
             metavar="MINUTES",
-            help="leave payments alone that were begun less than this long ago (default: 5 minutes)",
+            help="skip payments that were started less than this long ago (default: %(default)s)",
         )
         add_format_option(parser)
 
@@ -59,11 +59,11 @@ def _row(each: PaymentCheck) -> Sequence[object]:
 
 def _summary(asked: Sequence[PaymentCheck], *, is_dry: bool) -> str:
     if not asked:
-        return _("No payment is without an end.")
+        return _("Every payment is settled.")
     failed = sum(1 for each in asked if each.failure)
     sentence = ngettext("Asked about %(n)d payment.", "Asked about %(n)d payments.", len(asked)) % {"n": len(asked)}
     if failed:
-        sentence += " " + _("%(n)d could not be settled; see the last column.") % {"n": failed}
+        sentence += " " + _("%(n)d couldn’t be settled: see the last column.") % {"n": failed}
     if is_dry:
         sentence += " " + _("Nothing was changed.")
     return sentence

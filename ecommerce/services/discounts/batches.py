@@ -1,8 +1,8 @@
-"""The codes of many discounts, made, counted and changed set by set.
+"""Create, count and change the codes of many discounts in bulk.
 
-No row is brought into Python. Every change takes at most ``BATCH`` codes in one statement, so that whatever lock the
-caller holds is held for a moment at a time, and says for each discount how many it changed. Where codes are chosen,
-the choice is made by the statement that changes them. b2b decides how many of which; the tables are ecommerce's alone.
+No row is read into Python. Every statement changes at most `BATCH` codes, so the caller's lock is held only briefly at
+a time, and returns how many it changed for each discount. The statement that changes codes also chooses them. b2b
+decides how many codes of which kind; only ecommerce writes their tables.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from mitxonline.kernel.money import Money
 
 BATCH = 10_000
 
-# How many codes of which discount.
+# Numbers of codes by discount id.
 Counts: TypeAlias = "dict[int, int]"
 
-# A use counts against its code unless it was released. Redeemed or held (design 5.2's R, with an assigned address):
-# held, or confirmed and not retired.
+# A use counts against its code unless it was released. “R” are the codes that are redeemed or held: those with a held
+# or confirmed use, or an assigned address.
 _UNUSED = """NOT EXISTS (
     SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id AND use.state IN ('held', 'confirmed', 'retired')
 )"""
@@ -39,7 +39,7 @@ _NAMED = """(
 )"""
 
 SPARE = f"NOT code.active AND code.assigned_email = '' AND {_UNUSED}"
-# A limited code that was used says so itself, which is what the index of free codes is about.
+# `uses = 0` repeats `_UNUSED` for limited codes, so that the index `code_free` can be used.
 IDLE = f"code.active AND code.uses = 0 AND code.assigned_email = '' AND {_UNUSED}"
 UNWANTED = f"code.assigned_email = '' AND NOT {_NAMED}"
 PAST = f"code.active AND {_NOT_IN_R} AND {_NAMED}"
@@ -48,7 +48,7 @@ UNREDEEMED = """code.active AND NOT EXISTS (
 )"""
 LIMITED = "code.active AND code.max_uses IS NOT NULL"
 LOOSE = "code.active AND (code.max_uses IS NULL OR (code.max_uses > 1 AND code.max_uses > greatest(1, code.uses)))"
-# Of a limited code the counter and its uses say the same, unless someone wrote past the services.
+# The counter of a limited code agrees with its uses unless someone wrote to the tables by hand.
 MISCOUNTED = """code.max_uses IS NOT NULL AND code.uses <> (
     SELECT count(*) FROM ecommerce_codeuse AS use
     WHERE use.code_id = code.id AND use.state IN ('held', 'confirmed', 'retired')
@@ -57,7 +57,7 @@ MISCOUNTED = """code.max_uses IS NOT NULL AND code.uses <> (
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One way of changing codes: which ones may be taken, from which end, and what happens to them."""
+    """A kind of change: which codes it may choose, from which end, and what it does to them."""
 
     which: str
     statement: str
@@ -66,11 +66,9 @@ class Change:
 
     @property
     def sql(self) -> str:
-        """The statement that picks up to so many codes of each discount, beyond the last ones, and changes them.
-
-        Picked once and locked, then found by their numbers: joined with what they are like, the server might look
-        through all such codes for each one of them while its statistics are old.
-        """
+        """The statement that chooses up to `counts` codes of each discount beyond `after` and changes them."""
+        # The codes are chosen and locked once and then found by id. With the condition in a join, a server with old
+        # statistics might scan all matching codes for each one of them.
         beyond, direction, edge = ("<", "DESC", "min") if self.newest_first else (">", "ASC", "max")
         return f"""
         WITH wanted AS (
@@ -108,9 +106,10 @@ UNLIMIT = Change(
     which=LIMITED,
     statement="UPDATE ecommerce_discountcode AS code SET max_uses = NULL FROM picked WHERE code.id = picked.id",
 )
-# An unlimited code counts no uses: its rows are counted here, and a code that was used k times is spent with k. No one
-# may give one of them back meanwhile, so they are locked; but not waited for, because who has one may come for the
-# terms' lock, which we hold. A code whose uses can't all be had stays as it is, and the next round finds it.
+# An unlimited code has no counter, so the rows of its uses are counted: one that was used k times gets the limit k. The
+# rows are locked so that none is released meanwhile. Locked rows are skipped instead of waited for, because their
+# owner may be waiting for the lock on the terms, which we hold. A code with a skipped use stays as it is until the next
+# run.
 _COUNT_ROWS = """locked AS (
             SELECT use.code_id FROM ecommerce_codeuse AS use JOIN picked ON picked.id = use.code_id
             WHERE use.state IN ('held', 'confirmed', 'retired') FOR SHARE OF use SKIP LOCKED
@@ -162,8 +161,8 @@ MAKE = """
     CROSS JOIN generate_series(1, wanted.n)
 """
 
-# One count for each question, each from an index that holds the answer: on a million codes that is several times as
-# fast as one pass over the rows.
+# A subquery for each number, each answered from an index: on a million codes this is several times as fast as one pass
+# over the rows.
 COUNTED = """
     SELECT discount_id,
         (SELECT count(*) FROM ecommerce_discountcode AS code
@@ -187,7 +186,7 @@ SET assigned_email = given.email, assigned_name = given.name, assigned_at = %(no
 FROM unnest(%(codes)s::bigint[], %(emails)s::text[], %(names)s::text[]) AS given (code_id, email, name)
 WHERE code.id = given.code_id AND code.active AND code.uses = 0 AND code.assigned_email = ''
 """
-# Of a limited code the counter is asked as well: on a row that had to be waited for it is the fresh one.
+# The counter of a limited code is checked too: after waiting for a row, the counter is fresh and the subquery isn't.
 UNASSIGN = """
 UPDATE ecommerce_discountcode AS code
 SET text = gen_random_uuid()::text, assigned_email = '', assigned_name = '', assigned_at = NULL, assigned_by_id = NULL
@@ -198,14 +197,14 @@ AND NOT EXISTS (
 RETURNING code.id
 """
 
-# A short transaction that holds the terms' lock; entering it may refuse to go on.
+# Opens a short transaction that holds the lock on the terms. Entering it may raise to stop the run.
 Step: TypeAlias = "Callable[[], AbstractContextManager[object]]"
 Progress: TypeAlias = "Callable[[int], None]"
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A code, and the address and name it is to be for."""
+    """A code and the person it is assigned to."""
 
     code_id: int
     email: str
@@ -213,7 +212,7 @@ class Assignment:
 
 
 def make_codes(wants: Counts, *, max_uses: int | None, now: datetime, step: Step, progress: Progress) -> int:
-    """Make so many codes under each discount; how many were made."""
+    """Create codes for each discount. Return how many."""
     made = 0
     for portion in _portions(wants):
         with step():
@@ -232,7 +231,7 @@ def make_codes(wants: Counts, *, max_uses: int | None, now: datetime, step: Step
 
 
 def change_codes(change: Change, wants: Counts, *, max_uses: int | None = None, step: Step, progress: Progress) -> int:
-    """Change up to so many codes of each discount; how many were changed."""
+    """Change up to the given number of codes of each discount. Return how many were changed."""
     open_end = 2**63 - 1 if change.newest_first else 0
     after = dict.fromkeys(wants, open_end)
     left, changed = dict(wants), 0
@@ -258,7 +257,6 @@ def change_codes(change: Change, wants: Counts, *, max_uses: int | None = None, 
 
 
 def _portions(wants: Mapping[int, int]) -> Iterator[Counts]:
-    """The wants in portions of at most BATCH codes, one discount after the other."""
     portion: Counts = {}
     room = BATCH
     for pk, wanted in wants.items():
@@ -275,12 +273,12 @@ def _portions(wants: Mapping[int, int]) -> Iterator[Counts]:
 
 
 def count_miscounted(discount_ids: Sequence[int]) -> Counts:
-    """How many codes of each discount say another number of uses than they have; reads every code and every use."""
+    """Count the codes of each discount whose counter is wrong. Reads every code and every use."""
     return count_matching(MISCOUNTED, discount_ids)
 
 
 def count_matching(which: str, discount_ids: Sequence[int]) -> Counts:
-    """How many codes of each discount are such; asks nothing where there is none to ask after."""
+    """Count the codes of each discount that meet a condition of this module."""
     if not discount_ids:
         return {}
     sql = f"""
@@ -291,7 +289,7 @@ def count_matching(which: str, discount_ids: Sequence[int]) -> Counts:
 
 
 def create_discounts(discounts: Iterable[Discount]) -> list[Discount]:
-    """Write new discounts down, in one statement."""
+    """Create discounts in one statement."""
     return Discount.objects.bulk_create(discounts)
 
 
@@ -303,9 +301,9 @@ def fix_prices(
     redemption_type: RedemptionType | None = None,
     now: datetime,
 ) -> None:
-    """Let these discounts open their product at this price, to anyone with a code and at any time.
+    """Make these discounts sell their product at this price to anyone with a code, at any time.
 
-    Without a ``redemption_type`` they keep theirs.
+    Without a `redemption_type` they keep theirs.
     """
     Discount.objects.filter(pk__in=discount_ids).update(
         amount=price.amount,
@@ -325,9 +323,9 @@ def fix_prices(
 def assign_codes(
     assignments: Sequence[Assignment], *, renew_text_of: Collection[int] = (), by_id: int | None, now: datetime
 ) -> int:
-    """Give each of these codes to its address, as far as it is free; how many were.
+    """Assign codes to people, skipping codes that aren't free. Return how many were assigned.
 
-    ``renew_text_of``: codes whose text others know already; they get another one in the same statement.
+    The codes in `renew_text_of`, whose texts are known to others, get new texts in the same statement.
     """
     return run_sql(
         ASSIGN,
@@ -343,23 +341,23 @@ def assign_codes(
 
 
 def unassign_codes(code_ids: Sequence[int]) -> list[int]:
-    """Take the unused ones of these codes from their addresses; their ids.
+    """Free the unused ones of these assigned codes. Return their ids.
 
-    Each gets another text, so that the old link opens nothing, and leaves the carts it was applied to: a cart
-    remembers the code and not its text.
+    Each gets a new text, so the old link no longer works. They are also removed from baskets, which refer to the code
+    and not to its text.
     """
     ids = sorted(pk for (pk,) in fetch_sql(UNASSIGN, {"codes": list(code_ids)}))
-    empty_baskets_of(ids)
+    remove_from_baskets(ids)
     return ids
 
 
 def switch_on(code_ids: Sequence[int]) -> None:
-    """Let these codes be used again."""
+    """Switch codes on."""
     DiscountCode.objects.filter(pk__in=code_ids).update(active=True)
 
 
 def replace_code(old: DiscountCode) -> DiscountCode:
-    """Another code without limit in the place of one: its own row, unless that tells who used it."""
+    """Replace the text of an unlimited code. If the code was used, it is switched off and a new one takes its place."""
     if old.code_uses.exists() or old.order_lines.exists():
         DiscountCode.objects.filter(pk=old.pk).update(active=False)
         new = DiscountCode.objects.create(discount=old.discount, text=_new_text(), max_uses=None)
@@ -370,13 +368,13 @@ def replace_code(old: DiscountCode) -> DiscountCode:
     return new
 
 
-def empty_baskets_of(code_ids: Sequence[int]) -> None:
-    """Take these codes out of every cart."""
+def remove_from_baskets(code_ids: Sequence[int]) -> None:
+    """Remove codes from every basket."""
     BasketCode.objects.filter(code__in=code_ids).delete()
 
 
 def apply_to_basket(codes: QuerySet[DiscountCode], *, basket: Basket, now: datetime) -> None:
-    """Apply these codes to a cart; one that is applied stays."""
+    """Apply codes to a basket. Codes that are already applied stay."""
     BasketCode.objects.bulk_create(
         [BasketCode(basket=basket, code=code, applied_at=now) for code in codes], ignore_conflicts=True
     )

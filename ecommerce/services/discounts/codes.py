@@ -1,4 +1,4 @@
-"""Uses of codes: held, confirmed, released, retired. Each change is one conditional statement (design 3.7)."""
+"""The uses of codes: held, confirmed, released, retired. Each change is one conditional statement."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from ecommerce.errors.codes import CodeInUse, CodeRefused, CodeSwitchedOff, Code
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import fetch_sql, run_sql
 
-# The count and the row move together or not at all: whoever finds the last use taken gets no row. A use belongs to one
-# order: the learner's own live use serves again only for its order, and is confirmed where it was only held. Without an
-# order (a code's own link) it serves too, and is no order's from then on; so does a confirmed one of an enrollment
-# code, because the seat is theirs. An unlimited code has no counter to fight over; those who use it share its row, all
-# orders of one learner their one row, and no one can give it a limit and count its uses meanwhile.
+# Claims one use. The counter and the row change together or not at all, so whoever comes after the last use gets none.
+#
+# A use belongs to one order. The learner's own live use is claimed again only for that order, and is confirmed if it
+# was held. Without an order (through a code's link) it is claimed too, and then belongs to no order. So is a confirmed
+# use of an enrollment code, because the seat is already the learner's.
+#
+# An unlimited code has no counter to compete for. Its users share a key lock on its row, so no one can set a limit and
+# count its uses at the same time. All orders of a learner share one use of it.
 CLAIM = """
 WITH rule AS (
     SELECT discount.unlocks_id IS NOT NULL AS opens,
@@ -56,8 +59,8 @@ WITH rule AS (
 SELECT id FROM own UNION ALL SELECT id FROM made
 """
 
-# Only rows that are still in the state are released, and the counters follow exactly those: two releases can't subtract
-# twice. Codes are locked in the order of their keys, as everywhere.
+# Releases only rows that are still in the given state, and lowers the counters by exactly those, so that two releases
+# can't subtract twice. Codes are locked in the order of their keys, as everywhere.
 RELEASE = """
 WITH released AS (
     UPDATE ecommerce_codeuse SET state = 'released', changed_at = %(now)s, held_until = NULL
@@ -78,7 +81,8 @@ WITH released AS (
 SELECT code_id FROM released
 """
 
-# A retired use is counted already. A code has one live use by each person, and an order that was never paid none.
+# Counters stay as they are, because a retired use is counted already. At most one use of each code comes back, as a
+# person has one live use of a code, and none of an order that was never paid.
 RESTORE = """
 UPDATE ecommerce_codeuse SET state = 'confirmed', changed_at = %(now)s
 WHERE state = 'retired' AND id IN (
@@ -98,43 +102,42 @@ WHERE state = 'retired' AND id IN (
 
 
 def hold_code(*, code: DiscountCode, user_id: int, order_id: int, until: datetime, now: datetime) -> int:
-    """Hold one use for a pending order; the id of the use. One that is held for it already serves again.
+    """Hold one use for a pending order and return its id. Holding twice returns the same use.
 
-    Raises CodeUsed where every use is taken, CodeInUse where the learner's own is another order's, CodeSwitchedOff
-    where the code is off.
+    Raises CodeUsed if no use is left, CodeInUse if the learner's use belongs to another order, and CodeSwitchedOff.
     """
     return _claim(code, user_id=user_id, order_id=order_id, state=UseState.HELD, until=until, now=now)
 
 
 def use_code(*, code: DiscountCode, user_id: int, order_id: int | None = None, now: datetime) -> int:
-    """Use a code at once, for an order whose hold is over or without one; the id of the use.
+    """Confirm one use at once and return its id, for an order whose hold has ended or without an order.
 
-    Without an order a live use of the learner's own serves again. Raises CodeUsed, CodeInUse or CodeSwitchedOff.
+    Without an order the learner's live use is confirmed, if there is one. Raises CodeUsed, CodeInUse, CodeSwitchedOff.
     """
     return _claim(code, user_id=user_id, order_id=order_id, state=UseState.CONFIRMED, until=None, now=now)
 
 
 def confirm_uses(*, order_id: int, now: datetime) -> int:
-    """Confirm what is held for the order; how many uses that were."""
+    """Confirm the uses held for an order. Return how many."""
     return CodeUse.objects.filter(order_id=order_id, state=UseState.HELD).update(
         state=UseState.CONFIRMED, held_until=None, changed_at=now
     )
 
 
 def prolong_uses(*, order_id: int, until: datetime) -> int:
-    """Hold longer what is held for the order; how many uses that were."""
+    """Extend the hold of the uses held for an order. Return how many."""
     return CodeUse.objects.filter(order_id=order_id, state=UseState.HELD).update(held_until=until)
 
 
 def release_uses(*, order_id: int, now: datetime) -> list[int]:
-    """Give back what is held for the order; the ids of the codes that are free again."""
+    """Release the uses held for an order. Return the ids of their codes."""
     return _release(order_id, UseState.HELD, code_ids=None, now=now)
 
 
 def free_uses(*, order_id: int, code_ids: Collection[int], now: datetime) -> list[int]:
-    """Give back confirmed uses of a fulfilled order whose money went back; the ids of the codes that are free again.
+    """Release confirmed uses of an order that was refunded. Return the ids of their codes.
 
-    A use that staff took away (retired) stays as it is.
+    Retired uses, which staff took away, stay as they are.
     """
     return _release(order_id, UseState.CONFIRMED, code_ids=sorted(code_ids), now=now)
 
@@ -145,16 +148,16 @@ def _release(order_id: int, state: UseState, *, code_ids: list[int] | None, now:
 
 
 def retire_uses(*, user_id: int, product_ids: Sequence[int], now: datetime) -> int:
-    """Take someone's uses of these products' codes away for good; how many. A retired use stays spent."""
+    """Retire someone's uses of the codes of these products. Return how many. A retired use still counts."""
     live = CodeUse.objects.live().filter(user_id=user_id, code__discount__unlocks__in=product_ids)
     ids = list(live.values_list("pk", flat=True))
-    # Asked again without the joins, in the statement that changes it: one that was released meanwhile stays so.
+    # The update checks the state again, so a use that was released since the look-up stays released.
     still_live = CodeUse.objects.live().filter(pk__in=ids)
     return still_live.update(state=UseState.RETIRED, held_until=None, changed_at=now)
 
 
 def restore_uses(*, user_id: int, product_ids: Sequence[int], now: datetime) -> int:
-    """Give back what ``retire_uses`` took, one use of each code; how many. What was only held stays taken away."""
+    """Undo `retire_uses` for one use of each code. Return how many. Uses that were only held stay retired."""
     return run_sql(RESTORE, {"user": user_id, "products": list(product_ids), "now": now})
 
 
@@ -166,23 +169,23 @@ def _claim(
         with transaction.atomic():
             claimed = claim_row(values)
     except IntegrityError:
-        # The same learner's other tab claimed it in the same moment; its use is seen now, whichever order it is for.
+        # Another tab of the learner claimed it at the same time. Its use is visible now, whichever order it is for.
         claimed = claim_row(values)
     if claimed is None and _is_free(code):
-        # It got its limit, or lost it, between our look and our lock: by the other way it can be had.
+        # Its limit was set or removed between our look-up and our lock. The other branch of the statement applies now.
         claimed = claim_row(values)
     if claimed is None:
-        raise _refusal(code, user_id)
+        raise _make_refusal(code, user_id)
     return claimed
 
 
 def claim_row(values: Mapping[str, object]) -> int | None:
-    """Take a use with the one conditional write; its id, or None where nothing was left."""
+    """Claim a use with the conditional statement. Return its id, or None if no use was left."""
     found = fetch_sql(CLAIM, values)
     return int(found[0][0]) if found else None
 
 
-def _refusal(code: DiscountCode, user_id: int) -> CodeRefused:
+def _make_refusal(code: DiscountCode, user_id: int) -> CodeRefused:
     own = CodeUse.objects.live().filter(code=code, user_id=user_id, order__isnull=False).select_related("order").first()
     if own is not None and own.order is not None:
         number = own.order.number
@@ -191,6 +194,5 @@ def _refusal(code: DiscountCode, user_id: int) -> CodeRefused:
 
 
 def _is_free(code: DiscountCode) -> bool:
-    """Whether the code, as it is by now, can be used after all."""
     code.refresh_from_db(fields=["active", "uses", "max_uses"])
     return code.active and (code.max_uses is None or code.uses < code.max_uses)
