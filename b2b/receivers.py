@@ -14,7 +14,9 @@ from django.utils.translation import gettext as _
 from social_django.models import UserSocialAuth
 
 from b2b.enums import MembershipSource, MembershipState
-from b2b.events import HandOutMailsQueued, HoldsEnded
+from b2b.errors.contracts import ContractNotPublished, ContractUnknown
+from b2b.events import HandOutMailsQueued, HoldsEnded, KeycloakJoinRequested, ReconcileRequested
+from b2b.gateways.keycloak import KeycloakGateway
 from b2b.models import ContractPage, ContractRun
 from b2b.requests import request_reconciles
 from b2b.rules import contacts_of
@@ -27,9 +29,11 @@ from b2b.seats import (
     release_held_seats,
     uses_of_order,
 )
+from b2b.services.contracts.reconcile import run_reconcile
 from b2b.services.handouts.mails import send_mails
 from b2b.services.organizations.claims import claim_of
 from b2b.services.organizations.keycloak_joins import ask_again_for, may_ask_keycloak
+from b2b.services.organizations.keycloak_joins import join_in_keycloak as add_in_keycloak
 from b2b.services.organizations.sign_in import (
     Followed,
     confirm_claim,
@@ -49,6 +53,23 @@ from mitxonline.users.models import User
 logger = logging.getLogger(__name__)
 
 SSO_BACKEND = "keycloak"
+
+
+def reconcile_contract(event: ReconcileRequested) -> None:
+    """Reconcile the contract. Raises LockTaken if another worker is doing it, so that the delivery is repeated shortly.
+
+    Creating many codes may hit the time limit; the next attempt continues where this one stopped.
+    """
+    try:
+        run_reconcile(contract_id=event.contract_id, now=clock.now(), wait=False)
+    except (ContractNotPublished, ContractUnknown) as refusal:
+        # The contract was deleted or unpublished after the request, so a repeated delivery wouldn't help.
+        logger.info("nothing to reconcile", extra={"contract": event.contract_id, "reason": refusal.code})
+
+
+def join_in_keycloak(event: KeycloakJoinRequested) -> None:
+    """Add someone who joined by code to their organization in Keycloak; repeated if Keycloak doesn't answer."""
+    add_in_keycloak(join_id=event.join_id, keycloak=KeycloakGateway.from_settings(), now=clock.now())
 
 
 def claim_seats(event: OrderFulfilled | LinesRestored) -> None:

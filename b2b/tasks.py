@@ -8,31 +8,16 @@ from celery import shared_task
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from b2b.errors.contracts import ContractNotPublished, ContractUnknown
-from b2b.events import KeycloakJoinRequested, ReconcileRequested
 from b2b.gateways.keycloak import KeycloakGateway
-from b2b.services.contracts.reconcile import STUCK_AFTER, request_reconcile, run_reconcile
+from b2b.services.contracts.reconcile import STUCK_AFTER, request_reconcile
 from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
 from b2b.services.organizations.keycloak_joins import ask_for_joins
-from b2b.services.organizations.keycloak_joins import join_in_keycloak as add_in_keycloak
 from b2b.services.organizations.keycloak_sync import sync_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.remote import patience
 
 logger = logging.getLogger(__name__)
-
-
-def reconcile_requested(event: ReconcileRequested) -> None:
-    """Reconcile the contract. Raises LockTaken if another worker is doing it, so that the delivery is repeated shortly.
-
-    Creating many codes may hit the time limit; the next attempt continues where this one stopped.
-    """
-    try:
-        run_reconcile(contract_id=event.contract_id, now=clock.now(), wait=False)
-    except (ContractNotPublished, ContractUnknown) as refusal:
-        # The contract was deleted or unpublished after the request, so a repeated delivery wouldn't help.
-        logger.info("nothing to reconcile", extra={"contract": event.contract_id, "reason": refusal.code})
 
 
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
@@ -42,11 +27,6 @@ def sweep_contracts() -> None:
     for contract_id in contracts_out_of_line(stuck_before=now - STUCK_AFTER):
         if bring_into_force(page_id=contract_id, now=now) is not None:
             request_reconcile(contract_id=contract_id, reason=_("Sweep"), now=now)
-
-
-def join_in_keycloak(event: KeycloakJoinRequested) -> None:
-    """Add someone who joined by code to their organization in Keycloak; repeated if Keycloak doesn't answer."""
-    add_in_keycloak(join_id=event.join_id, keycloak=KeycloakGateway.from_settings(), now=clock.now())
 
 
 @shared_task(ignore_result=True, soft_time_limit=570, time_limit=600)

@@ -11,6 +11,7 @@ from ecommerce.errors.checkout import NotForSale
 from ecommerce.events import (
     FreeLinesUndone,
     MoneyReturned,
+    NoticeReceived,
     OrderFulfilled,
     OrderInReview,
     PaidTwice,
@@ -31,7 +32,14 @@ from ecommerce.selectors.payments import payment_standing
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.orders.alerts import raise_alert
 from ecommerce.services.orders.enrollment import enrollment_source
+from ecommerce.services.payment.notices import process_notice
+from mitxonline.kernel import clock
 from mitxonline.kernel.mail import send_email
+
+
+def process_received_notice(event: NoticeReceived) -> None:
+    """Process a stored notice. A failure is retried by its delivery."""
+    process_notice(notice_id=event.notice_id, now=clock.now())
 
 
 def enroll_buyer(event: OrderFulfilled) -> None:

@@ -1,4 +1,4 @@
-"""The endpoint for gateways' notices, and the receiver that processes them."""
+"""The endpoint for gateways' notices."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from ecommerce.events import NoticeReceived
 from ecommerce.gateways.base import NoticeForged
-from ecommerce.services.payment.notices import process_notice, receive_notice
+from ecommerce.services.payment.notices import receive_notice
 from mitxonline.kernel import clock
 
 logger = logging.getLogger(__name__)
@@ -38,11 +37,6 @@ def webhook(request: HttpRequest, gateway: str = "stripe") -> HttpResponse:
         logger.warning("notice refused", extra={"gateway": gateway, "reason": str(error)})
         return HttpResponse("refused\n", status=400, content_type="text/plain")
     return HttpResponse("kept\n", content_type="text/plain")
-
-
-def notice_received(event: NoticeReceived) -> None:
-    """Process a stored notice. A failure is retried by its delivery."""
-    process_notice(notice_id=event.notice_id, now=clock.now())
 
 
 def _body(request: HttpRequest) -> bytes:

@@ -6,11 +6,9 @@ deliveries in that transaction and called by a worker. Those that call a gateway
 """
 
 from b2b import receivers as b2b
-from b2b import tasks as b2b_tasks
 from b2b.events import HandOutMailsQueued, HoldsEnded, KeycloakJoinRequested, ReconcileRequested
 from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
 from ecommerce import receivers as ecommerce
-from ecommerce import webhooks as ecommerce_webhooks
 from ecommerce.events import (
     FreeLinesUndone,
     LinesRefunded,
@@ -46,7 +44,7 @@ ROUTES: dict[type[Event], Route] = {
         within=(b2b.release_seats, ecommerce.tell_finance_of_review), after_commit=(ecommerce.email_review,)
     ),
     # Calls the gateway.
-    NoticeReceived: Route(remote=(ecommerce_webhooks.notice_received,)),
+    NoticeReceived: Route(remote=(ecommerce.process_received_notice,)),
     PaymentDeclined: Route(after_commit=(ecommerce.email_payment_failed,)),
     LinesRefunded: Route(within=(b2b.free_seats_after_refund,)),
     # In one transaction with opening the courses again: the seat is claimed too, or neither happens.
@@ -64,8 +62,8 @@ ROUTES: dict[type[Event], Route] = {
     LearnerEnrolled: Route(),
     LearnerUnenrolled: Route(),
     RunsRequested: Route(),
-    ReconcileRequested: Route(after_commit=(b2b_tasks.reconcile_requested,)),
+    ReconcileRequested: Route(after_commit=(b2b.reconcile_contract,)),
     HoldsEnded: Route(after_commit=(b2b.follow_ended_holds,)),
     HandOutMailsQueued: Route(after_commit=(b2b.send_hand_out_mails,)),
-    KeycloakJoinRequested: Route(remote=(b2b_tasks.join_in_keycloak,)),
+    KeycloakJoinRequested: Route(remote=(b2b.join_in_keycloak,)),
 }

@@ -64,8 +64,8 @@ def path_of(receiver: Receiver) -> str:
 
 def find_receiver(event_type: str, path: str) -> tuple[type[Event], Receiver]:
     """Return what a delivery names. Only functions in the table are ever called. Raises UnroutedReceiver."""
-    # Some deliveries were recorded before receivers.py had that name, by old code that ran during a deployment too.
-    path = path.replace(".handlers.", ".receivers.")
+    # Some deliveries were recorded before their receivers were moved, by old code that runs during a deployment too.
+    path = settings.MOVED_RECEIVERS.get(path, path).replace(".handlers.", ".receivers.")
     for event, route in _routes().items():
         if event.type_name() == event_type:
             for each in route.later:

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
+from b2b import receivers
 from b2b.enums import IntegrationType, ReconcileState
 from b2b.errors.contracts import ContractNotPublished, ContractUnknown, CourseKeyImpossible
 from b2b.events import ReconcileRequested
@@ -22,7 +23,6 @@ from b2b.services.contracts.contracts import ModifyContract, PageChanges, modify
 from b2b.services.contracts.pages import add_child
 from b2b.services.contracts.reconcile import contract_lock, request_reconcile, run_reconcile
 from b2b.services.contracts.terms import bring_into_force
-from b2b.tasks import reconcile_requested
 from courses.models import CourseRun
 from ecommerce.models import Discount, DiscountCode, OrderLine, Product
 from ecommerce.services.discounts import batches
@@ -229,8 +229,8 @@ class TestRecord:
             reconcile_contract(page)
         with pytest.raises(ContractUnknown):
             run_reconcile(contract_id=99, now=NOW)
-        reconcile_requested(ReconcileRequested(contract_id=page.pk))
-        reconcile_requested(ReconcileRequested(contract_id=99))
+        receivers.reconcile_contract(ReconcileRequested(contract_id=page.pk))
+        receivers.reconcile_contract(ReconcileRequested(contract_id=99))
 
 
 class TestInterrupted:
@@ -346,7 +346,7 @@ class TestAtOnce:
 
         def work_inside() -> object:
             with contract_lock(page.pk):
-                results = together(lambda: reconcile_requested(ReconcileRequested(contract_id=page.pk)))
+                results = together(lambda: receivers.reconcile_contract(ReconcileRequested(contract_id=page.pk)))
                 reconcile_contract(page)  # the one who has the lock is not in its own way
                 return results[0]
 

@@ -49,7 +49,7 @@ def test_fifty_at_once_are_one_notice_and_one_delivery(stripe_api: StripeServer,
     answers = together(*[lambda: post_event(body).status_code] * 50)
     assert Counter(answers) == {200: 50}
     assert GatewayNotice.objects.count() == 1
-    assert Delivery.objects.filter(handler="ecommerce.webhooks.notice_received").count() == 1
+    assert Delivery.objects.filter(handler="ecommerce.receivers.process_received_notice").count() == 1
 
 
 def test_fifty_who_confirm_at_once_fulfill_once(stripe_api: StripeServer, together: Together) -> None:

@@ -11,8 +11,8 @@ from django.test import override_settings
 from mitxonline.coordinator.bus import NotInTransaction, publish
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.coordinator.routes import Route, UnroutedEvent, UnroutedReceiver, find_receiver, route_of
+from mitxonline.event_routes import ROUTES
 from mitxonline.kernel.trace import open_trace
-from mitxonline.users.events import AccountMailQueued
 from mitxonline.users.receivers import send_account_mail
 from tests.coordinator import world
 from tests.coordinator.world import SeatAsked, SeatLost, SeatRefused, SeatTaken, Unheard, Unrouted, traces
@@ -146,13 +146,16 @@ def test_only_what_the_table_lists_is_ever_called() -> None:
             find_receiver(event, path)
 
 
-def test_a_delivery_recorded_before_receivers_were_renamed_finds_its_receiver() -> None:
-    event = "mitxonline.users.events.AccountMailQueued"
+def test_a_delivery_recorded_before_its_receiver_was_moved_finds_it() -> None:
     with override_settings(EVENT_ROUTES="mitxonline.event_routes.ROUTES"):
-        assert find_receiver(event, "mitxonline.users.handlers.send_account_mail") == (
-            AccountMailQueued,
-            send_account_mail,
-        )
+        event = "mitxonline.users.events.AccountMailQueued"
+        assert find_receiver(event, "mitxonline.users.handlers.send_account_mail")[1] is send_account_mail
+        assert find_receiver("ecommerce.events.NoticeReceived", "ecommerce.webhooks.notice_received")
+
+
+def test_receivers_are_in_modules_of_that_name() -> None:
+    routed = [each for route in ROUTES.values() for each in (*route.within, *route.later)]
+    assert {each.__module__.rpartition(".")[2] for each in routed} == {"receivers"}
 
 
 OTHER_ROUTES = {SeatTaken: Route()}

@@ -35,7 +35,7 @@ from tests.support.stripe import StripeServer, sign
 
 pytestmark = pytest.mark.django_db
 
-HANDLER = "ecommerce.webhooks.notice_received"
+HANDLER = "ecommerce.receivers.process_received_notice"
 
 
 def fresh(order: Order) -> Order:

@@ -20,6 +20,13 @@ DELIVERY_RESEND_AFTER = 600  # after this time in the broker's queue a task coun
 DELIVERY_SWEEP_SIZE = 1000
 DELIVERY_RETENTION_DAYS = 30
 
+# Receivers that were moved, by the paths under which deliveries of the last release know them.
+MOVED_RECEIVERS = {
+    "b2b.tasks.join_in_keycloak": "b2b.receivers.join_in_keycloak",
+    "b2b.tasks.reconcile_requested": "b2b.receivers.reconcile_contract",
+    "ecommerce.webhooks.notice_received": "ecommerce.receivers.process_received_notice",
+}
+
 DELIVERY_BEAT_SCHEDULE = {
     "sweep-deliveries": {"task": "mitxonline.coordinator.tasks.sweep_deliveries", "schedule": 20.0},
     "purge-deliveries": {"task": "mitxonline.coordinator.tasks.purge_deliveries", "schedule": 6 * 3600.0},
