@@ -33,7 +33,7 @@ def check_gateways(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs:
             problems.append(Error(f"CURRENCIES: {error}", id="ecommerce.E002"))
             continue
         if currency in NO_MONEY or currency not in settings.CURRENCIES:
-            problems.append(Error(f"CURRENCIES: no one can be paid in {currency}", id="ecommerce.E002"))
+            problems.append(Error(f"CURRENCIES: {currency} can't be paid with", id="ecommerce.E002"))
     return problems
 
 
@@ -60,9 +60,7 @@ def check_stripe(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: o
     return problems
 
 
-def check_somebody_takes_money(
-    *, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object
-) -> list[CheckMessage]:
+def check_payments_possible(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
     """Check, before deployment, that there is a gateway and that it isn't the sandbox."""
     if not settings.PAYMENT_GATEWAYS:
         return [

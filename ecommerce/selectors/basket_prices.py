@@ -188,12 +188,7 @@ def price_basket(
     items = _load_items(basket)
     products = [item.product for item in items if item.kept_at is None]
     kept = [item.product for item in items if item.kept_at is not None]
-    codes = _load_codes(basket)
-    if with_code is not None and with_code not in codes:
-        # A contract product has one code: a second one replaces the first, as applying it will.
-        is_enrollment_code = with_code.discount.unlocks_id is not None
-        codes = [code for code in codes if not (is_enrollment_code and code.discount_id == with_code.discount_id)]
-        codes.append(with_code)
+    codes = _load_codes(basket, with_code=with_code)
     verdicts, offers = _judge_discounts(codes, products, user_id=user_id, now=now)
     by_id = {code.pk: code for code in codes}
     prices = price_items([make_item(product) for product in products], offers)
@@ -253,13 +248,17 @@ def _load_items(basket: Basket) -> list[BasketItem]:
     return list(items.select_related("product__course_run__course__department", "product__program__department"))
 
 
-def _load_codes(basket: Basket) -> list[DiscountCode]:
+def _load_codes(basket: Basket, *, with_code: DiscountCode | None) -> list[DiscountCode]:
     rows = BasketCode.objects.filter(basket=basket).select_related(
         "code__discount__unlocks__course_run", "code__discount__unlocks__program"
     )
     codes = [row.code for row in rows.order_by("pk")]
     load_products([code.discount for code in codes])
-    return codes
+    if with_code is None or with_code in codes:
+        return codes
+    if with_code.discount.unlocks_id is not None:  # a contract product has one code: a second one replaces the first
+        codes = [code for code in codes if code.discount_id != with_code.discount_id]
+    return [*codes, with_code]
 
 
 def _judge_discounts(

@@ -35,9 +35,9 @@ from mitxonline.users.models import User
 
 @dataclass(frozen=True, slots=True)
 class CodeVerdict:
-    """A code and what it comes to for a buyer.
+    """Whether a code works for a buyer.
 
-    ``refusal`` says why it can't be used. One that ``is_idle`` works and lowers no price in the basket.
+    ``refusal`` says why it doesn't. A code that ``is_idle`` works, but lowers no price in the basket.
     """
 
     code: DiscountCode

@@ -91,7 +91,7 @@ def email_alerts(*, now: datetime) -> int:
         to=batch.addresses,
         context={
             "order_count": len(orders),
-            "told": entries,
+            "entries": entries,
             "more": max(len(batch.alerts) - MOST_LISTED, 0),
             "link": f"{settings.SITE_BASE_URL}{reverse('shop_orders:index')}",
         },

@@ -119,7 +119,7 @@ def _find_review_cause(refusal: DomainError) -> tuple[ReviewCause, str]:
 
 
 def _refuse_owned_courses(order: Order, *, gives_rest: bool, now: datetime) -> None:
-    """Raise AlreadyEnrolled if the buyer has one of the courses by now: then the money is to be refunded.
+    """Raise AlreadyEnrolled if the buyer already has one of the courses: then the money is to be refunded.
 
     Asked even while the order is held: a hold reserves codes and seats, but staff may enroll the buyer meanwhile.
     """

@@ -147,18 +147,18 @@ def move_refund(
     now: datetime,
     gateway_refund_id: str = "",
     failure: str = "",
-    told: Money | None = None,
+    reported: Money | None = None,
 ) -> None:
     """Move a locked refund of a locked order to the state the gateway reports; an outdated report changes nothing.
 
-    ``told`` is the amount it reports. Where that isn't what it was asked for, nothing follows until staff decide.
+    ``reported`` is the amount it reports. Where that isn't what it was asked for, nothing follows until staff decide.
     """
     if gateway_refund_id and refund.gateway_refund_id != gateway_refund_id:
         _absorb_twin(refund, gateway_refund_id, order=order, now=now)
         refund.gateway_refund_id = gateway_refund_id
     is_revived = refund.state == RefundState.FAILED and _overrules_failure(refund, to)
-    if told is not None and told != refund.money and to in COUNTED_REFUND_STATES:
-        to = _note_difference(refund, told)
+    if reported is not None and reported != refund.money and to in COUNTED_REFUND_STATES:
+        to = _note_difference(refund, reported)
     if to == refund.state or not (to in NEXT[refund.state] or is_revived):
         refund.save(update_fields=["gateway_refund_id"])
         return
@@ -296,11 +296,11 @@ def divide_among_lines(refund: Refund, order: Order) -> None:
     write_refund_lines(refund, [share for share in shares if not share.amount.is_zero])
 
 
-def _note_difference(refund: Refund, told: Money) -> RefundState:
+def _note_difference(refund: Refund, reported: Money) -> RefundState:
     """Store the amount that the gateway reports instead of the one it was asked for; return the state that follows."""
     if refund.state in {RefundState.SUCCEEDED, RefundState.DIFFERS}:
         return RefundState(refund.state)
-    refund.told_amount, refund.told_currency = told.amount, told.currency
+    refund.told_amount, refund.told_currency = reported.amount, reported.currency
     return RefundState.DIFFERS
 
 

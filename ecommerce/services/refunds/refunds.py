@@ -181,7 +181,7 @@ def follow_refund(notice: RefundNotice, *, gateway_name: str, now: datetime) -> 
             now=now,
             gateway_refund_id=notice.refund_id,
             failure=notice.failure,
-            told=notice.amount,
+            reported=notice.amount,
         )
         if refund.origin == RefundOrigin.PROVIDER:
             _cancel_marks(attempt.pk, now=now)
@@ -308,7 +308,7 @@ def _follow_answer(refund_id: int, result: RefundResult, *, now: datetime) -> Re
             now=now,
             gateway_refund_id=result.refund_id,
             failure=result.failure,
-            told=result.amount,
+            reported=result.amount,
         )
     return refund
 
@@ -386,7 +386,7 @@ def _cancel_marks(attempt_id: int, *, now: datetime) -> None:
     attempt = PaymentAttempt.objects.get(pk=attempt_id)
     if attempt.refundable.is_zero:
         marked = attempt.refunds.filter(state=RefundState.MARKED, origin=RefundOrigin.OURS)
-        marked.update(state=RefundState.CANCELED, settled_at=now, failure="given back at the gateway")
+        marked.update(state=RefundState.CANCELED, settled_at=now, failure="refunded at the gateway")
 
 
 def _lock_refund(refund_id: int, state: RefundState) -> Refund:
