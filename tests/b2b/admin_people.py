@@ -1,4 +1,4 @@
-"""People with rights in the Wagtail admin, for the tests of its pages."""
+"""Users with the rights of each Wagtail group."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EVERYBODY = ("anonymous", "learner", "editor", "finance", "manager", "superuser"
 
 
 def sign_in_as(who: str) -> Client:
-    """Someone with the rights of a group as the site is set up, a superuser, a learner, or no one."""
+    """Return a client for "editor", "manager", "finance", "superuser" or "learner", signed in, or for "anonymous"."""
     client = Client()
     if who != "anonymous":
         client.force_login(make_staff(who))
@@ -24,7 +24,7 @@ def sign_in_as(who: str) -> Client:
 
 
 def make_staff(who: str) -> User:
-    """The account behind such a client."""
+    """Make the account of one of these roles."""
     user = make_user(name=who.title(), is_superuser=who == "superuser")
     if who in GROUPS:
         index = OrganizationIndexPage.objects.first()

@@ -1,5 +1,3 @@
-"""What every test about contracts starts from."""
-
 import pytest
 
 

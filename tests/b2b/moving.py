@@ -1,4 +1,4 @@
-"""Two contracts people move between."""
+"""Two contracts of one organization, for tests that move members."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.factories import NOON, codes_of, make_contract, make_contract_run, ma
 
 
 class MovingWorld:
-    """Two contracts that share one course of two; Lea and Ben are in the first one."""
+    """Contract `old` has two courses, `new` one of them; Lea and Ben are members of `old`."""
 
     def __init__(self, *, seats: int = 2) -> None:
         self.organization = make_organization()

@@ -1,4 +1,4 @@
-"""All codes of a contract before and after a change, and the difference in the plan's words."""
+"""Compare a contract's codes before and after a change with what its plan announced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.b2b.worlds import codes_of
 
 @dataclass(frozen=True)
 class CodeSnapshot:
-    """All codes of a contract at one moment, by their numbers."""
+    """All codes of a contract at one moment, by primary key."""
 
     codes: dict[int, DiscountCode]
 
@@ -27,14 +27,13 @@ class CodeSnapshot:
 
     @property
     def facts(self) -> dict[int, tuple[object, ...]]:
-        """All that can change."""
         return {
             pk: (code.text, code.active, code.max_uses, code.uses, code.assigned_email)
             for pk, code in self.codes.items()
         }
 
     def what_became(self, after: CodeSnapshot) -> CodeChange:
-        """The difference, in the table's words; switching off for whatever reason is one thing here."""
+        """Return the difference; codes switched off for any reason count as one kind."""
         both = [(code, after.codes[pk]) for pk, code in self.codes.items() if pk in after.codes]
         on = sum(not old.active and new.active for old, new in both)
         off = sum(old.active and not new.active for old, new in both)
@@ -62,7 +61,7 @@ def as_observed(planned: CodeChange) -> CodeChange:
 
 @contextmanager
 def rolled_back() -> Iterator[None]:
-    """What happens inside never happened: one world for each example, as a test case would have it."""
+    """Roll back what happens inside, so that each Hypothesis example starts afresh."""
     case: Any = transaction.atomic()
     case._from_testcase = True
     with case:

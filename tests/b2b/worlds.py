@@ -1,4 +1,4 @@
-"""Contracts and what they cover, in the words of the house."""
+"""Contracts, courseware and members, built by the services a command or the admin would call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_department() -> Department:
 
 
 def make_source_course(readable_id: str = "", *, title: str = "", runs: Sequence[str] = ("SOURCE",)) -> Course:
-    """A course with runs of these tags."""
+    """Make a course with a live run for each tag; contract runs are copied from SOURCE."""
     readable_id = readable_id or f"course-v1:TesX+{next(_numbers)}x"
     title = title or f"Course {readable_id.rpartition('+')[2]}"
     made = Course.objects.create(readable_id=readable_id, title=title, department=make_department())
@@ -46,7 +46,7 @@ def make_public_run(of: Course, tag: str, **facts: Any) -> CourseRun:
 
 
 def make_program_of(*courses: Course, readable_id: str = "") -> Program:
-    """A program that requires all of these courses."""
+    """Make a program that requires all of these courses."""
     readable_id = readable_id or f"program-v1:TesX+P{next(_numbers)}"
     made = Program.objects.create(readable_id=readable_id, title="A program", department=make_department())
     require_courses(made, *courses)
@@ -74,7 +74,7 @@ def publish_contract(
     now: datetime = NOW,
     settled: bool = True,
 ) -> ContractPage:
-    """A published contract that covers these, brought in line unless it shall not be."""
+    """Publish a contract with this courseware and reconcile it, unless `settled` is False."""
     written = WrittenTerms(
         integration_type=integration,
         currency="USD",
@@ -102,7 +102,7 @@ def add_to_contract(
 def change_terms(
     page: ContractPage, *, now: datetime = NOW, settled: bool = True, **changes: Unpack[PageChanges]
 ) -> None:
-    """Publish the contract with other terms, in the page's words."""
+    """Publish the contract with other terms, named as the page's fields, and reconcile it unless `settled` is False."""
     modify_contract(ModifyContract(contract_id=page.pk, changes=changes), now=now)
     if settled:
         reconcile_contract(page, now=now)
@@ -151,7 +151,7 @@ def leave_seat(page: ContractPage, user: User) -> None:
 
 
 def redeem_code(page: ContractPage, code: DiscountCode, user: User | None = None) -> CodeUse:
-    """A confirmed use, and the seat that goes with it."""
+    """Make a confirmed use of the code and the seat that goes with it."""
     learner = user or make_learner()
     use = _use(code, learner, UseState.CONFIRMED)
     if not ContractMembership.objects.filter(contract=page, user=learner).exists():
@@ -160,7 +160,7 @@ def redeem_code(page: ContractPage, code: DiscountCode, user: User | None = None
 
 
 def hold_for_order(code: DiscountCode, user: User | None = None) -> CodeUse:
-    """A use held for a pending order."""
+    """Make a use of the code held for a pending order."""
     learner = user or make_learner()
     order = Order.objects.create(
         number=f"TS-{next(_numbers)}",

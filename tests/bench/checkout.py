@@ -55,7 +55,7 @@ def one_after_another(work: Callable[[Any], object], things: Sequence[Any]) -> C
 
 
 def at_once(work: Callable[[Any], object], things: Sequence[Any]) -> Cost:
-    """The same, divided among as many threads as there are buyers at once."""
+    """Check out in one thread per concurrent buyer."""
 
     def run(share: Sequence[Any]) -> None:
         try:

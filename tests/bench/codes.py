@@ -71,7 +71,7 @@ _names = count(1)
 
 @dataclass(slots=True)
 class Size:
-    """So many seats in a contract of twenty runs; the contract is made once and used by all that is measured."""
+    """A contract of twenty runs with this many seats, made once for all measurements."""
 
     cap: int
     page: ContractPage | None = None
@@ -79,7 +79,6 @@ class Size:
 
     @property
     def codes(self) -> int:
-        """All codes."""
         return RUNS * self.cap
 
     @property
@@ -89,7 +88,6 @@ class Size:
 
     @property
     def name(self) -> str:
-        """As the table has it."""
         return f"{self.codes:,} codes"
 
     def contract(self) -> ContractPage:
@@ -121,7 +119,7 @@ SIZES = (Size(200), Size(5_000), Size(50_000))
 
 
 def tidy() -> None:
-    """What the server does by itself after a while; a count made before is a measure of something else."""
+    """Vacuum and analyze, as the server does after a while; counts made before measure something else."""
     for table in ("ecommerce_discountcode", "ecommerce_codeuse", "b2b_contractmembership"):
         run_sql(f"VACUUM ANALYZE {table}")
 
@@ -137,7 +135,7 @@ def unsettled(*, runs: int, cap: int) -> ContractPage:
 
 
 def raw_insert(*, codes: int) -> Cost:
-    """The same rows by one statement, in one transaction; they are taken away again."""
+    """Insert the same rows with one statement, in a transaction that is rolled back."""
     made = Discount.objects.bulk_create(
         Discount(discount_type=DiscountType.FIXED_PRICE, amount=0, currency="USD", payment_type=PaymentType.SALES)
         for _ in range(RUNS)
@@ -183,7 +181,7 @@ def new_contract(size: Size) -> Result:
 
 
 def nothing_to_do(size: Size) -> Result:
-    """The same again, half of the codes redeemed."""
+    """Reconcile again with half of the codes redeemed."""
     page = size.used()
     costs = []
     for number in range(TRIES):

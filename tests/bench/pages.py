@@ -27,7 +27,7 @@ _catalog: list[Course] = []
 
 
 class Undone(Exception):
-    """Takes back what a floor wrote."""
+    """Rolls back what a floor wrote."""
 
 
 @bench("add a contract product to the cart, signed in")
@@ -125,7 +125,7 @@ def _check_out(client: Client, _code: DiscountCode) -> Any:
 
 
 def _undone(write: Callable[[], None]) -> Cost:
-    """The cost of the least SQL, in a transaction that is taken back."""
+    """Measure the least SQL, in a transaction that is rolled back."""
     cost = Cost()
     try:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""axe on the page that is shown: on a phone and a desk, in the light and in the dark."""
+"""Run axe on the current page, on phone and desktop widths and in both color schemes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _script() -> str:
 
 
 def assert_accessible(page: Page) -> None:
-    """Fail with what axe finds, by rule and element.
+    """Fail with axe's findings by rule and element.
 
     The script is injected by evaluation: a script tag would be stopped by the content security policy.
     """

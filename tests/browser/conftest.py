@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
 
 @dataclass(frozen=True)
 class Visitor:
-    """Someone with a browser of their own, with scripts or without."""
+    """A browser of its own, with scripts or without."""
 
     page: Page
     base: str
@@ -54,7 +54,7 @@ OpenVisitor = Callable[..., Visitor]
 
 @pytest.fixture
 def open_visitor(browser: Browser, live_server: Any) -> Iterator[OpenVisitor]:
-    """Opens browsers; fails the test if a page's script failed or the content security policy had to stop something."""
+    """Open browsers; fail the test on a script error or a violation of the content security policy."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
@@ -93,7 +93,7 @@ class CodeLine:
 
 @dataclass(frozen=True)
 class Contract:
-    """A contract as its operator made it, and its exported codes."""
+    """The exported codes of a contract."""
 
     lines: tuple[CodeLine, ...]
 
@@ -107,7 +107,7 @@ MakeContract = Callable[..., Contract]
 
 @pytest.fixture
 def make_contract(live_server: Any, settings: Any, tmp_path: Path) -> MakeContract:
-    """Sets the site up and makes contracts by the commands an operator types."""
+    """Set the site up and make contracts with the operators' commands."""
     settings.SITE_BASE_URL = live_server.url
     call_command("configure_wagtail", verbosity=0)
 

@@ -111,7 +111,7 @@ def take(browser: Browser, shot: Shot, base: str) -> bytes:
 
 
 def smaller(picture: bytes) -> bytes:
-    """The same with a palette; ValueError where it is too heavy for a page of documentation."""
+    """Reduce the picture to a palette. Raises ValueError where it stays too large for a page of documentation."""
     file = BytesIO()
     reduced = Image.open(BytesIO(picture)).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
     reduced.save(file, "PNG", optimize=True)

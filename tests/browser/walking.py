@@ -1,4 +1,4 @@
-"""Going through a page with the tab key, and looking whether one sees where one is."""
+"""Move through a page with the Tab key and check that the focus is visible."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _WIDE = """() => {
 
 
 def stops(page: Page) -> list[str]:
-    """Everything the tab key comes to from here to the end of the page; fails where one can't see the focus."""
+    """Return every element Tab reaches from here to the end of the page; fail where the focus isn't visible."""
     found: list[str] = []
     hidden: list[str] = []
     for _ in range(MANY):
@@ -63,7 +63,7 @@ def stops(page: Page) -> list[str]:
 
 
 def assert_fits(page: Page) -> None:
-    """Nothing reaches over the side of the page, read from left to right and from right to left."""
+    """Fail if anything overflows the page's sides, in either writing direction."""
     for direction in ("ltr", "rtl"):
         page.evaluate("direction => { document.documentElement.dir = direction }", direction)
         assert page.evaluate(_WIDE) == [], f"{page.url}, {direction}, {page.viewport_size}"

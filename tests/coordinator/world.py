@@ -1,4 +1,4 @@
-"""Events and receivers to test with. A receiver leaves its trace as a group, a table that is there anyway."""
+"""Events and receivers to test with. A receiver records that it ran by making a group, so no table is added."""
 
 from dataclasses import dataclass
 from uuid import uuid4
@@ -83,14 +83,14 @@ def refuse(event: SeatLost) -> None:
 
 
 def stumble(event: SeatWatched) -> None:
-    """Fails until someone has repaired what it needs."""
+    """Fail until the test has left the trace "repaired"."""
     if not traces("repaired", event.seat):
         raise LookupError("someone@example.org is not there")
     leave_trace("watched", event.seat)
 
 
 def wait_at_gate(event: SeatWatched) -> None:
-    """Goes on when the test lets it."""
+    """Wait until the test releases the gate's lock."""
     leave_trace("at the gate", event.seat)
     with named_lock(*GATE):
         leave_trace("through the gate", event.seat)
@@ -101,7 +101,7 @@ def note_question(event: SeatAsked) -> None:
 
 
 def ask_elsewhere(event: SeatAsked) -> None:
-    """Waits for an answer that comes when the test lets it."""
+    """Wait until the test releases the gate's lock, as for a remote answer."""
     leave_trace("asked", event.seat)
     with named_lock(*GATE):
         leave_trace("answered", event.seat)

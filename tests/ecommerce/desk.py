@@ -1,4 +1,4 @@
-"""What finance does with an order in the Wagtail admin, and what brings an order there."""
+"""Finance's pages of an order in the Wagtail admin, and the disputes and second payments they decide about."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_order_page(desk: Client, order: Order) -> Page:
 
 
 def submit_refund(desk: Client, order: Order, **changes: Any) -> Any:
-    """Walk through the refund's form and its question, as someone at the desk does."""
+    """Post the refund form, then its confirmation."""
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
     asked = desk.post(desk_url(order, "refund/"), {**form, "reason": ["phone call"], **changes})
     if asked.status_code != 200:

@@ -1,4 +1,4 @@
-"""Paid orders, and a gateway whose answers to a refund a test decides."""
+"""Paid orders, and a gateway that answers refunds as a test says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TILL = "tests.ecommerce.tills.Till"
 
 
 class Till(SandboxGateway):
-    """Keeps what it gave back, as a gateway does: the same key twice is one refund.
+    """A gateway that remembers its refunds: the same idempotency key twice is one refund.
 
     ``says`` is what it answers next, one for each call; after that everything succeeds. "lost" gives the money back
     and loses the answer, "away" never got the question.
@@ -42,7 +42,6 @@ class Till(SandboxGateway):
         self.before: Callable[[], object] = lambda: None
 
     def refund(self, refund: RefundInstruction) -> RefundResult:
-        """As told."""
         self.before()
         self.asked.append(refund)
         if refund.idempotency_key in self.given:
@@ -60,12 +59,11 @@ class Till(SandboxGateway):
         return result
 
     def look_up_refund(self, refund: RefundInstruction, refund_id: str) -> RefundResult | None:
-        """What it gave for this key."""
         self.looked_up += 1
         return self.given.get(refund.idempotency_key)
 
     def now_says(self, state: RefundState) -> None:
-        """Every refund stands like this from now on."""
+        """Put every refund made so far into this state."""
         self.given = {key: replace(result, state=state) for key, result in self.given.items()}
 
 
@@ -80,7 +78,7 @@ def make_paid_order(
     currency: str = "USD",
     paid_currency: str = "",
 ) -> Order:
-    """An order whose money came, with its courses, as checkout and fulfillment leave it.
+    """Make a paid order with its enrollments, as checkout and fulfillment leave it.
 
     ``discount`` is taken off each line; ``code`` is the code each line was bought with.
     """
@@ -128,7 +126,7 @@ def make_paid_order(
 def make_payment(
     order: Order, *, gateway: str = "sandbox", paid: str | None = None, paid_currency: str = ""
 ) -> PaymentAttempt:
-    """A payment of the order that came in."""
+    """Make a paid payment attempt of the order."""
     key = uuid.uuid4()
     return PaymentAttempt.objects.create(
         order=order,
@@ -148,7 +146,7 @@ def make_payment(
 
 
 def make_code_use(code: DiscountCode, order: Order) -> CodeUse:
-    """The buyer's confirmed use of a code by this order; the counter follows."""
+    """Make the buyer's confirmed use of a code by this order, and count it."""
     if code.max_uses is not None:
         DiscountCode.objects.filter(pk=code.pk).update(uses=code.uses + 1)
         code.refresh_from_db()
@@ -165,7 +163,7 @@ def make_refund_notice(
     refund_id: str = "re_elsewhere",
     amount: str = "",
 ) -> RefundNotice:
-    """What a gateway tells of our refund, or of one made on its own pages."""
+    """Make a gateway's notice of our refund, or of one made in its dashboard."""
     payment = refund.attempt if refund is not None else attempt
     assert payment is not None
     money = refund.money if refund is not None else Money(amount or str(payment.amount), payment.currency)
@@ -180,7 +178,7 @@ def make_refund_notice(
 
 
 def install_till(settings: Any) -> Till:
-    """The till, as the installation's second gateway."""
+    """Configure the till as second gateway and return it."""
     settings.PAYMENT_GATEWAYS = ["ecommerce.gateways.sandbox.SandboxGateway", TILL]
     till = gateways()["till"]
     assert isinstance(till, Till)

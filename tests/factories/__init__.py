@@ -1,4 +1,4 @@
-"""Rows with fixed values, made through the models; each takes only what its test is about."""
+"""Factories that insert rows through the models, with fixed values a test may override."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ _count = itertools.count(1)
 
 
 def make_user(email: str = "", *, name: str = "Amara Okafor", **fields: Any) -> User:
-    """Someone with an account, their address confirmed."""
+    """Make a user with a confirmed address and no password."""
     address = email or f"learner{next(_count)}@example.test"
     fields.setdefault("email_verified_at", NOON)
     return User.objects.create_user(email=address, password=None, name=name, **fields)
 
 
 def make_department(name: str = "Computing") -> Department:
-    """A department, made once for each name."""
+    """Return the department with this name, made on first use."""
     return Department.objects.get_or_create(name=name, defaults={"slug": name.lower().replace(" ", "-")})[0]
 
 
 def make_course(number: str = "", *, title: str = "Programming with Python, properly", **fields: Any) -> Course:
-    """A course on offer."""
+    """Make a course without runs."""
     number = number or f"T{next(_count)}x"
     fields.setdefault("department", make_department())
     return Course.objects.create(readable_id=f"course-v1:TesseraX+{number}", title=title, **fields)
 
 
 def make_run(course: Course | None = None, *, tag: str = "", **fields: Any) -> CourseRun:
-    """A live public run that is open to everyone."""
+    """Make a live run that is open to everyone."""
     course = course or make_course()
     tag = tag or f"R{next(_count)}"
     fields.setdefault("title", course.title)
@@ -61,14 +61,14 @@ def make_run(course: Course | None = None, *, tag: str = "", **fields: Any) -> C
 
 
 def make_product(run: CourseRun | None = None, *, price: str = "249.00", **fields: Any) -> Product:
-    """A product on sale."""
+    """Make a product on sale."""
     run = run or make_run()
     fields.setdefault("currency", "USD")
     return Product.objects.create(course_run=run, sku=run.courseware_id, price=Decimal(price), **fields)
 
 
 def make_program_product(*courses: Course, sku: str = "", price: str = "690") -> Product:
-    """A program that requires all of these courses, on sale."""
+    """Make the product of a program that requires all of these courses."""
     sku = sku or f"P{next(_count)}"
     program = Program.objects.create(
         readable_id=f"program-v1:TesseraX+{sku}", title=f"Program {sku}", department=courses[0].department
@@ -81,7 +81,7 @@ def make_program_product(*courses: Course, sku: str = "", price: str = "690") ->
 def make_discount(
     *, kind: str = DiscountType.PERCENT_OFF, amount: str = "10", products: list[Product] | None = None, **fields: Any
 ) -> Discount:
-    """A discount for all products, or for those given."""
+    """Make a discount for these products, or for all."""
     fields.setdefault("payment_type", PaymentType.MARKETING)
     fields.setdefault("for_all_products", products is None)
     currency = "" if kind == DiscountType.PERCENT_OFF else "USD"
@@ -96,14 +96,14 @@ def make_discount(
 def make_code(
     discount: Discount | None = None, *, text: str = "", max_uses: int | None = None, **fields: Any
 ) -> DiscountCode:
-    """A code under a discount; without limit unless told."""
+    """Make a code, unlimited by default."""
     return DiscountCode.objects.create(
         discount=discount or make_discount(), text=text or str(uuid.uuid4()), max_uses=max_uses, **fields
     )
 
 
 def make_organization(name: str = "Northgate Health", *, org_key: str = "") -> OrganizationPage:
-    """An organization under the organizations page."""
+    """Make an organization under the organizations page, which is made on first use."""
     index = OrganizationIndexPage.objects.first()
     if index is None:
         index = OrganizationIndexPage(title="Organizations", slug="organizations")
@@ -127,7 +127,7 @@ def make_contract(
     active: bool = True,
     **fields: Any,
 ) -> ContractPage:
-    """A contract page with its terms in force, without courseware."""
+    """Make a contract page and its terms in force, without courseware."""
     organization = organization or make_organization()
     page = ContractPage(
         title=name,
@@ -158,7 +158,7 @@ def make_contract(
 
 
 def make_contract_run(contract: ContractPage, course: Course | None = None, *, codes: int = 0) -> ContractRun:
-    """A run of the contract with its product, its discount and so many one-time codes."""
+    """Make a contract run with its product, its discount and this many single-use codes."""
     course = course or make_course()
     tag = f"2026_C{contract.pk}"
     run = make_run(course, tag=tag, access=RunAccess.CONTRACT, is_self_paced=True)
@@ -183,5 +183,5 @@ def make_contract_run(contract: ContractPage, course: Course | None = None, *, c
 
 
 def codes_of(run: ContractRun) -> list[DiscountCode]:
-    """The codes of a contract run, in the order they were made."""
+    """Return the run's codes, oldest first."""
     return list(DiscountCode.objects.filter(discount__unlocks_id=run.product_id).order_by("pk"))

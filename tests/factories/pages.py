@@ -1,4 +1,4 @@
-"""Pages with fixed words, published; each takes only what its test is about."""
+"""Factories of published pages, with fixed texts a test may override."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Block = dict[str, Any]
 
 
 def make_home() -> HomePage:
-    """The site's home page with its folders; the same one when asked again."""
+    """Return the home page with its folders, made on first use."""
     there: HomePage | None = HomePage.objects.first()
     if there is not None:
         return there
@@ -49,24 +49,20 @@ def make_home() -> HomePage:
 def make_course_page(
     course: Course | None = None, *, body: list[dict[str, Any]] | None = None, **fields: Any
 ) -> CoursePage:
-    """The live page of a course."""
     page = CoursePage(course=course or make_course(), body=json.dumps(body or []), **fields)
     return add(CourseIndexPage, page)
 
 
 def make_program_page(program: Program | None = None, **fields: Any) -> ProgramPage:
-    """The live page of a program."""
     return add(ProgramIndexPage, ProgramPage(program=program or make_program(), **fields))
 
 
 def make_product_page(product: Product | None = None, *, slug: str = "an-offer", **fields: Any) -> ProductPage:
-    """The live page of an offer."""
     page = ProductPage(title="An offer", slug=slug, product=product or make_product(), **fields)
     return add(ProductIndexPage, page)
 
 
 def make_content_page(slug: str = "about", **fields: Any) -> ContentPage:
-    """A live plain page."""
     page = ContentPage(title=slug.title(), slug=slug, **fields)
     make_home().add_child(instance=page)
     return page
@@ -75,7 +71,7 @@ def make_content_page(slug: str = "about", **fields: Any) -> ContentPage:
 def make_program(
     name: str = "DFPS", *, courses: list[Course] | None = None, at_least: int | None = None, **fields: Any
 ) -> Program:
-    """A program that asks for one group of courses."""
+    """Make a program with one group of courses: all are required, or `at_least` of them."""
     fields.setdefault("title", "Data Foundations for Public Services")
     fields.setdefault("department", make_department())
     program = Program.objects.create(readable_id=f"program-v1:TesseraX+{name}", **fields)
@@ -89,12 +85,12 @@ def make_program(
 
 
 def block(kind: str, **value: Any) -> Block:
-    """A block as it is stored."""
+    """Return a block in the form StreamField stores."""
     return {"type": kind, "value": value}
 
 
 def add(folder: type[Page], page: P) -> P:
-    """Put a page into its folder."""
+    """Publish a page under the only page of the folder's type."""
     make_home()
     folder.objects.get().add_child(instance=page)
     return page

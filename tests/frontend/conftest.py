@@ -1,4 +1,4 @@
-"""Visitors, and a contract they may come into."""
+"""Signed-in visitors, and a contract they can join."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SignIn = Callable[[User], Client]
 
 @dataclass(frozen=True)
 class Northgate:
-    """An organization with a manager and one contract of one course."""
+    """A contract with one course, and the manager of its organization."""
 
     organization: OrganizationPage
     manager: User

@@ -1,4 +1,4 @@
-"""The site, connected with a real Keycloak, and people with browsers."""
+"""The site connected to a real Keycloak, and people with browsers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TITLE = "Statistics for people who make decisions"
 
 @pytest.fixture
 def site(live_server: Any, keycloak: Keycloak, settings: Any) -> Iterator[str]:
-    """The storefront as an operator connects it: signing in, organizations, and the addresses told to Keycloak."""
+    """Connect the storefront as an operator does: sign-in, organizations and the client's addresses."""
     settings.SITE_BASE_URL = live_server.url
     settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = keycloak.issuer
     settings.SOCIAL_AUTH_KEYCLOAK_KEY, settings.SOCIAL_AUTH_KEYCLOAK_SECRET = CLIENT, CLIENT_SECRET
@@ -52,7 +52,7 @@ def site(live_server: Any, keycloak: Keycloak, settings: Any) -> Iterator[str]:
 
 
 def make_campus(organization: str = "Larkfield University", *options: str) -> ContractPage:
-    """A single sign-on contract with one course, by the commands an operator types; Keycloak's ids are known."""
+    """Make a single sign-on contract with one course by the operators' commands, and link its organization."""
     course = make_course(title=TITLE)
     call_command("b2b_contract", "create", organization, "Campus", "sso", *options, verbosity=0)
     contract: ContractPage = ContractPage.objects.get(name="Campus")
@@ -62,20 +62,19 @@ def make_campus(organization: str = "Larkfield University", *options: str) -> Co
 
 
 def set_cap(contract: ContractPage, seats: int) -> None:
-    """The contract is published with so many seats."""
     modify_contract(ModifyContract(contract_id=contract.pk, changes={"max_learners": seats}), now=clock.now())
     run_reconcile(contract_id=contract.pk, now=clock.now())
 
 
 def sign_in(visitor: Visitor, email: str, *, page: str = "/login/") -> None:
-    """By the button, through Keycloak's own pages, and back."""
+    """Sign in with the button, through Keycloak's pages."""
     visitor.opens(page)
     visitor.page.get_by_role("button", name="Continue with Keycloak").click()
     fill_in(visitor.page, email)
 
 
 def fill_in(page: Page, email: str) -> None:
-    """Keycloak asks for the name first, where it knows organizations, and then for the password."""
+    """Fill in the name, then the password; with organizations Keycloak asks for them on two pages."""
     page.get_by_label("Username or email").fill(email)
     if not page.get_by_label("Password", exact=True).is_visible():
         page.get_by_role("button", name="Sign In").click()

@@ -64,7 +64,6 @@ GROUPS = {
     "refunds": Group(
         modules=("ecommerce/selectors/refund_plan.py",),
         tests=(
-            "tests/ecommerce/test_refund_plan.py",
             "tests/ecommerce/test_refunds.py",
             "tests/ecommerce/test_money_that_came.py",
         ),

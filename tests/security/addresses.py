@@ -1,4 +1,4 @@
-"""Every address the project answers, as Django's resolver knows them."""
+"""Every URL pattern of the project, from Django's resolver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.urls.resolvers import RegexPattern
 
 @dataclass(frozen=True)
 class Address:
-    """One pattern: its whole route, its name with namespaces, and the module of its view."""
+    """A pattern: its full route, its namespaced name and the module of its view."""
 
     route: str
     name: str
@@ -20,12 +20,11 @@ class Address:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the project's own code answers."""
         return self.module.split(".")[0] in {"mitxonline", "courses", "ecommerce", "b2b", "cms", "frontend", "dev"}
 
 
 def every_address() -> list[Address]:
-    """All of them, in the order they are tried."""
+    """Return every pattern, in the order the resolver tries them."""
     return list(_walk(get_resolver().url_patterns, "", ""))
 
 
@@ -41,13 +40,13 @@ def _walk(patterns: Any, before: str, namespace: str) -> Iterator[Address]:
 
 
 def _text(pattern: Any) -> str:
-    """The route as it is written; of a regular expression, without its anchors."""
+    """Return the route as written; a regular expression without its anchors."""
     text = str(pattern)
     return text.strip("^$").removesuffix(r"\Z") if isinstance(pattern, RegexPattern) else text
 
 
 def _module(view: Any) -> str:
-    """Where the view is written, under its decorators."""
+    """Return the module of the view beneath its decorators."""
     while hasattr(view, "__wrapped__"):
         view = view.__wrapped__
     made_of = getattr(view, "view_class", None) or getattr(view, "cls", None)

@@ -1,4 +1,4 @@
-"""Eight people and what belongs to some of them: whoever asks for an address is one of these."""
+"""A client for each of eight roles, and the objects example addresses refer to."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ EXAMPLES = {
 
 @dataclass(frozen=True)
 class World:
-    """Who there is, and the things the example addresses are about."""
+    """The roles' cookies, and the objects of the example addresses."""
 
     cookies: Mapping[str, dict[str, str]]
     order: Order
@@ -63,7 +63,7 @@ class World:
     things: Mapping[str, str]
 
     def answer(self, role: str, method: str, path: str) -> str:
-        """One letter for what someone gets; nothing that was done stays done."""
+        """Return the letter of the answer this role gets; everything the request did is rolled back."""
         client = Client()
         client.cookies = SimpleCookie(self.cookies[role])  # a copy: whoever signs out does so this once
         before = transaction.savepoint()  # no block of ours: gateways are called outside of one
@@ -75,7 +75,7 @@ class World:
 
 
 def letter(response: Any) -> str:
-    """What an answer means: o(k), l(ogin), r(edirect), n(ot found), f(orbidden), m(ethod not allowed) and so on."""
+    """Return the answer's letter: o(k), l(ogin), r(edirect), n(ot found), f(orbidden), m(ethod not allowed) …"""
     code = response.status_code
     if 200 <= code < 300:
         return "o"
@@ -85,7 +85,7 @@ def letter(response: Any) -> str:
 
 
 def make_world() -> World:
-    """The site with its groups, and everyone signed in. The learner has bought; the manager has an organization."""
+    """Set up the site with a user for each role; the learner has an order, the manager an organization."""
     call_command("configure_wagtail", verbosity=0)
     people = {
         "learner": make_user("learner@people.example"),
@@ -130,7 +130,7 @@ def make_world() -> World:
 
 
 def example(route: str, path: str, things: Mapping[str, str]) -> str:
-    """An address for a route: the row's own example, or the usual stand-ins."""
+    """Return an address for a route: the row's own example, or the default arguments."""
     if path:
         return "/" + path.format(**things).lstrip("/")
     return "/" + re.sub(r"<(?:(\w+):)?\w+>", lambda match: EXAMPLES[match[1] or "str"], route)
@@ -152,7 +152,7 @@ def _signed_in(people: Mapping[str, User]) -> dict[str, dict[str, str]]:
 
 
 def _open_attempt(buyer: User) -> PaymentAttempt:
-    """A payment page the learner has open."""
+    """Make a payment attempt whose page is open."""
     order = make_paid_order(make_product(), buyer=buyer, state=OrderState.PENDING)
     attempt = order.attempts.get()
     attempt.reference = uuid.uuid4()

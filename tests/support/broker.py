@@ -1,4 +1,4 @@
-"""A real broker and a real worker, for tests about delivery."""
+"""A real broker and real workers."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ StartWorker = Callable[..., "Worker"]
 
 
 def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """Ask again and again until the answer is true; what it was. Fails the test when it takes too long."""
+    """Call until the answer is true and return it; fail the test after a deadline."""
     deadline = time.monotonic() + patience
     while not (answer := condition()):
         if time.monotonic() > deadline:
@@ -38,7 +38,7 @@ def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
 
 
 class Worker:
-    """A Celery worker in a process group of its own, reading the queues of this test and the database of this test."""
+    """A Celery worker in its own process group, with this test's queues and database."""
 
     def __init__(self, log: Path, queue: str = "") -> None:
         self.log = log
@@ -59,12 +59,12 @@ class Worker:
         until(self._is_ready)
 
     def kill(self) -> None:
-        """End it as a power cut would: no handler runs, nothing is given back."""
+        """Kill it like a power cut: no handler runs, no task is returned to the queue."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
 
     def stop(self) -> None:
-        """End it, and whatever it started, if it still runs."""
+        """Stop it and its children; kill them after 15 seconds."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -80,7 +80,7 @@ class Worker:
 
 @pytest.fixture
 def redis_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
-    """The test process sends to Redis, under keys of this test alone."""
+    """Send this process's tasks to Redis, under keys only this test uses."""
     url, prefix = os.environ.get("CELERY_BROKER_URL") or settings.REDIS_URL, f"test-{uuid4().hex}."
     monkeypatch.setenv("TEST_BROKER_URL", url)
     monkeypatch.setenv("TEST_BROKER_PREFIX", prefix)
@@ -92,14 +92,14 @@ def redis_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
 
 @pytest.fixture
 def mailbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where the workers of this test put their mails; asked for before one is started."""
+    """The folder workers write their e-mails to; request it before `start_worker`."""
     monkeypatch.setenv("TEST_MAILBOX", str(tmp_path / "mails"))
     return tmp_path / "mails"
 
 
 @pytest.fixture
 def start_worker(redis_broker: Redis, transactional_db: None, tmp_path: Path) -> Iterator[StartWorker]:
-    """Starts workers, and ends those that are left."""
+    """Start workers; those still running are stopped after the test."""
     workers: list[Worker] = []
 
     def start(queue: str = "") -> Worker:
@@ -113,7 +113,7 @@ def start_worker(redis_broker: Redis, transactional_db: None, tmp_path: Path) ->
 
 @contextmanager
 def use_broker(url: str, options: dict[str, Any] | None = None) -> Iterator[None]:
-    """Send this process's tasks to that address, and forget that another one did not answer."""
+    """Send this process's tasks to this broker, and end the pause an unreachable one caused."""
     before = {name: app.conf[name] for name in ("broker_url", "broker_transport_options")}
     app.conf.update(broker_url=url, broker_transport_options=options or {})
     broker_pause.end()

@@ -1,4 +1,4 @@
-"""Typing management commands as an operator does."""
+"""Run management commands the way operators type them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 
 
 class CommandOutput:
-    """What a command put out."""
+    """A command's standard output (`result`) and standard error (`talk`)."""
 
     def __init__(self, result: str, talk: str) -> None:
         self.result = result
@@ -26,7 +26,7 @@ class CommandOutput:
 
 
 def run_command(line: str) -> CommandOutput:
-    """Type a line as it stands in the documents."""
+    """Run a command line as the documents print it."""
     name, *arguments = shlex.split(line)
     out, err = StringIO(), StringIO()
     call_command(name, *arguments, stdout=out, stderr=err)

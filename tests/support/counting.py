@@ -1,4 +1,4 @@
-"""Counting what a view asks of the database."""
+"""Exact counts of a view's SQL statements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT"
 
 @contextmanager
 def queries(exactly: int) -> Iterator[None]:
-    """Fail unless exactly so many statements are sent, transaction control left out."""
+    """Fail unless exactly this many statements are sent, not counting transaction control."""
     with CaptureQueriesContext(connection) as captured:
         yield
     asked = [each["sql"] for each in captured.captured_queries if not each["sql"].startswith(TRANSACTION_CONTROL)]

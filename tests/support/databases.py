@@ -34,7 +34,7 @@ CLONE = "tessera_test_"
 
 
 class ProcessDatabase:
-    """The database of this process, and what it can be put back to."""
+    """This process's database, and the states it can be set to."""
 
     def __init__(self, server: "psycopg.Connection[Any]", *, template: str, name: str) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class ProcessDatabase:
             _clone(self._server, template=self._template, name=self.name)
 
     def provide(self, state: str, build: Callable[[], object]) -> None:
-        """Bring the database to a state that takes long to build: built once, copied from then on."""
+        """Set the database to a state that is slow to build: built on first use, then copied."""
         connections.close_all()
         if snapshot := self._snapshots.get(state):
             _clone(self._server, template=snapshot, name=self.name)
@@ -73,7 +73,7 @@ class ProcessDatabase:
 def django_db_setup(
     request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[ProcessDatabase]:
-    """Replaces pytest-django's: a clone for this process, put back to what it was after each transactional test."""
+    """Replace pytest-django's fixture: clone a database, and restore it after each transactional test."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     own = f"{CLONE}{os.getpid()}_{worker}"
     with django_db_blocker.unblock(), _maintenance() as server:
@@ -95,20 +95,20 @@ def django_db_setup(
 
 @pytest.fixture
 def process_database(django_db_setup: ProcessDatabase, transactional_db: None) -> ProcessDatabase:
-    """For tests that begin in a state other tests begin in too."""
+    """For tests that share an expensive starting state."""
     return django_db_setup
 
 
 @pytest.fixture(autouse=True)
 def _forgetful_cache() -> Iterator[None]:
-    """No test sees what another one cached or counted."""
+    """Empty the cache after each test."""
     yield
     cache.clear()
 
 
 @contextmanager
 def _maintenance(database: str = "postgres") -> Iterator["psycopg.Connection[Any]"]:
-    """A connection beside the tests' own; that to the server's own database holds the claims."""
+    """Connect outside of the tests' connections; the session on `postgres` holds the claims."""
     wanted = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
     known = settings.DATABASES["default"]
     options = {name: known[key] for name, key in wanted.items() if known.get(key)}
@@ -117,7 +117,7 @@ def _maintenance(database: str = "postgres") -> Iterator["psycopg.Connection[Any
 
 
 def _salt(config: pytest.Config) -> str:
-    """What makes this run's template a new one: nothing, or the run itself with --create-db."""
+    """Return what makes this run's template unique: nothing, or with --create-db the run's id."""
     if not config.getoption("create_db"):
         return ""
     workerinput: dict[str, str] = getattr(config, "workerinput", {})
@@ -134,7 +134,7 @@ def _migrations_hash(salt: str) -> str:
 
 
 def _migrated_template(server: "psycopg.Connection[Any]", *, salt: str) -> str:
-    """The template's name. The first process that needs it makes it; the others wait for that."""
+    """Return the template's name; the first process makes it while the others wait."""
     name = TEMPLATE + _migrations_hash(salt)
     with _locked(server, TEMPLATE):
         if name not in _databases(server, name):
@@ -196,7 +196,7 @@ def _claim(server: "psycopg.Connection[Any]", name: str) -> bool:
 
 
 def _drop_leftovers(server: "psycopg.Connection[Any]") -> None:
-    """Drop the databases whose processes died: a living one holds the claim on its database's name."""
+    """Drop databases of dead processes; a live one holds the claim on its database's name."""
     with _locked(server, TEMPLATE):
         for name in _databases(server, CLONE):
             if name != connection.settings_dict["NAME"] and _claim(server, name):
@@ -204,7 +204,7 @@ def _drop_leftovers(server: "psycopg.Connection[Any]") -> None:
 
 
 def stop_unused_servers() -> None:
-    """End the embedded test servers; the last run that uses them does."""
+    """Stop the embedded test servers unless another run still uses them."""
     servers = test_servers()
     address = servers.postgres.find()
     if address is None:
@@ -217,7 +217,7 @@ def stop_unused_servers() -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave no uploads behind, and nothing running."""
+    """Delete uploads and stop the embedded servers."""
     shutil.rmtree(settings.MEDIA_ROOT, ignore_errors=True)
     if not hasattr(config, "workerinput") and settings.USES_EMBEDDED_SERVERS:
         stop_unused_servers()

@@ -1,4 +1,4 @@
-"""A real Keycloak, with the realm file of this project: fetched by Maven once, and started once for all of its tests.
+"""A real Keycloak with this project's realm file, fetched by Maven once and started once per process.
 
 Every test that asks for it runs twice: with the oldest and with the newest Keycloak that the storefront is used with.
 In memory, on 127.0.0.1 alone, with a small heap: up in a dozen seconds, with a third of a gigabyte. Tests that use it
@@ -67,7 +67,7 @@ _JAVA_OPTIONS = (
 
 
 class Keycloak:
-    """The server, and what its administrators do there."""
+    """A running server and the actions of its administrators."""
 
     def __init__(self, version: str, folder: Path) -> None:
         self.version = version
@@ -92,11 +92,10 @@ class Keycloak:
             )
 
     def wait(self) -> None:
-        """Until it answers for the realm."""
+        """Wait until it answers for the realm."""
         until(self._is_ready, START_SECONDS)
 
     def stop(self) -> None:
-        """End it; what it kept in memory is gone."""
         if self._process.poll() is not None:
             return
         self._process.terminate()
@@ -117,7 +116,7 @@ class Keycloak:
             self.set_roles("manage-realm")
 
     def set_roles(self, *names: str) -> None:
-        """What the service account of the synchronization may do: these roles of realm-management alone."""
+        """Give the synchronization's service account exactly these roles of realm-management."""
         admin = self.admin
         management, client = admin.get_client_id("realm-management"), admin.get_client_id(SYNC_CLIENT)
         assert management is not None
@@ -129,7 +128,7 @@ class Keycloak:
             admin.assign_client_role(account, management, [admin.get_client_role(management, each) for each in names])
 
     def serve(self, base: str) -> None:
-        """Tell the client of the storefront where the storefront is in this test."""
+        """Set the storefront client's addresses to this test's server."""
         internal_id = self.admin.get_client_id(CLIENT)
         assert internal_id is not None
         client = self.admin.get_client(internal_id)
@@ -142,7 +141,7 @@ class Keycloak:
 
     @cached_property
     def admin(self) -> KeycloakAdmin:
-        """Everything an administrator of the server may do in the realm."""
+        """The admin API of the realm, with an administrator's rights."""
         connection = KeycloakOpenIDConnection(
             server_url=f"{self.url}/",
             username="admin",
@@ -154,30 +153,27 @@ class Keycloak:
         return KeycloakAdmin(connection=connection)
 
     def user_id(self, email: str) -> str:
-        """The `sub` of someone in the realm."""
+        """Return a user's `sub`."""
         user_id: str | None = self.admin.get_user_id(email)
         assert user_id is not None
         return user_id
 
     def organization_id(self, alias: str) -> str:
-        """The id of an organization in the realm."""
         return next(str(each["id"]) for each in self.admin.get_organizations() if each["alias"] == alias)
 
     def members(self, alias: str) -> set[str]:
-        """The addresses of those who are in an organization."""
+        """Return the e-mail addresses of an organization's members."""
         return {each["username"] for each in self.admin.get_organization_members(self.organization_id(alias))}
 
     def add_member(self, alias: str, email: str) -> None:
-        """Put someone into an organization."""
         self.admin.organization_user_add(self.user_id(email), self.organization_id(alias))
 
     def remove_member(self, alias: str, email: str) -> None:
-        """Take someone out of an organization."""
         self.admin.organization_user_remove(self.user_id(email), self.organization_id(alias))
 
     @contextmanager
     def without_member(self, alias: str, email: str) -> Iterator[None]:
-        """Someone is out of an organization for a while."""
+        """Remove a member for as long as the block lasts."""
         self.remove_member(alias, email)
         try:
             yield
@@ -185,7 +181,7 @@ class Keycloak:
             self.add_member(alias, email)
 
     def end_sessions(self, email: str) -> None:
-        """End all of someone's sessions, as an administrator does; Keycloak tells the clients."""
+        """End all sessions of a user as an administrator does; Keycloak notifies the clients."""
         self.admin.user_logout(self.user_id(email))
 
     def _is_ready(self) -> bool:
@@ -202,7 +198,6 @@ class Keycloak:
     params=[pytest.param(each, marks=pytest.mark.xdist_group(f"keycloak-{each}")) for each in (OLDEST, NEWEST)],
 )
 def keycloak_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
-    """One server of each version for all tests of this process."""
     server = Keycloak(request.param, tmp_path_factory.mktemp("keycloak"))
     try:
         server.wait()
@@ -214,7 +209,7 @@ def keycloak_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
 
 @pytest.fixture
 def keycloak(keycloak_server: Keycloak, settings: Any) -> Keycloak:
-    """The server, and this site's service account there."""
+    """The server, with this site's service account configured."""
     settings.KEYCLOAK_URL = keycloak_server.url
     settings.KEYCLOAK_REALM = REALM
     settings.KEYCLOAK_CLIENT_ID = SYNC_CLIENT
@@ -226,7 +221,7 @@ def keycloak(keycloak_server: Keycloak, settings: Any) -> Keycloak:
 
 
 def _distribution(version: str) -> Path:
-    """The unpacked and prepared server, fetched if it isn't in the cache yet; one process does that at a time."""
+    """Return the cached distribution, fetched and built on first use; one process at a time."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tessera-storefront"
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"keycloak-{version}"
@@ -241,7 +236,7 @@ def _distribution(version: str) -> Path:
 
 
 def _fetch(folder: Path, version: str) -> None:
-    """Have Maven fetch and unpack it, from wherever it is configured to."""
+    """Fetch and unpack it with Maven, from the repository Maven is configured for."""
     command = [
         *(find_program("mvn"), "--batch-mode", "--quiet"),
         "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack",
@@ -259,7 +254,7 @@ def _fetch(folder: Path, version: str) -> None:
 
 
 def _build(distribution: Path) -> None:
-    """Prepare it for the database in memory, so that starting is quick."""
+    """Build it for the in-memory database, which makes starting quick."""
     subprocess.run(
         [*_command(distribution, distribution), "build", "--db=dev-mem"],
         capture_output=True,
@@ -269,7 +264,7 @@ def _build(distribution: Path) -> None:
 
 
 def _home(distribution: Path, home: Path) -> Path:
-    """A folder of this run's own, with the realm to import; the rest is the distribution's."""
+    """Make this run's home folder with the realm to import; the rest links to the distribution."""
     (home / "data" / "import").mkdir(parents=True)
     for name in ("conf", "lib", "providers", "themes"):
         (home / name).symlink_to(distribution / name)

@@ -1,4 +1,4 @@
-"""A provider of identities on loopback, as Keycloak answers, which can be made to answer wrongly in every way.
+"""An OpenID provider on loopback that answers like Keycloak, and can be made to answer wrongly.
 
 The visit of the browser there is `visit`: it takes the address our site redirected to and gives the one the provider
 would send the browser back to.
@@ -26,7 +26,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 @cache
 def key_pair(kid: str) -> rsa.RSAPrivateKey:
-    """A key by its name; made once, because that takes a while."""
+    """Return the key with this name; made once, because that is slow."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -36,7 +36,7 @@ def public_jwk(kid: str) -> dict[str, Any]:
 
 
 class FakeProvider:
-    """What it says, and how it misbehaves, are attributes a test sets."""
+    """A provider whose claims and errors are attributes a test sets."""
 
     def __init__(self) -> None:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -66,7 +66,7 @@ class FakeProvider:
     # The browser
 
     def visit(self, address: str, *, error: str = "", **replaced: str) -> str:
-        """Sign in there (or fail to); the path and query the browser comes back with."""
+        """Sign in at the provider and return the path and query of the callback."""
         query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
         self.last_query = query
         assert address.startswith(f"{self.url}/authorize?"), address
@@ -81,7 +81,7 @@ class FakeProvider:
         return f"{back.path}?{urlencode({**answer, **replaced})}"
 
     def send_browser_back(self, path: str) -> str | None:
-        """Where a browser that came here is sent at once: everyone has signed in already, or out."""
+        """Redirect straight back: users count as signed in already, or out."""
         address = urlsplit(path)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         if address.path.endswith("/authorize") and "authorize" not in self.answers:
@@ -190,7 +190,7 @@ class FakeProvider:
 
 @contextmanager
 def running_provider() -> Iterator[FakeProvider]:
-    """Serves until the test ends."""
+    """Run a provider until the block ends."""
     provider = FakeProvider()
     thread = threading.Thread(target=provider.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -233,6 +233,6 @@ def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(content)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Tests speak for themselves."""
+            pass
 
     return Handler

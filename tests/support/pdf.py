@@ -1,4 +1,4 @@
-"""Reading the words of a PDF that fpdf2 wrote: its streams, its fonts' maps, its text."""
+"""Read the text of a PDF written by fpdf2, by its streams and font maps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 
 
 def words_of_pdf(file: bytes) -> tuple[str, int]:
-    """What the pages say, in the order it was written, and how many pages there are."""
+    """Return the pages' text in the order it was written, and the number of pages."""
     objects = {int(number): body for number, body in re.findall(rb"(\d+) 0 obj\n(.*?)\nendobj", file, re.DOTALL)}
     maps = _maps(objects)
     pages = [body for body in objects.values() if re.search(rb"/Type /Page\b", body)]
@@ -20,7 +20,7 @@ def words_of_pdf(file: bytes) -> tuple[str, int]:
 
 
 def _maps(objects: dict[int, bytes]) -> dict[bytes, dict[int, str]]:
-    """By the name a font has on a page: which letter each of its numbers is."""
+    """Map each font's name on a page to its glyph numbers' letters."""
     names = {}
     for body in objects.values():
         for name, number in re.findall(rb"/(F\d+) (\d+) 0 R", body):

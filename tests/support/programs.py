@@ -1,4 +1,4 @@
-"""Tests that need a program which not every machine has.
+"""Tests that need a program not every machine has.
 
 `@pytest.mark.needs("chromium")` leaves a test out where that is missing; the summary says how to get it.
 With NOTHING_LEFT_OUT=1 a test that is left out, for whatever reason, fails the run.
@@ -36,7 +36,7 @@ PROGRAMS = {
 
 
 def find_program(name: str) -> str:
-    """The program's path; for tests marked as needing it, so it is there."""
+    """Return the program's path; only for tests marked as needing it."""
     path = PROGRAMS[name].find()
     if path is None:
         pytest.fail(f"{name} is missing; mark the test with @pytest.mark.needs({name!r})")
@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out and how to get it in."""
+    """List the programs missing tests need, and how to install them."""
     reports = terminalreporter.stats.get("skipped", [])
     counts = Counter(
         name

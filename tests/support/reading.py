@@ -1,4 +1,4 @@
-"""Reading a page as a person does: words, headings, buttons, fields."""
+"""Read a page as a person does: words, headings, buttons, fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BLOCKS = ["p", "div", "li", "h1", "h2", "h3", "dt", "dd", "tr", "td", "th", "sec
 
 @dataclass(frozen=True)
 class Page:
-    """What an answer of the server says."""
+    """A parsed response."""
 
     soup: BeautifulSoup
 
@@ -26,12 +26,12 @@ class Page:
 
     @property
     def text(self) -> str:
-        """Everything in main (or in the fragment), one blank between words."""
+        """The text in main, or of the whole fragment, with single spaces."""
         return words(self.soup.find("main") or self.soup)
 
     @property
     def error_summary(self) -> tuple[str, str, str] | None:
-        """The summary's title, its first error and where that leads."""
+        """The error summary's title, its first error and that link's target."""
         if not self.select(".error-summary"):
             return None
         link = self.one(".error-summary a")
@@ -49,11 +49,11 @@ class Page:
         return [words(each) for each in self.select(f"main h{level}")]
 
     def buttons(self) -> list[str]:
-        """The buttons in main, by what readers hear."""
+        """The labels of the buttons in main."""
         return [words(each) for each in self.select("main button, #cart button")]
 
     def links(self) -> dict[str, str]:
-        """The links in main, words to address."""
+        """The links in main: text to address."""
         return {words(each): str(each["href"]) for each in self.select("main a[href]")}
 
     def label_of(self, name: str) -> str:
@@ -70,7 +70,7 @@ def page_text(response: Any) -> str:
 
 
 def words(tag: Tag) -> str:
-    """The text of an element; block elements stand apart, inline ones do not."""
+    """Return an element's text, with a space between block elements."""
     for block in tag.find_all(BLOCKS):
         block.insert_after(" ")
     for hidden in tag.find_all(["script", "style", "template"]):

@@ -1,4 +1,4 @@
-"""A server that is there and doesn't help: it hangs, trickles or closes. For HTTP and mail alike."""
+"""A server that accepts connections and then hangs, trickles or closes; for HTTP and SMTP alike."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class SilentServer:
                 self.open_ones -= 1
 
     def _hold(self, connection: socket.socket) -> None:
-        """Until the caller leaves, or the test is over."""
+        """Hold the connection until the caller leaves or the test ends."""
         connection.settimeout(PAUSE)
         if self.manner == "trickle body":
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
@@ -88,14 +88,14 @@ class SilentServer:
 
 @pytest.fixture(autouse=True)
 def _closed_breakers() -> None:
-    """No test inherits the silence of another one's server."""
+    """Close the breakers that another test's silent server opened."""
     for name in ("stripe", "keycloak", "keycloak-admin", "edx-oauth2", "mail"):
         close(name)
 
 
 @contextmanager
 def silent_server(manner: Manner = "hang") -> Iterator[SilentServer]:
-    """Such a server, for as long as the block lasts."""
+    """Run a silent server for as long as the block lasts."""
     server = SilentServer(manner)
     server.start()
     try:

@@ -1,4 +1,4 @@
-"""Stripe, played by a small HTTP server of our own: sessions, refunds, disputes, idempotency keys and failures.
+"""A fake Stripe over HTTP: sessions, refunds, disputes, idempotency keys and failures.
 
 It keeps state, so that what was paid there is found there. Stripe's own `stripe-mock` (see `stripe_mock`) keeps none
 and checks what we send against Stripe's specification.
@@ -38,7 +38,7 @@ PAGE = """<!doctype html><html lang="en"><title>Pay</title><h1>Pay {amount_total
 
 @dataclass(slots=True)
 class Call:
-    """One request that came in."""
+    """A request Stripe received."""
 
     method: str
     path: str
@@ -48,7 +48,7 @@ class Call:
 
 @dataclass(slots=True)
 class Failure:
-    """An answer to give instead of the right one; ``after``: do the thing first, and lose the answer."""
+    """An answer to give instead of the right one; with ``after`` the request takes effect and its answer is lost."""
 
     status: int
     error: dict[str, Any]
@@ -58,7 +58,7 @@ class Failure:
 
 
 class StripeServer:
-    """The state of an account, and what a buyer, a bank or someone in the dashboard does to it."""
+    """An account's state, and what buyers, banks and dashboard users do to it."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, dict[str, Any]] = {}
@@ -95,7 +95,7 @@ class StripeServer:
         return self._end(session_id, "complete", "paid", intent="succeeded", **changes)
 
     def pay_if_open(self, session_id: str) -> bool:
-        """The buyer presses "Pay" on a page that may be over by now."""
+        """The buyer presses "Pay" on a page that may have expired."""
         with self._lock:
             is_open = self.sessions[session_id]["status"] == "open"
             if is_open:
@@ -103,12 +103,12 @@ class StripeServer:
             return bool(is_open)
 
     def paid_sessions(self, order: str) -> int:
-        """How often an order was paid, by its number."""
+        """Count the paid sessions by order number."""
         mine = [each for each in self.sessions.values() if each["metadata"].get("order") == order]
         return sum(each["payment_status"] == "paid" for each in mine)
 
     def pay_later(self, session_id: str) -> dict[str, Any]:
-        """The buyer leaves it to the bank, which takes days."""
+        """The buyer pays by a method the bank takes days to confirm."""
         return self._end(session_id, "complete", "unpaid", intent="processing")
 
     def bank_says(self, session_id: str, *, yes: bool) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class StripeServer:
         return session
 
     def lapse(self, session_id: str) -> dict[str, Any]:
-        """The session's time is over."""
+        """The session expires."""
         session = self.sessions[session_id]
         if session["status"] == "open":
             session["status"] = "expired"
@@ -309,7 +309,7 @@ class StripeServer:
 
 
 def sign(body: bytes, *, secret: str = WEBHOOK_SECRET, at: int | None = None) -> dict[str, str]:
-    """The header Stripe sends with this body."""
+    """Return Stripe's signature header for this body."""
     return {"Stripe-Signature": WebhookSignature.generate_signature_header(body.decode(), secret, at)}
 
 
@@ -326,7 +326,7 @@ def _is_of(thing: dict[str, Any], call: Call) -> bool:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """The wire. A subclass for each server says which account it serves."""
+    """The HTTP side; each server has a subclass bound to its account."""
 
     account: ClassVar[StripeServer]
     protocol_version = "HTTP/1.1"
@@ -362,7 +362,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *args: Any) -> None:
-        """No one reads it."""
+        pass
 
     def _serve(self, body: str) -> None:
         address = urlsplit(self.path)
@@ -389,7 +389,7 @@ def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def stripe_api(settings: Any) -> Iterator[StripeServer]:
-    """Stripe, played here; the shop takes payments through it, and through nothing else."""
+    """A fake Stripe, configured as the shop's only gateway."""
     server = StripeServer()
     server.start()
     settings.STRIPE_ACCOUNTS = {"": {"secret_key": SECRET_KEY, "webhook_secrets": [WEBHOOK_SECRET]}}
@@ -405,7 +405,7 @@ def stripe_api(settings: Any) -> Iterator[StripeServer]:
 
 @pytest.fixture(scope="session")
 def stripe_mock() -> Iterator[str]:
-    """The address of Stripe's own mock server, built once and kept in the user's cache."""
+    """Run Stripe's own mock server, built once into the user's cache; return its address."""
     with _running(_built()) as url:
         yield url
 
@@ -449,7 +449,7 @@ def _running(program: Path) -> Iterator[str]:
 
 
 def _port(process: subprocess.Popen[str]) -> str:
-    """The port it chose, which it says in its first lines."""
+    """Return the port the server chose, from its first lines of output."""
     deadline = time.monotonic() + PATIENCE
     read: Callable[[], str] = process.stdout.readline if process.stdout else lambda: ""
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Races: many callers at once, and a place where they meet."""
+"""Races: callers that run at once, and a point where they meet."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ class MeetAt(Protocol):
 
 
 class Meeting:
-    """Who came to the meeting place. `happened` says whether all parties were there at the same time."""
+    """A point callers wait at. `happened` says whether all parties were there at the same time."""
 
     def __init__(self, *, parties: int, patience: float) -> None:
         self.happened = False

@@ -1,4 +1,4 @@
-"""For the web processes that benches and tests start: the tests' settings, with what several processes share."""
+"""Settings of web processes that tests and benches start: the tests' own, with a cache and broker they share."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""For the workers that tests start: the tests' own settings, with a broker two processes can share."""
+"""Settings of workers that tests start: the tests' own, with a broker they share."""
 
 import os
 

@@ -22,7 +22,7 @@ def signed_in(client: Client, ada: User) -> Client:
 
 @pytest.fixture
 def outbox(monkeypatch: pytest.MonkeyPatch) -> list[mail.EmailMessage]:
-    """Mails, sent at once: what the broker would carry is tested with a broker."""
+    """E-mails, delivered at once instead of through the broker."""
 
     def deliver(ids: list[int], queue: str) -> None:
         for pk in ids:

@@ -15,7 +15,7 @@ EDX_BACKEND = "mitxonline.users.sso.edx.EdxBackend"
 
 @pytest.fixture
 def provider(settings: Any) -> Iterator[FakeProvider]:
-    """A provider on loopback, and a site that is configured for it."""
+    """A provider on loopback that the site is configured for."""
     with running_provider() as running:
         settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = running.issuer
         settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = running.issuer
@@ -30,14 +30,14 @@ def provider(settings: Any) -> Iterator[FakeProvider]:
 
 
 def begin(client: Client, **form: str) -> str:
-    """Press the button; the address the browser is sent to."""
+    """Press the sign-in button and return the provider's address."""
     response = client.post("/login/keycloak/", form)
     assert response.status_code == 302, response.content.decode()
     return response["Location"]
 
 
 def sign_in(client: Client, provider: FakeProvider, **form: str) -> Any:
-    """There and back; what our site answers in the end."""
+    """Sign in at the provider and return our site's last response."""
     return client.get(provider.visit(begin(client, **form)))
 
 
