@@ -18,8 +18,8 @@ from mitxonline.users.models import User
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import OpenVisitor, Visitor
 from tests.browser.walking import assert_fits, stops
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import PASSWORD, make_product, make_user
+from tests.factories.orders import make_paid_order
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=True)]
 

@@ -16,8 +16,8 @@ from ecommerce.models import Order, Product
 from ecommerce.services.orders import fulfillment
 from ecommerce.services.orders.fulfillment import fulfill_or_review
 from mitxonline.users.models import User
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, make_course, make_product, make_program_product, make_run, make_user
+from tests.factories.orders import make_paid_order
 from tests.support.together import MeetAt, Together
 
 pytestmark = pytest.mark.django_db(transaction=True)

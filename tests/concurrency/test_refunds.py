@@ -22,7 +22,7 @@ from ecommerce.services.refunds.refunds import follow_refund, refund_order, undo
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
-from tests.ecommerce.tills import Till, install_till, make_paid_order, make_refund_notice
+from tests.ecommerce.tills import Till, install_till, make_refund_notice
 from tests.factories import (
     NOON,
     codes_of,
@@ -33,6 +33,7 @@ from tests.factories import (
     make_product,
     make_user,
 )
+from tests.factories.orders import make_paid_order
 from tests.support.together import MeetAt, Together
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,8 +12,8 @@ from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import Order, Refund
 from ecommerce.services.refunds.disputes import follow_dispute
 from ecommerce.services.refunds.ledger import mark_for_refund
-from tests.ecommerce.tills import make_payment
 from tests.factories import NOON
+from tests.factories.orders import make_payment
 from tests.support.reading import Page, form_data, read
 
 

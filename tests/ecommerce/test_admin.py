@@ -15,8 +15,8 @@ from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.desk import make_dispute
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, make_product, make_user
+from tests.factories.orders import make_paid_order
 
 pytestmark = pytest.mark.django_db
 

@@ -51,7 +51,6 @@ from ecommerce.services.payment.payments import answer_sandbox, finish_interrupt
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import (
     NOON,
     codes_of,
@@ -64,6 +63,7 @@ from tests.factories import (
     make_run,
     make_user,
 )
+from tests.factories.orders import make_paid_order
 
 pytestmark = pytest.mark.django_db
 

@@ -24,7 +24,6 @@ from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
 from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.users.models import User
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import (
     NOON,
     make_contract,
@@ -35,6 +34,7 @@ from tests.factories import (
     make_run,
     make_user,
 )
+from tests.factories.orders import make_paid_order
 
 pytestmark = pytest.mark.django_db
 

@@ -21,8 +21,8 @@ from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.refunds.refunds import undo_free_order
 from mitxonline.coordinator.models import Delivery
 from tests.ecommerce.desk import desk_url, read_order_page
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, make_code, make_discount, make_product
+from tests.factories.orders import make_paid_order
 from tests.support.reading import form_data, read
 
 pytestmark = pytest.mark.django_db

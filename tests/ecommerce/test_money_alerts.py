@@ -20,8 +20,8 @@ from ecommerce.services.orders.alerts import email_alerts, find_finance_addresse
 from ecommerce.services.orders.fulfillment import send_to_review
 from ecommerce.tasks import mail_finance
 from mitxonline.users.models import User
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, make_product, make_user
+from tests.factories.orders import make_paid_order
 from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db

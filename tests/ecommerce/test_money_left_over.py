@@ -18,8 +18,9 @@ from ecommerce.services.payment.payments import confirm_attempt
 from ecommerce.services.refunds.refunds import follow_refund, refund_order, undo_free_order
 from mitxonline.kernel.money import Money
 from tests.ecommerce.paying import latest_attempt, place_order
-from tests.ecommerce.tills import Till, install_till, make_code_use, make_paid_order, make_payment, make_refund_notice
+from tests.ecommerce.tills import Till, install_till, make_refund_notice
 from tests.factories import NOON, make_code, make_discount, make_product
+from tests.factories.orders import make_code_use, make_paid_order, make_payment
 from tests.support.stripe import StripeServer
 
 pytestmark = pytest.mark.django_db

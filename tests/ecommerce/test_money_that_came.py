@@ -26,8 +26,9 @@ from ecommerce.services.refunds.refunds import accept_difference, follow_refund,
 from mitxonline.kernel.money import Money
 from tests.ecommerce.desk import desk_url, read_order_page, submit_refund
 from tests.ecommerce.paying import latest_attempt, place_order
-from tests.ecommerce.tills import Till, install_till, make_paid_order, make_payment, make_refund_notice
+from tests.ecommerce.tills import Till, install_till, make_refund_notice
 from tests.factories import NOON, make_product
+from tests.factories.orders import make_paid_order, make_payment
 from tests.support.stripe import StripeServer
 
 pytestmark = pytest.mark.django_db

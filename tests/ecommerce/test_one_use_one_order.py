@@ -30,7 +30,6 @@ from ecommerce.services.payment.payments import confirm_attempt
 from ecommerce.tasks import audit_books
 from mitxonline.users.models import User
 from tests.ecommerce.paying import latest_attempt
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import (
     NOON,
     codes_of,
@@ -41,6 +40,7 @@ from tests.factories import (
     make_product,
     make_user,
 )
+from tests.factories.orders import make_paid_order
 from tests.support.stripe import StripeServer
 
 pytestmark = pytest.mark.django_db

@@ -21,8 +21,9 @@ from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.ecommerce.desk import desk_url, make_dispute, make_second_payment, read_order_page, submit_refund
-from tests.ecommerce.tills import Till, install_till, make_paid_order
+from tests.ecommerce.tills import Till, install_till
 from tests.factories import NOON, make_product, make_user
+from tests.factories.orders import make_paid_order
 from tests.support.counting import queries
 from tests.support.reading import form_data, read
 

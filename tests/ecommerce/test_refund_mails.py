@@ -26,8 +26,8 @@ from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.refunds.refunds import refund_order
 from ecommerce.services.refunds.requests import deny_request
 from mitxonline.kernel.money import Money
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_product
+from tests.factories.orders import make_paid_order
 
 pytestmark = pytest.mark.django_db
 

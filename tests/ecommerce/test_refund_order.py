@@ -12,8 +12,9 @@ from django.core.management import CommandError, call_command
 from courses.models import Enrollment
 from ecommerce.enums import OrderState, RefundState
 from ecommerce.models import Order, Refund
-from tests.ecommerce.tills import install_till, make_paid_order
+from tests.ecommerce.tills import install_till
 from tests.factories import make_product
+from tests.factories.orders import make_paid_order
 
 pytestmark = pytest.mark.django_db
 

@@ -56,7 +56,7 @@ from ecommerce.services.refunds.refunds import (
 )
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money, spread
-from tests.ecommerce.tills import Till, install_till, make_paid_order, make_payment, make_refund_notice
+from tests.ecommerce.tills import Till, install_till, make_refund_notice
 from tests.factories import (
     NOON,
     make_code,
@@ -67,6 +67,7 @@ from tests.factories import (
     make_run,
     make_user,
 )
+from tests.factories.orders import make_paid_order, make_payment
 
 pytestmark = pytest.mark.django_db
 

@@ -35,7 +35,7 @@ from ecommerce.services.refunds.ledger import mark_for_refund
 from ecommerce.services.refunds.refunds import follow_refund, refund_order, refund_second_payment
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
-from tests.ecommerce.tills import Till, install_till, make_paid_order, make_payment, make_refund_notice
+from tests.ecommerce.tills import Till, install_till, make_refund_notice
 from tests.factories import (
     NOON,
     codes_of,
@@ -46,6 +46,7 @@ from tests.factories import (
     make_product,
     make_user,
 )
+from tests.factories.orders import make_paid_order, make_payment
 from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db

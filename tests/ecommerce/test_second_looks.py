@@ -27,8 +27,9 @@ from ecommerce.services.payment.sessions import begin_session, make_session
 from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.kernel.money import Money
 from tests.ecommerce.paying import check_out, latest_attempt, place_order
-from tests.ecommerce.tills import Till, install_till, make_code_use, make_paid_order, make_payment
+from tests.ecommerce.tills import Till, install_till
 from tests.factories import NOON, make_code, make_discount, make_product, make_user
+from tests.factories.orders import make_code_use, make_paid_order, make_payment
 from tests.support.stripe import StripeServer
 
 pytestmark = pytest.mark.django_db

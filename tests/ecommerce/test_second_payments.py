@@ -35,8 +35,8 @@ from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.desk import read_order_page
 from tests.ecommerce.paying import check_out, deliver_event, latest_attempt, place_order
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import NOON, make_product
+from tests.factories.orders import make_paid_order
 from tests.support.reading import read
 from tests.support.stripe import StripeServer
 

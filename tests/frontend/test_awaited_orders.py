@@ -12,8 +12,8 @@ from ecommerce.models import Order, Product
 from frontend.pages.buy_panel import PanelState, buy_panel
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import make_course, make_product, make_run, make_user
+from tests.factories.orders import make_paid_order
 from tests.factories.pages import make_course_page, make_program, make_program_page
 from tests.support.reading import read
 

@@ -17,7 +17,6 @@ from ecommerce.selectors.sentences import moment_text
 from ecommerce.services.payment.payments import confirm_attempt
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import (
     NOON,
     PASSWORD,
@@ -31,6 +30,7 @@ from tests.factories import (
     make_run,
     make_user,
 )
+from tests.factories.orders import make_paid_order
 from tests.frontend.conftest import make_northgate
 from tests.support.counting import queries
 from tests.support.reading import Page, page_text, read, words

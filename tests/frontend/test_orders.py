@@ -21,8 +21,8 @@ from frontend.drawing.receipt_pdf import printable
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
-from tests.ecommerce.tills import make_paid_order, make_payment
 from tests.factories import NOON, make_product, make_run, make_user
+from tests.factories.orders import make_paid_order, make_payment
 from tests.frontend.conftest import SignIn
 from tests.support.counting import queries
 from tests.support.pdf import words_of_pdf

@@ -20,8 +20,8 @@ from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.logs import JsonFormatter
 from mitxonline.users.models import User
-from tests.ecommerce.tills import make_paid_order
 from tests.factories import make_code, make_discount, make_product, make_user
+from tests.factories.orders import make_paid_order
 from tests.support.reading import form_data, read
 
 pytestmark = pytest.mark.django_db

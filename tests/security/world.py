@@ -23,7 +23,6 @@ from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Order, PaymentAttempt, Refund, ShopSettings
 from ecommerce.services.refunds.ledger import mark_for_refund
 from mitxonline.users.models import User
-from tests.ecommerce.tills import make_paid_order, make_payment
 from tests.factories import (
     NOON,
     codes_of,
@@ -34,6 +33,7 @@ from tests.factories import (
     make_product,
     make_user,
 )
+from tests.factories.orders import make_paid_order, make_payment
 
 # The order of the letters in the table.
 ROLES = ("anonymous", "learner", "other", "manager", "editor", "contracts", "finance", "admin")
