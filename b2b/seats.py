@@ -415,21 +415,21 @@ def end_code_seats(*, contract_ids: Iterable[int], user_id: int, now: datetime) 
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Departures:
     """The ids of the organizations and contracts someone left."""
 
     organizations: tuple[int, ...] = ()
     contracts: tuple[int, ...] = ()
 
 
-def leave_organizations(*, user_id: int, organization_ids: Iterable[int], now: datetime) -> Left:
+def leave_organizations(*, user_id: int, organization_ids: Iterable[int], now: datetime) -> Departures:
     """End the seats and memberships someone has in these organizations only through single sign-on; constant queries.
 
     Seats and memberships with another source stay, and so do enrollments.
     """
     ids = sorted(set(organization_ids))
     if not ids:
-        return Left()
+        return Departures()
     used = CodeUse.objects.exclude(state=UseState.RELEASED).filter(
         user_id=user_id, **{USED_IN: OuterRef("contract_id")}
     )
@@ -454,7 +454,7 @@ def leave_organizations(*, user_id: int, organization_ids: Iterable[int], now: d
         by_sso.delete()
         mine.filter(seen_in_claim=True).update(seen_in_claim=False)
         request_reconciles([pk for _seat, pk, has_uses in freed if has_uses], reason=_("Seat given up"), now=now)
-    return Left(organizations=left, contracts=tuple(pk for _seat, pk, _used in freed))
+    return Departures(organizations=left, contracts=tuple(pk for _seat, pk, _used in freed))
 
 
 # --- Inside ---------------------------------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ class CodeLine:
         return self.text if len(self.text) <= 16 else f"{self.text[:8]}…{self.text[-4:]}"
 
     @property
-    def is_used_by_somebody_else(self) -> bool:
+    def is_used_by_another(self) -> bool:
         return bool(self.used_by and self.assigned_email and normalize_email(self.used_by) != self.assigned_email)
 
     @property

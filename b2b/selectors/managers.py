@@ -171,7 +171,7 @@ class ManagedCode:
     reminded_on: date | None = None
 
     @property
-    def is_used_by_somebody_else(self) -> bool:
+    def is_used_by_another(self) -> bool:
         return bool(self.used_by and self.email and self.used_by != self.email)
 
     @property
