@@ -268,12 +268,12 @@ def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Un
     """
     state, source, now = entry["state"], entry["source"], entry["now"]
     code_use_id, order = entry.get("code_use_id"), entry.get("order")
-    found, mine = _find_and_lock_seats(terms, user_id, entry.get("code_ids", ()))
-    withdrawn = [pk for pk, seats in found.items() if pk not in mine and not _can_enter(seats, entry)]
-    full = {pk: seats.count for pk, seats in found.items() if seats.is_full and pk not in withdrawn}
-    coming = {pk: seats for pk, seats in found.items() if not (pk in mine or pk in withdrawn or pk in full)}
-    _lift_withdrawals({pk: seats for pk, seats in coming.items() if seats.withdrawn_at is not None}, user_id, entry)
-    made = ContractMembership.objects.bulk_create(
+    seats_in, own_seats = _find_and_lock_seats(terms, user_id, entry.get("code_ids", ()))
+    withdrawn = [pk for pk, seats in seats_in.items() if pk not in own_seats and not _can_enter(seats, entry)]
+    full = {pk: seats.count for pk, seats in seats_in.items() if seats.is_full and pk not in withdrawn}
+    joining = {pk: seats for pk, seats in seats_in.items() if not (pk in own_seats or pk in withdrawn or pk in full)}
+    _lift_withdrawals({pk: seats for pk, seats in joining.items() if seats.withdrawn_at is not None}, user_id, entry)
+    new_seats = ContractMembership.objects.bulk_create(
         ContractMembership(
             contract_id=pk,
             user_id=user_id,
@@ -284,18 +284,20 @@ def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Un
             added_by_id=entry.get("added_by_id"),
             since=now,
         )
-        for pk in coming
+        for pk in joining
     )
-    entered = _upgrade_seats(mine.values(), state=state, source=source, code_use_id=code_use_id, order=order, now=now)
+    entered = _upgrade_seats(
+        own_seats.values(), state=state, source=source, code_use_id=code_use_id, order=order, now=now
+    )
     if state == MembershipState.ACTIVE:
-        entered += list(coming)
+        entered += list(joining)
     if entered:
         organizations = [terms[pk].organization_id for pk in entered]
         join_organizations(organization_ids=organizations, user_id=user_id, source=source, now=now)
     # A code they used before serves a seat again, so the contract needs one code less.
-    request_reconciles([pk for pk, seats in coming.items() if seats.has_uses], reason=_("Seat taken"), now=now)
+    request_reconciles([pk for pk, seats in joining.items() if seats.has_uses], reason=_("Seat taken"), now=now)
     return ClaimedSeats(
-        seats=mine | {seat.contract_id: seat for seat in made}, full=full, withdrawn=tuple(sorted(withdrawn))
+        seats=own_seats | {seat.contract_id: seat for seat in new_seats}, full=full, withdrawn=tuple(sorted(withdrawn))
     )
 
 
@@ -305,7 +307,9 @@ def claim_seat(*, terms: ContractTerms, user_id: int, contact: str = "", **entry
     if claimed.withdrawn:
         raise AccessWithdrawn(organization=terms.organization.name, contact=contact)
     if claimed.full:
-        raise (ContractPromised if claimed.full[terms.pk].invited else ContractFull)(contact=contact)
+        if claimed.full[terms.pk].invited:
+            raise ContractPromised(contact=contact)
+        raise ContractFull(contact=contact)
     return claimed.seats[terms.pk]
 
 
@@ -448,16 +452,16 @@ def leave_organizations(*, user_id: int, organization_ids: Iterable[int], now: d
         if freed:
             # The delete checks the source again: someone who used a code meanwhile keeps the seat.
             ContractMembership.objects.filter(pk__in=[pk for pk, *_ in freed], source=MembershipSource.SSO).delete()
-        mine = OrganizationMembership.objects.filter(user_id=user_id, organization_id__in=ids)
-        by_sso = mine.filter(source=MembershipSource.SSO)
-        left = tuple(by_sso.order_by("organization_id").values_list("organization_id", flat=True))
+        memberships = OrganizationMembership.objects.filter(user_id=user_id, organization_id__in=ids)
+        by_sso = memberships.filter(source=MembershipSource.SSO)
+        left_ids = tuple(by_sso.order_by("organization_id").values_list("organization_id", flat=True))
         by_sso.delete()
-        mine.filter(seen_in_claim=True).update(seen_in_claim=False)
+        memberships.filter(seen_in_claim=True).update(seen_in_claim=False)
         request_reconciles([pk for _seat, pk, has_uses in freed if has_uses], reason=_("Seat given up"), now=now)
-    return Departures(organizations=left, contracts=tuple(pk for _seat, pk, _used in freed))
+    return Departures(organizations=left_ids, contracts=tuple(pk for _seat, pk, _used in freed))
 
 
-# --- Inside ---------------------------------------------------------------------------------------------------------
+# --- Helpers ---------------------------------------------------------------------------------------------------------
 
 
 def _find_and_lock_seats(
@@ -465,14 +469,14 @@ def _find_and_lock_seats(
 ) -> tuple[dict[int, Seats], dict[int, ContractMembership]]:
     """Return all seats and the person's own ones, locked; repeat if an order gave one up before it was locked."""
     while True:
-        found = seats_for(contract_ids, user_id, code_ids=code_ids)
-        ids = [seats.seat_id for seats in found.values() if seats.seat_id is not None]
+        seats_in = seats_for(contract_ids, user_id, code_ids=code_ids)
+        ids = [seats.seat_id for seats in seats_in.values() if seats.seat_id is not None]
         if not ids:
-            return found, {}
-        locked = ContractMembership.objects.filter(pk__in=ids).order_by("pk")
-        mine = {seat.contract_id: seat for seat in locked.select_for_update(of=("self",), no_key=True)}
-        if len(mine) == len(ids):
-            return found, mine
+            return seats_in, {}
+        rows = ContractMembership.objects.filter(pk__in=ids).order_by("pk")
+        own_seats = {seat.contract_id: seat for seat in rows.select_for_update(of=("self",), no_key=True)}
+        if len(own_seats) == len(ids):
+            return seats_in, own_seats
 
 
 def _can_enter(seats: Seats, entry: Entry) -> bool:

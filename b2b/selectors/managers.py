@@ -246,7 +246,7 @@ def count_codes(contract_id: int, *, now: datetime) -> dict[str, int]:
 
 
 def filter_codes(contract_id: int, code_filter: CodeFilter, *, now: datetime) -> QuerySet[DiscountCode]:
-    """Return the codes the filter leaves, those given to someone first."""
+    """Return the codes the filter leaves, assigned ones first."""
     codes = _codes(contract_id, now)
     if code_filter.state:
         codes = codes.filter(in_managed_state(ManagedCodeState(code_filter.state)))
@@ -435,9 +435,9 @@ def _failed_mails(now: datetime) -> QuerySet[HandOutMail]:
 
 
 def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
-    """Open invitations, and codes of people's own from when the contract had a cap, with the facts of a code.
+    """Open invitations, and personal codes from when the contract had a cap, with the facts of a code.
 
-    A shared code counts as used if the invited person used it; a code of one's own, whoever used it.
+    A shared code counts as used if the invited person used it; a personal code, if anyone used it.
     """
     uses = CodeUse.objects.filter(code=OuterRef("code"))
 
