@@ -103,7 +103,7 @@ class TestHandingOut:
         assert HandOutMail.objects.filter(state=MailState.QUEUED).count() == 2
         assert Delivery.objects.get().event_name == "HandOutMailsQueued"
 
-    def test_every_line_is_told_what_comes_of_it(self, run: ContractRun) -> None:
+    def test_each_recipient_has_an_outcome(self, run: ContractRun) -> None:
         add_member(contract_id=run.contract_id, user_id=make_user("luis@northgate.example").pk, now=NOON)
         give(run, people("given"))
         listed = [

@@ -75,7 +75,7 @@ def set_up(page: ContractPage, **facts: object) -> None:
     Product.objects.filter(pk=product_of(page).pk).update(**facts)
 
 
-def test_what_is_in_line_agrees() -> None:
+def test_a_reconciled_contract_has_no_findings() -> None:
     page = publish_contract(
         make_program_of(make_source_course(), make_source_course()),
         cap=3,
@@ -184,7 +184,7 @@ def fail(page: ContractPage) -> None:
 
 
 @pytest.mark.parametrize(("what", "sabotage", "expected"), SABOTAGE, ids=[one[0] for one in SABOTAGE])
-def test_what_disagrees_is_found_and_set_right(
+def test_disagreements_are_found_and_repaired(
     what: str, sabotage: Callable[[ContractPage], object], expected: list[str]
 ) -> None:
     page = publish_contract(make_program_of(make_source_course(), make_source_course()), cap=3, price="10")
@@ -270,7 +270,7 @@ def test_codes_that_belong_to_no_contract() -> None:
     assert not DiscountCode.objects.filter(active=True).exists()
 
 
-def test_what_was_set_by_hand_is_told_and_stays() -> None:
+def test_changes_by_hand_are_reported_and_kept() -> None:
     page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
     by_hand = datetime(2026, 3, 1, tzinfo=UTC)
     CourseRun.all_objects.filter(contract_run__contract=page).update(enrollment_end=by_hand, live=False)
@@ -309,7 +309,7 @@ def test_a_date_the_contract_does_not_have_says_nothing() -> None:
     assert found(page) == []
 
 
-def test_more_members_than_seats_is_told_and_no_fault() -> None:
+def test_more_members_than_seats_is_reported_but_no_fault() -> None:
     page = publish_contract(make_source_course(), cap=3)
     for _ in range(3):
         take_seat(page, make_learner())
@@ -320,7 +320,7 @@ def test_more_members_than_seats_is_told_and_no_fault() -> None:
     assert told.sentence == sentence
 
 
-def test_a_key_open_edx_would_refuse_is_told_with_the_reason() -> None:
+def test_a_key_open_edx_would_refuse_is_reported() -> None:
     grown = make_program_of(make_source_course())
     page = publish_contract(grown, cap=1)
     OrganizationPage.objects.update(org_key_prefix="ü ")

@@ -114,7 +114,7 @@ class TestTheDocuments:
 
 
 class TestCreate:
-    def test_every_option(self) -> None:
+    def test_create_accepts_every_option(self) -> None:
         said = run_command(
             "b2b_contract create 'Tür & Tor' C sso --create --org-key TT --start 2026-01-01 --end 2026-06-30 "
             "--max-learners 20 --price 49.50 --description D --format json"
@@ -348,7 +348,7 @@ class TestCourseware:
         assert "1 run taken over, 2 codes made" in said.talk
         assert runs_of(page)[0].pk == given.pk
 
-    def test_without_runs(self, climate: Course) -> None:
+    def test_no_create_runs_covers_the_course_without_runs(self, climate: Course) -> None:
         page = publish_contract(cap=2)
         said = run_command(f"b2b_contract courseware {page.pk} {COURSE} --no-create-runs")
         assert "Done: 1 item of courseware covered." in said.talk
@@ -485,9 +485,7 @@ class TestCheck:
         assert "Everything agrees" in run_command("b2b_contract check").talk
         assert run_command(f"b2b_contract check {capped.pk} --format json").rows == []
 
-    def test_what_is_wrong_is_listed_with_status_1(
-        self, capped: ContractPage, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_findings_are_listed_with_status_1(self, capped: ContractPage, capsys: pytest.CaptureFixture[str]) -> None:
         Product.objects.filter(contract_run__contract=capped).update(price=7)
         with pytest.raises(SystemExit) as end:
             Command().run_from_argv(["manage.py", "b2b_contract", "check", str(capped.pk), "--format", "json"])
@@ -498,14 +496,14 @@ class TestCheck:
         assert row["note"] == "The product costs $7.00 instead of $0.00."
         assert said.err.strip() == "CommandError: 1 thing disagrees with the terms; --fix sets it right."
 
-    def test_fixing(self, capped: ContractPage) -> None:
+    def test_fix_repairs_findings_and_its_dry_run_does_not(self, capped: ContractPage) -> None:
         Product.objects.filter(contract_run__contract=capped).update(price=7)
         assert "1 thing disagrees" in refusal_of("b2b_contract check --fix --dry-run")
         assert Product.objects.get(contract_run__contract=capped).price == 7
         assert "Set right: 1 of 1." in run_command("b2b_contract check --fix").talk
         assert Product.objects.get(contract_run__contract=capped).price == 0
 
-    def test_what_cannot_be_fixed_is_said_and_the_rest_is_done(self, capped: ContractPage) -> None:
+    def test_fix_reports_what_it_cannot_repair(self, capped: ContractPage) -> None:
         owner = ensure_organization_page("Other")
         grown = make_program_of(make_source_course())
         broken = publish_contract(grown, cap=1, name="Broken", of=owner)
@@ -518,7 +516,7 @@ class TestCheck:
         refused = refusal_of(f"b2b_contract courseware {broken.pk} {grown.readable_id} --rerun")
         assert "“ü” can’t be part of it" in refused
 
-    def test_what_was_set_by_hand_is_no_fault(self, capped: ContractPage) -> None:
+    def test_changes_by_hand_are_no_fault(self, capped: ContractPage) -> None:
         CourseRun.all_objects.filter(contract_run__contract=capped).update(live=False)
         said = run_command(f"b2b_contract check {capped.pk} --format json")
         assert [row["kind"] for row in said.rows] == ["set_by_hand"]
@@ -544,7 +542,7 @@ class TestCheck:
 
 
 class TestLists:
-    def test_organizations(self) -> None:
+    def test_organizations_are_listed(self) -> None:
         publish_contract(name="One")
         publish_contract(name="Two")
         ensure_organization_page("Elsewhere")
@@ -573,7 +571,7 @@ class TestLists:
         assert (row["max_learners"], row["price"], row["active"], row["members"]) == (None, None, True, 0)
         assert run_command("b2b_list contracts --format csv").result.startswith('"ID","Name"')
 
-    def test_courseware(self, climate: Course) -> None:
+    def test_courseware_is_listed(self, climate: Course) -> None:
         both = make_program_of(climate, make_source_course())
         page = publish_contract(both, cap=1, start=date(2026, 1, 1), end=date(2026, 6, 30))
         publish_contract(make_source_course(), name="Other")
@@ -588,7 +586,7 @@ class TestLists:
         run_command(f"b2b_contract courseware {capped.pk} {COURSE} --remove")
         assert run_command(f"b2b_list courseware --contract {capped.pk} --format json").rows == []
 
-    def test_learners(self, capped: ContractPage) -> None:
+    def test_learners_are_listed(self, capped: ContractPage) -> None:
         redeem_code(capped, codes_of(capped)[0], make_learner("amara@example.com"))
         other = publish_contract(name="Other")
         take_seat(other, make_learner("zoe@example.com"))
@@ -598,7 +596,7 @@ class TestLists:
         ]
         assert len(run_command("b2b_list learners --org UniversityX --format json").rows) == 2
 
-    def test_nothing_to_list_is_said(self) -> None:
+    def test_an_empty_list_says_so(self) -> None:
         said = run_command("b2b_list contracts")
         assert "nothing to list" in said.talk
         assert run_command("b2b_list contracts --format json").rows == []
@@ -648,7 +646,7 @@ class TestCodesFile:
         assert "Warning: the worker is still" in run_command(f"b2b_list contracts --codes {page.pk}").talk
 
     @pytest.mark.parametrize(("path", "words"), [("nowhere/x.csv", "doesn't exist"), (".", "it is a folder")])
-    def test_a_file_that_can_t_be_written_is_said_first(self, capped: ContractPage, path: str, words: str) -> None:
+    def test_an_unwritable_file_is_reported_first(self, capped: ContractPage, path: str, words: str) -> None:
         assert words in refusal_of(f"b2b_list contracts --codes {capped.pk} --codes-out {path}")
         assert not list(Path.cwd().iterdir())
 
@@ -659,7 +657,7 @@ class TestCodesFile:
             assert "can't be written" in sentence
             assert words in sentence.lower()
 
-    def test_what_was_there_stays_when_writing_fails(
+    def test_an_existing_file_stays_when_writing_fails(
         self, capped: ContractPage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         Path("x.csv").write_text("before")
@@ -680,7 +678,7 @@ class TestCodesFile:
         assert {row["Code"] for row in rows} == {code.text for code in codes_of(capped)}
         assert not list(Path.cwd().iterdir())
 
-    def test_a_full_device_is_said(self, capped: ContractPage) -> None:
+    def test_a_full_device_is_reported(self, capped: ContractPage) -> None:
         if not Path("/dev/full").exists():
             pytest.skip("this system has no /dev/full")
         assert "No space left" in refusal_of(f"b2b_list contracts --codes {capped.pk} --codes-out /dev/full")

@@ -83,7 +83,7 @@ def test_adding_again_changes_nothing(kind: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["course-v1:TesX+nope", "course-v1:TesX+nope+1", "program-v1:TesX+nope", "nope", ""])
-def test_what_does_not_exist_is_refused(text: str) -> None:
+def test_unknown_courseware_is_refused(text: str) -> None:
     page = publish_contract()
     with pytest.raises(CoursewareUnknown):
         add_courseware(AddCourseware(contract_id=page.pk, readable_id=text), now=NOW)
@@ -314,7 +314,7 @@ class TestRemoval:
         remove(page, runs_of(page)[0].courseware_id)
         assert not page.courseware.filter(removed_at__isnull=True).exists()
 
-    def test_what_the_contract_never_had_is_refused(self) -> None:
+    def test_removing_courseware_the_contract_never_had_is_refused(self) -> None:
         page = publish_contract(make_source_course())
         for stranger in (make_source_course().readable_id, make_program_of(make_source_course()).readable_id):
             with pytest.raises(CoursewareNotCovered):

@@ -96,7 +96,7 @@ def test_the_same_code_again_is_the_same_result(run: ContractRun) -> None:
     assert (CodeUse.objects.count(), ContractMembership.objects.count()) == (1, 1)
 
 
-def test_the_second_learner_is_told_that_it_is_used(run: ContractRun) -> None:
+def test_a_second_learner_is_told_the_code_is_used(run: ContractRun) -> None:
     code = codes_of(run)[0]
     attach(code, make_user())
     with pytest.raises(CodeUsed, match="Ask Northgate Health for a new one"):
@@ -174,7 +174,7 @@ def test_a_closed_course_says_that_the_code_is_fine(run: ContractRun) -> None:
         attach(codes_of(run)[0], make_user())
 
 
-def test_a_withdrawn_learner_is_told_so(run: ContractRun) -> None:
+def test_withdrawn_learners_are_refused_with_the_reason(run: ContractRun) -> None:
     learner, code = make_user(), codes_of(run)[0]
     attach(code, learner)
     CodeUse.objects.update(state=UseState.RETIRED)
@@ -243,7 +243,7 @@ def test_foreign_contracts_are_refused_like_missing_ones(run: ContractRun) -> No
 
 
 @pytest.mark.parametrize(("closed", "refusal"), [("contract", ContractClosed), ("course", EnrollmentClosed)])
-def test_a_member_is_told_without_talk_of_codes_that_nothing_can_be_started(
+def test_members_with_nothing_to_start_get_a_message_without_codes(
     contract: ContractPage, run: ContractRun, closed: str, refusal: type[DomainError]
 ) -> None:
     learner = make_user()

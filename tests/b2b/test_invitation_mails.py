@@ -112,7 +112,7 @@ class TestTheMail:
         assert "Take my seat" in html
         assert not [line for line in sent.body.splitlines() if "&" in line], "plain text is not escaped"
 
-    def test_what_else_there_is_to_know(self, run: ContractRun) -> None:
+    def test_the_mail_has_price_dates_and_contact(self, run: ContractRun) -> None:
         ContractTerms.objects.update(
             price=49, start=clock.date_of(NOON) + timedelta(days=30), codes_only_for_assignee=True
         )
@@ -129,7 +129,7 @@ class TestTheMail:
         send_mails(mail_ids())
         assert [each.subject for each in mail.outbox][1] == f"Your seat in “{run.course_run.title}” is waiting for you"
 
-    def test_no_address_to_click_on_stands_where_a_name_does(self, run: ContractRun) -> None:
+    def test_names_contain_no_clickable_address(self, run: ContractRun) -> None:
         people = [Recipient(INES, "Win at https://evil.example")]
         hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=None, now=NOON)
         send_mails(mail_ids())
@@ -156,7 +156,7 @@ class TestTheMail:
 
 
 class TestSending:
-    def test_once(self, run: ContractRun) -> None:
+    def test_each_mail_is_sent_once(self, run: ContractRun) -> None:
         ids = given(run)
         send_mails(ids)
         send_mails(ids)
@@ -197,7 +197,7 @@ class TestSending:
         send_mails(mail_ids())
         assert len(mail.outbox) == 1
 
-    def test_what_a_later_mail_made_up_for_is_not_sent_again(self, run: ContractRun) -> None:
+    def test_mails_superseded_by_a_later_one_are_not_resent(self, run: ContractRun) -> None:
         given(run)
         HandOutMail.objects.update(state=MailState.FAILED)
         remind(hand_out_ids=[HandOut.objects.get().pk], by_id=None, now=NOON)
@@ -215,7 +215,7 @@ class TestSending:
             (lambda: 0, "failed", "rejected the e-mail"),
         ],
     )
-    def test_what_the_server_says_is_kept(
+    def test_the_mail_servers_answer_is_stored(
         self, run: ContractRun, answer: Callable[[], int], state: str, reason: str
     ) -> None:
         send_mails(given(run), connect=lambda: MailServer(answer))
@@ -270,7 +270,7 @@ class TestSending:
         assert len(mail.outbox) == 1
 
     @pytest.mark.parametrize("why", ["revoked", "used"])
-    def test_what_is_not_needed_any_more_is_not_sent(self, run: ContractRun, why: str) -> None:
+    def test_mails_no_longer_needed_are_not_sent(self, run: ContractRun, why: str) -> None:
         ids = given(run)
         code = DiscountCode.objects.get(assigned_email=INES)
         if why == "revoked":

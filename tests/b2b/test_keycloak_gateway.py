@@ -61,7 +61,7 @@ def answering(status: int, body: bytes) -> Iterator[int]:
         (502, b""),
     ],
 )
-def test_what_is_no_keycloak_is_told_as_no_answer(status: int, body: bytes) -> None:
+def test_an_answer_not_from_keycloak_counts_as_none(status: int, body: bytes) -> None:
     with answering(status, body) as port:
         with pytest.raises(KeycloakUnavailable):
             gateway(port).organizations()
@@ -79,7 +79,7 @@ def test_a_server_that_never_answers_is_not_waited_for() -> None:
             gateway(silent.getsockname()[1]).organizations()
 
 
-def test_what_is_scheduled_is_there() -> None:
+def test_scheduled_tasks_exist() -> None:
     assert keycloak_settings.KEYCLOAK_BEAT_SCHEDULE == {}  # no Keycloak in the tests' environment
     app.loader.import_default_modules()
     assert {"b2b.tasks.sync_keycloak_orgs", "b2b.tasks.sweep_keycloak_joins"} <= set(app.tasks)

@@ -224,9 +224,7 @@ def refuse(*joins: KeycloakJoin) -> None:
         assert carry(join, Keycloak(KeycloakAddDenied(client_id="sync", realm="tessera"))) == JoinState.REFUSED
 
 
-def test_without_the_roles_it_says_so_and_is_not_tried_in_vain(
-    caplog: pytest.LogCaptureFixture, admin_client: Client
-) -> None:
+def test_missing_roles_are_reported_and_not_retried(caplog: pytest.LogCaptureFixture, admin_client: Client) -> None:
     join, _keycloak_id, _subject = waiting()
     refuse(join)
     join.refresh_from_db()
@@ -316,7 +314,7 @@ def unlink(join: KeycloakJoin) -> None:
 
 
 @pytest.mark.parametrize("change", [switch_off, give_seats_up, unlink])
-def test_what_is_no_longer_wanted_is_forgotten(change: Callable[[KeycloakJoin], None]) -> None:
+def test_joins_no_longer_wanted_are_deleted(change: Callable[[KeycloakJoin], None]) -> None:
     join, _keycloak_id, _subject = waiting()
     change(join)
     keycloak = Keycloak()

@@ -124,7 +124,7 @@ def test_name_and_description_follow_and_the_key_never() -> None:
     assert not page.has_unpublished_changes
 
 
-def test_what_only_this_site_says_stays() -> None:
+def test_fields_keycloak_does_not_have_are_kept() -> None:
     acme = raw("Acme")
     sync(acme)
     rewrite(the_page(), title="Acme’s learning portal", description="<p>Ours</p>", org_key_prefix="X_")
@@ -199,7 +199,7 @@ def test_a_link_follows_a_recreated_organization_and_takes_none_from_another() -
 
 
 @pytest.mark.parametrize(("links", "says"), [({"nobody": "Acme"}, "nobody"), ({"globex": "nobody"}, "nobody")])
-def test_links_that_lead_nowhere_are_said(links: dict[str, str], says: str) -> None:
+def test_broken_links_are_reported(links: dict[str, str], says: str) -> None:
     ensure_organization_page("Acme")
     report = sync(raw("Globex"), links=links)
     assert any(says in line.sentence for line in report.of(Outcome.PROBLEM))
@@ -357,7 +357,7 @@ def test_the_record_can_be_read(admin_client: Client) -> None:
 # --- Settings -------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_missing_is_named(settings: Any) -> None:
+def test_missing_settings_are_named(settings: Any) -> None:
     settings.KEYCLOAK_URL, settings.KEYCLOAK_REALM = "https://id.example", ""
     settings.KEYCLOAK_CLIENT_ID, settings.KEYCLOAK_CLIENT_SECRET = "sync", ""
     with pytest.raises(KeycloakNotConfigured) as refused:

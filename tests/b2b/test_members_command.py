@@ -258,7 +258,7 @@ def test_a_long_list_gives_the_lock_back_in_between(
     assert len(members(page)) == 3
 
 
-def test_seats_that_others_take_meanwhile_are_said(
+def test_seats_taken_meanwhile_are_reported(
     page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "PORTION", 1)

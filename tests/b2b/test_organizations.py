@@ -185,7 +185,7 @@ def test_an_unknown_organization_is_refused() -> None:
             find_organization(text)
 
 
-def test_two_found_have_to_be_told_apart_by_their_ids() -> None:
+def test_namesakes_are_told_apart_by_their_ids() -> None:
     first, second = make("Twin"), make("Other twin")
     OrganizationPage.objects.filter(pk=second.pk).update(name="Twin")  # from before names were compared
     twins = [first, second]
@@ -218,7 +218,7 @@ def test_many_children_at_once_get_places_of_their_own(together: Together) -> No
     assert Page.find_problems() == ([], [], [], [], [])
 
 
-def test_keys_that_were_told_apart_by_capitals_get_numbers_also_in_drafts() -> None:
+def test_keys_that_differ_only_in_case_get_numbers() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP INDEX organization_key_once_in_any_case")
     pages: list[OrganizationPage] = []

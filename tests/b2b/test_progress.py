@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seconds
 
 
-def test_what_is_quick_shows_nothing(clock: list[float]) -> None:
+def test_quick_work_shows_no_progress(clock: list[float]) -> None:
     screen = Screen()
     with LateProgress(OutputWrapper(screen), label="Working") as show:
         clock.append(1.9)
@@ -31,7 +31,7 @@ def test_what_is_quick_shows_nothing(clock: list[float]) -> None:
     assert screen.getvalue() == ""
 
 
-def test_what_takes_longer_shows_how_far_it_is(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_work_shows_progress(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     screen = Screen()
     with LateProgress(OutputWrapper(screen), label="Working") as show:

@@ -185,7 +185,7 @@ class TestRecord:
             assert reconcile_contract(page).pk is None
         assert [query["sql"] for query in queries if query["sql"].startswith(WRITES)] == []
 
-    def test_with_nothing_to_do_a_request_is_done_all_the_same(self) -> None:
+    def test_a_request_without_changes_is_marked_done(self) -> None:
         page = publish_contract(make_source_course(), cap=2)
         asked = ask(page)
         assert reconcile_contract(page).pk == asked.pk

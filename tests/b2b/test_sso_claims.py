@@ -137,7 +137,7 @@ def test_a_claim_not_asked_for_all_organizations_is_unknown(settings: Any, asked
         ([" "], "['unusable alias']"),
     ],
 )
-def test_what_is_ignored_is_logged_by_its_type_alone(caplog: pytest.LogCaptureFixture, said: Any, types: str) -> None:
+def test_ignored_values_are_logged_by_type_only(caplog: pytest.LogCaptureFixture, said: Any, types: str) -> None:
     with caplog.at_level(logging.INFO):
         parse_claim(said)
     (record,) = caplog.records
@@ -146,7 +146,7 @@ def test_what_is_ignored_is_logged_by_its_type_alone(caplog: pytest.LogCaptureFi
     assert "example.com" not in str(record.__dict__)
 
 
-def test_what_is_understood_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_understood_claims_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         parse_claim({"acme": {"id": str(ACME), "groups": ["/engineering"], "size": ["large"]}})
     assert caplog.records == []

@@ -70,7 +70,7 @@ def test_people_are_attached_without_a_word(request_: HttpRequest) -> None:
 
 
 @pytest.mark.parametrize("manager", ["Dana Whitfield", ""])
-def test_a_full_contract_is_told_with_whom_to_ask(request_: HttpRequest, manager: str) -> None:
+def test_a_full_contract_names_whom_to_ask(request_: HttpRequest, manager: str) -> None:
     organization = acme_contract(seats=1, name="Campus")
     follow_organizations(
         strategy=SimpleNamespace(request=None),

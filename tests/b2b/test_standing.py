@@ -71,7 +71,7 @@ def test_every_reader_sees_the_same_standing(active: bool, start: date | None, e
     assert type(refuse_entry(terms, now=NOW)) is REFUSALS[want]
 
 
-def test_full_is_said_only_of_an_open_contract_and_not_to_its_members() -> None:
+def test_full_is_shown_only_for_open_contracts_and_not_to_members() -> None:
     page = publish_contract(make_source_course(), cap=1)
     member = make_learner()
     add_member(contract_id=page.pk, user_id=member.pk, now=NOW)

@@ -90,7 +90,7 @@ def test_a_price_has_the_digits_of_its_currency() -> None:
         {"enrollment_fixed_price": Decimal(-1)},
     ],
 )
-def test_what_no_contract_can_say_is_not_published(facts: dict[str, Any]) -> None:
+def test_impossible_terms_are_not_published(facts: dict[str, Any]) -> None:
     page = publish_contract(cap=3)
     for name, value in facts.items():
         setattr(page, name, value)
@@ -225,7 +225,7 @@ def test_a_request_that_got_lost_is_found_by_the_sweep(days: int) -> None:
         ("max_learners", {"max_learners": 2_000_000}),
     ],
 )
-def test_what_no_contract_can_say_is_refused_at_its_field(field: str, facts: dict[str, Any]) -> None:
+def test_impossible_terms_are_refused_at_their_field(field: str, facts: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refused:
         ContractPage(title="A contract", name="A contract", **facts).clean()
     assert list(refused.value.message_dict) == [field]

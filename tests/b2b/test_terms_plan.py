@@ -166,9 +166,7 @@ def assert_table(page: ContractPage, terms: Terms, before: CodeSnapshot) -> None
 @example(first=Terms(NON_SSO, None, None), story=[("redeemed", 0), ("left", 0)], then=[Terms(NON_SSO, 4, 10)])
 @example(first=Terms(NON_SSO, 4, 10), story=[("withdrawn", 1), ("assigned", 2)], then=[Terms(SSO, None, None)])
 @example(first=Terms(SSO, None, None), story=[], then=[Terms(SSO, 4, None), Terms(SSO, 4, 25), Terms(NON_SSO, 1, None)])
-def test_what_is_said_before_is_what_happens(
-    first: Terms, story: Sequence[tuple[str, int]], then: Sequence[Terms]
-) -> None:
+def test_the_plan_is_what_happens(first: Terms, story: Sequence[tuple[str, int]], then: Sequence[Terms]) -> None:
     with rolled_back():
         page = publish_contract(
             make_program_of(make_source_course(), make_source_course()), integration=first.kind, cap=first.cap
@@ -233,7 +231,7 @@ class TestWhatIsSaid:
         change_terms(page, max_learners=None)
         assert self.plan(page, max_learners=5).sentences == ("Limits 3 codes to one use each.", "Makes 2 codes.")
 
-    def test_what_was_changed_by_hand_is_told_as_set_right(self) -> None:
+    def test_changes_by_hand_are_planned_as_repairs(self) -> None:
         page = publish_contract(make_source_course(), make_source_course(), cap=1, price="10")
         Product.objects.filter(contract_run__contract=page).update(requires_code=False)
         assert self.plan(page, max_learners=2).sentences == (
@@ -241,7 +239,7 @@ class TestWhatIsSaid:
             "Makes 2 codes.",
         )
 
-    def test_another_price(self) -> None:
+    def test_a_new_price_is_planned(self) -> None:
         page = publish_contract(make_source_course(), make_source_course(), cap=1, price="10")
         plan = self.plan(page, enrollment_fixed_price=Decimal("15.50"))
         assert plan.sentences == ("Sets the price of 2 courses to $15.50; orders keep theirs.",)
@@ -250,7 +248,7 @@ class TestWhatIsSaid:
             ("price for each learner and course", "$10.00", "$15.50")
         ]
 
-    def test_other_dates(self) -> None:
+    def test_new_dates_are_planned(self) -> None:
         page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
         removed = make_source_course()
         by_hand = runs_of(page)[0]
@@ -345,7 +343,7 @@ class TestWhatIsSaid:
             with pytest.raises(TermsInvalid, match="Enter a day from 1900-01-01 to 2999-12-31"):
                 plan_terms(page=wrong, now=NOW)
 
-    def test_what_no_contract_can_say(self) -> None:
+    def test_impossible_terms_are_refused(self) -> None:
         page = publish_contract()
         page.contract_start, page.contract_end = date(2026, 2, 1), date(2026, 1, 1)
         with pytest.raises(TermsInvalid):
@@ -361,7 +359,7 @@ class TestWhatIsSaid:
         with pytest.raises(CourseKeyImpossible, match=r"“ ” can’t be part of it"):
             self.plan(page, max_learners=3)
 
-    def test_nothing_changes(self) -> None:
+    def test_unchanged_terms_plan_nothing(self) -> None:
         page = publish_contract(make_source_course(), cap=2)
         assert self.plan(page).is_empty
         assert self.plan(page, max_learners=2).is_empty
@@ -387,7 +385,7 @@ class TestWhatIsSaid:
         assert [line.label for line in lines] == ["set price", "switch codes off"]
 
 
-def test_a_removed_run_s_dates_move_but_are_not_told() -> None:
+def test_a_removed_runs_new_dates_are_not_in_the_plan() -> None:
     one = make_source_course()
     page = publish_contract(one, end=date(2026, 6, 30))
     remove_courseware(RemoveCourseware(contract_id=page.pk, readable_id=one.readable_id), now=NOW)

@@ -37,14 +37,14 @@ def said(client: Client, address: str) -> str:
 
 
 @pytest.mark.parametrize("level", ["contract", "organization", "index"])
-def test_what_has_runs_or_codes_is_not_deleted(admin: Client, contract: ContractPage, level: str) -> None:
+def test_pages_with_runs_or_codes_cannot_be_deleted(admin: Client, contract: ContractPage, level: str) -> None:
     parents = {"contract": contract, "organization": contract.get_parent(), "index": contract.get_parent().get_parent()}
     before = Page.objects.count()
     assert "can't be deleted" in said(admin, reverse("wagtailadmin_pages:delete", args=[parents[level].pk]))
     assert Page.objects.count() == before
 
 
-def test_nor_in_bulk(admin: Client, contract: ContractPage) -> None:
+def test_contracts_cannot_be_deleted_in_bulk(admin: Client, contract: ContractPage) -> None:
     address = reverse("wagtail_bulk_action", args=["wagtailcore", "page", "delete"])
     assert "can't be deleted" in said(admin, f"{address}?id={contract.pk}")
     assert ContractPage.objects.filter(pk=contract.pk).exists()

@@ -208,13 +208,13 @@ class TestTerms:
         for part in ("courseware", "codes", "members", "activity"):
             assert manager.get(url(part, draft)).status_code == 200
 
-    def test_more_members_than_seats_are_said(self, manager: Client, page: ContractPage) -> None:
+    def test_more_members_than_seats_are_reported(self, manager: Client, page: ContractPage) -> None:
         for _each in range(3):
             take_seat(page, make_learner())
         change_terms(page, max_learners=1)
         assert "2 more than the contract has" in words(manager.get(url("terms", page)))
 
-    def test_waiting_for_the_worker_is_said(self, manager: Client, page: ContractPage) -> None:
+    def test_a_pending_reconcile_is_shown(self, manager: Client, page: ContractPage) -> None:
         change_terms(page, max_learners=9, settled=False)
         Reconcile.objects.filter(state=ReconcileState.WAITING).update(requested_at=timezone.now())
         assert "Waiting for the worker" in words(manager.get(url("terms", page)))
@@ -273,7 +273,7 @@ class TestCourseware:
         assert (answer.status_code, sentence in words(answer)) == (422, True)
         assert ContractCourseware.objects.filter(contract=page).count() == 1
 
-    def test_what_is_refused_is_said_and_what_was_chosen_stays(self, manager: Client, page: ContractPage) -> None:
+    def test_refusals_are_shown_and_choices_are_kept(self, manager: Client, page: ContractPage) -> None:
         other = publish_contract(make_source_course(), name="Another", cap=1)
         taken = ContractRun.objects.get(contract=other).course_run
         taken.access = "public"
@@ -306,7 +306,7 @@ class TestCourseware:
         reconcile_contract(page)
         assert active_codes_of(page) == []
 
-    def test_what_was_removed_is_given_back(self, manager: Client, page: ContractPage) -> None:
+    def test_removed_courseware_can_be_restored(self, manager: Client, page: ContractPage) -> None:
         row = ContractCourseware.objects.get(contract=page)
         manager.post(
             url("remove_courseware", page, row.pk), {"seen": seen(manager.get(url("remove_courseware", page, row.pk)))}
@@ -348,7 +348,7 @@ class TestCodes:
         assert self.listed(manager, page, state="off") == {free.text, assigned.text}
         assert self.listed(manager, page, state="used") == {used.text}
 
-    def test_why_there_are_none_is_said(self, manager: Client, page: ContractPage) -> None:
+    def test_an_empty_list_of_codes_is_explained(self, manager: Client, page: ContractPage) -> None:
         asked = words(manager.get(url("codes_results", page), {"q": "zzzz"}))
         assert "No code matches" in asked
         DiscountCode.objects.all().delete()
@@ -551,7 +551,7 @@ class TestHandingOut:
         assert "Gave a code to someone" in words(manager.get(url("activity", page)))
         assert "mail: Queued" in words(manager.get(url("codes", page)))
 
-    def test_what_is_refused_is_said_beside_what_was_typed(self, manager: Client, page: ContractPage) -> None:
+    def test_refusals_are_shown_and_input_is_kept(self, manager: Client, page: ContractPage) -> None:
         code, other = codes_of(page)[:2]
         assert manager.post(url("assign", page, code.pk), {"email": "ada"}).status_code == 422
         manager.post(url("assign", page, code.pk), {"email": "ada@example.com"})

@@ -184,7 +184,7 @@ class TestPublishing:
         manager.post(review_url(page), {"seen": seen(answer)})
         assert terms_of(page).max_learners == 1
 
-    def test_a_newer_draft_is_said_and_shown(self, manager: Client, page: ContractPage) -> None:
+    def test_a_newer_draft_is_shown(self, manager: Client, page: ContractPage) -> None:
         shown = publish(manager, page, max_learners="6")
         old, url = seen(shown), review_url(page)
         manager.post(edit_url(page), form(max_learners="9"))
@@ -205,7 +205,7 @@ class TestPublishing:
         assert "Something changed in the meantime" in answer.content.decode()
         assert terms_of(page).max_learners == 4
 
-    def test_terms_that_a_command_changed_meanwhile_are_said(self, manager: Client, page: ContractPage) -> None:
+    def test_terms_changed_by_a_command_meanwhile_are_shown(self, manager: Client, page: ContractPage) -> None:
         shown, old = publish(manager, page, max_learners="6"), review_url(page)
         modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 5}, over_draft=True), now=NOW)
         answer = manager.post(old, {"seen": seen(shown)})
@@ -268,11 +268,11 @@ class TestScheduling:
         assert terms_of(page).max_learners == 6
         assert Reconcile.objects.filter(state=ReconcileState.WAITING).exists()
 
-    def test_an_expiry_is_said_before(self, manager: Client, page: ContractPage) -> None:
+    def test_the_plan_shows_a_scheduled_expiry(self, manager: Client, page: ContractPage) -> None:
         shown = publish(manager, page, expire_at=self.tomorrow())
         assert "unpublished automatically, which makes it inactive" in shown.content.decode()
 
-    def test_what_expires_is_inactive(self, page: ContractPage) -> None:
+    def test_an_expired_contract_is_inactive(self, page: ContractPage) -> None:
         ContractPage.objects.get(pk=page.pk).unpublish(set_expired=True)
         assert terms_of(page).active is False
 
@@ -288,7 +288,7 @@ class TestInBulk:
         assert "Contracts are published one by one" in answer.content.decode()
         assert terms_of(page).max_learners == 4
 
-    def test_nor_with_its_organization(self, manager: Client) -> None:
+    def test_contracts_are_not_published_in_bulk_with_their_organization(self, manager: Client) -> None:
         manager.post(add_url(ensure_organization_page()), form())
         answer = self.act(manager, "publish", ensure_organization_page(), include_descendants="on")
         assert "Contracts are published one by one" in answer.content.decode()
@@ -305,7 +305,7 @@ class TestInBulk:
         assert terms_of(page).active is True
 
     @pytest.mark.parametrize("posted", [{}, {"include_descendants": "on"}])
-    def test_nor_with_its_organization_or_left_without_it(
+    def test_contracts_are_not_unpublished_in_bulk_with_their_organization(
         self, manager: Client, page: ContractPage, posted: dict[str, str]
     ) -> None:
         answer = self.act(manager, "unpublish", ensure_organization_page(), **posted)
@@ -320,7 +320,7 @@ class TestInBulk:
 
 
 class TestUnpublishing:
-    def test_a_contract_becomes_inactive_after_that_was_said(self, manager: Client, page: ContractPage) -> None:
+    def test_a_contract_becomes_inactive_after_its_plan_was_shown(self, manager: Client, page: ContractPage) -> None:
         url = reverse("wagtailadmin_pages:unpublish", args=[page.pk])
         assert "Unpublishing makes the contract inactive." in manager.get(url).content.decode()
         manager.post(url)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
         "/courses/course-v1%3aTesseraX+PY101/",
     ],
 )
-def test_a_course_page_stands_at_its_courses_id_however_that_is_encoded(client: Client, address: str) -> None:
+def test_a_course_page_is_found_by_its_id_in_any_encoding(client: Client, address: str) -> None:
     make_course_page(make_course("PY101", title="Programming with Python"))
     response = client.get(address)
     assert response.status_code == 200
@@ -66,7 +66,7 @@ def test_other_addresses_are_not_found(client: Client, address: str) -> None:
     assert client.get(address).status_code == 404
 
 
-def test_a_program_page_stands_at_its_programs_id(client: Client) -> None:
+def test_a_program_page_is_found_by_its_id(client: Client) -> None:
     page = make_program_page(make_program("DFPS"))
     assert page.url == "/programs/program-v1:TesseraX+DFPS/"
     assert client.get(page.url).status_code == 200
@@ -79,7 +79,7 @@ def test_folders_lead_to_the_catalog(client: Client) -> None:
         assert (response.status_code, response.headers["Location"]) == (302, "/catalog/")
 
 
-def test_a_product_page_stands_at_its_slug(client: Client) -> None:
+def test_a_product_page_is_found_by_its_slug(client: Client) -> None:
     make_product_page(make_product(price="95"), slug="writing")
     assert "Enroll for $95" in client.get("/products/writing/").content.decode()
 

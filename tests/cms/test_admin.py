@@ -95,7 +95,7 @@ class TestCourses:
             ({"department": ""}, "This field is required"),
         ],
     )
-    def test_what_can_t_be_is_refused_with_a_sentence(
+    def test_invalid_values_are_refused_with_a_sentence(
         self, editor: Client, fields: dict[str, object], sentence: str
     ) -> None:
         response = editor.post(f"{COURSES}add/", course_form(**fields))
@@ -152,7 +152,7 @@ class TestRuns:
             ),
         ],
     )
-    def test_what_can_t_be_is_refused_with_a_sentence(
+    def test_invalid_values_are_refused_with_a_sentence(
         self, editor: Client, fields: dict[str, object], sentence: str
     ) -> None:
         response = editor.post(f"{RUNS}add/", run_form(make_course("PY101"), **fields))
@@ -270,7 +270,7 @@ class TestProducts:
             ({"course_run": ""}, "a product sells one of them"),
         ],
     )
-    def test_what_can_t_be_is_refused_with_a_sentence(self, fields: dict[str, object], sentence: str) -> None:
+    def test_invalid_values_are_refused_with_a_sentence(self, fields: dict[str, object], sentence: str) -> None:
         client, _user = client_of(FINANCE)
         product = make_product(price="249")
         response = client.post(f"{PRODUCTS}edit/{product.pk}/", self.form(product, **fields))
@@ -326,7 +326,7 @@ class TestChoosing:
             assert (sky.title in page, other.title in page) == (True, False)
         assert sky.title not in self.shown(editor, "courses/course", "night climate")
 
-    def test_what_belongs_to_contracts_is_not_offered(self, admin_client: Client) -> None:
+    def test_contract_runs_and_products_are_not_offered(self, admin_client: Client) -> None:
         public = make_product(make_run())
         contract_run = make_contract_run(make_contract())
         assert contract_run.product is not None

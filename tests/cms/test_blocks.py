@@ -60,7 +60,7 @@ def test_a_film_without_a_title_is_refused() -> None:
     assert "title" in errors_of(refused)
 
 
-def test_what_is_no_film_is_refused_with_a_sentence() -> None:
+def test_invalid_video_addresses_are_refused_with_a_sentence() -> None:
     with pytest.raises(ValidationError) as refused:
         video(address="https://example.test/film")
     assert "isn’t the address of a YouTube or Vimeo video" in str(errors_of(refused)["address"])

@@ -44,7 +44,7 @@ def test_a_color_that_carries_neither_white_nor_dark_text_is_refused_with_a_sent
 
 
 @pytest.mark.parametrize("color", ["green", "00694F", "#00694", "#00694F;"])
-def test_what_is_no_color_is_refused(brand: SiteBrand, color: str) -> None:
+def test_invalid_colors_are_refused(brand: SiteBrand, color: str) -> None:
     brand.brand_color = color
     with pytest.raises(ValidationError, match=r"isn’t a color|at most 7"):
         brand.full_clean()

@@ -110,7 +110,7 @@ class Rendering(WagtailPageTestCase):  # type: ignore[misc]
         response = page.make_preview_request()
         self.assertContains(response, "Choose the course this page is about.")
 
-    def test_what_an_editor_wrote_is_shown(self) -> None:
+    def test_editors_texts_are_shown(self) -> None:
         response = self.client.get(self.course_page.url)
         for words in (
             "Read an error message",

@@ -85,7 +85,7 @@ def test_without_the_lock_they_would_fulfill_twice(
     assert receipts(order) > 1  # if this fails, the test above proves nothing
 
 
-def test_two_pages_paid_and_told_at_once_are_one_order(stripe_api: StripeServer, together: Together) -> None:
+def test_two_pages_paid_at_once_fulfill_one_order(stripe_api: StripeServer, together: Together) -> None:
     user = make_user()
     order = place_order(user)
     old = latest_attempt(order)

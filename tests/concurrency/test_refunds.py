@@ -123,7 +123,7 @@ def test_our_answer_and_the_notice_of_it_at_once_are_counted_once(
     assert sum("MoneyReturned" in row.event_type for row in Delivery.objects.all()) == 1
 
 
-def test_a_refund_made_at_the_gateway_told_eight_times_at_once_is_one(together: Together, till: Till) -> None:
+def test_eight_notices_of_a_dashboard_refund_at_once_make_one_refund(together: Together, till: Till) -> None:
     order = make_paid_order(make_product(), gateway="till")
     notice = make_refund_notice(attempt=order.attempts.get())
     answers = together(*[lambda: follow_refund(notice, gateway_name="till", now=NOON)] * 8)
@@ -210,7 +210,7 @@ def test_without_the_orders_lock_the_harness_undoes_it_twice(
     assert kinds(answers)["NothingToRefund"] < 3  # if this fails, the test above proves nothing
 
 
-def test_a_refund_that_comes_back_told_eight_times_at_once_is_undone_once(together: Together, till: Till) -> None:
+def test_eight_notices_of_a_returned_refund_at_once_undo_it_once(together: Together, till: Till) -> None:
     order = make_paid_order(make_product(), make_product(price="51.00"), gateway="till")
     refund = giving_back(order)()
     notice = make_refund_notice(refund, refund_id=refund.gateway_refund_id, state=RefundState.FAILED)

@@ -103,7 +103,7 @@ def test_nothing_is_sent_before_the_commit_nor_after_a_rollback(monkeypatch: pyt
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_calls_others_goes_to_a_queue_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remote_receivers_have_a_queue_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: dict[str, list[int]] = {}
     monkeypatch.setattr(
         "mitxonline.coordinator.sending.send_deliveries", lambda ids, queue: sent.setdefault(queue, []).extend(ids)

@@ -81,7 +81,7 @@ def test_a_sound_table_has_no_problems() -> None:
         ("NOT_THERE", "E001", "can't be imported"),
     ],
 )
-def test_what_is_wrong_with_a_table_is_said_at_start(table: str, identifier: str, words: str) -> None:
+def test_mistakes_in_a_route_table_are_reported_at_start(table: str, identifier: str, words: str) -> None:
     found = problems(table)
     assert [each for each in found if identifier in each and words in each], found
 

@@ -67,7 +67,7 @@ def test_its_receiver_belongs_to_the_trace_of_the_publisher() -> None:
     assert traces("trace-request-77", 1) == 1
 
 
-def test_a_failure_is_tried_again_later_and_said_without_names(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_is_retried_later_and_logged_without_personal_data(caplog: pytest.LogCaptureFixture) -> None:
     delivery = published(SeatWatched(1), "stumble")
     with caplog.at_level(logging.WARNING):
         assert run(delivery)
@@ -188,7 +188,7 @@ def test_one_of_two_workers_with_the_same_task_runs_it(together: Together, meet_
     assert traces("remembered", 1) == 1
 
 
-def test_what_could_not_be_sent_is_swept(monkeypatch: pytest.MonkeyPatch, sent: list[int]) -> None:
+def test_unsent_deliveries_are_sent_by_the_sweep(monkeypatch: pytest.MonkeyPatch, sent: list[int]) -> None:
     delivery = published(SeatTaken(1), "remember")
     Delivery.objects.exclude(pk=delivery.pk).delete()
     assert deliveries.sweep(now=clock.now()) == 0, "the broker has it"
@@ -199,7 +199,7 @@ def test_what_could_not_be_sent_is_swept(monkeypatch: pytest.MonkeyPatch, sent: 
     assert deliveries.sweep(now=clock.now() + timedelta(seconds=601)) == 1, "lost by the broker"
 
 
-def test_what_the_broker_does_not_take_stays_for_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deliveries_the_broker_refuses_stay_for_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     published(SeatTaken(1), "remember")
     Delivery.objects.update(sent_at=None)
     monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", lambda name, arguments, queue: 1)
@@ -271,7 +271,7 @@ def test_a_failed_delivery_can_be_sent_again(sent: list[int], django_capture_on_
     assert (delivery.state, delivery.attempts) == (DONE, 1)
 
 
-def test_what_was_delivered_long_ago_is_forgotten_and_failures_are_not() -> None:
+def test_old_deliveries_are_deleted_and_failures_kept() -> None:
     done, failed = published(SeatTaken(1), "remember"), published(SeatWatched(1), "stumble")
     Delivery.objects.exclude(pk__in=[done.pk, failed.pk]).delete()
     run(done)

@@ -88,7 +88,7 @@ def test_a_receiver_that_loses_the_database_is_tried_again_at_once(start_worker:
     assert again.next_attempt_at <= clock.now() + timedelta(seconds=10)
 
 
-def test_what_waits_for_others_keeps_nothing_else_waiting(start_worker: StartWorker) -> None:
+def test_remote_receivers_do_not_delay_other_deliveries(start_worker: StartWorker) -> None:
     with named_lock(*GATE):
         start_worker(settings.REMOTE_QUEUE)
         start_worker(settings.CELERY_TASK_DEFAULT_QUEUE)

@@ -40,7 +40,7 @@ def test_the_same_right_twice_is_one(learner: User) -> None:
     assert EnrollmentGrant.objects.count() == 1
 
 
-def test_what_another_order_paid_for_stays(learner: User) -> None:
+def test_enrollments_paid_by_another_order_stay(learner: User) -> None:
     run = make_run()
     give(learner, run, reference="TS-1")
     give(learner, run, reference="TS-2")

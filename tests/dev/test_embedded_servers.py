@@ -159,7 +159,7 @@ def test_a_persons_broken_database_is_left_alone_and_the_log_is_shown(postgres: 
     assert precious.data.exists()
 
 
-def test_data_without_its_password_is_said_to_be_so(postgres: PostgresServer) -> None:
+def test_data_without_its_password_is_reported(postgres: PostgresServer) -> None:
     postgres.ensure()
     postgres.stop()
     postgres.record.unlink()

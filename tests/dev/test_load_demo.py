@@ -55,7 +55,7 @@ def loaded(process_database: ProcessDatabase) -> None:
     process_database.provide("demo in November 2025", build)
 
 
-def test_what_is_there(loaded: None, client: Client) -> None:
+def test_the_demonstration_is_complete_and_loads_only_once(loaded: None, client: Client) -> None:
     """One loading, looked at from all sides: it takes a second or two."""
     assert Department.objects.count() == 8
     assert 16 <= Course.objects.count() <= 20

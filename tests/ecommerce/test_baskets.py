@@ -210,7 +210,7 @@ def test_only_matching_lines_get_cheaper_and_a_worse_code_is_kept(visitor: Baske
     assert [each.code for each in cart(visitor).codes] == [half]
 
 
-def test_a_code_on_the_basket_that_ran_out_is_said(visitor: BasketOwner) -> None:
+def test_an_exhausted_code_in_the_basket_is_reported(visitor: BasketOwner) -> None:
     product = make_product(price="200")
     code = make_code(make_discount(amount="50"), text="ONCE", max_uses=1)
     add_products(owner=visitor, product_ids=[product.pk], now=NOON)
@@ -292,7 +292,7 @@ def waiting(owner: BasketOwner) -> list[int]:
     return [line.product.pk for line in cart(owner).aside]
 
 
-def test_what_is_kept_for_later_is_neither_added_up_nor_counted_and_comes_back(visitor: BasketOwner) -> None:
+def test_items_saved_for_later_do_not_count_and_can_return(visitor: BasketOwner) -> None:
     one, other = make_product(price="200"), make_product(price="100")
     add_products(owner=visitor, product_ids=[one.pk, other.pk], now=NOON)
     for _click in range(2):
@@ -307,7 +307,7 @@ def test_what_is_kept_for_later_is_neither_added_up_nor_counted_and_comes_back(v
     assert waiting(visitor) == []
 
 
-def test_what_is_kept_for_later_can_be_removed(visitor: BasketOwner) -> None:
+def test_items_saved_for_later_can_be_removed(visitor: BasketOwner) -> None:
     product = make_product()
     add_products(owner=visitor, product_ids=[product.pk], now=NOON)
     keep_for_later(owner=visitor, product_id=product.pk, now=NOON)
@@ -315,7 +315,7 @@ def test_what_is_kept_for_later_can_be_removed(visitor: BasketOwner) -> None:
     assert not BasketItem.objects.exists()
 
 
-def test_what_cannot_be_bought_any_more_is_set_aside_and_said(visitor: BasketOwner) -> None:
+def test_unavailable_items_are_set_aside_and_reported(visitor: BasketOwner) -> None:
     gone, stays = make_product(price="200"), make_product(price="100")
     add_products(owner=visitor, product_ids=[gone.pk, stays.pk], now=NOON)
     Product.objects.filter(pk=gone.pk).update(is_active=False)
@@ -345,7 +345,7 @@ def test_one_basket_one_currency(visitor: BasketOwner) -> None:
     assert cart(visitor).total == Money(9000, "JPY")
 
 
-def test_at_sign_in_what_came_is_told_and_another_currency_waits(visitor: BasketOwner) -> None:
+def test_merging_at_sign_in_reports_items_and_sets_aside_another_currency(visitor: BasketOwner) -> None:
     user = make_user()
     account = BasketOwner(user_id=user.pk)
     old, both, new = make_product(), make_product(), make_product()

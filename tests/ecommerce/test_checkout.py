@@ -119,7 +119,7 @@ def test_foreign_orders_are_refused_like_missing_ones(owner: BasketOwner) -> Non
             receipt_for(user_id=user_id, number=wanted)
 
 
-def test_a_changed_total_is_said_and_nothing_happens(owner: BasketOwner) -> None:
+def test_a_changed_total_stops_checkout(owner: BasketOwner) -> None:
     product = make_product(price="0")
     add_products(owner=owner, product_ids=[product.pk], now=NOON)
     with pytest.raises(TotalChanged):
@@ -288,7 +288,7 @@ def test_late_money_goes_to_review_when_the_seat_is_taken(owner: BasketOwner) ->
     assert order.attempts.get().state == AttemptState.PAID
 
 
-def test_a_total_that_another_window_changed_is_said_before_paying(owner: BasketOwner) -> None:
+def test_a_total_changed_in_another_window_stops_checkout(owner: BasketOwner) -> None:
     add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
     buy(owner)
     with pytest.raises(TotalChanged):
@@ -353,7 +353,7 @@ def test_a_notice_that_comes_again_after_a_crash_finishes_what_was_paid(
     assert Enrollment.objects.count() == 1
 
 
-def test_what_was_paid_is_finished_without_another_notice(owner: BasketOwner) -> None:
+def test_a_paid_order_is_finished_without_another_notice(owner: BasketOwner) -> None:
     add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
     order = buy(owner).order
     order.attempts.update(state=AttemptState.PAID, settled_at=NOON)

@@ -193,7 +193,7 @@ class TestWhatIsRefused:
             ({"addresses": ("nobody",)}, "addresses"),
         ],
     )
-    def test_wishes_too(self, wish: dict[str, Any], field: str) -> None:
+    def test_invalid_codes_are_refused_at_their_field(self, wish: dict[str, Any], field: str) -> None:
         assert problems(**wish) == [field]
 
     def test_money_in_another_currency_than_a_chosen_product(self) -> None:
@@ -257,7 +257,7 @@ class TestPeople:
             total(make_user("amara@x.example"), make_product(), "welcome10")
 
     @pytest.mark.parametrize("several", [1, 5])
-    def test_what_is_personal_costs_two_queries_more_for_any_number(
+    def test_personal_discounts_cost_two_more_queries_for_any_number(
         self, django_assert_num_queries: Any, several: int
     ) -> None:
         made()
@@ -337,7 +337,7 @@ class TestKeeping:
         add_codes(discount_id=discount.pk, codes=NewCodes(count=3, prefix="X"), access=OPERATOR, now=NOON)
         assert list(discount.codes.values_list("max_uses", flat=True)) == [1] * 5
 
-    def test_what_was_done_is_in_the_log_without_codes_and_addresses(self) -> None:
+    def test_the_log_names_no_codes_or_addresses(self) -> None:
         user = make_user()
         finance = DiscountAccess(user_id=user.pk, may_see=True, can_manage_all=True)
         discount = made(TestPeople.ONE, access=finance).discount
@@ -486,7 +486,7 @@ class TestCourseStaff:
         assert not staff.groups.exists()
 
 
-def test_how_a_discount_stands_and_the_same_by_filter() -> None:
+def test_a_discounts_state_matches_the_filter() -> None:
     day = timedelta(days=1)
     stands = {
         make_discount(): DiscountState.IN_USE,
@@ -545,7 +545,7 @@ def test_ten_dollars_off_the_cart_are_ten_dollars_on_the_order() -> None:
     assert CodeUse.objects.filter(order=order).count() == 1
 
 
-def test_what_is_set_aside_takes_no_part_of_an_amount_off_the_cart() -> None:
+def test_set_aside_items_get_no_share_of_an_amount_off_the_cart() -> None:
     owner = BasketOwner(user_id=make_user().pk)
     make_code(make_discount(kind="amount_off", amount="10"), text="TENOFF")
     gone, stays = make_product(price="100"), make_product(price="100")

@@ -145,7 +145,7 @@ def test_two_programs_that_share_a_course(world: World) -> None:
     assert "have courses in common" in str(priced.refusals[0])
 
 
-def test_what_waits_beside_the_cart_is_not_in_it(world: World) -> None:
+def test_saved_items_do_not_count_as_duplicates(world: World) -> None:
     world.put(world.single[world.a])
     BasketItem.objects.filter(basket__user_id=world.user_id).update(kept_at=NOON)
     assert world.put(world.first).can_check_out
@@ -192,7 +192,7 @@ def test_a_program_half_of_which_one_has(world: World, run: dict[str, Any]) -> N
         world.buy()
 
 
-def test_where_the_shop_sells_it_all_the_same_only_the_rest_is_given(world: World, settings: Any) -> None:
+def test_a_program_bought_anyway_enrolls_only_in_missing_courses(world: World, settings: Any) -> None:
     settings.SELL_PARTLY_OWNED_PROGRAMS = True
     world.has(world.b)
     before = world.entered
@@ -238,7 +238,7 @@ def test_pressing_again_after_staff_enrolled_the_buyer(world: World) -> None:
 
 
 @pytest.mark.parametrize("state", [AttemptState.PROCESSING, AttemptState.PAID])
-def test_what_is_being_paid_is_not_offered_again_in_any_shape(world: World, state: AttemptState) -> None:
+def test_courses_being_paid_for_are_not_sold_again(world: World, state: AttemptState) -> None:
     world.put(world.single[world.a])
     order = world.buy()
     PaymentAttempt.objects.filter(order=order).update(state=state)

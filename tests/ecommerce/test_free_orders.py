@@ -86,7 +86,7 @@ def test_a_free_course_beside_a_paid_one_is_undone_and_the_paid_one_stays() -> N
         undo(order)  # a price was paid for the rest
 
 
-def test_what_was_paid_is_refunded_and_not_undone() -> None:
+def test_paid_orders_are_refunded_not_undone() -> None:
     order = make_paid_order(make_product())
     with pytest.raises(NothingToRefund):
         undo(order)

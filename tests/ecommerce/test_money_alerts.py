@@ -77,7 +77,7 @@ def test_many_are_one_digest(mailoutbox: Outbox, monkeypatch: pytest.MonkeyPatch
     assert "And 2 more." in str(sent.body)
 
 
-def test_what_could_not_be_mailed_is_mailed_later(mailoutbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alerts_that_could_not_be_mailed_are_mailed_later(mailoutbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     tell()
     stop(pending())
     MoneyAlert.objects.update(raised_at=NOON)
@@ -90,7 +90,7 @@ def test_what_could_not_be_mailed_is_mailed_later(mailoutbox: Outbox, monkeypatc
     assert len(mailoutbox) == 1
 
 
-def test_without_an_address_those_who_may_refund_are_told(finance: User, mailoutbox: Outbox) -> None:
+def test_without_an_address_users_with_refund_rights_are_mailed(finance: User, mailoutbox: Outbox) -> None:
     alone = make_user("robin@staff.example", is_staff=True)
     alone.user_permissions.add(Permission.objects.get(codename="refund_order", content_type__app_label="ecommerce"))
     make_user("gone@staff.example", is_active=False).user_permissions.add(*alone.user_permissions.all())

@@ -59,7 +59,7 @@ def all_is_well() -> None:
     assert list(find_discrepancies()) == []
 
 
-def test_what_came_too_much_goes_back_and_the_rest_buys_the_courses() -> None:
+def test_the_surplus_is_refunded_and_the_rest_buys_the_courses() -> None:
     order = make_paid_order(make_product(), make_product(), state=OrderState.REVIEW, paid="996.00")
     give_back(order, amount="498", enrollment_after=EnrollmentAfter.KEEP)
     after = fulfill_from_review(order_id=order.pk, reason="the excess went back", by_id=None, now=LATER)

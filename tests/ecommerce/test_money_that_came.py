@@ -153,7 +153,7 @@ def test_an_amount_without_its_currency_is_refused_by_the_database() -> None:
         order.attempts.update(paid_currency="JPY")
 
 
-def test_what_was_only_noted_until_now_is_kept_as_it_came() -> None:
+def test_a_noted_amount_is_kept_as_it_arrived() -> None:
     migration = import_module("ecommerce.migrations.0008_money_that_came")
     orders = [make_paid_order(make_product(), state=OrderState.REVIEW) for _each in range(3)]
     for order, note in zip(orders, ("paid 700000 JPY", "paid None", "paid 1.500 KWD"), strict=True):

@@ -129,7 +129,7 @@ def test_two_unreadable_notices_are_two(stripe_api: StripeServer) -> None:
     assert GatewayNotice.objects.count() == 2
 
 
-def test_what_is_not_even_text_is_refused(stripe_api: StripeServer, client: Client) -> None:
+def test_a_notice_that_is_not_text_is_rejected(stripe_api: StripeServer, client: Client) -> None:
     headers = {"Stripe-Signature": "t=1,v1=00"}
     response = client.post("/payment/webhook/", b"\xff\xfe\x00", content_type="text/plain", headers=headers)
     assert response.status_code == 400
@@ -155,20 +155,20 @@ def test_a_body_in_chunks_is_read_up_to_the_limit(stripe_api: StripeServer, sett
         {"Stripe-Signature": "nonsense"},
     ],
 )
-def test_what_stripe_did_not_sign_is_refused(stripe_api: StripeServer, client: Client, headers: Any) -> None:
+def test_unsigned_notices_are_rejected(stripe_api: StripeServer, client: Client, headers: Any) -> None:
     body = completed_event(stripe_api, place_order())
     assert client.post("/payment/webhook/", body, content_type="text/plain", headers=headers).status_code == 400
     assert not GatewayNotice.objects.exists()
 
 
-def test_what_was_signed_with_another_secret_or_long_ago_is_refused(stripe_api: StripeServer, client: Client) -> None:
+def test_notices_signed_with_another_secret_or_long_ago_are_rejected(stripe_api: StripeServer, client: Client) -> None:
     body = completed_event(stripe_api, place_order())
     for headers in (sign(body, secret="whsec_other"), sign(body, at=int(time.time()) - 3600)):
         assert client.post("/payment/webhook/", body, content_type="text/plain", headers=headers).status_code == 400
     assert not GatewayNotice.objects.exists()
 
 
-def test_what_is_longer_than_any_notice_is_refused(stripe_api: StripeServer, client: Client, settings: Any) -> None:
+def test_oversized_notices_are_rejected(stripe_api: StripeServer, client: Client, settings: Any) -> None:
     settings.NOTICE_MAX_BYTES = 1000
     body = stripe_api.event("customer.created", {"name": "x" * 1000})
     assert post_event(body).status_code == 400
@@ -210,7 +210,7 @@ def test_paid_is_fulfilled(stripe_api: StripeServer) -> None:
     assert fresh(order).state == OrderState.FULFILLED
 
 
-def test_what_a_notice_claims_is_not_believed_but_asked(stripe_api: StripeServer) -> None:
+def test_a_notice_is_never_trusted_without_asking_the_gateway(stripe_api: StripeServer) -> None:
     order = place_order()
     claimed = {**stripe_api.sessions[latest_attempt(order).session_id], "status": "complete", "payment_status": "paid"}
     assert deliver_event(stripe_api.event("checkout.session.completed", claimed)).state == NoticeState.DONE
@@ -306,7 +306,7 @@ def test_a_payment_we_never_asked_for_is_kept(stripe_api: StripeServer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["payment_intent.payment_failed", "customer.created", "something.brand.new"])
-def test_what_is_none_of_our_business_is_kept(stripe_api: StripeServer, kind: str) -> None:
+def test_unrelated_notices_are_stored(stripe_api: StripeServer, kind: str) -> None:
     assert deliver_event(stripe_api.event(kind, {"id": "x"})).state == NoticeState.KEPT
 
 
@@ -401,7 +401,7 @@ def test_two_pages_both_paid_in_every_order_are_one_order(stripe_api: StripeServ
 # When something is down
 
 
-def test_what_fails_is_written_down_and_tried_again(stripe_api: StripeServer) -> None:
+def test_failed_processing_is_recorded_and_retried(stripe_api: StripeServer) -> None:
     order = place_order()
     stripe_api.pay(latest_attempt(order).session_id)
     post_event(completed_event(stripe_api, order))
@@ -418,7 +418,7 @@ def test_what_fails_is_written_down_and_tried_again(stripe_api: StripeServer) ->
     assert fresh(order).state == OrderState.FULFILLED
 
 
-def test_a_notice_about_ours_that_can_not_be_understood_is_said_and_not_tried_again(
+def test_an_unreadable_notice_of_ours_is_reported_and_not_retried(
     stripe_api: StripeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     orders = [place_order(), place_order()]
@@ -465,7 +465,7 @@ def test_whatever_fails_leaves_a_reason_and_is_tried_again_only_where_that_may_h
     assert delivery.state == (DeliveryState.DONE if is_final else DeliveryState.PENDING)
 
 
-def test_what_stripe_does_not_know_is_not_asked_for_a_day(stripe_api: StripeServer) -> None:
+def test_payments_unknown_to_stripe_are_not_asked_for_a_day(stripe_api: StripeServer) -> None:
     order = place_order()
     body = completed_event(stripe_api, order)
     stripe_api.sessions.clear()

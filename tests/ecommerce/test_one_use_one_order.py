@@ -119,7 +119,9 @@ def test_a_code_in_use_prices_no_second_basket(
     assert str(refusal).startswith(f"This code is in use for your order {first.number}.")
 
 
-def test_nor_when_the_hold_is_over(stripe_api: StripeServer, owner: BasketOwner, code: DiscountCode) -> None:
+def test_a_code_in_payment_stays_in_use_after_the_hold(
+    stripe_api: StripeServer, owner: BasketOwner, code: DiscountCode
+) -> None:
     under_way(stripe_api, owner, code)
     release_lapsed_orders(now=LATER)
     assert buy(owner, "80", now=LATER).total == 80
@@ -270,7 +272,7 @@ class TestInTheDatabase:
             second.move(OrderState.FULFILLED, at=NOON)
         assert first.code_uses.get().state == UseState.CONFIRMED
 
-    def test_nor_made_so(self, learner: User) -> None:
+    def test_a_sold_orders_use_cannot_be_released(self, learner: User) -> None:
         with refused():
             CodeUse.objects.filter(order=sold(learner, limited("one_time"))).update(state=UseState.RELEASED)
 
@@ -306,7 +308,7 @@ class TestAudit:
         call_command("commerce_audit", stdout=out, stderr=err)
         assert (out.getvalue(), err.getvalue()) == ("", "Everything is consistent.\n")
 
-    def test_what_does_not_agree_is_listed_and_logged(self, learner: User, caplog: pytest.LogCaptureFixture) -> None:
+    def test_disagreeing_uses_are_listed_and_logged(self, learner: User, caplog: pytest.LogCaptureFixture) -> None:
         fine, code, other = sold(learner, limited("one_time")), limited("one_time"), limited("thrice")
         first = sold(learner, code)
         second = make_paid_order(make_product(), buyer=learner, state=OrderState.REVIEW)
@@ -335,7 +337,7 @@ class TestContracts:
     """A code of a contract opens one product: what comes with it again is the same purchase."""
 
     @pytest.mark.parametrize("seats", [3, None])
-    def test_a_code_in_payment_is_said_to_be_in_use(
+    def test_a_code_in_payment_is_reported_as_in_use(
         self, stripe_api: StripeServer, owner: BasketOwner, learner: User, seats: int | None
     ) -> None:
         contract = make_contract(seats=seats, price="49")

@@ -146,7 +146,7 @@ def test_a_codes_limit(number: str) -> None:
         ({"run": "source"}, "course_run"),
     ],
 )
-def test_a_product(fields: dict[str, str], field: str) -> None:
+def test_a_products_rules_hold_in_model_and_form(fields: dict[str, str], field: str) -> None:
     values = {"price": "249", "currency": "USD", "sku": "PY101"} | fields
     run = make_run(make_course(), tag="SOURCE") if values.pop("run", "") else make_run()
     row = Product(course_run=run, mode="verified", **(values | {"price": Decimal(values["price"])}))

@@ -176,7 +176,7 @@ def test_bad_input_gets_a_sentence_and_loses_nothing(desk: Client, changes: dict
     assert not Refund.objects.exists()
 
 
-def test_what_the_gateway_refuses_is_shown(desk: Client, settings: Any) -> None:
+def test_a_refusal_of_the_gateway_is_shown(desk: Client, settings: Any) -> None:
     till: Till = install_till(settings)
     order = make_paid_order(make_product(), gateway="till")
     till.says = ["no"]

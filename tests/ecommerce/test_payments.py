@@ -186,7 +186,7 @@ def test_a_gateway_that_is_away_costs_nothing_but_a_sentence(
     assert states(order) == [AttemptState.FAILED, AttemptState.STARTED]
 
 
-def test_a_total_no_gateway_takes_is_said(stripe_api: StripeServer, learner: User) -> None:
+def test_a_total_no_gateway_accepts_is_refused(stripe_api: StripeServer, learner: User) -> None:
     stripe_api.fail(SESSIONS, 400, {"type": "invalid_request_error", "code": "amount_too_small", "message": "Least."})
     with pytest.raises(TotalNotPayable, match=r"\$0\.10"):
         place_order(learner, price="0.10")
@@ -332,7 +332,7 @@ def test_checkout_of_a_contracts_course_keeps_its_budget(
 # Confirming
 
 
-def test_what_was_paid_is_fulfilled_and_known(stripe_api: StripeServer, learner: User) -> None:
+def test_a_paid_order_is_fulfilled(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     stripe_api.pay(latest_attempt(order).session_id, total_details={"amount_tax": 900})
     for _time in range(3):
@@ -490,7 +490,7 @@ def test_money_after_the_hold_buys_what_is_still_there(stripe_api: StripeServer,
     assert states(order) == [AttemptState.PAID]
 
 
-def test_what_staff_gave_before_the_money_came_is_paid_by_it(stripe_api: StripeServer, learner: User) -> None:
+def test_money_after_fulfillment_by_staff_pays_the_order(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     stripe_api.pay(latest_attempt(order).session_id)
     fresh(order).move(OrderState.FULFILLED, at=NOON)
@@ -718,7 +718,7 @@ def test_the_command_says_where_the_gateway_says_nothing(stripe_api: StripeServe
     assert said == "Asked about 1 payment. 1 could not be settled; see the last column.\n"
 
 
-def test_a_gateway_that_is_no_more_is_said(stripe_api: StripeServer, learner: User, settings: Any) -> None:
+def test_a_removed_gateway_is_reported(stripe_api: StripeServer, learner: User, settings: Any) -> None:
     attempt = latest_attempt(place_order(learner))
     settings.PAYMENT_GATEWAYS = []
     with pytest.raises(PaymentFailed, match="no gateway stripe here"):

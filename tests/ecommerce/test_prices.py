@@ -108,7 +108,7 @@ def test_the_currency_can_change_until_the_first_sale() -> None:
         ({"sku": "TAKEN"}, "already has this SKU"),
     ],
 )
-def test_what_is_refused_is_said_and_nothing_is_made(changes: dict[str, Any], sentence: str) -> None:
+def test_invalid_prices_are_refused_and_nothing_is_made(changes: dict[str, Any], sentence: str) -> None:
     run = make_run()
     Product.objects.create(course_run=make_run(), sku="TAKEN", price=1, currency="USD")
     with pytest.raises(ProductRefused, match=sentence):

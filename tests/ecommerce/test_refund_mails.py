@@ -48,7 +48,7 @@ def told(outbox: Outbox) -> tuple[EmailMultiAlternatives, str, str]:
         (EnrollmentAfter.KEEP, ""),
     ],
 )
-def test_a_refund_is_told_with_what_became_of_the_course(mailoutbox: Outbox, after: Any, words: str) -> None:
+def test_the_refund_e_mail_says_what_happens_to_the_course(mailoutbox: Outbox, after: Any, words: str) -> None:
     order = make_paid_order(make_product())
     choice = RefundChoice(reason="secret reason", enrollment_after=after)
     refund = refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
@@ -63,7 +63,7 @@ def test_a_refund_is_told_with_what_became_of_the_course(mailoutbox: Outbox, aft
     assert ("no longer have access" in text) == (after == EnrollmentAfter.REMOVE)
 
 
-def test_money_without_a_course_is_told_at_once(mailoutbox: Outbox) -> None:
+def test_a_refund_without_courses_is_e_mailed_at_once(mailoutbox: Outbox) -> None:
     order = make_paid_order(make_product(), state=OrderState.REVIEW)
     email_review(OrderInReview(order_id=order.pk, purchaser_id=order.purchaser_id))
     _mail, text, html = told(mailoutbox)

@@ -63,7 +63,7 @@ def test_the_same_amount_twice_is_meant_only_with_again() -> None:
     assert order.attempts.get().refunded == 20
 
 
-def test_what_failed_can_be_tried_again(settings: Any) -> None:
+def test_a_failed_refund_can_be_retried(settings: Any) -> None:
     till = install_till(settings)
     till.says = ["no", "away", "pending"]
     order = make_paid_order(make_product(), gateway="till")

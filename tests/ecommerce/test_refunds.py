@@ -159,7 +159,7 @@ def test_two_equal_amounts_are_two_refunds_and_one_form_posted_twice_is_one() ->
         ({"attempt_id": 987654}, NothingToRefund),
     ],
 )
-def test_what_can_not_be_given_back_is_said_and_nothing_is_written(options: dict[str, Any], refusal: type) -> None:
+def test_impossible_refunds_are_refused_and_nothing_is_written(options: dict[str, Any], refusal: type) -> None:
     order = make_paid_order(make_product())
     with pytest.raises(refusal):
         give_back(order, **options)
@@ -223,7 +223,7 @@ def test_an_order_in_review_is_not_canceled_while_its_money_is_on_the_way(till: 
     assert fresh(order).state == OrderState.REFUNDED
 
 
-def test_money_that_arrives_for_a_canceled_order_is_settled_all_the_same(till: Till) -> None:
+def test_money_for_a_canceled_order_is_still_recorded(till: Till) -> None:
     order = make_paid_order(make_product(), state=OrderState.REVIEW, gateway="till")
     till.says = ["pending"]
     refund = give_back(order)
@@ -286,7 +286,7 @@ def test_everything_stays_where_it_is_chosen() -> None:
     assert fresh(order).state == OrderState.REFUNDED
 
 
-def test_what_another_order_paid_for_stays() -> None:
+def test_courses_paid_by_another_order_stay() -> None:
     product = make_product()
     first = make_paid_order(product)
     run_id, source = product.course_run_id or 0, EnrollmentSource.ORDER
@@ -394,7 +394,7 @@ def test_no_gateway_is_called_inside_a_transaction() -> None:
         give_back(order)
 
 
-def test_what_the_gateway_refuses_is_shown_and_can_be_tried_again(till: Till) -> None:
+def test_a_refund_the_gateway_refuses_can_be_retried(till: Till) -> None:
     order = make_paid_order(make_product(), gateway="till")
     till.says = ["no"]
     refund = give_back(order)
@@ -478,7 +478,7 @@ def test_a_notice_may_come_before_our_own_answer(till: Till) -> None:
     assert order.attempts.get().refunded == 249
 
 
-def test_a_gateway_that_tells_no_reference_makes_one_refund_of_ours_all_the_same(till: Till) -> None:
+def test_a_gateway_without_references_still_makes_one_refund(till: Till) -> None:
     order = make_paid_order(make_product(), gateway="till")
     attempt = order.attempts.get()
     till.before = lambda: follow_refund(
@@ -509,7 +509,7 @@ def test_a_refund_that_comes_back_to_us_is_owed_again(till: Till, last: RefundSt
     assert fresh(order).state == OrderState.REFUNDED
 
 
-def test_what_we_gave_up_the_gateway_may_know_better(till: Till) -> None:
+def test_a_refund_given_up_here_follows_the_gateways_notice(till: Till) -> None:
     order = make_paid_order(make_product(), gateway="till")
     till.says = ["no"]
     refund = give_back(order)
@@ -536,7 +536,7 @@ def test_a_whole_refund_made_at_the_gateway_appears_here_and_takes_the_course() 
 
 
 @pytest.mark.parametrize(("policy", "modes"), [("audit", ["audit"]), ("keep", ["verified"]), ("remove", [])])
-def test_what_a_refund_made_there_does_to_courses_is_the_shops_choice(policy: str, modes: list[str]) -> None:
+def test_the_shop_decides_what_dashboard_refunds_do_to_courses(policy: str, modes: list[str]) -> None:
     site = Site.objects.get(is_default_site=True)
     ShopSettings.objects.create(site=site, after_refund_elsewhere=policy)
     order = make_paid_order(make_product())
@@ -663,7 +663,7 @@ def test_a_dispute_stops_refunds_until_it_is_closed() -> None:
     assert give_back(order).state == RefundState.SUCCEEDED
 
 
-def test_what_the_bank_has_taken_is_not_given_back_a_second_time() -> None:
+def test_money_lost_in_a_dispute_is_not_refunded_again() -> None:
     order = make_paid_order(make_product())
     disputed(order, DisputeState.LOST, funds="withdrawn")
     with pytest.raises(RefundDisputed):
@@ -716,7 +716,7 @@ def test_an_approved_request_is_refunded_and_closed() -> None:
         approve_request(request_id=request.pk, choice=choice(), now=NOON, by_id=finance.pk)
 
 
-def test_what_can_not_be_refunded_leaves_the_request_open() -> None:
+def test_a_failed_refund_leaves_the_request_open() -> None:
     order = make_paid_order(make_product())
     request = RefundRequest.objects.create(order=order, why="no_time", asked_at=NOON)
     with pytest.raises(RefundTooMuch):

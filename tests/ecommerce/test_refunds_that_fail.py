@@ -186,7 +186,7 @@ def test_a_code_that_is_another_s_by_now_leaves_the_course_closed(till: Till) ->
 
 
 @pytest.mark.parametrize("is_restored", [True, False])
-def test_the_buyer_is_told_and_the_receipt_is_true(
+def test_a_failed_refund_is_e_mailed_and_the_receipt_corrected(
     till: Till, mailoutbox: list[EmailMultiAlternatives], is_restored: bool
 ) -> None:
     order = make_paid_order(make_product(), make_product(price="149.00"), gateway="till")

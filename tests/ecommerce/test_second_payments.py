@@ -81,7 +81,7 @@ def paid_at_stripe(server: StripeServer, **options: Any) -> Order:
 # A second payment under one reference
 
 
-def test_a_second_payment_by_another_session_is_seen_told_and_given_back(
+def test_a_second_payment_by_another_session_is_reported_and_refunded(
     stripe_api: StripeServer, desk: Client, mailoutbox: Outbox
 ) -> None:
     order = paid_at_stripe(stripe_api, price="49.00")

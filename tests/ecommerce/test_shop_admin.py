@@ -149,7 +149,7 @@ class TestFinance:
             ({"payment_type": "financial-assistance"}, "for named people"),
         ],
     )
-    def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(
+    def test_errors_are_shown_at_their_field_and_input_is_kept(
         self, finance: Client, fields: dict[str, Any], sentence: str
     ) -> None:
         response = finance.post(f"{LIST}new/", form(**({"name": "Kept as typed"} | fields)))

@@ -77,7 +77,7 @@ def test_organizations_are_named_only_to_members_and_code_holders(
     assert "Ask Dana Whitfield" in page.text
 
 
-def test_a_course_added_beside_a_contracts_cart_is_said_to_be_in_the_other_one(client: Client) -> None:
+def test_a_course_added_during_a_contracts_cart_goes_to_the_ordinary_cart(client: Client) -> None:
     client.get(make_northgate().link)
     page = read(client.post("/cart/add/", {"product_id": make_product().pk}, follow=True))
     assert "It is in your other cart" in page.text
@@ -190,7 +190,7 @@ def test_a_redeem_link_pasted_into_the_field_is_its_code(client: Client) -> None
     assert read(client.post("/cart/code/", {"code": pasted}, follow=True)).h1 == "Ready to start"
 
 
-def test_a_signed_in_learner_is_told_which(learners_client: Client) -> None:
+def test_signed_in_learners_are_told_which_course_it_is(learners_client: Client) -> None:
     contract = make_northgate()
     other = make_contract_run(contract.contract, make_course(title="Reading a changing climate"), codes=1)
     learners_client.get(contract.link)
@@ -427,7 +427,7 @@ def test_every_page_says_how_much_is_in_the_cart_and_what_it_costs(client: Clien
     assert header(client.get("/login/")) == ("1", "Cart, 1 course, $100.00")
 
 
-def test_a_page_that_a_cache_kept_is_told_by_a_cookie_and_asks_for_the_header(client: Client) -> None:
+def test_a_cached_page_refreshes_its_header_by_cookie(client: Client) -> None:
     assert "cart" not in client.get("/cart/").cookies or not client.get("/cart/").cookies["cart"].value
     client.get(f"/cart/add/?product_id={make_product(price='249').pk}", follow=True)
     cookie = client.cookies["cart"]
@@ -453,7 +453,7 @@ def test_the_header_alone_sets_nothing_aside(client: Client) -> None:
     assert header(client.get("/cart/header/")) == ("1", "Cart, 1 course, $100.00")
 
 
-def test_what_htmx_swaps_in_renews_the_header(client: Client) -> None:
+def test_htmx_responses_refresh_the_header(client: Client) -> None:
     client.get(f"/cart/add/?product_id={make_product(price='249').pk}", follow=True)
     make_code(make_discount(amount="20"), text="AUTUMN20")
     applied = client.post("/cart/code/", {"code": "AUTUMN20"}, headers={"HX-Request": "true"}, follow=True)
@@ -473,7 +473,7 @@ def test_a_discount_says_what_it_does_and_until_when(client: Client) -> None:
     assert "doesn’t lower your total" in refused.text
 
 
-def test_a_code_that_something_better_replaced_is_said(client: Client) -> None:
+def test_a_code_replaced_by_a_better_discount_is_explained(client: Client) -> None:
     make_code(make_discount(amount="5"), text="FIVEOFF")
     client.get(f"/cart/add/?product_id={make_product(price='100').pk}")
     client.post("/cart/code/", {"code": "FIVEOFF"})
@@ -483,7 +483,7 @@ def test_a_code_that_something_better_replaced_is_said(client: Client) -> None:
     assert "Total $90.00" in page.text
 
 
-def test_what_cannot_be_bought_is_set_aside_said_and_not_bought(learners_client: Client) -> None:
+def test_unavailable_items_are_set_aside_and_not_bought(learners_client: Client) -> None:
     gone, stays = make_product(price="200"), make_product(price="0", mode="audit")
     learners_client.get("/cart/add/", {"product_id": [gone.pk, stays.pk]})
     Product.objects.filter(pk=gone.pk).update(is_active=False)
@@ -524,7 +524,7 @@ def test_another_currency_is_refused_with_a_sentence(client: Client) -> None:
     assert "your cart has prices in JPY" in page.text
 
 
-def test_at_sign_in_it_is_said_what_became_of_the_two_carts(client: Client) -> None:
+def test_sign_in_explains_how_the_carts_were_merged(client: Client) -> None:
     user = make_user("lea@mail.example")
     user.set_password(PASSWORD)
     user.save()
@@ -596,7 +596,7 @@ def _signed_in(user: User) -> Client:
     return client
 
 
-def test_a_course_beside_its_program_is_said_with_one_button_that_solves_it(learners_client: Client) -> None:
+def test_a_course_beside_its_program_can_be_resolved_with_one_button(learners_client: Client) -> None:
     course, other = make_product(price="249"), make_product(price="100")
     program = make_program_product(course.course_run.course, other.course_run.course, sku="P1")  # type: ignore[union-attr]
     extra = make_product(make_run(make_course(title="Knots")), price="10")
@@ -611,7 +611,7 @@ def test_a_course_beside_its_program_is_said_with_one_button_that_solves_it(lear
     assert "Total $700.00" in page.text
 
 
-def test_what_one_has_meanwhile_is_dropped_with_one_line(learners_client: Client, learner: User) -> None:
+def test_courses_bought_meanwhile_are_removed_with_a_message(learners_client: Client, learner: User) -> None:
     mine, kept = make_product(), make_product(price="20")
     learners_client.get("/cart/add/", {"product_id": [mine.pk, kept.pk]})
     learners_client.post("/cart/keep/", {"product_id": kept.pk})
@@ -623,7 +623,7 @@ def test_what_one_has_meanwhile_is_dropped_with_one_line(learners_client: Client
     assert "You already have" not in read(learners_client.get("/cart/")).text
 
 
-def test_a_payment_at_the_bank_is_said_in_the_cart(learners_client: Client, learner: User) -> None:
+def test_the_cart_mentions_a_pending_bank_payment(learners_client: Client, learner: User) -> None:
     paid, other = make_product(), make_product(price="20")
     order = make_paid_order(paid, buyer=learner, state=OrderState.PENDING)
     order.attempts.update(state=AttemptState.PROCESSING)

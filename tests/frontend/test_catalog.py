@@ -169,7 +169,7 @@ class TestSearch:
         course = Course.objects.get(title__startswith="Databases")
         assert titles(f"q={course.readable_id.replace('+', '%2B')}") == ["Databases you can trust"]
 
-    def test_what_stands_in_the_title_comes_first(self) -> None:
+    def test_title_matches_come_first(self) -> None:
         listed("Reading tables aloud")
         assert titles("q=table") == ["Reading tables aloud", "Databases you can trust"]
 
@@ -248,7 +248,7 @@ class TestFilters:
     def test_results_are_sorted(self, sort: str, found: Any) -> None:
         assert titles(f"sort={sort}") == found
 
-    def test_newest_first(self) -> None:
+    def test_new_courses_can_be_sorted_first(self) -> None:
         page = Course.objects.get(title="Databases").page
         type(page).objects.filter(pk=page.pk).update(first_published_at=NOON)
         assert titles("sort=newest")[0] == "Databases"
@@ -263,7 +263,7 @@ class TestFilters:
         assert counts["price"] == {"free": 1, "low": 1, "high": 2}
         assert counts["start"] == {"any": 1, "soon": 3, "later": 0}
 
-    def test_what_is_counted_is_what_is_shown(self) -> None:
+    def test_counts_match_the_results(self) -> None:
         for facet in ask().facets:
             for option in facet.options:
                 assert ask(f"{facet.name}={option.value}").total == option.count, option

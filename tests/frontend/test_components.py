@@ -73,7 +73,7 @@ def test_an_alert_has_a_sign_besides_its_color(kind: str) -> None:
     assert "icons.svg#" in rendered("alert", kind=kind, title="A sentence.")
 
 
-def test_a_struck_price_is_told_to_readers() -> None:
+def test_a_crossed_out_price_is_announced_to_screen_readers() -> None:
     html = rendered("price", text="$199.20", was="$249.00")
 
     assert ">was </span><s>" in html

@@ -131,7 +131,7 @@ def test_a_contract_that_is_not_open_is_one_line(
 
 
 @pytest.mark.parametrize("active", [True, False])
-def test_courses_stay_open_is_said_only_of_courses_that_do(learners_client: Client, active: bool) -> None:
+def test_only_courses_that_stay_open_say_so(learners_client: Client, active: bool) -> None:
     """Runs end with their contract; one that goes on keeps the sentence true."""
     contract = joined(learners_client)
     other = make_contract_run(contract.contract, make_course(title="Writing clearly at work"))

@@ -237,7 +237,7 @@ def test_taking_out_what_has_been_paid_keeps_it(stripe_api: StripeServer, order:
     assert state_of(order) == OrderState.FULFILLED
 
 
-def test_what_a_bank_is_paying_is_not_given_up(
+def test_an_order_the_bank_is_paying_is_not_canceled(
     stripe_api: StripeServer, order: Order, code: DiscountCode, client: Client
 ) -> None:
     attempt = latest_attempt(order)

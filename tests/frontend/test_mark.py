@@ -50,7 +50,7 @@ def test_an_old_icon_has_every_size_and_nothing_around_it() -> None:
     assert icon.convert("RGBA").getpixel((0, 0)) == (0, 0, 0, 0)
 
 
-def test_a_phones_icon_stands_on_white() -> None:
+def test_a_phones_icon_has_a_white_background() -> None:
     icon = Image.open(BytesIO(mark.png(VIOLET, side=180))).convert("RGB")
 
     assert icon.size == (180, 180)
@@ -90,7 +90,7 @@ def test_an_uploaded_mark_is_the_sign_everywhere(client: Client, address: str, s
 @pytest.mark.parametrize(
     ("address", "kind"), [("/favicon.ico", "image/x-icon"), ("/apple-touch-icon.png", "image/png")]
 )
-def test_what_asks_without_having_read_a_page_gets_the_sign(client: Client, address: str, kind: str) -> None:
+def test_default_icon_addresses_answer_with_the_mark(client: Client, address: str, kind: str) -> None:
     brand()
 
     response = client.get(address)

@@ -363,7 +363,7 @@ def test_a_refund_request_can_name_some_of_the_courses(learners_client: Client, 
         ({"text": "x" * 2001}, "Use up to 2000 characters."),
     ],
 )
-def test_what_is_missing_is_said_and_what_was_typed_is_kept(
+def test_missing_fields_are_named_and_input_is_kept(
     learners_client: Client, learner: User, fields: dict[str, str], sentence: str
 ) -> None:
     order = make_paid_order(make_product(), buyer=learner)
@@ -419,7 +419,7 @@ def test_the_shops_own_window_counts(learners_client: Client, learner: User) -> 
 
 
 @pytest.mark.usefixtures("_today")
-def test_why_it_can_not_be_asked_is_said(learners_client: Client, learner: User) -> None:
+def test_the_page_says_why_a_refund_cannot_be_requested(learners_client: Client, learner: User) -> None:
     free = make_paid_order(make_product(), buyer=learner, discount="249")
     assert "You paid nothing for this order" in read(ask(learners_client, free)).text
     waiting = make_order(learner, make_product(), state=OrderState.PENDING)

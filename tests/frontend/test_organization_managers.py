@@ -102,7 +102,7 @@ class TestWhoMayLook:
         # Nor through an organization of one's own with someone else's contract.
         assert client.get(f"/organizations/{other.slug}/manage/{world.contract.pk}/{page}").status_code == 404
 
-    def test_nor_does_a_learner_nor_a_member(self, world: Northgate, sign_in: SignIn, learner: User) -> None:
+    def test_learners_and_members_have_no_access(self, world: Northgate, sign_in: SignIn, learner: User) -> None:
         attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
         client = sign_in(learner)
         for page in self.PAGES:
@@ -110,7 +110,7 @@ class TestWhoMayLook:
         assert client.get(f"/organizations/{world.organization.slug}/manage/").status_code == 404
         assert client.post(manage(world, "selected/"), {"action": "revoke", "id": "1"}).status_code == 404
 
-    def test_nor_staff_who_are_no_managers(self, world: Northgate, sign_in: SignIn) -> None:
+    def test_staff_who_are_not_managers_have_no_access(self, world: Northgate, sign_in: SignIn) -> None:
         assert sign_in(make_user(is_staff=True, is_superuser=True)).get(manage(world)).status_code == 404
 
     @pytest.mark.parametrize("page", PAGES)
@@ -263,7 +263,7 @@ class TestHandingOut:
         assert HandOut.objects.count() == 2
         assert HandOut.objects.filter(given_by=world.manager).count() == 2
 
-    def test_what_changed_meanwhile_is_shown_again(self, world: Northgate, dana: Client) -> None:
+    def test_a_changed_plan_is_shown_again(self, world: Northgate, dana: Client) -> None:
         data: dict[str, object] = {"run": world.run.pk, "people": self.LIST, "action": "send"}
         old = seen(dana.post(manage(world, "hand-out/"), data).content.decode())
         give(world, "ines")
@@ -288,7 +288,7 @@ class TestHandingOut:
             ({"run": ""}, "Choose a course."),
         ],
     )
-    def test_what_is_missing_is_said_at_the_field_and_nothing_is_lost(
+    def test_errors_are_shown_at_the_field_and_input_is_kept(
         self, world: Northgate, dana: Client, data: dict[str, str], sentence: str
     ) -> None:
         response = dana.post(manage(world, "hand-out/"), {"run": world.run.pk, "people": self.LIST} | data)
@@ -396,7 +396,7 @@ class TestSelected:
         assert "Sending 1 e-mail again." in said(dana, manage(world, "selected/"), {"action": "again", "id": ids})
         assert "None of these e-mails failed" in said(dana, manage(world, "selected/"), {"action": "again", "id": ids})
 
-    def test_what_is_refused_is_said_on_the_list(self, world: Northgate, dana: Client, settings: LazySettings) -> None:
+    def test_refusals_are_shown_on_the_list(self, world: Northgate, dana: Client, settings: LazySettings) -> None:
         give(world, "ines")
         settings.RATE_LIMITS = settings.RATE_LIMITS | {"hand_outs": {"user": (1, 3600)}}
         page = said(dana, manage(world, "selected/"), {"action": "remind", "id": [given_to("ines").pk]})
@@ -625,7 +625,7 @@ class TestFiles:
         assert row[6:8] == ["'@Ines", "ines@mail.example"]
         assert row[9] == "Joined"
 
-    def test_and_as_a_workbook_in_which_nothing_runs(self, world: Northgate, dana: Client) -> None:
+    def test_excel_export_contains_no_formulas(self, world: Northgate, dana: Client) -> None:
         self.used(world)
         response = dana.get(manage(world, "redemptions.xlsx"))
         sheet = load_workbook(io.BytesIO(b"".join(response.streaming_content))).active  # type: ignore[attr-defined]

@@ -92,7 +92,7 @@ def test_coming_back_proves_nothing(stripe_api: StripeServer, order: Order, buye
     assert not Enrollment.objects.exists()
 
 
-def test_a_bank_that_takes_its_time_is_said(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
+def test_a_pending_bank_payment_is_explained(stripe_api: StripeServer, order: Order, buyers_client: Client) -> None:
     stripe_api.pay_later(latest_attempt(order).session_id)
     page = read(buyers_client.get(completed_url(order), follow=True))
     assert page.h1 == "Your payment is on its way"

@@ -68,7 +68,7 @@ def test_a_page_with_a_code_is_fetched_so_that_it_can_ask_not_to_be_listed(clien
 
 
 @pytest.mark.parametrize("address", ["/password-reset/", "/password-reset/x/y/", "/password-reset/sent/"])
-def test_what_mails_lead_to_is_not_listed(client: Client, address: str) -> None:
+def test_pages_linked_from_e_mails_are_not_indexed(client: Client, address: str) -> None:
     assert read(client.get(address)).select('meta[name="robots"][content="noindex"]')
 
 

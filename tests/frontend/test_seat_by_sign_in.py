@@ -124,7 +124,7 @@ def test_unconnected_users_are_asked_to_connect(client: Client, provider: FakePr
     assert ContractMembership.objects.get().user == user
 
 
-def test_whom_the_provider_does_not_list_is_told_whom_to_ask(
+def test_people_the_provider_does_not_list_are_told_whom_to_ask(
     client: Client, provider: FakeProvider, member: OrganizationPage
 ) -> None:
     other = publish(make_organization("Elsewhere"), name="Late").terms.organization

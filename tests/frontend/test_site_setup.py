@@ -101,7 +101,7 @@ class TestWhatEditorsDid:
         configure(base_url=BASE_URL)
         assert not ContentPage.objects.get(slug="about").live
 
-    def test_the_brand(self) -> None:
+    def test_an_edited_brand_is_kept(self) -> None:
         SiteBrand.objects.update(brand_name="Mosaic", terms_page=None)
         configure(base_url=BASE_URL)
         brand = SiteBrand.objects.get()

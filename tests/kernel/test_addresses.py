@@ -76,7 +76,7 @@ def test_a_line_without_an_address_is_reported_at_its_place() -> None:
 @pytest.mark.parametrize(
     "data", [b"PK\x03\x04", b"a\x00b", b"Name,Town\nAda,London\n", b"\xff\xfe\x00", b"\x81\x8d\x8f"]
 )
-def test_what_is_no_list_of_people(data: bytes) -> None:
+def test_invalid_lists_of_people_are_refused(data: bytes) -> None:
     with pytest.raises(FileUnreadable) as refused:
         parse_people_file(data)
     assert str(refused.value.sentence)

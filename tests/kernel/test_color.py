@@ -40,7 +40,7 @@ def test_darker_shades_read_better_on_white() -> None:
 
 
 @pytest.mark.parametrize("text", ["00694F", "#00694", "#GGGGGG", "green", "", "#00694F;"])
-def test_what_is_no_color_is_refused(text: str) -> None:
+def test_invalid_colors_are_refused(text: str) -> None:
     assert not is_hex_color(text)
     with pytest.raises(ValueError, match="is not a color"):
         contrast(text, WHITE)

@@ -69,7 +69,7 @@ def test_an_address_bears_more_but_not_everything() -> None:
     assert refused.value.retry_after <= 60
 
 
-def test_the_longest_wait_is_the_one_that_is_said() -> None:
+def test_the_longest_wait_is_reported() -> None:
     fail(8, user=1, address="192.0.2.1")
     with pytest.raises(RateLimited) as refused:
         codes.check({"user": 1, "address": "192.0.2.1"})

@@ -64,7 +64,7 @@ def test_no_manner_of_silence_holds_a_caller_beyond_the_deadline(manner: Manner)
             until(lambda: server.open_ones == 0)  # cut, so that its thread ends too
 
 
-def test_what_a_library_swallows_and_tries_again_has_no_more_time() -> None:
+def test_retries_inside_a_library_share_the_deadline() -> None:
     session = RemoteSession("it")
 
     def stubborn(address: str) -> str:

@@ -93,7 +93,7 @@ def test_gone_from_keycloak(keycloak: Keycloak) -> None:
     assert OrganizationPage.objects.get(org_key="shortlived").live
 
 
-def test_a_wrong_secret_is_said_in_one_sentence(keycloak: Keycloak, settings: Any) -> None:
+def test_a_wrong_secret_is_reported_in_one_sentence(keycloak: Keycloak, settings: Any) -> None:
     settings.KEYCLOAK_CLIENT_SECRET = "wrong"
     with pytest.raises(CommandError, match=r"doesn’t accept the client “storefront-sync” .* KEYCLOAK_CLIENT_SECRET"):
         synchronize()
@@ -154,7 +154,7 @@ def roles(keycloak: Keycloak) -> Iterator[Callable[..., None]]:
     keycloak.give_roles_of_its_time()
 
 
-def test_what_each_role_allows_and_what_a_refusal_names(keycloak: Keycloak, roles: Callable[..., None]) -> None:
+def test_each_missing_role_is_named_in_the_refusal(keycloak: Keycloak, roles: Callable[..., None]) -> None:
     larkfield, lea = UUID(keycloak.organization_id(LARKFIELD)), keycloak.user_id(LEA)
     for names, may_list, may_add in NEWER if keycloak.has_organization_roles else OLDER:
         roles(*names)
@@ -188,7 +188,7 @@ def test_a_role_that_only_queries_makes_nothing_gone(keycloak: Keycloak, roles: 
     assert not KeycloakOrganization.objects.filter(gone_since__isnull=False).exists()
 
 
-def test_organizations_off_in_the_realm_are_said(keycloak: Keycloak) -> None:
+def test_a_realm_without_organizations_is_reported(keycloak: Keycloak) -> None:
     keycloak.admin.update_realm(REALM, {"organizationsEnabled": False})
     try:
         with pytest.raises(CommandError, match=r"Organizations are off in realm “tessera”\. Turn them on"):

@@ -99,7 +99,7 @@ def test_the_page_one_came_from_is_the_page_one_gets(open_visitor: OpenVisitor, 
     expect(visitor.page.get_by_role("heading", level=1, name="Larkfield University")).to_be_visible()
 
 
-def test_a_full_contract_is_told_to_the_learner_and_not_overfilled(open_visitor: OpenVisitor, site: str) -> None:
+def test_a_full_contract_is_explained_and_not_overfilled(open_visitor: OpenVisitor, site: str) -> None:
     contract = make_campus()
     set_cap(contract, 1)
     ContractMembership.objects.create(

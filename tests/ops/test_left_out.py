@@ -36,7 +36,7 @@ def run(folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
 
 
-def test_what_is_left_out_is_listed_with_the_way_to_get_it(tmp_path: Path) -> None:
+def test_tests_left_out_are_listed_with_the_missing_program(tmp_path: Path) -> None:
     done = run(tmp_path)
     assert done.returncode == 0, done.stdout
     assert "1 test needs abacus. Install it with: apt-get install abacus\n" in done.stdout

@@ -46,7 +46,7 @@ def test_a_document_has_to_be_asked_for_where_rights_are_looked_at(client: Clien
 
 
 @pytest.mark.django_db
-def test_what_is_not_there_is_not_kept(client: Client) -> None:
+def test_missing_files_are_not_cached(client: Client) -> None:
     response = client.get("/media/images/nothing.png")
 
     assert response.status_code == 404

@@ -139,7 +139,7 @@ def test_payment_pages_may_have_an_origin_of_ones_own(named: str, origins: list[
 
 
 @pytest.mark.parametrize("named", ["pay.example.com", "https://pay.example.com/c/pay", "*", "javascript:alert(1)"])
-def test_what_is_no_origin_is_refused_at_start(named: str) -> None:
+def test_invalid_origins_are_refused_at_start(named: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="PAYMENT_PAGE_ORIGINS"):
         payment_page_origins(named, default=[])
 

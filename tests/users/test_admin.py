@@ -76,7 +76,7 @@ def test_changing_users_does_not_allow_making_superusers(helper: Client, ada: Us
     assert (ada.name, ada.is_superuser, ada.is_staff) == ("Ada", False, False)
 
 
-def test_nor_takes_one_over(helper: Client) -> None:
+def test_changing_users_does_not_allow_taking_over_a_superuser(helper: Client) -> None:
     root = User.objects.create_superuser("root@example.org", PASSWORD)
     assert helper.post(change_page(root), {"email": "x@example.org"}).status_code == HTTPStatus.FORBIDDEN
     password_page = reverse("admin:auth_user_password_change", args=[root.pk])

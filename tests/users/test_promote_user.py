@@ -20,7 +20,7 @@ def finance() -> Group:
     return Group.objects.create(name="Finance")
 
 
-def test_rights_are_given_and_said(ada: User, finance: Group) -> None:
+def test_rights_are_given_and_reported(ada: User, finance: Group) -> None:
     assert promote("ADA@example.org", "--superuser", "--group", "Finance") == [
         "ada@example.org becomes staff.",
         "ada@example.org becomes superuser.",
@@ -59,7 +59,7 @@ def test_rights_are_taken_away(ada: User, finance: Group) -> None:
         (["ada@example.org", "--group", "Finanz"], "There is no group Finanz. Known groups: "),
     ],
 )
-def test_what_is_wrong_is_a_sentence(ada: User, arguments: list[str], sentence: str) -> None:
+def test_errors_are_reported_in_a_sentence(ada: User, arguments: list[str], sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         promote(*arguments)
     ada.refresh_from_db()

@@ -97,7 +97,7 @@ def test_registration_e_mails_per_address_are_limited(client: Client, ada: User,
         ({"name": ""}, "Enter your name."),
     ],
 )
-def test_what_is_wrong_is_said_and_what_was_typed_stays(client: Client, changes: dict[str, str], sentence: str) -> None:
+def test_errors_are_shown_and_input_is_kept(client: Client, changes: dict[str, str], sentence: str) -> None:
     content = GRACE | changes
     page = client.post(REGISTER, content).content.decode()
     assert sentence in page

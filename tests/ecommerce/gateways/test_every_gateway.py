@@ -37,7 +37,7 @@ def session(bench: Bench) -> Session:
 
 
 @pytest.mark.parametrize("total", MONIES, ids=str)
-def test_what_is_paid_is_what_was_asked_for_in_every_currency(bench: Bench, total: Money) -> None:
+def test_the_paid_amount_is_the_requested_one_in_every_currency(bench: Bench, total: Money) -> None:
     session = begun(bench.gateway, total)
     assert bench.gateway.look_up(session).outcome is PaymentOutcome.OPEN
     bench.pay(session)
@@ -93,7 +93,7 @@ def test_its_own_notice_is_let_in_and_understood(bench: Bench, session: Session)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[]", b"not json", b"\xff\xfe", b"x" * 100_000])
-def test_what_it_did_not_write_is_refused(bench: Bench, body: bytes) -> None:
+def test_forged_notices_are_rejected(bench: Bench, body: bytes) -> None:
     with pytest.raises(NoticeForged):
         bench.gateway.open_notice(body, {}, account="")
 
@@ -106,7 +106,7 @@ def test_a_notice_that_was_changed_on_the_way_is_refused(bench: Bench, session: 
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[1]", b'{"id": "evt_1", "type": "refund.created"}', b"\xff"])
-def test_what_is_not_as_documented_is_said_to_be_so(bench: Bench, body: bytes) -> None:
+def test_undocumented_notices_are_reported(bench: Bench, body: bytes) -> None:
     with pytest.raises(NoticeNotUnderstood):
         bench.gateway.read_notice(body, account="")
 

@@ -97,7 +97,7 @@ def test_the_page_speaks_the_visitors_language_where_it_can(language: str, spoke
     assert stripe_locale(language) == spoken
 
 
-def test_what_is_sent(gateway: StripeGateway, stripe_api: StripeServer) -> None:
+def test_the_session_request_is_complete(gateway: StripeGateway, stripe_api: StripeServer) -> None:
     request = a_request(Money("249.00", "USD"), locale="fr")
     redirect = gateway.start(request)
     (call,) = stripe_api.calls
@@ -129,7 +129,7 @@ def test_what_is_sent(gateway: StripeGateway, stripe_api: StripeServer) -> None:
     }
 
 
-def test_what_is_known_of_a_payment(gateway: StripeGateway, stripe_api: StripeServer, session: Session) -> None:
+def test_a_payments_state_is_read(gateway: StripeGateway, stripe_api: StripeServer, session: Session) -> None:
     stripe_api.pay(session.session_id, total_details={"amount_tax": 1500})
     found = gateway.look_up(session)
     assert found.paid_with == "Visa ending 4242"
@@ -192,7 +192,7 @@ def test_stripes_words_for_a_session(
         (503, {"type": "api_error", "message": "Sorry."}, True, ""),
     ],
 )
-def test_refused_is_told_from_unknown(
+def test_refusals_are_told_apart_from_unknown_outcomes(
     gateway: StripeGateway,
     stripe_api: StripeServer,
     status: int,
@@ -342,7 +342,7 @@ def test_a_refund_whose_answer_got_lost_is_found_by_reference(
     assert found.refund_id in stripe_api.refunds
 
 
-def test_what_stripe_refuses_is_said_in_its_words(gateway: StripeGateway, payment_id: str) -> None:
+def test_refusals_keep_stripes_message(gateway: StripeGateway, payment_id: str) -> None:
     gateway.refund(refund_of(payment_id, "249.00"))
     with pytest.raises(PaymentFailed, match="already been refunded") as failed:
         gateway.refund(refund_of(payment_id))
@@ -359,7 +359,7 @@ def test_what_stripe_refuses_is_said_in_its_words(gateway: StripeGateway, paymen
         ("something new", 0, DisputeState.UNDER_REVIEW, ""),
     ],
 )
-def test_where_a_dispute_stands(
+def test_a_disputes_state_is_read(
     gateway: StripeGateway,
     stripe_api: StripeServer,
     session: Session,
@@ -383,7 +383,7 @@ def read(gateway: StripeGateway, server: StripeServer, kind: str, told: dict[str
     return gateway.read_notice(server.event(kind, told), account="")
 
 
-def test_each_kind_of_event_is_told_apart(gateway: StripeGateway, stripe_api: StripeServer, payment_id: str) -> None:
+def test_each_kind_of_event_is_recognized(gateway: StripeGateway, stripe_api: StripeServer, payment_id: str) -> None:
     session = next(iter(stripe_api.sessions.values()))
     for kind in ("completed", "expired", "async_payment_succeeded", "async_payment_failed"):
         assert isinstance(read(gateway, stripe_api, f"checkout.session.{kind}", session), PaymentNotice)

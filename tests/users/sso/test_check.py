@@ -98,7 +98,7 @@ def test_people_get_a_table(sound: FakeProvider) -> None:
         ({"token": (500, {})}, "client", "answers with status 500 when asked about the client."),
     ],
 )
-def test_what_the_provider_answers_wrongly(
+def test_wrong_answers_of_the_provider_are_reported(
     sound: FakeProvider, answers: dict[str, Any], subject: str, sentence: str
 ) -> None:
     sound.answers |= answers
@@ -116,7 +116,7 @@ def test_what_the_provider_answers_wrongly(
         ("backchannel_logout_supported", "back-channel logout"),
     ],
 )
-def test_what_the_document_leaves_out(sound: FakeProvider, name: str, subject: str) -> None:
+def test_missing_endpoints_are_reported(sound: FakeProvider, name: str, subject: str) -> None:
     sound.left_out = {name}
     rows, _error = ask()
     assert subject in sentences(rows, "missing")
@@ -126,7 +126,7 @@ def test_what_the_document_leaves_out(sound: FakeProvider, name: str, subject: s
     ("name", "subject"),
     [("code_challenge_methods_supported", "PKCE"), ("scopes_supported", "organizations")],
 )
-def test_what_the_document_does_not_list(sound: FakeProvider, name: str, subject: str) -> None:
+def test_unsupported_features_are_reported(sound: FakeProvider, name: str, subject: str) -> None:
     document = sound.discovery()
     sound.answers["openid-configuration"] = (200, {**document, name: ["plain", "openid"]})
     assert subject in sentences(ask()[0], "missing")

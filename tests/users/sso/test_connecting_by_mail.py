@@ -185,7 +185,7 @@ def test_a_link_opened_by_another_user_connects_nothing(
 
 
 @pytest.mark.parametrize("change", ["address", "off", "rights", "late", "old link", "damaged"])
-def test_what_happens_between_the_mail_and_the_click(
+def test_a_link_is_useless_after_the_account_changed(
     client: Client,
     provider: FakeProvider,
     manager: User,

@@ -136,7 +136,7 @@ def test_an_answer_of_another_issuer(client: Client, provider: FakeProvider, cap
     assert (line["came"], line["expected"]) == (OTHER, provider.issuer)
 
 
-def test_what_a_stranger_writes_as_the_issuer_is_short_and_one_line(
+def test_a_forged_issuer_is_logged_short_and_on_one_line(
     client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.get(provider.visit(begin(client), iss="https://evil.example/\n\x1b[31mforged " + "x" * 5000))
@@ -154,7 +154,7 @@ def test_a_token_of_another_issuer(client: Client, provider: FakeProvider, caplo
 
 
 @pytest.mark.parametrize("issuer", [OTHER, None, 7])
-def test_a_document_of_another_issuer_is_said_at_the_button(
+def test_a_document_of_another_issuer_is_reported_before_the_redirect(
     client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture, issuer: object
 ) -> None:
     provider.answers["openid-configuration"] = (200, {**provider.discovery(), "issuer": issuer})

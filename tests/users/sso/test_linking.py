@@ -54,7 +54,7 @@ def test_a_verified_address_links_a_verified_account_which_keeps_its_password(
     assert user.name == "Typed Here"
 
 
-def test_verified_may_be_said_as_text(client: Client, provider: FakeProvider) -> None:
+def test_email_verified_may_be_a_string(client: Client, provider: FakeProvider) -> None:
     """What a mapper or a broker makes of it whose claim has the type String."""
     provider.claims["email_verified"] = "true"
     user = local()
@@ -64,7 +64,7 @@ def test_verified_may_be_said_as_text(client: Client, provider: FakeProvider) ->
 
 @pytest.mark.parametrize("value", [False, None, "True", "yes", 1, "1", "false", []])
 @pytest.mark.parametrize("is_known", [True, False])
-def test_an_address_that_is_not_said_to_be_verified_links_nothing_and_makes_nothing(
+def test_an_unverified_address_links_and_makes_no_account(
     client: Client, provider: FakeProvider, value: object, is_known: bool
 ) -> None:
     if is_known:
@@ -110,7 +110,7 @@ def test_letters_that_only_look_alike_prove_nothing(client: Client, provider: Fa
     assert not is_signed_in(client)
 
 
-def test_whether_it_is_verified_is_said_by_who_says_the_address(client: Client, provider: FakeProvider) -> None:
+def test_address_and_verification_come_from_the_same_source(client: Client, provider: FakeProvider) -> None:
     provider.in_token = {"email": "other@northgate.example", "email_verified": True}
     provider.answers["userinfo"] = (200, {"sub": provider.claims["sub"], "email": EMAIL})
     local()
@@ -256,7 +256,9 @@ def test_a_new_address_that_is_not_verified_is_not_followed(client: Client, prov
 
 
 @pytest.mark.parametrize("gone", [{"email": None}, {"name": None}, {"email_verified": None}])
-def test_what_the_provider_stops_saying_stays(client: Client, provider: FakeProvider, gone: dict[str, Any]) -> None:
+def test_claims_the_provider_stops_sending_are_kept(
+    client: Client, provider: FakeProvider, gone: dict[str, Any]
+) -> None:
     sign_in(client, provider)
     provider.claims |= gone
     sign_in(client, provider)
@@ -483,7 +485,7 @@ def test_an_identity_never_has_two_accounts_nor_an_account_two_identities(
     ],
 )
 @pytest.mark.django_db(transaction=True)
-def test_they_are_told_how_they_sign_in(
+def test_users_are_told_how_they_sign_in(
     client: Client, provider: FakeProvider, outbox: list[Any], page: str, form: dict[str, str], heading: str
 ) -> None:
     sign_in(Client(), provider)

@@ -39,7 +39,7 @@ def test_not_even_if_it_got_into_the_session(client: Client, provider: FakeProvi
     assert client.get(back)["Location"] == django_settings.LOGIN_REDIRECT_URL
 
 
-def test_what_the_callback_says_about_it_is_not_heard(client: Client, provider: FakeProvider) -> None:
+def test_next_in_the_callback_is_ignored(client: Client, provider: FakeProvider) -> None:
     back = provider.visit(begin(client, next="/cart/"))
     assert client.get(f"{back}&next=//evil.example/")["Location"] == "/cart/"
 
@@ -80,7 +80,7 @@ def test_it_is_begun_by_a_form_with_a_token(provider: FakeProvider) -> None:
     assert strict.get("/login/keycloak/").status_code == HTTPStatus.METHOD_NOT_ALLOWED
 
 
-def test_what_is_asked_for(client: Client, provider: FakeProvider) -> None:
+def test_the_request_names_scopes_and_callback(client: Client, provider: FakeProvider) -> None:
     provider.visit(begin(client))
     query = provider.last_query
     assert query["scope"].split() == ["organization:*", "openid", "profile", "email"]

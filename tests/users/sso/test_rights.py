@@ -81,7 +81,7 @@ def test_one_role_goes_and_another_stays(ada: User) -> None:
     assert follow(ada, "storefront-b2b") == {"B2B managers", "is_staff"}
 
 
-def test_what_was_given_by_hand_stays(ada: User) -> None:
+def test_rights_given_by_hand_stay(ada: User) -> None:
     call_command("promote_user", ada.email, "--staff", "--group", "Editors", stdout=StringIO())
     assert follow(ada, "storefront-admin", "storefront-editor") == {"is_staff", "is_superuser", "Editors"}
     assert follow(ada) == {"is_staff", "Editors"}
@@ -103,7 +103,7 @@ def test_promoting_can_be_asked_first(ada: User) -> None:
     assert follow(ada) == set()
 
 
-def test_what_is_revoked_by_hand_comes_back_while_the_role_says_so(ada: User) -> None:
+def test_rights_revoked_by_hand_return_while_the_role_lasts(ada: User) -> None:
     follow(ada, "storefront-editor")
     call_command("promote_user", ada.email, "--group", "Editors", "--revoke", stdout=StringIO())
     assert rights_of(ada) == set()
@@ -124,7 +124,7 @@ def test_a_role_taken_out_of_the_settings_gives_nothing_more(ada: User) -> None:
     assert rights_of(ada) == set()
 
 
-def test_a_group_that_is_not_there_is_said_and_left_out(ada: User, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_group_is_logged_and_skipped(ada: User, caplog: pytest.LogCaptureFixture) -> None:
     assert follow(ada, "x", mapping={"x": ["Nobody", "Editors"]}) == {"Editors"}
     assert "a role names groups that don't exist" in caplog.text
 
@@ -230,7 +230,7 @@ def test_roles_are_read_wherever_keycloak_writes_them(
         {"exp": 1_000_000, "realm_access": {"roles": ["storefront-editor"]}},
     ],
 )
-def test_what_is_not_a_role_gives_nothing(client: Client, provider: FakeProvider, access: dict[str, Any]) -> None:
+def test_malformed_roles_give_no_rights(client: Client, provider: FakeProvider, access: dict[str, Any]) -> None:
     provider.access_claims = access
     sign_in(client, provider)
     assert rights_of(User.objects.get()) == set()

@@ -86,7 +86,7 @@ def operator_deletes(admin: Client, ways: Iterable[UserSocialAuth], *, bulk: boo
 EVERYTHING = {("Free", "sso"), ("Lab", "sso"), ("Fruit", "sso")}
 
 
-def test_it_is_said_before_and_then_done_and_connecting_brings_it_back(
+def test_disconnecting_shows_its_plan_and_reconnecting_restores_the_seats(
     client: Client, provider: FakeProvider, campus: Any
 ) -> None:
     user = connected(client, provider)
@@ -110,7 +110,7 @@ def test_it_is_said_before_and_then_done_and_connecting_brings_it_back(
     assert organizations_of(user) == {("Quarry", "sso", True), ("Orchard", "sso", True)}
 
 
-def test_what_came_another_way_stays(client: Client, provider: FakeProvider, campus: Any) -> None:
+def test_seats_from_another_source_stay(client: Client, provider: FakeProvider, campus: Any) -> None:
     user = connected(client, provider)
     ContractMembership.objects.filter(contract=campus["Lab"]).update(source=MembershipSource.CODE)
     quarry, orchard = OrganizationPage.objects.order_by("pk")
@@ -127,7 +127,7 @@ def test_what_came_another_way_stays(client: Client, provider: FakeProvider, cam
     assert OrganizationMembership.objects.get(organization=orchard).is_manager, "staff appointed them"
 
 
-def test_nothing_is_said_where_nothing_goes(client: Client, provider: FakeProvider) -> None:
+def test_without_consequences_the_page_lists_none(client: Client, provider: FakeProvider) -> None:
     connected(client, provider)
     page = f"/account/connections/{UserSocialAuth.objects.get().pk}/disconnect/"
     assert "You keep the courses" not in client.get(page).content.decode()
