@@ -114,7 +114,7 @@ def approves(visitor: Visitor, order: Order) -> None:
     page.get_by_role("button", name="See what will happen").click()
     expect(page.get_by_role("heading", name="Refund $149.00 to amara.okafor@northgate.example")).to_be_visible()
     settled(page)
-    page.get_by_role("button", name="Give $149.00 back").click()
+    page.get_by_role("button", name="Refund $149.00").click()
     expect(page.get_by_text("$149.00 was refunded.")).to_be_visible()
     settled(page)
 

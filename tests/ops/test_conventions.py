@@ -55,3 +55,17 @@ def test_no_two_public_classes_share_a_name() -> None:
     shared = {name: paths for name, paths in places.items() if len(paths) > 1}
     assert {name: paths for name, paths in shared.items() if name not in SHARED_NAMES} == {}
     assert SHARED_NAMES - shared.keys() == set(), "These are unique by now: take them out of the list."
+
+
+def test_staff_pages_are_built_from_the_kit() -> None:
+    own = {"IndexView", "FormView", "WagtailAdminTemplateMixin", "PermissionCheckedMixin", "SpreadsheetExportMixin"}
+    found = []
+    for path in production_files():
+        # b2b's workbench is being moved to the kit.
+        if "wagtail_hooks" not in f"{path.relative_to(ROOT)}" or "b2b" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                names = own & {name.name for name in node.names}
+                found += [f"{path.relative_to(ROOT)}:{node.lineno} imports {name}" for name in sorted(names)]
+    assert found == [], "Derive from mitxonline.staff: permissions, refusals, reasons and safe files are solved there."
