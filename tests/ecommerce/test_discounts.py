@@ -456,6 +456,18 @@ class TestCourseStaff:
         assert problems(half, access=discount_access_of(staff), count=3) == []
         assert problems(half, access=discount_access_of(staff), count=4) == ["count"]
 
+    def test_no_more_codes_of_a_discount_that_finance_raised_above_the_limit(
+        self, staff: User, course_product: Product
+    ) -> None:
+        access = discount_access_of(staff)
+        discount = made(self.draft(course_product), access=access).discount
+        add_codes(discount_id=discount.pk, codes=NewCodes(count=1), access=access, now=NOON)
+        raised = replace(draft_of(discount), amount=Decimal(90))
+        change_discount(discount_id=discount.pk, draft=raised, access=OPERATOR, now=NOON)
+        with pytest.raises(DiscountRefused, match="at most 50 percent"):
+            add_codes(discount_id=discount.pk, codes=NewCodes(count=1), access=access, now=NOON)
+        assert discount.codes.count() == 2
+
     def test_others_discounts_are_not_there_for_them(self, staff: User) -> None:
         access = discount_access_of(staff)
         discount = made().discount

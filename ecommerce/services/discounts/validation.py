@@ -118,16 +118,15 @@ def validate_discount(draft: DiscountDraft, codes: NewCodes | None, *, access: D
         if draft.expires_at is not None and draft.expires_at <= now:
             errors.append(("expires_at", _("This time has passed, so no one could use the discount.")))
         errors += _check_codes(draft, codes, access)
-    if draft.course_id is not None:
-        errors += _check_course(draft, draft.course_id)
-    if not access.can_manage_all:
-        errors += _check_course_staff(draft, access)
-    _raise(errors)
+    _raise([*errors, *_check_limits(draft, access)])
 
 
 def validate_codes(draft: DiscountDraft, codes: NewCodes, *, access: DiscountAccess) -> None:
-    """Raise a ValidationError that names every problem of new codes for an existing discount."""
-    _raise(_check_codes(draft, codes, access))
+    """Raise a ValidationError that names every problem of new codes for an existing discount.
+
+    The limits of course staff are checked again: finance may have raised the discount above them.
+    """
+    _raise([*_check_codes(draft, codes, access), *_check_limits(draft, access)])
 
 
 def _raise(errors: Iterable[Error]) -> None:
@@ -213,6 +212,13 @@ def _check_addresses(field: str, emails: Iterable[str]) -> Iterator[Error]:
     for email in emails:
         if not is_email_address(email):
             yield field, _("“%(text)s” isn’t an e-mail address.") % {"text": email[:80]}
+
+
+def _check_limits(draft: DiscountDraft, access: DiscountAccess) -> Iterator[Error]:
+    if draft.course_id is not None:
+        yield from _check_course(draft, draft.course_id)
+    if not access.can_manage_all:
+        yield from _check_course_staff(draft, access)
 
 
 def _check_course(draft: DiscountDraft, course_id: int) -> Iterator[Error]:
