@@ -1,4 +1,4 @@
-"""Adding and removing courseware: at once, but after the plan was shown (design 5.1)."""
+"""Adding and removing courseware: at once, but after the plan was shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes after each change of terms, on the database (design 5.2)."""
+"""Codes after each change of terms, on the database."""
 
 from collections.abc import Iterable
 from datetime import date

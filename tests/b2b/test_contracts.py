@@ -1,4 +1,4 @@
-"""Contracts: made once, changed by publishing (design 5.5, decision 5)."""
+"""Contracts: made once, changed by publishing."""
 
 from datetime import date
 from decimal import Decimal

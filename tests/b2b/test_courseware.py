@@ -1,4 +1,4 @@
-"""What a contract covers: added, added again, removed, given back (design 5.1)."""
+"""What a contract covers: added, added again, removed, given back."""
 
 from datetime import date, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Every door into a contract and what it answers (design 5.3), sentence by sentence."""
+"""Every door into a contract and what it answers, sentence by sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People who came by code are added to their organization in Keycloak, where its page says so (KC-07)."""
+"""People who came by code are added to their organization in Keycloak, where its page says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Organizations: found by whatever they are called, made once (design 5.5)."""
+"""Organizations: found by whatever they are called, made once."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Runs that contracts make: keys, sources, dates, what goes with them (design 5.1)."""
+"""Runs that contracts make: keys, sources, dates, what goes with them."""
 
 from datetime import UTC, date, datetime
 

@@ -21,6 +21,50 @@ SHARED_NAMES = {
 }
 
 
+# Module-level functions still named by a bare participle. Take a name out when it is renamed; add none.
+BARE_PARTICIPLES = {"_cached", "_listed", "canceled", "completed", "named", "published", "said"}
+IRREGULAR = frozenset(
+    [
+        "asked",
+        "begun",
+        "bought",
+        "broken",
+        "built",
+        "chosen",
+        "done",
+        "drawn",
+        "driven",
+        "found",
+        "given",
+        "gone",
+        "got",
+        "held",
+        "hidden",
+        "kept",
+        "known",
+        "left",
+        "lost",
+        "made",
+        "meant",
+        "met",
+        "paid",
+        "said",
+        "seen",
+        "sent",
+        "shown",
+        "spent",
+        "taken",
+        "taught",
+        "thought",
+        "told",
+        "written",
+    ]
+)
+
+# Ids of documents that are not in this repository: the rule has to be said in words.
+REFERENCE = re.compile(r"\b(?:API|B2B|CO|CODE|CW|EC|KC|SC)-\d{2}\b|\bdesign:? (?:EC-)?\d+\.?\d*")
+
+
 def production_files() -> Iterator[Path]:
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
@@ -69,3 +113,27 @@ def test_staff_pages_are_built_from_the_kit() -> None:
                 names = own & {name.name for name in node.names}
                 found += [f"{path.relative_to(ROOT)}:{node.lineno} imports {name}" for name in sorted(names)]
     assert found == [], "Derive from mitxonline.staff: permissions, refusals, reasons and safe files are solved there."
+
+
+def test_functions_are_named_by_a_verb_not_by_a_participle() -> None:
+    found = {
+        node.name
+        for path in production_files()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and _is_participle(node.name.strip("_"))
+    }
+    assert found - BARE_PARTICIPLES == set(), "Name the act: `mark_paid`, not `paid`."
+    assert BARE_PARTICIPLES - found == set(), "These are renamed: take them out of the list."
+
+
+def _is_participle(name: str) -> bool:
+    return name in IRREGULAR or (name.endswith("ed") and "_" not in name and name not in {"feed", "embed", "seed"})
+
+
+def test_code_names_no_rule_by_an_id_alone() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {reference}"
+        for path in production_files()
+        for reference in REFERENCE.findall(path.read_text())
+    ]
+    assert found == []

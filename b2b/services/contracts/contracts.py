@@ -113,7 +113,7 @@ def equal_contract(*, organization_id: int, name: str, terms: WrittenTerms) -> t
 def create_contract(
     *, organization_id: int, name: str, terms: WrittenTerms, now: datetime, user: User | None = None
 ) -> CreatedContract:
-    """Make a contract under its organization and publish it; the same again makes nothing (design 5.5).
+    """Make a contract under its organization and publish it; the same again makes nothing.
 
     Its terms are in force when this returns. Raises TermsInvalid.
     """

@@ -1,4 +1,4 @@
-"""Bringing a contract's runs, products and codes in line with its terms (design 3.5, 5.1, 5.2).
+"""Bringing a contract's runs, products and codes in line with its terms.
 
 One service for every way that leads here: a publication, changed courseware, a command, the sweep. It looks, does what
 is missing in short transactions, and looks again until nothing is. So it may be stopped anywhere and started again, and

@@ -136,7 +136,7 @@ class Following:
 
 
 def move_run_dates(*, contract_id: int, old: Days, new: Days) -> Following:
-    """Let the runs that stand where the contract's days last put them follow to the new ones (design 5.1).
+    """Let the runs that stand where the contract's days last put them follow to the new ones.
 
     A day that was removed from the contract changes no run, and a date set by hand stays.
     """

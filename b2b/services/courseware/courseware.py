@@ -1,4 +1,4 @@
-"""Courseware of a contract: courses, programs and given runs, added and removed (design 5.1).
+"""Courseware of a contract: courses, programs and given runs, added and removed.
 
 What is covered changes at once; runs, products and codes follow by the reconcile this asks for.
 """
@@ -127,7 +127,7 @@ class Removal:
 
 
 def find_courseware(text: str) -> Item:
-    """The program, run or course with this readable id; CoursewareUnknown with a hint if there is none (CW-01)."""
+    """The program, run or course with this readable id; CoursewareUnknown with a hint if there is none."""
     wanted = text.strip()
     found: Item | None
     if wanted.startswith(PROGRAM_PREFIX):

@@ -1,4 +1,4 @@
-"""People who came by code are added to their organization in Keycloak, where its page says so (KC-07).
+"""People who came by code are added to their organization in Keycloak, where its page says so.
 
 Found by a sweep, whatever door they came in by; carried to Keycloak as a delivery, after the commit and until it works.
 """

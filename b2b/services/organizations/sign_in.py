@@ -1,4 +1,4 @@
-"""Signing in through Keycloak: people follow what it says about their organizations (design 5.4)."""
+"""Signing in through Keycloak: people follow what it says about their organizations."""
 
 from __future__ import annotations
 
