@@ -206,6 +206,8 @@ def _panel_for_member(course: Course, organization: str, contract: MemberContrac
     product_id = run.contract_run.product_id
     name, value = ("contract_run", run.contract_run.pk) if is_free else ("product_id", product_id or 0)
     price = contract.price.formatted() if is_free else short_price(contract.price)
+    end = contract.terms.end
+    until = _("Until %(day)s") % {"day": date_format(end, "DATE_FORMAT")} if end else _("At your own pace")
     return BuyPanel(
         state=PanelState.MEMBER,
         course=course,
@@ -220,7 +222,7 @@ def _panel_for_member(course: Course, organization: str, contract: MemberContrac
                 name=name,
                 value=value,
                 title=contract.name,
-                text=_describe_end(contract),
+                text=until,
                 price_text=price,
                 checked=True,
             ),
@@ -300,11 +302,6 @@ def _start_note(run: RunOffer, now: datetime) -> str:
         return how
     until = _("open until %(day)s") if run.self_paced else _("ends %(day)s")
     return f"{how} · {until % {'day': day_text(run.ends_at)}}"
-
-
-def _describe_end(contract: MemberContract) -> str:
-    end = contract.terms.end
-    return _("Until %(day)s") % {"day": date_format(end, "DATE_FORMAT")} if end else _("At your own pace")
 
 
 def refund_text(run: RunOffer, now: datetime) -> str:

@@ -75,7 +75,7 @@ class CartPage:
         return tuple(line for line in self.priced.aside if not line.is_owned)
 
     @property
-    def had(self) -> tuple[PricedLine, ...]:
+    def owned(self) -> tuple[PricedLine, ...]:
         """Lines the buyer got another way in the meantime. This page is the last to show them."""
         return tuple(line for line in self.priced.aside if line.is_owned)
 

@@ -1,7 +1,7 @@
-"""The catalog: search, filters with counts, order and pages, all of it in the address.
+"""The catalog: search, filters with counts, sorting and pagination, all of it in the URL.
 
-The whole catalog is read as a handful of plain values for each course, in two queries, and sifted in memory: counts
-for every filter need all of it anyway. Only the courses of one page are read whole.
+Two queries read a few plain values of every course, which are filtered in memory: the counts beside the filters need
+all courses anyway. Only the courses of one page are loaded completely.
 """
 
 from __future__ import annotations
@@ -45,24 +45,18 @@ _OPERATOR = re.compile(r"\"|(?:^|\s)-\w")  # someone who says exactly what they 
 
 
 class Start(StrEnum):
-    """When a course can be begun."""
-
     ANY = "any"
     SOON = "soon"
     LATER = "later"
 
 
 class PriceBand(StrEnum):
-    """What a course costs, roughly."""
-
     FREE = "free"
     LOW = "low"
     HIGH = "high"
 
 
 class Sort(StrEnum):
-    """In which order courses are listed."""
-
     BEST = "best"
     START = "start"
     TITLE = "title"
@@ -72,7 +66,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogQuery:
-    """What a visitor asked for. Anything in the address that means nothing is left out (never an error)."""
+    """What the URL asks for. Values it doesn’t know are ignored, never an error."""
 
     text: str = ""
     department: frozenset[str] = frozenset()
@@ -83,8 +77,7 @@ class CatalogQuery:
     page: str = "1"
 
     @classmethod
-    def of(cls, params: QueryDict) -> CatalogQuery:
-        """Read an address."""
+    def from_params(cls, params: QueryDict) -> CatalogQuery:
         chosen = params.get(SORT, "")
         return cls(
             text=" ".join(params.get(SEARCH, "").replace("\0", " ").split())[:LONGEST_TEXT],
@@ -98,7 +91,7 @@ class CatalogQuery:
 
     @property
     def order(self) -> Sort:
-        """The order asked for; a search starts with what fits best, everything else with what starts next."""
+        """The chosen order. By default a search shows the best match first, and other lists the next start."""
         if self.sort is None or (self.sort is Sort.BEST and not self.text):
             return Sort.BEST if self.text else Sort.START
         return self.sort
@@ -107,27 +100,24 @@ class CatalogQuery:
     def filter_count(self) -> int:
         return len(self.department) + len(self.start) + len(self.level) + len(self.price)
 
-    def chosen(self, facet: str) -> frozenset[str]:
-        """What is chosen in one facet."""
+    def values_of(self, facet: str) -> frozenset[str]:
         return frozenset(getattr(self, facet))
 
     def without(self, facet: str, value: str) -> CatalogQuery:
-        """The same with one filter taken off, from the first page."""
-        fewer: dict[str, Any] = {facet: self.chosen(facet) - {value}}
+        fewer: dict[str, Any] = {facet: self.values_of(facet) - {value}}
         return replace(self, **fewer, page="1")
 
-    def cleared(self) -> CatalogQuery:
-        """The same search without any filter."""
+    def without_filters(self) -> CatalogQuery:
         none: dict[str, Any] = {facet: frozenset() for facet in FACETS}
         return replace(self, **none, page="1")
 
-    def address(self) -> str:
-        """The part of the address after the path, in one fixed order; empty where nothing is asked."""
+    def to_query_string(self) -> str:
+        """The query string with its “?”, always in the same order; empty for the plain catalog."""
         params = QueryDict(mutable=True)
         if self.text:
             params[SEARCH] = self.text
         for facet in FACETS:
-            params.setlist(facet, sorted(self.chosen(facet)))
+            params.setlist(facet, sorted(self.values_of(facet)))
         if self.sort is not None:
             params[SORT] = self.sort.value
         return f"?{params.urlencode()}" if params.urlencode() else ""
@@ -138,7 +128,7 @@ FACETS = ("department", "start", "level", "price")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the catalog knows of one course without reading it whole."""
+    """The values of a course that filters and sorting need."""
 
     course_id: int
     title: str
@@ -151,17 +141,17 @@ class Row:
     soon_until: date
 
     def values(self, facet: str) -> frozenset[str]:
-        """The values this course has in a facet; it may have several starts."""
+        """The values this course has in a facet. It may have several starts."""
         if facet == "department":
             return frozenset({self.department})
         if facet == "level":
             return frozenset({self.level})
         return self._starts() if facet == "start" else self._prices()
 
-    def fits(self, query: CatalogQuery, *, leaving_out: str = "") -> bool:
-        """Whether it passes every facet that has something chosen, except one."""
+    def passes(self, query: CatalogQuery, *, ignored_facet: str = "") -> bool:
+        """Whether the course passes the filters of every facet, except one."""
         return all(
-            facet == leaving_out or not query.chosen(facet) or query.chosen(facet) & self.values(facet)
+            facet == ignored_facet or not query.values_of(facet) or query.values_of(facet) & self.values(facet)
             for facet in FACETS
         )
 
@@ -179,7 +169,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One check box: its name in the address, and how many courses it would show."""
+    """A check box, with the number of courses it would show."""
 
     facet: str
     value: str
@@ -190,7 +180,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A group of check boxes; `shown` at once, `more` behind “Show 3 more” (open if one of them is chosen)."""
+    """A group of check boxes. `more` of them are behind “Show 3 more”, open if one of these is selected."""
 
     name: str
     legend: str
@@ -211,7 +201,7 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter that is on, and the address without it."""
+    """An active filter, and the URL without it."""
 
     label: str
     url: str
@@ -219,8 +209,6 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class SortChoice:
-    """One way to order the list."""
-
     value: str
     label: str
     selected: bool
@@ -228,8 +216,6 @@ class SortChoice:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything the catalog page shows."""
-
     query: CatalogQuery
     rows: Sequence[Row]
     departments: Sequence[Department]
@@ -238,16 +224,16 @@ class Catalog:
     now: datetime
 
     @property
-    def everything(self) -> int:
+    def course_count(self) -> int:
         return len(self.rows)
 
     @cached_property
     def found(self) -> list[Row]:
-        fitting = [row for row in self.rows if row.matches and row.fits(self.query)]
+        fitting = [row for row in self.rows if row.matches and row.passes(self.query)]
         return sorted(fitting, key=SORT_KEYS[self.query.order])
 
     @property
-    def total(self) -> int:
+    def found_count(self) -> int:
         return len(self.found)
 
     @cached_property
@@ -256,15 +242,16 @@ class Catalog:
 
     @cached_property
     def cards(self) -> list[CourseCard]:
-        return cards_of(self.page.object_list, user_id=self.user_id, now=self.now)
+        return cards_for_rows(self.page.object_list, user_id=self.user_id, now=self.now)
 
     @cached_property
     def facets(self) -> list[Facet]:
-        """The filters. Each counts what it would show together with the other groups."""
+        """The filters. Each option counts what it would show together with the filters of the other groups."""
         labels = self._labels()
+        legends = {"department": _("Department"), "start": _("Start"), "level": _("Level"), "price": _("Price")}
         return [
             Facet(name=facet, legend=legend, options=tuple(self._options(facet, labels[facet])))
-            for facet, legend in self._legends().items()
+            for facet, legend in legends.items()
         ]
 
     @property
@@ -278,7 +265,7 @@ class Catalog:
 
     @property
     def clear_url(self) -> str:
-        return self._url(self.query.cleared())
+        return self._url(self.query.without_filters())
 
     @property
     def sorts(self) -> list[SortChoice]:
@@ -294,13 +281,13 @@ class Catalog:
 
     @property
     def suggestion(self) -> str:
-        """A word from the titles like one that was typed, where nothing was found; empty if there is none."""
-        if self.total or not self.query.text:
+        """For a search without results: the text with words corrected to similar words of titles, if there are any."""
+        if self.found_count or not self.query.text:
             return ""
-        known = {word.casefold(): word for row in self.rows for word in _WORD.findall(row.title) if len(word) > 3}
+        title_words = {word.casefold(): word for row in self.rows for word in _WORD.findall(row.title) if len(word) > 3}
         typed = _WORD.findall(self.query.text.casefold())
-        corrected = [next(iter(get_close_matches(word, known, n=1, cutoff=0.75)), "") for word in typed]
-        better = " ".join(known[word] if word else old for word, old in zip(corrected, typed, strict=True))
+        corrected = [next(iter(get_close_matches(word, title_words, n=1, cutoff=0.75)), "") for word in typed]
+        better = " ".join(title_words[word] if word else old for word, old in zip(corrected, typed, strict=True))
         return better.lower() if better.casefold() != self.query.text.casefold() else ""
 
     @property
@@ -308,16 +295,14 @@ class Catalog:
         return self._url(CatalogQuery(text=self.suggestion))
 
     def _url(self, query: CatalogQuery) -> str:
-        return self.path + query.address()
+        return self.path + query.to_query_string()
 
     def _options(self, facet: str, labels: Mapping[str, str]) -> Iterable[Option]:
-        counted = [row.values(facet) for row in self.rows if row.matches and row.fits(self.query, leaving_out=facet)]
+        rows = [row for row in self.rows if row.matches and row.passes(self.query, ignored_facet=facet)]
+        values_of_rows = [row.values(facet) for row in rows]
         for value, label in labels.items():
-            selected = value in self.query.chosen(facet)
-            yield Option(facet, value, label, sum(value in values for values in counted), selected)
-
-    def _legends(self) -> dict[str, str]:
-        return {"department": _("Department"), "start": _("Start"), "level": _("Level"), "price": _("Price")}
+            selected = value in self.query.values_of(facet)
+            yield Option(facet, value, label, sum(value in values for values in values_of_rows), selected)
 
     def _labels(self) -> dict[str, dict[str, str]]:
         until = date_format(soon_until(clock.date_of(self.now)), "F")
@@ -340,8 +325,8 @@ class Catalog:
 
 
 def catalog(params: QueryDict, *, path: str = "", user_id: int | None = None, now: datetime) -> Catalog:
-    """The catalog as this address asks for it; three queries, and at most three more for the cards of its page."""
-    query = CatalogQuery.of(params)
+    """The catalog for this URL: three queries, and at most three more for the cards of its page."""
+    query = CatalogQuery.from_params(params)
     departments = list(Department.objects.all())
     known = {department.slug for department in departments}
     return Catalog(
@@ -355,7 +340,7 @@ def catalog(params: QueryDict, *, path: str = "", user_id: int | None = None, no
 
 
 def catalog_rows(text: str = "", *, now: datetime) -> list[Row]:
-    """Every listed course in plain values, and whether it matches the search; two queries."""
+    """A row for every listed course, and whether it matches the search; two queries."""
     offers = all_offers(now=now)
     until = soon_until(clock.date_of(now))
     nothing = CourseOffer(runs=(), now=now)
@@ -368,8 +353,8 @@ def catalog_rows(text: str = "", *, now: datetime) -> list[Row]:
     ]
 
 
-def cards_of(rows: Iterable[Row], *, user_id: int | None = None, now: datetime) -> list[CourseCard]:
-    """The cards of some of the catalog's rows, in their order."""
+def cards_for_rows(rows: Iterable[Row], *, user_id: int | None = None, now: datetime) -> list[CourseCard]:
+    """The cards of these rows, in the same order."""
     wanted = list(rows)
     courses = {
         course.pk: course for course in with_pages(Course.objects.filter(pk__in=[row.course_id for row in wanted]))
@@ -382,13 +367,13 @@ def cards_of(rows: Iterable[Row], *, user_id: int | None = None, now: datetime) 
 
 
 def soon_until(today: date) -> date:
-    """The last day that counts as soon: the end of the month two months from now."""
+    """The last day that counts as soon: the end of the month after next."""
     month = (today.replace(day=1) + timedelta(days=62)).replace(day=1)
     return month.replace(day=calendar.monthrange(month.year, month.month)[1])
 
 
 def soonest_first(row: Row) -> tuple[int, Any, str]:
-    """Dates to come, then what can be begun any time, then what runs already, then what isn't open."""
+    """Sort key: dates to come, then “any time”, then courses that have started, then those that aren’t open."""
     start = row.offer.next_start
     if start is not None and start > row.offer.now:
         return 0, start, row.title.casefold()
@@ -416,7 +401,7 @@ SORT_KEYS: dict[Sort, Callable[[Row], Any]] = {
 
 
 def _matches(text: str) -> Any:
-    """Words as a search engine reads them, beginnings of words, and the text as it stands."""
+    """Match words like a search engine, beginnings of words, and the text itself."""
     if not text:
         return ExpressionWrapper(Q(pk__isnull=False), output_field=BooleanField())
     condition = Q(search=SearchQuery(text, search_type="websearch", config="english"))
@@ -442,7 +427,7 @@ def _known_values(params: QueryDict, name: str, values: Iterable[str]) -> frozen
 
 @dataclass(frozen=True, slots=True)
 class DepartmentTile:
-    """A department on the home page: its name, its number of courses, and the catalog with just these."""
+    """A department on the home page, with the number of its courses and the URL of its catalog."""
 
     slug: str
     name: str
@@ -451,14 +436,15 @@ class DepartmentTile:
 
 
 def department_tiles(rows: Sequence[Row]) -> list[DepartmentTile]:
-    """The departments that have courses in the catalog, in their own order; one query."""
+    """The departments with courses in the catalog, in their own order; one query."""
     counts = Counter(row.department for row in rows)
     return [
-        DepartmentTile(slug=each.slug, name=each.name, count=counts[each.slug], url=_department_url(each.slug))
+        DepartmentTile(
+            slug=each.slug,
+            name=each.name,
+            count=counts[each.slug],
+            url=CATALOG.url + CatalogQuery(department=frozenset({each.slug})).to_query_string(),
+        )
         for each in Department.objects.all()
         if counts[each.slug]
     ]
-
-
-def _department_url(slug: str) -> str:
-    return CATALOG.url + CatalogQuery(department=frozenset({slug})).address()

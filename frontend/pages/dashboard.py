@@ -18,7 +18,7 @@ from b2b.selectors.seats import (
 from cms.selectors.pages import visible_program_pages
 from courses.enums import RequirementKind
 from courses.models import Course, CourseRun, Program, ProgramRequirement
-from courses.selectors.dashboard import Dashboard, dashboard_for
+from courses.selectors.dashboard import dashboard_for
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.places import course_url, courses_with_a_page, organization_url, program_url
 from mitxonline.users.models import User
@@ -55,7 +55,7 @@ class OrganizationCard:
     closed: tuple[MemberContract, ...]
 
     @property
-    def names_its_page(self) -> bool:
+    def links_to_page(self) -> bool:
         return any(box.hidden_count for box in self.open)
 
 
@@ -102,21 +102,15 @@ class DashboardPage:
 def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
     """The learner’s dashboard; the number of queries doesn’t grow with their courses."""
     dashboard = dashboard_for(user.pk, now=now)
-    started = _course_ids(dashboard)
+    runs = [*dashboard.in_progress, *dashboard.upcoming, *dashboard.finished]
+    started = frozenset(run.course_id for run in runs)
     with_page = courses_with_a_page(started)
-    rows = {
-        name: tuple(_course_row(run, with_page) for run in runs)
-        for name, runs in {
-            "in_progress": dashboard.in_progress,
-            "upcoming": dashboard.upcoming,
-            "finished": dashboard.finished,
-        }.items()
-    }
+    in_progress = _course_rows(dashboard.in_progress, with_page)
     return DashboardPage(
-        current=next(iter(rows["in_progress"]), None),
-        in_progress=rows["in_progress"][1:],
-        upcoming=rows["upcoming"],
-        finished=rows["finished"],
+        current=next(iter(in_progress), None),
+        in_progress=in_progress[1:],
+        upcoming=_course_rows(dashboard.upcoming, with_page),
+        finished=_course_rows(dashboard.finished, with_page),
         waiting=tuple(waiting_codes(user)),
         organizations=tuple(_organization_card(each) for each in organizations_of(user.pk, now=now)),
         programs=_started_programs(started),
@@ -125,13 +119,8 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
     )
 
 
-def _course_ids(dashboard: Dashboard) -> frozenset[int]:
-    runs = [*dashboard.in_progress, *dashboard.upcoming, *dashboard.finished]
-    return frozenset(run.course_id for run in runs)
-
-
-def _course_row(run: CourseRun, with_page: frozenset[int]) -> CourseRow:
-    return CourseRow(run=run, url=course_url(run.course) if run.course_id in with_page else "")
+def _course_rows(runs: Iterable[CourseRun], with_page: frozenset[int]) -> tuple[CourseRow, ...]:
+    return tuple(CourseRow(run, url=course_url(run.course) if run.course_id in with_page else "") for run in runs)
 
 
 def _organization_card(member: MemberOrganization) -> OrganizationCard:

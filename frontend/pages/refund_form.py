@@ -48,7 +48,11 @@ class RefundRequestForm(forms.Form):
         if len(lines) < 2:
             del self.fields["lines"]
         else:
-            choices = [(str(line.pk), f"{line.title} ({_refundable_text(line)})") for line in lines]
+            # What can still be refunded of each line.
+            choices = [
+                (str(line.pk), f"{line.title} ({Money(line.due - line.refunded, line.currency).formatted()})")
+                for line in lines
+            ]
             self.fields["lines"].choices = choices  # type: ignore[attr-defined]
             self.fields["lines"].initial = [key for key, _text in choices]
 
@@ -65,7 +69,3 @@ class RefundRequestForm(forms.Form):
         if "lines" not in self.fields:
             return None
         return {int(key) for key in self.cleaned_data["lines"]}
-
-
-def _refundable_text(line: OrderLine) -> str:
-    return Money(line.due - line.refunded, line.currency).formatted()

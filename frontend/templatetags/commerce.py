@@ -19,7 +19,7 @@ from frontend.pages.catalog import (
     Catalog,
     DepartmentTile,
     Row,
-    cards_of,
+    cards_for_rows,
     catalog_rows,
     department_tiles,
     soonest_first,
@@ -110,7 +110,7 @@ def course_card(context: Context, page: CoursePage) -> CourseCard | None:
 def starting_soon(context: Context, how_many: int = 4) -> list[CourseCard]:
     """`{% starting_soon 4 as cards %}`: the courses that start next."""
     rows = [row for row in _rows(context) if row.offer.runs]
-    return cards_of(sorted(rows, key=soonest_first)[:how_many], user_id=_user_id(context), now=clock.now())
+    return cards_for_rows(sorted(rows, key=soonest_first)[:how_many], user_id=_user_id(context), now=clock.now())
 
 
 @register.simple_tag(takes_context=True)

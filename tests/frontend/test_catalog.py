@@ -175,7 +175,7 @@ class TestSearch:
 
     def test_a_likelier_word_is_suggested_where_nothing_is_found(self) -> None:
         found = ask("q=pyhton")
-        assert (found.total, found.suggestion, found.suggestion_url) == (0, "python", "/catalog/?q=python")
+        assert (found.found_count, found.suggestion, found.suggestion_url) == (0, "python", "/catalog/?q=python")
         assert ask("q=zzzzzz").suggestion == ""
         assert ask("q=python").suggestion == ""
 
@@ -266,7 +266,7 @@ class TestFilters:
     def test_counts_match_the_results(self) -> None:
         for facet in ask().facets:
             for option in facet.options:
-                assert ask(f"{facet.name}={option.value}").total == option.count, option
+                assert ask(f"{facet.name}={option.value}").found_count == option.count, option
 
     def test_chips_take_one_filter_off_each(self) -> None:
         found = ask("q=a&level=intro&level=intermediate&price=high&sort=title&page=2")
@@ -298,9 +298,9 @@ def test_soon_is_until_the_end_of_the_month_two_months_on(today: date, until: da
 
 def test_the_address_of_a_query_reads_as_the_same_query() -> None:
     address = "q=maps+%26+data&department=climate&department=data&start=any&level=advanced&price=low&sort=newest"
-    query = CatalogQuery.of(QueryDict(address))
-    assert query.address() == f"?{address}"
-    assert CatalogQuery.of(QueryDict(query.address()[1:])) == query
+    query = CatalogQuery.from_params(QueryDict(address))
+    assert query.to_query_string() == f"?{address}"
+    assert CatalogQuery.from_params(QueryDict(query.to_query_string()[1:])) == query
 
 
 class TestPages:
@@ -309,7 +309,7 @@ class TestPages:
             listed(f"Course {number:02d}")
         first, second = ask("sort=title"), ask("sort=title&page=2")
         assert (len(first.cards), len(second.cards)) == (PAGE_SIZE, 2)
-        assert (first.page.paginator.num_pages, first.total, first.everything) == (2, 11, 11)
+        assert (first.page.paginator.num_pages, first.found_count, first.course_count) == (2, 11, 11)
         assert not {card.title for card in first.cards} & {card.title for card in second.cards}
 
     def test_beyond_the_end_is_the_last(self) -> None:
