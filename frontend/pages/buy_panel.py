@@ -131,7 +131,7 @@ def current_enrollment(course_id: int, *, user_id: int, now: datetime) -> Enroll
 def _panel_on_sale(course: Course, offer: CourseOffer, paid: list[RunOffer]) -> BuyPanel:
     choices = tuple(_list_choices(paid, offer, name="product_id"))
     price = next(iter(choice.price_text for choice in choices), "")
-    one_price = len({choice.price_text for choice in choices}) == 1
+    has_one_price = len({choice.price_text for choice in choices}) == 1
     free = [run for run in offer.open_runs if run.product_id is None]
     return BuyPanel(
         state=PanelState.BUY,
@@ -143,7 +143,7 @@ def _panel_on_sale(course: Course, offer: CourseOffer, paid: list[RunOffer]) -> 
         length_text=length_text(course),
         choices=choices,
         action_url=reverse(BUY),
-        button_text=_("Enroll for %(price)s") % {"price": price} if one_price else _("Add to cart"),
+        button_text=_("Enroll for %(price)s") % {"price": price} if has_one_price else _("Add to cart"),
         short_button_text=_("Enroll"),
         free_choices=tuple(_list_choices(free, offer, name="run")),
         refund_text=refund_text(paid[0], offer.now),
@@ -168,17 +168,20 @@ def _panel_for_free(course: Course, offer: CourseOffer) -> BuyPanel:
 
 def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -> BuyPanel:
     run = enrollment.run
-    started = run.has_started(now)
+    has_started = run.has_started(now)
+    start, sentence = "", _("You’re enrolled in this course.")
+    if not has_started and run.start_date is not None:
+        day = day_text(run.start_date)
+        start = _("Starts %(day)s") % {"day": day}
+        sentence = _("You’re enrolled. The course starts on %(day)s.") % {"day": day}
     return BuyPanel(
         state=PanelState.ENROLLED,
         course=course,
         badge_text=_("Enrolled"),
-        badge_kind="ok" if started else "info",
-        start_text="" if started or run.start_date is None else _("Starts %(day)s") % {"day": day_text(run.start_date)},
+        badge_kind="ok" if has_started else "info",
+        start_text=start,
         length_text=length_text(course),
-        sentence=_("You’re enrolled in this course.")
-        if started or run.start_date is None
-        else _("You’re enrolled. The course starts on %(day)s.") % {"day": day_text(run.start_date)},
+        sentence=sentence,
         go_url=reverse(DASHBOARD),
         go_text=_("Go to course"),
         short_button_text=_("Go to course"),

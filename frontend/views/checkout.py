@@ -34,7 +34,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
         return redirect_to_login(cart)
     refuse_many_checkouts(request)
     try:
-        begun = begin_checkout(
+        result = begin_checkout(
             owner=basket_owner(request),
             user_id=user_id,
             expected_total=money(request.POST.get("expected_total")),
@@ -47,6 +47,6 @@ def checkout(request: HttpRequest) -> HttpResponse:
         if order is None:
             raise
         return redirect(receipt_url(order))  # a double click: the first request emptied the basket
-    if begun.pay_url:
+    if result.pay_url:
         count_checkout(request)
-    return redirect(begun.pay_url or receipt_url(begun.order))
+    return redirect(result.pay_url or receipt_url(result.order))
