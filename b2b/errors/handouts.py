@@ -163,4 +163,4 @@ class MailServerAway(DomainError):
     """Some e-mails wait because the mail server didn’t take them; the event is delivered again."""
 
     code = "mail_server_away"
-    message = _("The mail server isn’t answering. The e-mails wait.")
+    message = _("The mail server isn’t answering. The e-mails will be sent when it does.")

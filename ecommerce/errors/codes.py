@@ -142,7 +142,7 @@ class CodeForAnotherProduct(CodeRefused):
 class CodeForOtherProducts(CodeForAnotherProduct):
     """The discount names products, and none of them is in the basket."""
 
-    heading = _("This code is for other courses than those in your cart")
+    heading = _("This code is for courses that aren’t in your cart")
     advice = ""
     title: str = ""
 

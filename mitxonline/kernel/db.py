@@ -28,7 +28,7 @@ Params = Sequence[Any] | Mapping[str, Any]
 
 class LockTaken(DomainError):
     code = "busy"
-    message = _("Someone else is working on this right now.")
+    message = _("This is already being worked on.")
     advice = _("Try again shortly.")
 
 

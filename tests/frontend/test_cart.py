@@ -80,7 +80,7 @@ def test_organizations_are_named_only_to_members_and_code_holders(
 def test_a_course_added_during_a_contracts_cart_goes_to_the_ordinary_cart(client: Client) -> None:
     client.get(make_northgate().link)
     page = read(client.post("/cart/add/", {"product_id": make_product().pk}, follow=True))
-    assert "It is in your other cart" in page.text
+    assert "We added it to your own cart" in page.text
     assert "Back to my cart (1 course)" in page.text
 
 

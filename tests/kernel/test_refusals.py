@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 from datetime import UTC, date, datetime
@@ -78,6 +79,19 @@ def test_the_fields_fill_every_place(kind: type[DomainError]) -> None:
 def test_sentences_are_declared_and_not_written_by_a_constructor(kind: type[DomainError]) -> None:
     assert "__init__" not in vars(kind) or kind is DomainError
     assert "__str__" not in vars(kind) or kind is DomainError
+
+
+def test_a_class_raised_without_a_call_needs_no_fields() -> None:
+    """mypy checks the arguments of a call; `raise SomeRefusal` would fail only when it happens."""
+    needy = {kind.__name__ for kind in ALL if not all(hasattr(kind, name) for name in kind.fields)}
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for app in APPS
+        for path in sorted((ROOT / app).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name) and node.exc.id in needy
+    ]
+    assert found == []
 
 
 def _annotation(kind: type[DomainError], field: str) -> str:
