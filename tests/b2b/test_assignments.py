@@ -1,4 +1,4 @@
-"""Handing codes out: who gets one, who doesn't and why, never more people than seats; taking back, reminding."""
+"""Handing out codes: who gets one and why not, never more people than seats, reminding and taking back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding what disagrees with the terms, and setting it right."""
+"""Finding contracts that disagree with their terms, and repairing them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators type: the documents' set-ups word for word, and every slip of the finger."""
+"""The contract commands: the documents' set-ups word for word, and every mistake an operator can make."""
 
 import csv
 import json

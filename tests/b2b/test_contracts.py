@@ -1,4 +1,4 @@
-"""Contracts: made once, changed by publishing."""
+"""Contracts are made once, and changed by publishing."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What a contract covers: added, added again, removed, given back."""
+"""A contract's courseware: added, added again, removed and restored."""
 
 from datetime import date, timedelta
 from decimal import Decimal

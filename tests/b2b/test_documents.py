@@ -1,4 +1,4 @@
-"""The lines of docs/contracts.md, typed as they stand there."""
+"""The commands in docs/contracts.md work as printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every door into a contract and what it answers, sentence by sentence."""
+"""Every door into a contract, and the refusal of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Getting in, sentence by sentence of the design (5.3), through the services every door uses.
+"""Getting into a contract by code, purchase or membership, through the services every door uses.
 
 What pages say of it is in ``tests/frontend`` (redeem, cart, dashboard), single sign-on in ``test_sso*``, races in
 ``tests/concurrency``, handing out in ``test_assignments``.

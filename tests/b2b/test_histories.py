@@ -1,4 +1,4 @@
-"""Random histories of a contract: after every step its codes are in line, and no seat was given twice."""
+"""Random histories of a contract: after every step its codes match the terms, and no seat was given twice."""
 
 from __future__ import annotations
 

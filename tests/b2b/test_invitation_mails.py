@@ -1,4 +1,4 @@
-"""The outbox of hand-outs: claimed before it is sent, never twice by itself, seen and sent again when it failed."""
+"""The outbox of hand-outs: claimed before sending, never sent twice automatically, resent by staff after failures."""
 
 from __future__ import annotations
 

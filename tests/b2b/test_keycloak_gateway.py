@@ -1,4 +1,4 @@
-"""What answers where Keycloak should, and what does not answer at all."""
+"""Wrong and missing answers of Keycloak."""
 
 from __future__ import annotations
 

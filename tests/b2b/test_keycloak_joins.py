@@ -1,4 +1,4 @@
-"""People who came by code are added to their organization in Keycloak, where its page says so."""
+"""Members who joined by code are added to their organization in Keycloak, where its page asks for it."""
 
 from __future__ import annotations
 

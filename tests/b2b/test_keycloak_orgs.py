@@ -1,4 +1,4 @@
-"""Organizations that are kept in Keycloak become pages here, found again by their id."""
+"""Organizations of Keycloak become pages, matched by their id."""
 
 from __future__ import annotations
 

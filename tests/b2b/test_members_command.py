@@ -1,4 +1,4 @@
-"""Many people put into a contract, or taken out, by a command: looked at as a whole before anything is written."""
+"""Adding and removing many members by command: all of them are checked before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moving people to another contract, with what they learn there."""
+"""Moving members to another contract with their courses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Organizations: found by whatever they are called, made once."""
+"""Organizations are found by id, key or name, and made once."""
 
 import json
 from collections.abc import Callable

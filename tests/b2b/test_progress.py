@@ -1,4 +1,4 @@
-"""The progress bar that comes late."""
+"""The progress bar of slow commands."""
 
 from io import StringIO
 

@@ -1,4 +1,4 @@
-"""A seat that was promised by mail is kept, at every door, until it is taken back (ADR 0010)."""
+"""A seat promised by e-mail is kept at every door until the hand-out is taken back (ADR 0010)."""
 
 from __future__ import annotations
 

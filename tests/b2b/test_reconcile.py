@@ -1,4 +1,4 @@
-"""Bringing a contract in line: again and again, at once, killed half way, recorded."""
+"""Reconciling a contract: repeated, at once, killed half way, recorded."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Runs that contracts make: keys, sources, dates, what goes with them."""
+"""The runs a contract makes: keys, sources, dates and products."""
 
 from datetime import UTC, date, datetime
 

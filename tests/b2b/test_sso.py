@@ -1,4 +1,4 @@
-"""Signing in through Keycloak: people follow what it says about their organizations."""
+"""Signing in through Keycloak: people join and leave organizations as the claim says."""
 
 from __future__ import annotations
 

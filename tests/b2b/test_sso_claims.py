@@ -1,4 +1,4 @@
-"""Every shape in which Keycloak's releases have said which organizations someone belongs to."""
+"""Every form in which Keycloak's releases have sent a user's organizations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for whatever Keycloak says, whoever someone is already, and in whatever order it is said."""
+"""Properties that hold for any claim, any member and any order of sign-ins."""
 
 from __future__ import annotations
 

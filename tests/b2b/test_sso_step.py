@@ -1,4 +1,4 @@
-"""The step of signing in that follows the claim: it tells people what they should know, and keeps no one out."""
+"""The sign-in step that follows the claim: it shows messages and never blocks a sign-in."""
 
 from __future__ import annotations
 

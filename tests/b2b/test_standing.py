@@ -1,4 +1,4 @@
-"""Where a contract stands today: one answer, whoever asks."""
+"""Every reader gets the same answer about where a contract stands today."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terms in force: which ways of publishing bring them, and what they look like (design, decision 5)."""
+"""Terms in force: which ways of publishing change them, and to what."""
 
 from datetime import date, timedelta
 from decimal import Decimal

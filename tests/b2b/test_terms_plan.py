@@ -1,4 +1,4 @@
-"""What other terms would do, said before: it is what happens, over the whole table and between its rows."""
+"""The plan of new terms is exactly what happens, for every row of the decision table and every transition."""
 
 from __future__ import annotations
 

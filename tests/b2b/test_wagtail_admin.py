@@ -1,4 +1,4 @@
-"""The Wagtail admin and pages on which seats and codes hang: refused with a sentence, never an error page."""
+"""Pages with seats and codes can't be deleted, moved or copied in the Wagtail admin: a sentence, never an error page."""
 
 from __future__ import annotations
 

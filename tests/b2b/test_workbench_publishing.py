@@ -1,4 +1,4 @@
-"""Every way in which Wagtail's admin could publish a contract: by our page, with the plan seen, or not at all."""
+"""Every way Wagtail's admin could publish a contract: through the plan, or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sees what of organizations and contracts in the Wagtail admin, address by address."""
+"""Rights to organizations and contracts in the Wagtail admin, address by address."""
 
 from __future__ import annotations
 

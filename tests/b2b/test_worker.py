@@ -1,4 +1,4 @@
-"""Bringing in line with a real worker: killed half way, with the broker down, in a process of its own."""
+"""Reconciling in a real worker: killed half way, with the broker down, and in two processes."""
 
 from __future__ import annotations
 

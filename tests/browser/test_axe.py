@@ -1,4 +1,4 @@
-"""That the examination of pages would notice something."""
+"""The accessibility check finds what it should find."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carts with discounts, as a visitor sees them: with scripts and without, and on a page that a cache kept."""
+"""Carts with discounts in a browser: with and without scripts, and on a cached page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The learner's way: from a link in the exported file to the course on the dashboard, with scripts and without."""
+"""A learner goes from an exported link to the course on the dashboard, with and without scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manager's way: from the dashboard to codes handed out, reminded and taken back, with scripts and without."""
+"""A manager hands out codes, reminds people and takes codes back, with and without scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages every visitor sees: with a keyboard, on the narrowest phone, in both directions, with axe."""
+"""The public pages: keyboard, narrow phones, both writing directions, axe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Money's way back: the buyer asks on the receipt, finance approves in Wagtail's admin, the receipt says so."""
+"""A refund from the buyer's request to finance's approval and the receipt."""
 
 from __future__ import annotations
 

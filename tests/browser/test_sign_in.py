@@ -1,4 +1,4 @@
-"""Signing in through a provider, in a real browser: the content security policy lets the form go there and back."""
+"""Signing in through a provider in a browser, under the content security policy."""
 
 from __future__ import annotations
 

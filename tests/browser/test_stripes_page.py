@@ -1,4 +1,4 @@
-"""To a payment page on another site and back, in a real browser: the content security policy has its say in it."""
+"""To Stripe's payment page and back in a browser, under the content security policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of those who look after contracts, in Wagtail's admin: from a new organization to codes in people's hands."""
+"""Contract staff go from a new organization to exported codes in Wagtail's admin."""
 
 from __future__ import annotations
 

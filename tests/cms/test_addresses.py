@@ -1,4 +1,4 @@
-"""Where pages stand, and who can open them."""
+"""The addresses of pages, and who can open them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalog in the Wagtail admin: what editors and finance can do there, and what is refused."""
+"""The catalog in the Wagtail admin: what editors and finance can do, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What blocks take, and what they refuse with a sentence."""
+"""What content blocks accept and refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The brand: colors that can be read, links that lead somewhere."""
+"""The brand: readable colors and working links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages through Wagtail's own assertions: where they may be made, that they render, preview and edit."""
+"""Page types, by Wagtail's own assertions: parents, rendering, preview, editing."""
 
 from __future__ import annotations
 

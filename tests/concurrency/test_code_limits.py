@@ -1,4 +1,4 @@
-"""An unlimited code gets a limit while people use it: not one use more than the limit is given away."""
+"""An unlimited code gets a limit while people use it: never more uses than the limit."""
 
 from __future__ import annotations
 

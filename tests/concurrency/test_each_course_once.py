@@ -1,4 +1,4 @@
-"""Two orders for one course, fulfilled at the same moment: one gives it, the other goes before staff."""
+"""Two orders for one course fulfilled at once: one enrolls, the other goes to review."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two learners, one code, one seat: races on real PostgreSQL, each with a control that loses without its guard."""
+"""Races for the last code and the last seat, each with a control that loses without its guard."""
 
 from __future__ import annotations
 

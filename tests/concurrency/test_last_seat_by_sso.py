@@ -1,4 +1,4 @@
-"""Many people sign in at once and there is one seat; and one person signs in many times at once."""
+"""Many people sign in at once for one seat, and one person many times at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One order of locks (ADR 0003): windows of one visitor, buyers with the same codes, money that comes late."""
+"""The order of locks (ADR 0003): several windows, buyers with the same codes, late payments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One learner, one code, two orders at once: the use is one order's, and the bank's word may come at any moment."""
+"""One learner, one code, two orders at once: only one order gets the use."""
 
 from __future__ import annotations
 

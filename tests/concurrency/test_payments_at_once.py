@@ -1,4 +1,4 @@
-"""Return page, notices and sweep at the same moment; buttons pressed in many windows."""
+"""The return page, notices and sweep at once, and checkout in many windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last free seat: promised by a manager, redeemed by a code, taken by signing in, given by staff; all at once."""
+"""The last free seat: handed out, redeemed, taken by sign-in and given by staff, all at once."""
 
 from __future__ import annotations
 

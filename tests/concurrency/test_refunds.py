@@ -1,4 +1,4 @@
-"""Two people of finance and a gateway's notice at once: no cent goes back twice. Each race has its control."""
+"""Refunds by two people and a gateway's notice at once: no cent goes back twice. Each race has its control."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Managers at the same moment: never more people than seats, one reminder a day, no code both used and taken back."""
+"""Managers at once: never more people than seats, one reminder a day, no code both used and taken back."""
 
 from __future__ import annotations
 

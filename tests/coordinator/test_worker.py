@@ -1,4 +1,4 @@
-"""With a real broker, a real worker, and with neither."""
+"""Deliveries with a real broker and worker, and with neither."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""Rights to be in a run: given, doubled, taken away."""
+"""Enrollments: given, repeated and ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded servers survive what happens to servers on people's machines."""
+"""The embedded servers survive crashes, taken ports and broken data."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Any command works after `make setup`, before anyone ran the storefront."""
+"""Any command works after `make setup`, before the storefront ever ran."""
 
 import os
 import subprocess

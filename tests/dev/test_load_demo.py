@@ -1,4 +1,4 @@
-"""`load_demo`: a site that looks alive, stays so, and is the same when loaded twice."""
+"""`load_demo` fills the site, keeps it current and changes nothing when run twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make run`, from nothing to a storefront and back."""
+"""`make run` starts everything and Ctrl-C ends it."""
 
 import os
 import re

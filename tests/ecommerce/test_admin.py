@@ -1,4 +1,4 @@
-"""Orders and refunds in the Django admin: looked at, and changed by the named actions alone."""
+"""Orders and refunds in the Django admin: read-only, except for the named actions."""
 
 from __future__ import annotations
 

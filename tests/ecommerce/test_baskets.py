@@ -1,4 +1,4 @@
-"""Baskets: ordinary and link, anonymous and of an account, and what codes do in them."""
+"""Baskets: ordinary and link, anonymous and of an account, with codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From basket to order to course: everything or nothing."""
+"""From basket to order to enrollment: everything or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A code is judged in one place: its refusals are made by the verdict, and by the write that takes a use."""
+"""One verdict decides about a code; only the write that takes a use may refuse as well."""
 
 from __future__ import annotations
 

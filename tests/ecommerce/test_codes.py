@@ -1,4 +1,4 @@
-"""Uses of codes: claimed, confirmed, released; the database counts along."""
+"""Uses of codes: held, confirmed, released; the database checks the count."""
 
 from __future__ import annotations
 

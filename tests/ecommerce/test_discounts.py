@@ -1,4 +1,4 @@
-"""Discounts as people make and keep them: what is refused and why, for whom they are, and how often they were used."""
+"""Making and changing discounts: refusals, chosen people and counted uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No one is sold the same course twice: in one cart, beside what they have, beside what they are paying for."""
+"""No one is sold a course twice: in one cart, beside what they have, or while they are paying for it."""
 
 from __future__ import annotations
 

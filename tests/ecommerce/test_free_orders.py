@@ -1,4 +1,4 @@
-"""What cost nothing is undone at the desk and by command: the course goes, the code and the seat come back."""
+"""Free orders are undone at the desk and by command: the course ends, code and seat are free again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that were there before a migration."""
+"""Data migrations, on rows from before."""
 
 from __future__ import annotations
 

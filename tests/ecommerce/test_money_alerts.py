@@ -1,4 +1,4 @@
-"""Finance is mailed what needs a decision, all of it at once, and counts it on the admin's first page."""
+"""Finance gets one e-mail about everything that needs a decision, and sees the counts in the admin."""
 
 from __future__ import annotations
 

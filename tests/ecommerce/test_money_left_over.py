@@ -1,4 +1,4 @@
-"""Orders after a part of their money went back: what is left buys, is undone and frees what it should."""
+"""Orders after a partial refund: the rest can buy, be undone, and free codes and seats."""
 
 from __future__ import annotations
 

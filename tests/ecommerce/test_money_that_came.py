@@ -1,4 +1,4 @@
-"""What came is kept as it came, goes back as it came, and is compared with what the gateway says went back."""
+"""Money is kept and refunded as it arrived, and compared with what the gateway reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices: kept once before anything else, answered at once, acted on any number of times in any order."""
+"""Notices are stored first, answered at once, and processed in any order and any number of times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A use of a code belongs to one order, whatever becomes of the payment and of the basket."""
+"""A use of a code belongs to one order, whatever happens to the payment and the basket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders and refunds in the Wagtail admin: who sees them, what is done there, and that nothing is done unasked."""
+"""Orders and refunds in the Wagtail admin: rights, actions and confirmations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paying: one open page at a time, every end of it, and no one's word taken for money but the gateway's."""
+"""Payments: one open page per order, every outcome, and only the gateway's word counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is on sale and what it costs: made once, changed with a trace, from the shell and in the admin."""
+"""Products and prices: made once, changed with a history, by command and in the admin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prices are pure: never negative, never above the list price, and blind to the order of application."""
+"""Prices are pure functions: never negative, never above the list price, independent of the order of discounts."""
 
 from __future__ import annotations
 

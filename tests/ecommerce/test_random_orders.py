@@ -1,4 +1,4 @@
-"""Random histories of carts, codes, payments and refunds: whatever happens, the books and the rules hold."""
+"""Random histories of carts, codes, payments and refunds: the ledger and the rules always hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What buyers and the shop are mailed about money, and receipts as plain data."""
+"""E-mails about money to buyers and the shop, and receipts as plain data."""
 
 from __future__ import annotations
 

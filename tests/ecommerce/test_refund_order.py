@@ -1,4 +1,4 @@
-"""`refund_order`: the shell does what the desk does, twice typed is once done, and refusals are sentences."""
+"""`refund_order` does what the desk does, once, and reports refusals as sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Giving money back: by whole, line and amount; recorded before the call; followed whatever the gateway says when."""
+"""Refunds of orders, lines and amounts: recorded before the call, then following the gateway."""
 
 from __future__ import annotations
 

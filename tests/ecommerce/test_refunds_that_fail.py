@@ -1,4 +1,4 @@
-"""A refund that had arrived and comes back: the books, the order, the courses, the buyer and finance follow."""
+"""A refund that comes back after it succeeded: ledger, order, courses, buyer and finance follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases a world with one of everything can’t show: two codes, two orders, a second look under the lock."""
+"""Cases that need two of something: two codes, two orders, a second check under the lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Money that comes twice, goes back twice, or is taken by a bank: seen, told, and in the books."""
+"""Money that arrives twice, goes back twice or is lost to a bank: recorded and reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's section of the Wagtail admin: who sees what, what can be done there, and what it costs."""
+"""The shop in the Wagtail admin: rights, actions and query counts."""
 
 from __future__ import annotations
 

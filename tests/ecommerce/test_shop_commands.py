@@ -1,4 +1,4 @@
-"""What an operator types: generate_discount_code and create_product, the same twice, and everything that is wrong."""
+"""generate_discount_code and create_product: repeated runs, and every mistake an operator can make."""
 
 from __future__ import annotations
 

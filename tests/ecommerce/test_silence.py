@@ -1,4 +1,4 @@
-"""A gateway that hangs, trickles or closes holds no page and no sweep, and another account isn't kept waiting by it."""
+"""A gateway that hangs, trickles or closes blocks no page, no sweep and no other account."""
 
 from __future__ import annotations
 

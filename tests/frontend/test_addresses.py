@@ -1,4 +1,4 @@
-"""What holds for every address of the storefront; who gets what is in tests/security/table.py."""
+"""Rules for every address of the storefront; rights are in tests/security/table.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages are made of: weight, signs that exist, nothing the content security policy would stop."""
+"""The pages' assets: size, existing icons, nothing the content security policy would block."""
 
 import gzip
 import re

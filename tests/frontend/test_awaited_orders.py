@@ -1,4 +1,4 @@
-"""While a payment is at the bank, or before staff, the buyer's pages say so and sell the same course no second time."""
+"""While a payment is pending or in review, pages say so and don't sell the course again."""
 
 from __future__ import annotations
 

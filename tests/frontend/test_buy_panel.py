@@ -1,4 +1,4 @@
-"""The panel beside a course: right for every visitor, and what its buttons do."""
+"""The buy panel of a course, for every kind of visitor."""
 
 from __future__ import annotations
 

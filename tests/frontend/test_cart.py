@@ -1,4 +1,4 @@
-"""The cart: what a link puts in, what a code does, and what junk can't do."""
+"""The cart: links, codes and malformed requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalog: what it lists, finds, filters, counts and orders, at a constant price."""
+"""The catalog: listing, search, filters, counts and sorting, with a constant number of queries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the cart to the receipt, with nothing to pay and through the sandbox."""
+"""From the cart to the receipt, free and through the sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the components promise to whoever builds a page with them."""
+"""What each component guarantees to the pages that use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Course, program and home pages: what they show, and what they cost."""
+"""Course, program and home pages: content and query counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same id gives the same cover, for ever."""
+"""The same id always gives the same cover."""
 
 import re
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""The dashboard, an organization's page, and the one click into a course."""
+"""The dashboard, an organization's page, and enrolling with one click."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wagtail's bar on the pages editors write: for them alone."""
+"""Only editors see Wagtail's bar on pages."""
 
 from __future__ import annotations
 

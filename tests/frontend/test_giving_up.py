@@ -1,4 +1,4 @@
-"""Giving up a payment: once its page is over, code and seat are for others at once."""
+"""Canceling a payment frees its code and seat once the payment page is closed."""
 
 from __future__ import annotations
 

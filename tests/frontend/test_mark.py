@@ -1,4 +1,4 @@
-"""The site's sign in a browser's tab and on the home screens of phones."""
+"""The site's icon in browser tabs and on home screens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receipts and the list of orders: the buyer's own, in every state, and no one else's."""
+"""Receipts and the list of orders: only the buyer's own, in every state."""
 
 from __future__ import annotations
 

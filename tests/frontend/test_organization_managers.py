@@ -1,4 +1,4 @@
-"""The pages of an organization’s managers: what they see and do, and that no one else learns anything."""
+"""The managers' pages: what they show and do, and that no one else can open them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coming back from a payment page: whoever comes, however it ended, and with something down."""
+"""Returning from a payment page: any visitor, any outcome, with services down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A code’s own page: looking changes nothing, one press takes the seat, a refusal says why and whom to ask."""
+"""A code's page: viewing changes nothing, one click takes the seat, a refusal says why and whom to ask."""
 
 from __future__ import annotations
 

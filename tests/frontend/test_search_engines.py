@@ -1,4 +1,4 @@
-"""What search engines are told, and what they are asked to leave alone."""
+"""What search engines may index."""
 
 from __future__ import annotations
 

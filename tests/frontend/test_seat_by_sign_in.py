@@ -1,4 +1,4 @@
-"""A single sign-on contract that is published later says how to get in to people who are signed in."""
+"""A single sign-on contract published later tells signed-in people how to join."""
 
 from __future__ import annotations
 

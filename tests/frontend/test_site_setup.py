@@ -1,4 +1,4 @@
-"""`configure_wagtail`: makes what is missing, says what it did, and leaves the editors' work alone."""
+"""`configure_wagtail` makes what is missing, reports it, and keeps editors' work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cover as a picture for places that read no drawings, and where a page says that it has one."""
+"""The cover as a picture for sites that don't show SVG, and the tags that name it."""
 
 from __future__ import annotations
 

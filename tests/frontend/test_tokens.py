@@ -1,4 +1,4 @@
-"""What can be read on what, computed from the style sheet that is served."""
+"""Text contrast, computed from the served style sheet."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every word a visitor reads can be translated."""
+"""Every text a visitor reads can be translated."""
 
 from __future__ import annotations
 

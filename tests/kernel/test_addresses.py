@@ -1,4 +1,4 @@
-"""Lists of people as they come: typed, pasted from a spreadsheet, or as a file that some program saved."""
+"""Lists of people: typed, pasted from a spreadsheet, or read from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colors: contrast as WCAG counts it, shades that keep their hue."""
+"""Colors: WCAG contrast, and shades that keep their hue."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A mail server that hangs, trickles or closes holds no one; one that answers gets its mails."""
+"""A mail server that hangs, trickles or closes blocks no one; a working one gets its e-mails."""
 
 from __future__ import annotations
 

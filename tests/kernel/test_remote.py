@@ -1,4 +1,4 @@
-"""Others hang, trickle and close; no one waits longer for them than they may."""
+"""Remote services hang, trickle and close; no caller waits beyond its deadline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `check_sso` says of a real Keycloak, set up rightly and in all the ways an operator gets it wrong."""
+"""`check_sso` against a real Keycloak, set up correctly and with every common mistake."""
 
 from __future__ import annotations
 

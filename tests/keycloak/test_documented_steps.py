@@ -1,4 +1,4 @@
-"""The steps of docs/keycloak.md, row by row, from an empty realm to a person signed in with their organization.
+"""The steps of docs/keycloak.md, from an empty realm to a person signed in with their organization.
 
 What the admin console does for a row is sent through its API, with the console's defaults for the rest.
 """

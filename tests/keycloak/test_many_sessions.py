@@ -1,4 +1,4 @@
-"""Several sessions of one person at Keycloak, and a realm that says nothing about organizations any more."""
+"""Several Keycloak sessions of one person, and a realm that stops sending organizations."""
 
 from __future__ import annotations
 

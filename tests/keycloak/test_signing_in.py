@@ -1,4 +1,4 @@
-"""Half of all learners never see a code: their organization's Keycloak says who they are. In a real browser."""
+"""Learners join through their organization's Keycloak, in a real browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache may go away; pages may not."""
+"""Pages keep working without the cache."""
 
 from collections.abc import Iterator
 from typing import Any

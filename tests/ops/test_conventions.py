@@ -1,4 +1,4 @@
-"""Conventions no linter knows: they keep one word for one thing and one place for one helper."""
+"""Conventions no linter checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The test harness itself: a database that starts over, races that are races."""
+"""The test harness itself: the restored database, and races that are races."""
 
 from collections.abc import Callable
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What a run says about tests it left out, and when that fails it."""
+"""How a run reports tests it left out, and when that fails it."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Uploaded files that the web process sends itself."""
+"""Uploaded files, served by the web process."""
 
 from __future__ import annotations
 

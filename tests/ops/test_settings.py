@@ -1,4 +1,4 @@
-"""Settings: what production refuses, what the environment means, what a browser is told."""
+"""Settings: what production refuses, what the environment sets, which headers browsers get."""
 
 import logging
 import re

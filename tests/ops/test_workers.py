@@ -1,4 +1,4 @@
-"""What is sent reaches a worker."""
+"""Scheduled tasks exist and reach a worker."""
 
 from datetime import timedelta
 

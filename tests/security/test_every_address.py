@@ -1,4 +1,4 @@
-"""A walk over every address there is: each has a row that says who gets what, and gives exactly that."""
+"""Every address has a row in the table of rights, and gives each role exactly that answer."""
 
 from __future__ import annotations
 

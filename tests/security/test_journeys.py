@@ -1,4 +1,4 @@
-"""What belongs to one person stays with that person: orders, receipts, payments, and what the logs say of them."""
+"""One person's orders, receipts and payments stay theirs, also in the logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People in Django's admin."""
+"""Users in Django's admin."""
 
 import re
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""The mails about an account wait in the database; no page waits for a mail server or a broker."""
+"""Account e-mails wait in the database; no page waits for a mail server or broker."""
 
 from __future__ import annotations
 

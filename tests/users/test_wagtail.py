@@ -1,4 +1,4 @@
-"""People in Wagtail's admin, which by itself asks for two names."""
+"""Users in Wagtail's admin, which asks for two names by default."""
 
 import re
 from http import HTTPStatus

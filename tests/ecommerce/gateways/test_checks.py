@@ -1,4 +1,4 @@
-"""What is said before someone pays."""
+"""System checks of the payment settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examination every gateway passes (ADR 0009)."""
+"""The contract every gateway fulfills (ADR 0009)."""
 
 from __future__ import annotations
 

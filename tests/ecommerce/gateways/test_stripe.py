@@ -1,4 +1,4 @@
-"""Stripe: what is sent, in which units, and what each of its words and failures means to us."""
+"""Stripe: requests, units, states and failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What we send, judged by Stripe's own mock server: it refuses parameters that its specification doesn't know."""
+"""Our requests against Stripe's own mock server, which refuses unknown parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What staff sees of connections: who is who, and no secret."""
+"""Connections in the admin: who is who, and no secrets."""
 
 from http import HTTPStatus
 

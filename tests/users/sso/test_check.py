@@ -1,4 +1,4 @@
-"""What an operator is told: at start, and by `check_sso`."""
+"""What operators are told at start and by `check_sso`."""
 
 import json
 import subprocess

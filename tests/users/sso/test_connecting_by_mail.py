@@ -1,4 +1,4 @@
-"""An account that has rights is connected by a link mailed to its own address; who tries it otherwise gets nothing."""
+"""An account with rights is connected only by a link mailed to its own address."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The course site as a provider: what Open edX offers since Juniper, on loopback."""
+"""Open edX as a provider, as it answers since Juniper."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Everything that can go wrong between here and the provider ends on a page with a sentence and a way on."""
+"""Every failure of a sign-in ends on a page with an explanation and a next step."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Which account someone gets, for everything a provider can say and every account there can be."""
+"""Which account an identity gets, for every claim and every existing account."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

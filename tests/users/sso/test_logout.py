@@ -1,4 +1,4 @@
-"""Signing out here and there, and being signed out from there."""
+"""Signing out here, at the provider, and through its logout notices."""
 
 from datetime import timedelta
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Against someone else's provider: what ours may have been made to agree with by mistake, this one was not."""
+"""Sign-in against an independent provider, which shares no assumption with our fake."""
 
 import warnings
 from collections.abc import Iterator

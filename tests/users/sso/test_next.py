@@ -1,4 +1,4 @@
-"""Where someone wanted to go, their cart and their code survive the way; other sites get nothing."""
+"""Next page, cart and code survive a sign-in; other sites get nothing."""
 
 from http import HTTPStatus
 from typing import Any

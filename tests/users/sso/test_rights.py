@@ -1,4 +1,4 @@
-"""Roles at the provider are rights here, for as long as they last."""
+"""Roles at the provider are rights here for as long as they last."""
 
 from collections.abc import Iterable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A provider that hangs, trickles or closes: a sentence within the patience of a page, and none who wait behind it."""
+"""A provider that hangs, trickles or closes: an error page in time, and no one else waits."""
 
 from __future__ import annotations
 

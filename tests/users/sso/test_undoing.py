@@ -1,4 +1,4 @@
-"""What came by a connection goes with it, and comes again with it: so one person at Keycloak has one seat."""
+"""Disconnecting ends what came with a connection, and reconnecting restores it: one person at Keycloak has one seat."""
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
