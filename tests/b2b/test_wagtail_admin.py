@@ -1,4 +1,4 @@
-"""Pages with seats and codes can't be deleted, moved or copied in the Wagtail admin: a sentence, never an error page."""
+"""Pages with seats and codes can't be deleted, moved or copied in the Wagtail admin: a sentence, no error page."""
 
 from __future__ import annotations
 
