@@ -56,7 +56,7 @@ def test_sentences_that_were_compared_become_columns_and_sentences_again() -> No
     migrate("0007_why_orders_are_in_review")
     causes = dict(Order.objects.filter(state="review").values_list("number", "review_cause"))
     assert causes == {f"TS-{number}": cause for number, cause in enumerate(SENTENCES.values())}
-    assert Order.objects.get(number="TS-0").explanation == "Paid after its codes and seats were free again"
+    assert Order.objects.get(number="TS-0").explanation == "Paid after its codes and seats were released"
     assert Order.objects.get(state="canceled").explanation == "test"
     details = dict(Order.objects.filter(state="review").values_list("number", "state_reason"))
     assert (details["TS-3"], details["TS-4"]) == ("You already have “Soils”.", "This code has reached its limit.")

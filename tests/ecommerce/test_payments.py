@@ -715,7 +715,7 @@ def test_the_command_says_where_the_gateway_says_nothing(stripe_api: StripeServe
     stripe_api.fail("/sessions/", 500)
     shown, said = resolve()
     assert "no definite answer" in shown
-    assert said == "Asked about 1 payment. 1 could not be settled; see the last column.\n"
+    assert said == "Asked about 1 payment. 1 couldn’t be settled: see the last column.\n"
 
 
 def test_a_removed_gateway_is_reported(stripe_api: StripeServer, learner: User, settings: Any) -> None:

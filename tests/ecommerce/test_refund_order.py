@@ -58,7 +58,7 @@ def test_lines_are_named_by_place_key_or_sku() -> None:
 def test_the_same_amount_twice_is_meant_only_with_again() -> None:
     order = make_paid_order(make_product())
     run(order, "--amount", "10", "--keep")
-    assert "This was already refunded: $10.00, given back." in run(order, "--amount", "10", "--keep")[1]
+    assert "This refund already exists: $10.00, refunded." in run(order, "--amount", "10", "--keep")[1]
     run(order, "--amount", "10", "--keep", "--again")
     assert order.attempts.get().refunded == 20
 

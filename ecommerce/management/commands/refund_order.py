@@ -159,7 +159,7 @@ def _is_over(order: Order, choice: RefundChoice) -> bool:
 def _describe_earlier_refund(order: Order, known: Refund | None) -> str:
     if known is None:
         return _("Order %(number)s was already refunded. Nothing is left to refund.") % {"number": order.number}
-    return _("This was already refunded: %(amount)s, %(state)s. Add --again to refund the same again.") % {
+    return _("This refund already exists: %(amount)s, %(state)s. Add --again to refund the same again.") % {
         "amount": known.money.formatted(),
         "state": str(known.get_state_display()).lower(),
     }
