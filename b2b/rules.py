@@ -76,7 +76,7 @@ class ContractSeats:
         lines = _load_lines(purchase)
         contacts, insiders = _load_contacts(lines, purchase.user_id)
         return [
-            self._finding(
+            self._judge_line(
                 purchase,
                 line,
                 run,
@@ -100,12 +100,12 @@ class ContractSeats:
         runs = ContractRun.objects.current().filter(product_id__in=product_ids)
         terms = lock_terms(runs.values_list("contract_id", flat=True))
         refuse_replaced([line.code for line in purchase.lines if line.code is not None])
-        findings, seated = [], set()
+        verdicts, seated = [], set()
         for line, run, facts in _load_lines(purchase):  # read after the lock, so that nothing is stale
-            finding = self._finding(purchase, line, run, facts)
-            if finding.refusal is not None:
+            verdict = self._judge_line(purchase, line, run, facts)
+            if verdict.refusal is not None:
                 # The same refusal with the contact's name, which is only looked up for refusals.
-                raise next((each.refusal for each in self.check(purchase) if each.refusal), finding.refusal)
+                raise next((each.refusal for each in self.check(purchase) if each.refusal), verdict.refusal)
             if not _is_at_price(line, run.contract.terms):
                 raise PriceChanging(title=line.product.title)
             if line.code is not None and not facts.is_member and run.contract_id not in seated:
@@ -117,14 +117,14 @@ class ContractSeats:
                     code_ids=[each.code.pk for each in purchase.lines if each.code is not None],
                     order=order,
                     now=purchase.now,
-                    contact=finding.contact,
+                    contact=verdict.contact,
                     lifts_withdrawal=True,  # a withdrawal that stays was refused above
                 )
                 seated.add(run.contract_id)
-            findings.append(finding)
-        return findings
+            verdicts.append(verdict)
+        return verdicts
 
-    def _finding(self, purchase: Purchase, line: PurchaseLine, run: ContractRun, facts: LearnerFacts) -> RuleVerdict:
+    def _judge_line(self, purchase: Purchase, line: PurchaseLine, run: ContractRun, facts: LearnerFacts) -> RuleVerdict:
         terms = run.contract.terms
         is_entitled = terms.is_free and facts.is_member
         # Product ids can be enumerated, so only the organization's people and holders of a code learn whose contract

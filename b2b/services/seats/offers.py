@@ -105,8 +105,8 @@ def _refusal_of_removed_run(code: DiscountCode, run: ContractRun, *, user_id: in
     return CourseRemoved(organization=organization.name)
 
 
-def finding_for(code: DiscountCode, run: ContractRun, *, user_id: int | None, now: datetime) -> RuleVerdict:
-    """Return the finding of the contract rule for this learner with this code."""
+def judge_learner(code: DiscountCode, run: ContractRun, *, user_id: int | None, now: datetime) -> RuleVerdict:
+    """Return what the contract rule says about this learner with this code."""
     product = code.discount.unlocks
     if product is None:
         raise NotAMember
@@ -118,15 +118,15 @@ def _make_offer(code: DiscountCode, *, user_id: int | None, now: datetime) -> Co
     run = contract_run_of(code, user_id=user_id)
     if (refusal := judge_code(code, user_id=user_id, now=now).refusal) is not None:
         raise refusal
-    finding = finding_for(code, run, user_id=user_id, now=now)
-    if finding.refusal is not None and not isinstance(finding.refusal, AlreadySeated):
-        raise finding.refusal
-    is_mine = isinstance(finding.refusal, AlreadySeated)
+    verdict = judge_learner(code, run, user_id=user_id, now=now)
+    if verdict.refusal is not None and not isinstance(verdict.refusal, AlreadySeated):
+        raise verdict.refusal
+    is_mine = isinstance(verdict.refusal, AlreadySeated)
     return CodeOffer(
         code=code,
         contract_run=run,
         terms=run.contract.terms,
         is_mine=is_mine,
-        contact=finding.contact,
-        needs_no_code=bool(finding.entitlement) and not is_mine and not code.assigned_email,
+        contact=verdict.contact,
+        needs_no_code=bool(verdict.entitlement) and not is_mine and not code.assigned_email,
     )

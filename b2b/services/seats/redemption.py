@@ -14,7 +14,7 @@ from b2b.errors.seats import AlreadySeated, ContractClosed, NotAMember, PaymentN
 from b2b.models import ContractMembership, ContractRun
 from b2b.rules import refuse_replaced
 from b2b.seats import claim_seat, lock_terms
-from b2b.services.seats.offers import contract_run_of, finding_for
+from b2b.services.seats.offers import contract_run_of, judge_learner
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
@@ -53,9 +53,9 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
         refuse_replaced([code])
         if (refusal := judge_code(code, user_id=user_id, now=now).refusal) is not None:
             raise refusal
-        finding = finding_for(code, run, user_id=user_id, now=now)
-        if finding.refusal is not None and not isinstance(finding.refusal, AlreadySeated):
-            raise finding.refusal
+        verdict = judge_learner(code, run, user_id=user_id, now=now)
+        if verdict.refusal is not None and not isinstance(verdict.refusal, AlreadySeated):
+            raise verdict.refusal
         if not terms.is_free:
             raise PaymentNeeded(price=terms.money.formatted())
         use_id = use_code(code=code, user_id=user_id, now=now)
@@ -67,7 +67,7 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
             code_ids=[code.pk],
             code_use_id=use_id,
             now=now,
-            contact=finding.contact,
+            contact=verdict.contact,
             lifts_withdrawal=True,  # a withdrawal that stays was refused above
         )
         enrollment = enroll(
@@ -79,7 +79,7 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
             now=now,
         )
     return Attachment(
-        membership=membership, contract_run=run, enrollment=enrollment, already=finding.refusal is not None
+        membership=membership, contract_run=run, enrollment=enrollment, already=verdict.refusal is not None
     )
 
 
