@@ -56,18 +56,18 @@ class Attempt:
 
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
-        self._over = Event()
-        self._renewing = Thread(target=self._renew, name=f"lease {delivery.pk}", daemon=True)
+        self._finished = Event()
+        self._renewal = Thread(target=self._renew, name=f"lease {delivery.pk}", daemon=True)
 
     def __enter__(self) -> Self:
-        self._renewing.start()
+        self._renewal.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self._over.set()
-        self._renewing.join(_SKEW.total_seconds())
+        self._finished.set()
+        self._renewal.join(_SKEW.total_seconds())
         if error is not None and not isinstance(error, Exception):
             return False
         try:
@@ -85,13 +85,13 @@ class Attempt:
 
     def _renew(self) -> None:
         # In a thread with its own database connection. A daemon, so it ends with the process however that ends.
-        mine = Delivery.objects.filter(
+        ours = Delivery.objects.filter(
             pk=self.delivery.pk, state=DeliveryState.RUNNING, attempts=self.delivery.attempts
         )
         try:
-            while not self._over.wait(settings.DELIVERY_LEASE / 3):
+            while not self._finished.wait(settings.DELIVERY_LEASE / 3):
                 try:
-                    mine.update(lease_until=clock.now() + timedelta(seconds=settings.DELIVERY_LEASE))
+                    ours.update(lease_until=clock.now() + timedelta(seconds=settings.DELIVERY_LEASE))
                 except DatabaseError:
                     logger.warning("lease not renewed", extra={"delivery": self.delivery.pk})
                     connection.close()
@@ -120,25 +120,25 @@ def sweep(*, now: datetime) -> int:
     _give_up_abandoned(now=now)
     resend = timedelta(seconds=settings.DELIVERY_RESEND_AFTER)
     unsent = Delivery.objects.unsent(now=now, patience=resend).order_by("next_attempt_at", "pk")
-    waiting = list(unsent.values_list("pk", "handler", "sent_at")[: settings.DELIVERY_SWEEP_SIZE])
-    Delivery.objects.filter(pk__in=[pk for pk, _handler, _sent_at in waiting]).update(sent_at=now)
-    if lost := by_queue((pk, handler) for pk, handler, sent_at in waiting if sent_at is not None):
+    due = list(unsent.values_list("pk", "handler", "sent_at")[: settings.DELIVERY_SWEEP_SIZE])
+    Delivery.objects.filter(pk__in=[pk for pk, _receiver, _sent_at in due]).update(sent_at=now)
+    if lost := by_queue((pk, receiver) for pk, receiver, sent_at in due if sent_at is not None):
         # Sending again does no harm, but it doesn't help either if no worker reads the queue.
         queues = [queue or settings.CELERY_TASK_DEFAULT_QUEUE for queue in lost]
         logger.error("deliveries waited long for a worker", extra={"queues": queues})
-    by_receiver = by_queue((pk, handler) for pk, handler, _sent_at in waiting)
-    return sum(send_deliveries(ids, queue=queue) for queue, ids in by_receiver.items())
+    queues_to_send = by_queue((pk, receiver) for pk, receiver, _sent_at in due)
+    return sum(send_deliveries(ids, queue=queue) for queue, ids in queues_to_send.items())
 
 
 def send_again(*, ids: Sequence[int], now: datetime) -> int:
     """Reset deliveries that failed or wait for their next attempt, and send them. Return how many there were."""
     again = Delivery.objects.filter(pk__in=ids, state__in=[DeliveryState.FAILED, DeliveryState.PENDING])
     chosen = list(again.order_by("pk").values_list("pk", "handler"))
-    again.filter(pk__in=[pk for pk, _handler in chosen]).update(
+    again.filter(pk__in=[pk for pk, _receiver in chosen]).update(
         state=DeliveryState.PENDING, attempts=0, next_attempt_at=now, finished_at=None, sent_at=now
     )
-    for queue, mine in by_queue(chosen).items():
-        send_after_commit(mine, queue=queue)
+    for queue, queue_ids in by_queue(chosen).items():
+        send_after_commit(queue_ids, queue=queue)
     return len(chosen)
 
 

@@ -27,13 +27,13 @@ _INDEX = "breaker:names"  # For display only: of two accounts written at the sam
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Permission for one call. The caller reports `answered`, `silent` or `unused`; or nothing, if it is cut short."""
+    """Permission for one call. The caller records its answer or silence, or gives the permit back."""
 
     name: str
     caller: Caller
     state: dict[str, Any]
 
-    def answered(self) -> None:
+    def record_answer(self) -> None:
         """Close the breaker. Costs nothing if it was closed and no silence had been counted."""
         if not self.state:
             return
@@ -41,7 +41,7 @@ class Permit:
         if _key(self.name, "troubled") in self.state:
             logger.warning("remote account answers again", extra={"remote": self.name})
 
-    def silent(self) -> None:
+    def record_silence(self) -> None:
         """Count a silence. The last one allowed opens the breaker, and so does each one of a probe."""
         troubled = _key(self.name, "troubled")
         is_probe = troubled in self.state
@@ -54,7 +54,7 @@ class Permit:
             cache.set(_INDEX, sorted({*cache.get(_INDEX, ()), self.name}), _MEMORY)
             logger.error("remote account doesn't answer, left alone for a while", extra={"remote": self.name})
 
-    def unused(self) -> None:
+    def give_back(self) -> None:
         """Let another caller be the probe: this call was never made."""
         if _key(self.name, "troubled") in self.state:
             cache.delete(_key(self.name, "probe"))

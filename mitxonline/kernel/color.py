@@ -66,15 +66,10 @@ def expand_hex(color: str) -> str:
     return "#" + ("".join(digit * 2 for digit in digits) if len(digits) == 3 else digits).upper()
 
 
-def _bytes(color: str) -> Channels:
-    digits = expand_hex(color)
-    return int(digits[1:3], 16) / 255, int(digits[3:5], 16) / 255, int(digits[5:7], 16) / 255
-
-
 def _linear(color: str) -> Channels:
-    red, green, blue = (
-        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in _bytes(color)
-    )
+    digits = expand_hex(color)
+    channels = (int(digits[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
     return red, green, blue
 
 

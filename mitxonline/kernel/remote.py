@@ -181,7 +181,7 @@ def call_remote(name: str, work: Callable[[], Answer], *, silences: tuple[type[B
     if allowed is None:
         raise RemoteAvoided(f"{name} kept silent lately")
     with ExitStack() as undo:
-        undo.callback(allowed.unused)
+        undo.callback(allowed.give_back)
         end_turn = _turns.take(name, queue=current.queue) if current.caller == "page" else None
         undo.pop_all()
     call = Call(time.monotonic() + seconds)
@@ -191,18 +191,18 @@ def call_remote(name: str, work: Callable[[], Answer], *, silences: tuple[type[B
         error = answer.exception(timeout=max(call.left(), 0.0))
         is_answered = error is None
     except TimeoutError as late:
-        allowed.silent()
+        allowed.record_silence()
         logger.warning("remote call cut off", extra={"remote": name})
         raise RemoteSilent(f"{name} gave no answer in time") from late
     finally:
         call.end(is_answered=is_answered)
     if error is None:
-        allowed.answered()
+        allowed.record_answer()
         return answer.result()
     if isinstance(error, silences):
-        allowed.silent()
+        allowed.record_silence()
     else:  # An error is an answer too: the account is there.
-        allowed.answered()
+        allowed.record_answer()
     raise error
 
 

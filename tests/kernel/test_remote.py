@@ -138,10 +138,10 @@ def test_three_silences_open_the_breaker_for_all_processes(silent: SilentServer,
 
 def test_an_answer_resets_the_count_of_silences() -> None:
     for _each in range(2):
-        _asked("it").silent()
-    _asked("it").answered()
+        _asked("it").record_silence()
+    _asked("it").record_answer()
     for _each in range(2):
-        _asked("it").silent()
+        _asked("it").record_silence()
     assert permit("it", "page", seconds=1) is not None
 
 
@@ -152,7 +152,7 @@ def test_after_the_pause_one_tries_and_its_answer_closes_the_breaker() -> None:
     assert probe is not None
     assert permit("it", "page", seconds=1) is None
     assert permit("it", "worker", seconds=1) is None
-    probe.answered()
+    probe.record_answer()
     assert permit("it", "page", seconds=1) is not None
     assert find_open_breakers() == []
 
@@ -160,14 +160,14 @@ def test_after_the_pause_one_tries_and_its_answer_closes_the_breaker() -> None:
 def test_a_silent_probe_opens_it_again_at_once() -> None:
     _open("it")
     _end_pause("it")
-    _asked("it").silent()
+    _asked("it").record_silence()
     assert permit("it", "page", seconds=1) is None
 
 
 def test_a_probe_that_was_not_made_lets_the_next_one_try() -> None:
     _open("it")
     _end_pause("it")
-    _asked("it").unused()
+    _asked("it").give_back()
     assert permit("it", "page", seconds=1) is not None
 
 
@@ -177,7 +177,7 @@ def test_the_worker_asks_what_only_pages_found_silent_one_call_at_a_time() -> No
     patient = permit("it", "worker", seconds=1)
     assert patient is not None
     assert permit("it", "worker", seconds=1) is None
-    patient.silent()
+    patient.record_silence()
     assert permit("it", "worker", seconds=1) is None
 
 
@@ -196,7 +196,7 @@ def test_without_the_cache_every_caller_asks(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(breaker, "cache", Away())
     for _each in range(5):
-        _asked("it").silent()
+        _asked("it").record_silence()
 
 
 def test_only_some_threads_of_a_process_wait_for_one_account(silent: SilentServer, settings: Any) -> None:
@@ -254,7 +254,7 @@ def _open(name: str, *, caller: breaker.Caller = "worker") -> None:
     for _each in range(3):
         allowed = permit(name, caller, seconds=1)
         assert allowed is not None
-        allowed.silent()
+        allowed.record_silence()
 
 
 def _end_pause(name: str) -> None:
