@@ -44,9 +44,9 @@ _AFTER_LOGOUT = "users.next_after_logout"
 
 @never_cache
 @require_POST
-def begin(request: HttpRequest, backend: str) -> HttpResponse:
+def begin(request: HttpRequest, provider_name: str) -> HttpResponse:
     """Send the visitor to the provider. By POST with our token, so that no other site can begin a sign-in."""
-    provider = _provider_or_404(backend)
+    provider = _provider_or_404(provider_name)
     connects = request.user.pk if "connect" in request.POST and request.user.is_authenticated else None
     return redirect_to_provider(request, provider, Errand(next_page(request), connects))
 
@@ -65,18 +65,18 @@ def redirect_to_provider(request: HttpRequest, provider: Provider, errand: Erran
 
 @never_cache
 @require_GET
-def complete(request: HttpRequest, backend: str) -> HttpResponse:
+def complete(request: HttpRequest, provider_name: str) -> HttpResponse:
     """Sign in a visitor who is back from the provider, or say in a sentence why not."""
-    provider = _provider_or_404(backend)
-    engine = _load_backend(request, provider)
-    errand = engine.pending_errand()
+    provider = _provider_or_404(provider_name)
+    backend = _load_backend(request, provider)
+    errand = backend.pending_errand()
     try:
-        user = cast("User", engine.complete(request=request))
+        user = cast("User", backend.complete(request=request))
     except (SocialAuthBaseException, SignInRefused) as error:
         if isinstance(error, NeedsConnecting):
             keep_pending(
                 request,
-                identity=engine.signed_in_as,
+                identity=backend.signed_in_as,
                 provider=provider,
                 next_page=errand.next_page,
                 now=clock.now(),
@@ -92,13 +92,13 @@ def complete(request: HttpRequest, backend: str) -> HttpResponse:
     remember_session(
         request,
         user=user,
-        identity=engine.signed_in_as,
-        sid=engine.sid,
-        id_token=engine.raw_id_token,
+        identity=backend.signed_in_as,
+        sid=backend.sid,
+        id_token=backend.raw_id_token,
         now=clock.now(),
     )
-    page = safe_page(request, engine.errand.next_page)
-    if engine.errand.connects is not None:
+    page = safe_page(request, backend.errand.next_page)
+    if backend.errand.connects is not None:
         page = page or reverse("account")
     return HttpResponseRedirect(page or resolve_url(settings.LOGIN_REDIRECT_URL))
 
@@ -160,23 +160,23 @@ def disconnect(request: HttpRequest, connection_id: int) -> HttpResponse:
 @never_cache
 @csrf_exempt  # The caller is a server, which proves itself by its signature.
 @require_POST
-def backchannel_logout(request: HttpRequest, backend: str) -> HttpResponse:
+def backchannel_logout(request: HttpRequest, provider_name: str) -> HttpResponse:
     """End the sessions here that belong to a session that the provider has ended."""
-    if backend != KEYCLOAK:
+    if provider_name != KEYCLOAK:
         raise Http404
-    engine = cast("KeycloakBackend", _load_backend(request, _provider_or_404(backend)))
+    backend = cast("KeycloakBackend", _load_backend(request, _provider_or_404(provider_name)))
     try:
-        notice = read_logout_token(engine, request.POST.get("logout_token", ""))
+        notice = read_logout_token(backend, request.POST.get("logout_token", ""))
     except TokenRefused as refusal:
-        logger.warning("logout notice refused", extra={"provider": backend, "reason": str(refusal)})
+        logger.warning("logout notice refused", extra={"provider": provider_name, "reason": str(refusal)})
         return _refuse_notice(400, str(refusal))
     except SocialAuthBaseException as error:
-        logger.warning("logout notice not checked", extra={"provider": backend, "reason": error.code})
+        logger.warning("logout notice not checked", extra={"provider": provider_name, "reason": error.code})
         return _refuse_notice(503, "the keys of the provider could not be fetched")
     ended = end_sessions(notice)
     if ended is None:
         return _refuse_notice(400, "this token was acted on before")
-    logger.info("sessions ended by the provider", extra={"provider": backend, "sessions": ended})
+    logger.info("sessions ended by the provider", extra={"provider": provider_name, "sessions": ended})
     return HttpResponse(status=200)
 
 
