@@ -20,7 +20,7 @@ from mitxonline.users.sso.connections import connections_of
 from mitxonline.users.sso.providers import find_provider
 from mitxonline.users.verification import make_connect_token, make_token
 
-VERIFY, RESET, KNOWN, NO_PASSWORD = "verify_email", "password_reset", "already_registered", "no_password"
+VERIFY, RESET, ALREADY_REGISTERED, NO_PASSWORD = "verify_email", "password_reset", "already_registered", "no_password"
 CONNECT = "connect_sign_in"
 
 
@@ -66,14 +66,16 @@ def send_account_email(event: AccountMailQueued) -> None:
 
 def _link(kind: str, user: User, next_page: str, asked: str) -> str:
     if kind == CONNECT:
-        return _absolute(reverse("sso_connect_link", args=[make_connect_token(user, asked=asked)]))
-    if kind == VERIFY:
-        return _absolute(reverse("verify_email", args=[make_token(user)]))
-    if kind == RESET:
+        path = reverse("sso_connect_link", args=[make_connect_token(user, asked=asked)])
+    elif kind == VERIFY:
+        path = reverse("verify_email", args=[make_token(user)])
+    elif kind == RESET:
         uid = urlsafe_base64_encode(force_bytes(user.pk))
-        address = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
-        return _absolute(with_next(address, next_page))
-    return _absolute(with_next(reverse("login"), next_page))
+        reset = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
+        path = with_next(reset, next_page)
+    else:
+        path = with_next(reverse("login"), next_page)
+    return f"{settings.SITE_BASE_URL}{path}"
 
 
 def _name_providers(user: User) -> str:
@@ -82,7 +84,3 @@ def _name_providers(user: User) -> str:
         return ""
     names = [each.provider.title for each in connections_of(user) if each.id]
     return _(" or ").join(names)
-
-
-def _absolute(address: str) -> str:
-    return f"{settings.SITE_BASE_URL}{address}"

@@ -26,7 +26,7 @@ def register(*, email: str, name: str, password: str, now: datetime) -> User | N
 def remind_of_account(*, email: str, next_page: str = "") -> None:
     """Tell the owner of the address, and no one else, that they have an account and how to sign in."""
     if user := User.objects.with_email(email).filter(is_active=True).first():
-        mails.queue_account_email(mails.KNOWN, user=user, next_page=next_page)
+        mails.queue_account_email(mails.ALREADY_REGISTERED, user=user, next_page=next_page)
 
 
 def request_password_reset(*, email: str, next_page: str = "") -> None:
