@@ -1,4 +1,4 @@
-"""The codes of a contract: the list, and the files."""
+"""The codes of a contract: the list, and its files."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ from b2b.selectors.codes import (
     exceeds_workbook,
     runs_of,
 )
-from b2b.wagtail_hooks.columns import TONES
-from b2b.wagtail_hooks.contracts import contract_url
-from b2b.wagtail_hooks.workbench import ContractListView, ContractView
+from b2b.wagtail_hooks.base import TONES, ContractListView, ContractMixin, contract_url
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import audit, clock
 from mitxonline.kernel.spreadsheets import spreadsheet_response
@@ -42,7 +40,7 @@ from mitxonline.staff.lists import StateColumn, TemplateColumn
 
 
 class CodeFilters(WagtailFilterSet):
-    """What the list of codes can be narrowed to; the list itself looks them up."""
+    """The form of the list's filters. ``CodesView`` reads its values; it has no queryset to filter."""
 
     state = django_filters.ChoiceFilter(
         label=_("State"), choices=CodeState.choices, empty_label=_("All"), widget=forms.RadioSelect
@@ -55,20 +53,19 @@ class CodeFilters(WagtailFilterSet):
 
     def __init__(self, *args: Any, runs: list[RunOfContract], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.filters["run"].extra["choices"] = [(str(run.pk), named(run)) for run in runs]
+        self.filters["run"].extra["choices"] = [(str(run.pk), name_run(run)) for run in runs]
 
 
 class CodesView(ContractListView):
-    """The codes, a page at a time."""
+    """The codes, a page at a time: a contract may have 20,000 of them."""
 
-    works = True
     tab = "codes"
     results_name = "codes_results"
     template_name = "b2b/admin/codes.html"
     results_template_name = "b2b/admin/codes_results.html"
     model = DiscountCode
     search_fields = ["text"]
-    paginate_by = None
+    paginate_by = None  # type: ignore[assignment]  # ``code_page`` reads a page by its cursor
     filterset_class = CodeFilters
     verbose_name_plural = _("codes")
     FORMATS: ClassVar[tuple[str, ...]] = ()  # files have an address of their own
@@ -77,27 +74,25 @@ class CodesView(ContractListView):
         StateColumn("state", label=_("State"), tones=TONES),
         TemplateColumn("course", label=_("Course"), template="b2b/admin/code_course_cell.html"),
         TemplateColumn("who", label=_("Who has it"), template="b2b/admin/code_who_cell.html"),
-        TemplateColumn("act", label=_("Acts"), template="b2b/admin/code_act_cell.html"),
+        TemplateColumn("act", label=_("Actions"), template="b2b/admin/code_act_cell.html"),
     ]
 
     @cached_property
     def runs(self) -> list[RunOfContract]:
-        """What codes can be asked by."""
         return runs_of(self.contract.pk)
 
     @cached_property
     def code_filter(self) -> CodeFilter:
-        asked = self.filters.form.cleaned_data if self.filters and self.filters.is_valid() else {}
-        run = asked.get("run") or ""
+        values = self.filters.form.cleaned_data if self.filters and self.filters.is_valid() else {}
+        run = values.get("run") or ""
         return CodeFilter(
-            state=asked.get("state") or "", run_id=int(run) if run else None, words=self.search_query.strip()
+            state=values.get("state") or "", run_id=int(run) if run else None, words=self.search_query.strip()
         )
 
     @cached_property
     def page(self) -> CodePage:
-        """The page of the list."""
-        asked = self.request.GET
-        after, before = CodeCursor.parse(asked.get("after", "")), CodeCursor.parse(asked.get("before", ""))
+        query = self.request.GET
+        after, before = CodeCursor.parse(query.get("after", "")), CodeCursor.parse(query.get("before", ""))
         return code_page(runs=self.runs, code_filter=self.code_filter, now=clock.now(), after=after, before=before)
 
     def get_filterset_kwargs(self) -> dict[str, Any]:
@@ -109,38 +104,38 @@ class CodesView(ContractListView):
 
     @cached_property
     def header_buttons(self) -> list[HeaderButton]:
-        if not any(not run.is_removed for run in self.runs):
+        if all(run.is_removed for run in self.runs):
             return []
         url = contract_url("hand_out", self.contract.pk)
         return [HeaderButton(gettext("Assign codes"), url=url, icon_name="mail")]
 
     @cached_property
     def header_more_buttons(self) -> list[Button]:
-        buttons = [self._export_button(gettext("Download all"), CodeFilter(), priority=20)]
+        buttons = self._export_buttons(gettext("Download all"), CodeFilter(), priority=20)
         if self.code_filter != CodeFilter():
-            buttons.insert(0, self._export_button(gettext("Download these"), self.code_filter, priority=10))
-        return [button for pair in buttons for button in pair]
+            buttons = [*self._export_buttons(gettext("Download these"), self.code_filter, priority=10), *buttons]
+        return buttons
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(*args, **kwargs)
         page = self.page
-        asked = self.request.GET.copy()
+        query = self.request.GET.copy()
         for name in ("after", "before", "_w_filter_fragment"):
-            asked.pop(name, None)
-        here = asked.urlencode()
+            query.pop(name, None)
+        filters = query.urlencode()
         context |= {
             "items_count": page.count if page.is_counted else COUNTED,
             "is_counted": page.is_counted,
             "is_narrowed": self.code_filter != CodeFilter(),
-            "previous_url": f"?before={page.before}&{here}" if page.before else "",
-            "next_url": f"?after={page.after}&{here}" if page.after else "",
+            "previous_url": f"?before={page.before}&{filters}" if page.before else "",
+            "next_url": f"?after={page.after}&{filters}" if page.after else "",
             "list_url": self.get_index_url(),
         }
         return context
 
-    def _export_button(self, label: str, code_filter: CodeFilter, *, priority: int) -> list[Button]:
-        asked = {"state": code_filter.state, "run": code_filter.run_id or "", "q": code_filter.words}
-        query = urlencode({name: value for name, value in asked.items() if value})
+    def _export_buttons(self, label: str, code_filter: CodeFilter, *, priority: int) -> list[Button]:
+        values = {"state": code_filter.state, "run": code_filter.run_id or "", "q": code_filter.words}
+        query = urlencode({name: value for name, value in values.items() if value})
         return [
             Button(
                 f"{label} ({style.upper()})",
@@ -152,17 +147,16 @@ class CodesView(ContractListView):
         ]
 
 
-class ExportView(ContractView, View):
-    """The codes as a file: all of them, or those asked for."""
+class ExportView(ContractMixin, View):
+    """The codes as a file, all of them or those that a filter finds. The log records who downloaded it."""
 
-    works = True
+    requires_edit = True
     tab = "codes"
 
     def get(self, request: HttpRequest, pk: int, style: str) -> HttpResponseBase:
-        """It is noted who took the codes along; nothing is counted, nothing is kept in memory."""
         code_filter = _parse_filter(request)
         if style == "xlsx" and exceeds_workbook(contract_id=pk, code_filter=code_filter):
-            sentence = gettext("A workbook holds at most %(most)s of these codes. Download them as CSV.")
+            sentence = gettext("An Excel file holds at most %(most)s codes. Download them as CSV.")
             messages.error(request, sentence % {"most": f"{MOST_IN_WORKBOOK:,}"})
             return redirect(contract_url("codes", pk))
         with transaction.atomic():
@@ -176,14 +170,13 @@ class ExportView(ContractView, View):
         return spreadsheet_response(rows, name=f"codes-{pk}", title=gettext("Codes"), style=style)
 
 
-def named(run: RunOfContract) -> str:
-    """A run as people choose it."""
+def name_run(run: RunOfContract) -> str:
     name = f"{run.title} ({run.key})"
     return gettext("%(course)s – removed") % {"course": name} if run.is_removed else name
 
 
 def _parse_filter(request: HttpRequest) -> CodeFilter:
-    """What an address asks for; nonsense asks for nothing in particular."""
+    """Read the filter of an address; values that can't be are ignored."""
     state, run = request.GET.get("state", ""), request.GET.get("run", "")
     return CodeFilter(
         state=state if state in CodeState.values else "",

@@ -1,39 +1,29 @@
-"""The list of contracts, and where everything about one of them is."""
+"""The list of all contracts."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import Column, TitleColumn
-from wagtail.admin.views.generic import IndexView
+from wagtail.permission_policies import ModelPermissionPolicy
 
 from b2b.enums import ContractStanding, IntegrationType
 from b2b.models import ContractPage, OrganizationPage
 from b2b.selectors.contracts import list_contracts
-from b2b.wagtail_hooks.columns import TONES, TermsShown, day, seats, state_of
-from b2b.wagtail_hooks.rights import SEE_CONTRACTS, Allowed
+from b2b.wagtail_hooks.base import ICON, NAMESPACE, TONES, ListedTerms, contract_url
 from mitxonline.kernel import clock
-from mitxonline.staff.lists import StateColumn
-
-NAMESPACE = "b2b_contracts"
-PER_PAGE = 50
-ICON = "clipboard-list"
-
-
-def contract_url(name: str, pk: int, *args: object) -> str:
-    """The address of a part of a contract's workbench."""
-    return reverse(f"{NAMESPACE}:{name}", args=[pk, *args])
+from mitxonline.staff.lists import StaffIndexView, StateColumn
 
 
 class ContractFilters(WagtailFilterSet):
-    """What the list of contracts can be narrowed to."""
-
     state = django_filters.ChoiceFilter(
         label=_("State"), choices=ContractStanding.choices, empty_label=_("All"), widget=forms.RadioSelect
     )
@@ -47,7 +37,7 @@ class ContractFilters(WagtailFilterSet):
     organization = django_filters.ModelChoiceFilter(
         label=_("Organization"),
         queryset=lambda request: OrganizationPage.objects.order_by("name"),
-        method="of_organization",
+        method="filter_organization",
         widget=forms.Select,
     )
 
@@ -55,46 +45,59 @@ class ContractFilters(WagtailFilterSet):
         model = ContractPage
         fields: list[str] = []
 
-    def of_organization(
+    def filter_organization(
         self, found: QuerySet[ContractPage], _name: str, organization: OrganizationPage
     ) -> QuerySet[ContractPage]:
-        """The contracts that stand under the organization."""
         return found.filter(path__startswith=organization.path)
 
 
+def format_seats(contract: ContractPage) -> str:
+    """Say how many seats are taken: “131 of 200, 4 invited”, or “131, no limit”."""
+    counts = {"taken": contract.taken, "invited": contract.invited, "cap": ListedTerms.of(contract).cap}
+    if counts["cap"] is None:
+        return gettext("%(taken)d, no limit") % counts
+    if counts["invited"]:
+        return gettext("%(taken)d of %(cap)d, %(invited)d invited") % counts
+    return gettext("%(taken)d of %(cap)d") % counts
+
+
+def format_price(contract: ContractPage) -> str:
+    price = ListedTerms.of(contract).price
+    return gettext("Free") if price.is_zero else price.formatted()
+
+
+def format_day(day: date | None) -> str:
+    return date_format(day, "DATE_FORMAT") if day else ""
+
+
 CONTRACT_COLUMNS = [
-    StateColumn("state", label=_("State"), tones=TONES, accessor=state_of),
-    Column("type", label=_("How people join"), accessor=lambda page: TermsShown.of(page).type),
+    StateColumn("state", label=_("State"), tones=TONES, accessor=lambda page: ContractStanding(page.state)),
+    Column("type", label=_("How people join"), accessor=lambda page: ListedTerms.of(page).type),
+    Column("seats", label=_("Seats taken"), accessor=format_seats, sort_key="taken"),
     Column(
-        "seats",
-        label=_("Seats taken"),
-        accessor=lambda page: seats(page.taken, page.invited, TermsShown.of(page).cap),
-        sort_key="taken",
+        "start",
+        label=_("First day"),
+        accessor=lambda page: format_day(ListedTerms.of(page).start),
+        sort_key="terms__start",
     ),
     Column(
-        "start", label=_("First day"), accessor=lambda page: day(TermsShown.of(page).start), sort_key="terms__start"
+        "end", label=_("Last day"), accessor=lambda page: format_day(ListedTerms.of(page).end), sort_key="terms__end"
     ),
-    Column("end", label=_("Last day"), accessor=lambda page: day(TermsShown.of(page).end), sort_key="terms__end"),
-    Column("price", label=_("Price"), accessor=lambda page: TermsShown.of(page).price_text),
+    Column("price", label=_("Price"), accessor=format_price),
 ]
 
 
-class ContractIndex(Allowed, IndexView):
-    """All contracts."""
-
-    needs = SEE_CONTRACTS
-    any_permission_required = None
+class ContractIndex(StaffIndexView):
+    permission_policy = ModelPermissionPolicy(ContractPage)
     model = ContractPage
     page_title = _("Contracts")
     header_icon = ICON
     index_url_name = f"{NAMESPACE}:index"
     index_results_url_name = f"{NAMESPACE}:index_results"
     results_template_name = "b2b/admin/list_results.html"
-    none_yet = _("There is no contract yet. Open an organization and add one.")
+    empty_message = _("There are no contracts yet. Open an organization and add one.")
     search_fields = ["name", "slug", "organization_name"]
-    search_backend_name = None
     default_ordering = "name"
-    paginate_by = PER_PAGE
     filterset_class = ContractFilters
     columns = [
         TitleColumn("name", label=_("Contract"), sort_key="name", get_url=lambda page: contract_url("terms", page.pk)),
@@ -108,12 +111,7 @@ class ContractIndex(Allowed, IndexView):
     ]
 
     def get_base_queryset(self) -> QuerySet[ContractPage]:
-        """With what the list shows."""
         return list_contracts(today=clock.today())
 
     def get_add_url(self) -> None:
-        """A contract is made from its organization."""
-
-    def get_list_buttons(self, instance: ContractPage) -> list[Any]:
-        """The name leads to everything."""
-        return []
+        """A contract is added on its organization's page."""

@@ -1,19 +1,27 @@
-"""Giving codes to people from the workbench, one or many, and taking them back."""
+"""Giving codes to people, one or many, taking them back, and the invitations to a code that everyone shares."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import django_filters
 from django import forms
+from django.db.models import QuerySet, TextChoices
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.functional import cached_property
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin import messages
+from wagtail.admin.filters import WagtailFilterSet
+from wagtail.admin.ui.tables import Column, DateColumn
 
+from b2b.enums import MailState
 from b2b.errors.handouts import NoSeatToGive
+from b2b.models import HandOut
 from b2b.selectors.codes import CodeLine, RunOfContract, code_line, runs_of
+from b2b.selectors.contracts import invitations_of
+from b2b.selectors.handouts import count_open_invitations
 from b2b.services.handouts.assign import (
     HandOutRequest,
     Recipient,
@@ -21,182 +29,281 @@ from b2b.services.handouts.assign import (
     hand_out,
     plan_hand_out,
     remind_code,
+    replace_shared_code,
 )
-from b2b.services.handouts.revoke import revoke_code
-from b2b.wagtail_hooks.codes import named
-from b2b.wagtail_hooks.contracts import contract_url
-from b2b.wagtail_hooks.workbench import ContractTemplateView, said
+from b2b.services.handouts.revoke import cancel_invitation, revoke_code
+from b2b.wagtail_hooks.base import TONES, ContractFormView, ContractListView, ContractPageView
+from b2b.wagtail_hooks.codes import name_run
 from mitxonline.kernel import clock
 from mitxonline.kernel.addresses import parse_people
 from mitxonline.kernel.errors import DomainError
+from mitxonline.staff.lists import StateColumn, TemplateColumn
+from mitxonline.staff.pages import run_and_redirect
 
 MOST_PEOPLE = 1_000
 NAME_LENGTH = 255
 
 
-class AssignForm(forms.Form):
-    """Whom a code is for."""
-
-    email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
-    name = forms.CharField(label=_("Name"), max_length=NAME_LENGTH, required=False)
+def refusal_for_staff(refusal: DomainError) -> str:
+    """The sentence of a refusal. Managers are told to ask us for seats; staff can add them."""
+    return str(refusal.for_staff() if isinstance(refusal, NoSeatToGive) else refusal)
 
 
-class CodeView(ContractTemplateView):
-    """An act on one code, after it was shown."""
+# --- One code --------------------------------------------------------------------------------------------------------
 
-    works = True
+
+class CodeMixin:
+    """A page about one code of the contract."""
+
+    kwargs: dict[str, Any]
+    contract: Any
+    requires_edit = True
     tab = "codes"
 
     @cached_property
     def line(self) -> CodeLine:
-        """The code of this address, which has to be this contract's."""
         line = code_line(contract_id=self.contract.pk, code_id=self.kwargs["code_id"], now=clock.now())
         if line is None:
             raise Http404
         return line
 
-    @property
-    def back_url(self) -> str:
-        """The list."""
-        return contract_url("codes", self.contract.pk)
-
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(line=self.line, back_url=self.back_url, **kwargs)
+        context: dict[str, Any] = super().get_context_data(line=self.line, **kwargs)  # type: ignore[misc]  # a mixin
+        return context
 
 
-class AssignView(CodeView):
-    """Give this very code to someone."""
+class AssignForm(forms.Form):
+    email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
+    name = forms.CharField(label=_("Name"), max_length=NAME_LENGTH, required=False)
 
+
+class AssignView(CodeMixin, ContractFormView):
+    """Assign this very code to someone."""
+
+    page_subtitle = _("Assign a code")
+    form_class = AssignForm
     template_name = "b2b/admin/assign_code.html"
 
-    def get_page_subtitle(self) -> str:
-        return gettext("Assign a code")
+    def perform(self, form: AssignForm) -> str:
+        email = form.cleaned_data["email"]
+        assign_code(
+            code_id=self.line.pk,
+            email=email,
+            name=form.cleaned_data["name"],
+            by_id=self.request.user.pk,
+            now=clock.now(),
+        )
+        return gettext("Code assigned. An e-mail with the link is on its way to %(email)s.") % {"email": email}
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        kwargs.setdefault("form", AssignForm())
-        return super().get_context_data(**kwargs)
-
-    def post(self, request: HttpRequest, pk: int, code_id: int) -> HttpResponse:
-        """A refusal is shown beside what was typed."""
-        form = AssignForm(request.POST)
-        if form.is_valid():
-            given = form.cleaned_data
-            try:
-                assign_code(
-                    code_id=self.line.pk,
-                    email=given["email"],
-                    name=given["name"],
-                    by_id=request.user.pk,
-                    now=clock.now(),
-                )
-            except DomainError as refusal:
-                form.add_error(None, told_to_staff(refusal))
-            else:
-                done = gettext("The code is for %(email)s now; a mail with the link is on its way.")
-                messages.success(request, done % {"email": given["email"]})
-                return redirect(self.back_url)
-        return self.render_to_response(self.get_context_data(form=form), status=422)
+    def get_refusal_message(self, refusal: DomainError) -> str:
+        return refusal_for_staff(refusal)
 
 
-class RevokeView(CodeView):
-    """Take an assigned code back; the link in the mail stops working."""
+class RevokeView(CodeMixin, ContractPageView):
+    """Take an assigned code back. The link in the e-mail stops working."""
 
+    page_subtitle = _("Revoke a code")
     template_name = "b2b/admin/revoke_code.html"
 
-    def get_page_subtitle(self) -> str:
-        return gettext("Revoke a code")
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        code_id = self.line.pk
 
-    def post(self, request: HttpRequest, pk: int, code_id: int) -> HttpResponse:
-        line = self.line
+        def revoke() -> str:
+            revoke_code(code_id=code_id, by_id=request.user.pk, now=clock.now())
+            return gettext("The code has a new text and can be assigned again. The old one no longer works.")
 
-        def act() -> str:
-            revoke_code(code_id=line.pk, by_id=request.user.pk, now=clock.now())
-            return gettext("The code is free again, with a new text. The old one opens nothing.")
-
-        return said(request, act, then=self.back_url)
+        return run_and_redirect(request, revoke, self.tab_url)
 
 
-class RemindView(CodeView):
-    """Write to someone again; once a day at most."""
+class RemindView(CodeMixin, ContractPageView):
+    """Remind someone of their code, at most once a day."""
 
     http_method_names = ["post"]
 
-    def post(self, request: HttpRequest, pk: int, code_id: int) -> HttpResponse:
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         line = self.line
 
-        def act() -> str:
+        def send_reminder() -> str:
             remind_code(code_id=line.pk, by_id=request.user.pk, now=clock.now())
             return gettext("A reminder is on its way to %(email)s.") % {"email": line.assigned_email}
 
-        return said(request, act, then=self.back_url)
+        return run_and_redirect(request, send_reminder, self.tab_url)
+
+
+class ReplaceView(CodeMixin, ContractPageView):
+    """Replace the shared code. Every link that was sent stops working."""
+
+    page_subtitle = _("Replace the shared code")
+    template_name = "b2b/admin/replace_code.html"
+
+    @cached_property
+    def line(self) -> CodeLine:
+        line: CodeLine = super().line
+        if not line.is_unlimited:
+            raise Http404
+        return line
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(invited=count_open_invitations(self.line.contract_run_id), **kwargs)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        contract_run_id = self.line.contract_run_id
+
+        def replace() -> str:
+            replace_shared_code(
+                contract_run_id=contract_run_id,
+                by_id=request.user.pk,
+                now=clock.now(),
+                resend=bool(request.POST.get("resend")),
+            )
+            return gettext("There is a new shared code. The old one no longer works.")
+
+        return run_and_redirect(request, replace, self.tab_url)
+
+
+# --- Many codes ------------------------------------------------------------------------------------------------------
 
 
 class HandOutForm(forms.Form):
-    """Who shall get codes, for which course."""
-
     people = forms.CharField(
         label=_("People"),
-        help_text=_("An e-mail address on each line, with a name behind it if you like: ada@example.org, Ada Lovelace"),
+        help_text=_("One e-mail address a line. You can add a name: ada@example.org, Ada Lovelace"),
         widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off"}),
         max_length=100_000,
     )
 
     def __init__(self, *args: Any, runs: list[RunOfContract], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        current = [(str(run.pk), named(run)) for run in runs if not run.is_removed]
+        current = [(str(run.pk), name_run(run)) for run in runs if not run.is_removed]
         self.fields["run"] = forms.ChoiceField(label=_("Course"), choices=current)
         self.order_fields(["run", "people"])
 
     def clean_people(self) -> list[Recipient]:
-        """One for each line; whether they are addresses is said by the plan, line by line."""
+        """Recipients, one for each person; the plan says which addresses are incomplete."""
         people = parse_people(self.cleaned_data["people"])
         if len(people) > MOST_PEOPLE:
-            sentence = ngettext("That is more than %(most)d line.", "That are more than %(most)d lines.", MOST_PEOPLE)
-            raise forms.ValidationError(sentence % {"most": MOST_PEOPLE})
+            sentence = _("That’s more than %(most)s people. Send the list in parts.")
+            raise forms.ValidationError(sentence % {"most": f"{MOST_PEOPLE:,}"})
         return [Recipient(person.email, person.name) for person in people]
 
 
-class HandOutView(ContractTemplateView):
-    """Give codes to many: first the plan, then, on the same page, the deed."""
+class HandOutView(ContractFormView):
+    """Assign codes to many people: the list, its plan, and the same page confirms it."""
 
-    works = True
     tab = "codes"
+    page_subtitle = _("Assign codes")
+    form_class = HandOutForm
     template_name = "b2b/admin/hand_out.html"
 
-    def get_page_subtitle(self) -> str:
-        return gettext("Assign codes")
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"runs": runs_of(self.contract.pk)}
+
+    def form_valid(self, form: HandOutForm) -> HttpResponse:
+        wanted, now = HandOutRequest(int(form.cleaned_data["run"]), form.cleaned_data["people"]), clock.now()
+        if seen := self.request.POST.get("seen"):
+            try:
+                done = hand_out(wanted, by_id=self.request.user.pk, now=now, seen=seen)
+            except DomainError as refusal:
+                messages.error(self.request, refusal_for_staff(refusal))
+            else:
+                sentence = ngettext(
+                    "A code is on its way to %(n)d person.",
+                    "Codes are on their way to %(n)d people.",
+                    done.people_count,
+                )
+                messages.success(self.request, sentence % {"n": done.people_count})
+                return redirect(self.tab_url)
+        plan = plan_hand_out(wanted, now=now)
+        refusal_message = refusal_for_staff(plan.refusal) if plan.refusal is not None else ""
+        return self.render_to_response(self.get_context_data(form=form, plan=plan, refusal=refusal_message))
+
+
+# --- Invitations -----------------------------------------------------------------------------------------------------
+
+
+class InvitationState(TextChoices):
+    CANCELED = "canceled_invitation", _("Canceled")
+    CAME = "came", _("Joined")
+    OPEN = "open_invitation", _("Invited")
+
+
+class InvitationFilters(WagtailFilterSet):
+    state = django_filters.ChoiceFilter(
+        label=_("State"),
+        choices=InvitationState.choices,
+        method="filter_state",
+        empty_label=_("All"),
+        widget=forms.RadioSelect,
+    )
+
+    class Meta:
+        model = HandOut
+        fields: list[str] = []
+
+    def filter_state(self, found: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
+        if value == InvitationState.CAME:
+            return found.filter(came=True)
+        return found.filter(came=False, ended_at__isnull=value == InvitationState.OPEN)
+
+
+def state_of_invitation(invitation: Any) -> InvitationState:
+    if invitation.came:
+        return InvitationState.CAME
+    return InvitationState.OPEN if invitation.ended_at is None else InvitationState.CANCELED
+
+
+class InvitationsView(ContractListView):
+    """Who was invited to the shared code of a contract without a cap, and who of them joined."""
+
+    tab = "invitations"
+    results_name = "invitations_results"
+    model = HandOut
+    results_template_name = "b2b/admin/list_results.html"
+    empty_message = _("No one was invited yet. “Assign codes” on the codes page e-mails the shared link.")
+    search_fields = ["email", "name"]
+    default_ordering = "-given_at"
+    filterset_class = InvitationFilters
+    verbose_name_plural = _("invitations")
 
     @cached_property
-    def runs(self) -> list[RunOfContract]:
-        """The contract's runs."""
-        return runs_of(self.contract.pk)
+    def columns(self) -> list[Column]:
+        return [
+            TemplateColumn("email", label=_("Person"), template="b2b/admin/invited_cell.html", sort_key="email"),
+            StateColumn("state", label=_("State"), tones=TONES, accessor=state_of_invitation),
+            Column("course", label=_("Course"), accessor="contract_run.course_run.title"),
+            DateColumn("given_at", label=_("Invited"), sort_key="given_at"),
+            Column(
+                "mail",
+                label=_("E-mail"),
+                accessor=lambda each: MailState(each.mail_state).label if each.mail_state else "",
+            ),
+            TemplateColumn("act", label=_("Actions"), template="b2b/admin/invitation_act_cell.html"),
+        ]
+
+    def get_base_queryset(self) -> QuerySet[HandOut]:
+        return invitations_of(self.contract.pk)
+
+
+class CancelInvitationView(ContractPageView):
+    """Cancel one invitation. Its link keeps working, because everyone has the same."""
+
+    requires_edit = True
+    tab = "invitations"
+    page_subtitle = _("Cancel an invitation")
+    template_name = "b2b/admin/cancel_invitation.html"
+
+    @cached_property
+    def invitation(self) -> HandOut:
+        return get_object_or_404(invitations_of(self.contract.pk), pk=self.kwargs["hand_out_id"])
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        kwargs.setdefault("form", HandOutForm(runs=self.runs))
-        return super().get_context_data(back_url=contract_url("codes", self.contract.pk), **kwargs)
+        return super().get_context_data(invitation=self.invitation, **kwargs)
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        form = HandOutForm(request.POST, runs=self.runs)
-        if not form.is_valid():
-            return self.render_to_response(self.get_context_data(form=form), status=422)
-        wanted, now = HandOutRequest(int(form.cleaned_data["run"]), form.cleaned_data["people"]), clock.now()
-        if seen := request.POST.get("seen"):
-            try:
-                done = hand_out(wanted, by_id=request.user.pk, now=now, seen=seen)
-            except DomainError as refusal:
-                messages.error(request, told_to_staff(refusal))
-            else:
-                n = done.people_count
-                sentence = ngettext(
-                    "A code is on its way to %(n)d person.", "Codes are on their way to %(n)d people.", n
-                )
-                messages.success(request, sentence % {"n": n})
-                return redirect(contract_url("codes", pk))
-        plan = plan_hand_out(wanted, now=now)
-        told = told_to_staff(plan.refusal) if plan.refusal is not None else ""
-        return self.render_to_response(self.get_context_data(form=form, plan=plan, refusal=told))
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        invitation = self.invitation
 
+        def cancel() -> str:
+            cancel_invitation(hand_out_id=invitation.pk, by_id=request.user.pk, now=clock.now())
+            return gettext("Canceled the invitation of %(email)s.") % {"email": invitation.email}
 
-def told_to_staff(refusal: DomainError) -> str:
-    """A refusal in staff's words: no one is told to ask us who is us."""
-    return str(refusal.for_staff() if isinstance(refusal, NoSeatToGive) else refusal)
+        return run_and_redirect(request, cancel, self.tab_url)

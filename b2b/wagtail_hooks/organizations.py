@@ -8,47 +8,45 @@ import django_filters
 from django import forms
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import TemplateView
 from wagtail.admin.filters import WagtailFilterSet
-from wagtail.admin.menu import MenuItem
 from wagtail.admin.ui.tables import Column, NumberColumn, Table, TitleColumn
-from wagtail.admin.views.generic import IndexView
-from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
-from wagtail.admin.viewsets.base import ViewSet
 from wagtail.admin.widgets.button import HeaderButton
 
 from b2b.models import OrganizationIndexPage, OrganizationPage
-from b2b.selectors.contracts import contracts_of, keycloak_of, list_organizations, managers_of, with_valid_contracts
-from b2b.wagtail_hooks.columns import TONES, OrganizationColumn, PageState, picture_of
-from b2b.wagtail_hooks.contracts import CONTRACT_COLUMNS, contract_url
-from b2b.wagtail_hooks.rights import SEE_CONTRACTS, SEE_ORGANIZATIONS, Allowed
+from b2b.selectors.contracts import (
+    LOGO,
+    contracts_of,
+    initials,
+    keycloak_of,
+    list_organizations,
+    managers_of,
+    with_valid_contracts,
+)
+from b2b.wagtail_hooks.base import SEE_CONTRACTS, TONES, OrganizationMixin, PageState, contract_url
+from b2b.wagtail_hooks.contracts import CONTRACT_COLUMNS
 from mitxonline.kernel import clock
-from mitxonline.staff.lists import StateColumn
-from mitxonline.staff.pages import menu_item_for
+from mitxonline.staff.lists import StaffIndexView, StateColumn
 
-PER_PAGE = 50
 ICON = "group"
-LIST, DETAIL = "b2b_organizations:index", "b2b_organizations:detail"
 
 
 class OrganizationFilters(WagtailFilterSet):
-    """What the list of organizations can be narrowed to."""
-
     live = django_filters.ChoiceFilter(
         label=_("State"),
         choices=[("true", _("Published")), ("false", _("Draft or unpublished"))],
-        method="of_state",
+        method="filter_live",
         empty_label=_("All"),
         widget=forms.RadioSelect,
     )
     valid = django_filters.ChoiceFilter(
         label=_("Contracts"),
         choices=[("true", _("With a valid contract")), ("false", _("Without a valid contract"))],
-        method="with_valid",
+        method="filter_valid",
         empty_label=_("All"),
         widget=forms.RadioSelect,
     )
@@ -57,87 +55,86 @@ class OrganizationFilters(WagtailFilterSet):
         model = OrganizationPage
         fields: list[str] = []
 
-    def of_state(self, found: QuerySet[OrganizationPage], _name: str, value: str) -> QuerySet[OrganizationPage]:
-        """Published ones, or the others."""
+    def filter_live(self, found: QuerySet[OrganizationPage], _name: str, value: str) -> QuerySet[OrganizationPage]:
         return found.filter(live=value == "true")
 
-    def with_valid(self, found: QuerySet[OrganizationPage], _name: str, value: str) -> QuerySet[OrganizationPage]:
-        """Those one can come into today, or the others."""
+    def filter_valid(self, found: QuerySet[OrganizationPage], _name: str, value: str) -> QuerySet[OrganizationPage]:
         return with_valid_contracts(found, today=clock.today(), has=value == "true")
 
 
-class OrganizationIndex(Allowed, IndexView):
-    """All organizations."""
+def state_of(page: OrganizationPage) -> PageState:
+    if page.live:
+        return PageState.PUBLISHED
+    return PageState.UNPUBLISHED if page.first_published_at else PageState.DRAFT
 
-    needs = SEE_ORGANIZATIONS
-    any_permission_required = None
+
+def logo_context(organization: OrganizationPage) -> dict[str, Any]:
+    """The logo, and the letters that are shown where there is none."""
+    logo = organization.logo.get_rendition(LOGO) if organization.logo else None
+    return {"logo": logo, "initials": initials(organization.name)}
+
+
+class OrganizationColumn(TitleColumn):
+    cell_template_name = "b2b/admin/organization_cell.html"
+
+    def get_cell_context_data(self, instance: OrganizationPage, parent_context: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
+        return context | logo_context(instance)
+
+
+class OrganizationIndex(OrganizationMixin, StaffIndexView):
     model = OrganizationPage
     page_title = _("Organizations")
     header_icon = ICON
-    index_url_name = LIST
+    index_url_name = "b2b_organizations:index"
     index_results_url_name = "b2b_organizations:index_results"
     results_template_name = "b2b/admin/list_results.html"
-    none_yet = _("There is no organization yet. “Add organization” makes one.")
+    empty_message = _("There are no organizations yet. Add one to begin.")
     search_fields = ["name", "org_key", "slug"]
-    search_backend_name = None
     default_ordering = "name"
-    paginate_by = PER_PAGE
     filterset_class = OrganizationFilters
     columns = [
         OrganizationColumn(
             "name",
             label=_("Organization"),
             sort_key="name",
-            get_url=lambda page: reverse(DETAIL, args=[page.pk]),
+            get_url=lambda page: reverse("b2b_organizations:detail", args=[page.pk]),
         ),
         Column("org_key", label=_("Key"), sort_key="org_key"),
         NumberColumn("contracts", label=_("Contracts"), sort_key="contracts"),
         NumberColumn("members", label=_("Members"), sort_key="members"),
-        StateColumn("state", label=_("State"), tones=TONES, accessor=lambda page: published(page)),
+        StateColumn("state", label=_("State"), tones=TONES, accessor=state_of),
     ]
 
     def get_base_queryset(self) -> QuerySet[OrganizationPage]:
-        """With what the list shows."""
         return list_organizations()
 
     def get_add_url(self) -> str | None:
-        """Where an organization is made, for those who may."""
         index = OrganizationIndexPage.objects.first()
         if index is None or not index.permissions_for_user(self.request.user).can_add_subpage():
             return None
         return reverse("wagtailadmin_pages:add", args=["b2b", "organizationpage", index.pk])
 
-    def get_list_buttons(self, instance: OrganizationPage) -> list[Any]:
-        """The name leads to everything."""
-        return []
 
+class OrganizationDetail(OrganizationMixin, TemplateView):
+    """An organization with its managers and, for those who may see them, its contracts."""
 
-class OrganizationDetail(Allowed, WagtailAdminTemplateMixin, TemplateView):
-    """One organization: who it is, who manages it, and, for those whose affair they are, its contracts."""
-
-    needs = SEE_ORGANIZATIONS
     template_name = "b2b/admin/organization.html"
     header_icon = ICON
 
     @cached_property
     def organization(self) -> OrganizationPage:
-        """The organization of this address."""
         page: OrganizationPage = get_object_or_404(list_organizations(), pk=self.kwargs["pk"])
         return page
 
     def get_page_title(self) -> str:
         return self.organization.name
 
-    def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
-        return [
-            *self.breadcrumbs_items,
-            {"url": reverse(LIST), "label": gettext("Organizations")},
-            {"url": "", "label": self.organization.name},
-        ]
+    def get_parents(self) -> list[tuple[str, object]]:
+        return [(reverse("b2b_organizations:index"), gettext("Organizations"))]
 
     @cached_property
     def header_buttons(self) -> list[HeaderButton]:
-        """What can be done here, for those who may."""
         page, rights = self.organization, self.organization.permissions_for_user(self.request.user)
         buttons = []
         if rights.can_edit():
@@ -153,46 +150,13 @@ class OrganizationDetail(Allowed, WagtailAdminTemplateMixin, TemplateView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         context |= {
             "organization": page,
-            **picture_of(page),
-            "state": published(page),
+            **logo_context(page),
+            "state": state_of(page),
             "managers": managers_of(page.pk),
             "keycloak": keycloak_of(page.pk),
         }
         if self.request.user.has_perm(SEE_CONTRACTS):
             found = list(contracts_of(page, today=clock.today()))
-            context["contracts"] = found
-            context["table"] = Table([name_column(), *CONTRACT_COLUMNS], found)
+            name = TitleColumn("name", label=_("Contract"), get_url=lambda each: contract_url("terms", each.pk))
+            context |= {"contracts": found, "table": Table([name, *CONTRACT_COLUMNS], found)}
         return context
-
-
-def published(page: OrganizationPage) -> PageState:
-    """Whether those who belong to it find its page."""
-    if page.live:
-        return PageState.PUBLISHED
-    return PageState.UNPUBLISHED if page.first_published_at else PageState.DRAFT
-
-
-def name_column() -> TitleColumn:
-    """A contract's name, leading to its workbench."""
-    return TitleColumn("name", label=_("Contract"), get_url=lambda page: contract_url("terms", page.pk))
-
-
-class OrganizationViewSet(ViewSet):
-    """Where organizations are looked after."""
-
-    name = "b2b_organizations"
-    url_prefix = "organizations"
-    icon = ICON
-    menu_label = _("Organizations")
-    menu_name = "b2b-organizations"
-
-    @property
-    def menu_item_class(self) -> type[MenuItem]:
-        return menu_item_for(SEE_ORGANIZATIONS)
-
-    def get_urlpatterns(self) -> list[URLPattern]:
-        return [
-            path("", self.construct_view(OrganizationIndex), name="index"),
-            path("results/", self.construct_view(OrganizationIndex, results_only=True), name="index_results"),
-            path("<int:pk>/", self.construct_view(OrganizationDetail), name="detail"),
-        ]

@@ -1,4 +1,4 @@
-"""What the Wagtail admin may not do with organizations and contracts, each refused with a sentence."""
+"""What the Wagtail admin refuses to do with organizations and contracts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ from b2b.selectors.contracts import find_page_in_use
 
 @hooks.register("before_delete_page")
 def block_delete_of_pages_in_use(request: HttpRequest, page: Page) -> HttpResponse | None:
-    """Refuse to delete what has runs, codes or members, here or below."""
+    """Refuse to delete a page that has runs, codes or members, itself or below it."""
     return _refuse_to_delete(request, page)
 
 
 @hooks.register("before_move_page")
 def block_move_of_pages_in_use(request: HttpRequest, page: Page, destination: Page) -> HttpResponse | None:
-    """Refuse to move a contract to another organization, or an organization away."""
-    # Wagtail asks here before it looks at rights to this page: its name is told to no one who may not see it.
+    # Wagtail runs this hook before it checks rights to the page: don't reveal its name to users who can't move it.
     if not page.permissions_for_user(request.user).can_move():
         raise PermissionDenied
     return _refuse_to_move(request, page)
@@ -36,26 +35,28 @@ def block_move_of_pages_in_use(request: HttpRequest, page: Page, destination: Pa
 
 @hooks.register("before_copy_page")
 def block_copy_of_contracts(request: HttpRequest, page: Page) -> HttpResponse | None:
-    """Refuse to copy: an organization's key is its own, and a copied contract would be in force unseen."""
+    """Refuse to copy: an organization's key is unique, and a copied contract would be in force without a plan."""
     below = Page.objects.descendant_of(page, inclusive=True).type(OrganizationPage, ContractPage)
     if not below.exists():
         return None
-    return _back(request, page, _("Organizations and contracts can't be copied. Make a new one instead."))
+    return _back(request, page, _("Organizations and contracts can’t be copied. Add a new one instead."))
 
 
 @hooks.register("before_convert_alias_page")
-def leave_aliases(request: HttpRequest, page: Page) -> HttpResponse | None:
-    """Refuse to make a page of its own out of an alias: it would be a copied contract, in force unseen."""
+def block_conversion_of_aliases(request: HttpRequest, page: Page) -> HttpResponse | None:
+    """Refuse to turn an alias into a page: it would be a copied contract, in force without a plan."""
     if not isinstance(page.specific, OrganizationPage | ContractPage):
         return None
-    return _back(request, page, _("An alias of an organization or contract stays one. Make a new one instead."))
+    return _back(
+        request, page, _("An alias of an organization or contract can’t be converted. Add a new page instead.")
+    )
 
 
 @hooks.register("before_bulk_action")
-def keep_in_bulk_too(
+def block_bulk_actions(
     request: HttpRequest, action_type: str, objects: Iterable[object], action_class_instance: object
 ) -> HttpResponse | None:
-    """Refuse a bulk action as a whole if one of the pages has to stay, or can't be done unseen."""
+    """Refuse a bulk action as a whole if one of its pages refuses it."""
     refuse = {
         "delete": _refuse_to_delete,
         "move": _refuse_to_move,
@@ -86,8 +87,8 @@ def block_page_actions_by_api(router: WagtailAPIRouter) -> None:
 
 
 @hooks.register("construct_page_chooser_queryset")
-def offer_no_contracts(pages: Any, request: HttpRequest) -> Any:
-    """A contract has no address, so nothing can link to it."""
+def hide_contracts_from_choosers(pages: Any, request: HttpRequest) -> Any:
+    # A contract has no URL, so nothing can link to it.
     return pages.not_type(ContractPage)
 
 
@@ -95,9 +96,7 @@ def _refuse_to_delete(request: HttpRequest, page: Page) -> HttpResponse | None:
     kept = find_page_in_use(page)
     if kept is None:
         return None
-    sentence = _(
-        "“%(page)s” can't be deleted: it has runs, codes or members. Unpublish it instead: then it is inactive."
-    )
+    sentence = _("“%(page)s” can’t be deleted because it has runs, codes or members. Unpublish it to make it inactive.")
     return _back(request, page, sentence % {"page": kept.get_admin_display_title()})
 
 
@@ -108,12 +107,13 @@ def _refuse_to_move(request: HttpRequest, page: Page) -> HttpResponse | None:
     return _back(
         request,
         page,
-        _("“%(page)s” can't be moved: it has runs, codes or members.") % {"page": kept.get_admin_display_title()},
+        _("“%(page)s” can’t be moved because it has runs, codes or members.")
+        % {"page": kept.get_admin_display_title()},
     )
 
 
 def _refuse_to_publish(request: HttpRequest, page: Page) -> HttpResponse | None:
-    """Contracts are published one by one, after their plan was seen; none go along with their organization."""
+    # No contract is published together with its organization either: its plan wasn't shown.
     reached = Page.objects.filter(pk=page.pk)
     if request.POST.get("include_descendants"):
         reached |= Page.objects.descendant_of(page).not_live()
@@ -122,23 +122,25 @@ def _refuse_to_publish(request: HttpRequest, page: Page) -> HttpResponse | None:
     return _back(
         request,
         page,
-        _("Contracts are published one by one: you see what publishing does first. Nothing was published."),
+        _("Contracts are published one by one, because each shows first what publishing does. Nothing was published."),
     )
 
 
 def _refuse_to_unpublish(request: HttpRequest, page: Page) -> HttpResponse | None:
-    """Contracts are unpublished one by one, after what that does was seen; none stays in force without its parent."""
+    # None stays in force under an unpublished organization, so those below count too.
     live_ones = ContractPage.objects.descendant_of(page, inclusive=True).live()
     if not live_ones.exists():
         return None
     return _back(
         request,
         page,
-        _("Live contracts are unpublished one by one: you see what that does first. Nothing was unpublished."),
+        _(
+            "Live contracts are unpublished one by one, because each first shows what that does. "
+            "Nothing was unpublished."
+        ),
     )
 
 
 def _back(request: HttpRequest, page: Page, sentence: str) -> HttpResponse:
     messages.error(request, sentence)
-    parent = page.get_parent()
-    return redirect("wagtailadmin_explore", (parent or page).pk)
+    return redirect("wagtailadmin_explore", (page.get_parent() or page).pk)

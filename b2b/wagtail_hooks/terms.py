@@ -1,4 +1,4 @@
-"""The first and the last tab of a contract: what holds, and what happened."""
+"""The terms of a contract, in force and as written, and the activity on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from wagtail.admin.widgets.button import HeaderButton
@@ -20,15 +19,13 @@ from b2b.models import ContractPage, ContractTerms, Reconcile
 from b2b.seats import SeatCount
 from b2b.selectors.contracts import activity_of, reconciles_of, seats_of
 from b2b.services.contracts.terms import terms_as_written
-from b2b.wagtail_hooks.columns import TONES
-from b2b.wagtail_hooks.contracts import contract_url
-from b2b.wagtail_hooks.workbench import ContractTemplateView
+from b2b.wagtail_hooks.base import TONES, ContractPageView, contract_url
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
-RECORDS = 20
-ACTS = 50
-# A worker that is there takes a request within seconds.
+RECONCILES_SHOWN = 20
+LOG_ENTRIES_SHOWN = 50
+# A running worker takes a request within seconds.
 WORKER_IS_LATE = timedelta(minutes=1)
 
 COUNTED = {
@@ -41,7 +38,7 @@ COUNTED = {
 
 @dataclass(frozen=True, slots=True)
 class TermRow:
-    """One term: as it holds, and as it is written in the newest draft."""
+    """One term: in force, and as written in the newest draft."""
 
     label: str
     in_force: str
@@ -49,130 +46,122 @@ class TermRow:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the draft says something else."""
         return self.in_force != self.written
 
 
 @dataclass(frozen=True, slots=True)
-class ActRow:
+class LogRow:
     """What someone did, and to whom or what."""
 
     at: datetime
-    who: str
-    what: str
-    about: str
+    user: str
+    action: str
+    subject: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class RecordRow:
-    """One bringing-in-line as it is listed."""
-
+class ReconcileRow:
     state: ReconcileState
     reason: str
-    who: str
+    requested_by: str
     requested_at: datetime
     changes: tuple[str, ...]
-    took: str
+    duration: str
     error: str
 
     @property
     def tone(self) -> str:
-        """The color beside the state."""
         return TONES.get(self.state, "plain")
 
 
-class TermsView(ContractTemplateView):
-    """Terms in force beside the terms as written, and whether runs and codes follow."""
+class TermsView(ContractPageView):
+    """Terms in force beside the terms as written, and whether runs and codes follow them."""
 
     tab = "terms"
     template_name = "b2b/admin/terms.html"
 
     @property
     def header_buttons(self) -> list[HeaderButton]:
-        return self.edit_button()
+        return self.get_edit_buttons()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context_data(**kwargs)
         page = ContractPage.objects.get(pk=self.contract.pk)
-        written = page.get_latest_revision_as_object()
         seats = seats_of(page.pk)
-        records = list(reconciles_of(page.pk)[:1])
-        context |= {
-            "rows": list(term_rows(self.terms, terms_as_written(written))),
-            "has_draft": page.has_unpublished_changes or not page.live,
-            "scheduled_for": page.scheduled_revision.approved_go_live_at if page.scheduled_revision else None,
-            "seats": seats,
-            "meter": _meter(seats),
-            "record": record_row(records[0]) if records else None,
-            **waiting(records, now=clock.now()),
-            "review_url": contract_url("review", page.pk, page.latest_revision_id) if page.latest_revision_id else "",
-            "edit_url": reverse("wagtailadmin_pages:edit", args=[page.pk]),
-        }
-        return context
+        reconciles = list(reconciles_of(page.pk)[:1])
+        return super().get_context_data(
+            rows=list(term_rows(self.terms, terms_as_written(page.get_latest_revision_as_object()))),
+            has_draft=page.has_unpublished_changes or not page.live,
+            scheduled_for=page.scheduled_revision.approved_go_live_at if page.scheduled_revision else None,
+            seats=seats,
+            meter=_meter(seats),
+            record=reconcile_row(reconciles[0]) if reconciles else None,
+            review_url=contract_url("review", page.pk, page.latest_revision_id) if page.latest_revision_id else "",
+            edit_url=reverse("wagtailadmin_pages:edit", args=[page.pk]),
+            **describe_waiting(reconciles, now=clock.now()),
+            **kwargs,
+        )
 
 
-class ActivityView(ContractTemplateView):
-    """Who did what, and what was done to bring the contract in line."""
+class ActivityView(ContractPageView):
+    """What people did with the contract, and how its runs and codes were reconciled."""
 
     tab = "activity"
     template_name = "b2b/admin/activity.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context_data(**kwargs)
-        records = list(reconciles_of(self.contract.pk)[:RECORDS])
-        context |= {
-            "records": [record_row(record) for record in records],
-            "acts": act_rows(list(activity_of(self.contract.pk)[:ACTS])),
-            "history_url": reverse("wagtailadmin_pages:history", args=[self.contract.pk]) if self.may_work else "",
-            **waiting(records, now=clock.now()),
-        }
-        return context
+        reconciles = list(reconciles_of(self.contract.pk)[:RECONCILES_SHOWN])
+        return super().get_context_data(
+            records=[reconcile_row(each) for each in reconciles],
+            acts=log_rows(list(activity_of(self.contract.pk)[:LOG_ENTRIES_SHOWN])),
+            history_url=reverse("wagtailadmin_pages:history", args=[self.contract.pk]) if self.can_edit else "",
+            **describe_waiting(reconciles, now=clock.now()),
+            **kwargs,
+        )
 
 
 def term_rows(in_force: ContractTerms | None, written: ContractTerms) -> Iterator[TermRow]:
-    """Every term, in force and as written; nothing is in force before the first publication."""
-    before = dict(_in_words(in_force)) if in_force is not None else {}
-    for label, value in _in_words(written):
+    """Every term in force and as written; nothing is in force before the first publication."""
+    before = dict(_describe_terms(in_force)) if in_force is not None else {}
+    for label, value in _describe_terms(written):
         yield TermRow(label=label, in_force=before.get(label, "–"), written=value)
 
 
-def record_row(record: Reconcile) -> RecordRow:
-    """A record in words."""
-    return RecordRow(
-        state=ReconcileState(record.state),
-        reason=record.reason,
-        who=_name(record.requested_by),
-        requested_at=record.requested_at,
-        changes=tuple(_changes(record)),
-        took=_took(record),
-        error=record.error,
+def reconcile_row(reconcile: Reconcile) -> ReconcileRow:
+    return ReconcileRow(
+        state=ReconcileState(reconcile.state),
+        reason=reconcile.reason,
+        requested_by=_name(reconcile.requested_by),
+        requested_at=reconcile.requested_at,
+        changes=tuple(_describe_changes(reconcile)),
+        duration=_format_duration(reconcile),
+        error=reconcile.error,
     )
 
 
-def act_rows(acts: list[PageLogEntry]) -> list[ActRow]:
-    """The acts in words; whom they were about is looked up at once."""
-    ids = {act.data["user"] for act in acts if isinstance(act.data.get("user"), int)}
+def log_rows(entries: list[PageLogEntry]) -> list[LogRow]:
+    """Log entries in words; one query looks up all the people they are about."""
+    ids = {entry.data["user"] for entry in entries if isinstance(entry.data.get("user"), int)}
     people = {user.pk: _name(user) for user in User.objects.filter(pk__in=ids)}
     return [
-        ActRow(
-            at=act.timestamp,
-            who=_name(act.user),
-            what=str(act.message),
-            about=_about(act.data, people),
-            reason=str(act.data.get("reason") or ""),
+        LogRow(
+            at=entry.timestamp,
+            user=_name(entry.user),
+            action=str(entry.message),
+            subject=_describe_subject(entry.data, people),
+            reason=str(entry.data.get("reason") or ""),
         )
-        for act in acts
+        for entry in entries
     ]
 
 
-def waiting(records: list[Reconcile], *, now: datetime) -> dict[str, Any]:
-    """Whether something waits for the worker, and for how long: nothing is lost, but nothing happens either."""
-    since = next((each.requested_at for each in records if each.state == ReconcileState.WAITING), None)
+def describe_waiting(reconciles: list[Reconcile], *, now: datetime) -> dict[str, Any]:
+    """Context: since when a request waits for the worker, and whether the worker is late."""
+    since = next((each.requested_at for each in reconciles if each.state == ReconcileState.WAITING), None)
     return {"waits_since": since, "worker_is_late": since is not None and now - since > WORKER_IS_LATE}
 
 
-def _in_words(terms: ContractTerms) -> Iterator[tuple[str, str]]:
+def _describe_terms(terms: ContractTerms) -> Iterator[tuple[str, str]]:
     yes, no = _("Yes"), _("No")
     yield _("How people join"), str(IntegrationType(terms.integration_type).label)
     yield _("Active"), yes if terms.active else no
@@ -183,15 +172,15 @@ def _in_words(terms: ContractTerms) -> Iterator[tuple[str, str]]:
     yield _("Codes work only for the address they were given to"), yes if terms.codes_only_for_assignee else no
 
 
-def _changes(record: Reconcile) -> Iterator[str]:
-    """“codes on 0 → 40”, for what has changed."""
+def _describe_changes(record: Reconcile) -> Iterator[str]:
+    """Say how counts changed: “codes on 0 → 40”."""
     for name, label in COUNTED.items():
         before, after = record.before.get(name), record.after.get(name)
         if before is not None and after is not None and before != after:
-            yield f"{_text(label)} {number_format(before)} → {number_format(after)}"
+            yield f"{label} {number_format(before)} → {number_format(after)}"
 
 
-def _took(record: Reconcile) -> str:
+def _format_duration(record: Reconcile) -> str:
     if record.started_at is None or record.finished_at is None:
         return ""
     seconds = (record.finished_at - record.started_at).total_seconds()
@@ -203,7 +192,7 @@ def _took(record: Reconcile) -> str:
 
 
 def _meter(seats: SeatCount) -> list[dict[str, float]] | None:
-    """Shares of the bar in percent; no bar without a cap."""
+    """The parts of the bar in percent: joined, held, invited. None without a cap."""
     if seats.room is None:
         return None
     share = 100 / (seats.taken + seats.invited + max(0, seats.room))
@@ -212,8 +201,8 @@ def _meter(seats: SeatCount) -> list[dict[str, float]] | None:
     return [{"start": round(start, 2), "width": round(width, 2)} for start, width in zip(starts, widths, strict=True)]
 
 
-def _about(data: dict[str, Any], people: dict[int, str]) -> str:
-    """Whom or what an act was about, as far as its data say."""
+def _describe_subject(data: dict[str, Any], people: dict[int, str]) -> str:
+    """Say whom or what a log entry is about, as far as its data tell."""
     if (person := people.get(data.get("user") or 0)) is not None:
         return person
     if courseware := data.get("courseware"):
@@ -229,7 +218,3 @@ def _about(data: dict[str, Any], people: dict[int, str]) -> str:
 
 def _name(user: Any) -> str:
     return (user.name or user.email) if user is not None else ""
-
-
-def _text(label: str | Promise) -> str:
-    return str(label)

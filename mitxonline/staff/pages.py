@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any, ClassVar
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import FormView, TemplateView, View
 from wagtail.admin import messages
@@ -18,6 +16,7 @@ from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 
 from mitxonline.kernel.errors import DomainError, NotFound
+from mitxonline.kernel.fingerprint import PlanChanged, refuse_unless_seen
 
 UNPROCESSABLE = 422
 
@@ -54,13 +53,16 @@ class StaffFormPage(StaffPageMixin, FormView[Any]):
         """Name the field a refusal is about; None for the form as a whole."""
         return None
 
+    def get_refusal_message(self, refusal: DomainError) -> str:
+        return str(refusal)
+
     def form_valid(self, form: Any) -> HttpResponse:
         try:
             message = self.perform(form)
         except NotFound as missing:
             raise Http404 from missing
         except DomainError as refusal:
-            form.add_error(self.get_refused_field(form, refusal), str(refusal))
+            form.add_error(self.get_refused_field(form, refusal), self.get_refusal_message(refusal))
             return self.form_invalid(form)
         if message:
             messages.success(self.request, message)
@@ -113,17 +115,17 @@ def run_and_redirect(request: HttpRequest, action: Callable[[], str], to: str | 
     return redirect(to() if callable(to) else to)
 
 
-def fingerprint(*shown: object) -> str:
-    """Identify a plan by what the page shows of it. The page posts this back, so a stale plan is never confirmed."""
-    return blake2b(repr(shown).encode(), digest_size=16).hexdigest()
-
-
-def has_confirmed(request: HttpRequest, seen: str) -> bool:
-    """Tell whether this very plan was confirmed. If another one was, warn that the plan has changed since."""
-    confirmed = request.POST.get("seen", "")
-    if confirmed and confirmed != seen:
-        messages.warning(request, _("Something has changed in the meantime. Check the plan again."))
-    return confirmed == seen
+def has_confirmed(request: HttpRequest, current: str) -> bool:
+    """Tell whether the plan with this fingerprint was confirmed. If another one was, warn that it has changed since."""
+    seen = request.POST.get("seen", "")
+    if not seen:
+        return False
+    try:
+        refuse_unless_seen(seen, current)
+    except PlanChanged as refusal:
+        messages.warning(request, str(refusal))
+        return False
+    return True
 
 
 def menu_item_for(permission: str) -> type[MenuItem]:

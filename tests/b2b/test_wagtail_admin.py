@@ -40,20 +40,20 @@ def said(client: Client, address: str) -> str:
 def test_pages_with_runs_or_codes_cannot_be_deleted(admin: Client, contract: ContractPage, level: str) -> None:
     parents = {"contract": contract, "organization": contract.get_parent(), "index": contract.get_parent().get_parent()}
     before = Page.objects.count()
-    assert "can't be deleted" in said(admin, reverse("wagtailadmin_pages:delete", args=[parents[level].pk]))
+    assert "can’t be deleted" in said(admin, reverse("wagtailadmin_pages:delete", args=[parents[level].pk]))
     assert Page.objects.count() == before
 
 
 def test_contracts_cannot_be_deleted_in_bulk(admin: Client, contract: ContractPage) -> None:
     address = reverse("wagtail_bulk_action", args=["wagtailcore", "page", "delete"])
-    assert "can't be deleted" in said(admin, f"{address}?id={contract.pk}")
+    assert "can’t be deleted" in said(admin, f"{address}?id={contract.pk}")
     assert ContractPage.objects.filter(pk=contract.pk).exists()
 
 
 def test_contracts_cannot_be_moved(admin: Client, contract: ContractPage) -> None:
     other = make_organization("Harbor Council")
     address = reverse("wagtailadmin_pages:move_confirm", args=[contract.pk, other.pk])
-    assert "can't be moved" in said(admin, address)
+    assert "can’t be moved" in said(admin, address)
     contract.refresh_from_db()
     assert contract.get_parent().specific == OrganizationPage.objects.get(name="Northgate Health")
 
@@ -71,7 +71,7 @@ def test_users_without_rights_do_not_see_the_contracts_name(contract: ContractPa
 @pytest.mark.parametrize("level", ["contract", "organization"])
 def test_contracts_cannot_be_copied(admin: Client, contract: ContractPage, level: str) -> None:
     page = contract if level == "contract" else contract.get_parent()
-    assert "can't be copied" in said(admin, reverse("wagtailadmin_pages:copy", args=[page.pk]))
+    assert "can’t be copied" in said(admin, reverse("wagtailadmin_pages:copy", args=[page.pk]))
     assert (ContractPage.objects.count(), OrganizationPage.objects.count()) == (1, 1)
 
 

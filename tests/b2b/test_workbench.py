@@ -261,7 +261,7 @@ class TestCourseware:
 
     @pytest.mark.parametrize(
         ("fields", "sentence"),
-        [({}, "Choose one: a course, a program or a run."), ({"both": True}, "Choose only one at a time.")],
+        [({}, "Choose a course, a program or a run."), ({"both": True}, "Choose only one at a time.")],
     )
     def test_one_thing_at_a_time(
         self, manager: Client, page: ContractPage, fields: dict[str, object], sentence: str
@@ -548,7 +548,7 @@ class TestHandingOut:
         code.refresh_from_db()
         assert (code.assigned_email, code.assigned_name) == ("ada@example.com", "Ada")
         assert HandOut.objects.get().email == "ada@example.com"
-        assert "Gave a code to someone" in words(manager.get(url("activity", page)))
+        assert "Assigned a code to someone" in words(manager.get(url("activity", page)))
         assert "mail: Queued" in words(manager.get(url("codes", page)))
 
     def test_refusals_are_shown_and_input_is_kept(self, manager: Client, page: ContractPage) -> None:
@@ -624,7 +624,7 @@ class TestInvitations:
         self.invite(manager, shared)
         assert self.listed(manager, shared, "Invited")
         redeem_code(shared, codes_of(shared)[0], make_learner("ada@example.com"))
-        assert self.listed(manager, shared, "Came")
+        assert self.listed(manager, shared, "Joined")
         for state, found in {"came": True, "open_invitation": False, "canceled_invitation": False}.items():
             shown = words(manager.get(url("invitations_results", shared), {"state": state}))
             assert ("ada@example.com" in shown) is found, state

@@ -223,7 +223,7 @@ class TestPublishing:
         written.currency = "XQX"
         written.save_revision(clean=False)
         answer = manager.get(review_url(page), follow=True)
-        assert "The draft isn't complete: currency:" in unescape(answer.content.decode())
+        assert "The draft is incomplete. Fix it, then publish. currency:" in unescape(answer.content.decode())
         assert manager.post(review_url(page), {"seen": ""}).status_code == 302
         assert terms_of(page).currency == "USD"
 
@@ -420,7 +420,7 @@ class TestAliases:
         assert not ContractTerms.objects.filter(pk=alias.pk).exists()
         convert = reverse("wagtailadmin_pages:convert_alias", args=[alias.pk])
         answer = sign_in_as("superuser").post(convert)
-        assert "stays one" in said(answer)
+        assert "can’t be converted" in said(answer)
         assert ContractPage.objects.get(pk=alias.pk).alias_of_id == page.pk
         assert not ContractTerms.objects.filter(pk=alias.pk).exists()
 

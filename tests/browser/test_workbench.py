@@ -125,7 +125,7 @@ def test_from_a_new_organization_to_exported_codes(open_visitor: OpenVisitor) ->
     assigns(page)
     exports(page)
     tab(page, "Activity").click()
-    expect(page.get_by_text("Gave a code to someone")).to_be_visible()
+    expect(page.get_by_text("Assigned a code to someone")).to_be_visible()
     expect(page.get_by_text("codes on 0 → 3")).to_be_visible()
     looks(page)
 
@@ -199,7 +199,7 @@ def test_the_workbench_is_worked_by_keyboard_alone(open_visitor: OpenVisitor) ->
     follows(page)
     reach(page, "Revoke", selector="button")
     follows(page)
-    expect(page.get_by_text("The code is free again")).to_be_visible()
+    expect(page.get_by_text("can be assigned again")).to_be_visible()
     assert not DiscountCode.objects.exclude(assigned_email="").exists()
 
 

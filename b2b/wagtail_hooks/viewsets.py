@@ -1,6 +1,8 @@
-"""Where everything is, and the section in the menu."""
+"""The section of the menu, the addresses in it, and the names of its acts in Wagtail's reports."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.templatetags.static import static
 from django.urls import URLPattern, path
@@ -11,23 +13,68 @@ from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.viewsets.base import ViewSet, ViewSetGroup
 
-from b2b.wagtail_hooks.add_courseware import AddCoursewareView, RemoveCoursewareView
+from b2b.wagtail_hooks.base import ICON, NAMESPACE, SEE_CONTRACTS, SEE_ORGANIZATIONS
 from b2b.wagtail_hooks.codes import CodesView, ExportView
-from b2b.wagtail_hooks.contracts import ICON, NAMESPACE, ContractIndex
-from b2b.wagtail_hooks.courseware import CoursewareView
-from b2b.wagtail_hooks.handouts import AssignView, HandOutView, RemindView, RevokeView
-from b2b.wagtail_hooks.invitations import CancelInvitationView, InvitationsView, ReplaceView
-from b2b.wagtail_hooks.organizations import OrganizationViewSet
+from b2b.wagtail_hooks.contracts import ContractIndex
+from b2b.wagtail_hooks.courseware import AddCoursewareView, CoursewareView, RemoveCoursewareView
+from b2b.wagtail_hooks.handouts import (
+    AssignView,
+    CancelInvitationView,
+    HandOutView,
+    InvitationsView,
+    RemindView,
+    ReplaceView,
+    RevokeView,
+)
+from b2b.wagtail_hooks.organizations import OrganizationDetail, OrganizationIndex
 from b2b.wagtail_hooks.publishing import ReviewView
-from b2b.wagtail_hooks.rights import SEE_CONTRACTS
 from b2b.wagtail_hooks.seats import AddMembersView, MembersView, MoveMemberView, RemoveMemberView
 from b2b.wagtail_hooks.terms import ActivityView, TermsView
 from mitxonline.staff.pages import menu_item_for
 
+# The action as it is recorded, its name in filters, and its sentence in reports. Never a code or an address.
+LOG_ACTIONS = (
+    ("b2b.seat.give", _("Give seat"), _("Gave a seat")),
+    ("b2b.seat.withdraw", _("Withdraw seat"), _("Withdrew a seat")),
+    ("b2b.seat.move", _("Move to another contract"), _("Moved a person to another contract")),
+    ("b2b.withdrawal.lift", _("Lift withdrawal"), _("Restored withdrawn access")),
+    ("b2b.code.assign", _("Assign code"), _("Assigned a code to someone")),
+    ("b2b.code.revoke", _("Revoke code"), _("Revoked a code")),
+    ("b2b.code.remind", _("Remind"), _("Reminded someone of a code")),
+    ("b2b.code.replace", _("Replace shared code"), _("Replaced the shared code")),
+    ("b2b.code.switch_off", _("Switch codes off"), _("Switched codes off")),
+    ("b2b.code.export", _("Export codes"), _("Exported codes")),
+    ("b2b.invitation.cancel", _("Cancel invitation"), _("Canceled an invitation")),
+    ("b2b.member.remove", _("Remove member"), _("Removed a member of the organization")),
+    ("b2b.manager.set", _("Appoint manager"), _("Changed the organization’s managers")),
+    ("b2b.terms.change", _("Change terms"), _("Changed the terms in force")),
+    ("b2b.contract.fix", _("Fix contract"), _("Fixed what a check had found")),
+    ("b2b.courseware.add", _("Add courseware"), _("Added courseware")),
+    ("b2b.courseware.remove", _("Remove courseware"), _("Removed courseware")),
+)
+
+
+class OrganizationViewSet(ViewSet):
+    name = "b2b_organizations"
+    url_prefix = "organizations"
+    icon = "group"
+    menu_label = _("Organizations")
+    menu_name = "b2b-organizations"
+
+    @property
+    def menu_item_class(self) -> type[MenuItem]:
+        return menu_item_for(SEE_ORGANIZATIONS)
+
+    def get_urlpatterns(self) -> list[URLPattern]:
+        view = self.construct_view
+        return [
+            path("", view(OrganizationIndex), name="index"),
+            path("results/", view(OrganizationIndex, results_only=True), name="index_results"),
+            path("<int:pk>/", view(OrganizationDetail), name="detail"),
+        ]
+
 
 class ContractViewSet(ViewSet):
-    """All contracts, and the workbench of each."""
-
     name = NAMESPACE
     url_prefix = "contracts"
     icon = ICON
@@ -55,13 +102,13 @@ class ContractViewSet(ViewSet):
             path("<int:pk>/codes/<int:code_id>/revoke/", view(RevokeView), name="revoke"),
             path("<int:pk>/codes/<int:code_id>/remind/", view(RemindView), name="remind"),
             path("<int:pk>/codes/<int:code_id>/replace/", view(ReplaceView), name="replace"),
+            path("<int:pk>/codes/export/csv/", view(ExportView), {"style": "csv"}, name="export_csv"),
+            path("<int:pk>/codes/export/xlsx/", view(ExportView), {"style": "xlsx"}, name="export_xlsx"),
             path("<int:pk>/invitations/", view(InvitationsView), name="invitations"),
             path("<int:pk>/invitations/results/", view(InvitationsView, results_only=True), name="invitations_results"),
             path(
                 "<int:pk>/invitations/<int:hand_out_id>/cancel/", view(CancelInvitationView), name="cancel_invitation"
             ),
-            path("<int:pk>/codes/export/csv/", view(ExportView), {"style": "csv"}, name="export_csv"),
-            path("<int:pk>/codes/export/xlsx/", view(ExportView), {"style": "xlsx"}, name="export_xlsx"),
             path("<int:pk>/members/", view(MembersView), name="members"),
             path("<int:pk>/members/results/", view(MembersView, results_only=True), name="members_results"),
             path("<int:pk>/members/add/", view(AddMembersView), name="add_member"),
@@ -72,8 +119,6 @@ class ContractViewSet(ViewSet):
 
 
 class OrganizationsGroup(ViewSetGroup):
-    """One place in the menu for who buys seats."""
-
     items = (OrganizationViewSet, ContractViewSet)
     menu_icon = "group"
     menu_label = _("Organizations")
@@ -84,17 +129,20 @@ class OrganizationsGroup(ViewSetGroup):
 
 @hooks.register("register_admin_viewset")
 def register_organizations() -> OrganizationsGroup:
-    """The section, and the pages in it."""
     return OrganizationsGroup()
 
 
+@hooks.register("register_log_actions")
+def register_log_actions(actions: Any) -> None:
+    for name, label, message in LOG_ACTIONS:
+        actions.register_action(name, label, message)
+
+
 @hooks.register("insert_global_admin_css")
-def look() -> SafeString:
-    """How it looks."""
+def add_css() -> SafeString:
     return format_html('<link rel="stylesheet" href="{}">', static("b2b/admin.css"))
 
 
 @hooks.register("insert_global_admin_js")
-def moving_parts() -> SafeString:
-    """Copying links."""
+def add_js() -> SafeString:
     return format_html('<script src="{}" defer></script>', static("b2b/admin.js"))
