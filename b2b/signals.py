@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from wagtail.log_actions import get_active_log_context
 
 from b2b.models import ContractCourseware, ContractPage
-from b2b.services.contracts.reconcile import request_reconcile
+from b2b.requests import request_reconcile
 from b2b.services.contracts.terms import bring_into_force
 from courses.models import ProgramRequirement
 from mitxonline.kernel import clock

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from b2b.gateways.keycloak import KeycloakGateway
-from b2b.services.contracts.reconcile import STUCK_AFTER, request_reconcile
+from b2b.requests import STUCK_AFTER, request_reconcile
 from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
 from b2b.services.organizations.keycloak_joins import ask_for_joins
 from b2b.services.organizations.keycloak_sync import sync_organizations

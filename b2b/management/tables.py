@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.utils.translation import gettext_lazy as _
 
 from b2b.services.contracts.checks import Disagreement
-from b2b.services.courseware.wording import Line
+from b2b.services.contracts.wording import PlanLine
 from b2b.services.seats.bulk import PersonRow
 from b2b.services.seats.moving import PersonMove
 from mitxonline.kernel.console import Column
@@ -119,7 +119,7 @@ def cells(rows: Iterable[object], columns: Sequence[Column]) -> list[list[object
     return [[getattr(row, column.key) for column in columns] for row in rows]
 
 
-def plan_cells(lines: Iterable[Line], *, style: str) -> list[tuple[object, ...]]:
+def plan_cells(lines: Iterable[PlanLine], *, style: str) -> list[tuple[object, ...]]:
     """One row for each line of a plan; programs read the action's name, people its words."""
     return [
         (line.action if style == "json" else line.label, line.key, line.title, line.count, line.note) for line in lines

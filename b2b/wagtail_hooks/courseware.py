@@ -17,6 +17,7 @@ from wagtail.snippets.widgets import AdminSnippetChooser
 
 from b2b.models import ContractCourseware, ContractRun
 from b2b.selectors.contracts import courseware_of, reconciles_of, runs_with_dates, waits_for_course_site
+from b2b.services.contracts.wording import summarize
 from b2b.services.courseware.courseware import (
     AddCourseware,
     RemoveCourseware,
@@ -26,7 +27,7 @@ from b2b.services.courseware.courseware import (
     plan_remove_courseware,
     remove_courseware,
 )
-from b2b.services.courseware.wording import addition_lines, removal_lines, summary
+from b2b.services.courseware.wording import addition_lines, removal_lines
 from b2b.wagtail_hooks.base import ContractFormView, ContractPageView, contract_url
 from b2b.wagtail_hooks.terms import describe_waiting
 from courses.models import Course, CourseRun, Program
@@ -183,7 +184,7 @@ class AddCoursewareView(ContractFormView):
         context = self.get_context_data(
             form=form,
             lines=lines,
-            summary=summary(lines),
+            summary=summarize(lines),
             warnings=tuple(dict.fromkeys((*addition.warnings, *plan.warnings))),
             seen=seen,
             changes_nothing=not addition.changes_anything and plan.is_empty,
@@ -215,7 +216,7 @@ class RemoveCoursewareView(ContractPageView):
         lines = removal_lines(removal, plan, assigned=assigned)
         return {
             "lines": lines,
-            "summary": summary(lines),
+            "summary": summarize(lines),
             "assigned": assigned,
             "warnings": plan.warnings,
             "seen": fingerprint(self.wanted.readable_id, lines),

@@ -23,7 +23,6 @@ from wagtail.models import Page, Revision
 from b2b.models import ContractPage
 from b2b.services.contracts.pages import lock_page
 from b2b.services.contracts.terms_plan import TermsPlan, plan_terms
-from b2b.services.courseware.wording import terms_lines
 from b2b.wagtail_hooks.base import ContractPageView, contract_url
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
@@ -133,7 +132,7 @@ class ReviewView(ContractPageView):
         except DomainError as refusal:
             context["refusal"] = str(refusal)
         else:
-            context |= {"plan": plan, "lines": terms_lines(plan), "seen": self._fingerprint(plan)}
+            context |= {"plan": plan, "lines": plan.lines, "seen": self._fingerprint(plan)}
         return self.render_to_response(self.get_context_data(**context))
 
     def _fingerprint(self, plan: TermsPlan) -> str:

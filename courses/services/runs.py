@@ -22,3 +22,12 @@ def save_runs(runs: Sequence[CourseRun], *, fields: Sequence[str]) -> None:
 def reserve_runs(run_ids: Sequence[int], *, now: datetime) -> None:
     """Hide runs from every public list because a contract has them."""
     CourseRun.all_objects.filter(pk__in=run_ids).update(access=RunAccess.CONTRACT, updated_at=now)
+
+
+def close_runs(run_ids: Sequence[int], *, now: datetime) -> None:
+    """Take these runs off the site and close their enrollment. One that hasn't opened yet never opens."""
+    runs = CourseRun.all_objects.filter(pk__in=run_ids)
+    runs.filter(enrollment_start__gt=now).update(enrollment_start=now, enrollment_end=now)
+    runs.filter(enrollment_end__isnull=True).update(enrollment_end=now)
+    runs.filter(enrollment_end__gt=now).update(enrollment_end=now)
+    runs.update(live=False, updated_at=now)

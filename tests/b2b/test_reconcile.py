@@ -18,10 +18,11 @@ from b2b.enums import IntegrationType, ReconcileState
 from b2b.errors.contracts import ContractNotPublished, ContractUnknown, CourseKeyImpossible
 from b2b.events import ReconcileRequested
 from b2b.models import ContractPage, ContractTerms, Reconcile
+from b2b.requests import request_reconcile
 from b2b.services.contracts import reconcile
 from b2b.services.contracts.contracts import ModifyContract, PageChanges, modify_contract
 from b2b.services.contracts.pages import add_child
-from b2b.services.contracts.reconcile import contract_lock, request_reconcile, run_reconcile
+from b2b.services.contracts.reconcile import contract_lock, run_reconcile
 from b2b.services.contracts.terms import bring_into_force
 from courses.models import CourseRun
 from ecommerce.models import Discount, DiscountCode, OrderLine, Product

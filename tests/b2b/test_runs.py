@@ -13,7 +13,7 @@ from b2b.services.contracts.checks import check_contracts, fix_contract
 from b2b.services.contracts.contracts import ModifyContract
 from b2b.services.contracts.pages import publish_changed
 from b2b.services.contracts.terms_plan import plan_modify_contract
-from b2b.services.courseware.wording import summary, terms_lines
+from b2b.services.contracts.wording import summarize
 from b2b.services.products.runs import sku_of
 from courses.enums import LmsState, RunAccess
 from courses.events import RunsRequested
@@ -272,7 +272,7 @@ def test_a_run_that_could_not_follow_is_named_and_follows_the_next_time() -> Non
         ("Left behind", "begins on 1 March 2026, after the contract’s last day")
     ]
     assert "“Left behind” keeps its dates: it begins on 1 March 2026, after the contract’s last day." in asked.sentences
-    assert summary(terms_lines(asked)) == "dates of 1 run moved, 1 run keeps its dates"
+    assert summarize(asked.lines) == "dates of 1 run moved, 1 run keeps its dates"
 
     change_terms(page, contract_end=date(2026, 2, 1))
     ends = [run.end_date for run in runs_of(page)]

@@ -326,9 +326,9 @@ def test_members_unknown_to_keycloak_keep_their_seats(source: str) -> None:
     assert follow(sam) == Followed()
     assert contracts_of(sam) == {contract.pk: source}
 
-    assert not follow(sam, organization.org_key).changed
+    assert not follow(sam, organization.org_key).has_changes
     assert OrganizationMembership.objects.get().seen_in_claim
-    assert follow(sam).changed == (source == SSO)
+    assert follow(sam).has_changes == (source == SSO)
 
 
 def test_unknown_touches_nothing_and_asks_nothing(django_assert_num_queries: Callable[[int], Any]) -> None:

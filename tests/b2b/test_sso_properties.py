@@ -163,7 +163,7 @@ def test_twice_changes_nothing(db: None) -> None:
             follow(world, said(claim))
             state, facts = state_of(*world.people), SignInFact.objects.count()
             again = follow(world, said(claim))
-            assert not again.changed
+            assert not again.has_changes
             assert state_of(*world.people) == state
             assert SignInFact.objects.count() == facts
 

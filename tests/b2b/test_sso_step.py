@@ -168,7 +168,7 @@ def test_a_failure_lets_people_in_is_logged_and_rolled_back(
         raise ZeroDivisionError("sam@example.com")
 
     with monkeypatch.context() as broken, caplog.at_level(logging.ERROR):
-        broken.setattr("b2b.services.organizations.sign_in._write_down", fail)
+        broken.setattr("b2b.services.organizations.sign_in._record_changes", fail)
         sign_in(request_, sam, ACME)
 
     assert OrganizationMembership.objects.count() == ContractMembership.objects.count() == 0

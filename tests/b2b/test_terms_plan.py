@@ -19,8 +19,8 @@ from b2b.models import ContractPage, ContractTerms, OrganizationPage
 from b2b.services.contracts.contracts import ModifyContract, PageChanges
 from b2b.services.contracts.pages import add_child
 from b2b.services.contracts.terms_plan import TermsPlan, plan_modify_contract, plan_terms
+from b2b.services.contracts.wording import PlanLine
 from b2b.services.courseware.courseware import RemoveCourseware, remove_courseware
-from b2b.services.courseware.wording import Line, terms_lines
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.services.enrollments import enroll
 from ecommerce.enums import UseState
@@ -187,7 +187,7 @@ def assert_plan_holds(page: ContractPage, terms: Terms) -> None:
     change_terms(page, **terms.changes)
     after = CodeSnapshot.now(page)
     assert before.what_became(after) == as_observed(plan.reconcile.code_change)
-    assert PriceChange.objects.count() - prices == len(plan.prices)
+    assert PriceChange.objects.count() - prices == sum(line.action == "set_price" for line in plan.lines)
     assert {pk: (after.codes[pk].text, after.codes[pk].active) for pk in kept} == kept, "no one's code is touched"
     assert_table(page, terms, before)
     again = plan_modify_contract(ModifyContract(contract_id=page.pk, changes=terms.changes), now=NOW)
@@ -243,7 +243,7 @@ class TestWhatIsSaid:
         page = publish_contract(make_source_course(), make_source_course(), cap=1, price="10")
         plan = self.plan(page, enrollment_fixed_price=Decimal("15.50"))
         assert plan.sentences == ("Sets the price of 2 courses to $15.50; orders keep theirs.",)
-        assert [(one.old.amount, one.new.amount) for one in plan.prices] == [(Decimal(10), Decimal("15.5"))] * 2
+        assert [line.note for line in plan.lines if line.action == "set_price"] == ["$10.00 → $15.50"] * 2
         assert [(one.label, one.before, one.after) for one in plan.changes] == [
             ("price for each learner and course", "$10.00", "$15.50")
         ]
@@ -293,7 +293,7 @@ class TestWhatIsSaid:
         redeem_code(page, used)
         DiscountCode.objects.filter(pk__in=[handed.pk, other.pk]).update(assigned_email="lea@x.example")
         plan = self.plan(page, integration_type=SSO, max_learners=None)
-        assert "2 codes keep working, because someone has them: they let people in beside signing in." in plan.sentences
+        assert "2 codes keep working because someone has them: they let people in beside signing in." in plan.sentences
         change_terms(page, integration_type=SSO, max_learners=None)
         assert {code.pk for code in active_codes_of(page)} >= {handed.pk, other.pk}
 
@@ -311,7 +311,7 @@ class TestWhatIsSaid:
         redeem_code(page, codes_of(page)[0])
         plan = self.plan(page, integration_type=SSO, max_learners=None)
         assert plan.sentences == (
-            "People of the organization get in by signing in.",
+            "People of the organization join by signing in.",
             "There is no learner cap any more: any number of people can join.",
             "Deletes 2 codes that no one has.",
         )
@@ -331,7 +331,7 @@ class TestWhatIsSaid:
         page = publish_contract(make_source_course(), cap=3)
         OrganizationPage.objects.update(live=False)
         (warning,) = self.plan(page, max_learners=4).warnings
-        assert "is not published: its members don't find its page" in warning
+        assert "isn’t published: its members can’t find its page" in warning
         assert self.plan(page, active=False).warnings == ()
 
     def test_a_day_that_some_time_zones_dont_have(self) -> None:
@@ -377,10 +377,10 @@ class TestWhatIsSaid:
     def test_its_lines_are_those_of_the_command(self) -> None:
         page = publish_contract(make_source_course(), cap=5, price="10")
         (run,) = runs_of(page)
-        lines = terms_lines(self.plan(page, max_learners=2, enrollment_fixed_price=None))
+        lines = self.plan(page, max_learners=2, enrollment_fixed_price=None).lines
         assert lines == [
-            Line("set_price", key=run.courseware_id, title=run.title, note="$10.00 → $0.00"),
-            Line("switch_off", key=run.courseware_id, title=run.title, count=3),
+            PlanLine("set_price", key=run.courseware_id, title=run.title, note="$10.00 → $0.00"),
+            PlanLine("switch_off", key=run.courseware_id, title=run.title, count=3),
         ]
         assert [line.label for line in lines] == ["set price", "switch codes off"]
 

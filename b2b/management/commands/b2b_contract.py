@@ -28,6 +28,7 @@ from b2b.management.arguments import (
 from b2b.management.people import read_wishes
 from b2b.management.progress import LateProgress
 from b2b.models import ContractPage
+from b2b.requests import request_reconcile
 from b2b.seats import count_seats
 from b2b.selectors.contracts import contract_rows, find_contract, terms_in_force
 from b2b.services.contracts.checks import Disagreement, check_contracts, fix_contract, fix_orphans
@@ -37,11 +38,12 @@ from b2b.services.contracts.contracts import (
     WrittenTerms,
     as_rich_text,
     create_contract,
-    equal_contract,
+    find_equal_contract,
     modify_contract,
 )
-from b2b.services.contracts.reconcile import contract_lock, request_reconcile, run_reconcile
+from b2b.services.contracts.reconcile import contract_lock, run_reconcile
 from b2b.services.contracts.terms_plan import TermsPlan, no_cap_warning, plan_modify_contract
+from b2b.services.contracts.wording import PlanLine, summarize
 from b2b.services.courseware.courseware import (
     AddCourseware,
     RemoveCourseware,
@@ -51,7 +53,7 @@ from b2b.services.courseware.courseware import (
     plan_remove_courseware,
     remove_courseware,
 )
-from b2b.services.courseware.wording import Line, addition_lines, removal_lines, summary, terms_lines
+from b2b.services.courseware.wording import addition_lines, removal_lines
 from b2b.services.organizations.organizations import OrganizationRequest, choose_organization, ensure_organization
 from b2b.services.organizations.sign_in import leave_without_connection
 from b2b.services.seats.bulk import COMING, ChangeMembers, MemberOutcome, change_members, plan_change_members
@@ -208,15 +210,15 @@ class Command(OperatorCommand):
 
     def _plan_create(self, request: OrganizationRequest, name: str, terms: WrittenTerms, *, style: str) -> None:
         organization, key = choose_organization(request)
-        lines: list[Line] = []
+        lines: list[PlanLine] = []
         equal: ContractPage | None = None
         namesakes: list[int] = []
         if organization is None:
-            lines.append(Line("make_organization", title=request.name, note=_("key %(key)s") % {"key": key}))
+            lines.append(PlanLine("make_organization", title=request.name, note=_("key %(key)s") % {"key": key}))
         else:
-            equal, namesakes = equal_contract(organization_id=organization.pk, name=name, terms=terms)
+            equal, namesakes = find_equal_contract(organization_id=organization.pk, name=name, terms=terms)
         if equal is None:
-            lines.append(Line("make_contract", title=name))
+            lines.append(PlanLine("make_contract", title=name))
         else:
             self.say(_("Contract %(id)s has these terms already; nothing would be made.") % {"id": equal.pk})
         self._say_remarks(terms, namesakes=tuple(pk for pk in namesakes if equal is None or pk != equal.pk))
@@ -242,7 +244,7 @@ class Command(OperatorCommand):
             self._say_changes(page, changes, plan)
             for sentence in plan.sentences:
                 self.say(sentence)
-            self._print_plan(terms_lines(plan), style=options["format"], warnings=plan.warnings)
+            self._print_plan(plan.lines, style=options["format"], warnings=plan.warnings)
             return
         with nullcontext() if options["queue"] else contract_lock(contract_id):
             plan = plan_modify_contract(request, now=now)
@@ -250,7 +252,7 @@ class Command(OperatorCommand):
                 self._say_changes(page, changes, plan)
             else:
                 self.say(_("The contract says this already."))
-            self._follow(contract_id, terms_lines(plan), options, now=now, warnings=plan.warnings)
+            self._follow(contract_id, plan.lines, options, now=now, warnings=plan.warnings)
 
     def _say_changes(self, page: ContractPage, changes: PageChanges, plan: TermsPlan) -> None:
         if "name" in changes and changes["name"] != page.name:
@@ -419,7 +421,7 @@ class Command(OperatorCommand):
     def _follow(
         self,
         contract_id: int,
-        lines: Sequence[Line],
+        lines: Sequence[PlanLine],
         options: Mapping[str, Any],
         *,
         now: datetime,
@@ -439,9 +441,9 @@ class Command(OperatorCommand):
                 )
         self._warn(warnings)
         if options["queue"]:
-            self.say(_("Queued; the worker will follow: %(summary)s.") % {"summary": summary(lines)})
+            self.say(_("Queued; the worker will follow: %(summary)s.") % {"summary": summarize(lines)})
         else:
-            self.say(_("Done: %(summary)s.") % {"summary": summary(lines)})
+            self.say(_("Done: %(summary)s.") % {"summary": summarize(lines)})
         self._print_lines(lines, style=options["format"])
 
     def _warn(self, warnings: Sequence[str]) -> None:
@@ -451,12 +453,12 @@ class Command(OperatorCommand):
     def _print(self, rows: Sequence[object], columns: Sequence[Column], *, style: str) -> None:
         write_rows(self.stdout, tables.cells(rows, columns), columns=columns, style=style)
 
-    def _print_plan(self, lines: Sequence[Line], *, style: str, warnings: Sequence[str] = ()) -> None:
+    def _print_plan(self, lines: Sequence[PlanLine], *, style: str, warnings: Sequence[str] = ()) -> None:
         self._warn(warnings)
-        self.say(_("Dry run, nothing was changed. It would be: %(summary)s.") % {"summary": summary(lines)})
+        self.say(_("Dry run, nothing was changed. It would be: %(summary)s.") % {"summary": summarize(lines)})
         self._print_lines(lines, style=style)
 
-    def _print_lines(self, lines: Sequence[Line], *, style: str) -> None:
+    def _print_lines(self, lines: Sequence[PlanLine], *, style: str) -> None:
         if lines or style == "json":
             write_rows(self.stdout, tables.plan_cells(lines, style=style), columns=tables.PLAN, style=style)
 

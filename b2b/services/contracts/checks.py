@@ -1,8 +1,7 @@
-"""Looks for whatever disagrees with the terms of contracts, and sets it right.
+"""Finding what disagrees with the terms of contracts, and fixing it.
 
-Most of it a reconcile would set right as well, and is told by its plan. The rest is what someone changed past the
-services, in the Django admin or by SQL. What an editor may well have meant (dates, a run taken off the site) is told,
-but is no fault, and stays unless it is asked for.
+Most of it is in the plan of a reconcile. The rest was changed past the services, in the Django admin or by SQL. What an
+editor may have intended (dates, a run taken off the site) is reported, but is no fault, and is fixed only on request.
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TypeAlias
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, ngettext_lazy
 
 from b2b.enums import MembershipState, ReconcileState
 from b2b.models import (
@@ -28,6 +28,7 @@ from b2b.models import (
     ContractTerms,
     Reconcile,
 )
+from b2b.requests import STUCK_AFTER
 from b2b.seats import (
     count_seats,
     lock_terms,
@@ -36,14 +37,14 @@ from b2b.seats import (
 from b2b.selectors.contracts import find_contract
 from b2b.selectors.seats import people_without_connection
 from b2b.services.contracts.plan import CodeStep, PriceStep, ReconcilePlan, plan_reconcile
-from b2b.services.contracts.reconcile import STUCK_AFTER, contract_lock, run_reconcile
+from b2b.services.contracts.reconcile import contract_lock, run_reconcile
 from b2b.services.contracts.terms import bring_into_force, contracts_out_of_line
 from courses.enums import RunAccess
 from courses.services.runs import reserve_runs, save_runs
 from ecommerce.enums import OrderState
 from ecommerce.models import Discount, DiscountCode, Product
 from ecommerce.services.catalog.batches import detach_discounts, put_on_sale_with_code, take_off_sale
-from ecommerce.services.discounts.batches import RECOUNT, change_codes, count_miscounted
+from ecommerce.services.discounts.batches import RECOUNT, change_codes, count_miscounted, switch_off
 from mitxonline.kernel.audit import Detail, record
 from mitxonline.kernel.clock import end_of_day, start_of_day
 from mitxonline.kernel.errors import DomainError
@@ -52,10 +53,9 @@ from mitxonline.kernel.money import Money
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One thing that is not as the terms say. ``contract_id`` is None where it belongs to no contract.
+    """Something that isn't as the terms say. ``contract_id`` is None where it belongs to no contract.
 
-    ``by_hand``: someone may have meant it, so it is no fault, and stays unless asked for. ``by_itself``: nothing here
-    can set it right.
+    ``by_hand``: someone may have intended it, so it is no fault, and is fixed only on request.
     """
 
     contract_id: int | None
@@ -63,42 +63,40 @@ class Disagreement:
     sentence: str
     key: str = ""
     by_hand: bool = False
-    by_itself: bool = True
 
     @property
     def is_fault(self) -> bool:
-        """Whether something is wrong."""
         return not self.by_hand
 
 
-Found = Iterator[Disagreement]
+Disagreements: TypeAlias = Iterator[Disagreement]
 
 
 def check_contracts(*, now: datetime, contract_id: int | None = None) -> list[Disagreement]:
-    """Everything that disagrees, in one contract or in all; nothing is written. Raises ContractUnknown."""
+    """Find what disagrees in one contract, or in all; nothing is written. Raises ContractUnknown."""
     if contract_id is not None:
         return list(_check(find_contract(contract_id), now=now))
     contracts = ContractPage.objects.filter(alias_of__isnull=True).order_by("pk")
-    found = [one for page in contracts.iterator() for one in _check(page, now=now)]
+    found = [each for page in contracts.iterator() for each in _check(page, now=now)]
     return [*found, *_orphans()]
 
 
 def fix_contract(*, contract_id: int, now: datetime, by_id: int | None = None, reset: bool = False) -> None:
-    """Set right what disagrees; with ``reset`` also what was set by hand. Raises what a reconcile raises."""
+    """Fix what disagrees; with ``reset`` also what was set by hand. Raises what a reconcile raises."""
     with contract_lock(contract_id):
         if bring_into_force(page_id=contract_id, now=now, by_id=by_id) is None:
             return
         with transaction.atomic():
             terms = lock_terms([contract_id])[contract_id]
-            before = [one.kind for one in _past_the_services(terms)]
+            kinds = {each.kind for each in _check_products(terms)}
             _close_removed(contract_id, now=now)
-            _own(contract_id, now=now)
-            for order_id in sorted(_dead_orders(contract_id)):
+            _claim_runs(contract_id, now=now)
+            for order_id in sorted(_closed_orders_with_seats(contract_id)):
                 release_held_seats(order_id=order_id)
             if reset:
-                _put_back(terms)
-            if before or reset:
-                data: dict[str, Detail] = {"kinds": sorted(set(before)), "reset": reset}
+                _reset_dates(terms)
+            if kinds or reset:
+                data: dict[str, Detail] = {"kinds": sorted(kinds), "reset": reset}
                 record(terms.page, "b2b.contract.fix", by_id=by_id, data=data)
         _recount(contract_id)
         run_reconcile(contract_id=contract_id, now=now, reason=_("Check"), requested_by_id=by_id)
@@ -106,52 +104,52 @@ def fix_contract(*, contract_id: int, now: datetime, by_id: int | None = None, r
 
 def fix_orphans() -> int:
     """Switch off the codes that open nothing; how many."""
-    return _orphan_codes().update(active=False)
+    return switch_off(_orphan_codes())
 
 
-# --- Looking ---------------------------------------------------------------------------------------------------------
+# --- Checks ----------------------------------------------------------------------------------------------------------
 
 
-def _check(page: ContractPage, *, now: datetime) -> Found:
+def _check(page: ContractPage, *, now: datetime) -> Disagreements:
     terms = ContractTerms.objects.filter(pk=page.pk).select_related("organization").first()
     if terms is None:
         if page.live:
-            yield _disagreement(page.pk, "not_in_force", _("The page is published, but its terms are not in force."))
+            yield _disagreement(page.pk, "not_in_force", _("The page is published, but its terms aren’t in force."))
         return
     if page.pk in contracts_out_of_line(stuck_before=now - STUCK_AFTER, contract_id=page.pk):
-        yield from _behind(page, terms)
-    yield from _last_reconcile(page.pk)
+        yield from _check_revisions(page, terms)
+    yield from _check_last_reconcile(page.pk)
     try:
         plan = plan_reconcile(contract_id=page.pk, now=now)
     except DomainError as refusal:
-        yield _disagreement(page.pk, "impossible", str(refusal), by_itself=False)
+        yield _disagreement(page.pk, "impossible", str(refusal))
     else:
         yield from _check_plan(page.pk, plan)
-    yield from _past_the_services(terms)
+    yield from _check_products(terms)
     yield from _check_connections(terms)
     yield from _check_counters(terms)
-    yield from _set_by_hand(terms)
-    yield from _too_many_members(terms)
+    yield from _check_dates(terms)
+    yield from _check_cap(terms)
 
 
-def _behind(page: ContractPage, terms: ContractTerms) -> Found:
+def _check_revisions(page: ContractPage, terms: ContractTerms) -> Disagreements:
     if page.live and terms.revision_id != (page.live_revision_id or 0):
         yield _disagreement(page.pk, "terms_behind", _("Other terms are published than those in force."))
     elif not page.live and terms.active:
-        yield _disagreement(page.pk, "terms_behind", _("The page is not published, but its terms are still in force."))
+        yield _disagreement(page.pk, "terms_behind", _("The page isn’t published, but its terms are still in force."))
     elif terms.reconciled_revision_id != terms.revision_id:
-        yield _disagreement(page.pk, "not_reconciled", _("The terms in force were not followed yet."))
+        yield _disagreement(page.pk, "not_reconciled", _("The runs and codes don’t follow the terms in force yet."))
     else:
-        yield _disagreement(page.pk, "request_lost", _("A request to bring it in line was not heard."))
+        yield _disagreement(page.pk, "request_lost", _("A request to update the contract got lost."))
 
 
-def _last_reconcile(contract_id: int) -> Found:
+def _check_last_reconcile(contract_id: int) -> Disagreements:
     last = Reconcile.objects.filter(contract_id=contract_id).order_by("-pk").first()
     if last is not None and last.state == ReconcileState.FAILED:
-        yield _disagreement(contract_id, "reconcile_failed", _("The last bringing in line failed: %s") % last.error)
+        yield _disagreement(contract_id, "reconcile_failed", _("The last update failed: %s") % last.error)
 
 
-def _check_plan(contract_id: int, plan: ReconcilePlan) -> Found:
+def _check_plan(contract_id: int, plan: ReconcilePlan) -> Disagreements:
     for run in plan.runs:
         yield _disagreement(contract_id, "missing_run", _("The course has no run and no product."), run.key)
     for product, _title in plan.missing_discounts:
@@ -159,12 +157,12 @@ def _check_plan(contract_id: int, plan: ReconcilePlan) -> Found:
             contract_id, "missing_discount", _("The product has no discount, so no code opens it."), product
         )
     for price in plan.prices:
-        yield _disagreement(contract_id, *_about_price(price, plan))
+        yield _disagreement(contract_id, *_describe_price(price, plan))
     for step in plan.codes:
-        yield from _about_codes(contract_id, step)
+        yield from _check_codes(contract_id, step)
 
 
-def _about_price(step: PriceStep, plan: ReconcilePlan) -> tuple[str, str, Product]:
+def _describe_price(step: PriceStep, plan: ReconcilePlan) -> tuple[str, str, Product]:
     product, wanted = step.product, plan.terms.money
     if product.money != wanted:
         sentence = _("The product costs %(is)s instead of %(wanted)s.")
@@ -176,76 +174,76 @@ def _about_price(step: PriceStep, plan: ReconcilePlan) -> tuple[str, str, Produc
         price = Money(discount.amount, discount.currency or wanted.currency)
         sentence = _("The discount makes it %(is)s instead of %(wanted)s.")
         return "price", sentence % {"is": price.formatted(), "wanted": wanted.formatted()}, product
-    return "discount", _("The discount is not that of a contract (type, dates or whether it is active)."), product
+    return "discount", _("The discount isn’t a contract’s: its type, its dates or its state differ."), product
 
 
-def _about_codes(contract_id: int, step: CodeStep) -> Found:
+def _check_codes(contract_id: int, step: CodeStep) -> Disagreements:
     change = step.change
-    told = (
-        ("too_few_codes", change.make + change.switch_on, _few),
-        ("too_many_codes", change.switch_off, _many),
-        ("wrong_limit", change.unlimit + change.limit, _limit),
-        ("unwanted_codes", change.delete + change.retire, _unwanted_sentence),
-        ("codes_of_removed", change.withdraw, _removed_sentence),
+    counts = (
+        (
+            "too_few_codes",
+            change.make + change.switch_on,
+            ngettext_lazy("%(n)d code is missing.", "%(n)d codes are missing.", "n"),
+        ),
+        (
+            "too_many_codes",
+            change.switch_off,
+            ngettext_lazy("There is %(n)d code too many.", "There are %(n)d codes too many.", "n"),
+        ),
+        (
+            "wrong_limit",
+            change.unlimit + change.limit,
+            ngettext_lazy(
+                "%(n)d code can be used more or less often than the terms say.",
+                "%(n)d codes can be used more or less often than the terms say.",
+                "n",
+            ),
+        ),
+        (
+            "unwanted_codes",
+            change.delete + change.retire,
+            ngettext_lazy(
+                "There is %(n)d code that no one has, and the terms ask for none.",
+                "There are %(n)d codes that no one has, and the terms ask for none.",
+                "n",
+            ),
+        ),
+        (
+            "codes_of_removed",
+            change.withdraw,
+            ngettext_lazy(
+                "The course was removed, and %(n)d of its codes is still on.",
+                "The course was removed, and %(n)d of its codes are still on.",
+                "n",
+            ),
+        ),
     )
-    for kind, count, sentence in told:
+    for kind, count, sentence in counts:
         if count:
-            yield _disagreement(contract_id, kind, sentence(count) % {"n": count}, step.key)
+            yield _disagreement(contract_id, kind, sentence % {"n": count}, step.key)
 
 
-def _few(n: int) -> str:
-    return ngettext("%(n)d code is missing.", "%(n)d codes are missing.", n)
-
-
-def _many(n: int) -> str:
-    return ngettext("There is %(n)d code too many.", "There are %(n)d codes too many.", n)
-
-
-def _limit(n: int) -> str:
-    return ngettext(
-        "%(n)d code can be used more or less often than the terms say.",
-        "%(n)d codes can be used more or less often than the terms say.",
-        n,
-    )
-
-
-def _unwanted_sentence(n: int) -> str:
-    return ngettext(
-        "There is %(n)d code that no one has, and the terms ask for none.",
-        "There are %(n)d codes that no one has, and the terms ask for none.",
-        n,
-    )
-
-
-def _removed_sentence(n: int) -> str:
-    return ngettext(
-        "The course was removed, and %(n)d of its codes is still on.",
-        "The course was removed, and %(n)d of its codes are still on.",
-        n,
-    )
-
-
-def _past_the_services(terms: ContractTerms) -> Found:
-    """What no service does, and no reconcile looks at."""
+def _check_products(terms: ContractTerms) -> Disagreements:
+    """Find what no service does and no reconcile looks at."""
     pk = terms.pk
     for run in _open_removed_runs(pk).select_related("course_run"):
         sentence = _("The course was removed, but its run is live, open to enrollment, or on sale.")
         yield _disagreement(pk, "removed_but_open", sentence, run.course_run.courseware_id)
-    for run in _public(pk).select_related("course_run"):
-        sentence = _("The run is the contract's, but everyone can see it.")
+    for run in _public_runs(pk).select_related("course_run"):
+        sentence = _("The run belongs to the contract, but everyone can see it.")
         yield _disagreement(pk, "public", sentence, run.course_run.courseware_id)
-    for product in _off_the_shelf(pk):
-        yield _disagreement(pk, "off_the_shelf", _("The product is not on sale, so no code opens it."), product)
+    for product in _products_off_sale(pk):
+        yield _disagreement(pk, "off_the_shelf", _("The product isn’t on sale, so no code opens it."), product)
     for product in _other_products(pk):
-        yield _disagreement(pk, "other_product", _("The run is on sale a second time, past the contract."), product)
-    for product in _with_other_discounts(pk):
-        yield _disagreement(pk, "other_discount", _("Other discounts name the product."), product)
-    for order_id in sorted(_dead_orders(pk)):
+        yield _disagreement(pk, "other_product", _("The run is also on sale outside the contract."), product)
+    for product in _products_with_other_discounts(pk):
+        yield _disagreement(pk, "other_discount", _("Other discounts apply to the product."), product)
+    for order_id in sorted(_closed_orders_with_seats(pk)):
         yield _disagreement(pk, "dead_hold", _("A seat is held for order %d, which is over.") % order_id)
 
 
-def _check_connections(terms: ContractTerms) -> Found:
-    """Seats that no sign-in will ever end: their people disconnected when a seat still stayed."""
+def _check_connections(terms: ContractTerms) -> Disagreements:
+    # No sign-in will ever end these seats: a claim is only followed for connected accounts.
     count = len(people_without_connection(terms.pk))
     if count:
         sentence = ngettext(
@@ -256,33 +254,33 @@ def _check_connections(terms: ContractTerms) -> Found:
         yield _disagreement(terms.pk, "no_connection", sentence % {"n": count})
 
 
-def _check_counters(terms: ContractTerms) -> Found:
+def _check_counters(terms: ContractTerms) -> Disagreements:
     discounts = _discounts(terms.pk)
     counts = count_miscounted(list(discounts))
     for discount_id, count in sorted(counts.items()):
         sentence = ngettext(
-            "%(n)d code says another number of uses than it has.",
-            "%(n)d codes say another number of uses than they have.",
+            "The use counter of %(n)d code is wrong.",
+            "The use counters of %(n)d codes are wrong.",
             count,
         )
         yield _disagreement(terms.pk, "miscounted", sentence % {"n": count}, discounts[discount_id])
 
 
-def _set_by_hand(terms: ContractTerms) -> Found:
+def _check_dates(terms: ContractTerms) -> Disagreements:
     runs = ContractRun.objects.current().filter(contract_id=terms.pk).select_related("course_run")
     for run in runs.order_by("pk"):
-        for kind, sentence in _by_hand(terms, run):
+        for kind, sentence in _describe_dates(terms, run):
             yield Disagreement(terms.pk, kind, sentence, key=run.course_run.courseware_id, by_hand=True)
 
 
-def _by_hand(terms: ContractTerms, link: ContractRun) -> Iterator[tuple[str, str]]:
-    """What was set by hand, and dates that wait for those before they can follow the contract."""
+def _describe_dates(terms: ContractTerms, link: ContractRun) -> Iterator[tuple[str, str]]:
+    """Describe what was set by hand, and dates of the contract's that couldn't follow because of that."""
     run = link.course_run
     if not run.live:
         yield "set_by_hand", _("The run is not live.")
     start = start_of_day(terms.start) if terms.start else None
     end = end_of_day(terms.end) if terms.end else None
-    told = (
+    dates = (
         (run.start_date, link.given_start, start, _("It starts on %(is)s, the contract on %(wanted)s.")),
         (
             run.enrollment_start,
@@ -293,21 +291,22 @@ def _by_hand(terms: ContractTerms, link: ContractRun) -> Iterator[tuple[str, str
         (run.end_date, link.given_end, end, _("It ends on %(is)s, the contract on %(wanted)s.")),
         (run.enrollment_end, link.given_end, end, _("Enrollment closes on %(is)s, the contract ends on %(wanted)s.")),
     )
-    for moment, given, wanted, sentence in told:
-        # A date the contract doesn't have says nothing about its runs.
+    for moment, given, wanted, sentence in dates:
+        # A day that the contract doesn't have says nothing about its runs.
         if wanted is not None and moment != wanted:
-            waits = moment == given
-            said = sentence % {"is": _format_moment(moment), "wanted": _format_moment(wanted)}
-            if waits:
-                said = _("%(what)s It couldn’t follow, because of another date of the run.") % {"what": said}
-            yield "cannot_follow" if waits else "set_by_hand", said
+            text = sentence % {"is": _format_moment(moment), "wanted": _format_moment(wanted)}
+            if moment == given:
+                explained = _("%(what)s It couldn’t follow because of another date of the run.") % {"what": text}
+                yield "cannot_follow", explained
+            else:
+                yield "set_by_hand", text
 
 
 def _format_moment(moment: datetime | None) -> str:
     return date_format(localtime(moment), "SHORT_DATETIME_FORMAT") if moment else _("no date")
 
 
-def _too_many_members(terms: ContractTerms) -> Found:
+def _check_cap(terms: ContractTerms) -> Disagreements:
     above = count_seats([terms.pk])[terms.pk].above
     if above:
         sentence = ngettext(
@@ -315,10 +314,10 @@ def _too_many_members(terms: ContractTerms) -> Found:
             "%(n)d seats more than the cap are taken or kept for invited people. No one is removed for that.",
             above,
         )
-        yield Disagreement(terms.pk, "above_cap", sentence % {"n": above}, by_hand=True, by_itself=False)
+        yield Disagreement(terms.pk, "above_cap", sentence % {"n": above}, by_hand=True)
 
 
-def _orphans() -> Found:
+def _orphans() -> Disagreements:
     count = _orphan_codes().count()
     if count:
         sentence = ngettext(
@@ -329,14 +328,12 @@ def _orphans() -> Found:
         yield Disagreement(None, "orphan_codes", sentence % {"n": count})
 
 
-def _disagreement(
-    contract_id: int, kind: str, sentence: str, about: Product | str = "", *, by_itself: bool = True
-) -> Disagreement:
+def _disagreement(contract_id: int, kind: str, sentence: str, about: Product | str = "") -> Disagreement:
     key = about if isinstance(about, str) else about.item_id
-    return Disagreement(contract_id, kind, sentence, key=key, by_itself=by_itself)
+    return Disagreement(contract_id, kind, sentence, key=key)
 
 
-# --- Which rows ------------------------------------------------------------------------------------------------------
+# --- Rows that disagree ----------------------------------------------------------------------------------------------
 
 
 def _open_removed_runs(contract_id: int) -> QuerySet[ContractRun]:
@@ -345,7 +342,7 @@ def _open_removed_runs(contract_id: int) -> QuerySet[ContractRun]:
     return ContractRun.objects.filter(is_open, contract_id=contract_id, removed_at__isnull=False).order_by("pk")
 
 
-def _public(contract_id: int) -> QuerySet[ContractRun]:
+def _public_runs(contract_id: int) -> QuerySet[ContractRun]:
     return ContractRun.objects.filter(contract_id=contract_id, course_run__access=RunAccess.PUBLIC).order_by("pk")
 
 
@@ -354,7 +351,7 @@ def _current_products(contract_id: int) -> QuerySet[Product]:
     return products.select_related("course_run").order_by("pk")
 
 
-def _off_the_shelf(contract_id: int) -> QuerySet[Product]:
+def _products_off_sale(contract_id: int) -> QuerySet[Product]:
     return _current_products(contract_id).filter(is_active=False)
 
 
@@ -363,12 +360,12 @@ def _other_products(contract_id: int) -> QuerySet[Product]:
     return products.filter(is_active=True).select_related("course_run").order_by("pk")
 
 
-def _with_other_discounts(contract_id: int) -> QuerySet[Product]:
+def _products_with_other_discounts(contract_id: int) -> QuerySet[Product]:
     named = Product.discounts.through.objects.filter(product=OuterRef("pk"))
     return _current_products(contract_id).filter(Exists(named))
 
 
-def _dead_orders(contract_id: int) -> set[int]:
+def _closed_orders_with_seats(contract_id: int) -> set[int]:
     held = ContractMembership.objects.filter(contract_id=contract_id, state=MembershipState.HELD)
     dead = held.exclude(order__state=OrderState.PENDING)
     return set(dead.filter(order__isnull=False).values_list("order__pk", flat=True))
@@ -387,11 +384,11 @@ def _orphan_codes() -> QuerySet[DiscountCode]:
     )
 
 
-# --- Setting right ---------------------------------------------------------------------------------------------------
+# --- Fixes -----------------------------------------------------------------------------------------------------------
 
 
 def _close_removed(contract_id: int, *, now: datetime) -> None:
-    """Close removed runs, as from the moment they were removed: a later one would look open again."""
+    """Close removed runs from the moment they were removed: with a later end they would count as open again."""
     rows = list(_open_removed_runs(contract_id).select_related("course_run"))
     runs = []
     for row in rows:
@@ -405,13 +402,11 @@ def _close_removed(contract_id: int, *, now: datetime) -> None:
     take_off_sale([row.product_id for row in rows if row.product_id is not None], now=now)
 
 
-def _own(contract_id: int, *, now: datetime) -> None:
-    """Hide the runs, put their products on sale, and take away what goes past the contract."""
-    public = _public(contract_id).values_list("course_run_id", flat=True)
-    reserve_runs(list(public), now=now)
-    named = [product.pk for product in _with_other_discounts(contract_id)]
-    detach_discounts(named)
-    put_on_sale_with_code(_ids(_off_the_shelf(contract_id)), now=now)
+def _claim_runs(contract_id: int, *, now: datetime) -> None:
+    """Hide the contract's runs, put their products on sale, and take other products and discounts away."""
+    reserve_runs(list(_public_runs(contract_id).values_list("course_run_id", flat=True)), now=now)
+    detach_discounts(_ids(_products_with_other_discounts(contract_id)))
+    put_on_sale_with_code(_ids(_products_off_sale(contract_id)), now=now)
     take_off_sale(_ids(_other_products(contract_id)), now=now, requires_code=True)
 
 
@@ -419,8 +414,8 @@ def _ids(products: QuerySet[Product]) -> list[int]:
     return list(products.values_list("pk", flat=True))
 
 
-def _put_back(terms: ContractTerms) -> None:
-    """Give the runs the contract's dates, and have them live."""
+def _reset_dates(terms: ContractTerms) -> None:
+    """Give the runs the contract's dates, and make them live."""
     links = list(ContractRun.objects.current().filter(contract=terms.pk).select_related("course_run").order_by("pk"))
     runs = [link.course_run for link in links]
     start = start_of_day(terms.start) if terms.start else None
@@ -430,7 +425,7 @@ def _put_back(terms: ContractTerms) -> None:
         run.start_date, run.enrollment_start = start or run.start_date, start or run.enrollment_start
         run.end_date, run.enrollment_end = end or run.end_date, end or run.enrollment_end
         if end is not None and start is None:
-            # A day set by hand may lie after the contract's last one: no run begins after it ends.
+            # A date set by hand may be after the contract's last day: no run begins after it ends.
             run.start_date = min(run.start_date, end) if run.start_date else None
             run.enrollment_start = min(run.enrollment_start, end) if run.enrollment_start else None
         if start is not None and end is None:
@@ -446,9 +441,9 @@ def _put_back(terms: ContractTerms) -> None:
 
 
 def _recount(contract_id: int) -> None:
-    """Let the counters say what the uses say; in short steps, under the terms' lock."""
+    """Correct the use counters, in short steps under the terms' lock."""
     counts = count_miscounted(list(_discounts(contract_id)))
-    change_codes(RECOUNT, counts, step=partial(_hold_lock, contract_id), progress=_silent)
+    change_codes(RECOUNT, counts, step=partial(_hold_lock, contract_id), progress=lambda _codes: None)
 
 
 @contextmanager
@@ -456,7 +451,3 @@ def _hold_lock(contract_id: int) -> Iterator[None]:
     with transaction.atomic():
         lock_terms([contract_id])
         yield
-
-
-def _silent(codes: int) -> None:
-    """Recounting is quick."""

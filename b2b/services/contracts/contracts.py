@@ -1,6 +1,6 @@
-"""Contracts: made and changed the way an editor does it, by publishing a page.
+"""Creating and changing contracts the way an editor does: by publishing a page.
 
-What a contract counts with is in ``ContractTerms``; here is only what it says (design, decision 5).
+A page has the terms as written; the terms in force are in ``ContractTerms`` (ADR 0007).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from django.db import transaction
 from django.utils.formats import date_format
@@ -27,7 +27,7 @@ from mitxonline.users.models import User
 
 @dataclass(frozen=True, slots=True)
 class WrittenTerms:
-    """A contract as an operator writes it down. A cap or price of 0 means none."""
+    """The terms that an operator types for a new contract. A cap or price of 0 means none."""
 
     integration_type: IntegrationType
     currency: str
@@ -37,8 +37,8 @@ class WrittenTerms:
     price: Decimal | None = None
     description: str = ""
 
-    def page(self, name: str) -> ContractPage:
-        """A page that says this; not saved, not live."""
+    def to_page(self, name: str) -> ContractPage:
+        """Make a page with these terms; not saved, not live."""
         return ContractPage(
             title=name,
             name=name,
@@ -55,7 +55,7 @@ class WrittenTerms:
 
 @dataclass(frozen=True, slots=True)
 class CreatedContract:
-    """The contract, whether it is new, and the other contracts of the same name."""
+    """A contract, whether it is new, and the ids of other contracts with its name."""
 
     page: ContractPage
     is_new: bool
@@ -91,10 +91,12 @@ class ModifyContract:
     over_draft: bool = False
 
 
-def equal_contract(*, organization_id: int, name: str, terms: WrittenTerms) -> tuple[ContractPage | None, list[int]]:
-    """A published contract of this organization with this name and these terms, and all that bear the name."""
-    wanted = terms.page(name)
-    facts = (
+def find_equal_contract(
+    *, organization_id: int, name: str, terms: WrittenTerms
+) -> tuple[ContractPage | None, list[int]]:
+    """Find the published contract with this name and these terms, and the ids of all contracts with the name."""
+    wanted = terms.to_page(name)
+    fields = (
         "integration_type",
         "currency",
         "contract_start",
@@ -103,38 +105,41 @@ def equal_contract(*, organization_id: int, name: str, terms: WrittenTerms) -> t
         "enrollment_fixed_price",
         "active",
     )
-    namesakes = list(_contracts_of(organization_id).filter(name=name).order_by("pk"))
+    organization = OrganizationPage.objects.get(pk=organization_id)
+    namesakes = list(ContractPage.objects.child_of(organization).filter(name=name).order_by("pk"))
+    ids = [page.pk for page in namesakes]
     for page in namesakes:
-        if page.live and all((getattr(page, fact) or None) == (getattr(wanted, fact) or None) for fact in facts):
-            return page, [one.pk for one in namesakes]
-    return None, [one.pk for one in namesakes]
+        # A cap or price of 0 is none, as in the terms in force.
+        if page.live and all((getattr(page, field) or None) == (getattr(wanted, field) or None) for field in fields):
+            return page, ids
+    return None, ids
 
 
 def create_contract(
     *, organization_id: int, name: str, terms: WrittenTerms, now: datetime, user: User | None = None
 ) -> CreatedContract:
-    """Make a contract under its organization and publish it; the same again makes nothing.
+    """Create a contract under its organization and publish it, unless an equal one is published.
 
     Its terms are in force when this returns. Raises TermsInvalid.
     """
     name = name.strip()
     with transaction.atomic():
-        # Of two equal commands at once the second finds what the first has made.
+        # Two equal commands at once create one contract: the second waits here, then finds the first's.
         lock_page(organization_id)
-        equal, namesakes = equal_contract(organization_id=organization_id, name=name, terms=terms)
+        equal, ids = find_equal_contract(organization_id=organization_id, name=name, terms=terms)
         if equal is not None:
-            return CreatedContract(page=equal, is_new=False, namesakes=_others(namesakes, equal.pk))
-        page = add_child(parent_id=organization_id, make=lambda: terms.page(name))
+            others = tuple(pk for pk in ids if pk != equal.pk)
+            return CreatedContract(page=equal, is_new=False, namesakes=others)
+        page = add_child(parent_id=organization_id, make=lambda: terms.to_page(name))
         publish_new(page, user=user)
         bring_into_force(page_id=page.pk, now=now, by_id=user.pk if user is not None else None)
-    return CreatedContract(page=find_contract(page.pk), is_new=True, namesakes=_others(namesakes, page.pk))
+    return CreatedContract(page=find_contract(page.pk), is_new=True, namesakes=tuple(ids))
 
 
 def modify_contract(request: ModifyContract, *, now: datetime, user: User | None = None) -> bool:
-    """Publish the live contract with other terms; whether there was anything to change.
+    """Publish the live contract with other terms, and tell whether that changed anything.
 
-    Raises ContractUnknown, ContractNotPublished, TermsInvalid, and DraftInTheWay where someone's unpublished changes
-    would be pushed aside.
+    Raises ContractUnknown, ContractNotPublished, TermsInvalid, and DraftInTheWay where someone has unpublished changes.
     """
     contract_id = request.contract_id
     with transaction.atomic():
@@ -149,7 +154,7 @@ def modify_contract(request: ModifyContract, *, now: datetime, user: User | None
 
 
 def page_to_modify(request: ModifyContract) -> ContractPage:
-    """The live page with the request's columns changed in memory. Raises ContractNotPublished, DraftInTheWay."""
+    """Return the live page with the changes made in memory. Raises ContractNotPublished, DraftInTheWay."""
     page = find_contract(request.contract_id)
     if not page.live:
         raise ContractNotPublished(name=page.name)
@@ -161,7 +166,7 @@ def page_to_modify(request: ModifyContract) -> ContractPage:
 
 
 def refuse_over_draft(page: ContractPage) -> None:
-    """Raise DraftInTheWay where someone has saved changes that are not published."""
+    """Raise DraftInTheWay where someone has unpublished changes."""
     if not page.has_unpublished_changes:
         return
     draft = page.latest_revision
@@ -171,19 +176,10 @@ def refuse_over_draft(page: ContractPage) -> None:
 
 
 def as_rich_text(text: str) -> str:
-    """Plain text as the paragraphs of a rich text field; what looks like markup stays text."""
+    """Turn plain text into paragraphs of a rich text field; markup in it is escaped."""
     return str(linebreaks(text.strip(), autoescape=True)) if text.strip() else ""
 
 
 def _would_change(page: ContractPage, changes: PageChanges) -> bool:
     published = ContractPage.objects.filter(pk=page.pk).values(*changes).first() if changes else None
     return published is not None and any(published[name] != getattr(page, name) for name in changes)
-
-
-def _contracts_of(organization_id: int) -> Any:
-    organization = OrganizationPage.objects.get(pk=organization_id)
-    return ContractPage.objects.child_of(organization)
-
-
-def _others(namesakes: list[int], pk: int) -> tuple[int, ...]:
-    return tuple(one for one in namesakes if one != pk)

@@ -1,4 +1,4 @@
-"""Adding pages to Wagtail's tree and publishing them, the way its admin does."""
+"""Adding pages to Wagtail's tree and publishing them, as its admin does."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from wagtail.models import Page
 from b2b.errors.contracts import TermsInvalid
 from mitxonline.users.models import User
 
-TRIES = 5
+ATTEMPTS = 5
 
 P = TypeVar("P", bound=Page)
 
 
 def lock_page(page_id: int) -> Page:
-    """Lock one page's row until the transaction ends; who adds children or publishes does so one after the other."""
+    """Lock a page until the transaction ends: children are added and revisions published one after the other."""
     page: Page = Page.objects.order_by("pk").select_for_update(of=("self",), no_key=True).get(pk=page_id)
     return page
 
@@ -28,13 +28,13 @@ def lock_page(page_id: int) -> Page:
 def add_child(*, parent_id: int, make: Callable[[], P]) -> P:
     """Add a page made by ``make`` under its parent.
 
-    A page's place in the tree is computed in Python from its siblings. We lock the parent, Wagtail's admin doesn't, so
-    two may still compute the same place (W7): the database refuses the second, who then looks again.
-    Raises TermsInvalid in the words of the page's own checks.
+    A page's path in the tree is computed in Python from its siblings. Wagtail's admin doesn't lock the parent, so it
+    may compute the same path as we do: the database refuses the second page, which is then added again.
+    Raises TermsInvalid with the messages of the page's own validation.
     """
-    for remaining in reversed(range(TRIES)):
+    for remaining in reversed(range(ATTEMPTS)):
         try:
-            with transaction.atomic(), saying_what_is_invalid():
+            with transaction.atomic(), refusing_invalid_pages():
                 parent = lock_page(parent_id)
                 page = make()
                 refuse_invalid(page)
@@ -47,30 +47,30 @@ def add_child(*, parent_id: int, make: Callable[[], P]) -> P:
 
 
 def refuse_invalid(page: Page) -> None:
-    """Raise ValidationError for what the page's own fields can't be.
+    """Raise ValidationError for invalid values in the page's own fields.
 
-    Wagtail lets a draft be saved half-filled and validates on publishing; the database is stricter, and says it worse.
+    Wagtail validates a draft when it is published. The database would refuse it earlier, without a sentence.
     """
     page.clean_fields(exclude={field.name for field in Page._meta.fields})
     page.validate_constraints()
 
 
 def publish_new(page: Page, *, user: User | None) -> None:
-    """Give a page that was just added its first revision and publish it, as Wagtail's create view does."""
+    """Publish a page that was just added, with the log entries of Wagtail's create view."""
     log(instance=page, action="wagtail.create", user=user, content_changed=True)
     publish_changed(page, user=user)
 
 
 def publish_changed(page: Page, *, user: User | None) -> None:
-    """Save the page as a new revision and publish that."""
-    with saying_what_is_invalid():
+    """Save the page as a new revision and publish it. Raises TermsInvalid."""
+    with refusing_invalid_pages():
         revision = page.save_revision(user=user, log_action=True)
         revision.publish(user=user, skip_permission_checks=True)
 
 
 @contextmanager
-def saying_what_is_invalid() -> Iterator[None]:
-    """Turn what a page's validation says into one refusal."""
+def refusing_invalid_pages() -> Iterator[None]:
+    """Turn a page's ValidationError into TermsInvalid."""
     try:
         yield
     except ValidationError as error:

@@ -1,11 +1,10 @@
-"""What it would take to bring a contract in line with its terms: read only, for the dry run and for the doing."""
+"""The plan of a reconcile: whatever isn't as a contract's terms say. Dry runs show it, ``run_reconcile`` follows it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 
 from b2b.models import ContractCourseware, ContractRun, ContractTerms
 from b2b.selectors.contracts import terms_in_force
@@ -15,24 +14,24 @@ from b2b.services.products.runs import RunPlan, WantedRun, plan_runs, redemption
 from b2b.services.products.targets import CodeChange, Stock, decide, decide_removed
 from ecommerce.enums import DiscountType, PaymentType
 from ecommerce.models import Discount, Product
-from mitxonline.kernel.money import Money
 
 
 @dataclass(frozen=True, slots=True)
 class PriceStep:
-    """A product whose price, or whose discount's amount, isn't what the terms say."""
+    """A product whose price, or whose discount, isn't what the terms say.
+
+    ``is_repair``: no terms changed it, so someone wrote past the services.
+    """
 
     product: Product
     title: str
-    price: Decimal
     discount: Discount
-    # Something is set right that no terms changed: someone wrote past the services.
     is_repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CodeStep:
-    """What is done to the codes of one product; ``discount_id`` is None where that is still to be made."""
+    """What is done to the codes of one product; ``discount_id`` is None for a discount that is yet to be created."""
 
     discount_id: int | None
     title: str
@@ -51,7 +50,7 @@ class Joining:
 
 @dataclass(frozen=True, slots=True)
 class Supposed:
-    """What isn't so yet, and a plan shall take for granted: other terms, and changed courseware."""
+    """What a plan takes for granted although it isn't saved yet: other terms, and changed courseware."""
 
     terms: ContractTerms | None = None
     courseware: Sequence[ContractCourseware] = ()
@@ -63,7 +62,7 @@ class Supposed:
 
 @dataclass(frozen=True, slots=True)
 class ReconcilePlan:
-    """Everything that isn't in line."""
+    """Everything that has to change. ``staying`` counts codes above the cap that stay on because someone has them."""
 
     terms: ContractTerms
     runs: tuple[RunPlan, ...] = ()
@@ -71,48 +70,45 @@ class ReconcilePlan:
     prices: tuple[PriceStep, ...] = ()
     codes: tuple[CodeStep, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
-    # Codes beyond the cap that stay on, because someone has them.
     staying: int = 0
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
         return not (self.runs or self.missing_discounts or self.prices or self.codes)
 
     @property
     def first_change(self) -> CodeChange:
-        """What a product without any code gets."""
+        """The codes that a product without any gets."""
         return decide(self.terms, Stock())
 
     @property
     def code_change(self) -> CodeChange:
-        """What is done to codes, in all."""
+        """The changes of all codes in sum."""
         return sum((step.change for step in self.codes), CodeChange())
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What an operator should know before or after."""
         return tuple(run.warning for run in self.runs if run.warning)
 
 
 def plan_reconcile(*, contract_id: int, now: datetime, supposed: Supposed | None = None) -> ReconcilePlan:
-    """What a reconcile would do now, or would do under what is supposed; nothing is written.
+    """Plan a reconcile of the contract as it is, or as it is supposed to be; nothing is written.
 
-    Raises ContractUnknown, ContractNotPublished where no terms are in force, CourseKeyImpossible.
+    Raises ContractUnknown, ContractNotPublished, CourseKeyImpossible.
     """
     supposed = supposed or Supposed()
     terms = supposed.terms or terms_in_force(contract_id)
-    runs = _Runs(contract_id, supposed)
-    new_runs = plan_runs(terms=terms, wanted=runs.wanted(supposed), now=now)
+    runs = _ContractRuns(contract_id, supposed)
+    new_runs = plan_runs(terms=terms, wanted=runs.find_missing(supposed), now=now)
     stocks = count_stock(terms=terms, discount_ids=[run.discount.pk for run in runs.current if run.discount])
     stocks = _with_returning(stocks, supposed.codes, terms)
     gone = count_removed([run.discount.pk for run in runs.removed if run.discount])
-    steps = [run.step(decide(terms, stocks[run.discount.pk] if run.discount else Stock())) for run in runs.current]
-    steps += [run.step(decide_removed(gone[run.discount.pk])) for run in runs.removed if run.discount]
-    coming = [(run.title, run.key) for run in new_runs] + [(run.title, run.key) for run in supposed.joining]
+    steps = [run.to_step(decide(terms, stocks[run.discount.pk] if run.discount else Stock())) for run in runs.current]
+    steps += [run.to_step(decide_removed(gone[run.discount.pk])) for run in runs.removed if run.discount]
+    new = [(run.title, run.key) for run in new_runs] + [(run.title, run.key) for run in supposed.joining]
     first = decide(terms, Stock())
+    steps += [CodeStep(discount_id=None, title=title, key=key, change=first) for title, key in new]
     asks_for_codes = terms.active and terms.needs_codes
-    steps += [CodeStep(discount_id=None, title=title, key=key, change=first) for title, key in coming]
     return ReconcilePlan(
         terms=terms,
         runs=tuple(new_runs),
@@ -125,27 +121,28 @@ def plan_reconcile(*, contract_id: int, now: datetime, supposed: Supposed | None
 
 
 def _with_returning(stocks: Mapping[int, Stock], codes: ReturningCodes, terms: ContractTerms) -> dict[int, Stock]:
-    """The stocks with codes that are their people's again, and with those that are no one's any more."""
-    found = dict(stocks)
+    """Count the assigned codes of returning runs: as theirs again, or as spare where there is no seat for them."""
+    counted = dict(stocks)
     for code in codes.kept:
-        stock, is_loose = found[code.discount_id], code.max_uses is None
-        found[code.discount_id] = replace(
+        stock, is_loose = counted[code.discount_id], code.max_uses is None
+        counted[code.discount_id] = replace(
             stock,
             active=stock.active + 1,
             counting=stock.counting + 1,
             limited=stock.limited + (not is_loose),
             loose=stock.loose + is_loose,
         )
-    # Counted as it was before: nothing was spare where nothing was asked for.
-    for code in codes.beyond if terms.active and terms.needs_codes else ():
-        stock = found[code.discount_id]
-        found[code.discount_id] = replace(stock, spare=stock.spare + 1)
-    return found
+    # A contract that asks for no codes has no spare ones either.
+    if terms.active and terms.needs_codes:
+        for code in codes.beyond:
+            stock = counted[code.discount_id]
+            counted[code.discount_id] = replace(stock, spare=stock.spare + 1)
+    return counted
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """A run the contract has or had, with its product and discount."""
+class _PlannedRun:
+    """A run that the contract has or had, with its product and discount."""
 
     title: str
     key: str
@@ -153,7 +150,7 @@ class _Run:
     discount: Discount | None
 
     @classmethod
-    def of(cls, run: ContractRun, product: Product) -> _Run:
+    def of(cls, run: ContractRun, product: Product) -> _PlannedRun:
         return cls(
             title=run.course_run.title,
             key=run.course_run.courseware_id,
@@ -161,13 +158,12 @@ class _Run:
             discount=getattr(product, "unlocked_by", None),
         )
 
-    def step(self, change: CodeChange) -> CodeStep:
-        """What is done to its codes."""
+    def to_step(self, change: CodeChange) -> CodeStep:
         discount_id = self.discount.pk if self.discount else None
         return CodeStep(discount_id=discount_id, title=self.title, key=self.key, change=change)
 
 
-class _Runs:
+class _ContractRuns:
     """The contract's runs and courseware, in three queries."""
 
     def __init__(self, contract_id: int, supposed: Supposed) -> None:
@@ -177,19 +173,19 @@ class _Runs:
             .select_related("course_run", "product__unlocked_by")
             .order_by("pk")
         )
-        self.current: list[_Run] = []
-        self.removed: list[_Run] = []
-        # A course the contract has or had a run of gets no other by itself: what was removed comes back only when
-        # it is added again.
+        self.current: list[_PlannedRun] = []
+        self.removed: list[_PlannedRun] = []
+        # A course that the contract has or had a run of gets no other automatically: a removed run comes back only when
+        # its course is added again.
         self.known = {run.course_id for run in supposed.joining}
         for row in rows:
             self.known.add(row.course_run.course_id)
             is_there = (row.removed_at is None or row.pk in supposed.returning) and row.pk not in supposed.leaving
             if row.product is not None:
-                (self.current if is_there else self.removed).append(_Run.of(row, row.product))
+                (self.current if is_there else self.removed).append(_PlannedRun.of(row, row.product))
 
-    def wanted(self, supposed: Supposed) -> list[WantedRun]:
-        """Courses that should have a run and never had one."""
+    def find_missing(self, supposed: Supposed) -> list[WantedRun]:
+        """Find courses that should have a run and never had one."""
         courseware = ContractCourseware.objects.filter(contract_id=self.contract_id, removed_at__isnull=True)
         courses = wanted_courses([*courseware.select_related("course"), *supposed.courseware])
         return [
@@ -199,48 +195,38 @@ class _Runs:
         ]
 
 
-def _price_steps(terms: ContractTerms, runs: Sequence[_Run]) -> list[PriceStep]:
+def _price_steps(terms: ContractTerms, runs: Sequence[_PlannedRun]) -> list[PriceStep]:
     steps = []
     for run in runs:
         if run.discount is None:
             continue
-        product, discount, wanted = run.product, run.discount, terms.money
-        # Product and discount are given one price together; where only one has it, someone else did that.
-        moves = product.money != wanted and _price_of(discount) == (product.price, product.currency)
-        repair = not product.requires_code or _is_foreign(discount)
-        repair = repair or (not moves and (product.money != wanted or _price_of(discount) != _price(wanted)))
-        # Where no codes are made, those that stay keep the way they can be used.
-        redemption = terms.needs_codes and discount.redemption_type != redemption_type(terms)
-        if moves or repair or redemption:
-            steps.append(
-                PriceStep(product=product, title=run.title, price=wanted.amount, discount=discount, is_repair=repair)
-            )
+        product, discount, price = run.product, run.discount, terms.money
+        discount_price = (discount.amount, discount.currency)
+        # Product and discount get their price together; where only one of them has it, someone else changed it.
+        moves = product.money != price and discount_price == (product.price, product.currency)
+        differs = product.money != price or discount_price != (price.amount, price.currency)
+        is_repair = not product.requires_code or _is_foreign(discount) or (differs and not moves)
+        # Where the contract asks for no codes, those that stay keep their redemption type.
+        is_redeemed_otherwise = terms.needs_codes and discount.redemption_type != redemption_type(terms)
+        if moves or is_repair or is_redeemed_otherwise:
+            steps.append(PriceStep(product=product, title=run.title, discount=discount, is_repair=is_repair))
     return steps
 
 
-def _price_of(discount: Discount) -> tuple[Decimal, str]:
-    return discount.amount, discount.currency
-
-
-def _price(money: Money) -> tuple[Decimal, str]:
-    return money.amount, money.currency
-
-
 def _is_foreign(discount: Discount) -> bool:
-    """Whether the discount is not what all discounts of contracts are."""
-    facts = (
-        discount.discount_type,
-        discount.payment_type,
-        discount.is_bulk,
-        discount.is_active,
-        discount.for_chosen_people,
-        discount.activates_at,
-        discount.expires_at,
+    """Tell whether the discount isn't one that a contract makes."""
+    return (
+        discount.discount_type != DiscountType.FIXED_PRICE
+        or discount.payment_type != PaymentType.SALES
+        or not discount.is_bulk
+        or not discount.is_active
+        or discount.for_chosen_people
+        or discount.activates_at is not None
+        or discount.expires_at is not None
     )
-    return facts != (DiscountType.FIXED_PRICE, PaymentType.SALES, True, True, False, None, None)
 
 
-def _counts(runs: Sequence[_Run], stocks: Mapping[int, Stock]) -> dict[str, int]:
+def _counts(runs: Sequence[_PlannedRun], stocks: Mapping[int, Stock]) -> dict[str, int]:
     active = sum(stock.active for stock in stocks.values())
     return {
         "runs": len(runs),

@@ -1,4 +1,4 @@
-"""Terms in words, for plans, commands and the contract's activity."""
+"""Terms in words, for plans, commands and the contract's log."""
 
 from __future__ import annotations
 
@@ -24,12 +24,10 @@ TERMS = {
 
 
 def term_label(name: str) -> str:
-    """What a term is called on the contract's page."""
     return str(ContractPage._meta.get_field(TERMS[name]).verbose_name)
 
 
-def term_in_words(terms: ContractTerms, name: str) -> str:
-    """A term as people read it: no column's name, no None."""
+def format_term(terms: ContractTerms, name: str) -> str:
     value = getattr(terms, name)
     if name == "integration_type":
         return str(IntegrationType(value).label)

@@ -1,7 +1,7 @@
-"""Terms in force: read from the live page, and nowhere else.
+"""Terms in force: read from the live page, and nowhere else (ADR 0007).
 
-Wagtail publishes in many ways (an editor, a schedule, a workflow, in bulk, an old draft, a copy) and they don't share
-their hooks. All of them write the page's row; so the row is what is read here, under the terms' lock, whoever calls.
+Wagtail publishes in many ways (an editor, a schedule, a command, an old draft) that share no hook, but all of them
+write the page's row. So the row is what is read here, under the terms' lock.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from django.utils.translation import gettext as _
 
 from b2b.enums import ReconcileState
 from b2b.models import ContractPage, ContractRun, ContractTerms, Reconcile
-from b2b.services.contracts.term_words import TERMS, term_in_words, term_label
+from b2b.services.contracts.term_words import TERMS, format_term, term_label
 from b2b.services.products.prices import apply_prices
 from b2b.services.products.runs import dates_by_contract
 from courses.services.runs import save_runs
 from mitxonline.kernel.audit import Detail, record
 from mitxonline.kernel.money import Money
 
-# The number of a live page's state that no revision stands for (a page put into the tree already live).
+# Stands for the revision of a live page that has none: one that was added to the tree as live.
 NO_REVISION = 0
 
-_TERMS = (
+TERM_FIELDS = (
     "organization_id",
     "integration_type",
     "active",
@@ -43,10 +43,10 @@ _TERMS = (
 
 
 def bring_into_force(*, page_id: int, now: datetime, by_id: int | None = None) -> ContractTerms | None:
-    """Make the live page's terms those in force; the runs' dates and the products' prices go with them.
+    """Put the terms of the live page in force, with the runs' dates and the products' prices.
 
-    Does nothing when they are already; a page that isn't live leaves the terms it had, inactive. None where the
-    contract was never live. Harmless to call at any time.
+    Does nothing where they are in force already. The terms of a page that isn't live become inactive; None where it
+    never was. Safe to call at any time.
     """
     terms, wanted = _terms_and_page(page_id)
     if terms is not None and not _differ(terms, wanted):
@@ -55,7 +55,7 @@ def bring_into_force(*, page_id: int, now: datetime, by_id: int | None = None) -
         return None
     with transaction.atomic():
         _lock_terms(page_id, wanted, now=now)
-        # Read again after the lock: two publications may overlap, and the later reader sees the later page.
+        # Read again under the lock: two publications may overlap, and the second one must see the later page.
         terms, wanted = _terms_and_page(page_id)
         if terms is not None and _differ(terms, wanted):
             _write(terms, wanted, now=now, by_id=by_id)
@@ -63,7 +63,7 @@ def bring_into_force(*, page_id: int, now: datetime, by_id: int | None = None) -
 
 
 def terms_as_written(page: ContractPage) -> ContractTerms:
-    """What the page says, as terms that are not saved: 0 is none, the price has the currency's digits."""
+    """Read the page's terms, not saved: a cap or price of 0 is none, the price has its currency's digits."""
     price = Money(page.enrollment_fixed_price or 0, page.currency).amount
     return ContractTerms(
         page_id=page.pk,
@@ -81,10 +81,7 @@ def terms_as_written(page: ContractPage) -> ContractTerms:
 
 
 def contracts_out_of_line(*, stuck_before: datetime, contract_id: int | None = None) -> list[int]:
-    """Contracts whose page and terms have drifted apart, or whose request to be reconciled got lost on the way.
-
-    All of them, or the one if it is such.
-    """
+    """Find contracts whose page and terms differ, or whose request for a reconcile got lost; all, or just this one."""
     stuck = Reconcile.objects.filter(
         contract=OuterRef("pk"), state=ReconcileState.WAITING, requested_at__lt=stuck_before
     )
@@ -111,13 +108,12 @@ class Days:
 
     @classmethod
     def of(cls, terms: ContractTerms) -> Days:
-        """The days of these terms."""
         return cls(start=terms.start, end=terms.end)
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A run that can't follow the contract's days, because a date set by hand would contradict; and the reason."""
+    """A run that can't follow the contract's days because of a date set by hand, and the reason in words."""
 
     run: ContractRun
     reason: str
@@ -125,9 +121,9 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What a contract's new days do to its runs. Those in ``moves`` have their new dates in memory.
+    """What a contract's new days do to its runs. Runs in ``moves`` have their new dates in memory.
 
-    ``given`` are all that have new days by the contract, also those whose own dates were set by hand and stay.
+    ``given`` are all runs that the contract gives new days, also those that keep dates set by hand.
     """
 
     moves: tuple[ContractRun, ...] = ()
@@ -136,12 +132,12 @@ class Following:
 
 
 def move_run_dates(*, contract_id: int, old: Days, new: Days) -> Following:
-    """Let the runs that stand where the contract's days last put them follow to the new ones.
+    """Move the runs whose dates are those that the contract last gave them.
 
-    A day that was removed from the contract changes no run, and a date set by hand stays.
+    A day that the contract no longer has changes no run, and a date set by hand stays.
     """
     following = runs_that_follow(contract_id=contract_id, old=old, new=new)
-    runs = [one.course_run for one in following.moves]
+    runs = [link.course_run for link in following.moves]
     if runs:
         save_runs(runs, fields=["start_date", "enrollment_start", "end_date", "enrollment_end"])
     if following.given:
@@ -150,35 +146,35 @@ def move_run_dates(*, contract_id: int, old: Days, new: Days) -> Following:
 
 
 def runs_that_follow(*, contract_id: int, old: Days, new: Days) -> Following:
-    """The runs that follow, with their new dates in memory, and those that can't; nothing is written.
+    """Find the runs that follow, with their new dates in memory, and those that can't; nothing is written.
 
-    Removed ones too: given back, they are where the contract is by then. They aren't told of when they stay.
+    Removed runs follow too, so that they have the contract's dates if they come back. They aren't listed in ``stays``.
     """
     if old == new:
         return Following()
-    runs = ContractRun.objects.filter(contract_id=contract_id).select_related("course_run").order_by("pk")
+    links = ContractRun.objects.filter(contract_id=contract_id).select_related("course_run").order_by("pk")
     moves, stays, given = [], [], []
-    for one in runs:
-        moved, reason = _follow(one, old=old, new=new)
-        if moved:
-            moves.append(one)
+    for link in links:
+        has_moved, reason = _follow(link, old=old, new=new)
+        if has_moved:
+            moves.append(link)
         if not reason:
-            given.append(one)
-        elif one.removed_at is None:
-            stays.append(Stay(run=one, reason=reason))
+            given.append(link)
+        elif link.removed_at is None:
+            stays.append(Stay(run=link, reason=reason))
     return Following(moves=tuple(moves), stays=tuple(stays), given=tuple(given))
 
 
 def changed_terms(old: ContractTerms, new: ContractTerms) -> Iterator[str]:
     """The names of the terms in which these two differ."""
-    return (name for name in _TERMS if getattr(old, name) != getattr(new, name))
+    return (name for name in TERM_FIELDS if getattr(old, name) != getattr(new, name))
 
 
 def _follow(link: ContractRun, *, old: Days, new: Days) -> tuple[bool, str]:
-    """Move one run in memory; whether it moved, and why it can't where it should.
+    """Move one run in memory. Return whether it moved and, where it can't, the reason.
 
-    A date follows while it stands where the contract last put it, also when one publication in between couldn't be
-    followed, or when the contract had no such day for a while.
+    A date follows as long as it is the one that the contract last gave, also if the run couldn't follow in between, or
+    if the contract had no such day for a while.
     """
     run = link.course_run
     start, end = _days_from_terms(link, old=old, new=new)
@@ -188,15 +184,15 @@ def _follow(link: ContractRun, *, old: Days, new: Days) -> tuple[bool, str]:
     for first, last in ((begins, ends), (opens, closes)):
         if first is not None and last is not None and first > last:
             if last != end:
-                return False, _("ends on %(day)s, before the contract’s first day") % {"day": _day(last)}
-            return False, _("begins on %(day)s, after the contract’s last day") % {"day": _day(first)}
+                return False, _("ends on %(day)s, before the contract’s first day") % {"day": _format_day(last)}
+            return False, _("begins on %(day)s, after the contract’s last day") % {"day": _format_day(first)}
     run.start_date, run.enrollment_start, run.end_date, run.enrollment_end = begins, opens, ends, closes
     link.given_start, link.given_end = start, end
     return (begins, opens, ends, closes) != before, ""
 
 
 def _days_from_terms(link: ContractRun, *, old: Days, new: Days) -> tuple[datetime, datetime | None]:
-    """Where the new days put the run; a day the contract doesn't have any more leaves it where it was put."""
+    """The dates that the new days give the run. A day that the contract no longer has leaves the date it gave."""
     start, end = dates_by_contract(start=new.start, end=new.end, added_at=link.added_at)
     if new.start is None:
         without_day = dates_by_contract(start=None, end=old.end, added_at=link.added_at)[0]
@@ -205,12 +201,12 @@ def _days_from_terms(link: ContractRun, *, old: Days, new: Days) -> tuple[dateti
     return start, end if new.end is not None else link.given_end
 
 
-def _day(moment: datetime) -> str:
+def _format_day(moment: datetime) -> str:
     return date_format(localtime(moment), "DATE_FORMAT")
 
 
 def _terms_and_page(page_id: int) -> tuple[ContractTerms | None, ContractTerms | None]:
-    """The terms in force, and those the live page says (None where it isn't live)."""
+    """The terms in force, and those of the live page; None where it isn't live."""
     terms = ContractTerms.objects.filter(pk=page_id).first()
     page = ContractPage.objects.filter(pk=page_id, live=True, alias_of__isnull=True).first()
     return terms, terms_as_written(page) if page is not None else None
@@ -219,31 +215,27 @@ def _terms_and_page(page_id: int) -> tuple[ContractTerms | None, ContractTerms |
 def _differ(terms: ContractTerms, wanted: ContractTerms | None) -> bool:
     if wanted is None:
         return terms.active or terms.revision_id is not None
-    return terms.revision_id != wanted.revision_id or _has_changed(terms, wanted)
-
-
-def _has_changed(terms: ContractTerms, wanted: ContractTerms) -> bool:
-    return any(changed_terms(terms, wanted))
+    return terms.revision_id != wanted.revision_id or any(changed_terms(terms, wanted))
 
 
 def _write(terms: ContractTerms, wanted: ContractTerms | None, *, now: datetime, by_id: int | None) -> None:
-    """Write the wanted terms, or that nothing is in force; the caller holds the lock."""
+    """Save the wanted terms, or that none are in force. The caller holds the lock."""
     stays: list[str] = []
     if wanted is None:
         changes = [f"{term_label('active')}: {_('yes')} → {_('no')}"] if terms.active else []
         terms.active, terms.revision_id, terms.in_force_since = False, None, now
     else:
         changes = [
-            f"{term_label(name)}: {term_in_words(terms, name)} → {term_in_words(wanted, name)}"
+            f"{term_label(name)}: {format_term(terms, name)} → {format_term(wanted, name)}"
             for name in changed_terms(terms, wanted)
             if name in TERMS
         ]
-        if _has_changed(terms, wanted):
-            stays = _let_follow(terms, wanted, now=now, by_id=by_id)
+        if any(changed_terms(terms, wanted)):
+            stays = _move_dates_and_prices(terms, wanted, now=now, by_id=by_id)
             terms.in_force_since = now
-        for name in (*_TERMS, "revision_id"):
+        for name in (*TERM_FIELDS, "revision_id"):
             setattr(terms, name, getattr(wanted, name))
-    terms.save(update_fields=[*_TERMS, "revision_id", "in_force_since"])
+    terms.save(update_fields=[*TERM_FIELDS, "revision_id", "in_force_since"])
     if changes:
         data: dict[str, Detail] = {"changes": changes, "revision": terms.revision_id}
         if stays:
@@ -251,10 +243,10 @@ def _write(terms: ContractTerms, wanted: ContractTerms | None, *, now: datetime,
         record(terms.page, "b2b.terms.change", by_id=by_id, data=data)
 
 
-def _let_follow(old: ContractTerms, new: ContractTerms, *, now: datetime, by_id: int | None) -> list[str]:
-    """Move what must not lag behind: dates, and prices, so that no one meets a price that no longer holds.
+def _move_dates_and_prices(old: ContractTerms, new: ContractTerms, *, now: datetime, by_id: int | None) -> list[str]:
+    """Move what can't wait for the reconcile: dates, and prices, or someone would pay the old one.
 
-    The keys of runs that couldn't follow the dates.
+    Returns the keys of runs that couldn't follow the dates.
     """
     following = move_run_dates(contract_id=old.pk, old=Days.of(old), new=Days.of(new))
     if old.money != new.money:
@@ -266,7 +258,7 @@ def _let_follow(old: ContractTerms, new: ContractTerms, *, now: datetime, by_id:
 
 
 def _lock_terms(page_id: int, wanted: ContractTerms | None, *, now: datetime) -> None:
-    """Lock the terms' row. The first time it is put there, admitting no one, whoever else comes at the same moment."""
+    """Lock the row of the terms. The first time it is inserted, inactive; others may do that at the same moment."""
     if wanted is not None and not ContractTerms.objects.locked().filter(pk=page_id):
         blank = ContractTerms(
             page_id=page_id,

@@ -1,6 +1,6 @@
-"""Courseware of a contract: courses, programs and given runs, added and removed.
+"""Adding courses, programs and existing runs to a contract, and removing them.
 
-What is covered changes at once; runs, products and codes follow by the reconcile this asks for.
+What the contract covers changes at once. Runs, products and codes follow with the reconcile that is requested here.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from b2b.errors.contracts import (
     RunOfAnotherContract,
 )
 from b2b.models import ContractCourseware, ContractRun, ContractTerms
+from b2b.requests import request_reconcile
 from b2b.selectors.contracts import terms_in_force
 from b2b.selectors.handouts import ReturningCodes, returning_codes
 from b2b.services.contracts.plan import Joining, ReconcilePlan, Supposed, plan_reconcile
-from b2b.services.contracts.reconcile import request_reconcile
 from b2b.services.handouts.revoke import end_codes
 from b2b.services.products.prices import apply_prices
 from b2b.services.products.runs import (
@@ -43,8 +43,8 @@ from courses.models import Course, CourseRun, Program
 from courses.models.keys import PROGRAM_PREFIX
 from courses.models.run import SOURCE_TAG
 from courses.selectors.programs import courses_of_program
-from courses.services.runs import reserve_runs, save_runs
-from ecommerce.models import Discount, DiscountCode, Product
+from courses.services.runs import close_runs, reserve_runs, save_runs
+from ecommerce.models import Discount, DiscountCode
 from ecommerce.services.catalog.batches import create_products, detach_discounts, put_on_sale_with_code, take_off_sale
 from ecommerce.services.discounts.batches import switch_on
 from mitxonline.kernel.audit import Detail, record
@@ -74,7 +74,10 @@ class RemoveCourseware:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """What adding something to a contract does at once; runs, products and codes that follow are the plan's."""
+    """What adding something does at once; the reconcile that follows has a plan of its own.
+
+    ``codes`` are those of returning runs that were assigned to someone.
+    """
 
     item: Item
     row: ContractCourseware
@@ -82,38 +85,35 @@ class Addition:
     making: tuple[RunPlan, ...] = ()
     returning: tuple[ContractRun, ...] = ()
     taking_over: CourseRun | None = None
-    # Of the runs that come back: codes that were given to someone.
     codes: ReturningCodes = field(default_factory=ReturningCodes)
 
     @property
     def changes_anything(self) -> bool:
-        """Whether the contract doesn't have all this already."""
         return self.changes_row or bool(self.making or self.returning) or self.taking_over is not None
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What an operator should know before it is done."""
-        told = [run.warning for run in self.making if run.warning]
+        warnings = [run.warning for run in self.making if run.warning]
         if self.codes.beyond:
             people = ", ".join(sorted({code.assigned_email for code in self.codes.beyond}))
-            told.append(
-                _("There is no free seat for %(people)s any more: their codes are taken back.") % {"people": people}
+            warnings.append(
+                _("There are no seats left for %(people)s, so their codes are taken back.") % {"people": people}
             )
         run = self.taking_over
         if run is not None and run.run_tag == SOURCE_TAG:
-            told.append(
+            warnings.append(
                 _(
-                    "%(run)s is the run that new runs of %(course)s are copied from. As this contract's own it is "
-                    "no source for others any more; give the id of the course instead, and a run is made from it."
+                    "%(run)s is the run that new runs of %(course)s are copied from. Once it is this contract’s own, "
+                    "no other run can be copied from it. To get a copy, add the course instead."
                 )
                 % {"run": run.courseware_id, "course": run.course.readable_id}
             )
-        return tuple(told)
+        return tuple(warnings)
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What removing something from a contract does: rows of courseware that go, runs that close."""
+    """What removing something does: rows of courseware that go, runs that close, and runs of a program that stay."""
 
     item: Item
     rows: tuple[ContractCourseware, ...]
@@ -122,12 +122,11 @@ class Removal:
 
     @property
     def changes_anything(self) -> bool:
-        """Whether it isn't removed already."""
         return bool(self.rows or self.runs)
 
 
 def find_courseware(text: str) -> Item:
-    """The program, run or course with this readable id; CoursewareUnknown with a hint if there is none."""
+    """Find the program, run or course with this readable id. Raises CoursewareUnknown with the most similar id."""
     wanted = text.strip()
     found: Item | None
     if wanted.startswith(PROGRAM_PREFIX):
@@ -145,10 +144,7 @@ def find_courseware(text: str) -> Item:
 
 
 def plan_add_courseware(request: AddCourseware, *, now: datetime) -> tuple[Addition, ReconcilePlan]:
-    """What adding this would do, at once and by the reconcile after it; nothing is written.
-
-    Raises like ``add_courseware``.
-    """
+    """Plan what ``add_courseware`` does and the reconcile after it; nothing is written. Raises what it raises."""
     terms = terms_in_force(request.contract_id)
     addition = _addition(request, terms=terms, item=find_courseware(request.readable_id), now=now)
     joining = [Joining(course_id=one.wanted.course.pk, title=one.title, key=one.key) for one in addition.making]
@@ -164,9 +160,10 @@ def plan_add_courseware(request: AddCourseware, *, now: datetime) -> tuple[Addit
 
 
 def add_courseware(request: AddCourseware, *, now: datetime, user_id: int | None = None) -> Addition:
-    """Add a course, a program or a run; what the contract has is skipped, what was removed comes back.
+    """Add a course, a program or a run, and request a reconcile if that changes anything.
 
-    An existing run is taken over with its product. Asks for a reconcile where anything changed.
+    What the contract already has is skipped, what was removed comes back, and an existing run is taken over with its
+    product.
     Raises ContractUnknown, ContractNotPublished, CoursewareUnknown, ProgramEmpty, RunOfAnotherContract,
     CourseKeyImpossible.
     """
@@ -174,19 +171,19 @@ def add_courseware(request: AddCourseware, *, now: datetime, user_id: int | None
     with transaction.atomic():
         terms = _lock_terms(request.contract_id)
         if isinstance(item, CourseRun):
-            # Two contracts may want the same run at once: the second waits here, then finds it taken.
+            # If two contracts want the same run at once, the second waits here and then finds it taken.
             item = CourseRun.all_objects.select_for_update(of=("self",), no_key=True).get(pk=item.pk)
         addition = _addition(request, terms=terms, item=item, now=now)
         if addition.changes_anything:
-            _do_add(addition, terms=terms, now=now, user_id=user_id)
-            _note_addition(addition, terms=terms, by_id=user_id)
+            _apply_addition(addition, terms=terms, now=now, user_id=user_id)
+            _record_addition(addition, terms=terms, by_id=user_id)
             reason = f"+ {addition.row.readable_id}"
             request_reconcile(contract_id=request.contract_id, reason=reason, now=now, requested_by_id=user_id)
     return addition
 
 
 def plan_remove_courseware(request: RemoveCourseware, *, now: datetime) -> tuple[Removal, ReconcilePlan]:
-    """What removing this would do; nothing is written. Raises like ``remove_courseware``."""
+    """Plan what ``remove_courseware`` does and the reconcile after it; nothing is written. Raises what it raises."""
     removal = _removal(request, item=find_courseware(request.readable_id))
     supposed = Supposed(leaving={run.pk for run in removal.runs})
     return removal, plan_reconcile(contract_id=request.contract_id, now=now, supposed=supposed)
@@ -204,7 +201,7 @@ def remove_courseware(request: RemoveCourseware, *, now: datetime, user_id: int 
         terms = _lock_terms(request.contract_id)
         removal = _removal(request, item=item)
         if removal.changes_anything:
-            _do_remove(removal, now=now)
+            _apply_removal(removal, now=now)
             readable_id = request.readable_id.strip()
             data: dict[str, Detail] = {
                 "courseware": readable_id,
@@ -217,7 +214,7 @@ def remove_courseware(request: RemoveCourseware, *, now: datetime, user_id: int 
 
 
 def assigned_codes(runs: Sequence[ContractRun]) -> list[tuple[str, str]]:
-    """The codes of these runs that were given to someone and not redeemed: address and course key."""
+    """The address and the course key of each assigned code of these runs that wasn't redeemed."""
     codes = DiscountCode.objects.filter(
         discount__unlocks__in=[run.product_id for run in runs if run.product_id], active=True
     ).exclude(assigned_email="")
@@ -251,13 +248,12 @@ def _addition(request: AddCourseware, *, terms: ContractTerms, item: Item, now: 
         row=row,
         changes_row=changes_row,
         making=tuple(making),
-        returning=tuple(_to_give_back(runs)) if create_runs and not rerun else (),
+        returning=tuple(_last_removed(runs)) if create_runs and not rerun else (),
     )
     return _with_codes(addition, terms)
 
 
 def _with_codes(addition: Addition, terms: ContractTerms) -> Addition:
-    """The addition with what becomes of given codes of the runs that come back."""
     product_ids = [run.product_id for run in addition.returning if run.product_id is not None]
     return replace(addition, codes=returning_codes(terms, product_ids)) if product_ids else addition
 
@@ -270,12 +266,12 @@ def _run_addition(contract_id: int, run: CourseRun, *, row: ContractCourseware, 
         raise RunOfAnotherContract(key=run.courseware_id, contract_id=owned.contract_id, name=owned.contract.name)
     if owned.removed_at is not None:
         return Addition(item=run, row=row, changes_row=changes_row, returning=(owned,))
-    # A run the contract has already, made for a course of its: there is nothing to add.
+    # The contract has this run already, made for one of its courses.
     return Addition(item=run, row=row, changes_row=False)
 
 
 def _covering_row(contract_id: int, item: Item, *, create_runs: bool) -> tuple[ContractCourseware, bool]:
-    """The row that covers the item, as it shall be (not saved), and whether that is a change."""
+    """Return the row that covers the item, changed in memory, and whether that is a change."""
     rows = ContractCourseware.objects.filter(contract_id=contract_id, **_naming(item))
     row = rows.first() or ContractCourseware(contract_id=contract_id, **_naming(item))
     changes = row._state.adding or row.removed_at is not None or row.create_runs != create_runs
@@ -292,7 +288,7 @@ def _naming(item: Item) -> dict[str, Item]:
 def _plan_reruns(
     courses: Sequence[Course], runs: Sequence[ContractRun], *, courseware_id: int | None, rerun: bool
 ) -> list[WantedRun]:
-    """Another run of every course, or the first run of those that have none."""
+    """Plan another run of every course; without ``rerun`` only the first run of courses that have none."""
     generations = {run.course_run.course_id: run.generation for run in runs}
     return [
         WantedRun(course=course, courseware_id=courseware_id, generation=generations.get(course.pk, 0) + 1)
@@ -301,17 +297,17 @@ def _plan_reruns(
     ]
 
 
-def _to_give_back(runs: Sequence[ContractRun]) -> list[ContractRun]:
-    """Of each course that has no run any more, those that went last: what was removed together comes back together."""
-    there = {run.course_run.course_id for run in runs if run.removed_at is None}
+def _last_removed(runs: Sequence[ContractRun]) -> list[ContractRun]:
+    """The runs that were removed last, of each course that has no run now: they come back together."""
+    present = {run.course_run.course_id for run in runs if run.removed_at is None}
     last: dict[int, datetime] = {}
     for run in runs:
-        if run.removed_at is not None and run.course_run.course_id not in there:
+        if run.removed_at is not None and run.course_run.course_id not in present:
             last[run.course_run.course_id] = max(run.removed_at, last.get(run.course_run.course_id, run.removed_at))
     return [run for run in runs if run.removed_at is not None and last.get(run.course_run.course_id) == run.removed_at]
 
 
-def _do_add(addition: Addition, *, terms: ContractTerms, now: datetime, user_id: int | None) -> None:
+def _apply_addition(addition: Addition, *, terms: ContractTerms, now: datetime, user_id: int | None) -> None:
     row = addition.row
     if addition.changes_row:
         if row._state.adding:
@@ -326,14 +322,14 @@ def _do_add(addition: Addition, *, terms: ContractTerms, now: datetime, user_id:
         )
     for contract_run in addition.returning:
         _give_back(contract_run, courseware=row, terms=terms, now=now, user_id=user_id)
-    # Reconcile never touches a code that was given to someone, so whoever switched these off was the removal.
+    # A reconcile never touches an assigned code, so it was the removal that switched these off.
     switch_on([code.pk for code in addition.codes.kept])
     end_codes([code.pk for code in addition.codes.beyond], by_id=user_id, now=now)
     if addition.taking_over is not None:
         _take_over(addition.taking_over, courseware=row, terms=terms, now=now, user_id=user_id)
 
 
-def _note_addition(addition: Addition, *, terms: ContractTerms, by_id: int | None) -> None:
+def _record_addition(addition: Addition, *, terms: ContractTerms, by_id: int | None) -> None:
     given_back = [run.course_run_id for run in addition.returning]
     taken = [addition.taking_over.pk] if addition.taking_over is not None else []
     data: dict[str, Detail] = {
@@ -352,7 +348,7 @@ def _give_back(
     now: datetime,
     user_id: int | None,
 ) -> None:
-    """Open a removed run again, as the contract is now; codes no one was given are the reconcile's affair."""
+    """Open a removed run again under the terms of now. Its unassigned codes follow with the reconcile."""
     run = contract_run.course_run
     start, end = dates_of_new_run(terms, now=now)
     run.live = True
@@ -364,16 +360,16 @@ def _give_back(
     contract_run.save(update_fields=["removed_at", "courseware", "given_start", "given_end"])
     if contract_run.product_id is not None:
         put_on_sale_with_code([contract_run.product_id], now=now)
-    _price_now(contract_run, terms=terms, now=now, user_id=user_id)
+    _apply_price(contract_run, terms=terms, now=now, user_id=user_id)
 
 
 def _take_over(
     run: CourseRun, *, courseware: ContractCourseware, terms: ContractTerms, now: datetime, user_id: int | None
 ) -> None:
-    """Make a given run the contract's, with its product at the contract's price; its discount follows by the reconcile.
+    """Make an existing run the contract's, with its product at the contract's price.
 
-    Discounts it was in are detached: only its own code prices a contract's product. Offers of the run in other modes
-    are withdrawn, or they would let people in without a code.
+    Discounts that name the product are detached: only codes of the contract price it. The run's products in other modes
+    go off sale, or they would let people in without a code. The contract's own discount follows with the reconcile.
     """
     run.access = RunAccess.CONTRACT
     reserve_runs([run.pk], now=now)
@@ -395,11 +391,11 @@ def _take_over(
         given_end=end,
         added_at=now,
     )
-    _price_now(contract_run, terms=terms, now=now, user_id=user_id)
+    _apply_price(contract_run, terms=terms, now=now, user_id=user_id)
 
 
-def _price_now(contract_run: ContractRun, *, terms: ContractTerms, now: datetime, user_id: int | None) -> None:
-    """Let a product that becomes the contract's cost what the contract says from this moment on."""
+def _apply_price(contract_run: ContractRun, *, terms: ContractTerms, now: datetime, user_id: int | None) -> None:
+    """Set the contract's price at once, so that no one pays another one before the reconcile."""
     discounts = Discount.objects.filter(unlocks=contract_run.product_id).values_list("pk", flat=True)
     products = [contract_run.product_id] if contract_run.product_id is not None else []
     apply_prices(terms=terms, product_ids=products, discount_ids=list(discounts), now=now, actor_id=user_id)
@@ -418,42 +414,42 @@ def _removal(request: RemoveCourseware, *, item: Item) -> Removal:
     if isinstance(item, Program):
         return _program_removal(contract_id, item, rows, runs)
     course_id = item.course_id if isinstance(item, CourseRun) else item.pk
-    of_course = [run for run in runs if run.course_run.course_id == course_id]
-    mine = [run for run in of_course if not isinstance(item, CourseRun) or run.course_run_id == item.pk]
-    naming = [row for row in rows if _names(row, item)]
-    if not mine and not naming:
+    runs_of_course = [run for run in runs if run.course_run.course_id == course_id]
+    matching = [run for run in runs_of_course if not isinstance(item, CourseRun) or run.course_run_id == item.pk]
+    if not matching and not any(_names(row, item) for row in rows):
         raise _not_covered(contract_id, item)
-    going = [run for run in mine if run.removed_at is None]
-    stays = any(run.removed_at is None and run not in going for run in of_course)
-    # With its last run the course goes too, or a list would promise what no one can take.
-    given = {run.course_run_id for run in going}
+    going = [run for run in matching if run.removed_at is None]
+    keeps_a_run = any(run.removed_at is None and run not in going for run in runs_of_course)
+    # With its last run the course goes too, or the contract would list a course that no one can take.
+    going_ids = {run.course_run_id for run in going}
     gone = [
         row
         for row in rows
-        if _names(row, item) or row.course_run_id in given or (row.course_id == course_id and not stays)
+        if _names(row, item) or row.course_run_id in going_ids or (row.course_id == course_id and not keeps_a_run)
     ]
-    return Removal(item=item, rows=_still_there(gone), runs=tuple(going))
+    return Removal(item=item, rows=_without_removed(gone), runs=tuple(going))
 
 
 def _program_removal(
     contract_id: int, program: Program, rows: Sequence[ContractCourseware], runs: Sequence[ContractRun]
 ) -> Removal:
-    """A program goes with the runs made for it, except those another courseware asks for as well."""
+    """Remove a program with the runs made for it, except those that other courseware asks for too."""
     naming = [row for row in rows if row.program_id == program.pk]
     if not naming:
         raise _not_covered(contract_id, program)
     others = [row for row in rows if row.program_id != program.pk]
     kept_for = {course.pk for course, _row in wanted_courses(others)}
-    its = [run for run in runs if run.removed_at is None and run.courseware_id in {row.pk for row in naming}]
+    row_ids = {row.pk for row in naming}
+    made_for_it = [run for run in runs if run.removed_at is None and run.courseware_id in row_ids]
     return Removal(
         item=program,
-        rows=_still_there(naming),
-        runs=tuple(run for run in its if run.course_run.course_id not in kept_for),
-        keeping=tuple(run for run in its if run.course_run.course_id in kept_for),
+        rows=_without_removed(naming),
+        runs=tuple(run for run in made_for_it if run.course_run.course_id not in kept_for),
+        keeping=tuple(run for run in made_for_it if run.course_run.course_id in kept_for),
     )
 
 
-def _still_there(rows: Sequence[ContractCourseware]) -> tuple[ContractCourseware, ...]:
+def _without_removed(rows: Sequence[ContractCourseware]) -> tuple[ContractCourseware, ...]:
     return tuple(row for row in rows if row.removed_at is None)
 
 
@@ -468,27 +464,22 @@ def _not_covered(contract_id: int, item: Item) -> CoursewareNotCovered:
     return CoursewareNotCovered(text=text, contract_id=contract_id)
 
 
-def _do_remove(removal: Removal, *, now: datetime) -> None:
-    """Close the runs: not live, enrollment over, product off the shelf. The rows stay, marked."""
+def _apply_removal(removal: Removal, *, now: datetime) -> None:
+    # The rows stay, marked as removed: so the runs never turn up in public.
     ContractCourseware.objects.filter(pk__in=[row.pk for row in removal.rows]).update(removed_at=now)
     ContractRun.objects.filter(pk__in=[run.pk for run in removal.runs]).update(removed_at=now)
-    runs = CourseRun.all_objects.filter(pk__in=[run.course_run_id for run in removal.runs])
-    runs.filter(enrollment_start__gt=now).update(enrollment_start=now, enrollment_end=now)
-    runs.filter(enrollment_end__isnull=True).update(enrollment_end=now)
-    runs.filter(enrollment_end__gt=now).update(enrollment_end=now)
-    runs.update(live=False, updated_at=now)
-    products = Product.objects.filter(pk__in=[run.product_id for run in removal.runs if run.product_id])
-    products.update(is_active=False, updated_at=now)
+    close_runs([run.course_run_id for run in removal.runs], now=now)
+    take_off_sale([run.product_id for run in removal.runs if run.product_id], now=now)
 
 
 def _lock_terms(contract_id: int) -> ContractTerms:
-    """The terms with their organization, locked; ContractUnknown, ContractNotPublished."""
+    """Lock the terms and return them with their organization. Raises ContractUnknown, ContractNotPublished."""
     ContractTerms.objects.locked().filter(pk=contract_id).first()
     return terms_in_force(contract_id)
 
 
 def _similar(text: str) -> str:
-    """The id that looks most like what was typed; empty if none does."""
+    """Find the id that is most similar to what was typed; empty if none is."""
     ids = [
         *Course.objects.values_list("readable_id", flat=True),
         *Program.objects.values_list("readable_id", flat=True),

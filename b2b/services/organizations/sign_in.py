@@ -1,4 +1,4 @@
-"""Signing in through Keycloak: people follow what it says about their organizations."""
+"""Signing in through Keycloak: joining and leaving organizations and contracts as its claim says."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ DETAIL_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What following the claim came to: ids of organizations and contracts, in order."""
+    """What following a claim changed: ids of organizations and contracts, in order."""
 
     joined_organizations: tuple[int, ...] = ()
     left_organizations: tuple[int, ...] = ()
@@ -59,17 +59,16 @@ class Followed:
     withdrawn_contracts: tuple[int, ...] = ()
 
     @property
-    def changed(self) -> bool:
-        """Whether anything is different from before."""
+    def has_changes(self) -> bool:
         return any((self.joined_organizations, self.left_organizations, self.joined_contracts, self.left_contracts))
 
 
 def confirm_claim(*, user_id: int, claim: Claim, now: datetime) -> Claim:
-    """The claim; or unknown where it would have someone leave everything and Keycloak doesn't confirm that it may.
+    """Return the claim, or an unknown one where it would make someone leave everything and Keycloak doesn't confirm it.
 
-    Someone in no organization and a realm with organizations off look the same (ADR 0016); the admin API tells them
-    apart. A service account that may not ask is like none: the claim is then believed. Network, so outside any
-    transaction; no one else's sign-in asks.
+    Someone in no organization and a realm with organizations switched off send the same claim (ADR 0016); the admin API
+    tells them apart. Without a service account that may ask, the claim is believed. Calls Keycloak, so never inside a
+    transaction, and only for claims that would make someone leave.
     """
     if claim.organizations is None or claim.organizations:
         return claim
@@ -81,39 +80,39 @@ def confirm_claim(*, user_id: int, claim: Claim, now: datetime) -> Claim:
     except (KeycloakNotConfigured, KeycloakDenied):
         return claim
     except (KeycloakOrganizationsOff, KeycloakUnavailable) as refusal:
-        logger.error("a claim without organizations is not believed", extra={"user": user_id, "reason": refusal.code})
+        logger.error("claim without organizations not believed", extra={"user": user_id, "reason": refusal.code})
         note_failure(user_id=user_id, reason=str(refusal), now=now)
         return UNKNOWN
     return claim
 
 
 def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: int | None = None) -> Followed:
-    """Join the organizations of the claim and their free contracts, leave those that are gone; all or nothing.
+    """Join the organizations of the claim and their free contracts, and leave those that it no longer names.
 
-    Nothing is touched where the claim is unknown. Seats by code, staff or API and enrollments never are; a full
-    contract is reported and not overfilled, and no one comes back whose access was withdrawn. One person's sign-ins
-    follow one another; seats are counted under the locks of the contracts, in primary key order. The number of queries
-    doesn't depend on the number of organizations. The claim of a connection that was undone meanwhile gives nothing.
+    All or nothing, and nothing where the claim is unknown. Seats by code, staff or API and enrollments stay untouched.
+    A full contract is reported and not overfilled, and withdrawn access stays withdrawn. The number of queries doesn't
+    depend on the number of organizations. The claim of a connection that has been undone gives nothing.
     """
     if claim.organizations is None:
         return Followed()
     with transaction.atomic():
+        # One person's sign-ins are followed one after the other: an older claim can't undo a newer one halfway.
         transaction_lock(LOCK, user_id)
         if connection_id is not None and not UserSocialAuth.objects.filter(pk=connection_id).exists():
             return Followed()
-        named, made_anew = _match(claim.organizations)
-        mine = list(OrganizationMembership.objects.filter(user_id=user_id))
-        to_join = [pk for pk, live in named.items() if live]
-        # Contracts are locked before members are written (ADR 0003): a code used at the same moment comes the same way.
+        named, recreated = _match(claim.organizations)
+        memberships = list(OrganizationMembership.objects.filter(user_id=user_id))
+        to_join = [pk for pk, is_live in named.items() if is_live]
+        # Contracts are locked before memberships are written (ADR 0003), in the order of their keys: redeeming a code
+        # at the same moment does the same.
         terms = _lock_open_contracts(user_id, to_join, now=now)
         claimed = _take_seats(user_id, terms, now=now)
         by_seat = {terms[pk].organization_id for pk in claimed.seats}
-        joined = _join(user_id, mine, to_join=to_join, by_seat=by_seat, named=named, now=now)
-        still = named.keys() | made_anew
-        gone = [each for each in mine if each.seen_in_claim and each.organization_id not in still]
-        left = leave_organizations(
-            user_id=user_id, organization_ids=[each.organization_id for each in gone if claim.complete], now=now
-        )
+        joined = _join(user_id, memberships, to_join=to_join, by_seat=by_seat, named=named, now=now)
+        gone = [each.organization_id for each in memberships if each.seen_in_claim]
+        gone = [pk for pk in gone if pk not in named and pk not in recreated]
+        # An incomplete claim doesn't say which organizations someone left.
+        left = leave_organizations(user_id=user_id, organization_ids=gone if claim.complete else [], now=now)
         followed = Followed(
             joined_organizations=joined,
             left_organizations=left.organizations,
@@ -122,14 +121,14 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: in
             full_contracts=tuple(sorted(claimed.full)),
             withdrawn_contracts=claimed.withdrawn,
         )
-        _write_down(user_id, followed, now=now)
+        _record_changes(user_id, followed, now=now)
     return followed
 
 
 def leave_disconnected(*, user_id: int, now: datetime) -> Followed:
-    """Leave what Keycloak's word alone gave someone whose account isn't connected with it any more.
+    """Leave what only Keycloak's claim gave someone whose account is no longer connected to it.
 
-    Managers were appointed by a person and stay members. Waits for a sign-in of theirs that is following the claim.
+    Managers were appointed by a person and stay members. Waits for a sign-in of theirs that is being followed.
     """
     with transaction.atomic():
         transaction_lock(LOCK, user_id)
@@ -140,12 +139,12 @@ def leave_disconnected(*, user_id: int, now: datetime) -> Followed:
         ids = list(seen.values_list("organization_id", flat=True))
         left = leave_organizations(user_id=user_id, organization_ids=ids, now=now)
         followed = Followed(left_organizations=left.organizations, left_contracts=left.contracts)
-        _write_down(user_id, followed, now=now)
+        _record_changes(user_id, followed, now=now)
     return followed
 
 
 def leave_without_connection(*, contract_id: int, now: datetime) -> int:
-    """Have those leave who kept a seat of this contract when their connection was undone; how many were asked."""
+    """Let people leave who kept a seat of this contract when their connection was undone; how many there were."""
     people = people_without_connection(contract_id)
     for user_id in people:
         leave_disconnected(user_id=user_id, now=now)
@@ -153,7 +152,7 @@ def leave_without_connection(*, contract_id: int, now: datetime) -> int:
 
 
 def note_failure(*, user_id: int, reason: str, now: datetime) -> None:
-    """Write down, for the operator, that someone signed in and their organizations could not be followed."""
+    """Record for operators that someone signed in and their organizations couldn't be followed."""
     SignInFact.objects.create(user_id=user_id, at=now, change=SignInChange.FAILED, detail=reason[:DETAIL_LENGTH])
 
 
@@ -161,13 +160,13 @@ def note_failure(*, user_id: int, reason: str, now: datetime) -> None:
 
 
 def _match(organizations: Iterable[ClaimedOrganization]) -> tuple[dict[int, bool], set[int]]:
-    """The organizations here that are named, and whether each is live. At most one for each name; one query.
+    """Find the organizations that the claim names, with whether each is live, and those that were recreated; one query.
 
-    And those whose alias is named with another id: made anew in Keycloak, or brought back from a copy without ids.
-    Until an operator links them, no one comes into them by that and no one is thrown out.
+    Recreated ones are named by their alias, but with another id: created again in Keycloak, or restored without ids.
+    Until an operator links them, the claim lets no one in and makes no one leave.
 
-    By Keycloak's id first. By the alias only where the page has no Keycloak id or the claim carries none: against the
-    alias Keycloak told us, else against the organization's key.
+    Keycloak's id decides. The alias counts only where the page has no Keycloak id or the claim has none: it is compared
+    with the alias that Keycloak gave us, else with the organization's key.
     """
     wanted = list(organizations)
     if not wanted:
@@ -189,30 +188,30 @@ def _match(organizations: Iterable[ClaimedOrganization]) -> tuple[dict[int, bool
         if keycloak_id is None:
             by_key[org_key] = pk
         else:
-            # Of two with one alias the later in this order counts: the one that is still there in Keycloak.
-            by_id[keycloak_id], by_alias[alias] = pk, pk
-    named, made_anew = set(), set()
+            # Of two with the same alias the later row wins: by the order above it is still there in Keycloak.
+            by_id[keycloak_id] = by_alias[alias] = pk
+    named, recreated = set(), set()
     for each in wanted:
         known = by_id.get(each.keycloak_id) if each.keycloak_id else by_alias.get(each.alias)
         found = known or by_key.get(each.alias)
         if found is not None:
             named.add(found)
         elif each.alias in by_alias:
-            made_anew.add(by_alias[each.alias])
-    return {pk: live[pk] for pk in sorted(named)}, made_anew
+            recreated.add(by_alias[each.alias])
+    return {pk: live[pk] for pk in sorted(named)}, recreated
 
 
 def _join(
     user_id: int,
-    mine: Iterable[OrganizationMembership],
+    memberships: Iterable[OrganizationMembership],
     *,
     to_join: Iterable[int],
     by_seat: Collection[int],
     named: Iterable[int],
     now: datetime,
 ) -> tuple[int, ...]:
-    """Become a member where that is missing, unless a seat made them one, and remember where Keycloak knows them."""
-    seen = {each.organization_id: each.seen_in_claim for each in mine}
+    """Join the organizations that a seat didn't make someone a member of, and mark those that Keycloak named."""
+    seen = {each.organization_id: each.seen_in_claim for each in memberships}
     missing = [pk for pk in to_join if pk not in seen]
     if outside := set(missing) - set(by_seat):
         join_organizations(organization_ids=outside, user_id=user_id, source=MembershipSource.SSO, now=now)
@@ -227,12 +226,12 @@ def _join(
 
 
 def _lock_open_contracts(user_id: int, organization_ids: list[int], *, now: datetime) -> dict[int, ContractTerms]:
-    """Lock the contracts that sign-in opens and the person isn't in yet; whoever is in everywhere waits for no one."""
+    """Lock the contracts that a sign-in opens, without those the person is in: most sign-ins then wait for no lock."""
     if not organization_ids:
         return {}
-    mine = ContractMembership.objects.filter(contract=OuterRef("pk"), user_id=user_id, state=MembershipState.ACTIVE)
+    seat = ContractMembership.objects.filter(contract=OuterRef("pk"), user_id=user_id, state=MembershipState.ACTIVE)
     terms = ContractTerms.objects.locked().filter(
-        ~Exists(mine),
+        ~Exists(seat),
         organization_id__in=organization_ids,
         integration_type=IntegrationType.SSO,
         price__isnull=True,
@@ -241,7 +240,6 @@ def _lock_open_contracts(user_id: int, organization_ids: list[int], *, now: date
 
 
 def _take_seats(user_id: int, terms: Mapping[int, ContractTerms], *, now: datetime) -> ClaimedSeats:
-    """Take a seat in each of these contracts that has one for the person."""
     if not terms:
         return ClaimedSeats()
     return claim_seats(terms=terms, user_id=user_id, state=MembershipState.ACTIVE, source=MembershipSource.SSO, now=now)
@@ -250,17 +248,17 @@ def _take_seats(user_id: int, terms: Mapping[int, ContractTerms], *, now: dateti
 # --- The record -----------------------------------------------------------------------------------------------------
 
 
-def _write_down(user_id: int, followed: Followed, *, now: datetime) -> None:
-    """One line for each change. What could not be given is written once, until something changes about it."""
+def _record_changes(user_id: int, followed: Followed, *, now: datetime) -> None:
+    """Record each change. A seat that couldn't be given is recorded once, until that changes."""
     refused = [
         *((pk, SignInChange.CONTRACT_FULL) for pk in followed.full_contracts),
         *((pk, SignInChange.WITHDRAWN) for pk in followed.withdrawn_contracts),
     ]
-    said = _last_said(user_id, [pk for pk, _change in refused]) if refused else {}
+    recorded = _last_changes(user_id, [pk for pk, _change in refused]) if refused else {}
     in_contracts = [
         *((pk, SignInChange.JOINED_CONTRACT) for pk in followed.joined_contracts),
         *((pk, SignInChange.LEFT_CONTRACT) for pk in followed.left_contracts),
-        *((pk, change) for pk, change in refused if said.get(pk) != change),
+        *((pk, change) for pk, change in refused if recorded.get(pk) != change),
     ]
     in_organizations = [
         *((pk, SignInChange.JOINED_ORGANIZATION) for pk in followed.joined_organizations),
@@ -268,13 +266,16 @@ def _write_down(user_id: int, followed: Followed, *, now: datetime) -> None:
     ]
     SignInFact.objects.bulk_create(
         [
-            *(SignInFact(user_id=user_id, at=now, change=what, organization_id=pk) for pk, what in in_organizations),
-            *(SignInFact(user_id=user_id, at=now, change=what, contract_id=pk) for pk, what in in_contracts),
+            *(
+                SignInFact(user_id=user_id, at=now, change=change, organization_id=pk)
+                for pk, change in in_organizations
+            ),
+            *(SignInFact(user_id=user_id, at=now, change=change, contract_id=pk) for pk, change in in_contracts),
         ]
     )
 
 
-def _last_said(user_id: int, contract_ids: list[int]) -> dict[int | None, str]:
-    """What was last written down about the person in each of these contracts."""
+def _last_changes(user_id: int, contract_ids: list[int]) -> dict[int | None, str]:
+    """The last recorded change of the person in each of these contracts."""
     facts = SignInFact.objects.filter(user_id=user_id, contract_id__in=contract_ids)
     return dict(facts.order_by("contract_id", "-pk").distinct("contract_id").values_list("contract_id", "change"))

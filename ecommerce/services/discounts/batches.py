@@ -356,6 +356,11 @@ def switch_on(code_ids: Sequence[int]) -> None:
     DiscountCode.objects.filter(pk__in=code_ids).update(active=True)
 
 
+def switch_off(codes: QuerySet[DiscountCode]) -> int:
+    """Switch these codes off; how many."""
+    return codes.update(active=False)
+
+
 def replace_code(old: DiscountCode) -> DiscountCode:
     """Replace the text of an unlimited code. If the code was used, it is switched off and a new one takes its place."""
     if old.code_uses.exists() or old.order_lines.exists():
