@@ -32,7 +32,7 @@ from b2b.seats import (
 from b2b.services.contracts.reconcile import run_reconcile
 from b2b.services.handouts.mails import send_mails
 from b2b.services.organizations.claims import claim_of
-from b2b.services.organizations.keycloak_joins import ask_again_for, may_ask_keycloak
+from b2b.services.organizations.keycloak_joins import ask_again_for, is_keycloak_configured
 from b2b.services.organizations.keycloak_joins import join_in_keycloak as add_in_keycloak
 from b2b.services.organizations.sign_in import (
     Followed,
@@ -183,7 +183,7 @@ def follow_organizations(
     try:
         claim = confirm_claim(user_id=user.pk, claim=claim_of(response), now=now)
         followed = follow_claim(user_id=user.pk, claim=claim, now=now, connection_id=social.pk if social else None)
-        if may_ask_keycloak():
+        if is_keycloak_configured():
             ask_again_for(user_id=user.pk, now=now)
     except Exception as error:
         logger.exception("organizations could not be followed", extra={"user": user.pk})

@@ -15,7 +15,7 @@ from b2b.enums import SyncState
 from b2b.errors.organizations import KeycloakNotConfigured, KeycloakShowsNone, KeycloakUnavailable
 from b2b.gateways.keycloak import KeycloakGateway
 from b2b.models import KeycloakOrganization, KeycloakSync, OrganizationMembership, OrganizationPage
-from b2b.services.organizations.keycloak_sync import Outcome, SyncReport, sync_organizations
+from b2b.services.organizations.keycloak_sync import SyncOutcome, SyncReport, sync_organizations
 from b2b.tasks import sync_keycloak_orgs
 from mitxonline.kernel.db import LockTaken
 from tests.b2b.worlds import ensure_organization_page, make_learner
@@ -105,7 +105,7 @@ def test_a_key_that_is_taken_gets_a_number() -> None:
     KeycloakOrganization.objects.create(
         organization=OrganizationPage.objects.get(), keycloak_id=uuid4(), alias="globex", seen_at=NOON
     )
-    assert sync(raw("Acme", alias="acme")).of(Outcome.CREATED)[0].org_key == "acme2"
+    assert sync(raw("Acme", alias="acme")).with_outcome(SyncOutcome.CREATED)[0].org_key == "acme2"
 
 
 # --- Updating -------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_a_link_follows_a_recreated_organization_and_takes_none_from_another() -
     new = raw("Acme Corporation", alias="acme-new")
     refused = sync(old, new, links={"acme-new": "acme"})
     assert outcomes(refused) == ["unchanged", "problem"]
-    assert "still there" in refused.lines[1].sentence
+    assert "still exists" in refused.lines[1].sentence
     sync(all_gone=True)
     assert outcomes(sync(new, links={"acme-new": "acme"})) == ["linked"]
     assert str(KeycloakOrganization.objects.get().keycloak_id) == new["id"]
@@ -202,7 +202,7 @@ def test_a_link_follows_a_recreated_organization_and_takes_none_from_another() -
 def test_broken_links_are_reported(links: dict[str, str], says: str) -> None:
     ensure_organization_page("Acme")
     report = sync(raw("Globex"), links=links)
-    assert any(says in line.sentence for line in report.of(Outcome.PROBLEM))
+    assert any(says in line.sentence for line in report.with_outcome(SyncOutcome.PROBLEM))
     assert KeycloakSync.objects.get().problems
 
 
@@ -257,7 +257,7 @@ def test_gone_is_reported_and_nothing_removed() -> None:
     assert OrganizationPage.objects.live().count() == 2
     assert OrganizationMembership.objects.count() == 2
     assert KeycloakOrganization.objects.get(alias="acme").gone_since == NOON
-    assert KeycloakSync.objects.first().gone == report.pages(Outcome.GONE)  # type: ignore[union-attr]
+    assert KeycloakSync.objects.first().gone == report.page_ids(SyncOutcome.GONE)  # type: ignore[union-attr]
     assert outcomes(sync(acme, globex)) == ["unchanged", "unchanged"]
     assert KeycloakOrganization.objects.get(alias="acme").gone_since is None
 

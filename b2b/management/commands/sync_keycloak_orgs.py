@@ -1,4 +1,4 @@
-"""Bring organizations' pages in line with the organizations of Keycloak."""
+"""Synchronize organizations' pages with the organizations of Keycloak."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from b2b.gateways.keycloak import KeycloakGateway
 from b2b.management import tables
 from b2b.management.progress import LateProgress
 from b2b.services.organizations.keycloak_joins import ask_refused_again
-from b2b.services.organizations.keycloak_sync import Line, Outcome, SyncReport, sync_organizations
+from b2b.services.organizations.keycloak_sync import SyncLine, SyncOutcome, SyncReport, sync_organizations
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 
@@ -58,18 +58,18 @@ class Command(OperatorCommand):
         if not options["dry_run"] and (again := ask_refused_again(now=clock.now())):
             self.say(
                 ngettext(
-                    "Asked again for %(count)d person whom Keycloak refused for want of roles.",
-                    "Asked again for %(count)d people whom Keycloak refused for want of roles.",
+                    "Asked again for %(count)d person whom Keycloak refused because roles were missing.",
+                    "Asked again for %(count)d people whom Keycloak refused because roles were missing.",
                     again,
                 )
                 % {"count": again}
             )
-        problems = len(report.of(Outcome.PROBLEM))
+        problems = len(report.with_outcome(SyncOutcome.PROBLEM))
         if problems:
             raise CommandError(
                 ngettext(
-                    "%(count)d organization could not be brought in line; its note says why.",
-                    "%(count)d organizations could not be brought in line; their notes say why.",
+                    "%(count)d organization couldn’t be synchronized; its note says why.",
+                    "%(count)d organizations couldn’t be synchronized; their notes say why.",
                     problems,
                 )
                 % {"count": problems}
@@ -83,24 +83,24 @@ def _link(text: str) -> tuple[str, str]:
     return alias, organization
 
 
-def _cells(line: Line, *, style: str) -> tuple[object, ...]:
-    outcome = line.outcome.value if style == "json" else _words(line.outcome)
+def _cells(line: SyncLine, *, style: str) -> tuple[object, ...]:
+    outcome = line.outcome.value if style == "json" else _label(line.outcome)
     return outcome, line.alias, line.name, line.page_id, line.org_key, line.sentence
 
 
-def _words(outcome: Outcome) -> str:
+def _label(outcome: SyncOutcome) -> str:
     return {
-        Outcome.CREATED: _("created"),
-        Outcome.LINKED: _("linked"),
-        Outcome.UPDATED: _("updated"),
-        Outcome.UNCHANGED: _("unchanged"),
-        Outcome.DISABLED: _("disabled in Keycloak"),
-        Outcome.GONE: _("gone from Keycloak"),
-        Outcome.PROBLEM: _("problem"),
+        SyncOutcome.CREATED: _("created"),
+        SyncOutcome.LINKED: _("linked"),
+        SyncOutcome.UPDATED: _("updated"),
+        SyncOutcome.UNCHANGED: _("unchanged"),
+        SyncOutcome.DISABLED: _("disabled in Keycloak"),
+        SyncOutcome.GONE: _("gone from Keycloak"),
+        SyncOutcome.PROBLEM: _("problem"),
     }[outcome]
 
 
 def _summary(report: SyncReport, *, dry_run: bool) -> str:
-    counted = [f"{_words(outcome)}: {len(lines)}" for outcome in Outcome if (lines := report.of(outcome))]
-    summary = ", ".join(counted) or _("Keycloak has no organizations, and there are none of its here.")
+    counted = [f"{_label(outcome)}: {len(lines)}" for outcome in SyncOutcome if (lines := report.with_outcome(outcome))]
+    summary = ", ".join(counted) or _("Keycloak has no organizations, and none are linked here.")
     return _("Nothing was written. It would be: %(summary)s") % {"summary": summary} if dry_run else summary

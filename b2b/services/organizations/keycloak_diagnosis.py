@@ -1,4 +1,4 @@
-"""What `check_sso` says about the service account that reads Keycloak's organizations and adds people to them."""
+"""The findings of `check_sso` about the service account that reads Keycloak's organizations and adds people to them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from b2b.errors.organizations import KeycloakNotConfigured
 from b2b.gateways.keycloak import KEYCLOAK_SETTINGS, KeycloakGateway, keycloak_id_of
 from b2b.models import OrganizationPage
-from b2b.services.organizations.keycloak_sync import known_organizations, refuse_if_none
+from b2b.services.organizations.keycloak_sync import count_known_organizations, refuse_if_none
 from mitxonline.kernel.errors import DomainError
 from mitxonline.users.sso.findings import ProviderReport, SetupFinding
 from mitxonline.users.sso.providers import KEYCLOAK
@@ -16,7 +16,7 @@ ACCOUNT, LISTING, ADDING = "service account", "organizations list", "adding peop
 
 
 def service_account_findings() -> Iterator[SetupFinding]:
-    """Its secret, whether organizations can be listed, and, where a page wants that, whether people can be added.
+    """Check its secret, whether it can list organizations and, where a page needs that, whether it can add people.
 
     Asks Keycloak, and changes nothing there or here.
     """
@@ -44,11 +44,11 @@ def service_account_findings() -> Iterator[SetupFinding]:
     if not raws:
         yield report.unknown(
             LISTING,
-            "Keycloak shows no organizations. If there are some, give the service account the role view-organizations "
-            "of realm-management.",
+            "Keycloak shows no organizations. If it has some, give the service account the role view-organizations of "
+            "realm-management.",
         )
         return
-    yield report.fine(LISTING, f"{len(raws)} can be read; {known_organizations()} are known here.")
+    yield report.fine(LISTING, f"{len(raws)} can be read; {count_known_organizations()} are known here.")
     if not OrganizationPage.objects.live().filter(add_code_learners_to_sso=True).exists():
         return
     organization_id = next(filter(None, map(keycloak_id_of, raws)), None)

@@ -1,6 +1,7 @@
-"""People who came by code are added to their organization in Keycloak, where its page says so.
+"""Adding people who joined by code to their organization in Keycloak, where its page asks for that.
 
-Found by a sweep, whatever door they came in by; carried to Keycloak as a delivery, after the commit and until it works.
+A sweep finds them, through whichever door they came. A delivery takes each to Keycloak, after the commit, and is
+retried until it works.
 """
 
 from __future__ import annotations
@@ -27,43 +28,42 @@ from mitxonline.users.sso.keycloak import issuer
 logger = logging.getLogger(__name__)
 
 LOCK = "b2b.keycloak_joins"
-AT_ONCE = 500
-# By then its delivery was given up, because Keycloak was away or refused us; by then it may be back.
+BATCH = 500
+# By then a delivery has been given up, and Keycloak may be back.
 STUCK_AFTER = timedelta(days=2)
-# Someone may have given the service account its roles meanwhile.
+# By then someone may have given the service account its roles.
 ASK_REFUSED_AFTER = timedelta(days=1)
 
 
 class AddsMembers(Protocol):
-    """What this needs of Keycloak."""
+    """The part of ``KeycloakGateway`` that this needs."""
 
     def add_member(self, *, organization_id: UUID, subject: str) -> bool:
-        """Add someone; whether they were not in it."""
+        """Add someone, and tell whether they weren't a member before."""
 
 
 def ask_for_joins(*, now: datetime) -> int:
-    """Ask that those be added who hold a seat by code and were not asked for yet, and again for those long waiting.
+    """Request that people with a seat by code are added, and repeat requests that wait too long; how many.
 
-    Whom Keycloak refused for want of roles are asked for again once a day.
-
-    Once for each person and organization: whom Keycloak's people take out again stays out. Returns how many.
+    A request that Keycloak refused because roles are missing is repeated once a day. There is one request for each
+    person and organization: someone who is removed in Keycloak stays removed.
     """
     with transaction.atomic():
-        # Two sweeps at once would both find the same people.
+        # Without the lock two sweeps at once would find the same people.
         transaction_lock(LOCK, "sweep")
         joins = KeycloakJoin.objects.bulk_create(
             KeycloakJoin(organization_id=organization_id, user_id=user_id, asked_at=now)
-            for organization_id, user_id in _missing()
+            for organization_id, user_id in _people_to_add()
         )
         stuck = Q(state=JoinState.WAITING, asked_at__lt=now - STUCK_AFTER)
         refused = Q(state=JoinState.REFUSED, asked_at__lt=now - ASK_REFUSED_AFTER)
-        again = _ask_again(KeycloakJoin.objects.filter(stuck | refused), now=now, at_most=AT_ONCE)
+        again = _ask_again(KeycloakJoin.objects.filter(stuck | refused), now=now, at_most=BATCH)
         _publish(each.pk for each in joins)
     return len(joins) + again
 
 
 def ask_refused_again(*, now: datetime, ids: Iterable[int] | None = None) -> int:
-    """Ask again for those whom Keycloak refused for want of roles, or for these of them; how many."""
+    """Repeat requests that Keycloak refused because roles are missing, all or these; how many."""
     with transaction.atomic():
         refused = KeycloakJoin.objects.filter(state=JoinState.REFUSED)
         return _ask_again(refused if ids is None else refused.filter(pk__in=ids), now=now)
@@ -78,16 +78,17 @@ def _ask_again(joins: QuerySet[KeycloakJoin], *, now: datetime, at_most: int | N
 
 
 def ask_again_for(*, user_id: int, now: datetime) -> int:
-    """Someone signed in through Keycloak: those who had no account there before can be added now; how many."""
+    """Repeat requests that waited for this person's account in Keycloak, now that they signed in there; how many."""
     with transaction.atomic():
         return _ask_again(KeycloakJoin.objects.filter(user_id=user_id, state=JoinState.UNLINKED), now=now)
 
 
 def join_in_keycloak(*, join_id: int, keycloak: AddsMembers, now: datetime) -> JoinState | None:
-    """Add the person to the organization in Keycloak; safe to repeat. What became of it, or None if there is no need.
+    """Add the person to the organization in Keycloak; safe to repeat. None where that is no longer needed.
 
-    Network, so outside any transaction. Raises KeycloakUnavailable and KeycloakSecretWrong: then it is tried again.
-    Without the roles trying again doesn't help: that is its state until an operator or the next day asks again.
+    Calls Keycloak, so never inside a transaction. Raises KeycloakUnavailable and KeycloakSecretWrong, and the delivery
+    is retried. If roles are missing a retry doesn't help: the request is refused until an operator or the sweep repeats
+    it.
     """
     join = (
         KeycloakJoin.objects.filter(pk=join_id, state=JoinState.WAITING)
@@ -96,8 +97,8 @@ def join_in_keycloak(*, join_id: int, keycloak: AddsMembers, now: datetime) -> J
     )
     if join is None:
         return None
-    if not _is_wanted(join):
-        # Switched off, or the seat given up meanwhile. Forgotten, so that it is asked again when that changes.
+    if not _is_needed(join):
+        # Switched off, or the seat is gone. Without the row the sweep requests it again if that changes.
         join.delete()
         return None
     subject = find_subject(join.user, issuer())
@@ -106,21 +107,21 @@ def join_in_keycloak(*, join_id: int, keycloak: AddsMembers, now: datetime) -> J
     try:
         keycloak.add_member(organization_id=join.organization.keycloak.keycloak_id, subject=subject)
     except KeycloakPersonUnknown:
-        logger.warning("no one to add in Keycloak", extra={"join": join.pk, "user": join.user_id})
+        logger.warning("person unknown in Keycloak", extra={"join": join.pk, "user": join.user_id})
         return _settle(join, JoinState.IMPOSSIBLE, now=now)
     except KeycloakAddDenied as refusal:
-        logger.error("not added in Keycloak", extra={"join": join.pk, "reason": refusal.code})
+        logger.error("adding to Keycloak refused", extra={"join": join.pk, "reason": refusal.code})
         return _settle(join, JoinState.REFUSED, now=now)
     return _settle(join, JoinState.DONE, now=now)
 
 
-def may_ask_keycloak() -> bool:
-    """Whether a Keycloak is administrated from here."""
+def is_keycloak_configured() -> bool:
+    """Tell whether this shop has access to a Keycloak's admin API."""
     return bool(settings.KEYCLOAK_URL)
 
 
-def _missing() -> Iterable[tuple[int, int]]:
-    """Organizations whose switch is on, and their people by code whom Keycloak doesn't show and wasn't asked to add."""
+def _people_to_add() -> Iterable[tuple[int, int]]:
+    """Find people who joined by code, whom Keycloak doesn't know as members and wasn't asked to add yet."""
     seat = ContractMembership.objects.filter(
         contract__terms__organization_id=OuterRef("organization_id"),
         user_id=OuterRef("user_id"),
@@ -143,10 +144,10 @@ def _missing() -> Iterable[tuple[int, int]]:
         .order_by("pk")
         .values_list("organization_id", "user_id")
     )
-    return rows[:AT_ONCE]
+    return rows[:BATCH]
 
 
-def _is_wanted(join: KeycloakJoin) -> bool:
+def _is_needed(join: KeycloakJoin) -> bool:
     known = getattr(join.organization, "keycloak", None)
     return (
         join.organization.live

@@ -1,4 +1,4 @@
-"""Organizations that are kept in Keycloak become pages here, found again by their id."""
+"""Synchronizing organizations with those of Keycloak: each becomes a page here, found again by its id."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ logger = logging.getLogger(__name__)
 LOCK = "b2b.keycloak_sync"
 
 
-class Outcome(StrEnum):
-    """What the synchronization did, or would do, with one organization."""
+class SyncOutcome(StrEnum):
+    """What the synchronization did, or would do, with an organization."""
 
     CREATED = "created"
     LINKED = "linked"
@@ -54,10 +54,10 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One organization and what came of it; ``page_id`` is None where there is no page (yet)."""
+class SyncLine:
+    """An organization with its outcome; ``page_id`` is None where it has no page."""
 
-    outcome: Outcome
+    outcome: SyncOutcome
     alias: str
     name: str
     page_id: int | None = None
@@ -67,24 +67,22 @@ class Line:
 
 @dataclass(slots=True)
 class SyncReport:
-    """What one run did, or would do."""
+    """What a synchronization did, or would do."""
 
-    lines: list[Line] = field(default_factory=list)
+    lines: list[SyncLine] = field(default_factory=list)
 
-    def of(self, outcome: Outcome) -> list[Line]:
-        """The organizations of which this is true."""
+    def with_outcome(self, outcome: SyncOutcome) -> list[SyncLine]:
         return [line for line in self.lines if line.outcome == outcome]
 
-    def pages(self, outcome: Outcome) -> list[int]:
-        """Their pages."""
-        return [line.page_id for line in self.of(outcome) if line.page_id is not None]
+    def page_ids(self, outcome: SyncOutcome) -> list[int]:
+        return [line.page_id for line in self.with_outcome(outcome) if line.page_id is not None]
 
 
 class ListsOrganizations(Protocol):
-    """What the synchronization needs of Keycloak."""
+    """The part of ``KeycloakGateway`` that this needs."""
 
     def organizations(self) -> list[Any]:
-        """All of them, as Keycloak describes them."""
+        """All organizations, as Keycloak describes them."""
 
 
 def sync_organizations(
@@ -96,41 +94,47 @@ def sync_organizations(
     all_gone: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> SyncReport:
-    """Create and update a page for each organization of Keycloak, and report those that are gone; one at a time.
+    """Create and update a page for each organization of Keycloak, and report those that are gone.
 
-    The key of an organization never changes. ``links`` says for an alias which organization here it is. One that can't
-    be brought in line is reported, and the rest go on. A dry run writes nothing. Otherwise there is one record of
-    each run. An empty list where organizations were known is believed with ``all_gone`` alone: an account without the
-    role to see them is shown one too. Raises KeycloakShowsNone, LockTaken, and what asking Keycloak raises.
+    The key of an organization never changes. ``links`` maps an alias in Keycloak to an organization here. An
+    organization that can't be synchronized is reported, and the others go on. A dry run writes nothing; every other run
+    is recorded. An empty list is believed only with ``all_gone`` if organizations were known: a service account without
+    the role to see them gets an empty list too. Only one synchronization runs at a time. Raises KeycloakShowsNone,
+    LockTaken, and what the gateway raises.
     """
     with named_lock(LOCK, "all", wait=False):
         if dry_run:
-            return _sync(_listed(keycloak, all_gone=all_gone), links=links or {}, now=now, act=False, progress=progress)
+            return _sync(
+                _list_organizations(keycloak, all_gone=all_gone),
+                links=links or {},
+                now=now,
+                act=False,
+                progress=progress,
+            )
         record = KeycloakSync.objects.create(started_at=now)
         try:
-            raws = _listed(keycloak, all_gone=all_gone)
+            raws = _list_organizations(keycloak, all_gone=all_gone)
         except DomainError as refusal:
             record.state, record.problems, record.finished_at = SyncState.FAILED, [str(refusal)], clock.now()
             record.save()
             raise
         ensure_organization_index()
         report = _sync(raws, links=links or {}, now=now, act=True, progress=progress)
-        _write_down(record, report, found=len(raws))
+        _save_record(record, report, found=len(raws))
         return report
 
 
-def known_organizations() -> int:
-    """How many organizations of Keycloak are known here and not gone."""
+def count_known_organizations() -> int:
     return KeycloakOrganization.objects.filter(gone_since__isnull=True).count()
 
 
 def refuse_if_none(raws: Sequence[Any]) -> None:
-    """KeycloakShowsNone for an empty list where organizations were known."""
-    if not raws and (known := known_organizations()):
+    """Raise KeycloakShowsNone for an empty list where organizations were known."""
+    if not raws and (known := count_known_organizations()):
         raise KeycloakShowsNone(known=known)
 
 
-def _listed(keycloak: ListsOrganizations, *, all_gone: bool) -> list[Any]:
+def _list_organizations(keycloak: ListsOrganizations, *, all_gone: bool) -> list[Any]:
     raws = keycloak.organizations()
     if not all_gone:
         refuse_if_none(raws)
@@ -147,7 +151,7 @@ def _sync(
 ) -> SyncReport:
     report = SyncReport()
     for number, raw in enumerate(raws, start=1):
-        report.lines.append(_one(raw, links=links, now=now, act=act))
+        report.lines.append(_sync_one(raw, links=links, now=now, act=act))
         progress(number, len(raws))
     report.lines += _unused_links(raws, links)
     report.lines += _missing_organizations({keycloak_id_of(raw) for raw in raws}, now=now, act=act)
@@ -157,48 +161,48 @@ def _sync(
 # --- One organization -----------------------------------------------------------------------------------------------
 
 
-def _one(raw: Any, *, links: Mapping[str, str], now: datetime, act: bool) -> Line:
-    """Bring one organization in line by itself: what goes wrong with it is its own line."""
+def _sync_one(raw: Any, *, links: Mapping[str, str], now: datetime, act: bool) -> SyncLine:
+    """Synchronize one organization in its own transaction: what goes wrong is reported on its line."""
     remote = None
     try:
         remote = read_organization(raw)
         with transaction.atomic():
-            line = _bring_in_line(remote, link=links.get(remote.alias, ""), now=now, act=act)
+            line = _match_and_sync(remote, link=links.get(remote.alias, ""), now=now, act=act)
     except DomainError as refusal:
         return _problem(remote, str(refusal))
     except DatabaseError as error:
-        logger.exception("organization of Keycloak not brought in line")
+        logger.exception("organization of Keycloak not synchronized")
         return _problem(remote, type(error).__name__)
     return line
 
 
-def _bring_in_line(remote: RemoteOrganization, *, link: str, now: datetime, act: bool) -> Line:
+def _match_and_sync(remote: RemoteOrganization, *, link: str, now: datetime, act: bool) -> SyncLine:
     known = KeycloakOrganization.objects.filter(keycloak_id=remote.keycloak_id).select_related("organization").first()
     if known is not None:
-        return _update(known.organization, remote, Outcome.UNCHANGED, now=now, act=act)
-    ours = find_organization(link) if link else _without_keycloak(remote.alias)
+        return _update(known.organization, remote, SyncOutcome.UNCHANGED, now=now, act=act)
+    ours = find_organization(link) if link else _find_unlinked(remote.alias)
     if ours is not None:
         _refuse_if_linked(ours)
-        return _update(ours, remote, Outcome.LINKED, now=now, act=act)
+        return _update(ours, remote, SyncOutcome.LINKED, now=now, act=act)
     if not remote.enabled:
-        return _line(Outcome.DISABLED, remote)
+        return _line(SyncOutcome.DISABLED, remote)
     return _create(remote, now=now, act=act)
 
 
-def _without_keycloak(alias: str) -> OrganizationPage | None:
-    """The organization that has this alias as its key and no id of Keycloak yet."""
+def _find_unlinked(alias: str) -> OrganizationPage | None:
+    """Find the organization that has this alias as its key and isn't linked to Keycloak yet."""
     found: OrganizationPage | None = OrganizationPage.objects.filter(org_key=alias, keycloak__isnull=True).first()
     return found
 
 
 def _refuse_if_linked(ours: OrganizationPage) -> None:
-    """An organization that was made anew in Keycloak has a new id; the page may follow it once the old one is gone."""
+    """Raise LinkedToAnother, unless the linked organization is gone: recreated in Keycloak it has a new id."""
     linked = KeycloakOrganization.objects.filter(organization=ours).first()
     if linked is not None and linked.gone_since is None:
         raise LinkedToAnother(organization=ours.name, alias=linked.alias)
 
 
-def _create(remote: RemoteOrganization, *, now: datetime, act: bool) -> Line:
+def _create(remote: RemoteOrganization, *, now: datetime, act: bool) -> SyncLine:
     try:
         refuse_if_similar(remote.name)
     except SimilarOrganization as refusal:
@@ -206,7 +210,7 @@ def _create(remote: RemoteOrganization, *, now: datetime, act: bool) -> Line:
         raise LooksLikeAnother(alias=remote.alias, organization=similar.name, key=similar.org_key) from refusal
     key = _key_for(remote)
     if not act:
-        return _line(Outcome.CREATED, remote, org_key=key)
+        return _line(SyncOutcome.CREATED, remote, org_key=key)
     index = ensure_organization_index()
     page = add_child(
         parent_id=index.pk,
@@ -220,12 +224,12 @@ def _create(remote: RemoteOrganization, *, now: datetime, act: bool) -> Line:
         ),
     )
     publish_new(page, user=None)
-    _remember(page.pk, remote, now=now)
-    return _line(Outcome.CREATED, remote, page_id=page.pk, org_key=key)
+    _save_link(page.pk, remote, now=now)
+    return _line(SyncOutcome.CREATED, remote, page_id=page.pk, org_key=key)
 
 
 def _key_for(remote: RemoteOrganization) -> str:
-    """The alias, cut and made unique; the name where nothing of the alias may stand in a course key."""
+    """Make a key of the alias, or of the name where no letter of the alias may be in a course key."""
     try:
         return new_org_key(remote.alias)
     except OrgKeyImpossible:
@@ -233,15 +237,22 @@ def _key_for(remote: RemoteOrganization) -> str:
 
 
 def _update(
-    page: OrganizationPage, remote: RemoteOrganization, otherwise: Outcome, *, now: datetime, act: bool
-) -> Line:
-    """Publish the page with Keycloak's name and description where they differ; one that isn't live stays as it is."""
+    page: OrganizationPage, remote: RemoteOrganization, unchanged: SyncOutcome, *, now: datetime, act: bool
+) -> SyncLine:
+    """Publish the page with Keycloak's name and description where they differ. A page that isn't live stays as it is.
+
+    ``unchanged`` is the outcome where nothing is published.
+    """
     changes = _changes(page, remote) if page.live and remote.enabled else {}
-    outcome = otherwise if otherwise is Outcome.LINKED else Outcome.UPDATED if changes else otherwise
-    outcome = outcome if remote.enabled else Outcome.DISABLED
+    if not remote.enabled:
+        outcome = SyncOutcome.DISABLED
+    elif changes and unchanged is not SyncOutcome.LINKED:
+        outcome = SyncOutcome.UPDATED
+    else:
+        outcome = unchanged
     line = _line(outcome, remote, page_id=page.pk, org_key=page.org_key)
     if act:
-        _remember(page.pk, remote, now=now)
+        _save_link(page.pk, remote, now=now)
     if not changes:
         return line
     if act:
@@ -264,7 +275,7 @@ def _changes(page: OrganizationPage, remote: RemoteOrganization) -> dict[str, st
     return {name: value for name, value in wanted.items() if getattr(page, name) != value}
 
 
-def _remember(page_id: int, remote: RemoteOrganization, *, now: datetime) -> None:
+def _save_link(page_id: int, remote: RemoteOrganization, *, now: datetime) -> None:
     KeycloakOrganization.objects.update_or_create(
         organization_id=page_id,
         defaults={
@@ -277,17 +288,17 @@ def _remember(page_id: int, remote: RemoteOrganization, *, now: datetime) -> Non
     )
 
 
-# --- The rest -------------------------------------------------------------------------------------------------------
+# --- Organizations that are gone, and the record ---------------------------------------------------------------------
 
 
-def _missing_organizations(seen: set[UUID | None], *, now: datetime, act: bool) -> Iterator[Line]:
-    """Organizations that were in Keycloak and aren't any more. Their pages, contracts and members stay."""
+def _missing_organizations(seen: set[UUID | None], *, now: datetime, act: bool) -> Iterator[SyncLine]:
+    """Report organizations that are no longer in Keycloak. Their pages, contracts and members stay."""
     missing = KeycloakOrganization.objects.exclude(keycloak_id__in=[each for each in seen if each is not None])
     if act:
         missing.filter(gone_since__isnull=True).update(gone_since=now)
     for each in missing.select_related("organization").order_by("pk"):
-        yield Line(
-            outcome=Outcome.GONE,
+        yield SyncLine(
+            outcome=SyncOutcome.GONE,
             alias=each.alias,
             name=each.organization.name,
             page_id=each.organization_id,
@@ -295,34 +306,38 @@ def _missing_organizations(seen: set[UUID | None], *, now: datetime, act: bool) 
         )
 
 
-def _unused_links(raws: Sequence[Any], links: Mapping[str, str]) -> Iterator[Line]:
+def _unused_links(raws: Sequence[Any], links: Mapping[str, str]) -> Iterator[SyncLine]:
     aliases = [raw.get("alias") for raw in raws if isinstance(raw, dict)]
     for alias, organization in links.items():
         if alias not in aliases:
-            yield Line(Outcome.PROBLEM, alias=alias, name=organization, sentence=str(OrganizationUnknown(text=alias)))
+            yield SyncLine(
+                SyncOutcome.PROBLEM, alias=alias, name=organization, sentence=str(OrganizationUnknown(text=alias))
+            )
 
 
-def _line(outcome: Outcome, remote: RemoteOrganization, *, page_id: int | None = None, org_key: str = "") -> Line:
-    return Line(outcome=outcome, alias=remote.alias, name=remote.name, page_id=page_id, org_key=org_key)
+def _line(
+    outcome: SyncOutcome, remote: RemoteOrganization, *, page_id: int | None = None, org_key: str = ""
+) -> SyncLine:
+    return SyncLine(outcome=outcome, alias=remote.alias, name=remote.name, page_id=page_id, org_key=org_key)
 
 
-def _problem(remote: RemoteOrganization | None, sentence: str) -> Line:
-    return Line(
-        outcome=Outcome.PROBLEM,
+def _problem(remote: RemoteOrganization | None, sentence: str) -> SyncLine:
+    return SyncLine(
+        outcome=SyncOutcome.PROBLEM,
         alias=remote.alias if remote else "",
         name=remote.name if remote else "",
         sentence=sentence,
     )
 
 
-def _write_down(record: KeycloakSync, report: SyncReport, *, found: int) -> None:
+def _save_record(record: KeycloakSync, report: SyncReport, *, found: int) -> None:
     record.found = found
-    record.created = report.pages(Outcome.CREATED)
-    record.linked = report.pages(Outcome.LINKED)
-    record.updated = report.pages(Outcome.UPDATED)
-    record.disabled = report.pages(Outcome.DISABLED)
-    record.gone = report.pages(Outcome.GONE)
-    record.problems = [line.sentence for line in report.of(Outcome.PROBLEM)]
+    record.created = report.page_ids(SyncOutcome.CREATED)
+    record.linked = report.page_ids(SyncOutcome.LINKED)
+    record.updated = report.page_ids(SyncOutcome.UPDATED)
+    record.disabled = report.page_ids(SyncOutcome.DISABLED)
+    record.gone = report.page_ids(SyncOutcome.GONE)
+    record.problems = [line.sentence for line in report.with_outcome(SyncOutcome.PROBLEM)]
     record.state = SyncState.PROBLEMS if record.problems else SyncState.DONE
     record.finished_at = clock.now()
     record.save()

@@ -1,4 +1,4 @@
-"""Who hands out an organization's seats."""
+"""Appointing the managers of an organization."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mitxonline.kernel.audit import record
 def set_manager(
     *, organization_id: int, user_id: int, is_manager: bool, by_id: int | None, now: datetime
 ) -> OrganizationMembership:
-    """Make someone a manager of an organization, or no longer; who didn't belong to it does from then on."""
+    """Make someone a manager of an organization, or no longer one. A person who isn't a member becomes one."""
     with transaction.atomic():
         membership, _is_new = OrganizationMembership.objects.select_for_update(no_key=True).get_or_create(
             organization_id=organization_id,

@@ -1,4 +1,4 @@
-"""Organizations: found by whatever a person calls them, made once."""
+"""Finding organizations by what people call them, and creating them once."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ INDEX_SLUG = "organizations"
 
 
 def ensure_organization_index() -> OrganizationIndexPage:
-    """The page under which organizations are kept, made under the site's home page where it is missing.
+    """Return the page that has all organizations below it, created below the home page if it is missing.
 
     Raises SiteMissing where there is no site yet.
     """
-    if (index := _index()) is not None:
+    if (index := _find_index()) is not None:
         return index
     site = Site.objects.filter(is_default_site=True).first()
     if site is None:
         raise SiteMissing
     with transaction.atomic():
         lock_page(site.root_page_id)
-        if (index := _index()) is not None:
+        if (index := _find_index()) is not None:
             return index
         page = add_child(
             parent_id=site.root_page_id,
             make=lambda: OrganizationIndexPage(title=_("Organizations"), slug=INDEX_SLUG, live=False),
         )
         publish_new(page, user=None)
-    made: OrganizationIndexPage = OrganizationIndexPage.objects.get(pk=page.pk)
-    return made
+    created: OrganizationIndexPage = OrganizationIndexPage.objects.get(pk=page.pk)
+    return created
 
 
 def find_organization(text: str) -> OrganizationPage:
-    """The organization with this id, name, slug or key; capitals don't count unless they tell two apart.
+    """Find the organization with this id, name, slug or key. Case counts only where it tells two apart.
 
     Raises OrganizationUnknown, OrganizationUnclear.
     """
@@ -66,11 +66,12 @@ def find_organization(text: str) -> OrganizationPage:
     by_text = Q(name__iexact=wanted) | Q(slug__iexact=wanted) | Q(org_key__iexact=wanted)
     by_id = Q(pk=int(wanted)) if wanted.isascii() and wanted.isdigit() and len(wanted) < 18 else Q()
     found = list(OrganizationPage.objects.filter(by_text | by_id).order_by("pk"))
-    found = [one for one in found if wanted in {str(one.pk), one.name, one.slug, one.org_key}] or found
+    exact = [each for each in found if wanted in {str(each.pk), each.name, each.slug, each.org_key}]
+    found = exact or found
     if not found:
         raise OrganizationUnknown(text=text)
     if len(found) > 1:
-        raise OrganizationUnclear(text=text, ids=tuple(one.pk for one in found))
+        raise OrganizationUnclear(text=text, ids=tuple(each.pk for each in found))
     organization: OrganizationPage = found[0]
     return organization
 
@@ -99,7 +100,7 @@ def ensure_organization(request: OrganizationRequest, *, user: User | None = Non
     index = ensure_organization_index()
     with transaction.atomic():
         lock_page(index.pk)
-        # Asked again under the lock: of two commands with a new name the second finds what the first has made.
+        # Looked up again under the lock: of two commands with the same new name, the second finds the first's page.
         existing, key = choose_organization(request)
         if existing is not None:
             return existing, False
@@ -122,7 +123,7 @@ def choose_organization(request: OrganizationRequest) -> tuple[OrganizationPage 
 
     Raises what ``ensure_organization`` raises.
     """
-    if (existing := existing_organization(request.name, org_key=request.org_key)) is not None:
+    if (existing := find_existing_organization(request.name, org_key=request.org_key)) is not None:
         return existing, existing.org_key
     if not request.create:
         refuse_if_similar(request.name)
@@ -132,29 +133,32 @@ def choose_organization(request: OrganizationRequest) -> tuple[OrganizationPage 
     return None, key
 
 
-def existing_organization(name: str, *, org_key: str = "") -> OrganizationPage | None:
-    """The organization this exact name means: by name first, else by key or slug; its key must be the given one."""
+def find_existing_organization(name: str, *, org_key: str = "") -> OrganizationPage | None:
+    """Find an organization by its exact name, else by its key or slug.
+
+    Raises TermsInvalid for an empty name, OrganizationUnclear, and OrgKeyDiffers where its key isn't ``org_key``.
+    """
     wanted = name.strip()
     if not wanted:
         raise TermsInvalid(reason=_("An organization needs a name."))
     by_name = list(OrganizationPage.objects.filter(name=wanted).order_by("pk"))
     found = by_name or list(OrganizationPage.objects.filter(Q(org_key=wanted) | Q(slug=wanted)).order_by("pk"))
     if len(found) > 1:
-        raise OrganizationUnclear(text=wanted, ids=tuple(one.pk for one in found))
+        raise OrganizationUnclear(text=wanted, ids=tuple(each.pk for each in found))
     if found and org_key and org_key != found[0].org_key:
         raise OrgKeyDiffers(organization=found[0].name, key=found[0].org_key)
     return found[0] if found else None
 
 
 def refuse_if_similar(name: str) -> None:
-    """Raise SimilarOrganization where another name differs only in case, blanks and punctuation."""
+    """Raise SimilarOrganization if another organization's name differs only in case, spaces and punctuation."""
     other = organization_named_like(name)
     if other is not None:
         raise SimilarOrganization(name=name.strip(), similar=other.name, organization_id=other.pk)
 
 
 def refuse_if_impossible(key: str) -> None:
-    """Raise TermsInvalid where the key can't stand in course keys."""
+    """Raise TermsInvalid if the key can't be part of course keys."""
     if len(key) > ORG_KEY_LENGTH:
         sentence = _("The organization key “%(key)s” is longer than %(most)d characters.")
         raise TermsInvalid(reason=sentence % {"key": key, "most": ORG_KEY_LENGTH})
@@ -165,20 +169,20 @@ def refuse_if_impossible(key: str) -> None:
 
 
 def refuse_if_taken(key: str) -> None:
-    """Raise OrgKeyTaken where the key, whatever its case, is another organization's."""
+    """Raise OrgKeyTaken if another organization has the key, in any case."""
     other = organizations_with_key(key).first()
     if other is not None:
         raise OrgKeyTaken(key=key, organization=other.name)
 
 
 def new_org_key(name: str) -> str:
-    """The name reduced to what a course key may hold, made unique by a number; OrgKeyImpossible if nothing is left."""
+    """Make a key of the letters of the name that a course key may have, unique by a number. Raises OrgKeyImpossible."""
     key = free_org_key(name)
     if not key:
         raise OrgKeyImpossible(name=name)
     return key
 
 
-def _index() -> OrganizationIndexPage | None:
+def _find_index() -> OrganizationIndexPage | None:
     index: OrganizationIndexPage | None = OrganizationIndexPage.objects.order_by("pk").first()
     return index
