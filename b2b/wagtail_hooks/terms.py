@@ -61,7 +61,7 @@ class LogRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ReconcileRow:
+class UpdateRow:
     state: ReconcileState
     reason: str
     requested_by: str
@@ -127,8 +127,8 @@ def term_rows(in_force: ContractTerms | None, written: ContractTerms) -> Iterato
         yield TermRow(label=label, in_force=before.get(label, "–"), written=value)
 
 
-def reconcile_row(reconcile: Reconcile) -> ReconcileRow:
-    return ReconcileRow(
+def reconcile_row(reconcile: Reconcile) -> UpdateRow:
+    return UpdateRow(
         state=ReconcileState(reconcile.state),
         reason=reconcile.reason,
         requested_by=_name(reconcile.requested_by),
