@@ -167,7 +167,7 @@ class CreateDiscountView(DiscountFormPage):
     submit_button_label = gettext_lazy("Create discount")
 
     def get_parents(self) -> list[tuple[str, object]]:
-        return super(DiscountFormPage, self).get_parents()
+        return DiscountMixin.get_parents(self)
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"access": self.access}
