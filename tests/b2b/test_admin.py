@@ -90,7 +90,7 @@ class TestSeatsOnAPersonsPage:
         assert not ContractMembership.objects.filter(user=user).exists()
 
     def test_the_lock_has_the_last_word(self, staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The last seat went between the look and the deed: the whole page is rolled back, the name too."""
+        """The last seat is taken between form validation and save: the whole page is rolled back, the name included."""
         page, user = publish_contract(make_source_course(), cap=1), make_learner()
         take_seat(page, make_learner())
         monkeypatch.setattr("b2b.admin.seats_for", lambda contract_ids, user_id: {page.pk: Seats()})

@@ -69,7 +69,7 @@ def run(contract: ContractPage) -> ContractRun:
 
 @pytest.fixture
 def open_run() -> ContractRun:
-    """Of a contract without a cap: one code that everyone shares."""
+    """A run of a contract without a cap, with one shared code."""
     run = make_contract_run(make_contract())
     assert run.product is not None
     make_code(run.product.unlocked_by, max_uses=None)
@@ -303,7 +303,7 @@ class TestTakingBack:
         ).enrollment.active
 
     def test_deleting_a_code_forgets_it_here(self, run: ContractRun) -> None:
-        """Reconcile deletes set by set, past Django: the database itself lets go."""
+        """Reconcile deletes in SQL, past Django's cascade; the foreign key sets the column to null."""
         give(run, people("ines"))
         code = DiscountCode.objects.get(assigned_email="ines@northgate.example")
         revoke_code(code_id=code.pk, by_id=None, now=NOON)

@@ -347,7 +347,7 @@ def test_the_repair_records_who_made_it() -> None:
 
 
 def test_a_seat_by_a_connection_that_is_gone_is_found_and_ended() -> None:
-    """Before connections took along what came by them, a seat stayed that no sign-in would ever end."""
+    """Rows from before disconnecting ended seats: no sign-in would ever end such a seat."""
     company, other = ensure_organization_page(), ensure_organization_page("Orchard")
     owners = {"Free": company, "Lab": company, "Fruit": other}
     pages = [

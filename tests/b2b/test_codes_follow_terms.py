@@ -44,7 +44,7 @@ def assign(code: DiscountCode, email: str = "amara@example.com") -> DiscountCode
 
 
 def assert_settled(page: ContractPage) -> None:
-    """What is in line stays as it is."""
+    """Fail unless another reconcile changes nothing."""
     before = list(DiscountCode.objects.order_by("pk").values())
     assert reconcile_contract(page).pk is None
     assert list(DiscountCode.objects.order_by("pk").values()) == before

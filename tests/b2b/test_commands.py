@@ -61,7 +61,7 @@ def capped(climate: Course) -> ContractPage:
 
 
 class TestTheDocuments:
-    """The two quick set-ups, as printed."""
+    """The two quick set-ups of docs/contracts.md, as printed."""
 
     def test_sso_no_price_uncapped(self, climate: Course) -> None:
         made = run_command(
@@ -440,7 +440,7 @@ class TestCourseware:
 
 
 class TestWho:
-    """Who acts is written down, wherever something is."""
+    """Every record names the acting user."""
 
     def test_an_account_that_is_named(self, capped: ContractPage, climate: Course) -> None:
         operator = make_learner("operator@example.com")

@@ -53,7 +53,7 @@ def remove(page: ContractPage, readable_id: str) -> None:
 
 
 def everything(page: ContractPage) -> list[object]:
-    """All rows that belong to the contract, for comparing."""
+    """Return all rows that belong to the contract, for comparison."""
     return [
         list(table.order_by("pk").values())
         for table in (
@@ -208,7 +208,7 @@ class TestGivenRun:
 
 
 class TestRemoval:
-    """What is removed closes, and keeps its traces."""
+    """Removed courseware closes, and its rows stay."""
 
     def test_the_run_closes_and_the_product_leaves_the_shelf(self) -> None:
         one = make_source_course()

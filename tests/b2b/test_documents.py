@@ -17,7 +17,7 @@ COURSE = "course-v1:TesseraX+CLIM101x"
 
 
 def typed_lines() -> list[str]:
-    """What can be typed as it is: no line that only says which options there are."""
+    """Return the lines that can be run as printed; not those that only list options."""
     lines = re.findall(r"^    (b2b_.*)$", PAGE, flags=re.MULTILINE)
     return [line for line in lines if not re.search(r"[\[|]|ORGANIZATION|<organization>|<course, run", line)]
 

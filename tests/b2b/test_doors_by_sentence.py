@@ -563,7 +563,7 @@ class TestWithdrawn:
     @pytest.mark.parametrize("seats", [3, None])
     @pytest.mark.parametrize("late", [False, True])
     def test_money_that_comes_then_goes_to_review(self, seats: int | None, late: bool, learner: User) -> None:
-        """Also with the code everyone shares, of which there is always another use to be had."""
+        """Also for the shared code, which never runs out of uses."""
         run = priced_run(seats=seats)
         order = order_of(run, learner, codes_of(run)[0])
         withdraw(run, learner)

@@ -90,7 +90,7 @@ class World:
         return cls(page, courses, people)
 
     def expect(self, planned: CodeChange) -> None:
-        """What the plan says will become of the codes."""
+        """Remember what the plan says will happen to the codes."""
         self.expected = CodeSnapshot.now(self.page), as_observed(planned)
 
     def code(self, number: int) -> str:
@@ -244,7 +244,6 @@ def test_after_every_step_the_contract_is_in_line(db: None, history: list[tuple[
 
 
 def work_off(world: World) -> None:
-    """What the worker would do."""
     for delivery in Delivery.objects.filter(event_type=HoldsEnded.type_name()):
         follow_ended_holds(HoldsEnded(contract_ids=tuple(delivery.payload["contract_ids"])))
         delivery.delete()
@@ -253,7 +252,7 @@ def work_off(world: World) -> None:
 
 
 def as_planned(world: World) -> None:
-    """What was said before is what happened, to the number."""
+    """The plan matched what happened, exactly."""
     if world.expected is not None:
         before, planned = world.expected
         assert before.what_became(CodeSnapshot.now(world.page)) == planned, world.done
@@ -261,7 +260,7 @@ def as_planned(world: World) -> None:
 
 
 def no_seat_twice(world: World) -> None:
-    """Nothing but another cap leads past the cap."""
+    """Members exceed the cap only after the cap was lowered."""
     seats = seats_of(world)
     total = seats.taken + seats.invited
     assert seats.cap is None or total <= max(seats.cap, world.total), world.done
@@ -273,7 +272,7 @@ def seats_of(world: World) -> SeatCount:
 
 
 def the_invited_get_in(world: World) -> None:
-    """Each person invited gets in with their own code, whatever happened to the cap."""
+    """Each invited person can join with their own code, whatever happened to the cap."""
     world.page.refresh_from_db()
     if not world.page.terms.is_free or not world.page.terms.active:
         return

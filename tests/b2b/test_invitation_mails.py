@@ -164,7 +164,7 @@ class TestSending:
         assert states() == [MailState.SENT]
 
     def test_it_is_claimed_before_it_goes_off(self, run: ContractRun) -> None:
-        """Killed between sending and noting: it stays claimed, and no one sends it again by themselves."""
+        """Killed between sending and recording it: the mail stays claimed and is never resent automatically."""
         ids = given(run)
         with pytest.raises(KeyboardInterrupt):
             send_mails(ids, connect=lambda: MailServer(refuse(KeyboardInterrupt())))  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ def gateway(port: int) -> KeycloakGateway:
 
 @contextmanager
 def answering(status: int, body: bytes) -> Iterator[int]:
-    """A server that says the same to everyone; its port."""
+    """Run a server that gives this answer to every request; return its port."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -48,7 +48,7 @@ ISSUER = "https://id.example/realms/tessera"
 
 
 class Keycloak:
-    """Writes down who was added where, or says what it was told to say."""
+    """A fake gateway: records who was added where, or raises the error a test sets."""
 
     def __init__(self, answer: Exception | bool = True) -> None:
         self.answer = answer
@@ -68,7 +68,7 @@ def _issuer(settings: Any) -> None:
 
 
 def switched_on(*, on: bool = True, **facts: Any) -> tuple[OrganizationPage, UUID]:
-    """An organization whose page says that people by code shall be added; its id in Keycloak."""
+    """Make an organization whose members by code are added in Keycloak; return its id there."""
     organization, keycloak_id = make_organization(f"Acme {uuid4()}"), uuid4()
     OrganizationPage.objects.filter(pk=organization.pk).update(add_code_learners_to_sso=on)
     KeycloakOrganization.objects.create(
@@ -85,7 +85,7 @@ def come_by_code(organization: OrganizationPage, user: User | None = None) -> Us
 
 
 def sign_in_before(user: User) -> str:
-    """The person's `sub`, after they have signed in through Keycloak once."""
+    """Connect the user to Keycloak and return their `sub`."""
     subject = str(uuid4())
     UserSocialAuth.objects.create(user=user, provider="keycloak", uid=f"{ISSUER}#{subject}")
     return subject
@@ -185,7 +185,7 @@ def test_the_sweep_asks(db: None) -> None:
 
 
 def waiting(*, linked: bool = True) -> tuple[KeycloakJoin, UUID, str]:
-    """Someone who was asked for: the row, the organization’s id, and their own."""
+    """Make a waiting join; return it with the organization’s id and the user's in Keycloak."""
     organization, keycloak_id = switched_on()
     sam = come_by_code(organization)
     subject = sign_in_before(sam) if linked else ""

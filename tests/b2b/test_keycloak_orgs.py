@@ -23,7 +23,7 @@ from tests.factories import NOON
 
 
 class Organizations:
-    """What Keycloak would list, for shapes that a real one can't be made to list."""
+    """A fake listing, for shapes a real Keycloak can't be made to list."""
 
     def __init__(self, *raws: Any) -> None:
         self.raws = list(raws)
@@ -55,7 +55,6 @@ def the_page() -> OrganizationPage:
 
 
 def rewrite(page: OrganizationPage, **columns: Any) -> None:
-    """An editor changes and publishes the page."""
     page = OrganizationPage.objects.get(pk=page.pk)
     for name, value in columns.items():
         setattr(page, name, value)

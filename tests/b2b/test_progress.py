@@ -17,7 +17,7 @@ class Screen(StringIO):
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that pass when they are put in."""
+    """A clock the test moves."""
     seconds = [0.0]
     monkeypatch.setattr("b2b.management.progress.time.monotonic", lambda: seconds[-1])
     return seconds

@@ -67,7 +67,7 @@ def seats(run: ContractRun) -> SeatCount:
 
 
 def full_for_others(run: ContractRun) -> None:
-    """No door has a seat for anyone who wasn't invited."""
+    """Fail unless every door refuses people who weren't invited."""
     stranger, spare = make_user(), codes_of(run)[-1]
     with pytest.raises(ContractFull, match="kept for people who were invited"):
         attach(spare, stranger)

@@ -67,12 +67,12 @@ def unsettled(cap: int = 5, runs: int = 2) -> ContractPage:
 
 
 class Killed(BaseException):
-    """The process ends, without a chance to write anything down."""
+    """The process is killed."""
 
 
 @contextmanager
 def killed_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> Iterator[None]:
-    """The work stops before its next short transaction."""
+    """Kill the work before its next short transaction."""
     done = 0
     step = reconcile._step
 
@@ -92,7 +92,7 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> Iterator[None]:
 
 
 class TestRequests:
-    """Asking, and folding."""
+    """Requests, and merging several into one."""
 
     def test_publishing_and_adding_courseware_is_one_request(self) -> None:
         page = publish_contract(make_source_course(), make_source_course(), settled=False)
@@ -161,8 +161,6 @@ def test_the_worker_does_what_was_asked() -> None:
 
 
 class TestRecord:
-    """What is written down."""
-
     def test_it_says_what_was_before_and_after(self) -> None:
         page = unsettled(cap=5, runs=2)
         record = reconcile_contract(page)
@@ -235,7 +233,7 @@ class TestRecord:
 
 
 class TestInterrupted:
-    """Killed anywhere, it goes on where it stopped."""
+    """A killed reconcile continues where it stopped."""
 
     @pytest.mark.parametrize("steps", [0, 1, 2, 3])
     def test_a_killed_run_is_continued(self, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
@@ -298,7 +296,7 @@ class TestTermsThatMove:
 def meanwhile(
     monkeypatch: pytest.MonkeyPatch, page: ContractPage, *, after: int, **changes: Unpack[PageChanges]
 ) -> None:
-    """Someone publishes other terms after so many steps of the work."""
+    """Publish other terms after this many steps of the work."""
     step = reconcile._step
     done = 0
 
@@ -381,7 +379,7 @@ class TestAtOnce:
 
 
 class TestCosts:
-    """Exact numbers of statements, at two sizes (design 7)."""
+    """Exact numbers of statements, at two sizes."""
 
     @pytest.mark.parametrize(("runs", "cap"), [(2, 3), (20, 200)])
     def test_a_new_contract_costs_the_same_whatever_its_size(
@@ -456,7 +454,7 @@ def test_no_run_is_ever_made_twice_for_a_course_that_two_requests_ask_for() -> N
 
 
 class TestUsesThatAreGivenBack:
-    """A cap comes while someone's order gives the shared code back: the code ends with the uses it has."""
+    """A cap is set while an order releases the shared code: the code's limit ends up at its actual uses."""
 
     @staticmethod
     def race(page: ContractPage, together: Together) -> DiscountCode:

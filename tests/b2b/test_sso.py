@@ -40,7 +40,7 @@ CODE, SSO, STAFF, API = (
 
 
 def in_keycloak(organization: OrganizationPage, *, alias: str = "", **facts: Any) -> UUID:
-    """The organization is one of Keycloak's; its id there."""
+    """Link the organization to Keycloak and return its id there."""
     keycloak_id = uuid4()
     KeycloakOrganization.objects.create(
         organization=organization,

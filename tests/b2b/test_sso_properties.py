@@ -52,7 +52,7 @@ class World:
 
 @dataclass(frozen=True)
 class Before:
-    """What someone is before they sign in."""
+    """A user's memberships before they sign in."""
 
     organizations: dict[int, tuple[str, bool]]
     seats: dict[int, str]
@@ -92,7 +92,7 @@ def make_world() -> World:
 
 @contextmanager
 def living(world: World, *lives_before: Before) -> Iterator[None]:
-    """Everyone is what they were before; undone afterwards."""
+    """Give everyone their earlier memberships, and roll everything back afterwards."""
     with transaction.atomic():
         for user, before in zip(world.people, lives_before, strict=True):
             OrganizationMembership.objects.bulk_create(
@@ -113,7 +113,7 @@ def living(world: World, *lives_before: Before) -> Iterator[None]:
 
 
 def said(claim: tuple[str, ...], shuffled: random.Random | None = None) -> list[Any]:
-    """The claim as a list of aliases and maps, in some order."""
+    """Return the claim as a list of aliases and maps, in a drawn order."""
     parts: list[Any] = []
     for name, word in zip("abcdz", claim, strict=True):
         if word == "alias":

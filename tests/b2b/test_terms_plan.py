@@ -51,7 +51,7 @@ from tests.b2b.worlds import (
 
 @dataclass(frozen=True)
 class Terms:
-    """One row of the table."""
+    """One row of the decision table."""
 
     kind: IntegrationType
     cap: int | None
@@ -60,7 +60,6 @@ class Terms:
 
     @property
     def changes(self) -> PageChanges:
-        """As the page says it."""
         return {
             "integration_type": self.kind,
             "max_learners": self.cap,
@@ -86,7 +85,7 @@ STORIES = st.lists(st.tuples(FATES, st.integers(min_value=0, max_value=7)), max_
 
 
 def befall(page: ContractPage, fate: str, code: DiscountCode) -> None:
-    """Let something happen to a code, the way it happens there."""
+    """Apply one event to a code."""
     learner = make_learner()
     if fate == "assigned":
         DiscountCode.objects.filter(pk=code.pk).update(assigned_email=learner.email)
@@ -129,7 +128,7 @@ def counts(page: ContractPage, code: DiscountCode) -> bool:
 
 
 def assert_table(page: ContractPage, terms: Terms, before: CodeSnapshot) -> None:
-    """The table itself, asked without the code that follows it."""
+    """Check the codes against the decision table, without using the code under test."""
     for discount in discounts_of(page):
         codes = list(discount.codes.order_by("pk"))
         active = [code for code in codes if code.active]

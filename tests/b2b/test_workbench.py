@@ -532,7 +532,7 @@ class TestFiles:
 
 
 def make_many(page: ContractPage, count: int) -> None:
-    """So many codes of the contract's first course, as one statement."""
+    """Insert this many codes of the contract's first course with one statement."""
     run_sql(
         "INSERT INTO ecommerce_discountcode (discount_id, text, max_uses, created_at)"
         " SELECT %s, gen_random_uuid()::text, 1, now() FROM generate_series(1, %s)",

@@ -49,7 +49,7 @@ def page() -> ContractPage:
 
 
 def form(**fields: object) -> dict[str, str]:
-    """What the form of a contract posts."""
+    """Return the data the contract's form posts."""
     given: dict[str, object] = {
         "title": "A contract",
         "name": "A contract",
@@ -86,7 +86,7 @@ def add_url(parent: Page) -> str:
 
 
 def seen(answer: Any) -> str:
-    """What confirming the page that is shown would send."""
+    """Return the fingerprint in the shown page's confirmation form."""
     found = re.search(r'name="seen" value="(\w+)"', answer.content.decode())
     assert found is not None, answer.content.decode()[-3000:]
     return found.group(1)
@@ -97,7 +97,7 @@ def said(answer: Any) -> str:
 
 
 def publish(client: Client, page: ContractPage, **fields: object) -> Any:
-    """“Publish” in the editor, then look; the page that is shown."""
+    """Press “Publish” in the editor and return the plan's page."""
     answer = client.post(edit_url(page), form(**fields) | {"action-publish": "publish"})
     assert answer.status_code == 302, answer.content.decode()
     shown = client.get(answer["Location"])

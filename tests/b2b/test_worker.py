@@ -68,7 +68,7 @@ print("not killed", flush=True)
 
 
 def kill_half_way(page: ContractPage, *, where: str, portions: int) -> None:
-    """Bring it in line in another process, and end that as a power cut would."""
+    """Reconcile in another process and kill it half way."""
     parts = urlsplit(os.environ["DATABASE_URL"])
     address = urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
@@ -131,7 +131,7 @@ def test_a_process_killed_while_it_switches_codes_off_is_continued() -> None:
 
 
 def test_a_killed_worker_s_contract_is_done_by_the_next_one(start_worker: StartWorker) -> None:
-    """What the worker had claimed comes back to it when its lease has ended."""
+    """The next worker gets the delivery when the killed one's lease ends."""
     page = publish_contract(make_program_of(make_source_course(), make_source_course()), cap=20, settled=False)
     kill_half_way(page, where="between", portions=2)
     # Before the next worker is there: it might have claimed the row itself already.

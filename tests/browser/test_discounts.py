@@ -20,7 +20,7 @@ with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids
 
 @pytest.fixture(autouse=True)
 def _site(make_contract: MakeContract) -> None:
-    """The site is set up; no contract is needed here."""
+    """Set the site up, without a contract."""
 
 
 @with_and_without_scripts

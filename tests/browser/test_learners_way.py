@@ -204,7 +204,7 @@ def test_the_keyboard_is_enough(open_visitor: OpenVisitor, make_contract: MakeCo
 
 
 def looks(visitor: Visitor) -> None:
-    """What axe says of the page; without scripts axe can't run, and roles and words are what is asserted."""
+    """Run axe on the page; without scripts it can't run."""
     if visitor.scripts:
         assert_accessible(visitor.page)
 

@@ -31,7 +31,7 @@ def looks(visitor: Visitor) -> None:
 
 
 def dana_signs_in(visitor: Visitor) -> User:
-    """Dana manages the seats of the first organization there is."""
+    """Sign Dana in, as manager of the first organization."""
     dana = make_user("dana.whitfield@northgate.example", name="Dana Whitfield")
     dana.set_password(PASSWORD)
     dana.save()

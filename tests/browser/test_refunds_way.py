@@ -52,7 +52,7 @@ def bought_today(buyer: User) -> Order:
 
 
 def looks(visitor: Visitor) -> None:
-    """axe and the tab key, where scripts run; without them axe can't."""
+    """Run axe and walk with Tab; without scripts do neither."""
     if visitor.scripts:
         assert_accessible(visitor.page)
         stops(visitor.page)
@@ -77,7 +77,7 @@ def test_a_buyer_gets_the_money_of_one_course_back(site: None, open_visitor: Ope
 
 
 def asks(visitor: Visitor, buyer: User, order: Order) -> None:
-    """From the list of orders to the request, with one thing forgotten on the way."""
+    """Go from the list of orders to the request, forgetting a field on the first try."""
     page = visitor.page
     signs_in(visitor, buyer, "/orders/history/")
     page.get_by_role("link", name=f"Receipt {order.number}").click()
@@ -99,7 +99,7 @@ def asks(visitor: Visitor, buyer: User, order: Order) -> None:
 
 
 def approves(visitor: Visitor, order: Order) -> None:
-    """Someone of finance finds the request, sees what will happen, and gives the money back."""
+    """Finance finds the request, reviews the refund and confirms it."""
     finance = with_password(make_user("farah.kassem@staff.example", name="Farah Kassem"))
     finance.groups.add(Group.objects.get(name=FINANCE))
     page = visitor.page
@@ -120,7 +120,7 @@ def approves(visitor: Visitor, order: Order) -> None:
 
 
 def settled(page: Page) -> None:
-    """axe, once Wagtail's messages have come in."""
+    """Run axe once Wagtail's messages have finished sliding in."""
     page.evaluate(
         """() => Promise.all(document.getAnimations()
           .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)

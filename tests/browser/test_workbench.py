@@ -34,7 +34,7 @@ COURSE = "Statistics for people who make decisions"
 
 
 def signed_in(open_visitor: OpenVisitor) -> Visitor:
-    """Someone of the group that looks after contracts, in the admin."""
+    """Sign in to the admin as a member of the contracts group."""
     call_command("configure_wagtail", verbosity=0)
     user = make_user("carla@tessera.example", name="Carla Jansen")
     user.set_password(PASSWORD)
@@ -50,7 +50,7 @@ def signed_in(open_visitor: OpenVisitor) -> Visitor:
 
 
 def looks(page: Page) -> None:
-    """axe, once Wagtail's messages have come in."""
+    """Run axe once Wagtail's messages have finished sliding in."""
     page.evaluate(
         """() => Promise.all(document.getAnimations()
           .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
@@ -60,7 +60,7 @@ def looks(page: Page) -> None:
 
 
 def entitles(page: Page, title: str, *, slug: str) -> None:
-    """Type a title, once the form is awake: its name and address follow."""
+    """Type a title once the form's scripts run; name and slug follow it."""
     page.wait_for_load_state("networkidle")
     page.locator("[name=title]").fill(title)
     page.keyboard.press("Tab")
@@ -131,12 +131,12 @@ def test_from_a_new_organization_to_exported_codes(open_visitor: OpenVisitor) ->
 
 
 def tab(page: Page, name: str) -> Locator:
-    """A part of the contract."""
+    """Open a tab of the contract."""
     return page.get_by_role("navigation", name="Parts of the contract").get_by_role("link", name=name)
 
 
 def assigns(page: Page) -> None:
-    """Give the first code to someone, and find it by their name."""
+    """Assign the first code to a person and find it by their name."""
     page.get_by_role("row").nth(1).get_by_role("link", name="Assign").click()
     page.get_by_label("E-mail").fill("amara.okafor@northgate.example")
     page.get_by_label("Name").fill("Amara Okafor")
@@ -149,7 +149,7 @@ def assigns(page: Page) -> None:
 
 
 def exports(page: Page) -> None:
-    """Take the codes that were searched along as a file."""
+    """Export the codes that were searched for."""
     page.get_by_role("button", name="Actions").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download these (CSV)").click()
@@ -204,13 +204,13 @@ def test_the_workbench_is_worked_by_keyboard_alone(open_visitor: OpenVisitor) ->
 
 
 def follows(page: Page) -> None:
-    """Press Enter where that leads to another page."""
+    """Press Enter and wait for the next page."""
     with page.expect_navigation():
         page.keyboard.press("Enter")
 
 
 def reach(page: Page, words: str, *, selector: str = "a, button") -> None:
-    """Tab until the focus is on something that begins with these words, and see that it can be seen."""
+    """Press Tab until an element with this text has the focus, and check that the focus is visible."""
     for _stop in range(150):
         page.keyboard.press("Tab")
         found = page.evaluate(

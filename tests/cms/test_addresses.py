@@ -95,7 +95,7 @@ def test_a_product_page_says_so_when_its_offer_is_gone(client: Client) -> None:
 
 
 class TestHidden:
-    """What visitors can't open they find nowhere."""
+    """Pages visitors can't open aren't listed anywhere."""
 
     @pytest.fixture
     def page(self) -> CoursePage:

@@ -339,7 +339,7 @@ class TestChoosing:
 
 
 def streamfield_list(items: list[object]) -> dict[str, object]:
-    """A list inside a block, as its form sends it."""
+    """Return a list inside a block as its form posts it."""
     values: dict[str, object] = {"count": str(len(items))}
     for index, value in enumerate(items):
         values[str(index)] = {"value": value, "deleted": "", "order": str(index), "id": ""}

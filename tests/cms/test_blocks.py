@@ -17,7 +17,7 @@ YOUTUBE = "https://www.youtube-nocookie.com/embed/aqz-KE-bpKQ"
 
 
 def errors_of(refused: Any) -> Any:
-    """What was said about which part of the block."""
+    """Return the error messages by field of the block."""
     return refused.value.block_errors
 
 

@@ -35,7 +35,7 @@ from tests.factories.pages import (
 
 
 class Places(WagtailPageTestCase):  # type: ignore[misc]
-    """Which page may be made where."""
+    """Allowed parents and children."""
 
     def test_home_page_keeps_what_belongs_under_it(self) -> None:
         assert set(HomePage.creatable_subpage_models()) == {
@@ -97,7 +97,7 @@ class Rendering(WagtailPageTestCase):  # type: ignore[misc]
             self.assertPageIsEditable(page, post_data=self._as_edited(page))
 
     def _as_edited(self, page: Page) -> QueryDict:
-        """The edit form as a browser without blocks would send it: streams are written by scripts."""
+        """Return the edit form's data without stream fields, whose inputs scripts would add."""
         self.client.force_login(self.editor)  # Wagtail's assertions sign out again
         html = self.client.get(f"/cms/pages/{page.pk}/edit/").content.decode()
         data: QueryDict = querydict_from_html(html, form_id="page-edit-form")
@@ -179,7 +179,7 @@ class Creating(WagtailPageTestCase):  # type: ignore[misc]
 
 
 class Titles(WagtailPageTestCase):  # type: ignore[misc]
-    """A page has its course's title, whoever changes it where."""
+    """A page has its course's title, wherever that is changed."""
 
     def test_page_follows_its_course(self) -> None:
         page = make_course_page(make_course(title="Old"))

@@ -71,7 +71,7 @@ def test_a_use_before_the_recount_is_counted(together: Together, meet_at: MeetAt
 
 
 def limit_with_three_at_the_door(code: DiscountCode, together: Together, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Count the uses, let three learners come to the code meanwhile, and only then commit the limit."""
+    """Count the uses, let three learners try the code meanwhile, then commit the limit."""
     counted = Event()
     record = audit.record
 

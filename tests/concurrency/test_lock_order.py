@@ -53,7 +53,7 @@ def sent(call: Callable[[], Any]) -> list[str]:
 
 
 def place(statements: list[str], text: str) -> int:
-    """Where the first statement with this text was sent."""
+    """Return the index of the first statement with this text."""
     return next(number for number, sql in enumerate(statements) if text in sql)
 
 

@@ -124,7 +124,7 @@ def test_without_the_lock_the_claim_refuses(
 def test_without_lock_and_claim_two_orders_have_it(
     stripe_api: StripeServer, together: Together, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control."""
+    """The control: if this fails, the test above proves nothing."""
     user, code = make_user(), one_time_code()
     first = at_the_payment_page(user, code)
     assert WHOSE in CLAIM

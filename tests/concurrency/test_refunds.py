@@ -170,7 +170,7 @@ def test_the_terms_are_locked_before_the_codes_when_a_seat_is_given_back() -> No
 
 
 def place(statements: list[str], text: str) -> int:
-    """Where the first statement with this text was sent."""
+    """Return the index of the first statement with this text."""
     return next(number for number, sql in enumerate(statements) if text in sql)
 
 
@@ -178,7 +178,7 @@ def place(statements: list[str], text: str) -> int:
 
 
 def free_order() -> tuple[Order, DiscountCode]:
-    """Two courses got for nothing, with a code that serves two people."""
+    """Make a free order of two courses, with a code for two people."""
     code = make_code(make_discount(), max_uses=2)
     order = make_paid_order(make_product(), make_product(), code=code, discount="249")
     make_paid_order(make_product(), code=DiscountCode.objects.get(pk=code.pk), discount="249")

@@ -35,7 +35,7 @@ def fresh(order: Order) -> Order:
 
 
 def free_order(count: int = 2) -> Any:
-    """Courses got for nothing with a one-time code."""
+    """Make a free order with a single-use code."""
     code = make_code(make_discount(), max_uses=1)
     order = make_paid_order(*(make_product() for _each in range(count)), code=code, discount="249")
     return order, code

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def migrate(name: str) -> Apps:
-    """Bring the shop's tables to this migration, inside the test's transaction; the models as they are there."""
+    """Migrate the shop's tables to this state inside the test's transaction; return its models."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # nothing waits for the commit: tables can be altered
     executor = MigrationExecutor(connection)

@@ -44,7 +44,7 @@ def fresh(order: Order) -> Order:
 
 
 def attention(order: Order) -> str:
-    """Why the desk's list says that someone has to look."""
+    """Return the reason the desk lists the order for attention."""
     found: Any = orders_at_desk().get(pk=order.pk)
     return str(found.attention)
 
@@ -185,7 +185,7 @@ def test_money_that_waits_to_go_back_is_all_of_what_came_in_its_currency() -> No
 
 
 def answers(till: Till, amount: Money, state: RefundState = RefundState.SUCCEEDED) -> None:
-    """Let the till give back another amount than it is asked for."""
+    """Make the till refund another amount than it is asked for."""
 
     def refund(asked: Any) -> RefundResult:
         result = RefundResult(refund_id=f"re_{len(till.given) + 1}", state=state, amount=amount)

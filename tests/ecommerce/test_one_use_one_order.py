@@ -76,7 +76,7 @@ def limited(kind: str, *, percent: str = "50") -> DiscountCode:
 
 
 def buy(owner: BasketOwner, price: str, code: DiscountCode | None = None, *, now: datetime = NOON) -> Order:
-    """Put one product more into the basket, with the code if one is given, and check out."""
+    """Add a product to the basket, with the code if given, and check out."""
     add_products(owner=owner, product_ids=[make_product(price=price).pk], now=now)
     if code is not None:
         apply_code(owner=owner, text=code.text, user_id=owner.user_id or 0, now=now)
@@ -360,7 +360,7 @@ class TestContracts:
 
 
 def check_now() -> None:
-    """What is looked at when a transaction commits is looked at now."""
+    """Run the deferred constraints now."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
@@ -368,7 +368,7 @@ def check_now() -> None:
 
 @contextmanager
 def refused() -> Iterator[None]:
-    """What is done in here is undone by the database when it is to be committed."""
+    """Expect the database to refuse the block's writes when its constraints run."""
     undone = pytest.raises(IntegrityError, match="without a use of its code")
     with undone, transaction.atomic():
         yield
@@ -377,7 +377,7 @@ def refused() -> Iterator[None]:
 
 @contextmanager
 def unwatched() -> Iterator[None]:
-    """Write around the triggers, as a restored dump or a slip of the hand does."""
+    """Write without triggers, as a restored dump or a manual fix does."""
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         yield

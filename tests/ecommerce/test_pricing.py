@@ -200,7 +200,7 @@ currencies = st.sampled_from(["USD", "JPY", "KWD"])
 
 @st.composite
 def baskets(draw: st.DrawFn) -> tuple[list[Item], list[Offer]]:
-    """Things in one currency, some with a code of their own, and discounts of every kind."""
+    """Draw items in one currency, some with a contract code, and discounts of every kind."""
     currency = draw(currencies)
     amounts = st.decimals(min_value=0, max_value=5000, places=3)
     items = [

@@ -57,7 +57,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 class World:
-    """Two learners, four courses, and codes of each kind; every step is a chance."""
+    """Two learners, four courses and codes of each kind; every step is drawn at random."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311  the same seed is the same history
@@ -258,7 +258,7 @@ class World:
         self.check_courses()
 
     def check_codes(self) -> None:
-        """No code gives more than its limit to orders that someone has now."""
+        """No code has more live uses than its limit."""
         lines = OrderLine.objects.standing().filter(order__state="fulfilled", takes_use=True)
         rows = set(lines.values_list("code", "order", "order__purchaser"))
         by_code = Counter(code for code, _order, _user in rows)
@@ -276,7 +276,7 @@ class World:
             assert booked == line.refunded, f"line {line.pk}: {line.refunded} but {booked}"
 
     def check_money(self) -> None:
-        """No money stays with an order that gives nothing for it, without a decision someone is asked for."""
+        """Money of an order that gives nothing for it is refunded or awaits a decision."""
         for attempt in PaymentAttempt.objects.filter(state=AttemptState.PAID).select_related("order"):
             if attempt.refundable.is_zero or attempt.order.state in {"fulfilled", "partially_refunded", "review"}:
                 continue

@@ -35,7 +35,7 @@ Outbox = list[EmailMultiAlternatives]
 
 
 def told(outbox: Outbox) -> tuple[EmailMultiAlternatives, str, str]:
-    """The one mail, its text and its HTML."""
+    """Return the text and HTML of the only e-mail."""
     (mail,) = outbox
     return mail, str(mail.body), str(mail.alternatives[0][0])
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def run(order: Order | str, *options: str) -> tuple[str, str]:
-    """What the command printed and what it said."""
+    """Return the command's output and messages."""
     out, err = StringIO(), StringIO()
     number = order if isinstance(order, str) else order.number
     call_command("refund_order", number, "--reason", "asked by phone", *options, stdout=out, stderr=err)

@@ -53,7 +53,7 @@ def hanging() -> Iterator[SilentServer]:
 
 @pytest.fixture
 def orders(stripe_api: StripeServer) -> list[Order]:
-    """Orders whose buyers are at Stripe's page, all paid there."""
+    """Place orders that are all paid at Stripe."""
     found = [place_order(make_user(), now=timezone.now()) for _each in range(6)]
     for order in found:
         stripe_api.pay(latest_attempt(order).session_id)
@@ -61,7 +61,7 @@ def orders(stripe_api: StripeServer) -> list[Order]:
 
 
 def come_back(order: Order) -> tuple[float, Any]:
-    """Follow Stripe's link to us; how long the first answer took, and the page that follows."""
+    """Follow Stripe's return link; return the seconds of the first answer and the final page."""
     client = Client()
     client.force_login(order.purchaser)
     began = time.monotonic()
@@ -133,7 +133,7 @@ def test_whom_the_breaker_spares_is_asked_next_time(
 
 
 def _refunds(stripe_api: StripeServer, account: str, count: int) -> list[Refund]:
-    """Refunds that were sent and never answered, of orders paid at an account."""
+    """Make refunds that were sent and never answered."""
     found = []
     for _each in range(count):
         order = place_order(make_user())

@@ -16,7 +16,7 @@ WITHOUT_A_TOKEN = ("payment/webhook/", "payment/<slug:gateway>/webhook/", "sso/<
 
 
 def posting() -> list[Row]:
-    """Our own addresses outside the administrations that take a POST from someone."""
+    """Return our addresses outside the admins that accept a POST from any role."""
     ours = {each.route for each in every_address() if each.is_ours}
     return [
         row

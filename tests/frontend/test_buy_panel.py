@@ -179,7 +179,7 @@ class TestMember:
 
 
 class TestButtons:
-    """What the panel's forms do when they are sent as the page has them."""
+    """The panel's forms, posted as rendered."""
 
     def test_buying_puts_the_chosen_start_into_the_cart(self, client: Client) -> None:
         page = make_course_page()

@@ -243,7 +243,7 @@ def test_a_public_discount_shows_old_and_new_price(client: Client) -> None:
 
 
 def by_bank(api: StripeServer, buyers_client: Client) -> Order:
-    """Check out and pay by a bank that takes days."""
+    """Check out and pay by a bank method that takes days."""
     buyers_client.post("/checkout/")
     order = Order.objects.latest("pk")
     attempt = order.attempts.get()
@@ -408,7 +408,7 @@ def test_applying_a_code_costs_the_same_for_any_number_of_lines(learners_client:
 
 
 def header(response: Any) -> tuple[str, str]:
-    """What the header says of the cart: the count one sees, and what readers hear."""
+    """Return the header's cart count and its text for screen readers."""
     link = read(response).one("#cart-link")
     count = link.select_one(".cart-count")
     spoken = link.select_one(".visually-hidden")
@@ -567,7 +567,7 @@ def test_changed_items_with_the_same_total_are_shown_again(learners_client: Clie
 
 
 def shown(page: Page) -> dict[str, str]:
-    """What the cart's button sends."""
+    """Return the fields the cart's button posts."""
     fields = page.select("form[action='/checkout/'] input[type=hidden]")
     return {str(field["name"]): str(field["value"]) for field in fields if field["name"] != "csrfmiddlewaretoken"}
 

@@ -44,7 +44,7 @@ def listed(
     level: str = "intro",
     **fields: Any,
 ) -> Course:
-    """A course with a public page and one run that begins so many days from noon (None: nothing on offer)."""
+    """Make a course with a page and one run that starts this many days from noon; None makes no run."""
     course = make_course(title=title, department=make_department(department), level=level, **fields)
     make_course_page(course)
     if starts is not None:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def check_out(client: Client, *, total: str = "") -> Page:
-    """Press the button the cart shows, with what the form carries."""
+    """Post the cart's checkout form."""
     shown = read(client.get("/cart/")).select("input[name=expected_total]")
     return read(client.post("/checkout/", {"expected_total": total or str(shown[0]["value"])}, follow=True))
 

@@ -21,7 +21,7 @@ CODE = "7f3a90b1-6c55-47aa-9f13-0d2e7c99c40e"
 
 
 class Form(forms.Form):
-    """A field that is needed and one that isn't."""
+    """A required and an optional field."""
 
     email = forms.EmailField(label="Email", help_text="The one you signed up with.")
     company = forms.CharField(label="Company", required=False)

@@ -185,7 +185,7 @@ def test_the_list_costs_the_same_for_any_number(learners_client: Client, learner
 
 
 def refunded(order: Order) -> None:
-    """A refund of one cent for each line."""
+    """Refund one cent of each line."""
     attempt = make_payment(order)
     for _line in order.lines.all():
         refund = refund_order(

@@ -49,7 +49,7 @@ def dana(world: Northgate, sign_in: SignIn) -> Client:
 
 @pytest.fixture
 def open_world(db: None) -> Northgate:
-    """Without a cap: everyone shares a code."""
+    """A contract without a cap, with a shared code."""
     world = make_northgate(codes=0)
     assert world.run.product is not None
     make_code(world.run.product.unlocked_by, max_uses=None)
@@ -81,7 +81,7 @@ def seen(page: str) -> str:
 
 
 def said(client: Client, url: str, data: Mapping[str, object]) -> str:
-    """What the page says that a POST leads to."""
+    """Post, and return the text of the page that follows."""
     return client.post(url, dict(data), follow=True).content.decode()
 
 

@@ -116,7 +116,7 @@ def _course_closed(contract: Northgate) -> None:
 
 
 def _removed(contract: Northgate) -> None:
-    """The course leaves the contract, as the service leaves it."""
+    """Remove the course from the contract."""
     ContractRun.objects.filter(pk=contract.run.pk).update(removed_at=clock.now())
     DiscountCode.objects.filter(discount__unlocks=contract.run.product).update(active=False)
 

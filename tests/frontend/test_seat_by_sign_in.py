@@ -58,7 +58,7 @@ def page_of(organization: OrganizationPage) -> str:
 
 
 def button_of(page: str) -> dict[str, str]:
-    """The hidden fields of the form that gives the seat."""
+    """Return the hidden fields of the form that gives the seat."""
     forms = re.findall(r'<form method="post" action="/login/keycloak/">.*?</form>', page, re.DOTALL)
     (form,) = [each for each in forms if "take your seat" in each]
     return dict(re.findall(r'<input type="hidden" name="(next|connect)" value="([^"]*)"', form))

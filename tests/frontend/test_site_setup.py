@@ -78,7 +78,7 @@ def test_the_address_follows_the_settings(base_url: str, hostname: str, port: in
 
 
 class TestWhatEditorsDid:
-    """Nothing of it is taken back by a second run."""
+    """A second run keeps every change."""
 
     @pytest.fixture(autouse=True)
     def first_run(self) -> None:

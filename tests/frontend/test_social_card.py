@@ -70,7 +70,7 @@ def painted(tile: covers.Tile) -> Image.Image:
 
 
 def near(picture: Image.Image, column: float, row: float, color: str) -> bool:
-    """Whether the middle of a cell has that color; the sides of the drawing are cut off."""
+    """Check the color in the middle of a cell; the drawing's sides are cropped."""
     cell = social_card.HEIGHT / covers.SHAPES["card"].rows
     left = (cell * covers.SHAPES["card"].columns - social_card.WIDTH) / 2
     pixel = picture.getpixel((round(column * cell - left), round(row * cell)))

@@ -85,7 +85,7 @@ def test_a_language_has_a_place() -> None:
 
 
 def untranslated(template: str, *, html: bool) -> Iterator[str]:
-    """Words in the text, in attributes that are read out, and in strings handed to tags and filters."""
+    """Return untranslated text in elements, in attributes read aloud, and in arguments of tags and filters."""
     text = NO_WORDS.sub("", template)
     plain = TAGS.sub("", text)
     yield from filter(_says_something, _texts(plain) if html else plain.splitlines())

@@ -31,7 +31,7 @@ def other_session(transactional_db: None) -> Iterator["psycopg.Connection[Any]"]
 
 
 def is_free(session: "psycopg.Connection[Any]", namespace: str, key: int | str) -> bool:
-    """Whether another session could take the lock now; it is given back at once."""
+    """Return whether another session could take the lock now."""
     number = lock_number(namespace, key)
     row = session.execute("SELECT pg_try_advisory_lock(%s)", [number]).fetchone()
     if row == (True,):

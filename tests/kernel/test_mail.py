@@ -75,7 +75,7 @@ def test_a_mail_server_in_the_settings_gets_this_backend() -> None:
 
 
 class Postman(socketserver.StreamRequestHandler):
-    """As much of a mail server as a mail needs."""
+    """A minimal SMTP server."""
 
     taken: ClassVar[int] = 0
     connections: ClassVar[int] = 0

@@ -27,7 +27,7 @@ def limits() -> Iterator[None]:
 
 @pytest.fixture
 def shared_cache() -> Iterator[None]:
-    """The cache the product uses, instead of the tests' own; under keys of this test alone."""
+    """The product's Redis cache instead of the tests' local one, under keys only this test uses."""
     redis = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": settings.REDIS_URL,

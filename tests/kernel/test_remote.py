@@ -269,7 +269,7 @@ def silent() -> Iterator[SilentServer]:
 
 @pytest.fixture
 def httpserver() -> Iterator[str]:
-    """One that answers, and hangs where it is asked to; connections are kept."""
+    """An HTTP server that answers, or hangs where a path says so; connections are kept alive."""
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):

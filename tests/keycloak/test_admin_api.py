@@ -148,7 +148,7 @@ OLDER = [((), False, False), (("manage-users",), False, False), (("manage-realm"
 
 @pytest.fixture
 def roles(keycloak: Keycloak) -> Iterator[Callable[..., None]]:
-    """Gives the service account these roles, until the test ends."""
+    """Give the service account these roles until the test ends."""
     yield keycloak.set_roles
     keycloak.set_roles("manage-organizations", "manage-users")
     keycloak.give_roles_of_its_time()

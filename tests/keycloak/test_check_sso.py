@@ -33,7 +33,7 @@ def site(keycloak: Keycloak, settings: Any) -> Keycloak:
 
 
 def ask() -> tuple[dict[str, str], dict[str, str]]:
-    """What is fine, and what is missing."""
+    """Return what `check_sso` found correct and what it misses."""
     out = StringIO()
     with suppress(CommandError):
         call_command("check_sso", "--format", "json", stdout=out, stderr=StringIO())
@@ -45,7 +45,7 @@ def ask() -> tuple[dict[str, str], dict[str, str]]:
 
 @contextmanager
 def changed_client(keycloak: Keycloak, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
-    """The client of the storefront, otherwise for a while."""
+    """Change the storefront's client for as long as the block lasts."""
     internal_id = keycloak.admin.get_client_id(CLIENT)
     assert internal_id is not None
     before = keycloak.admin.get_client(internal_id)

@@ -15,7 +15,7 @@ ADMINISTRATIONS = ("admin/", "cms/")
 
 
 def ours() -> list[Address]:
-    """What has a row of its own: our code, and whatever else answers outside the two administrations."""
+    """Return the addresses that need a row: our own, and any library's outside the two admins."""
     return [each for each in every_address() if each.is_ours or not each.route.startswith(ADMINISTRATIONS)]
 
 
@@ -68,7 +68,7 @@ def test_the_shops_settings_are_for_finance(model: str, who: str) -> None:
 
 
 def differences(row: Row, world: World) -> list[str]:
-    """What is otherwise than the row says."""
+    """Return the answers that differ from the row."""
     path = example(row.route, row.path, world.things)
     found = []
     for method, expected in (("GET", row.get), ("POST", row.post)):

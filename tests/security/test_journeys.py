@@ -44,7 +44,7 @@ def someone(email: str) -> User:
 
 
 def answer(client: Client, address: str, method: str = "get") -> tuple[int, str]:
-    """What someone is told, without what differs from one page to the next for everyone (tokens, the address)."""
+    """Return the page without what always differs: tokens and the address."""
     response = getattr(client, method)(address)
     text = re.sub(r'(csrfmiddlewaretoken" value=|nonce=|data-csrf=)"[^"]*"', "", response.content.decode())
     return response.status_code, text.replace(address, "").replace(address.partition("?")[0], "")
@@ -116,7 +116,7 @@ def test_payment_attempts_are_rate_limited(settings: Any) -> None:
 
 
 class Listener(logging.Handler):
-    """Hears everything the installation would write, formatted as in production."""
+    """Collects every log line, formatted as in production."""
 
     def __init__(self) -> None:
         super().__init__(level=logging.INFO)

@@ -30,7 +30,7 @@ def root(client: Client) -> Client:
 
 @pytest.fixture
 def helper(client: Client) -> Client:
-    """Staff who may change people."""
+    """Staff with the right to change users."""
     person = User.objects.create_user("helper@example.org", PASSWORD, is_staff=True)
     person.user_permissions.set(Permission.objects.filter(content_type__app_label="users"))
     client.force_login(person)
@@ -38,7 +38,7 @@ def helper(client: Client) -> Client:
 
 
 def send(client: Client, page: str, form: dict[str, str]) -> Any:
-    """Fill in the page's form; with the counts that the tables below it bring along."""
+    """Post the page's form, including the inline formsets' management data."""
     counts = re.findall(r'name="([a-z_-]+-(?:TOTAL|INITIAL)_FORMS)" value="(\d+)"', client.get(page).content.decode())
     return client.post(page, dict(counts) | form)
 

@@ -39,7 +39,7 @@ def sound(provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> FakeProvid
 
 
 def ask(**options: Any) -> tuple[list[dict[str, str]], str]:
-    """What the command prints, and the sentence it fails with."""
+    """Return the command's rows and its error message."""
     out, error = StringIO(), ""
     try:
         call_command("check_sso", "--format", "json", stdout=out, stderr=StringIO(), **options)

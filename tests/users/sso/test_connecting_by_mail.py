@@ -44,7 +44,7 @@ def appoint(user: User) -> None:
 
 
 def ask(client: Client, provider: FakeProvider, outbox: list[EmailMessage], **form: str) -> str:
-    """Sign in, be refused, ask for the link; the path it leads to."""
+    """Sign in, be refused, request the link and return its path."""
     assert sign_in(client, provider, **form).status_code == HTTPStatus.FORBIDDEN
     outbox.clear()
     assert client.post(ASK)["Location"] == ASK

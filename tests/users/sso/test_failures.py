@@ -30,7 +30,7 @@ def text_of(response: Any) -> str:
 
 
 def refused(client: Client, response: Any, status: HTTPStatus, sentence: str) -> str:
-    """It is a page of ours that says so, no one is signed in, and nothing a provider said is quoted."""
+    """Fail unless a page of ours explains the refusal, no one is signed in, and no text of the provider is quoted."""
     assert response.status_code == status
     text = text_of(response)
     assert sentence in text

@@ -30,7 +30,7 @@ EMAIL = "amara@northgate.example"
 
 
 def local(*, verified: bool = True, **fields: Any) -> User:
-    """An account with a password, as someone made it here."""
+    """Make a local account with a password."""
     verified_at = clock.now() if verified else None
     return User.objects.create_user(EMAIL, PASSWORD, name="Typed Here", email_verified_at=verified_at, **fields)
 
@@ -442,7 +442,7 @@ def test_registering_while_signing_in_makes_one_account(together: Together, meet
 
 @contextmanager
 def rolled_back() -> Iterator[None]:
-    """Examples of one property share a test, and must not share rows."""
+    """Roll back after each Hypothesis example, so that they share no rows."""
     yield
     UserSocialAuth.objects.all().delete()
     User.objects.all().delete()

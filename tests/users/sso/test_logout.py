@@ -27,12 +27,12 @@ NOTICE = "/sso/keycloak/logout/"
 
 
 def notify(provider: FakeProvider, **claims: Any) -> Any:
-    """What Keycloak's server sends: no cookie, no token of ours."""
+    """Post a logout notice as Keycloak does: without cookie or CSRF token."""
     return Client(enforce_csrf_checks=True).post(NOTICE, {"logout_token": provider.logout_token(**claims)})
 
 
 def visitor(provider: FakeProvider, *, sid: str, subject: str = "one") -> Client:
-    """Someone signed in by that session of the provider."""
+    """Return a client signed in by this session of the provider."""
     client = Client()
     provider.claims |= {"sid": sid, "sub": subject, "email": f"{subject}@northgate.example"}
     sign_in(client, provider)

@@ -40,7 +40,7 @@ def mock(settings: Any) -> Iterator[str]:
 
 
 def visit(address: str, **form: str) -> str:
-    """Press a button there; where the browser is sent."""
+    """Press a button at the provider and return the callback's address."""
     answer = requests.post(address, data=form, allow_redirects=False, timeout=10)
     back = urlsplit(answer.headers["Location"])
     return f"{back.path}?{back.query}"

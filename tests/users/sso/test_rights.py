@@ -245,7 +245,7 @@ EMAIL_BACKEND = "mitxonline.users.backends.EmailBackend"
 
 
 class Watch:
-    """The site's clock, which a test turns on by hours."""
+    """The site's clock, which a test moves by hours."""
 
     def __init__(self) -> None:
         self.now = clock.now()

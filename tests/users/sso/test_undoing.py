@@ -53,7 +53,7 @@ def account(email: str = EMAIL) -> User:
 
 
 def connected(client: Client, provider: FakeProvider, email: str = EMAIL) -> User:
-    """Someone with a password who has signed in through the provider."""
+    """Return a user with a password who signed in through the provider."""
     user = account(email)
     client.force_login(user, backend=BACKEND)
     sign_in(client, provider, connect="1")
