@@ -16,12 +16,8 @@ from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, PaymentS
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.selectors.payments import payment_standing
 from ecommerce.services.checkout.giving_up import give_up_payment
-from ecommerce.services.payment.payments import (
-    answer_sandbox,
-    confirm_return,
-    find_buyers_attempt,
-    find_sandbox_attempt,
-)
+from ecommerce.services.payment.payments import confirm_return, find_buyers_attempt
+from ecommerce.services.payment.sandbox import answer_sandbox, find_sandbox_attempt
 from frontend.site.parsing import account_id
 from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url

@@ -18,7 +18,7 @@ from ecommerce.models import Order, PaymentAttempt
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products
 from ecommerce.services.checkout.checkout import begin_checkout
-from ecommerce.services.payment.payments import answer_sandbox
+from ecommerce.services.payment.sandbox import answer_sandbox
 from mitxonline.users.models import User
 from tests.bench.harness import Cost, Result, bench, measured
 from tests.factories import NOON, make_product, make_user

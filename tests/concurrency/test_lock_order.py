@@ -25,7 +25,7 @@ from ecommerce.services.baskets.baskets import (
 )
 from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
 from ecommerce.services.discounts import codes as code_services
-from ecommerce.services.payment.payments import answer_sandbox
+from ecommerce.services.payment.sandbox import answer_sandbox
 from mitxonline.users.models import User
 from tests.factories import (
     NOON,

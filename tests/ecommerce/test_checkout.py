@@ -47,7 +47,8 @@ from ecommerce.services.discounts.codes import release_uses
 from ecommerce.services.orders import fulfillment
 from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
 from ecommerce.services.payment import payments
-from ecommerce.services.payment.payments import answer_sandbox, finish_interrupted, settle_notice
+from ecommerce.services.payment.payments import finish_interrupted, settle_notice
+from ecommerce.services.payment.sandbox import answer_sandbox
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User

@@ -34,8 +34,9 @@ from ecommerce.services.baskets.baskets import add_products, apply_code, remove_
 from ecommerce.services.checkout.checkout import begin_checkout, release_lapsed_orders
 from ecommerce.services.checkout.review import cancel_from_review, fulfill_from_review
 from ecommerce.services.orders.enrollment import find_rights
-from ecommerce.services.payment.payments import answer_sandbox, finish_interrupted, settle_notice
+from ecommerce.services.payment.payments import finish_interrupted, settle_notice
 from ecommerce.services.payment.pending import check_due_payments
+from ecommerce.services.payment.sandbox import answer_sandbox
 from ecommerce.services.refunds.disputes import follow_dispute
 from ecommerce.services.refunds.refunds import (
     follow_refund,

@@ -19,7 +19,6 @@ from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.events import PaymentDeclined
 from ecommerce.gateways.base import PaymentFailed, PaymentGateway, PaymentNotice, PaymentOutcome
 from ecommerce.gateways.registry import gateways
-from ecommerce.gateways.sandbox import ANSWERS, SandboxGateway
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.services.orders.attempts import give_up_attempts, is_being_paid
 from ecommerce.services.orders.fulfillment import close_order, fulfill_or_review, send_to_review
@@ -176,21 +175,6 @@ def finish_interrupted(*, now: datetime) -> int:
         except (DatabaseError, DomainError):  # one faulty order must not hold up the others
             logger.exception("paid order not finished", extra={"order": order_id})
     return len(orders)
-
-
-def answer_sandbox(*, reference: UUID, user_id: int, answer: str, now: datetime) -> Order:
-    """End a sandbox payment as its buyer chose. Raises OrderUnknown for someone else's, or an unknown answer."""
-    attempt = find_sandbox_attempt(reference=reference, user_id=user_id)
-    gateway = gateways().get(SandboxGateway.name)
-    if answer not in ANSWERS or not isinstance(gateway, SandboxGateway):
-        raise OrderUnknown
-    gateway.answer(session=make_session(attempt), answer=answer)
-    return confirm_attempt(attempt_id=attempt.pk, now=now)
-
-
-def find_sandbox_attempt(*, reference: UUID, user_id: int) -> PaymentAttempt:
-    """Find the attempt for the sandbox page. Raises OrderUnknown for someone else's."""
-    return find_buyers_attempt(reference=reference, user_id=user_id, gateway=SandboxGateway.name)
 
 
 def find_buyers_attempt(*, reference: UUID, user_id: int, gateway: str | None = None) -> PaymentAttempt:
