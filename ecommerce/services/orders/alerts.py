@@ -18,7 +18,7 @@ from mitxonline.kernel.mail import send_email
 from mitxonline.users.models import User
 
 # How long a worker may take to e-mail the alerts it claimed, before another one does.
-PATIENCE = timedelta(minutes=10)
+CLAIM_TIME = timedelta(minutes=10)
 # Older alerts aren't e-mailed, for example when finance's address was set late. The admin's home page shows them.
 EXPIRES_AFTER = timedelta(days=7)
 MAY_REFUND = "ecommerce.refund_order"
@@ -58,7 +58,7 @@ def claim_alert_batch(*, now: datetime) -> AlertBatch:
     if not addresses:
         return AlertBatch((), ())
     with transaction.atomic():
-        is_free = Q(claimed_at=None) | Q(claimed_at__lt=now - PATIENCE)
+        is_free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_TIME)
         due = MoneyAlert.objects.filter(is_free, mailed_at=None, raised_at__gte=now - EXPIRES_AFTER)
         alerts = tuple(
             due.select_for_update(skip_locked=True, of=("self",), no_key=True)

@@ -37,11 +37,12 @@ logger = logging.getLogger(__name__)
 ASK_ABOUT_PAYMENTS = "ecommerce.tasks.ask_about_payments"
 
 # How long the process that recorded a payment may take to fulfill its order, before the sweep does.
-PATIENCE = timedelta(minutes=2)
+FULFILLMENT_TIME = timedelta(minutes=2)
 
-HOUR = timedelta(hours=1)
-# How long after its end a payment page that the gateway doesn't know is asked about.
-MISSING_PATIENCE = timedelta(days=1)
+LONGEST_PAUSE = timedelta(hours=1)
+
+# How long after it expired a payment page that the gateway doesn't know is asked about.
+MISSING_AFTER = timedelta(days=1)
 MISSING = "the gateway does not know this payment"
 
 
@@ -87,9 +88,8 @@ def end_session(*, attempt_id: int, now: datetime) -> Order:
         return attempt.order
     gateway = find_gateway(attempt)
     notice = gateway.expire(make_session(attempt))
-    if (
-        notice.outcome is PaymentOutcome.PAID and notice.paid is None
-    ):  # the answer to ending a page may leave the amount out
+    if notice.outcome is PaymentOutcome.PAID and notice.paid is None:
+        # The answer to ending a page may leave the amount out.
         notice = gateway.look_up(make_session(attempt))
     return _act_on_answer(notice, attempt, gateway, now=now)
 
@@ -154,7 +154,7 @@ def record_missing(*, attempt_id: int, now: datetime) -> None:
     with transaction.atomic():
         order = Order.objects.locked().get(attempts=attempt_id)
         attempt = PaymentAttempt.objects.locked().get(pk=attempt_id)
-        is_over = attempt.expires_at is not None and attempt.expires_at + MISSING_PATIENCE < now
+        is_over = attempt.expires_at is not None and attempt.expires_at + MISSING_AFTER < now
         if attempt.state not in UNSETTLED_STATES or not is_over:
             return
         if attempt.state == AttemptState.PROCESSING:
@@ -167,7 +167,9 @@ def record_missing(*, attempt_id: int, now: datetime) -> None:
 def finish_interrupted(*, now: datetime) -> int:
     """Fulfill orders whose payment was recorded just before a crash; return how many were tried."""
     waiting = Q(state=OrderState.PENDING) | Q(review_cause=ReviewCause.PAID_AFTER_HOLD)
-    paid = Order.objects.filter(waiting, attempts__state=AttemptState.PAID, attempts__settled_at__lt=now - PATIENCE)
+    paid = Order.objects.filter(
+        waiting, attempts__state=AttemptState.PAID, attempts__settled_at__lt=now - FULFILLMENT_TIME
+    )
     orders = list(paid.order_by("pk").values_list("pk", flat=True).distinct())
     for order_id in orders:
         try:
@@ -193,16 +195,11 @@ def next_ask_time(attempt: PaymentAttempt, *, now: datetime) -> datetime:
     if attempt.state == AttemptState.PROCESSING:
         return now + timedelta(seconds=settings.PAYMENT_PROCESSING_ASK_SECONDS)
     pause = timedelta(seconds=settings.PAYMENT_ASK_AGAIN_SECONDS) * 2 ** min(attempt.asked, 8)
-    later = now + min(pause, HOUR)
-    over = attempt.expires_at + timedelta(minutes=4) if attempt.expires_at else later
-    return over if now < over < later else later
-
-
-def _act_on_answer(notice: PaymentNotice, attempt: PaymentAttempt, gateway: PaymentGateway, *, now: datetime) -> Order:
-    order = _settle_attempt(attempt.pk, notice, now=now)
-    if notice.has_aftermath:
-        follow_aftermath(notice.payment_id, gateway, account=attempt.account, now=now)
-    return order
+    later = now + min(pause, LONGEST_PAUSE)
+    if attempt.expires_at is None:
+        return later
+    expired = attempt.expires_at + timedelta(minutes=4)  # a gateway may end its page a little later
+    return expired if now < expired < later else later
 
 
 def follow_aftermath(payment_id: str, gateway: PaymentGateway, *, account: str, now: datetime) -> int:
@@ -213,6 +210,13 @@ def follow_aftermath(payment_id: str, gateway: PaymentGateway, *, account: str, 
         record_gap(payment_id, refunds, gateway_name=gateway.name)
     followed += [follow_dispute(each, gateway_name=gateway.name, now=now) for each in disputes]
     return sum(each is not None for each in followed)
+
+
+def _act_on_answer(notice: PaymentNotice, attempt: PaymentAttempt, gateway: PaymentGateway, *, now: datetime) -> Order:
+    order = _settle_attempt(attempt.pk, notice, now=now)
+    if notice.has_aftermath:
+        follow_aftermath(notice.payment_id, gateway, account=attempt.account, now=now)
+    return order
 
 
 def _settle_attempt(attempt_id: int, notice: PaymentNotice, *, now: datetime) -> Order:
@@ -240,13 +244,13 @@ def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: Payment
     if attempt.state == AttemptState.PAID and order.state != OrderState.PENDING:
         return False
     _record_payment(attempt, order, notice, now=now)
-    return _should_fulfill(attempt, order, notice, now=now)
+    return _accept_payment(attempt, order, notice, now=now)
 
 
-def _should_fulfill(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
-    """Whether this payment buys the order: its amount is right, and no other payment bought the order before.
+def _accept_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
+    """Return True if this payment buys the order: its amount is right, and no other payment bought it before.
 
-    Otherwise it is marked for a refund, or the order goes to review.
+    Otherwise the payment is marked for a refund, or the order goes to review.
     """
     if _is_paid_by_another(order, attempt):
         mark_for_refund(attempt_id=attempt.pk, reason="the order had been paid before", now=now)

@@ -56,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 # The states that may follow each other. "Failed" and "canceled" are final. One exception: a refund that we recorded as
 # failed without ever getting the gateway's id may turn out to exist (`_overrules_failure`).
-NEXT: dict[str, frozenset[str]] = {
+NEXT_STATES: dict[str, frozenset[str]] = {
     RefundState.MARKED: frozenset(
         {RefundState.RECORDED, *COUNTED_REFUND_STATES, RefundState.FAILED, RefundState.CANCELED}
     ),
@@ -159,7 +159,7 @@ def move_refund(
     is_revived = refund.state == RefundState.FAILED and _overrules_failure(refund, to)
     if reported is not None and reported != refund.money and to in COUNTED_REFUND_STATES:
         to = _note_difference(refund, reported)
-    if to == refund.state or not (to in NEXT[refund.state] or is_revived):
+    if to == refund.state or not (to in NEXT_STATES[refund.state] or is_revived):
         refund.save(update_fields=["gateway_refund_id"])
         return
     before, refund.state = RefundState(refund.state), to
@@ -184,6 +184,7 @@ def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: in
     Money in a currency other than the payment's isn't counted; the order then stays as it is.
     """
     money = refund.told_money or refund.money
+    # Release what is reserved for the requested amount before counting the actual one.
     _move_counters(refund, RefundState.DIFFERS, RefundState.CANCELED)
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
     refund.lines.all().delete()
@@ -334,15 +335,16 @@ def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> N
         _release_lines(refund)
     elif before == RefundState.FAILED and _holds_lines(after):
         _reserve_lines(refund)
-    held, holds = _counter(before, refund), _counter(after, refund)
+    source, target = _counter(before, refund), _counter(after, refund)
     attempt = PaymentAttempt.objects.filter(pk=refund.attempt_id)
-    if held == holds:
+    if source == target:
         return
-    if held is not None:
-        attempt.update(**{held: F(held) - refund.amount})
-    if holds == "refund_reserved":
+    if source is not None:
+        attempt.update(**{source: F(source) - refund.amount})
+    if target == "refund_reserved":
         attempt.update(refund_reserved=F("refund_reserved") + refund.amount)
-    if holds == "refunded":
+    if target == "refunded":
+        # A refund made at the gateway can exceed what was paid, or be in another currency. Then it isn't counted.
         room = Coalesce("paid_amount", "amount") - Value(refund.amount)
         paid_in = Case(When(paid_currency="", then=F("currency")), default=F("paid_currency"))
         fits = attempt.alias(paid_in=paid_in).filter(paid_in=refund.currency, refunded__lte=room)
@@ -374,6 +376,7 @@ def _release_lines(refund: Refund) -> None:
 
 
 def _reserve_lines(refund: Refund) -> None:
+    # Meanwhile another refund may have taken a line's price: then this one has no share of it.
     for part in refund.lines.all():
         if not _add_to_line(part.line_id, Money(part.amount, refund.currency)):
             part.amount = 0

@@ -50,9 +50,9 @@ from mitxonline.kernel.text import require_text
 logger = logging.getLogger(__name__)
 
 # How long the process that recorded a refund may take to send it and get the answer, before the sweep does.
-PATIENCE = timedelta(minutes=2)
+ANSWER_TIME = timedelta(minutes=2)
 # How often the gateway is asked about a refund that is on its way: banks take days.
-PENDING_PATIENCE = timedelta(hours=1)
+ASK_PENDING_EVERY = timedelta(hours=1)
 
 
 def refund_order(
@@ -128,10 +128,10 @@ def sweep_refunds(*, now: datetime, limit: int = 100) -> int:
 
     When a gateway's account stops answering, its other refunds wait for the next run. All wait when the time is over.
     """
-    recorded = Q(state=RefundState.RECORDED, recorded_at__lt=now - PATIENCE)
-    unanswered = Q(state=RefundState.SENT, sent_at__lt=now - PATIENCE) & _not_asked_since(now - PATIENCE)
-    sent_long_ago = Q(sent_at__lt=now - PENDING_PATIENCE) | Q(sent_at=None)  # without a time: made at the gateway
-    pending = Q(state=RefundState.PENDING) & sent_long_ago & _not_asked_since(now - PENDING_PATIENCE)
+    recorded = Q(state=RefundState.RECORDED, recorded_at__lt=now - ANSWER_TIME)
+    unanswered = Q(state=RefundState.SENT, sent_at__lt=now - ANSWER_TIME) & _not_asked_since(now - ANSWER_TIME)
+    sent_long_ago = Q(sent_at__lt=now - ASK_PENDING_EVERY) | Q(sent_at=None)  # without a time: made at the gateway
+    pending = Q(state=RefundState.PENDING) & sent_long_ago & _not_asked_since(now - ASK_PENDING_EVERY)
     due = Refund.objects.filter(recorded | unanswered | pending)
     rows = due.order_by(F("looked_up_at").asc(nulls_first=True), "pk").select_related("attempt")[:limit]
     unresponsive, tried = UnresponsiveAccounts(), 0
