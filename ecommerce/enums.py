@@ -5,8 +5,6 @@ from django.utils.translation import gettext_lazy as _
 
 
 class DiscountType(models.TextChoices):
-    """What a discount does to a price."""
-
     PERCENT_OFF = "percent_off", _("Percent off")
     AMOUNT_OFF = "amount_off", _("Amount off the cart")
     AMOUNT_OFF_EACH = "amount_off_each", _("Amount off each course")
@@ -36,8 +34,6 @@ class PaymentType(models.TextChoices):
 
 
 class UseState(models.TextChoices):
-    """The state of one use of a code."""
-
     HELD = "held", _("Held for an order")
     CONFIRMED = "confirmed", _("Confirmed")
     RELEASED = "released", _("Released")
@@ -48,8 +44,6 @@ LIVE_USE_STATES = (UseState.HELD, UseState.CONFIRMED)
 
 
 class BasketKind(models.TextChoices):
-    """How a basket was opened."""
-
     ORDINARY = "ordinary", _("Ordinary")
     LINK = "link", _("Opened by a contract's link")
 
@@ -104,8 +98,6 @@ UNSETTLED_STATES = (AttemptState.STARTED, AttemptState.PROCESSING, AttemptState.
 
 
 class NoticeState(models.TextChoices):
-    """What happened to a gateway's notice."""
-
     RECEIVED = "received", _("Received")
     DONE = "done", _("Processed")
     KEPT = "kept", _("Stored, nothing to do")
@@ -146,8 +138,6 @@ FAILED_REFUND_STATES = (RefundState.FAILED, RefundState.CANCELED)
 
 
 class RefundOrigin(models.TextChoices):
-    """Where a refund was made."""
-
     OURS = "ours", _("In this shop")
     PROVIDER = "provider", _("At the gateway")
     BANK = "bank", _("By the buyer’s bank")
@@ -161,8 +151,6 @@ class AfterFailedRefund(models.TextChoices):
 
 
 class AlertKind(models.TextChoices):
-    """What finance is e-mailed about."""
-
     REVIEW = "review", _("In review")
     SECOND_PAYMENT = "second_payment", _("Paid twice")
     DISPUTE = "dispute", _("Disputed")
@@ -173,24 +161,18 @@ class AlertKind(models.TextChoices):
 
 
 class EnrollmentAfter(models.TextChoices):
-    """What a refund does to its courses."""
-
     REMOVE = "remove", _("Remove the course")
     AUDIT = "audit", _("Keep it for auditing")
     KEEP = "keep", _("Change nothing")
 
 
 class RefundRequestState(models.TextChoices):
-    """The state of a buyer's refund request."""
-
     ASKED = "asked", _("Requested")
     APPROVED = "approved", _("Approved")
     DENIED = "denied", _("Denied")
 
 
 class RefundWhy(models.TextChoices):
-    """Why a buyer requests a refund."""
-
     MIND_CHANGED = "mind_changed", _("I changed my mind")
     WRONG_COURSE = "wrong_course", _("I bought the wrong course")
     NO_TIME = "no_time", _("I don’t have the time")
@@ -200,8 +182,6 @@ class RefundWhy(models.TextChoices):
 
 
 class DisputeState(models.TextChoices):
-    """The state of a dispute."""
-
     WARNING = "warning", _("Warning")
     NEEDS_RESPONSE = "needs_response", _("Needs a response")
     UNDER_REVIEW = "under_review", _("With the bank")

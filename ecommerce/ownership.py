@@ -25,8 +25,6 @@ RunsByCourse: TypeAlias = Mapping[int, int]
 
 @dataclass(frozen=True, slots=True)
 class EnrolledRun:
-    """A learner's enrollment in a run."""
-
     run_id: int
     mode: str
     title: str

@@ -50,7 +50,6 @@ class Offer:
         return self.discount_type == DiscountType.AMOUNT_OFF and self.unlocks is None
 
     def covers(self, item: Item) -> bool:
-        """Whether this discount may lower the item's price."""
         if self.discount_type != DiscountType.PERCENT_OFF and self.currency != item.listed.currency:
             return False
         if item.requires_code or self.unlocks is not None:
@@ -70,8 +69,6 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A product to be priced."""
-
     product_id: int
     listed: Money
     requires_code: bool = False

@@ -71,7 +71,6 @@ def enroll_buyer(event: OrderFulfilled) -> None:
 
 
 def email_receipt(event: OrderFulfilled) -> None:
-    """E-mail the receipt to the buyer."""
     _email_receipt(event.order_id)
 
 
@@ -136,7 +135,6 @@ def email_free_lines_undone(event: FreeLinesUndone) -> None:
 
 
 def email_refund_denied(event: RefundDenied) -> None:
-    """Tell the buyer that their refund request was denied, and why."""
     request = RefundRequest.objects.select_related("order__purchaser").get(pk=event.request_id)
     _email_buyer("refund_denied", request.order, is_answerable=True, request=request)
 

@@ -48,7 +48,11 @@ from mitxonline.kernel.errors import DomainError
 
 @dataclass(frozen=True, slots=True)
 class PurchaseLine:
-    """What the rules judge. ``user_id`` is None while the visitor is signed out."""
+    """One product that someone wants to buy, with the code that prices it.
+
+    ``knows_code``: its own code was applied, working or not; only people with a code are told whose it is. ``is_kept``:
+    it is kept for later and not bought now.
+    """
 
     product: Product
     code: DiscountCode | None
@@ -88,8 +92,6 @@ class RuleVerdict:
 
 
 class CheckoutRule(Protocol):
-    """Something that may refuse a purchase."""
-
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         """Judge without writing or locking, to show the cart."""
 
@@ -144,7 +146,6 @@ def refuse_owned_courses(purchase: Purchase) -> None:
 
 
 def first_refusals(findings: Sequence[RuleVerdict]) -> dict[int, DomainError]:
-    """Return each product's first refusal."""
     refusals: dict[int, DomainError] = {}
     for finding in findings:
         if finding.refusal is not None:

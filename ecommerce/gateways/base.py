@@ -33,8 +33,6 @@ AVOIDED = "avoided"
 
 @dataclass(frozen=True, slots=True)
 class PaymentLine:
-    """One line of the payment page."""
-
     title: str
     due: Money
 

@@ -102,8 +102,6 @@ _WITH_PAYMENT = ["payment_intent.latest_charge"]
 
 
 class StripeGateway:
-    """Checkout Sessions on Stripe's own page."""
-
     name: ClassVar[str] = "stripe"
 
     def account_for(self, host: str) -> str:

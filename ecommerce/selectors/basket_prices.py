@@ -145,7 +145,6 @@ class PricedBasket:
 
     @property
     def refusals(self) -> tuple[DomainError, ...]:
-        """Everything that prevents checking out."""
         if not self.lines:
             return (BasketEmpty(),)
         refusals = [line.refusal for line in self.lines if line.refusal is not None]

@@ -47,7 +47,6 @@ def find_automatic_discounts(now: datetime) -> list[Discount]:
 
 
 def is_for_buyer(discount: Discount, buyer: Buyer) -> bool:
-    """Whether an automatic discount is for this buyer."""
     return not discount.for_chosen_people or (buyer.is_confirmed and discount.pk in buyer.discounts)
 
 

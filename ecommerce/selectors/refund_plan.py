@@ -57,8 +57,6 @@ class RefundChoice:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One line's part of a refund."""
-
     line: OrderLine
     amount: Money
 
@@ -80,7 +78,6 @@ class RefundPlan:
 
     @property
     def left_after(self) -> Money:
-        """What can still be refunded of this payment afterwards."""
         return self.attempt.refundable - self.amount
 
 
@@ -141,7 +138,6 @@ def find_excess(order: Order) -> Money:
 
 
 def remaining_price(line: OrderLine) -> Money:
-    """Return what hasn't been refunded of a line's price."""
     return Money(line.due - line.refunded, line.currency)
 
 

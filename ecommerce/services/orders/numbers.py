@@ -36,6 +36,5 @@ def retry_taken_number(place: Callable[[], T]) -> T:
 
 
 def _is_taken(error: IntegrityError) -> bool:
-    """Whether the unique index on the number refused it."""
     constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
     return constraint.startswith("ecommerce_order_number_")

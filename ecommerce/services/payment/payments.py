@@ -320,7 +320,6 @@ def _record_found_payment(attempt: PaymentAttempt, order: Order, notice: Payment
 
 
 def _is_paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:
-    """Whether another attempt has paid the whole price."""
     others = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).exclude(pk=attempt.pk)
     return any(other.is_paid_exactly for other in others)
 

@@ -384,7 +384,6 @@ def _reserve_lines(refund: Refund) -> None:
 
 
 def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
-    """Update courses, codes and the order after money went back."""
     if refund.took_effect_at is None:  # once, however often the gateway reports it
         refund.took_effect_at = now
         if refund.is_counted and not refund.attempt.is_surplus:
@@ -517,7 +516,6 @@ def _change_enrollments(refund: Refund, order: Order, lines: list[OrderLine], *,
 
 
 def _remaining_lines(order: Order, lines: list[OrderLine]) -> QuerySet[OrderLine]:
-    """Return the order's other lines that aren't refunded in full."""
     return order.lines.standing().exclude(pk__in=[line.pk for line in lines])
 
 
