@@ -474,7 +474,7 @@ class TestWithdrawn:
                 now=NOON + DAY,
             )
             assert [row.outcome for row in plan.rows] == [RecipientOutcome.WITHDRAWN, RecipientOutcome.GETS_CODE]
-            assert "only we can give it back" in plan.rows[0].sentence
+            assert "only we can restore it" in plan.rows[0].sentence
             free = codes_of(each)[-1]
             with pytest.raises(PersonRefused, match=r"Add the person under “Members”"):
                 assign_code(code_id=free.pk, email=learner.email, by_id=None, now=NOON + DAY)

@@ -86,7 +86,7 @@ def test_two_links_in_two_windows_are_one_basket_with_one_course(together: Toget
     before, one, other = (run.product_id or 0 for run in runs)
     owner = owner_of(make_user())
     add_products(owner=owner, product_ids=[before], now=NOON)
-    meet_at(basket_services, "_put", parties=2, before=True)
+    meet_at(basket_services, "_add_items", parties=2, before=True)
     together(*(lambda pk=pk: add_products(owner=owner, product_ids=[pk], now=NOON) for pk in (one, other)))
     assert BasketItem.objects.get().product_id in {one, other}
 
@@ -96,7 +96,7 @@ def test_signing_in_on_two_devices_at_once_joins_both_carts(together: Together, 
     tokens = [uuid.uuid4(), uuid.uuid4()]
     for token, product in zip(tokens, products, strict=True):
         add_products(owner=BasketOwner(token=token), product_ids=[product.pk], now=NOON)
-    meeting = meet_at(basket_services, "baskets_of", parties=2)
+    meeting = meet_at(basket_services, "lock_baskets_of", parties=2)
     together(*(lambda token=token: claim_baskets(token=token, user_id=learner.pk, now=NOON) for token in tokens))
     assert meeting.happened
     assert Basket.objects.get().user == learner

@@ -204,7 +204,7 @@ def test_without_the_orders_lock_the_harness_undoes_it_twice(
 ) -> None:
     order, _code = free_order()
     monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
-    meeting = meet_at(refunds, "free_lines", parties=4, patience=20.0)
+    meeting = meet_at(refunds, "find_free_lines", parties=4, patience=20.0)
     answers = together(*[undoing(order)] * 4)
     assert meeting.happened
     assert kinds(answers)["NothingToRefund"] < 3  # if this fails, the test above proves nothing

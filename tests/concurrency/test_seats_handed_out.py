@@ -192,7 +192,7 @@ def test_without_the_claim_the_harness_sends_a_mail_twice(
     )
     ids = list(HandOutMail.objects.values_list("pk", flat=True))
     monkeypatch.setattr(mails, "_claim", lambda _mail_id: True)
-    meeting = meet_at(mails, "_message", parties=4, patience=20.0)
+    meeting = meet_at(mails, "build_email", parties=4, patience=20.0)
     together(*(lambda: send_mails(ids) for _each in range(4)))
     assert meeting.happened
     assert len(mailoutbox) > 1  # else the test above proves nothing

@@ -251,7 +251,7 @@ def lock_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
 def _claim_baskets(*, token: UUID, user_id: int, now: datetime) -> JoinedBaskets:
     joined = JoinedBaskets()
     with transaction.atomic():
-        mine = {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
+        mine = lock_baskets_of(user_id)
         for basket in Basket.objects.locked().filter(token=token):
             own = mine.get(basket.kind)
             if basket.is_link and (basket.is_stale(now) or not basket.items.exists()):
@@ -268,6 +268,11 @@ def _claim_baskets(*, token: UUID, user_id: int, now: datetime) -> JoinedBaskets
             else:
                 joined = _join_baskets(basket, own, now)
     return joined
+
+
+def lock_baskets_of(user_id: int) -> dict[str, Basket]:
+    """Lock the account's baskets, and return them by kind."""
+    return {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
 
 
 def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: int | None, now: datetime) -> None:
