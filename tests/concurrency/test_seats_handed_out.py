@@ -50,7 +50,7 @@ def runs_with_codes(seats: int) -> list[ContractRun]:
 def test_eight_managers_and_four_seats(together: Together) -> None:
     runs = runs_with_codes(4)
     answers = kinds(together(*(giving(runs[number % 4], number) for number in range(8))))
-    assert answers == {"HandOutPlan": 2, "NoSeatToGive": 6}
+    assert answers == {"HandOutPlan": 2, "NoSeatsLeft": 6}
     assert len(waiting_addresses(runs[0].contract_id).without_seat) == 4
     assert HandOut.objects.count() == HandOutMail.objects.count() == 4
 
@@ -78,7 +78,7 @@ def test_the_last_seat_is_taken_and_promised_at_once(together: Together) -> None
         )
     )
     waiting = waiting_addresses(run.contract_id).without_seat
-    assert answers in ({"Attachment": 1, "NoSeatToGive": 1}, {"ContractFull": 1, "HandOutPlan": 1})
+    assert answers in ({"Attachment": 1, "NoSeatsLeft": 1}, {"ContractPromised": 1, "HandOutPlan": 1})
     assert ContractMembership.objects.count() + len(waiting) == 1
 
 
