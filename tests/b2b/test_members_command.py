@@ -132,7 +132,7 @@ class TestProblems:
     def test_unknown_addresses_stop_the_command_and_are_named(self, page: ContractPage, people: list[User]) -> None:
         User.objects.filter(pk=people[1].pk).update(is_active=False)
         name = file('email\nada@example.com\nnobody@example.com\nnot an address\nben@example.com\n""\n')
-        with pytest.raises(Exception, match="because of 3 of the 4 people listed"):
+        with pytest.raises(Exception, match="3 of the 4 people listed have a problem"):
             run_command(f"b2b_contract members {page.pk} --file {name} --format json")
         assert members(page) == []
 
@@ -149,7 +149,7 @@ class TestProblems:
         page = add_child(
             parent_id=ensure_organization_page().pk, make=lambda: ContractPage(title="D", name="D", live=False)
         )
-        assert "is not published" in refusal_of(f"b2b_contract members {page.pk} --add ada@example.com")
+        assert "isn’t published" in refusal_of(f"b2b_contract members {page.pk} --add ada@example.com")
         with pytest.raises(ContractNotPublished):
             plan_change_members(ChangeMembers(contract_id=page.pk, wishes=[]))
 
