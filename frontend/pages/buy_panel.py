@@ -190,6 +190,7 @@ def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -
 
 
 def _panel_for_awaited(course: Course, awaited: AwaitedOrder) -> BuyPanel:
+    # No form: the learner must not pay for the course a second time.
     return BuyPanel(
         state=PanelState.AWAITED,
         course=course,
@@ -283,6 +284,7 @@ def _sort_starts(runs: Iterable[RunOffer], now: datetime) -> list[RunOffer]:
 
 
 def _start_rank(run: RunOffer, now: datetime) -> int:
+    # Dates to come, then “any time”, then runs that have started.
     if not run.has_date():
         return 1
     return 0 if run.starts_at is not None and run.starts_at > now else 2

@@ -218,6 +218,7 @@ def program_cards(pages: Iterable[ProgramPage], *, now: datetime) -> list[Progra
 def program_products(program_ids: Iterable[int]) -> dict[int, Product]:
     """The cheapest product on sale of each program; one query."""
     products = Product.objects.public().filter(program_id__in=list(program_ids), price__gt=0)
+    # Later rows replace earlier ones, so the cheapest stays.
     return {product.program_id or 0: product for product in products.order_by("-price", "-pk")}
 
 
@@ -311,6 +312,7 @@ def _sum_prices(prices: list[Money | None], currency: str) -> Money | None:
 
 
 def _awaited_panel(page: ProgramPage, awaited: AwaitedOrder) -> OfferPanel:
+    # No button: the learner must not pay for the program a second time.
     return OfferPanel(
         title=page.subject.title,
         sentence=f"{awaited.title}. {awaited.sentence}",
