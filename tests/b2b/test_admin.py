@@ -29,7 +29,7 @@ def staff(client: Client) -> Client:
     return client
 
 
-def test_they_are_listed_with_a_link_to_where_they_are_written(staff: Client) -> None:
+def test_organizations_and_contracts_are_listed_with_a_link_to_wagtail(staff: Client) -> None:
     page = publish_contract(make_source_course(), name="Seats for all", cap=2)
     lists = {"organizationpage": "UniversityX", "contractpage": "Seats for all"}
     for model, name in lists.items():
@@ -39,7 +39,7 @@ def test_they_are_listed_with_a_link_to_where_they_are_written(staff: Client) ->
     assert reverse("wagtailadmin_pages:edit", args=[page.pk]) in answer.text
 
 
-def test_they_are_for_looking(staff: Client) -> None:
+def test_organizations_and_contracts_are_read_only(staff: Client) -> None:
     page = publish_contract(make_source_course(), cap=2)
     for model, pk in (("organizationpage", ensure_organization_page().pk), ("contractpage", page.pk)):
         url = reverse(f"admin:b2b_{model}_change", args=[pk])

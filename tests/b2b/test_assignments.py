@@ -237,7 +237,7 @@ class TestHandingOut:
         hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people("samuel", "nora")), by_id=dana.pk, now=later)
 
     @pytest.mark.parametrize("many", [1, 40])
-    def test_it_costs_the_same_for_one_and_for_many(self, many: int) -> None:
+    def test_handing_out_costs_the_same_for_one_and_for_many(self, many: int) -> None:
         run = make_contract_run(make_contract(seats=50), codes=50)
         with queries(exactly=20):  # two ask who was withdrawn and which codes were shared
             give(run, people(*(f"person{number}" for number in range(many))))

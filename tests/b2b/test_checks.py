@@ -329,7 +329,7 @@ def test_a_key_open_edx_would_refuse_is_reported() -> None:
     assert "“ ”, “ü” can’t be part of it" in told.sentence
 
 
-def test_one_contract_s_sabotage_leaves_the_others_alone() -> None:
+def test_a_finding_in_one_contract_leaves_the_others_alone() -> None:
     page = publish_contract(make_source_course(), cap=2, name="One")
     other = publish_contract(make_source_course(), cap=2, name="Two")
     set_up(page, price=5)

@@ -66,7 +66,7 @@ def test_no_cap_gives_one_code_without_limit_for_each_course() -> None:
 
 
 @pytest.mark.parametrize(("price", "amount"), [(None, Decimal(0)), ("49.00", Decimal(49))])
-def test_every_product_has_one_discount_at_the_contract_s_price(price: str | None, amount: Decimal) -> None:
+def test_every_product_has_one_discount_at_the_contracts_price(price: str | None, amount: Decimal) -> None:
     page = publish_contract(make_source_course(), cap=2, price=price)
     (discount,) = discounts_of(page)
     product = discount.unlocks

@@ -95,7 +95,7 @@ class TestTheDocuments:
         assert len(rows) == 200
         assert set(rows[0]) == {"Code", "Product", "Redeemed", "Product URL", "Redeem URL"}
 
-    def test_both_after_each_other_are_two_contracts(self) -> None:
+    def test_both_set_ups_make_two_contracts(self) -> None:
         run_command('b2b_contract create UniversityX "UniversityX Contract" sso')
         second = run_command('b2b_contract create UniversityX "UniversityX Contract" non-sso --max-learners 200')
         assert "another contract with this name" in second.talk
@@ -454,7 +454,9 @@ class TestWho:
         assert ContractPage.objects.get(pk=made).latest_revision.user_id == operator.pk
         assert OrganizationPage.objects.get(name="Other").latest_revision.user_id == operator.pk
 
-    def test_the_machine_s_user_without_one(self, capped: ContractPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_an_actor_the_login_name_is_recorded(
+        self, capped: ContractPage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("getpass.getuser", lambda: "deploy")
         run_command(f"b2b_contract modify {capped.pk} --max-learners 4")
         assert Reconcile.objects.all()[0].reason == "b2b_contract modify, typed by deploy"
@@ -582,7 +584,7 @@ class TestLists:
         assert len(run_command("b2b_list courseware --format json").rows) == 4
         assert len(run_command("b2b_list courses --format json").rows) == 4
 
-    def test_removed_runs_are_not_the_contract_s_any_more(self, capped: ContractPage) -> None:
+    def test_removed_runs_are_not_the_contracts_any_more(self, capped: ContractPage) -> None:
         run_command(f"b2b_contract courseware {capped.pk} {COURSE} --remove")
         assert run_command(f"b2b_list courseware --contract {capped.pk} --format json").rows == []
 
@@ -672,7 +674,7 @@ class TestCodesFile:
         assert Path("x.csv").read_text() == "before"
         assert [path.name for path in Path.cwd().iterdir()] == ["x.csv"]
 
-    def test_it_can_go_to_standard_output(self, capped: ContractPage) -> None:
+    def test_the_export_can_go_to_standard_output(self, capped: ContractPage) -> None:
         said = run_command(f"b2b_list contracts --codes {capped.pk} --codes-out -")
         rows = list(csv.DictReader(StringIO(said.result)))
         assert {row["Code"] for row in rows} == {code.text for code in codes_of(capped)}
@@ -683,7 +685,7 @@ class TestCodesFile:
             pytest.skip("this system has no /dev/full")
         assert "No space left" in refusal_of(f"b2b_list contracts --codes {capped.pk} --codes-out /dev/full")
 
-    def test_it_can_go_to_a_device(self, capped: ContractPage) -> None:
+    def test_the_export_can_go_to_a_device(self, capped: ContractPage) -> None:
         run_command(f"b2b_list contracts --codes {capped.pk} --codes-out /dev/null")
         assert Path("/dev/null").exists()
 
@@ -698,7 +700,7 @@ def test_wrong_arguments_end_with_status_1_and_a_sentence(
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
-def test_the_site_s_zone_decides_which_day_is_the_first(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sites_zone_decides_which_day_is_the_first(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.TIME_ZONE = "Asia/Tokyo"
     late: Callable[[], datetime] = lambda: datetime(2025, 12, 31, 20, 0, tzinfo=UTC)  # noqa: E731
     monkeypatch.setattr(clock, "now", late)

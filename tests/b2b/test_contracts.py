@@ -84,7 +84,7 @@ def test_an_inactive_contract_is_not_the_same() -> None:
     assert create().is_new
 
 
-def test_another_organization_s_contract_is_not_the_same() -> None:
+def test_another_organizations_contract_is_not_the_same() -> None:
     create()
     other = ensure_organization_page("Elsewhere")
     written = WrittenTerms(integration_type=NON_SSO, currency="USD")

@@ -139,7 +139,7 @@ def test_a_course_of_a_program_keeps_its_run_when_it_is_added_alone() -> None:
 class TestGivenRun:
     """A run named by its own id is taken over."""
 
-    def test_it_becomes_the_contract_s_with_its_product(self) -> None:
+    def test_a_given_run_becomes_a_contract_run_with_its_product(self) -> None:
         one = make_source_course(runs=())
         run = make_public_run(one, "1T2025")
         product = Product.objects.create(course_run=run, sku="old", price=99, currency="USD")
@@ -164,7 +164,7 @@ class TestGivenRun:
         audit.refresh_from_db()
         assert (audit.is_active, audit.requires_code) == (False, True)
 
-    def test_it_gets_a_product_where_it_has_none(self) -> None:
+    def test_a_given_run_without_a_product_gets_one(self) -> None:
         run = make_public_run(make_source_course(runs=()), "1T2025")
         page = publish_contract(run, cap=1)
         product = Product.objects.get(course_run=run)
@@ -177,7 +177,7 @@ class TestGivenRun:
         after = CourseRun.all_objects.get(pk=run.pk)
         assert (after.start_date, after.is_self_paced, after.live) == (NOW, False, True)
 
-    def test_another_contract_s_run_is_refused(self) -> None:
+    def test_another_contracts_run_is_refused(self) -> None:
         run = make_public_run(make_source_course(runs=()), "1T2025")
         first = publish_contract(run, name="First")
         second = publish_contract(name="Second")
@@ -200,7 +200,7 @@ class TestGivenRun:
         page = publish_contract(run, make_program_of(one, make_source_course()), cap=1)
         assert [each.course_id for each in runs_of(page)].count(one.pk) == 1
 
-    def test_adding_the_contract_s_own_run_is_nothing_new(self) -> None:
+    def test_adding_the_contracts_own_run_is_nothing_new(self) -> None:
         page = publish_contract(make_source_course(), cap=1)
         before = everything(page)
         add_to_contract(page, runs_of(page)[0])
@@ -329,7 +329,7 @@ class TestRemoval:
         assert use.state == "confirmed"
         assert page.memberships.count() == 1
 
-    def test_the_contract_s_changes_pass_a_removed_run_by(self) -> None:
+    def test_a_removed_run_does_not_follow_the_contract(self) -> None:
         one = make_source_course()
         page = publish_contract(one, cap=2)
         remove(page, one.readable_id)

@@ -136,7 +136,7 @@ class TestProductLink:
         cart(run, owner)
         assert shown(owner) == [run.product_id]
 
-    def test_it_is_never_merged_and_at_sign_in_becomes_the_current_one_as_it_is(
+    def test_a_link_basket_is_never_merged_and_becomes_current_at_sign_in(
         self, run: ContractRun, learner: User
     ) -> None:
         owner, visitor, token = BasketOwner(user_id=learner.pk), make_product(), uuid4()
@@ -293,7 +293,7 @@ class TestHold:
         assert place_order(owner=BasketOwner(user_id=learner.pk), user_id=learner.pk, now=NOON) == first
         assert (CodeUse.objects.count(), ContractMembership.objects.count()) == (1, 1)
 
-    def test_it_ends_when_the_order_leaves_pending(self, learner: User) -> None:
+    def test_a_hold_ends_when_the_order_leaves_pending(self, learner: User) -> None:
         run = priced_run(seats=1)
         order = order_of(run, learner, codes_of(run)[0])
         with pytest.raises(ContractFull):

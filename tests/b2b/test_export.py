@@ -99,7 +99,7 @@ def test_codes_of_removed_runs_are_listed_only_with_all() -> None:
     assert len(exported(page, everything=True)) == 4
 
 
-def test_another_contract_s_codes_are_not_in_it() -> None:
+def test_another_contracts_codes_are_not_in_it() -> None:
     page = publish_contract(make_source_course(), cap=1, name="One")
     publish_contract(make_source_course(), cap=5, name="Other")
     assert len(exported(page)) == 1

@@ -90,7 +90,7 @@ def states() -> list[str]:
 
 
 class TestTheMail:
-    def test_it_says_who_gives_what_until_when_and_leads_to_the_seat(self, run: ContractRun, dana: User) -> None:
+    def test_the_mail_names_giver_course_and_last_day_and_links_to_the_seat(self, run: ContractRun, dana: User) -> None:
         send_mails(given(run, by=dana))
         sent = mail.outbox[0]
         code = DiscountCode.objects.get(assigned_email=INES)
@@ -163,7 +163,7 @@ class TestSending:
         assert len(mail.outbox) == 1
         assert states() == [MailState.SENT]
 
-    def test_it_is_claimed_before_it_goes_off(self, run: ContractRun) -> None:
+    def test_a_mail_is_claimed_before_it_is_sent(self, run: ContractRun) -> None:
         """Killed between sending and recording it: the mail stays claimed and is never resent automatically."""
         ids = given(run)
         with pytest.raises(KeyboardInterrupt):

@@ -230,7 +230,7 @@ class TestWhoDidIt:
         assert ContractMembership.objects.get().added_by_id == operator.pk
         assert PageLogEntry.objects.get(action="b2b.seat.give").user_id == operator.pk
 
-    def test_without_one_the_machine_s_user_is_the_reason(
+    def test_without_a_reason_the_login_name_is_recorded(
         self, page: ContractPage, people: list[User], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("getpass.getuser", lambda: "deploy")

@@ -194,7 +194,7 @@ def test_namesakes_are_told_apart_by_their_ids() -> None:
     assert find_organization(str(twins[1].pk)) == twins[1]
 
 
-def test_an_id_that_is_another_one_s_name_is_unclear_and_not_guessed() -> None:
+def test_an_id_that_is_another_organizations_name_is_ambiguous() -> None:
     first = make("First")
     make(str(first.pk))
     with pytest.raises(OrganizationUnclear):

@@ -113,7 +113,7 @@ class TestRequests:
         request_reconcile(contract_id=page.pk, reason="", now=NOW + timedelta(days=400))
         assert len(requests()) == 2
 
-    def test_the_first_one_s_reason_and_person_stay(self) -> None:
+    def test_merged_requests_keep_the_first_reason_and_person(self) -> None:
         page = publish_contract()
         first = ask(page)
         again = request_reconcile(contract_id=page.pk, reason="other", now=NOW)
@@ -161,7 +161,7 @@ def test_the_worker_does_what_was_asked() -> None:
 
 
 class TestRecord:
-    def test_it_says_what_was_before_and_after(self) -> None:
+    def test_the_record_has_the_terms_before_and_after(self) -> None:
         page = unsettled(cap=5, runs=2)
         record = reconcile_contract(page)
         record.refresh_from_db()
@@ -323,7 +323,7 @@ class TestAtOnce:
         assert len(active_codes_of(page)) == 150
         assert (len(runs_of(page)), Product.objects.count(), Discount.objects.count()) == (3, 3, 3)
 
-    def test_without_the_contract_s_lock_they_would_not(
+    def test_without_the_contracts_lock_they_would_not(
         self, together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The control of the test above: if this fails, that one proves nothing."""
@@ -477,7 +477,7 @@ class TestUsesThatAreGivenBack:
         assert together(give_back, cap) == [None, None]
         return DiscountCode.objects.get(pk=code.pk)
 
-    def test_it_is_not_counted(self, together: Together) -> None:
+    def test_a_release_during_the_recount_is_not_counted(self, together: Together) -> None:
         code = self.race(publish_contract(make_source_course()), together)
         assert (code.uses, code.max_uses) == (0, 1)
 

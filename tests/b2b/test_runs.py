@@ -56,7 +56,7 @@ def test_the_year_is_the_site_s() -> None:
     assert "+2025_C" in keys_of(publish_contract(make_source_course(), now=new_year))[0]
 
 
-def test_the_year_is_the_site_s_wherever_the_site_is(settings: Settings) -> None:
+def test_the_year_is_the_sites_wherever_the_site_is(settings: Settings) -> None:
     settings.TIME_ZONE = "Europe/Berlin"
     new_year = datetime(2025, 12, 31, 23, 30, tzinfo=UTC)
     assert "+2026_C" in keys_of(publish_contract(make_source_course(), now=new_year))[0]
@@ -88,7 +88,7 @@ def test_two_courses_of_one_number_get_two_keys() -> None:
     assert keys_of(page) == [stem, f"{stem}-2"]
 
 
-def test_a_number_at_the_end_of_another_contract_s_key_is_not_ours() -> None:
+def test_a_number_at_the_end_of_another_contracts_key_is_not_ours() -> None:
     page = publish_contract()
     other = make_source_course("course-v1:Other+1x", runs=())
     CourseRun.objects.create(
@@ -135,7 +135,7 @@ def test_without_a_source_run_the_first_run_serves() -> None:
     assert run.source_run.run_tag == "1T2024"
 
 
-def test_another_contract_s_run_is_no_source() -> None:
+def test_another_contracts_run_is_no_source() -> None:
     one = make_source_course(runs=())
     publish_contract(one, name="First")
     (run,) = runs_of(publish_contract(one, name="Second"))
@@ -164,7 +164,7 @@ def test_a_run_of_a_contract_is_live_self_paced_and_hidden() -> None:
     assert run.course_id == one.pk
 
 
-def test_dates_are_the_contract_s_with_both_ends_included() -> None:
+def test_dates_are_the_contracts_with_both_ends_included() -> None:
     (run,) = runs_of(publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30)))
     assert run.start_date == run.enrollment_start == datetime(2026, 1, 1, tzinfo=UTC)
     assert run.end_date == run.enrollment_end == datetime(2026, 6, 30, **LAST_MICROSECOND, tzinfo=UTC)
@@ -178,7 +178,7 @@ def test_dates_are_days_where_the_site_is(settings: Settings) -> None:
     assert run.end_date == datetime(2026, 7, 1, 3, 59, 59, 999999, tzinfo=UTC)
 
 
-def test_an_open_contract_s_runs_begin_now_and_never_end() -> None:
+def test_an_open_contracts_runs_begin_now_and_never_end() -> None:
     (run,) = runs_of(publish_contract(make_source_course()))
     assert (run.start_date, run.enrollment_start, run.end_date, run.enrollment_end) == (NOW, NOW, None, None)
 
@@ -196,7 +196,7 @@ def test_a_contract_lasting_one_day_has_runs_of_one_day() -> None:
     assert run.end_date == datetime(2026, 1, 1, **LAST_MICROSECOND, tzinfo=UTC)
 
 
-def test_runs_move_with_the_contract_s_dates() -> None:
+def test_runs_move_with_the_contracts_dates() -> None:
     page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
     change_terms(page, contract_start=date(2026, 2, 1), contract_end=date(2026, 7, 31))
     (run,) = runs_of(page)
@@ -223,7 +223,7 @@ def test_a_date_set_by_hand_that_would_contradict_keeps_the_run_where_it_is() ->
     assert (run.start_date, run.end_date) == (datetime(2026, 1, 1, tzinfo=UTC), by_hand)
 
 
-def test_removing_the_contract_s_dates_changes_no_run() -> None:
+def test_removing_the_contracts_dates_changes_no_run() -> None:
     page = publish_contract(make_source_course(), start=date(2026, 1, 1), end=date(2026, 6, 30))
     before = CourseRun.all_objects.filter(contract_run__contract=page).values().get()
     change_terms(page, contract_start=None, contract_end=None)
@@ -351,7 +351,7 @@ def test_a_sku_fits_however_long_the_key_is() -> None:
     assert sku_of(long) != sku_of(long + "2")
 
 
-def test_next_year_s_rerun_has_a_new_key() -> None:
+def test_next_years_rerun_has_a_new_key() -> None:
     one = make_source_course("course-v1:MITx+1x")
     page = publish_contract(one, cap=2)
     next_year = NOW.replace(year=2026)

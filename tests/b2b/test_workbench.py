@@ -146,7 +146,7 @@ class TestLists:
     @pytest.mark.parametrize(
         ("name", "cost"), [("b2b_organizations:index", ORGANIZATION_LIST), ("b2b_contracts:index", CONTRACT_LIST)]
     )
-    def test_they_cost_the_same_for_any_number(self, manager: Client, name: str, cost: int) -> None:
+    def test_every_list_costs_the_same_for_any_number(self, manager: Client, name: str, cost: int) -> None:
         publish_contract(make_source_course(), name="The first")
         manager.get(reverse(name))
         with queries(exactly=cost):
@@ -161,7 +161,9 @@ class TestLists:
 
 
 class TestOrganization:
-    def test_it_shows_its_contracts_members_and_managers(self, manager: Client, page: ContractPage) -> None:
+    def test_an_organization_shows_its_contracts_members_and_managers(
+        self, manager: Client, page: ContractPage
+    ) -> None:
         take_seat(page, make_learner("ada@example.com"))
         shown = words(manager.get(reverse("b2b_organizations:detail", args=[ensure_organization_page().pk])))
         assert "UniversityX" in shown
@@ -176,9 +178,7 @@ class TestOrganization:
             ({"gone_since": NOW}, "In Keycloak university-x (gone since"),
         ],
     )
-    def test_it_shows_which_organization_of_keycloak_it_is(
-        self, manager: Client, facts: dict[str, Any], says: str
-    ) -> None:
+    def test_an_organization_shows_its_keycloak_link(self, manager: Client, facts: dict[str, Any], says: str) -> None:
         page = ensure_organization_page()
         address = reverse("b2b_organizations:detail", args=[page.pk])
         assert "Keycloak" not in words(manager.get(address))
@@ -359,7 +359,7 @@ class TestCodes:
         CodeUse.objects.update(state=UseState.RETIRED)
         assert self.listed(manager, page, state="withdrawn") == {codes_of(page)[0].text}
 
-    def test_they_are_found_by_their_beginning_and_by_people(self, manager: Client, page: ContractPage) -> None:
+    def test_codes_are_found_by_prefix_and_by_person(self, manager: Client, page: ContractPage) -> None:
         first, second, third, _fourth = codes_of(page)
         first.assigned_email, first.assigned_name = "ada@example.com", "Ada Lovelace"
         first.save()
@@ -370,7 +370,7 @@ class TestCodes:
         assert self.listed(manager, page, q=third.text[:13].upper()) == {third.text}
         assert self.listed(manager, page, q="nobody") == set()
 
-    def test_they_are_filtered_by_course(self, manager: Client) -> None:
+    def test_codes_are_filtered_by_course(self, manager: Client) -> None:
         page = publish_contract(make_source_course(title="One"), make_source_course(title="Two"), cap=2)
         run = ContractRun.objects.get(contract=page, course_run__title="Two")
         found = {code.text for code in codes_of(page) if code.discount.unlocks_id == run.product_id}
@@ -493,16 +493,14 @@ class TestFiles:
         row = next(iter(book['Codes & "more"'].iter_rows(values_only=True)))
         assert row == ('<Ada> & "Co"', " two  blanks ", "bell", "Žofie 🎓", "")
 
-    def test_too_many_for_a_workbook_are_refused_with_the_way_on(
+    def test_too_many_codes_for_excel_are_refused_with_an_alternative(
         self, manager: Client, page: ContractPage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(codes, "MOST_IN_WORKBOOK", 3)
         answer = manager.get(url("export_xlsx", page), follow=True)
         assert "Download them as CSV." in words(answer)
 
-    def test_it_is_noted_who_took_codes_along_and_no_cache_keeps_them(
-        self, manager: Client, page: ContractPage
-    ) -> None:
+    def test_exports_are_logged_and_never_cached(self, manager: Client, page: ContractPage) -> None:
         answer = manager.get(url("export_csv", page))
         self.rows(answer)
         assert "no-store" in answer["Cache-Control"]
@@ -620,7 +618,7 @@ class TestInvitations:
         client.post(url("hand_out", page), asked | {"seen": seen(client.post(url("hand_out", page), asked))})
         return HandOut.objects.get()
 
-    def test_they_are_listed_with_what_became_of_them(self, manager: Client, shared: ContractPage) -> None:
+    def test_invitations_are_listed_with_their_state(self, manager: Client, shared: ContractPage) -> None:
         self.invite(manager, shared)
         assert self.listed(manager, shared, "Invited")
         redeem_code(shared, codes_of(shared)[0], make_learner("ada@example.com"))
@@ -656,7 +654,7 @@ class TestInvitations:
         assert old.text not in texts
         assert (HandOut.objects.get().ended_at is None) is resend
 
-    def test_a_code_of_one_s_own_is_not_replaced(self, manager: Client, page: ContractPage) -> None:
+    def test_a_personal_code_is_not_replaced(self, manager: Client, page: ContractPage) -> None:
         assert manager.get(url("replace", page, codes_of(page)[0].pk)).status_code == 404
         assert manager.post(url("replace", page, codes_of(page)[0].pk)).status_code == 404
 
@@ -766,7 +764,7 @@ class TestMembers:
         other = publish_contract(make_source_course(), name="Next year")
         assert manager.get(url("move_member", page, seat.pk), {"target": other.pk}).status_code == 422
 
-    def test_they_are_found_and_filtered(self, manager: Client, page: ContractPage) -> None:
+    def test_members_are_searched_and_filtered(self, manager: Client, page: ContractPage) -> None:
         take_seat(page, make_learner("ada@example.com"))
         take_seat(page, make_learner("grace@example.com"))
         ContractMembership.objects.filter(user__email="grace@example.com").update(source="sso")

@@ -294,7 +294,7 @@ class TestInBulk:
         assert "Contracts are published one by one" in answer.content.decode()
         assert not ContractPage.objects.get().live
 
-    def test_an_organization_alone_is(self, manager: Client) -> None:
+    def test_an_organization_alone_is_published(self, manager: Client) -> None:
         ensure_organization_page().unpublish()
         self.act(manager, "publish", ensure_organization_page())
         assert ensure_organization_page().live
@@ -313,7 +313,7 @@ class TestInBulk:
         assert ensure_organization_page().live
         assert terms_of(page).active is True
 
-    def test_an_organization_without_live_contracts_is(self, manager: Client, page: ContractPage) -> None:
+    def test_an_organization_without_live_contracts_is_unpublished(self, manager: Client, page: ContractPage) -> None:
         ContractPage.objects.get(pk=page.pk).unpublish()
         self.act(manager, "unpublish", ensure_organization_page())
         assert not ensure_organization_page().live

@@ -169,7 +169,7 @@ def leaks(words: str, page: ContractPage) -> bool:
     return "4321" in words or any(code.text in words for code in codes_of(page))
 
 
-def test_wagtail_s_own_pages_tell_an_editor_no_terms_and_no_codes(page: ContractPage) -> None:
+def test_wagtails_own_pages_tell_an_editor_no_terms_and_no_codes(page: ContractPage) -> None:
     modify_contract(ModifyContract(contract_id=page.pk, changes={"max_learners": 2}), now=NOW)
     editor = sign_in_as("editor")
     revisions = list(page.revisions.order_by("pk").values_list("pk", flat=True))

@@ -130,7 +130,7 @@ def test_a_process_killed_while_it_switches_codes_off_is_continued() -> None:
     assert reconcile_contract(page).pk is None
 
 
-def test_a_killed_worker_s_contract_is_done_by_the_next_one(start_worker: StartWorker) -> None:
+def test_a_killed_workers_contract_is_done_by_the_next_one(start_worker: StartWorker) -> None:
     """The next worker gets the delivery when the killed one's lease ends."""
     page = publish_contract(make_program_of(make_source_course(), make_source_course()), cap=20, settled=False)
     kill_half_way(page, where="between", portions=2)

@@ -175,7 +175,7 @@ def test_a_member_is_moved_to_another_contract(open_visitor: OpenVisitor) -> Non
     expect(page.get_by_text("moved to “Clinical skills 2027”")).to_be_visible()
 
 
-def test_the_workbench_is_worked_by_keyboard_alone(open_visitor: OpenVisitor) -> None:
+def test_the_workbench_works_with_the_keyboard_only(open_visitor: OpenVisitor) -> None:
     visitor = signed_in(open_visitor)
     page = visitor.page
     contract = make_contract(make_organization("Larkfield University"), seats=2)

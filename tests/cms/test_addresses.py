@@ -43,7 +43,7 @@ def test_a_course_page_is_found_by_its_id_in_any_encoding(client: Client, addres
         "/courses/programming-with-python/",
     ],
 )
-def test_addresses_that_nearly_fit_lead_there(client: Client, address: str) -> None:
+def test_nearly_right_addresses_redirect(client: Client, address: str) -> None:
     make_course_page(make_course("PY101", title="Programming with Python"))
     response = client.get(address)
     assert response.status_code == 301
@@ -130,7 +130,7 @@ class TestHidden:
         assert "Not yet public" not in client.get(page.url).content.decode()
 
     @pytest.mark.parametrize("closed", ["page", "folder"])
-    def test_a_page_in_a_private_part_is_listed_nowhere_and_asks_who_is_there(
+    def test_private_pages_are_unlisted_and_require_sign_in(
         self, client: Client, page: CoursePage, closed: str
     ) -> None:
         place = page if closed == "page" else CourseIndexPage.objects.get()

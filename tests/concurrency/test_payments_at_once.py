@@ -121,9 +121,7 @@ def test_the_first_press_in_many_windows_is_one_page(stripe_api: StripeServer, t
     assert [attempt.state for attempt in order.attempts.all()] == [AttemptState.STARTED]
 
 
-def test_an_old_page_given_up_in_many_windows_is_ended_and_followed_by_one(
-    stripe_api: StripeServer, together: Together
-) -> None:
+def test_an_old_page_canceled_in_many_windows_gets_one_successor(stripe_api: StripeServer, together: Together) -> None:
     user = make_user()
     order = place_order(user)
     answers = together(*[lambda: check_out(user, now=LATER)] * 8)

@@ -54,7 +54,7 @@ def kinds(answers: list[Any]) -> Counter[str]:
     return Counter(type(each).__name__ for each in answers)
 
 
-def test_eight_people_give_the_whole_order_back_and_one_does(together: Together, till: Till) -> None:
+def test_of_eight_full_refunds_at_once_one_succeeds(together: Together, till: Till) -> None:
     order = make_paid_order(make_product(), gateway="till")
     answers = together(*[giving_back(order)] * 8)
     assert kinds(answers) == {"Refund": 1, "NothingToRefund": 7}
@@ -72,7 +72,7 @@ def test_amounts_given_back_at_once_never_pass_what_was_paid(together: Together,
     assert sum(line.refunded for line in order.lines.all()) == 280
 
 
-def test_without_lock_and_conditional_write_the_harness_gives_too_much(
+def test_without_lock_and_conditional_write_the_harness_refunds_too_much(
     together: Together, till: Till, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def look_then_write(attempt_id: int, amount: Money) -> bool:
@@ -190,7 +190,7 @@ def undoing(order: Order) -> Callable[[], Order]:
     return lambda: undo_free_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
 
 
-def test_eight_people_undo_a_free_order_and_one_does(together: Together) -> None:
+def test_of_eight_undos_of_a_free_order_one_succeeds(together: Together) -> None:
     order, code = free_order()
     answers = together(*[undoing(order)] * 8)
     assert kinds(answers) == {"Order": 1, "NothingToRefund": 7}

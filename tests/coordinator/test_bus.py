@@ -118,7 +118,7 @@ def test_remote_receivers_have_a_queue_of_their_own(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.django_db(transaction=True)
-def test_whatever_happens_while_sending_the_visitor_does_not_see(
+def test_sending_errors_never_reach_the_visitor(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def burst(ids: list[int], queue: str) -> None:

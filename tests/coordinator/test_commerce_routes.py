@@ -11,7 +11,7 @@ def output(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_it_says_who_hears_what_in_order() -> None:
+def test_the_routes_list_receivers_in_order() -> None:
     rows = json.loads(output("--format", "json"))
     taken = [row for row in rows if row["event"] == "tests.coordinator.world.SeatTaken"]
     assert [(row["when"], row["receiver"].rpartition(".")[2], row["fields"]) for row in taken] == [

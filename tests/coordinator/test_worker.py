@@ -112,7 +112,7 @@ def test_with_the_broker_down_the_rows_stay_and_the_sweep_sends_them(start_worke
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
-def test_a_broker_that_hangs_is_asked_once_for_a_moment_and_then_left_alone(scheme: str) -> None:
+def test_a_hanging_broker_is_tried_briefly_and_then_paused(scheme: str) -> None:
     with silent_port() as server, use_broker(f"{scheme}://guest:guest@127.0.0.1:{server.getsockname()[1]}/0"):
         begin = time.monotonic()
         publish_one(SeatTaken(1))

@@ -34,7 +34,7 @@ def take(learner: User, run: CourseRun, *, reference: str = "TS-1") -> Enrollmen
     return revoke(user_id=learner.pk, run_id=run.pk, source=EnrollmentSource.ORDER, reference=reference, now=NOON)
 
 
-def test_the_same_right_twice_is_one(learner: User) -> None:
+def test_the_same_enrollment_twice_is_one(learner: User) -> None:
     run = make_run()
     assert give(learner, run) == give(learner, run)
     assert EnrollmentGrant.objects.count() == 1

@@ -76,7 +76,7 @@ def test_a_configured_server_is_used_instead(servers: Servers) -> None:
     assert not servers.postgres.home.exists()
 
 
-def test_it_is_found_again_after_a_kill(either: Server) -> None:
+def test_a_killed_server_is_restarted(either: Server) -> None:
     either.ensure()
     kill(either)
     assert either.find() is None

@@ -131,7 +131,7 @@ def test_an_editors_changes_stay_and_time_goes_on(loaded: None) -> None:
 
 
 class TestTheCommand:
-    def test_prints_the_accounts_alone(self) -> None:
+    def test_accounts_can_be_printed_without_loading(self) -> None:
         out = StringIO()
         call_command("load_demo", accounts=True, format="json", stdout=out)
         rows = json.loads(out.getvalue())

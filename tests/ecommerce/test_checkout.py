@@ -188,7 +188,7 @@ def test_pressing_twice_is_one_order(owner: BasketOwner) -> None:
     assert [a.state for a in PaymentAttempt.objects.all()] == [AttemptState.STARTED]
 
 
-def test_a_payment_page_that_is_not_young_any_more_is_ended_for_a_fresh_one(owner: BasketOwner) -> None:
+def test_an_old_payment_page_is_replaced_by_a_fresh_one(owner: BasketOwner) -> None:
     add_products(owner=owner, product_ids=[make_product(price="100").pk], now=NOON)
     one, other = buy(owner), buy(owner, now=NOON + timedelta(minutes=11))
     assert one.order == other.order
@@ -502,7 +502,7 @@ def test_a_program_gives_the_runs_that_were_open_when_it_was_sold(owner: BasketO
     assert list(Enrollment.objects.values_list("run_id", flat=True)) == [run.pk]
 
 
-def test_money_for_a_program_that_gives_nothing_by_now_goes_before_staff(owner: BasketOwner) -> None:
+def test_money_for_a_program_that_gives_nothing_anymore_goes_to_review(owner: BasketOwner) -> None:
     run = make_run()
     add_products(owner=owner, product_ids=[make_program_product(run.course, price="249").pk], now=NOON)
     order = buy(owner).order

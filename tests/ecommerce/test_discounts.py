@@ -284,7 +284,7 @@ class TestKeeping:
         assert resume_discounts(discount_ids=[discount.pk], access=OPERATOR) == 1
         assert total(make_user(), make_product(price="100"), "WELCOME10") == Money(90, "USD")
 
-    def test_one_code_is_paused_alone(self) -> None:
+    def test_one_code_can_be_paused(self) -> None:
         one, other = made(count=2).codes
         switch_code(code_id=one.pk, active=False, access=OPERATOR)
         with pytest.raises(CodeSwitchedOff):
@@ -423,7 +423,7 @@ class TestCourseStaff:
         )
         return replace(mine, **changes)
 
-    def test_they_make_codes_for_their_course(self, staff: User, course_product: Product) -> None:
+    def test_course_staff_make_codes_for_their_course(self, staff: User, course_product: Product) -> None:
         discount = made(self.draft(course_product), access=discount_access_of(staff)).discount
         assert discount.made_by == staff
         assert total(make_user(), course_product, "WELCOME10") == Money(180, "USD")
@@ -446,7 +446,9 @@ class TestCourseStaff:
             ({"payment_type": "sales"}, "payment_type"),
         ],
     )
-    def test_not_too_much(self, staff: User, course_product: Product, changes: dict[str, Any], field: str) -> None:
+    def test_course_staff_are_refused_above_their_limits(
+        self, staff: User, course_product: Product, changes: dict[str, Any], field: str
+    ) -> None:
         assert problems(self.draft(course_product, **changes), access=discount_access_of(staff)) == [field]
 
     def test_up_to_the_limit(self, staff: User, course_product: Product, settings: Any) -> None:

@@ -69,7 +69,7 @@ def test_the_surplus_is_refunded_and_the_rest_buys_the_courses() -> None:
     assert (fresh(order).state, runs_of(order)) == (OrderState.REFUNDED, set())
 
 
-def test_a_free_course_that_outlived_its_order_s_money_can_be_undone() -> None:
+def test_a_free_course_of_a_refunded_order_can_be_undone() -> None:
     code = make_code(make_discount(), max_uses=1)
     order = make_paid_order(make_product(), make_product(), discount="0")
     paid, free = order.lines.all()
@@ -88,7 +88,7 @@ def test_a_free_course_that_outlived_its_order_s_money_can_be_undone() -> None:
 
 
 @pytest.mark.parametrize("after", [EnrollmentAfter.KEEP, EnrollmentAfter.REMOVE])
-def test_a_code_freed_by_a_refund_that_failed_is_the_order_s_again(till: Till, after: EnrollmentAfter) -> None:
+def test_a_failed_refund_takes_its_code_back(till: Till, after: EnrollmentAfter) -> None:
     code = make_code(make_discount(), max_uses=1)
     order = make_paid_order(make_product(), gateway="till", code=code, discount="24.90")
     refund = give_back(order, frees_codes=True, enrollment_after=after)
@@ -115,7 +115,7 @@ def test_a_code_is_not_kept_for_an_order_in_review() -> None:
     all_is_well()
 
 
-def test_other_money_for_a_refunded_order_goes_before_finance(stripe_api: StripeServer) -> None:
+def test_new_money_for_a_refunded_order_goes_to_finance(stripe_api: StripeServer) -> None:
     order = place_order(price="49.00")
     attempt = latest_attempt(order)
     other = make_payment(order, paid="20.00")
@@ -128,7 +128,7 @@ def test_other_money_for_a_refunded_order_goes_before_finance(stripe_api: Stripe
     assert (marked.state, marked.amount) == (RefundState.MARKED, 7)
 
 
-def test_other_money_for_an_order_fulfilled_with_a_first_payment_goes_before_finance(stripe_api: StripeServer) -> None:
+def test_a_second_payment_of_a_fulfilled_order_goes_to_finance(stripe_api: StripeServer) -> None:
     order = place_order(price="49.00")
     attempt = latest_attempt(order)
     first = make_payment(order, paid="20.00")

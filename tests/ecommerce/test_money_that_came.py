@@ -196,7 +196,7 @@ def answers(till: Till, amount: Money, state: RefundState = RefundState.SUCCEEDE
 
 @pytest.mark.parametrize("amount", [Money("98", "USD"), Money("49", "EUR"), Money(4900, "JPY")])
 @pytest.mark.parametrize("state", [RefundState.SUCCEEDED, RefundState.PENDING])
-def test_another_refund_than_was_asked_for_goes_before_staff(till: Till, amount: Money, state: RefundState) -> None:
+def test_a_refund_of_another_amount_goes_to_review(till: Till, amount: Money, state: RefundState) -> None:
     order = make_paid_order(make_product(), make_product(price="149.00"), gateway="till")
     refund_order(order_id=order.pk, choice=choice(amount=Money("10", "USD")), now=NOON, by_id=None)
     answers(till, amount, state)
@@ -257,7 +257,7 @@ def test_a_refund_that_differs_and_comes_to_nothing_sets_nothing_aside(till: Til
     assert (refund.state, attempt.refunded, attempt.refund_reserved) == (RefundState.FAILED, 0, 0)
 
 
-def test_stripe_s_own_answer_is_compared(stripe_api: StripeServer) -> None:
+def test_stripes_own_answer_is_compared(stripe_api: StripeServer) -> None:
     order = place_order(price="49.00")
     stripe_api.pay(latest_attempt(order).session_id)
     confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
@@ -269,7 +269,7 @@ def test_stripe_s_own_answer_is_compared(stripe_api: StripeServer) -> None:
     assert latest_attempt(order).state == AttemptState.PAID
 
 
-def test_a_late_payment_of_a_refunded_order_goes_before_finance(stripe_api: StripeServer) -> None:
+def test_a_late_payment_of_a_refunded_order_goes_to_finance(stripe_api: StripeServer) -> None:
     order = place_order(price="49.00")
     attempt = latest_attempt(order)
     other = make_payment(order, paid="20.00")

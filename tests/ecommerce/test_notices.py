@@ -65,7 +65,7 @@ def test_a_notice_is_kept_once_and_answered_before_anything_is_done(
     assert fresh(order).state == OrderState.PENDING
 
 
-def test_it_needs_no_token_no_session_and_sets_none(stripe_api: StripeServer) -> None:
+def test_the_webhook_needs_and_sets_no_session_or_csrf_token(stripe_api: StripeServer) -> None:
     client = Client(enforce_csrf_checks=True)
     response = post_event(stripe_api.event("customer.created", {}), client=client)
     assert response.status_code == 200
@@ -74,7 +74,7 @@ def test_it_needs_no_token_no_session_and_sets_none(stripe_api: StripeServer) ->
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete", "head"])
-def test_it_is_posted_or_nothing(stripe_api: StripeServer, client: Client, method: str) -> None:
+def test_the_webhook_accepts_only_post(stripe_api: StripeServer, client: Client, method: str) -> None:
     assert getattr(client, method)("/payment/webhook/").status_code == 405
 
 
@@ -109,7 +109,7 @@ NESTED = (
     ],
     ids=["thin", "nested", "empty", "text", "list", "null", "NUL", "escaped NUL"],
 )
-def test_whatever_is_signed_is_kept_once_and_raises_no_alarm(
+def test_any_signed_notice_is_stored_once(
     stripe_api: StripeServer, caplog: pytest.LogCaptureFixture, body: bytes, kind: str, state: NoticeState
 ) -> None:
     for _time in range(2):
@@ -261,9 +261,7 @@ def test_a_late_end_of_an_old_page_touches_no_paid_order(stripe_api: StripeServe
     "changes",
     [{"livemode": True}, {"id": "cs_test_another"}, {"metadata": {"attempt": "00000000-0000-4000-8000-000000000000"}}],
 )
-def test_a_notice_of_money_that_is_not_ours_goes_before_staff(
-    stripe_api: StripeServer, changes: dict[str, Any]
-) -> None:
+def test_a_notice_of_mismatched_money_goes_to_review(stripe_api: StripeServer, changes: dict[str, Any]) -> None:
     order = place_order()
     told = {
         **stripe_api.sessions[latest_attempt(order).session_id],
@@ -452,7 +450,7 @@ def test_nul_in_a_text_stops_nothing(stripe_api: StripeServer) -> None:
     ("error", "is_final"),
     [(DataError("NUL"), True), (RuntimeError("bug"), False), (OperationalError("gone"), False)],
 )
-def test_whatever_fails_leaves_a_reason_and_is_tried_again_only_where_that_may_help(
+def test_failures_record_a_reason_and_are_retried_only_where_useful(
     stripe_api: StripeServer, monkeypatch: pytest.MonkeyPatch, error: Exception, *, is_final: bool
 ) -> None:
     post_event(completed_event(stripe_api, place_order()))

@@ -239,7 +239,7 @@ def test_money_for_a_lapsed_order_gets_no_second_use(
     assert fulfilled_uses() == [(second.pk, UseState.CONFIRMED)]
 
 
-def test_an_order_without_its_use_goes_before_staff(
+def test_an_order_without_its_use_goes_to_review(
     stripe_api: StripeServer, owner: BasketOwner, code: DiscountCode
 ) -> None:
     order = buy(owner, "100", code)

@@ -325,7 +325,7 @@ def test_an_order_that_is_not_there_is_not_found(desk: Client) -> None:
     assert desk.post("/cms/orders/987654/receipt/").status_code == 404
 
 
-def test_the_menu_leads_there(desk: Client) -> None:
+def test_the_menu_links_to_the_desk(desk: Client) -> None:
     text = desk.get("/cms/").content.decode()
     assert "/cms/orders/" in text
     assert "/cms/refunds/" in text

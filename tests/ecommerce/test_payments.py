@@ -575,7 +575,7 @@ def test_a_payment_without_a_notice_is_found_by_the_sweep(stripe_api: StripeServ
     assert check_due_payments(now=NOON + timedelta(days=1)) == 0
 
 
-def test_it_is_asked_less_and_less_often_and_once_when_the_page_is_over(
+def test_the_gateway_is_asked_ever_less_often_and_once_after_the_page_expires(
     stripe_api: StripeServer, learner: User
 ) -> None:
     order = place_order(learner)
@@ -644,7 +644,7 @@ def test_a_payment_the_gateway_knows_no_more_is_not_asked_about_for_ever(
     assert not stripe_api.calls
 
 
-def test_awaited_money_the_gateway_knows_no_more_goes_before_staff(stripe_api: StripeServer, learner: User) -> None:
+def test_awaited_money_the_gateway_forgot_goes_to_review(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     sessions = dict(stripe_api.sessions)
     stripe_api.pay_later(latest_attempt(order).session_id)

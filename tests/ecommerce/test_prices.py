@@ -58,7 +58,7 @@ def test_a_price_for_each_mode_and_a_program() -> None:
     assert put(draft(program.readable_id, "900")).product.title == "A program"
 
 
-def test_a_new_price_is_written_down_with_the_old_one() -> None:
+def test_a_price_change_records_the_old_price() -> None:
     run = make_run()
     put(draft(run.courseware_id))
     changed = put(draft(run.courseware_id, "260"), reason="Inflation")
@@ -133,6 +133,6 @@ def test_off_sale_and_on_again() -> None:
     assert put(draft(run.courseware_id, is_active=True)).changed == ("is_active",)
 
 
-def test_a_sku_has_no_blanks_in_the_database_either() -> None:
+def test_the_database_refuses_a_sku_with_spaces() -> None:
     with pytest.raises(Exception, match="product_sku_without_blanks"):
         Product.objects.filter(pk=make_product().pk).update(sku="a b")

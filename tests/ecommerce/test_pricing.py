@@ -67,7 +67,7 @@ def test_only_the_chosen_products_get_cheaper() -> None:
     assert [price.due for price in prices] == [usd(50), usd(100)]
 
 
-def test_a_contract_product_is_priced_by_its_own_code_alone() -> None:
+def test_a_contract_product_is_priced_only_by_its_own_code() -> None:
     item = Item(7, usd(49), requires_code=True)
     marketing = offer(DiscountType.PERCENT_OFF, "100", discount_id=1)
     own = offer(DiscountType.FIXED_PRICE, "49", discount_id=2, unlocks=7, products=frozenset())

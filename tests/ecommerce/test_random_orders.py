@@ -294,7 +294,7 @@ class World:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_happens_the_books_hold(seed: int) -> None:
+def test_the_ledger_holds_after_any_history(seed: int) -> None:
     world = World(seed)
     for _step in range(STEPS):
         try:

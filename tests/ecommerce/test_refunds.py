@@ -206,7 +206,7 @@ def test_an_order_in_review_is_refunded_whole_also_when_another_amount_came() ->
     assert fresh(less).state == OrderState.REFUNDED
 
 
-def test_a_part_of_an_order_in_review_leaves_it_there() -> None:
+def test_a_partial_refund_keeps_an_order_in_review() -> None:
     order = make_paid_order(make_product(), state=OrderState.REVIEW)
     give_back(order, amount=usd("10"))
     assert fresh(order).state == OrderState.REVIEW
@@ -372,7 +372,7 @@ def test_the_buyer_is_mailed_once() -> None:
 # What the gateway says, and when
 
 
-def test_it_is_written_down_before_the_gateway_is_called(till: Till) -> None:
+def test_a_refund_is_recorded_before_the_gateway_is_called(till: Till) -> None:
     order = make_paid_order(make_product(), gateway="till")
     seen: list[tuple[str, str, bool]] = []
 
@@ -606,7 +606,7 @@ def marked(order: Order) -> tuple[PaymentAttempt, Refund]:
         return second, mark_for_refund(attempt_id=second.pk, reason="paid a second time", now=NOON)
 
 
-def test_a_second_payment_waits_for_a_decision_and_goes_back_alone() -> None:
+def test_a_second_payment_awaits_a_decision_and_is_refunded_separately() -> None:
     order = make_paid_order(make_product())
     second, refund = marked(order)
     with transaction.atomic():

@@ -173,7 +173,7 @@ def test_code_and_seat_come_back_with_the_course(till: Till) -> None:
     assert ContractMembership.objects.get().user == order.purchaser
 
 
-def test_a_code_that_is_another_s_by_now_leaves_the_course_closed(till: Till) -> None:
+def test_a_code_used_by_another_meanwhile_keeps_the_course_closed(till: Till) -> None:
     code = make_code(make_discount(), max_uses=1)
     order = make_paid_order(make_product(), gateway="till", code=code, discount="24.90")
     refund = give_back(order, frees_codes=True)

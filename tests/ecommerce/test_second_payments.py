@@ -111,7 +111,7 @@ def test_a_second_payment_by_another_session_is_reported_and_refunded(
     assert fresh(order).state == OrderState.FULFILLED
 
 
-def test_a_first_payment_by_another_session_goes_before_staff_and_can_be_given_back(stripe_api: StripeServer) -> None:
+def test_a_first_payment_by_another_session_goes_to_review_and_is_refundable(stripe_api: StripeServer) -> None:
     order = place_order(price="49.00")
     twin = other_session(stripe_api, order)
     notice = deliver_event(stripe_api.event("checkout.session.completed", twin))
@@ -182,7 +182,7 @@ def test_a_refund_that_stripe_made_twice_is_two_in_the_books(stripe_api: StripeS
     assert f"made twice at the gateway, for refund {refund.pk}" in read_order_page(desk, order).text
 
 
-def test_the_gateway_s_sum_of_refunds_is_compared_with_ours(stripe_api: StripeServer, desk: Client) -> None:
+def test_the_gateways_sum_of_refunds_is_compared_with_ours(stripe_api: StripeServer, desk: Client) -> None:
     order = paid_at_stripe(stripe_api, price="49.00")
     stripe_api.refund_in_dashboard(latest_attempt(order).payment_id, 1000)
     check_with_gateway(order_id=order.pk, by_id=None, now=NOON)
@@ -220,7 +220,7 @@ def policy(**fields: Any) -> None:
 
 
 @pytest.mark.parametrize(("after", "modes"), [("remove", set()), ("audit", {"audit"}), ("keep", {"verified"})])
-def test_a_lost_dispute_is_in_the_books_and_access_follows_the_shop_s_rule(
+def test_a_lost_dispute_is_recorded_and_access_follows_the_shops_setting(
     after: str, modes: set[str], desk: Client, mailoutbox: Outbox
 ) -> None:
     policy(after_lost_dispute=after)

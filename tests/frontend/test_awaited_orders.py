@@ -83,7 +83,7 @@ def test_a_course_of_a_program_that_is_being_paid(learner: User) -> None:
     assert buy_panel(first, user_id=make_user().pk, now=clock.now()).state == PanelState.BUY
 
 
-def test_the_program_s_page_sells_it_no_second_time(learners_client: Client, learner: User) -> None:
+def test_a_programs_page_does_not_sell_an_awaited_program_again(learners_client: Client, learner: User) -> None:
     program = make_program(courses=[make_product(make_run()).course_run.course])  # type: ignore[union-attr]
     product = Product.objects.create(program=program, sku="program", price=Decimal(400), currency="USD")
     url = make_program_page(program).url

@@ -47,7 +47,7 @@ def test_an_empty_cart_says_what_to_do(client: Client) -> None:
     assert not Basket.objects.exists()
 
 
-def test_a_product_link_opens_a_cart_with_that_product_alone(client: Client) -> None:
+def test_a_product_link_opens_a_cart_with_only_that_product(client: Client) -> None:
     ordinary, contract = make_product(), make_northgate()
     client.get(f"/cart/add/?product_id={ordinary.pk}")
     response = client.get(contract.link, follow=True)

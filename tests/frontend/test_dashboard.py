@@ -45,7 +45,7 @@ def joined(client: Client, **terms: object) -> Northgate:
     return contract
 
 
-def test_without_a_course_it_says_where_to_find_one(learners_client: Client) -> None:
+def test_an_empty_dashboard_links_to_the_catalog(learners_client: Client) -> None:
     page = read(learners_client.get("/dashboard/"))
     assert page.h1 == "Welcome, Amara"
     assert "No courses yet. Find one, or enter the code your organization gave you." in page.text
@@ -53,7 +53,7 @@ def test_without_a_course_it_says_where_to_find_one(learners_client: Client) -> 
     assert page.links()["Redeem a code"] == "/redeem/"
 
 
-def test_courses_stand_by_where_they_are(learners_client: Client, learner: User) -> None:
+def test_courses_are_grouped_by_progress(learners_client: Client, learner: User) -> None:
     now = clock.now()
     for title, start, end in [
         ("Finished one", -90, -30),

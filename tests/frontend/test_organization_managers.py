@@ -114,7 +114,7 @@ class TestWhoMayLook:
         assert sign_in(make_user(is_staff=True, is_superuser=True)).get(manage(world)).status_code == 404
 
     @pytest.mark.parametrize("page", PAGES)
-    def test_signed_out_one_signs_in_first_whatever_is_there(self, world: Northgate, client: Client, page: str) -> None:
+    def test_signed_out_visitors_are_always_asked_to_sign_in(self, world: Northgate, client: Client, page: str) -> None:
         for address in (manage(world, page), f"/organizations/nobody/manage/1/{page}"):
             response = client.get(address)
             assert response.status_code == 302
@@ -167,7 +167,7 @@ class TestSeats:
         assert "Leading teams" in page
 
     @pytest.mark.parametrize("contracts", [1, 6])
-    def test_it_costs_the_same_for_any_number_of_contracts(
+    def test_the_page_costs_the_same_for_any_number_of_contracts(
         self, world: Northgate, dana: Client, contracts: int
     ) -> None:
         for number in range(contracts):
@@ -274,7 +274,7 @@ class TestHandingOut:
         assert "Send 1 code" in page
         assert self.LIST in page.replace("&#x27;", "'")
 
-    def test_too_many_people(self, world: Northgate, dana: Client) -> None:
+    def test_too_many_people_are_refused(self, world: Northgate, dana: Client) -> None:
         people = "\n".join(f"person{number}@northgate.example" for number in range(9))
         page = dana.post(manage(world, "hand-out/"), {"run": world.run.pk, "people": people}).content.decode()
         assert "There are 8 free seats, and 9 people would need one." in page
@@ -429,7 +429,7 @@ class TestSelected:
 
 
 class TestWithdrawing:
-    def test_it_says_first_who_and_what_and_a_new_code_lets_them_in_again(
+    def test_withdrawing_access_is_confirmed_and_a_new_code_restores_it(
         self, world: Northgate, dana: Client, learner: User
     ) -> None:
         other = make_user()
@@ -493,7 +493,7 @@ class TestInvitations:
         assert "ines@northgate.example" in page
         assert "1 open invitation" in page
 
-    def test_canceling_and_reminding_touch_the_invitation_alone(self, open_world: Northgate, sign_in: SignIn) -> None:
+    def test_canceling_and_reminding_change_only_the_invitation(self, open_world: Northgate, sign_in: SignIn) -> None:
         give(open_world, "ines", "samuel")
         client, text = sign_in(open_world.manager), DiscountCode.objects.get().text
         ines = HandOut.objects.get(email="ines@northgate.example")
@@ -540,7 +540,7 @@ class TestWithoutTheCapAnyMore:
         make_code(world.run.product.unlocked_by, max_uses=None)
         return dana
 
-    def test_they_are_on_the_list_and_can_be_reminded(self, world: Northgate, client: Client) -> None:
+    def test_invited_people_are_listed_and_can_be_reminded(self, world: Northgate, client: Client) -> None:
         page = client.get(manage(world)).content.decode()
         assert "ines@northgate.example" in page
         ines = HandOut.objects.get(email="ines@northgate.example")

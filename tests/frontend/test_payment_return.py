@@ -126,7 +126,7 @@ def test_leaving_it_after_paying_says_no_untruth(stripe_api: StripeServer, order
     assert Enrollment.objects.count() == 1
 
 
-def test_leaving_it_while_the_bank_is_at_it_says_so(
+def test_canceling_while_the_bank_is_processing_says_so(
     stripe_api: StripeServer, order: Order, buyers_client: Client
 ) -> None:
     stripe_api.pay_later(latest_attempt(order).session_id)
@@ -176,7 +176,7 @@ def test_the_return_address_does_not_sign_in(stripe_api: StripeServer, order: Or
 
 
 @pytest.mark.parametrize("kind", ["completed", "canceled"])
-def test_it_is_looked_at_and_not_posted(order: Order, buyers_client: Client, kind: str) -> None:
+def test_return_pages_accept_only_get(order: Order, buyers_client: Client, kind: str) -> None:
     assert buyers_client.post(f"/payment/{kind}/{latest_attempt(order).reference}/").status_code == 405
 
 

@@ -47,7 +47,7 @@ def test_pages_that_promise_a_person_lead_to_the_brands_address(client: Client) 
         assert "mailto:hello@tessera.example" in client.get(address).content.decode(), address
 
 
-def test_it_is_made_once() -> None:
+def test_the_site_is_made_once() -> None:
     assert configure(base_url=BASE_URL)
     before = list(Page.objects.order_by("pk").values_list("pk", "latest_revision_id", "path"))
     assert configure(base_url=BASE_URL) == []

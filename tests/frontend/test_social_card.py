@@ -26,7 +26,7 @@ def opened(palette: str = "computing", seed: int = SEED) -> Image.Image:
 
 
 @pytest.mark.parametrize("palette", PALETTES)
-def test_it_has_the_size_places_ask_for_and_is_light(palette: str) -> None:
+def test_the_card_has_the_expected_size_and_a_small_file(palette: str) -> None:
     data = social_card.draw_social_card(SEED, palette)
 
     assert opened(palette).size == (1200, 630)

@@ -45,7 +45,7 @@ BRANDS = ["#5B2BD9", "#C8102E", "#1B5A9E", "#FFD400", "#111111", "#3FCB9C", "#FF
 
 
 @pytest.mark.parametrize(("needed", "front", "back", "theme"), CASES)
-def test_it_can_be_read(needed: float, front: str, back: str, theme: int) -> None:
+def test_text_has_enough_contrast(needed: float, front: str, back: str, theme: int) -> None:
     assert contrast(TOKENS[f"--{front}"][theme], TOKENS[f"--{back}"][theme]) >= needed
 
 

@@ -87,7 +87,7 @@ def test_read_again_from_the_field_it_is_the_same_list() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_whatever_is_uploaded_gets_an_answer(data: bytes) -> None:
+def test_any_uploaded_file_gets_an_answer(data: bytes) -> None:
     try:
         people = parse_people_file(data)
     except FileUnreadable:
@@ -96,7 +96,7 @@ def test_whatever_is_uploaded_gets_an_answer(data: bytes) -> None:
 
 
 @given(st.text(max_size=300))
-def test_whatever_is_typed_gets_an_answer(text: str) -> None:
+def test_any_typed_text_gets_an_answer(text: str) -> None:
     parse_people(text)
 
 

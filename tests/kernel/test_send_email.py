@@ -62,7 +62,7 @@ class TestSendEmail:
         languages = [str(mail.alternatives[0][0]).split('<html lang="')[1][:2] for mail in mailoutbox]
         assert languages == ["en", "de"]
 
-    def test_it_is_recorded_without_the_address(
+    def test_the_record_has_no_address(
         self, mailoutbox: list[EmailMultiAlternatives], caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.INFO, logger="mitxonline.kernel.mail"):

@@ -45,7 +45,7 @@ def test_each_role_gets_the_answers_of_the_table() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_libraries_keep_out_who_has_no_business_there() -> None:
+def test_library_addresses_refuse_users_without_rights() -> None:
     world = make_world()
     wrong = []
     for address in libraries():

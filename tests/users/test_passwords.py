@@ -116,7 +116,7 @@ def test_guessing_the_old_one_is_limited(signed_in: Client, ada: User) -> None:
     assert ada.check_password(PASSWORD)
 
 
-def test_the_pages_of_an_account_ask_who_is_there(client: Client) -> None:
+def test_account_pages_require_sign_in(client: Client) -> None:
     for page in ("/account/", "/account/password/"):
         assert client.get(page)["Location"] == f"/login/?next={page}"
 

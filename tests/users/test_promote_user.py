@@ -35,7 +35,7 @@ def test_the_second_time_there_is_nothing_to_do(ada: User, finance: Group) -> No
     assert promote("ada@example.org", "--staff", "--group", "Finance") == ["ada@example.org: nothing to change."]
 
 
-def test_it_can_be_asked_first(ada: User) -> None:
+def test_a_dry_run_changes_nothing(ada: User) -> None:
     assert promote("ada@example.org", "--staff", "--dry-run") == ["ada@example.org becomes staff."]
     ada.refresh_from_db()
     assert not ada.is_staff

@@ -46,7 +46,7 @@ def test_case_and_blanks_in_the_address_do_not_matter(client: Client, ada: User,
     ("email", "password"),
     [("ada@example.org", "not the password"), ("nobody@example.org", PASSWORD), ("ada@example.org", PASSWORD.upper())],
 )
-def test_whatever_is_wrong_the_answer_is_one(client: Client, ada: User, email: str, password: str) -> None:
+def test_every_failed_sign_in_gets_the_same_answer(client: Client, ada: User, email: str, password: str) -> None:
     page = sign_in(client, email=email, password=password).content.decode()
     assert WRONG in page
     assert f'value="{email}"' in page

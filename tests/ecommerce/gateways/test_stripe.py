@@ -218,7 +218,7 @@ def test_an_answer_that_got_lost_is_found_again_by_the_same_key(
     assert len(stripe_api.sessions) == 1
 
 
-def test_a_failure_that_is_kept_under_its_key_stays_one(gateway: StripeGateway, stripe_api: StripeServer) -> None:
+def test_a_failure_stored_under_its_key_is_repeated(gateway: StripeGateway, stripe_api: StripeServer) -> None:
     stripe_api.fail("/sessions$", 500)
     request = a_request(Money("10", "USD"))
     for _time in range(2):

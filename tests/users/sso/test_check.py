@@ -52,7 +52,7 @@ def sentences(rows: list[dict[str, str]], state: str) -> dict[str, str]:
     return {row["subject"]: row["sentence"] for row in rows if row["provider"] == "keycloak" and row["state"] == state}
 
 
-def test_everything_is_there(sound: FakeProvider) -> None:
+def test_a_complete_configuration_passes(sound: FakeProvider) -> None:
     rows, error = ask()
     assert error == ""
     assert list(sentences(rows, "fine")) == [
@@ -152,7 +152,7 @@ def test_a_clock_that_is_wrong(sound: FakeProvider) -> None:
     assert "Set them by a time server." in finding.sentence
 
 
-def test_a_group_that_is_not_there(sound: FakeProvider, settings: Any) -> None:
+def test_a_missing_group_is_reported(sound: FakeProvider, settings: Any) -> None:
     settings.KEYCLOAK_STAFF_ROLES = {"storefront-editor": ["Writers"], "storefront-admin": ["superuser"]}
     assert "names groups that don't exist here: Writers." in sentences(ask()[0], "missing")["roles"]
 

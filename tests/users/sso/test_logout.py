@@ -82,7 +82,7 @@ def test_a_provider_without_an_end_of_session(client: Client, provider: FakeProv
     assert client.post("/logout/")["Location"] == "/"
 
 
-def test_a_token_too_long_for_an_address_stays_at_home(client: Client, provider: FakeProvider) -> None:
+def test_an_id_token_too_long_for_an_address_is_not_sent(client: Client, provider: FakeProvider) -> None:
     provider.claims["organization"] = {f"organization-{number}": {} for number in range(300)}
     sign_in(client, provider)
     address = client.post("/logout/")["Location"]
@@ -135,7 +135,7 @@ def test_logout_notice_does_not_end_another_users_session(provider: FakeProvider
     assert is_signed_in(laptop)
 
 
-def test_it_follows_the_session_through_a_new_password(provider: FakeProvider) -> None:
+def test_a_password_change_keeps_the_provider_session_linked(provider: FakeProvider) -> None:
     user = User.objects.create_user("one@northgate.example", PASSWORD, email_verified_at=clock.now())
     client = visitor(provider, sid="laptop")
     before = client.session.session_key
@@ -194,7 +194,7 @@ def test_signing_in_over_another_user_removes_the_old_session_row(provider: Fake
         {"key": "stranger"},
     ],
 )
-def test_a_notice_that_is_not_one(provider: FakeProvider, claims: dict[str, Any]) -> None:
+def test_malformed_logout_notices_are_rejected(provider: FakeProvider, claims: dict[str, Any]) -> None:
     client = visitor(provider, sid="laptop")
     response = notify(provider, **({"sid": "laptop", "sub": "one"} | claims))
     assert response.status_code == HTTPStatus.BAD_REQUEST

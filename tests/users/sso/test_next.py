@@ -25,7 +25,7 @@ def test_the_page_is_reached(client: Client, provider: FakeProvider, page: str) 
 
 
 @pytest.mark.parametrize("address", [*FOREIGN_URLS, "\\evil.example", "//evil", "\\\\evil", "http:///evil", "/\tevil"])
-def test_no_address_elsewhere_is(client: Client, provider: FakeProvider, address: str) -> None:
+def test_next_urls_of_other_sites_are_ignored(client: Client, provider: FakeProvider, address: str) -> None:
     assert sign_in(client, provider, next=address)["Location"] == django_settings.LOGIN_REDIRECT_URL
 
 
@@ -74,7 +74,7 @@ def test_another_persons_session_does_not(client: Client, provider: FakeProvider
 # How it is begun
 
 
-def test_it_is_begun_by_a_form_with_a_token(provider: FakeProvider) -> None:
+def test_sign_in_starts_by_a_form_with_a_csrf_token(provider: FakeProvider) -> None:
     strict = Client(enforce_csrf_checks=True)
     assert strict.post("/login/keycloak/").status_code == HTTPStatus.FORBIDDEN
     assert strict.get("/login/keycloak/").status_code == HTTPStatus.METHOD_NOT_ALLOWED
@@ -91,7 +91,7 @@ def test_the_request_names_scopes_and_callback(client: Client, provider: FakePro
     assert len(query["state"]) >= 32
 
 
-def test_the_address_to_come_back_to_is_the_public_one(client: Client, provider: FakeProvider) -> None:
+def test_the_callback_has_the_public_address(client: Client, provider: FakeProvider) -> None:
     response = client.post("/login/keycloak/", headers={"host": "evil.example"})
     assert "redirect_uri=http://testserver/complete/keycloak/" in response["Location"]
 

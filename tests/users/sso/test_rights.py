@@ -129,7 +129,7 @@ def test_a_missing_group_is_logged_and_skipped(ada: User, caplog: pytest.LogCapt
     assert "a role names groups that don't exist" in caplog.text
 
 
-def test_it_is_written_down(ada: User) -> None:
+def test_given_rights_are_logged(ada: User) -> None:
     follow(ada, "storefront-admin")
     follow(ada)
     follow(ada)
@@ -148,9 +148,7 @@ WORDS = ("Editors", "Finance", "staff", "superuser")
     by_hand=st.sets(st.sampled_from(["Editors", "Finance", "is_staff", "is_superuser"])),
     visits=st.lists(st.sets(st.sampled_from(sorted(MAPPING))), max_size=6),
 )
-def test_whatever_comes_and_goes_the_rights_by_hand_are_left(
-    db: None, by_hand: set[str], visits: Iterable[set[str]]
-) -> None:
+def test_rights_by_hand_survive_any_change_of_roles(db: None, by_hand: set[str], visits: Iterable[set[str]]) -> None:
     user = User.objects.create_user("x@example.org")
     other = User.objects.create_user("y@example.org", is_staff=True)
     for word in by_hand:
@@ -306,7 +304,7 @@ def test_a_sign_in_that_shows_the_role_renews_it(client: Client, provider: FakeP
     assert end_overdue_rights(now=watch.now) == 1
 
 
-def test_a_session_that_outlives_its_role_is_an_ordinary_one(
+def test_a_session_without_its_role_has_the_ordinary_lifetime(
     client: Client, provider: FakeProvider, watch: Watch
 ) -> None:
     provider.access_claims = ADMIN

@@ -180,7 +180,7 @@ def test_many_are_deleted_at_once(provider: FakeProvider, campus: Any, admin_cli
 
 
 @pytest.mark.parametrize("bulk", [True, False])
-def test_an_operator_reads_what_goes_before(
+def test_operators_see_the_plan_before_disconnecting(
     provider: FakeProvider, campus: Any, admin_client: Client, bulk: bool
 ) -> None:
     ContractTerms.objects.update(max_learners=None)
