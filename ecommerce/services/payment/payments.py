@@ -198,7 +198,7 @@ def next_ask_time(attempt: PaymentAttempt, *, now: datetime) -> datetime:
     later = now + min(pause, LONGEST_PAUSE)
     if attempt.expires_at is None:
         return later
-    expired = attempt.expires_at + timedelta(minutes=4)  # a gateway may end its page a little later
+    expired: datetime = attempt.expires_at + timedelta(minutes=4)  # a gateway may end its page a little later
     return expired if now < expired < later else later
 
 
