@@ -195,10 +195,10 @@ def next_ask_time(attempt: PaymentAttempt, *, now: datetime) -> datetime:
     if attempt.state == AttemptState.PROCESSING:
         return now + timedelta(seconds=settings.PAYMENT_PROCESSING_ASK_SECONDS)
     pause = timedelta(seconds=settings.PAYMENT_ASK_AGAIN_SECONDS) * 2 ** min(attempt.asked, 8)
-    later = now + min(pause, LONGEST_PAUSE)
+    later: datetime = now + min(pause, LONGEST_PAUSE)
     if attempt.expires_at is None:
         return later
-    expired: datetime = attempt.expires_at + timedelta(minutes=4)  # a gateway may end its page a little later
+    expired = attempt.expires_at + timedelta(minutes=4)  # a gateway may end its page a little later
     return expired if now < expired < later else later
 
 
