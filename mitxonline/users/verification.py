@@ -24,7 +24,7 @@ class LinkUnusable(DomainError):
 
     code = "link_unusable"
     status = 410
-    heading = _("This is no longer here")
+    heading = _("This link no longer works")
     message = _("This link has expired.")
     advice = _("Sign in and ask for a new one on your account page.")
     retry_url = "/account/"

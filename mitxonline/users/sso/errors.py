@@ -168,7 +168,7 @@ class ConnectLinkUnusable(DomainError):
 
     code = "connect_link_unusable"
     status = HTTPStatus.GONE
-    heading = _("This is no longer here")
+    heading = _("This link no longer works")
     message = _("This link works once, for an hour, and only in the browser where you asked for it.")
     advice = _(
         "Sign in again there to get a new one. If you didn’t ask for it, ignore this: your account hasn’t changed."
