@@ -76,7 +76,7 @@ def test_one_command_starts_everything_and_ctrl_c_ends_it(run: Run, tmp_path: Pa
     }
 
     same_port, _ = run(PORT=str(port)).communicate()
-    assert "is taken" in same_port
+    assert "Another program uses port" in same_port
     same_folder, _ = run(PORT=str(free_port())).communicate()
     assert "already runs" in same_folder
 
@@ -90,7 +90,7 @@ def test_a_port_that_is_none_is_refused(run: Run) -> None:
     child = run(PORT="http")
     said, _ = child.communicate()
     assert child.returncode == 1
-    assert said == "PORT is a number between 1 and 65534, not 'http'.\n"
+    assert said == "PORT must be a number between 1 and 65534, not 'http'.\n"
 
 
 @pytest.mark.parametrize(
