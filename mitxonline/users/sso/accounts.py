@@ -46,7 +46,7 @@ def find_or_create_account(identity: ProviderIdentity, *, title: str, now: datet
         # Sign-ins of one identity wait for each other, and in _link_or_create those that bring one address: neither can
         # get two accounts.
         transaction_lock("sign-in", identity.uid)
-        match = _find_connected(identity)
+        match = _find_match(identity)
         if match is None:
             return _link_or_create(identity, title=title, now=now)
         if not match.user.is_active:
@@ -65,7 +65,7 @@ def connect_account(
     """
     with transaction.atomic():
         transaction_lock("sign-in", identity.uid)
-        match = _find_connected(identity)
+        match = _find_match(identity)
         user = match.user if match and match.user.pk == user_id else lock_user(user_id)
         if not user.is_active:
             raise errors.AccountOff(provider=title)
@@ -86,7 +86,7 @@ def connect_account(
         return AccountMatch(user, connection, changes=changes)
 
 
-def _find_connected(identity: ProviderIdentity) -> AccountMatch | None:
+def _find_match(identity: ProviderIdentity) -> AccountMatch | None:
     connection = UserSocialAuth.objects.filter(provider=identity.provider, uid=identity.uid).first()
     return AccountMatch(lock_user(connection.user_id), connection) if connection else None
 

@@ -43,7 +43,7 @@ def diagnose(*, now: datetime) -> list[SetupFinding]:
 def _check_keycloak(now: datetime) -> Iterator[SetupFinding]:
     report = ProviderReport(KEYCLOAK)
     if find_provider(KEYCLOAK) is None:
-        yield _not_configured(report, "SOCIAL_AUTH_KEYCLOAK")
+        yield _report_missing_settings(report, "SOCIAL_AUTH_KEYCLOAK")
         return
     endpoint = settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT
     answer = _call("GET", f"{endpoint}/{_WELL_KNOWN}")
@@ -95,7 +95,7 @@ def _check_keycloak(now: datetime) -> Iterator[SetupFinding]:
 def _check_edx() -> Iterator[SetupFinding]:
     report = ProviderReport(EDX)
     if find_provider(EDX) is None:
-        yield _not_configured(report, "SOCIAL_AUTH_EDX_OAUTH2")
+        yield _report_missing_settings(report, "SOCIAL_AUTH_EDX_OAUTH2")
         return
     token_endpoint = f"{settings.SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT}/oauth2/access_token"
     client = _check_client(report, token_endpoint, settings.SOCIAL_AUTH_EDX_OAUTH2_KEY, "SOCIAL_AUTH_EDX_OAUTH2")
@@ -106,7 +106,7 @@ def _check_edx() -> Iterator[SetupFinding]:
     yield from _check_roles(report, settings.EDX_STAFF_ROLES, "EDX_STAFF_ROLES")
 
 
-def _not_configured(report: ProviderReport, prefix: str) -> SetupFinding:
+def _report_missing_settings(report: ProviderReport, prefix: str) -> SetupFinding:
     if missing := missing_settings(prefix):
         return report.unknown("settings", f"Not configured: {', '.join(missing)} are empty.")
     return report.unknown("settings", "Not configured: its backend isn't in AUTHENTICATION_BACKENDS.")

@@ -125,7 +125,7 @@ def rights_end_at(user: User) -> datetime | None:
 
 
 def end_given_rights(*, user: User, now: datetime, issuer: str = "") -> bool:
-    """Take away what roles gave the user, at one issuer or at all. Return whether there was any.
+    """Take away the rights that roles gave the user, at one issuer or at every one. Return whether there were any.
 
     Costs one query if there is nothing to take away.
     """

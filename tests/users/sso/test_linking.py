@@ -411,7 +411,7 @@ def test_two_returns_at_once_make_one_account(together: Together) -> None:
 def test_without_the_lock_they_would_not(together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: both have looked and found no one."""
     monkeypatch.setattr(accounts, "transaction_lock", lambda *_args: None)
-    meeting = meet_at(accounts, "_find_connected", parties=2)
+    meeting = meet_at(accounts, "_find_match", parties=2)
 
     def arrive(email: str) -> Any:
         return accounts.find_or_create_account(identity(email=email), title="X", now=clock.now()).user.pk
