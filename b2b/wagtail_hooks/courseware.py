@@ -32,8 +32,8 @@ from b2b.wagtail_hooks.base import ContractFormView, ContractPageView, contract_
 from b2b.wagtail_hooks.terms import describe_waiting
 from courses.models import Course, CourseRun, Program
 from mitxonline.kernel import clock
-from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.fingerprint import fingerprint
+from mitxonline.kernel.forms import refusals_on
 from mitxonline.staff.pages import has_confirmed, run_and_redirect
 
 
@@ -170,7 +170,7 @@ class AddCoursewareView(ContractFormView):
             create_runs=form.cleaned_data["create_runs"],
             rerun=form.cleaned_data["rerun"],
         )
-        try:
+        with refusals_on(form):
             addition, plan = plan_add_courseware(wanted, now=now)
             lines = addition_lines(addition, plan)
             seen = fingerprint(wanted.readable_id, lines)
@@ -178,8 +178,7 @@ class AddCoursewareView(ContractFormView):
                 add_courseware(wanted, now=now, user_id=self.request.user.pk)
                 messages.success(self.request, gettext("Added. Runs and codes will follow in a moment."))
                 return redirect(self.tab_url)
-        except DomainError as refusal:
-            form.add_error(None, str(refusal))
+        if not form.is_valid():
             return self.form_invalid(form)
         context = self.get_context_data(
             form=form,

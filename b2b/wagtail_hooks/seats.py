@@ -34,7 +34,7 @@ from b2b.wagtail_hooks.base import (
 )
 from mitxonline.kernel import clock
 from mitxonline.kernel.addresses import parse_people
-from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.forms import refusals_on
 from mitxonline.kernel.text import normalize_email
 from mitxonline.staff.lists import StateColumn, TemplateColumn
 from mitxonline.staff.pages import UNPROCESSABLE, ReasonForm
@@ -218,15 +218,14 @@ class MoveMemberView(MemberMixin, ContractPageView):
         if not (choice.is_valid() and form.is_valid()):
             return self._render_plan(choice, form, status=UNPROCESSABLE)
         target, name = choice.cleaned_data["target"], self.person_name
-        try:
+        with refusals_on(choice, "target"):
             move_members(
                 MoveMembers(self.contract.pk, target.pk, [self.seat.user.email]),
                 reason=form.cleaned_data["reason"],
                 now=clock.now(),
                 by_id=request.user.pk,
             )
-        except DomainError as refusal:
-            choice.add_error("target", str(refusal))
+        if not choice.is_valid():
             return self._render_plan(choice, form, status=UNPROCESSABLE)
         sentence = gettext("%(person)s moved to “%(contract)s”.")
         messages.success(request, sentence % {"person": name, "contract": target.name})
@@ -239,11 +238,9 @@ class MoveMemberView(MemberMixin, ContractPageView):
         context: dict[str, Any] = {"choice": choice, "form": form}
         if choice.is_valid():
             target = choice.cleaned_data["target"]
-            try:
+            with refusals_on(choice, "target"):
                 (move,) = plan_move_members(MoveMembers(self.contract.pk, target.pk, [self.seat.user.email]))
                 context |= {"target": target, "move": move, "seats": seats_of(target.pk)}
-            except DomainError as refusal:
-                choice.add_error("target", str(refusal))
         if not choice.is_valid():
             status = UNPROCESSABLE
         return self.render_to_response(self.get_context_data(**context), status=status)
