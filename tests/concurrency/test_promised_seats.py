@@ -55,7 +55,7 @@ def everybody(runs: tuple[ContractRun, ContractRun]) -> list[Callable[[], Any]]:
 @pytest.fixture(autouse=True)
 def priced_for_hand_outs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A contract with both doors has a price; here its codes are free, so that one call is one seat."""
-    monkeypatch.setattr(assign, "_refuse_late", lambda terms, *, now: None)
+    monkeypatch.setattr(assign, "_refuse_closed_contract", lambda terms, *, now: None)
 
 
 def test_the_last_free_seat_goes_once_and_the_promised_one_is_kept(together: Together) -> None:
@@ -74,7 +74,7 @@ def test_without_the_contracts_lock_the_harness_passes_the_cap(
     runs = one_free_of_two()
     monkeypatch.setattr(ContractTermsQuerySet, "locked", lambda self: self)
     calls = everybody(runs)
-    meeting = meet_at(seats, "_look", parties=len(calls), patience=20.0)
+    meeting = meet_at(seats, "_find_and_lock_seats", parties=len(calls), patience=20.0)
     together(*calls)
     assert meeting.happened
     counted = count_seats([runs[0].contract_id])[runs[0].contract_id]
