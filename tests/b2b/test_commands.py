@@ -67,7 +67,7 @@ class TestTheDocuments:
         made = run_command(
             'b2b_contract create UniversityX "UniversityX Contract" sso --description "Test uncapped SSO contract"'
         )
-        assert "Made the organization “UniversityX”" in made.talk
+        assert "Made the organization “UniversityX”" in made.messages
         assert "UniversityX" in run_command("b2b_list organizations").result
         assert "UniversityX Contract" in run_command("b2b_list contracts").result
         page = ContractPage.objects.get()
@@ -87,7 +87,7 @@ class TestTheDocuments:
         assert "200" in run_command("b2b_list contracts").result
         page = ContractPage.objects.get()
         done = run_command(f"b2b_contract courseware {page.pk} {COURSE}")
-        assert "Done: 1 run made, 200 codes made." in done.talk
+        assert "Done: 1 run made, 200 codes made." in done.messages
         assert "2025_C" in run_command(f"b2b_list courseware --contract {page.pk}").result
         run_command(f"b2b_list contracts --codes {page.pk}")
         with Path(f"codes-{page.pk}.csv").open() as file:
@@ -98,7 +98,7 @@ class TestTheDocuments:
     def test_both_set_ups_make_two_contracts(self) -> None:
         run_command('b2b_contract create UniversityX "UniversityX Contract" sso')
         second = run_command('b2b_contract create UniversityX "UniversityX Contract" non-sso --max-learners 200')
-        assert "another contract with this name" in second.talk
+        assert "another contract with this name" in second.messages
         assert OrganizationPage.objects.count() == 1
         assert ContractPage.objects.count() == 2
 
@@ -142,7 +142,7 @@ class TestCreate:
         first = run_command("b2b_contract create U C sso --max-learners 3 --format json")
         again = run_command("b2b_contract create U C sso --max-learners 3 --format json")
         assert again.rows == first.rows
-        assert "nothing was made" in again.talk
+        assert "nothing was made" in again.messages
 
     @pytest.mark.parametrize(
         ("word", "kind"), [("auto", "sso"), ("managed", "sso"), ("code", "non-sso"), ("SSO", "sso")]
@@ -152,14 +152,14 @@ class TestCreate:
         assert ContractPage.objects.get().integration_type == kind
 
     def test_codes_without_a_cap_are_made_with_a_warning(self) -> None:
-        assert "Warning" in run_command("b2b_contract create U C non-sso").talk
-        assert "Warning" not in run_command("b2b_contract create U D non-sso --max-learners 2").talk
-        assert "Warning" not in run_command("b2b_contract create U E sso").talk
+        assert "Warning" in run_command("b2b_contract create U C non-sso").messages
+        assert "Warning" not in run_command("b2b_contract create U D non-sso --max-learners 2").messages
+        assert "Warning" not in run_command("b2b_contract create U E sso").messages
 
     def test_a_dry_run_makes_nothing(self) -> None:
         said = run_command("b2b_contract create U C sso --dry-run --format json")
         assert [row["action"] for row in said.rows] == ["make_organization", "make_contract"]
-        assert "It would be: a new organization, a new contract." in said.talk
+        assert "It would be: a new organization, a new contract." in said.messages
         assert not OrganizationPage.objects.exists()
         run_command("b2b_contract create U C sso")
         assert run_command("b2b_contract create U C sso --dry-run --format json").rows == []
@@ -217,8 +217,8 @@ class TestModify:
             f"b2b_contract modify {capped.pk} --max-learners 5 --price 10 --start 2026-01-01 --end 2026-06-30 "
             "--description 'New words'"
         )
-        assert "seats: 3 → 5" in said.talk
-        assert "Done: dates of 1 run moved, 1 price set, 2 codes made." in said.talk
+        assert "seats: 3 → 5" in said.messages
+        assert "Done: dates of 1 run moved, 1 price set, 2 codes made." in said.messages
         terms = terms_of(capped)
         assert (terms.max_learners, terms.price, terms.start, terms.end) == (
             5,
@@ -252,14 +252,14 @@ class TestModify:
         assert (terms_of(capped).max_learners, terms_of(capped).price) == (None, None)
 
     def test_a_changed_price_is_printed_with_its_currency(self, capped: ContractPage) -> None:
-        assert "free → $20.00\n" in run_command(f"b2b_contract modify {capped.pk} --price 20").talk
-        assert "$20.00 → $12.50\n" in run_command(f"b2b_contract modify {capped.pk} --price 12.50").talk
+        assert "free → $20.00\n" in run_command(f"b2b_contract modify {capped.pk} --price 20").messages
+        assert "$20.00 → $12.50\n" in run_command(f"b2b_contract modify {capped.pk} --price 12.50").messages
 
     def test_nothing_to_change_still_checks_the_codes(self, capped: ContractPage) -> None:
         DiscountCode.objects.filter(pk=codes_of(capped)[0].pk).delete()
         said = run_command(f"b2b_contract modify {capped.pk}")
-        assert "says this already" in said.talk
-        assert "1 code made" in said.talk
+        assert "says this already" in said.messages
+        assert "1 code made" in said.messages
 
     def test_a_dry_run_says_what_would_happen(self, capped: ContractPage) -> None:
         said = run_command(f"b2b_contract modify {capped.pk} --max-learners 1 --price 5 --dry-run --format json")
@@ -269,7 +269,7 @@ class TestModify:
 
     def test_queued_the_worker_follows(self, capped: ContractPage) -> None:
         said = run_command(f"b2b_contract modify {capped.pk} --max-learners 9 --queue")
-        assert "Queued" in said.talk
+        assert "Queued" in said.messages
         assert len(codes_of(capped)) == 3
         assert Reconcile.objects.filter(state=ReconcileState.WAITING).exists()
 
@@ -277,7 +277,7 @@ class TestModify:
         redeem_code(capped, codes_of(capped)[0])
         planned = run_command(f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --dry-run --format json")
         assert [(row["action"], row["count"]) for row in planned.rows] == [("delete", 2)]
-        assert "Deletes 2 codes that no one has." in planned.talk
+        assert "Deletes 2 codes that no one has." in planned.messages
         said = run_command(
             f"b2b_contract modify {capped.pk} --type sso --no-learner-cap --name 'Signed in' --format json"
         )
@@ -339,19 +339,19 @@ class TestCourseware:
     def test_again_says_there_is_nothing_to_do(self, capped: ContractPage) -> None:
         said = run_command(f"b2b_contract courseware {capped.pk} {COURSE} --format json")
         assert said.rows == []
-        assert "nothing to make or change" in said.talk
+        assert "nothing to make or change" in said.messages
 
     def test_a_run_is_assigned(self) -> None:
         page = publish_contract(cap=2)
         given = make_public_run(make_source_course(runs=()), "1T2025")
         said = run_command(f"b2b_contract courseware {page.pk} {given.courseware_id}")
-        assert "1 run taken over, 2 codes made" in said.talk
+        assert "1 run taken over, 2 codes made" in said.messages
         assert runs_of(page)[0].pk == given.pk
 
     def test_no_create_runs_covers_the_course_without_runs(self, climate: Course) -> None:
         page = publish_contract(cap=2)
         said = run_command(f"b2b_contract courseware {page.pk} {COURSE} --no-create-runs")
-        assert "Done: 1 item of courseware covered." in said.talk
+        assert "Done: 1 item of courseware covered." in said.messages
         assert runs_of(page) == []
         listed = run_command(f"b2b_list courseware --contract {page.pk} --format json").rows
         assert [(row["type"], row["readable_id"]) for row in listed] == [("course", COURSE)]
@@ -359,17 +359,19 @@ class TestCourseware:
     def test_the_source_is_warned_of(self) -> None:
         page = publish_contract(cap=1)
         plain, bare = make_source_course(runs=("1T2024",)), make_source_course(runs=())
-        assert "has no SOURCE run;" in run_command(f"b2b_contract courseware {page.pk} {plain.readable_id}").talk
-        assert "waits for a source" in run_command(f"b2b_contract courseware {page.pk} {bare.readable_id}").talk
+        assert "has no SOURCE run;" in run_command(f"b2b_contract courseware {page.pk} {plain.readable_id}").messages
+        assert "waits for a source" in run_command(f"b2b_contract courseware {page.pk} {bare.readable_id}").messages
 
     def test_taking_the_source_itself_is_warned_of(self, climate: Course) -> None:
         page = publish_contract(cap=1)
         source = climate.runs.get(run_tag="SOURCE")
         for way in ("--dry-run", ""):
             said = run_command(f"b2b_contract courseware {page.pk} {source.courseware_id} {way}")
-            assert f"Warning: {source.courseware_id} is the run that new runs of {COURSE} are copied from" in said.talk
+            assert (
+                f"Warning: {source.courseware_id} is the run that new runs of {COURSE} are copied from" in said.messages
+            )
         plain = make_public_run(climate, "1T2025")
-        assert "Warning" not in run_command(f"b2b_contract courseware {page.pk} {plain.courseware_id}").talk
+        assert "Warning" not in run_command(f"b2b_contract courseware {page.pk} {plain.courseware_id}").messages
 
     def test_prefix_and_rerun(self, climate: Course) -> None:
         page = publish_contract(cap=1)
@@ -389,7 +391,7 @@ class TestCourseware:
     def test_queued_the_worker_follows(self, climate: Course) -> None:
         page = publish_contract(cap=2)
         said = run_command(f"b2b_contract courseware {page.pk} {COURSE} --queue")
-        assert "Queued" in said.talk
+        assert "Queued" in said.messages
         assert runs_of(page) == []
         assert page.courseware.count() == 1
 
@@ -403,7 +405,7 @@ class TestCourseware:
         said = run_command(f"b2b_contract courseware {capped.pk} {COURSE} --remove --format json")
         assert said.rows == planned.rows
         assert "given to amara@example.com" in said.result
-        assert "1 run removed, 2 codes switched off" in said.talk
+        assert "1 run removed, 2 codes switched off" in said.messages
         assert runs_of(capped) == []
         assert ContractRun.objects.filter(contract=capped).count() == 1
 
@@ -484,7 +486,7 @@ class TestWho:
 
 class TestCheck:
     def test_all_is_well(self, capped: ContractPage) -> None:
-        assert "Everything agrees" in run_command("b2b_contract check").talk
+        assert "Everything agrees" in run_command("b2b_contract check").messages
         assert run_command(f"b2b_contract check {capped.pk} --format json").rows == []
 
     def test_findings_are_listed_with_status_1(self, capped: ContractPage, capsys: pytest.CaptureFixture[str]) -> None:
@@ -502,7 +504,7 @@ class TestCheck:
         Product.objects.filter(contract_run__contract=capped).update(price=7)
         assert "1 thing disagrees" in refusal_of("b2b_contract check --fix --dry-run")
         assert Product.objects.get(contract_run__contract=capped).price == 7
-        assert "Set right: 1 of 1." in run_command("b2b_contract check --fix").talk
+        assert "Set right: 1 of 1." in run_command("b2b_contract check --fix").messages
         assert Product.objects.get(contract_run__contract=capped).price == 0
 
     def test_fix_reports_what_it_cannot_repair(self, capped: ContractPage) -> None:
@@ -522,7 +524,7 @@ class TestCheck:
         CourseRun.all_objects.filter(contract_run__contract=capped).update(live=False)
         said = run_command(f"b2b_contract check {capped.pk} --format json")
         assert [row["kind"] for row in said.rows] == ["set_by_hand"]
-        assert "1 thing was set by hand and stays" in said.talk
+        assert "1 thing was set by hand and stays" in said.messages
         run_command(f"b2b_contract check {capped.pk} --fix")
         assert not runs_of(capped)[0].live
         run_command(f"b2b_contract check {capped.pk} --fix --reset")
@@ -600,7 +602,7 @@ class TestLists:
 
     def test_an_empty_list_says_so(self) -> None:
         said = run_command("b2b_list contracts")
-        assert "nothing to list" in said.talk
+        assert "nothing to list" in said.messages
         assert run_command("b2b_list contracts --format json").rows == []
 
     @pytest.mark.parametrize(
@@ -630,7 +632,7 @@ class TestCodesFile:
     def test_the_result_names_the_file(self, capped: ContractPage) -> None:
         said = run_command(f"b2b_list contracts --codes {capped.pk} --format json")
         assert said.rows == [{"contract_id": capped.pk, "file": f"codes-{capped.pk}.csv", "codes": 3}]
-        assert "Wrote 3 codes" in said.talk
+        assert "Wrote 3 codes" in said.messages
 
     def test_switched_off_codes_are_added_with_all(self, capped: ContractPage) -> None:
         run_command(f"b2b_contract modify {capped.pk} --max-learners 1")
@@ -645,7 +647,7 @@ class TestCodesFile:
 
     def test_the_worker_is_mentioned_where_it_is_not_done(self, climate: Course) -> None:
         page = publish_contract(climate, cap=2, settled=False)
-        assert "Warning: the worker is still" in run_command(f"b2b_list contracts --codes {page.pk}").talk
+        assert "Warning: the worker is still" in run_command(f"b2b_list contracts --codes {page.pk}").messages
 
     @pytest.mark.parametrize(("path", "words"), [("nowhere/x.csv", "doesn't exist"), (".", "it is a folder")])
     def test_an_unwritable_file_is_reported_first(self, capped: ContractPage, path: str, words: str) -> None:

@@ -66,7 +66,7 @@ class TestAdding:
     def test_people_get_seats_and_belong_to_the_organization(self, page: ContractPage, people: list[User]) -> None:
         said = run_command(f"b2b_contract members {page.pk} --add Ada@Example.com ben@example.com --format json")
         assert outcomes(said) == [("Ada@Example.com", "joins"), ("ben@example.com", "joins")]
-        assert "2 get a seat, 0 lose theirs" in said.talk
+        assert "2 get a seat, 0 lose theirs" in said.messages
         assert members(page) == ["ada@example.com", "ben@example.com"]
         assert OrganizationMembership.objects.count() == 2
         assert {seat.source for seat in ContractMembership.objects.all()} == {"staff"}
@@ -122,7 +122,7 @@ class TestAdding:
         line = f"b2b_contract members {page.pk} --add ada@example.com --remove ben@example.com --format json"
         take_seat(page, people[1])
         planned = run_command(f"{line} --dry-run")
-        assert "Dry run, nothing was changed. It would be: 1 get a seat, 1 lose theirs" in planned.talk
+        assert "Dry run, nothing was changed. It would be: 1 get a seat, 1 lose theirs" in planned.messages
         assert members(page) == ["ben@example.com"]
         assert run_command(line).rows == planned.rows
         assert members(page) == ["ada@example.com"]
@@ -141,7 +141,7 @@ class TestProblems:
             f"b2b_contract members {page.pk} --add ada@example.com nobody@example.com --skip-unknown --format json"
         )
         assert outcomes(said) == [("ada@example.com", "joins"), ("nobody@example.com", "no_account")]
-        assert "1 without an account were left out" in said.talk
+        assert "1 without an account were left out" in said.messages
         assert members(page) == ["ada@example.com"]
         assert not User.objects.filter(email="nobody@example.com").exists()
 
@@ -286,7 +286,7 @@ def test_looking_costs_the_same_for_any_number_of_people(
 
 def test_a_contract_that_is_over_can_still_be_given_to_people(people: list[User]) -> None:
     page = publish_contract(make_source_course(), cap=2, end=date(2025, 1, 1), name="Over")
-    assert "isn't open today" in run_command(f"b2b_contract members {page.pk} --add ada@example.com").talk
+    assert "isn't open today" in run_command(f"b2b_contract members {page.pk} --add ada@example.com").messages
     assert members(page) == ["ada@example.com"]
 
 

@@ -13,11 +13,11 @@ from django.core.management.base import CommandError
 
 
 class CommandOutput:
-    """A command's standard output (`result`) and standard error (`talk`)."""
+    """A command's standard output (`result`) and standard error (`messages`)."""
 
-    def __init__(self, result: str, talk: str) -> None:
+    def __init__(self, result: str, messages: str) -> None:
         self.result = result
-        self.talk = talk
+        self.messages = messages
 
     @property
     def rows(self) -> list[dict[str, Any]]:
