@@ -258,7 +258,7 @@ class TestModify:
     def test_nothing_to_change_still_checks_the_codes(self, capped: ContractPage) -> None:
         DiscountCode.objects.filter(pk=codes_of(capped)[0].pk).delete()
         said = run_command(f"b2b_contract modify {capped.pk}")
-        assert "says this already" in said.messages
+        assert "has these terms already" in said.messages
         assert "1 code made" in said.messages
 
     def test_a_dry_run_says_what_would_happen(self, capped: ContractPage) -> None:
@@ -421,8 +421,8 @@ class TestCourseware:
             ("{id} {empty}", "has no courses yet"),
             ("{id} {taken}", "belongs to contract"),
             ("{id} {fresh} --remove", "doesn’t cover"),
-            ("{id} {fresh} --remove --rerun", "doesn't go together"),
-            ("{id} {fresh} --rerun --no-create-runs", "doesn't go together"),
+            ("{id} {fresh} --remove --rerun", "can’t be used with"),
+            ("{id} {fresh} --rerun --no-create-runs", "can’t be used with"),
             ("{id} {fresh} --prefix 'a b'", "Open edX would refuse"),
         ],
     )
@@ -498,13 +498,13 @@ class TestCheck:
         (row,) = json.loads(said.out)
         assert (row["contract_id"], row["kind"], row["fault"]) == (capped.pk, "price", True)
         assert row["note"] == "The product costs $7.00 instead of $0.00."
-        assert said.err.strip() == "CommandError: 1 thing disagrees with the terms; --fix sets it right."
+        assert said.err.strip() == "CommandError: 1 thing disagrees with the terms; --fix fixes it."
 
     def test_fix_repairs_findings_and_its_dry_run_does_not(self, capped: ContractPage) -> None:
         Product.objects.filter(contract_run__contract=capped).update(price=7)
         assert "1 thing disagrees" in refusal_of("b2b_contract check --fix --dry-run")
         assert Product.objects.get(contract_run__contract=capped).price == 7
-        assert "Set right: 1 of 1." in run_command("b2b_contract check --fix").messages
+        assert "Fixed: 1 of 1." in run_command("b2b_contract check --fix").messages
         assert Product.objects.get(contract_run__contract=capped).price == 0
 
     def test_fix_reports_what_it_cannot_repair(self, capped: ContractPage) -> None:
@@ -614,13 +614,13 @@ class TestLists:
             ("contracts --org nope", "There is no organization “nope”"),
             ("courseware --contract abc", "“abc” is not a contract id"),
             ("courseware --contract 99999", "There is no contract 99999"),
-            ("learners", "Say whose learners"),
+            ("learners", "Choose whose learners"),
             ("contracts --all", "--all needs --codes"),
             ("contracts --codes-out x.csv", "--codes-out needs --codes"),
             ("contracts --codes abc", "“abc” is not a contract id"),
             ("contracts --codes 99999", "There is no contract 99999"),
-            ("contracts --codes 99999 --org UniversityX", "leave the other filters out"),
-            ("courses --codes 99999 --contract 3", "leave the other filters out"),
+            ("contracts --codes 99999 --org UniversityX", "Leave the other filters out"),
+            ("courses --codes 99999 --contract 3", "Leave the other filters out"),
         ],
     )
     def test_a_slip_gets_a_sentence(self, line: str, words: str) -> None:

@@ -122,7 +122,7 @@ class TestAdding:
         line = f"b2b_contract members {page.pk} --add ada@example.com --remove ben@example.com --format json"
         take_seat(page, people[1])
         planned = run_command(f"{line} --dry-run")
-        assert "Dry run, nothing was changed. It would be: 1 get a seat, 1 lose theirs" in planned.messages
+        assert "Dry run: nothing was changed. It would be: 1 get a seat, 1 lose theirs" in planned.messages
         assert members(page) == ["ben@example.com"]
         assert run_command(line).rows == planned.rows
         assert members(page) == ["ada@example.com"]
@@ -141,7 +141,7 @@ class TestProblems:
             f"b2b_contract members {page.pk} --add ada@example.com nobody@example.com --skip-unknown --format json"
         )
         assert outcomes(said) == [("ada@example.com", "joins"), ("nobody@example.com", "no_account")]
-        assert "1 without an account were left out" in said.messages
+        assert "1 were skipped because they have no account" in said.messages
         assert members(page) == ["ada@example.com"]
         assert not User.objects.filter(email="nobody@example.com").exists()
 
@@ -156,12 +156,12 @@ class TestProblems:
     @pytest.mark.parametrize(
         ("line", "words"),
         [
-            ("", "Say who"),
+            ("", "Name the people"),
             ("--add", "Write the addresses"),
-            ("--add a@example.com --remove A@example.com", "a@example.com is to be added and removed"),
-            ("--add --remove --file people.csv", "say whether its people shall be added or removed"),
-            ("--file nowhere.csv", "nowhere.csv can't be read"),
-            ("--file empty.csv", "names no one"),
+            ("--add a@example.com --remove A@example.com", "a@example.com can’t be both added and removed"),
+            ("--add --remove --file people.csv", "use either --add or --remove"),
+            ("--file nowhere.csv", "can’t read nowhere.csv"),
+            ("--file empty.csv", "there are no people in"),
             ("--file unknown.csv", "can’t read this file’s encoding"),
             ("--file book.xlsx", "This is an Excel file"),
             ("--file heading.csv", "has no e-mail addresses"),
@@ -286,7 +286,7 @@ def test_looking_costs_the_same_for_any_number_of_people(
 
 def test_a_contract_that_is_over_can_still_be_given_to_people(people: list[User]) -> None:
     page = publish_contract(make_source_course(), cap=2, end=date(2025, 1, 1), name="Over")
-    assert "isn't open today" in run_command(f"b2b_contract members {page.pk} --add ada@example.com").messages
+    assert "isn’t open today" in run_command(f"b2b_contract members {page.pk} --add ada@example.com").messages
     assert members(page) == ["ada@example.com"]
 
 

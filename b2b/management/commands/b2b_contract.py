@@ -251,7 +251,7 @@ class Command(OperatorCommand):
             if modify_contract(request, now=now, user=self.actor):
                 self._say_changes(page, changes, plan)
             else:
-                self.say(_("The contract says this already."))
+                self.say(_("The contract has these terms already."))
             self._follow(contract_id, plan.lines, options, now=now, warnings=plan.warnings)
 
     def _say_changes(self, page: ContractPage, changes: PageChanges, plan: TermsPlan) -> None:
@@ -275,7 +275,7 @@ class Command(OperatorCommand):
 
     def _add(self, contract_id: int, options: Mapping[str, Any]) -> None:
         if options["no_create_runs"] and options["rerun"]:
-            raise CommandError(_("--rerun doesn't go together with --no-create-runs: it makes a run."))
+            raise CommandError(_("--rerun can’t be used with --no-create-runs: it creates a run."))
         now = clock.now()
         request = AddCourseware(
             contract_id,
@@ -297,7 +297,7 @@ class Command(OperatorCommand):
         for option in ("no_create_runs", "rerun", "prefix"):
             if options[option]:
                 raise CommandError(
-                    _("--%(option)s doesn't go together with --remove.") % {"option": option.replace("_", "-")}
+                    _("--%(option)s can’t be used with --remove.") % {"option": option.replace("_", "-")}
                 )
         now = clock.now()
         request = RemoveCourseware(contract_id, options["courseware"])
@@ -312,7 +312,7 @@ class Command(OperatorCommand):
     # --- members -----------------------------------------------------------------------------------------------------
 
     def members(self, options: Mapping[str, Any]) -> None:
-        """Give and take seats; looked at as a whole before anything is written."""
+        """Give and take seats. All people are checked before anything is written."""
         contract_id = options["contract"]
         find_contract(contract_id)
         wishes = read_wishes(add=options["add"], remove=options["remove"], file=options["file"])
@@ -320,14 +320,14 @@ class Command(OperatorCommand):
         request = ChangeMembers(contract_id, wishes, skip_unknown=options["skip_unknown"])
         plan = plan_change_members(request)
         if plan.with_outcome(*COMING) and not terms_in_force(contract_id).is_valid_on(clock.date_of(now)):
-            self.say(_("Warning: the contract isn't open today, so no one can start a course with a new seat."))
+            self.say(_("Warning: the contract isn’t open today, so people with a new seat can’t start a course yet."))
         refusal = plan.refusal
         if refusal is None and not options["dry_run"]:
             with LateProgress(self.stderr, label=_("Seats")) as progress:
                 reason = options["reason"].strip() or current_origin()
                 plan = change_members(request, reason=reason, now=now, by_id=self.actor_id, progress=progress)
             if plan.with_outcome(*COMING, MemberOutcome.LEAVES):
-                # Whoever left or came back changed how many codes there should be.
+                # People who left or came back change how many codes there should be.
                 run_reconcile(contract_id=contract_id, now=now, reason=reason, requested_by_id=self.actor_id)
         write_rows(self.stdout, tables.people_cells(plan.rows), columns=tables.PEOPLE, style=options["format"])
         if refusal is not None:
@@ -337,15 +337,18 @@ class Command(OperatorCommand):
             "going": len(plan.with_outcome(MemberOutcome.LEAVES)),
             "skipped": len(plan.with_outcome(MemberOutcome.NO_ACCOUNT)),
         }
-        done = _("%(coming)d get a seat, %(going)d lose theirs, %(skipped)d without an account were left out.") % counts
-        self.say(_("Dry run, nothing was changed. It would be: %s") % done if options["dry_run"] else done)
+        done = (
+            _("%(coming)d get a seat, %(going)d lose theirs, %(skipped)d were skipped because they have no account.")
+            % counts
+        )
+        self.say(_("Dry run: nothing was changed. It would be: %s") % done if options["dry_run"] else done)
         seats = count_seats([contract_id])[contract_id]
         self.say(_("Seats now: %(seats)s.") % {"seats": seats.sentence})
 
     # --- move --------------------------------------------------------------------------------------------------------
 
     def move(self, options: Mapping[str, Any]) -> None:
-        """Move people with their courses: all of them, or no one."""
+        """Move people with their courses, all of them or no one."""
         from_id, to_id = options["contract"], options["target"]
         request, now = MoveMembers(from_id, to_id, options["emails"]), clock.now()
         if options["dry_run"]:
@@ -355,42 +358,42 @@ class Command(OperatorCommand):
             moves = move_members(request, reason=reason, now=now, by_id=self.actor_id)
             for contract_id in sorted({from_id, to_id}):
                 run_reconcile(contract_id=contract_id, now=now, reason=current_origin(), requested_by_id=self.actor_id)
-        for one in moves:
-            if one.comes_back_by_sign_in:
+        for move in moves:
+            if move.comes_back_by_sign_in:
                 self.say(
-                    _("Warning: %(email)s gets a seat in contract %(id)s again at the next single sign-on.")
-                    % {"email": one.email, "id": from_id}
+                    _("Warning: %(email)s will get a seat in contract %(id)s again at the next single sign-on.")
+                    % {"email": move.email, "id": from_id}
                 )
         write_rows(self.stdout, tables.move_cells(moves), columns=tables.MOVES, style=options["format"])
-        done = _("%(people)d people moved, %(going)d courses go on, %(ending)d end.") % {
+        done = _("People moved: %(people)d. Courses that go on: %(going)d. Courses that end: %(ending)d.") % {
             "people": len(moves),
-            "going": sum(len(one.continuing) for one in moves),
-            "ending": sum(len(one.ending) for one in moves),
+            "going": sum(len(move.continuing) for move in moves),
+            "ending": sum(len(move.ending) for move in moves),
         }
-        self.say(_("Dry run, nothing was changed. It would be: %s") % done if options["dry_run"] else done)
+        self.say(_("Dry run: nothing was changed. It would be: %s") % done if options["dry_run"] else done)
 
     # --- check -------------------------------------------------------------------------------------------------------
 
     def check_terms(self, options: Mapping[str, Any]) -> None:
-        """Say what disagrees with the terms, and set it right if asked; exit status 1 if anything is wrong."""
+        """List what disagrees with the terms, and fix it with --fix. Exits with status 1 if anything is wrong."""
         if options["reset"] and not options["fix"]:
             raise CommandError(_("--reset needs --fix."))
         contract_id = options["contract"]
         with LateProgress(self.stderr, label=_("Checking")):
             found = check_contracts(now=clock.now(), contract_id=contract_id)
         write_rows(self.stdout, tables.check_cells(found), columns=tables.CHECKS, style=options["format"])
-        wanted = [one for one in found if one.is_fault or options["reset"]]
+        wanted = [each for each in found if each.is_fault or options["reset"]]
         if options["fix"] and not options["dry_run"] and wanted:
             found = self._fix(wanted, contract_id, reset=options["reset"])
-        faults = [one for one in found if one.is_fault]
+        faults = [each for each in found if each.is_fault]
         if faults:
             raise CommandError(_summarize_faults(faults, fixed=options["fix"] and not options["dry_run"]))
         by_hand = len(found) - len(faults)
         if by_hand:
             self.say(
                 ngettext(
-                    "Nothing is wrong; %(n)d thing was set by hand and stays.",
-                    "Nothing is wrong; %(n)d things were set by hand and stay.",
+                    "Nothing is wrong. %(n)d thing was set by hand and stays.",
+                    "Nothing is wrong. %(n)d things were set by hand and stay.",
                     by_hand,
                 )
                 % {"n": by_hand}
@@ -399,21 +402,21 @@ class Command(OperatorCommand):
             self.say(_("Everything agrees with the terms."))
 
     def _fix(self, found: Sequence[Disagreement], contract_id: int | None, *, reset: bool) -> list[Disagreement]:
-        """Set right what can be, contract by contract; what is left."""
+        """Fix contract by contract, and return what still disagrees."""
         now = clock.now()
         for pk in sorted({one.contract_id for one in found if one.contract_id is not None}):
             leave_without_connection(contract_id=pk, now=now)
             try:
                 fix_contract(contract_id=pk, now=now, by_id=self.actor_id, reset=reset)
             except DomainError as refusal:
-                # One contract's trouble is no reason to leave the others as they are; the second look names it.
+                # The other contracts are fixed all the same; the check after this lists what is left of this one.
                 self.say(_("Contract %(id)s: %(reason)s") % {"id": pk, "reason": str(refusal)})
         if contract_id is None:
             fix_orphans()
         left = check_contracts(now=clock.now(), contract_id=contract_id)
         before = sum(one.is_fault or reset for one in found)
         after = sum(one.is_fault for one in left)
-        self.say(_("Set right: %(n)d of %(total)d.") % {"n": max(before - after, 0), "total": before})
+        self.say(_("Fixed: %(n)d of %(total)d.") % {"n": max(before - after, 0), "total": before})
         return left
 
     # --- shared by the actions ----------------------------------------------------------------------------------------
@@ -427,11 +430,11 @@ class Command(OperatorCommand):
         now: datetime,
         warnings: Sequence[str] = (),
     ) -> None:
-        """Bring the contract in line here and now, or hand it to the worker; then say what was done."""
+        """Reconcile the contract now, or queue that for the worker, and print what was done."""
         if options["queue"]:
             request_reconcile(contract_id=contract_id, reason=current_origin(), now=now, requested_by_id=self.actor_id)
         else:
-            with LateProgress(self.stderr, label=_("Bringing codes in line")) as progress:
+            with LateProgress(self.stderr, label=_("Updating codes")) as progress:
                 run_reconcile(
                     contract_id=contract_id,
                     now=now,
@@ -441,7 +444,7 @@ class Command(OperatorCommand):
                 )
         self._warn(warnings)
         if options["queue"]:
-            self.say(_("Queued; the worker will follow: %(summary)s.") % {"summary": summarize(lines)})
+            self.say(_("Queued for the worker: %(summary)s.") % {"summary": summarize(lines)})
         else:
             self.say(_("Done: %(summary)s.") % {"summary": summarize(lines)})
         self._print_lines(lines, style=options["format"])
@@ -455,7 +458,7 @@ class Command(OperatorCommand):
 
     def _print_plan(self, lines: Sequence[PlanLine], *, style: str, warnings: Sequence[str] = ()) -> None:
         self._warn(warnings)
-        self.say(_("Dry run, nothing was changed. It would be: %(summary)s.") % {"summary": summarize(lines)})
+        self.say(_("Dry run: nothing was changed. It would be: %(summary)s.") % {"summary": summarize(lines)})
         self._print_lines(lines, style=style)
 
     def _print_lines(self, lines: Sequence[PlanLine], *, style: str) -> None:
@@ -516,8 +519,8 @@ def _summarize_faults(faults: Sequence[Disagreement], *, fixed: bool) -> str:
         )
     else:
         sentence = ngettext(
-            "%(n)d thing disagrees with the terms; --fix sets it right.",
-            "%(n)d things disagree with the terms; --fix sets them right.",
+            "%(n)d thing disagrees with the terms; --fix fixes it.",
+            "%(n)d things disagree with the terms; --fix fixes them.",
             count,
         )
     return sentence % {"n": count}

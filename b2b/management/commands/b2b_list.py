@@ -87,7 +87,9 @@ class Command(OperatorCommand):
             return tables.CONTRACTS, contract_rows(organization=organization)
         if what == "learners":
             if organization is None and contract_id is None:
-                raise CommandError(_("Say whose learners: --org with an organization, or --contract with an id."))
+                raise CommandError(
+                    _("Choose whose learners to list: --org with an organization, or --contract with an id.")
+                )
             return tables.LEARNERS, learner_rows(organization=organization, contract_id=contract_id)
         if what == "reconciles":
             return tables.RECONCILES, reconcile_rows(organization=organization, contract_id=contract_id)
@@ -97,7 +99,7 @@ class Command(OperatorCommand):
         """Write the contract's codes; an existing file keeps its content until all codes are written."""
         for option in ("organization", "contract"):
             if options.get(option) is not None:
-                raise CommandError(_("--codes names the contract; leave the other filters out."))
+                raise CommandError(_("--codes already names the contract. Leave the other filters out."))
         contract_id = options["codes"]
         find_contract(contract_id)
         if options["codes_out"] == "-":
@@ -120,4 +122,4 @@ class Command(OperatorCommand):
 
     def _warn_of_missing_codes(self, contract_id: int) -> None:
         if is_reconciling(contract_id):
-            self.say(_("Warning: the worker is still making this contract's codes; write the file again later."))
+            self.say(_("Warning: the worker is still creating this contract’s codes. Write the file again later."))
