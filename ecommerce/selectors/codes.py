@@ -27,8 +27,8 @@ from ecommerce.errors.codes import (
 )
 from ecommerce.models import CodeUse, DiscountCode, PaymentAttempt
 from ecommerce.rules import Purchase, PurchaseLine, check_rules
+from ecommerce.selectors.discount_text import moment_text
 from ecommerce.selectors.offers import Buyer, find_buyer, is_for_one_address, load_products
-from ecommerce.selectors.sentences import moment_text
 from mitxonline.kernel.text import normalize_email, strip_punctuation
 from mitxonline.users.models import User
 

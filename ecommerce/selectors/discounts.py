@@ -14,7 +14,7 @@ from ecommerce.enums import OrderState, UseState
 from ecommerce.models import CodeUse, Discount, DiscountCode, OrderLine
 from ecommerce.models.discount import DiscountQuerySet
 from ecommerce.selectors.discount_access import DiscountAccess
-from ecommerce.selectors.sentences import off_text
+from ecommerce.selectors.discount_text import off_text
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise

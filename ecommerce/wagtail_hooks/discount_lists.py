@@ -14,8 +14,8 @@ from courses.models import Course
 from ecommerce.enums import DiscountType, PaymentType
 from ecommerce.models import Discount, DiscountCode
 from ecommerce.models.discount import DiscountQuerySet
+from ecommerce.selectors.discount_text import dates_text, uses_text
 from ecommerce.selectors.discounts import CodeAvailability, DiscountState, for_what, in_state, state_of, takes_off
-from ecommerce.selectors.sentences import dates_text, uses_text
 from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
 from mitxonline.staff.lists import StateColumn

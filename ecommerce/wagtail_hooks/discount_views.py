@@ -22,8 +22,8 @@ from ecommerce.forms.discounts import DiscountForm, LimitForm, MoreCodesForm, Ne
 from ecommerce.models import Discount, DiscountCode
 from ecommerce.models.discount import DiscountQuerySet
 from ecommerce.selectors.discount_access import DiscountAccess
+from ecommerce.selectors.discount_text import dates_text, uses_text
 from ecommerce.selectors.discounts import for_what, listed_codes, listed_discounts, search_discounts, takes_off
-from ecommerce.selectors.sentences import dates_text, uses_text
 from ecommerce.services.discounts.discounts import (
     add_codes,
     change_discount,

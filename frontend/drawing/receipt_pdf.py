@@ -23,8 +23,8 @@ from fpdf.bidi import BidiParagraph
 from fpdf.enums import XPos, YPos
 
 from ecommerce.enums import OrderState
+from ecommerce.selectors.discount_text import gateway_name
 from ecommerce.selectors.receipts import ReceiptData
-from ecommerce.selectors.sentences import gateway_name
 
 FONTS = Path(__file__).parents[1] / "fonts"
 FAMILY = "DejaVu"

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from ecommerce.models import DiscountCode
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_current_basket
 from ecommerce.selectors.baskets import cart_note
-from ecommerce.selectors.sentences import moment_text, off_text
+from ecommerce.selectors.discount_text import moment_text, off_text
 from ecommerce.services.baskets.baskets import remember_total, settle_shown_basket
 from frontend.pages.code_form import CodeForm
 from frontend.pages.owner import basket_owner

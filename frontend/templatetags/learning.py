@@ -12,7 +12,7 @@ from b2b.models import OrganizationPage
 from b2b.selectors.seats import MemberContract, MemberOrganization, organizations_of
 from courses.models import Course, CourseRun, Department
 from ecommerce.models import OrderLine, Product
-from ecommerce.selectors.sentences import gateway_name
+from ecommerce.selectors.discount_text import gateway_name
 from frontend.pages import dates
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money

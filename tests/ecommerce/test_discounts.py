@@ -23,8 +23,8 @@ from ecommerce.models import CodeUse, Discount, DiscountCode, Product
 from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.discount_access import OPERATOR, DiscountAccess, discount_access_of
+from ecommerce.selectors.discount_text import dates_text, off_text, uses_text
 from ecommerce.selectors.discounts import DiscountState, in_state, listed_discounts, state_of
-from ecommerce.selectors.sentences import dates_text, off_text, uses_text
 from ecommerce.services.baskets.baskets import add_products, apply_code
 from ecommerce.services.checkout.checkout import begin_checkout
 from ecommerce.services.discounts.codes import use_code

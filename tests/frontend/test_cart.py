@@ -13,7 +13,7 @@ from django.utils import timezone
 from b2b.models import OrganizationMembership
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Basket, DiscountCode, Order, OrderLine, Product
-from ecommerce.selectors.sentences import moment_text
+from ecommerce.selectors.discount_text import moment_text
 from ecommerce.services.payment.payments import confirm_attempt
 from mitxonline.kernel import clock
 from mitxonline.users.models import User

@@ -18,7 +18,7 @@ from ecommerce.enums import DiscountType, PaymentType
 from ecommerce.forms.discounts import NewDiscountForm
 from ecommerce.models import Discount, DiscountCode, Product
 from ecommerce.selectors.discount_access import OPERATOR
-from ecommerce.selectors.sentences import dates_text, off_text, uses_text
+from ecommerce.selectors.discount_text import dates_text, off_text, uses_text
 from ecommerce.services.discounts.discounts import CreatedDiscount, create_discount, find_identical
 from ecommerce.services.discounts.validation import DiscountDraft, NewCodes
 from mitxonline.kernel import clock
