@@ -4,6 +4,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+# A new type also changes ecommerce/pricing.py (what it takes off), models/discount.py (constraints, with a migration),
+# services/discounts/validation.py, selectors/discount_text.py, forms/discounts.py, wagtail_hooks/discount_lists.py and
+# management/commands/generate_discount_code.py.
 class DiscountType(models.TextChoices):
     PERCENT_OFF = "percent_off", _("Percent off")
     AMOUNT_OFF = "amount_off", _("Amount off the cart")

@@ -1,4 +1,4 @@
-"""What the shop does when it hears of its own orders: enrolls in the same transaction, e-mails after the commit."""
+"""Receivers of the shop's own events. They enroll in the same transaction, and e-mail after the commit."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def email_refund_failed(event: RefundFailed) -> None:
     _email_buyer(
         "refund_failed",
         refund.order,
-        is_answerable=True,
+        replies_to_support=True,
         refund=refund,
         lines=[] if refund.enrollment_after == EnrollmentAfter.KEEP else _lines_of(refund),
         is_restored=event.is_restored,
@@ -119,7 +119,7 @@ def email_refund_failed(event: RefundFailed) -> None:
 def email_paid_twice(event: PaidTwice) -> None:
     """Tell a buyer who paid an order twice that staff know, and that they don't need to do anything."""
     refund = _find_refund(event.refund_id)
-    _email_buyer("paid_twice", refund.order, is_answerable=True, refund=refund)
+    _email_buyer("paid_twice", refund.order, replies_to_support=True, refund=refund)
 
 
 def email_free_lines_undone(event: FreeLinesUndone) -> None:
@@ -128,7 +128,7 @@ def email_free_lines_undone(event: FreeLinesUndone) -> None:
     _email_buyer(
         "free_undone",
         order,
-        is_answerable=True,
+        replies_to_support=True,
         lines=[line for line in order.lines.all() if line.pk in event.line_ids],
         courses_went=event.enrollment_after == EnrollmentAfter.REMOVE,
     )
@@ -136,7 +136,7 @@ def email_free_lines_undone(event: FreeLinesUndone) -> None:
 
 def email_refund_denied(event: RefundDenied) -> None:
     request = RefundRequest.objects.select_related("order__purchaser").get(pk=event.request_id)
-    _email_buyer("refund_denied", request.order, is_answerable=True, request=request)
+    _email_buyer("refund_denied", request.order, replies_to_support=True, request=request)
 
 
 def email_payment_failed(event: PaymentDeclined) -> None:
@@ -145,7 +145,7 @@ def email_payment_failed(event: PaymentDeclined) -> None:
     _email_buyer(
         "payment_failed",
         order,
-        is_answerable=True,
+        replies_to_support=True,
         lines=list(order.lines.all()),
         link=f"{settings.SITE_BASE_URL}{reverse('cart')}",
     )
@@ -174,13 +174,13 @@ def _email_receipt(order_id: int) -> None:
     _email_buyer("receipt", order, lines=list(order.lines.all()))
 
 
-def _email_buyer(name: str, order: Order, *, is_answerable: bool = False, **context: object) -> None:
-    """Send one of the shop's e-mails to the buyer. One that ``is_answerable`` is answered to the support address."""
+def _email_buyer(name: str, order: Order, *, replies_to_support: bool = False, **context: object) -> None:
+    """Send one of the shop's e-mails to the buyer. With ``replies_to_support``, answers go to the support address."""
     receipt = f"{settings.SITE_BASE_URL}{reverse('receipt')}?order_number={order.number}"
     send_email(
         f"ecommerce/emails/{name}",
         to=[order.purchaser.email],
-        reply_to=_support_addresses() if is_answerable else [],
+        reply_to=_support_addresses() if replies_to_support else [],
         context={"order": order, "link": receipt} | context,
         about=order,
     )

@@ -1,4 +1,4 @@
-"""Accounts that a sweep skips: a gateway that answers about none of several payments won't answer about the next."""
+"""Skip an account after several calls in a row failed."""
 
 from __future__ import annotations
 

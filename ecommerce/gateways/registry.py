@@ -1,4 +1,4 @@
-"""The gateways of this installation."""
+"""The gateways of this installation, as `PAYMENT_GATEWAYS` (mitxonline/settings/parts/payments.py) lists them."""
 
 from __future__ import annotations
 

@@ -62,8 +62,6 @@ class LineAtDesk:
 
 @dataclass(frozen=True, slots=True)
 class OrderAtDesk:
-    """One order with everything we know about it."""
-
     order: Order
     billed_to: BilledTo
     lines: tuple[LineAtDesk, ...]

@@ -1,4 +1,4 @@
-"""The forms for enrollment and discount codes."""
+"""The form fields for codes that visitors type or paste."""
 
 from __future__ import annotations
 

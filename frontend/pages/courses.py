@@ -128,7 +128,10 @@ class ProgramView:
 
 
 def course_view(page: CoursePage, *, user_id: int | None, now: datetime, support_email: str = "") -> CourseView | None:
-    """What a course page shows; four queries for a signed-out visitor. None until an editor chose its course."""
+    """What a course page shows; four queries for a signed-out visitor.
+
+    None until an editor has chosen its course.
+    """
     course = page.course
     if course is None:
         return None
@@ -223,7 +226,7 @@ def program_products(program_ids: Iterable[int]) -> dict[int, Product]:
 
 
 def program_view(page: ProgramPage, *, user_id: int | None, now: datetime) -> ProgramView | None:
-    """What a program page shows. None until an editor chose its program."""
+    """What a program page shows. None until an editor has chosen its program."""
     if page.program is None:
         return None
     tree = requirements_tree(page.program_id)

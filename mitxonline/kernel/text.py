@@ -9,7 +9,10 @@ _MARKS = frozenset({"Po", "Ps", "Pe", "Pi", "Pf"})
 
 
 def require_text(text: str) -> str:
-    """The text without blanks around it. ValueError if nothing is left: forms and commands ask for it themselves."""
+    """Return the text without blanks around it. Raises ValueError if nothing is left.
+
+    Forms and commands check this earlier, with their own message.
+    """
     text = text.strip()
     if not text:
         raise ValueError("The text is empty")

@@ -121,8 +121,8 @@ def place_order(
         basket = lock_basket(owner, now=now)
         if basket is None:  # a double click: the first request bought it while this one waited for the lock
             raise BasketEmpty
-        # Locked before anything is priced: none of the buyer's other orders can begin to be paid meanwhile, and keep
-        # the code that this one is priced with.
+        # Locked before anything is priced, so that no other order of the buyer can start payment and keep the code
+        # used in this price.
         others = list(Order.objects.locked().of(user_id).filter(state__in=(OrderState.PENDING, OrderState.REVIEW)))
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
         if priced.is_empty:
@@ -320,10 +320,9 @@ def _make_purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purc
 
 
 def _make_line(line: PricedLine, order: Order, findings: list[RuleVerdict]) -> OrderLine:
-    """Take a snapshot of a line as it is sold. Raises NotForSale, CodeNeeded.
+    """Build the order line. Raises NotForSale, CodeNeeded.
 
-    The code is asked for here as well as by the rules: were b2b's rule missing from the settings, no one would get into
-    a contract's course.
+    The code is checked here too, in case b2b's rule is missing from CHECKOUT_RULES.
     """
     product = line.product
     mine = [finding for finding in findings if finding.product_id == product.pk]

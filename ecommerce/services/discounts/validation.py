@@ -30,7 +30,7 @@ MAX_CODES = 100_000
 # A prefix is how a code begins, so it may be shorter than a code and end in a dash.
 PREFIX = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9])*-?")
 
-# What course staff may spend. The rest is finance's.
+# The payment types course staff may choose.
 COURSE_PAYMENT_TYPES = (PaymentType.MARKETING, PaymentType.CUSTOMER_SUPPORT, PaymentType.STAFF)
 
 
@@ -105,7 +105,8 @@ class NewCodes:
 def validate_discount(draft: DiscountDraft, codes: NewCodes | None, *, access: DiscountAccess, now: datetime) -> None:
     """Raise a ValidationError that names every problem of a discount and its new codes, by the draft's fields.
 
-    `codes` is None where an existing discount is changed. Such a one may already be over; a new one must end later.
+    `codes` is None where an existing discount is changed. An existing discount may have ended; a new one must
+    end in the future.
     """
     errors = [*_check_columns(draft), *_check_products(draft, access), *_check_people(draft, codes)]
     if draft.max_uses is not None:

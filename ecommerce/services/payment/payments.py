@@ -1,4 +1,4 @@
-"""Acting on what a gateway says of a payment.
+"""Check payments with their gateway and update attempts and orders.
 
 The buyer's return, a notice and the sweep all call ``confirm_attempt``, which asks the gateway and acts on the answer.
 Calls that come twice, late or in another order do no harm, because the answer is always the payment's present state.
@@ -41,7 +41,7 @@ FULFILLMENT_TIME = timedelta(minutes=2)
 
 LONGEST_PAUSE = timedelta(hours=1)
 
-# How long after it expired a payment page that the gateway doesn't know is asked about.
+# How long to keep asking about an expired payment page that the gateway doesn't know.
 MISSING_AFTER = timedelta(days=1)
 MISSING = "the gateway does not know this payment"
 
@@ -149,7 +149,7 @@ def find_gateway(attempt: PaymentAttempt) -> PaymentGateway:
 def record_missing(*, attempt_id: int, now: datetime) -> None:
     """End an attempt that its gateway doesn't know, a day after its page expired; before that, our keys may be wrong.
 
-    Where a bank was still to send the money, the order goes to review. A later notice about either still counts.
+    Where a bank was still to send the money, the order goes to review. A later notice still updates the attempt.
     """
     with transaction.atomic():
         order = Order.objects.locked().get(attempts=attempt_id)
@@ -278,7 +278,7 @@ def _accept_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
 
 
 def _came_by_unknown_session(notice: PaymentNotice, attempt: PaymentAttempt) -> bool:
-    """Whether real money came with this attempt's reference, but by a gateway session we don't know."""
+    """Whether a payment has this attempt's reference but a different gateway session."""
     is_money = notice.outcome is PaymentOutcome.PAID and notice.paid is not None and notice.payment_id != ""
     is_ours = not notice.doubt and notice.reference == attempt.reference
     are_known = bool(attempt.session_id and notice.session_id)

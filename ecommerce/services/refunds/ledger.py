@@ -151,7 +151,7 @@ def move_refund(
 ) -> None:
     """Move a locked refund of a locked order to the state the gateway reports; an outdated report changes nothing.
 
-    ``reported`` is the amount it reports. Where that isn't what it was asked for, nothing follows until staff decide.
+    ``reported`` is the amount it reports. If it differs from the requested amount, the refund waits for staff.
     """
     if gateway_refund_id and refund.gateway_refund_id != gateway_refund_id:
         _absorb_twin(refund, gateway_refund_id, order=order, now=now)
@@ -229,7 +229,7 @@ def is_partly_refunded(order: Order) -> bool:
 
 
 def mark_for_refund(*, attempt_id: int, reason: str, now: datetime) -> Refund:
-    """Mark a second payment for finance to decide about, once; the caller has locked the order.
+    """Mark a second payment for finance's decision; does nothing if already marked. The caller has locked the order.
 
     No money moves until staff refund it here or at the gateway.
     """
@@ -312,7 +312,10 @@ def _overrules_failure(refund: Refund, to: RefundState) -> bool:
 
 
 def _absorb_twin(refund: Refund, gateway_refund_id: str, *, order: Order, now: datetime) -> None:
-    """Cancel the row that a notice made of this same refund before we had its id, because it lacked our reference."""
+    """Cancel the duplicate row a notice created for this refund before we knew the gateway's id.
+
+    The notice lacked our reference, so it couldn't be matched to this row.
+    """
     twin = (
         Refund.objects.locked()
         .filter(gateway=refund.gateway, gateway_refund_id=gateway_refund_id)
@@ -399,7 +402,7 @@ def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
 
 
 def _apply_policy(refund: Refund, *, is_whole: bool) -> None:
-    """Decide about the courses by the shop's settings: for a refund made elsewhere no one chose.
+    """Decide about the courses by the shop's settings, because no one chose for a refund made elsewhere.
 
     Courses stay until all money is back. Codes are freed by a refund, not by a lost dispute.
     """

@@ -1,4 +1,4 @@
-"""How long calls to other systems may take, and when they are no longer made. Times are in seconds."""
+"""How long calls to other systems may take, and when they are paused. Times are in seconds."""
 
 from mitxonline.settings.env import env
 
@@ -19,6 +19,6 @@ REMOTE_PAGE_TURNS_IN_ALL = max(1, _THREADS - 1)
 # How long a page that needs the answer waits for its turn.
 REMOTE_PAGE_QUEUE_SECONDS = 1.0
 
-# After this many silences in a row no call is made for this long.
+# After this many timeouts in a row, pause calls for this many seconds.
 BREAKER_FAILURES = 3
 BREAKER_PAUSE = 15
