@@ -69,7 +69,7 @@ class LearnerFacts:
 
 
 class ContractSeats:
-    """Contract products are bought with a code of theirs, or by members of a free contract, while seats are free."""
+    """Contract products need one of the contract's codes, or membership in a free contract, and a free seat."""
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         """Judge the contract lines without a lock, in constant queries."""
@@ -166,7 +166,7 @@ class ContractSeats:
 
 
 def _is_at_price(line: PurchaseLine, terms: ContractTerms) -> bool:
-    """Tell whether product and code have the price in the terms yet: publishing changes the terms first."""
+    """Whether product and code already have the terms' price; publishing updates the terms first."""
     discount = line.code.discount if line.code is not None else None
     return line.product.money == terms.money and (
         discount is None or Money(discount.amount, discount.currency) == terms.money

@@ -56,7 +56,7 @@ ROUTES: dict[type[Event], Route] = {
     RefundAsked: Route(after_commit=(ecommerce.email_refund_asked,)),
     RefundDenied: Route(after_commit=(ecommerce.email_refund_denied,)),
     ReceiptWanted: Route(after_commit=(ecommerce.email_receipt_again,)),
-    # What came by a connection goes with it, because no later sign-in would take it away.
+    # Remove what the connection granted now; no later sign-in would.
     ConnectionUndone: Route(within=(b2b.leave_with_connection,)),
     # Enrollments wait for the course site in their own rows, by `lms_state`.
     LearnerEnrolled: Route(),

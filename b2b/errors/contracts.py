@@ -110,7 +110,7 @@ class TooFewSeats(DomainError):
     """More people than seats, as staff read it. `invited` seats are kept for people with a code of their own."""
 
     code = "too_few_seats"
-    message = _("Nothing was changed: {needed_seats}, {free_seats}.")
+    message = _("Nothing was changed: {needed_seats}, but {free_seats}.")
     advice = _("Add seats to the contract, or add fewer people.")
     exposes = ("left", "needed", "invited")
     left: int

@@ -30,8 +30,8 @@ class NoSeatToGive(HandOutRefused):
 
     code = "no_seat_to_give"
     message = ngettext_lazy(
-        "There is {free} free seat, and {wanted} people would need one.",
-        "There are {free} free seats, and {wanted} people would need one.",
+        "{wanted} people need a seat, but only {free} is free.",
+        "{wanted} people need a seat, but only {free} are free.",
         "free",
     )
     advice = _("Shorten the list, or ask us for more seats.")
@@ -51,7 +51,7 @@ class NoSeatsLeft(NoSeatToGive):
 class NoSeatForStaff(NoSeatToGive):
     """The same for staff, whom managers ask for seats."""
 
-    message = _("{needed_seats}, {free_seats}.")
+    message = _("{needed_seats}, but {free_seats}.")
     advice = _("Add seats to the contract, withdraw an invitation, or shorten the list.")
 
     def details(self) -> dict[str, object]:
@@ -66,8 +66,8 @@ class CodesMissing(HandOutRefused):
 
     code = "codes_missing"
     message = ngettext_lazy(
-        "This course has {free} free code, and {wanted} people would get one.",
-        "This course has {free} free codes, and {wanted} people would get one.",
+        "This course has {free} free code, but {wanted} people need one.",
+        "This course has {free} free codes, but {wanted} people need one.",
         "free",
     )
     advice = _("Shorten the list, or choose another course: a seat includes all of them.")

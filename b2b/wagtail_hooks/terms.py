@@ -31,8 +31,8 @@ WORKER_IS_LATE = timedelta(minutes=1)
 COUNTED = {
     "runs": gettext_lazy("runs"),
     "products": gettext_lazy("products on sale"),
-    "codes": gettext_lazy("codes on"),
-    "codes_off": gettext_lazy("codes off"),
+    "codes": gettext_lazy("active codes"),
+    "codes_off": gettext_lazy("inactive codes"),
 }
 
 
@@ -168,12 +168,12 @@ def _describe_terms(terms: ContractTerms) -> Iterator[tuple[str, str]]:
     yield _("First day"), date_format(terms.start, "DATE_FORMAT") if terms.start else _("None")
     yield _("Last day"), date_format(terms.end, "DATE_FORMAT") if terms.end else _("None")
     yield _("Seats"), number_format(terms.max_learners) if terms.max_learners else _("No limit")
-    yield _("Price for each learner and course"), _("Free") if terms.is_free else terms.money.formatted()
-    yield _("Codes work only for the address they were given to"), yes if terms.codes_only_for_assignee else no
+    yield _("Price per learner and course"), _("Free") if terms.is_free else terms.money.formatted()
+    yield _("Codes work only for the assigned address"), yes if terms.codes_only_for_assignee else no
 
 
 def _describe_changes(record: Reconcile) -> Iterator[str]:
-    """Say how counts changed: “codes on 0 → 40”."""
+    """Say how counts changed: “active codes 0 → 40”."""
     for name, label in COUNTED.items():
         before, after = record.before.get(name), record.after.get(name)
         if before is not None and after is not None and before != after:

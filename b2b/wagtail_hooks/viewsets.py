@@ -1,4 +1,4 @@
-"""The section of the menu, the addresses in it, and the names of its acts in Wagtail's reports."""
+"""Admin menu, URLs and log actions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ from b2b.wagtail_hooks.seats import AddMembersView, MembersView, MoveMemberView,
 from b2b.wagtail_hooks.terms import ActivityView, TermsView
 from mitxonline.staff.pages import menu_item_for
 
-# The action as it is recorded, its name in filters, and its sentence in reports. Never a code or an address.
+# The recorded action, its label in filters, and its message in reports. Messages never contain a code or an e-mail
+# address.
 LOG_ACTIONS = (
     ("b2b.seat.give", _("Give seat"), _("Gave a seat")),
     ("b2b.seat.withdraw", _("Withdraw seat"), _("Withdrew a seat")),
@@ -46,7 +47,7 @@ LOG_ACTIONS = (
     ("b2b.code.export", _("Export codes"), _("Exported codes")),
     ("b2b.invitation.cancel", _("Cancel invitation"), _("Canceled an invitation")),
     ("b2b.member.remove", _("Remove member"), _("Removed a member of the organization")),
-    ("b2b.manager.set", _("Appoint manager"), _("Changed the organization’s managers")),
+    ("b2b.manager.set", _("Change managers"), _("Changed the organization’s managers")),
     ("b2b.terms.change", _("Change terms"), _("Changed the terms in force")),
     ("b2b.contract.fix", _("Fix contract"), _("Fixed what a check had found")),
     ("b2b.courseware.add", _("Add courseware"), _("Added courseware")),

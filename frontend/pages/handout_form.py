@@ -61,7 +61,7 @@ class ManagerHandOutForm(forms.Form):
         except FileUnreadable as error:
             raise forms.ValidationError(error.sentence) from None
         if not people:
-            raise forms.ValidationError(_("This file lists no one."))
+            raise forms.ValidationError(_("There are no people in this file."))
         return people
 
     def clean(self) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class EmailBackend(ProvenRightsMixin, ModelBackend):
 
 
 class RightsBackend(ProvenRightsMixin, ModelBackend):
-    """Answers what people may do on a site without passwords. It signs no one in."""
+    """Permissions only, for sites without passwords."""
 
     def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> None:  # type: ignore[override]
         return None

@@ -86,7 +86,7 @@ class TestSeatsOnAPersonsPage:
     def test_a_full_contract_is_refused_beside_the_field(self, staff: Client) -> None:
         page, user = publish_contract(make_source_course(), cap=1), make_learner()
         take_seat(page, make_learner())
-        assert "1 seat is needed, 0 are free." in self.post(staff, user, seats=[{"contract": page.pk}])
+        assert "1 seat is needed, but 0 are free." in self.post(staff, user, seats=[{"contract": page.pk}])
         assert not ContractMembership.objects.filter(user=user).exists()
 
     def test_the_lock_has_the_last_word(self, staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ class TestSeatsOnAPersonsPage:
         take_seat(page, make_learner())
         monkeypatch.setattr("b2b.admin.seats_for", lambda contract_ids, user_id: {page.pk: Seats()})
         user.name = "Changed"
-        assert "1 seat is needed, 0 are free." in self.post(staff, user, seats=[{"contract": page.pk}])
+        assert "1 seat is needed, but 0 are free." in self.post(staff, user, seats=[{"contract": page.pk}])
         assert not ContractMembership.objects.filter(user=user).exists()
         assert User.objects.get(pk=user.pk).name != "Changed"
 

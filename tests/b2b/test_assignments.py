@@ -133,7 +133,7 @@ class TestHandingOut:
 
     def test_one_person_too_many_stops_the_hand_out(self, run: ContractRun) -> None:
         add_member(contract_id=run.contract_id, user_id=make_user().pk, now=NOON)
-        with pytest.raises(NoSeatToGive, match="There are 2 free seats, and 3 people would need one"):
+        with pytest.raises(NoSeatToGive, match="3 people need a seat, but only 2 are free"):
             give(run, people("ines", "samuel", "nora"))
         assert not HandOut.objects.exists()
         give(run, people("ines", "samuel"))
@@ -173,7 +173,7 @@ class TestHandingOut:
 
     def test_fewer_codes_than_people(self, contract: ContractPage) -> None:
         run = make_contract_run(contract, codes=1)
-        with pytest.raises(CodesMissing, match="This course has 1 free code, and 2 people"):
+        with pytest.raises(CodesMissing, match="This course has 1 free code, but 2 people"):
             give(run, people("ines", "samuel"))
 
     def test_codes_in_carts_are_assigned_last(self, run: ContractRun) -> None:

@@ -316,7 +316,7 @@ def test_more_members_than_seats_is_reported_but_no_fault() -> None:
     change_terms(page, max_learners=1)
     (told,) = found(page)
     assert (told.kind, told.is_fault) == ("above_cap", False)
-    sentence = "2 seats more than the cap are taken or kept for invited people. No one is removed for that."
+    sentence = "The contract is 2 seats over its cap, counting invitations. No one loses a seat."
     assert told.sentence == sentence
 
 

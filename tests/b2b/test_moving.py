@@ -72,7 +72,7 @@ def test_the_cap_of_the_target_holds_promised_seats_included() -> None:
         by_id=None,
         now=NOON,
     )
-    with pytest.raises(TooFewSeats, match="2 seats are needed, 1 is free"):
+    with pytest.raises(TooFewSeats, match="2 seats are needed, but 1 is free"):
         world.move(world.lea, world.ben)
     assert (world.seats(world.lea), world.seats(world.ben)) == ([world.old.pk], [world.old.pk])
     world.move(world.lea)

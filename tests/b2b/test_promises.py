@@ -71,7 +71,7 @@ def full_for_others(run: ContractRun) -> None:
     stranger, spare = make_user(), codes_of(run)[-1]
     with pytest.raises(ContractFull, match="kept for people who were invited"):
         attach(spare, stranger)
-    with pytest.raises(TooFewSeats, match="1 seat is needed, 0 are free and 2 are kept for invited people"):
+    with pytest.raises(TooFewSeats, match="1 seat is needed, but 0 are free and 2 are kept for invited people"):
         add_member(contract_id=run.contract_id, user_id=stranger.pk, now=NOON)
     with pytest.raises(TooFewSeats, match="0 are free"):
         change_members(

@@ -689,7 +689,7 @@ class TestMembers:
         people = [make_learner() for _each in range(5)]
         answer = manager.post(url("add_member", page), {"emails": "\n".join(user.email for user in people)})
         assert answer.status_code == 422
-        assert "5 seats are needed, 4 are free" in words(answer)
+        assert "5 seats are needed, but 4 are free" in words(answer)
         assert not ContractMembership.objects.exists()
 
     def test_a_member_is_removed_with_a_reason(self, manager: Client, page: ContractPage) -> None:
@@ -742,7 +742,7 @@ class TestMembers:
             manager.post(address, {"target": full.pk, "reason": "Next year"}),
         ):
             assert answer.status_code == 422
-            assert "1 seat is needed, 0 are free" in words(answer)
+            assert "1 seat is needed, but 0 are free" in words(answer)
         assert ContractMembership.objects.filter(contract=page).exists()
 
     @pytest.mark.parametrize("target", ["", "abc", "999999", "this", "draft"])
@@ -788,7 +788,7 @@ class TestActivity:
         Reconcile.objects.update(finished_at=NOW + timedelta(seconds=3))
         shown = words(manager.get(url("activity", page)))
         assert "Done" in shown
-        assert "codes on 0 → 4" in shown
+        assert "active codes 0 → 4" in shown
         assert "3 seconds" in shown
 
     def test_a_failure_says_why(self, manager: Client, page: ContractPage) -> None:

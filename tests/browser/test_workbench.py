@@ -126,7 +126,7 @@ def test_from_a_new_organization_to_exported_codes(open_visitor: OpenVisitor) ->
     exports(page)
     tab(page, "Activity").click()
     expect(page.get_by_text("Assigned a code to someone")).to_be_visible()
-    expect(page.get_by_text("codes on 0 → 3")).to_be_visible()
+    expect(page.get_by_text("active codes 0 → 3")).to_be_visible()
     looks(page)
 
 

@@ -277,7 +277,7 @@ class TestHandingOut:
     def test_too_many_people_are_refused(self, world: Northgate, dana: Client) -> None:
         people = "\n".join(f"person{number}@northgate.example" for number in range(9))
         page = dana.post(manage(world, "hand-out/"), {"run": world.run.pk, "people": people}).content.decode()
-        assert "There are 8 free seats, and 9 people would need one." in page
+        assert "9 people need a seat, but only 8 are free." in page
         assert "Check the list" in page
 
     @pytest.mark.parametrize(
@@ -320,8 +320,8 @@ class TestHandingOut:
         [
             (b"PK\x03\x04 a workbook", "This is an Excel file."),
             (b"\x00\x01\x02", "This isn’t a text file."),
-            (b"", "This file lists no one."),
-            (b"Name;E-Mail\n", "This file lists no one."),
+            (b"", "There are no people in this file."),
+            (b"Name;E-Mail\n", "There are no people in this file."),
             (b"a" * 1_000_001, "The file is larger than 1 MB."),
         ],
     )

@@ -1,7 +1,8 @@
 """Finding what disagrees with the terms of contracts, and fixing it.
 
-Most of it is in the plan of a reconcile. The rest was changed past the services, in the Django admin or by SQL. What an
-editor may have intended (dates, a run taken off the site) is reported, but is no fault, and is fixed only on request.
+Most of it is in the plan of a reconcile. The rest was changed outside the services, in the Django admin or by SQL. What
+an editor may have intended (dates, a run taken off the site) is reported as a note, not an error, and is fixed only on
+request.
 """
 
 from __future__ import annotations
@@ -99,11 +100,11 @@ def fix_contract(*, contract_id: int, now: datetime, by_id: int | None = None, r
                 data: dict[str, Detail] = {"kinds": sorted(kinds), "reset": reset}
                 record(terms.page, "b2b.contract.fix", by_id=by_id, data=data)
         _recount(contract_id)
-        run_reconcile(contract_id=contract_id, now=now, reason=_("Check"), requested_by_id=by_id)
+        run_reconcile(contract_id=contract_id, now=now, reason=_("Fixed after a check"), requested_by_id=by_id)
 
 
 def fix_orphans() -> int:
-    """Switch off the codes that open nothing; how many."""
+    """Switch off codes that belong to no contract; return how many."""
     return switch_off(_orphan_codes())
 
 
@@ -134,13 +135,13 @@ def _check(page: ContractPage, *, now: datetime) -> Disagreements:
 
 def _check_revisions(page: ContractPage, terms: ContractTerms) -> Disagreements:
     if page.live and terms.revision_id != (page.live_revision_id or 0):
-        yield _disagreement(page.pk, "terms_behind", _("Other terms are published than those in force."))
+        yield _disagreement(page.pk, "terms_behind", _("The published terms differ from the terms in force."))
     elif not page.live and terms.active:
         yield _disagreement(page.pk, "terms_behind", _("The page isn’t published, but its terms are still in force."))
     elif terms.reconciled_revision_id != terms.revision_id:
         yield _disagreement(page.pk, "not_reconciled", _("The runs and codes don’t follow the terms in force yet."))
     else:
-        yield _disagreement(page.pk, "request_lost", _("A request to update the contract got lost."))
+        yield _disagreement(page.pk, "request_lost", _("An update request for this contract was lost."))
 
 
 def _check_last_reconcile(contract_id: int) -> Disagreements:
@@ -165,16 +166,16 @@ def _check_plan(contract_id: int, plan: ReconcilePlan) -> Disagreements:
 def _describe_price(step: PriceStep, plan: ReconcilePlan) -> tuple[str, str, Product]:
     product, wanted = step.product, plan.terms.money
     if product.money != wanted:
-        sentence = _("The product costs %(is)s instead of %(wanted)s.")
-        return "price", sentence % {"is": product.money.formatted(), "wanted": wanted.formatted()}, product
+        sentence = _("The product’s price is %(actual)s; it should be %(wanted)s.")
+        return "price", sentence % {"actual": product.money.formatted(), "wanted": wanted.formatted()}, product
     if not product.requires_code:
         return "requires_no_code", _("The product can be bought without a code."), product
     discount = step.discount
     if (discount.amount, discount.currency) != (wanted.amount, wanted.currency):
         price = Money(discount.amount, discount.currency or wanted.currency)
-        sentence = _("The discount makes it %(is)s instead of %(wanted)s.")
-        return "price", sentence % {"is": price.formatted(), "wanted": wanted.formatted()}, product
-    return "discount", _("The discount isn’t a contract’s: its type, its dates or its state differ."), product
+        sentence = _("The discounted price is %(actual)s; it should be %(wanted)s.")
+        return "price", sentence % {"actual": price.formatted(), "wanted": wanted.formatted()}, product
+    return "discount", _("The discount isn’t set up for a contract: check its type, dates and status."), product
 
 
 def _check_codes(contract_id: int, step: CodeStep) -> Disagreements:
@@ -188,7 +189,7 @@ def _check_codes(contract_id: int, step: CodeStep) -> Disagreements:
         (
             "too_many_codes",
             change.switch_off,
-            ngettext_lazy("There is %(n)d code too many.", "There are %(n)d codes too many.", "n"),
+            ngettext_lazy("There is %(n)d extra code.", "There are %(n)d extra codes.", "n"),
         ),
         (
             "wrong_limit",
@@ -203,8 +204,8 @@ def _check_codes(contract_id: int, step: CodeStep) -> Disagreements:
             "unwanted_codes",
             change.delete + change.retire,
             ngettext_lazy(
-                "There is %(n)d code that no one has, and the terms ask for none.",
-                "There are %(n)d codes that no one has, and the terms ask for none.",
+                "%(n)d unassigned code isn’t needed under the terms.",
+                "%(n)d unassigned codes aren’t needed under the terms.",
                 "n",
             ),
         ),
@@ -224,7 +225,7 @@ def _check_codes(contract_id: int, step: CodeStep) -> Disagreements:
 
 
 def _check_products(terms: ContractTerms) -> Disagreements:
-    """Find what no service does and no reconcile looks at."""
+    """Find changes made around the services that a reconcile doesn't check."""
     pk = terms.pk
     for run in _open_removed_runs(pk).select_related("course_run"):
         sentence = _("The course was removed, but its run is live, open to enrollment, or on sale.")
@@ -238,8 +239,9 @@ def _check_products(terms: ContractTerms) -> Disagreements:
         yield _disagreement(pk, "other_product", _("The run is also on sale outside the contract."), product)
     for product in _products_with_other_discounts(pk):
         yield _disagreement(pk, "other_discount", _("Other discounts apply to the product."), product)
-    for order_id in sorted(_closed_orders_with_seats(pk)):
-        yield _disagreement(pk, "dead_hold", _("A seat is held for order %d, which is over.") % order_id)
+    for _order_id, number in sorted(_closed_orders_with_seats(pk).items()):
+        sentence = _("A seat is still held for order %(number)s, which is closed.")
+        yield _disagreement(pk, "dead_hold", sentence % {"number": number})
 
 
 def _check_connections(terms: ContractTerms) -> Disagreements:
@@ -281,22 +283,29 @@ def _describe_dates(terms: ContractTerms, link: ContractRun) -> Iterator[tuple[s
     start = start_of_day(terms.start) if terms.start else None
     end = end_of_day(terms.end) if terms.end else None
     dates = (
-        (run.start_date, link.given_start, start, _("It starts on %(is)s, the contract on %(wanted)s.")),
+        (run.start_date, link.given_start, start, _("It starts on %(is)s, but the contract starts on %(wanted)s.")),
         (
             run.enrollment_start,
             link.given_start,
             start,
-            _("Enrollment opens on %(is)s, the contract starts on %(wanted)s."),
+            _("Enrollment opens on %(is)s, but the contract starts on %(wanted)s."),
         ),
-        (run.end_date, link.given_end, end, _("It ends on %(is)s, the contract on %(wanted)s.")),
-        (run.enrollment_end, link.given_end, end, _("Enrollment closes on %(is)s, the contract ends on %(wanted)s.")),
+        (run.end_date, link.given_end, end, _("It ends on %(is)s, but the contract ends on %(wanted)s.")),
+        (
+            run.enrollment_end,
+            link.given_end,
+            end,
+            _("Enrollment closes on %(is)s, but the contract ends on %(wanted)s."),
+        ),
     )
     for moment, given, wanted, sentence in dates:
-        # A day that the contract doesn't have says nothing about its runs.
+        # Without a contract date there is nothing to compare.
         if wanted is not None and moment != wanted:
             text = sentence % {"is": _format_moment(moment), "wanted": _format_moment(wanted)}
             if moment == given:
-                explained = _("%(what)s It couldn’t follow because of another date of the run.") % {"what": text}
+                explained = _("%(what)s It couldn’t be changed because it conflicts with another date of the run.") % {
+                    "what": text
+                }
                 yield "cannot_follow", explained
             else:
                 yield "set_by_hand", text
@@ -310,8 +319,8 @@ def _check_cap(terms: ContractTerms) -> Disagreements:
     above = count_seats([terms.pk])[terms.pk].above
     if above:
         sentence = ngettext(
-            "%(n)d seat more than the cap is taken or kept for an invited person. No one is removed for that.",
-            "%(n)d seats more than the cap are taken or kept for invited people. No one is removed for that.",
+            "The contract is %(n)d seat over its cap, counting invitations. No one loses a seat.",
+            "The contract is %(n)d seats over its cap, counting invitations. No one loses a seat.",
             above,
         )
         yield Disagreement(terms.pk, "above_cap", sentence % {"n": above}, by_hand=True)
@@ -365,10 +374,11 @@ def _products_with_other_discounts(contract_id: int) -> QuerySet[Product]:
     return _current_products(contract_id).filter(Exists(named))
 
 
-def _closed_orders_with_seats(contract_id: int) -> set[int]:
+def _closed_orders_with_seats(contract_id: int) -> dict[int, str]:
+    """Return the numbers of closed orders that still hold a seat, by order id."""
     held = ContractMembership.objects.filter(contract_id=contract_id, state=MembershipState.HELD)
     dead = held.exclude(order__state=OrderState.PENDING)
-    return set(dead.filter(order__isnull=False).values_list("order__pk", flat=True))
+    return dict(dead.filter(order__isnull=False).values_list("order__pk", "order__number"))
 
 
 def _discounts(contract_id: int) -> dict[int, str]:

@@ -49,7 +49,8 @@ def add_child(*, parent_id: int, make: Callable[[], P]) -> P:
 def refuse_invalid(page: Page) -> None:
     """Raise ValidationError for invalid values in the page's own fields.
 
-    Wagtail validates a draft when it is published. The database would refuse it earlier, without a sentence.
+    Wagtail validates a draft only when it is published. Otherwise saving the draft would fail with an IntegrityError
+    and no message.
     """
     page.clean_fields(exclude={field.name for field in Page._meta.fields})
     page.validate_constraints()

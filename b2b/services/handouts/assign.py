@@ -85,7 +85,7 @@ SENTENCES: dict[RecipientOutcome, StrOrPromise] = {
     RecipientOutcome.INCOMPLETE: _("This address is incomplete."),
     RecipientOutcome.DUPLICATE: _("Listed twice. We’ll use the first."),
     RecipientOutcome.HAS_COURSE: _("Already has this course."),
-    RecipientOutcome.HAS_SEAT: _("Already has a seat, which includes this course."),
+    RecipientOutcome.HAS_SEAT: _("Already has a seat, so this course is included."),
     RecipientOutcome.HAS_CODE: _("Already has an unused code for this course. You can send a reminder."),
     RecipientOutcome.WITHDRAWN: _("We withdrew this person’s access, and only we can restore it. Ask us about it."),
 }

@@ -64,7 +64,7 @@ class Followed:
 
 
 def confirm_claim(*, user_id: int, claim: Claim, now: datetime) -> Claim:
-    """Return the claim, or an unknown one where it would make someone leave everything and Keycloak doesn't confirm it.
+    """Return the claim, or UNKNOWN if it names no organizations and Keycloak doesn't confirm that.
 
     Someone in no organization and a realm with organizations switched off send the same claim (ADR 0016); the admin API
     tells them apart. Without a service account that may ask, the claim is believed. Calls Keycloak, so never inside a
@@ -126,9 +126,9 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: in
 
 
 def leave_disconnected(*, user_id: int, now: datetime) -> Followed:
-    """Leave what only Keycloak's claim gave someone whose account is no longer connected to it.
+    """Remove the memberships and seats that came only from Keycloak's claim, once the account is disconnected.
 
-    Managers were appointed by a person and stay members. Waits for a sign-in of theirs that is being followed.
+    Managers were appointed by a person and stay members. Waits for a sign-in of the same person to finish.
     """
     with transaction.atomic():
         transaction_lock(LOCK, user_id)
@@ -144,7 +144,7 @@ def leave_disconnected(*, user_id: int, now: datetime) -> Followed:
 
 
 def leave_without_connection(*, contract_id: int, now: datetime) -> int:
-    """Let people leave who kept a seat of this contract when their connection was undone; how many there were."""
+    """Remove people who kept a seat here after disconnecting their account; return how many."""
     people = people_without_connection(contract_id)
     for user_id in people:
         leave_disconnected(user_id=user_id, now=now)
@@ -226,7 +226,7 @@ def _join(
 
 
 def _lock_open_contracts(user_id: int, organization_ids: list[int], *, now: datetime) -> dict[int, ContractTerms]:
-    """Lock the contracts that a sign-in opens, without those the person is in: most sign-ins then wait for no lock."""
+    """Lock the open SSO contracts the person isn't in yet, so most sign-ins take no lock."""
     if not organization_ids:
         return {}
     seat = ContractMembership.objects.filter(contract=OuterRef("pk"), user_id=user_id, state=MembershipState.ACTIVE)

@@ -29,7 +29,7 @@ def apply_prices(
     """
     if not product_ids and not discount_ids:
         return 0
-    changed = set_prices(product_ids, price=terms.money, reason=_("Contract"), by_id=actor_id, now=now)
+    changed = set_prices(product_ids, price=terms.money, reason=_("Contract price changed"), by_id=actor_id, now=now)
     redemption = redemption_type(terms) if terms.needs_codes else None
     fix_prices(discount_ids, price=terms.money, payment_type=PaymentType.SALES, redemption_type=redemption, now=now)
     return changed

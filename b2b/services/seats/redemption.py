@@ -97,8 +97,8 @@ def put_in_link_basket(*, text: str, owner: BasketOwner, user_id: int, now: date
 def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
     """Apply the codes assigned to a learner's confirmed address to the courses in their link basket.
 
-    Members of a free contract need no code, so theirs stay unused. At most two queries. Every total checks again
-    whether a code still works.
+    Members of a free contract need no code, so theirs stay unused. At most two queries. Codes are
+    checked again each time the basket is priced.
     """
     if user.email_verified_at is None or not basket.is_link:
         return

@@ -43,8 +43,8 @@ def find_or_create_account(identity: ProviderIdentity, *, title: str, now: datet
     Raises SignInRefused.
     """
     with transaction.atomic():
-        # Sign-ins of one identity wait for each other, and in _link_or_create those that bring one address: neither can
-        # get two accounts.
+        # Serialize sign-ins of the same identity (and of the same address in _link_or_create), so that none creates a
+        # second account.
         transaction_lock("sign-in", identity.uid)
         match = _find_match(identity)
         if match is None:
@@ -124,8 +124,8 @@ def _link_or_create(identity: ProviderIdentity, *, title: str, now: datetime) ->
 def _secure_unconfirmed_account(user: User, identity: ProviderIdentity, *, now: datetime) -> list[AccountChange]:
     """Take from an account what someone else could have prepared in it before the owner of its address came.
 
-    Without its password, every session that the password opened and every link that was sent end. Other connections end
-    with what came by them. What the account bought or was given by code stays.
+    Removing the password ends its sessions and voids sent links. Other connections are removed, with the rights they
+    granted. What the account bought or was given by code stays.
     """
     if user.is_email_verified:
         return []
@@ -140,7 +140,7 @@ def _secure_unconfirmed_account(user: User, identity: ProviderIdentity, *, now: 
 
 
 def _follow_changes(match: AccountMatch, identity: ProviderIdentity, *, now: datetime) -> None:
-    """Take over what changed at the provider since the last sign-in. What was changed here by hand stays otherwise."""
+    """Take over what changed at the provider since the last sign-in. Changes made here by hand are kept otherwise."""
     user, seen = match.user, dict(match.connection.extra_data.get("seen") or {})
     before = dict(seen)
     fields: list[str] = []

@@ -15,7 +15,7 @@ from mitxonline.users.sso.keycloak import KeycloakBackend
 from mitxonline.users.sso.sessions import LogoutNotice
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-# Seconds after which a token is not acted on, whatever it says about its own end.
+# Reject tokens older than this many seconds, even if they haven't expired.
 _MAX_AGE = 300
 _MAX_TEXT = 255
 _TYPES = {"", "jwt", "logout+jwt"}
@@ -52,7 +52,7 @@ def read_logout_token(backend: KeycloakBackend, token: str) -> LogoutNotice:
 def _verify(backend: KeycloakBackend, token: str) -> dict[str, Any]:
     try:
         if str(jwt.get_unverified_header(token).get("typ", "")).lower() not in _TYPES:
-            raise TokenRefused("typ is another kind of token's")
+            raise TokenRefused("typ names a different kind of token")
         key = backend.find_valid_key(token)
         if key is None:
             raise TokenRefused("the signature is not the provider's")
@@ -73,5 +73,5 @@ def _verify(backend: KeycloakBackend, token: str) -> dict[str, Any]:
 def _read_text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name, "")
     if not isinstance(value, str) or len(value) > _MAX_TEXT or not value.isprintable():
-        raise TokenRefused(f"{name} is not a short text")
+        raise TokenRefused(f"{name} is not a string of at most {_MAX_TEXT} characters")
     return value
