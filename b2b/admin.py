@@ -209,7 +209,7 @@ MembershipForms = BaseInlineFormSet[Any, User, Any]
 class SeatForms(MembershipForms):
     """Adds and removes seats through the services that every door uses; refusals appear at the field."""
 
-    actor_id: int | None = None
+    by_id: int | None = None
 
     def clean(self) -> None:
         """Refuse a full contract before anything is written. Saving checks it again under the lock."""
@@ -229,7 +229,7 @@ class SeatForms(MembershipForms):
             contract_id=form.cleaned_data["contract"].pk,
             user_id=self.instance.pk,
             now=clock.now(),
-            added_by_id=self.actor_id,
+            added_by_id=self.by_id,
         )
 
     def delete_existing(self, obj: ContractMembership, commit: bool = True) -> None:
@@ -238,14 +238,14 @@ class SeatForms(MembershipForms):
             user_id=self.instance.pk,
             reason=gettext("Removed in the Django admin"),
             now=clock.now(),
-            removed_by_id=self.actor_id,
+            removed_by_id=self.by_id,
         )
 
 
 class OrganizationForms(MembershipForms):
     """Adds people to organizations, and removes them once they have no seats there."""
 
-    actor_id: int | None = None
+    by_id: int | None = None
 
     def clean(self) -> None:
         super().clean()
@@ -260,7 +260,7 @@ class OrganizationForms(MembershipForms):
 
     def delete_existing(self, obj: OrganizationMembership, commit: bool = True) -> None:
         data: dict[str, audit.Detail] = {"user": self.instance.pk}
-        audit.record(obj.organization, "b2b.member.remove", by_id=self.actor_id, data=data)
+        audit.record(obj.organization, "b2b.member.remove", by_id=self.by_id, data=data)
         super().delete_existing(obj, commit=commit)
 
     def save_new(self, form: Any, commit: bool = True) -> OrganizationMembership:
@@ -270,7 +270,7 @@ class OrganizationForms(MembershipForms):
             organization_id=organization.pk,
             user_id=self.instance.pk,
             is_manager=form.cleaned_data["is_manager"],
-            by_id=self.actor_id,
+            by_id=self.by_id,
             now=clock.now(),
         )
         return found
@@ -280,7 +280,7 @@ class OrganizationForms(MembershipForms):
             organization_id=obj.organization_id,
             user_id=self.instance.pk,
             is_manager=form.cleaned_data["is_manager"],
-            by_id=self.actor_id,
+            by_id=self.by_id,
             now=clock.now(),
         )
         return found
@@ -294,7 +294,7 @@ class InlineWithActor(admin.TabularInline):  # type: ignore[type-arg]
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         forms = super().get_formset(request, obj, **kwargs)
-        return type(forms.__name__, (forms,), {"actor_id": request.user.pk})
+        return type(forms.__name__, (forms,), {"by_id": request.user.pk})
 
 
 class SeatInline(InlineWithActor):

@@ -35,7 +35,7 @@ from b2b.services.organizations.claims import claim_of
 from b2b.services.organizations.keycloak_joins import ask_again_for, is_keycloak_configured
 from b2b.services.organizations.keycloak_joins import join_in_keycloak as add_in_keycloak
 from b2b.services.organizations.sign_in import (
-    Followed,
+    ClaimChanges,
     confirm_claim,
     follow_claim,
     leave_disconnected,
@@ -197,7 +197,7 @@ def follow_organizations(
         _warn_about_full_contracts(request, followed)
 
 
-def _warn_about_full_contracts(request: HttpRequest | None, followed: Followed) -> None:
+def _warn_about_full_contracts(request: HttpRequest | None, followed: ClaimChanges) -> None:
     if not followed.full_contracts:
         return
     contracts = list(

@@ -151,9 +151,9 @@ class ContractSeats:
             if facts.user is not None and _is_assigned_to(line.code, facts.user):
                 return AlreadyHasCourseByOwnCode()
             return AlreadyHasCourse(contact=facts.contact)
-        if (refusal := refuse_entry(terms, now=purchase.now)) is not None:
+        if (refusal := find_entry_refusal(terms, now=purchase.now)) is not None:
             return refusal if line.code is not None else ContractClosed(contract=run.contract.name)
-        if line.code is not None and (refusal := refuse_person(terms, line.code, facts.user)) is not None:
+        if line.code is not None and (refusal := find_person_refusal(terms, line.code, facts.user)) is not None:
             return refusal
         if facts.seats.is_full:
             full = ContractPromised if facts.seats.count.invited else ContractFull
@@ -177,7 +177,7 @@ def _is_assigned_to(code: DiscountCode, user: User) -> bool:
     return normalize_email(code.assigned_email) == normalize_email(user.email)
 
 
-def refuse_entry(terms: ContractTerms, *, now: datetime) -> DomainError | None:
+def find_entry_refusal(terms: ContractTerms, *, now: datetime) -> DomainError | None:
     """Return why no one can join the contract today, or None. Its first and last day are included."""
     standing = terms.standing_on(clock.date_of(now))
     if standing is ContractStanding.INACTIVE:
@@ -189,7 +189,7 @@ def refuse_entry(terms: ContractTerms, *, now: datetime) -> DomainError | None:
     return None
 
 
-def refuse_person(terms: ContractTerms, code: DiscountCode, user: User | None) -> DomainError | None:
+def find_person_refusal(terms: ContractTerms, code: DiscountCode, user: User | None) -> DomainError | None:
     """Return why this person can't use a code assigned to another address, or None.
 
     Only contracts with `codes_only_for_assignee` refuse. A visitor is judged once they have signed in.

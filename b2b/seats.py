@@ -48,14 +48,16 @@ LIFTING_SOURCES = frozenset({MembershipSource.STAFF, MembershipSource.API})
 
 # --- Counting -------------------------------------------------------------------------------------------------------
 
-# The addresses a contract promises a seat to: they were given a code of one of its current courses that no one has
-# used, and no one with the address has a seat. A code held by the order of someone without another seat counts as that
-# order's seat (taken_by), not twice; it is promised again if the order fails.
-# %(codes)s are the codes with which person %(user)s claims a seat. Their own uses of these don't count, so the promise
-# still shows; `others` is the number of promises left after the claim.
+# The addresses to which a contract promises a seat: they were assigned a code of one of its current courses that no one
+# has used, and no one with the address has a seat. If an order holds the code, the order's seat is already counted as
+# held, so the promise isn't counted too (taken_by); it counts again if the order fails.
+# %(codes)s are the codes with which person %(user)s claims a seat. Their own uses of these codes are ignored, so that
+# the promise is still found. `others` is the number of promises that stay after the claim.
 _PROMISES = """
     SELECT address,
+        -- Whether orders hold all codes of the address, and the buyer of one of these orders.
         bool_and(taken_by IS NOT NULL) AS is_taken, min(taken_by) AS taken_by,
+        -- Whether the address has codes that the person doesn't claim with; then as above, for these codes only.
         bool_or(is_other) AS is_other,
         bool_and(taken_by IS NOT NULL) FILTER (WHERE is_other) AS is_other_taken,
         min(taken_by) FILTER (WHERE is_other) AS other_taken_by
@@ -86,8 +88,8 @@ _PROMISES = """
     ) AS given
     GROUP BY address
 """
-_INVITED = "count(*) - count(DISTINCT taken_by) FILTER (WHERE is_taken)"
-_OTHERS = """count(*) FILTER (WHERE is_other)
+_PROMISE_COUNT_SQL = "count(*) - count(DISTINCT taken_by) FILTER (WHERE is_taken)"
+_OTHER_PROMISE_COUNT_SQL = """count(*) FILTER (WHERE is_other)
     - count(DISTINCT other_taken_by) FILTER (WHERE is_other AND is_other_taken)"""
 _SEATS = f"""
     SELECT terms.page_id, terms.max_learners, seats.joined, seats.held,
@@ -107,7 +109,7 @@ _SEATS = f"""
         FROM b2b_contractmembership WHERE contract_id = terms.page_id
     ) AS seats
     CROSS JOIN LATERAL (
-        SELECT {_INVITED} AS invited, {_OTHERS} AS others
+        SELECT {_PROMISE_COUNT_SQL} AS invited, {_OTHER_PROMISE_COUNT_SQL} AS others
         FROM ({_PROMISES.format(contract="terms.page_id")}) AS promise
     ) AS promised
     LEFT JOIN b2b_contractmembership AS mine ON mine.contract_id = terms.page_id AND mine.user_id = %(user)s
@@ -132,19 +134,19 @@ class SeatCount:
         return self.joined + self.held
 
     @property
-    def room(self) -> int | None:
+    def remaining(self) -> int | None:
         """Seats neither taken nor promised; negative above the cap, None without a cap."""
         return None if self.cap is None else self.cap - self.taken - self.invited
 
     @property
     def free(self) -> int | None:
         """Seats that can be given; None without a cap."""
-        return None if self.room is None else max(0, self.room)
+        return None if self.remaining is None else max(0, self.remaining)
 
     @property
-    def above(self) -> int:
+    def over_cap(self) -> int:
         """Seats taken or promised beyond a cap that was lowered later."""
-        return 0 if self.room is None else max(0, -self.room)
+        return 0 if self.remaining is None else max(0, -self.remaining)
 
     @property
     def taken_share(self) -> float | None:
@@ -160,7 +162,7 @@ class SeatCount:
 
     def has_room_for(self, newcomers: int, *, leaving: int = 0) -> bool:
         """Tell whether `newcomers`, who have neither seat nor promise, fit in once `leaving` others have left."""
-        return self.room is None or newcomers <= max(0, self.room + leaving)
+        return self.remaining is None or newcomers <= max(0, self.remaining + leaving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +215,13 @@ def count_seats(contract_ids: Iterable[int]) -> dict[int, SeatCount]:
 
 
 def with_seats(pages: QuerySet[ContractPage]) -> QuerySet[ContractPage]:
-    """Annotate contracts with the seats `taken` and `invited`, and with `are_gone` if none is left."""
+    """Annotate contracts with the seats `taken` and `invited`, and with `is_full` if none is left."""
     seats = ContractMembership.objects.filter(contract=OuterRef("pk")).order_by().values("contract")
     taken = Coalesce(Subquery(seats.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
     found: QuerySet[ContractPage] = pages.annotate(taken=taken, invited=_count_invited())
-    are_gone = When(terms__max_learners__lte=F("taken") + F("invited"), then=Value(True))
+    is_full = When(terms__max_learners__lte=F("taken") + F("invited"), then=Value(True))
     listed: QuerySet[ContractPage] = found.annotate(
-        are_gone=Case(are_gone, default=Value(False), output_field=BooleanField())
+        is_full=Case(is_full, default=Value(False), output_field=BooleanField())
     )
     return listed
 
@@ -228,7 +230,7 @@ def _count_invited() -> RawSQL:
     """Count the promises of a contract page in a query over pages, where no particular person asks."""
     promises = _PROMISES.format(contract='"b2b_contractpage"."page_ptr_id"')
     promises = promises.replace("%(user)s", "0").replace("%(codes)s", "'{}'")
-    return RawSQL(f"(SELECT {_INVITED} FROM ({promises}) AS promise)", [], output_field=IntegerField())  # noqa: S608, S611  constants of this module
+    return RawSQL(f"(SELECT {_PROMISE_COUNT_SQL} FROM ({promises}) AS promise)", [], output_field=IntegerField())  # noqa: S608, S611  constants of this module
 
 
 # --- Claiming -------------------------------------------------------------------------------------------------------
@@ -243,8 +245,8 @@ class ClaimedSeats:
     withdrawn: tuple[int, ...] = ()
 
 
-class Entry(TypedDict):
-    """How someone comes in; `code_ids` are the codes they come with, of all contracts claimed."""
+class SeatClaim(TypedDict):
+    """How a seat is claimed. `code_ids` are the person's codes of all the contracts claimed."""
 
     state: str
     source: str
@@ -256,7 +258,7 @@ class Entry(TypedDict):
     lifts_withdrawal: NotRequired[bool]
 
 
-def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Unpack[Entry]) -> ClaimedSeats:
+def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **claim: Unpack[SeatClaim]) -> ClaimedSeats:
     """Give a person a seat in each of these contracts, in constant queries. The caller holds the lock of the terms.
 
     A seat they have stays theirs and is only upgraded: from held to active, from `sso` to any other source. A seat
@@ -266,13 +268,13 @@ def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Un
     door passes if the learner was given the code after the withdrawal, what a manager withdrew is lifted too. Each lift
     is recorded in the contract's activity.
     """
-    state, source, now = entry["state"], entry["source"], entry["now"]
-    code_use_id, order = entry.get("code_use_id"), entry.get("order")
-    seats_in, own_seats = _find_and_lock_seats(terms, user_id, entry.get("code_ids", ()))
-    withdrawn = [pk for pk, seats in seats_in.items() if pk not in own_seats and not _can_enter(seats, entry)]
+    state, source, now = claim["state"], claim["source"], claim["now"]
+    code_use_id, order = claim.get("code_use_id"), claim.get("order")
+    seats_in, own_seats = _find_and_lock_seats(terms, user_id, claim.get("code_ids", ()))
+    withdrawn = [pk for pk, seats in seats_in.items() if pk not in own_seats and not _can_enter(seats, claim)]
     full = {pk: seats.count for pk, seats in seats_in.items() if seats.is_full and pk not in withdrawn}
     joining = {pk: seats for pk, seats in seats_in.items() if not (pk in own_seats or pk in withdrawn or pk in full)}
-    _lift_withdrawals({pk: seats for pk, seats in joining.items() if seats.withdrawn_at is not None}, user_id, entry)
+    _lift_withdrawals({pk: seats for pk, seats in joining.items() if seats.withdrawn_at is not None}, user_id, claim)
     new_seats = ContractMembership.objects.bulk_create(
         ContractMembership(
             contract_id=pk,
@@ -281,18 +283,19 @@ def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Un
             source=source,
             code_use_id=code_use_id,
             order=order,
-            added_by_id=entry.get("added_by_id"),
+            added_by_id=claim.get("added_by_id"),
             since=now,
         )
         for pk in joining
     )
-    entered = _upgrade_seats(
+    # An upgraded seat may upgrade the membership in the organization too, from `sso` to another source.
+    joined = _upgrade_seats(
         own_seats.values(), state=state, source=source, code_use_id=code_use_id, order=order, now=now
     )
     if state == MembershipState.ACTIVE:
-        entered += list(joining)
-    if entered:
-        organizations = [terms[pk].organization_id for pk in entered]
+        joined += list(joining)
+    if joined:
+        organizations = [terms[pk].organization_id for pk in joined]
         join_organizations(organization_ids=organizations, user_id=user_id, source=source, now=now)
     # A code they used before serves a seat again, so the contract needs one code less.
     request_reconciles([pk for pk, seats in joining.items() if seats.has_uses], reason=_("Seat taken"), now=now)
@@ -301,9 +304,11 @@ def claim_seats(*, terms: Mapping[int, ContractTerms], user_id: int, **entry: Un
     )
 
 
-def claim_seat(*, terms: ContractTerms, user_id: int, contact: str = "", **entry: Unpack[Entry]) -> ContractMembership:
+def claim_seat(
+    *, terms: ContractTerms, user_id: int, contact: str = "", **claim: Unpack[SeatClaim]
+) -> ContractMembership:
     """Give a person a seat in one contract, as `claim_seats` does; raises ContractFull or AccessWithdrawn."""
-    claimed = claim_seats(terms={terms.pk: terms}, user_id=user_id, **entry)
+    claimed = claim_seats(terms={terms.pk: terms}, user_id=user_id, **claim)
     if claimed.withdrawn:
         raise AccessWithdrawn(organization=terms.organization.name, contact=contact)
     if claimed.full:
@@ -479,23 +484,23 @@ def _find_and_lock_seats(
             return seats_in, own_seats
 
 
-def _can_enter(seats: Seats, entry: Entry) -> bool:
+def _can_enter(seats: Seats, claim: SeatClaim) -> bool:
     """Tell whether there is no withdrawal, or one that this door may lift."""
-    if seats.withdrawn_at is None or entry["source"] in LIFTING_SOURCES:
+    if seats.withdrawn_at is None or claim["source"] in LIFTING_SOURCES:
         return True
-    return entry.get("lifts_withdrawal", False) and seats.withdrawn_as == WithdrawnBy.MANAGER
+    return claim.get("lifts_withdrawal", False) and seats.withdrawn_as == WithdrawnBy.MANAGER
 
 
-def _lift_withdrawals(withdrawn: Mapping[int, Seats], user_id: int, entry: Entry) -> None:
+def _lift_withdrawals(withdrawn: Mapping[int, Seats], user_id: int, claim: SeatClaim) -> None:
     if not withdrawn:
         return
-    by_id = entry.get("added_by_id")
+    by_id = claim.get("added_by_id")
     standing = Withdrawal.objects.standing().filter(contract_id__in=withdrawn, user_id=user_id)
-    standing.update(lifted_at=entry["now"], lifted_by_id=by_id)
+    standing.update(lifted_at=claim["now"], lifted_by_id=by_id)
     for page in ContractPage.objects.filter(pk__in=withdrawn).order_by("pk"):
         data: Mapping[str, Detail] = {
             "user": user_id,
-            "source": str(entry["source"]),
+            "source": str(claim["source"]),
             "withdrawn_by": str(withdrawn[page.pk].withdrawn_as),
         }
         record(page, "b2b.withdrawal.lift", by_id=by_id, data=data)
@@ -519,8 +524,8 @@ def _upgrade_seats(
     order: Order | None,
     now: datetime,
 ) -> list[int]:
-    """Upgrade seats a person has already; return the contracts they entered by it."""
-    changed, entered = [], []
+    """Upgrade seats a person already has; return the contracts where state or source changed."""
+    changed, upgraded = [], []
     for seat in seats:
         before = (seat.state, seat.source, seat.order_id, seat.code_use_id)
         if seat.state == MembershipState.HELD and state == MembershipState.ACTIVE:
@@ -533,9 +538,9 @@ def _upgrade_seats(
         if seat.code_use_id is None:
             seat.code_use_id = code_use_id
         if (seat.state, seat.source) != before[:2]:
-            entered.append(seat.contract_id)
+            upgraded.append(seat.contract_id)
         if (seat.state, seat.source, seat.order_id, seat.code_use_id) != before:
             changed.append(seat)
     if changed:
         ContractMembership.objects.bulk_update(changed, ["state", "since", "source", "order", "code_use"])
-    return entered
+    return upgraded

@@ -83,19 +83,23 @@ class NoCodesHere(HandOutRefused):
     message = _("People join this contract by signing in through their organization. There are no codes to hand out.")
 
 
-class TooLateToGive(HandOutRefused):
+class HandOutClosed(HandOutRefused):
     """The contract or the course no longer admits anyone, so a code would be useless."""
 
     code = "too_late_to_give"
+    message = _("This course’s codes no longer work, so none was handed out.")
+
+
+class ContractInactiveForCodes(HandOutClosed):
     message = _("The contract isn’t active, so its codes don’t work right now.")
 
 
-class ContractOverForCodes(TooLateToGive):
+class ContractOverForCodes(HandOutClosed):
     message = _("The contract ended on {ended}, so its codes no longer work.")
     ended: date
 
 
-class EnrollmentOverForCodes(TooLateToGive):
+class EnrollmentOverForCodes(HandOutClosed):
     message = _("Enrollment for “{course}” has closed.")
     advice = _("Choose another course: a seat includes all of them.")
     course: str
@@ -113,6 +117,18 @@ class CodeNotFree(HandOutRefused):
     code = "code_not_free"
     message = _("This code is off, or someone already has it.")
     advice = _("Choose another one.")
+
+
+class NoSharedCode(HandOutRefused):
+    code = "no_shared_code"
+    message = _("This course has no shared code.")
+
+
+class ContractRunUnknown(NotFound):
+    """The course is in no contract, or was removed from it."""
+
+    code = "contract_run_unknown"
+    message = _("There is no such course in a contract.")
 
 
 class CodeNotAssigned(DomainError):

@@ -12,10 +12,10 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from b2b.enums import IntegrationType
-from b2b.models.pages import FIRST_DAY, LAST_DAY, MOST_SEATS
+from b2b.models.pages import FIRST_DAY, LAST_DAY, MAX_SEATS
 from mitxonline.kernel.money import minor_digits
 
-MOST_MONEY = Decimal(10) ** 9
+MAX_MONEY = Decimal(10) ** 9
 
 # The documents' words, and those that were used before them.
 TYPES = {
@@ -56,9 +56,9 @@ def learner_cap(text: str) -> int:
     """A number of learners; 0 means no limit."""
     # int() reads more as a number than people do, like 1_0.
     cap = int(text) if re.fullmatch(r"\s*[0-9]{1,18}\s*", text) else -1
-    if not 0 <= cap <= MOST_SEATS:
+    if not 0 <= cap <= MAX_SEATS:
         sentence = _("“%(text)s” is not a number of learners from 0 (no limit) to %(most)s.")
-        raise ArgumentTypeError(sentence % {"text": text, "most": f"{MOST_SEATS:,}"})
+        raise ArgumentTypeError(sentence % {"text": text, "most": f"{MAX_SEATS:,}"})
     return cap
 
 
@@ -68,7 +68,7 @@ def price(text: str) -> Decimal:
         amount = Decimal(text.strip()) if "_" not in text else Decimal(-1)
     except InvalidOperation:
         amount = Decimal(-1)
-    if not amount.is_finite() or not 0 <= amount < MOST_MONEY:
+    if not amount.is_finite() or not 0 <= amount < MAX_MONEY:
         sentence = _("“%(text)s” is not a price. Write 0 or more, like 49.00, without a currency.")
         raise ArgumentTypeError(sentence % {"text": text})
     return amount

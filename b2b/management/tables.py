@@ -127,7 +127,7 @@ def plan_cells(lines: Iterable[PlanLine], *, style: str) -> list[tuple[object, .
 
 
 def people_cells(people: Iterable[PersonRow]) -> list[tuple[object, ...]]:
-    return [(person.wish.line, person.email, person.outcome.value, person.sentence) for person in people]
+    return [(person.change.line, person.email, person.outcome.value, person.sentence) for person in people]
 
 
 def move_cells(moves: Iterable[PersonMove]) -> list[tuple[object, ...]]:
@@ -143,4 +143,4 @@ def move_cells(moves: Iterable[PersonMove]) -> list[tuple[object, ...]]:
 
 
 def check_cells(found: Iterable[Disagreement]) -> list[tuple[object, ...]]:
-    return [(each.contract_id, each.kind, each.is_fault, each.key, each.sentence) for each in found]
+    return [(each.contract_id, each.kind, not each.is_note, each.key, each.sentence) for each in found]

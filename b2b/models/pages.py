@@ -30,7 +30,7 @@ DEFAULT_PREFIX = "UAI_"
 ORG_KEY_LENGTH = 30
 _NOT_IN_A_KEY = re.compile(r"[^A-Za-z0-9_.-]")
 # Enough for any customer, and it keeps a typo from creating a billion codes.
-MOST_SEATS = 1_000_000
+MAX_SEATS = 1_000_000
 # The first and last moment of these days exist in every time zone, in the database and in Python.
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 RICH_TEXT = ["bold", "italic", "link", "ul", "ol"]
@@ -356,5 +356,5 @@ class ContractPage(Unmoderated, Page):
         if price is not None and price != round(price, digits):
             sentence = _("Prices in %(currency)s have at most %(digits)d decimals.")
             raise ValidationError({"enrollment_fixed_price": sentence % {"currency": self.currency, "digits": digits}})
-        if (self.max_learners or 0) > MOST_SEATS:
+        if (self.max_learners or 0) > MAX_SEATS:
             raise ValidationError({"max_learners": _("That’s too many seats. The limit is 1,000,000.")})

@@ -55,9 +55,9 @@ PER_PAGE = 50
 COUNTED = 10_000
 CHUNK = 5_000
 # A workbook is packed before it is sent; this many rows take a few seconds.
-MOST_IN_WORKBOOK = 200_000
+MAX_WORKBOOK_ROWS = 200_000
 # Shorter beginnings match too many codes to be of use.
-SHORTEST_PART = 4
+MIN_SEARCH_LENGTH = 4
 
 # Programs read these headings, so they are the same in every language.
 BRIEF_COLUMNS = ("Code", "Product", "Redeemed", "Product URL", "Redeem URL")
@@ -258,7 +258,7 @@ def matching(words: str) -> Q:
     users = users.filter(Q(user__email__icontains=person) | Q(user__name__icontains=person))
     matches = Q(assigned_email__icontains=person) | Q(assigned_name__icontains=person) | Q(Exists(users))
     text = normalize_code(person)
-    return matches | Q(normalized__startswith=text) if len(text) >= SHORTEST_PART else matches
+    return matches | Q(normalized__startswith=text) if len(text) >= MIN_SEARCH_LENGTH else matches
 
 
 # --- Files ----------------------------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def code_file(*, contract_id: int, code_filter: CodeFilter) -> Iterator[tuple[st
 def exceeds_workbook(*, contract_id: int, code_filter: CodeFilter) -> bool:
     """Tell whether packing these codes as a workbook would take too long."""
     codes = _codes_of_runs(runs_of(contract_id), code_filter).order_by()
-    return codes[: MOST_IN_WORKBOOK + 1].count() > MOST_IN_WORKBOOK
+    return codes[: MAX_WORKBOOK_ROWS + 1].count() > MAX_WORKBOOK_ROWS
 
 
 def write_codes(

@@ -207,7 +207,7 @@ def _count_of(model: type[M], column: str) -> Any:
 def _state(today: date) -> Case:
     return Case(
         When(terms__isnull=True, then=Value(ContractStanding.DRAFT.value)),
-        default=standing_case(today, path="terms__", full=Q(are_gone=True)),
+        default=standing_case(today, path="terms__", full=Q(is_full=True)),
         output_field=CharField(),
     )
 

@@ -21,7 +21,7 @@ from wagtail.admin.widgets.button import Button, HeaderButton
 from b2b.enums import CodeState
 from b2b.selectors.codes import (
     COUNTED,
-    MOST_IN_WORKBOOK,
+    MAX_WORKBOOK_ROWS,
     CodeCursor,
     CodeFilter,
     CodeLine,
@@ -157,7 +157,7 @@ class ExportView(ContractMixin, View):
         code_filter = _parse_filter(request)
         if style == "xlsx" and exceeds_workbook(contract_id=pk, code_filter=code_filter):
             sentence = gettext("An Excel file holds at most %(most)s codes. Download them as CSV.")
-            messages.error(request, sentence % {"most": f"{MOST_IN_WORKBOOK:,}"})
+            messages.error(request, sentence % {"most": f"{MAX_WORKBOOK_ROWS:,}"})
             return redirect(contract_url("codes", pk))
         with transaction.atomic():
             audit.record(

@@ -40,7 +40,7 @@ from mitxonline.kernel.errors import DomainError
 from mitxonline.staff.lists import StateColumn, TemplateColumn
 from mitxonline.staff.pages import run_and_redirect
 
-MOST_PEOPLE = 1_000
+MAX_PEOPLE = 1_000
 NAME_LENGTH = 255
 
 
@@ -181,9 +181,9 @@ class HandOutForm(forms.Form):
     def clean_people(self) -> list[Recipient]:
         """Recipients, one for each person; the plan says which addresses are incomplete."""
         people = parse_people(self.cleaned_data["people"])
-        if len(people) > MOST_PEOPLE:
+        if len(people) > MAX_PEOPLE:
             sentence = _("That’s more than %(most)s people. Send the list in parts.")
-            raise forms.ValidationError(sentence % {"most": f"{MOST_PEOPLE:,}"})
+            raise forms.ValidationError(sentence % {"most": f"{MAX_PEOPLE:,}"})
         return [Recipient(person.email, person.name) for person in people]
 
 

@@ -21,7 +21,7 @@ from wagtail.permission_policies.pages import PagePermissionPolicy
 from b2b.enums import MembershipSource, MembershipState
 from b2b.models import ContractMembership, ContractPage
 from b2b.selectors.contracts import list_contracts, members_of, seats_of
-from b2b.services.seats.bulk import ChangeMembers, Wish, change_members
+from b2b.services.seats.bulk import ChangeMembers, MembershipChange, change_members
 from b2b.services.seats.membership import remove_member
 from b2b.services.seats.moving import MoveMembers, move_members, plan_move_members
 from b2b.wagtail_hooks.base import (
@@ -123,7 +123,7 @@ class AddMembersView(ContractFormView):
     def perform(self, form: PeopleForm) -> str:
         people = form.cleaned_data["emails"]
         change_members(
-            ChangeMembers(self.contract.pk, [Wish(email=person.email, joins=True) for person in people]),
+            ChangeMembers(self.contract.pk, [MembershipChange(email=person.email, joins=True) for person in people]),
             reason="",
             now=clock.now(),
             by_id=self.request.user.pk,

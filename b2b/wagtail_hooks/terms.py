@@ -193,9 +193,9 @@ def _format_duration(record: Reconcile) -> str:
 
 def _meter(seats: SeatCount) -> list[dict[str, float]] | None:
     """The parts of the bar in percent: joined, held, invited. None without a cap."""
-    if seats.room is None:
+    if seats.remaining is None:
         return None
-    share = 100 / (seats.taken + seats.invited + max(0, seats.room))
+    share = 100 / (seats.taken + seats.invited + max(0, seats.remaining))
     widths = [seats.joined * share, seats.held * share, seats.invited * share]
     starts = [0.0, widths[0], widths[0] + widths[1]]
     return [{"start": round(start, 2), "width": round(width, 2)} for start, width in zip(starts, widths, strict=True)]

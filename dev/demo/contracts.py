@@ -19,7 +19,7 @@ from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, re
 from b2b.services.organizations.managers import set_manager
 from b2b.services.organizations.organizations import OrganizationRequest, ensure_organization
 from b2b.services.seats.membership import add_member
-from b2b.services.seats.redemption import attach_by_code
+from b2b.services.seats.redemption import redeem_enrollment_code
 from dev.demo.calendar import ContractDates
 from dev.demo.people import AMARA, DANA, JONAS
 from dev.demo.specs import ORGANIZATION
@@ -112,7 +112,7 @@ def ensure_members(
     _hand_out(runs["HE201"], [Recipient(JONAS.email, JONAS.name), *invited], by=dana, now=now)
     _mark_as_mailed(runs["HE201"], by=dana, now=now)
     for user in [people[AMARA.email], *colleagues[:3]]:
-        attach_by_code(text=_find_free_code(runs["WR101"]).text, user_id=user.pk, now=now)
+        redeem_enrollment_code(text=_find_free_code(runs["WR101"]).text, user_id=user.pk, now=now)
     for user in colleagues[3:]:
         add_member(
             contract_id=contract.pk, user_id=user.pk, source=MembershipSource.CODE, now=now,

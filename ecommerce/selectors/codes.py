@@ -159,7 +159,7 @@ def _refusal(code: DiscountCode, *, own: OwnUse | None, buyer: Buyer, now: datet
         return CodeExpired(ended=moment_text(discount.expires_at))
     if not code.active or not discount.is_active:
         return EnrollmentCodeOff() if discount.unlocks_id is not None else CodeSwitchedOff()
-    if (refusal := _refuse_person(code, buyer)) is not None:
+    if (refusal := _find_person_refusal(code, buyer)) is not None:
         return refusal
     if own is None and code.max_uses is not None and code.uses >= code.max_uses:
         return EnrollmentCodeUsed() if discount.unlocks_id is not None else CodeUsed()
@@ -182,7 +182,7 @@ def _can_use_again(own: OwnUse, code: DiscountCode, *, now: datetime) -> bool:
     return code.discount.unlocks_id is not None
 
 
-def _refuse_person(code: DiscountCode, buyer: Buyer) -> CodeRefused | None:
+def _find_person_refusal(code: DiscountCode, buyer: Buyer) -> CodeRefused | None:
     is_theirs = not code.discount.for_chosen_people or code.discount_id in buyer.discounts
     if is_for_one_address(code):
         is_theirs = is_theirs and buyer.email == normalize_email(code.assigned_email)

@@ -14,8 +14,8 @@ from b2b.selectors.managers import ManagedRun
 from b2b.services.handouts.assign import Recipient
 from mitxonline.kernel.addresses import FileUnreadable, ListedPerson, format_people, parse_people, parse_people_file
 
-MOST_BYTES = 1_000_000
-MOST_PEOPLE = 5_000
+MAX_BYTES = 1_000_000
+MAX_PEOPLE = 5_000
 
 
 class ManagerHandOutForm(forms.Form):
@@ -54,7 +54,7 @@ class ManagerHandOutForm(forms.Form):
         file = self.cleaned_data.get("file")
         if not isinstance(file, UploadedFile):
             return []
-        if (file.size or 0) > MOST_BYTES:
+        if (file.size or 0) > MAX_BYTES:
             raise forms.ValidationError(_("The file is larger than 1 MB. Shorten the list, or send it in parts."))
         try:
             people = parse_people_file(file.read())
@@ -69,13 +69,13 @@ class ManagerHandOutForm(forms.Form):
         people = [*parse_people(cleaned.get("people") or ""), *(cleaned.get("file") or [])]
         if not people and not self.errors:
             self.add_error("people", self.fields["people"].error_messages["required"])
-        if len(people) > MOST_PEOPLE:
+        if len(people) > MAX_PEOPLE:
             sentence = ngettext(
                 "That’s more than %(most)d person at once. Send the list in parts.",
                 "That’s more than %(most)d people at once. Send the list in parts.",
-                MOST_PEOPLE,
+                MAX_PEOPLE,
             )
-            self.add_error("people", sentence % {"most": MOST_PEOPLE})
+            self.add_error("people", sentence % {"most": MAX_PEOPLE})
         cleaned["listed"] = people
         return cleaned
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from b2b.services.seats.offers import code_offer
-from b2b.services.seats.redemption import attach_by_code, put_in_link_basket
+from b2b.services.seats.redemption import put_in_link_basket, redeem_enrollment_code
 from ecommerce.errors.codes import CodeRefused, CodeUnknown
 from frontend.pages.code_form import RedeemForm
 from frontend.pages.limits import limit_code_failures
@@ -72,8 +72,8 @@ def _take_seat(request: HttpRequest, code: str) -> HttpResponse:
     if not offer.is_free:
         put_in_link_basket(text=code, owner=basket_owner(request), user_id=request.user.pk, now=now)
         return redirect("cart")
-    attachment = attach_by_code(text=code, user_id=request.user.pk, now=now)
-    if attachment.already:
+    redemption = redeem_enrollment_code(text=code, user_id=request.user.pk, now=now)
+    if redemption.was_redeemed_before:
         messages.info(request, _("You already have this seat. Go to your course."))
     else:
         messages.success(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from b2b.models import ContractMembership
 from b2b.services.seats.moving import MoveMembers, move_members
-from b2b.services.seats.redemption import attach_by_code, start_course
+from b2b.services.seats.redemption import redeem_enrollment_code, start_course
 from mitxonline.users.models import User
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_course, make_organization, make_user
 
@@ -22,7 +22,7 @@ class MovingWorld:
         self.target = make_contract_run(self.new, both, codes=2)
         self.lea, self.ben = make_user("lea@northgate.example"), make_user("ben@northgate.example")
         for number, person in enumerate((self.lea, self.ben)):
-            attach_by_code(text=codes_of(self.both)[number].text, user_id=person.pk, now=NOON)
+            redeem_enrollment_code(text=codes_of(self.both)[number].text, user_id=person.pk, now=NOON)
             start_course(contract_run_id=self.only_old.pk, user_id=person.pk, now=NOON)
 
     def move(self, *people: User) -> None:

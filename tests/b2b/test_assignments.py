@@ -16,14 +16,15 @@ from b2b.errors.handouts import (
     CodeNotFree,
     CodeNotRevocable,
     CodesMissing,
+    HandOutClosed,
     HandOutUnknown,
     MailServerAway,
     NobodyToGiveTo,
     NoCodesHere,
     NoSeatToGive,
+    NoSharedCode,
     PersonRefused,
     RemindedToday,
-    TooLateToGive,
     TooManyMails,
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail
@@ -43,7 +44,7 @@ from b2b.services.handouts.assign import (
 from b2b.services.handouts.mails import send_mails
 from b2b.services.handouts.revoke import cancel_invitation, revoke_code
 from b2b.services.seats.membership import add_member, remove_member
-from b2b.services.seats.redemption import attach_by_code
+from b2b.services.seats.redemption import redeem_enrollment_code
 from ecommerce.errors.codes import CodeUnknown
 from ecommerce.models import BasketCode, DiscountCode
 from ecommerce.selectors.baskets import BasketOwner
@@ -150,7 +151,7 @@ class TestHandingOut:
     def test_a_used_code_frees_its_promised_seat(self, contract: ContractPage, run: ContractRun) -> None:
         give(run, people("ines"))
         code = DiscountCode.objects.get(assigned_email="ines@northgate.example")
-        attach_by_code(text=code.text, user_id=make_user("private@mail.example").pk, now=NOON)
+        redeem_enrollment_code(text=code.text, user_id=make_user("private@mail.example").pk, now=NOON)
         plan = plan_hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people("samuel")), now=NOON)
         assert plan.free_before == 2
 
@@ -204,8 +205,8 @@ class TestHandingOut:
     @pytest.mark.parametrize(
         ("terms", "refusal"),
         [
-            ({"end": TODAY - timedelta(days=1)}, TooLateToGive),
-            ({"active": False}, TooLateToGive),
+            ({"end": TODAY - timedelta(days=1)}, HandOutClosed),
+            ({"active": False}, HandOutClosed),
             ({"integration_type": "sso"}, NoCodesHere),
             ({"start": TODAY + timedelta(days=9)}, None),
         ],
@@ -223,7 +224,7 @@ class TestHandingOut:
     def test_a_closed_course_is_not_given(self, run: ContractRun) -> None:
         run.course_run.enrollment_end = NOON - timedelta(days=1)
         run.course_run.save()
-        with pytest.raises(TooLateToGive, match="Choose another course"):
+        with pytest.raises(HandOutClosed, match="Choose another course"):
             give(run, people("ines"))
 
     def test_an_hour_has_room_for_so_many_mails(self, run: ContractRun, settings: LazySettings) -> None:
@@ -267,7 +268,7 @@ class TestTakingBack:
         apply_code(owner=owner, text=code.text, user_id=owner.user_id, now=NOON)
         revoke_code(code_id=code.pk, by_id=None, now=NOON)
         with pytest.raises(CodeUnknown):
-            attach_by_code(text=code.text, user_id=make_user().pk, now=NOON)
+            redeem_enrollment_code(text=code.text, user_id=make_user().pk, now=NOON)
         old = code.text
         code.refresh_from_db()
         assert code.text != old
@@ -280,7 +281,7 @@ class TestTakingBack:
     def test_only_what_was_given_and_not_used(self, run: ContractRun) -> None:
         free, used = codes_of(run)[:2]
         assign_code(code_id=used.pk, email="ines@northgate.example", by_id=None, now=NOON)
-        attach_by_code(text=used.text, user_id=make_user().pk, now=NOON)
+        redeem_enrollment_code(text=used.text, user_id=make_user().pk, now=NOON)
         with pytest.raises(CodeNotRevocable):
             revoke_code(code_id=used.pk, by_id=None, now=NOON)
         with pytest.raises(CodeNotAssigned):
@@ -298,7 +299,7 @@ class TestTakingBack:
             cancel_invitation(hand_out_id=first.pk, by_id=None, now=NOON)
         second.refresh_from_db()
         assert second.ended_at is None
-        assert attach_by_code(
+        assert redeem_enrollment_code(
             text=shared.text, user_id=make_user("ines@northgate.example").pk, now=NOON
         ).enrollment.active
 
@@ -331,15 +332,15 @@ class TestInvitations:
         give(open_run, people("ines", "samuel"))
         old = codes_of(open_run)[0]
         ines = make_user("ines@northgate.example")
-        attach_by_code(text=old.text, user_id=ines.pk, now=NOON)
+        redeem_enrollment_code(text=old.text, user_id=ines.pk, now=NOON)
         assert count_open_invitations(open_run.pk) == 1
         new = replace_shared_code(contract_run_id=open_run.pk, by_id=None, now=NOON)
         assert new.pk != old.pk, "a code that was used keeps its text and its trace"
         with pytest.raises(CodeUnknown):
-            attach_by_code(text=f"{old.text}x", user_id=make_user().pk, now=NOON)
+            redeem_enrollment_code(text=f"{old.text}x", user_id=make_user().pk, now=NOON)
         with pytest.raises(Exception, match="no longer active"):
-            attach_by_code(text=old.text, user_id=make_user().pk, now=NOON)
-        assert attach_by_code(text=new.text, user_id=make_user().pk, now=NOON).enrollment.active
+            redeem_enrollment_code(text=old.text, user_id=make_user().pk, now=NOON)
+        assert redeem_enrollment_code(text=new.text, user_id=make_user().pk, now=NOON).enrollment.active
         assert ContractMembership.objects.filter(user=ines).exists()
         assert list(HandOut.objects.open().values_list("email", flat=True)) == ["ines@northgate.example"]
 
@@ -361,7 +362,7 @@ class TestInvitations:
         assert new.text in mail.outbox[1].body
 
     def test_there_is_nothing_to_replace_where_each_has_their_own(self, run: ContractRun) -> None:
-        with pytest.raises(CodeNotFree):
+        with pytest.raises(NoSharedCode):
             replace_shared_code(contract_run_id=run.pk, by_id=None, now=NOON)
 
 
@@ -379,7 +380,7 @@ class TestReminding:
         give(run, people("ines", "samuel", "nora"))
         ines, samuel, nora = HandOut.objects.order_by("pk")
         remind(hand_out_ids=[samuel.pk], by_id=None, now=NOON)
-        attach_by_code(text=nora.code.text, user_id=make_user().pk, now=NOON)  # type: ignore[union-attr]
+        redeem_enrollment_code(text=nora.code.text, user_id=make_user().pk, now=NOON)  # type: ignore[union-attr]
         report = remind(hand_out_ids=[ines.pk, samuel.pk, nora.pk, 0], by_id=None, now=NOON)
         assert (report.sent, report.too_soon, report.over) == (1, 1, 2)
 
@@ -393,7 +394,7 @@ class TestReminding:
         give(run, people("ines"))
         code = DiscountCode.objects.get(assigned_email="ines@northgate.example")
         ContractTerms.objects.update(end=TODAY - timedelta(days=1))
-        with pytest.raises(TooLateToGive):
+        with pytest.raises(HandOutClosed):
             remind_code(code_id=code.pk, by_id=None, now=NOON)
         with pytest.raises(CodeNotAssigned):
             remind_code(code_id=codes_of(run)[2].pk, by_id=None, now=NOON)

@@ -190,7 +190,7 @@ def test_disagreements_are_found_and_repaired(
     page = publish_contract(make_program_of(make_source_course(), make_source_course()), cap=3, price="10")
     sabotage(page)
     assert kinds(page) == expected
-    assert all(one.is_fault and one.sentence.endswith((".", "full")) for one in found(page))
+    assert all(not one.is_note and one.sentence.endswith((".", "full")) for one in found(page))
     fix_contract(contract_id=page.pk, now=NOW)
     assert found(page) == []
     product = product_of(page)
@@ -275,7 +275,7 @@ def test_changes_by_hand_are_reported_and_kept() -> None:
     by_hand = datetime(2026, 3, 1, tzinfo=UTC)
     CourseRun.all_objects.filter(contract_run__contract=page).update(enrollment_end=by_hand, live=False)
     told = found(page)
-    assert [(one.kind, one.is_fault) for one in told] == [("set_by_hand", False)] * 2
+    assert [(one.kind, not one.is_note) for one in told] == [("set_by_hand", False)] * 2
     assert told[0].sentence == "The run is not live."
     assert "Enrollment closes on 1 Mar 2026" in told[1].sentence
     fix_contract(contract_id=page.pk, now=NOW)
@@ -315,7 +315,7 @@ def test_more_members_than_seats_is_reported_but_no_fault() -> None:
         take_seat(page, make_learner())
     change_terms(page, max_learners=1)
     (told,) = found(page)
-    assert (told.kind, told.is_fault) == ("above_cap", False)
+    assert (told.kind, not told.is_note) == ("above_cap", False)
     sentence = "The contract is 2 seats over its cap, counting invitations. No one loses a seat."
     assert told.sentence == sentence
 
@@ -371,7 +371,7 @@ def test_a_seat_by_a_connection_that_is_gone_is_found_and_ended() -> None:
         ("elsewhere", "edx-oauth2"),
     ):
         UserSocialAuth.objects.create(user=people[name], provider=provider, uid=f"https://{name[:6]}.example#7")
-    assert [(one.kind, one.is_fault) for one in found(pages[0])] == [("no_connection", True)]
+    assert [(one.kind, not one.is_note) for one in found(pages[0])] == [("no_connection", True)]
     assert found(pages[0])[0].sentence.startswith("2 people have a seat by single sign-on")
 
     call_command("b2b_contract", "check", str(pages[0].pk), "--fix", verbosity=0)

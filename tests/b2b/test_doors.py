@@ -27,7 +27,7 @@ from b2b.rules import contacts_of
 from b2b.selectors.seats import organizations_of, waiting_codes
 from b2b.services.seats.membership import add_member
 from b2b.services.seats.offers import code_offer
-from b2b.services.seats.redemption import apply_assigned_codes, attach_by_code, put_in_link_basket, start_course
+from b2b.services.seats.redemption import apply_assigned_codes, put_in_link_basket, redeem_enrollment_code, start_course
 from courses.enums import EnrollmentSource
 from courses.errors import EnrollmentClosed
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
@@ -74,15 +74,15 @@ def run(contract: ContractPage) -> ContractRun:
 
 
 def attach(code: DiscountCode, user: User, *, now=NOON):  # type: ignore[no-untyped-def]
-    return attach_by_code(text=code.text, user_id=user.pk, now=now)
+    return redeem_enrollment_code(text=code.text, user_id=user.pk, now=now)
 
 
 def test_a_code_attaches_enrolls_and_is_used(run: ContractRun) -> None:
     learner, code = make_user(), codes_of(run)[0]
-    attachment = attach(code, learner)
+    redemption = attach(code, learner)
     seat = ContractMembership.objects.get()
     assert (seat.user, seat.source, seat.state) == (learner, MembershipSource.CODE, "active")
-    assert attachment.enrollment.run == run.course_run
+    assert redemption.enrollment.run == run.course_run
     assert EnrollmentGrant.objects.get().source == EnrollmentSource.CODE
     assert CodeUse.objects.get().state == UseState.CONFIRMED
     assert OrganizationMembership.objects.get().user == learner
@@ -91,7 +91,7 @@ def test_a_code_attaches_enrolls_and_is_used(run: ContractRun) -> None:
 def test_the_same_code_again_is_the_same_result(run: ContractRun) -> None:
     learner, code = make_user(), codes_of(run)[0]
     attach(code, learner)
-    assert attach(code, learner).already
+    assert attach(code, learner).was_redeemed_before
     assert code_offer(text=code.text, user_id=learner.pk, now=NOON).is_mine
     assert (CodeUse.objects.count(), ContractMembership.objects.count()) == (1, 1)
 
@@ -295,7 +295,7 @@ def test_a_code_used_in_checkout_counts_for_its_link(run: ContractRun) -> None:
     begin_checkout(owner=owner, user_id=learner.pk, now=NOON)
     seat = ContractMembership.objects.get()
     assert (seat.state, seat.code_use) == ("active", CodeUse.objects.get())
-    assert attach(code, learner).already
+    assert attach(code, learner).was_redeemed_before
     with pytest.raises(CodeUsed):
         attach(code, make_user())
 

@@ -37,7 +37,7 @@ from b2b.seats import claim_seat, lock_terms
 from b2b.services.handouts.assign import HandOutRequest, Recipient, RecipientOutcome, assign_code, hand_out
 from b2b.services.seats.membership import add_member, remove_member
 from b2b.services.seats.offers import code_offer
-from b2b.services.seats.redemption import attach_by_code, put_in_link_basket, start_course
+from b2b.services.seats.redemption import put_in_link_basket, redeem_enrollment_code, start_course
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Enrollment
 from courses.services.enrollments import enroll
@@ -153,7 +153,7 @@ class TestProductLink:
     def test_its_code_is_checked_again_at_sign_in(self, run: ContractRun, learner: User) -> None:
         token, code = uuid4(), codes_of(run)[0]
         cart(run, BasketOwner(token=token), code)
-        attach_by_code(text=code.text, user_id=make_user().pk, now=NOON)
+        redeem_enrollment_code(text=code.text, user_id=make_user().pk, now=NOON)
         claim_baskets(token=token, user_id=learner.pk, now=NOON)
         priced = price_current_basket(BasketOwner(user_id=learner.pk), user_id=learner.pk, now=NOON)
         assert not priced.can_check_out
@@ -251,7 +251,7 @@ class TestRedeemLink:
         assert not ContractMembership.objects.exists()
 
     def test_one_use_covers_seat_and_course(self, run: ContractRun, learner: User) -> None:
-        attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         start_course(contract_run_id=run.pk, user_id=learner.pk, now=NOON)
         assert (CodeUse.objects.count(), ContractMembership.objects.count()) == (1, 1)
 
@@ -368,15 +368,15 @@ class TestPricing:
 class TestSameLearnerAgain:
     def test_the_same_code_is_no_second_use(self, run: ContractRun, learner: User) -> None:
         for _again in range(2):
-            attachment = attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
-        assert attachment.already
+            redemption = redeem_enrollment_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+        assert redemption.was_redeemed_before
         assert CodeUse.objects.count() == 1
 
     def test_another_valid_code_stays_free(self, run: ContractRun, learner: User) -> None:
         one, other = codes_of(run)[:2]
-        attach_by_code(text=one.text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=one.text, user_id=learner.pk, now=NOON)
         with pytest.raises(AlreadyHasCourse):
-            attach_by_code(text=other.text, user_id=learner.pk, now=NOON)
+            redeem_enrollment_code(text=other.text, user_id=learner.pk, now=NOON)
         other.refresh_from_db()
         assert other.uses == 0
 
@@ -384,7 +384,7 @@ class TestSameLearnerAgain:
         run = make_contract_run(make_contract())
         code = shared_code(run)
         for user in (learner, learner, make_user()):
-            attach_by_code(text=code.text, user_id=user.pk, now=NOON)
+            redeem_enrollment_code(text=code.text, user_id=user.pk, now=NOON)
         assert CodeUse.objects.filter(state=UseState.CONFIRMED).count() == 2
 
 
@@ -392,7 +392,7 @@ class TestWithdrawn:
     def test_uses_are_retired_the_seat_is_free_and_the_courses_end(self, run: ContractRun, learner: User) -> None:
         colleague = make_user()
         for user, code in zip((learner, colleague), codes_of(run), strict=False):
-            attach_by_code(text=code.text, user_id=user.pk, now=NOON)
+            redeem_enrollment_code(text=code.text, user_id=user.pk, now=NOON)
         withdraw(run, learner)
         assert list(ContractMembership.objects.values_list("user", flat=True)) == [colleague.pk]
         assert CodeUse.objects.get(user=learner).state == UseState.RETIRED
@@ -403,7 +403,7 @@ class TestWithdrawn:
             withdraw(run, learner)
 
     def test_learners_keep_courses_they_have_from_elsewhere(self, run: ContractRun, learner: User) -> None:
-        attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         enroll(
             user_id=learner.pk, run_id=run.course_run_id, mode=EnrollmentMode.AUDIT, source=EnrollmentSource.MANUAL,
             reference="", now=NOON, granted_by_id=make_user().pk, reason="a goodwill",
@@ -414,12 +414,12 @@ class TestWithdrawn:
     def test_the_same_code_says_so_at_every_door(self, run: ContractRun, learner: User) -> None:
         code = codes_of(run)[0]
         owner = cart(run, BasketOwner(user_id=learner.pk), code)
-        attach_by_code(text=code.text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=code.text, user_id=learner.pk, now=NOON)
         withdraw(run, learner)
         with pytest.raises(AccessWithdrawn, match=r"Your access was withdrawn by Northgate Health"):
             code_offer(text=code.text, user_id=learner.pk, now=NOON)
         with pytest.raises(AccessWithdrawn):
-            attach_by_code(text=code.text, user_id=learner.pk, now=NOON)
+            redeem_enrollment_code(text=code.text, user_id=learner.pk, now=NOON)
         with pytest.raises(AccessWithdrawn):
             apply_code(owner=owner, text=code.text, user_id=learner.pk, now=NOON)
         with pytest.raises((CodeNeeded, AccessWithdrawn)):
@@ -427,15 +427,15 @@ class TestWithdrawn:
         with pytest.raises(NotAMember):
             start_course(contract_run_id=run.pk, user_id=learner.pk, now=NOON)
         with pytest.raises(CodeUsed):  # to others it is used
-            attach_by_code(text=code.text, user_id=make_user().pk, now=NOON)
+            redeem_enrollment_code(text=code.text, user_id=make_user().pk, now=NOON)
         with pytest.raises(CodeUnknown):  # and no one else is told
             code_offer(text=code.text, user_id=None, now=NOON)
 
     def test_an_unlimited_code_and_any_other_one_too(self, run: ContractRun, learner: User) -> None:
-        attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         withdraw(run, learner)
         with pytest.raises(AccessWithdrawn):
-            attach_by_code(text=codes_of(run)[1].text, user_id=learner.pk, now=NOON)
+            redeem_enrollment_code(text=codes_of(run)[1].text, user_id=learner.pk, now=NOON)
         with pytest.raises(AccessWithdrawn):
             order_of(run, learner, codes_of(run)[2])
 
@@ -448,21 +448,21 @@ class TestWithdrawn:
 
     def test_staff_give_back_with_the_code(self, run: ContractRun, learner: User) -> None:
         code = codes_of(run)[0]
-        attach_by_code(text=code.text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=code.text, user_id=learner.pk, now=NOON)
         withdraw(run, learner)
         add_member(contract_id=run.contract_id, user_id=learner.pk, now=NOON + DAY)
         assert CodeUse.objects.get().state == UseState.CONFIRMED
         assert Withdrawal.objects.get().lifted_at == NOON + DAY
         assert start_course(contract_run_id=run.pk, user_id=learner.pk, now=NOON + DAY).active
-        assert attach_by_code(text=code.text, user_id=learner.pk, now=NOON + DAY).already
+        assert redeem_enrollment_code(text=code.text, user_id=learner.pk, now=NOON + DAY).was_redeemed_before
         withdraw(run, learner, NOON + DAY * 2)
         with pytest.raises(AccessWithdrawn):
-            attach_by_code(text=code.text, user_id=learner.pk, now=NOON + DAY * 2)
+            redeem_enrollment_code(text=code.text, user_id=learner.pk, now=NOON + DAY * 2)
 
     def test_no_code_handed_out_since_lifts_what_staff_withdrew(self, run: ContractRun, learner: User) -> None:
         """Nor does a code of the contract's other course, nor one that reaches them in a list with others."""
         other = make_contract_run(run.contract, codes=3)
-        attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         withdraw(run, learner)
         for each in (run, other):
             plan = hand_out(
@@ -482,7 +482,7 @@ class TestWithdrawn:
         given = codes_of(other)[-1]
         DiscountCode.objects.filter(pk=given.pk).update(assigned_email=learner.email, assigned_at=NOON + DAY)
         with pytest.raises(AccessWithdrawn):
-            attach_by_code(text=given.text, user_id=learner.pk, now=NOON + DAY)
+            redeem_enrollment_code(text=given.text, user_id=learner.pk, now=NOON + DAY)
         assert Withdrawal.objects.get().lifted_at is None
 
     def test_the_seat_function_lifts_no_staff_withdrawal_for_a_code(self, run: ContractRun, learner: User) -> None:
@@ -496,17 +496,17 @@ class TestWithdrawn:
             )  # fmt: skip
 
     def test_a_code_given_since_lifts_what_a_manager_withdrew(self, run: ContractRun, learner: User) -> None:
-        attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         remove_member(
             contract_id=run.contract_id, user_id=learner.pk, reason="", now=NOON, authority=WithdrawnBy.MANAGER
         )
         with pytest.raises(AccessWithdrawn):
-            attach_by_code(text=codes_of(run)[2].text, user_id=learner.pk, now=NOON)
+            redeem_enrollment_code(text=codes_of(run)[2].text, user_id=learner.pk, now=NOON)
         hand_out(
             HandOutRequest(contract_run_id=run.pk, recipients=[Recipient(learner.email)]), by_id=None, now=NOON + DAY
         )
         given = DiscountCode.objects.get(assigned_email=learner.email)
-        assert attach_by_code(text=given.text, user_id=learner.pk, now=NOON + DAY).enrollment.active
+        assert redeem_enrollment_code(text=given.text, user_id=learner.pk, now=NOON + DAY).enrollment.active
         assert Withdrawal.objects.get().lifted_at == NOON + DAY
         assert [entry.data["withdrawn_by"] for entry in lifts(run)] == ["manager"]
 
@@ -515,7 +515,7 @@ class TestWithdrawn:
         second = make_contract_run(make_contract(run.contract.get_parent().specific, seats=3), codes=3)
         for user, number in ((learner, 0), (colleague, 1)):
             for each in (run, second):
-                attach_by_code(text=codes_of(each)[number].text, user_id=user.pk, now=NOON)
+                redeem_enrollment_code(text=codes_of(each)[number].text, user_id=user.pk, now=NOON)
         organizations = OrganizationMembership.objects.filter(user=learner)
         withdraw(run, learner)
         assert organizations.exists(), "there is a seat in the other contract"
@@ -536,7 +536,7 @@ class TestWithdrawn:
     def test_a_membership_with_another_source_stays(
         self, run: ContractRun, learner: User, facts: dict[str, object], source: MembershipSource
     ) -> None:
-        attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         OrganizationMembership.objects.filter(user=learner).update(**facts)
         withdraw(run, learner)
         assert OrganizationMembership.objects.get(user=learner).source == source
@@ -555,7 +555,7 @@ class TestWithdrawn:
                 HandOutRequest(contract_run_id=each.pk, recipients=[Recipient(learner.email)]), by_id=None, now=NOON
             )
         mine = DiscountCode.objects.get(assigned_email=learner.email, discount__unlocks=run.product_id)
-        attach_by_code(text=mine.text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=mine.text, user_id=learner.pk, now=NOON)
         withdraw(run, learner)
         assert not DiscountCode.objects.filter(discount__unlocks=other.product_id).exclude(assigned_email="").exists()
         assert HandOut.objects.open().count() == 1, "the one that was used stays as a trace"
@@ -647,10 +647,10 @@ class TestRefund:
 
 class TestTheEnd:
     def test_members_keep_their_courses_and_no_one_new_joins(self, run: ContractRun, learner: User) -> None:
-        attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+        redeem_enrollment_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
         ContractTerms.objects.update(end=clock.date_of(NOON) - DAY)
         assert Enrollment.objects.get().active
         with pytest.raises(ContractEnded):
-            attach_by_code(text=codes_of(run)[1].text, user_id=make_user().pk, now=NOON)
+            redeem_enrollment_code(text=codes_of(run)[1].text, user_id=make_user().pk, now=NOON)
         with pytest.raises(ContractClosed):
             start_course(contract_run_id=make_contract_run(run.contract).pk, user_id=learner.pk, now=NOON)

@@ -22,9 +22,9 @@ from b2b.services.handouts.assign import (
     hand_out,
     remind,
 )
-from b2b.services.handouts.mails import BATCH, MOST_ATTEMPTS, send_again, send_mails
+from b2b.services.handouts.mails import BATCH, MAX_ATTEMPTS, send_again, send_mails
 from b2b.services.handouts.revoke import revoke_code
-from b2b.services.seats.redemption import attach_by_code
+from b2b.services.seats.redemption import redeem_enrollment_code
 from ecommerce.models import DiscountCode
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery, DeliveryState
@@ -242,7 +242,7 @@ class TestSending:
 
     def test_a_server_that_is_left_alone_for_a_while_costs_no_try(self, run: ContractRun) -> None:
         ids = given(run)
-        for _attempt in range(MOST_ATTEMPTS + 1):
+        for _attempt in range(MAX_ATTEMPTS + 1):
             with pytest.raises(MailServerAway):
                 send_mails(ids, connect=lambda: MailServer(refuse(RemoteAvoided())))
         waiting = HandOutMail.objects.get()
@@ -250,7 +250,7 @@ class TestSending:
 
     def test_turned_away_for_the_moment_it_waits_and_then_has_failed(self, run: ContractRun) -> None:
         ids = given(run)
-        for _attempt in range(MOST_ATTEMPTS - 1):
+        for _attempt in range(MAX_ATTEMPTS - 1):
             with pytest.raises(MailServerAway):
                 send_mails(ids, connect=lambda: MailServer(refuse(smtplib.SMTPDataError(451, b"later"))))
             assert states() == [MailState.QUEUED]
@@ -259,7 +259,7 @@ class TestSending:
 
     def test_with_the_server_away_nothing_is_claimed_and_nothing_is_lost(self, run: ContractRun) -> None:
         ids = given(run)
-        for _attempt in range(MOST_ATTEMPTS):
+        for _attempt in range(MAX_ATTEMPTS):
             with pytest.raises(MailServerAway):
                 send_mails(ids, connect=lambda: MailServer(is_there=False))
         failed = HandOutMail.objects.get()
@@ -276,7 +276,7 @@ class TestSending:
         if why == "revoked":
             revoke_code(code_id=code.pk, by_id=None, now=NOON)
         else:
-            attach_by_code(text=code.text, user_id=make_user().pk, now=NOON)
+            redeem_enrollment_code(text=code.text, user_id=make_user().pk, now=NOON)
         send_mails(ids)
         assert not mail.outbox
         assert states() == [MailState.CANCELED]

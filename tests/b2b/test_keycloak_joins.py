@@ -38,7 +38,7 @@ from b2b.services.organizations.keycloak_joins import (
     join_in_keycloak,
 )
 from b2b.services.organizations.sign_in import follow_claim
-from b2b.services.seats.redemption import attach_by_code
+from b2b.services.seats.redemption import redeem_enrollment_code
 from b2b.tasks import sweep_keycloak_joins
 from mitxonline.coordinator.models import Delivery
 from mitxonline.users.models import User
@@ -80,7 +80,7 @@ def switched_on(*, on: bool = True, **facts: Any) -> tuple[OrganizationPage, UUI
 def come_by_code(organization: OrganizationPage, user: User | None = None) -> User:
     user = user or make_user()
     run = make_contract_run(make_contract(organization), codes=1)
-    attach_by_code(text=codes_of(run)[0].text, user_id=user.pk, now=NOON)
+    redeem_enrollment_code(text=codes_of(run)[0].text, user_id=user.pk, now=NOON)
     return user
 
 

@@ -14,7 +14,7 @@ from b2b.errors.contracts import ContractNotPublished, SeatsGoneMeanwhile
 from b2b.models import ContractMembership, ContractPage, OrganizationMembership, Withdrawal
 from b2b.services.contracts.pages import add_child
 from b2b.services.seats import bulk
-from b2b.services.seats.bulk import ChangeMembers, Wish, change_members, plan_change_members
+from b2b.services.seats.bulk import ChangeMembers, MembershipChange, change_members, plan_change_members
 from b2b.services.seats.membership import add_member
 from ecommerce.models import CodeUse
 from mitxonline.users.models import User
@@ -100,7 +100,7 @@ class TestAdding:
         take_seat(page, make_learner())
         words = refusal_of(f"b2b_contract members {page.pk} --add {' '.join(one.email for one in people)}")
         assert "3 seats are needed" in words
-        assert "3 seats are needed, 2 are free" in words
+        assert "3 seats are needed, but 2 are free" in words
         assert len(members(page)) == 1
         run_command(f"b2b_contract members {page.pk} --add {people[0].email} {people[1].email}")
         assert "1 seat is needed" in refusal_of(f"b2b_contract members {page.pk} --add {people[2].email}")
@@ -151,7 +151,7 @@ class TestProblems:
         )
         assert "isn’t published" in refusal_of(f"b2b_contract members {page.pk} --add ada@example.com")
         with pytest.raises(ContractNotPublished):
-            plan_change_members(ChangeMembers(contract_id=page.pk, wishes=[]))
+            plan_change_members(ChangeMembers(contract_id=page.pk, changes=[]))
 
     @pytest.mark.parametrize(
         ("line", "words"),
@@ -239,8 +239,8 @@ class TestWhoDidIt:
         assert Withdrawal.objects.get().reason == "b2b_contract members, typed by deploy"
 
 
-def wishes(people: list[User]) -> list[Wish]:
-    return [Wish(one.email, joins=True) for one in people]
+def changes(people: list[User]) -> list[MembershipChange]:
+    return [MembershipChange(one.email, joins=True) for one in people]
 
 
 def test_a_long_list_gives_the_lock_back_in_between(
@@ -249,7 +249,7 @@ def test_a_long_list_gives_the_lock_back_in_between(
     monkeypatch.setattr(bulk, "PORTION", 2)
     told: list[tuple[int, int]] = []
     change_members(
-        ChangeMembers(contract_id=page.pk, wishes=wishes(people)),
+        ChangeMembers(contract_id=page.pk, changes=changes(people)),
         reason="",
         now=NOW,
         progress=lambda done, total: told.append((done, total)),
@@ -270,7 +270,7 @@ def test_seats_taken_meanwhile_are_reported(
 
     with pytest.raises(SeatsGoneMeanwhile, match="1 people were added, 2 were not"):
         change_members(
-            ChangeMembers(contract_id=page.pk, wishes=wishes(people)), reason="", now=NOW, progress=somebody_else
+            ChangeMembers(contract_id=page.pk, changes=changes(people)), reason="", now=NOW, progress=somebody_else
         )
     assert len(members(page)) == 3
 
@@ -281,7 +281,7 @@ def test_looking_costs_the_same_for_any_number_of_people(
 ) -> None:
     many = [make_learner() for _ in range(count)]
     with django_assert_num_queries(6):
-        plan_change_members(ChangeMembers(contract_id=page.pk, wishes=wishes(many)))
+        plan_change_members(ChangeMembers(contract_id=page.pk, changes=changes(many)))
 
 
 def test_a_contract_that_is_over_can_still_be_given_to_people(people: list[User]) -> None:

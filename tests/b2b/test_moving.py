@@ -14,7 +14,7 @@ from b2b.models import ContractRun, OrganizationMembership, Withdrawal
 from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
 from b2b.services.seats.membership import add_member
 from b2b.services.seats.moving import MoveMembers, move_members, plan_move_members
-from b2b.services.seats.redemption import attach_by_code
+from b2b.services.seats.redemption import redeem_enrollment_code
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Enrollment
 from courses.services.enrollments import enroll
@@ -60,9 +60,9 @@ def test_codes_of_the_contract_they_leave_open_nothing_for_them() -> None:
     given = DiscountCode.objects.exclude(assigned_email="")
     assert list(given.values_list("assigned_email", flat=True)) == ["new@northgate.example"]
     with pytest.raises(AccessWithdrawn):
-        attach_by_code(text=codes_of(world.both)[0].text, user_id=world.lea.pk, now=NOON)
-    taken = attach_by_code(text=codes_of(world.both)[2].text, user_id=make_user().pk, now=NOON)
-    assert not taken.already, "the seat is free"
+        redeem_enrollment_code(text=codes_of(world.both)[0].text, user_id=world.lea.pk, now=NOON)
+    taken = redeem_enrollment_code(text=codes_of(world.both)[2].text, user_id=make_user().pk, now=NOON)
+    assert not taken.was_redeemed_before, "the seat is free"
 
 
 def test_the_cap_of_the_target_holds_promised_seats_included() -> None:

@@ -20,9 +20,9 @@ from b2b.services.handouts.assign import (
 from b2b.services.handouts.revoke import revoke_code
 from b2b.services.organizations.claims import parse_claim
 from b2b.services.organizations.sign_in import follow_claim
-from b2b.services.seats.bulk import ChangeMembers, Wish, change_members
+from b2b.services.seats.bulk import ChangeMembers, MembershipChange, change_members
 from b2b.services.seats.membership import add_member, remove_member
-from b2b.services.seats.redemption import attach_by_code, put_in_link_basket
+from b2b.services.seats.redemption import put_in_link_basket, redeem_enrollment_code
 from ecommerce.models import DiscountCode
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.checkout.checkout import cancel_order, place_order
@@ -53,7 +53,7 @@ def code_for(email: str) -> DiscountCode:
 
 
 def attach(code: DiscountCode, user: User) -> None:
-    attach_by_code(text=code.text, user_id=user.pk, now=NOON)
+    redeem_enrollment_code(text=code.text, user_id=user.pk, now=NOON)
 
 
 def buy(code: DiscountCode, user: User) -> int:
@@ -75,7 +75,9 @@ def full_for_others(run: ContractRun) -> None:
         add_member(contract_id=run.contract_id, user_id=stranger.pk, now=NOON)
     with pytest.raises(TooFewSeats, match="0 are free"):
         change_members(
-            ChangeMembers(contract_id=run.contract_id, wishes=[Wish(stranger.email, True)]), reason="", now=NOON
+            ChangeMembers(contract_id=run.contract_id, changes=[MembershipChange(stranger.email, True)]),
+            reason="",
+            now=NOON,
         )
     with pytest.raises(CommandError, match="0 are free and 2 are kept"):
         call_command("b2b_contract", "members", str(run.contract_id), "--add", stranger.email)
@@ -146,7 +148,7 @@ def test_a_seat_held_by_an_order_is_counted_once() -> None:
 def test_a_lower_cap_keeps_promises_and_admits_no_one_else() -> None:
     first, other = promised()
     ContractTerms.objects.update(max_learners=1)
-    assert (seats(first).free, seats(first).above) == (0, 1)
+    assert (seats(first).free, seats(first).over_cap) == (0, 1)
     for email in INVITED:
         attach(code_for(email), make_user(email))
     with pytest.raises(ContractFull):

@@ -24,7 +24,7 @@ from b2b.models import (
     Withdrawal,
 )
 from b2b.services.organizations.claims import UNKNOWN, Claim, ClaimedOrganization, parse_claim
-from b2b.services.organizations.sign_in import Followed, follow_claim
+from b2b.services.organizations.sign_in import ClaimChanges, follow_claim
 from b2b.services.seats.membership import add_member
 from courses.models import Enrollment
 from ecommerce.models import Order
@@ -59,7 +59,7 @@ def claim(*organizations: str | tuple[str, UUID], complete: bool = True) -> Clai
     return Claim(organizations=frozenset(entries), complete=complete)
 
 
-def follow(user: User, *organizations: str | tuple[str, UUID], complete: bool = True) -> Followed:
+def follow(user: User, *organizations: str | tuple[str, UUID], complete: bool = True) -> ClaimChanges:
     return follow_claim(user_id=user.pk, claim=claim(*organizations, complete=complete), now=NOON)
 
 
@@ -101,7 +101,7 @@ def test_signing_in_attaches_to_the_organization_and_its_contracts() -> None:
 
     followed = follow(sam, ("anything", keycloak_id))
 
-    assert followed == Followed(joined_organizations=(organization.pk,), joined_contracts=(first.pk, second.pk))
+    assert followed == ClaimChanges(joined_organizations=(organization.pk,), joined_contracts=(first.pk, second.pk))
     membership = OrganizationMembership.objects.get(user=sam)
     assert (membership.source, membership.seen_in_claim, membership.is_manager) == (SSO, True, False)
     assert contracts_of(sam) == {first.pk: SSO, second.pk: SSO}
@@ -127,7 +127,7 @@ def test_only_valid_free_contracts_open_by_signing_in(terms: dict[str, Any]) -> 
     organization, sam = make_organization(), make_user()
     make_contract(organization, **{"integration_type": "sso"} | terms)
     keycloak_id = in_keycloak(organization)
-    assert follow(sam, ("acme", keycloak_id)) == Followed(joined_organizations=(organization.pk,))
+    assert follow(sam, ("acme", keycloak_id)) == ClaimChanges(joined_organizations=(organization.pk,))
     assert contracts_of(sam) == {}
 
 
@@ -142,7 +142,7 @@ def test_a_contract_that_opens_later_is_joined_at_the_next_sign_in() -> None:
     organization, sam = make_organization(), make_user()
     follow(sam, organization.org_key)
     contract = sso_contract(organization)
-    assert follow(sam, organization.org_key) == Followed(joined_contracts=(contract.pk,))
+    assert follow(sam, organization.org_key) == ClaimChanges(joined_contracts=(contract.pk,))
 
 
 def test_an_unpublished_organization_is_neither_joined_nor_left() -> None:
@@ -150,8 +150,8 @@ def test_an_unpublished_organization_is_neither_joined_nor_left() -> None:
     contract = sso_contract(organization)
     follow(sam, organization.org_key)
     OrganizationPage.objects.update(live=False)
-    assert follow(lea, organization.org_key) == Followed()
-    assert follow(sam, organization.org_key) == Followed()
+    assert follow(lea, organization.org_key) == ClaimChanges()
+    assert follow(sam, organization.org_key) == ClaimChanges()
     assert contracts_of(sam) == {contract.pk: SSO}
 
 
@@ -162,13 +162,13 @@ def test_a_full_contract_is_reported_once_and_not_overfilled() -> None:
 
     first, second = follow(sam, organization.org_key), follow(sam, organization.org_key)
 
-    assert first == Followed(joined_organizations=(organization.pk,), full_contracts=(contract.pk,))
-    assert second == Followed(full_contracts=(contract.pk,))
+    assert first == ClaimChanges(joined_organizations=(organization.pk,), full_contracts=(contract.pk,))
+    assert second == ClaimChanges(full_contracts=(contract.pk,))
     full = (SignInChange.CONTRACT_FULL, None, contract.pk)
     assert facts_of(sam) == [(SignInChange.JOINED_ORGANIZATION, organization.pk, None), full]
 
     other.delete()
-    assert follow(sam, organization.org_key) == Followed(joined_contracts=(contract.pk,))
+    assert follow(sam, organization.org_key) == ClaimChanges(joined_contracts=(contract.pk,))
     assert facts_of(sam)[2:] == [(SignInChange.JOINED_CONTRACT, None, contract.pk)]
 
 
@@ -187,8 +187,8 @@ def test_withdrawn_people_are_not_readmitted() -> None:
 
     first, second = follow(sam, organization.org_key), follow(sam, organization.org_key)
 
-    assert first == Followed(joined_organizations=(organization.pk,), withdrawn_contracts=(contract.pk,))
-    assert second == Followed(withdrawn_contracts=(contract.pk,))
+    assert first == ClaimChanges(joined_organizations=(organization.pk,), withdrawn_contracts=(contract.pk,))
+    assert second == ClaimChanges(withdrawn_contracts=(contract.pk,))
     assert contracts_of(sam) == {}
     assert len(facts_of(sam)) == 2
 
@@ -214,7 +214,7 @@ def test_members_from_another_source_keep_their_seat_without_a_lock() -> None:
     contract, sam = sso_contract(seats=1), make_user()
     add_member(contract_id=contract.pk, user_id=sam.pk, now=NOON)
     with CaptureQueriesContext(connection) as queries:
-        assert follow(sam, OrganizationPage.objects.get().org_key) == Followed()
+        assert follow(sam, OrganizationPage.objects.get().org_key) == ClaimChanges()
     assert contracts_of(sam) == {contract.pk: STAFF}
     membership = OrganizationMembership.objects.get()
     assert (membership.source, membership.seen_in_claim) == (STAFF, True)
@@ -228,7 +228,7 @@ def test_ids_decide_and_differing_ids_never_match() -> None:
     acme, other = make_organization("Acme", org_key="acme"), make_organization("Other", org_key="other")
     acme_id, other_id = in_keycloak(acme), in_keycloak(other)
     sam = make_user()
-    assert follow(sam, ("acme", uuid4())) == Followed()
+    assert follow(sam, ("acme", uuid4())) == ClaimChanges()
     assert follow(sam, ("acme", other_id)).joined_organizations == (other.pk,)
     assert follow(sam, ("other", acme_id), ("x", other_id)).joined_organizations == (acme.pk,)
 
@@ -236,7 +236,7 @@ def test_ids_decide_and_differing_ids_never_match() -> None:
 def test_the_alias_is_the_key_where_the_page_has_no_id() -> None:
     acme, sam = make_organization("Acme", org_key="acme"), make_user()
     assert follow(sam, ("acme", uuid4())).joined_organizations == (acme.pk,)
-    assert follow(sam, "acme") == Followed()
+    assert follow(sam, "acme") == ClaimChanges()
 
 
 def test_the_alias_counts_where_the_claim_carries_no_id() -> None:
@@ -248,7 +248,7 @@ def test_the_alias_counts_where_the_claim_carries_no_id() -> None:
 def test_keycloaks_own_alias_counts_before_the_key() -> None:
     ours, sam = make_organization("Ours", org_key="acme"), make_user()
     in_keycloak(ours, alias="ours-in-keycloak")
-    assert follow(sam, "acme") == Followed()
+    assert follow(sam, "acme") == ClaimChanges()
     assert follow(sam, "ours-in-keycloak").joined_organizations == (ours.pk,)
 
 
@@ -268,7 +268,7 @@ def test_of_two_organizations_with_one_alias_the_existing_one_counts() -> None:
 
 def test_unknown_organizations_are_ignored() -> None:
     make_organization("Acme", org_key="acme")
-    assert follow(make_user(), "globex", ("initech", uuid4()), "ACME") == Followed()
+    assert follow(make_user(), "globex", ("initech", uuid4()), "ACME") == ClaimChanges()
 
 
 # --- Going ----------------------------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def test_leaving_gives_the_seats_back_and_keeps_enrollments() -> None:
     follow(sam, organization.org_key)
     Enrollment.objects.create(user=sam, run_id=run.course_run_id, mode="verified", active=True, enrolled_at=NOON)
 
-    assert follow(sam) == Followed(left_organizations=(organization.pk,), left_contracts=(contract.pk,))
+    assert follow(sam) == ClaimChanges(left_organizations=(organization.pk,), left_contracts=(contract.pk,))
 
     assert organizations_of(sam) == set()
     assert contracts_of(sam) == {}
@@ -309,11 +309,11 @@ def test_leaving_the_claim_ends_only_sso_seats(source: str) -> None:
     seat(sam, own, source)
     seat(sam, by_sso)
 
-    assert follow(sam) == Followed(left_contracts=(by_sso.pk,))
+    assert follow(sam) == ClaimChanges(left_contracts=(by_sso.pk,))
 
     assert organizations_of(sam) == {organization.pk}
     assert contracts_of(sam) == {own.pk: source}
-    assert follow(sam) == Followed()
+    assert follow(sam) == ClaimChanges()
 
 
 @pytest.mark.parametrize("source", [CODE, STAFF, API, SSO])
@@ -323,7 +323,7 @@ def test_members_unknown_to_keycloak_keep_their_seats(source: str) -> None:
     join(sam, organization, source, seen=False)
     seat(sam, contract, source)
 
-    assert follow(sam) == Followed()
+    assert follow(sam) == ClaimChanges()
     assert contracts_of(sam) == {contract.pk: source}
 
     assert not follow(sam, organization.org_key).has_changes
@@ -335,7 +335,7 @@ def test_unknown_touches_nothing_and_asks_nothing(django_assert_num_queries: Cal
     organization, sam = make_organization(), make_user()
     join(sam, organization)
     with django_assert_num_queries(0):
-        assert follow_claim(user_id=sam.pk, claim=UNKNOWN, now=NOON) == Followed()
+        assert follow_claim(user_id=sam.pk, claim=UNKNOWN, now=NOON) == ClaimChanges()
     assert organizations_of(sam) == {organization.pk}
 
 
@@ -352,11 +352,11 @@ def test_an_organization_recreated_in_keycloak_removes_no_one_before_it_is_linke
     acme_id = in_keycloak(acme, alias="acme")
     follow(sam, ("acme", acme_id))
     anew = uuid4()
-    assert follow(sam, ("acme", anew)) == Followed()
+    assert follow(sam, ("acme", anew)) == ClaimChanges()
     assert contracts_of(sam) == {contract.pk: SSO}
-    assert follow(make_user(), ("acme", anew)) == Followed(), "and lets no one in"
+    assert follow(make_user(), ("acme", anew)) == ClaimChanges(), "and lets no one in"
     KeycloakOrganization.objects.update(keycloak_id=anew)
-    assert follow(sam, ("acme", anew)) == Followed()
+    assert follow(sam, ("acme", anew)) == ClaimChanges()
     assert follow(sam).left_organizations == (acme.pk,)
 
 

@@ -24,7 +24,7 @@ from b2b.models import (
     Withdrawal,
 )
 from b2b.services.organizations.claims import parse_claim
-from b2b.services.organizations.sign_in import Followed, follow_claim
+from b2b.services.organizations.sign_in import ClaimChanges, follow_claim
 from mitxonline.users.models import User
 from tests.factories import NOON, make_contract, make_organization, make_user
 
@@ -125,7 +125,7 @@ def said(claim: tuple[str, ...], shuffled: random.Random | None = None) -> list[
     return parts
 
 
-def follow(world: World, claim: list[Any]) -> Followed:
+def follow(world: World, claim: list[Any]) -> ClaimChanges:
     return follow_claim(user_id=world.me.pk, claim=parse_claim(claim), now=NOON)
 
 
@@ -219,7 +219,7 @@ def test_unknown_touches_nothing(db: None) -> None:
     def holds(before: Before, garbage: Any) -> None:
         with living(world, before, Before({}, {}, frozenset()), Before({}, {}, frozenset())):
             state = state_of(*world.people)
-            assert follow(world, garbage) == Followed()
+            assert follow(world, garbage) == ClaimChanges()
             assert state_of(*world.people) == state
 
     holds()

@@ -11,7 +11,7 @@ from b2b.enums import ContractStanding
 from b2b.errors.seats import ContractEnded, ContractInactive, ContractNotStarted
 from b2b.models import ContractTerms
 from b2b.models.terms import standing_case
-from b2b.rules import refuse_entry
+from b2b.rules import find_entry_refusal
 from b2b.selectors.contracts import list_contracts
 from b2b.selectors.managers import managed_contracts
 from b2b.selectors.seats import organizations_of
@@ -68,7 +68,7 @@ def test_every_reader_sees_the_same_standing(active: bool, start: date | None, e
     managed = managed_contracts(terms.organization_id, now=NOW, contract_id=page.pk)
     assert [one.standing for one in managed] == [want]
     assert organizations_of(member.pk, now=NOW)[0].contracts[0].standing is want
-    assert type(refuse_entry(terms, now=NOW)) is REFUSALS[want]
+    assert type(find_entry_refusal(terms, now=NOW)) is REFUSALS[want]
 
 
 def test_full_is_shown_only_for_open_contracts_and_not_to_members() -> None:

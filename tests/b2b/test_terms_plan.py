@@ -219,7 +219,7 @@ class TestWhatIsSaid:
             "Seats: 3 joined · 0 in checkout · 0 invited · 0 free.",
             "1 seat more than the cap is taken: no one is removed, and no one gets in until there is room.",
         )
-        assert (plan.seats.joined, plan.seats.held, plan.cap, plan.seats.above) == (3, 0, 2, 1)
+        assert (plan.seats.joined, plan.seats.held, plan.cap, plan.seats.over_cap) == (3, 0, 2, 1)
 
     def test_no_cap_and_a_cap_again(self) -> None:
         page = publish_contract(make_source_course(), cap=3)

@@ -496,7 +496,7 @@ class TestFiles:
     def test_too_many_codes_for_excel_are_refused_with_an_alternative(
         self, manager: Client, page: ContractPage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(codes, "MOST_IN_WORKBOOK", 3)
+        monkeypatch.setattr(codes, "MAX_WORKBOOK_ROWS", 3)
         answer = manager.get(url("export_xlsx", page), follow=True)
         assert "Download them as CSV." in words(answer)
 

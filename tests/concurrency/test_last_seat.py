@@ -44,7 +44,7 @@ def buying(learner: User) -> Callable[[], Any]:
 
 
 def attaching(learner: User, code: DiscountCode) -> Callable[[], Any]:
-    return lambda: redemption.attach_by_code(text=code.text, user_id=learner.pk, now=NOON)
+    return lambda: redemption.redeem_enrollment_code(text=code.text, user_id=learner.pk, now=NOON)
 
 
 def with_code_in_cart(learner: User, product_id: int, code: DiscountCode) -> User:
@@ -77,7 +77,7 @@ def test_one_code_sixteen_clients_by_its_link(together: Together) -> None:
     run = make_contract_run(make_contract(seats=16), codes=1)
     code = codes_of(run)[0]
     answers = kinds(together(*(attaching(make_user(), code) for _each in range(16))))
-    assert answers == {"Attachment": 1, "CodeUsed": 15}
+    assert answers == {"CodeRedemption": 1, "CodeUsed": 15}
     assert CodeUse.objects.count() == ContractMembership.objects.count() == 1
 
 
@@ -163,7 +163,7 @@ def test_the_same_learner_taking_a_seat_sixteen_times_has_one(together: Together
     run = make_contract_run(make_contract(seats=5), codes=1)
     learner, code = make_user(), codes_of(run)[0]
     answers = together(*[attaching(learner, code)] * 16)
-    assert kinds(answers) == {"Attachment": 16}
+    assert kinds(answers) == {"CodeRedemption": 16}
     assert CodeUse.objects.count() == ContractMembership.objects.count() == 1
 
 

@@ -11,7 +11,7 @@ from b2b import seats
 from b2b.models import ContractMembership, ContractTermsQuerySet, OrganizationMembership, OrganizationPage, SignInFact
 from b2b.services.organizations import sign_in
 from b2b.services.organizations.claims import parse_claim
-from b2b.services.seats.redemption import attach_by_code
+from b2b.services.seats.redemption import redeem_enrollment_code
 from ecommerce.models import DiscountCode
 from mitxonline.users.models import User
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_organization, make_user
@@ -26,7 +26,7 @@ def signing_in(user: User, *organizations: OrganizationPage) -> Callable[[], Any
 
 
 def attaching(user: User, code: DiscountCode) -> Callable[[], Any]:
-    return lambda: attach_by_code(text=code.text, user_id=user.pk, now=NOON)
+    return lambda: redeem_enrollment_code(text=code.text, user_id=user.pk, now=NOON)
 
 
 def test_one_seat_and_eight_people(together: Together) -> None:

@@ -15,7 +15,7 @@ from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
 from b2b.services.organizations.claims import parse_claim
 from b2b.services.organizations.sign_in import follow_claim
 from b2b.services.seats.membership import add_member
-from b2b.services.seats.redemption import attach_by_code
+from b2b.services.seats.redemption import redeem_enrollment_code
 from ecommerce.models import DiscountCode
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_user
 from tests.support.together import MeetAt, Together
@@ -45,8 +45,8 @@ def everybody(runs: tuple[ContractRun, ContractRun]) -> list[Callable[[], Any]]:
     claim = parse_claim([OrganizationPage.objects.get().org_key])
     learners = [make_user() for _each in range(4)]
     return [
-        lambda: attach_by_code(text=codes[0].text, user_id=learners[0].pk, now=NOON),
-        lambda: attach_by_code(text=codes[1].text, user_id=learners[1].pk, now=NOON),
+        lambda: redeem_enrollment_code(text=codes[0].text, user_id=learners[0].pk, now=NOON),
+        lambda: redeem_enrollment_code(text=codes[1].text, user_id=learners[1].pk, now=NOON),
         lambda: follow_claim(user_id=learners[2].pk, claim=claim, now=NOON),
         lambda: add_member(contract_id=runs[0].contract_id, user_id=learners[3].pk, now=NOON),
     ]
@@ -64,7 +64,7 @@ def test_the_last_free_seat_goes_once_and_the_promised_one_is_kept(together: Tog
     counted = count_seats([runs[0].contract_id])[runs[0].contract_id]
     assert counted.taken + counted.invited == 2
     ines = make_user(INES)
-    attach_by_code(text=codes_of(runs[0])[0].text, user_id=ines.pk, now=NOON)
+    redeem_enrollment_code(text=codes_of(runs[0])[0].text, user_id=ines.pk, now=NOON)
     assert ContractMembership.objects.filter(user=ines).exists()
 
 

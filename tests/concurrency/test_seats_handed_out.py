@@ -21,7 +21,7 @@ from b2b.services.handouts.assign import (
 from b2b.services.handouts.mails import send_mails
 from b2b.services.handouts.revoke import revoke_code
 from b2b.services.seats.membership import remove_member
-from b2b.services.seats.redemption import attach_by_code
+from b2b.services.seats.redemption import redeem_enrollment_code
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import run_sql
@@ -71,14 +71,14 @@ def test_the_last_seat_is_taken_and_promised_at_once(together: Together) -> None
     code, learner = codes_of(run)[1], make_user()
     answers = kinds(
         together(
-            lambda: attach_by_code(text=code.text, user_id=learner.pk, now=NOON),
+            lambda: redeem_enrollment_code(text=code.text, user_id=learner.pk, now=NOON),
             lambda: hand_out(
                 HandOutRequest(contract_run_id=run.pk, recipients=[Recipient("ines@x.example")]), by_id=None, now=NOON
             ),
         )
     )
     waiting = waiting_addresses(run.contract_id).without_seat
-    assert answers in ({"Attachment": 1, "NoSeatsLeft": 1}, {"ContractPromised": 1, "HandOutPlan": 1})
+    assert answers in ({"CodeRedemption": 1, "NoSeatsLeft": 1}, {"ContractPromised": 1, "HandOutPlan": 1})
     assert ContractMembership.objects.count() + len(waiting) == 1
 
 
@@ -99,7 +99,7 @@ def test_used_and_taken_back_at_once(together: Together) -> None:
 
     def using(number: int) -> Callable[[], Any]:
         text = given[number].code.text  # type: ignore[union-attr]
-        return lambda: attach_by_code(text=text, user_id=learners[number].pk, now=NOON)
+        return lambda: redeem_enrollment_code(text=text, user_id=learners[number].pk, now=NOON)
 
     def taking_back(number: int) -> Callable[[], Any]:
         code_id = given[number].code_id or 0
@@ -110,9 +110,9 @@ def test_used_and_taken_back_at_once(together: Together) -> None:
         used, taken_back = answers[2 * number : 2 * number + 2]
         assert (type(used).__name__, taken_back) in (
             ("CodeUnknown", None),
-            ("Attachment", taken_back),
+            ("CodeRedemption", taken_back),
         )
-        assert (type(used).__name__ == "Attachment") == CodeUse.objects.filter(code=each.code).exists()
+        assert (type(used).__name__ == "CodeRedemption") == CodeUse.objects.filter(code=each.code).exists()
         assert (taken_back is None) == (not CodeUse.objects.filter(code=each.code).exists())
 
 
@@ -122,7 +122,7 @@ def test_the_shared_code_is_replaced_while_people_join(together: Together) -> No
     old = make_code(run.product.unlocked_by, max_uses=None)
     learners = [make_user() for _each in range(8)]
     together(
-        *(lambda user=user: attach_by_code(text=old.text, user_id=user.pk, now=NOON) for user in learners),
+        *(lambda user=user: redeem_enrollment_code(text=old.text, user_id=user.pk, now=NOON) for user in learners),
         lambda: replace_shared_code(contract_run_id=run.pk, by_id=None, now=NOON),
     )
     live = DiscountCode.objects.get(active=True)
@@ -203,10 +203,10 @@ def test_withdrawn_and_using_a_code_at_once(together: Together) -> None:
     run = make_contract_run(make_contract(seats=9), codes=9)
     other = make_contract_run(run.contract, codes=9)
     learner = make_user()
-    attach_by_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
+    redeem_enrollment_code(text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
     together(
         lambda: remove_member(contract_id=run.contract_id, user_id=learner.pk, reason="left", now=clock.now()),
-        lambda: attach_by_code(text=codes_of(other)[0].text, user_id=learner.pk, now=NOON),
+        lambda: redeem_enrollment_code(text=codes_of(other)[0].text, user_id=learner.pk, now=NOON),
     )
     assert not ContractMembership.objects.exists()
     assert not CodeUse.objects.live().exists()

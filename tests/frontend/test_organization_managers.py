@@ -28,7 +28,7 @@ from b2b.models import (
 from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, plan_hand_out
 from b2b.services.organizations.managers import set_manager
 from b2b.services.seats.membership import add_member, remove_member
-from b2b.services.seats.redemption import attach_by_code
+from b2b.services.seats.redemption import redeem_enrollment_code
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
@@ -103,7 +103,7 @@ class TestWhoMayLook:
         assert client.get(f"/organizations/{other.slug}/manage/{world.contract.pk}/{page}").status_code == 404
 
     def test_learners_and_members_have_no_access(self, world: Northgate, sign_in: SignIn, learner: User) -> None:
-        attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
+        redeem_enrollment_code(text=world.code, user_id=learner.pk, now=clock.now())
         client = sign_in(learner)
         for page in self.PAGES:
             assert client.get(manage(world, page)).status_code == 404
@@ -143,7 +143,7 @@ class TestTheWayThere:
         assert dana.get("/manage-seats/")["Location"] == link
 
     def test_learners_do_not(self, world: Northgate, sign_in: SignIn, learner: User) -> None:
-        attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
+        redeem_enrollment_code(text=world.code, user_id=learner.pk, now=clock.now())
         client = sign_in(learner)
         link = f"/organizations/{world.organization.slug}/manage/"
         assert link not in client.get("/dashboard/").content.decode()
@@ -177,7 +177,7 @@ class TestSeats:
             dana.get(f"/organizations/{world.organization.slug}/manage/")
 
     def test_learners_never_see_seats(self, world: Northgate, sign_in: SignIn, learner: User) -> None:
-        attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
+        redeem_enrollment_code(text=world.code, user_id=learner.pk, now=clock.now())
         page = sign_in(learner).get(f"/organizations/{world.organization.slug}/").content.decode()
         assert "seats taken" not in page
         assert "joined" not in page
@@ -186,7 +186,7 @@ class TestSeats:
 class TestCodes:
     def test_by_state_with_counts(self, world: Northgate, dana: Client) -> None:
         give(world, "ines", "samuel", "nora")
-        attach_by_code(text=given_to("ines").text, user_id=make_user("ines@mail.example").pk, now=clock.now())
+        redeem_enrollment_code(text=given_to("ines").text, user_id=make_user("ines@mail.example").pk, now=clock.now())
         HandOutMail.objects.filter(hand_out__email="nora@northgate.example").update(state=MailState.FAILED)
         DiscountCode.objects.filter(pk=world.codes[7].pk).update(active=False)
         page = dana.get(manage(world)).content.decode()
@@ -198,7 +198,7 @@ class TestCodes:
         assert "samuel@northgate.example" not in failed
 
     def test_a_withdrawn_seat_shows_at_its_code(self, world: Northgate, dana: Client, learner: User) -> None:
-        attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
+        redeem_enrollment_code(text=world.code, user_id=learner.pk, now=clock.now())
         remove_member(contract_id=world.contract.pk, user_id=learner.pk, reason="left", now=clock.now())
         assert "Withdrawn" in dana.get(manage(world), {"state": "withdrawn"}).content.decode()
 
@@ -234,7 +234,7 @@ class TestCodes:
     def test_the_list_costs_the_same_for_any_number_of_codes(self, sign_in: SignIn, codes: int, db: None) -> None:
         world = make_northgate(codes=codes, seats=codes)
         give(world, "ines", "samuel")
-        attach_by_code(text=world.codes[2].text, user_id=make_user().pk, now=clock.now())
+        redeem_enrollment_code(text=world.codes[2].text, user_id=make_user().pk, now=clock.now())
         client = sign_in(world.manager)
         client.get("/dashboard/")
         with queries(exactly=15):
@@ -378,7 +378,7 @@ class TestSelected:
 
     def test_taking_back_says_first_what_will_happen(self, world: Northgate, dana: Client) -> None:
         give(world, "ines", "samuel")
-        attach_by_code(text=given_to("samuel").text, user_id=make_user().pk, now=clock.now())
+        redeem_enrollment_code(text=given_to("samuel").text, user_id=make_user().pk, now=clock.now())
         ids, old = [given_to("ines").pk, given_to("samuel").pk], given_to("ines").text
         data: dict[str, object] = {"action": "revoke", "id": ids, "query": "state=invited"}
         page = dana.post(manage(world, "selected/"), data).content.decode()
@@ -434,7 +434,7 @@ class TestWithdrawing:
     ) -> None:
         other = make_user()
         for person, code in zip((learner, other), world.codes[:2], strict=True):
-            attach_by_code(text=code.text, user_id=person.pk, now=clock.now())
+            redeem_enrollment_code(text=code.text, user_id=person.pk, now=clock.now())
         data: dict[str, object] = {"only": f"withdraw-{world.codes[0].pk}"}
         assert "Withdraw access" in dana.get(manage(world)).content.decode()
         page = said(dana, manage(world, "selected/"), data)
@@ -456,13 +456,13 @@ class TestWithdrawing:
             now=clock.now(),
         )
         again = DiscountCode.objects.get(assigned_email=learner.email)
-        attach_by_code(text=again.text, user_id=learner.pk, now=clock.now())
+        redeem_enrollment_code(text=again.text, user_id=learner.pk, now=clock.now())
         assert ContractMembership.objects.filter(user=learner).exists()
 
     def test_only_who_joined_with_a_code_of_this_contract(self, world: Northgate, dana: Client, learner: User) -> None:
         foreign = make_contract_run(make_contract(make_organization("Larkfield"), seats=3), codes=1)
         code = DiscountCode.objects.get(discount__unlocks=foreign.product)
-        attach_by_code(text=code.text, user_id=learner.pk, now=clock.now())
+        redeem_enrollment_code(text=code.text, user_id=learner.pk, now=clock.now())
         for code_id in (code.pk, world.codes[1].pk, 999_999):
             data: dict[str, object] = {"only": f"withdraw-{code_id}", "sure": "yes"}
             assert "nothing was changed" in said(dana, manage(world, "selected/"), data)
@@ -551,7 +551,7 @@ class TestWithoutTheCapAnyMore:
     def test_used_codes_count_as_joined_whoever_used_them(
         self, world: Northgate, client: Client, learner: User
     ) -> None:
-        attach_by_code(text=given_to("ines").text, user_id=learner.pk, now=clock.now())
+        redeem_enrollment_code(text=given_to("ines").text, user_id=learner.pk, now=clock.now())
         page = client.get(manage(world), {"state": "joined"}).content.decode()
         assert "ines@northgate.example" in page
         assert learner.email in page
@@ -571,12 +571,12 @@ class TestWithoutTheCapAnyMore:
     def test_people_with_an_invitation_are_not_invited_again(self, world: Northgate, client: Client) -> None:
         recipients = [Recipient("ines@northgate.example"), Recipient("ravi@northgate.example")]
         plan = plan_hand_out(HandOutRequest(contract_run_id=world.run.pk, recipients=recipients), now=clock.now())
-        assert [row.gets_code for row in plan.rows] == [False, True]
+        assert [row.is_receiving_code for row in plan.rows] == [False, True]
 
 
 class TestWhereSeatsComeFrom:
     def test_a_seat_without_a_code_is_explained(self, world: Northgate, dana: Client, learner: User) -> None:
-        attach_by_code(text=world.code, user_id=learner.pk, now=clock.now())
+        redeem_enrollment_code(text=world.code, user_id=learner.pk, now=clock.now())
         assert "How people joined" not in dana.get(manage(world)).content.decode(), "all of them are in the list"
         for source in ("staff", "sso", "sso"):
             add_member(contract_id=world.contract.pk, user_id=make_user().pk, source=source, now=clock.now())
@@ -611,7 +611,7 @@ class TestFiles:
         give(world, "ines")
         DiscountCode.objects.filter(pk=given_to("ines").pk).update(assigned_name="=cmd|' /C calc'!A0")
         user = make_user("ines@mail.example", name="@Ines")
-        attach_by_code(text=given_to("ines").text, user_id=user.pk, now=clock.now())
+        redeem_enrollment_code(text=given_to("ines").text, user_id=user.pk, now=clock.now())
 
     def test_csv_export_lists_who_used_which_code(self, world: Northgate, dana: Client) -> None:
         self.used(world)

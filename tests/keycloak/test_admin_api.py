@@ -17,7 +17,7 @@ from b2b.errors.organizations import KeycloakAddDenied, KeycloakPersonUnknown, K
 from b2b.gateways.keycloak import KeycloakGateway, read_organization
 from b2b.models import KeycloakJoin, KeycloakOrganization, KeycloakSync, OrganizationPage
 from b2b.services.organizations.keycloak_joins import ask_for_joins
-from b2b.services.seats.redemption import attach_by_code
+from b2b.services.seats.redemption import redeem_enrollment_code
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
@@ -205,7 +205,7 @@ def test_members_by_code_are_added_by_the_worker(keycloak: Keycloak, settings: A
     organization.save_revision().publish()
     lea, now = make_user(LEA), clock.now()
     run = make_contract_run(make_contract(organization), codes=1)
-    attach_by_code(text=codes_of(run)[0].text, user_id=lea.pk, now=now)
+    redeem_enrollment_code(text=codes_of(run)[0].text, user_id=lea.pk, now=now)
     UserSocialAuth.objects.create(user=lea, provider="keycloak", uid=f"{keycloak.issuer}#{keycloak.user_id(LEA)}")
     assert ask_for_joins(now=now) == 1
     delivery = Delivery.objects.get(payload__join_id=KeycloakJoin.objects.get().pk)

@@ -25,7 +25,7 @@ from b2b.management.arguments import (
     refuse_dates_in_wrong_order,
     refuse_digits,
 )
-from b2b.management.people import read_wishes
+from b2b.management.people import read_membership_changes
 from b2b.management.progress import LateProgress
 from b2b.models import ContractPage
 from b2b.requests import request_reconcile
@@ -167,7 +167,7 @@ class Command(OperatorCommand):
             actions[action](options)
 
     @property
-    def actor_id(self) -> int | None:
+    def by_id(self) -> int | None:
         return self.actor.pk if self.actor is not None else None
 
     # --- create ------------------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ class Command(OperatorCommand):
             self.say(_("Contract %(id)s has these terms already; nothing was made.") % {"id": page.pk})
         self._say_remarks(terms, namesakes=created.namesakes)
         if not options["queue"]:
-            run_reconcile(contract_id=page.pk, now=now, reason=current_origin(), requested_by_id=self.actor_id)
+            run_reconcile(contract_id=page.pk, now=now, reason=current_origin(), requested_by_id=self.by_id)
         self._print(contract_rows(contract_id=page.pk), tables.CONTRACTS, style=options["format"])
 
     def _plan_create(self, request: OrganizationRequest, name: str, terms: WrittenTerms, *, style: str) -> None:
@@ -290,7 +290,7 @@ class Command(OperatorCommand):
         if options["dry_run"]:
             self._print_plan(lines, style=options["format"], warnings=warnings)
             return
-        add_courseware(request, now=now, user_id=self.actor_id)
+        add_courseware(request, now=now, user_id=self.by_id)
         self._follow(contract_id, lines, options, now=now, warnings=warnings)
 
     def _remove(self, contract_id: int, options: Mapping[str, Any]) -> None:
@@ -306,7 +306,7 @@ class Command(OperatorCommand):
         if options["dry_run"]:
             self._print_plan(lines, style=options["format"])
             return
-        remove_courseware(request, now=now, user_id=self.actor_id)
+        remove_courseware(request, now=now, user_id=self.by_id)
         self._follow(contract_id, lines, options, now=now)
 
     # --- members -----------------------------------------------------------------------------------------------------
@@ -315,9 +315,9 @@ class Command(OperatorCommand):
         """Give and take seats. All people are checked before anything is written."""
         contract_id = options["contract"]
         find_contract(contract_id)
-        wishes = read_wishes(add=options["add"], remove=options["remove"], file=options["file"])
+        changes = read_membership_changes(add=options["add"], remove=options["remove"], file=options["file"])
         now = clock.now()
-        request = ChangeMembers(contract_id, wishes, skip_unknown=options["skip_unknown"])
+        request = ChangeMembers(contract_id, changes, skip_unknown=options["skip_unknown"])
         plan = plan_change_members(request)
         if plan.with_outcome(*COMING) and not terms_in_force(contract_id).is_valid_on(clock.date_of(now)):
             self.say(_("Warning: the contract isn’t open today, so people with a new seat can’t start a course yet."))
@@ -325,10 +325,10 @@ class Command(OperatorCommand):
         if refusal is None and not options["dry_run"]:
             with LateProgress(self.stderr, label=_("Seats")) as progress:
                 reason = options["reason"].strip() or current_origin()
-                plan = change_members(request, reason=reason, now=now, by_id=self.actor_id, progress=progress)
+                plan = change_members(request, reason=reason, now=now, by_id=self.by_id, progress=progress)
             if plan.with_outcome(*COMING, MemberOutcome.LEAVES):
                 # People who left or came back change how many codes there should be.
-                run_reconcile(contract_id=contract_id, now=now, reason=reason, requested_by_id=self.actor_id)
+                run_reconcile(contract_id=contract_id, now=now, reason=reason, requested_by_id=self.by_id)
         write_rows(self.stdout, tables.people_cells(plan.rows), columns=tables.PEOPLE, style=options["format"])
         if refusal is not None:
             raise CommandError(str(refusal))
@@ -355,9 +355,9 @@ class Command(OperatorCommand):
             moves = plan_move_members(request)
         else:
             reason = options["reason"].strip() or current_origin()
-            moves = move_members(request, reason=reason, now=now, by_id=self.actor_id)
+            moves = move_members(request, reason=reason, now=now, by_id=self.by_id)
             for contract_id in sorted({from_id, to_id}):
-                run_reconcile(contract_id=contract_id, now=now, reason=current_origin(), requested_by_id=self.actor_id)
+                run_reconcile(contract_id=contract_id, now=now, reason=current_origin(), requested_by_id=self.by_id)
         for move in moves:
             if move.comes_back_by_sign_in:
                 self.say(
@@ -382,10 +382,10 @@ class Command(OperatorCommand):
         with LateProgress(self.stderr, label=_("Checking")):
             found = check_contracts(now=clock.now(), contract_id=contract_id)
         write_rows(self.stdout, tables.check_cells(found), columns=tables.CHECKS, style=options["format"])
-        wanted = [each for each in found if each.is_fault or options["reset"]]
+        wanted = [each for each in found if options["reset"] or not each.is_note]
         if options["fix"] and not options["dry_run"] and wanted:
             found = self._fix(wanted, contract_id, reset=options["reset"])
-        faults = [each for each in found if each.is_fault]
+        faults = [each for each in found if not each.is_note]
         if faults:
             raise CommandError(_summarize_faults(faults, fixed=options["fix"] and not options["dry_run"]))
         by_hand = len(found) - len(faults)
@@ -407,15 +407,15 @@ class Command(OperatorCommand):
         for pk in sorted({one.contract_id for one in found if one.contract_id is not None}):
             leave_without_connection(contract_id=pk, now=now)
             try:
-                fix_contract(contract_id=pk, now=now, by_id=self.actor_id, reset=reset)
+                fix_contract(contract_id=pk, now=now, by_id=self.by_id, reset=reset)
             except DomainError as refusal:
                 # The other contracts are fixed all the same; the check after this lists what is left of this one.
                 self.say(_("Contract %(id)s: %(reason)s") % {"id": pk, "reason": str(refusal)})
         if contract_id is None:
             fix_orphans()
         left = check_contracts(now=clock.now(), contract_id=contract_id)
-        before = sum(one.is_fault or reset for one in found)
-        after = sum(one.is_fault for one in left)
+        before = sum(reset or not one.is_note for one in found)
+        after = sum(not one.is_note for one in left)
         self.say(_("Fixed: %(n)d of %(total)d.") % {"n": max(before - after, 0), "total": before})
         return left
 
@@ -432,7 +432,7 @@ class Command(OperatorCommand):
     ) -> None:
         """Reconcile the contract now, or queue that for the worker, and print what was done."""
         if options["queue"]:
-            request_reconcile(contract_id=contract_id, reason=current_origin(), now=now, requested_by_id=self.actor_id)
+            request_reconcile(contract_id=contract_id, reason=current_origin(), now=now, requested_by_id=self.by_id)
         else:
             with LateProgress(self.stderr, label=_("Updating codes")) as progress:
                 run_reconcile(
@@ -440,7 +440,7 @@ class Command(OperatorCommand):
                     now=now,
                     progress=progress,
                     reason=current_origin(),
-                    requested_by_id=self.actor_id,
+                    requested_by_id=self.by_id,
                 )
         self._warn(warnings)
         if options["queue"]:

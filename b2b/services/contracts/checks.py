@@ -56,18 +56,14 @@ from mitxonline.kernel.money import Money
 class Disagreement:
     """Something that isn't as the terms say. ``contract_id`` is None where it belongs to no contract.
 
-    ``by_hand``: someone may have intended it, so it is no fault, and is fixed only on request.
+    ``is_note``: someone may have intended it, so it is no error, and is fixed only on request.
     """
 
     contract_id: int | None
     kind: str
     sentence: str
     key: str = ""
-    by_hand: bool = False
-
-    @property
-    def is_fault(self) -> bool:
-        return not self.by_hand
+    is_note: bool = False
 
 
 Disagreements: TypeAlias = Iterator[Disagreement]
@@ -272,7 +268,7 @@ def _check_dates(terms: ContractTerms) -> Disagreements:
     runs = ContractRun.objects.current().filter(contract_id=terms.pk).select_related("course_run")
     for run in runs.order_by("pk"):
         for kind, sentence in _describe_dates(terms, run):
-            yield Disagreement(terms.pk, kind, sentence, key=run.course_run.courseware_id, by_hand=True)
+            yield Disagreement(terms.pk, kind, sentence, key=run.course_run.courseware_id, is_note=True)
 
 
 def _describe_dates(terms: ContractTerms, link: ContractRun) -> Iterator[tuple[str, str]]:
@@ -316,14 +312,14 @@ def _format_moment(moment: datetime | None) -> str:
 
 
 def _check_cap(terms: ContractTerms) -> Disagreements:
-    above = count_seats([terms.pk])[terms.pk].above
-    if above:
+    over_cap = count_seats([terms.pk])[terms.pk].over_cap
+    if over_cap:
         sentence = ngettext(
             "The contract is %(n)d seat over its cap, counting invitations. No one loses a seat.",
             "The contract is %(n)d seats over its cap, counting invitations. No one loses a seat.",
-            above,
+            over_cap,
         )
-        yield Disagreement(terms.pk, "above_cap", sentence % {"n": above}, by_hand=True)
+        yield Disagreement(terms.pk, "above_cap", sentence % {"n": over_cap}, is_note=True)
 
 
 def _orphans() -> Disagreements:

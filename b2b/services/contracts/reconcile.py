@@ -167,7 +167,7 @@ class ReconcileRun:
         if not plan.runs and not plan.missing_discounts:
             return {}
         with step():
-            made = make_runs(plans=plan.runs, terms=plan.terms, now=self.now, actor_id=self.record.requested_by_id)
+            made = make_runs(plans=plan.runs, terms=plan.terms, now=self.now, by_id=self.record.requested_by_id)
             discounts = make_discounts([*made, *plan.missing_discounts], terms=plan.terms)
         self.changes["runs_made"] += len(made)
         self.changes["products_made"] += len(made)
@@ -182,7 +182,7 @@ class ReconcileRun:
                     product_ids=[price.product.pk for price in plan.prices],
                     discount_ids=[price.discount.pk for price in plan.prices],
                     now=self.now,
-                    actor_id=self.record.requested_by_id,
+                    by_id=self.record.requested_by_id,
                 )
 
     def report(self, codes: int) -> None:

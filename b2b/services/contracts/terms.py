@@ -253,7 +253,7 @@ def _move_dates_and_prices(old: ContractTerms, new: ContractTerms, *, now: datet
         current = ContractRun.objects.current().filter(contract_id=old.pk).order_by("pk")
         products = current.filter(product__isnull=False).values_list("product__pk", flat=True)
         discounts = current.filter(product__unlocked_by__isnull=False).values_list("product__unlocked_by", flat=True)
-        apply_prices(terms=new, product_ids=list(products), discount_ids=list(discounts), now=now, actor_id=by_id)
+        apply_prices(terms=new, product_ids=list(products), discount_ids=list(discounts), now=now, by_id=by_id)
     return [stay.run.course_run.courseware_id for stay in following.stays]
 
 

@@ -299,7 +299,7 @@ def _describe_seats(plan: TermsPlan) -> Iterator[str]:
     changes_cap = plan.before is not None and plan.before.max_learners != plan.cap
     if changes_cap and plan.cap is not None and (plan.seats.taken or plan.seats.invited):
         yield _("Seats: %(seats)s.") % {"seats": plan.seats.sentence}
-    if not plan.seats.above:
+    if not plan.seats.over_cap:
         return
     if plan.seats.invited:
         sentence = ngettext_lazy(
@@ -315,7 +315,7 @@ def _describe_seats(plan: TermsPlan) -> Iterator[str]:
             "%(number)s seats more than the cap are taken: no one is removed, and no one gets in until there is room.",
             "n",
         )
-    yield say_count(sentence, plan.seats.above)
+    yield say_count(sentence, plan.seats.over_cap)
 
 
 def _warnings(plan: TermsPlan) -> Iterator[str]:

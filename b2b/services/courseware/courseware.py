@@ -317,9 +317,7 @@ def _apply_addition(addition: Addition, *, terms: ContractTerms, now: datetime, 
             row.position, row.added_at, row.added_by_id = (last or 0) + 1, now, user_id
         row.save()
     if addition.making:
-        make_runs(
-            plans=[one.with_courseware(row.pk) for one in addition.making], terms=terms, now=now, actor_id=user_id
-        )
+        make_runs(plans=[one.with_courseware(row.pk) for one in addition.making], terms=terms, now=now, by_id=user_id)
     for contract_run in addition.returning:
         _give_back(contract_run, courseware=row, terms=terms, now=now, user_id=user_id)
     # A reconcile never touches an assigned code, so it was the removal that switched these off.
@@ -398,7 +396,7 @@ def _apply_price(contract_run: ContractRun, *, terms: ContractTerms, now: dateti
     """Set the contract's price at once, so that no one pays another one before the reconcile."""
     discounts = Discount.objects.filter(unlocks=contract_run.product_id).values_list("pk", flat=True)
     products = [contract_run.product_id] if contract_run.product_id is not None else []
-    apply_prices(terms=terms, product_ids=products, discount_ids=list(discounts), now=now, actor_id=user_id)
+    apply_prices(terms=terms, product_ids=products, discount_ids=list(discounts), now=now, by_id=user_id)
 
 
 # --- Removing --------------------------------------------------------------------------------------------------------

@@ -23,18 +23,19 @@ from b2b.errors.handouts import (
     CodeNotAssigned,
     CodeNotFree,
     CodesMissing,
+    ContractInactiveForCodes,
     ContractOverForCodes,
+    ContractRunUnknown,
     EnrollmentOverForCodes,
     HandOutRefused,
     NobodyToGiveTo,
     NoCodesHere,
     NoSeatsLeft,
     NoSeatToGive,
+    NoSharedCode,
     PersonRefused,
     RemindedToday,
-    TooLateToGive,
 )
-from b2b.errors.seats import NotAMember
 from b2b.models import ContractPage, ContractRun, ContractTerms, HandOut, HandOutMail, Withdrawal
 from b2b.seats import count_seats, lock_terms
 from b2b.selectors.handouts import (
@@ -60,7 +61,7 @@ from mitxonline.kernel.text import normalize_email
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-LONGEST_NAME = 255
+NAME_MAX_LENGTH = 255
 
 # The condition is part of the write, so of two reminders on the same day the second changes no row.
 REMIND = """
@@ -120,7 +121,7 @@ class RecipientRow:
     outcome: RecipientOutcome
 
     @property
-    def gets_code(self) -> bool:
+    def is_receiving_code(self) -> bool:
         return self.outcome is RecipientOutcome.GETS_CODE
 
     @property
@@ -148,8 +149,7 @@ class HandOutPlan:
 
     @property
     def people_count(self) -> int:
-        """How many people get a code."""
-        return sum(row.gets_code for row in self.rows)
+        return sum(row.is_receiving_code for row in self.rows)
 
     @property
     def fingerprint(self) -> str:
@@ -173,7 +173,7 @@ class ReminderReport:
 def plan_hand_out(request: HandOutRequest, *, now: datetime) -> HandOutPlan:
     """Tell what handing these codes out would do, in constant queries; writes nothing.
 
-    Raises NotAMember for a run that is in no contract.
+    Raises ContractRunUnknown for a run that is in no contract.
     """
     run = _find_run(request.contract_run_id)
     return _make_plan(run, run.contract.terms, request.recipients, now=now)
@@ -184,7 +184,7 @@ def hand_out(request: HandOutRequest, *, by_id: int | None, now: datetime, seen:
 
     `seen` is the fingerprint of the plan that was confirmed; None if no one was shown a plan.
 
-    Raises the plan's refusal (NoSeatToGive, CodesMissing, TooLateToGive, NoCodesHere, NobodyToGiveTo), PlanChanged,
+    Raises the plan's refusal (NoSeatToGive, CodesMissing, HandOutClosed, NoCodesHere, NobodyToGiveTo), PlanChanged,
     TooManyMails.
     """
     with transaction.atomic():
@@ -215,7 +215,7 @@ def assign_code(*, code_id: int, email: str, name: str = "", by_id: int | None, 
         run, terms = _lock_run(run_id)
         plan = _make_plan(run, terms, [Recipient(email, name)], now=now)
         row = plan.rows[0]
-        if not row.gets_code:
+        if not row.is_receiving_code:
             raise PersonRefused(reason=row.staff_sentence)
         if plan.refusal is not None:
             raise plan.refusal
@@ -231,7 +231,7 @@ def assign_code(*, code_id: int, email: str, name: str = "", by_id: int | None, 
 def remind(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> ReminderReport:
     """Remind people of unused codes, each at most once a day.
 
-    Raises TooLateToGive if the contract no longer admits anyone, and TooManyMails.
+    Raises HandOutClosed if the contract no longer admits anyone, and TooManyMails.
     """
     with transaction.atomic():
         hand_outs = list(
@@ -283,14 +283,13 @@ def replace_shared_code(
 ) -> DiscountCode:
     """Replace the code that everyone shares, so that the old link stops working; people who used it keep their seats.
 
-    Open invitations end, or with `resend` the invited people get the new link. Raises CodeNotFree if the course has no
-    shared code.
+    Open invitations end, or with `resend` the invited people get the new link. Raises NoSharedCode.
     """
     with transaction.atomic():
         run, _terms = _lock_run(contract_run_id)
         old = shared_codes([run]).get(run.pk)
         if old is None:
-            raise CodeNotFree
+            raise NoSharedCode
         new = replace_code(old)
         remove_from_baskets([old.pk])
         invited = list(HandOut.objects.open().filter(contract_run=run, is_shared=True).order_by("pk"))
@@ -321,7 +320,7 @@ def _find_run(contract_run_id: int) -> ContractRun:
         .first()
     )
     if run is None:
-        raise NotAMember
+        raise ContractRunUnknown
     return run
 
 
@@ -349,7 +348,7 @@ def _make_plan(
 
 def _add_seat_counts(plan: HandOutPlan, terms: ContractTerms) -> HandOutPlan:
     """Add the free seats before and after, or the refusal if there are too few seats or codes."""
-    people = {row.email for row in plan.rows if row.gets_code}
+    people = {row.email for row in plan.rows if row.is_receiving_code}
     if plan.is_shared:
         if plan.contract_run.pk not in shared_codes([plan.contract_run]):
             return replace(plan, refusal=CodesMissing(free=0, wanted=len(people)))
@@ -432,7 +431,7 @@ class _RecipientFacts:
 
 
 def _clean_name(text: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:LONGEST_NAME]
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:NAME_MAX_LENGTH]
 
 
 def _refuse_closed_contract(terms: ContractTerms, *, now: datetime) -> None:
@@ -441,7 +440,7 @@ def _refuse_closed_contract(terms: ContractTerms, *, now: datetime) -> None:
         raise NoCodesHere
     standing = terms.standing_on(clock.date_of(now))
     if standing is ContractStanding.INACTIVE:
-        raise TooLateToGive
+        raise ContractInactiveForCodes
     if standing is ContractStanding.ENDED and terms.end is not None:
         raise ContractOverForCodes(ended=terms.end)
 

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 # E-mails in one delivery: few enough for its time limit even if the mail server is slow.
 BATCH = 50
 # After temporary errors an e-mail is tried for about half an hour. Then a person has to look.
-MOST_ATTEMPTS = 8
+MAX_ATTEMPTS = 8
 TEMPORARY = range(400, 500)
 
 Connect = Callable[[], BaseEmailBackend]
@@ -213,7 +213,7 @@ def _record_state(mail_id: int, before: MailState, after: MailState, *, reason: 
 def _record_rejection(mail: HandOutMail, code: int, reason: str) -> None:
     """Queue the e-mail again after a temporary rejection, or mark it failed. The server never accepted it."""
     logger.warning("e-mail about a code rejected", extra={"mail": mail.pk, "smtp_code": code})
-    if code in TEMPORARY and mail.attempts + 1 < MOST_ATTEMPTS:
+    if code in TEMPORARY and mail.attempts + 1 < MAX_ATTEMPTS:
         _record_state(mail.pk, MailState.SENDING, MailState.QUEUED)
     else:
         _record_state(mail.pk, MailState.SENDING, MailState.FAILED, reason=reason)
@@ -224,7 +224,7 @@ def _record_unreachable_server(mail_ids: Sequence[int], error: Exception) -> Non
     logger.warning("mail server unreachable", extra={"mails": len(mail_ids), "error": type(error).__name__})
     queued = HandOutMail.objects.filter(pk__in=mail_ids, state=MailState.QUEUED)
     queued.update(attempts=F("attempts") + 1)
-    queued.filter(attempts__gte=MOST_ATTEMPTS).update(
+    queued.filter(attempts__gte=MAX_ATTEMPTS).update(
         state=MailState.FAILED, reason=gettext_noop("The mail server didn’t answer."), finished_at=clock.now()
     )
 

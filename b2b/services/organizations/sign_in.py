@@ -43,12 +43,12 @@ from mitxonline.users.sso.keycloak import issuer
 
 logger = logging.getLogger(__name__)
 
-LOCK = "b2b.sso"
+SIGN_IN_LOCK = "b2b.sso"
 DETAIL_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class ClaimChanges:
     """What following a claim changed: ids of organizations and contracts, in order."""
 
     joined_organizations: tuple[int, ...] = ()
@@ -86,7 +86,7 @@ def confirm_claim(*, user_id: int, claim: Claim, now: datetime) -> Claim:
     return claim
 
 
-def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: int | None = None) -> Followed:
+def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: int | None = None) -> ClaimChanges:
     """Join the organizations of the claim and their free contracts, and leave those that it no longer names.
 
     All or nothing, and nothing where the claim is unknown. Seats by code, staff or API and enrollments stay untouched.
@@ -94,12 +94,12 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: in
     depend on the number of organizations. The claim of a connection that has been undone gives nothing.
     """
     if claim.organizations is None:
-        return Followed()
+        return ClaimChanges()
     with transaction.atomic():
-        # One person's sign-ins are followed one after the other: an older claim can't undo a newer one halfway.
-        transaction_lock(LOCK, user_id)
+        # One person's sign-ins are changes one after the other: an older claim can't undo a newer one halfway.
+        transaction_lock(SIGN_IN_LOCK, user_id)
         if connection_id is not None and not UserSocialAuth.objects.filter(pk=connection_id).exists():
-            return Followed()
+            return ClaimChanges()
         named, recreated = _match(claim.organizations)
         memberships = list(OrganizationMembership.objects.filter(user_id=user_id))
         to_join = [pk for pk, is_live in named.items() if is_live]
@@ -113,7 +113,7 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: in
         gone = [pk for pk in gone if pk not in named and pk not in recreated]
         # An incomplete claim doesn't say which organizations someone left.
         left = leave_organizations(user_id=user_id, organization_ids=gone if claim.complete else [], now=now)
-        followed = Followed(
+        changes = ClaimChanges(
             joined_organizations=joined,
             left_organizations=left.organizations,
             joined_contracts=tuple(sorted(claimed.seats)),
@@ -121,26 +121,26 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: in
             full_contracts=tuple(sorted(claimed.full)),
             withdrawn_contracts=claimed.withdrawn,
         )
-        _record_changes(user_id, followed, now=now)
-    return followed
+        _record_changes(user_id, changes, now=now)
+    return changes
 
 
-def leave_disconnected(*, user_id: int, now: datetime) -> Followed:
+def leave_disconnected(*, user_id: int, now: datetime) -> ClaimChanges:
     """Remove the memberships and seats that came only from Keycloak's claim, once the account is disconnected.
 
     Managers were appointed by a person and stay members. Waits for a sign-in of the same person to finish.
     """
     with transaction.atomic():
-        transaction_lock(LOCK, user_id)
+        transaction_lock(SIGN_IN_LOCK, user_id)
         if is_connected(user_id=user_id, issuer=issuer()):
-            return Followed()
+            return ClaimChanges()
         seen = OrganizationMembership.objects.filter(user_id=user_id, seen_in_claim=True)
         seen.filter(is_manager=True, source=MembershipSource.SSO).update(source=MembershipSource.STAFF)
         ids = list(seen.values_list("organization_id", flat=True))
         left = leave_organizations(user_id=user_id, organization_ids=ids, now=now)
-        followed = Followed(left_organizations=left.organizations, left_contracts=left.contracts)
-        _record_changes(user_id, followed, now=now)
-    return followed
+        changes = ClaimChanges(left_organizations=left.organizations, left_contracts=left.contracts)
+        _record_changes(user_id, changes, now=now)
+    return changes
 
 
 def leave_without_connection(*, contract_id: int, now: datetime) -> int:
@@ -152,7 +152,7 @@ def leave_without_connection(*, contract_id: int, now: datetime) -> int:
 
 
 def note_failure(*, user_id: int, reason: str, now: datetime) -> None:
-    """Record for operators that someone signed in and their organizations couldn't be followed."""
+    """Record for operators that someone signed in and their organizations couldn't be changes."""
     SignInFact.objects.create(user_id=user_id, at=now, change=SignInChange.FAILED, detail=reason[:DETAIL_LENGTH])
 
 
@@ -248,21 +248,21 @@ def _take_seats(user_id: int, terms: Mapping[int, ContractTerms], *, now: dateti
 # --- The record -----------------------------------------------------------------------------------------------------
 
 
-def _record_changes(user_id: int, followed: Followed, *, now: datetime) -> None:
+def _record_changes(user_id: int, changes: ClaimChanges, *, now: datetime) -> None:
     """Record each change. A seat that couldn't be given is recorded once, until that changes."""
     refused = [
-        *((pk, SignInChange.CONTRACT_FULL) for pk in followed.full_contracts),
-        *((pk, SignInChange.WITHDRAWN) for pk in followed.withdrawn_contracts),
+        *((pk, SignInChange.CONTRACT_FULL) for pk in changes.full_contracts),
+        *((pk, SignInChange.WITHDRAWN) for pk in changes.withdrawn_contracts),
     ]
     recorded = _last_changes(user_id, [pk for pk, _change in refused]) if refused else {}
     in_contracts = [
-        *((pk, SignInChange.JOINED_CONTRACT) for pk in followed.joined_contracts),
-        *((pk, SignInChange.LEFT_CONTRACT) for pk in followed.left_contracts),
+        *((pk, SignInChange.JOINED_CONTRACT) for pk in changes.joined_contracts),
+        *((pk, SignInChange.LEFT_CONTRACT) for pk in changes.left_contracts),
         *((pk, change) for pk, change in refused if recorded.get(pk) != change),
     ]
     in_organizations = [
-        *((pk, SignInChange.JOINED_ORGANIZATION) for pk in followed.joined_organizations),
-        *((pk, SignInChange.LEFT_ORGANIZATION) for pk in followed.left_organizations),
+        *((pk, SignInChange.JOINED_ORGANIZATION) for pk in changes.joined_organizations),
+        *((pk, SignInChange.LEFT_ORGANIZATION) for pk in changes.left_organizations),
     ]
     SignInFact.objects.bulk_create(
         [

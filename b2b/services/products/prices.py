@@ -1,5 +1,3 @@
-"""Prices of contract products follow the contract."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,7 +9,7 @@ from b2b.models import ContractTerms
 from b2b.services.products.runs import redemption_type
 from ecommerce.enums import PaymentType
 from ecommerce.services.catalog.batches import set_prices
-from ecommerce.services.discounts.batches import fix_prices
+from ecommerce.services.discounts.batches import set_discount_prices
 
 
 def apply_prices(
@@ -20,7 +18,7 @@ def apply_prices(
     product_ids: Sequence[int],
     discount_ids: Sequence[int],
     now: datetime,
-    actor_id: int | None = None,
+    by_id: int | None = None,
 ) -> int:
     """Set these products and discounts to the contract's price, record the changes, and return how many changed.
 
@@ -29,7 +27,9 @@ def apply_prices(
     """
     if not product_ids and not discount_ids:
         return 0
-    changed = set_prices(product_ids, price=terms.money, reason=_("Contract price changed"), by_id=actor_id, now=now)
+    changed = set_prices(product_ids, price=terms.money, reason=_("Contract price changed"), by_id=by_id, now=now)
     redemption = redemption_type(terms) if terms.needs_codes else None
-    fix_prices(discount_ids, price=terms.money, payment_type=PaymentType.SALES, redemption_type=redemption, now=now)
+    set_discount_prices(
+        discount_ids, price=terms.money, payment_type=PaymentType.SALES, redemption_type=redemption, now=now
+    )
     return changed

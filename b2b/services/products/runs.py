@@ -136,7 +136,7 @@ def dates_by_contract(*, start: date | None, end: date | None, added_at: datetim
 
 
 def make_runs(
-    *, plans: Sequence[RunPlan], terms: ContractTerms, now: datetime, actor_id: int | None = None
+    *, plans: Sequence[RunPlan], terms: ContractTerms, now: datetime, by_id: int | None = None
 ) -> list[tuple[Product, str]]:
     """Create the planned runs with their products, and return the products with their titles; constant queries.
 
@@ -146,7 +146,7 @@ def make_runs(
     products = create_products(
         [product_of_run(run, course=plan.wanted.course, terms=terms) for plan, run in zip(plans, runs, strict=True)],
         reason=_("Contract"),
-        by_id=actor_id,
+        by_id=by_id,
         now=now,
     )
     ContractRun.objects.bulk_create(

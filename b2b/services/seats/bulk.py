@@ -50,7 +50,7 @@ COMING = (MemberOutcome.JOINS, MemberOutcome.COMES_BACK)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class MembershipChange:
     """A person to add (`joins`) or to remove; `line` is the line in the file, None if typed."""
 
     email: str
@@ -63,22 +63,22 @@ class ChangeMembers:
     """Add people to a contract and remove others; `skip_unknown` leaves out people without an account."""
 
     contract_id: int
-    wishes: Sequence[Wish]
+    changes: Sequence[MembershipChange]
     skip_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """One wish with its outcome; `has_place` if they have or were promised a seat."""
+    """One change with its outcome; `has_place` if they have or were promised a seat."""
 
-    wish: Wish
+    change: MembershipChange
     outcome: MemberOutcome
     user_id: int | None = None
     has_place: bool = False
 
     @property
     def email(self) -> str:
-        return self.wish.email
+        return self.change.email
 
     @property
     def sentence(self) -> str:
@@ -122,7 +122,9 @@ class MembersPlan:
     def seats_left(self) -> int | None:
         """Free seats once the people to remove have left; None without a cap."""
         return (
-            None if self.seats.room is None else max(0, self.seats.room + len(self.with_outcome(MemberOutcome.LEAVES)))
+            None
+            if self.seats.remaining is None
+            else max(0, self.seats.remaining + len(self.with_outcome(MemberOutcome.LEAVES)))
         )
 
     @property
@@ -187,7 +189,7 @@ def change_members(
 def _change_member(row: PersonRow, *, contract_id: int, reason: str, by_id: int | None, now: datetime) -> None:
     if row.user_id is None:
         return
-    if row.wish.joins:
+    if row.change.joins:
         add_member(contract_id=contract_id, user_id=row.user_id, now=now, added_by_id=by_id)
         return
     if ContractMembership.objects.filter(contract_id=contract_id, user_id=row.user_id).exists():
@@ -195,8 +197,8 @@ def _change_member(row: PersonRow, *, contract_id: int, reason: str, by_id: int 
 
 
 def _make_plan(terms: ContractTerms, request: ChangeMembers) -> MembersPlan:
-    wishes = request.wishes
-    emails = [normalize_email(wish.email) for wish in wishes]
+    changes = request.changes
+    emails = [normalize_email(change.email) for change in changes]
     accounts = {user.email: user for user in User.objects.filter(email__in=set(emails)).only("email", "is_active")}
     people = [user.pk for user in accounts.values()]
     seats = dict(
@@ -207,8 +209,8 @@ def _make_plan(terms: ContractTerms, request: ChangeMembers) -> MembersPlan:
     )
     promised = waiting_addresses(terms.pk).without_seat
     rows, seen = [], set()
-    for wish, email in zip(wishes, emails, strict=True):
-        row = _judge(wish, email, accounts.get(email), seats, withdrawn, promised)
+    for change, email in zip(changes, emails, strict=True):
+        row = _judge(change, email, accounts.get(email), seats, withdrawn, promised)
         rows.append(replace(row, outcome=MemberOutcome.DUPLICATE) if email in seen else row)
         seen.add(email)
     return MembersPlan(
@@ -220,7 +222,7 @@ def _make_plan(terms: ContractTerms, request: ChangeMembers) -> MembersPlan:
 
 
 def _judge(
-    wish: Wish,
+    change: MembershipChange,
     email: str,
     user: User | None,
     seats: dict[int, str],
@@ -228,13 +230,13 @@ def _judge(
     promised: Collection[str],
 ) -> PersonRow:
     if user is None:
-        return PersonRow(wish, MemberOutcome.NO_ACCOUNT if is_email_address(email) else MemberOutcome.NO_ADDRESS)
+        return PersonRow(change, MemberOutcome.NO_ACCOUNT if is_email_address(email) else MemberOutcome.NO_ADDRESS)
     state = seats.get(user.pk)
-    if not wish.joins:
-        return PersonRow(wish, MemberOutcome.LEAVES if state else MemberOutcome.NOT_IN, user_id=user.pk)
+    if not change.joins:
+        return PersonRow(change, MemberOutcome.LEAVES if state else MemberOutcome.NOT_IN, user_id=user.pk)
     if not user.is_active:
-        return PersonRow(wish, MemberOutcome.ACCOUNT_OFF, user_id=user.pk)
+        return PersonRow(change, MemberOutcome.ACCOUNT_OFF, user_id=user.pk)
     if state == MembershipState.ACTIVE:
-        return PersonRow(wish, MemberOutcome.IS_IN, user_id=user.pk)
+        return PersonRow(change, MemberOutcome.IS_IN, user_id=user.pk)
     outcome = MemberOutcome.COMES_BACK if user.pk in withdrawn else MemberOutcome.JOINS
-    return PersonRow(wish, outcome, user_id=user.pk, has_place=state is not None or email in promised)
+    return PersonRow(change, outcome, user_id=user.pk, has_place=state is not None or email in promised)

@@ -32,16 +32,16 @@ from mitxonline.users.models import User
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """The result of redeeming a code; `already` if the learner had redeemed it before."""
+class CodeRedemption:
+    """The result of redeeming a code; `was_redeemed_before` if the learner had redeemed it before."""
 
     membership: ContractMembership
     contract_run: ContractRun
     enrollment: Enrollment
-    already: bool
+    was_redeemed_before: bool
 
 
-def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
+def redeem_enrollment_code(*, text: str, user_id: int, now: datetime) -> CodeRedemption:
     """Redeem a free contract's code: one use, one seat, one enrollment, all or nothing. May be repeated.
 
     Locks the contract's terms. Raises what `code_offer` raises, and PaymentNeeded if the contract has a price.
@@ -78,8 +78,8 @@ def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
             reference=f"use {use_id}",
             now=now,
         )
-    return Attachment(
-        membership=membership, contract_run=run, enrollment=enrollment, already=verdict.refusal is not None
+    return CodeRedemption(
+        membership=membership, contract_run=run, enrollment=enrollment, was_redeemed_before=verdict.refusal is not None
     )
 
 

@@ -293,7 +293,7 @@ def create_discounts(discounts: Iterable[Discount]) -> list[Discount]:
     return Discount.objects.bulk_create(discounts)
 
 
-def fix_prices(
+def set_discount_prices(
     discount_ids: Sequence[int],
     *,
     price: Money,
