@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from django.db import transaction
 from django.db.models import (
@@ -59,16 +59,25 @@ MAX_WORKBOOK_ROWS = 200_000
 # Shorter beginnings match too many codes to be of use.
 MIN_SEARCH_LENGTH = 4
 
+# One column of a file: its heading, and the cell of a row of codes.
+CodeColumn: TypeAlias = "tuple[str | Promise, Callable[[Any], str]]"
+
 # Programs read these headings, so they are the same in every language.
-BRIEF_COLUMNS = ("Code", "Product", "Redeemed", "Product URL", "Redeem URL")
-CODE_COLUMNS: tuple[str | Promise, ...] = (
+BRIEF_COLUMNS: tuple[CodeColumn, ...] = (
+    ("Code", lambda row: row.text),
+    ("Product", lambda row: _format_course(row)),
+    ("Redeemed", lambda row: "Yes" if row.is_used else "No"),
+    ("Product URL", lambda row: product_url(row.discount__unlocks_id)),
+    ("Redeem URL", lambda row: redeem_url(row.text)),
+)
+CODE_COLUMNS: tuple[CodeColumn, ...] = (
     *BRIEF_COLUMNS,
-    _("State"),
-    _("Given to"),
-    _("Name"),
-    _("Given on"),
-    _("Used by"),
-    _("Used on"),
+    (_("State"), lambda row: str(code_state(row).label)),
+    (_("Given to"), lambda row: row.assigned_email),
+    (_("Name"), lambda row: row.assigned_name),
+    (_("Given on"), lambda row: _format_day(row.assigned_at)),
+    (_("Used by"), lambda row: row.used_by or _format_people(row.people)),
+    (_("Used on"), lambda row: _format_day(row.used_at)),
 )
 REDEMPTION_COLUMNS: tuple[str | Promise, ...] = (
     _("Course"),
@@ -266,7 +275,7 @@ def matching(words: str) -> Q:
 
 def code_file(*, contract_id: int, code_filter: CodeFilter) -> Iterator[tuple[str, ...]]:
     """Yield the headings, then the codes; memory and queries don't grow with the codes."""
-    yield tuple(map(str, CODE_COLUMNS))
+    yield tuple(str(heading) for heading, _cell in CODE_COLUMNS)
     live = CodeUse.objects.live().filter(code=OuterRef("pk")).order_by("pk")
     people = live.order_by().values("code_id").annotate(n=Count("pk")).values("n")
     is_limited = Q(max_uses__isnull=False)
@@ -283,16 +292,7 @@ def code_file(*, contract_id: int, code_filter: CodeFilter) -> Iterator[tuple[st
     )
     with transaction.atomic():  # all rows are of one moment, and the cursor stays on the server
         for row in rows.iterator(chunk_size=CHUNK):
-            people_text = ngettext("%(n)d person", "%(n)d people", row.people) % {"n": row.people} if row.people else ""
-            yield (
-                *_brief_cells(*row[: len(_BRIEF_FIELDS)]),
-                str(code_state(row).label),
-                row.assigned_email,
-                row.assigned_name,
-                date_of(row.assigned_at).isoformat() if row.assigned_at else "",
-                row.used_by or people_text,
-                date_of(row.used_at).isoformat() if row.used_at else "",
-            )
+            yield tuple(cell(row) for _heading, cell in CODE_COLUMNS)
 
 
 def exceeds_workbook(*, contract_id: int, code_filter: CodeFilter) -> bool:
@@ -317,9 +317,10 @@ def write_codes(
 
     def rows() -> Iterator[Sequence[str]]:
         nonlocal written
-        yield BRIEF_COLUMNS
-        for row in codes.order_by("discount_id", "pk").values_list(*_BRIEF_FIELDS).iterator(chunk_size=CHUNK):
-            yield _brief_cells(*row)
+        yield [str(heading) for heading, _cell in BRIEF_COLUMNS]
+        found = codes.order_by("discount_id", "pk").values_list(*_BRIEF_FIELDS, named=True)
+        for row in found.iterator(chunk_size=CHUNK):
+            yield [cell(row) for _heading, cell in BRIEF_COLUMNS]
             written += 1
             if progress is not None and written % CHUNK == 0:
                 progress(written)
@@ -359,17 +360,26 @@ def redemption_file(contract_id: int) -> Iterator[tuple[str, ...]]:
             code_is = CodeState.USED if state == UseState.CONFIRMED else CodeState.WITHDRAWN
             yield (
                 *cells,
-                date_of(given_at).isoformat() if given_at else "",
+                _format_day(given_at),
                 name,
                 email,
-                date_of(used_at).isoformat(),
+                _format_day(used_at),
                 str(MANAGED_STATES[code_is].label),
                 str(Money(due, currency)) if due is not None else "",
             )
 
 
-def _brief_cells(text: str, title: str, key: str, is_used: bool, product_id: int) -> tuple[str, ...]:
-    return (text, f"{title} ({key})", "Yes" if is_used else "No", product_url(product_id), redeem_url(text))
+def _format_course(row: Any) -> str:
+    return f"{row.discount__unlocks__course_run__title} ({row.discount__unlocks__course_run__courseware_id})"
+
+
+def _format_day(moment: datetime | None) -> str:
+    return date_of(moment).isoformat() if moment else ""
+
+
+def _format_people(count: int) -> str:
+    """Count the people who use a shared code; empty if there are none."""
+    return ngettext("%(n)d person", "%(n)d people", count) % {"n": count} if count else ""
 
 
 # --- Queries --------------------------------------------------------------------------------------------------------

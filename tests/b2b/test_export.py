@@ -49,7 +49,13 @@ def test_the_columns_and_what_is_in_them() -> None:
             "Redeem URL": f"http://testserver/enrollmentcode/{code.text}/",
         }
     ]
-    assert BRIEF_COLUMNS == ("Code", "Product", "Redeemed", "Product URL", "Redeem URL")
+    assert tuple(heading for heading, _cell in BRIEF_COLUMNS) == (
+        "Code",
+        "Product",
+        "Redeemed",
+        "Product URL",
+        "Redeem URL",
+    )
 
 
 def test_redeemed_is_yes_held_and_assigned_are_no() -> None:

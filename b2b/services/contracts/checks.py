@@ -411,13 +411,9 @@ def _close_removed(contract_id: int, *, now: datetime) -> None:
 def _claim_runs(contract_id: int, *, now: datetime) -> None:
     """Hide the contract's runs, put their products on sale, and take other products and discounts away."""
     reserve_runs(list(_public_runs(contract_id).values_list("course_run_id", flat=True)), now=now)
-    detach_discounts(_ids(_products_with_other_discounts(contract_id)))
-    put_on_sale_with_code(_ids(_products_off_sale(contract_id)), now=now)
-    take_off_sale(_ids(_other_products(contract_id)), now=now, requires_code=True)
-
-
-def _ids(products: QuerySet[Product]) -> list[int]:
-    return list(products.values_list("pk", flat=True))
+    detach_discounts(list(_products_with_other_discounts(contract_id).values_list("pk", flat=True)))
+    put_on_sale_with_code(list(_products_off_sale(contract_id).values_list("pk", flat=True)), now=now)
+    take_off_sale(list(_other_products(contract_id).values_list("pk", flat=True)), now=now, requires_code=True)
 
 
 def _reset_dates(terms: ContractTerms) -> None:

@@ -114,8 +114,6 @@ class HandOutRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecipientRow:
-    """One line of the list with its outcome."""
-
     email: str
     name: str
     outcome: RecipientOutcome

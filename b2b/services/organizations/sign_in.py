@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -96,25 +96,31 @@ def follow_claim(*, user_id: int, claim: Claim, now: datetime, connection_id: in
     if claim.organizations is None:
         return ClaimChanges()
     with transaction.atomic():
-        # One person's sign-ins are changes one after the other: an older claim can't undo a newer one halfway.
+        # One person's claims are followed one after the other, so an older one can't undo half of a newer one.
         transaction_lock(SIGN_IN_LOCK, user_id)
         if connection_id is not None and not UserSocialAuth.objects.filter(pk=connection_id).exists():
             return ClaimChanges()
-        named, recreated = _match(claim.organizations)
+        matched = _match_organizations(claim.organizations)
         memberships = list(OrganizationMembership.objects.filter(user_id=user_id))
-        to_join = [pk for pk, is_live in named.items() if is_live]
         # Contracts are locked before memberships are written (ADR 0003), in the order of their keys: redeeming a code
         # at the same moment does the same.
-        terms = _lock_open_contracts(user_id, to_join, now=now)
-        claimed = _take_seats(user_id, terms, now=now)
-        by_seat = {terms[pk].organization_id for pk in claimed.seats}
-        joined = _join(user_id, memberships, to_join=to_join, by_seat=by_seat, named=named, now=now)
-        gone = [each.organization_id for each in memberships if each.seen_in_claim]
-        gone = [pk for pk in gone if pk not in named and pk not in recreated]
-        # An incomplete claim doesn't say which organizations someone left.
-        left = leave_organizations(user_id=user_id, organization_ids=gone if claim.complete else [], now=now)
+        terms = _lock_open_contracts(user_id, matched.live_ids, now=now)
+        claimed = ClaimedSeats()
+        if terms:
+            claimed = claim_seats(
+                terms=terms, user_id=user_id, state=MembershipState.ACTIVE, source=MembershipSource.SSO, now=now
+            )
+        joined_with_seat_ids = {terms[pk].organization_id for pk in claimed.seats}
+        joined_ids = _join_organizations(user_id, memberships, matched.live_ids, joined_with_seat_ids, now=now)
+        _mark_seen_in_claim(user_id, memberships, joined_ids, matched.named_ids)
+        no_longer_named_ids: list[int] = []
+        if claim.complete:  # an incomplete claim doesn't say which organizations someone left
+            still_named = {*matched.named_ids, *matched.recreated_ids}
+            seen_ids = [each.organization_id for each in memberships if each.seen_in_claim]
+            no_longer_named_ids = [pk for pk in seen_ids if pk not in still_named]
+        left = leave_organizations(user_id=user_id, organization_ids=no_longer_named_ids, now=now)
         changes = ClaimChanges(
-            joined_organizations=joined,
+            joined_organizations=joined_ids,
             left_organizations=left.organizations,
             joined_contracts=tuple(sorted(claimed.seats)),
             left_contracts=left.contracts,
@@ -152,25 +158,35 @@ def leave_without_connection(*, contract_id: int, now: datetime) -> int:
 
 
 def note_failure(*, user_id: int, reason: str, now: datetime) -> None:
-    """Record for operators that someone signed in and their organizations couldn't be changes."""
+    """Record for operators that someone signed in, but their organizations couldn't be read."""
     SignInFact.objects.create(user_id=user_id, at=now, change=SignInChange.FAILED, detail=reason[:DETAIL_LENGTH])
 
 
 # --- Organizations --------------------------------------------------------------------------------------------------
 
 
-def _match(organizations: Iterable[ClaimedOrganization]) -> tuple[dict[int, bool], set[int]]:
-    """Find the organizations that the claim names, with whether each is live, and those that were recreated; one query.
+@dataclass(frozen=True, slots=True)
+class MatchedOrganizations:
+    """The organizations that a claim names, of these the live ones, and those that were recreated.
 
     Recreated ones are named by their alias, but with another id: created again in Keycloak, or restored without ids.
     Until an operator links them, the claim lets no one in and makes no one leave.
+    """
+
+    named_ids: list[int] = field(default_factory=list)
+    live_ids: list[int] = field(default_factory=list)
+    recreated_ids: set[int] = field(default_factory=set)
+
+
+def _match_organizations(organizations: Iterable[ClaimedOrganization]) -> MatchedOrganizations:
+    """Find the organizations that the claim names; one query.
 
     Keycloak's id decides. The alias counts only where the page has no Keycloak id or the claim has none: it is compared
     with the alias that Keycloak gave us, else with the organization's key.
     """
     wanted = list(organizations)
     if not wanted:
-        return {}, set()
+        return MatchedOrganizations()
     aliases = {each.alias for each in wanted}
     rows = OrganizationPage.objects.filter(
         Q(keycloak__keycloak_id__in={each.keycloak_id for each in wanted if each.keycloak_id})
@@ -198,28 +214,39 @@ def _match(organizations: Iterable[ClaimedOrganization]) -> tuple[dict[int, bool
             named.add(found)
         elif each.alias in by_alias:
             recreated.add(by_alias[each.alias])
-    return {pk: live[pk] for pk in sorted(named)}, recreated
+    return MatchedOrganizations(
+        named_ids=sorted(named), live_ids=[pk for pk in sorted(named) if live[pk]], recreated_ids=recreated
+    )
 
 
-def _join(
+def _join_organizations(
     user_id: int,
     memberships: Iterable[OrganizationMembership],
+    organization_ids: Iterable[int],
+    joined_with_seat_ids: Collection[int],
     *,
-    to_join: Iterable[int],
-    by_seat: Collection[int],
-    named: Iterable[int],
     now: datetime,
 ) -> tuple[int, ...]:
-    """Join the organizations that a seat didn't make someone a member of, and mark those that Keycloak named."""
-    seen = {each.organization_id: each.seen_in_claim for each in memberships}
-    missing = [pk for pk in to_join if pk not in seen]
-    if outside := set(missing) - set(by_seat):
-        join_organizations(organization_ids=outside, user_id=user_id, source=MembershipSource.SSO, now=now)
-    if missing or not all(seen.get(pk, True) for pk in named):
-        OrganizationMembership.objects.filter(user_id=user_id, organization_id__in=named, seen_in_claim=False).update(
-            seen_in_claim=True
-        )
-    return tuple(missing)
+    """Join these organizations; return those the person wasn't a member of. A seat has already joined some of them."""
+    before = {each.organization_id for each in memberships}
+    missing = tuple(pk for pk in organization_ids if pk not in before)
+    if without_seat := set(missing) - set(joined_with_seat_ids):
+        join_organizations(organization_ids=without_seat, user_id=user_id, source=MembershipSource.SSO, now=now)
+    return missing
+
+
+def _mark_seen_in_claim(
+    user_id: int,
+    memberships: Iterable[OrganizationMembership],
+    joined_ids: Collection[int],
+    named_ids: Collection[int],
+) -> None:
+    """Mark the memberships in the organizations that Keycloak named; no query if all are marked."""
+    unmarked = {each.organization_id for each in memberships if not each.seen_in_claim}
+    if joined_ids or not unmarked.isdisjoint(named_ids):
+        OrganizationMembership.objects.filter(
+            user_id=user_id, organization_id__in=named_ids, seen_in_claim=False
+        ).update(seen_in_claim=True)
 
 
 # --- Seats ----------------------------------------------------------------------------------------------------------
@@ -237,12 +264,6 @@ def _lock_open_contracts(user_id: int, organization_ids: list[int], *, now: date
         price__isnull=True,
     )
     return {each.pk: each for each in terms.valid_on(clock.date_of(now))}
-
-
-def _take_seats(user_id: int, terms: Mapping[int, ContractTerms], *, now: datetime) -> ClaimedSeats:
-    if not terms:
-        return ClaimedSeats()
-    return claim_seats(terms=terms, user_id=user_id, state=MembershipState.ACTIVE, source=MembershipSource.SSO, now=now)
 
 
 # --- The record -----------------------------------------------------------------------------------------------------
