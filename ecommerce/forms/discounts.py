@@ -229,7 +229,7 @@ class NewDiscountForm(DiscountForm):
             ("once", gettext_lazy("Once")),
             ("per_person", gettext_lazy("Once per person")),
             ("limited", gettext_lazy("Once per person, up to a total")),
-            ("unlimited", gettext_lazy("Without limit")),
+            ("unlimited", gettext_lazy("Unlimited")),
         ],
         widget=forms.RadioSelect,
         initial="per_person",

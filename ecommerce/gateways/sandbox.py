@@ -140,5 +140,5 @@ def _notice(reference: UUID, outcome: PaymentOutcome, total: Money, event_id: st
         payment_id=f"sandbox_{reference}" if paid else "",
         outcome=outcome,
         paid=total if paid else None,
-        paid_with=_("Sandbox, no money") if paid else "",
+        paid_with=_("Sandbox (no real payment)") if paid else "",
     )

@@ -63,10 +63,10 @@ def uses_text(*, redemption_type: str, max_uses: int | None, automatic: bool = F
     if max_uses is not None:
         return ngettext("%(n)d time, once per person", "%(n)d times, once per person", max_uses) % {"n": max_uses}
     if redemption_type == RedemptionType.UNLIMITED:
-        return _("Without limit")
+        return _("Unlimited")
     return _("Once per person")
 
 
 def gateway_name(gateway: str) -> str:
     """Return the name by which buyers know a gateway."""
-    return {"sandbox": _("Sandbox, no money"), "paypal": "PayPal"}.get(gateway, gateway.title())
+    return {"sandbox": _("Sandbox (no real payment)"), "paypal": "PayPal"}.get(gateway, gateway.title())

@@ -165,7 +165,7 @@ def course_facts(page: CoursePage, offer: CourseOffer) -> Iterable[Fact]:
         yield Fact("clock", length_text(course), hours_text(course))
     yield Fact("level", course.get_level_display(), page.prerequisites)
     if offer.gives_certificate:
-        yield Fact("award", _("Certificate"), _("When you pass"))
+        yield Fact("award", _("Certificate"), _("Earned when you pass"))
 
 
 def hours_text(course: Course) -> str:

@@ -529,7 +529,7 @@ def test_sentences_say_type_dates_with_their_zone_and_uses() -> None:
     assert uses_text(redemption_type="one_time", max_uses=1) == "Once"
     assert uses_text(redemption_type="one_time_per_user", max_uses=5) == "5 times, once per person"
     assert uses_text(redemption_type="one_time_per_user", max_uses=None) == "Once per person"
-    assert uses_text(redemption_type="unlimited", max_uses=None) == "Without limit"
+    assert uses_text(redemption_type="unlimited", max_uses=None) == "Unlimited"
 
 
 def test_amounts_off_that_exist_go_on_as_they_were_made() -> None:

@@ -144,7 +144,7 @@ def test_a_price_leads_to_the_sandbox_page_and_in(learners_client: Client) -> No
     page = read(learners_client.post(f"/payment/sandbox/{attempt.reference}/", {"answer": "accept"}, follow=True))
     assert page.h1 == "You’re in, Amara"
     assert "Total paid $49.00" in page.text
-    assert "Paid with Sandbox, no money" in page.text
+    assert "Paid with Sandbox (no real payment)" in page.text
     assert Enrollment.objects.count() == 1
     page = read(learners_client.get(f"/payment/sandbox/{attempt.reference}/"))
     assert "This payment has ended." in page.text

@@ -40,7 +40,7 @@ class TestCoursePage:
             ("1 Apr 2026", "Next start"),
             ("8 weeks", "4–6 hours a week"),
             ("Intro", "No experience needed"),
-            ("Certificate", "When you pass"),
+            ("Certificate", "Earned when you pass"),
         ]
 
     def test_says_nothing_it_doesn_t_know(self) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
+from django.utils.translation import gettext as _
 
 from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
 from ecommerce.errors.checkout import (
@@ -57,7 +58,7 @@ from mitxonline.kernel.money import Money
 logger = logging.getLogger(__name__)
 
 # This long after a payment page expires no gateway takes money on it, even where its clock differs from ours.
-SESSION_IS_OVER = timedelta(minutes=5)
+SESSION_GRACE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def _release_lapsed(order_id: int, now: datetime) -> bool:
         order = Order.objects.locked().get(pk=order_id)
         if order.state != OrderState.PENDING or not _has_lapsed(order, now) or is_being_paid(order):
             return False
-        close_order(order=order, to=OrderState.CANCELED, now=now, reason="not paid in time")
+        close_order(order=order, to=OrderState.CANCELED, now=now, reason=_("not paid in time"))
         return True
 
 
@@ -195,7 +196,7 @@ def _confirm_earlier_page(attempt: PaymentAttempt, *, now: datetime) -> Order:
     try:
         order = confirm_attempt(attempt_id=attempt.pk, now=now)
     except PaymentFailed as failure:
-        logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
+        logger.warning("gateway check failed", extra={"attempt": attempt.pk, "retriable": failure.retriable})
         return attempt.order
     if order.state == OrderState.PENDING and is_being_paid(order):
         raise PaymentUnderWay(number=order.number)
@@ -210,7 +211,7 @@ def _end_superseded_pages(order: Order, *, now: datetime) -> Checkout | None:
     whether one was paid, and PaymentUnderWay where its money is coming.
     """
     closing = PaymentAttempt.objects.filter(
-        order__purchaser_id=order.purchaser_id, state=AttemptState.CLOSING, expires_at__gt=now - SESSION_IS_OVER
+        order__purchaser_id=order.purchaser_id, state=AttemptState.CLOSING, expires_at__gt=now - SESSION_GRACE
     )
     # Pages of this order itself are among them.
     superseded = closing.filter(order__lines__product__order_lines__order=order).distinct().order_by("pk")
@@ -235,7 +236,12 @@ def _close_if_superseded(order: Order, other: Order, *, now: datetime) -> None:
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order.pk)
         if order.state == OrderState.PENDING and not is_being_paid(order):
-            close_order(order=order, to=OrderState.CANCELED, now=now, reason=f"paid by order {other.number}")
+            close_order(
+                order=order,
+                to=OrderState.CANCELED,
+                now=now,
+                reason=_("paid by order %(number)s") % {"number": other.number},
+            )
 
 
 def _sort_open_orders(
@@ -280,7 +286,7 @@ def _cancel_superseded_orders(superseded: Sequence[Order], priced: PricedBasket,
     sold = OrderLine.objects.filter(order__in=superseded).values_list("product_id", flat=True)
     lock_for({line.product.pk for line in priced.lines}.union(sold))  # the rules' locks come before the codes'
     for order in superseded:
-        close_order(order=order, to=OrderState.CANCELED, now=now, reason="replaced by a newer order")
+        close_order(order=order, to=OrderState.CANCELED, now=now, reason=_("replaced by a newer order"))
 
 
 def _holds_code(order: Order, codes: Collection[int]) -> bool:

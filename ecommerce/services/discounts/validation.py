@@ -167,18 +167,22 @@ def _check_products(draft: DiscountDraft, access: DiscountAccess) -> Iterator[Er
         yield "products", _("Choose at least one product, or choose all products.")
     elif len(products) < len(set(draft.product_ids)):
         yield "products", _("One of these products doesn’t exist, or belongs to a contract.")
-    elif draft.discount_type != DiscountType.PERCENT_OFF:
+    elif draft.discount_type != DiscountType.PERCENT_OFF and draft.currency:
         for product in products:
             if product.currency != draft.currency:
-                sentence = _("“%(title)s” is sold in %(currency)s, so an amount in another currency has no effect.")
-                yield "products", sentence % {"title": product.title, "currency": product.currency}
+                sentence = _("“%(title)s” is sold in %(currency)s, but the discount is in %(other)s.")
+                names = {"title": product.title, "currency": product.currency, "other": draft.currency}
+                yield "products", sentence % names
 
 
 def _check_people(draft: DiscountDraft, codes: NewCodes | None) -> Iterator[Error]:
     if draft.for_chosen_people and not draft.people:
         yield "people", _("Enter at least one e-mail address, or choose everyone.")
     if draft.people and not draft.for_chosen_people:
-        yield "people", _("You chose everyone, but there are addresses. Choose one or the other.")
+        yield (
+            "people",
+            _("You chose everyone, but there are addresses. Remove them, or choose specific people."),
+        )
     yield from _check_addresses("people", draft.people)
     is_assistance = draft.payment_type == PaymentType.FINANCIAL_ASSISTANCE
     if codes is not None and is_assistance and not draft.people and not codes.addresses:
@@ -199,7 +203,7 @@ def _check_codes(draft: DiscountDraft, codes: NewCodes, access: DiscountAccess) 
     if codes.prefix and (len(codes.prefix) > MAX_PREFIX_LENGTH or not PREFIX.fullmatch(codes.prefix)):
         yield (
             "prefix",
-            _("A prefix has up to 60 letters (A to Z), digits and single dashes, and starts with no dash."),
+            _("A prefix has up to 60 letters (A to Z), digits and single dashes, and can’t start with a dash."),
         )
     if not 1 <= codes.number <= MAX_CODES:
         yield "count", _("Create 1 to 100,000 codes at a time.")
@@ -227,7 +231,10 @@ def _check_course(draft: DiscountDraft, course_id: int) -> Iterator[Error]:
     if draft.for_all_products or others.exists():
         yield "products", _("A course’s discount is only for that course. Choose among its products.")
     if draft.automatic:
-        yield "automatic", _("A course’s discount needs a code. One that applies automatically is for all courses.")
+        yield (
+            "automatic",
+            _("A course’s discount needs a code. Only discounts for all courses can apply automatically."),
+        )
 
 
 def _check_course_staff(draft: DiscountDraft, access: DiscountAccess) -> Iterator[Error]:
@@ -246,5 +253,5 @@ def _check_course_staff(draft: DiscountDraft, access: DiscountAccess) -> Iterato
         cheapest = Product.objects.filter(pk__in=draft.product_ids).order_by("price").first()
         if cheapest is not None and draft.amount > cheapest.price * most / 100:
             limit = (cheapest.money * (Decimal(most) / 100)).formatted()
-            sentence = _("You can take off at most %(most)d percent of the price: here %(limit)s.")
+            sentence = _("You can take off at most %(most)d percent of the price, which is %(limit)s.")
             yield "amount", sentence % {"most": most, "limit": limit}

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, ReviewCause
 from ecommerce.errors.checkout import OrderUnknown
@@ -43,7 +44,6 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 # How long to keep asking about an expired payment page that the gateway doesn't know.
 MISSING_AFTER = timedelta(days=1)
-MISSING = "the gateway does not know this payment"
 
 
 def confirm_attempt(*, attempt_id: int, now: datetime) -> Order:
@@ -70,7 +70,7 @@ def confirm_return(*, attempt_id: int, now: datetime) -> Order:
         with without_queueing():
             return confirm_attempt(attempt_id=attempt_id, now=now)
     except PaymentFailed as failure:
-        logger.warning("gateway not asked", extra={"attempt": attempt_id, "retriable": failure.retriable})
+        logger.warning("gateway check failed", extra={"attempt": attempt_id, "retriable": failure.retriable})
         started = PaymentAttempt.objects.filter(pk=attempt_id, state=AttemptState.STARTED)
         if started.update(came_back_at=now, ask_at=now):
             send_tasks(ASK_ABOUT_PAYMENTS, [()])
@@ -132,9 +132,9 @@ def mismatch_reason(notice: PaymentNotice, attempt: PaymentAttempt) -> str:
     if notice.doubt:
         return notice.doubt
     if notice.reference is not None and notice.reference != attempt.reference:
-        return "reference: the session carries another attempt's"
+        return _("The gateway session has another attempt’s reference.")
     if attempt.session_id and notice.session_id and notice.session_id != attempt.session_id:
-        return "reference: another session than the one we began"
+        return _("The notice is for a different gateway session.")
     return ""
 
 
@@ -157,10 +157,11 @@ def record_missing(*, attempt_id: int, now: datetime) -> None:
         is_over = attempt.expires_at is not None and attempt.expires_at + MISSING_AFTER < now
         if attempt.state not in UNSETTLED_STATES or not is_over:
             return
+        reason = _("The gateway has no record of this payment.")
         if attempt.state == AttemptState.PROCESSING:
-            _mark_doubtful(attempt, order, MISSING, cause=ReviewCause.PAYMENT_MISSING, now=now)
+            _mark_doubtful(attempt, order, reason, cause=ReviewCause.PAYMENT_MISSING, now=now)
             return
-        attempt.state, attempt.note, attempt.settled_at, attempt.ask_at = AttemptState.FAILED, MISSING, now, None
+        attempt.state, attempt.note, attempt.settled_at, attempt.ask_at = AttemptState.FAILED, reason, now, None
         attempt.save(update_fields=["state", "note", "settled_at", "ask_at"])
 
 
@@ -253,24 +254,31 @@ def _accept_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
     Otherwise the payment is marked for a refund, or the order goes to review.
     """
     if _is_paid_by_another(order, attempt):
-        mark_for_refund(attempt_id=attempt.pk, reason="the order had been paid before", now=now)
+        mark_for_refund(attempt_id=attempt.pk, reason=_("the order had been paid before"), now=now)
         return False
     if order.state == OrderState.REFUNDED:
-        mark_for_refund(attempt_id=attempt.pk, reason="the order had been refunded before", now=now)
+        mark_for_refund(attempt_id=attempt.pk, reason=_("the order had been refunded before"), now=now)
         return False
     others = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).exclude(pk=attempt.pk).order_by("pk")
     if order.is_fulfilled:  # staff fulfilled it without waiting for this payment
         if others.exists():
-            mark_for_refund(attempt_id=attempt.pk, reason="the order had been fulfilled with another payment", now=now)
+            mark_for_refund(
+                attempt_id=attempt.pk, reason=_("the order had been fulfilled with another payment"), now=now
+            )
         return False
     if notice.paid != attempt.money:
         is_same_money = notice.paid is not None and notice.paid.currency == attempt.currency
         cause = ReviewCause.AMOUNT_DIFFERS if is_same_money else ReviewCause.CURRENCY_DIFFERS
-        send_to_review(order, cause=cause, detail=f"paid {notice.paid}, asked {attempt.money}", now=now)
+        send_to_review(
+            order,
+            cause=cause,
+            detail=_("paid %(paid)s, asked %(asked)s") % {"paid": notice.paid, "asked": attempt.money},
+            now=now,
+        )
         return False
     for other in others:  # their amounts were wrong, or this payment wouldn't buy the order
         if not other.refundable.is_zero:
-            mark_for_refund(attempt_id=other.pk, reason="the order was paid by another payment", now=now)
+            mark_for_refund(attempt_id=other.pk, reason=_("the order was paid by another payment"), now=now)
     if order.state in {OrderState.CANCELED, OrderState.DECLINED, OrderState.ERRORED}:
         # An order that ended is fulfilled only by way of review. It stays there if its codes or seats are gone.
         order.move(OrderState.REVIEW, at=now, cause=ReviewCause.PAID_AFTER_HOLD)
@@ -308,15 +316,17 @@ def _record_found_payment(attempt: PaymentAttempt, order: Order, notice: Payment
         paid_amount=notice.paid.amount,
         paid_currency=notice.paid.currency,
         paid_with=notice.paid_with[:100],
-        note=f"came with the reference of payment {attempt.pk}, by another session",
+        note=_("came with the reference of payment %(id)d, by another session") % {"id": attempt.pk},
     )
     found.idempotency_key = f"found:{found.reference}"
     found.save()
     logger.error("payment by an unknown gateway session", extra={"attempt": found.pk, "order": order.pk})
     if _is_paid_by_another(order, found) or order.state == OrderState.REFUNDED:
-        mark_for_refund(attempt_id=found.pk, reason="the order had been paid before", now=now)
+        mark_for_refund(attempt_id=found.pk, reason=_("the order had been paid before"), now=now)
     else:
-        send_to_review(order, cause=ReviewCause.UNKNOWN_SESSION, detail=f"paid {notice.paid}", now=now)
+        send_to_review(
+            order, cause=ReviewCause.UNKNOWN_SESSION, detail=_("paid %(paid)s") % {"paid": notice.paid}, now=now
+        )
 
 
 def _is_paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:
@@ -330,11 +340,11 @@ def _record_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
     attempt.payment_id, attempt.paid_with = notice.payment_id, notice.paid_with[:100]
     if notice.paid is not None:
         attempt.paid_amount, attempt.paid_currency = notice.paid.amount, notice.paid.currency
-    attempt.note = "" if notice.paid == attempt.money else f"paid {notice.paid}"
+    attempt.note = "" if notice.paid == attempt.money else _("paid %(paid)s") % {"paid": notice.paid}
     attempt.save()
     if not order.billing_country and not order.billing_name:
         _record_billing(order, notice)
-    give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note="the order was paid by another attempt")
+    give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note=_("the order was paid by another attempt"))
 
 
 def _record_billing(order: Order, notice: PaymentNotice) -> None:
@@ -377,13 +387,13 @@ def _record_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcom
     if wanted == AttemptState.PROCESSING:
         if order.attempts.filter(state=AttemptState.PROCESSING).exclude(pk=attempt.pk).exists():
             return  # the order waits for another bank already; if this payment comes too, it is refunded
-        give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note="another attempt is being paid")
+        give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note=_("another attempt is being paid"))
     attempt.state = wanted
     attempt.settled_at = None if wanted == AttemptState.PROCESSING else now
     attempt.ask_at = next_ask_time(attempt, now=now) if wanted == AttemptState.PROCESSING else None
     attempt.save(update_fields=["state", "settled_at", "ask_at"])
     if wanted == AttemptState.DECLINED and _ends_order(attempt, order, before, now):
-        close_order(order=order, to=OrderState.DECLINED, now=now, reason="the bank declined the payment")
+        close_order(order=order, to=OrderState.DECLINED, now=now, reason=_("the bank declined the payment"))
         publish(PaymentDeclined(order_id=order.pk, purchaser_id=order.purchaser_id))
 
 

@@ -108,7 +108,7 @@ def _check_attempt(attempt: PaymentAttempt, *, now: datetime) -> tuple[str, Paym
         else:
             confirm_attempt(attempt_id=attempt.pk, now=now)
     except PaymentFailed as failure:
-        logger.warning("gateway not asked", extra={"attempt": attempt.pk, "retriable": failure.retriable})
+        logger.warning("gateway check failed", extra={"attempt": attempt.pk, "retriable": failure.retriable})
         if failure.code == NOT_KNOWN:
             record_missing(attempt_id=attempt.pk, now=now)
         return str(failure), failure

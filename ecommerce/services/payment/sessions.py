@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
 from ecommerce.errors.checkout import PaymentUnavailable, TotalNotPayable
@@ -46,7 +47,7 @@ def open_attempt(order: Order, *, gateway: PaymentGateway, host: str, now: datet
     if current is not None:
         if _can_reuse(current, gateway=gateway, account=account, now=now):
             return current
-        give_up_attempts(order.attempts.filter(pk=current.pk), now=now, note="replaced by a newer attempt")
+        give_up_attempts(order.attempts.filter(pk=current.pk), now=now, note=_("replaced by a newer attempt"))
     _extend_hold(order, now=now)
     reference = uuid.uuid4()
     return PaymentAttempt.objects.create(

@@ -6,6 +6,7 @@ import logging
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from ecommerce.enums import OPEN_DISPUTE_STATES, AlertKind, DisputeState, RefundOrigin, RefundState
 from ecommerce.gateways.base import DisputeNotice
@@ -76,7 +77,7 @@ def _book_dispute(dispute: Dispute, attempt: PaymentAttempt, order: Order, *, no
             amount=amount,
             refund_id=dispute.dispute_id,
             origin=RefundOrigin.BANK,
-            reason="taken by the bank after a dispute",
+            reason=_("taken by the bank after a dispute"),
             now=now,
         )
         if not attempt.is_surplus:

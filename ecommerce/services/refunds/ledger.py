@@ -14,6 +14,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Case, DecimalField, F, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from courses.services.enrollments import downgrade, revoke
 from ecommerce.enums import (
@@ -326,10 +327,10 @@ def _absorb_twin(refund: Refund, gateway_refund_id: str, *, order: Order, now: d
         return
     before = RefundState(twin.state)
     twin.state, twin.gateway_refund_id, twin.settled_at = RefundState.CANCELED, "", now
-    twin.failure = f"the same as refund {refund.pk}"
+    twin.failure = _("the same as refund %(id)d") % {"id": refund.pk}
     _move_counters(twin, before, RefundState.CANCELED)
     twin.save()
-    log_refund(twin, "ecommerce.refund.fail", by_id=None)
+    log_refund(twin, "ecommerce.refund.merge", by_id=None)
 
 
 def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> None:

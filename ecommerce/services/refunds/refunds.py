@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from ecommerce.enums import (
     COUNTED_REFUND_STATES,
@@ -362,13 +363,16 @@ def _record_foreign_refund(
     notice: RefundNotice, attempt: PaymentAttempt, order: Order, *, twin: Refund | None, now: datetime
 ) -> Refund:
     """Record a refund that we didn't ask for: made on the gateway's pages, or a second one for the same request."""
+    reason = _("made at the gateway")
+    if twin is not None:
+        reason = _("made twice at the gateway, for refund %(id)d") % {"id": twin.pk}
     refund = record_foreign_refund(
         attempt=attempt,
         order=order,
         amount=notice.amount,
         refund_id=notice.refund_id,
         origin=RefundOrigin.PROVIDER,
-        reason="made at the gateway" if twin is None else f"made twice at the gateway, for refund {twin.pk}",
+        reason=reason,
         now=now,
     )
     if notice.state in COUNTED_REFUND_STATES:
