@@ -19,7 +19,7 @@ from mitxonline.kernel import clock
 logger = logging.getLogger(__name__)
 
 # How many findings are logged; the command lists all.
-MOST_LOGGED = 50
+MAX_LOGGED = 50
 
 
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
@@ -68,7 +68,7 @@ def drop_baskets() -> None:
 def audit_books() -> None:
     """Log inconsistencies of orders, codes and uses; ``commerce_audit`` lists them all."""
     for number, each in enumerate(find_discrepancies()):
-        if number == MOST_LOGGED:
+        if number == MAX_LOGGED:
             logger.error("books don't agree, and there are more", extra={"logged": number})
             return
         logger.error("books don't agree", extra={"check": each.check, "subject": each.subject, "detail": each.detail})

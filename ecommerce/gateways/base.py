@@ -99,7 +99,7 @@ class PaymentNotice:
     """What a gateway says of one payment, in a notice or when asked.
 
     ``doubt`` says why the payment can't be trusted although the gateway reports it: test money in a live shop, or a
-    session with another reference. ``has_aftermath``: some of the money was refunded or is disputed.
+    session with another reference. ``has_refunds_or_disputes``: some of the money was refunded or is disputed.
     """
 
     event_id: str
@@ -112,7 +112,7 @@ class PaymentNotice:
     paid_with: str = ""
     billed_to: BillingAddress | None = None
     tax: Money | None = None
-    has_aftermath: bool = False
+    has_refunds_or_disputes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 Account: TypeAlias = tuple[str, str]
 
 # After so many failures in a row an account is skipped until the next run.
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 
 
 class UnresponsiveAccounts:
@@ -24,12 +24,12 @@ class UnresponsiveAccounts:
         self._failures = Counter[Account]()
 
     def __contains__(self, account: Account) -> bool:
-        return self._failures[account] >= MOST_FAILURES
+        return self._failures[account] >= MAX_FAILURES
 
     def record(self, account: Account, failure: PaymentFailed | None) -> None:
         """Count a call that got no answer. An answer, or a refusal about one payment only, starts the count over."""
         if failure is not None and failure.code == AVOIDED:  # its breaker is open already
-            self._failures[account] = MOST_FAILURES
+            self._failures[account] = MAX_FAILURES
         elif failure is not None and (failure.retriable or failure.code in OUR_KEY):
             self._failures[account] += 1
             if account in self:

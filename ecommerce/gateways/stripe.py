@@ -416,7 +416,7 @@ def _payment_notice(session: dict[str, Any], *, event_id: str, account: str) -> 
         paid_with=_payment_method(charge),
         billed_to=_billing_address(_mapping(session.get("customer_details"))),
         tax=_tax(session),
-        has_aftermath=bool(charge.get("amount_refunded") or charge.get("disputed")),
+        has_refunds_or_disputes=bool(charge.get("amount_refunded") or charge.get("disputed")),
     )
 
 

@@ -188,7 +188,7 @@ class Refund(models.Model):
         return self.state in RESERVED_REFUND_STATES or self.state in COUNTED_REFUND_STATES
 
     @property
-    def told_money(self) -> Money | None:
+    def reported_money(self) -> Money | None:
         """The amount that the gateway reported, if it differs from ours."""
         return None if self.told_amount is None else Money(self.told_amount, self.told_currency)
 

@@ -112,7 +112,7 @@ class OrderAtDesk:
         return tuple(each for each in free if each.line.pk not in refunded_ids)
 
     @property
-    def may_refund(self) -> bool:
+    def can_refund(self) -> bool:
         states = {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REVIEW, OrderState.REFUNDED}
         return self.order.state in states and not self.refundable.is_zero
 
@@ -125,7 +125,7 @@ class OrderAtDesk:
         return self.order.fulfilled_at is not None
 
     @property
-    def took_money(self) -> bool:
+    def has_money_to_refund(self) -> bool:
         """Whether we hold money that must be refunded before the order can be canceled."""
         return any(
             attempt.state == AttemptState.PAID and attempt.refunded < attempt.paid_money.amount

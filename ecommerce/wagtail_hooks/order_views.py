@@ -92,7 +92,7 @@ class RefundView(OrderMixin, StaffFormPage):
         return OrderRefundForm.initial_for(self.desk)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not self.desk.may_refund:
+        if not self.desk.can_refund:
             return self.refuse(_("There is nothing left to refund on this order."))
         return super().get(request, *args, **kwargs)
 
@@ -294,7 +294,7 @@ class AcceptRefundView(RefundDecisionView):
     page_subtitle = gettext_lazy("Accept the gateway’s amount")
 
     def get_effects(self) -> list[str]:
-        told = self.refund.told_money
+        told = self.refund.reported_money
         return [
             _("You requested %(asked)s, and the gateway says that it refunded %(told)s.")
             % {"asked": self.refund.money.formatted(), "told": told.formatted() if told else "–"},
@@ -349,9 +349,9 @@ def add_refund_message(request: HttpRequest, refund: Refund) -> None:
         case RefundState.FAILED:
             message = _("The gateway refused: %(why)s Nothing was refunded.") % {"why": refund.failure}
             messages.error(request, message)
-        case RefundState.DIFFERS if refund.told_money is not None:
+        case RefundState.DIFFERS if refund.reported_money is not None:
             message = _("You requested %(asked)s, but the gateway says that it refunded %(told)s. Check there.")
-            messages.error(request, message % {"asked": amount, "told": refund.told_money.formatted()})
+            messages.error(request, message % {"asked": amount, "told": refund.reported_money.formatted()})
         case RefundState.SUCCEEDED:
             messages.success(request, _("%(amount)s was refunded.") % {"amount": amount})
         case RefundState.PENDING:

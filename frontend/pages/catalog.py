@@ -36,7 +36,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 
 PAGE_SIZE = 9
-LONGEST_TEXT = 100
+TEXT_MAX_LENGTH = 100
 SHOWN_OPTIONS = 5
 PRICE_STEP = 200
 SEARCH, PAGE, SORT = "q", "page", "sort"
@@ -80,7 +80,7 @@ class CatalogQuery:
     def from_params(cls, params: QueryDict) -> CatalogQuery:
         chosen = params.get(SORT, "")
         return cls(
-            text=" ".join(params.get(SEARCH, "").replace("\0", " ").split())[:LONGEST_TEXT],
+            text=" ".join(params.get(SEARCH, "").replace("\0", " ").split())[:TEXT_MAX_LENGTH],
             department=frozenset(params.getlist("department")),
             start=_known_values(params, "start", Start),
             level=_known_values(params, "level", Level.values),

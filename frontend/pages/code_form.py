@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 # Long enough for any code, pasted with spaces or as a whole link.
-LONGEST_CODE = 400
+CODE_MAX_LENGTH = 400
 
 
 class CodeForm(forms.Form):
@@ -18,7 +18,7 @@ class CodeForm(forms.Form):
 
     code = forms.CharField(
         label=_("Enrollment or discount code"),
-        max_length=LONGEST_CODE,
+        max_length=CODE_MAX_LENGTH,
         error_messages={
             "required": _("Enter your code first."),
             "max_length": _("That’s too long. Paste only the code."),

@@ -35,7 +35,7 @@ from frontend.pages.places import program_url
 from frontend.site.navigation import CATALOG, PROGRAMS, Crumb
 from mitxonline.kernel.money import Money
 
-RELATED = 4
+RELATED_COURSE_COUNT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class ProgramLink:
 
 
 @dataclass(frozen=True, slots=True)
-class CourseView:
+class CoursePageData:
     course: Course
     panel: BuyPanel
     facts: tuple[Fact, ...]
@@ -119,7 +119,7 @@ class ProgramContents:
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramView:
+class ProgramPageData:
     panel: OfferPanel
     steps: tuple[RequirementStep, ...]
     facts: tuple[Fact, ...]
@@ -127,7 +127,9 @@ class ProgramView:
     tiles: tuple[CourseTile, ...]
 
 
-def course_view(page: CoursePage, *, user_id: int | None, now: datetime, support_email: str = "") -> CourseView | None:
+def build_course_page(
+    page: CoursePage, *, user_id: int | None, now: datetime, support_email: str = ""
+) -> CoursePageData | None:
     """What a course page shows; four queries for a signed-out visitor.
 
     None until an editor has chosen its course.
@@ -137,7 +139,7 @@ def course_view(page: CoursePage, *, user_id: int | None, now: datetime, support
         return None
     related = related_courses(course)
     offers = course_offers([course.pk, *(each.pk for each in related)], now=now)
-    return CourseView(
+    return CoursePageData(
         course=course,
         panel=buy_panel(course, user_id=user_id, now=now, support_email=support_email, offers=offers),
         facts=tuple(course_facts(page, offers[course.pk])),
@@ -180,10 +182,10 @@ def hours_text(course: Course) -> str:
 def related_courses(course: Course) -> list[Course]:
     """Courses of the same programs first, then of the same department; one query."""
     programs = ProgramRequirement.objects.filter(course=course).values("program_id")
-    together = ProgramRequirement.objects.filter(course=OuterRef("pk"), program_id__in=programs)
-    others = with_pages(listed_courses()).exclude(pk=course.pk).annotate(together=Exists(together))
-    here_first = Case(When(department=course.department_id, then=Value(0)), default=Value(1))
-    return list(others.order_by("-together", here_first, "title", "pk")[:RELATED])
+    in_same_program = ProgramRequirement.objects.filter(course=OuterRef("pk"), program_id__in=programs)
+    others = with_pages(listed_courses()).exclude(pk=course.pk).annotate(in_same_program=Exists(in_same_program))
+    same_department_first = Case(When(department=course.department_id, then=Value(0)), default=Value(1))
+    return list(others.order_by("-in_same_program", same_department_first, "title", "pk")[:RELATED_COURSE_COUNT])
 
 
 def program_links(pages: Iterable[ProgramPage]) -> Iterable[ProgramLink]:
@@ -225,7 +227,7 @@ def program_products(program_ids: Iterable[int]) -> dict[int, Product]:
     return {product.program_id or 0: product for product in products.order_by("-price", "-pk")}
 
 
-def program_view(page: ProgramPage, *, user_id: int | None, now: datetime) -> ProgramView | None:
+def build_program_page(page: ProgramPage, *, user_id: int | None, now: datetime) -> ProgramPageData | None:
     """What a program page shows. None until an editor has chosen its program."""
     if page.program is None:
         return None
@@ -242,7 +244,7 @@ def program_view(page: ProgramPage, *, user_id: int | None, now: datetime) -> Pr
     awaited = None
     if product is not None and user_id is not None:
         awaited = find_order_with_product(product.pk, user_id=user_id)
-    return ProgramView(
+    return ProgramPageData(
         panel=_awaited_panel(page, awaited) if awaited else _program_panel(page, product, contents, offers),
         steps=tuple(_requirement_step(node, cards) for node in tree),
         facts=tuple(_program_facts(courses)),

@@ -34,12 +34,12 @@ from b2b.selectors.managers import (
 )
 from b2b.services.handouts.assign import HandOutPlan, RecipientOutcome
 from frontend.site.navigation import Crumb
-from frontend.site.parsing import row_id
+from frontend.site.parsing import parse_row_id
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-LONGEST_SEARCH = 100
+SEARCH_MAX_LENGTH = 100
 # These states get a tab only where there is such a code.
 _SELDOM_SHOWN = frozenset(
     {ManagedCodeState.FAILED, ManagedCodeState.HELD, ManagedCodeState.WITHDRAWN, ManagedCodeState.OFF}
@@ -126,13 +126,13 @@ def contract_url(membership: OrganizationMembership, contract: ManagedContract, 
 
 def parse_code_filter(params: Mapping[str, str], contract: ManagedContract) -> CodeFilter:
     """Read the filter from an address; unknown values filter nothing."""
-    run_id = row_id(params.get("course"))
+    run_id = parse_row_id(params.get("course"))
     state = params.get("state", "")
     states = ManagedCodeState if contract.has_cap else INVITATION_STATES
     return CodeFilter(
         state=state if state in {each.value for each in states} else "",
         run_id=run_id if run_id in {run.pk for run in contract.runs} else None,
-        words="".join(char for char in params.get("q", "") if char.isprintable()).strip()[:LONGEST_SEARCH],
+        words="".join(char for char in params.get("q", "") if char.isprintable()).strip()[:SEARCH_MAX_LENGTH],
     )
 
 

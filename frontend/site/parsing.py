@@ -1,9 +1,11 @@
-"""Values from requests, parsed for services. Invalid input becomes None or empty, never an error page."""
+"""Values from requests, parsed for services.
+
+Invalid input becomes None or empty, never an error page. Only `account` refuses: it raises PermissionDenied.
+"""
 
 from __future__ import annotations
 
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -14,11 +16,11 @@ from mitxonline.users.models import User
 
 # The largest value of a primary key column. PostgreSQL raises an error if it is compared with a larger number.
 MAX_ROW_ID = 2**63 - 1
-LONGEST_TEXT = 255
+TEXT_MAX_LENGTH = 255
 _REDEEM_PATH = "enrollmentcode"
 
 
-def row_id(text: str | None) -> int | None:
+def parse_row_id(text: str | None) -> int | None:
     """Parse a primary key."""
     digits = (text or "").strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
@@ -27,26 +29,19 @@ def row_id(text: str | None) -> int | None:
     return number if 0 < number <= MAX_ROW_ID else None
 
 
-def name(text: str | None) -> str:
+def parse_name(text: str | None) -> str:
     """Parse a SKU or an order number; empty if no column could hold it (too long, a null character)."""
     stripped = (text or "").strip()
-    return stripped if stripped.isprintable() and len(stripped) <= LONGEST_TEXT else ""
+    return stripped if stripped.isprintable() and len(stripped) <= TEXT_MAX_LENGTH else ""
 
 
-def money(text: str | None) -> Money | None:
+def parse_money(text: str | None) -> Money | None:
     """Parse an amount as `str(Money)` writes it."""
     amount, _space, currency = (text or "").strip().partition(" ")
     if len(amount) > 20:
         return None
     try:
         return Money(amount, currency)
-    except ValueError:
-        return None
-
-
-def uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID((text or "").strip())
     except ValueError:
         return None
 
@@ -62,7 +57,7 @@ def account_id(request: HttpRequest) -> int:
     return account(request).pk
 
 
-def typed_code(text: str | None) -> str:
+def parse_code(text: str | None) -> str:
     """Parse a code. If a whole redeem link was pasted, return the code in it."""
     typed = (text or "").strip()
     try:

@@ -25,11 +25,9 @@ from frontend.pages.catalog import (
     soonest_first,
 )
 from frontend.pages.catalog import catalog as make_catalog
-from frontend.pages.courses import CourseView, OfferPanel, ProgramView
-from frontend.pages.courses import course_view as make_course_view
+from frontend.pages.courses import CoursePageData, OfferPanel, ProgramPageData, build_course_page, build_program_page
 from frontend.pages.courses import product_panel as make_product_panel
 from frontend.pages.courses import program_cards as make_program_cards
-from frontend.pages.courses import program_view as make_program_view
 from frontend.pages.offers import course_offers
 from mitxonline.kernel import clock
 
@@ -68,15 +66,15 @@ def enroll_panel(context: Context, page: CoursePage) -> BuyPanel | None:
 
 
 @register.simple_tag(takes_context=True)
-def course_view(context: Context, page: CoursePage) -> CourseView | None:
-    """`{% course_view page as view %}`: what a course page shows beside its body. None until it has a course."""
-    return make_course_view(page, user_id=_user_id(context), now=clock.now(), support_email=_support_email(context))
+def course_page_data(context: Context, page: CoursePage) -> CoursePageData | None:
+    """`{% course_page_data page as view %}`: what a course page shows beside its body, or None without a course."""
+    return build_course_page(page, user_id=_user_id(context), now=clock.now(), support_email=_support_email(context))
 
 
 @register.simple_tag(takes_context=True)
-def program_view(context: Context, page: ProgramPage) -> ProgramView | None:
-    """`{% program_view page as view %}`: what a program page shows beside its body. None until it has a program."""
-    return make_program_view(page, user_id=_user_id(context), now=clock.now())
+def program_page_data(context: Context, page: ProgramPage) -> ProgramPageData | None:
+    """`{% program_page_data page as view %}`: what a program page shows beside its body, or None without a program."""
+    return build_program_page(page, user_id=_user_id(context), now=clock.now())
 
 
 @register.simple_tag

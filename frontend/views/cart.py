@@ -31,7 +31,7 @@ from frontend.pages.cart import cart_page, recount_summary, with_order_link
 from frontend.pages.code_form import CodeForm
 from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
-from frontend.site.parsing import account_id, name, row_id, typed_code
+from frontend.site.parsing import account_id, parse_code, parse_name, parse_row_id
 from frontend.views.answers import UNPROCESSABLE, refused_status, with_retry_after
 from frontend.views.decorators import personal
 from mitxonline.kernel import clock
@@ -59,8 +59,8 @@ def add(request: HttpRequest) -> HttpResponse:
     Exported links are GETs. They only fill a basket, so following one twice or on someone’s behalf does no harm.
     """
     params = request.POST if request.method == "POST" else request.GET
-    product_ids = [row_id(text) for text in params.getlist("product_id")]
-    skus = [name(text) for text in params.getlist("sku")]
+    product_ids = [parse_row_id(text) for text in params.getlist("product_id")]
+    skus = [parse_name(text) for text in params.getlist("sku")]
     if None in product_ids or "" in skus or not (product_ids or skus):
         raise ProductUnknown
     owner, now = basket_owner(request, create=True), clock.now()
@@ -118,7 +118,7 @@ def apply(request: HttpRequest) -> HttpResponse:
     ):
         apply_code(
             owner=basket_owner(request),
-            text=typed_code(form.cleaned_data["code"]),
+            text=parse_code(form.cleaned_data["code"]),
             user_id=request.user.pk,
             now=clock.now(),
         )
@@ -130,7 +130,7 @@ def apply(request: HttpRequest) -> HttpResponse:
 @personal
 @require_POST
 def remove_applied_code(request: HttpRequest) -> HttpResponse:
-    if code_id := row_id(request.POST.get("code_id")):
+    if code_id := parse_row_id(request.POST.get("code_id")):
         remove_code(owner=basket_owner(request), code_id=code_id, now=clock.now())
         _give_up_removed(request)
     return redirect("cart")
@@ -176,7 +176,7 @@ def _with_count(response: HttpResponse, count: int) -> HttpResponse:
 
 def _change_product(request: HttpRequest, change: Callable[..., object], *, is_out: bool = False) -> HttpResponse:
     """Change one product of the cart. With `is_out` it is no longer bought, so open orders give it up."""
-    if product_id := row_id(request.POST.get("product_id")):
+    if product_id := parse_row_id(request.POST.get("product_id")):
         change(owner=basket_owner(request), product_id=product_id, now=clock.now())
         if is_out:
             _give_up_removed(request)

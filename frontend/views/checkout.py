@@ -13,7 +13,7 @@ from ecommerce.services.checkout.checkout import begin_checkout
 from frontend.pages.limits import count_checkout, refuse_many_checkouts
 from frontend.pages.owner import basket_owner
 from frontend.pages.receipt import order_from_basket
-from frontend.site.parsing import money, name, row_id
+from frontend.site.parsing import parse_money, parse_name, parse_row_id
 from frontend.views.decorators import personal
 from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
@@ -37,13 +37,13 @@ def checkout(request: HttpRequest) -> HttpResponse:
         result = begin_checkout(
             owner=basket_owner(request),
             user_id=user_id,
-            expected_total=money(request.POST.get("expected_total")),
-            seen=name(request.POST.get("seen")),
+            expected_total=parse_money(request.POST.get("expected_total")),
+            seen=parse_name(request.POST.get("seen")),
             now=clock.now(),
             host=request.get_host(),
         )
     except BasketEmpty:
-        order = order_from_basket(user_id=user_id, basket_id=row_id(request.POST.get("basket")))
+        order = order_from_basket(user_id=user_id, basket_id=parse_row_id(request.POST.get("basket")))
         if order is None:
             raise
         return redirect(receipt_url(order))  # a double click: the first request emptied the basket

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from b2b.services.seats.redemption import start_course
 from courses.errors import RunUnknown
 from frontend.pages.dashboard import dashboard_page
-from frontend.site.parsing import account, account_id, row_id
+from frontend.site.parsing import account, account_id, parse_row_id
 from frontend.views.decorators import signed_in
 from mitxonline.kernel import clock
 from mitxonline.users.next_page import next_page
@@ -29,7 +29,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
     """Enroll a member in a course of their contract."""
-    contract_run_id = row_id(request.POST.get("contract_run"))
+    contract_run_id = parse_row_id(request.POST.get("contract_run"))
     if contract_run_id is None:
         raise RunUnknown
     enrollment = start_course(contract_run_id=contract_run_id, user_id=account_id(request), now=clock.now())

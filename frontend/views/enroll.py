@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from courses.errors import RunUnknown
 from ecommerce.services.checkout.free_enrollment import enroll_free
-from frontend.site.parsing import row_id
+from frontend.site.parsing import parse_row_id
 from frontend.views.decorators import personal
 from mitxonline.kernel import clock
 from mitxonline.users.next_page import next_page
@@ -24,7 +24,7 @@ def enroll(request: HttpRequest) -> HttpResponse:
     """Enroll in a free run. Signed-out visitors sign in first and come back to the page with the button (`next`)."""
     if not request.user.is_authenticated:
         return redirect_to_login(next_page(request) or reverse("dashboard"))
-    run_id = row_id(request.POST.get("run"))
+    run_id = parse_row_id(request.POST.get("run"))
     if run_id is None:
         raise RunUnknown
     enrollment = enroll_free(user_id=request.user.pk, run_id=run_id, now=clock.now())

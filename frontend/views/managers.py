@@ -51,7 +51,7 @@ from frontend.pages.managers import (
     parse_code_filter,
 )
 from frontend.site.navigation import Crumb
-from frontend.site.parsing import account_id, row_id
+from frontend.site.parsing import account_id, parse_row_id
 from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
 from mitxonline.kernel import clock
@@ -62,8 +62,8 @@ from mitxonline.kernel.http import wants_fragment
 from mitxonline.kernel.spreadsheets import spreadsheet_response
 
 # A page shows 25 lines; this many can still be checked by hand.
-MOST_SELECTED = 200
-LONGEST_QUERY = 500
+MAX_SELECTED = 200
+QUERY_MAX_LENGTH = 500
 
 
 @signed_in()
@@ -107,7 +107,7 @@ def hand_out_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpRes
     now = clock.now()
     membership, contract = _get_contract(request, slug, contract_id, now)
     if request.method != "POST":
-        form = ManagerHandOutForm(contract.runs, initial={"run": row_id(request.GET.get("run"))})
+        form = ManagerHandOutForm(contract.runs, initial={"run": parse_row_id(request.GET.get("run"))})
         return _render_hand_out(request, membership, contract, form)
     form = ManagerHandOutForm(contract.runs, request.POST, request.FILES)
     if not form.is_valid():
@@ -269,7 +269,7 @@ def _render_hand_out(
 def _back_url(request: HttpRequest, here: str) -> str:
     """Return the list with the filter it had. The query string is only ever appended to our own address."""
     query = request.POST.get("query", "")
-    is_plain = query.isascii() and query.isprintable() and len(query) < LONGEST_QUERY
+    is_plain = query.isascii() and query.isprintable() and len(query) < QUERY_MAX_LENGTH
     return f"{here}?{query}" if query and is_plain else here
 
 
@@ -280,7 +280,7 @@ def _parse_selection(request: HttpRequest) -> tuple[str, list[int]]:
         texts = [only]
     else:
         action, texts = request.POST.get("action", ""), request.POST.getlist("id")
-    return action, sorted({pk for text in texts[:MOST_SELECTED] if (pk := row_id(text)) is not None})
+    return action, sorted({pk for text in texts[:MAX_SELECTED] if (pk := parse_row_id(text)) is not None})
 
 
 def _file_name(contract: ManagedContract, subject: str) -> str:

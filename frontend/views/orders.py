@@ -18,7 +18,7 @@ from frontend.drawing.receipt_pdf import receipt_pdf
 from frontend.pages.receipt import ReceiptPage, receipt_page
 from frontend.pages.refund_form import RefundRequestForm
 from frontend.site.brands import brand_of
-from frontend.site.parsing import account_id, name
+from frontend.site.parsing import account_id, parse_name
 from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
@@ -97,7 +97,7 @@ def refund(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, number: str | None) -> ReceiptPage:
-    return receipt_page(user_id=account_id(request), number=name(number), now=clock.now())
+    return receipt_page(user_id=account_id(request), number=parse_name(number), now=clock.now())
 
 
 def _refund_page(

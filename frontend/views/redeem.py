@@ -17,7 +17,7 @@ from frontend.pages.code_form import RedeemForm
 from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
 from frontend.pages.redeem import offer_card, refusal_card
-from frontend.site.parsing import typed_code
+from frontend.site.parsing import parse_code
 from frontend.views.answers import UNPROCESSABLE, refused_status, with_retry_after
 from frontend.views.decorators import personal
 from frontend.views.links import login_url, other_account_url, register_url
@@ -33,7 +33,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     form = RedeemForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _render_form(request, form, status=UNPROCESSABLE if form.is_bound else 200)
-    text = typed_code(form.cleaned_data["code"])
+    text = parse_code(form.cleaned_data["code"])
     try:
         with refusals_on(form, "code", only=(CodeUnknown, RateLimited)) as caught, limit_code_failures(request):
             code_offer(text=text, user_id=request.user.pk, now=clock.now())

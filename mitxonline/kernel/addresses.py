@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-LONGEST_EMAIL = 254  # RFC 5321, and what our columns hold
+EMAIL_MAX_LENGTH = 254  # RFC 5321, and what our columns hold
 
 _NAMED = re.compile(r"\A(?P<name>[^<>]*)<(?P<email>[^<>\s]+)>\Z")
 _SEPARATORS = ",;\t"
@@ -50,7 +50,7 @@ def is_email_address(text: str) -> bool:
         validate_email(text)
     except ValidationError:
         return False
-    return len(text) <= LONGEST_EMAIL
+    return len(text) <= EMAIL_MAX_LENGTH
 
 
 def parse_people(text: str) -> list[ListedPerson]:

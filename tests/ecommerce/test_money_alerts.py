@@ -61,7 +61,7 @@ def test_one_order_in_review_is_one_mail(mailoutbox: Outbox) -> None:
 
 
 def test_many_are_one_digest(mailoutbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecommerce.services.orders.alerts.MOST_LISTED", 2)
+    monkeypatch.setattr("ecommerce.services.orders.alerts.MAX_LISTED", 2)
     tell()
     orders = [make_paid_order(make_product()) for _each in range(3)]
     for order in orders:

@@ -211,7 +211,7 @@ def test_a_refund_of_another_amount_goes_to_review(till: Till, amount: Money, st
     look_up_refund(refund_id=refund.pk, now=NOON)
     refund.refresh_from_db()
     attempt = order.attempts.get()
-    assert (refund.state, refund.told_money) == (RefundState.DIFFERS, amount)
+    assert (refund.state, refund.reported_money) == (RefundState.DIFFERS, amount)
     assert (attempt.refunded, attempt.refund_reserved, attempt.refundable) == (10, 49, Money("339", "USD"))
     assert fresh(order).state == OrderState.PARTIALLY_REFUNDED  # by the first refund
     assert attention(order) == "differs"
@@ -264,7 +264,7 @@ def test_stripes_own_answer_is_compared(stripe_api: StripeServer) -> None:
     make = stripe_api._refund
     stripe_api._refund = lambda params, **more: make(params, **more) | {"currency": "jpy"}  # type: ignore[method-assign]
     refund = refund_order(order_id=order.pk, choice=choice(), now=NOON, by_id=None)
-    assert (refund.state, refund.told_money) == (RefundState.DIFFERS, Money(4900, "JPY"))
+    assert (refund.state, refund.reported_money) == (RefundState.DIFFERS, Money(4900, "JPY"))
     assert fresh(order).state == OrderState.FULFILLED
     assert latest_attempt(order).state == AttemptState.PAID
 

@@ -13,7 +13,7 @@ from django.utils.html import escape
 from cms.models import HomePage, Instructor, ProgramPage
 from courses.models import Course, CourseRun
 from ecommerce.models import Product
-from frontend.pages.courses import OfferPanel, course_view, program_cards, program_view
+from frontend.pages.courses import OfferPanel, build_course_page, build_program_page, program_cards
 from mitxonline.kernel import clock
 from tests.factories import NOON, make_contract, make_contract_run, make_course, make_department, make_product, make_run
 from tests.factories.pages import block, make_course_page, make_home, make_program, make_program_page
@@ -34,7 +34,7 @@ class TestCoursePage:
         course = course_on_sale("Python", "249", weeks=8)
         course.hours_per_week_min, course.hours_per_week_max = 4, 6
         course.page.prerequisites = "No experience needed"
-        view = course_view(course.page, user_id=None, now=NOON)
+        view = build_course_page(course.page, user_id=None, now=NOON)
         assert view is not None
         assert [(fact.title, fact.note) for fact in view.facts] == [
             ("1 Apr 2026", "Next start"),
@@ -45,12 +45,12 @@ class TestCoursePage:
 
     def test_says_nothing_it_doesn_t_know(self) -> None:
         page = make_course_page(make_course())
-        view = course_view(page, user_id=None, now=NOON)
+        view = build_course_page(page, user_id=None, now=NOON)
         assert view is not None
         assert [fact.icon for fact in view.facts] == ["level"]
 
     def test_leads_back_through_its_department(self) -> None:
-        view = course_view(course_on_sale("Python", "249").page, user_id=None, now=NOON)
+        view = build_course_page(course_on_sale("Python", "249").page, user_id=None, now=NOON)
         assert view is not None
         assert [(crumb.title, crumb.url) for crumb in view.breadcrumb] == [
             ("Catalog", "/catalog/"),
@@ -63,7 +63,7 @@ class TestCoursePage:
         make_program_page(make_program("A", courses=[course], title="Shown"))
         make_program_page(make_program("B", courses=[course], title="Draft")).unpublish()
         make_program_page(make_program("C", title="Another course's"))
-        view = course_view(course.page, user_id=None, now=NOON)
+        view = build_course_page(course.page, user_id=None, now=NOON)
         assert view is not None
         assert [(link.title, link.url) for link in view.programs] == [("Shown", "/programs/program-v1:TesseraX+A/")]
         assert [tile.title for tile in view.programs[0].courses] == ["Python"]
@@ -74,7 +74,7 @@ class TestCoursePage:
         course_on_sale("Databases", "249")
         course_on_sale("Bridges", "195", department="Engineering")
         make_program(courses=[course, mate])
-        view = course_view(course.page, user_id=None, now=NOON)
+        view = build_course_page(course.page, user_id=None, now=NOON)
         assert view is not None
         assert [card.title for card in view.related] == ["Writing", "Databases", "Bridges"]
 
@@ -142,7 +142,7 @@ class TestPrograms:
 
     def test_a_page_shows_what_is_asked_for_with_cards_where_there_are_pages(self) -> None:
         courses = [*self.three(), make_course(title="Without a page")]
-        view = program_view(self.page(courses), user_id=None, now=NOON)
+        view = build_program_page(self.page(courses), user_id=None, now=NOON)
         assert view is not None
         [group] = view.steps
         assert group.is_group

@@ -90,8 +90,8 @@ class Command(OperatorCommand):
         amount = {"amount": refund.money.formatted()}
         if refund.state == RefundState.FAILED:
             raise CommandError(_("The gateway refused: %(why)s Nothing was refunded.") % {"why": refund.failure})
-        if refund.state == RefundState.DIFFERS and refund.told_money is not None:
-            amount |= {"told": refund.told_money.formatted()}
+        if refund.state == RefundState.DIFFERS and refund.reported_money is not None:
+            amount |= {"told": refund.reported_money.formatted()}
             raise CommandError(
                 _("You requested %(amount)s, but the gateway says that it refunded %(told)s. Check there.") % amount
             )

@@ -14,7 +14,7 @@ from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, Refund
 from ecommerce.selectors.refund_plan import UNFINISHED
 from ecommerce.services.orders.fulfillment import fulfill_order
-from ecommerce.services.payment.payments import check_order, follow_aftermath
+from ecommerce.services.payment.payments import check_order, sync_refunds_and_disputes
 from ecommerce.services.refunds.ledger import is_partly_refunded
 from ecommerce.services.refunds.refunds import look_up_refund, send_refund
 from mitxonline.coordinator.bus import publish
@@ -74,7 +74,7 @@ def check_with_gateway(*, order_id: int, by_id: int | None, now: datetime) -> Or
     for attempt in order.attempts.filter(state=AttemptState.PAID).exclude(payment_id="").order_by("pk"):
         gateway = gateways().get(attempt.gateway)
         if gateway is not None:
-            follow_aftermath(attempt.payment_id, gateway, account=attempt.account, now=now)
+            sync_refunds_and_disputes(attempt.payment_id, gateway, account=attempt.account, now=now)
     return Order.objects.get(pk=order_id)
 
 

@@ -24,7 +24,7 @@ EXPIRES_AFTER = timedelta(days=7)
 MAY_REFUND = "ecommerce.refund_order"
 BATCH_SIZE = 500
 # How many alerts one e-mail lists; it counts the rest.
-MOST_LISTED = 50
+MAX_LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def email_alerts(*, now: datetime) -> int:
             "order": alert.order,
             "link": f"{settings.SITE_BASE_URL}{reverse('shop_orders:order', args=[alert.order_id])}",
         }
-        for alert in batch.alerts[:MOST_LISTED]
+        for alert in batch.alerts[:MAX_LISTED]
     ]
     send_email(
         "ecommerce/emails/money_alerts",
@@ -92,7 +92,7 @@ def email_alerts(*, now: datetime) -> int:
         context={
             "order_count": len(orders),
             "entries": entries,
-            "more": max(len(batch.alerts) - MOST_LISTED, 0),
+            "more": max(len(batch.alerts) - MAX_LISTED, 0),
             "link": f"{settings.SITE_BASE_URL}{reverse('shop_orders:index')}",
         },
     )

@@ -35,9 +35,9 @@ from ecommerce.models import GatewayNotice, Order, PaymentAttempt, Refund
 from ecommerce.services.payment.payments import (
     confirm_attempt,
     find_attempt,
-    follow_aftermath,
     mismatch_reason,
     settle_notice,
+    sync_refunds_and_disputes,
 )
 from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.deliveries import describe_error
@@ -159,7 +159,7 @@ def _act_on_aftermath(
     order = Order.objects.filter(attempts__gateway=gateway.name, attempts__payment_id=content.payment_id).first()
     if not content.payment_id or order is None:
         return NoticeState.UNKNOWN, None
-    follow_aftermath(content.payment_id, gateway, account=account, now=now)
+    sync_refunds_and_disputes(content.payment_id, gateway, account=account, now=now)
     return NoticeState.DONE, order.pk
 
 

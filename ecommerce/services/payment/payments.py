@@ -40,7 +40,7 @@ ASK_ABOUT_PAYMENTS = "ecommerce.tasks.ask_about_payments"
 # How long the process that recorded a payment may take to fulfill its order, before the sweep does.
 FULFILLMENT_TIME = timedelta(minutes=2)
 
-LONGEST_PAUSE = timedelta(hours=1)
+MAX_PAUSE = timedelta(hours=1)
 
 # How long to keep asking about an expired payment page that the gateway doesn't know.
 MISSING_AFTER = timedelta(days=1)
@@ -196,14 +196,14 @@ def next_ask_time(attempt: PaymentAttempt, *, now: datetime) -> datetime:
     if attempt.state == AttemptState.PROCESSING:
         return now + timedelta(seconds=settings.PAYMENT_PROCESSING_ASK_SECONDS)
     pause = timedelta(seconds=settings.PAYMENT_ASK_AGAIN_SECONDS) * 2 ** min(attempt.asked, 8)
-    later: datetime = now + min(pause, LONGEST_PAUSE)
+    later: datetime = now + min(pause, MAX_PAUSE)
     if attempt.expires_at is None:
         return later
     expired = attempt.expires_at + timedelta(minutes=4)  # a gateway may end its page a little later
     return expired if now < expired < later else later
 
 
-def follow_aftermath(payment_id: str, gateway: PaymentGateway, *, account: str, now: datetime) -> int:
+def sync_refunds_and_disputes(payment_id: str, gateway: PaymentGateway, *, account: str, now: datetime) -> int:
     """Ask for a payment's refunds and disputes and act on them; return how many belong to payments of ours."""
     refunds, disputes = gateway.refunds_of(payment_id, account), gateway.disputes_of(payment_id, account)
     followed: list[object | None] = [follow_refund(each, gateway_name=gateway.name, now=now) for each in refunds]
@@ -215,8 +215,8 @@ def follow_aftermath(payment_id: str, gateway: PaymentGateway, *, account: str, 
 
 def _act_on_answer(notice: PaymentNotice, attempt: PaymentAttempt, gateway: PaymentGateway, *, now: datetime) -> Order:
     order = _settle_attempt(attempt.pk, notice, now=now)
-    if notice.has_aftermath:
-        follow_aftermath(notice.payment_id, gateway, account=attempt.account, now=now)
+    if notice.has_refunds_or_disputes:
+        sync_refunds_and_disputes(notice.payment_id, gateway, account=attempt.account, now=now)
     return order
 
 
@@ -231,8 +231,8 @@ def _settle_attempt(attempt_id: int, notice: PaymentNotice, *, now: datetime) ->
 
 def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
     """Record what the gateway says, and return whether to fulfill the order now."""
-    if _came_by_unknown_session(notice, attempt):
-        _record_found_payment(attempt, order, notice, now=now)
+    if _is_from_unknown_session(notice, attempt):
+        _record_unexpected_payment(attempt, order, notice, now=now)
         return False
     if wrong := mismatch_reason(notice, attempt):
         if notice.outcome is PaymentOutcome.PAID:
@@ -285,7 +285,7 @@ def _accept_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
     return True
 
 
-def _came_by_unknown_session(notice: PaymentNotice, attempt: PaymentAttempt) -> bool:
+def _is_from_unknown_session(notice: PaymentNotice, attempt: PaymentAttempt) -> bool:
     """Whether a payment has this attempt's reference but a different gateway session."""
     is_money = notice.outcome is PaymentOutcome.PAID and notice.paid is not None and notice.payment_id != ""
     is_ours = not notice.doubt and notice.reference == attempt.reference
@@ -293,7 +293,7 @@ def _came_by_unknown_session(notice: PaymentNotice, attempt: PaymentAttempt) -> 
     return is_money and is_ours and are_known and attempt.session_id != notice.session_id
 
 
-def _record_found_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
+def _record_unexpected_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
     """Record a payment that came with an attempt's reference by an unknown session, as an attempt of its own.
 
     It is real money and has to be refundable. A second payment is marked for finance. A first one sends the order to

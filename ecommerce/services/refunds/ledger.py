@@ -170,7 +170,7 @@ def move_refund(
         refund.settled_at = now
     refund.save()
     if to == RefundState.SUCCEEDED:
-        _take_effect(refund, order=order, now=now)
+        _apply_refund(refund, order=order, now=now)
     elif to == RefundState.DIFFERS:
         log_refund(refund, "ecommerce.refund.differ", by_id=None)
         raise_alert(order.pk, AlertKind.REFUND_DIFFERS, about=f"refund {refund.pk}", now=now)
@@ -184,7 +184,7 @@ def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: in
 
     Money in a currency other than the payment's isn't counted; the order then stays as it is.
     """
-    money = refund.told_money or refund.money
+    money = refund.reported_money or refund.money
     # Release what is reserved for the requested amount before counting the actual one.
     _move_counters(refund, RefundState.DIFFERS, RefundState.CANCELED)
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
@@ -197,7 +197,7 @@ def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: in
     refund.save()
     if refund.is_counted:  # our sum now agrees with the gateway's
         PaymentAttempt.objects.filter(pk=refund.attempt_id).update(refund_gap=0)
-    _take_effect(refund, order=order, now=now)
+    _apply_refund(refund, order=order, now=now)
 
 
 def log_refund(refund: Refund, action: str, *, by_id: int | None) -> None:
@@ -339,7 +339,7 @@ def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> N
         _release_lines(refund)
     elif before == RefundState.FAILED and _holds_lines(after):
         _reserve_lines(refund)
-    source, target = _counter(before, refund), _counter(after, refund)
+    source, target = _counter_column(before, refund), _counter_column(after, refund)
     attempt = PaymentAttempt.objects.filter(pk=refund.attempt_id)
     if source == target:
         return
@@ -361,7 +361,7 @@ def _holds_lines(state: RefundState) -> bool:
     return state in RESERVED_REFUND_STATES or state in COUNTED_REFUND_STATES
 
 
-def _counter(state: RefundState, refund: Refund) -> str | None:
+def _counter_column(state: RefundState, refund: Refund) -> str | None:
     if state in RESERVED_REFUND_STATES:
         return "refund_reserved"
     if state in COUNTED_REFUND_STATES and refund.is_counted:
@@ -387,7 +387,7 @@ def _reserve_lines(refund: Refund) -> None:
             part.save(update_fields=["amount"])
 
 
-def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
+def _apply_refund(refund: Refund, *, order: Order, now: datetime) -> None:
     if refund.took_effect_at is None:  # once, however often the gateway reports it
         refund.took_effect_at = now
         if refund.is_counted and not refund.attempt.is_surplus:
@@ -395,7 +395,7 @@ def _take_effect(refund: Refund, *, order: Order, now: datetime) -> None:
             if refund.origin != RefundOrigin.OURS:
                 _apply_policy(refund, is_whole=is_whole)
             lines = OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk")
-            take_lines_back(refund, list(lines), order=order, now=now)
+            revoke_lines(refund, list(lines), order=order, now=now)
             _update_order_state(order, is_whole=is_whole, by_id=refund.begun_by_id, now=now)
         refund.save(update_fields=["took_effect_at", "enrollment_after", "frees_codes"])
         publish(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
@@ -430,7 +430,7 @@ def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_
         frees_codes=choice.frees_codes,
         begun_by_id=by_id,
     )
-    take_lines_back(unsaved, lines, order=order, now=now)
+    revoke_lines(unsaved, lines, order=order, now=now)
     if order.money.is_zero and order.is_fulfilled:
         is_whole = not order.lines.standing().exists()
         _update_order_state(order, is_whole=is_whole, by_id=by_id, now=now)
@@ -452,7 +452,7 @@ def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_
     )
 
 
-def take_lines_back(refund: Refund, lines: list[OrderLine], *, order: Order, now: datetime) -> None:
+def revoke_lines(refund: Refund, lines: list[OrderLine], *, order: Order, now: datetime) -> None:
     """Take back the lines' courses, codes and seats, as the refund says."""
     if not lines:
         return

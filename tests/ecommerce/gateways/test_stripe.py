@@ -136,7 +136,7 @@ def test_a_payments_state_is_read(gateway: StripeGateway, stripe_api: StripeServ
     assert found.billed_to is not None
     assert (found.billed_to.name, found.billed_to.country) == ("Amara Okafor", "US")
     assert found.tax == Money("15.00", "USD")
-    assert not found.has_aftermath
+    assert not found.has_refunds_or_disputes
 
 
 @pytest.mark.parametrize("live", [True, False])
@@ -373,7 +373,7 @@ def test_a_disputes_state_is_read(
     (found,) = gateway.disputes_of(payment_id, "")
     assert (found.payment_id, found.amount) == (payment_id, Money("249.00", "USD"))
     assert (found.state, found.funds) == (state, funds)
-    assert gateway.look_up(session).has_aftermath
+    assert gateway.look_up(session).has_refunds_or_disputes
 
 
 # Notices
