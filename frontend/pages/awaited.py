@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from ecommerce.ownership import UnsettledOrder, find_unsettled_orders
-from frontend.pages.places import order_url
+from frontend.pages.links import order_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from django.utils.translation import ngettext
 from wagtail.images.models import Image, Rendition
 
 from courses.models import Course, Enrollment
+from frontend.pages.links import course_url
 from frontend.pages.offers import CourseOffer, short_price
-from frontend.pages.places import course_url
 from mitxonline.kernel.money import Money
 
 COVER = "fill-960x480"  # 2:1 around the focal point, sharp on a fine screen

@@ -30,8 +30,8 @@ from frontend.pages.cards import (
     enrolled_course_ids,
     length_text,
 )
+from frontend.pages.links import program_url
 from frontend.pages.offers import CourseOffer, course_offers, short_price
-from frontend.pages.places import program_url
 from frontend.site.navigation import CATALOG, PROGRAMS, Crumb
 from mitxonline.kernel.money import Money
 

@@ -20,7 +20,7 @@ from courses.enums import RequirementKind
 from courses.models import Course, CourseRun, Program, ProgramRequirement
 from courses.selectors.dashboard import dashboard_for
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
-from frontend.pages.places import course_url, courses_with_a_page, organization_url, program_url
+from frontend.pages.links import course_url, courses_with_a_page, organization_url, program_url
 from mitxonline.users.models import User
 
 RUNS_SHOWN = 3

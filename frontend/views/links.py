@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import reverse
 
 from ecommerce.models import Order
-from frontend.pages.places import order_url
+from frontend.pages.links import order_url
 from mitxonline.users.next_page import with_next
 
 
