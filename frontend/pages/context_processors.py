@@ -22,9 +22,9 @@ def cart(request: HttpRequest) -> dict[str, Any]:
     return {"cart_summary": SimpleLazyObject(lambda: cart_summary(request))}
 
 
-def places(request: HttpRequest) -> dict[str, Any]:
-    """`places`: links of header and footers; `local_accounts`: whether people can register here."""
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """`navigation`: links of header and footers; `local_accounts`: whether people can register here."""
     return {
-        "places": SimpleLazyObject(lambda: brand_of(request).places),
+        "navigation": SimpleLazyObject(lambda: brand_of(request).navigation),
         "local_accounts": settings.LOCAL_ACCOUNTS,
     }

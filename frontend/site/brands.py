@@ -14,7 +14,7 @@ from wagtail.models import Site
 
 from cms.models import SiteBrand
 from frontend.site.brand import Colors
-from frontend.site.navigation import Places, places
+from frontend.site.navigation import Navigation, build_navigation
 
 if TYPE_CHECKING:
     from wagtail.images.models import Image
@@ -30,7 +30,7 @@ class Brand:
     copyright_note: str = ""
     mark: Image | None = None
     colors: Colors = field(default_factory=Colors)
-    places: Places = field(default_factory=places)
+    navigation: Navigation = field(default_factory=build_navigation)
 
     @cached_property
     def stylesheet_url(self) -> str:
@@ -75,7 +75,7 @@ def _build_brand(row: SiteBrand) -> Brand:
         copyright_note=row.copyright_note,
         mark=row.mark,
         colors=Colors(brand=row.brand_color, accent=row.accent_color),
-        places=places(
+        navigation=build_navigation(
             for_organizations=row.page_url("organizations"),
             help=row.page_url("help"),
             refunds=row.page_url("refunds"),

@@ -47,7 +47,7 @@ REGISTER = Link(_("Create an account"), "/register/")
 
 
 @dataclass(frozen=True)
-class Places:
+class Navigation:
     """All links of header and footers."""
 
     main: tuple[Link, ...]
@@ -68,7 +68,7 @@ class Places:
     register: Link = REGISTER
 
 
-def places(
+def build_navigation(
     *,
     for_organizations: str = "",
     help: str = "",
@@ -77,7 +77,7 @@ def places(
     terms: str = "",
     privacy: str = "",
     support_email: str = "",
-) -> Places:
+) -> Navigation:
     """Build the links of a site. An empty URL is a page the site doesn’t have."""
     organizations = Link(_("For organizations"), for_organizations)
     help_link = Link(_("Help"), help)
@@ -92,7 +92,7 @@ def places(
             _("Help"), _visible_links(help_link, support, refunds_link, Link(_("Accessibility"), accessibility))
         ),
     )
-    return Places(
+    return Navigation(
         main=_visible_links(CATALOG, PROGRAMS, organizations),
         footer=tuple(column for column in columns if column.links),
         legal=legal,

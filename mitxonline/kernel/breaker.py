@@ -1,6 +1,6 @@
 """A circuit breaker per remote account, shared by all processes through the cache.
 
-Closed: every call is made. After `BREAKER_FAILURES` silences in a row it opens, and for `BREAKER_PAUSE` seconds no call
+Closed: every call is made. After `BREAKER_FAILURES` silences in a row it opens, and for `BREAKER_PAUSE_SECONDS` seconds no call
 is made. Then it is half open: one caller probes, and an answer closes it. Without the cache it stays closed.
 
 Pages give up sooner than the worker. So an account that pages found silent may still be called by the worker, one call
@@ -48,7 +48,7 @@ class Permit:
         if not is_probe and self._count() < settings.BREAKER_FAILURES:
             return
         cache.set(troubled, 1, _MEMORY)
-        cache.set(_key(self.name, "open"), self.caller, settings.BREAKER_PAUSE)
+        cache.set(_key(self.name, "open"), self.caller, settings.BREAKER_PAUSE_SECONDS)
         cache.delete(_key(self.name, "probe"))
         if not is_probe:
             cache.set(_INDEX, sorted({*cache.get(_INDEX, ()), self.name}), _MEMORY)

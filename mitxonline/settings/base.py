@@ -100,7 +100,7 @@ TEMPLATES = [
                 "wagtail.contrib.settings.context_processors.settings",
                 "frontend.pages.context_processors.brand",
                 "frontend.pages.context_processors.cart",
-                "frontend.pages.context_processors.places",
+                "frontend.pages.context_processors.navigation",
             ],
         },
     },

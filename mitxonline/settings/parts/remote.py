@@ -21,4 +21,4 @@ REMOTE_PAGE_QUEUE_SECONDS = 1.0
 
 # After this many timeouts in a row, pause calls for this many seconds.
 BREAKER_FAILURES = 3
-BREAKER_PAUSE = 15
+BREAKER_PAUSE_SECONDS = 15
