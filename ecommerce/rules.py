@@ -115,9 +115,9 @@ def _forget_rules(*, setting: str, **_kwargs: object) -> None:
 
 def check_rules(purchase: Purchase) -> list[RuleVerdict]:
     """Ask all rules, in their order. A product that needs a code and that no rule vouches for isn't for sale."""
-    findings = [finding for rule in checkout_rules() for finding in rule.check(purchase)]
-    vouched = {finding.product_id for finding in findings if finding.vouches}
-    return findings + [
+    verdicts = [verdict for rule in checkout_rules() for verdict in rule.check(purchase)]
+    vouched = {verdict.product_id for verdict in verdicts if verdict.vouches}
+    return verdicts + [
         RuleVerdict(product_id=line.product.pk, refusal=NotForSale(title=line.product.title))
         for line in purchase.lines
         if line.product.requires_code and line.product.pk not in vouched
@@ -145,11 +145,11 @@ def refuse_owned_courses(purchase: Purchase) -> None:
         raise refusal
 
 
-def first_refusals(findings: Sequence[RuleVerdict]) -> dict[int, DomainError]:
+def first_refusals(verdicts: Sequence[RuleVerdict]) -> dict[int, DomainError]:
     refusals: dict[int, DomainError] = {}
-    for finding in findings:
-        if finding.refusal is not None:
-            refusals.setdefault(finding.product_id, finding.refusal)
+    for verdict in verdicts:
+        if verdict.refusal is not None:
+            refusals.setdefault(verdict.product_id, verdict.refusal)
     return refusals
 
 
@@ -163,11 +163,11 @@ class _ReadOnlyRule(ABC):
         pass
 
     def hold(self, purchase: Purchase, order: Order) -> Sequence[RuleVerdict]:
-        findings = self.check(purchase)
-        for refusal in first_refusals(findings).values():
+        verdicts = self.check(purchase)
+        for refusal in first_refusals(verdicts).values():
             refusal.retry_url = refusal.retry_url or CheckoutRefused.retry_url
             raise refusal
-        return findings
+        return verdicts
 
 
 class Sellable(_ReadOnlyRule):
@@ -211,14 +211,14 @@ class NotAlreadyEnrolled(_ReadOnlyRule):
         plain = [line.product for line in purchase.lines if not line.product.requires_code]
         courses = {course_id for product in plain for course_id in purchase.runs[product.pk]}
         enrolled = find_enrolled_runs(purchase.user_id, courses, now=purchase.now)
-        findings = []
+        verdicts = []
         for line in purchase.lines:
             runs = purchase.runs[line.product.pk]
             if (number := _find_unsettled_order(line.product, runs, unsettled)) is not None:
-                findings.append(RuleVerdict(product_id=line.product.pk, refusal=PaymentUnderWay(number=number)))
+                verdicts.append(RuleVerdict(product_id=line.product.pk, refusal=PaymentUnderWay(number=number)))
             elif not line.product.requires_code and (owned := find_owned_courses(line.product, runs, enrolled)):
-                findings.append(_judge_owned_courses(line.product, runs, owned))
-        return findings
+                verdicts.append(_judge_owned_courses(line.product, runs, owned))
+        return verdicts
 
 
 class EachCourseOnce(_ReadOnlyRule):
@@ -228,7 +228,7 @@ class EachCourseOnce(_ReadOnlyRule):
         """Refuse the lesser line of each pair: a course beside its program, auditing beside verified, the later one."""
         lines = [line.product for line in purchase.lines if not line.is_kept]
         kept: list[Product] = []
-        findings = []
+        verdicts = []
         for product in sorted(lines, key=_rank, reverse=True):  # stable: of equals the first one stays
             courses = set(purchase.runs[product.pk])
             beside = next((each for each in kept if courses & set(purchase.runs[each.pk])), None)
@@ -239,8 +239,8 @@ class EachCourseOnce(_ReadOnlyRule):
             if product.course_run is not None:
                 twice = CourseInProgram if beside.course_run is None else SameCourseTwice
             refusal = twice(title=product.title, beside=beside.title, beside_id=beside.pk)
-            findings.append(RuleVerdict(product_id=product.pk, refusal=refusal))
-        return findings
+            verdicts.append(RuleVerdict(product_id=product.pk, refusal=refusal))
+        return verdicts
 
 
 def ownership_refusal(product: Product, runs: RunsByCourse, owned: Mapping[int, str]) -> AlreadyEnrolled:

@@ -192,7 +192,7 @@ def price_basket(
     by_id = {code.pk: code for code in codes}
     prices = price_items([make_item(product) for product in products], offers)
     spent = [by_id.get(price.offer.code_id or 0) if price.offer else None for price in prices]
-    findings: list[RuleVerdict] = []
+    rule_verdicts: list[RuleVerdict] = []
     if ask_rules:
         opened = {code.discount.unlocks_id for code in codes}
         bought = [
@@ -200,10 +200,10 @@ def price_basket(
             for product, code in zip(products, spent, strict=True)
         ]
         waiting = [PurchaseLine(product, None, knows_code=product.pk in opened, is_kept=True) for product in kept]
-        findings = check_rules(Purchase(lines=(*bought, *waiting), user_id=user_id, now=now))
-    refusals = _drop_settled_doubles(first_refusals(findings))
+        rule_verdicts = check_rules(Purchase(lines=(*bought, *waiting), user_id=user_id, now=now))
+    refusals = _drop_settled_doubles(first_refusals(rule_verdicts))
     lines = [
-        _make_line(product, price, code, refusals.get(product.pk), findings)
+        _make_line(product, price, code, refusals.get(product.pk), rule_verdicts)
         for product, price, code in zip(products, prices, spent, strict=True)
     ]
     sold = [line for line in lines if basket.is_link or not _is_set_aside(line.refusal)]
@@ -217,7 +217,7 @@ def price_basket(
     for item in items:
         if item.kept_at is not None:
             price = price_item(make_item(item.product), [])
-            line = _make_line(item.product, price, None, refusals.get(item.product_id), findings)
+            line = _make_line(item.product, price, None, refusals.get(item.product_id), rule_verdicts)
             aside.append(replace(line, kept_at=item.kept_at))
     used = {line.code.pk for line in sold if line.code is not None}
     providers = {line.product.pk: line.provider for line in lines}
@@ -290,16 +290,16 @@ def _make_line(
     price: Price,
     code: DiscountCode | None,
     refusal: DomainError | None,
-    findings: list[RuleVerdict],
+    rule_verdicts: list[RuleVerdict],
 ) -> PricedLine:
-    mine = [finding for finding in findings if finding.product_id == product.pk]
+    mine = [verdict for verdict in rule_verdicts if verdict.product_id == product.pk]
     return PricedLine(
         product=product,
         price=price,
         code=code,
         refusal=refusal,
-        entitlement=next((finding.entitlement for finding in mine if finding.entitlement), ""),
-        provider=next((finding.provider for finding in mine if finding.provider), ""),
-        contact=next((finding.contact for finding in mine if finding.contact), ""),
-        note=next((finding.note for finding in mine if finding.note), ""),
+        entitlement=next((verdict.entitlement for verdict in mine if verdict.entitlement), ""),
+        provider=next((verdict.provider for verdict in mine if verdict.provider), ""),
+        contact=next((verdict.contact for verdict in mine if verdict.contact), ""),
+        note=next((verdict.note for verdict in mine if verdict.note), ""),
     )

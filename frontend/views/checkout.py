@@ -38,7 +38,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
             owner=basket_owner(request),
             user_id=user_id,
             expected_total=parse_money(request.POST.get("expected_total")),
-            seen=parse_name(request.POST.get("seen")),
+            seen_fingerprint=parse_name(request.POST.get("seen")),
             now=clock.now(),
             host=request.get_host(),
         )

@@ -1,6 +1,6 @@
 """A circuit breaker per remote account, shared by all processes through the cache.
 
-Closed: every call is made. After `BREAKER_FAILURES` silences in a row it opens, and for `BREAKER_PAUSE_SECONDS` seconds no call
+Closed: every call is made. After `BREAKER_FAILURES` silences in a row it opens, and for `BREAKER_PAUSE_SECONDS` no call
 is made. Then it is half open: one caller probes, and an answer closes it. Without the cache it stays closed.
 
 Pages give up sooner than the worker. So an account that pages found silent may still be called by the worker, one call

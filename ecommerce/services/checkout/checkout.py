@@ -75,12 +75,12 @@ def begin_checkout(
     user_id: int,
     now: datetime,
     expected_total: Money | None = None,
-    seen: str = "",
+    seen_fingerprint: str = "",
     host: str = "",
 ) -> Checkout:
     """Place an order for the owner's current basket, and fulfill it at once if it is free or begin its payment.
 
-    ``seen`` is the fingerprint of the basket the buyer was shown. ``host`` is the host of the request: hosts may have
+    ``seen_fingerprint`` is that of the basket the buyer was shown. ``host`` is the host of the request: hosts may have
     gateway accounts of their own. Checking out the same basket again returns the same order, and for a while the same
     payment page, unless the gateway says that the page has ended.
 
@@ -91,28 +91,35 @@ def begin_checkout(
 
     def place() -> tuple[Order, PaymentAttempt | None]:
         with transaction.atomic():
-            order = place_order(owner=owner, user_id=user_id, now=now, expected_total=expected_total, seen=seen)
+            order = place_order(
+                owner=owner, user_id=user_id, now=now, expected_total=expected_total, seen_fingerprint=seen_fingerprint
+            )
             attempt = None if order.money.is_zero else _open_attempt_for(order, host=host, now=now)
             if attempt is None:
                 fulfill_locked(order, now=now)
         return order, attempt
 
-    is_second_page = False
-    while True:
+    order, attempt = retry_taken_number(place)
+    if attempt is None:
+        return Checkout(order=order, pay_url=None)
+    order = _confirm_earlier_page(attempt, now=now)
+    if order.is_fulfilled or order.state == OrderState.REVIEW:
+        return Checkout(order=order, pay_url=None)
+    if attempt.state != AttemptState.STARTED:  # its page was declined or has ended, so a new attempt is opened
         order, attempt = retry_taken_number(place)
         if attempt is None:
             return Checkout(order=order, pay_url=None)
-        confirmed = _confirm_earlier_page(attempt, now=now)
-        if confirmed.is_fulfilled or confirmed.state == OrderState.REVIEW:
-            return Checkout(order=confirmed, pay_url=None)
-        if attempt.state == AttemptState.STARTED or is_second_page:
-            break
-        is_second_page = True  # the first page was declined or has ended; the next round opens another
-    return _end_superseded_pages(order, now=now) or Checkout(order=order, pay_url=begin_session(attempt, now=now))
+    paid_elsewhere = _end_superseded_pages(order, now=now)
+    if paid_elsewhere is None:
+        return Checkout(order=order, pay_url=begin_session(attempt, now=now))
+    _close_if_superseded(order, paid_elsewhere, now=now)
+    if paid_elsewhere.state == OrderState.PENDING:
+        raise PaymentUnderWay(number=paid_elsewhere.number)
+    return Checkout(order=paid_elsewhere, pay_url=None)
 
 
 def place_order(
-    *, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None, seen: str = ""
+    *, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None, seen_fingerprint: str = ""
 ) -> Order:
     """Create the order and hold its codes and seats, all or nothing; or return the pending order of this very basket.
 
@@ -136,7 +143,7 @@ def place_order(
         _cancel_superseded_orders(superseded, priced, now=now)
         if expected_total is not None and expected_total != priced.total:
             raise TotalChanged(shown=expected_total.formatted(), now=priced.total.formatted())
-        if seen and seen != priced.fingerprint:
+        if seen_fingerprint and seen_fingerprint != priced.fingerprint:
             raise BasketChanged
         if placed is None:
             return _write_order(priced, basket=basket, user_id=user_id, now=now)
@@ -204,11 +211,11 @@ def _confirm_earlier_page(attempt: PaymentAttempt, *, now: datetime) -> Order:
     return order
 
 
-def _end_superseded_pages(order: Order, *, now: datetime) -> Checkout | None:
-    """End the buyer's payment pages that this order replaces; return the other order where one of them was paid.
+def _end_superseded_pages(order: Order, *, now: datetime) -> Order | None:
+    """End the buyer's payment pages that this order replaces; return the order of a page that was or is being paid.
 
     With two open pages the buyer could pay twice. So this raises PaymentUnavailable where the gateway doesn't say
-    whether one was paid, and PaymentUnderWay where its money is coming.
+    whether one was paid.
     """
     closing = PaymentAttempt.objects.filter(
         order__purchaser_id=order.purchaser_id, state=AttemptState.CLOSING, expires_at__gt=now - SESSION_GRACE
@@ -220,12 +227,8 @@ def _end_superseded_pages(order: Order, *, now: datetime) -> Checkout | None:
             other = end_session(attempt_id=attempt.pk, now=now)
         except PaymentFailed as failure:
             raise PaymentUnavailable from failure
-        is_pending = other.state == OrderState.PENDING
         if other.is_fulfilled or other.state == OrderState.REVIEW or is_being_paid(other):
-            _close_if_superseded(order, other, now=now)
-            if is_pending:
-                raise PaymentUnderWay(number=other.number)
-            return Checkout(order=other, pay_url=None)
+            return other
     return None
 
 
@@ -312,11 +315,11 @@ def _write_order(priced: PricedBasket, *, basket: Basket, user_id: int, now: dat
         hold_until=until,
     )
     purchase = _make_purchase(priced, user_id=user_id, now=now)
-    findings = [finding for rule in checkout_rules() for finding in rule.hold(purchase, order)]
+    verdicts = [verdict for rule in checkout_rules() for verdict in rule.hold(purchase, order)]
     codes = {line.code.pk: line.code for line in priced.lines if line.code is not None}
     for _pk, code in sorted(codes.items()):  # always in the same order, so that two buyers can't deadlock
         hold_code(code=code, user_id=user_id, order_id=order.pk, until=until, now=now)
-    OrderLine.objects.bulk_create([_make_line(line, order, findings) for line in priced.lines])
+    OrderLine.objects.bulk_create([_make_line(line, order, verdicts) for line in priced.lines])
     return order
 
 
@@ -325,16 +328,16 @@ def _make_purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purc
     return Purchase(lines=lines, user_id=user_id, now=now)
 
 
-def _make_line(line: PricedLine, order: Order, findings: list[RuleVerdict]) -> OrderLine:
+def _make_line(line: PricedLine, order: Order, verdicts: list[RuleVerdict]) -> OrderLine:
     """Build the order line. Raises NotForSale, CodeNeeded.
 
     The code is checked here too, in case b2b's rule is missing from CHECKOUT_RULES.
     """
     product = line.product
-    mine = [finding for finding in findings if finding.product_id == product.pk]
-    if product.requires_code and not any(finding.vouches for finding in mine):
+    mine = [verdict for verdict in verdicts if verdict.product_id == product.pk]
+    if product.requires_code and not any(verdict.vouches for verdict in mine):
         raise NotForSale(title=line.title)
-    entitlement = next((finding.entitlement for finding in mine if finding.entitlement), "")
+    entitlement = next((verdict.entitlement for verdict in mine if verdict.entitlement), "")
     has_own_code = line.code is not None and line.code.discount.unlocks_id == product.pk
     if product.requires_code and not entitlement and not has_own_code:
         raise CodeNeeded(title=line.title)

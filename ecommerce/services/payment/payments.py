@@ -302,7 +302,7 @@ def _record_unexpected_payment(attempt: PaymentAttempt, order: Order, notice: Pa
     known = PaymentAttempt.objects.filter(gateway=attempt.gateway, session_id=notice.session_id)
     if notice.paid is None or known.exists():
         return
-    found = PaymentAttempt(
+    payment = PaymentAttempt(
         order=order,
         gateway=attempt.gateway,
         account=attempt.account,
@@ -318,11 +318,11 @@ def _record_unexpected_payment(attempt: PaymentAttempt, order: Order, notice: Pa
         paid_with=notice.paid_with[:100],
         note=_("came with the reference of payment %(id)d, by another session") % {"id": attempt.pk},
     )
-    found.idempotency_key = f"found:{found.reference}"
-    found.save()
-    logger.error("payment by an unknown gateway session", extra={"attempt": found.pk, "order": order.pk})
-    if _is_paid_by_another(order, found) or order.state == OrderState.REFUNDED:
-        mark_for_refund(attempt_id=found.pk, reason=_("the order had been paid before"), now=now)
+    payment.idempotency_key = f"found:{payment.reference}"
+    payment.save()
+    logger.error("payment by an unknown gateway session", extra={"attempt": payment.pk, "order": order.pk})
+    if _is_paid_by_another(order, payment) or order.state == OrderState.REFUNDED:
+        mark_for_refund(attempt_id=payment.pk, reason=_("the order had been paid before"), now=now)
     else:
         send_to_review(
             order, cause=ReviewCause.UNKNOWN_SESSION, detail=_("paid %(paid)s") % {"paid": notice.paid}, now=now
@@ -378,26 +378,26 @@ def _record_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcom
         PaymentOutcome.EXPIRED: AttemptState.EXPIRED,
         PaymentOutcome.PROCESSING: AttemptState.PROCESSING,
     }
-    wanted, before = states.get(outcome), attempt.state
+    new_state, old_state = states.get(outcome), attempt.state
     if outcome is PaymentOutcome.OPEN and attempt.came_back_at is not None:
         attempt.came_back_at = None
         attempt.save(update_fields=["came_back_at"])
-    if before not in UNSETTLED_STATES or wanted in (None, before):
+    if old_state not in UNSETTLED_STATES or new_state in (None, old_state):
         return
-    if wanted == AttemptState.PROCESSING:
+    if new_state == AttemptState.PROCESSING:
         if order.attempts.filter(state=AttemptState.PROCESSING).exclude(pk=attempt.pk).exists():
             return  # the order waits for another bank already; if this payment comes too, it is refunded
         give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note=_("another attempt is being paid"))
-    attempt.state = wanted
-    attempt.settled_at = None if wanted == AttemptState.PROCESSING else now
-    attempt.ask_at = next_ask_time(attempt, now=now) if wanted == AttemptState.PROCESSING else None
+    attempt.state = new_state
+    attempt.settled_at = None if new_state == AttemptState.PROCESSING else now
+    attempt.ask_at = next_ask_time(attempt, now=now) if new_state == AttemptState.PROCESSING else None
     attempt.save(update_fields=["state", "settled_at", "ask_at"])
-    if wanted == AttemptState.DECLINED and _ends_order(attempt, order, before, now):
+    if new_state == AttemptState.DECLINED and _ends_order(attempt, order, old_state, now):
         close_order(order=order, to=OrderState.DECLINED, now=now, reason=_("the bank declined the payment"))
         publish(PaymentDeclined(order_id=order.pk, purchaser_id=order.purchaser_id))
 
 
-def _ends_order(attempt: PaymentAttempt, order: Order, before: str, now: datetime) -> bool:
+def _ends_order(attempt: PaymentAttempt, order: Order, old_state: str, now: datetime) -> bool:
     """Whether a declined payment ends its order: the buyer has left the page, and no other payment is on its way."""
-    was_awaited = before == AttemptState.PROCESSING or (attempt.expires_at is not None and attempt.expires_at < now)
+    was_awaited = old_state == AttemptState.PROCESSING or (attempt.expires_at is not None and attempt.expires_at < now)
     return was_awaited and order.state == OrderState.PENDING and not is_being_paid(order)
