@@ -186,17 +186,20 @@ def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: in
     """
     money = refund.reported_money or refund.money
     # Release what is reserved for the requested amount before counting the actual one.
-    _move_counters(refund, RefundState.DIFFERS, RefundState.CANCELED)
+    _release_lines(refund)
+    payment = PaymentAttempt.objects.filter(pk=refund.attempt_id)
+    payment.update(refund_reserved=F("refund_reserved") - refund.amount)
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
     refund.lines.all().delete()
     refund.amount, refund.currency = money.amount, money.currency
     excess = find_excess(order) if len(lines) == order.lines.count() else order.money.zero
     write_refund_lines(refund, divide_amount(money, {line: remaining_price(line) for line in lines}, excess=excess))
-    _move_counters(refund, RefundState.CANCELED, RefundState.SUCCEEDED)
+    if refund.is_counted:
+        _count_refunded(refund)
     refund.state, refund.settled_at, refund.failure = RefundState.SUCCEEDED, now, reason[:255]
     refund.save()
     if refund.is_counted:  # our sum now agrees with the gateway's
-        PaymentAttempt.objects.filter(pk=refund.attempt_id).update(refund_gap=0)
+        payment.update(refund_gap=0)
     _apply_refund(refund, order=order, now=now)
 
 
@@ -348,13 +351,21 @@ def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> N
     if target == "refund_reserved":
         attempt.update(refund_reserved=F("refund_reserved") + refund.amount)
     if target == "refunded":
-        # A refund made at the gateway can exceed what was paid, or be in another currency. Then it isn't counted.
-        room = Coalesce("paid_amount", "amount") - Value(refund.amount)
-        paid_in = Case(When(paid_currency="", then=F("currency")), default=F("paid_currency"))
-        fits = attempt.alias(paid_in=paid_in).filter(paid_in=refund.currency, refunded__lte=room)
-        refund.is_counted = fits.update(refunded=F("refunded") + refund.amount) == 1
-        if not refund.is_counted:
-            logger.error("more refunded than was paid", extra={"refund": refund.pk, "order": refund.order_id})
+        _count_refunded(refund)
+
+
+def _count_refunded(refund: Refund) -> None:
+    """Add a refund to its payment's refunded sum.
+
+    A refund made at the gateway can exceed what was paid, or be in another currency. Then it isn't counted.
+    """
+    remaining = Coalesce("paid_amount", "amount") - Value(refund.amount)
+    paid_in = Case(When(paid_currency="", then=F("currency")), default=F("paid_currency"))
+    payment = PaymentAttempt.objects.alias(paid_in=paid_in)
+    payment = payment.filter(pk=refund.attempt_id, paid_in=refund.currency, refunded__lte=remaining)
+    refund.is_counted = payment.update(refunded=F("refunded") + refund.amount) == 1
+    if not refund.is_counted:
+        logger.error("more refunded than was paid", extra={"refund": refund.pk, "order": refund.order_id})
 
 
 def _holds_lines(state: RefundState) -> bool:
@@ -395,7 +406,15 @@ def _apply_refund(refund: Refund, *, order: Order, now: datetime) -> None:
             if refund.origin != RefundOrigin.OURS:
                 _apply_policy(refund, is_whole=is_whole)
             lines = OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk")
-            revoke_lines(refund, list(lines), order=order, now=now)
+            revoke_lines(
+                list(lines),
+                order=order,
+                enrollment_after=EnrollmentAfter(refund.enrollment_after),
+                frees_codes=refund.frees_codes,
+                reason=refund.reason,
+                by_id=refund.begun_by_id,
+                now=now,
+            )
             _update_order_state(order, is_whole=is_whole, by_id=refund.begun_by_id, now=now)
         refund.save(update_fields=["took_effect_at", "enrollment_after", "frees_codes"])
         publish(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
@@ -423,14 +442,16 @@ def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_
     No money moves, so no refund is recorded; the order's history says who did it and why.
     """
     OrderLine.objects.filter(pk__in=[line.pk for line in lines]).update(undone_at=now)
-    unsaved = Refund(  # only to carry what was chosen
+    reason = choice.reason.strip()[:REASON_LENGTH]
+    revoke_lines(
+        lines,
         order=order,
-        reason=choice.reason.strip()[:REASON_LENGTH],
         enrollment_after=choice.enrollment_after,
         frees_codes=choice.frees_codes,
-        begun_by_id=by_id,
+        reason=reason,
+        by_id=by_id,
+        now=now,
     )
-    revoke_lines(unsaved, lines, order=order, now=now)
     if order.money.is_zero and order.is_fulfilled:
         is_whole = not order.lines.standing().exists()
         _update_order_state(order, is_whole=is_whole, by_id=by_id, now=now)
@@ -439,7 +460,7 @@ def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_
         "ecommerce.order.undo",
         by_id=by_id,
         data={
-            "reason": unsaved.reason,
+            "reason": reason,
             "courses": str(choice.enrollment_after),
             "frees_codes": choice.frees_codes,
             "line_ids": [line.pk for line in lines],
@@ -452,17 +473,26 @@ def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_
     )
 
 
-def revoke_lines(refund: Refund, lines: list[OrderLine], *, order: Order, now: datetime) -> None:
-    """Take back the lines' courses, codes and seats, as the refund says."""
+def revoke_lines(
+    lines: list[OrderLine],
+    *,
+    order: Order,
+    enrollment_after: EnrollmentAfter,
+    frees_codes: bool,
+    reason: str,
+    by_id: int | None,
+    now: datetime,
+) -> None:
+    """Take back the lines' courses, codes and seats, as staff or the shop's settings chose."""
     if not lines:
         return
     freed: list[int] = []
-    if refund.frees_codes:
+    if frees_codes:
         lock_for([line.product_id for line in lines])
         freed = _free_codes(order, lines, now=now)
-    if refund.enrollment_after != EnrollmentAfter.KEEP:
-        _change_enrollments(refund, order, lines, now=now)
-    if refund.frees_codes or refund.enrollment_after != EnrollmentAfter.KEEP:
+    if enrollment_after != EnrollmentAfter.KEEP:
+        _change_enrollments(order, lines, to=enrollment_after, reason=reason, by_id=by_id, now=now)
+    if frees_codes or enrollment_after != EnrollmentAfter.KEEP:
         publish(
             LinesRefunded(
                 order_id=order.pk,
@@ -490,22 +520,24 @@ def _free_codes(order: Order, lines: list[OrderLine], *, now: datetime) -> list[
     return free_uses(order_id=order.pk, code_ids=free, now=now) if free else []
 
 
-def _change_enrollments(refund: Refund, order: Order, lines: list[OrderLine], *, now: datetime) -> None:
+def _change_enrollments(
+    order: Order, lines: list[OrderLine], *, to: EnrollmentAfter, reason: str, by_id: int | None, now: datetime
+) -> None:
     """Revoke the rights that these lines gave, or turn them into auditing, unless another line gives them too."""
     remaining = list(_remaining_lines(order, lines).select_related("product"))
     rights = find_rights(order, [*lines, *remaining])
     given = set().union(*(rights[line.pk] for line in lines))
     needed = set().union(*(rights[line.pk] for line in remaining))
     for run_id, source in sorted(given - needed):
-        if refund.enrollment_after == EnrollmentAfter.AUDIT:
+        if to == EnrollmentAfter.AUDIT:
             downgrade(
                 user_id=order.purchaser_id,
                 run_id=run_id,
                 source=source,
                 reference=order.number,
                 now=now,
-                changed_by_id=refund.begun_by_id,
-                reason=refund.reason,
+                changed_by_id=by_id,
+                reason=reason,
             )
         else:
             revoke(
@@ -514,8 +546,8 @@ def _change_enrollments(refund: Refund, order: Order, lines: list[OrderLine], *,
                 source=source,
                 reference=order.number,
                 now=now,
-                revoked_by_id=refund.begun_by_id,
-                reason=refund.reason,
+                revoked_by_id=by_id,
+                reason=reason,
             )
 
 
