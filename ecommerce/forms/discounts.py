@@ -282,7 +282,7 @@ class NewDiscountForm(DiscountForm):
         kind = cleaned["codes"]
         return NewCodes(
             text=cleaned["code"] if kind == "one" else "",
-            count=(cleaned["count"] or 0) if kind == "many" else 0,
+            generate=(cleaned["count"] or 0) if kind == "many" else 0,
             prefix=cleaned["begins"] if kind in {"many", "people"} else "",
             addresses=cleaned["addresses"] if kind == "people" else (),
         )
@@ -295,7 +295,7 @@ class MoreCodesForm(forms.Form):
     begins = forms.CharField(label=gettext_lazy("Prefix"), required=False)
 
     def get_codes(self) -> NewCodes:
-        return NewCodes(count=self.cleaned_data["count"], prefix=self.cleaned_data["begins"])
+        return NewCodes(generate=self.cleaned_data["count"], prefix=self.cleaned_data["begins"])
 
 
 class LimitForm(forms.Form):

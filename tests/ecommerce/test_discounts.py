@@ -126,7 +126,7 @@ class TestTexts:
         assert Discount.objects.count() == 1
 
     def test_codes_in_number_begin_alike_and_have_no_letter_twice_understood(self) -> None:
-        codes = made(count=40, prefix="spring-").codes
+        codes = made(generate=40, prefix="spring-").codes
         assert len({code.text for code in codes}) == 40
         for code in codes:
             begin, *groups = code.text.split("-")
@@ -138,11 +138,11 @@ class TestTexts:
         make_code(text="AAAA")
         texts = iter(["AAAA", "BBBB", "B-BBB", "CCCC"])
         monkeypatch.setattr("ecommerce.services.discounts.discounts.random_code", lambda _prefix: next(texts))
-        assert [code.text for code in made(count=2).codes] == ["B-BBB", "CCCC"]
+        assert [code.text for code in made(generate=2).codes] == ["B-BBB", "CCCC"]
 
     @pytest.mark.parametrize("prefix", ["-X", "A--B", "Ä", "A B", "x" * 61])
     def test_an_odd_prefix_is_refused(self, prefix: str) -> None:
-        assert problems(count=3, prefix=prefix) == ["prefix"]
+        assert problems(generate=3, prefix=prefix) == ["prefix"]
 
 
 class TestWhatIsRefused:
@@ -188,8 +188,8 @@ class TestWhatIsRefused:
         ("wish", "field"),
         [
             ({"text": ""}, "count"),
-            ({"count": 100_001}, "count"),
-            ({"count": -1}, "count"),
+            ({"generate": 100_001}, "count"),
+            ({"generate": -1}, "count"),
             ({"addresses": ("nobody",)}, "addresses"),
         ],
     )
@@ -285,7 +285,7 @@ class TestKeeping:
         assert total(make_user(), make_product(price="100"), "WELCOME10") == Money(90, "USD")
 
     def test_one_code_can_be_paused(self) -> None:
-        one, other = made(count=2).codes
+        one, other = made(generate=2).codes
         switch_code(code_id=one.pk, active=False, access=OPERATOR)
         with pytest.raises(CodeSwitchedOff):
             total(make_user(), make_product(), one.text)
@@ -333,8 +333,8 @@ class TestKeeping:
         )
 
     def test_more_codes_are_like_the_first(self) -> None:
-        discount = made(replace(TEN_PERCENT, redemption_type=RedemptionType.ONE_TIME), count=2).discount
-        add_codes(discount_id=discount.pk, codes=NewCodes(count=3, prefix="X"), access=OPERATOR, now=NOON)
+        discount = made(replace(TEN_PERCENT, redemption_type=RedemptionType.ONE_TIME), generate=2).discount
+        add_codes(discount_id=discount.pk, codes=NewCodes(generate=3, prefix="X"), access=OPERATOR, now=NOON)
         assert list(discount.codes.values_list("max_uses", flat=True)) == [1] * 5
 
     def test_the_log_names_no_codes_or_addresses(self) -> None:
@@ -359,7 +359,7 @@ class TestKeeping:
         assert pause_discounts(discount_ids=[discount.pk], access=OPERATOR) == 0
         for act in (
             lambda: change_discount(discount_id=discount.pk, draft=TEN_PERCENT, access=OPERATOR, now=NOON),
-            lambda: add_codes(discount_id=discount.pk, codes=NewCodes(count=1), access=OPERATOR, now=NOON),
+            lambda: add_codes(discount_id=discount.pk, codes=NewCodes(generate=1), access=OPERATOR, now=NOON),
             lambda: limit_code(code_id=discount.codes.get().pk, max_uses=9, access=OPERATOR),
             lambda: switch_code(code_id=discount.codes.get().pk, active=False, access=OPERATOR),
         ):
@@ -399,9 +399,9 @@ class TestTheSameAgain:
         one = made()
         assert find_identical(draft=TEN_PERCENT, codes=NewCodes(text="welcome-10")) == one
         assert find_identical(draft=replace(TEN_PERCENT, amount=Decimal(11)), codes=NewCodes(text="WELCOME10")) is None
-        many = made(count=3, prefix="A")
-        assert find_identical(draft=TEN_PERCENT, codes=NewCodes(count=3, prefix="A")) == many
-        assert find_identical(draft=TEN_PERCENT, codes=NewCodes(count=4, prefix="A")) is None
+        many = made(generate=3, prefix="A")
+        assert find_identical(draft=TEN_PERCENT, codes=NewCodes(generate=3, prefix="A")) == many
+        assert find_identical(draft=TEN_PERCENT, codes=NewCodes(generate=4, prefix="A")) is None
 
 
 class TestCourseStaff:
@@ -455,19 +455,19 @@ class TestCourseStaff:
         half = self.draft(course_product, discount_type="amount_off", currency="USD", amount=Decimal(100))
         assert problems(half, access=discount_access_of(staff)) == []
         settings.COURSE_STAFF_MOST_CODES = 3
-        assert problems(half, access=discount_access_of(staff), count=3) == []
-        assert problems(half, access=discount_access_of(staff), count=4) == ["count"]
+        assert problems(half, access=discount_access_of(staff), generate=3) == []
+        assert problems(half, access=discount_access_of(staff), generate=4) == ["count"]
 
     def test_no_more_codes_of_a_discount_that_finance_raised_above_the_limit(
         self, staff: User, course_product: Product
     ) -> None:
         access = discount_access_of(staff)
         discount = made(self.draft(course_product), access=access).discount
-        add_codes(discount_id=discount.pk, codes=NewCodes(count=1), access=access, now=NOON)
+        add_codes(discount_id=discount.pk, codes=NewCodes(generate=1), access=access, now=NOON)
         raised = replace(draft_of(discount), amount=Decimal(90))
         change_discount(discount_id=discount.pk, draft=raised, access=OPERATOR, now=NOON)
         with pytest.raises(DiscountRefused, match="at most 50 percent"):
-            add_codes(discount_id=discount.pk, codes=NewCodes(count=1), access=access, now=NOON)
+            add_codes(discount_id=discount.pk, codes=NewCodes(generate=1), access=access, now=NOON)
         assert discount.codes.count() == 2
 
     def test_others_discounts_are_not_there_for_them(self, staff: User) -> None:
@@ -480,7 +480,7 @@ class TestCourseStaff:
         assert extend_discounts(discount_ids=[discount.pk], until=until, access=access, now=NOON) == 0
         for act in (
             lambda: change_discount(discount_id=discount.pk, draft=TEN_PERCENT, access=access, now=NOON),
-            lambda: add_codes(discount_id=discount.pk, codes=NewCodes(count=1), access=access, now=NOON),
+            lambda: add_codes(discount_id=discount.pk, codes=NewCodes(generate=1), access=access, now=NOON),
             lambda: limit_code(code_id=code.pk, max_uses=3, access=access),
             lambda: switch_code(code_id=code.pk, active=False, access=access),
         ):

@@ -180,7 +180,7 @@ class TestFinance:
         assert finance.get(f"{LIST}{discount.pk}/pause/").status_code == 405
 
     def test_more_codes_and_the_limit_of_one(self, finance: Client) -> None:
-        discount = create_discount(draft=TEN_PERCENT, codes=NewCodes(count=1), access=OPERATOR, now=NOON).discount
+        discount = create_discount(draft=TEN_PERCENT, codes=NewCodes(generate=1), access=OPERATOR, now=NOON).discount
         response = finance.post(f"{LIST}{discount.pk}/more/", {"count": "2", "begins": "X"}, follow=True)
         assert "Created 2 more codes." in text_of(response)
         assert "A prefix has" in text_of(finance.post(f"{LIST}{discount.pk}/more/", {"count": "2", "begins": "-"}))

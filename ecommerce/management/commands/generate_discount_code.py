@@ -225,8 +225,8 @@ def _describe_plan(draft: DiscountDraft, codes: NewCodes, existing: CreatedDisco
         return _("Would create nothing: %(summary)s") % {"summary": summary}
     if draft.automatic:
         return _("Would create a discount that applies automatically: %(summary)s.") % {"summary": _describe(draft)}
-    sentence = ngettext("Would create %(n)d code: %(summary)s.", "Would create %(n)d codes: %(summary)s.", codes.number)
-    return sentence % {"n": codes.number, "summary": _describe(draft)}
+    sentence = ngettext("Would create %(n)d code: %(summary)s.", "Would create %(n)d codes: %(summary)s.", codes.total)
+    return sentence % {"n": codes.total, "summary": _describe(draft)}
 
 
 def _describe_result(draft: DiscountDraft, result: CreatedDiscount, *, is_new: bool) -> str:

@@ -78,7 +78,7 @@ def find_identical(*, draft: DiscountDraft, codes: NewCodes) -> CreatedDiscount 
         rows = discount.codes.order_by("pk")
     found = list(rows)
     addresses = sorted({code.assigned_email for code in found} - {""})
-    has_same_codes = len(found) == codes.number and addresses == sorted({normalize_email(e) for e in codes.addresses})
+    has_same_codes = len(found) == codes.total and addresses == sorted({normalize_email(e) for e in codes.addresses})
     if not found or not has_same_codes or not _is_identical(found[0].discount, draft):
         return None
     return CreatedDiscount(discount=found[0].discount, codes=tuple(found))
@@ -286,7 +286,7 @@ def _create_codes(
 ) -> list[DiscountCode]:
     if codes.text:
         return [_create_code(discount, codes.text, max_uses)]
-    addresses = list(dict.fromkeys(normalize_email(address) for address in codes.addresses)) or [""] * codes.count
+    addresses = list(dict.fromkeys(normalize_email(address) for address in codes.addresses)) or [""] * codes.generate
     texts = _generate_texts(len(addresses), codes.prefix)
     return DiscountCode.objects.bulk_create(
         [

@@ -86,20 +86,20 @@ class DiscountDraft:
 
 @dataclass(frozen=True, slots=True)
 class NewCodes:
-    """Codes to create: one with this text, `count` with generated texts, or one for each address."""
+    """Codes to create: one with this text, `generate` with generated texts, or one for each address."""
 
     text: str = ""
-    count: int = 0
+    generate: int = 0
     prefix: str = ""
     addresses: tuple[str, ...] = ()
 
     @property
     def is_bulk(self) -> bool:
-        return not self.text and (self.count > 0 or bool(self.addresses))
+        return not self.text and (self.generate > 0 or bool(self.addresses))
 
     @property
-    def number(self) -> int:
-        return 1 if self.text else len(self.addresses) or self.count
+    def total(self) -> int:
+        return 1 if self.text else len(self.addresses) or self.generate
 
 
 def validate_discount(draft: DiscountDraft, codes: NewCodes | None, *, access: DiscountAccess, now: datetime) -> None:
@@ -191,7 +191,7 @@ def _check_people(draft: DiscountDraft, codes: NewCodes | None) -> Iterator[Erro
 
 def _check_codes(draft: DiscountDraft, codes: NewCodes, access: DiscountAccess) -> Iterator[Error]:
     if draft.automatic:
-        if codes.number:
+        if codes.total:
             yield "code", _("A discount that applies automatically needs no codes.")
         return
     if codes.text:
@@ -205,9 +205,9 @@ def _check_codes(draft: DiscountDraft, codes: NewCodes, access: DiscountAccess) 
             "prefix",
             _("A prefix has up to 60 letters (A to Z), digits and single dashes, and can’t start with a dash."),
         )
-    if not 1 <= codes.number <= MAX_CODES:
+    if not 1 <= codes.total <= MAX_CODES:
         yield "count", _("Create 1 to 100,000 codes at a time.")
-    elif not access.can_manage_all and codes.number > settings.COURSE_STAFF_MOST_CODES:
+    elif not access.can_manage_all and codes.total > settings.COURSE_STAFF_MOST_CODES:
         sentence = _("You can create at most %(most)d codes at a time. Ask finance for more.")
         yield "count", sentence % {"most": settings.COURSE_STAFF_MOST_CODES}
     yield from _check_addresses("addresses", codes.addresses)
