@@ -55,16 +55,18 @@ LIFTING_SOURCES = frozenset({MembershipSource.STAFF, MembershipSource.API})
 # the promise is still found. `others` is the number of promises that stay after the claim.
 _PROMISES = """
     SELECT address,
-        -- Whether orders hold all codes of the address, and the buyer of one of these orders.
+        -- Whether all codes of the address are held by orders whose buyers hold a seat, and one of these buyers.
         bool_and(taken_by IS NOT NULL) AS is_taken, min(taken_by) AS taken_by,
-        -- Whether the address has codes that the person doesn't claim with; then as above, for these codes only.
+        -- Whether a promise to the address stays after the claim; then as above, for the codes of such promises only.
         bool_or(is_other) AS is_other,
         bool_and(taken_by IS NOT NULL) FILTER (WHERE is_other) AS is_other_taken,
         min(taken_by) FILTER (WHERE is_other) AS other_taken_by
     FROM (
         SELECT code.assigned_email AS address,
+            -- The code is neither claimed with nor assigned to the address of the person who claims.
             code.id <> ALL(%(codes)s::bigint[]) AND code.assigned_email IS DISTINCT FROM
                 (SELECT email FROM users_user WHERE id = %(user)s) AS is_other,
+            -- The person whose order holds the code together with a seat.
             (
                 SELECT min(use.user_id) FROM ecommerce_codeuse AS use
                 JOIN b2b_contractmembership AS seat

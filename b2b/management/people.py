@@ -24,7 +24,7 @@ def read_membership_changes(
     changes = [MembershipChange(email, joins=False) for email in remove or ()]
     changes += [MembershipChange(email, joins=True) for email in add or ()]
     if file is not None:
-        joins = _do_file_people_join(add, remove)
+        joins = _should_add_file_people(add, remove)
         changes += [MembershipChange(person.email, joins=joins, line=person.line) for person in _read_file(file)]
     elif not changes:
         raise CommandError(_("Write the addresses after --add or --remove, or name a file with --file."))
@@ -32,7 +32,7 @@ def read_membership_changes(
     return changes
 
 
-def _do_file_people_join(add: Sequence[str] | None, remove: Sequence[str] | None) -> bool:
+def _should_add_file_people(add: Sequence[str] | None, remove: Sequence[str] | None) -> bool:
     file_is_added = add is not None and not add
     file_is_removed = remove is not None and not remove
     # With both options, exactly one of them must be without addresses: that one is about the file.

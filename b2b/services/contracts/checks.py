@@ -299,10 +299,8 @@ def _describe_dates(terms: ContractTerms, link: ContractRun) -> Iterator[tuple[s
         if wanted is not None and moment != wanted:
             text = sentence % {"is": _format_moment(moment), "wanted": _format_moment(wanted)}
             if moment == given:
-                explained = _("%(what)s It couldn’t be changed because it conflicts with another date of the run.") % {
-                    "what": text
-                }
-                yield "cannot_follow", explained
+                sentence = _("%(what)s It couldn’t be changed because it conflicts with another date of the run.")
+                yield "cannot_follow", sentence % {"what": text}
             else:
                 yield "set_by_hand", text
 
