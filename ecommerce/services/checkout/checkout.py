@@ -80,7 +80,7 @@ def begin_checkout(
 ) -> Checkout:
     """Place an order for the owner's current basket, and fulfill it at once if it is free or begin its payment.
 
-    ``seen_fingerprint`` is that of the basket the buyer was shown. ``host`` is the host of the request: hosts may have
+    ``seen_fingerprint`` identifies the basket the buyer was shown. ``host`` is the host of the request: hosts may have
     gateway accounts of their own. Checking out the same basket again returns the same order, and for a while the same
     payment page, unless the gateway says that the page has ended.
 

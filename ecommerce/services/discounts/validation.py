@@ -105,8 +105,8 @@ class NewCodes:
 def validate_discount(draft: DiscountDraft, codes: NewCodes | None, *, access: DiscountAccess, now: datetime) -> None:
     """Raise a ValidationError that names every problem of a discount and its new codes, by the draft's fields.
 
-    `codes` is None where an existing discount is changed. An existing discount may have ended; a new one must
-    end in the future.
+    `codes` is None where an existing discount is changed. Such a discount may have ended; a new one must end in the
+    future.
     """
     errors = [*_check_columns(draft), *_check_products(draft, access), *_check_people(draft, codes)]
     if draft.max_uses is not None:
