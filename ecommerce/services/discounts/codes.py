@@ -78,7 +78,8 @@ WITH released AS (
     WHERE code.id = counted.code_id AND code.max_uses IS NOT NULL
     RETURNING code.id
 )
-SELECT code_id FROM released
+-- The database runs a SELECT in WITH only as far as its rows are asked for: joined here, every code is locked.
+SELECT released.code_id FROM released JOIN locked ON locked.id = released.code_id
 """
 
 # Counters stay as they are, because a retired use is counted already. At most one use of each code comes back, as a
