@@ -22,7 +22,7 @@ class RedemptionType(models.TextChoices):
 
     ONE_TIME = "one_time", _("Once")
     ONE_TIME_PER_USER = "one_time_per_user", _("Once per person")
-    UNLIMITED = "unlimited", _("Without limit")
+    UNLIMITED = "unlimited", _("Unlimited")
 
 
 class PaymentType(models.TextChoices):

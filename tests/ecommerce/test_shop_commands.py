@@ -39,7 +39,7 @@ class TestDiscounts:
     def test_one_named_code(self) -> None:
         out, said = discount_code("AUTUMN20", *MARKETING)
         assert "AUTUMN20" in out
-        assert said == "Created discount 1 with 1 code: 20% off, for all products, without limit.\n".replace(
+        assert said == "Created discount 1 with 1 code: 20% off, for all products, unlimited.\n".replace(
             "discount 1", f"discount {Discount.objects.get().pk}"
         )
         code = DiscountCode.objects.get()
