@@ -190,7 +190,7 @@ class KeycloakGateway:
             if code == HTTP_FORBIDDEN:
                 raise refusal(client_id=self._client_id, realm=self._realm) from error
             if is_judged and code in (HTTP_BAD_REQUEST, HTTP_NOT_FOUND, HTTP_CONFLICT):
-                raise _RequestRefused(code) from error
+                raise _RequestRefused(http_status=code) from error
             raise KeycloakUnavailable from error
         except (TypeError, ValueError, KeyError) as error:
             # Something other than Keycloak answered.
@@ -200,9 +200,7 @@ class KeycloakGateway:
 class _RequestRefused(KeycloakUnavailable):
     """Keycloak refused this request: the person or organization doesn't exist, or the person is already in it."""
 
-    def __init__(self, http_status: int) -> None:
-        self.http_status = http_status
-        super().__init__()
+    http_status: int
 
 
 @cache
