@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from b2b.models import ContractPage
@@ -22,6 +23,9 @@ TIMEOUT = 20_000  # milliseconds; two cores, and the server shares them with the
 @pytest.fixture(scope="module", autouse=True)
 def _django_beside_playwright() -> Iterator[None]:
     """Playwright keeps an event loop in this thread, in which Django would refuse to touch the database."""
+    # Within the loop Django has other connections. This one would stay open meanwhile, and be cut when the database is
+    # restored; the first test after the browser's would find it dead.
+    connections.close_all()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield
