@@ -421,7 +421,7 @@ def end_code_seats(*, contract_ids: Iterable[int], user_id: int, now: datetime) 
         elif all(state == UseState.HELD for state, _order_id in found):
             seat.update(state=MembershipState.HELD, order=found[0][1], code_use=None)
     # Even if the seat stays, a code was released.
-    request_reconciles(locked, reason=_("Money given back"), now=now)
+    request_reconciles(locked, reason=_("Refund"), now=now)
     return ended
 
 

@@ -49,7 +49,7 @@ COUNTED_AS = {"retire": "switch_off", "withdraw": "switch_off", "make_discount":
 SUMMARY = {
     "make_run": ngettext_lazy("%(number)s run made", "%(number)s runs made", "n"),
     "take_over_run": ngettext_lazy("%(number)s run taken over", "%(number)s runs taken over", "n"),
-    "give_back_run": ngettext_lazy("%(number)s run given back", "%(number)s runs given back", "n"),
+    "give_back_run": ngettext_lazy("%(number)s run restored", "%(number)s runs restored", "n"),
     "remove_run": ngettext_lazy("%(number)s run removed", "%(number)s runs removed", "n"),
     "move_dates": ngettext_lazy("dates of %(number)s run moved", "dates of %(number)s runs moved", "n"),
     "keep_dates": ngettext_lazy("%(number)s run keeps its dates", "%(number)s runs keep their dates", "n"),
