@@ -52,6 +52,6 @@ def contract_unpublished(*, instance: ContractPage, **_kwargs: Any) -> None:
 
 
 def _current_user_id() -> int | None:
-    # Whoever works in the admin need not be the author of the revision that is published.
+    # The person who publishes in the admin isn't always the author of the revision.
     user = get_active_log_context().user
     return user.pk if user is not None else None
