@@ -133,8 +133,8 @@ class RateLimited(DomainError):
     status = 429
     heading = _("Too many attempts")
     message = ngettext_lazy(
-        "You have tried too often. Wait {minutes} minute, then try again.",
-        "You have tried too often. Wait {minutes} minutes, then try again.",
+        "Too many attempts. Wait {minutes} minute, then try again.",
+        "Too many attempts. Wait {minutes} minutes, then try again.",
         "minutes",
     )
     exposes = ("retry_after",)

@@ -83,6 +83,6 @@ def test_the_common_refusals_have_their_own_words() -> None:
 
 def test_a_limit_says_how_long_to_wait() -> None:
     refusal = RateLimited(retry_after=421)
-    assert str(refusal) == "You have tried too often. Wait 8 minutes, then try again."
+    assert str(refusal) == "Too many attempts. Wait 8 minutes, then try again."
     assert (refusal.status, refusal.data()) == (429, {"retry_after": 421})
     assert "1 minute," in str(RateLimited(retry_after=3))

@@ -195,7 +195,7 @@ def test_a_manager_of_an_organization_is_connected_by_the_mailed_link(
     (link,) = re.findall(r"http://\S+/login/connect/\S+/", str(mail.body))
     visitor.opens(link.removeprefix(site))
     assert_accessible(page)
-    page.get_by_role("button", name="Connect Keycloak with this account").click()
+    page.get_by_role("button", name="Connect Keycloak to this account").click()
     expect(page).to_have_url(f"{site}{manage}")
     assert UserSocialAuth.objects.get().user == manager
 

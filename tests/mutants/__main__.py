@@ -104,6 +104,7 @@ def _run(name: str, *, jobs: int) -> int:
     tests = [test for test in group.tests if Path(ROOT, test).exists()]
     options = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "--timeout", "0"]
     options += ["-W", "ignore:This process:DeprecationWarning"]  # Python 3.12 warns of forks beside threads
+    options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]  # hypothesis, for its settings
     status = pytest.main([*options, *tests], plugins=[runner])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not runner.outcomes:
         _write(f"{name}: the tests can't be run.")

@@ -108,7 +108,7 @@ def test_asking_often_is_refused_on_the_account_page(signed_in: Client, outbox: 
     for _time in range(6):
         response = signed_in.post("/account/verify-email/")
     assert (response.status_code, response["Location"]) == (303, ACCOUNT)
-    assert "You have tried too often." in signed_in.get(ACCOUNT).content.decode()
+    assert "Too many attempts." in signed_in.get(ACCOUNT).content.decode()
     assert len(outbox) == 5
 
 

@@ -120,7 +120,7 @@ def test_asking_about_many_addresses_is_stopped(client: Client) -> None:
             client.post("/logout/")
         response = client.post(REGISTER, GRACE)
     assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
-    assert "You have tried too often." in response.content.decode()
+    assert "Too many attempts." in response.content.decode()
     assert User.objects.count() == 2
 
 

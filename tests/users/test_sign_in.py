@@ -169,7 +169,7 @@ def test_after_ten_failures_the_right_password_does_not_help(client: Client, ada
     assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
     assert int(response["Retry-After"]) > 590
     page = response.content.decode()
-    assert "You have tried too often. Wait 10 minutes, then try again." in page
+    assert "Too many attempts. Wait 10 minutes, then try again." in page
     assert 'value="ada@example.org"' in page
     assert not is_signed_in(client)
 

@@ -93,10 +93,10 @@ def test_the_link_connects_and_signs_in(
 
     sent = client.post(ASK, follow=True)
     assert "Check your inbox" in text_of(sent)
-    assert outbox[0].subject.startswith("Connect Northgate with your account at ")
+    assert outbox[0].subject.startswith("Connect Northgate to your account at ")
     assert "open this link in the same browser" in " ".join(str(outbox[0].body).split())
     link = link_in(outbox)
-    assert "Connect Northgate with this account" in text_of(client.get(link))
+    assert "Connect Northgate to this account" in text_of(client.get(link))
     assert not UserSocialAuth.objects.exists(), "looking connects nothing"
 
     there = client.post(link)

@@ -108,7 +108,7 @@ def test_beginning_over_and_over_is_stopped(client: Client, provider: FakeProvid
         begin(client)
     response = client.post("/login/keycloak/")
     assert (response.status_code, response["Location"]) == (HTTPStatus.SEE_OTHER, "/login/")
-    assert "You have tried too often." in client.get("/login/").content.decode()
+    assert "Too many attempts." in client.get("/login/").content.decode()
 
 
 # The sign-in page
