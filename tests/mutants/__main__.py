@@ -65,6 +65,7 @@ GROUPS = {
     "refunds": Group(
         modules=("ecommerce/selectors/refund_plan.py",),
         tests=(
+            "tests/ecommerce/test_refund_plan.py",
             "tests/ecommerce/test_refunds.py",
             "tests/ecommerce/test_money_that_came.py",
             "tests/ecommerce/test_money_left_over.py",
@@ -104,7 +105,8 @@ def _run(name: str, *, jobs: int) -> int:
     tests = [test for test in group.tests if Path(ROOT, test).exists()]
     options = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "--timeout", "0"]
     options += ["-W", "ignore:This process:DeprecationWarning"]  # Python 3.12 warns of forks beside threads
-    options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]  # hypothesis, for its settings
+    # Hypothesis is imported above for its settings.
+    options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
     status = pytest.main([*options, *tests], plugins=[runner])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not runner.outcomes:
         _write(f"{name}: the tests can't be run.")
