@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from b2b.models import ContractRun, OrganizationMembership, OrganizationPage
-from b2b.services.seats.offers import CodeOffer, contract_run_behind
+from b2b.selectors.code_offers import CodeOffer, contract_run_behind
 from courses.models import Course, CourseRun
 from ecommerce.errors.codes import CodeRefused
 from ecommerce.selectors.codes import find_code

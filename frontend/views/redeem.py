@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from b2b.services.seats.offers import code_offer
+from b2b.selectors.code_offers import code_offer
 from b2b.services.seats.redemption import put_in_link_basket, redeem_enrollment_code
 from ecommerce.errors.codes import CodeRefused, CodeUnknown
 from frontend.pages.code_form import RedeemForm

@@ -24,9 +24,9 @@ from b2b.errors.seats import (
 )
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationMembership
 from b2b.rules import contacts_of
+from b2b.selectors.code_offers import code_offer
 from b2b.selectors.seats import organizations_of, waiting_codes
 from b2b.services.seats.membership import add_member
-from b2b.services.seats.offers import code_offer
 from b2b.services.seats.redemption import apply_assigned_codes, put_in_link_basket, redeem_enrollment_code, start_course
 from courses.enums import EnrollmentSource
 from courses.errors import EnrollmentClosed

@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
-from b2b.services.seats.offers import code_offer
+from b2b.selectors.code_offers import code_offer
 from b2b.services.seats.redemption import put_in_link_basket
 from courses.models import Enrollment
 from ecommerce.enums import OrderState, RedemptionType, UseState

@@ -14,7 +14,7 @@ from b2b.errors.seats import AlreadySeated, ContractClosed, NotAMember, PaymentN
 from b2b.models import ContractMembership, ContractRun
 from b2b.rules import refuse_replaced
 from b2b.seats import claim_seat, lock_terms
-from b2b.services.seats.offers import contract_run_of, judge_learner
+from b2b.selectors.code_offers import contract_run_of, judge_learner
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.errors import EnrollmentRefused
 from courses.models import Enrollment

@@ -1,4 +1,4 @@
-"""What an enrollment code offers a visitor. Only reads."""
+"""What an enrollment code offers a visitor."""
 
 from __future__ import annotations
 
