@@ -27,8 +27,8 @@ from ecommerce.errors.codes import (
 )
 from ecommerce.models import CodeUse, DiscountCode, PaymentAttempt
 from ecommerce.rules import Purchase, PurchaseLine, check_rules
-from ecommerce.selectors.discount_text import moment_text
 from ecommerce.selectors.offers import Buyer, find_buyer, is_for_one_address, load_products
+from mitxonline.kernel.dates import format_moment
 from mitxonline.kernel.text import normalize_email, strip_punctuation
 from mitxonline.users.models import User
 
@@ -154,9 +154,9 @@ def _refusal(code: DiscountCode, *, own: OwnUse | None, buyer: Buyer, now: datet
     if own is not None and _can_use_again(own, code, now=now):
         return None
     if discount.activates_at is not None and now < discount.activates_at:
-        return CodeNotYetValid(opens=moment_text(discount.activates_at))
+        return CodeNotYetValid(opens=format_moment(discount.activates_at))
     if discount.expires_at is not None and now >= discount.expires_at:
-        return CodeExpired(ended=moment_text(discount.expires_at))
+        return CodeExpired(ended=format_moment(discount.expires_at))
     if not code.active or not discount.is_active:
         return EnrollmentCodeOff() if discount.unlocks_id is not None else CodeSwitchedOff()
     if (refusal := _find_person_refusal(code, buyer)) is not None:

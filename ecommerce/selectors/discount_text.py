@@ -7,19 +7,12 @@ from decimal import Decimal
 
 from babel.numbers import format_percent
 from django.conf import settings
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext, to_locale
 from django.utils.translation import gettext as _
 
 from ecommerce.enums import DiscountType, RedemptionType
+from mitxonline.kernel.dates import format_moment
 from mitxonline.kernel.money import Money
-
-
-def moment_text(moment: datetime) -> str:
-    """Write a time with its time zone, because buyers are anywhere."""
-    local = timezone.localtime(moment)
-    return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
 
 
 def off_text(*, discount_type: str, amount: Decimal, currency: str) -> str:
@@ -46,11 +39,11 @@ def percent_text(amount: Decimal) -> str:
 def dates_text(starts: datetime | None, ends: datetime | None) -> str:
     """Write when a discount is valid. Empty if it always is."""
     if starts is not None and ends is not None:
-        return _("From %(start)s until %(end)s.") % {"start": moment_text(starts), "end": moment_text(ends)}
+        return _("From %(start)s until %(end)s.") % {"start": format_moment(starts), "end": format_moment(ends)}
     if starts is not None:
-        return _("From %(start)s.") % {"start": moment_text(starts)}
+        return _("From %(start)s.") % {"start": format_moment(starts)}
     if ends is not None:
-        return _("Until %(end)s.") % {"end": moment_text(ends)}
+        return _("Until %(end)s.") % {"end": format_moment(ends)}
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from ecommerce.enums import WITH_BANK_STATES, OrderState, RefundRequestState
 from ecommerce.errors.refunds import (
@@ -22,6 +22,7 @@ from ecommerce.errors.refunds import (
 from ecommerce.models import Order, OrderLine, ShopSettings
 from ecommerce.selectors.shop import shop_settings
 from mitxonline.kernel import clock
+from mitxonline.kernel.dates import format_day, format_deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,30 @@ def refund_window(order: Order, *, now: datetime, shop: ShopSettings | None = No
 
 
 def find_last_day(line: OrderLine, *, bought_at: datetime, days: int) -> date:
-    """Count the days from the run's start, or from the purchase if it has started by then or is self-paced."""
     run = line.product.course_run
-    starts_at = bought_at
-    if run is not None and not run.is_self_paced and run.start_date is not None:
-        starts_at = max(bought_at, run.start_date)
-    return clock.date_of(starts_at + timedelta(days=days))
+    if run is None:
+        return last_refund_day(starts_at=None, is_self_paced=False, bought_at=bought_at, days=days)
+    return last_refund_day(starts_at=run.start_date, is_self_paced=run.is_self_paced, bought_at=bought_at, days=days)
+
+
+def last_refund_day(*, starts_at: datetime | None, is_self_paced: bool, bought_at: datetime, days: int) -> date:
+    """Count the days from a start, or from the purchase if it has started by then or is self-paced.
+
+    Panel, cart, receipt and refund request all ask here, so that none promises what another refuses.
+    """
+    counted_from = bought_at if is_self_paced or starts_at is None else max(bought_at, starts_at)
+    return clock.date_of(counted_from + timedelta(days=days))
+
+
+def refund_promise(
+    *, starts_at: datetime | None, is_self_paced: bool, now: datetime, shop: ShopSettings | None = None
+) -> str:
+    """Say until when a start is refunded if it is bought now; nothing if the shop takes no requests."""
+    shop = shop or shop_settings()
+    if not shop.window_days:
+        return ""
+    last = last_refund_day(starts_at=starts_at, is_self_paced=is_self_paced, bought_at=now, days=shop.window_days)
+    return _("Full refund until %(day)s") % {"day": format_deadline(last, today=clock.date_of(now))}
 
 
 def _find_refusal(order: Order, window: RefundWindow, shop: ShopSettings) -> RefundNotAskable | None:
@@ -78,16 +97,12 @@ def _find_refusal(order: Order, window: RefundWindow, shop: ShopSettings) -> Ref
         return RefundWithBank()
     requests = list(order.refund_requests.all())
     if (open_request := next((each for each in requests if each.is_open), None)) is not None:
-        return RefundAskedAlready(on=_format_day(open_request.asked_at))
+        return RefundAskedAlready(on=format_day(open_request.asked_at))
     denied = next((each for each in requests if each.state == RefundRequestState.DENIED), None)
     if denied is not None:
-        return RefundAnsweredAlready(on=_format_day(denied.decided_at or denied.asked_at))
+        return RefundAnsweredAlready(on=format_day(denied.decided_at or denied.asked_at))
     if not shop.window_days:
         return RefundsNotAskedHere()
     if not window.open_line_ids and window.until is not None:
-        return RefundTooLate(until=date_format(window.until, "DATE_FORMAT"))
+        return RefundTooLate(until=format_day(window.until))
     return None
-
-
-def _format_day(moment: datetime) -> str:
-    return date_format(clock.date_of(moment), "DATE_FORMAT")

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from b2b.selectors.seats import MemberContract, MemberRun, organizations_of
 from courses.models import Course, Enrollment
+from ecommerce.models import ShopSettings
+from ecommerce.selectors.refund_window import refund_promise
 from ecommerce.selectors.shop import shop_settings
 from frontend.pages.awaited import AwaitedOrder, find_order_with_course
-from frontend.pages.cards import length_text, price_text, start_text
-from frontend.pages.dates import day_text
+from frontend.pages.cards import length_text, price_text, run_start_text, short_day, start_text
 from frontend.pages.offers import CourseOffer, RunOffer, course_offers, short_price
+from mitxonline.kernel.dates import format_day
 
 BUY = "cart-add"
 ENROLL = "enroll"
 START = "dashboard-start"  # enrolls a member of a contract
 ENTER_CODE = "enrollment-code-entry"
 DASHBOARD = "dashboard"
+
+# So many starts the style sheet tells apart. Where there are more, each says its price and its refund.
+CHOSEN_SHOWN = 12
 
 
 class PanelState(StrEnum):
@@ -40,13 +43,19 @@ class PanelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartChoice:
-    """A start to choose, as a radio button: the form sends `name` and `value`."""
+    """A start to choose, as a radio button: the form sends `name` and `value`.
+
+    `start_text` is its start in short, `button_text` names its price, `refund_text` is empty if nothing is refunded.
+    """
 
     name: str
     value: int
     title: str
     text: str
     price_text: str
+    start_text: str = ""
+    button_text: str = ""
+    refund_text: str = ""
     checked: bool = False
     disabled: bool = False
 
@@ -55,9 +64,12 @@ class StartChoice:
 class BuyPanel:
     """What the panel shows.
 
-    With `choices`, its form posts to `action_url`; a single choice is a hidden field. `free_choices` are the free
-    starts of a course that also has paid ones, and have a form of their own, to `free_action_url`. Without a form,
-    `go_url` and `go_text` are the link in its place.
+    With `choices`, its form posts to `action_url`. `free_choices` are the free starts of a course that also has paid
+    ones, and have a form of their own, to `free_action_url`. Without a form, `go_url` and `go_text` are the link in its
+    place.
+
+    Price, button, refund and start belong to the chosen start: `prices`, `buttons`, `refunds` and `starts` have a text
+    for each choice, of which the style sheet shows one, or a single text where all choices agree.
     """
 
     state: PanelState
@@ -76,7 +88,6 @@ class BuyPanel:
     go_url: str = ""
     go_text: str = ""
     sentence: str = ""
-    refund_text: str = ""
     offers_code: bool = True
 
     @property
@@ -90,6 +101,38 @@ class BuyPanel:
     @property
     def has_form(self) -> bool:
         return bool(self.action_url and self.choices)
+
+    @property
+    def shows_prices(self) -> bool:
+        """Whether the starts cost different amounts, so that each says its price."""
+        return len({choice.price_text for choice in (*self.choices, *self.free_choices)}) > 1
+
+    @property
+    def prices(self) -> tuple[str, ...]:
+        return self._of_starts([choice.price_text for choice in self.choices], otherwise=self.price_text)
+
+    @property
+    def buttons(self) -> tuple[str, ...]:
+        return self._of_starts([choice.button_text for choice in self.choices], otherwise=self.button_text)
+
+    @property
+    def refunds(self) -> tuple[str, ...]:
+        return self._of_starts([choice.refund_text for choice in self.choices], otherwise="")
+
+    @property
+    def has_refund(self) -> bool:
+        return any(self.refunds)
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        return self._of_starts([choice.start_text for choice in self.choices], otherwise=self.start_text)
+
+    def _of_starts(self, texts: list[str], *, otherwise: str) -> tuple[str, ...]:
+        if len(set(texts)) == 1 and texts[0]:
+            return (texts[0],)
+        if not self.has_form or not any(texts) or len(texts) > CHOSEN_SHOWN:
+            return (otherwise,)
+        return tuple(texts)
 
     @property
     def only_choice(self) -> StartChoice | None:
@@ -129,9 +172,6 @@ def current_enrollment(course_id: int, *, user_id: int, now: datetime) -> Enroll
 
 
 def _panel_on_sale(course: Course, offer: CourseOffer, paid: list[RunOffer]) -> BuyPanel:
-    choices = tuple(_list_choices(paid, offer, name="product_id"))
-    price = next(iter(choice.price_text for choice in choices), "")
-    has_one_price = len({choice.price_text for choice in choices}) == 1
     free = [run for run in offer.open_runs if run.product_id is None]
     return BuyPanel(
         state=PanelState.BUY,
@@ -141,12 +181,11 @@ def _panel_on_sale(course: Course, offer: CourseOffer, paid: list[RunOffer]) -> 
         price_text=price_text(offer),
         start_text=start_text(offer),
         length_text=length_text(course),
-        choices=choices,
+        choices=tuple(_list_choices(paid, offer, name="product_id")),
         action_url=reverse(BUY),
-        button_text=_("Enroll for %(price)s") % {"price": price} if has_one_price else _("Add to cart"),
+        button_text=_("Add to cart"),
         short_button_text=_("Enroll"),
         free_choices=tuple(_list_choices(free, offer, name="run")),
-        refund_text=refund_text(paid[0], offer.now),
     )
 
 
@@ -171,7 +210,7 @@ def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -
     has_started = run.has_started(now)
     start, sentence = "", _("You’re enrolled in this course.")
     if not has_started and run.start_date is not None:
-        day = day_text(run.start_date)
+        day = format_day(run.start_date)
         start = _("Starts %(day)s") % {"day": day}
         sentence = _("You’re enrolled. The course starts on %(day)s.") % {"day": day}
     return BuyPanel(
@@ -211,7 +250,7 @@ def _panel_for_member(course: Course, organization: str, contract: MemberContrac
     name, value = ("contract_run", run.contract_run.pk) if is_free else ("product_id", product_id or 0)
     price = contract.price.formatted() if is_free else short_price(contract.price)
     end = contract.terms.end
-    until = _("Until %(day)s") % {"day": date_format(end, "DATE_FORMAT")} if end else _("At your own pace")
+    until = _("Until %(day)s") % {"day": format_day(end)} if end else _("At your own pace")
     return BuyPanel(
         state=PanelState.MEMBER,
         course=course,
@@ -242,12 +281,12 @@ def _panel_not_open(course: Course, offer: CourseOffer, support_email: str) -> B
         return BuyPanel(
             state=PanelState.OPENS,
             course=course,
-            badge_text=_("Opens %(day)s") % {"day": date_format(timezone.localtime(offer.opens_at), "j M")},
+            badge_text=_("Opens %(day)s") % {"day": short_day(offer.opens_at, offer.now)},
             badge_kind="info",
             price_text=price_text(offer),
             start_text=start_text(offer),
             length_text=length_text(course),
-            sentence=_("Enrollment opens on %(day)s.") % {"day": day_text(offer.opens_at)},
+            sentence=_("Enrollment opens on %(day)s.") % {"day": format_day(offer.opens_at)},
             choices=tuple(_list_choices(offer.runs, offer, name="run")),
         )
     subject = quote(_("Next start of %(title)s") % {"title": course.title})
@@ -265,15 +304,22 @@ def _panel_not_open(course: Course, offer: CourseOffer, support_email: str) -> B
 
 def _list_choices(runs: Iterable[RunOffer], offer: CourseOffer, *, name: str) -> Iterable[StartChoice]:
     ordered = _sort_starts(runs, offer.now)
+    shop = shop_settings() if any(run.price is not None for run in ordered) else None
     chosen = next((run.run_id for run in ordered if run.is_open(offer.now)), None)
     for run in ordered:
         value = run.product_id if name == "product_id" and run.product_id is not None else run.run_id
+        price = short_price(run.price) if run.price is not None else _("Free")
+        refund = refund_text(run, now=offer.now, shop=shop) if shop is not None and run.is_open(offer.now) else ""
+        note = _start_note(run, offer.now)
         yield StartChoice(
             name=name,
             value=value,
             title=_start_title(run, offer.now),
-            text=_start_note(run, offer.now),
-            price_text=short_price(run.price) if run.price is not None else _("Free"),
+            text=f"{note} · {refund}" if refund and len(ordered) > CHOSEN_SHOWN else note,
+            price_text=price,
+            start_text=run_start_text(run, offer.now),
+            button_text=_("Enroll for %(price)s") % {"price": price} if run.price is not None else _("Enroll for free"),
+            refund_text=refund,
             checked=run.run_id == chosen,
             disabled=not run.is_open(offer.now),
         )
@@ -293,7 +339,7 @@ def _start_rank(run: RunOffer, now: datetime) -> int:
 def _start_title(run: RunOffer, now: datetime) -> str:
     if run.starts_at is None:
         return _("Start any time")
-    day = day_text(run.starts_at)
+    day = format_day(run.starts_at)
     if run.self_paced:
         return _("Start from %(day)s") % {"day": day} if run.starts_at > now else _("Start any time")
     return day if run.starts_at > now else _("Started %(day)s") % {"day": day}
@@ -301,23 +347,19 @@ def _start_title(run: RunOffer, now: datetime) -> str:
 
 def _start_note(run: RunOffer, now: datetime) -> str:
     if run.opens_at is not None and run.opens_at > now:
-        return _("Enrollment opens on %(day)s") % {"day": day_text(run.opens_at)}
+        return _("Enrollment opens on %(day)s") % {"day": format_day(run.opens_at)}
     how = _("At your own pace") if run.self_paced or run.starts_at is None else _("With an instructor")
     if run.ends_at is None:
         return how
     until = _("open until %(day)s") if run.self_paced else _("ends %(day)s")
-    return f"{how} · {until % {'day': day_text(run.ends_at)}}"
+    return f"{how} · {until % {'day': format_day(run.ends_at)}}"
 
 
-def refund_text(run: RunOffer, now: datetime) -> str:
-    """The end of the refund period: days after the start, or after the purchase if the run has no date to come."""
-    days = shop_settings().window_days
-    if not days:
+def refund_text(run: RunOffer, *, now: datetime, shop: ShopSettings) -> str:
+    """The last day of the refund period of a start that is bought now."""
+    if run.price is None or run.price.is_zero:
         return ""
-    if run.has_date() and run.starts_at is not None and run.starts_at > now:
-        last = run.starts_at + timedelta(days=days)
-        return _("Full refund until %(day)s") % {"day": date_format(timezone.localtime(last), "j F")}
-    return _("Full refund within %(days)d days") % {"days": days}
+    return refund_promise(starts_at=run.starts_at, is_self_paced=run.self_paced, now=now, shop=shop)
 
 
 def _find_contract(course_id: int, *, user_id: int, now: datetime) -> tuple[str, MemberContract, MemberRun] | None:

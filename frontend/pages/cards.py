@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Prefetch, prefetch_related_objects
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from wagtail.images.models import Image, Rendition
 
 from courses.models import Course, Enrollment
 from frontend.pages.links import course_url
-from frontend.pages.offers import CourseOffer, short_price
+from frontend.pages.offers import CourseOffer, RunOffer, short_price
+from mitxonline.kernel import clock
+from mitxonline.kernel.dates import format_short_day
 from mitxonline.kernel.money import Money
 
 COVER = "fill-960x480"  # 2:1 around the focal point, sharp on a fine screen
@@ -104,27 +104,40 @@ def start_text(offer: CourseOffer) -> str:
     """“Starts 12 Jan”, “Start any time”, “Started 9 Nov”; empty if nothing is on offer."""
     start = offer.next_start
     if start is not None and start > offer.now:
-        return _("Starts %(day)s") % {"day": short_day(start, offer.now)}
+        return _starts(start, offer.now)
     if offer.any_time:
         return _("Start any time")
     if start is not None:
-        return _("Started %(day)s") % {"day": short_day(start, offer.now)}
+        return _starts(start, offer.now)
     if offer.opens_at is not None:
         return _("Opens %(day)s") % {"day": short_day(offer.opens_at, offer.now)}
     return ""
 
 
+def run_start_text(run: RunOffer, now: datetime) -> str:
+    """“Starts 12 Jan”, “Start any time”, “Started 9 Nov” of one start."""
+    if run.starts_at is None or (run.self_paced and run.starts_at <= now):
+        return _("Start any time")
+    return _starts(run.starts_at, now)
+
+
 def short_day(moment: datetime, now: datetime) -> str:
-    """“12 Jan”, with the year if it is about a year away or more."""
-    far = abs((moment - now).days) > 300
-    return date_format(timezone.localtime(moment), "j M Y" if far else "j M")
+    return format_short_day(moment, today=clock.date_of(now))
 
 
 def price_text(offer: CourseOffer) -> str:
-    """“$249” or “Free”; empty if nothing is on offer."""
-    if offer.price is not None:
-        return short_price(offer.price)
-    return _("Free") if offer.is_free else ""
+    """“$249”, “From $99” where starts cost different amounts, “Free”; empty if nothing is on offer."""
+    if offer.price is None:
+        return _("Free") if offer.is_free else ""
+    price = short_price(offer.price)
+    if offer.has_free_start:
+        return (_("Free or from %(price)s") if offer.has_several_prices else _("Free or %(price)s")) % {"price": price}
+    return _("From %(price)s") % {"price": price} if offer.has_several_prices else price
+
+
+def _starts(moment: datetime, now: datetime) -> str:
+    verb = _("Starts %(day)s") if moment > now else _("Started %(day)s")
+    return verb % {"day": short_day(moment, now)}
 
 
 def cover_url(image: Image | None) -> str:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from ecommerce.models import DiscountCode
+from ecommerce.models import DiscountCode, ShopSettings
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_current_basket
 from ecommerce.selectors.baskets import cart_note
-from ecommerce.selectors.discount_text import moment_text, off_text
+from ecommerce.selectors.discount_text import off_text
+from ecommerce.selectors.refund_window import refund_promise
+from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.baskets.baskets import remember_total, settle_shown_basket
 from frontend.pages.code_form import CodeForm
 from frontend.pages.owner import basket_owner
 from mitxonline.kernel import clock
+from mitxonline.kernel.dates import format_moment
 from mitxonline.kernel.errors import DomainError
 
 
@@ -64,6 +68,10 @@ class StoppedCode:
 class CartPage:
     priced: PricedBasket
     now: datetime
+
+    @cached_property
+    def shop(self) -> ShopSettings:
+        return shop_settings()
 
     @property
     def lines(self) -> tuple[PricedLine, ...]:
@@ -187,13 +195,26 @@ def cart_page(request: HttpRequest) -> CartPage:
     return CartPage(priced=priced, now=now)
 
 
+def line_refund(line: PricedLine, page: CartPage) -> str:
+    """Until when a line is refunded if it is bought now; nothing where nothing is paid."""
+    if line.needs_code or line.due.is_zero:
+        return ""
+    run = line.product.course_run
+    return refund_promise(
+        starts_at=run.start_date if run else None,
+        is_self_paced=run.is_self_paced if run else False,
+        now=page.now,
+        shop=page.shop,
+    )
+
+
 def discount_sentence(line: PricedLine) -> str:
     """What lowers the price of a line and until when; nothing where nothing does, or a contract does."""
     offer = line.price.offer
     if offer is None or line.product.requires_code:
         return ""
     off = off_text(discount_type=offer.discount_type, amount=offer.amount, currency=offer.currency)
-    values = {"name": offer.label, "off": off, "until": moment_text(offer.until) if offer.until else ""}
+    values = {"name": offer.label, "off": off, "until": format_moment(offer.until) if offer.until else ""}
     if line.code is not None:
         return (_("%(off)s, until %(until)s") if offer.until else "%(off)s") % values
     return (_("%(name)s: %(off)s, until %(until)s") if offer.until else _("%(name)s: %(off)s")) % values

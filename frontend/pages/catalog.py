@@ -22,7 +22,6 @@ from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.core.paginator import Page, Paginator
 from django.db.models import BooleanField, Case, ExpressionWrapper, F, FloatField, Q, Value, When
 from django.http import QueryDict
-from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
@@ -33,6 +32,7 @@ from frontend.pages.cards import CourseCard, course_cards, enrolled_course_ids
 from frontend.pages.offers import CourseOffer, all_offers, short_price
 from frontend.site.navigation import CATALOG
 from mitxonline.kernel import clock
+from mitxonline.kernel.dates import format_month
 from mitxonline.kernel.money import Money
 
 PAGE_SIZE = 9
@@ -305,7 +305,7 @@ class Catalog:
             yield Option(facet, value, label, sum(value in values for values in values_of_rows), selected)
 
     def _labels(self) -> dict[str, dict[str, str]]:
-        until = date_format(soon_until(clock.date_of(self.now)), "F")
+        until = format_month(soon_until(clock.date_of(self.now)))
         step = short_price(Money(Decimal(PRICE_STEP), settings.DEFAULT_CURRENCY))
         used = {row.department for row in self.rows}
         return {

@@ -8,8 +8,6 @@ from datetime import datetime
 
 from django.db.models import Case, Exists, OuterRef, Value, When
 from django.urls import reverse
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -33,6 +31,8 @@ from frontend.pages.cards import (
 from frontend.pages.links import program_url
 from frontend.pages.offers import CourseOffer, course_offers, short_price
 from frontend.site.navigation import CATALOG, PROGRAMS, Crumb
+from mitxonline.kernel import clock
+from mitxonline.kernel.dates import format_short_day
 from mitxonline.kernel.money import Money
 
 RELATED_COURSE_COUNT = 4
@@ -158,11 +158,11 @@ def course_facts(page: CoursePage, offer: CourseOffer) -> Iterable[Fact]:
     course = page.subject
     start = offer.next_start
     if start is not None and start > offer.now:
-        yield Fact("calendar", date_format(localtime(start), "j M Y"), _("Next start"))
+        yield Fact("calendar", format_short_day(start, today=clock.date_of(offer.now)), _("Next start"))
     elif offer.any_time:
         yield Fact("calendar", _("Start any time"), _("At your own pace"))
     elif start is not None:
-        yield Fact("calendar", date_format(localtime(start), "j M Y"), _("Started"))
+        yield Fact("calendar", format_short_day(start, today=clock.date_of(offer.now)), _("Started"))
     if course.duration_weeks:
         yield Fact("clock", length_text(course), hours_text(course))
     yield Fact("level", course.get_level_display(), page.prerequisites)

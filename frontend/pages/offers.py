@@ -83,13 +83,24 @@ class CourseOffer:
     @property
     def price(self) -> Money | None:
         """The lowest price among the open runs, or among the later ones if none is open."""
-        runs = self.open_runs or self.runs
-        prices = [run.price for run in runs if run.price is not None]
-        return min(prices, key=_by_currency_then_amount, default=None)
+        return min(self._prices, key=_by_currency_then_amount, default=None)
+
+    @property
+    def has_several_prices(self) -> bool:
+        return len(set(self._prices)) > 1
+
+    @property
+    def has_free_start(self) -> bool:
+        """Whether a start costs nothing while others have a price."""
+        return bool(self._prices) and len(self._prices) < len(self.open_runs or self.runs)
 
     @property
     def is_free(self) -> bool:
         return bool(self.runs) and self.price is None
+
+    @property
+    def _prices(self) -> list[Money]:
+        return [run.price for run in self.open_runs or self.runs if run.price is not None]
 
     @property
     def gives_certificate(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from ecommerce.enums import OPEN_DISPUTE_STATES, OrderState, PaymentStanding, ReviewCause
-from ecommerce.models import Order, RefundRequest, ShopSettings
+from ecommerce.models import Order, OrderLine, RefundRequest, ShopSettings
 from ecommerce.selectors.payments import payment_standing
 from ecommerce.selectors.receipts import BilledTo, Receipt, billed_to, receipt_for
 from ecommerce.selectors.refund_window import RefundWindow, refund_window
@@ -68,6 +68,15 @@ class ReceiptPage:
     @property
     def request(self) -> RefundRequest | None:
         return next(iter(self.order.refund_requests.all()), None)
+
+    @property
+    def days_differ(self) -> bool:
+        """Whether the lines of the order can be refunded until different days."""
+        return len(set(self.window.last_days.values())) > 1
+
+    def line_refund_day(self, line: OrderLine) -> date | None:
+        """The last day to request a refund of this line, while that is possible."""
+        return self.window.last_days.get(line.pk) if self.window.refusal is None else None
 
     @property
     def ask_until(self) -> date | None:

@@ -14,3 +14,9 @@ register = template.Library()
 def discount_sentence(line: PricedLine) -> str:
     """`{{ line|discount_sentence }}`: the discount on a line, and until when."""
     return cart.discount_sentence(line)
+
+
+@register.simple_tag
+def line_refund(line: PricedLine, page: cart.CartPage) -> str:
+    """`{% line_refund line page as refund %}`: until when a line is refunded if it is bought now."""
+    return cart.line_refund(line, page)

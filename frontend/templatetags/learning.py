@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django import template
 from django.conf import settings
@@ -11,9 +11,10 @@ from django.template import Context
 from b2b.models import OrganizationPage
 from b2b.selectors.seats import MemberContract, MemberOrganization, organizations_of
 from courses.models import Course, CourseRun, Department
+from courses.selectors.run_dates import effort_text, format_run_access, format_run_dates
 from ecommerce.models import OrderLine, Product
 from ecommerce.selectors.discount_text import gateway_name
-from frontend.pages import dates
+from frontend.pages.receipt import ReceiptPage
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.users.sso.connections import is_connected
@@ -26,17 +27,22 @@ register.filter("gateway_name", gateway_name)
 
 @register.simple_tag
 def run_when(run: CourseRun, now: datetime) -> str:
-    return dates.run_when(run, now)
+    return format_run_dates(run, now)
 
 
 @register.simple_tag
 def run_open(run: CourseRun, now: datetime) -> str:
-    return dates.run_open(run, now)
+    return format_run_access(run, now)
 
 
 @register.simple_tag
 def course_effort(course: Course) -> str:
-    return dates.effort_text(course)
+    return effort_text(course)
+
+
+@register.simple_tag
+def line_refund_day(line: OrderLine, page: ReceiptPage) -> date | None:
+    return page.line_refund_day(line)
 
 
 @register.filter

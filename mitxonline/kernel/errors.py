@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, TypeAlias, dataclass_transform
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
+
+from mitxonline.kernel.dates import format_day
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -154,10 +154,8 @@ class RateLimited(DomainError):
 
 def _as_text(value: object) -> object:
     """A field as a sentence says it: days in the reader's format, lists with commas. Numbers stay, to be counted."""
-    if isinstance(value, datetime):
-        value = timezone.localtime(value)
     if isinstance(value, date):
-        return date_format(value, "DATE_FORMAT")
+        return format_day(value)
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return value

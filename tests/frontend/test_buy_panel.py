@@ -13,7 +13,7 @@ from b2b.services.seats.membership import add_member
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Course, CourseRun, Enrollment
 from courses.services.enrollments import enroll
-from frontend.pages.buy_panel import BuyPanel, PanelState, buy_panel
+from frontend.pages.buy_panel import CHOSEN_SHOWN, BuyPanel, PanelState, buy_panel
 from frontend.pages.offers import RunOffer
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
@@ -36,9 +36,9 @@ class TestBuying:
         course = make_course()
         product = make_product(make_run(course, start_date=on(41), end_date=on(96)), price="249")
         found = panel(course)
-        assert (found.state, found.price_text, found.button_text) == (PanelState.BUY, "$249", "Enroll for $249")
+        assert (found.state, found.prices, found.buttons) == (PanelState.BUY, ("$249",), ("Enroll for $249",))
         assert (found.action_url, found.badge_text) == ("/cart/add/", "Open for enrollment")
-        assert found.refund_text == "Full refund until 26 April"
+        assert found.refunds == ("Full refund until 26 April",)
         choice = found.only_choice
         assert choice is not None
         assert (choice.name, choice.value, choice.checked) == ("product_id", product.pk, True)
@@ -57,36 +57,63 @@ class TestBuying:
             ("Started 27 February 2026", False),
         ]
 
-    def test_starts_of_different_prices_say_so_and_the_button_names_none(self) -> None:
+    def test_price_refund_and_start_belong_to_each_start(self) -> None:
         course = make_course()
         make_product(make_run(course, start_date=on(30)), price="249")
-        make_product(make_run(course, is_self_paced=True), price="199")
+        make_product(make_run(course, is_self_paced=True), price="99")
         found = panel(course)
-        assert (found.price_text, found.button_text) == ("$199", "Add to cart")
-        assert [choice.price_text for choice in found.choices] == ["$249", "$199"]
+        assert found.prices == ("$249", "$99")
+        assert found.buttons == ("Enroll for $249", "Enroll for $99")
+        assert found.refunds == ("Full refund until 15 April", "Full refund until 16 March")
+        assert found.starts == ("Starts 1 Apr", "Start any time")
+        assert (found.price_text, found.shows_prices) == ("From $99", True)
+
+    def test_starts_of_one_price_say_it_once(self) -> None:
+        course = make_course()
+        make_product(make_run(course, start_date=on(30)), price="249")
+        make_product(make_run(course, is_self_paced=True), price="249")
+        found = panel(course)
+        assert (found.prices, found.buttons, found.shows_prices) == (("$249",), ("Enroll for $249",), False)
+        assert len(found.refunds) == len(found.starts) == 2
+
+    def test_more_starts_than_the_style_sheet_knows_each_say_their_refund(self) -> None:
+        course = make_course()
+        for number in range(CHOSEN_SHOWN + 1):
+            make_product(make_run(course, start_date=on(30 + number)), price=str(100 + number))
+        found = panel(course)
+        assert (found.prices, found.buttons, found.has_refund) == (("From $100",), ("Add to cart",), False)
+        assert found.choices[1].text == "With an instructor · Full refund until 16 April"
+
+    def test_a_refund_of_next_year_carries_its_year(self) -> None:
+        course = make_course()
+        make_product(make_run(course, start_date=on(320)), price="249")
+        found = panel(course)
+        assert found.refunds == ("Full refund until 30 January 2027",)
+        assert found.starts == ("Starts 16 Jan 2027",)
 
     def test_a_free_start_beside_a_paid_one_has_a_form_of_its_own(self) -> None:
         course = make_course()
         make_product(make_run(course, start_date=on(30)), price="249")
         free = make_run(course, is_self_paced=True)
         found = panel(course)
-        assert (found.state, found.price_text) == (PanelState.BUY, "$249")
+        assert (found.state, found.prices, found.price_text) == (PanelState.BUY, ("$249",), "Free or $249")
+        assert found.shows_prices
         assert [(choice.name, choice.value) for choice in found.free_choices] == [("run", free.pk)]
         assert found.free_action_url == "/enroll/"
 
     def test_any_time_is_refunded_for_some_days_after_buying(self, settings: Any) -> None:
         course = make_course()
         make_product(make_run(course, is_self_paced=True), price="249")
-        assert panel(course).refund_text == "Full refund within 14 days"
+        assert panel(course).refunds == ("Full refund until 16 March",)
         settings.REFUND_WINDOW_DAYS = 0
-        assert panel(course).refund_text == ""
+        assert not panel(course).has_refund
 
 
 def test_a_free_course_offers_enrollment() -> None:
     course = make_course()
     run = make_run(course, start_date=on(30))
     found = panel(course)
-    assert (found.state, found.price_text, found.button_text) == (PanelState.FREE, "Free", "Enroll for free")
+    assert (found.state, found.prices, found.buttons) == (PanelState.FREE, ("Free",), ("Enroll for free",))
     assert found.action_url == "/enroll/"
     assert found.only_choice is not None
     assert (found.only_choice.name, found.only_choice.value) == ("run", run.pk)
@@ -158,14 +185,14 @@ class TestMember:
             "$0.00",
             "Paid by Northgate Health",
         )
-        assert (found.button_text, found.action_url) == ("Enroll", "/dashboard/start/")
+        assert (found.buttons, found.action_url) == (("Enroll",), "/dashboard/start/")
         assert found.only_choice is not None
         assert (found.only_choice.name, found.only_choice.value) == ("contract_run", contract_run)
 
     def test_a_priced_contracts_course_goes_to_the_cart(self, learner: User, course: Course) -> None:
         self.member(learner, course, price="49")
         found = panel(course, learner)
-        assert (found.price_text, found.price_note, found.button_text) == ("$49", "", "Enroll for $49")
+        assert (found.prices, found.price_note, found.buttons) == (("$49",), "", ("Enroll for $49",))
         assert found.action_url == "/cart/add/"
 
     def test_after_the_contract_ends_the_public_price_applies(self, learner: User, course: Course) -> None:

@@ -13,9 +13,9 @@ from django.utils import timezone
 from b2b.models import OrganizationMembership
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Basket, DiscountCode, Order, OrderLine, Product
-from ecommerce.selectors.discount_text import moment_text
 from ecommerce.services.payment.payments import confirm_attempt
 from mitxonline.kernel import clock
+from mitxonline.kernel.dates import format_deadline, format_moment
 from mitxonline.users.models import User
 from tests.factories import (
     NOON,
@@ -372,7 +372,7 @@ def test_the_cart_costs_the_same_for_any_number_of_lines(learners_client: Client
     for _each in range(lines):
         learners_client.get(f"/cart/add/?product_id={make_product().pk}")
     learners_client.get("/cart/")
-    with queries(11):
+    with queries(12):
         learners_client.get("/cart/")
 
 
@@ -466,7 +466,7 @@ def test_a_discount_says_what_it_does_and_until_when(client: Client) -> None:
     make_discount(amount="10", automatic=True, name="Black week", expires_at=until)
     client.get(f"/cart/add/?product_id={make_product(price='100').pk}")
     page = read(client.get("/cart/"))
-    assert f"Black week: 10% off, until {moment_text(until)}" in page.text
+    assert f"Black week: 10% off, until {format_moment(until)}" in page.text
     assert "$90.00 was $100.00" in page.text
     make_code(make_discount(amount="5"), text="FIVEOFF")
     refused = read(client.post("/cart/code/", {"code": "FIVEOFF"}))
@@ -631,3 +631,13 @@ def test_the_cart_mentions_a_pending_bank_payment(learners_client: Client, learn
     page = read(learners_client.get("/cart/"))
     assert f"Your payment for order {order.number} is still being processed." in page.text
     assert "Total $20.00" in page.text
+
+
+def test_each_line_says_its_own_refund(learners_client: Client) -> None:
+    dated = make_product(make_run(start_date=clock.now() + timedelta(days=30)))
+    any_time = make_product(make_run(is_self_paced=True))
+    learners_client.get("/cart/add/", {"product_id": [dated.pk, any_time.pk]})
+    page = read(learners_client.get("/cart/"))
+    for days in (44, 14):
+        last = clock.date_of(clock.now() + timedelta(days=days))
+        assert f"Full refund until {format_deadline(last, today=clock.today())}" in page.text

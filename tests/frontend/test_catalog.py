@@ -100,7 +100,7 @@ class TestWhatIsListed:
         make_product(make_run(course, enrollment_start=NOON + timedelta(days=3)), price="99")
         make_product(make_run(course, enrollment_end=NOON - timedelta(days=3)), price="79")
         [card] = ask().cards
-        assert card.price_text == "$149"
+        assert card.price_text == "From $149"
 
     def test_a_course_that_costs_nothing_says_free(self) -> None:
         listed("Climate", price=None)

@@ -18,7 +18,10 @@ from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.refunds.refunds import refund_order
 from ecommerce.services.refunds.requests import deny_request
 from frontend.drawing.receipt_pdf import printable
+from frontend.pages.buy_panel import buy_panel
+from frontend.pages.receipt import receipt_page
 from mitxonline.kernel import clock
+from mitxonline.kernel.dates import format_deadline
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.factories import NOON, make_product, make_run, make_user
@@ -441,3 +444,25 @@ def test_foreign_orders_answer_404_like_missing_ones(learners_client: Client, le
     assert read(ask(learners_client, others)).text == read(ask(learners_client, Order(number="TS-1"))).text
     assert ask(client, others)["Location"] == "/login/?next=/orders/history/"
     assert not RefundRequest.objects.exists()
+
+
+@pytest.mark.usefixtures("_today")
+def test_a_receipt_of_two_starts_says_the_refund_day_of_each(learners_client: Client, learner: User) -> None:
+    dated = make_product(make_run(start_date=NOON + timedelta(days=30)))
+    any_time = make_product(make_run(is_self_paced=True))
+    order = make_paid_order(dated, any_time, buyer=learner)
+    text = read(learners_client.get(receipt(learners_client, order))).text
+    assert "Refund until 15 April 2026" in text
+    assert "Refund until 16 March 2026" in text
+    assert "Refunds until the day beside each course" in text
+
+
+@pytest.mark.usefixtures("_today")
+def test_panel_receipt_and_refund_page_name_one_day(learners_client: Client, learner: User) -> None:
+    for run in (make_run(start_date=NOON + timedelta(days=30)), make_run(is_self_paced=True)):
+        product = make_product(run)
+        promise = buy_panel(run.course, user_id=None, now=NOON).refunds[0].removeprefix("Full refund until ")
+        order = make_paid_order(product, buyer=learner)
+        page = receipt_page(user_id=learner.pk, number=order.number, now=NOON)
+        assert page.ask_until is not None
+        assert format_deadline(page.ask_until, today=clock.date_of(NOON)) == promise
