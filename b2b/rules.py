@@ -33,6 +33,7 @@ from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import LIVE_USE_STATES, UseState
+from ecommerce.errors.checkout import AlreadyEnrolled
 from ecommerce.errors.codes import CodeAddressUnconfirmed, CodeForSomebodyElse, CodeUnknown
 from ecommerce.models import CodeUse, DiscountCode, Order
 from ecommerce.rules import Purchase, PurchaseLine, RuleVerdict
@@ -127,12 +128,15 @@ class ContractSeats:
     def _judge_line(self, purchase: Purchase, line: PurchaseLine, run: ContractRun, facts: LearnerFacts) -> RuleVerdict:
         terms = run.contract.terms
         is_entitled = terms.is_free and facts.is_member
+        refusal = self._refusal(purchase, line, run, facts) if line.code or is_entitled else None
+        if line.code is None and facts.has_course and refusal is None and not facts.withdrawn:
+            refusal = AlreadyEnrolled(title=line.product.title)
         # Product ids can be enumerated, so only the organization's people and holders of a code learn whose contract
         # a product belongs to.
         shows_organization = line.code is not None or line.knows_code or facts.seat is not None or facts.is_insider
         return RuleVerdict(
             product_id=line.product.pk,
-            refusal=self._refusal(purchase, line, run, facts) if line.code or is_entitled else None,
+            refusal=refusal,
             vouches=True,
             entitlement=f"contract {terms.pk}" if is_entitled else "",
             provider=terms.organization.name if shows_organization else "",

@@ -145,6 +145,14 @@ def refuse_owned_courses(purchase: Purchase) -> None:
         raise refusal
 
 
+def refuse_closed_products(products: Sequence[Product], *, now: datetime) -> None:
+    """Raise why one of these products can't be bought by anyone now."""
+    purchase = Purchase(tuple(PurchaseLine(product, None) for product in products), user_id=None, now=now)
+    for refusal in first_refusals(Sellable().check(purchase)).values():
+        refusal.retry_url = refusal.retry_url or CheckoutRefused.retry_url
+        raise refusal
+
+
 def first_refusals(verdicts: Sequence[RuleVerdict]) -> dict[int, DomainError]:
     refusals: dict[int, DomainError] = {}
     for verdict in verdicts:

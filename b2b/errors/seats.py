@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import ClassVar
 
 from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -136,7 +137,7 @@ class AlreadySeated(CheckoutRefused):
 
     code = "already_seated"
     message = _("You already have this seat.")
-    advice = _("Go to your course.")
+    is_owned: ClassVar[bool] = True
 
 
 class AlreadyHasCourse(AsksContact):
@@ -146,6 +147,7 @@ class AlreadyHasCourse(AsksContact):
     heading = _("You already have this course")
     advice = _("We didn’t use your code. You can give it back to {contact}.")
     ways_on = (WayOn.DASHBOARD,)
+    is_owned: ClassVar[bool] = True
     is_failure = False
 
 

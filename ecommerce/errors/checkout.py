@@ -51,6 +51,7 @@ class NotForSale(CheckoutRefused):
 class AlreadyEnrolled(CheckoutRefused):
     code = "already_enrolled"
     message = _("You already have “{title}”.")
+    is_owned: ClassVar[bool] = True
     title: str
 
 
@@ -60,6 +61,7 @@ class PartlyEnrolled(AlreadyEnrolled):
     code = "partly_enrolled"
     message = _("You already have {owned_count} of the {count} courses in “{title}”: {owned}.")
     advice = _("Buy the others individually, or ask us for a price.")
+    is_owned: ClassVar[bool] = False
     owned: tuple[str, ...]
     count: int
 

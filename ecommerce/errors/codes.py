@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 
 class CheckoutRefused(DomainError):
-    """The basket can’t be bought as it is; the buyer goes back to the cart."""
+    """The basket can’t be bought as it is; the buyer goes back to the cart.
+
+    One that `is_owned` says that the buyer has what they were about to buy.
+    """
 
     code = "checkout_refused"
     is_set_aside: ClassVar[bool] = True
+    is_owned: ClassVar[bool] = False
     retry_url = "/cart/"
 
 
@@ -46,6 +50,13 @@ class CodeUnknown(CodeRefused):
     heading = _("We can’t find this code")
     advice = _("Check it against your invitation: it has 36 characters, in five groups.")
     manager_helps = False
+
+
+class DiscountCodeUnknown(CodeUnknown):
+    """Nothing in the cart needs an enrollment code, so a discount code was meant, and it may be another person’s."""
+
+    heading = _("That code isn’t one we can use")
+    advice = _("Check the spelling.")
 
 
 class CodeMissing(CodeRefused):

@@ -8,11 +8,10 @@ from datetime import datetime
 from django.conf import settings
 
 from ecommerce.errors.checkout import (
-    AlreadyEnrolled,
     BasketEmpty,
     CodeNeeded,
     CourseTwice,
-    PartlyEnrolled,
+    PaymentUnderWay,
     SeveralCurrencies,
 )
 from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Product
@@ -50,8 +49,19 @@ class PricedLine:
 
     @property
     def is_owned(self) -> bool:
-        """Whether the buyer has all of it already, so that it leaves the basket."""
-        return isinstance(self.refusal, AlreadyEnrolled) and not isinstance(self.refusal, PartlyEnrolled)
+        """Whether the buyer has all of it already. An ordinary basket loses it, a link basket shows it alone."""
+        return getattr(self.refusal, "is_owned", False)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether an order of the buyer for it is being paid."""
+        return isinstance(self.refusal, PaymentUnderWay)
+
+    @property
+    def is_code_needless(self) -> bool:
+        """Whether the buyer’s seat serves in place of the code. A code given to someone by name is theirs to use."""
+        is_free_code = self.code is not None and not self.code.assigned_email
+        return is_free_code and bool(self.entitlement) and self.refusal is None
 
     @property
     def is_twice(self) -> bool:

@@ -29,7 +29,7 @@ from ecommerce.models import CodeUse, DiscountCode, PaymentAttempt
 from ecommerce.rules import Purchase, PurchaseLine, check_rules
 from ecommerce.selectors.offers import Buyer, find_buyer, is_for_one_address, load_products
 from mitxonline.kernel.dates import format_moment
-from mitxonline.kernel.text import normalize_email, strip_punctuation
+from mitxonline.kernel.text import normalize_email, read_code
 from mitxonline.users.models import User
 
 
@@ -56,12 +56,9 @@ class OwnUse:
 
 
 def find_code(text: str) -> DiscountCode:
-    """Return the code with this text, with its discount and what it opens. Raises CodeUnknown.
-
-    No code contains punctuation, so what a mail program linked along with it is ignored.
-    """
+    """Return the code in this text as people paste it, with its discount and what it opens. Raises CodeUnknown."""
     code = (
-        DiscountCode.objects.matching(strip_punctuation(text))
+        DiscountCode.objects.matching(read_code(text))
         .select_related("discount__unlocks__course_run__course__department", "discount__unlocks__program__department")
         .first()
     )

@@ -208,7 +208,7 @@ def _panel_for_free(course: Course, offer: CourseOffer) -> BuyPanel:
 def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -> BuyPanel:
     run = enrollment.run
     has_started = run.has_started(now)
-    start, sentence = "", _("You’re enrolled in this course.")
+    start, sentence = "", _("You’re enrolled. You’ll find this course on your dashboard.")
     if not has_started and run.start_date is not None:
         day = format_day(run.start_date)
         start = _("Starts %(day)s") % {"day": day}
@@ -222,8 +222,8 @@ def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -
         length_text=length_text(course),
         sentence=sentence,
         go_url=reverse(DASHBOARD),
-        go_text=_("Go to course"),
-        short_button_text=_("Go to course"),
+        go_text=_("Go to dashboard"),
+        short_button_text=_("Go to dashboard"),
         offers_code=False,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -11,18 +12,22 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from ecommerce.errors.codes import CodeUnknown
 from ecommerce.models import DiscountCode, ShopSettings
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_current_basket
 from ecommerce.selectors.baskets import cart_note
 from ecommerce.selectors.discount_text import off_text
 from ecommerce.selectors.refund_window import refund_promise
 from ecommerce.selectors.shop import shop_settings
-from ecommerce.services.baskets.baskets import remember_total, settle_shown_basket
+from ecommerce.services.baskets.baskets import drop_needless_codes, remember_total, settle_shown_basket
+from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.code_form import CodeForm
+from frontend.pages.links import order_url, product_urls
 from frontend.pages.owner import basket_owner
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_moment
 from mitxonline.kernel.errors import DomainError
+from mitxonline.users.next_page import with_next
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,17 @@ def cart_summary(request: HttpRequest) -> CartSummary:
     return CartSummary(count=note.count, total_text=note.total.formatted() if note.total is not None else "")
 
 
-def with_order_link(refusal: DomainError) -> str:
-    """The refusal’s text, with a link to the visitor’s own order if it names one."""
-    number = getattr(refusal, "number", "")
-    if not number:
-        return str(refusal)
-    link = f"{reverse('receipt')}?order_number={number}"
-    return format_html('{} <a href="{}">{}</a>', str(refusal), link, _("See that order"))
+def describe_code_refusal(request: HttpRequest, refusal: DomainError) -> str:
+    """The refusal’s text, with a link to the visitor’s own order if it names one, or to sign in and learn more."""
+    if number := getattr(refusal, "number", ""):
+        return format_html('{} <a href="{}">{}</a>', str(refusal), order_url(number), _("See that order"))
+    if isinstance(refusal, CodeUnknown) and not request.user.is_authenticated:
+        hint = format_html(
+            _('If it’s right, <a href="{url}">sign in</a> and we’ll tell you more.'),
+            url=with_next(reverse("login"), reverse("cart")),
+        )
+        return format_html("{} {}", str(refusal), hint)
+    return str(refusal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,17 @@ class StoppedCode:
 
 @dataclass(frozen=True)
 class CartPage:
+    """The cart as the visitor is shown it.
+
+    ``needless_codes`` were taken off it, because the visitor has a seat. ``course_urls`` are the addresses of the
+    courses that the visitor has, by product; ``awaited`` their orders that are being paid.
+    """
+
     priced: PricedBasket
     now: datetime
+    needless_codes: tuple[DiscountCode, ...] = ()
+    course_urls: Mapping[int, str] = field(default_factory=dict)
+    awaited: tuple[AwaitedOrder, ...] = ()
 
     @cached_property
     def shop(self) -> ShopSettings:
@@ -84,13 +102,18 @@ class CartPage:
 
     @property
     def owned(self) -> tuple[PricedLine, ...]:
-        """Lines the buyer got another way in the meantime. This page is the last to show them."""
+        """Lines that the buyer has already. This page is the last to show them."""
         return tuple(line for line in self.priced.aside if line.is_owned)
 
     @property
     def set_aside_now(self) -> tuple[PricedLine, ...]:
         """Lines that were in the cart until now and have become unavailable."""
-        return tuple(line for line in self.aside if not line.is_kept)
+        return tuple(line for line in self.aside if not line.is_kept and not line.is_awaited)
+
+    @property
+    def is_all_refused(self) -> bool:
+        """Whether nothing in the cart can be bought, so that it needs no sum."""
+        return bool(self.lines) and all(line.refusal is not None and not line.is_twice for line in self.lines)
 
     @property
     def idle_codes(self) -> list[DiscountCode]:
@@ -123,7 +146,7 @@ class CartPage:
 
     @property
     def waiting_for_code(self) -> PricedLine | None:
-        return next((line for line in self.lines if line.needs_code), None)
+        return next((line for line in self.lines if line.needs_code and line.refusal is None), None)
 
     @property
     def provider(self) -> str:
@@ -189,15 +212,25 @@ class CartPage:
 
 def cart_page(request: HttpRequest) -> CartPage:
     """The visitor's current cart, as they are being shown it."""
-    now = clock.now()
-    priced = price_current_basket(basket_owner(request), user_id=request.user.pk, now=now)
+    owner, user_id, now = basket_owner(request), request.user.pk, clock.now()
+    priced = price_current_basket(owner, user_id=user_id, now=now)
+    if needless := drop_needless_codes(priced):
+        priced = price_current_basket(owner, user_id=user_id, now=now)
     settle_shown_basket(priced, now=now)
-    return CartPage(priced=priced, now=now)
+    lines = (*priced.lines, *priced.aside)
+    has_awaited = not priced.lines or any(line.is_awaited for line in lines)
+    return CartPage(
+        priced=priced,
+        now=now,
+        needless_codes=tuple(needless),
+        course_urls=product_urls(line.product for line in lines if line.is_owned),
+        awaited=awaited_orders(user_id) if has_awaited and user_id is not None else (),
+    )
 
 
 def line_refund(line: PricedLine, page: CartPage) -> str:
     """Until when a line is refunded if it is bought now; nothing where nothing is paid."""
-    if line.needs_code or line.due.is_zero:
+    if line.needs_code or line.refusal is not None or line.due.is_zero:
         return ""
     run = line.product.course_run
     return refund_promise(

@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-# Long enough for any code, pasted with spaces or as a whole link.
-CODE_MAX_LENGTH = 400
+# Long enough for any code, pasted in a sentence or as a link that a mail program has wrapped in one of its own.
+CODE_MAX_LENGTH = 2000
 
 
 class CodeForm(forms.Form):

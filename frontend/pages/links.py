@@ -9,7 +9,9 @@ from django.urls import reverse
 
 from b2b.models import OrganizationPage
 from cms.models import CoursePage
+from cms.selectors.pages import visible_program_pages
 from courses.models import Course, Program
+from ecommerce.models import Product
 
 
 def course_url(course: Course) -> str:
@@ -27,6 +29,28 @@ def organization_url(organization: OrganizationPage) -> str:
 def order_url(number: str) -> str:
     """The buyer’s page of an order; also where its payment page sends them back to."""
     return f"{reverse('receipt')}?{urlencode({'order_number': number})}"
+
+
+def product_urls(products: Iterable[Product]) -> dict[int, str]:
+    """Where their owner finds these products, by id: the page of the course or program, else the dashboard.
+
+    One query for courses and one for programs, none without products.
+    """
+    products = list(products)
+    courses = {product.course_run.course_id for product in products if product.course_run is not None}
+    programs = {product.program_id for product in products if product.program_id is not None}
+    open_courses = courses_with_a_page(courses) if courses else frozenset()
+    open_programs = set(
+        visible_program_pages().filter(program_id__in=programs).values_list("program_id", flat=True) if programs else ()
+    )
+    urls = {}
+    for product in products:
+        urls[product.pk] = reverse("dashboard")
+        if product.course_run is not None and product.course_run.course_id in open_courses:
+            urls[product.pk] = course_url(product.course_run.course)
+        elif product.program is not None and product.program_id in open_programs:
+            urls[product.pk] = program_url(product.program)
+    return urls
 
 
 def courses_with_a_page(course_ids: Iterable[int]) -> frozenset[int]:

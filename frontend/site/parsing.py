@@ -5,8 +5,6 @@ Invalid input becomes None or empty, never an error page. Only `account` refuses
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
-
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
@@ -17,7 +15,6 @@ from mitxonline.users.models import User
 # The largest value of a primary key column. PostgreSQL raises an error if it is compared with a larger number.
 MAX_ROW_ID = 2**63 - 1
 TEXT_MAX_LENGTH = 255
-_REDEEM_PATH = "enrollmentcode"
 
 
 def parse_row_id(text: str | None) -> int | None:
@@ -27,6 +24,11 @@ def parse_row_id(text: str | None) -> int | None:
         return None
     number = int(digits)
     return number if 0 < number <= MAX_ROW_ID else None
+
+
+def parse_linked_id(text: str | None) -> int | None:
+    """Parse a primary key from a link, to whose end mail programs add what followed it in a sentence."""
+    return parse_row_id(strip_punctuation(text or ""))
 
 
 def parse_name(text: str | None) -> str:
@@ -55,16 +57,3 @@ def account(request: HttpRequest) -> User:
 
 def account_id(request: HttpRequest) -> int:
     return account(request).pk
-
-
-def parse_code(text: str | None) -> str:
-    """Parse a code. If a whole redeem link was pasted, return the code in it."""
-    typed = (text or "").strip()
-    try:
-        path = urlsplit(strip_punctuation(typed)).path
-    except ValueError:
-        return typed
-    parts = [part for part in path.split("/") if part]
-    if len(parts) >= 2 and parts[-2] == _REDEEM_PATH:
-        return unquote(parts[-1])
-    return typed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django import template
 
 from ecommerce.selectors.basket_prices import PricedLine
@@ -20,3 +22,9 @@ def discount_sentence(line: PricedLine) -> str:
 def line_refund(line: PricedLine, page: cart.CartPage) -> str:
     """`{% line_refund line page as refund %}`: until when a line is refunded if it is bought now."""
     return cart.line_refund(line, page)
+
+
+@register.filter
+def of(addresses: Mapping[int, str], product_id: int) -> str:
+    """`{{ page.course_urls|of:line.product.pk }}`"""
+    return addresses.get(product_id, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 from django import template
@@ -11,7 +12,7 @@ from django.forms import BaseForm, BoundField
 from django.template import Context
 from django.template.loader import render_to_string
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 
 from frontend.drawing.covers import hash_id
@@ -100,10 +101,14 @@ def control_kind(field: BoundField) -> str:
 
 @register.filter
 def form_errors(form: BaseForm) -> Iterator[dict[str, str]]:
-    """Each error of a form in the order of its fields, with the id of its field."""
+    """Each error of a form in the order of its fields, with the id of its field.
+
+    The summary’s own link leads to the field, so links in the text are left to the field.
+    """
     for field in form:
         for error in field.errors:
-            yield {"text": str(error), "target": field.id_for_label or field.auto_id}
+            text = unescape(strip_tags(str(error))) if hasattr(error, "__html__") else str(error)
+            yield {"text": text, "target": field.id_for_label or field.auto_id}
     for error in form.non_field_errors():
         yield {"text": str(error), "target": ""}
 

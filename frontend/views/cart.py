@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from django.conf import settings
 from django.contrib import messages
@@ -27,17 +28,18 @@ from ecommerce.services.baskets.baskets import (
     remove_product,
 )
 from ecommerce.services.checkout.giving_up import give_up_removed
-from frontend.pages.cart import cart_page, recount_summary, with_order_link
+from frontend.pages.cart import cart_page, describe_code_refusal, recount_summary
 from frontend.pages.code_form import CodeForm
 from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
-from frontend.site.parsing import account_id, parse_code, parse_name, parse_row_id
+from frontend.site.parsing import account_id, parse_linked_id, parse_name, parse_row_id
 from frontend.views.answers import UNPROCESSABLE, refused_status, with_retry_after
 from frontend.views.decorators import personal
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import RateLimited
 from mitxonline.kernel.forms import refusals_on
 from mitxonline.kernel.http import wants_fragment
+from mitxonline.kernel.text import strip_punctuation
 
 PAGE = "frontend/cart/page.html"
 FRAGMENT = "frontend/cart/fragment.html"
@@ -59,10 +61,12 @@ def add(request: HttpRequest) -> HttpResponse:
     Exported links are GETs. They only fill a basket, so following one twice or on someone’s behalf does no harm.
     """
     params = request.POST if request.method == "POST" else request.GET
-    product_ids = [parse_row_id(text) for text in params.getlist("product_id")]
-    skus = [parse_name(text) for text in params.getlist("sku")]
+    product_ids = [parse_linked_id(text) for text in params.getlist("product_id")]
+    skus = [parse_name(strip_punctuation(text)) for text in params.getlist("sku")]
     if None in product_ids or "" in skus or not (product_ids or skus):
         raise ProductUnknown
+    if request.headers.get("Sec-Purpose", "").startswith("prefetch"):
+        return HttpResponse(status=204)  # the browser guesses that the link will be followed
     owner, now = basket_owner(request, create=True), clock.now()
     basket = add_products(
         owner=owner,
@@ -113,12 +117,14 @@ def apply(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _render_cart(request, form, status=UNPROCESSABLE)
     with (
-        refusals_on(form, "code", only=(CodeRefused, RateLimited), describe=with_order_link) as caught,
+        refusals_on(
+            form, "code", only=(CodeRefused, RateLimited), describe=partial(describe_code_refusal, request)
+        ) as caught,
         limit_code_failures(request),
     ):
         apply_code(
             owner=basket_owner(request),
-            text=parse_code(form.cleaned_data["code"]),
+            text=form.cleaned_data["code"],
             user_id=request.user.pk,
             now=clock.now(),
         )

@@ -12,18 +12,18 @@ from django.views.decorators.http import require_http_methods
 
 from b2b.selectors.code_offers import code_offer
 from b2b.services.seats.redemption import put_in_link_basket, redeem_enrollment_code
-from ecommerce.errors.codes import CodeRefused, CodeUnknown
+from ecommerce.errors.codes import CodeMissing, CodeRefused, CodeUnknown
 from frontend.pages.code_form import RedeemForm
 from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
 from frontend.pages.redeem import offer_card, refusal_card
-from frontend.site.parsing import parse_code
 from frontend.views.answers import UNPROCESSABLE, refused_status, with_retry_after
 from frontend.views.decorators import personal
 from frontend.views.links import login_url, other_account_url, register_url
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError, RateLimited
 from mitxonline.kernel.forms import refusals_on
+from mitxonline.kernel.text import read_code
 
 
 @personal
@@ -33,9 +33,10 @@ def enter(request: HttpRequest) -> HttpResponse:
     form = RedeemForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _render_form(request, form, status=UNPROCESSABLE if form.is_bound else 200)
-    text = parse_code(form.cleaned_data["code"])
+    text = read_code(form.cleaned_data["code"])
+    at_field = (CodeMissing, CodeUnknown, RateLimited)
     try:
-        with refusals_on(form, "code", only=(CodeUnknown, RateLimited)) as caught, limit_code_failures(request):
+        with refusals_on(form, "code", only=at_field) as caught, limit_code_failures(request):
             code_offer(text=text, user_id=request.user.pk, now=clock.now())
     except CodeRefused as refusal:
         return _render_refusal(request, text, refusal)
@@ -48,6 +49,7 @@ def enter(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def redeem(request: HttpRequest, code: str) -> HttpResponse:
     """Show what the code opens; a POST takes the seat."""
+    code = read_code(code) or code
     try:
         with limit_code_failures(request):
             return _take_seat(request, code) if request.method == "POST" else _render_offer(request, code)

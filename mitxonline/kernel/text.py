@@ -1,11 +1,20 @@
 """Text that people type, normalized for comparing, and text for spreadsheets, escaped."""
 
+import re
 import unicodedata
+from urllib.parse import unquote
 
-# White space, control and format characters (a paste brings zero-width spaces along), and dashes of every kind.
-_DROPPED_FROM_CODES = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
-# Punctuation around a word. An underscore belongs to the word.
-_MARKS = frozenset({"Po", "Ps", "Pe", "Pi", "Pf"})
+# Punctuation around a word, and control and format characters: a paste brings zero-width spaces along.
+# An underscore belongs to the word.
+_MARKS = frozenset({"Po", "Ps", "Pe", "Pi", "Pf", "Cc", "Cf"})
+# A code in the address of its page; mail programs put such an address, escaped, into one of their own.
+_REDEEM_LINK = re.compile(r"enrollmentcode/\s*([^\s/?#&<>]+)", re.IGNORECASE)
+# The five groups of an enrollment code, whatever stands between them in place of a dash.
+_FIVE_GROUPS = re.compile(
+    r"(?<![0-9a-z])[0-9a-f]{8}(?:[^0-9a-z]{0,3}[0-9a-f]{4}){3}[^0-9a-z]{0,3}[0-9a-f]{12}(?![0-9a-z])", re.IGNORECASE
+)
+# “Code:”, “Your code for Statistics =” and the like.
+_LABEL = re.compile(r"[:=#]")
 
 
 def require_text(text: str) -> str:
@@ -19,10 +28,27 @@ def require_text(text: str) -> str:
     return text
 
 
+def read_code(text: str) -> str:
+    """Return the code in a text that someone typed, pasted or followed as a link.
+
+    People and mail programs put labels, quotes, brackets and sentences around it, and links into other links. Text in
+    which no code can be made out is returned without the punctuation around it.
+    """
+    plain = unicodedata.normalize("NFKC", unquote(text))
+    plain = "".join(char for char in plain if unicodedata.category(char) != "Cf")
+    if link := _REDEEM_LINK.search(plain):
+        wrapped = _FIVE_GROUPS.match(plain, link.start(1))  # over two lines
+        return wrapped[0] if wrapped else strip_punctuation(link[1])
+    groups = {normalize_code(found[0]): found[0] for found in _FIVE_GROUPS.finditer(plain)}
+    if len(groups) == 1:
+        return next(iter(groups.values()))
+    named = [part for part in _LABEL.split(plain) if normalize_code(part)]
+    return strip_punctuation(named[-1] if named else plain)
+
+
 def normalize_code(text: str) -> str:
-    """Return a code as it is compared: in upper case, without blanks and dashes, with full-width letters made plain."""
-    plain = unicodedata.normalize("NFKC", text).upper()
-    return "".join(char for char in plain if unicodedata.category(char) not in _DROPPED_FROM_CODES)
+    """Return a code as it is compared: its letters and digits alone, in upper case, with full-width ones made plain."""
+    return "".join(char for char in unicodedata.normalize("NFKC", text).upper() if char.isalnum())
 
 
 def strip_punctuation(text: str) -> str:

@@ -151,7 +151,7 @@ class TestEnrolled:
     def test_in_a_run_that_goes_on(self, learner: User) -> None:
         course = self.enrolled(learner, start_date=on(-9))
         found = panel(course, learner)
-        assert (found.state, found.go_text, found.go_url) == (PanelState.ENROLLED, "Go to course", "/dashboard/")
+        assert (found.state, found.go_text, found.go_url) == (PanelState.ENROLLED, "Go to dashboard", "/dashboard/")
         assert not found.has_form
         assert panel(course).state is PanelState.BUY
 
@@ -222,7 +222,7 @@ class TestButtons:
         learners_client.post("/enroll/", {"run": run.pk, "next": page.url})
         assert Enrollment.objects.get(user=learner).run == run
         text = learners_client.get(page.url).content.decode()
-        assert "Go to course" in text
+        assert "Go to dashboard" in text
         assert "Enroll for free" not in text
 
     def test_a_members_click_enrolls_in_the_contracts_run(self, learner: User, learners_client: Client) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from mitxonline.kernel.text import escape_formula, normalize_code, normalize_email
+from mitxonline.kernel.text import escape_formula, normalize_code, normalize_email, read_code
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,9 @@ from mitxonline.kernel.text import escape_formula, normalize_code, normalize_ema
         "\u200bab12\u00a0cd34\ufeff",
         "ａｂ１２－ｃｄ３４",
         "ab12\u00adcd34",
+        "ab12\u2212cd34",  # a minus sign
+        "ab12\u30fbcd34",  # a katakana dot
+        "ab12_cd34",
     ],
 )
 def test_a_code_is_the_same_however_it_was_pasted(typed: str) -> None:
@@ -20,8 +23,70 @@ def test_a_code_is_the_same_however_it_was_pasted(typed: str) -> None:
 
 
 def test_letters_of_a_code_still_count() -> None:
-    assert normalize_code("ab_1") == "AB_1"
+    assert normalize_code("ab_é1") == "ABÉ1"
     assert normalize_code("") == ""
+
+
+GROUPS = "7f3a90b1-6c55-47aa-9f13-0d2e7c9916aa"
+LINK = f"https://shop.example/enrollmentcode/{GROUPS}/"
+OTHER = "b81d4e02-6c55-47aa-9f13-0d2e7c9916aa"
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "{}",
+        "“{}”",
+        "„{}“,",
+        "«\u00a0{}\u00a0»",
+        "({})",
+        "[{}].",
+        "<{}>;",
+        "`{}`",
+        "*{}*",
+        "•\t{}",
+        "\u200b{}\u2060\ufeff",
+        "\u202a{}\u202c",
+        "Code: {}",
+        "CODE：{}",
+        "Your code for Statistics: {}.",
+        "code={}",
+        "Enrollment code # {}",
+    ],
+)
+def test_what_people_add_around_a_code_is_left_out(pasted: str) -> None:
+    for code in (GROUPS, "SUMMER15", "SUMMER-15", LINK):
+        found = normalize_code(read_code(pasted.format(code)))
+        assert found == normalize_code(GROUPS if code == LINK else code)
+
+
+@pytest.mark.parametrize("dash", ["‐", "‑", "‒", "–", "—", "―", "−", "﹣", "－", " - ", "\u00ad", "_", "·", "⁃", "-\n"])
+def test_any_dash_will_do(dash: str) -> None:
+    assert normalize_code(read_code(f"Code: {GROUPS.replace('-', dash)}.")) == normalize_code(GROUPS)
+    assert normalize_code(read_code(LINK.replace("-", dash))) == normalize_code(GROUPS)
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        f"Your code is {GROUPS}. Use it by Friday",
+        f"{LINK}?utm_source=mail&utm_id=5",
+        f"Take your seat ({LINK}).",
+        f"https://safelinks.example/?url=https%3A%2F%2Fshop.example%2Fenrollmentcode%2F{GROUPS}%2F&data={OTHER}",
+        f"/enrollmentcode/%22{GROUPS}%22./",
+    ],
+)
+def test_a_code_is_found_in_a_sentence_and_in_a_link(pasted: str) -> None:
+    assert normalize_code(read_code(pasted)) == normalize_code(GROUPS)
+
+
+def test_of_two_codes_none_is_taken() -> None:
+    assert normalize_code(read_code(f"{GROUPS} {OTHER}")) == normalize_code(GROUPS + OTHER)
+
+
+@pytest.mark.parametrize("pasted", ["", " ", ".", "“”", "\u200b"])
+def test_punctuation_alone_is_no_code(pasted: str) -> None:
+    assert read_code(pasted) == ""
 
 
 @pytest.mark.parametrize("typed", ["Ada@Example.org", " ada@example.org ", "ADA@EXAMPLE.ORG"])

@@ -26,15 +26,18 @@ from ecommerce.errors.codes import (
     CodeNotBetter,
     CodeRefused,
     CodeUnknown,
+    DiscountCodeUnknown,
 )
 from ecommerce.events import LinkBasketClaimed
 from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Order, Product
+from ecommerce.rules import refuse_closed_products
 from ecommerce.selectors.basket_prices import PricedBasket, make_item, price_basket
 from ecommerce.selectors.baskets import BasketOwner, current_basket
 from ecommerce.selectors.codes import ask_contract, find_code, guard_refusals
 from ecommerce.selectors.offers import make_offer
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import run_sql
+from mitxonline.kernel.text import read_code
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +67,8 @@ def add_products(
     """Put products on sale into the owner's basket. One that is there already stays there once.
 
     Products that need a code open a link basket with just these; others go into the ordinary basket, in one currency.
-    What was kept for later moves back. Raises ProductUnknown if any product isn't on sale, or AnotherCurrency if one
-    can't be added up with the others; then nothing has changed.
+    What was kept for later moves back. Raises ProductUnknown if any product isn't on sale, why one isn't open, or
+    AnotherCurrency if one can't be added up with the others; then nothing has changed.
     """
     skus = [sku.replace(" ", "+") for sku in skus]  # SKUs have no blanks: an unescaped plus in an address became one
     products = list(Product.objects.active().with_item().filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
@@ -76,6 +79,7 @@ def add_products(
         raise ProductUnknown
     linked = [product for product in products if product.requires_code]
     plain = [product for product in products if not product.requires_code]
+    refuse_closed_products(plain, now=now)  # of a contract's product its code says more than its dates do
     with transaction.atomic():
         basket = None
         if plain:
@@ -138,6 +142,14 @@ def settle_shown_basket(priced: PricedBasket, *, now: datetime) -> None:
     remember_total(priced, now=now)
 
 
+def drop_needless_codes(priced: PricedBasket) -> list[DiscountCode]:
+    """Take codes off a basket whose buyer has a seat and needs none; return them. Call it only where they are told."""
+    codes = [line.code for line in priced.lines if line.code is not None and line.is_code_needless]
+    if codes:
+        BasketCode.objects.filter(basket=priced.basket, code__in=codes).delete()
+    return codes
+
+
 def remember_total(priced: PricedBasket, *, now: datetime) -> None:
     """Store the total for the header of other pages; one write, none where the same was stored recently."""
     basket = priced.basket
@@ -171,15 +183,20 @@ def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datet
     Raises BasketEmpty, CodeMissing, CodeUnknown, or another CodeRefused that says why the code doesn't work or lowers
     no price. Signed-out visitors get CodeUnknown for every code that doesn't work.
     """
-    if not text.strip():
+    if not read_code(text):
         raise CodeMissing
     basket = current_basket(owner, now=now)
     if basket is None:
         raise BasketEmpty
-    code = find_code(text)
-    with guard_refusals(code, user_id=user_id):
-        priced = price_basket(basket, user_id=user_id, now=now, with_code=code)
-        _refuse_useless_code(priced, code, user_id=user_id, now=now)
+    try:
+        code = find_code(text)
+        with guard_refusals(code, user_id=user_id):
+            priced = price_basket(basket, user_id=user_id, now=now, with_code=code)
+            _refuse_useless_code(priced, code, user_id=user_id, now=now)
+    except CodeUnknown:
+        if basket.is_link:
+            raise
+        raise DiscountCodeUnknown from None
     run_sql(
         APPLY,
         {
