@@ -5,3 +5,11 @@ from django.utils.translation import gettext_lazy as _
 class FrontendConfig(AppConfig):
     name = "frontend"
     verbose_name = _("Storefront")
+
+    def ready(self) -> None:
+        from mitxonline.users.next_page import SIGN_IN_REASONS, SignInReason
+
+        SIGN_IN_REASONS["checkout"] = SignInReason(
+            sign_in=_("Sign in to check out. We’ll keep your cart."),
+            register=_("Create an account to check out. We’ll keep your cart."),
+        )

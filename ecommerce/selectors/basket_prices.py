@@ -164,6 +164,11 @@ class PricedBasket:
         return tuple(refusals)
 
     @property
+    def has_news(self) -> bool:
+        """Whether the cart's page has something to say first: a line set aside, or a code that isn't needed."""
+        return any(not line.is_kept for line in self.aside) or any(line.is_code_needless for line in self.lines)
+
+    @property
     def can_check_out(self) -> bool:
         return not self.refusals
 

@@ -29,11 +29,12 @@ from ecommerce.services.baskets.baskets import (
 )
 from ecommerce.services.checkout.giving_up import give_up_removed
 from frontend.pages.cart import cart_page, describe_code_refusal, recount_summary
+from frontend.pages.checkout_intent import drop_intent
 from frontend.pages.code_form import CodeForm
 from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
 from frontend.site.parsing import account_id, parse_linked_id, parse_name, parse_row_id
-from frontend.views.answers import UNPROCESSABLE, refused_status, with_retry_after
+from frontend.views.answers import SIGNED_OUT, UNPROCESSABLE, has_lost_session, refused_status, with_retry_after
 from frontend.views.decorators import personal
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import RateLimited
@@ -50,6 +51,7 @@ COUNT_COOKIE = "cart"
 @personal
 @require_GET
 def cart(request: HttpRequest) -> HttpResponse:
+    drop_intent(request)
     return _render_cart(request)
 
 
@@ -113,6 +115,8 @@ def header(request: HttpRequest) -> HttpResponse:
 @require_POST
 def apply(request: HttpRequest) -> HttpResponse:
     """Apply a code. A refusal is shown at the field, and the cart stays as it is."""
+    if has_lost_session(request):
+        return HttpResponse(status=SIGNED_OUT)
     form = CodeForm(request.POST)
     if not form.is_valid():
         return _render_cart(request, form, status=UNPROCESSABLE)
@@ -136,6 +140,8 @@ def apply(request: HttpRequest) -> HttpResponse:
 @personal
 @require_POST
 def remove_applied_code(request: HttpRequest) -> HttpResponse:
+    if has_lost_session(request):
+        return HttpResponse(status=SIGNED_OUT)
     if code_id := parse_row_id(request.POST.get("code_id")):
         remove_code(owner=basket_owner(request), code_id=code_id, now=clock.now())
         _give_up_removed(request)

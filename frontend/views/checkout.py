@@ -9,11 +9,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from ecommerce.errors.checkout import BasketEmpty
+from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.services.checkout.checkout import begin_checkout
+from frontend.pages.checkout_intent import keep_intent, take_intent
 from frontend.pages.limits import count_checkout, refuse_many_checkouts
 from frontend.pages.owner import basket_owner
 from frontend.pages.receipt import order_from_basket
-from frontend.site.parsing import parse_money, parse_name, parse_row_id
+from frontend.site.parsing import account_id, parse_money, parse_name, parse_row_id
 from frontend.views.decorators import personal
 from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
@@ -24,21 +26,44 @@ from mitxonline.kernel import clock
 def checkout(request: HttpRequest) -> HttpResponse:
     """Place the order the cart shows, and go on to payment unless it is free.
 
-    A GET (back from signing in, or a bookmark) leads to the cart, where the button is.
+    Signed-out visitors sign in first; then the GET that brings them back goes on where the press left off. Any other
+    GET leads to the cart, where the button is.
     """
-    cart = reverse("cart")
     if request.method != "POST":
-        return redirect(cart)
-    user_id = request.user.pk
-    if user_id is None:
-        return redirect_to_login(cart)
+        return _go_on(request)
+    if not request.user.is_authenticated:
+        keep_intent(request, now=clock.now())
+        return redirect_to_login(reverse("checkout"))
+    return _place_order(request, expected_total=request.POST.get("expected_total"), seen=request.POST.get("seen"))
+
+
+def _go_on(request: HttpRequest) -> HttpResponse:
+    """Place the order that the visitor wanted before they signed in, if the cart is still what they saw.
+
+    What the rules say of the cart now that they know the buyer, the cart's page explains.
+    """
+    is_guess = request.headers.get("Sec-Purpose", "").startswith("prefetch")
+    if request.method != "GET" or is_guess or not request.user.is_authenticated:
+        return redirect("cart")
+    now = clock.now()
+    intent = take_intent(request, now=now)
+    if intent is None:
+        return redirect("cart")
+    priced = price_current_basket(basket_owner(request), user_id=request.user.pk, now=now)
+    if not priced.can_check_out or priced.has_news:
+        return redirect("cart")
+    return _place_order(request, expected_total=intent.expected_total, seen=intent.seen)
+
+
+def _place_order(request: HttpRequest, *, expected_total: str | None, seen: str | None) -> HttpResponse:
+    user_id = account_id(request)
     refuse_many_checkouts(request)
     try:
         result = begin_checkout(
             owner=basket_owner(request),
             user_id=user_id,
-            expected_total=parse_money(request.POST.get("expected_total")),
-            seen_fingerprint=parse_name(request.POST.get("seen")),
+            expected_total=parse_money(expected_total),
+            seen_fingerprint=parse_name(seen),
             now=clock.now(),
             host=request.get_host(),
         )

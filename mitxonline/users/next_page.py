@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 PARAMETER = "next"
+
+
+@dataclass(frozen=True, slots=True)
+class SignInReason:
+    """Why a page asks for an account, as the pages for signing in and for creating an account say it."""
+
+    sign_in: StrOrPromise = ""
+    register: StrOrPromise = ""
+
+
+# By the names of their URLs. Apps above this one add theirs when they are ready.
+SIGN_IN_REASONS: dict[str, SignInReason] = {}
+
+
+def find_reason(page: str) -> SignInReason:
+    """Return why this page asks for an account; empty sentences for most pages."""
+    path = page.split("?")[0]
+    return next((reason for name, reason in SIGN_IN_REASONS.items() if reverse(name) == path), SignInReason())
 
 
 def next_page(request: HttpRequest) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,8 +14,10 @@ from b2b.models import ContractMembership
 from courses.models import Enrollment
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import CodeUse, Order, PaymentAttempt, Product
+from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.factories import PASSWORD, make_contract_run, make_course, make_product, make_user
+from tests.factories.orders import make_paid_order
 from tests.frontend.conftest import SignIn, make_northgate
 from tests.support.counting import queries
 from tests.support.reading import Page, read
@@ -25,6 +29,11 @@ def check_out(client: Client, *, total: str = "") -> Page:
     """Post the cart's checkout form."""
     shown = read(client.get("/cart/")).select("input[name=expected_total]")
     return read(client.post("/checkout/", {"expected_total": total or str(shown[0]["value"])}, follow=True))
+
+
+def shown(page: Page) -> dict[str, str]:
+    """What the cart's checkout form would post."""
+    return {str(field["name"]): str(field["value"]) for field in page.select("form[action='/checkout/'] input[name]")}
 
 
 def with_code(client: Client, **terms: object) -> None:
@@ -50,19 +59,101 @@ def test_nothing_to_pay_enrolls_at_once(learners_client: Client, learner: User) 
     assert "Statistics for people who make decisions" in read(learners_client.get("/dashboard/")).text
 
 
-def test_signed_out_the_button_leads_through_registering_and_nothing_is_lost(client: Client) -> None:
-    with_code(client)
-    response = client.post("/checkout/", {"expected_total": "0.00 USD"})
-    assert response["Location"] == "/login/?next=/cart/"
+def registered(client: Client, response: Any) -> Any:
+    """Follow a redirect to the sign-in page, create an account there, and return the last response."""
     sign_in = read(client.get(response["Location"]))
-    register = sign_in.links()["Create an account"]
-    new = {"name": "Amara Okafor", "email": "amara@northgate.example", "password": PASSWORD, "next": "/cart/"}
-    response = client.post(register, new | {"password1": PASSWORD, "password2": PASSWORD}, follow=True)
-    assert response.redirect_chain[-1][0] == "/cart/"
-    page = read(response)
-    assert page.h1 == "Ready to start"
-    assert "You’ll be enrolled right away as amara@northgate.example." in page.text
-    assert check_out(client).h1 == "You’re in, Amara"
+    assert "Sign in to check out. We’ll keep your cart." in sign_in.text
+    address = sign_in.links()["Create an account"]
+    form = read(client.get(address))
+    assert "Create an account to check out. We’ll keep your cart." in form.text
+    new = {"name": "Amara Okafor", "email": "amara@northgate.example", "next": str(form.one("[name=next]")["value"])}
+    return client.post(address, new | {"password": PASSWORD})
+
+
+def test_signed_out_the_button_leads_through_registering_to_the_order(client: Client) -> None:
+    with_code(client)
+    response = client.post("/checkout/", shown(read(client.get("/cart/"))))
+    assert response["Location"] == "/login/?next=/checkout/"
+    response = registered(client, response)
+    assert (response.status_code, response["Location"]) == (302, "/checkout/")
+    assert not Order.objects.exists()
+    response = client.get("/checkout/")
+    order = Order.objects.get()
+    assert response["Location"] == f"/checkout/receipt/?order_number={order.number}"
+    assert order.purchaser.email == "amara@northgate.example"
+    assert client.get("/checkout/")["Location"] == "/cart/"  # the press is used up
+    assert Order.objects.count() == 1
+
+
+def test_after_signing_in_a_price_leads_to_the_payment_page(client: Client, learner: User) -> None:
+    client.get("/cart/add/", {"product_id": [make_product().pk, make_product(price="20").pk]})
+    client.post("/checkout/", shown(read(client.get("/cart/"))))
+    client.force_login(learner)
+    assert client.get("/checkout/")["Location"].startswith("/payment/sandbox/")
+    order = Order.objects.get()
+    assert client.get("/checkout/")["Location"] == "/cart/"
+    client.post("/checkout/", shown(read(client.get("/cart/"))))
+    assert Order.objects.get() == order  # the button in another window pays the same order
+
+
+def test_no_link_places_an_order_after_signing_in(client: Client, learner: User) -> None:
+    client.get("/cart/add/", {"product_id": make_product().pk})
+    client.force_login(learner)
+    assert client.get("/checkout/?expected_total=249.00+USD")["Location"] == "/cart/"
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("how", ["late", "back at the cart", "prefetch", "head"])
+def test_a_press_from_before_signing_in_does_not_last(
+    client: Client, learner: User, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.get("/cart/add/", {"product_id": make_product().pk})
+    client.post("/checkout/", shown(read(client.get("/cart/"))))
+    if how == "back at the cart":
+        client.get("/cart/")
+    client.force_login(learner)
+    if how == "late":
+        later = clock.now() + timedelta(minutes=31)
+        monkeypatch.setattr(clock, "now", lambda: later)
+    headers = {"Sec-Purpose": "prefetch"} if how == "prefetch" else {}
+    response = (client.head if how == "head" else client.get)("/checkout/", headers=headers)
+    assert response["Location"] == "/cart/"
+    assert not Order.objects.exists()
+
+
+def test_a_cart_that_changed_at_sign_in_is_shown_first(client: Client, sign_in: SignIn, learner: User) -> None:
+    sign_in(learner).get("/cart/add/", {"product_id": make_product(price="10").pk})
+    client.get("/cart/add/", {"product_id": make_product().pk})
+    client.post("/checkout/", shown(read(client.get("/cart/"))))
+    learner.set_password(PASSWORD)
+    learner.save()
+    response = client.post("/login/", {"username": learner.email, "password": PASSWORD, "next": "/checkout/"})
+    assert response["Location"] == "/checkout/"
+    page = read(client.get("/checkout/", follow=True))
+    assert page.h1 == "Your cart"
+    assert "The total was $249.00 and is now $259.00." in page.text
+    assert not Order.objects.exists()
+
+
+def test_an_owned_course_is_told_once_after_signing_in(client: Client, learner: User) -> None:
+    mine, other = make_product(), make_product(price="20")
+    make_paid_order(mine, buyer=learner)
+    client.get("/cart/add/", {"product_id": [mine.pk, other.pk]})
+    client.post("/checkout/", shown(read(client.get("/cart/"))))
+    client.force_login(learner)
+    page = read(client.get("/checkout/", follow=True))
+    assert page.text.count("You already have") == 1
+    assert "The total was" not in page.text
+    assert "Check out" in page.buttons()
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.parametrize("address", ["/cart/code/", "/cart/code/remove/", "/dashboard/start/"])
+def test_a_lost_session_is_told_to_scripts(client: Client, address: str) -> None:
+    response = Client().post(address, {"code": "SUMMER15"}, headers={"HX-Request": "true"})
+    assert (response.status_code, response.content) == (403, b"")
+    toasts = read(client.get("/cart/")).one("#toasts")
+    assert toasts["data-signed-out"] == "You’ve been signed out. Reload the page."
 
 
 def test_looking_at_the_address_leads_to_the_cart(client: Client, learners_client: Client) -> None:

@@ -40,7 +40,7 @@ from mitxonline.users.forms import (
 )
 from mitxonline.users.limits import count_mail
 from mitxonline.users.models import User
-from mitxonline.users.next_page import next_page, safe_page, with_next
+from mitxonline.users.next_page import find_reason, next_page, safe_page, with_next
 from mitxonline.users.sso.backend import Errand
 from mitxonline.users.sso.connections import connections_of
 from mitxonline.users.sso.providers import only_provider, providers
@@ -67,6 +67,7 @@ def account_links(page: str) -> dict[str, Any]:
         "local_accounts": settings.LOCAL_ACCOUNTS,
         "providers": providers(),
         "next_page": page,
+        "reason": find_reason(page),
         "login_url": with_next(reverse("login"), page),
         "register_url": with_next(reverse("register"), page),
         "reset_url": with_next(reverse("password_reset"), page),

@@ -37,7 +37,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
 });
 
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(name, () => {
-    toast(document.getElementById("toasts").dataset.failed);
+  document.addEventListener(name, (event) => {
+    const sentences = document.getElementById("toasts").dataset;
+    toast(event.detail.xhr?.status === 403 ? sentences.signedOut : sentences.failed);
   });
 }
