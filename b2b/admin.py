@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.forms import BaseInlineFormSet
+from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -35,6 +35,7 @@ from b2b.services.organizations.managers import set_manager
 from b2b.services.seats.membership import add_member, remove_member
 from mitxonline.kernel import audit, clock
 from mitxonline.kernel.admin import ReadOnlyAdminMixin
+from mitxonline.staff.conflicts import ConflictFormMixin
 from mitxonline.users.models import User
 
 
@@ -242,6 +243,10 @@ class SeatForms(MembershipForms):
         )
 
 
+class OrganizationMembershipForm(ConflictFormMixin, ModelForm[OrganizationMembership]):
+    pass
+
+
 class OrganizationForms(MembershipForms):
     """Adds people to organizations, and removes them once they have no seats there."""
 
@@ -311,8 +316,9 @@ class SeatInline(InlineWithActor):
 
 class OrganizationInline(InlineWithActor):
     model = OrganizationMembership
+    form = OrganizationMembershipForm
     formset = OrganizationForms
-    fields = ["organization", "is_manager", "source", "since"]
+    fields = ["organization", "is_manager", "source", "since", "seen"]
     readonly_fields = ["source", "since"]
     autocomplete_fields = ["organization"]
     verbose_name_plural = _("Organizations")

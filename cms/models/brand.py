@@ -22,6 +22,7 @@ from mitxonline.kernel.color import (
     is_hex_color,
     text_color_on,
 )
+from mitxonline.staff.settings import make_setting_form
 
 LINKS = ("organizations_page", "help_page", "refunds_page", "accessibility_page", "terms_page", "privacy_page")
 
@@ -125,6 +126,8 @@ class SiteBrand(BaseSiteSetting):
         ),
         MultiFieldPanel([FieldPanel(name) for name in LINKS], heading=_("Pages in header and footer")),
     ]
+
+    edit_handler = make_setting_form(panels)
 
     class Meta:
         verbose_name = _("brand")

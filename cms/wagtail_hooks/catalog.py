@@ -7,17 +7,18 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, ObjectList
 from wagtail.admin.ui.tables import BooleanColumn, Column, UpdatedAtColumn
-from wagtail.snippets.views.snippets import SnippetViewSet, SnippetViewSetGroup
+from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
 from cms.models import Instructor
 from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProgramForm
 from courses.models import Course, CourseRun, Department, Program
 from mitxonline.kernel.choosers import SearchedChooser
+from mitxonline.staff.snippets import StaffSnippetViewSet
 
 PER_PAGE = 50
 
 
-class CourseViewSet(SnippetViewSet):
+class CourseViewSet(StaffSnippetViewSet):
     model = Course
     icon = "openquote"
     menu_label = _("Courses")
@@ -63,7 +64,7 @@ class CourseViewSet(SnippetViewSet):
         return Course.objects.select_related("department")
 
 
-class CourseRunViewSet(SnippetViewSet):
+class CourseRunViewSet(StaffSnippetViewSet):
     """Public runs only: contract runs are managed by their contracts."""
 
     model = CourseRun
@@ -105,7 +106,7 @@ class CourseRunViewSet(SnippetViewSet):
         return runs
 
 
-class ProgramViewSet(SnippetViewSet):
+class ProgramViewSet(StaffSnippetViewSet):
     model = Program
     icon = "list-ul"
     menu_label = _("Programs")
@@ -132,7 +133,7 @@ class ProgramViewSet(SnippetViewSet):
         return Program.objects.select_related("department")
 
 
-class DepartmentViewSet(SnippetViewSet):
+class DepartmentViewSet(StaffSnippetViewSet):
     model = Department
     icon = "folder-open-inverse"
     menu_label = _("Departments")
@@ -146,7 +147,7 @@ class DepartmentViewSet(SnippetViewSet):
     )
 
 
-class InstructorViewSet(SnippetViewSet):
+class InstructorViewSet(StaffSnippetViewSet):
     model = Instructor
     icon = "group"
     menu_label = _("Instructors")

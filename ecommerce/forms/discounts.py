@@ -6,14 +6,16 @@ What makes a discount impossible is decided by `validate_discount`; a form only 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EMPTY_VALUES
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,7 +23,7 @@ from wagtail.admin.widgets import AdminDateTimeInput
 
 from courses.models import Course
 from ecommerce.enums import DiscountType, PaymentType, RedemptionType
-from ecommerce.models import Discount, Product
+from ecommerce.models import Discount, DiscountCode, Product
 from ecommerce.models.discount import validate_max_uses
 from ecommerce.selectors.discount_access import DiscountAccess
 from ecommerce.services.discounts.discounts import draft_of
@@ -29,6 +31,16 @@ from ecommerce.services.discounts.validation import COURSE_PAYMENT_TYPES, Discou
 from mitxonline.kernel import clock
 from mitxonline.kernel.addresses import parse_people
 from mitxonline.kernel.money import read_currency
+from mitxonline.staff.conflicts import (
+    NOT_SAID,
+    ConflictFormMixin,
+    SeenField,
+    describe_authors,
+    describe_difference,
+    read_signed_values,
+    sign_values,
+    to_shown,
+)
 
 DAY = re.compile(r"\s*\d{4}-\d{2}-\d{2}\s*")
 
@@ -181,6 +193,16 @@ class DiscountForm(forms.Form):
         return [(title, [self[name] for name in names if name in self.fields]) for title, names in self.GROUPS]
 
 
+class ChangeDiscountForm(ConflictFormMixin, DiscountForm):
+    """Changes a discount, unless someone else has since it was shown."""
+
+    def get_stored(self) -> Discount | None:
+        return self.discount
+
+    def get_current_form(self, stored: Model) -> ChangeDiscountForm:
+        return ChangeDiscountForm(access=self.access, discount=cast("Discount", stored))
+
+
 class NewDiscountForm(DiscountForm):
     """Creates a discount with its codes."""
 
@@ -298,8 +320,18 @@ class MoreCodesForm(forms.Form):
         return NewCodes(generate=self.cleaned_data["count"], prefix=self.cleaned_data["begins"])
 
 
-class LimitForm(forms.Form):
+class LimitForm(ConflictFormMixin, forms.Form):
     """Limits how often one code can be used in total."""
+
+    def __init__(self, *args: Any, code: DiscountCode, **kwargs: Any) -> None:
+        self.discount_code = code
+        super().__init__(*args, **{**kwargs, "initial": {"max_uses": code.max_uses}})
+
+    def get_stored(self) -> DiscountCode:
+        return self.discount_code
+
+    def get_current_form(self, stored: Model) -> LimitForm:
+        return LimitForm(code=cast("DiscountCode", stored))
 
     max_uses = forms.IntegerField(
         label=gettext_lazy("Total uses"),
@@ -310,14 +342,50 @@ class LimitForm(forms.Form):
 
 
 class ExtendForm(forms.Form):
-    """Changes when several discounts end."""
+    """Changes when several discounts end, unless someone else changed the end of one since they were shown."""
 
+    seen = SeenField()
     expires_at = EndField(
         label=gettext_lazy("Valid until"),
         required=False,
         widget=AdminDateTimeInput,
         help_text=gettext_lazy("A date without a time includes that day. Leave it empty for no end."),
     )
+
+    def __init__(self, *args: Any, discounts: Sequence[Discount], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.discounts = discounts
+        self.initial["seen"] = lambda: sign_values("discounts", _ends_of(self.discounts))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if (text := self.data.get(self.add_prefix("seen"))) is None:
+            return cleaned  # a script that saw nothing
+        if (seen := read_signed_values("discounts", text)) is None:
+            self.add_error(None, NOT_SAID)
+            return cleaned
+        self.discounts = list(Discount.objects.filter(pk__in=[each.pk for each in self.discounts]).locked())
+        since = datetime.fromisoformat(seen["at"])
+        for discount in self.discounts:
+            before, end = seen["values"].get(str(discount.pk)), _ends_of([discount])[str(discount.pk)]
+            if before == end:
+                continue
+            sentence = _("%(people)s changed the end of “%(name)s” while you had this open. %(difference)s")
+            names = {
+                "people": describe_authors(discount, since=since),
+                "name": discount,
+                "difference": describe_difference(self.fields["expires_at"], before or "", end),
+            }
+            self.add_error(None, sentence % names)
+        if self.errors:
+            data = cast("Any", self.data).copy()
+            data[self.add_prefix("seen")] = self.get_initial_for_field(self.fields["seen"], "seen")
+            self.data = data
+        return cleaned
+
+
+def _ends_of(discounts: Iterable[Discount]) -> dict[str, str]:
+    return {str(each.pk): str(to_shown(ExtendForm.base_fields["expires_at"], each.expires_at)) for each in discounts}
 
 
 def _initial_for(discount: Discount) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.contrib.settings.models import BaseSiteSetting, register_setting
 
 from ecommerce.enums import AfterFailedRefund, EnrollmentAfter
+from mitxonline.staff.settings import make_setting_form
 
 
 @register_setting(icon="clipboard-list", order=110)
@@ -96,6 +97,8 @@ class ShopSettings(BaseSiteSetting):
             heading=_("On receipts"),
         ),
     ]
+
+    edit_handler = make_setting_form(panels)
 
     class Meta:
         verbose_name = _("shop")

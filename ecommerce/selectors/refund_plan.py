@@ -24,6 +24,7 @@ from ecommerce.errors.refunds import (
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, OrderLine, PaymentAttempt
 from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
+from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money, spread
 from mitxonline.kernel.text import require_text
 
@@ -79,6 +80,11 @@ class RefundPlan:
     @property
     def left_after(self) -> Money:
         return self.attempt.refundable - self.amount
+
+    def fingerprint(self, *, request_id: int | None) -> str:
+        """Digest what the plan says, and whether it approves a buyer's request."""
+        shares = tuple((share.line.pk, str(share.amount)) for share in self.shares)
+        return fingerprint(self.attempt.pk, str(self.amount), shares, str(self.left_after), request_id)
 
 
 def plan_refund(*, order_id: int, choice: RefundChoice) -> RefundPlan:

@@ -18,7 +18,7 @@ from wagtail.admin.ui.tables import BulkActionsCheckboxColumn, Column, TitleColu
 from wagtail.admin.views.generic.history import HistoryView
 from wagtail.admin.widgets.button import HeaderButton
 
-from ecommerce.forms.discounts import DiscountForm, LimitForm, MoreCodesForm, NewDiscountForm
+from ecommerce.forms.discounts import ChangeDiscountForm, DiscountForm, LimitForm, MoreCodesForm, NewDiscountForm
 from ecommerce.models import Discount, DiscountCode
 from ecommerce.models.discount import DiscountQuerySet
 from ecommerce.selectors.discount_access import DiscountAccess
@@ -48,6 +48,7 @@ from ecommerce.wagtail_hooks.discount_lists import (
 from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
+from mitxonline.staff.conflicts import ConflictEditMixin
 from mitxonline.staff.lists import StaffIndexView
 from mitxonline.staff.pages import StaffButtonView, StaffFormPage
 
@@ -185,8 +186,8 @@ class CreateDiscountView(DiscountFormPage):
         return sentence % {"name": created.discount, "n": n}
 
 
-class ChangeDiscountView(DiscountFormPage):
-    form_class = DiscountForm
+class ChangeDiscountView(ConflictEditMixin, DiscountFormPage):
+    form_class = ChangeDiscountForm
     page_subtitle = gettext_lazy("Change")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -285,7 +286,7 @@ class DiscountCodesView(DiscountMixin, StaffIndexView):
         return context | {"summary": summarize(self.discount, self.access), "discount": self.discount}
 
 
-class DiscountCodeView(DiscountFormPage):
+class DiscountCodeView(ConflictEditMixin, DiscountFormPage):
     """One code: its limit, and a button that pauses it alone."""
 
     form_class = LimitForm
@@ -306,8 +307,8 @@ class DiscountCodeView(DiscountFormPage):
     def get_page_title(self) -> str:
         return self.code.text
 
-    def get_initial(self) -> dict[str, Any]:
-        return {"max_uses": self.code.max_uses}
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"code": self.code}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         state = code_state(self.code)

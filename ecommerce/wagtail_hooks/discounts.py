@@ -24,6 +24,7 @@ from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
 from mitxonline.kernel.forms import refusals_on
+from mitxonline.staff.conflicts import LockedPostMixin
 
 
 class DiscountsMenuItem(MenuItem):
@@ -142,13 +143,17 @@ class ResumeDiscounts(DiscountBulkAction):
 
 
 @hooks.register("register_bulk_action")
-class ExtendDiscounts(DiscountBulkAction):
+class ExtendDiscounts(LockedPostMixin, DiscountBulkAction):
     display_name = _("Change end date")
     aria_label = _("Change the end date of the selected discounts")
     action_type = "extend"
     action_priority = 30
     button = _("Save end date")
     form_class = ExtendForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        objects, _skipped = self.get_actionable_objects()
+        return {**super().get_form_kwargs(), "discounts": objects}
 
     def form_valid(self, form: ExtendForm) -> Any:
         with refusals_on(form, "expires_at", only=DiscountRefused):

@@ -50,15 +50,19 @@ class UndoForm(ReasonForm):
 
 
 class OrderRefundForm(ReasonForm):
-    """How much is refunded, why, and what happens to the courses and codes."""
+    """How much is refunded, why, and what happens to the courses and codes. Nothing of it is chosen beforehand."""
 
-    scope = forms.ChoiceField(label=_("How much"), widget=forms.RadioSelect)
+    scope = forms.ChoiceField(
+        label=_("How much"),
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose how much is refunded.")},
+    )
     lines = forms.MultipleChoiceField(label=_("Courses"), required=False, widget=forms.CheckboxSelectMultiple)
     amount = forms.DecimalField(
         label=_("Amount"),
         required=False,
         max_digits=12,
-        help_text=_("Less than the full price of the chosen courses."),
+        help_text=_("Less than the full price of the chosen courses. Only if you chose to enter an amount."),
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     enrollment_after = forms.ChoiceField(
@@ -66,6 +70,7 @@ class OrderRefundForm(ReasonForm):
         choices=EnrollmentAfter.choices,
         widget=forms.RadioSelect,
         help_text=_("The buyer keeps a course they also have some other way."),
+        error_messages={"required": _("Choose what happens to the courses.")},
     )
     frees_codes = forms.BooleanField(
         label=_("The codes used for them can be used again"),
@@ -93,25 +98,30 @@ class OrderRefundForm(ReasonForm):
 
     @staticmethod
     def initial_for(desk: OrderAtDesk) -> dict[str, Any]:
-        """Propose what the buyer requested, or a refund of everything."""
+        """Propose the buyer's reason. What is refunded, and what becomes of the courses, finance chooses."""
         request = desk.open_request
-        lines = [str(line.pk) for line in request.lines.all()] if request is not None else []
         return {
-            "scope": LINES if lines and desk.has_lines_to_choose else ALL,
-            "lines": lines,
-            "enrollment_after": EnrollmentAfter.REMOVE,
             "reason": str(request.get_why_display()) if request is not None else "",
             "reference": uuid.uuid4(),
         }
 
     def clean(self) -> dict[str, Any]:
-        """Require the lines or the amount that the scope needs; amounts have no fractions of a minor unit."""
+        """Require the lines or the amount that the scope needs, and refuse those that contradict it."""
         cleaned = super().clean() or {}
         scope, amount = cleaned.get("scope"), cleaned.get("amount")
         if "reference" in self.errors:
             self.add_error(None, _("This page is incomplete. Open the refund again from the order."))
         if scope == LINES and not cleaned.get("lines"):
             self.add_error("lines", _("Choose at least one course."))
+        if scope in {ALL, LINES} and (amount is not None or "amount" in self.errors):
+            self.errors.pop("amount", None)
+            sentence = _(
+                "You entered an amount, but chose otherwise. Choose “The amount entered below”, or empty this."
+            )
+            self.add_error("amount", sentence)
+        if scope == ALL and cleaned.get("lines"):
+            sentence = _("You ticked courses, but chose to refund everything. Untick them, or choose them above.")
+            self.add_error("lines", sentence)
         if scope == AMOUNT and "amount" not in self.errors:
             if amount is None or amount <= 0:
                 self.add_error("amount", _("Enter an amount above zero."))

@@ -25,6 +25,8 @@ from ecommerce.services.refunds.requests import deny_request
 from ecommerce.wagtail_hooks.order_forms import AnswerForm, OrderRefundForm, UndoForm
 from ecommerce.wagtail_hooks.order_lists import ORDER_TONES, ORDERS, REFUND_TONES, order_url
 from mitxonline.kernel import clock
+from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.fingerprint import PlanChanged
 from mitxonline.kernel.forms import refusals_on
 from mitxonline.staff.pages import ReasonForm, StaffButtonView, StaffFormPage, StaffPage, StaffPageMixin
 
@@ -102,25 +104,37 @@ class RefundView(OrderMixin, StaffFormPage):
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: OrderRefundForm) -> HttpResponse:
-        if "confirmed" in self.request.POST:
-            return super().form_valid(form)
+        if "confirmed" not in self.request.POST:
+            return self.show_plan(form)
+        return super().form_valid(form)
+
+    def show_refusal(self, form: Any, refusal: DomainError) -> HttpResponse:
+        if not isinstance(refusal, PlanChanged):
+            return super().show_refusal(form, refusal)
+        messages.warning(self.request, str(refusal))
+        del self.desk  # read before the change
+        return self.show_plan(form)
+
+    def show_plan(self, form: OrderRefundForm) -> HttpResponse:
         with refusals_on(form):
             plan = plan_refund(order_id=self.desk.order.pk, choice=form.to_choice())
         if not form.is_valid():
             return self.form_invalid(form)
         self.template_name = "ecommerce/admin/refund_confirm.html"
-        return self.render_to_response(self.get_context_data(form=form, plan=plan))
+        request = self.desk.open_request
+        seen = plan.fingerprint(request_id=request.pk if request is not None else None)
+        return self.render_to_response(self.get_context_data(form=form, plan=plan, seen=seen))
 
     def perform(self, form: OrderRefundForm) -> str:
         choice, now, by_id = form.to_choice(), clock.now(), self.request.user.pk
-        reference = form.cleaned_data["reference"]
+        reference, seen = form.cleaned_data["reference"], self.request.POST.get("seen", "")
         if (request := self.desk.open_request) is not None:
             refund = refunds.approve_request(
-                request_id=request.pk, choice=choice, now=now, by_id=by_id, reference=reference
+                request_id=request.pk, choice=choice, now=now, by_id=by_id, reference=reference, seen=seen
             )
         else:
             refund = refunds.refund_order(
-                order_id=self.desk.order.pk, choice=choice, now=now, by_id=by_id, reference=reference
+                order_id=self.desk.order.pk, choice=choice, now=now, by_id=by_id, reference=reference, seen=seen
             )
         add_refund_message(self.request, refund)
         return ""

@@ -13,12 +13,12 @@ from wagtail.admin.ui.tables import BooleanColumn, Column, UpdatedAtColumn
 from wagtail.permission_policies import ModelPermissionPolicy
 from wagtail.permissions import register_permission_policy
 from wagtail.snippets.models import register_snippet
-from wagtail.snippets.views.snippets import SnippetViewSet
 
 from ecommerce.models import Product
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from ecommerce.wagtail_hooks.product_forms import ProductForm
 from mitxonline.kernel.choosers import SearchedChooser
+from mitxonline.staff.snippets import StaffSnippetViewSet
 
 PER_PAGE = 50
 
@@ -47,7 +47,7 @@ class PriceHistoryPanel(HelpPanel):
             return context | {"changes": list(changes)}
 
 
-class ProductViewSet(SnippetViewSet):
+class ProductViewSet(StaffSnippetViewSet):
     model = Product
     icon = "tag"
     menu_label = _("Products and prices")

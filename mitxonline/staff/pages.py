@@ -62,11 +62,14 @@ class StaffFormPage(StaffPageMixin, FormView[Any]):
         except NotFound as missing:
             raise Http404 from missing
         except DomainError as refusal:
-            form.add_error(self.get_refused_field(form, refusal), self.get_refusal_message(refusal))
-            return self.form_invalid(form)
+            return self.show_refusal(form, refusal)
         if message:
             messages.success(self.request, message)
         return redirect(self.get_success_url())
+
+    def show_refusal(self, form: Any, refusal: DomainError) -> HttpResponse:
+        form.add_error(self.get_refused_field(form, refusal), self.get_refusal_message(refusal))
+        return self.form_invalid(form)
 
     def form_invalid(self, form: Any) -> HttpResponse:
         return self.render_to_response(self.get_context_data(form=form), status=UNPROCESSABLE)

@@ -7,7 +7,8 @@ from typing import Any
 import social_django.admin  # noqa: F401 - registers the admins that are replaced below
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -16,19 +17,20 @@ from social_django.models import Association, Nonce, UserSocialAuth
 
 from mitxonline.kernel import clock
 from mitxonline.kernel.admin import ReadOnlyAdminMixin
-from mitxonline.users.admin_forms import PersonChangeForm, PersonCreationForm
+from mitxonline.staff.conflicts import ConflictAdminMixin
+from mitxonline.users.admin_forms import GroupForm, PersonChangeForm, PersonCreationForm
 from mitxonline.users.models import GivenRight, User
 from mitxonline.users.sso.connections import find_losses, undo_connection
 
 # social_django's own pages show sign-ins in progress, and would let an editor of people take over another's identity.
 # The import registers them first, whatever the order of the apps.
-admin.site.unregister([UserSocialAuth, Nonce, Association])
+admin.site.unregister([UserSocialAuth, Nonce, Association, Group])
 
 _RIGHTS = ("is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User]):
+class PersonAdmin(ConflictAdminMixin, UserAdmin[User]):
     """Only superusers give rights and change superusers. Otherwise anyone who may change people could become one."""
 
     form = PersonChangeForm
@@ -66,6 +68,11 @@ class PersonAdmin(UserAdmin[User]):
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
         return allowed and (request.user.is_superuser or obj is None or not obj.is_superuser)
+
+
+@admin.register(Group)
+class RightsAdmin(ConflictAdminMixin, GroupAdmin):
+    form = GroupForm
 
 
 @admin.register(UserSocialAuth)

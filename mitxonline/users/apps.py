@@ -17,3 +17,4 @@ class WagtailPeopleConfig(WagtailUsersAppConfig):
 
     default = False
     user_viewset = "mitxonline.users.viewsets.PersonViewSet"
+    group_viewset = "mitxonline.users.viewsets.GroupViewSet"

@@ -16,6 +16,9 @@ from tests.factories import NOON
 from tests.factories.orders import make_payment
 from tests.support.reading import Page, form_data, read
 
+# What finance chooses for a full refund: nothing is chosen beforehand.
+EVERYTHING = {"scope": "all", "enrollment_after": "remove"}
+
 
 def desk_url(order: Order, part: str = "") -> str:
     return f"/cms/orders/{order.pk}/{part}"
@@ -28,7 +31,7 @@ def read_order_page(desk: Client, order: Order) -> Page:
 def submit_refund(desk: Client, order: Order, **changes: Any) -> Any:
     """Post the refund form, then its confirmation."""
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
-    asked = desk.post(desk_url(order, "refund/"), {**form, "reason": ["phone call"], **changes})
+    asked = desk.post(desk_url(order, "refund/"), {**form, **EVERYTHING, "reason": ["phone call"], **changes})
     if asked.status_code != 200:
         return asked
     return desk.post(desk_url(order, "refund/"), {**form_data(read(asked)), "confirmed": "1"}, follow=True)

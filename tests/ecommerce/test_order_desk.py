@@ -20,7 +20,7 @@ from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
-from tests.ecommerce.desk import desk_url, make_dispute, make_second_payment, read_order_page, submit_refund
+from tests.ecommerce.desk import EVERYTHING, desk_url, make_dispute, make_second_payment, read_order_page, submit_refund
 from tests.ecommerce.tills import Till, install_till
 from tests.factories import NOON, make_product, make_user
 from tests.factories.orders import make_paid_order
@@ -119,8 +119,8 @@ def test_the_lists_cost_the_same_for_any_number(desk: Client, size: int) -> None
 def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) -> None:
     order = make_paid_order(make_product(), make_product(price="149.00"))
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
-    assert (form["scope"], form["enrollment_after"]) == (["all"], ["remove"])
-    asked = desk.post(desk_url(order, "refund/"), {**form, "reason": "phone call"})
+    assert not {"scope", "enrollment_after"} & set(form)
+    asked = desk.post(desk_url(order, "refund/"), {**form, **EVERYTHING, "reason": "phone call"})
     page = read(asked)
     assert f"Refund $398.00 to {order.purchaser.email}" in page.text
     assert "The buyer loses access to these courses" in page.text
@@ -139,7 +139,10 @@ def test_going_back_keeps_the_entered_refund(desk: Client) -> None:
     order = make_paid_order(make_product())
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
     asked = read(
-        desk.post(desk_url(order, "refund/"), {**form, "scope": "amount", "amount": "12.50", "reason": "kind words"})
+        desk.post(
+            desk_url(order, "refund/"),
+            {**form, **EVERYTHING, "scope": "amount", "amount": "12.50", "reason": "kind words"},
+        )
     )
     again = form_data(read(desk.post(desk_url(order, "refund/"), {**form_data(asked), "back": "1"})))
     assert (again["amount"], again["reason"], again["scope"]) == (["12.50"], ["kind words"], ["amount"])
@@ -165,6 +168,11 @@ def test_chosen_courses_and_amounts_go_back(desk: Client) -> None:
         ({"scope": "amount", "amount": "1.005"}, "Amounts in USD have at most 2 decimals."),
         ({"scope": "amount", "amount": "1000"}, "$1,000.00 is more than is left: you can refund at most $398.00."),
         ({"scope": "everything"}, "Select a valid choice"),
+        ({"scope": ""}, "Choose how much is refunded."),
+        ({"enrollment_after": ""}, "Choose what happens to the courses."),
+        ({"amount": "10"}, "You entered an amount, but chose otherwise."),
+        ({"amount": "ten"}, "You entered an amount, but chose otherwise."),
+        ({"lines": ["1"], "scope": "lines", "amount": "10"}, "You entered an amount, but chose otherwise."),
         ({"reference": "x"}, "Open the refund again from the order."),
     ],
 )
@@ -190,12 +198,36 @@ def test_a_refusal_of_the_gateway_is_shown(desk: Client, settings: Any) -> None:
 def test_a_refund_made_meanwhile_is_shown_before_confirming(desk: Client) -> None:
     order = make_paid_order(make_product())
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
-    asked = read(desk.post(desk_url(order, "refund/"), {**form, "reason": "x"}))
+    asked = read(desk.post(desk_url(order, "refund/"), {**form, **EVERYTHING, "reason": "x"}))
     refund_order(order_id=order.pk, choice=RefundChoice(reason="faster"), now=NOON, by_id=None)
     answer = desk.post(desk_url(order, "refund/"), {**form_data(asked), "confirmed": "1"})
     assert answer.status_code == 422
     assert "There is nothing left to refund" in answer.content.decode()
     assert Refund.objects.count() == 1
+
+
+def test_courses_ticked_beside_everything_are_a_contradiction(desk: Client) -> None:
+    order = make_paid_order(make_product(), make_product(price="149.00"))
+    answer = submit_refund(desk, order, scope="all", lines=[str(order.lines.all()[1].pk)])
+    assert answer.status_code == 422
+    assert "You ticked courses, but chose to refund everything." in answer.content.decode()
+    assert not Refund.objects.exists()
+
+
+@pytest.mark.parametrize("scope", [{"scope": "all"}, {"scope": "amount", "amount": "20"}])
+def test_a_part_refunded_meanwhile_shows_the_new_plan(desk: Client, scope: dict[str, str]) -> None:
+    order = make_paid_order(make_product(), make_product(price="149.00"))
+    form = form_data(read(desk.get(desk_url(order, "refund/"))))
+    asked = read(desk.post(desk_url(order, "refund/"), {**form, **EVERYTHING, **scope, "reason": "x"}))
+    part = RefundChoice(reason="y", amount=Money("98", "USD"), enrollment_after=EnrollmentAfter.KEEP)
+    refund_order(order_id=order.pk, choice=part, now=NOON, by_id=None)
+    answer = desk.post(desk_url(order, "refund/"), {**form_data(asked), "confirmed": "1"})
+    assert "Something changed in the meantime." in answer.content.decode()
+    assert Refund.objects.count() == 1
+    again = read(answer)
+    assert ("$300.00" if scope["scope"] == "all" else "$280.00") in again.text
+    desk.post(desk_url(order, "refund/"), {**form_data(again), "confirmed": "1"})
+    assert Refund.objects.count() == 2
 
 
 def test_a_buyers_request_is_approved_with_the_refund(desk: Client, finance: User) -> None:
@@ -205,8 +237,8 @@ def test_a_buyers_request_is_approved_with_the_refund(desk: Client, finance: Use
     page = read_order_page(desk, order)
     assert "Approve and refund" in page.text
     form = form_data(read(desk.get(desk_url(order, "refund/"))))
-    assert (form["scope"], form["lines"]) == (["lines"], [str(order.lines.all()[1].pk)])
-    submit_refund(desk, order)
+    assert not {"scope", "lines", "enrollment_after"} & set(form)
+    submit_refund(desk, order, scope="lines", lines=[str(order.lines.all()[1].pk)])
     request.refresh_from_db()
     assert (request.state, request.decided_by) == (RefundRequestState.APPROVED, finance)
     assert Refund.objects.get().request == request

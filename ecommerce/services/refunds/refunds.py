@@ -44,6 +44,7 @@ from ecommerce.services.refunds.requests import lock_open_request
 from mitxonline.kernel import audit
 from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.fingerprint import refuse_unless_seen
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.remote import patience
 from mitxonline.kernel.text import require_text
@@ -57,17 +58,29 @@ ASK_PENDING_EVERY = timedelta(hours=1)
 
 
 def refund_order(
-    *, order_id: int, choice: RefundChoice, now: datetime, by_id: int | None, reference: UUID | None = None
+    *,
+    order_id: int,
+    choice: RefundChoice,
+    now: datetime,
+    by_id: int | None,
+    reference: UUID | None = None,
+    seen: str | None = None,
 ) -> Refund:
     """Refund an order as chosen, and return the refund as the gateway left it.
 
-    A second call with the same ``reference`` (a form posted twice) refunds nothing more. Raises RefundRefused, with
+    A second call with the same ``reference`` (a form posted twice) refunds nothing more. ``seen`` is the fingerprint of
+    the plan that was confirmed. Raises RefundRefused, and PlanChanged if the plan is another one by now, with
     nothing recorded. A refusal by the gateway is not raised: it is the refund's state and ``failure``.
     """
     with transaction.atomic():
         order = Order.objects.locked().get(pk=order_id)
         known = order.refunds.filter(reference=reference).first() if reference else None
-        refund = known or record_refund(plan_order_refund(order, choice), now=now, by_id=by_id, reference=reference)
+        refund = known
+        if refund is None:
+            plan = plan_order_refund(order, choice)
+            if seen is not None:
+                refuse_unless_seen(seen, plan.fingerprint(request_id=None))
+            refund = record_refund(plan, now=now, by_id=by_id, reference=reference)
     return send_refund(refund_id=refund.pk, now=now)
 
 
@@ -86,17 +99,25 @@ def undo_free_order(*, order_id: int, choice: RefundChoice, now: datetime, by_id
 
 
 def approve_request(
-    *, request_id: int, choice: RefundChoice, now: datetime, by_id: int | None, reference: UUID | None = None
+    *,
+    request_id: int,
+    choice: RefundChoice,
+    now: datetime,
+    by_id: int | None,
+    reference: UUID | None = None,
+    seen: str | None = None,
 ) -> Refund:
     """Approve a buyer's request and refund the order as chosen.
 
-    Raises RefundUnknown, RefundDecided, RefundRefused.
+    ``seen`` is the fingerprint of the plan that was confirmed. Raises RefundUnknown, RefundDecided, RefundRefused, and
+    PlanChanged if the plan is another one by now.
     """
     with transaction.atomic():
         order, request = lock_open_request(request_id)
-        refund = record_refund(
-            plan_order_refund(order, choice), now=now, by_id=by_id, reference=reference, request=request
-        )
+        plan = plan_order_refund(order, choice)
+        if seen is not None:
+            refuse_unless_seen(seen, plan.fingerprint(request_id=request.pk))
+        refund = record_refund(plan, now=now, by_id=by_id, reference=reference, request=request)
         request.state, request.decided_at, request.decided_by_id = RefundRequestState.APPROVED, now, by_id
         request.save(update_fields=["state", "decided_at", "decided_by"])
         audit.record(

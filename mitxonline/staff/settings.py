@@ -1,0 +1,19 @@
+"""Settings of a site whose forms notice when someone else saved in the meantime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wagtail.admin.forms import WagtailAdminModelForm
+from wagtail.admin.panels import ObjectList
+
+from mitxonline.staff.conflicts import ConflictFormMixin
+
+
+class SettingForm(ConflictFormMixin, WagtailAdminModelForm):
+    pass
+
+
+def make_setting_form(panels: list[Any]) -> ObjectList:
+    """Return the `edit_handler` of a setting. Its panels stay the model's, for Wagtail's search index."""
+    return ObjectList(panels, base_form_class=SettingForm)
