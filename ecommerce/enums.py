@@ -71,6 +71,7 @@ class ReviewCause(models.TextChoices):
     AMOUNT_DIFFERS = "amount_differs", _("The amount paid isn’t the amount asked for")
     CURRENCY_DIFFERS = "currency_differs", _("The currency paid isn’t the currency asked for")
     HAS_COURSE = "has_course", _("The buyer already has the course")
+    START_CLOSED = "start_closed", _("A start the buyer chose has closed")
     CODE_GONE = "code_gone", _("Its code is no longer available")
     CODE_USE_MISSING = "code_use_missing", _("Its code’s use belongs to another order")
     REFUSED = "refused", _("A rule refused it")
@@ -151,6 +152,14 @@ class AfterFailedRefund(models.TextChoices):
 
     RESTORE = "restore", _("Reopen them until the refund arrives")
     STAY_CLOSED = "stay_closed", _("Keep them closed")
+
+
+class OwnedCourses(models.TextChoices):
+    """What a program costs someone who has some of its courses already."""
+
+    DEDUCT = "deduct", _("The program’s price minus the list prices of those courses")
+    FULL_PRICE = "full_price", _("The full price")
+    NOT_SOLD = "not_sold", _("It isn’t sold to them")
 
 
 class AlertKind(models.TextChoices):

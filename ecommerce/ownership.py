@@ -1,7 +1,7 @@
 """Which courses a product gives, and which of them a learner has or is paying for, so that none is sold twice.
 
-A run gives its course. A program gives one run of each course it requires: the next one that is open. A learner who is
-enrolled in any run of such a course has that course already.
+A run gives its course. A program gives one run of each course it requires, which the buyer has chosen. A learner who
+is enrolled in any run of such a course has that course already.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from django.conf import settings
-
 from courses.enums import EnrollmentMode
-from courses.models import Enrollment
-from courses.selectors.programs import open_runs_of_programs
+from courses.models import CourseRun, Enrollment
+from courses.selectors.programs import starts_of_programs
 from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
-from ecommerce.models import Order, OrderLine, Product
+from ecommerce.models import Order, OrderLine, OrderLineCourse, Product
 
 # The ids of courses, each with the id of the run that is given.
 RunsByCourse: TypeAlias = Mapping[int, int]
@@ -25,23 +23,44 @@ RunsByCourse: TypeAlias = Mapping[int, int]
 
 @dataclass(frozen=True, slots=True)
 class EnrolledRun:
-    run_id: int
+    run: CourseRun
     mode: str
     title: str
     is_over: bool
 
+    @property
+    def run_id(self) -> int:
+        return self.run.pk
 
-def find_product_runs(products: Iterable[Product], *, now: datetime) -> dict[int, RunsByCourse]:
-    """Return what each product gives, by its id. Two queries if there is a program, else none: runs are loaded."""
-    products = list(products)
-    ids = {product.program_id for product in products if product.program_id is not None}
-    programs = open_runs_of_programs(ids, now=now)
-    return {
-        product.pk: {product.course_run.course_id: product.course_run.pk}
-        if product.course_run is not None
-        else programs.get(product.program_id or 0, {})
-        for product in products
-    }
+
+def find_line_runs(lines: Iterable[OrderLine]) -> dict[int, RunsByCourse]:
+    """Return what each order line gives, by its id; runs and orders are loaded.
+
+    A program gives the starts stored with its line. Programs sold before starts were stored give what was suggested
+    when they were ordered.
+    """
+    lines = list(lines)
+    programs = [line for line in lines if line.product.program_id is not None]
+    stored: dict[int, dict[int, int]] = {}
+    is_known = set()
+    for row in OrderLineCourse.objects.filter(line__in=programs) if programs else ():
+        is_known.add(row.line_id)
+        if row.run_id is not None:
+            stored.setdefault(row.line_id, {})[row.course_id] = row.run_id
+    runs: dict[int, RunsByCourse] = {}
+    for line in lines:
+        if line.product.course_run is not None:
+            runs[line.pk] = {line.product.course_run.course_id: line.product.course_run.pk}
+        elif line.pk in is_known:
+            runs[line.pk] = stored.get(line.pk, {})
+        else:
+            runs[line.pk] = _suggest_runs(line.product.program_id or 0, now=line.order.placed_at)
+    return runs
+
+
+def _suggest_runs(program_id: int, *, now: datetime) -> RunsByCourse:
+    starts = starts_of_programs([program_id], now=now)[program_id]
+    return {each.course.pk: each.runs[0].pk for each in starts if each.runs}
 
 
 def find_enrolled_runs(user_id: int, course_ids: Collection[int], *, now: datetime) -> dict[int, list[EnrolledRun]]:
@@ -51,7 +70,7 @@ def find_enrolled_runs(user_id: int, course_ids: Collection[int], *, now: dateti
     enrollments = Enrollment.objects.active().of(user_id).filter(run__course__in=course_ids)
     enrolled: dict[int, list[EnrolledRun]] = {}
     for each in enrollments.select_related("run__course").order_by("pk"):
-        run = EnrolledRun(each.run_id, each.mode, each.run.course.title, is_over=each.run.has_ended(now))
+        run = EnrolledRun(each.run, each.mode, each.run.course.title, is_over=each.run.has_ended(now))
         enrolled.setdefault(each.run.course_id, []).append(run)
     return enrolled
 
@@ -65,37 +84,43 @@ def find_owned_courses(
     that isn't over. For a contract's run: only one in that run, because a seat gives more than the course. For a
     program: one in any run of a course, also a run that is over. Auditing doesn't count for what is sold as verified.
     """
-    sufficient_modes = {product.mode, EnrollmentMode.VERIFIED}
     owned = {}
     for course_id, run_id in runs.items():
         for each in enrolled.get(course_id, ()):
             is_other_run_enough = not product.requires_code and (product.course_run is None or not each.is_over)
-            if (each.run_id == run_id or is_other_run_enough) and each.mode in sufficient_modes:
+            if (each.run_id == run_id or is_other_run_enough) and has_mode(each, product):
                 owned[course_id] = each.title
     return owned
 
 
+def has_mode(enrolled: EnrolledRun, product: Product) -> bool:
+    """Whether an enrollment gives as much as the product: auditing doesn't, where the product is sold as verified."""
+    return enrolled.mode in {product.mode, EnrollmentMode.VERIFIED}
+
+
 def choose_runs_to_enroll(
     product: Product, runs: RunsByCourse, enrolled: Mapping[int, Sequence[EnrolledRun]]
-) -> list[int]:
+) -> RunsByCourse:
     """Return the runs to enroll a buyer in.
 
     A program gives only courses that the buyer doesn't have. Where they audit one, that run is upgraded: no one gets a
     second run of a course from a program.
     """
     if product.course_run is not None:
-        return list(runs.values())
+        return runs
     owned = find_owned_courses(product, runs, enrolled)
-    return [
-        next((each.run_id for each in enrolled.get(course_id, ()) if not each.is_over), run_id)
+    return {
+        course_id: next((each.run_id for each in enrolled.get(course_id, ()) if not each.is_over), run_id)
         for course_id, run_id in runs.items()
         if course_id not in owned
-    ]
+    }
 
 
-def sells_partly_owned_programs() -> bool:
-    """Whether programs are sold, at the full price, to learners who have some of the courses."""
-    return bool(settings.SELL_PARTLY_OWNED_PROGRAMS)
+def record_given_runs(line: OrderLine, planned: RunsByCourse, given: RunsByCourse) -> None:
+    """Correct the starts of a program's line where the buyer got a course, or another run of it, since they ordered."""
+    for course_id, run_id in planned.items():
+        if given.get(course_id) != run_id:
+            line.courses.filter(course=course_id).update(run=given.get(course_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +149,10 @@ def find_unsettled_orders(user_id: int) -> list[UnsettledOrder]:
 
 def _describe_unsettled(order: Order) -> UnsettledOrder:
     lines = list(order.lines.all())
-    runs = find_product_runs([line.product for line in lines], now=order.placed_at)
+    runs = find_line_runs(lines)
     return UnsettledOrder(
         number=order.number,
-        product_ids=frozenset(runs),
+        product_ids=frozenset(line.product_id for line in lines),
         course_ids=frozenset(course_id for each in runs.values() for course_id in each),
         titles=tuple(line.title for line in lines),
         is_at_bank=order.state == OrderState.PENDING and not has_money(order),

@@ -11,6 +11,9 @@ Which discount counts for each line (docs/discounts.md explains it to staff):
 4. Of discounts that take off the same, one that spends no code comes first, then the older discount, then the older
    code. So the order in which they are given never matters.
 
+Courses of a program that the buyer has already come off first, by their list prices (``Item.deduction``); discounts
+lower what is left.
+
 A percentage is rounded half up to the currency's smallest unit on each line, so that the total is the sum of the lines.
 An amount off never makes a price negative; a fixed price never raises one.
 """
@@ -57,7 +60,7 @@ class Offer:
         return self.products is None or item.product_id in self.products
 
     def discount_on(self, listed: Money) -> Money:
-        """Return what is taken off one line's list price: at least nothing, at most the whole price."""
+        """Return what is taken off one line's price before discounts: at least nothing, at most the whole price."""
         if self.discount_type == DiscountType.PERCENT_OFF:
             discount = listed * (self.amount / 100)
         elif self.discount_type in AMOUNTS_OFF:
@@ -69,14 +72,22 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Item:
+    """A product to price. ``deduction`` comes off first, for what the buyer already has."""
+
     product_id: int
     listed: Money
     requires_code: bool = False
+    deduction: Money | None = None
+
+    @property
+    def base(self) -> Money:
+        """What discounts lower: never less than nothing."""
+        return self.listed if self.deduction is None else max(self.listed.zero, self.listed - self.deduction)
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What one item costs, and the offer that lowered it."""
+    """What one item costs, and the offer that lowered it by ``discount``."""
 
     item: Item
     discount: Money
@@ -87,21 +98,25 @@ class Price:
         return self.item.listed
 
     @property
+    def deduction(self) -> Money:
+        return self.listed - self.item.base
+
+    @property
     def due(self) -> Money:
-        return self.listed - self.discount
+        return self.item.base - self.discount
 
 
 def price_item(item: Item, offers: Iterable[Offer]) -> Price:
     """Return the best price for one item that is bought alone."""
     best = max(
         (offer for offer in offers if offer.covers(item)),
-        key=lambda offer: (offer.discount_on(item.listed).amount, *_precedence(offer)),
+        key=lambda offer: (offer.discount_on(item.base).amount, *_precedence(offer)),
         default=None,
     )
     # A contract's code counts even where it takes nothing off: the product can't be bought without it.
-    if best is None or (best.discount_on(item.listed).is_zero and best.unlocks is None):
+    if best is None or (best.discount_on(item.base).is_zero and best.unlocks is None):
         return Price(item, discount=item.listed.zero, offer=None)
-    return Price(item, discount=best.discount_on(item.listed), offer=best)
+    return Price(item, discount=best.discount_on(item.base), offer=best)
 
 
 def price_items(items: Iterable[Item], offers: Iterable[Offer]) -> list[Price]:
@@ -128,8 +143,8 @@ def price_items(items: Iterable[Item], offers: Iterable[Offer]) -> list[Price]:
 
 def _take_off_once(offer: Offer, lowered: list[Price], plain: list[Price]) -> list[Price]:
     """Spread an amount off the cart over these lines, in place of what lowered them before."""
-    listed = {price.item.product_id: price.listed for price in sorted(lowered, key=lambda each: each.item.product_id)}
-    shares = spread(Money(offer.amount, offer.currency), listed)
+    bases = {price.item.product_id: price.item.base for price in sorted(lowered, key=lambda each: each.item.product_id)}
+    shares = spread(Money(offer.amount, offer.currency), bases)
     prices = []
     for price in plain:
         share = shares.get(price.item.product_id)

@@ -26,7 +26,8 @@ from ecommerce.ownership import (
     choose_runs_to_enroll,
     find_deliverable_lines,
     find_enrolled_runs,
-    find_product_runs,
+    find_line_runs,
+    record_given_runs,
 )
 from ecommerce.selectors.payments import payment_standing
 from ecommerce.selectors.shop import shop_settings
@@ -50,15 +51,16 @@ def enroll_buyer(event: OrderFulfilled) -> None:
     lines = find_deliverable_lines(event.order_id)
     if not lines:
         return
-    # A program gives the runs that were open when it was sold.
-    runs = find_product_runs([line.product for line in lines], now=lines[0].order.placed_at)
-    programs = [line.product_id for line in lines if line.product.course_run is None]
-    courses = {course_id for product_id in programs for course_id in runs[product_id]}
+    runs = find_line_runs(lines)
+    programs = [line for line in lines if line.product.program_id is not None]
+    courses = {course_id for line in programs for course_id in runs[line.pk]}
     enrolled = find_enrolled_runs(event.purchaser_id, courses, now=event.at)
     for line in lines:
-        if not runs[line.product_id]:
+        if not runs[line.pk]:
             raise NotForSale(title=line.title)
-        for run_id in choose_runs_to_enroll(line.product, runs[line.product_id], enrolled):
+        given = choose_runs_to_enroll(line.product, runs[line.pk], enrolled)
+        record_given_runs(line, runs[line.pk], given)
+        for run_id in given.values():
             enroll(
                 user_id=event.purchaser_id,
                 run_id=run_id,

@@ -7,29 +7,31 @@ only the protocol.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache
 from typing import Protocol
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext as _
 
 from courses.enums import EnrollmentMode
 from courses.errors import EnrollmentRefused
 from courses.rules import refuse_unless_enrollable
+from ecommerce.enums import OwnedCourses
 from ecommerce.errors.checkout import (
     AlreadyEnrolled,
     CourseInProgram,
     CourseTwice,
+    LastStartClosed,
     NotForSale,
     PartlyEnrolled,
     PaymentUnderWay,
     SameCourseTwice,
+    StartClosed,
 )
 from ecommerce.errors.codes import CheckoutRefused
 from ecommerce.models import DiscountCode, Order, Product
@@ -38,17 +40,16 @@ from ecommerce.ownership import (
     UnsettledOrder,
     find_enrolled_runs,
     find_owned_courses,
-    find_product_runs,
     find_unsettled_orders,
-    sells_partly_owned_programs,
 )
+from ecommerce.programs import ProgramTerms, describe_programs, start_text
 from mitxonline.kernel.db import transaction_lock
 from mitxonline.kernel.errors import DomainError
 
 
 @dataclass(frozen=True, slots=True)
 class PurchaseLine:
-    """One product that someone wants to buy, with the code that prices it.
+    """One product that someone wants to buy, with the code that prices it and, for a program, its terms.
 
     ``knows_code``: its own code was applied, working or not; only people with a code are told whose it is. ``is_kept``:
     it is kept for later and not bought now.
@@ -58,6 +59,13 @@ class PurchaseLine:
     code: DiscountCode | None
     knows_code: bool = False
     is_kept: bool = False
+    program: ProgramTerms = field(default_factory=ProgramTerms)
+
+    @property
+    def runs(self) -> RunsByCourse:
+        """The runs that the product gives this buyer."""
+        run = self.product.course_run
+        return {run.course_id: run.pk} if run is not None else self.program.runs
 
 
 @dataclass(frozen=True)
@@ -68,15 +76,10 @@ class Purchase:
     user_id: int | None
     now: datetime
 
-    @cached_property
-    def runs(self) -> dict[int, RunsByCourse]:
-        """The runs that each product gives, by the product's id."""
-        return find_product_runs([line.product for line in self.lines], now=self.now)
-
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """What a rule says of one product: a refusal, a right that replaces the code, who pays for it, or a note to show.
+    """What a rule says of one product: a refusal, a right that replaces the code, or who pays for it.
 
     ``vouches``: this rule watches over the product. A product that needs a code is sold only if a rule vouches for it,
     so that a rule missing from the settings lets no one in.
@@ -88,7 +91,6 @@ class RuleVerdict:
     entitlement: str = ""
     provider: str = ""
     contact: str = ""
-    note: str = ""
 
 
 class CheckoutRule(Protocol):
@@ -147,7 +149,9 @@ def refuse_owned_courses(purchase: Purchase) -> None:
 
 def refuse_closed_products(products: Sequence[Product], *, now: datetime) -> None:
     """Raise why one of these products can't be bought by anyone now."""
-    purchase = Purchase(tuple(PurchaseLine(product, None) for product in products), user_id=None, now=now)
+    programs = describe_programs(products, user_id=None, now=now)
+    lines = (PurchaseLine(each, None, program=programs.get(each.pk, ProgramTerms())) for each in products)
+    purchase = Purchase(tuple(lines), user_id=None, now=now)
     for refusal in first_refusals(Sellable().check(purchase)).values():
         refusal.retry_url = refusal.retry_url or CheckoutRefused.retry_url
         raise refusal
@@ -179,21 +183,21 @@ class _ReadOnlyRule(ABC):
 
 
 class Sellable(_ReadOnlyRule):
-    """The product is on sale and enrollment is open: in the run, or in a run of the program."""
+    """The product is on sale and enrollment is open: in the run, or in the starts chosen for the program."""
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         return [
             RuleVerdict(product_id=line.product.pk, refusal=refusal)
             for line in purchase.lines
-            if (refusal := self._refusal(line.product, purchase.runs, purchase.now)) is not None
+            if (refusal := self._refusal(line, purchase.now)) is not None
         ]
 
-    def _refusal(self, product: Product, given: Mapping[int, RunsByCourse], now: datetime) -> DomainError | None:
-        run = product.course_run
-        if not product.is_active or not given[product.pk]:
+    def _refusal(self, line: PurchaseLine, now: datetime) -> DomainError | None:
+        product, run = line.product, line.product.course_run
+        if not product.is_active:
             return NotForSale(title=product.title)
         if run is None:
-            return None
+            return _judge_starts(line)
         if (
             run.is_contract_only and not product.requires_code
         ):  # otherwise this product would be a way around the contract
@@ -203,6 +207,18 @@ class Sellable(_ReadOnlyRule):
         except EnrollmentRefused as refusal:
             return refusal
         return None
+
+
+def _judge_starts(line: PurchaseLine) -> DomainError | None:
+    """Refuse a program that gives nothing to anyone, and one with a start that has closed since it was chosen."""
+    terms = line.program
+    if not terms.given and not terms.owned:
+        return NotForSale(title=line.product.title)
+    course = terms.closed_start
+    if course is None or course.closed_start is None:
+        return None
+    closed = StartClosed if course.starts else LastStartClosed
+    return closed(title=course.course.title, start=start_text(course.closed_start))
 
 
 class NotAlreadyEnrolled(_ReadOnlyRule):
@@ -216,16 +232,20 @@ class NotAlreadyEnrolled(_ReadOnlyRule):
         if purchase.user_id is None:
             return []
         unsettled = find_unsettled_orders(purchase.user_id)
-        plain = [line.product for line in purchase.lines if not line.product.requires_code]
-        courses = {course_id for product in plain for course_id in purchase.runs[product.pk]}
+        plain = [line for line in purchase.lines if line.product.course_run and not line.product.requires_code]
+        courses = {course_id for line in plain for course_id in line.runs}
         enrolled = find_enrolled_runs(purchase.user_id, courses, now=purchase.now)
         verdicts = []
         for line in purchase.lines:
-            runs = purchase.runs[line.product.pk]
-            if (number := _find_unsettled_order(line.product, runs, unsettled)) is not None:
-                verdicts.append(RuleVerdict(product_id=line.product.pk, refusal=PaymentUnderWay(number=number)))
-            elif not line.product.requires_code and (owned := find_owned_courses(line.product, runs, enrolled)):
-                verdicts.append(_judge_owned_courses(line.product, runs, owned))
+            verdict = None
+            if (number := _find_unsettled_order(line, unsettled)) is not None:
+                verdict = RuleVerdict(product_id=line.product.pk, refusal=PaymentUnderWay(number=number))
+            elif line.product.course_run is None:
+                verdict = _judge_owned_courses(line)
+            elif not line.product.requires_code and find_owned_courses(line.product, line.runs, enrolled):
+                verdict = RuleVerdict(product_id=line.product.pk, refusal=AlreadyEnrolled(title=line.product.title))
+            if verdict is not None:
+                verdicts.append(verdict)
         return verdicts
 
 
@@ -234,49 +254,49 @@ class EachCourseOnce(_ReadOnlyRule):
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         """Refuse the lesser line of each pair: a course beside its program, auditing beside verified, the later one."""
-        lines = [line.product for line in purchase.lines if not line.is_kept]
-        kept: list[Product] = []
+        kept: list[PurchaseLine] = []
         verdicts = []
-        for product in sorted(lines, key=_rank, reverse=True):  # stable: of equals the first one stays
-            courses = set(purchase.runs[product.pk])
-            beside = next((each for each in kept if courses & set(purchase.runs[each.pk])), None)
+        # The sort is stable: of equals the first one stays.
+        for line in sorted((each for each in purchase.lines if not each.is_kept), key=_rank, reverse=True):
+            beside = next((each for each in kept if set(line.runs) & set(each.runs)), None)
             if beside is None:
-                kept.append(product)
+                kept.append(line)
                 continue
+            product, other = line.product, beside.product
             twice = CourseTwice
             if product.course_run is not None:
-                twice = CourseInProgram if beside.course_run is None else SameCourseTwice
-            refusal = twice(title=product.title, beside=beside.title, beside_id=beside.pk)
+                twice = CourseInProgram if other.course_run is None else SameCourseTwice
+            refusal = twice(title=product.title, beside=other.title, beside_id=other.pk)
             verdicts.append(RuleVerdict(product_id=product.pk, refusal=refusal))
         return verdicts
 
 
-def ownership_refusal(product: Product, runs: RunsByCourse, owned: Mapping[int, str]) -> AlreadyEnrolled:
-    """Return the refusal for a buyer who has all of a product's courses, or some of a program's."""
-    if len(owned) == len(runs):
-        return AlreadyEnrolled(title=product.title)
-    return PartlyEnrolled(title=product.title, owned=tuple(sorted(owned.values())), count=len(runs))
+def _judge_owned_courses(line: PurchaseLine) -> RuleVerdict | None:
+    """Judge a program of which the buyer has all courses that it gives, or some."""
+    terms, title = line.program, line.product.title
+    if not terms.owned:
+        return None
+    if not terms.given:
+        return RuleVerdict(product_id=line.product.pk, refusal=AlreadyEnrolled(title=title))
+    if terms.policy == OwnedCourses.NOT_SOLD:
+        owned = tuple(sorted(each.course.title for each in terms.owned))
+        refusal = PartlyEnrolled(title=title, owned=owned, count=len(terms.courses))
+        return RuleVerdict(product_id=line.product.pk, refusal=refusal)
+    return None
 
 
-def _judge_owned_courses(product: Product, runs: RunsByCourse, owned: Mapping[int, str]) -> RuleVerdict:
-    refusal = ownership_refusal(product, runs, owned)
-    if isinstance(refusal, PartlyEnrolled) and sells_partly_owned_programs():
-        note = _("You already have: %(had)s. The price doesn’t change.") % {"had": ", ".join(refusal.owned)}
-        return RuleVerdict(product_id=product.pk, note=note)
-    return RuleVerdict(product_id=product.pk, refusal=refusal)
-
-
-def _find_unsettled_order(product: Product, runs: RunsByCourse, orders: Sequence[UnsettledOrder]) -> str | None:
+def _find_unsettled_order(line: PurchaseLine, orders: Sequence[UnsettledOrder]) -> str | None:
     """Return the number of the order that is being paid for a course of this product.
 
     A contract's product counts as the same only as itself, because its seat gives more than the course.
     """
+    product = line.product
     for order in orders:
-        shares_course = not product.requires_code and not order.course_ids.isdisjoint(runs)
+        shares_course = not product.requires_code and not order.course_ids.isdisjoint(line.runs)
         if shares_course or product.pk in order.product_ids:
             return order.number
     return None
 
 
-def _rank(product: Product) -> tuple[bool, bool]:
-    return product.course_run is None, product.mode == EnrollmentMode.VERIFIED
+def _rank(line: PurchaseLine) -> tuple[bool, bool]:
+    return line.product.course_run is None, line.product.mode == EnrollmentMode.VERIFIED

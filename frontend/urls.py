@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cart/", cart.cart, name="cart"),
     path("cart/add/", cart.add, name="cart-add"),
     path("basket/add/", cart.add, name="basket-add"),
+    path("cart/starts/", cart.starts, name="cart-starts"),
     path("cart/remove/", cart.remove, name="cart-remove"),
     path("cart/code/", cart.apply, name="cart-code"),
     path("cart/code/remove/", cart.remove_applied_code, name="cart-code-remove"),

@@ -103,6 +103,8 @@ class CourseRun(models.Model):
         base_manager_name = "all_objects"
         indexes = [models.Index(fields=["course", "start_date"], name="run_course_start")]
         constraints = [
+            # Rows that name a run and its course refer to both columns, so that the two can't disagree.
+            models.UniqueConstraint(fields=["id", "course"], name="run_with_its_course"),
             models.CheckConstraint(
                 condition=Q(start_date__isnull=True) | Q(end_date__isnull=True) | Q(end_date__gte=F("start_date")),
                 name="run_ends_after_it_starts",

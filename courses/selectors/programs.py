@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum
 
 from courses.enums import RequirementKind
 from courses.models import Course, CourseRun, ProgramRequirement
@@ -40,22 +41,94 @@ def courses_of_program(program_id: int) -> list[Course]:
     return [course for node in requirements_tree(program_id) for course in courses_under(node)]
 
 
-def open_runs_of_programs(program_ids: Collection[int], *, now: datetime) -> dict[int, dict[int, int]]:
-    """Map each program to its open courses and the soonest run of each: ``{program_id: {course_id: run_id}}``.
+class StartRank(IntEnum):
+    """Which start of a course comes first where one is suggested."""
+
+    TO_COME = 0
+    ANY_TIME = 1
+    BEGUN = 2
+
+
+def rank_start(*, starts_at: datetime | None, is_self_paced: bool, now: datetime) -> StartRank:
+    if is_self_paced or starts_at is None:
+        return StartRank.ANY_TIME
+    return StartRank.TO_COME if starts_at > now else StartRank.BEGUN
+
+
+@dataclass(frozen=True, slots=True)
+class CourseStarts:
+    """A course that a program requires, and the runs a learner can take it in, the suggested one first.
+
+    A run that has begun is among them only where no other is open.
+    """
+
+    course: Course
+    runs: tuple[CourseRun, ...]
+
+
+def starts_of_programs(program_ids: Collection[int], *, now: datetime) -> dict[int, list[CourseStarts]]:
+    """Return the courses of each program in the tree's order, with their starts.
 
     Two queries, none without programs.
     """
     if not program_ids:
         return {}
     required = ProgramRequirement.objects.filter(program_id__in=program_ids, course__isnull=False)
-    courses = list(required.order_by("position", "pk").values_list("program_id", "course_id"))
-    runs = CourseRun.objects.enrollable(now).filter(course_id__in={course_id for _program, course_id in courses})
-    soonest = dict(runs.order_by("course_id", "start_date", "pk").distinct("course_id").values_list("course_id", "pk"))
-    found: dict[int, dict[int, int]] = {}
-    for program_id, course_id in courses:
-        if course_id in soonest:
-            found.setdefault(program_id, {})[course_id] = soonest[course_id]
+    required = required.select_related("course__department").order_by("parent__position", "position", "pk")
+    open_runs: dict[int, list[CourseRun]] = {row.course_id or 0: [] for row in required}
+    for run in CourseRun.objects.enrollable(now).filter(course_id__in=open_runs):
+        open_runs[run.course_id].append(run)
+    found: dict[int, list[CourseStarts]] = {program_id: [] for program_id in program_ids}
+    for row in required:
+        if row.course is not None:
+            runs = tuple(_sort_starts(open_runs[row.course.pk], now))
+            found[row.program_id].append(CourseStarts(row.course, runs))
     return found
+
+
+def _sort_starts(runs: Iterable[CourseRun], now: datetime) -> list[CourseRun]:
+    def rank(run: CourseRun) -> StartRank:
+        return rank_start(starts_at=run.start_date, is_self_paced=run.is_self_paced, now=now)
+
+    ordered = sorted(runs, key=lambda run: (rank(run), run.start_date or now, run.pk))
+    return [run for run in ordered if rank(run) != StartRank.BEGUN] or ordered
+
+
+def count_needed(nodes: Sequence[RequirementNode]) -> int:
+    """Return how many courses fulfill all of these requirements; of a choice, as few as possible."""
+    return measure_needed(nodes, {})[0]
+
+
+def measure_needed(nodes: Sequence[RequirementNode], sizes: Mapping[int, int]) -> tuple[int, int]:
+    """Return the least and the most that fulfilling all of these requirements takes, with a size for each course.
+
+    Courses without a size in ``sizes`` count one.
+    """
+    ranges = [_measure_node(node, sizes) for node in nodes]
+    return sum(least for least, _most in ranges), sum(most for _least, most in ranges)
+
+
+def count_fulfilled(nodes: Sequence[RequirementNode], course_ids: Collection[int]) -> int:
+    """Return how many of the needed courses these are: beyond what a choice asks for, a course doesn't count."""
+    return sum(_count_fulfilled(node, course_ids) for node in nodes)
+
+
+def _measure_node(node: RequirementNode, sizes: Mapping[int, int]) -> tuple[int, int]:
+    if node.course is not None:
+        size = sizes.get(node.course.pk, 1)
+        return size, size
+    ranges = [_measure_node(child, sizes) for child in node.children]
+    number = node.requirement.at_least if node.is_choice else None
+    least = sorted(least for least, _most in ranges)[:number]
+    most = sorted((most for _least, most in ranges), reverse=True)[:number]
+    return sum(least), sum(most)
+
+
+def _count_fulfilled(node: RequirementNode, course_ids: Collection[int]) -> int:
+    if node.course is not None:
+        return int(node.course.pk in course_ids)
+    counts = sorted((_count_fulfilled(child, course_ids) for child in node.children), reverse=True)
+    return sum(counts[: node.requirement.at_least] if node.is_choice else counts)
 
 
 def courses_under(node: RequirementNode) -> list[Course]:

@@ -69,6 +69,30 @@ class PartlyEnrolled(AlreadyEnrolled):
         return super().details() | {"owned_count": len(self.owned)}
 
 
+class StartClosed(CheckoutRefused):
+    """A start that was chosen for a course of a program is no longer open. The line stays, so the buyer can choose."""
+
+    code = "start_closed"
+    message = _("The start you chose for “{title}” ({start}) is no longer open.")
+    advice = _("Choose another one.")
+    is_set_aside: ClassVar[bool] = False
+    exposes = ("title", "start")
+    title: str
+    start: str
+
+
+class LastStartClosed(StartClosed):
+    advice = _("The course has no other start right now, so the program would come without it.")
+
+
+class StartUnknown(CheckoutRefused):
+    """A start that isn't offered for any course of the program."""
+
+    code = "start_unknown"
+    message = _("That start isn’t open. Your cart hasn’t changed.")
+    advice = _("Choose one of the starts shown.")
+
+
 class CourseTwice(CheckoutRefused):
     """Two things in the cart give the same course. The buyer decides which stays: nothing is set aside.
 

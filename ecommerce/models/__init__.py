@@ -1,11 +1,11 @@
 """Products, discounts, baskets, orders, and the money that comes and goes back."""
 
 from ecommerce.models.alert import MoneyAlert
-from ecommerce.models.basket import Basket, BasketCode, BasketItem
+from ecommerce.models.basket import Basket, BasketCode, BasketItem, BasketItemStart
 from ecommerce.models.discount import CodeUse, Discount, DiscountCode, DiscountPerson
 from ecommerce.models.dispute import Dispute
 from ecommerce.models.notice import GatewayNotice
-from ecommerce.models.order import Order, OrderLine, OrderQuerySet
+from ecommerce.models.order import Order, OrderLine, OrderLineCourse, OrderQuerySet
 from ecommerce.models.payment import PaymentAttempt
 from ecommerce.models.product import PriceChange, Product, ProductQuerySet
 from ecommerce.models.refund import Refund, RefundLine, RefundQuerySet, RefundRequest
@@ -15,6 +15,7 @@ __all__ = [
     "Basket",
     "BasketCode",
     "BasketItem",
+    "BasketItemStart",
     "CodeUse",
     "Discount",
     "DiscountCode",
@@ -24,6 +25,7 @@ __all__ = [
     "MoneyAlert",
     "Order",
     "OrderLine",
+    "OrderLineCourse",
     "OrderQuerySet",
     "PaymentAttempt",
     "PriceChange",

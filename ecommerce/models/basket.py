@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from courses.models import Course, CourseRun
 from ecommerce.enums import BasketKind
 from ecommerce.models.discount import DiscountCode
 from ecommerce.models.fields import amount_field, currency_field
@@ -108,6 +109,29 @@ class BasketItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product_id} in {self.basket_id}"
+
+
+class BasketItemStart(models.Model):
+    """The run of one course of a program that the buyer chose, or that was suggested when they added the program."""
+
+    # The database deletes the starts of a deleted item (0020), so that removing items takes no further query.
+    item = models.ForeignKey(
+        BasketItem, verbose_name=_("item"), on_delete=models.DO_NOTHING, db_constraint=False, related_name="starts"
+    )
+    course = models.ForeignKey(Course, verbose_name=_("course"), on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(CourseRun, verbose_name=_("start"), on_delete=models.CASCADE, related_name="+")
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("chosen start")
+        verbose_name_plural = _("chosen starts")
+        ordering = ["pk"]
+        # A foreign key on both columns (0020) makes sure that the run is one of the course's.
+        constraints = [models.UniqueConstraint(fields=["item", "course"], name="basket_item_start_once_per_course")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} for {self.item_id}"
 
 
 class BasketCode(models.Model):

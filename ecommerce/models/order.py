@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from courses.enums import EnrollmentMode
+from courses.models import Course, CourseRun
 from ecommerce.enums import AttemptState, OrderState, ReviewCause
 from ecommerce.errors.checkout import WrongOrderState
 from ecommerce.models.fields import amount_field, currency_field
@@ -209,6 +210,13 @@ class OrderLine(models.Model):
     mode = models.CharField(_("mode"), max_length=20, choices=EnrollmentMode)
     list_price = amount_field(_("list price"))
     discount_amount = amount_field(_("discount"))
+    deducted = amount_field(
+        _("for courses the buyer had"),
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text=_("Part of the discount: the list prices of the program’s courses that the buyer already had."),
+    )
     due = amount_field(_("price"))
     currency = currency_field(_("currency"))
     requires_code = models.BooleanField(_("needs its code"))
@@ -280,6 +288,10 @@ class OrderLine(models.Model):
             models.CheckConstraint(
                 condition=Q(undone_at__isnull=True) | Q(due=0), name="order_line_with_a_price_is_refunded"
             ),
+            models.CheckConstraint(
+                condition=Q(deducted__gte=0, deducted__lte=models.F("discount_amount")),
+                name="order_line_deduction_is_part_of_its_discount",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -288,3 +300,47 @@ class OrderLine(models.Model):
     @property
     def money(self) -> Money:
         return Money(self.due, self.currency)
+
+
+class OrderLineCourse(models.Model):
+    """A course of a program that was bought: the start its buyer gets, or what came off because they had the course.
+
+    Orders placed before this table existed have no rows; they give what was suggested when they were placed.
+    """
+
+    line = models.ForeignKey(OrderLine, verbose_name=_("line"), on_delete=models.CASCADE, related_name="courses")
+    course = models.ForeignKey(Course, verbose_name=_("course"), on_delete=models.PROTECT, related_name="+")
+    title = models.CharField(_("title"), max_length=255)
+    run = models.ForeignKey(
+        CourseRun,
+        verbose_name=_("start"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("Empty if the buyer already had the course."),
+    )
+    deducted = amount_field(_("deducted"), default=0, db_default=0)
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("course of a program")
+        verbose_name_plural = _("courses of a program")
+        ordering = ["pk"]
+        # A foreign key on both columns (0020) makes sure that the run is one of the course's.
+        constraints = [
+            models.UniqueConstraint(fields=["line", "course"], name="order_line_course_once"),
+            models.CheckConstraint(
+                condition=Q(deducted=0) | Q(run__isnull=True, deducted__gt=0),
+                name="order_line_course_is_given_or_deducted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether the buyer already had the course when they bought the program."""
+        return self.run_id is None

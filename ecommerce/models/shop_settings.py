@@ -1,6 +1,8 @@
-"""Settings of a site's shop: refunds, and the seller on receipts."""
+"""Settings of a site's shop: programs, refunds, and the seller on receipts."""
 
 from __future__ import annotations
+
+from typing import Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator
@@ -9,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.contrib.settings.models import BaseSiteSetting, register_setting
 
-from ecommerce.enums import AfterFailedRefund, EnrollmentAfter
+from ecommerce.enums import AfterFailedRefund, EnrollmentAfter, OwnedCourses
 from mitxonline.staff.settings import make_setting_form
 
 
@@ -49,6 +51,17 @@ class ShopSettings(BaseSiteSetting):
         db_default=EnrollmentAfter.REMOVE,
         help_text=_("The buyer’s bank took back the full price. If it took only a part, the courses stay."),
     )
+    owned_courses = models.CharField(
+        _("price of a program for someone who has some of its courses"),
+        max_length=20,
+        choices=OwnedCourses,
+        default=OwnedCourses.DEDUCT,
+        db_default=OwnedCourses.DEDUCT,
+        help_text=_(
+            "Courses that they bought, or have through a contract or by staff, in any run; auditing doesn’t count. "
+            "Only the other courses are given."
+        ),
+    )
     finance_email = models.EmailField(
         _("e-mail for money alerts"),
         blank=True,
@@ -77,6 +90,7 @@ class ShopSettings(BaseSiteSetting):
     )
 
     panels = [
+        MultiFieldPanel([FieldPanel("owned_courses")], heading=_("Programs")),
         MultiFieldPanel(
             [
                 FieldPanel("refund_window_days"),
@@ -103,6 +117,11 @@ class ShopSettings(BaseSiteSetting):
     class Meta:
         verbose_name = _("shop")
         verbose_name_plural = _("shops")
+
+    @classmethod
+    def current(cls) -> Self:
+        """Return the settings of the default site, or unsaved defaults. One query."""
+        return cls.objects.filter(site__is_default_site=True).first() or cls()
 
     @property
     def window_days(self) -> int:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.conf import settings
 
+from courses.models import CourseRun
 from ecommerce.errors.checkout import (
     BasketEmpty,
     CodeNeeded,
     CourseTwice,
     PaymentUnderWay,
     SeveralCurrencies,
+    StartClosed,
 )
-from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Product
+from ecommerce.models import Basket, BasketCode, BasketItem, BasketItemStart, DiscountCode, Product
 from ecommerce.pricing import Item, Offer, Price, price_item, price_items
+from ecommerce.programs import ChosenStarts, ProgramTerms, describe_programs
 from ecommerce.rules import Purchase, PurchaseLine, RuleVerdict, check_rules, first_refusals
 from ecommerce.selectors.baskets import BasketOwner, find_baskets
 from ecommerce.selectors.codes import CodeVerdict, judge_codes, name_organization
@@ -24,13 +28,15 @@ from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money
 
+NO_PROGRAM = ProgramTerms()
+
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
     """One product in the basket with its price and what the rules say of it.
 
     ``entitlement`` is a right that replaces the code. ``provider`` is the organization whose contract pays, ``contact``
-    its manager. ``kept_at`` is set where the buyer keeps the product for later.
+    its manager. ``kept_at`` is set where the buyer keeps the product for later. ``program`` has the terms of a program.
     """
 
     product: Product
@@ -40,8 +46,8 @@ class PricedLine:
     entitlement: str
     provider: str
     contact: str
-    note: str = ""
     kept_at: datetime | None = None
+    program: ProgramTerms = field(default_factory=ProgramTerms)
 
     @property
     def is_kept(self) -> bool:
@@ -85,8 +91,22 @@ class PricedLine:
         return self.price.discount
 
     @property
+    def deduction(self) -> Money:
+        """What comes off for courses of a program that the buyer already has."""
+        return self.price.deduction
+
+    @property
     def due(self) -> Money:
         return self.price.due
+
+    @property
+    def is_program(self) -> bool:
+        return self.product.program_id is not None
+
+    @property
+    def start_is_closed(self) -> bool:
+        """Whether a start has closed since it was chosen, so that the buyer has to choose again."""
+        return isinstance(self.refusal, StartClosed)
 
     @property
     def discount_label(self) -> str:
@@ -113,6 +133,7 @@ class PricedBasket:
     codes: tuple[CodeVerdict, ...] = ()
     currency: str = field(default_factory=lambda: settings.DEFAULT_CURRENCY)
     other_basket_count: int = 0
+    other_program_count: int = 0
 
     @property
     def is_link(self) -> bool:
@@ -136,16 +157,26 @@ class PricedBasket:
         return Money.sum((line.discount for line in self._addable), self.currency)
 
     @property
+    def deduction_total(self) -> Money:
+        return Money.sum((line.deduction for line in self._addable), self.currency)
+
+    @property
+    def program_count(self) -> int:
+        return sum(line.is_program for line in self.lines)
+
+    @property
     def total(self) -> Money:
         """What is to be paid; lines in another currency aren't counted, and block checkout."""
         return Money.sum((line.due for line in self._addable), self.currency)
 
     @property
     def fingerprint(self) -> str:
-        """A digest of products, prices and codes: baskets with the same one make the same order."""
+        """A digest of products, prices, codes and starts: baskets with the same one make the same order."""
         return fingerprint(
             *sorted(
-                f"{line.product.pk}:{line.listed}:{line.due}:{line.code.pk if line.code else ''}" for line in self.lines
+                f"{line.product.pk}:{line.listed}:{line.due}:{line.code.pk if line.code else ''}"
+                f"{''.join(f':{course}@{run}' for course, run in sorted(line.program.runs.items()))}"
+                for line in self.lines
             )
         )
 
@@ -182,7 +213,8 @@ def price_current_basket(owner: BasketOwner, *, user_id: int | None, now: dateti
     baskets = find_baskets(owner, now=now)
     if baskets.current is None:
         return PricedBasket(basket=None)
-    return price_basket(baskets.current, user_id=user_id, now=now, other_count=baskets.waiting_count)
+    priced = price_basket(baskets.current, user_id=user_id, now=now)
+    return replace(priced, other_basket_count=baskets.waiting_count, other_program_count=baskets.waiting_program_count)
 
 
 def price_basket(
@@ -190,7 +222,6 @@ def price_basket(
     *,
     user_id: int | None,
     now: datetime,
-    other_count: int = 0,
     ask_rules: bool = True,
     with_code: DiscountCode | None = None,
 ) -> PricedBasket:
@@ -202,37 +233,49 @@ def price_basket(
     items = _load_items(basket)
     products = [item.product for item in items if item.kept_at is None]
     kept = [item.product for item in items if item.kept_at is not None]
+    programs = describe_programs(
+        [item.product for item in items], user_id=user_id, now=now, chosen=_load_chosen_starts(items)
+    )
     codes = _load_codes(basket, with_code=with_code)
     verdicts, offers = _judge_discounts(codes, products, user_id=user_id, now=now)
     by_id = {code.pk: code for code in codes}
-    prices = price_items([make_item(product) for product in products], offers)
+    prices = price_items([make_item(product, programs.get(product.pk)) for product in products], offers)
     spent = [by_id.get(price.offer.code_id or 0) if price.offer else None for price in prices]
     rule_verdicts: list[RuleVerdict] = []
     if ask_rules:
         opened = {code.discount.unlocks_id for code in codes}
         bought = [
-            PurchaseLine(product, code, knows_code=product.pk in opened)
+            PurchaseLine(product, code, knows_code=product.pk in opened, program=programs.get(product.pk, NO_PROGRAM))
             for product, code in zip(products, spent, strict=True)
         ]
-        waiting = [PurchaseLine(product, None, knows_code=product.pk in opened, is_kept=True) for product in kept]
+        waiting = [
+            PurchaseLine(
+                product,
+                None,
+                knows_code=product.pk in opened,
+                is_kept=True,
+                program=programs.get(product.pk, NO_PROGRAM),
+            )
+            for product in kept
+        ]
         rule_verdicts = check_rules(Purchase(lines=(*bought, *waiting), user_id=user_id, now=now))
     refusals = _drop_settled_doubles(first_refusals(rule_verdicts))
     lines = [
-        _make_line(product, price, code, refusals.get(product.pk), rule_verdicts)
+        _make_line(product, price, code, refusals.get(product.pk), rule_verdicts, programs)
         for product, price, code in zip(products, prices, spent, strict=True)
     ]
     sold = [line for line in lines if basket.is_link or not _is_set_aside(line.refusal)]
     aside = [line for line in lines if line not in sold]
     if aside:  # a line set aside takes no part of an amount that comes off the cart once
-        prices = price_items([make_item(line.product) for line in sold], offers)
+        prices = price_items([line.price.item for line in sold], offers)
         sold = [
             replace(line, price=price, code=by_id.get(price.offer.code_id or 0) if price.offer else None)
             for line, price in zip(sold, prices, strict=True)
         ]
     for item in items:
         if item.kept_at is not None:
-            price = price_item(make_item(item.product), [])
-            line = _make_line(item.product, price, None, refusals.get(item.product_id), rule_verdicts)
+            price = price_item(make_item(item.product, programs.get(item.product_id)), [])
+            line = _make_line(item.product, price, None, refusals.get(item.product_id), rule_verdicts, programs)
             aside.append(replace(line, kept_at=item.kept_at))
     used = {line.code.pk for line in sold if line.code is not None}
     providers = {line.product.pk: line.provider for line in lines}
@@ -248,13 +291,23 @@ def price_basket(
             for verdict in verdicts
         ),
         currency=sold[0].listed.currency if sold else settings.DEFAULT_CURRENCY,
-        other_basket_count=other_count,
     )
 
 
-def make_item(product: Product) -> Item:
-    """Describe a product to pricing."""
-    return Item(product.pk, product.money, product.requires_code)
+def make_item(product: Product, program: ProgramTerms | None = None) -> Item:
+    """Describe a product to pricing; a program's terms say what comes off for courses the buyer has."""
+    deduction = program.deduction if program is not None else None
+    return Item(product.pk, product.money, product.requires_code, deduction=deduction)
+
+
+def _load_chosen_starts(items: list[BasketItem]) -> dict[int, ChosenStarts]:
+    """Read the starts chosen for programs, by the product's id; no query where there is no program."""
+    programs = {item.pk: item.product_id for item in items if item.product.program_id is not None}
+    chosen: dict[int, dict[int, CourseRun]] = {}
+    if programs:
+        for row in BasketItemStart.objects.filter(item__in=programs).select_related("run"):
+            chosen.setdefault(programs[row.item_id], {})[row.course_id] = row.run
+    return dict(chosen)
 
 
 def _load_items(basket: Basket) -> list[BasketItem]:
@@ -306,6 +359,7 @@ def _make_line(
     code: DiscountCode | None,
     refusal: DomainError | None,
     rule_verdicts: list[RuleVerdict],
+    programs: Mapping[int, ProgramTerms],
 ) -> PricedLine:
     mine = [verdict for verdict in rule_verdicts if verdict.product_id == product.pk]
     return PricedLine(
@@ -316,5 +370,5 @@ def _make_line(
         entitlement=next((verdict.entitlement for verdict in mine if verdict.entitlement), ""),
         provider=next((verdict.provider for verdict in mine if verdict.provider), ""),
         contact=next((verdict.contact for verdict in mine if verdict.contact), ""),
-        note=next((verdict.note for verdict in mine if verdict.note), ""),
+        program=programs.get(product.pk, NO_PROGRAM),
     )

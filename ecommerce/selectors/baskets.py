@@ -39,28 +39,36 @@ class BasketOwner:
 
 @dataclass(frozen=True, slots=True)
 class OpenBaskets:
-    """The current basket, and the ordinary one that waits behind a link basket. Items set aside aren't counted."""
+    """The current basket, and the ordinary one that waits behind a link basket. Items set aside aren't counted.
+
+    The counts of programs are part of the other counts.
+    """
 
     current: Basket | None = None
     current_count: int = 0
+    current_program_count: int = 0
     waiting: Basket | None = None
     waiting_count: int = 0
+    waiting_program_count: int = 0
 
 
 def find_baskets(owner: BasketOwner, *, now: datetime) -> OpenBaskets:
     """Read the owner's baskets in one query. A link basket is current while it is fresh and not empty."""
     if not owner.exists:
         return OpenBaskets()
-    item_count = Count("items", filter=Q(items__kept_at=None))
-    baskets = {basket.kind: basket for basket in owner.baskets().annotate(item_count=item_count)}
+    items = Count("items", filter=Q(items__kept_at=None))
+    programs = Count("items", filter=Q(items__kept_at=None, items__product__program__isnull=False))
+    baskets = {basket.kind: basket for basket in owner.baskets().annotate(item_count=items, program_count=programs)}
     link, ordinary = baskets.get(BasketKind.LINK), baskets.get(BasketKind.ORDINARY)
-    if link is None or link.is_stale(now) or not link.item_count:
-        return OpenBaskets(current=ordinary, current_count=ordinary.item_count if ordinary else 0)
+    is_link_current = link is not None and not link.is_stale(now) and link.item_count
+    current, waiting = (link, ordinary) if is_link_current else (ordinary, None)
     return OpenBaskets(
-        current=link,
-        current_count=link.item_count,
-        waiting=ordinary,
-        waiting_count=ordinary.item_count if ordinary else 0,
+        current=current,
+        current_count=current.item_count if current else 0,
+        current_program_count=current.program_count if current else 0,
+        waiting=waiting,
+        waiting_count=waiting.item_count if waiting else 0,
+        waiting_program_count=waiting.program_count if waiting else 0,
     )
 
 
@@ -80,14 +88,16 @@ class CartNote:
 
     count: int = 0
     total: Money | None = None
+    program_count: int = 0
 
 
 def cart_note(owner: BasketOwner, *, now: datetime) -> CartNote:
     """Read the number of items and the total that the cart page last showed. One query."""
     baskets = find_baskets(owner, now=now)
-    basket, count = baskets.current, baskets.current_count
+    basket, count, program_count = baskets.current, baskets.current_count, baskets.current_program_count
     if basket is None or basket.noted_total is None or basket.noted_at is None or basket.noted_count != count:
-        return CartNote(count=count)
+        return CartNote(count=count, program_count=program_count)
     if now - basket.noted_at > NOTE_LIFE:
-        return CartNote(count=count)
-    return CartNote(count=count, total=Money(basket.noted_total, basket.noted_currency))
+        return CartNote(count=count, program_count=program_count)
+    total = Money(basket.noted_total, basket.noted_currency)
+    return CartNote(count=count, total=total, program_count=program_count)

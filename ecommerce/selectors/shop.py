@@ -7,4 +7,4 @@ from ecommerce.models import ShopSettings
 
 def shop_settings() -> ShopSettings:
     """Return the settings of the default site, or unsaved defaults. One query."""
-    return ShopSettings.objects.filter(site__is_default_site=True).first() or ShopSettings()
+    return ShopSettings.current()

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ecommerce.errors.codes import CodeUnknown
 from ecommerce.models import DiscountCode, ShopSettings
@@ -36,6 +37,21 @@ class CartSummary:
 
     count: int
     total_text: str = ""
+    program_count: int = 0
+
+    @property
+    def count_text(self) -> str:
+        return count_items(self.count, self.program_count)
+
+
+def count_items(count: int, program_count: int) -> str:
+    """“1 program”, “2 courses”, “1 course and 1 program”; `count` is how many there are in all."""
+    course_count = count - program_count
+    courses = ngettext("%(count)d course", "%(count)d courses", course_count) % {"count": course_count}
+    programs = ngettext("%(count)d program", "%(count)d programs", program_count) % {"count": program_count}
+    if course_count and program_count:
+        return _("%(courses)s and %(programs)s") % {"courses": courses, "programs": programs}
+    return programs if program_count else courses
 
 
 def recount_summary(request: HttpRequest) -> CartSummary:
@@ -48,7 +64,8 @@ def recount_summary(request: HttpRequest) -> CartSummary:
 def cart_summary(request: HttpRequest) -> CartSummary:
     """The visitor’s cart for the header: one query, none for visitors without a basket."""
     note = cart_note(basket_owner(request), now=clock.now())
-    return CartSummary(count=note.count, total_text=note.total.formatted() if note.total is not None else "")
+    total = note.total.formatted() if note.total is not None else ""
+    return CartSummary(count=note.count, total_text=total, program_count=note.program_count)
 
 
 def describe_code_refusal(request: HttpRequest, refusal: DomainError) -> str:
@@ -165,6 +182,18 @@ class CartPage:
     @property
     def has_refused_lines(self) -> bool:
         return any(line.refusal is not None for line in self.lines)
+
+    @property
+    def has_closed_start(self) -> bool:
+        return any(line.start_is_closed for line in self.lines)
+
+    @property
+    def count_text(self) -> str:
+        return count_items(len(self.lines), self.priced.program_count)
+
+    @property
+    def other_count_text(self) -> str:
+        return count_items(self.priced.other_basket_count, self.priced.other_program_count)
 
     @property
     def has_course_twice(self) -> bool:

@@ -15,7 +15,7 @@ from cms.models import CoursePage, ProductPage, ProgramPage
 from cms.selectors.pages import listed_courses, program_pages_with_course, with_pages
 from courses.enums import RequirementKind
 from courses.models import Course, ProgramRequirement
-from courses.selectors.programs import RequirementNode, courses_under, open_runs_of_programs, requirements_tree
+from courses.selectors.programs import RequirementNode, courses_under, requirements_tree, starts_of_programs
 from ecommerce.models import Product
 from frontend.pages.awaited import AwaitedOrder, find_order_with_product
 from frontend.pages.buy_panel import BUY, BuyPanel, buy_panel
@@ -274,7 +274,8 @@ def product_panel(page: ProductPage, *, now: datetime) -> OfferPanel:
 def _is_available(product: Product, now: datetime) -> bool:
     run = product.course_run
     if run is None:
-        return bool(open_runs_of_programs([product.program_id or 0], now=now).get(product.program_id or 0))
+        starts = starts_of_programs([product.program_id or 0], now=now)
+        return any(each.runs for each in starts[product.program_id or 0])
     offer = course_offers([run.course_id], now=now)[run.course_id]
     return any(each.run_id == run.pk for each in offer.open_runs)
 

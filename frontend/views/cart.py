@@ -7,7 +7,7 @@ from functools import partial
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
@@ -15,12 +15,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import retarget
 
 from b2b.services.seats.redemption import apply_assigned_codes
-from ecommerce.errors.checkout import ProductUnknown
+from ecommerce.errors.checkout import ProductUnknown, StartUnknown
 from ecommerce.errors.codes import CodeRefused
 from ecommerce.selectors.baskets import find_baskets
 from ecommerce.services.baskets.baskets import (
     add_products,
     apply_code,
+    choose_starts,
     keep_for_later,
     leave_link_basket,
     move_to_cart,
@@ -69,11 +70,13 @@ def add(request: HttpRequest) -> HttpResponse:
         raise ProductUnknown
     if request.headers.get("Sec-Purpose", "").startswith("prefetch"):
         return HttpResponse(status=204)  # the browser guesses that the link will be followed
+    start_ids = _parse_starts(params)
     owner, now = basket_owner(request, create=True), clock.now()
     basket = add_products(
         owner=owner,
         product_ids=[each for each in product_ids if each is not None],
         skus=skus,
+        start_ids=start_ids,
         now=now,
     )
     if basket.is_link and request.user.is_authenticated:
@@ -101,6 +104,16 @@ def keep(request: HttpRequest) -> HttpResponse:
 @require_POST
 def back(request: HttpRequest) -> HttpResponse:
     return _change_product(request, move_to_cart)
+
+
+@personal
+@require_POST
+def starts(request: HttpRequest) -> HttpResponse:
+    """Choose the starts of a program’s courses."""
+    if product_id := parse_row_id(request.POST.get("product_id")):
+        start_ids = _parse_starts(request.POST)
+        choose_starts(owner=basket_owner(request), product_id=product_id, start_ids=start_ids, now=clock.now())
+    return redirect("cart")
 
 
 @personal
@@ -155,6 +168,14 @@ def leave(request: HttpRequest) -> HttpResponse:
     leave_link_basket(owner=basket_owner(request), now=clock.now())
     _give_up_removed(request)
     return redirect("cart")
+
+
+def _parse_starts(params: QueryDict) -> list[int]:
+    """Read the chosen starts; an empty field leaves the choice to the shop. Raises StartUnknown."""
+    start_ids = [parse_row_id(text) for text in params.getlist("start") if text]
+    if None in start_ids:
+        raise StartUnknown
+    return [each for each in start_ids if each is not None]
 
 
 def _render_cart(request: HttpRequest, form: CodeForm | None = None, *, status: int = 200) -> HttpResponse:

@@ -35,6 +35,7 @@ from ecommerce.models import (
     DiscountCode,
     Order,
     OrderLine,
+    OrderLineCourse,
     PaymentAttempt,
     Product,
 )
@@ -502,10 +503,21 @@ def test_a_program_gives_the_runs_that_were_open_when_it_was_sold(owner: BasketO
     assert list(Enrollment.objects.values_list("run_id", flat=True)) == [run.pk]
 
 
-def test_money_for_a_program_that_gives_nothing_anymore_goes_to_review(owner: BasketOwner) -> None:
+def test_a_program_gives_what_was_sold_although_it_changed(owner: BasketOwner) -> None:
     run = make_run()
     add_products(owner=owner, product_ids=[make_program_product(run.course, price="249").pk], now=NOON)
     order = buy(owner).order
+    ProgramRequirement.objects.all().delete()
+    assert fulfill_or_review(order_id=order.pk, now=NOON).state == OrderState.FULFILLED
+    assert list(Enrollment.objects.values_list("run_id", flat=True)) == [run.pk]
+
+
+def test_money_for_a_program_that_gives_nothing_anymore_goes_to_review(owner: BasketOwner) -> None:
+    """Only an order from before its starts were stored can be one."""
+    run = make_run()
+    add_products(owner=owner, product_ids=[make_program_product(run.course, price="249").pk], now=NOON)
+    order = buy(owner).order
+    OrderLineCourse.objects.all().delete()
     ProgramRequirement.objects.all().delete()
     order = fulfill_or_review(order_id=order.pk, now=NOON)
     assert order.state == OrderState.REVIEW

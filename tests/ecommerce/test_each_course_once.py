@@ -11,7 +11,7 @@ import pytest
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Course, Enrollment
 from courses.services.enrollments import enroll
-from ecommerce.enums import AttemptState, OrderState, ReviewCause
+from ecommerce.enums import AttemptState, OrderState, OwnedCourses, ReviewCause
 from ecommerce.errors.admin import BuyerHasCourse
 from ecommerce.errors.checkout import AlreadyEnrolled, CourseTwice, PartlyEnrolled, PaymentUnderWay
 from ecommerce.models import BasketItem, Order, PaymentAttempt, Product
@@ -35,6 +35,7 @@ from tests.factories import (
     make_user,
 )
 from tests.factories.orders import make_paid_order
+from tests.factories.shop import set_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -182,6 +183,7 @@ def test_a_program_all_of_whose_courses_one_has_in_other_runs(world: World) -> N
 
 @pytest.mark.parametrize("run", [{}, {"end_date": NOON - timedelta(days=1)}], ids=["open", "over"])
 def test_a_program_half_of_which_one_has(world: World, run: dict[str, Any]) -> None:
+    set_policy(OwnedCourses.NOT_SOLD)
     world.has(world.b, **run)
     priced = world.put(world.first)
     (line,) = priced.aside
@@ -192,12 +194,13 @@ def test_a_program_half_of_which_one_has(world: World, run: dict[str, Any]) -> N
         world.buy()
 
 
-def test_a_program_bought_anyway_enrolls_only_in_missing_courses(world: World, settings: Any) -> None:
-    settings.SELL_PARTLY_OWNED_PROGRAMS = True
+def test_a_program_at_full_price_enrolls_only_in_missing_courses(world: World) -> None:
+    set_policy(OwnedCourses.FULL_PRICE)
     world.has(world.b)
     before = world.entered
     priced = world.put(world.first)
-    assert [line.note for line in priced.lines] == ["You already have: Statistics. The price doesn’t change."]
+    assert priced.can_check_out
+    assert priced.total.amount == 690
     order = fulfill_or_review(order_id=world.buy().pk, now=NOON)
     assert order.state == OrderState.FULFILLED
     assert world.entered == sorted([*before, world.runs[world.a].pk])

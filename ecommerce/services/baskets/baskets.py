@@ -17,8 +17,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 
+from courses.models import CourseRun
+from courses.models.run import SOURCE_TAG
+from courses.selectors.programs import starts_of_programs
 from ecommerce.enums import BasketKind
-from ecommerce.errors.checkout import AnotherCurrency, BasketEmpty, ProductUnknown, SkuUnknown
+from ecommerce.errors.checkout import AnotherCurrency, BasketEmpty, ProductUnknown, SkuUnknown, StartUnknown
 from ecommerce.errors.codes import (
     CodeForAnotherProduct,
     CodeForOtherProducts,
@@ -29,9 +32,9 @@ from ecommerce.errors.codes import (
     DiscountCodeUnknown,
 )
 from ecommerce.events import LinkBasketClaimed
-from ecommerce.models import Basket, BasketCode, BasketItem, DiscountCode, Order, Product
+from ecommerce.models import Basket, BasketCode, BasketItem, BasketItemStart, DiscountCode, Order, Product
 from ecommerce.rules import refuse_closed_products
-from ecommerce.selectors.basket_prices import PricedBasket, make_item, price_basket
+from ecommerce.selectors.basket_prices import PricedBasket, price_basket
 from ecommerce.selectors.baskets import BasketOwner, current_basket
 from ecommerce.selectors.codes import ask_contract, find_code, guard_refusals
 from ecommerce.selectors.offers import make_offer
@@ -62,13 +65,21 @@ ON CONFLICT (basket_id, code_id) DO NOTHING
 
 
 def add_products(
-    *, owner: BasketOwner, now: datetime, product_ids: Sequence[int] = (), skus: Sequence[str] = ()
+    *,
+    owner: BasketOwner,
+    now: datetime,
+    product_ids: Sequence[int] = (),
+    skus: Sequence[str] = (),
+    start_ids: Sequence[int] = (),
 ) -> Basket:
     """Put products on sale into the owner's basket. One that is there already stays there once.
 
+    ``start_ids`` are the runs chosen for the courses of programs; for the others the suggested ones are stored.
+
     Products that need a code open a link basket with just these; others go into the ordinary basket, in one currency.
-    What was kept for later moves back. Raises ProductUnknown if any product isn't on sale, why one isn't open, or
-    AnotherCurrency if one can't be added up with the others; then nothing has changed.
+    What was kept for later moves back. Raises ProductUnknown if any product isn't on sale, why one isn't open,
+    StartUnknown for a run of no course of these programs, or AnotherCurrency if one can't be added up with the others;
+    then nothing has changed.
     """
     skus = [sku.replace(" ", "+") for sku in skus]  # SKUs have no blanks: an unescaped plus in an address became one
     products = list(Product.objects.active().with_item().filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
@@ -86,11 +97,24 @@ def add_products(
             basket, _is_new = _get_or_create_basket(owner, BasketKind.ORDINARY, now)
             _refuse_other_currencies(basket, plain)
             _add_items(basket, plain, now)
+            _store_starts(basket, plain, start_ids, now=now)
         if linked:
             basket = _open_link_basket(owner, linked, now)
     if basket is None:
         raise ProductUnknown
     return basket
+
+
+def choose_starts(*, owner: BasketOwner, product_id: int, start_ids: Sequence[int], now: datetime) -> None:
+    """Choose the runs of a program's courses. A start that has closed is replaced by the suggested one, or dropped.
+
+    Raises StartUnknown for a run of no course of this program; then nothing has changed.
+    """
+    with transaction.atomic():
+        basket = lock_basket(owner, now=now)
+        product = Product.objects.filter(pk=product_id, program__isnull=False, basket_items__basket=basket).first()
+        if basket is not None and product is not None:
+            _store_starts(basket, [product], start_ids, now=now, drops_closed=True)
 
 
 def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
@@ -299,7 +323,7 @@ def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: i
         refusal = ask_contract(verdict, user_id=user_id, now=now).refusal
         raise refusal or verdict.refusal
     offer = make_offer(code.discount, code=code)
-    if not any(offer.covers(make_item(line.product)) for line in priced.lines):
+    if not any(offer.covers(line.price.item) for line in priced.lines):
         opens = code.discount.unlocks
         raise CodeForAnotherProduct(title=opens.title) if opens is not None else CodeForOtherProducts()
     lines = [line for line in priced.lines if line.code == code]
@@ -350,6 +374,49 @@ def _add_items(basket: Basket, products: list[Product], now: datetime) -> None:
     )
 
 
+def _store_starts(
+    basket: Basket, products: Sequence[Product], start_ids: Sequence[int], *, now: datetime, drops_closed: bool = False
+) -> None:
+    """Store a start for each course of these programs: the chosen one, else the one stored before, else the suggested.
+
+    A chosen start that has just closed is stored too: the cart says so, and asks for another one.
+    """
+    programs = [product for product in products if product.program_id is not None]
+    if not programs and not start_ids:
+        return
+    courses = starts_of_programs({product.program_id or 0 for product in programs}, now=now)
+    chosen = {run.course_id: run.pk for run in CourseRun.objects.exclude(run_tag=SOURCE_TAG).filter(pk__in=start_ids)}
+    known = {each.course.pk for listed in courses.values() for each in listed}
+    if len(chosen) != len(set(start_ids)) or not known.issuperset(chosen):
+        raise StartUnknown
+    for item in basket.items.filter(product__in=programs).select_related("product").prefetch_related("starts"):
+        stored = {row.course_id: row.run_id for row in item.starts.all()}
+        rows = []
+        for each in courses[item.product.program_id or 0]:
+            offered = [run.pk for run in each.runs]
+            before = stored.get(each.course.pk)
+            if drops_closed and before not in offered:
+                before = None
+            run_id = chosen.get(each.course.pk) or before or next(iter(offered), None)
+            if run_id is not None:
+                rows.append(BasketItemStart(item=item, course=each.course, run_id=run_id))
+        item.starts.all().delete()
+        BasketItemStart.objects.bulk_create(rows)
+
+
+def _move_starts(source: Basket, target: Basket) -> None:
+    """Move the starts of programs along with their items; those chosen last replace the earlier ones."""
+    rows = list(BasketItemStart.objects.filter(item__basket=source).select_related("item"))
+    items = dict(target.items.filter(product__in={row.item.product_id for row in rows}).values_list("product_id", "pk"))
+    BasketItemStart.objects.filter(item__in=items.values()).delete()
+    BasketItemStart.objects.bulk_create(
+        [
+            BasketItemStart(item_id=items[row.item.product_id], course_id=row.course_id, run_id=row.run_id)
+            for row in rows
+        ]
+    )
+
+
 def _refuse_other_currencies(basket: Basket, products: Sequence[Product]) -> None:
     """Raise AnotherCurrency unless all prices have one currency: a basket is paid in one payment."""
     currencies = set(basket.items.filter(kept_at=None).values_list("product__currency", flat=True))
@@ -378,6 +445,8 @@ def _join_baskets(source: Basket, target: Basket, now: datetime) -> JoinedBasket
         unique_fields=["basket", "product"],
         update_fields=["kept_at"],
     )
+    if any(item.product.program_id is not None for item in incoming):
+        _move_starts(source, target)
     BasketCode.objects.bulk_create(
         [BasketCode(basket=target, code_id=row.code_id, applied_at=now) for row in source.applied_codes.all()],
         ignore_conflicts=True,

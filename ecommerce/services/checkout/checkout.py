@@ -29,7 +29,7 @@ from ecommerce.errors.checkout import (
 )
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.registry import default_gateway
-from ecommerce.models import Basket, Order, OrderLine, PaymentAttempt
+from ecommerce.models import Basket, Order, OrderLine, OrderLineCourse, PaymentAttempt
 from ecommerce.ownership import has_money
 from ecommerce.rules import (
     Purchase,
@@ -132,14 +132,14 @@ def place_order(
         # Locked before anything is priced, so that no other order of the buyer can start payment and keep the code
         # used in this price.
         others = list(Order.objects.locked().of(user_id).filter(state__in=(OrderState.PENDING, OrderState.REVIEW)))
+        # Locked before what the buyer has is read: the price of a program and its starts depend on it.
+        lock_courses_of(user_id)
         priced = price_basket(basket, user_id=user_id, now=now, ask_rules=False)
         if priced.is_empty:
             raise BasketEmpty
         if not priced.has_one_currency:
             raise SeveralCurrencies
         placed, superseded = _sort_open_orders(priced, others, basket=basket, now=now)
-        if placed is None:
-            lock_courses_of(user_id)
         _cancel_superseded_orders(superseded, priced, now=now)
         if expected_total is not None and expected_total != priced.total:
             raise TotalChanged(shown=expected_total.formatted(), now=priced.total.formatted())
@@ -307,7 +307,7 @@ def _write_order(priced: PricedBasket, *, basket: Basket, user_id: int, now: dat
         purchaser_id=user_id,
         currency=priced.currency,
         list_total=priced.list_total.amount,
-        discount_total=priced.discount_total.amount,
+        discount_total=(priced.discount_total + priced.deduction_total).amount,
         total=priced.total.amount,
         basket_id=basket.pk,
         fingerprint=priced.fingerprint,
@@ -319,12 +319,15 @@ def _write_order(priced: PricedBasket, *, basket: Basket, user_id: int, now: dat
     codes = {line.code.pk: line.code for line in priced.lines if line.code is not None}
     for _pk, code in sorted(codes.items()):  # always in the same order, so that two buyers can't deadlock
         hold_code(code=code, user_id=user_id, order_id=order.pk, until=until, now=now)
-    OrderLine.objects.bulk_create([_make_line(line, order, verdicts) for line in priced.lines])
+    lines = OrderLine.objects.bulk_create([_make_line(line, order, verdicts) for line in priced.lines])
+    OrderLineCourse.objects.bulk_create(
+        [row for line, sold in zip(lines, priced.lines, strict=True) for row in _make_course_rows(line, sold)]
+    )
     return order
 
 
 def _make_purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purchase:
-    lines = tuple(PurchaseLine(line.product, line.code) for line in priced.lines)
+    lines = tuple(PurchaseLine(line.product, line.code, program=line.program) for line in priced.lines)
     return Purchase(lines=lines, user_id=user_id, now=now)
 
 
@@ -349,7 +352,8 @@ def _make_line(line: PricedLine, order: Order, verdicts: list[RuleVerdict]) -> O
         sku=product.sku,
         mode=product.mode,
         list_price=line.listed.amount,
-        discount_amount=line.discount.amount,
+        discount_amount=(line.discount + line.deduction).amount,
+        deducted=line.deduction.amount,
         due=line.due.amount,
         currency=line.due.currency,
         requires_code=product.requires_code,
@@ -359,3 +363,17 @@ def _make_line(line: PricedLine, order: Order, verdicts: list[RuleVerdict]) -> O
         discount_label=line.discount_label,
         entitlement=entitlement,
     )
+
+
+def _make_course_rows(line: OrderLine, sold: PricedLine) -> list[OrderLineCourse]:
+    """Build a row for each course of a program that the buyer gets or has; courses that aren't open have none."""
+    return [
+        OrderLineCourse(
+            line=line,
+            course=each.course,
+            title=each.course.title,
+            run=each.run,
+            deducted=each.deducted.amount if each.deducted is not None else 0,
+        )
+        for each in (*sold.program.given, *sold.program.owned)
+    ]

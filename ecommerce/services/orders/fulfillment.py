@@ -8,19 +8,28 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from courses.errors import AlreadyInRun
-from ecommerce.enums import OrderState, ReviewCause, UseState
-from ecommerce.errors.checkout import AlreadyEnrolled
+from courses.selectors.programs import starts_of_programs
+from ecommerce.enums import OrderState, OwnedCourses, ReviewCause, UseState
+from ecommerce.errors.checkout import AlreadyEnrolled, StartClosed
 from ecommerce.errors.codes import CodeOfAnotherOrder, CodeSwitchedOff, CodeUsed, CodeUseMissing
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
-from ecommerce.models import BasketCode, BasketItem, CodeUse, DiscountCode, Order
+from ecommerce.models import (
+    BasketCode,
+    BasketItem,
+    CodeUse,
+    DiscountCode,
+    Order,
+    OrderLineCourse,
+    ShopSettings,
+)
 from ecommerce.ownership import (
     find_deliverable_lines,
     find_enrolled_runs,
+    find_line_runs,
     find_owned_courses,
-    find_product_runs,
-    sells_partly_owned_programs,
 )
-from ecommerce.rules import lock_courses_of, lock_for, ownership_refusal
+from ecommerce.programs import start_text
+from ecommerce.rules import lock_courses_of, lock_for
 from ecommerce.services.discounts.codes import confirm_uses, release_uses, use_code
 from ecommerce.services.orders.attempts import give_up_attempts
 from mitxonline.coordinator.bus import publish
@@ -32,10 +41,11 @@ def fulfill_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> 
     """Fulfill an order, all or nothing: confirm its codes, enroll the learner, take the seat, clear the basket.
 
     A fulfilled order stays as it is. With ``gives_rest``, a program gives those of its courses that the learner doesn't
-    have yet.
+    have yet, and the next start in place of one that has closed.
 
     Raises WrongOrderState for an order that has ended, AlreadyEnrolled where the learner has one of the courses by now,
-    or whatever a receiver of OrderFulfilled refuses (no seat left); then nothing has changed.
+    StartClosed where a start was called off or is over, or whatever a receiver of OrderFulfilled refuses (no seat
+    left); then nothing has changed.
     """
     with all_or_nothing():
         order = Order.objects.locked().get(pk=order_id)
@@ -43,6 +53,7 @@ def fulfill_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> 
             lock_courses_of(order.purchaser_id)
             lock_for(order.lines.values_list("product_id", flat=True))
             _refuse_owned_courses(order, gives_rest=gives_rest, now=now)
+            _refuse_closed_starts(order, gives_next=gives_rest, now=now)
             fulfill_locked(order, now=now)
     return order
 
@@ -109,6 +120,8 @@ def _find_review_cause(refusal: DomainError) -> tuple[ReviewCause, str]:
     """Return why an order can't be fulfilled, and the detail that staff read with it."""
     if isinstance(refusal, AlreadyEnrolled):
         return ReviewCause.HAS_COURSE, refusal.title
+    if isinstance(refusal, StartClosed):
+        return ReviewCause.START_CLOSED, f"{refusal.title}, {refusal.start}"
     if isinstance(refusal, AlreadyInRun):
         return ReviewCause.HAS_COURSE, ""
     if isinstance(refusal, CodeUseMissing):
@@ -123,15 +136,43 @@ def _refuse_owned_courses(order: Order, *, gives_rest: bool, now: datetime) -> N
 
     Asked even while the order is held: a hold reserves codes and seats, but staff may enroll the buyer meanwhile.
     """
-    products = [line.product for line in find_deliverable_lines(order.pk)]
-    runs = find_product_runs(products, now=order.placed_at)
+    lines = find_deliverable_lines(order.pk)
+    runs = find_line_runs(lines)
     courses = {course_id for each in runs.values() for course_id in each}
     enrolled = find_enrolled_runs(order.purchaser_id, courses, now=now)
-    for product in products:
-        owned = find_owned_courses(product, runs[product.pk], enrolled)
-        is_partly_owned = 0 < len(owned) < len(runs[product.pk])
-        if owned and not (is_partly_owned and (gives_rest or sells_partly_owned_programs())):
-            raise ownership_refusal(product, runs[product.pk], owned)
+    for line in lines:
+        owned = find_owned_courses(line.product, runs[line.pk], enrolled)
+        is_partly_owned = 0 < len(owned) < len(runs[line.pk])
+        if owned and not (is_partly_owned and (gives_rest or _sells_at_full_price())):
+            raise AlreadyEnrolled(title=line.title if not is_partly_owned else ", ".join(sorted(owned.values())))
+
+
+def _sells_at_full_price() -> bool:
+    """Whether the price of a program doesn't depend on what its buyer has, so that it gives what they don't have."""
+    return ShopSettings.current().owned_courses == OwnedCourses.FULL_PRICE
+
+
+def _refuse_closed_starts(order: Order, *, gives_next: bool, now: datetime) -> None:
+    """Raise StartClosed if a start of a program was called off since the order was placed, or is over.
+
+    That enrollment in it has closed is no reason: the buyer was in time. With ``gives_next`` the next start takes its
+    place, where the course has one.
+    """
+    programs = [line.pk for line in find_deliverable_lines(order.pk) if line.product.program_id is not None]
+    if not programs:
+        return
+    rows = OrderLineCourse.objects.filter(line__in=programs, run__isnull=False).select_related("run", "line__product")
+    closed = [row for row in rows if row.run is not None and (not row.run.live or row.run.has_ended(now))]
+    if not closed:
+        return
+    ids = {row.line.product.program_id or 0 for row in closed}
+    starts = {each.course.pk: each.runs for listed in starts_of_programs(ids, now=now).values() for each in listed}
+    for row in closed:
+        following = next(iter(starts.get(row.course_id, ())), None) if gives_next else None
+        if following is None and row.run is not None:
+            raise StartClosed(title=row.title, start=start_text(row.run))
+        row.run = following
+        row.save(update_fields=["run"])
 
 
 def claim_codes_again(order: Order, *, now: datetime) -> None:

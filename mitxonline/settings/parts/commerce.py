@@ -17,9 +17,6 @@ CHECKOUT_RULES = [
     "ecommerce.rules.EachCourseOnce",
 ]
 
-# Whether a learner who has some courses of a program may buy it at full price, after being told which they have.
-SELL_PARTLY_OWNED_PROGRAMS = env.bool("SELL_PARTLY_OWNED_PROGRAMS", default=False)
-
 ORDER_NUMBER_PREFIX = "TS"
 
 # Baskets of anonymous visitors are deleted after this many days without a change. Longer than their sessions live.
