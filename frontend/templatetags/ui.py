@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from html import unescape
 from typing import Any
 
@@ -19,6 +20,8 @@ from frontend.drawing.covers import hash_id
 from frontend.pages.seats import SeatMeter
 from frontend.site import brands
 from frontend.site.brands import Brand, default_brand
+from mitxonline.kernel.dates import format_moment, format_time
+from mitxonline.users.models import User
 
 register = template.Library()
 
@@ -45,6 +48,22 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 def avatar_class(user_id: int | str | None) -> str:
     """One of the four color pairs, chosen by a hash of the id."""
     return f"avatar-{hash_id(str(user_id)) % AVATARS}"
+
+
+@register.simple_tag(takes_context=True)
+def moment(context: Context, value: datetime, time_only: bool = False) -> SafeString:
+    """A time with its zone: `{% moment order.placed_at %}`, `{% moment order.hold_until time_only=True as until %}`.
+
+    It is in the zone the visitor’s account names, else in the site’s, which a script replaces by the browser’s.
+    """
+    user = getattr(getattr(context, "request", None), "user", None)
+    zone = user.zone if isinstance(user, User) else None
+    return format_html(
+        '<time datetime="{}"{}>{}</time>',
+        value.isoformat(timespec="seconds"),
+        SafeString("" if zone else f' data-zone="{"time" if time_only else "moment"}"'),
+        format_time(value, zone=zone) if time_only else format_moment(value, zone=zone),
+    )
 
 
 @register.filter

@@ -7,8 +7,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -22,6 +20,7 @@ from frontend.site.parsing import account_id
 from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
+from mitxonline.kernel.dates import format_time
 
 # In these standings we can't tell a buyer who left the payment page that nothing was paid.
 NOT_CERTAINLY_UNPAID = frozenset({PaymentStanding.CONFIRMING, PaymentStanding.PROCESSING, PaymentStanding.RECEIVED})
@@ -112,6 +111,6 @@ def _redirect_after(request: HttpRequest, order: Order, answer: str) -> HttpResp
 def _declined_message(order: Order) -> str:
     if order.hold_until is None:
         return _("Your card was declined. You weren’t charged. Try another card.")
-    until = date_format(localtime(order.hold_until), "TIME_FORMAT")
+    until = format_time(order.hold_until, zone=order.purchaser.zone)
     sentence = _("Your card was declined. You weren’t charged. Try another card; your place is held until %(time)s.")
     return sentence % {"time": until}

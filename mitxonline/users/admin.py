@@ -42,7 +42,7 @@ class PersonAdmin(ConflictAdminMixin, UserAdmin[User]):
     readonly_fields = ("email_verified_at", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "password")}),
-        (_("Person"), {"fields": ("name", "theme", "email_verified_at")}),
+        (_("Person"), {"fields": ("name", "theme", "time_zone", "email_verified_at")}),
         (_("Rights"), {"fields": ("is_active", "is_staff", *_RIGHTS)}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from mitxonline.kernel.errors import RateLimited
 from mitxonline.kernel.forms import refusals_on
 from mitxonline.kernel.text import normalize_email
+from mitxonline.kernel.zones import zone_choices
 from mitxonline.users.limits import count_mail, count_registration
 from mitxonline.users.models import Theme, User
 
@@ -166,12 +167,24 @@ class PasswordChangeForm(NewPasswordForm):
 
 
 class AccountForm(forms.ModelForm[User]):
-    name = forms.CharField(label=_("Name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": _("Enter your name.")},
+    )
     theme = forms.ChoiceField(label=_("Appearance"), choices=Theme.choices, widget=forms.RadioSelect)
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        required=False,
+        choices=lambda: [("", _("Match my device")), *zone_choices()],
+        help_text=_("For times on pages. Days and deadlines are in the shop’s time zone."),
+        error_messages={"invalid_choice": _("Choose a time zone from the list.")},
+    )
 
     class Meta:
         model = User
-        fields: ClassVar = ["name", "theme"]
+        fields: ClassVar = ["name", "theme", "time_zone"]
 
 
 def _check_password_rules(form: forms.Form, field: str, person: User) -> None:

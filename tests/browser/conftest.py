@@ -67,11 +67,12 @@ def open_visitor(browser: Browser, live_server: Any) -> Iterator[OpenVisitor]:
         if message.type == "error" and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    def opened(*, scripts: bool = True, width: int = 1280) -> Visitor:
+    def opened(*, scripts: bool = True, width: int = 1280, height: int = 844, zone: str | None = None) -> Visitor:
         context = browser.new_context(
-            viewport={"width": width, "height": 844},
+            viewport={"width": width, "height": height},
             java_script_enabled=scripts,
             reduced_motion="reduce",
+            timezone_id=zone,
         )
         context.set_default_timeout(TIMEOUT)
         contexts.append(context)

@@ -466,3 +466,13 @@ def test_panel_receipt_and_refund_page_name_one_day(learners_client: Client, lea
         page = receipt_page(user_id=learner.pk, number=order.number, now=NOON)
         assert page.ask_until is not None
         assert format_deadline(page.ask_until, today=clock.date_of(NOON)) == promise
+
+
+@pytest.mark.usefixtures("_today")
+def test_times_are_in_the_zone_the_account_names_or_the_sites(learners_client: Client, learner: User) -> None:
+    order = make_paid_order(make_product(), buyer=learner)
+    page = learners_client.get(receipt(learners_client, order)).content.decode()
+    assert f'<time datetime="{NOON.isoformat()}" data-zone="moment">2 March 2026, 12:00 UTC</time>' in page
+    User.objects.update(time_zone="America/New_York")
+    page = learners_client.get(receipt(learners_client, order)).content.decode()
+    assert f'<time datetime="{NOON.isoformat()}">2 March 2026, 07:00 EST</time>' in page

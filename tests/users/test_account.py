@@ -157,3 +157,26 @@ def test_deleted_users_get_no_e_mail(ada: User, outbox: list[EmailMessage]) -> N
     send_account_email(AccountMailQueued(kind="verify_email", user_id=ada.pk))
     send_account_email(AccountMailQueued(kind="verify_email", user_id=10**9))
     assert outbox == []
+
+
+def test_a_time_zone_can_be_chosen(signed_in: Client, ada: User) -> None:
+    assert signed_in.post(ACCOUNT, {"name": "Ada", "theme": "auto", "time_zone": "America/New_York"}).status_code == 302
+    ada.refresh_from_db()
+    assert ada.time_zone == "America/New_York"
+    assert '<option value="America/New_York" selected>New York</option>' in signed_in.get(ACCOUNT).content.decode()
+    signed_in.post(ACCOUNT, {"name": "Ada", "theme": "auto", "time_zone": ""})
+    ada.refresh_from_db()
+    assert (ada.time_zone, ada.zone) == ("", None)
+
+
+def test_an_unknown_time_zone_is_refused_and_nothing_is_saved(signed_in: Client, ada: User) -> None:
+    page = signed_in.post(ACCOUNT, {"name": "Ada King", "theme": "auto", "time_zone": "Mars/Olympus"}).content.decode()
+    assert "Choose a time zone from the list." in page
+    ada.refresh_from_db()
+    assert (ada.name, ada.time_zone) == ("Ada Lovelace", "")
+
+
+def test_a_missing_name_is_asked_for(signed_in: Client) -> None:
+    page = signed_in.post(ACCOUNT, {"name": "", "theme": "auto"}).content.decode()
+    assert "Enter your name." in page
+    assert "This field is required" not in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.db import models
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel import clock
 from mitxonline.kernel.text import normalize_email
+from mitxonline.kernel.zones import find_zone, validate_zone
 from mitxonline.users.managers import UserManager
 
 
@@ -39,6 +41,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     date_joined = models.DateTimeField(_("joined"), default=clock.now, editable=False)
     email_verified_at = models.DateTimeField(_("e-mail verified"), null=True, blank=True)
     theme = models.CharField(_("theme"), max_length=5, choices=Theme.choices, default=Theme.AUTO)
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",  # web processes of the version before insert people too
+        validators=[validate_zone],
+        help_text=_("Like “America/New_York”. If empty, times are shown in the zone of the person’s device."),
+    )
 
     objects = UserManager()
 
@@ -83,6 +94,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def last_name(self) -> str:
         """The rest of the name, for some of Wagtail's pages."""
         return " ".join(self.name.split()[1:])
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone the person chose; None shows times in the zone of their device."""
+        return find_zone(self.time_zone)
 
     @property
     def display_name(self) -> str:

@@ -10,3 +10,4 @@ import "./pick.js";
 import "./print.js";
 import "./tabs.js";
 import "./toast.js";
+import "./zone.js";
