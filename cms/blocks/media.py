@@ -15,6 +15,9 @@ from wagtail.images.blocks import ImageBlock
 
 _YOUTUBE_ID = re.compile(r"\A[A-Za-z0-9_-]{6,20}\Z")
 _VIMEO_ID = re.compile(r"\A[0-9]{4,15}\Z")
+# Part of the address of an unlisted video, which plays only with it.
+_VIMEO_HASH = re.compile(r"\A[0-9a-f]{6,40}\Z")
+YOUTUBE_FOLDERS = {"embed", "live", "shorts"}
 YOUTUBE_PLAYER = "https://www.youtube-nocookie.com"
 VIMEO_PLAYER = "https://player.vimeo.com"
 
@@ -35,17 +38,32 @@ def player_url(address: str) -> str | None:
 
     The video id is read from the address, so no request is made. YouTube's player is the one without cookies.
     """
-    parts = urlsplit(address.strip())
-    host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
+    try:
+        parts = urlsplit(address.strip())
+        host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
+    except ValueError:  # an unclosed bracket in the host
+        return None
     segments = [segment for segment in parts.path.split("/") if segment]
     if host in {"youtube.com", "youtube-nocookie.com"}:
-        ids = parse_qs(parts.query).get("v") or (segments[1:2] if segments[:1] in (["embed"], ["shorts"]) else [])
+        ids = parse_qs(parts.query).get("v") or (
+            segments[1:2] if segments[:1] and segments[0] in YOUTUBE_FOLDERS else []
+        )
         return _embed_url(f"{YOUTUBE_PLAYER}/embed/", ids, _YOUTUBE_ID)
     if host == "youtu.be":
         return _embed_url(f"{YOUTUBE_PLAYER}/embed/", segments[:1], _YOUTUBE_ID)
     if host in {"vimeo.com", "player.vimeo.com"}:
-        return _embed_url(f"{VIMEO_PLAYER}/video/", segments[-1:], _VIMEO_ID)
+        return _vimeo_url(segments, parse_qs(parts.query).get("h", []))
     return None
+
+
+def _vimeo_url(segments: list[str], hashes: list[str]) -> str | None:
+    """Return the player's URL for `…/<id>`, or `…/<id>/<hash>` or `…/<id>?h=<hash>` of an unlisted video."""
+    if len(segments) > 1 and _VIMEO_ID.match(segments[-2]) and _VIMEO_HASH.match(segments[-1]):
+        segments, hashes = segments[:-1], segments[-1:]
+    player = _embed_url(f"{VIMEO_PLAYER}/video/", segments[-1:], _VIMEO_ID)
+    if player is None or not hashes or not _VIMEO_HASH.match(hashes[0]):
+        return player
+    return f"{player}?h={hashes[0]}"
 
 
 def _embed_url(prefix: str, ids: list[str], pattern: re.Pattern[str]) -> str | None:
