@@ -1,0 +1,42 @@
+"""Forms that replace Wagtail's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from wagtail.images.fields import WagtailImageField
+from wagtail.images.forms import BaseImageForm
+
+from cms.services.pictures import UnreadablePicture, clean_picture
+
+UNREADABLE = _("This picture is damaged or incomplete. Export it again, or choose another file.")
+
+
+class PictureField(WagtailImageField):  # type: ignore[misc]  # Wagtail has no types
+    """Takes a picture if all of it can be read, and passes on a clean one."""
+
+    def check_image_pixel_size(self, f: Any) -> None:
+        try:
+            super().check_image_pixel_size(f)
+        except OSError as error:  # its head can be read, and the rest can't
+            raise ValidationError(UNREADABLE, code="unreadable") from error
+
+    def to_python(self, data: Any) -> Any:
+        file = super().to_python(data)
+        if file is None:
+            return None
+        try:
+            return clean_picture(file)
+        except UnreadablePicture as error:
+            raise ValidationError(UNREADABLE, code="unreadable") from error
+
+
+class ImageForm(BaseImageForm):  # type: ignore[misc]
+    """The base of all of Wagtail's forms for pictures."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if (field := self.fields.get("file")) is not None:
+            self.fields["file"] = PictureField(label=field.label, required=field.required, widget=field.widget)

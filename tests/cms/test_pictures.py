@@ -1,0 +1,162 @@
+"""Uploaded pictures: what is taken out of them, and what is refused."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image as Picture
+from PIL import ImageCms, PngImagePlugin
+from wagtail.images.models import Image
+
+pytestmark = pytest.mark.django_db
+
+ADD = "/cms/images/add/"
+ADD_MANY = "/cms/images/multiple/add/"
+GPS, GPS_IFD, ARTIST, ORIENTATION = 0x8825, {1: "N", 2: (52.0, 31.0, 0.0)}, 0x013B, 0x0112
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><exif:GPSLatitude>52,31N</exif:GPSLatitude></x:xmpmeta>'
+SECRETS = (b"52,31N", b"Amara Okafor", b"GPSLatitude", b"Exif")
+
+
+def photograph(
+    kind: str = "JPEG", mode: str = "RGB", *, orientation: int = 1, size: tuple[int, int] = (60, 40)
+) -> bytes:
+    """Return a picture with the place it was taken at and its author, whose left half is red."""
+    picture = Picture.new("RGB", size, "blue")
+    picture.paste("red", (0, 0, size[0] // 2, size[1]))
+    picture = picture.convert(mode)
+    exif = Picture.Exif()
+    exif[ARTIST], exif[ORIENTATION] = "Amara Okafor", orientation
+    exif.get_ifd(GPS).update(GPS_IFD)
+    options: dict[str, Any] = {"exif": exif}
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_text("Author", "Amara Okafor")
+        text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        options["pnginfo"] = text
+    elif kind != "GIF":
+        options["xmp"] = XMP
+    if kind == "JPEG":
+        options["comment"] = b"Amara Okafor"
+    if kind == "GIF":
+        options = {"comment": b"Amara Okafor"}
+    file = BytesIO()
+    picture.save(file, format=kind, **options)
+    return file.getvalue()
+
+
+def upload(client: Client, content: bytes, name: str = "photo.jpg") -> Any:
+    return client.post(ADD, {"title": "A photograph", "file": SimpleUploadedFile(name, content)})
+
+
+def stored(field: Any) -> bytes:
+    with field.storage.open(field.name) as file:
+        content: bytes = file.read()
+    return content
+
+
+def served(image: Image) -> list[bytes]:
+    """Return the original and renditions of each kind."""
+    image = Image.objects.get(pk=image.pk)
+    specs = ("original", "max-165x165", "fill-30x20|format-webp")
+    files = [stored(image.get_rendition(spec).file) for spec in specs]
+    image.file.close()
+    return [stored(image.file), *files]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("JPEG", "a.jpg"), ("PNG", "a.png"), ("WEBP", "a.webp"), ("GIF", "a.gif")])
+def test_nothing_personal_is_in_any_file_that_is_served(admin_client: Client, kind: str, name: str) -> None:
+    content = photograph(kind)
+    assert any(secret in content for secret in SECRETS)
+    assert upload(admin_client, content, name).status_code == 302
+    for content in served(Image.objects.get()):
+        assert not [secret for secret in SECRETS if secret in content]
+        assert not Picture.open(BytesIO(content)).getexif()
+
+
+def test_a_rotated_photograph_stays_upright(admin_client: Client) -> None:
+    upload(admin_client, photograph(orientation=6))  # the camera was held upright: the top is at the right
+    image = Image.objects.get()
+    assert (image.width, image.height) == (40, 60)
+    for content in served(image)[:2]:
+        picture = Picture.open(BytesIO(content)).convert("RGB")
+        assert picture.width < picture.height
+        red, blue = (picture.getpixel((picture.width // 2, y)) for y in (3, picture.height - 4))
+        assert red[0] > 200 > 60 > red[2]  # type: ignore[index]
+        assert blue[2] > 200 > 60 > blue[0]  # type: ignore[index]
+
+
+def test_colors_for_print_become_colors_for_screens(admin_client: Client) -> None:
+    upload(admin_client, photograph(mode="CMYK"))
+    for content in served(Image.objects.get()):
+        assert Picture.open(BytesIO(content)).mode == "RGB"
+
+
+def test_the_color_profile_of_a_photograph_stays(admin_client: Client) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    file = BytesIO()
+    Picture.new("RGB", (20, 20), "red").save(file, format="JPEG", icc_profile=profile)
+    upload(admin_client, file.getvalue())
+    assert Picture.open(BytesIO(stored(Image.objects.get().file))).info["icc_profile"] == profile
+
+
+def test_an_animation_keeps_its_frames(admin_client: Client) -> None:
+    frames = [Picture.new("RGB", (20, 20), color) for color in ("red", "green", "blue")]
+    file = BytesIO()
+    frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], duration=80, loop=0)
+    upload(admin_client, file.getvalue(), "moving.gif")
+    with Picture.open(BytesIO(stored(Image.objects.get().file))) as picture:
+        assert (picture.n_frames, picture.info["duration"]) == (3, 80)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("JPEG", "a.jpg"), ("PNG", "a.png"), ("WEBP", "a.webp")])
+def test_half_a_picture_is_refused_in_a_sentence(admin_client: Client, kind: str, name: str) -> None:
+    content = photograph(kind, size=(400, 300))
+    response = upload(admin_client, content[: len(content) // 2], name)
+    assert response.status_code == 200
+    sentence = "This picture is damaged or incomplete."
+    assert sentence in response.content.decode() or "not an image or a corrupted image" in response.content.decode()
+    assert not Image.objects.exists()
+
+
+def test_a_whole_picture_is_refused_where_half_of_one_replaces_it(admin_client: Client) -> None:
+    upload(admin_client, photograph())
+    image = Image.objects.get()
+    before = stored(image.file)
+    content = photograph(size=(400, 300))
+    half = SimpleUploadedFile("half.jpg", content[: len(content) // 2])
+    response = admin_client.post(f"/cms/images/{image.pk}/", {"title": "Other", "file": half})
+    assert "damaged or incomplete" in response.content.decode()
+    image.refresh_from_db()
+    assert (image.title, stored(image.file)) == ("A photograph", before)
+
+
+def test_many_at_once_are_cleaned_and_refused_alike(admin_client: Client) -> None:
+    content = photograph(size=(400, 300))
+    for file, is_taken in ((content, True), (content[: len(content) // 2], False)):
+        response = admin_client.post(
+            ADD_MANY,
+            {"title": "One of many", "files[]": SimpleUploadedFile("many.jpg", file)},
+            headers={"x-requested-with": "XMLHttpRequest"},
+        )
+        assert response.json()["success"] is is_taken
+    [image] = Image.objects.all()
+    assert not [secret for secret in SECRETS for content in served(image) if secret in content]
+
+
+def test_a_picture_made_by_code_is_cleaned_too() -> None:
+    image = Image.objects.create(title="By code", file=SimpleUploadedFile("a.jpg", photograph(orientation=6)))
+    assert (image.width, image.height) == (40, 60)
+    assert image.file_size == image.file.size
+    assert not [secret for secret in SECRETS for content in served(image) if secret in content]
+
+
+def test_a_picture_with_too_many_pixels_is_refused_in_a_sentence(admin_client: Client) -> None:
+    file = BytesIO()
+    Picture.new("1", (12000, 9000)).save(file, format="PNG")
+    response = upload(admin_client, file.getvalue(), "large.png")
+    assert "too many pixels" in response.content.decode()
+    assert not Image.objects.exists()
