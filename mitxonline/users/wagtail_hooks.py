@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
 from wagtail.admin.views.account import NameEmailSettingsPanel
 
 from mitxonline.users.admin_forms import WagtailNameForm
+from mitxonline.users.models import User
 from mitxonline.users.sso.connections import CONNECTED, DISCONNECTED, LINKED
 from mitxonline.users.sso.rights import FOLLOWED
+from mitxonline.users.viewsets import DeletePeople, refuse_to_delete
 
 NameEmailSettingsPanel.form_class = WagtailNameForm
 
@@ -26,3 +29,12 @@ ACTIONS = (
 def register_actions(actions: Any) -> None:
     for name, label, message in ACTIONS:
         actions.register_action(name, label, message)
+
+
+# After Wagtail’s own, which it replaces.
+hooks.register("register_bulk_action", DeletePeople, order=10)
+
+
+@hooks.register("before_delete_user")  # type: ignore[untyped-decorator]
+def block_delete_of_people_in_use(request: HttpRequest, person: User) -> HttpResponseBase | None:
+    return refuse_to_delete(request, person)
