@@ -11,6 +11,8 @@ from wagtail.documents import urls as wagtaildocs_urls
 from mitxonline.health import health
 from mitxonline.media import media
 
+handler500 = "mitxonline.server_error.server_error"
+
 urlpatterns = [
     path("health/", health, name="health"),
     path("", include("mitxonline.users.urls")),  # before the admins, whose own sign-in pages these replace

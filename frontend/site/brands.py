@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -55,7 +55,12 @@ def default_brand() -> Brand:
 
 
 def brand_of(request: HttpRequest) -> Brand:
-    """The brand of the request’s site. Wagtail caches the settings on the request."""
+    """The brand of the request’s site. Wagtail caches the settings on the request.
+
+    Raises Http404 if no site has this host and none is the default.
+    """
+    if Site.find_for_request(request) is None:
+        raise Http404
     return _build_brand(SiteBrand.for_request(request))
 
 

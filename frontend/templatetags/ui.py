@@ -10,6 +10,7 @@ from typing import Any
 from django import template
 from django.core.paginator import Page
 from django.forms import BaseForm, BoundField
+from django.http import Http404
 from django.template import Context
 from django.template.loader import render_to_string
 from django.templatetags.static import static
@@ -82,8 +83,11 @@ def short_code(code: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def site_brand(context: Context) -> Brand:
-    """The brand of the page; the default one on error pages without context."""
-    found: Brand = context.get("brand") or default_brand()
+    """The brand of the page; the default one on error pages without context and at a host without a site."""
+    try:
+        found: Brand = context.get("brand") or default_brand()
+    except Http404:
+        return default_brand()
     return found
 
 
