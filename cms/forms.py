@@ -14,7 +14,7 @@ from cms.services.pictures import UnreadablePicture, clean_picture
 UNREADABLE = _("This picture is damaged or incomplete. Export it again, or choose another file.")
 
 
-class PictureField(WagtailImageField):  # type: ignore[misc]  # Wagtail has no types
+class PictureField(WagtailImageField):
     """Takes a picture if all of it can be read, and passes on a clean one."""
 
     def check_image_pixel_size(self, f: Any) -> None:
@@ -33,7 +33,7 @@ class PictureField(WagtailImageField):  # type: ignore[misc]  # Wagtail has no t
             raise ValidationError(UNREADABLE, code="unreadable") from error
 
 
-class ImageForm(BaseImageForm):  # type: ignore[misc]
+class ImageForm(BaseImageForm):
     """The base of all of Wagtail's forms for pictures."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -7,13 +7,15 @@ from typing import Any, ClassVar, Self
 from django.db import models
 from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from wagtail.admin.forms import WagtailAdminPageForm
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.images.models import Image
 from wagtail.models import Page, PageManager, PageViewRestriction
 from wagtail.query import PageQuerySet
 from wagtail.url_routing import RouteResult
+
+from cms.models.forms import SitePageCopyForm, SitePageForm, SubjectPageForm
 
 
 class PublicPageQuerySet(PageQuerySet):
@@ -33,6 +35,9 @@ PublicPageManager = PageManager.from_queryset(PublicPageQuerySet)
 
 class SitePage(Page):
     """A page that visitors read."""
+
+    base_form_class = SitePageForm
+    copy_form_class = SitePageCopyForm
 
     social_image = models.ForeignKey(
         Image,
@@ -107,16 +112,6 @@ class SubjectPageManager(PageManager.from_queryset(SubjectPageQuerySet)):  # typ
         return pages
 
 
-class SubjectPageForm(WagtailAdminPageForm):
-    """Require the subject, though its column may be null: a copied page has none until an editor chooses one."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if (field := self.fields.get(self._meta.model.subject_field)) is not None:
-            field.required = True
-            field.error_messages["required"] = self._meta.model.subject_missing
-
-
 class SubjectPage(SitePage):
     """A page about one course or program, with its title and with its id in the address.
 
@@ -155,7 +150,7 @@ class SubjectPage(SitePage):
     def copy_subject_title(self) -> None:
         if self.subject is not None:
             self.title = self.subject.title
-        self.title = self.title or str(self._meta.verbose_name)
+        self.title = self.title or capfirst(str(self._meta.verbose_name))
 
     def full_clean(self, *args: Any, **kwargs: Any) -> None:
         """Called when a live page is saved."""

@@ -12,7 +12,8 @@ from wagtail.fields import StreamField
 from wagtail.search import index
 
 from cms.blocks.streams import ContentBlocks
-from cms.models.base import PublicPageManager, SitePage, SubjectPageForm
+from cms.models.base import PublicPageManager, SitePage
+from cms.models.forms import SubjectPageForm
 from cms.models.keyed import FolderPage
 from ecommerce.models import Product
 
