@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.blocks.base import BlockField
@@ -14,6 +16,9 @@ from courses.models import Course, CourseRun
 from courses.models.keys import course_number, parse_course_key
 from courses.models.run import SOURCE_TAG
 from courses.services.requirements import Group, groups_of, set_requirements
+from mitxonline.staff.days import DayField, explain_days, keep_unchanged_moments
+
+RUN_DAYS = ("end_date", "enrollment_start", "enrollment_end", "upgrade_deadline", "certificate_available_date")
 
 
 class CourseForm(WagtailAdminModelForm):
@@ -34,8 +39,19 @@ class CourseForm(WagtailAdminModelForm):
 
 
 class CourseRunForm(WagtailAdminModelForm):
+    end_date = DayField(label=_("Ends"), required=False, is_end=True)
+    enrollment_start = DayField(label=_("Enrollment opens"), required=False)
+    enrollment_end = DayField(label=_("Enrollment closes"), required=False, is_end=True)
+    upgrade_deadline = DayField(label=_("Last day to upgrade"), required=False, is_end=True)
+    certificate_available_date = DayField(label=_("Certificates from"), required=False)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.stored_days = {name: getattr(self.instance, name) for name in RUN_DAYS} if self.instance.pk else {}
+        explain_days(self, self.stored_days)
+        self.fields["start_date"].help_text = gettext(
+            "A day without a time begins at midnight. Time zone: %(zone)s."
+        ) % {"zone": timezone.get_current_timezone_name()}
         self.fields["title"].required = False
         self.fields["title"].help_text = _("Leave empty to use the course’s title.")
         if self.instance.pk:
@@ -44,6 +60,7 @@ class CourseRunForm(WagtailAdminModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
+        keep_unchanged_moments(self, self.stored_days)
         self._check_key(cleaned.get("course"), cleaned.get("courseware_id", ""))
         for first, last, error in (
             ("start_date", "end_date", _("The run can’t end before it starts.")),

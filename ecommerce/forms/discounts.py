@@ -5,10 +5,9 @@ What makes a discount impossible is decided by `validate_discount`; a form only 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any, cast
 
 from django import forms
@@ -16,10 +15,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EMPTY_VALUES
 from django.db.models import Model
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from wagtail.admin.widgets import AdminDateTimeInput
 
 from courses.models import Course
 from ecommerce.enums import DiscountType, PaymentType, RedemptionType
@@ -41,21 +38,7 @@ from mitxonline.staff.conflicts import (
     sign_values,
     to_shown,
 )
-
-DAY = re.compile(r"\s*\d{4}-\d{2}-\d{2}\s*")
-
-
-class EndField(forms.DateTimeField):
-    """A point in time. A date alone includes its whole day."""
-
-    def to_python(self, value: Any) -> datetime | None:
-        if isinstance(value, str) and DAY.fullmatch(value):
-            try:
-                day = date.fromisoformat(value.strip())
-            except ValueError:
-                raise ValidationError(self.error_messages["invalid"], code="invalid") from None
-            return timezone.make_aware(datetime.combine(day, time.max))
-        return super().to_python(value)
+from mitxonline.staff.days import DayField, explain_days, keep_unchanged_moments
 
 
 class AddressesField(forms.CharField):
@@ -117,8 +100,15 @@ class DiscountForm(forms.Form):
         required=False,
         help_text=gettext_lazy("One on each line. They must be signed in and have confirmed their address."),
     )
-    activates_at = forms.DateTimeField(label=gettext_lazy("Valid from"), required=False, widget=AdminDateTimeInput)
-    expires_at = EndField(label=gettext_lazy("Valid until"), required=False, widget=AdminDateTimeInput)
+    activates_at = DayField(
+        label=gettext_lazy("Valid from"), required=False, help_text=gettext_lazy("Leave it empty for no limit.")
+    )
+    expires_at = DayField(
+        label=gettext_lazy("Valid until"),
+        required=False,
+        is_end=True,
+        help_text=gettext_lazy("Leave it empty for no limit."),
+    )
 
     def __init__(self, *args: Any, access: DiscountAccess, discount: Discount | None = None, **kwargs: Any) -> None:
         self.access = access
@@ -130,9 +120,7 @@ class DiscountForm(forms.Form):
         if discount is not None and discount.course_id is not None:
             products = products.filter(course_run__course_id=discount.course_id)
         self.fields["products"].queryset = products  # type: ignore[attr-defined]
-        zone = _("Time zone: %(zone)s. Leave it empty for no limit.") % {"zone": timezone.get_current_timezone_name()}
-        self.fields["activates_at"].help_text = zone
-        self.fields["expires_at"].help_text = _("A date without a time includes that day.") + " " + zone
+        explain_days(self, self.get_stored_days())
         if discount is not None:
             self.fields["amount"].help_text = _describe_amount(discount.discount_type, discount.currency)
         if access.is_of_courses:
@@ -146,8 +134,15 @@ class DiscountForm(forms.Form):
             (each.value, each.label) for each in COURSE_PAYMENT_TYPES
         ]
 
+    def get_stored_days(self) -> dict[str, datetime | None]:
+        discount = self.discount
+        if discount is None:
+            return {}
+        return {"activates_at": discount.activates_at, "expires_at": discount.expires_at}
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
+        keep_unchanged_moments(self, self.get_stored_days())
         if self.errors:
             return cleaned
         try:
@@ -345,16 +340,17 @@ class ExtendForm(forms.Form):
     """Changes when several discounts end, unless someone else changed the end of one since they were shown."""
 
     seen = SeenField()
-    expires_at = EndField(
+    expires_at = DayField(
         label=gettext_lazy("Valid until"),
         required=False,
-        widget=AdminDateTimeInput,
-        help_text=gettext_lazy("A date without a time includes that day. Leave it empty for no end."),
+        is_end=True,
+        help_text=gettext_lazy("Leave it empty for no end."),
     )
 
     def __init__(self, *args: Any, discounts: Sequence[Discount], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.discounts = discounts
+        explain_days(self, {})
         self.initial["seen"] = lambda: sign_values("discounts", _ends_of(self.discounts))
 
     def clean(self) -> dict[str, Any]:

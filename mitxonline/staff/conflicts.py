@@ -35,6 +35,7 @@ from wagtail.log_actions import registry as log_registry
 
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
+from mitxonline.staff.days import DayField
 
 SALT = "mitxonline.staff.conflicts"
 NOT_SAID = gettext_lazy("This page doesn’t say what it showed you. Open it again, then make your changes.")
@@ -297,7 +298,8 @@ def to_shown(field: forms.Field, value: Any) -> Shown:
         # Keep to what can be chosen: a group may have permissions that its form doesn't show.
         chosen = {str(getattr(each, "pk", each)) for each in value or ()}
         return sorted(chosen & {str(key) for key in field.queryset.values_list("pk", flat=True)})
-    value = field.prepare_value(value) if not isinstance(value, date | Decimal | bool) else value
+    if isinstance(field, DayField) or not isinstance(value, date | Decimal | bool):
+        value = field.prepare_value(value)
     return _to_json(value)
 
 
@@ -366,10 +368,10 @@ def name_value(field: forms.Field, value: Shown) -> str:
         return str(found) if found is not None else text
     if isinstance(field, forms.ChoiceField):
         return _name_choice(field, text)
-    if isinstance(field, forms.DateTimeField):
+    if isinstance(field, forms.DateTimeField) and not isinstance(field, DayField):
         moment = timezone.localtime(datetime.fromisoformat(text))
         return f"{date_format(moment, 'DATETIME_FORMAT')} {moment.tzname()}"
-    if isinstance(field, forms.DateField):
+    if isinstance(field, forms.DateField | DayField):
         return date_format(date.fromisoformat(text), "DATE_FORMAT")
     return Truncator(text).chars(80)
 
