@@ -51,6 +51,14 @@ class EnrollmentClosed(EnrollmentRefused):
     closed_at: datetime
 
 
+class RunHasNoPrice(EnrollmentRefused):
+    """The run isn't free, and no one has set its price yet."""
+
+    code = "run_has_no_price"
+    message = _("“{title}” isn’t open right now.")
+    title: str
+
+
 class RunNotFree(EnrollmentRefused):
     code = "run_not_free"
     message = _("“{title}” has a price.")

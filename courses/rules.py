@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused, RunNotLive, RunUnknown
+from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused, RunHasNoPrice, RunNotLive, RunUnknown
 from courses.models import CourseRun
 from courses.models.run import SOURCE_TAG
 
@@ -30,6 +30,12 @@ def is_enrollable(run: CourseRun, *, now: datetime) -> bool:
     except EnrollmentRefused:
         return False
     return True
+
+
+def refuse_unless_free(run: CourseRun) -> None:
+    """Raise RunHasNoPrice unless the run was declared free. That it has no price yet doesn't make it free."""
+    if not run.is_free:
+        raise RunHasNoPrice(title=run.title)
 
 
 def refuse_unless_public(run: CourseRun) -> None:

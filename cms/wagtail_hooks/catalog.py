@@ -96,7 +96,7 @@ class CourseRunViewSet(StaffSnippetViewSet):
                 ],
                 heading=_("Dates"),
             ),
-            FieldPanel("live"),
+            MultiFieldPanel([FieldPanel("is_free"), FieldPanel("live")], heading=_("Offer")),
         ],
         base_form_class=CourseRunForm,
     )

@@ -16,6 +16,7 @@ from courses.models import Course, CourseRun
 from courses.models.keys import course_number, parse_course_key
 from courses.models.run import SOURCE_TAG
 from courses.services.requirements import Group, groups_of, set_requirements
+from ecommerce.models import Product
 from mitxonline.staff.days import DayField, explain_days, keep_unchanged_moments
 
 RUN_DAYS = ("end_date", "enrollment_start", "enrollment_end", "upgrade_deadline", "certificate_available_date")
@@ -44,11 +45,24 @@ class CourseRunForm(WagtailAdminModelForm):
     enrollment_end = DayField(label=_("Enrollment closes"), required=False, is_end=True)
     upgrade_deadline = DayField(label=_("Last day to upgrade"), required=False, is_end=True)
     certificate_available_date = DayField(label=_("Certificates from"), required=False)
+    is_free = forms.TypedChoiceField(
+        label=_("Price"),
+        choices=[
+            ("no", _("Priced: offered once finance has set its price")),
+            ("yes", _("Free: anyone can enroll without paying")),
+        ],
+        coerce=lambda value: value == "yes",
+        empty_value=None,
+        required=False,
+        widget=forms.RadioSelect,
+        initial="no",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.stored_days = {name: getattr(self.instance, name) for name in RUN_DAYS} if self.instance.pk else {}
         explain_days(self, self.stored_days)
+        self.initial["is_free"] = "yes" if self.instance.is_free else "no"
         self.fields["start_date"].help_text = gettext(
             "A day without a time begins at midnight. Time zone: %(zone)s."
         ) % {"zone": timezone.get_current_timezone_name()}
@@ -61,6 +75,9 @@ class CourseRunForm(WagtailAdminModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
         keep_unchanged_moments(self, self.stored_days)
+        if cleaned.get("is_free") is None:
+            cleaned["is_free"] = self.instance.is_free
+        self._check_price(cleaned["is_free"])
         self._check_key(cleaned.get("course"), cleaned.get("courseware_id", ""))
         for first, last, error in (
             ("start_date", "end_date", _("The run can’t end before it starts.")),
@@ -76,6 +93,14 @@ class CourseRunForm(WagtailAdminModelForm):
     def save(self, commit: bool = True) -> Any:
         self.instance.run_tag = self.instance.courseware_id.rpartition("+")[2]
         return super().save(commit=commit)
+
+    def _check_price(self, is_free: bool | None) -> None:
+        if not is_free or self.instance.pk is None or "is_free" not in self.changed_data:
+            return
+        product = Product.objects.filter(course_run=self.instance, requires_code=False, price__gt=0).first()
+        if product is not None:
+            sentence = gettext("It has a price: %(price)s (%(sku)s). Finance has to set that to 0 first.")
+            self.add_error("is_free", sentence % {"price": product.money.formatted(), "sku": product.sku})
 
     def _check_key(self, course: Course | None, key: str) -> None:
         if course is None or parse_course_key(key) is None or self.instance.pk:

@@ -75,6 +75,12 @@ class CourseRun(models.Model):
     upgrade_deadline = models.DateTimeField(_("last day to upgrade"), null=True, blank=True)
     certificate_available_date = models.DateTimeField(_("certificates from"), null=True, blank=True)
     is_self_paced = models.BooleanField(_("self-paced"), default=False)
+    is_free = models.BooleanField(
+        _("free"),
+        default=False,
+        db_default=False,
+        help_text=_("Anyone can enroll without paying. Otherwise the run is offered once it has a price."),
+    )
     live = models.BooleanField(_("live"), default=False)
     source_run = models.ForeignKey(
         "self",

@@ -8,7 +8,7 @@ from courses.enums import EnrollmentMode, EnrollmentSource, LmsState
 from courses.errors import AlreadyInRun, RunUnknown
 from courses.events import LearnerEnrolled, LearnerUnenrolled
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
-from courses.rules import refuse_unless_enrollable, refuse_unless_public
+from courses.rules import refuse_unless_enrollable, refuse_unless_free, refuse_unless_public
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
 
@@ -59,14 +59,15 @@ def enroll(
 
 
 def enroll_free(*, user_id: int, run_id: int, now: datetime) -> Enrollment:
-    """Enroll a learner in a public run as an auditor. Callers check that the run is free.
+    """Enroll a learner in a free public run as an auditor. Callers check that no one sells it.
 
-    Raises RunUnknown, RunNotLive, EnrollmentNotOpen, EnrollmentClosed.
+    Raises RunUnknown, RunHasNoPrice, RunNotLive, EnrollmentNotOpen, EnrollmentClosed.
     """
     run = CourseRun.all_objects.filter(pk=run_id).first()
     if run is None:
         raise RunUnknown
     refuse_unless_public(run)
+    refuse_unless_free(run)
     refuse_unless_enrollable(run, now=now)
     return enroll(user_id=user_id, run_id=run.pk, mode=EnrollmentMode.AUDIT, source=EnrollmentSource.FREE, now=now)
 

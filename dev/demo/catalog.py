@@ -106,6 +106,7 @@ def _create_run(course: Course, spec: CourseSpec, dates: RunDates) -> CourseRun:
             "enrollment_start": dates.enrollment_start,
             "enrollment_end": dates.enrollment_end,
             "is_self_paced": dates.self_paced,
+            "is_free": not spec.price,
             "live": True,
         },
     )

@@ -1,4 +1,4 @@
 """The shop in the Wagtail admin."""
 
 # Wagtail imports this package; importing the modules registers their hooks.
-from ecommerce.wagtail_hooks import discounts, home, log_actions, menu, orders, policies, products  # noqa: F401
+from ecommerce.wagtail_hooks import discounts, home, log_actions, menu, orders, policies, products, unpriced  # noqa: F401

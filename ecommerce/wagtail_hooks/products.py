@@ -13,6 +13,7 @@ from wagtail.admin.ui.tables import BooleanColumn, Column, UpdatedAtColumn
 from wagtail.permission_policies import ModelPermissionPolicy
 from wagtail.permissions import register_permission_policy
 from wagtail.snippets.models import register_snippet
+from wagtail.snippets.views.snippets import CreateView
 
 from ecommerce.models import Product
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
@@ -47,7 +48,17 @@ class PriceHistoryPanel(HelpPanel):
             return context | {"changes": list(changes)}
 
 
+class CreateProductView(CreateView):
+    """Takes the run to sell from the address: the list of runs that need a price leads here."""
+
+    def get_initial(self) -> dict[str, Any]:
+        run = self.request.GET.get("course_run", "")
+        initial: dict[str, Any] = super().get_initial()
+        return initial | ({"course_run": int(run)} if run.isdecimal() and len(run) < 19 else {})
+
+
 class ProductViewSet(StaffSnippetViewSet):
+    add_view_class = CreateProductView
     model = Product
     icon = "tag"
     menu_label = _("Products and prices")

@@ -14,7 +14,7 @@ from decimal import Decimal
 from babel import Locale
 from babel.numbers import format_currency
 from django.conf import settings
-from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.utils.translation import get_language, to_locale
 
 from courses.enums import EnrollmentMode
@@ -26,7 +26,7 @@ from mitxonline.kernel.money import Money
 
 @dataclass(frozen=True, slots=True)
 class RunOffer:
-    """A public run that is open to enrollment or will be. Without a ``price`` it is free."""
+    """A public run that is on offer and open to enrollment, or will be. Without a ``price`` it is free."""
 
     run_id: int
     course_id: int
@@ -123,11 +123,12 @@ def all_offers(*, now: datetime) -> dict[int, CourseOffer]:
 def runs_on_offer(now: datetime) -> QuerySet[CourseRun]:
     """Public runs that aren’t over, aren’t templates for other runs, and are on sale or free.
 
-    A run whose product is off sale isn’t free because of that: it isn’t on offer.
+    Free are only the runs that were declared so. One whose product is off sale, or whose price isn’t set yet, isn’t on
+    offer.
     """
     priced = Product.objects.filter(course_run=OuterRef("pk"), requires_code=False, price__gt=0)
     runs: QuerySet[CourseRun] = CourseRun.objects.not_over(now).exclude(run_tag=SOURCE_TAG)
-    return runs.filter(Exists(priced.filter(is_active=True)) | ~Exists(priced))
+    return runs.filter(Exists(priced.filter(is_active=True)) | Q(is_free=True) & ~Exists(priced))
 
 
 def short_price(money: Money) -> str:

@@ -143,7 +143,7 @@ class TestFinance:
             ({"scope": "chosen"}, "Choose at least one product"),
             ({"audience": "chosen"}, "Enter at least one e-mail address"),
             ({"expires_at": "2020-01-01"}, "has passed"),
-            ({"expires_at": "2090-02-30"}, "Enter a valid date"),
+            ({"expires_at": "2090-02-30"}, "Enter a day like 2027-06-30."),
             ({"codes": "none", "name": "x\0"}, "Null characters"),
             ({"discount_type": "amount_off", "currency": "XXY"}, "not a currency"),
             ({"payment_type": "financial-assistance"}, "for named people"),

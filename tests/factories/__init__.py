@@ -50,11 +50,12 @@ def make_course(number: str = "", *, title: str = "Programming with Python, prop
 
 
 def make_run(course: Course | None = None, *, tag: str = "", **fields: Any) -> CourseRun:
-    """Make a live run that is open to everyone."""
+    """Make a live run that is open to everyone: free until it has a product."""
     course = course or make_course()
     tag = tag or f"R{next(_count)}"
     fields.setdefault("title", course.title)
     fields.setdefault("live", True)
+    fields.setdefault("is_free", True)
     return CourseRun.all_objects.create(
         course=course, courseware_id=f"{course.readable_id}+{tag}", run_tag=tag, **fields
     )

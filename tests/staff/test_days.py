@@ -109,7 +109,7 @@ class TestRuns:
         }
 
     def test_a_new_title_moves_no_date(self, staff: Client) -> None:
-        moments = {
+        moments: dict[str, Any] = {
             name: datetime(2090, 3, day, 13, 37, 21, tzinfo=UTC)
             for day, name in enumerate(
                 ["enrollment_start", "enrollment_end", "upgrade_deadline", "end_date", "certificate_available_date"], 1

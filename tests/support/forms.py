@@ -36,6 +36,8 @@ def _read_values(form: Tag) -> dict[str, list[str]]:
             continue
         if each.name == "select":
             chosen = [str(option.get("value", option.text)) for option in each.select("option[selected]")]
+            if not chosen and not each.has_attr("multiple"):
+                chosen = [str(option.get("value", option.text)) for option in each.select("option")][:1]
             values.setdefault(name, []).extend(chosen)
         elif each.name == "textarea":
             values.setdefault(name, []).append(each.text.removeprefix("\n"))
