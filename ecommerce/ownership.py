@@ -165,6 +165,12 @@ def has_money(order: Order) -> bool:
     return any(not attempt.refundable.is_zero for attempt in order.attempts.all() if attempt.state == AttemptState.PAID)
 
 
+def has_bought_program(user_id: int, program_id: int) -> bool:
+    """Whether the learner bought this program, and the price didn't go back."""
+    bought = OrderLine.objects.standing().filter(product__program=program_id, order__purchaser=user_id)
+    return bought.filter(order__state__in=(OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED)).exists()
+
+
 def find_deliverable_lines(order_id: int) -> list[OrderLine]:
     """Return the lines of an order that give something, with their products: not those refunded in full."""
     lines = OrderLine.objects.standing().filter(order_id=order_id)

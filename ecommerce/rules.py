@@ -271,6 +271,13 @@ class EachCourseOnce(_ReadOnlyRule):
         return verdicts
 
 
+def refuse_program(product: Product, terms: ProgramTerms, *, user_id: int | None, now: datetime) -> DomainError | None:
+    """Return why this buyer can't buy a program now, as the cart would say."""
+    purchase = Purchase((PurchaseLine(product, None, program=terms),), user_id=user_id, now=now)
+    verdicts = [*Sellable().check(purchase), *NotAlreadyEnrolled().check(purchase)]
+    return first_refusals(verdicts).get(product.pk)
+
+
 def _judge_owned_courses(line: PurchaseLine) -> RuleVerdict | None:
     """Judge a program of which the buyer has all courses that it gives, or some."""
     terms, title = line.program, line.product.title

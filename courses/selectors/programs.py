@@ -27,13 +27,20 @@ class RequirementNode:
 
 def requirements_tree(program_id: int) -> list[RequirementNode]:
     """Return the program's top requirements with their children, in one query."""
-    rows = ProgramRequirement.objects.filter(program_id=program_id).select_related("course__department")
+    return requirements_trees([program_id])[program_id]
+
+
+def requirements_trees(program_ids: Collection[int]) -> dict[int, list[RequirementNode]]:
+    """Return the top requirements of each program with their children; one query, none without programs."""
+    trees: dict[int, list[RequirementNode]] = {program_id: [] for program_id in program_ids}
+    if not trees:
+        return trees
+    rows = ProgramRequirement.objects.filter(program_id__in=trees).select_related("course__department")
     nodes = {row.pk: RequirementNode(row) for row in rows.order_by("position", "pk")}
-    top: list[RequirementNode] = []
     for node in nodes.values():
         parent = nodes.get(node.requirement.parent_id or 0)
-        (parent.children if parent else top).append(node)
-    return top
+        (parent.children if parent else trees[node.requirement.program_id]).append(node)
+    return trees
 
 
 def courses_of_program(program_id: int) -> list[Course]:

@@ -130,7 +130,9 @@ class CartPage:
     @property
     def is_all_refused(self) -> bool:
         """Whether nothing in the cart can be bought, so that it needs no sum."""
-        return bool(self.lines) and all(line.refusal is not None and not line.is_twice for line in self.lines)
+        return bool(self.lines) and all(
+            line.refusal is not None and not line.is_twice and not line.start_is_closed for line in self.lines
+        )
 
     @property
     def idle_codes(self) -> list[DiscountCode]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,9 +16,15 @@ from b2b.selectors.seats import (
     waiting_codes,
 )
 from cms.selectors.pages import visible_program_pages
-from courses.enums import RequirementKind
-from courses.models import Course, CourseRun, Program, ProgramRequirement
+from courses.models import Course, CourseRun, Program
 from courses.selectors.dashboard import dashboard_for
+from courses.selectors.programs import (
+    RequirementNode,
+    count_fulfilled,
+    count_needed,
+    courses_under,
+    requirements_trees,
+)
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.links import course_url, courses_with_a_page, organization_url, program_url
 from mitxonline.users.models import User
@@ -67,15 +73,20 @@ class ProgramTile:
 
 @dataclass(frozen=True, slots=True)
 class StartedProgram:
-    """A program of which the learner has taken at least one course."""
+    """A program of which the learner has taken at least one course.
+
+    `needed` courses fulfill its requirements; `fulfilled` of them the learner is enrolled in.
+    """
 
     program: Program
     url: str
     tiles: tuple[ProgramTile, ...]
+    needed: int
+    fulfilled: int
 
     @property
-    def started(self) -> int:
-        return sum(tile.is_started for tile in self.tiles)
+    def is_complete(self) -> bool:
+        return self.fulfilled >= self.needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +154,21 @@ def _started_programs(started: Iterable[int]) -> tuple[StartedProgram, ...]:
     if not started:
         return ()
     pages = list(visible_program_pages().filter(program__requirements__course_id__in=started).distinct())
-    tiles: dict[int, list[ProgramTile]] = {page.program_id: [] for page in pages}
-    courses = ProgramRequirement.objects.filter(program_id__in=list(tiles), kind=RequirementKind.COURSE)
-    for row in courses.select_related("course__department").order_by("program_id", "position", "pk"):
-        if row.course is not None:
-            tiles[row.program_id].append(ProgramTile(course=row.course, is_started=row.course_id in started))
+    trees = requirements_trees([page.program_id for page in pages])
     cards = [
-        StartedProgram(program=program, url=program_url(program), tiles=tuple(tiles[program.pk]))
+        _started_program(program, trees[program.pk], started)
         for program in (page.program for page in pages)
         if program is not None
     ]
-    return tuple(sorted(cards, key=lambda card: -card.started)[:PROGRAMS_SHOWN])
+    return tuple(sorted(cards, key=lambda card: -card.fulfilled)[:PROGRAMS_SHOWN])
+
+
+def _started_program(program: Program, tree: Sequence[RequirementNode], started: frozenset[int]) -> StartedProgram:
+    courses = [course for node in tree for course in courses_under(node)]
+    return StartedProgram(
+        program=program,
+        url=program_url(program),
+        tiles=tuple(ProgramTile(course=course, is_started=course.pk in started) for course in courses),
+        needed=count_needed(tree),
+        fulfilled=count_fulfilled(tree, started),
+    )

@@ -25,16 +25,18 @@ from frontend.pages.catalog import (
     soonest_first,
 )
 from frontend.pages.catalog import catalog as make_catalog
-from frontend.pages.courses import CoursePageData, OfferPanel, ProgramPageData, build_course_page, build_program_page
-from frontend.pages.courses import product_panel as make_product_panel
-from frontend.pages.courses import program_cards as make_program_cards
+from frontend.pages.courses import CoursePageData, build_course_page
 from frontend.pages.offers import course_offers
+from frontend.pages.products import ProductPageData, build_product_page
+from frontend.pages.programs import ProgramPageData, build_program_page
+from frontend.pages.programs import program_cards as make_program_cards
 from mitxonline.kernel import clock
 
 register = template.Library()
 
 PROGRAMS_SHOWN = 2
 _ROWS = "_catalog_rows"
+_PRODUCT = "_product_page_data"
 
 
 @register.simple_tag(takes_context=True)
@@ -77,10 +79,17 @@ def program_page_data(context: Context, page: ProgramPage) -> ProgramPageData | 
     return build_program_page(page, user_id=_user_id(context), now=clock.now())
 
 
-@register.simple_tag
-def product_panel(page: ProductPage) -> OfferPanel:
-    """`{% product_panel page as panel %}`: the offer of a product page, or why there is none."""
-    return make_product_panel(page, now=clock.now())
+@register.simple_tag(takes_context=True)
+def product_page_data(context: Context, page: ProductPage) -> ProductPageData:
+    """`{% product_page_data page as view %}`: what a product page shows beside its body, read once per request."""
+    request = _request(context)
+    known: ProductPageData | None = getattr(request, _PRODUCT, None)
+    if known is None:
+        user_id, email = _user_id(context), _support_email(context)
+        known = build_product_page(page, user_id=user_id, now=clock.now(), support_email=email)
+        if request is not None:
+            setattr(request, _PRODUCT, known)
+    return known
 
 
 @register.simple_tag(takes_context=True)

@@ -13,7 +13,8 @@ from django.utils.html import escape
 from cms.models import HomePage, Instructor, ProgramPage
 from courses.models import Course, CourseRun
 from ecommerce.models import Product
-from frontend.pages.courses import OfferPanel, build_course_page, build_program_page, program_cards
+from frontend.pages.courses import build_course_page
+from frontend.pages.programs import build_program_page, program_cards
 from mitxonline.kernel import clock
 from tests.factories import NOON, make_contract, make_contract_run, make_course, make_department, make_product, make_run
 from tests.factories.pages import block, make_course_page, make_home, make_program, make_program_page
@@ -144,16 +145,17 @@ class TestPrograms:
         courses = [*self.three(), make_course(title="Without a page")]
         view = build_program_page(self.page(courses), user_id=None, now=NOON)
         assert view is not None
-        [group] = view.steps
+        [group] = view.program.steps
         assert group.is_group
+        assert (group.title, group.text) == ("", "")
         assert [(step.title, step.card is not None) for step in group.steps] == [
             ("Infection", True),
             ("Statistics", True),
             ("Interface", True),
             ("Without a page", False),
         ]
-        assert isinstance(view.panel, OfferPanel)
-        assert (view.panel.button_text, view.panel.can_buy) == ("Enroll for $520", True)
+        panel = view.program.panel
+        assert (panel.button_text, panel.can_buy) == ("Enroll for $520", True)
 
     def test_a_program_without_a_product_says_what_to_do(self, client: Client) -> None:
         page = self.page(self.three(), price="")
@@ -170,7 +172,7 @@ class TestPrograms:
     def test_a_page_costs_the_same_for_any_number_of_courses(self, client: Client, number: int) -> None:
         page = self.page([course_on_sale(f"Course {each}", "100") for each in range(number)])
         client.get(page.url)
-        with queries(exactly=9):
+        with queries(exactly=12):
             client.get(page.url)
 
 

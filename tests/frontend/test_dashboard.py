@@ -22,6 +22,7 @@ from tests.factories import (
     make_run,
     make_user,
 )
+from tests.factories.pages import make_program, make_program_page
 from tests.frontend.conftest import Northgate, SignIn, make_northgate
 from tests.support.counting import queries
 from tests.support.reading import read
@@ -235,6 +236,21 @@ def test_programs_show_what_was_started(learners_client: Client, learner: User) 
     )
     ProgramRequirement.objects.create(program=program, kind="course", course=course)
     assert "Data Foundations" not in read(learners_client.get("/dashboard/")).text
+
+
+def test_programs_count_what_they_need(learners_client: Client, learner: User) -> None:
+    first, *others = (make_course(title=f"Course {number}") for number in range(5))
+    some = make_program("SOME", courses=[first, *others[:2]], at_least=2, title="Two of three")
+    make_program_page(some)
+    make_program_page(make_program("ONE", courses=[others[3]], title="Only one"))
+    enrolled_in(learner, make_run(first))
+    enrolled_in(learner, make_run(others[3]))
+    text = read(learners_client.get("/dashboard/")).text
+    assert "Enrolled in 1 of the 2 courses it takes. See the rest" in text
+    assert "Enrolled in the course it takes. See the program" in text
+    enrolled_in(learner, make_run(others[0]))
+    enrolled_in(learner, make_run(others[1]))
+    assert "Enrolled in all 2 courses it takes. See the program" in read(learners_client.get("/dashboard/")).text
 
 
 @pytest.mark.parametrize("courses", [1, 4])
