@@ -30,6 +30,7 @@ from ecommerce.ownership import (
     record_given_runs,
 )
 from ecommerce.selectors.payments import payment_standing
+from ecommerce.selectors.receipts import receipt_data, receipt_for
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.orders.alerts import raise_alert
 from ecommerce.services.orders.enrollment import enrollment_source
@@ -153,6 +154,14 @@ def email_payment_failed(event: PaymentDeclined) -> None:
     )
 
 
+def email_refund_request(event: RefundAsked) -> None:
+    """Tell the buyer that their request arrived, what it is for, and that someone answers."""
+    request = RefundRequest.objects.select_related("order__purchaser").get(pk=event.request_id)
+    _email_buyer(
+        "refund_request", request.order, replies_to_support=True, request=request, lines=list(request.lines.all())
+    )
+
+
 def email_refund_asked(event: RefundAsked) -> None:
     """Tell the shop's support address that a buyer requests a refund; without such an address, no one."""
     request = RefundRequest.objects.select_related("order").get(pk=event.request_id)
@@ -173,7 +182,8 @@ def tell_finance_of_review(event: OrderInReview) -> None:
 
 def _email_receipt(order_id: int) -> None:
     order = _find_order(order_id)
-    _email_buyer("receipt", order, lines=list(order.lines.all()))
+    receipt = receipt_for(user_id=order.purchaser_id, number=order.number)
+    _email_buyer("receipt", order, receipt=receipt_data(receipt, now=clock.now()), replies_to_support=True)
 
 
 def _email_buyer(name: str, order: Order, *, replies_to_support: bool = False, **context: object) -> None:

@@ -53,7 +53,7 @@ ROUTES: dict[type[Event], Route] = {
     FreeLinesUndone: Route(after_commit=(ecommerce.email_free_lines_undone,)),
     PaidTwice: Route(after_commit=(ecommerce.email_paid_twice,)),
     MoneyReturned: Route(after_commit=(ecommerce.email_refund,)),
-    RefundAsked: Route(after_commit=(ecommerce.email_refund_asked,)),
+    RefundAsked: Route(after_commit=(ecommerce.email_refund_asked, ecommerce.email_refund_request)),
     RefundDenied: Route(after_commit=(ecommerce.email_refund_denied,)),
     ReceiptWanted: Route(after_commit=(ecommerce.email_receipt_again,)),
     # Remove what the connection granted now; no later sign-in would.

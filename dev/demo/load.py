@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from wagtail.models import Site
 
 from b2b.enums import MembershipSource
 from b2b.models import ContractMembership, ContractPage, OrganizationPage
@@ -20,7 +21,7 @@ from dev.demo.learning import ensure_discounts, ensure_enrollments, ensure_order
 from dev.demo.pages import ensure_course_page, ensure_instructors, ensure_product_page, ensure_program_page
 from dev.demo.people import AMARA, SAM, ensure_accounts, ensure_colleagues
 from dev.demo.specs import demo_spec
-from ecommerce.models import DiscountCode, Product
+from ecommerce.models import DiscountCode, Product, ShopSettings
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
@@ -89,6 +90,12 @@ def _load_pages() -> None:
     SiteBrand.objects.filter(support_email="", copyright_note="").update(
         support_email="hello@tessera.example", copyright_note="A demo brand."
     )
+    if not ShopSettings.objects.exists():
+        ShopSettings.objects.create(
+            site=Site.objects.get(is_default_site=True),
+            seller_name="Tessera Learning",
+            seller_address="2 Mosaic Yard\nGalway, Ireland",
+        )
 
 
 @transaction.atomic

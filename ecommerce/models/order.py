@@ -247,6 +247,14 @@ class OrderLine(models.Model):
     entitlement = models.CharField(
         _("right"), max_length=100, blank=True, help_text=_("Granted by a checkout rule instead of a code.")
     )
+    provider = models.CharField(
+        _("organization"),
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Whose contract sold it, as the organization was called then."),
+    )
     refunded = amount_field(
         _("refunded"),
         default=0,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import Prefetch, Q, prefetch_related_objects
 
+from courses.selectors.run_dates import format_run_dates
 from ecommerce.enums import (
     COUNTED_REFUND_STATES,
     FAILED_REFUND_STATES,
@@ -18,7 +20,7 @@ from ecommerce.enums import (
 )
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.models import Order, OrderLine, OrderQuerySet, PaymentAttempt, Refund, ShopSettings
-from ecommerce.selectors.refund_window import refund_window
+from ecommerce.selectors.refund_window import RefundWindow, refund_window
 from ecommerce.selectors.shop import shop_settings
 from mitxonline.kernel.money import Money
 
@@ -87,6 +89,9 @@ class LineData:
     due: Money
     refunded: Money
     discount_label: str
+    dates: str
+    refund_until: date | None
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,7 @@ class ReceiptData:
     buyer_name: str
     buyer_email: str
     billed_to: BilledTo
+    paid_by: str
     paid_with: str
     gateway: str
     lines: tuple[LineData, ...]
@@ -149,6 +155,7 @@ class ReceiptData:
     totals: Totals
     seller: Seller
     refund_until: date | None
+    refund_days_differ: bool
     may_ask_for_refund: bool
     refund_request_state: str
 
@@ -209,13 +216,15 @@ def receipt_data(receipt: Receipt, *, now: datetime, shop: ShopSettings | None =
         buyer_name=order.purchaser.display_name,
         buyer_email=order.purchaser.email,
         billed_to=billed_to(order),
+        paid_by=find_payer(receipt.lines),
         paid_with=receipt.paid_by.paid_with if receipt.paid_by else "",
         gateway=receipt.paid_by.gateway if receipt.paid_by else "",
-        lines=tuple(_line_data(line) for line in receipt.lines),
+        lines=tuple(_line_data(line, window, now=now) for line in receipt.lines),
         refunds=tuple(_refund_data(refund) for refund in refunds),
         totals=receipt.totals,
         seller=Seller(shop.seller_name, shop.seller_address, shop.seller_tax_id, shop.support_email),
         refund_until=window.until if window.refusal is None else None,
+        refund_days_differ=window.days_differ,
         may_ask_for_refund=window.refusal is None,
         refund_request_state=next((str(request.state) for request in order.refund_requests.all()), ""),
     )
@@ -234,7 +243,14 @@ def billed_to(order: Order) -> BilledTo:
     )
 
 
-def _line_data(line: OrderLine) -> LineData:
+def find_payer(lines: Sequence[OrderLine]) -> str:
+    """Return the organization that paid for all of these lines; empty where the buyer paid something."""
+    providers = {line.provider for line in lines}
+    return providers.pop() if len(providers) == 1 and all(line.due == 0 for line in lines) else ""
+
+
+def _line_data(line: OrderLine, window: RefundWindow, *, now: datetime) -> LineData:
+    run = line.product.course_run
     return LineData(
         id=line.pk,
         title=line.title,
@@ -245,6 +261,9 @@ def _line_data(line: OrderLine) -> LineData:
         due=line.money,
         refunded=Money(line.refunded, line.currency),
         discount_label="" if line.requires_code else line.discount_label,
+        dates=format_run_dates(run, now) if run is not None else "",
+        refund_until=window.last_days.get(line.pk) if window.refusal is None else None,
+        provider=line.provider,
     )
 
 

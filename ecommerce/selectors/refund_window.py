@@ -41,6 +41,10 @@ class RefundWindow:
         return {line_id for line_id, last in self.last_days.items() if last >= self.today}
 
     @property
+    def days_differ(self) -> bool:
+        return len(set(self.last_days.values())) > 1
+
+    @property
     def until(self) -> date | None:
         """The last day on which any line can be refunded."""
         return max(self.last_days.values(), default=None)

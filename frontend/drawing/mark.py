@@ -5,6 +5,7 @@ The page header has its own copy in components/mark.html.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from typing import Final
 
@@ -12,6 +13,7 @@ import resvg_py
 from PIL import Image
 
 from frontend.site.brand import Colors
+from frontend.site.brands import Brand
 
 BOX: Final = 32
 MARGIN: Final = 0.18  # of the side; phones cut off the corners
@@ -20,6 +22,15 @@ SHAPES: Final = (
     '<path fill="{brand}" d="M0 15A15 15 0 0 1 15 0V15ZM17 0A15 15 0 0 1 32 15H17ZM0 17H15V32H8A8 8 0 0 1 0 24Z"/>'
     '<circle fill="{accent}" cx="24.5" cy="24.5" r="7.5"/>'
 )
+
+
+def picture(brand: Brand) -> bytes:
+    """Return the site's own mark as a PNG, or ours as an SVG."""
+    if brand.mark is not None:
+        with suppress(OSError, ValueError):  # the file is gone, or is no picture: the receipt is worth more
+            rendition = brand.mark.get_rendition("max-256x256|format-png")
+            return bytes(rendition.file.read())
+    return svg(brand.colors).encode()
 
 
 def svg(colors: Colors, *, margin: float = 0) -> str:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from ecommerce.enums import OPEN_DISPUTE_STATES, OrderState, PaymentStanding, ReviewCause
 from ecommerce.models import Order, OrderLine, RefundRequest, ShopSettings
 from ecommerce.selectors.payments import payment_standing
-from ecommerce.selectors.receipts import BilledTo, Receipt, billed_to, receipt_for
+from ecommerce.selectors.receipts import BilledTo, Receipt, billed_to, find_payer, receipt_for
 from ecommerce.selectors.refund_window import RefundWindow, refund_window
 from ecommerce.selectors.shop import shop_settings
 
@@ -44,6 +44,11 @@ class ReceiptPage:
         return billed_to(self.order)
 
     @property
+    def paid_by(self) -> str:
+        """The organization that paid for the whole order."""
+        return find_payer(self.receipt.lines)
+
+    @property
     def is_in_doubt(self) -> bool:
         return self.standing == PaymentStanding.IN_DOUBT
 
@@ -72,7 +77,7 @@ class ReceiptPage:
     @property
     def days_differ(self) -> bool:
         """Whether the lines of the order can be refunded until different days."""
-        return len(set(self.window.last_days.values())) > 1
+        return self.window.days_differ
 
     def line_refund_day(self, line: OrderLine) -> date | None:
         """The last day to request a refund of this line, while that is possible."""

@@ -19,12 +19,14 @@ from ecommerce.receivers import (
     email_refund,
     email_refund_asked,
     email_refund_denied,
+    email_refund_request,
     email_review,
 )
 from ecommerce.selectors.receipts import receipt_data, receipt_for
 from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.refunds.refunds import refund_order
 from ecommerce.services.refunds.requests import deny_request
+from mitxonline.event_routes import ROUTES
 from mitxonline.kernel.money import Money
 from tests.factories import NOON, codes_of, make_contract, make_contract_run, make_product
 from tests.factories.orders import make_paid_order
@@ -91,6 +93,31 @@ def test_a_refusal_and_a_request_reach_whom_they_concern(mailoutbox: Outbox) -> 
     assert (mail.to, mail.reply_to) == ([order.purchaser.email], ["orders@tessera.example"])
     assert "The course is over." in text
     assert "The course is over." in html
+
+
+def test_a_refund_request_is_confirmed_to_its_buyer(mailoutbox: Outbox) -> None:
+    ShopSettings.objects.create(
+        site=Site.objects.get(is_default_site=True), support_email="orders@tessera.example", seller_name="Tessera"
+    )
+    order = make_paid_order(make_product(), make_product(price="149.00"))
+    chosen, other = order.lines.all()
+    request = RefundRequest.objects.create(order=order, why="other", text="Not for me <b>", asked_at=NOON)
+    request.lines.set([chosen])
+    event = RefundAsked(request_id=request.pk, order_id=order.pk)
+    email_refund_request(event)
+    mail, text, html = told(mailoutbox)
+    assert (mail.subject, mail.to) == (f"Your refund request for order {order.number}", [order.purchaser.email])
+    assert mail.reply_to == ["orders@tessera.example"]
+    for body in (text, html):
+        assert "We have your refund request" in body
+        assert "We’ll reply by e-mail. You keep access until then." in body
+        assert "$249.00" in body
+        assert "$149.00" not in body
+        assert f"order_number={order.number}" in body
+    assert "Not for me <b>" in text
+    assert "Not for me &lt;b&gt;" in html
+    assert other.title
+    assert email_refund_request in ROUTES[RefundAsked].after_commit
 
 
 def test_the_receipt_is_sent_again(mailoutbox: Outbox) -> None:

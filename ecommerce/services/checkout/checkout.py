@@ -362,6 +362,7 @@ def _make_line(line: PricedLine, order: Order, verdicts: list[RuleVerdict]) -> O
         discount_id=line.price.offer.discount_id if line.price.offer is not None else None,
         discount_label=line.discount_label,
         entitlement=entitlement,
+        provider=next((verdict.provider for verdict in mine if verdict.provider), ""),
     )
 
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+from wagtail.models import Site
 
+from ecommerce.checks import check_seller
 from ecommerce.gateways.checks import check_gateways, check_payments_possible, check_stripe
+from ecommerce.models import ShopSettings
+from tests.factories import make_product
 from tests.ops.deploy_check import COMPLETE, manage
 
 KEYS = {"secret_key": "sk_test_x", "webhook_secrets": ["whsec_x"]}
@@ -75,3 +81,29 @@ def test_in_production_a_live_key_opens_stripes_page_and_a_test_key_nothing() ->
     assert refused.returncode
     assert "STRIPE_TEST_MODE=true" in refused.stderr
     assert "for-checking-the-settings" not in refused.stderr
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "price", "found"),
+    [("", "249", ["ecommerce.W003"]), (" \n", "249", ["ecommerce.W003"]), ("2 Mosaic Yard", "249", []), ("", "0", [])],
+)
+def test_a_shop_that_sells_needs_the_sellers_address(address: str, price: str, found: list[str]) -> None:
+    make_product(price=price)
+    ShopSettings.objects.create(site=Site.objects.get(is_default_site=True), seller_address=address)
+    assert ids(check_seller()) == found
+
+
+def test_without_a_database_the_seller_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("ecommerce.checks.shop_settings", away)
+    assert check_seller() == []
+
+
+@pytest.mark.django_db
+def test_check_tells_the_operator(capsys: pytest.CaptureFixture[str]) -> None:
+    make_product()
+    call_command("check")
+    assert "Receipts have no address of the seller." in capsys.readouterr().err
