@@ -4,11 +4,13 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.test import Client
 
 from mitxonline.users.models import User
+from tests.factories import make_product
 from tests.support.oidc import FakeProvider
 from tests.users.conftest import PASSWORD
 from tests.users.foreign_urls import FOREIGN_URLS
@@ -49,6 +51,17 @@ def test_two_windows_keep_their_own(client: Client, provider: FakeProvider) -> N
     second = provider.visit(begin(client, next="/catalog/"))
     assert client.get(first)["Location"] == "/cart/"
     assert client.get(second)["Location"] == "/catalog/"
+
+
+def test_a_checkout_goes_on_to_payment_after_signing_in(client: Client, provider: FakeProvider) -> None:
+    client.get("/cart/add/", {"product_id": make_product().pk})
+    form = BeautifulSoup(client.get("/cart/").content, "html.parser").select("form[action='/checkout/'] input[name]")
+    asked = client.post("/checkout/", {str(field["name"]): str(field["value"]) for field in form})
+    page = client.get(asked["Location"]).content.decode()
+    assert "Sign in to check out. We’ll keep your cart." in page
+    assert '<input type="hidden" name="next" value="/checkout/">' in page
+    assert sign_in(client, provider, next="/checkout/")["Location"] == "/checkout/"
+    assert client.get("/checkout/")["Location"].startswith("/payment/sandbox/")
 
 
 def test_the_session_goes_on_under_a_new_key(client: Client, provider: FakeProvider) -> None:
