@@ -53,6 +53,7 @@ class ProgramLink:
 @dataclass(frozen=True, slots=True)
 class CoursePageData:
     course: Course
+    offer: CourseOffer
     panel: BuyPanel
     facts: tuple[Fact, ...]
     breadcrumb: tuple[Crumb, ...]
@@ -75,6 +76,7 @@ def build_course_page(
     offers = course_offers([course.pk, *(each.pk for each in related)], now=now)
     return CoursePageData(
         course=course,
+        offer=offers[course.pk],
         panel=buy_panel(course, user_id=user_id, now=now, support_email=support_email, offers=offers),
         facts=tuple(course_facts(page, offers[course.pk])),
         breadcrumb=(

@@ -37,18 +37,25 @@ register = template.Library()
 PROGRAMS_SHOWN = 2
 _ROWS = "_catalog_rows"
 _PRODUCT = "_product_page_data"
+_CATALOG = "_catalog"
 
 
 @register.simple_tag(takes_context=True)
 def catalog(context: Context) -> Catalog:
     """`{% catalog as c %}`: the catalog, filtered and sorted as the URL says."""
     request = _request(context)
-    return make_catalog(
+    known: Catalog | None = getattr(request, _CATALOG, None)  # the head of the page asks before its body does
+    if known is not None:
+        return known
+    made = make_catalog(
         request.GET if request else QueryDict(),
         path=request.path if request else "",
         user_id=_user_id(context),
         now=clock.now(),
     )
+    if request is not None:
+        setattr(request, _CATALOG, made)
+    return made
 
 
 @register.simple_tag(takes_context=True)
