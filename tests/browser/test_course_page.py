@@ -8,15 +8,15 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page, expect
 
-from cms.models import CoursePage
+from cms.models import CoursePage, ProgramPage
 from ecommerce.models import Product
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_deadline
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import OpenVisitor
 from tests.browser.walking import assert_fits
-from tests.factories import make_course, make_product, make_run
-from tests.factories.pages import make_course_page
+from tests.factories import make_course, make_product, make_program_product, make_run
+from tests.factories.pages import make_course_page, make_program_page
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=True)]
 
@@ -42,6 +42,12 @@ def make_page_with_two_starts() -> tuple[CoursePage, Product, Product]:
         },
     ]
     return make_course_page(course, body=body), dated, any_time
+
+
+def make_program_on_sale(course_page: CoursePage) -> ProgramPage:
+    """A program with the course of this page and its text."""
+    product = make_program_product(course_page.subject)
+    return make_program_page(product.program, body=course_page.body)
 
 
 def deadline(days: int) -> str:
@@ -88,12 +94,14 @@ def test_the_bar_of_a_phone_follows_the_chosen_start(open_visitor: OpenVisitor) 
     assert_fits(page)
 
 
+@pytest.mark.parametrize("kind", ["course", "program"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_focus_follows_the_page(open_visitor: OpenVisitor, width: int) -> None:
+def test_the_focus_follows_the_page(open_visitor: OpenVisitor, width: int, kind: str) -> None:
     course_page, *_ = make_page_with_two_starts()
+    opened = course_page if kind == "course" else make_program_on_sale(course_page)
     visitor = open_visitor(width=width)
     page = visitor.page
-    visitor.opens(course_page.url)
+    visitor.opens(opened.url)
     found = list(stops_in_main(page))
     assert len(found) > 20
     sides = [stop["inSide"] for stop in found]
