@@ -172,7 +172,7 @@ class TestPrograms:
     def test_a_page_costs_the_same_for_any_number_of_courses(self, client: Client, number: int) -> None:
         page = self.page([course_on_sale(f"Course {each}", "100") for each in range(number)])
         client.get(page.url)
-        with queries(exactly=12):
+        with queries(exactly=13):
             client.get(page.url)
 
 

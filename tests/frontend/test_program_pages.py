@@ -313,7 +313,7 @@ def test_a_part_owners_page_costs_the_same_for_any_number(
     owned = [row.course for row in program.requirements.exclude(course=None)][:number]
     world.has(learner, *(course.runs.get() for course in owned if course))
     learners_client.get(page.url)
-    with queries(exactly=25):
+    with queries(exactly=26):
         learners_client.get(page.url)
 
 
