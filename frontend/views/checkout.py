@@ -47,7 +47,7 @@ def _go_on(request: HttpRequest) -> HttpResponse:
         return redirect("cart")
     now = clock.now()
     intent = take_intent(request, now=now)
-    if intent is None:
+    if intent is None or not intent.seen:
         return redirect("cart")
     priced = price_current_basket(basket_owner(request), user_id=request.user.pk, now=now)
     if not priced.can_check_out or priced.has_news:

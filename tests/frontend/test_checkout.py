@@ -103,6 +103,14 @@ def test_no_link_places_an_order_after_signing_in(client: Client, learner: User)
     assert not Order.objects.exists()
 
 
+def test_a_press_without_what_was_seen_leads_to_the_cart(client: Client, learner: User) -> None:
+    client.get("/cart/add/", {"product_id": make_product().pk})
+    client.post("/checkout/", {})
+    client.force_login(learner)
+    assert client.get("/checkout/")["Location"] == "/cart/"
+    assert not Order.objects.exists()
+
+
 @pytest.mark.parametrize("how", ["late", "back at the cart", "prefetch", "head"])
 def test_a_press_from_before_signing_in_does_not_last(
     client: Client, learner: User, how: str, monkeypatch: pytest.MonkeyPatch
