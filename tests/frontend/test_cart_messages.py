@@ -240,6 +240,7 @@ def test_a_pending_payment_is_named_once_and_blocks_nothing_else(learners_client
         assert page.links()["See that order"].endswith(order.number)
         assert "Check out" in page.buttons()
         assert "Total $20.00" in page.text
+        assert "Saved for later" not in page.headings(2)
     response = learners_client.post("/checkout/", {"expected_total": "20.00 USD"})
     assert "/payment/sandbox/" in response["Location"]
 

@@ -39,6 +39,6 @@ document.addEventListener("htmx:afterSettle", (event) => {
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(name, (event) => {
     const sentences = document.getElementById("toasts").dataset;
-    toast(event.detail.xhr?.status === 403 ? sentences.signedOut : sentences.failed);
+    toast(event.detail.xhr?.status === 403 ? sentences.signedOut : sentences.failed, "toast-failed-template");
   });
 }

@@ -21,8 +21,8 @@ function start(toast) {
 }
 
 /** Show a toast for something that can already be seen on the page. */
-export function toast(text) {
-  const shown = document.getElementById("toast-template").content.firstElementChild.cloneNode(true);
+export function toast(text, template = "toast-template") {
+  const shown = document.getElementById(template).content.firstElementChild.cloneNode(true);
   shown.querySelector("p").textContent = text;
   document.getElementById("toasts").append(shown);
   start(shown);
