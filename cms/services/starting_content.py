@@ -88,7 +88,7 @@ PAGES = (
             ),
             (
                 _("I want a refund"),
-                _("<p>Our refunds page explains how to get one, and until when.</p>"),
+                _('<p>Our <a href="/refunds/">refunds page</a> explains how to get one, and until when.</p>'),
             ),
         ),
         link="help_page",
@@ -139,7 +139,10 @@ PAGES = (
             ),
             (
                 _("How to get one"),
-                _("<p>Write to us with your order number. We refund the original payment method.</p>"),
+                _(
+                    '<p>Open the receipt under <a href="/orders/history/">Orders and receipts</a> and choose '
+                    "“request a refund”. We refund the original payment method.</p>"
+                ),
             ),
             (
                 _("If your organization paid"),
@@ -182,7 +185,7 @@ PAGES = (
                 _("Enrolling"),
                 _(
                     "<p>You’re enrolled once your order is complete. The price you see at checkout is the price you "
-                    "pay. See our refunds page for refunds.</p>"
+                    'pay. See our <a href="/refunds/">refunds page</a> for refunds.</p>'
                 ),
             ),
             (

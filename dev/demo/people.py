@@ -32,7 +32,7 @@ CONTRACTS = Account("contracts@tessera.example", "Carla Jansen", "Contracts (B2B
 DANA = Account("dana.whitfield@northgate.example", "Dana Whitfield", "Organization manager, Northgate Health")
 AMARA = Account("amara.okafor@northgate.example", "Amara Okafor", "Learner, Northgate Health")
 JONAS = Account("jonas.berg@northgate.example", "Jonas Berg", "Learner with a code waiting")
-SAM = Account("sam.taylor@larkfield.example", "Sam Taylor", "Learner, Larkfield University (single sign-on)")
+SAM = Account("sam.taylor@larkfield.example", "Sam Taylor", "Learner, Larkfield University")
 LEA = Account("lea.moreau@mail.example", "Lea Moreau", "Learner without an organization")
 
 ACCOUNTS = (ADMIN, EDITOR, FINANCE_OFFICER, CONTRACTS, DANA, AMARA, JONAS, SAM, LEA)

@@ -21,7 +21,7 @@ from b2b.errors.handouts import HandOutRefused, TooManyMails
 from b2b.errors.seats import SeatUnknown
 from b2b.models import OrganizationMembership
 from b2b.selectors.codes import CodeFilter, code_file, redemption_file
-from b2b.selectors.handouts import has_codes_of_their_own
+from b2b.selectors.handouts import addresses_of, has_codes_of_their_own
 from b2b.selectors.managers import (
     ManagedContract,
     SharedCode,
@@ -163,6 +163,7 @@ def act_on_selection(request: HttpRequest, slug: str, contract_id: int) -> HttpR
     elif action == "revoke" and request.POST.get("sure") != "yes":
         context = _page_context(membership, contract, _("Take back")) | {
             "ids": ids,
+            "addresses": addresses_of(contract.terms.pk, ids, is_shared=not contract.has_cap),
             "back": back,
             "has_own": not contract.has_cap and has_codes_of_their_own(contract.terms.pk, ids),
             "query": request.POST.get("query", ""),

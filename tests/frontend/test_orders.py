@@ -462,3 +462,10 @@ def test_times_are_in_the_zone_the_account_names_or_the_sites(learners_client: C
     User.objects.update(time_zone="America/New_York")
     page = learners_client.get(receipt(learners_client, order)).content.decode()
     assert f'<time datetime="{NOON.isoformat()}">2 March 2026, 07:00 EST</time>' in page
+
+
+@pytest.mark.usefixtures("_today")
+def test_a_refused_request_says_error_once(learners_client: Client, learner: User) -> None:
+    order = make_paid_order(make_product(make_run(start_date=NOON + timedelta(days=30))), buyer=learner)
+    page = read(learners_client.post("/orders/refund/", {"order_number": order.number}))
+    assert page.title.startswith("Error: Request a refund")

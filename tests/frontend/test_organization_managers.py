@@ -383,6 +383,7 @@ class TestSelected:
         data: dict[str, object] = {"action": "revoke", "id": ids, "query": "state=invited"}
         page = dana.post(manage(world, "selected/"), data).content.decode()
         assert "Take 2 codes back" in page
+        assert "ines@northgate.example" in page
         assert given_to("ines").text == old
         page = said(dana, manage(world, "selected/"), data | {"sure": "yes"})
         assert "1 code is free again." in page
