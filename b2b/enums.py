@@ -36,10 +36,10 @@ class CodeState(models.TextChoices):
 class ManagedCodeState(models.TextChoices):
     """The states of a code or an invitation in the words of an organization's managers."""
 
-    FREE = "free", _("Free")
+    FREE = "free", _("Not handed out")
     INVITED = "invited", _("Invited")
     HELD = "held", _("In checkout")
-    JOINED = "joined", _("Joined")
+    JOINED = "joined", _("Used")
     FAILED = "failed", _("E-mail failed")
     WITHDRAWN = "withdrawn", _("Withdrawn")
     OFF = "off", _("Off")

@@ -33,3 +33,17 @@ class KeycloakJoinRequested(Event):
     """Someone who joined by code is to be added to their organization in Keycloak."""
 
     join_id: int
+
+
+@dataclass(frozen=True)
+class SeatsRequested(Event):
+    """A manager of an organization asks for more seats."""
+
+    request_id: int
+
+
+@dataclass(frozen=True)
+class SeatRequestClosed(Event):
+    """Staff answered a request for seats."""
+
+    request_id: int

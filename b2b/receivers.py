@@ -15,7 +15,14 @@ from social_django.models import UserSocialAuth
 
 from b2b.enums import MembershipSource, MembershipState
 from b2b.errors.contracts import ContractNotPublished, ContractUnknown
-from b2b.events import HandOutMailsQueued, HoldsEnded, KeycloakJoinRequested, ReconcileRequested
+from b2b.events import (
+    HandOutMailsQueued,
+    HoldsEnded,
+    KeycloakJoinRequested,
+    ReconcileRequested,
+    SeatRequestClosed,
+    SeatsRequested,
+)
 from b2b.gateways.keycloak import KeycloakGateway
 from b2b.models import ContractPage, ContractRun
 from b2b.requests import request_reconciles
@@ -42,6 +49,7 @@ from b2b.services.organizations.sign_in import (
     note_failure,
 )
 from b2b.services.seats.redemption import apply_assigned_codes
+from b2b.services.seats.requests import email_seat_answer, email_seat_request
 from ecommerce.errors.codes import CodeUsed
 from ecommerce.events import LinesRefunded, LinesRestored, LinkBasketClaimed, OrderClosed, OrderFulfilled, OrderInReview
 from ecommerce.models import Basket, DiscountCode, OrderLine
@@ -131,6 +139,16 @@ def leave_with_connection(event: ConnectionUndone) -> None:
 def send_hand_out_mails(event: HandOutMailsQueued) -> None:
     """Send e-mails about codes. Raises MailServerAway if some have to wait, so that the delivery is repeated."""
     send_mails(event.mail_ids)
+
+
+def tell_staff_of_seat_request(event: SeatsRequested) -> None:
+    """E-mail the people who look after the contract."""
+    email_seat_request(event.request_id)
+
+
+def tell_manager_of_answer(event: SeatRequestClosed) -> None:
+    """E-mail the manager who asked for seats."""
+    email_seat_answer(event.request_id)
 
 
 def _claim_released_seats(event: OrderFulfilled | LinesRestored, contract_ids: list[int]) -> None:

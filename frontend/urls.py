@@ -10,6 +10,7 @@ from frontend.views import (
     covers,
     dashboard,
     enroll,
+    manager_people,
     managers,
     orders,
     organizations,
@@ -59,7 +60,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("enroll/", enroll.enroll, name="enroll"),
     path("manage-seats/", managers.choose_organization, name="manage-seats"),
     path("organizations/<str:slug>/manage/", managers.list_contracts, name="manage"),
+    path("organizations/<str:slug>/manage/people/", manager_people.list_people, name="manage-people"),
+    path(
+        "organizations/<str:slug>/manage/people/<int:seat_id>/withdraw/",
+        manager_people.remove_person,
+        name="manage-person-remove",
+    ),
     path("organizations/<str:slug>/manage/<int:contract_id>/", managers.list_codes, name="manage-codes"),
+    path(
+        "organizations/<str:slug>/manage/<int:contract_id>/more-seats/",
+        manager_people.ask_for_more_seats,
+        name="manage-more-seats",
+    ),
     path(
         "organizations/<str:slug>/manage/<int:contract_id>/hand-out/", managers.hand_out_codes, name="manage-hand-out"
     ),

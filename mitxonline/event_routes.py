@@ -6,7 +6,14 @@ deliveries in that transaction and called by a worker. Those that call a gateway
 """
 
 from b2b import receivers as b2b
-from b2b.events import HandOutMailsQueued, HoldsEnded, KeycloakJoinRequested, ReconcileRequested
+from b2b.events import (
+    HandOutMailsQueued,
+    HoldsEnded,
+    KeycloakJoinRequested,
+    ReconcileRequested,
+    SeatRequestClosed,
+    SeatsRequested,
+)
 from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
 from ecommerce import receivers as ecommerce
 from ecommerce.events import (
@@ -65,5 +72,7 @@ ROUTES: dict[type[Event], Route] = {
     ReconcileRequested: Route(after_commit=(b2b.reconcile_contract,)),
     HoldsEnded: Route(after_commit=(b2b.follow_ended_holds,)),
     HandOutMailsQueued: Route(after_commit=(b2b.send_hand_out_mails,)),
+    SeatsRequested: Route(after_commit=(b2b.tell_staff_of_seat_request,)),
+    SeatRequestClosed: Route(after_commit=(b2b.tell_manager_of_answer,)),
     KeycloakJoinRequested: Route(remote=(b2b.join_in_keycloak,)),
 }

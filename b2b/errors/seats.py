@@ -234,3 +234,30 @@ class MoveWithoutSeat(MoveRefused):
 
     def details(self) -> dict[str, object]:
         return super().details() | {"count": len(self.people)}
+
+
+class SeatsAskedAlready(DomainError):
+    """A manager asks for seats while an earlier request waits for an answer."""
+
+    code = "seats_asked_already"
+    message = ngettext_lazy(
+        "You already asked for {seats} more seat on {asked}.",
+        "You already asked for {seats} more seats on {asked}.",
+        "seats",
+    )
+    advice = _("We’ll answer by e-mail.")
+    exposes = ("seats", "asked")
+    seats: int
+    asked: date
+
+
+class SeatsUnlimited(DomainError):
+    code = "seats_unlimited"
+    message = _("This contract has no limit, so it needs no more seats.")
+
+
+class TooManySeatsAsked(DomainError):
+    code = "too_many_seats_asked"
+    message = _("Ask for at least 1 seat and at most {most}.")
+    exposes = ("most",)
+    most: int

@@ -7,6 +7,7 @@ from b2b.models.keycloak import KeycloakJoin, KeycloakOrganization, KeycloakSync
 from b2b.models.membership import ContractMembership, OrganizationMembership
 from b2b.models.pages import ContractPage, OrganizationIndexPage, OrganizationPage
 from b2b.models.reconcile import Reconcile
+from b2b.models.seat_request import SeatRequest
 from b2b.models.terms import ContractTerms, ContractTermsQuerySet
 from b2b.models.withdrawal import Withdrawal
 
@@ -26,6 +27,7 @@ __all__ = [
     "OrganizationMembership",
     "OrganizationPage",
     "Reconcile",
+    "SeatRequest",
     "SignInFact",
     "Withdrawal",
 ]

@@ -7,7 +7,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from b2b.enums import MailKind, MailState
@@ -100,6 +100,11 @@ class HandOutMailQuerySet(models.QuerySet["HandOutMail"]):
         """E-mails that a person may send again: rejected ones, and those that may not have been sent."""
         abandoned = Q(state=MailState.SENDING, claimed_at__lt=now - SENDING_PATIENCE)
         return self.filter(Q(state__in=[MailState.FAILED, MailState.UNKNOWN]) | abandoned)
+
+    def to_send_again(self, *, now: datetime) -> Self:
+        """Unsent e-mails of open hand-outs that no later e-mail made up for."""
+        later = HandOutMail.objects.filter(hand_out=OuterRef("hand_out"), pk__gt=OuterRef("pk"))
+        return self.unsent(now=now).filter(~Exists(later), hand_out__ended_at__isnull=True)
 
 
 class HandOutMail(models.Model):

@@ -420,18 +420,12 @@ def _count_states(rows: QuerySet[Any], states: Iterable[ManagedCodeState]) -> di
 def _codes(contract_id: int, now: datetime) -> QuerySet[DiscountCode]:
     """The codes of the contract's current runs, with the facts that decide their state."""
     codes = DiscountCode.objects.filter(~OF_REMOVED_RUN, **{IN_CONTRACT: contract_id})
-    failed = Exists(_failed_mails(now).filter(hand_out__code=OuterRef("pk")))
+    failed = Exists(HandOutMail.objects.to_send_again(now=now).filter(hand_out__code=OuterRef("pk")))
     return (
         with_code_facts(codes)
         .annotate(is_failed=Case(When(~Q(assigned_email=""), then=failed), default=Value(False)))
         .select_related("discount")
     )
-
-
-def _failed_mails(now: datetime) -> QuerySet[HandOutMail]:
-    """The e-mails that weren't sent, or may not have been, and that no later e-mail made up for."""
-    later = HandOutMail.objects.filter(hand_out=OuterRef("hand_out"), pk__gt=OuterRef("pk"))
-    return HandOutMail.objects.unsent(now=now).filter(~Exists(later), hand_out__ended_at__isnull=True)
 
 
 def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
@@ -454,7 +448,7 @@ def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
             is_spent=has(UseState.RETIRED),
             is_off=Value(False),
             is_assigned=Value(True),
-            is_failed=Exists(_failed_mails(now).filter(hand_out=OuterRef("pk"))),
+            is_failed=Exists(HandOutMail.objects.to_send_again(now=now).filter(hand_out=OuterRef("pk"))),
         )
     )
 

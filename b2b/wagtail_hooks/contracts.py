@@ -18,12 +18,20 @@ from wagtail.permission_policies import ModelPermissionPolicy
 from b2b.enums import ContractStanding, IntegrationType
 from b2b.models import ContractPage, OrganizationPage
 from b2b.selectors.contracts import list_contracts
+from b2b.selectors.needs import ContractNeed, contracts_needing
 from b2b.wagtail_hooks.base import ICON, NAMESPACE, TONES, ListedTerms, contract_url
 from mitxonline.kernel import clock
 from mitxonline.staff.lists import StaffIndexView, StateColumn
 
 
 class ContractFilters(WagtailFilterSet):
+    needs = django_filters.ChoiceFilter(
+        label=_("Needs"),
+        choices=ContractNeed.choices,
+        empty_label=_("All"),
+        method="filter_needs",
+        widget=forms.RadioSelect,
+    )
     state = django_filters.ChoiceFilter(
         label=_("State"), choices=ContractStanding.choices, empty_label=_("All"), widget=forms.RadioSelect
     )
@@ -44,6 +52,10 @@ class ContractFilters(WagtailFilterSet):
     class Meta:
         model = ContractPage
         fields: list[str] = []
+
+    def filter_needs(self, found: QuerySet[ContractPage], _name: str, need: str) -> QuerySet[ContractPage]:
+        rows = contracts_needing(need, user=self.request.user, today=clock.today())
+        return found.filter(pk__in=rows.values("pk"))
 
     def filter_organization(
         self, found: QuerySet[ContractPage], _name: str, organization: OrganizationPage

@@ -27,8 +27,10 @@ from b2b.selectors.contracts import (
     managers_of,
     with_valid_contracts,
 )
+from b2b.selectors.people import people_of
 from b2b.wagtail_hooks.base import SEE_CONTRACTS, TONES, OrganizationMixin, PageState, contract_url
 from b2b.wagtail_hooks.contracts import CONTRACT_COLUMNS
+from b2b.wagtail_hooks.people import people_url
 from mitxonline.kernel import clock
 from mitxonline.staff.lists import StaffIndexView, StateColumn
 
@@ -127,6 +129,11 @@ class OrganizationDetail(OrganizationMixin, TemplateView):
         page: OrganizationPage = get_object_or_404(list_organizations(), pk=self.kwargs["pk"])
         return page
 
+    @cached_property
+    def can_see_people(self) -> bool:
+        rights = self.organization.permissions_for_user(self.request.user)
+        return bool(rights.can_edit() and self.request.user.has_perm("b2b.change_contractpage"))
+
     def get_page_title(self) -> str:
         return self.organization.name
 
@@ -140,6 +147,8 @@ class OrganizationDetail(OrganizationMixin, TemplateView):
         if rights.can_edit():
             url = reverse("wagtailadmin_pages:edit", args=[page.pk])
             buttons.append(HeaderButton(gettext("Edit"), url=url, icon_name="edit"))
+        if self.can_see_people:
+            buttons.append(HeaderButton(gettext("People and managers"), url=people_url(page.pk), icon_name="group"))
         if rights.can_add_subpage():
             url = reverse("wagtailadmin_pages:add", args=["b2b", "contractpage", page.pk])
             buttons.append(HeaderButton(gettext("Add contract"), url=url, icon_name="plus"))
@@ -153,6 +162,8 @@ class OrganizationDetail(OrganizationMixin, TemplateView):
             **logo_context(page),
             "state": state_of(page),
             "managers": managers_of(page.pk),
+            "people_url": people_url(page.pk) if self.can_see_people else "",
+            "people_count": people_of(page.pk).count(),
             "keycloak": keycloak_of(page.pk),
         }
         if self.request.user.has_perm(SEE_CONTRACTS):

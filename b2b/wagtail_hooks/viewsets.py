@@ -26,7 +26,9 @@ from b2b.wagtail_hooks.handouts import (
     ReplaceView,
     RevokeView,
 )
+from b2b.wagtail_hooks.needs import FailedMailsIndex, SeatRequestIndex, SeatRequestView, SendMailAgainView
 from b2b.wagtail_hooks.organizations import OrganizationDetail, OrganizationIndex
+from b2b.wagtail_hooks.people import AddManagerView, ChangeManagerView, PeopleView
 from b2b.wagtail_hooks.publishing import ReviewView
 from b2b.wagtail_hooks.seats import AddMembersView, MembersView, MoveMemberView, RemoveMemberView
 from b2b.wagtail_hooks.terms import ActivityView, TermsView
@@ -48,6 +50,8 @@ LOG_ACTIONS = (
     ("b2b.invitation.cancel", _("Cancel invitation"), _("Canceled an invitation")),
     ("b2b.member.remove", _("Remove member"), _("Removed a member of the organization")),
     ("b2b.manager.set", _("Change managers"), _("Changed the organization’s managers")),
+    ("b2b.seats.ask", _("Ask for seats"), _("Asked for more seats")),
+    ("b2b.seats.answer", _("Answer request for seats"), _("Answered a request for seats")),
     ("b2b.terms.change", _("Change terms"), _("Changed the terms in force")),
     ("b2b.contract.fix", _("Fix contract"), _("Fixed what a check had found")),
     ("b2b.courseware.add", _("Add courseware"), _("Added courseware")),
@@ -72,6 +76,15 @@ class OrganizationViewSet(ViewSet):
             path("", view(OrganizationIndex), name="index"),
             path("results/", view(OrganizationIndex, results_only=True), name="index_results"),
             path("<int:pk>/", view(OrganizationDetail), name="detail"),
+            path("<int:pk>/people/", view(PeopleView), name="people"),
+            path("<int:pk>/people/results/", view(PeopleView, results_only=True), name="people_results"),
+            path("<int:pk>/managers/add/", view(AddManagerView), name="add_manager"),
+            path("<int:pk>/people/<int:user_id>/manager/", view(ChangeManagerView), name="make_manager"),
+            path(
+                "<int:pk>/people/<int:user_id>/no-manager/",
+                view(ChangeManagerView, is_manager=False),
+                name="remove_manager",
+            ),
         ]
 
 
@@ -91,6 +104,12 @@ class ContractViewSet(ViewSet):
         return [
             path("", view(ContractIndex), name="index"),
             path("results/", view(ContractIndex, results_only=True), name="index_results"),
+            path("failed-mails/", view(FailedMailsIndex), name="failed_mails"),
+            path("failed-mails/results/", view(FailedMailsIndex, results_only=True), name="failed_mails_results"),
+            path("failed-mails/<int:mail_id>/send/", view(SendMailAgainView), name="send_mail_again"),
+            path("seat-requests/", view(SeatRequestIndex), name="seat_requests"),
+            path("seat-requests/results/", view(SeatRequestIndex, results_only=True), name="seat_requests_results"),
+            path("<int:pk>/seat-requests/<int:request_id>/", view(SeatRequestView), name="seat_request"),
             path("<int:pk>/", view(TermsView), name="terms"),
             path("<int:pk>/publish/<int:revision_id>/", view(ReviewView), name="review"),
             path("<int:pk>/courseware/", view(CoursewareView), name="courseware"),

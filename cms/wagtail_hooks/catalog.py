@@ -11,6 +11,7 @@ from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
 from cms.models import Instructor
 from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProgramForm
+from cms.wagtail_hooks.run_list import RunFilters
 from courses.models import Course, CourseRun, Department, Program
 from mitxonline.kernel.choosers import SearchedChooser
 from mitxonline.staff.snippets import StaffSnippetViewSet
@@ -78,7 +79,7 @@ class CourseRunViewSet(StaffSnippetViewSet):
         BooleanColumn("is_self_paced", label=_("Self-paced")),
         BooleanColumn("live", label=_("Live")),
     ]
-    list_filter = ["live", "is_self_paced"]
+    filterset_class = RunFilters
     search_fields = ["title", "courseware_id"]
     ordering = ["-start_date", "title"]
     list_per_page = PER_PAGE

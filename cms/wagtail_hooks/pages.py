@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from wagtail.admin.auth import user_has_any_page_permission
+from wagtail.admin.menu import MenuItem
 from wagtail.admin.ui.tables import Column
 from wagtail.admin.viewsets.pages import PageListingViewSet
 
@@ -13,7 +16,15 @@ from cms.models.base import SubjectPage
 COLUMNS = [column for column in PageListingViewSet.columns if column.name != "parent"]
 
 
+class PageListMenuItem(MenuItem):
+    """Shown to those who may open the list: people with rights to some page."""
+
+    def is_shown(self, request: HttpRequest) -> bool:
+        return bool(user_has_any_page_permission(request.user))
+
+
 class CoursePageList(PageListingViewSet):
+    menu_item_class = PageListMenuItem
     icon = "doc-full-inverse"
     menu_label = _("Course pages")
     menu_order = 160
@@ -27,6 +38,7 @@ class CoursePageList(PageListingViewSet):
 
 
 class ProgramPageList(PageListingViewSet):
+    menu_item_class = PageListMenuItem
     icon = "list-ul"
     menu_label = _("Program pages")
     menu_order = 161

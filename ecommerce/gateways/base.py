@@ -247,6 +247,9 @@ class PaymentGateway(Protocol):
     def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
         """Return every dispute about a payment, with its state."""
 
+    def dashboard_url(self, *, session_id: str, payment_id: str) -> str:
+        """Return the page about a payment on the gateway's own site, for staff; empty where there is none."""
+
     def open_notice(self, body: bytes, headers: Mapping[str, str], *, account: str) -> Envelope:
         """Verify a notice's signature and age, before anything in it is trusted. Raises NoticeForged."""
 

@@ -114,6 +114,9 @@ class SandboxGateway:
     def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
         return ()
 
+    def dashboard_url(self, *, session_id: str, payment_id: str) -> str:
+        return ""
+
     def _outcome(self, session_id: str) -> PaymentOutcome:
         try:
             return ANSWERS.get(cache.get(_key(session_id), ""), PaymentOutcome.OPEN)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 import stripe
@@ -97,6 +97,8 @@ UNREADABLE = "unreadable"
 # What reading an answer raises that isn't as Stripe documents it. RecursionError: it is nested too deeply.
 _NOT_AS_DOCUMENTED = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
+# Stripe's own pages, where staff look a payment up and answer disputes.
+DASHBOARD = "https://dashboard.stripe.com"
 # Has Stripe include the payment and the card in the same answer.
 _WITH_PAYMENT = ["payment_intent.latest_charge"]
 
@@ -193,6 +195,13 @@ class StripeGateway:
                 else disputes.list(params={"payment_intent": payment_id, "limit": 100})
             )
             return tuple(_dispute_notice(found.to_dict(), event_id="") for found in page.auto_paging_iter())
+
+    def dashboard_url(self, *, session_id: str, payment_id: str) -> str:
+        """Link to test or live data as the session's own id says, which outlives a change of keys."""
+        mode = "test/" if session_id.startswith("cs_test_") else ""
+        if payment_id:
+            return f"{DASHBOARD}/{mode}payments/{quote(payment_id, safe='')}"
+        return f"{DASHBOARD}/{mode}checkout/sessions/{quote(session_id, safe='')}" if session_id else ""
 
     def open_notice(self, body: bytes, headers: Mapping[str, str], *, account: str) -> Envelope:
         """Accept only what was signed recently with one of the account's secrets; without a secret, nothing.

@@ -4,6 +4,7 @@ from ecommerce.models.alert import MoneyAlert
 from ecommerce.models.basket import Basket, BasketCode, BasketItem, BasketItemStart
 from ecommerce.models.discount import CodeUse, Discount, DiscountCode, DiscountPerson
 from ecommerce.models.dispute import Dispute
+from ecommerce.models.note import OrderNote
 from ecommerce.models.notice import GatewayNotice
 from ecommerce.models.order import Order, OrderLine, OrderLineCourse, OrderQuerySet
 from ecommerce.models.payment import PaymentAttempt
@@ -26,6 +27,7 @@ __all__ = [
     "Order",
     "OrderLine",
     "OrderLineCourse",
+    "OrderNote",
     "OrderQuerySet",
     "PaymentAttempt",
     "PriceChange",

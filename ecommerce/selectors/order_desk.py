@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, TextChoices, Value, When
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Sum, TextChoices, Value, When
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import ModelLogEntry
 
@@ -21,10 +23,17 @@ from ecommerce.enums import (
     RefundState,
 )
 from ecommerce.errors.checkout import OrderUnknown
-from ecommerce.models import CodeUse, Dispute, Order, OrderLine, PaymentAttempt, Refund, RefundRequest
+from ecommerce.gateways.registry import gateways
+from ecommerce.models import CodeUse, Dispute, Order, OrderLine, OrderNote, PaymentAttempt, Refund, RefundRequest
 from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
 from ecommerce.selectors.receipts import BilledTo, billed_to
+from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
+
+# A buyer with more has a list of them.
+OTHERS_SHOWN = 10
+# Longer numbers are no amounts.
+MAX_DIGITS = 12
 
 
 class Attention(TextChoices):
@@ -61,6 +70,14 @@ class LineAtDesk:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentAtDesk:
+    """One try to pay, with the address of its page at the gateway."""
+
+    attempt: PaymentAttempt
+    gateway_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderAtDesk:
     order: Order
     billed_to: BilledTo
@@ -71,6 +88,22 @@ class OrderAtDesk:
     requests: tuple[RefundRequest, ...]
     disputes: tuple[Dispute, ...]
     log: tuple[LogEntry, ...]
+    notes: tuple[OrderNote, ...]
+    others: tuple[Order, ...]
+
+    @property
+    def payments(self) -> list[PaymentAtDesk]:
+        return [PaymentAtDesk(attempt, _find_gateway_url(attempt)) for attempt in self.attempts]
+
+    @property
+    def paid(self) -> tuple[Money, ...]:
+        """What arrived, in each currency; nothing of the order's where no payment did."""
+        totals: dict[str, Money] = {}
+        for attempt in self.attempts:
+            if attempt.state == AttemptState.PAID:
+                money = attempt.paid_money
+                totals[money.currency] = totals.get(money.currency, money.zero) + money
+        return tuple(totals.values()) or (self.order.money.zero,)
 
     @property
     def open_request(self) -> RefundRequest | None:
@@ -160,11 +193,35 @@ def orders_at_desk() -> QuerySet[Order]:
     )
 
 
-def count_attention() -> list[tuple[str, str, int]]:
-    """Count the orders that need attention: name, label and number of each reason, the most urgent first."""
+def orders_needing(attention: str) -> QuerySet[Order]:
+    """Return the orders whose most urgent reason for a look is this one."""
     orders: QuerySet[Any] = orders_at_desk()
-    counts = dict(orders.order_by().exclude(attention="").values_list("attention").annotate(n=Count("pk")))
-    return [(each.value, str(each.label), counts[each.value]) for each in Attention if each.value in counts]
+    return orders.filter(attention=attention)
+
+
+@dataclass(frozen=True, slots=True)
+class Sales:
+    """The orders fulfilled on one day, and their totals by currency."""
+
+    orders: int
+    amounts: tuple[Money, ...]
+
+
+def sold_between(first: date | None, last: date | None) -> QuerySet[Order]:
+    """Return the orders that were fulfilled on these days, both included; None is no limit."""
+    orders = Order.objects.filter(fulfilled_at__isnull=False)
+    if first is not None:
+        orders = orders.filter(fulfilled_at__gte=clock.start_of_day(first))
+    return orders if last is None else orders.filter(fulfilled_at__lte=clock.end_of_day(last))
+
+
+def sales_of_day(day: date) -> Sales:
+    rows = sold_between(day, day).order_by("currency").values_list("currency").annotate(Count("pk"), Sum("total"))
+    found = list(rows)
+    return Sales(
+        orders=sum(count for _currency, count, _total in found),
+        amounts=tuple(Money(total, currency) for currency, _count, total in found if total),
+    )
 
 
 def refunds_at_desk() -> QuerySet[Refund]:
@@ -192,7 +249,47 @@ def order_at_desk(order_id: int) -> OrderAtDesk:
         requests=tuple(order.refund_requests.select_related("decided_by").prefetch_related("lines")),
         disputes=tuple(order.disputes.all()),
         log=tuple(_read_log(order)),
+        notes=tuple(order.notes.select_related("written_by")),
+        others=tuple(
+            Order.objects.filter(purchaser=order.purchaser_id)
+            .exclude(pk=order.pk)
+            .order_by("-placed_at")[:OTHERS_SHOWN]
+        ),
     )
+
+
+def _find_gateway_url(attempt: PaymentAttempt) -> str:
+    gateway = gateways().get(attempt.gateway)
+    if gateway is None:
+        return ""
+    return gateway.dashboard_url(session_id=attempt.session_id, payment_id=attempt.payment_id)
+
+
+def matching_orders(words: str) -> Q:
+    """Match orders by number, buyer, course, payment or refund id, or amount, as people type or paste them."""
+    words = words.strip()
+    lines = Q(title__icontains=words) | Q(item_id__icontains=words) | Q(sku__iexact=words)
+    payments = Q(payment_id=words) | Q(session_id=words)
+    found = Q(number__icontains=words) | Q(purchaser__email__icontains=words) | Q(purchaser__name__icontains=words)
+    if (amount := _read_amount(words)) is not None:
+        found, lines, payments = found | Q(total=amount), lines | Q(due=amount), payments | Q(paid_amount=amount)
+    return (
+        found
+        | Q(pk__in=OrderLine.objects.filter(lines).values("order"))
+        | Q(pk__in=PaymentAttempt.objects.filter(payments).values("order"))
+        | Q(pk__in=Refund.objects.filter(gateway_refund_id=words).values("order"))
+    )
+
+
+def _read_amount(words: str) -> Decimal | None:
+    """Read “249”, “$1,249.00” or “249,00 €”; None for anything else."""
+    digits = re.sub(r"\s|[A-Z]{3}|[^\w.,]", "", words.upper())
+    # Thousands are grouped by three; one or two digits after the last mark are cents.
+    found = re.fullmatch(r"(\d{1,3}(?:[.,]\d{3})+|\d+)(?:[.,](\d{1,2}))?", digits)
+    if found is None:
+        return None
+    whole, cents = re.sub(r"[.,]", "", found[1]), found[2] or "0"
+    return Decimal(f"{whole}.{cents}") if len(whole) <= MAX_DIGITS else None
 
 
 def _describe_line(line: OrderLine) -> LineAtDesk:

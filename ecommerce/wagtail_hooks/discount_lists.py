@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -75,6 +76,11 @@ def code_uses(code: DiscountCode) -> str:
     return uses_text(redemption_type=code.discount.redemption_type, max_uses=code.max_uses)
 
 
+def plain_number(amount: Decimal) -> Decimal:
+    """Leave out zeros after the point: 10, and not 10.000 or 1E+1."""
+    return amount.quantize(Decimal(1)) if amount == amount.to_integral_value() else amount.normalize()
+
+
 # The columns after the title, which depends on the user.
 DISCOUNT_COLUMNS = [
     Column("takes_off", label=_("Discount"), accessor=takes_off),
@@ -91,7 +97,7 @@ DISCOUNT_EXPORT = [
     Column("id", label=_("Discount id"), accessor="pk"),
     Column("name", label=_("Name")),
     Column("type", label=_("Type"), accessor="get_discount_type_display"),
-    Column("amount", label=_("Amount"), accessor=lambda each: f"{each.amount.normalize():f}"),
+    Column("amount", label=_("Amount"), accessor=lambda each: plain_number(each.amount)),
     Column("currency", label=_("Currency")),
     Column("paid_from", label=_("Paid from"), accessor="get_payment_type_display"),
     Column("for", label=_("Applies to"), accessor=for_what),

@@ -1,38 +1,46 @@
-"""The panel of orders that need a decision, on the home page of the admin."""
+"""What needs finance, on the first page of the admin."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from wagtail import hooks
-from wagtail.admin.ui.components import Component
 
-from ecommerce.selectors.order_desk import count_attention
+from ecommerce.selectors.order_desk import Attention, orders_needing, sales_of_day
 from ecommerce.wagtail_hooks.order_lists import ORDERS
+from mitxonline.kernel import clock
+from mitxonline.staff.needs import NEEDS, Fact, Need, NeedsSection
+
+LABELS = {
+    Attention.REVIEW: _("Orders in review"),
+    Attention.DISPUTE: _("Disputes"),
+    Attention.REQUEST: _("Refund requests"),
+    Attention.TWICE: _("Second payments"),
+    Attention.DIFFERS: _("Refunds that differ"),
+    Attention.FAILED: _("Failed refunds"),
+}
+BAD = (Attention.DISPUTE, Attention.FAILED)
 
 
-class MoneyPanel(Component):
-    """Counts the orders that need a decision, by reason. Each count links to the list of those orders."""
-
-    name = "money"
-    template_name = "ecommerce/admin/home_panel.html"
-    order = 120
-
-    def get_context_data(self, parent_context: Any) -> Mapping[str, Any]:
-        url = reverse(f"{ORDERS}:index")
-        return {
-            "counts": [
-                {"label": label, "count": count, "url": f"{url}?attention={name}"}
-                for name, label, count in count_attention()
-            ],
-            "url": url,
-        }
+@hooks.register(NEEDS, order=30)
+def add_finance_needs(request: HttpRequest) -> NeedsSection | None:
+    if not request.user.has_perm("ecommerce.view_order"):
+        return None
+    url = reverse(f"{ORDERS}:index")
+    needs = [
+        Need(LABELS[each], orders_needing(each), f"{url}?attention={each}", "bad" if each in BAD else "warn")
+        for each in Attention
+    ]
+    return NeedsSection("money", _("Orders and money"), tuple(needs), facts=(_describe_yesterday(url),))
 
 
-@hooks.register("construct_homepage_panels")
-def add_money_panel(request: HttpRequest, panels: list[Component]) -> None:
-    if request.user.has_perm("ecommerce.view_order"):
-        panels.append(MoneyPanel())
+def _describe_yesterday(url: str) -> Fact:
+    day = clock.today() - timedelta(days=1)
+    sales = sales_of_day(day)
+    count = ngettext("Yesterday’s sales: %(count)d order", "Yesterday’s sales: %(count)d orders", sales.orders)
+    amounts = " + ".join(money.formatted() for money in sales.amounts)
+    return Fact(count % {"count": sales.orders}, amounts or "–", f"{url}?sold_from={day}&sold_to={day}", "good")

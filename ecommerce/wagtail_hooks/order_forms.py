@@ -31,6 +31,18 @@ class AnswerForm(forms.Form):
     )
 
 
+class NoteForm(forms.Form):
+    """What staff want to remember about an order."""
+
+    text = forms.CharField(
+        label=_("Note"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Only staff can read this."),
+        error_messages={"required": _("Write a note first.")},
+    )
+
+
 class UndoForm(ReasonForm):
     """Which free lines are undone, and why. With one line there is nothing to choose."""
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
 from wagtail.admin.ui.tables import Column, DateColumn, TitleColumn
 
-from ecommerce.enums import OrderState, RefundState
+from ecommerce.enums import AttemptState, OrderState, RefundState
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, Refund
-from ecommerce.selectors.order_desk import Attention, orders_at_desk, refunds_at_desk
+from ecommerce.selectors.order_desk import Attention, matching_orders, orders_at_desk, refunds_at_desk, sold_between
+from ecommerce.selectors.order_file import order_file_rows
+from mitxonline.kernel.money import Money
+from mitxonline.kernel.spreadsheets import Cell
 from mitxonline.staff.lists import StaffIndexView, StateColumn
 
 ORDERS, REFUNDS = "shop_orders", "shop_refunds"
@@ -54,10 +59,16 @@ class OrderFilters(WagtailFilterSet):
         label=_("State"), choices=OrderState.choices, empty_label=_("All"), widget=forms.RadioSelect
     )
     placed_at = django_filters.DateFromToRangeFilter(label=_("Placed"), widget=DateRangePickerWidget)
+    sold = django_filters.DateFromToRangeFilter(label=_("Sold"), widget=DateRangePickerWidget, method="filter_sold")
 
     class Meta:
         model = Order
         fields: list[str] = []
+
+    def filter_sold(self, found: QuerySet[Order], _name: str, days: slice) -> QuerySet[Order]:
+        # The days of the site, whatever zone the user's account shows times in: reports and the first page use them.
+        first, last = (moment.date() if moment is not None else None for moment in (days.start, days.stop))
+        return found.filter(pk__in=sold_between(first, last).values("pk"))
 
 
 class RefundFilters(WagtailFilterSet):
@@ -80,6 +91,22 @@ class RefundFilters(WagtailFilterSet):
         fields: list[str] = []
 
 
+def describe_courses(order: Order) -> str:
+    """The first title, and how many more there are."""
+    titles = [line.title for line in sorted(order.lines.all(), key=lambda line: line.pk)]
+    if len(titles) < 2:
+        return "".join(titles)
+    return gettext("%(title)s and %(count)d more") % {"title": titles[0], "count": len(titles) - 1}
+
+
+def describe_paid(order: Order) -> str:
+    """What arrived, or a dash: an order that waits for its payment has a total but nothing paid."""
+    paid = [attempt.paid_money for attempt in order.attempts.all() if attempt.state == AttemptState.PAID]
+    by_currency = {money.currency: Money.sum([m for m in paid if m.currency == money.currency], money.currency)
+                   for money in paid}  # fmt: skip
+    return " + ".join(money.formatted() for money in by_currency.values()) or "–"
+
+
 class OrderIndex(StaffIndexView):
     model = Order
     page_title = _("Orders")
@@ -87,7 +114,7 @@ class OrderIndex(StaffIndexView):
     index_url_name = f"{ORDERS}:index"
     index_results_url_name = f"{ORDERS}:index_results"
     filterset_class = OrderFilters
-    search_fields = ("number", "purchaser__email", "purchaser__name", "lines__item_id")
+    is_searchable = True
     default_ordering = "-placed_at"
     columns: ClassVar[list[Column]] = [
         TitleColumn("number", label=_("Order"), get_url=lambda order: order_url(order.pk), sort_key="number"),
@@ -99,7 +126,9 @@ class OrderIndex(StaffIndexView):
             accessor=lambda order: OrderState(order.state),
             sort_key="state",
         ),
+        Column("courses", label=_("Courses"), accessor=lambda order: describe_courses(order)),
         Column("total", label=_("Total"), accessor="money.formatted", sort_key="total"),
+        Column("paid", label=_("Paid"), accessor=lambda order: describe_paid(order)),
         StateColumn(
             "attention",
             label=_("Needs attention"),
@@ -114,19 +143,36 @@ class OrderIndex(StaffIndexView):
         Column("state", label=_("State")),
         Column("placed_at", label=_("Placed")),
         Column("fulfilled_at", label=_("Fulfilled")),
-        Column("email", label=_("E-mail"), accessor="purchaser.email"),
-        Column("total", label=_("Total")),
+        Column("buyer", label=_("Buyer")),
+        Column("email", label=_("E-mail")),
+        Column("course", label=_("Course")),
+        Column("key", label=_("Course key")),
+        Column("sku", label=_("SKU")),
+        Column("mode", label=_("Mode")),
+        Column("code", label=_("Code")),
+        Column("discount_name", label=_("Discount’s name")),
+        Column("list_price", label=_("List price")),
+        Column("discount", label=_("Discount")),
+        Column("price", label=_("Price")),
+        Column("tax", label=_("Tax included")),
+        Column("paid", label=_("Paid")),
+        Column("refunded", label=_("Refunded")),
         Column("currency", label=_("Currency")),
-        Column("explanation", label=_("Reason")),
+        Column("gateway", label=_("Gateway")),
+        Column("payment_id", label=_("Payment")),
+        Column("paid_with", label=_("Paid with")),
+        Column("reason", label=_("Reason")),
     ]
 
     def get_base_queryset(self) -> QuerySet[Order]:
-        return orders_at_desk()
+        return orders_at_desk().prefetch_related("lines", "attempts")
 
     def search_queryset(self, queryset: QuerySet[Order]) -> QuerySet[Order]:
-        # The search joins lines, so an order with two matching lines would be listed twice.
-        found: QuerySet[Order] = super().search_queryset(queryset)
-        return queryset.filter(pk__in=found.order_by().values("pk")) if self.is_searching else found
+        return queryset.filter(matching_orders(self.search_query)) if self.is_searching else queryset
+
+    def get_export_rows(self, queryset: QuerySet[Order]) -> Iterator[Sequence[Cell]]:
+        for row in order_file_rows(queryset.prefetch_related(None)):
+            yield [column.get_value(row) for column in self.export_columns]
 
 
 class RefundIndex(StaffIndexView):
@@ -157,10 +203,10 @@ class RefundIndex(StaffIndexView):
     export_filename = "refunds"
     export_columns: ClassVar[list[Column]] = [
         Column("number", label=_("Order")),
-        Column("amount", label=_("Amount")),
+        Column("amount", label=_("Amount"), accessor="money.amount"),
         Column("currency", label=_("Currency")),
-        Column("state", label=_("State")),
-        Column("origin", label=_("Started")),
+        Column("state", label=_("State"), accessor="get_state_display"),
+        Column("origin", label=_("Started"), accessor="get_origin_display"),
         Column("recorded_at", label=_("Recorded")),
         Column("settled_at", label=_("Settled")),
         Column("gateway", label=_("Gateway")),

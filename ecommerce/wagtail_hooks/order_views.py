@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -20,15 +21,16 @@ from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import OrderAtDesk, order_at_desk
 from ecommerce.selectors.refund_plan import RefundChoice, plan_refund
 from ecommerce.services.checkout import review
+from ecommerce.services.orders.notes import add_note
 from ecommerce.services.refunds import refunds
 from ecommerce.services.refunds.requests import deny_request
-from ecommerce.wagtail_hooks.order_forms import AnswerForm, OrderRefundForm, UndoForm
+from ecommerce.wagtail_hooks.order_forms import AnswerForm, NoteForm, OrderRefundForm, UndoForm
 from ecommerce.wagtail_hooks.order_lists import ORDER_TONES, ORDERS, REFUND_TONES, order_url
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.fingerprint import PlanChanged
 from mitxonline.kernel.forms import refusals_on
-from mitxonline.staff.pages import ReasonForm, StaffButtonView, StaffFormPage, StaffPage, StaffPageMixin
+from mitxonline.staff.pages import ReasonForm, StaffButtonView, StaffFormPage, StaffPageMixin
 
 
 class OrderMixin(StaffPageMixin):
@@ -66,13 +68,31 @@ class OrderMixin(StaffPageMixin):
         return redirect(self.get_success_url())
 
 
-class OrderView(OrderMixin, StaffPage):
+class OrderView(OrderMixin, StaffFormPage):
+    """Everything about an order; its form adds a note."""
+
     template_name = "ecommerce/admin/order.html"
+    form_class = NoteForm
+
+    @cached_property
+    def may(self) -> dict[str, bool]:
+        return {name: self.user_has_permission(name) for name in ("refund", "fulfill", "cancel")}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Whoever decides about orders writes notes; the right to look is not enough.
+        if not any(self.may.values()):
+            raise PermissionDenied
+        return super().post(request, *args, **kwargs)
+
+    def perform(self, form: NoteForm) -> str:
+        text, by_id = form.cleaned_data["text"], self.request.user.pk
+        add_note(order_id=self.desk.order.pk, text=text, by_id=by_id, now=clock.now())
+        return _("The note is saved.")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        may = {name: self.user_has_permission(name) for name in ("refund", "fulfill", "cancel")}
         return super().get_context_data(
-            may=may,
+            may=self.may,
+            can_write=any(self.may.values()),
             tone=ORDER_TONES[self.desk.order.state],
             refunds=[(refund, REFUND_TONES[refund.state]) for refund in self.desk.refunds],
             **kwargs,

@@ -18,6 +18,7 @@ from wagtail.snippets.views.snippets import CreateView
 from ecommerce.models import Product
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from ecommerce.wagtail_hooks.product_forms import ProductForm
+from ecommerce.wagtail_hooks.product_list import ProductList
 from mitxonline.kernel.choosers import SearchedChooser
 from mitxonline.staff.snippets import StaffSnippetViewSet
 
@@ -60,6 +61,8 @@ class CreateProductView(CreateView):
 class ProductViewSet(StaffSnippetViewSet):
     add_view_class = CreateProductView
     model = Product
+    index_view_class = ProductList
+    export_filename = "products"
     icon = "tag"
     menu_label = _("Products and prices")
     menu_hook = SHOP_MENU

@@ -83,7 +83,7 @@ def choose_organization(request: HttpRequest) -> HttpResponse:
 @signed_in()
 @require_safe
 def list_contracts(request: HttpRequest, slug: str) -> HttpResponse:
-    membership = _get_membership(request, slug)
+    membership = get_membership(request, slug)
     contracts = managed_contracts(membership.organization_id, now=clock.now())
     crumbs = manager_crumbs(membership.organization)
     context = {"organization": membership.organization, "contracts": contracts, "crumbs": crumbs}
@@ -94,7 +94,7 @@ def list_contracts(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def list_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     now = clock.now()
-    membership, contract = _get_contract(request, slug, contract_id, now)
+    membership, contract = get_contract(request, slug, contract_id, now)
     page = build_codes_page(organization=membership.organization, contract=contract, params=request.GET, now=now)
     form = ManagerHandOutForm(contract.runs, initial={"run": page.code_filter.run_id})
     return render(request, "frontend/managers/codes.html", {"page": page, "contract": contract, "form": form})
@@ -105,7 +105,7 @@ def list_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpRespons
 def hand_out_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     """Check a list of people, and send codes once the manager has seen the plan."""
     now = clock.now()
-    membership, contract = _get_contract(request, slug, contract_id, now)
+    membership, contract = get_contract(request, slug, contract_id, now)
     if request.method != "POST":
         form = ManagerHandOutForm(contract.runs, initial={"run": parse_row_id(request.GET.get("run"))})
         return _render_hand_out(request, membership, contract, form)
@@ -144,7 +144,7 @@ def hand_out_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpRes
 def act_on_selection(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     """Remind, send again, take back or withdraw the checked codes or invitations."""
     now = clock.now()
-    membership, contract = _get_contract(request, slug, contract_id, now)
+    membership, contract = get_contract(request, slug, contract_id, now)
     action, ids = _parse_selection(request)
     back = _back_url(request, contract_url(membership, contract))
     if not ids:
@@ -179,7 +179,7 @@ def act_on_selection(request: HttpRequest, slug: str, contract_id: int) -> HttpR
 def replace_link(request: HttpRequest, slug: str, contract_id: int, run_id: int) -> HttpResponse:
     """Replace the code everyone shares, after showing how many invitations are open."""
     now = clock.now()
-    membership, contract = _get_contract(request, slug, contract_id, now)
+    membership, contract = get_contract(request, slug, contract_id, now)
     shared: SharedCode | None = None
     if contract.has_codes and not contract.has_cap:
         shared = next((each for each in shared_code_lines(contract) if each.run.pk == run_id), None)
@@ -202,7 +202,7 @@ def replace_link(request: HttpRequest, slug: str, contract_id: int, run_id: int)
 @signed_in()
 @require_safe
 def download_redemptions(request: HttpRequest, slug: str, contract_id: int, kind: str) -> HttpResponseBase:
-    _membership, contract = _get_contract(request, slug, contract_id, clock.now())
+    _membership, contract = get_contract(request, slug, contract_id, clock.now())
     rows = redemption_file(contract.terms.pk)
     return spreadsheet_response(rows, name=_file_name(contract, "redemptions"), title="Redemptions", style=kind)
 
@@ -211,7 +211,7 @@ def download_redemptions(request: HttpRequest, slug: str, contract_id: int, kind
 @require_safe
 def download_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpResponseBase:
     """Download the codes of one course or of all, and record who did: each code is worth a seat."""
-    _membership, contract = _get_contract(request, slug, contract_id, clock.now())
+    _membership, contract = get_contract(request, slug, contract_id, clock.now())
     code_filter = CodeFilter(run_id=parse_code_filter(request.GET, contract).run_id)
     record(contract.terms.page, "b2b.code.export", by_id=account_id(request), data={"run": code_filter.run_id})
     rows = code_file(contract_id=contract.terms.pk, code_filter=code_filter)
@@ -221,7 +221,7 @@ def download_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpRes
 # --- Requests --------------------------------------------------------------------------------------------------------
 
 
-def _get_membership(request: HttpRequest, slug: str) -> OrganizationMembership:
+def get_membership(request: HttpRequest, slug: str) -> OrganizationMembership:
     """Return the manager's membership. The 404 is the same whether or not the organization exists."""
     membership = managed_membership(user_id=account_id(request), slug=slug)
     if membership is None:
@@ -229,10 +229,10 @@ def _get_membership(request: HttpRequest, slug: str) -> OrganizationMembership:
     return membership
 
 
-def _get_contract(
+def get_contract(
     request: HttpRequest, slug: str, contract_id: int, now: datetime
 ) -> tuple[OrganizationMembership, ManagedContract]:
-    membership = _get_membership(request, slug)
+    membership = get_membership(request, slug)
     contracts = managed_contracts(membership.organization_id, now=now, contract_id=contract_id)
     if not contracts:
         raise Http404
@@ -310,9 +310,10 @@ def _withdraw_access(
     if request.POST.get("sure") != "yes":
         context = _page_context(membership, contract, _("Withdraw access")) | {
             "person": person,
-            "code_id": ids[0],
             "back": back,
-            "query": request.POST.get("query", ""),
+            "action": request.path,
+            "hidden": {"only": f"withdraw-{ids[0]}", "sure": "yes", "query": request.POST.get("query", "")}.items(),
+            "had_code": True,
         }
         return render(request, "frontend/managers/withdraw.html", context)
     try:

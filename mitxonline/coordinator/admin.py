@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -13,9 +14,44 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from mitxonline.coordinator import deliveries
-from mitxonline.coordinator.models import Delivery
+from mitxonline.coordinator.models import Delivery, ScheduledTask
+from mitxonline.coordinator.schedule import overdue_tasks
 from mitxonline.kernel import clock
 from mitxonline.kernel.admin import ReadOnlyAdminMixin
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    """Deliveries that a worker could claim now."""
+
+    title = _("waiting")
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("due", _("Due now"))]
+
+    def queryset(self, request: HttpRequest, found: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        due = Delivery.objects.due(now=clock.now())
+        return found.filter(pk__in=due.values("pk")) if self.value() == "due" else found
+
+
+class OverdueFilter(admin.SimpleListFilter):
+    """Tasks that should have succeeded by now."""
+
+    title = _("overdue")
+    parameter_name = "overdue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Yes"))]
+
+    def queryset(self, request: HttpRequest, found: QuerySet[ScheduledTask]) -> QuerySet[ScheduledTask]:
+        return found.filter(pk__in=overdue_tasks(now=clock.now()).values("pk")) if self.value() == "yes" else found
+
+
+@admin.register(ScheduledTask)
+class ScheduledTaskAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[ScheduledTask]):
+    list_display = ("name", "succeeded_at", "known_since")
+    list_filter = (OverdueFilter,)
+    ordering = ("succeeded_at", "name")
 
 
 @admin.register(Delivery)
@@ -30,7 +66,7 @@ class DeliveryAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[Delivery]):
         "last_error",
         "created_at",
     )
-    list_filter = ("state", "event_type", "handler", "created_at")
+    list_filter = ("state", WaitingFilter, "event_type", "handler", "created_at")
     search_fields = ("=id", "=trace_id", "event_type", "handler")
     search_help_text = _("Number, trace, event or receiver")
     ordering = ("-pk",)

@@ -8,7 +8,11 @@ class CoordinatorConfig(AppConfig):
     verbose_name = _("Events")
 
     def ready(self) -> None:
+        from celery.signals import task_success
+
         from mitxonline.coordinator.checks import check_routes, check_times
+        from mitxonline.coordinator.schedule import note_success
 
         checks.register(check_routes, "coordinator")
         checks.register(check_times, "coordinator")
+        task_success.connect(note_success, dispatch_uid="scheduled tasks")

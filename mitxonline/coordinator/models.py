@@ -79,3 +79,19 @@ class Delivery(models.Model):
     @property
     def event_name(self) -> str:
         return self.event_type.rpartition(".")[2]
+
+
+class ScheduledTask(models.Model):
+    """When a task of the schedule last succeeded, so that one that doesn't run any more is noticed."""
+
+    name = models.CharField(_("task"), max_length=200, primary_key=True)
+    known_since = models.DateTimeField(_("known since"))
+    succeeded_at = models.DateTimeField(_("last succeeded"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("scheduled task")
+        verbose_name_plural = _("scheduled tasks")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, Self, TypeVar
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models, transaction
 from django.db.transaction import Atomic, TransactionManagementError
 from django.utils.translation import gettext_lazy as _
@@ -101,6 +102,24 @@ def fetch_sql(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
         cursor.execute(sql, params)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
+
+
+def count_together(querysets: Sequence[models.QuerySet[Any]]) -> list[int]:
+    """Count the rows of each queryset, all in one query; none for an empty list."""
+    counts = [0] * len(querysets)
+    parts: list[str] = []
+    params: list[Any] = []
+    for position, queryset in enumerate(querysets):
+        try:
+            sql, its_params = queryset.order_by().values("pk").query.sql_with_params()
+        except EmptyResultSet:  # A queryset that can't have rows, such as `none()`, has no SQL.
+            continue
+        parts.append(f"SELECT {position}, count(*) FROM ({sql}) AS rows{position}")  # noqa: S608  # Django's own SQL
+        params += its_params
+    if parts:
+        for position, count in fetch_sql(" UNION ALL ".join(parts), params):
+            counts[position] = count
+    return counts
 
 
 def _unlock(number: int, namespace: str) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from django.middleware.csrf import get_token
-from django.utils.functional import Promise
 from wagtail.admin.ui.tables import Column
 from wagtail.admin.views.generic import IndexView
+from wagtail.snippets.views.snippets import IndexView as SnippetIndexView
 
-from mitxonline.kernel.text import escape_formula
+from mitxonline.kernel.spreadsheets import Cell, spreadsheet_response
 from mitxonline.staff.pages import StaffPageMixin
 
 ROWS_AT_ONCE = 2000
@@ -46,42 +47,42 @@ class TemplateColumn(Column):
         return context | {"csrf_token": get_token(parent_context["request"])}
 
 
-def plain_amount(amount: Decimal) -> str:
-    """Write an amount without an exponent: two digits after the point, three only where they count."""
-    return f"{amount:.3f}".removesuffix("0")
+class ExportMixin:
+    """The CSV and XLSX files of a list, by the one writer of files (`kernel.spreadsheets`).
 
-
-class StaffIndexView(StaffPageMixin, IndexView):
-    """A list that the database searches.
-
-    `export_columns` are the columns of its CSV and XLSX files, declared like those of the table. Their texts are made
-    safe for spreadsheets, and the rows are read in portions.
+    `export_columns` are declared like the columns of the table. Rows are read in portions.
     """
+
+    export_columns: ClassVar[Sequence[Column]] = ()
+    export_filename = "list"
+
+    @property
+    def show_export_buttons(self) -> bool:
+        return bool(self.export_columns)
+
+    def get_export_rows(self, queryset: QuerySet[Any]) -> Iterator[Sequence[Cell]]:
+        for row in queryset.iterator(chunk_size=ROWS_AT_ONCE):
+            yield [column.get_value(row) for column in self.export_columns]
+
+    def as_spreadsheet(self, queryset: QuerySet[Any], spreadsheet_format: str) -> HttpResponseBase:
+        head = [str(column.label) for column in self.export_columns]
+        rows = itertools.chain([head], self.get_export_rows(queryset))
+        return spreadsheet_response(
+            rows, name=self.export_filename, title=self.export_filename, style=spreadsheet_format
+        )
+
+
+class ExportingSnippetList(ExportMixin, SnippetIndexView):
+    """Wagtail's list of a snippet, with our files."""
+
+
+class StaffIndexView(ExportMixin, StaffPageMixin, IndexView):
+    """A list that the database searches."""
 
     any_permission_required = None
     search_backend_name = None
     paginate_by = 50
-    export_columns: ClassVar[Sequence[Column]] = ()
-    custom_value_preprocess: ClassVar[dict[Any, Any]] = IndexView.custom_value_preprocess | {
-        (str, Promise): {style: lambda text: escape_formula(str(text)) for style in IndexView.FORMATS},
-        Decimal: {"csv": plain_amount},
-    }
 
     def get_list_buttons(self, instance: Any) -> list[Any]:
         """Offer no buttons: the title leads to everything."""
         return []
-
-    @property
-    def list_export(self) -> list[str]:
-        return [column.name for column in self.export_columns]
-
-    @property
-    def export_headings(self) -> dict[str, Any]:
-        return {column.name: column.label for column in self.export_columns}
-
-    def to_row_dict(self, item: Any) -> dict[str, Any]:
-        return {column.name: column.get_value(item) for column in self.export_columns}
-
-    def as_spreadsheet(self, queryset: QuerySet[Any], spreadsheet_format: str) -> Any:
-        rows: Iterable[Any] = queryset.iterator(chunk_size=ROWS_AT_ONCE)
-        return super().as_spreadsheet(rows, spreadsheet_format)

@@ -1,13 +1,31 @@
-"""The style sheet of staff pages."""
+"""The style sheet of staff pages, and the admin's first page."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from wagtail import hooks
+from wagtail.admin.ui.components import Component
+
+from mitxonline.staff.needs import NeedsPanel
 
 
 @hooks.register("insert_global_admin_css")
 def add_staff_css() -> SafeString:
     return format_html('<link rel="stylesheet" href="{}">', static("staff/states.css"))
+
+
+@hooks.register("construct_homepage_panels")
+def show_needs(request: HttpRequest, panels: list[Component]) -> None:
+    """Replace Wagtail's panels, whose queries grow with what they list, by counts that lead to lists."""
+    panels[:] = [NeedsPanel(request)]
+
+
+@hooks.register("construct_homepage_summary_items", order=1000)
+def leave_out_totals(request: HttpRequest, items: list[Any]) -> None:
+    """Leave out how many pages, images and documents there are: no one acts on these numbers."""
+    items.clear()

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from wagtail.models import GroupPagePermission
 
-from b2b.models import ContractCourseware, ContractPage, ContractRun, HandOut
+from b2b.models import ContractCourseware, ContractPage, ContractRun, HandOut, SeatRequest
 from b2b.services.contracts.contracts import ModifyContract, modify_contract
 from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
 from b2b.wagtail_hooks.viewsets import ContractViewSet, OrganizationViewSet
@@ -36,6 +36,14 @@ TABLE = {
     "b2b_organizations:index": EDITORS_TOO,
     "b2b_organizations:index_results": EDITORS_TOO,
     "b2b_organizations:detail": EDITORS_TOO,
+    "b2b_organizations:people": NOBODY_ELSE,
+    "b2b_organizations:people_results": NOBODY_ELSE,
+    "b2b_organizations:add_manager": NOBODY_ELSE,
+    "b2b_contracts:failed_mails": NOBODY_ELSE,
+    "b2b_contracts:failed_mails_results": NOBODY_ELSE,
+    "b2b_contracts:seat_requests": NOBODY_ELSE,
+    "b2b_contracts:seat_requests_results": NOBODY_ELSE,
+    "b2b_contracts:seat_request": NOBODY_ELSE,
     "b2b_contracts:index": NOBODY_ELSE,
     "b2b_contracts:index_results": NOBODY_ELSE,
     "b2b_contracts:terms": NOBODY_ELSE,
@@ -61,7 +69,12 @@ TABLE = {
     "b2b_contracts:move_member": NOBODY_ELSE,
     "b2b_contracts:activity": NOBODY_ELSE,
 }
-ONLY_POST = {"b2b_contracts:remind"}
+ONLY_POST = {
+    "b2b_contracts:remind",
+    "b2b_contracts:send_mail_again",
+    "b2b_organizations:make_manager",
+    "b2b_organizations:remove_manager",
+}
 ACTS = (
     "add_courseware",
     "remove_courseware",
@@ -101,8 +114,10 @@ def address(name: str, page: ContractPage) -> str:
     if part in ("replace", "cancel_invitation"):
         page = ContractPage.objects.get(name="Without a cap")
         further[part] = [codes_of(page)[0].pk if part == "replace" else HandOut.objects.get().pk]
-    if part.startswith("index"):
+    if part.startswith(("index", "failed_mails", "seat_requests")):
         return reverse(name)
+    if part == "seat_request":
+        further[part] = [SeatRequest.objects.create(contract=page, seats=1, asked_at=NOW).pk]
     if section == "b2b_organizations":
         return reverse(name, args=[ensure_organization_page().pk])
     return reverse(name, args=[page.pk, *further.get(part, [])])

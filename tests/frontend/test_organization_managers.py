@@ -190,7 +190,14 @@ class TestCodes:
         HandOutMail.objects.filter(hand_out__email="nora@northgate.example").update(state=MailState.FAILED)
         DiscountCode.objects.filter(pk=world.codes[7].pk).update(active=False)
         page = dana.get(manage(world)).content.decode()
-        for text, count in (("All", 8), ("Free", 4), ("Invited", 1), ("Joined", 1), ("E-mail failed", 1), ("Off", 1)):
+        for text, count in (
+            ("All", 8),
+            ("Not handed out", 4),
+            ("Invited", 1),
+            ("Used", 1),
+            ("E-mail failed", 1),
+            ("Off", 1),
+        ):
             assert f'{text} <span class="tabs-count">{count}</span>' in page
         assert "Used by ines@mail.example" in page
         failed = dana.get(manage(world), {"state": "failed"}).content.decode()
@@ -624,7 +631,7 @@ class TestFiles:
         assert head[:3] == ["Course", "Course run", "Code"]
         assert row[3] == "'=cmd|' /C calc'!A0"
         assert row[6:8] == ["'@Ines", "ines@mail.example"]
-        assert row[9] == "Joined"
+        assert row[9] == "Used"
 
     def test_excel_export_contains_no_formulas(self, world: Northgate, dana: Client) -> None:
         self.used(world)

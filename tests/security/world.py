@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils.crypto import get_random_string
 from wagtail.models import Site
 
-from b2b.models import OrganizationMembership
+from b2b.models import OrganizationMembership, SeatRequest
 from b2b.services.seats.membership import add_member
 from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE
 from ecommerce.enums import AttemptState, OrderState
@@ -110,6 +110,7 @@ def make_world() -> World:
     attempt = _open_attempt(people["learner"])
     discount_code = make_code()
     seat = add_member(contract_id=contract.pk, user_id=make_user().pk, now=NOON)
+    asked = SeatRequest.objects.create(contract=contract, seats=5, asked_at=NOON, asked_by=people["manager"])
     things = {
         "order": str(order.pk),
         "number": order.number,
@@ -125,6 +126,8 @@ def make_world() -> World:
         "discount_code": str(discount_code.pk),
         "courseware": str(run.courseware_id),
         "seat": str(seat.pk),
+        "member": str(seat.user_id),
+        "asked": str(asked.pk),
     }
     return World(cookies=_signed_in(people), order=order, attempt=attempt, marked=marked, things=things)
 

@@ -85,10 +85,7 @@ def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime)
     Earlier failed e-mails stay as they are: a later one took their place, and no one should get two at once.
     """
     with transaction.atomic():
-        later = HandOutMail.objects.filter(hand_out=OuterRef("hand_out"), pk__gt=OuterRef("pk"))
-        unsent = HandOutMail.objects.unsent(now=now).filter(
-            ~Exists(later), hand_out__in=hand_out_ids, hand_out__ended_at__isnull=True
-        )
+        unsent = HandOutMail.objects.to_send_again(now=now).filter(hand_out__in=hand_out_ids)
         chosen = [mail.pk for mail in unsent.order_by("pk").select_for_update(of=("self",), no_key=True)]
         refuse_too_many(len(chosen), by_id=by_id, now=now)
         HandOutMail.objects.filter(pk__in=chosen).update(

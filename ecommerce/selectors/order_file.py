@@ -1,0 +1,102 @@
+"""Orders as a file: one row for each line, with what accounting asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import QuerySet
+
+from ecommerce.enums import AttemptState, OrderState
+from ecommerce.models import Order, OrderLine, PaymentAttempt
+from mitxonline.kernel.money import Money, spread
+
+ORDERS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFileRow:
+    """One line of an order. Amounts are in the order's currency and have its decimals."""
+
+    number: str
+    state: str
+    placed_at: datetime
+    fulfilled_at: datetime | None
+    buyer: str
+    email: str
+    course: str
+    key: str
+    sku: str
+    mode: str
+    code: str
+    discount_name: str
+    list_price: Decimal
+    discount: Decimal
+    price: Decimal
+    tax: Decimal | None
+    paid: Decimal
+    refunded: Decimal
+    currency: str
+    gateway: str
+    payment_id: str
+    paid_with: str
+    reason: str
+
+
+def order_file_rows(orders: QuerySet[Order]) -> Iterator[OrderFileRow]:
+    """Yield the rows of these orders; orders are read in portions."""
+    found = orders.select_related("purchaser").prefetch_related("lines__code", "attempts")
+    for order in found.iterator(chunk_size=ORDERS_AT_ONCE):
+        lines = sorted(order.lines.all(), key=lambda line: line.pk)
+        payment = _payment_of(order)
+        for line, tax in zip(lines, _divide_tax(order, lines), strict=True):
+            yield _row(order, line, payment, tax)
+
+
+def _payment_of(order: Order) -> PaymentAttempt | None:
+    """The payment that counts for the order, or else the last try."""
+    attempts = sorted(order.attempts.all(), key=lambda attempt: (attempt.started_at, attempt.pk))
+    paid = [attempt for attempt in attempts if attempt.state == AttemptState.PAID and not attempt.is_surplus]
+    return next(iter(paid), attempts[-1] if attempts else None)
+
+
+def _divide_tax(order: Order, lines: list[OrderLine]) -> list[Decimal | None]:
+    """The tax of each line: the order's, in proportion to the prices, so that the parts add up to it."""
+    if order.tax_total is None or not lines:
+        return [None] * len(lines)
+    parts = spread(Money(order.tax_total, order.currency), {line.pk: line.money for line in lines})
+    return [parts[line.pk].amount for line in lines]
+
+
+def _row(order: Order, line: OrderLine, payment: PaymentAttempt | None, tax: Decimal | None) -> OrderFileRow:
+    def amount(value: Decimal) -> Decimal:
+        return Money(value, line.currency).amount
+
+    is_paid = payment is not None and payment.state == AttemptState.PAID
+    return OrderFileRow(
+        number=order.number,
+        state=str(OrderState(order.state).label),
+        placed_at=order.placed_at,
+        fulfilled_at=order.fulfilled_at,
+        buyer=order.purchaser.name,
+        email=order.purchaser.email,
+        course=line.title,
+        key=line.item_id,
+        sku=line.sku,
+        mode=line.get_mode_display(),
+        code=str(line.code) if line.code is not None else "",
+        discount_name=line.discount_label,
+        list_price=amount(line.list_price),
+        discount=amount(line.discount_amount),
+        price=amount(line.due),
+        tax=tax,
+        paid=amount(line.due if is_paid else Decimal(0)),
+        refunded=amount(line.refunded),
+        currency=line.currency,
+        gateway=payment.gateway if payment is not None else "",
+        payment_id=payment.payment_id if payment is not None else "",
+        paid_with=payment.paid_with if payment is not None else "",
+        reason=order.explanation,
+    )
