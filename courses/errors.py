@@ -64,3 +64,11 @@ class RunNotFree(EnrollmentRefused):
     message = _("“{title}” has a price.")
     advice = _("Add it to your cart to enroll.")
     title: str
+
+
+class RunKeyTaken(DomainError):
+    code = "run_key_taken"
+    message = _("There is a run with the key {key} already.")
+    advice = _("Choose another tag.")
+    exposes = ("key",)
+    key: str

@@ -6,7 +6,7 @@ from datetime import date
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext
@@ -22,6 +22,14 @@ from b2b.selectors.needs import ContractNeed, contracts_needing
 from b2b.wagtail_hooks.base import ICON, NAMESPACE, TONES, ListedTerms, contract_url
 from mitxonline.kernel import clock
 from mitxonline.staff.lists import StaffIndexView, StateColumn
+
+# What people can join first, what is over last.
+POSITION = Case(
+    When(state__in=[ContractStanding.OPEN, ContractStanding.FULL], then=Value(0)),
+    When(state__in=[ContractStanding.NOT_STARTED, ContractStanding.DRAFT], then=Value(1)),
+    default=Value(2),
+    output_field=IntegerField(),
+)
 
 
 class ContractFilters(WagtailFilterSet):
@@ -109,7 +117,7 @@ class ContractIndex(StaffIndexView):
     results_template_name = "b2b/admin/list_results.html"
     empty_message = _("There are no contracts yet. Open an organization and add one.")
     search_fields = ["name", "slug", "organization_name"]
-    default_ordering = "name"
+    default_ordering = ("position", "name")
     filterset_class = ContractFilters
     columns = [
         TitleColumn("name", label=_("Contract"), sort_key="name", get_url=lambda page: contract_url("terms", page.pk)),
@@ -123,7 +131,7 @@ class ContractIndex(StaffIndexView):
     ]
 
     def get_base_queryset(self) -> QuerySet[ContractPage]:
-        return list_contracts(today=clock.today())
+        return list_contracts(today=clock.today()).annotate(position=POSITION)
 
     def get_add_url(self) -> None:
         """A contract is added on its organization's page."""

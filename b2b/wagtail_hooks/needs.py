@@ -121,7 +121,7 @@ class SeatRequestIndex(StaffIndexView):
         return requests.select_related("contract__terms__organization", "asked_by")
 
 
-class AnswerForm(forms.Form):
+class SeatAnswerForm(forms.Form):
     answer = forms.CharField(
         label=_("Answer"),
         required=False,
@@ -137,7 +137,7 @@ class SeatRequestView(StaffFormPage):
     permission_policy = ModelPermissionPolicy(ContractPage)
     permission_required = "change"
     model = SeatRequest
-    form_class = AnswerForm
+    form_class = SeatAnswerForm
     template_name = "b2b/admin/seat_request.html"
     header_icon = "group"
 
@@ -168,7 +168,7 @@ class SeatRequestView(StaffFormPage):
             **kwargs,
         )
 
-    def perform(self, form: AnswerForm) -> str:
+    def perform(self, form: SeatAnswerForm) -> str:
         close_seat_request(
             request_id=self.seat_request.pk,
             answer=form.cleaned_data["answer"],

@@ -6,13 +6,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, ObjectList
-from wagtail.admin.ui.tables import BooleanColumn, Column, UpdatedAtColumn
+from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn, NumberColumn, TitleColumn, UpdatedAtColumn
 from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
 from cms.models import Instructor
+from cms.wagtail_hooks.course_overview import overview_url
 from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProgramForm
-from cms.wagtail_hooks.run_list import RunFilters
+from cms.wagtail_hooks.run_list import RunFilters, format_price, listed_runs
 from courses.models import Course, CourseRun, Department, Program
+from mitxonline.kernel import clock
 from mitxonline.kernel.choosers import SearchedChooser
 from mitxonline.staff.snippets import StaffSnippetViewSet
 
@@ -25,7 +27,12 @@ class CourseViewSet(StaffSnippetViewSet):
     menu_label = _("Courses")
     list_display = [
         "title",
-        "readable_id",
+        TitleColumn(
+            "readable_id",
+            label=_("Runs, prices, contracts"),
+            sort_key="readable_id",
+            get_url=lambda course: overview_url(course.pk),
+        ),
         "department",
         "level",
         BooleanColumn("live", label=_("Offered")),
@@ -72,16 +79,18 @@ class CourseRunViewSet(StaffSnippetViewSet):
     icon = "calendar-alt"
     menu_label = _("Course runs")
     list_display = [
-        "title",
         "courseware_id",
-        Column("start_date", label=_("Starts"), sort_key="start_date"),
-        Column("end_date", label=_("Ends"), sort_key="end_date"),
+        TitleColumn("course", label=_("Course"), accessor="title", get_url=lambda run: overview_url(run.course_id)),
+        DateColumn("start_date", label=_("Starts"), sort_key="start_date"),
+        DateColumn("end_date", label=_("Ends"), sort_key="end_date"),
+        Column("price", label=_("Price"), accessor=format_price),
+        NumberColumn("learners", label=_("Learners"), sort_key="learners"),
         BooleanColumn("is_self_paced", label=_("Self-paced")),
         BooleanColumn("live", label=_("Live")),
     ]
     filterset_class = RunFilters
     search_fields = ["title", "courseware_id"]
-    ordering = ["-start_date", "title"]
+    ordering = ("position", "nearness", "title")
     list_per_page = PER_PAGE
     copy_view_enabled = False
     chooser_viewset_class = SearchedChooser
@@ -103,8 +112,7 @@ class CourseRunViewSet(StaffSnippetViewSet):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CourseRun]:
-        runs: QuerySet[CourseRun] = CourseRun.objects.select_related("course")
-        return runs
+        return listed_runs(clock.now())
 
 
 class ProgramViewSet(StaffSnippetViewSet):

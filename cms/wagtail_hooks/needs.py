@@ -22,7 +22,7 @@ from cms.selectors.needs import PageNeed, pages_needing, pages_to_edit, runs_wit
 from courses.models import CourseRun
 from mitxonline.kernel import clock
 from mitxonline.staff.lists import StaffIndexView
-from mitxonline.staff.needs import NEEDS, Fact, Need, NeedsSection
+from mitxonline.staff.needs import NEEDS, Need, NeedsSection, SectionFact
 
 NAMESPACE = "pages_to_do"
 RECENT = 5
@@ -107,12 +107,12 @@ def add_editors_needs(request: HttpRequest) -> NeedsSection | None:
     return NeedsSection("pages", _("Pages and courses"), tuple(needs), links=tuple(_recent_edits(user)))
 
 
-def _recent_edits(user: object) -> list[Fact]:
+def _recent_edits(user: object) -> list[SectionFact]:
     """Return the pages this user edited last, each once."""
     entries = PageLogEntry.objects.filter(user=user, action="wagtail.edit", page__isnull=False)
     last = entries.order_by("page_id", "-timestamp").distinct("page_id").values("pk")
     found = PageLogEntry.objects.filter(pk__in=last).order_by("-timestamp")[:RECENT]
     return [
-        Fact(title, "", reverse("wagtailadmin_pages:edit", args=[pk]))
+        SectionFact(title, "", reverse("wagtailadmin_pages:edit", args=[pk]))
         for pk, title in found.values_list("page_id", "page__title")
     ]

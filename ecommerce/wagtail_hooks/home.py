@@ -13,7 +13,7 @@ from wagtail import hooks
 from ecommerce.selectors.order_desk import Attention, orders_needing, sales_of_day
 from ecommerce.wagtail_hooks.order_lists import ORDERS
 from mitxonline.kernel import clock
-from mitxonline.staff.needs import NEEDS, Fact, Need, NeedsSection
+from mitxonline.staff.needs import NEEDS, Need, NeedsSection, SectionFact
 
 LABELS = {
     Attention.REVIEW: _("Orders in review"),
@@ -38,9 +38,9 @@ def add_finance_needs(request: HttpRequest) -> NeedsSection | None:
     return NeedsSection("money", _("Orders and money"), tuple(needs), facts=(_describe_yesterday(url),))
 
 
-def _describe_yesterday(url: str) -> Fact:
+def _describe_yesterday(url: str) -> SectionFact:
     day = clock.today() - timedelta(days=1)
     sales = sales_of_day(day)
     count = ngettext("Yesterday’s sales: %(count)d order", "Yesterday’s sales: %(count)d orders", sales.orders)
     amounts = " + ".join(money.formatted() for money in sales.amounts)
-    return Fact(count % {"count": sales.orders}, amounts or "–", f"{url}?sold_from={day}&sold_to={day}", "good")
+    return SectionFact(count % {"count": sales.orders}, amounts or "–", f"{url}?sold_from={day}&sold_to={day}", "good")

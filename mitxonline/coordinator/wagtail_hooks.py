@@ -11,7 +11,7 @@ from wagtail import hooks
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.coordinator.schedule import overdue_tasks
 from mitxonline.kernel import clock
-from mitxonline.staff.needs import NEEDS, Fact, Need, NeedsSection
+from mitxonline.staff.needs import NEEDS, Need, NeedsSection, SectionFact
 
 
 @hooks.register(NEEDS, order=40)  # type: ignore[untyped-decorator]
@@ -30,8 +30,8 @@ def add_operators_needs(request: HttpRequest) -> NeedsSection | None:
     )
 
 
-def _describe_queue(url: str) -> Fact:
+def _describe_queue(url: str) -> SectionFact:
     now = clock.now()
     oldest = Delivery.objects.due(now=now).order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
     age = timesince(oldest, now, depth=1) if oldest is not None else "0"
-    return Fact(_("Age of the queue"), age, url)
+    return SectionFact(_("Age of the queue"), age, url)

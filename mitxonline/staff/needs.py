@@ -31,7 +31,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class SectionFact:
     """Something to know rather than to do; `url` may be empty."""
 
     label: str | Promise
@@ -45,8 +45,8 @@ class NeedsSection:
     name: str
     heading: str | Promise
     needs: tuple[Need, ...]
-    facts: tuple[Fact, ...] = ()
-    links: tuple[Fact, ...] = field(default=())
+    facts: tuple[SectionFact, ...] = ()
+    links: tuple[SectionFact, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)

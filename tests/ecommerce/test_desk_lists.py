@@ -175,6 +175,7 @@ def test_control_characters_break_no_workbook(desk: Client) -> None:
     make_paid_order(make_product(price="1249.50"), buyer=make_user(name="Ada\x0bLove\x00lace".replace("\x00", "\x01")))
     answer = desk.get("/cms/orders/", {"export": "xlsx"})
     sheet = load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active  # type: ignore[attr-defined]
+    answer.close()
     head, row = ([cell.value for cell in line] for line in sheet.iter_rows())
     assert row[head.index("Buyer")] == "AdaLovelace"
     assert row[head.index("Price")] == 1249.5

@@ -126,6 +126,8 @@ def make_world() -> World:
         "discount_code": str(discount_code.pk),
         "courseware": str(run.courseware_id),
         "seat": str(seat.pk),
+        "course": str(run.course_run.course_id),
+        "public_run": str(order.lines.get().product.course_run_id),
         "member": str(seat.user_id),
         "asked": str(asked.pk),
     }

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ecommerce', '0019_unlimited_label'),
+        ('ecommerce', '0020_starts_of_programs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,91 @@
+"""Next year's run made from last year's: every field is copied, and every date moves by the same number of days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from courses.enums import LmsState
+from courses.errors import RunKeyTaken
+from courses.models import CourseRun
+from courses.models.run import SOURCE_TAG
+from mitxonline.kernel import clock
+
+# Which of the dates counts as the run's beginning: the first that it has.
+ANCHORS = ("start_date", "enrollment_start", "enrollment_end", "end_date")
+DATES = (
+    "start_date",
+    "end_date",
+    "enrollment_start",
+    "enrollment_end",
+    "upgrade_deadline",
+    "certificate_available_date",
+)
+# The copy's own. It isn't live before someone has looked at it.
+OWN = frozenset({"id", "courseware_id", "run_tag", "live", "lms_state", "source_run", "created_at", "updated_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftedDate:
+    """A date of the run and of its copy; `label` is the field's."""
+
+    label: str
+    before: datetime
+    after: datetime
+
+
+def moves_of(run: CourseRun, *, start: date) -> list[ShiftedDate]:
+    """Return how the dates move if the copy begins on this day."""
+    days = _days_to(run, start)
+    return [
+        ShiftedDate(str(CourseRun._meta.get_field(name).verbose_name), before, _shift(before, days))
+        for name in DATES
+        if (before := getattr(run, name)) is not None
+    ]
+
+
+def key_of_copy(run: CourseRun, tag: str) -> str:
+    return f"{run.course.readable_id}+{tag}"
+
+
+def copy_run(*, run_id: int, tag: str, start: date) -> CourseRun:
+    """Copy a public run, not live, with its dates moved. Raises RunKeyTaken."""
+    run = CourseRun.objects.select_related("course").get(pk=run_id)
+    days = _days_to(run, start)
+    values: dict[str, Any] = {
+        field.attname: getattr(run, field.attname)
+        for field in CourseRun._meta.concrete_fields
+        if field.name not in OWN and field.name not in DATES
+    }
+    for name in DATES:
+        before = getattr(run, name)
+        values[name] = _shift(before, days) if before is not None else None
+    if run.start_date is None and not run.is_self_paced:
+        values["start_date"] = clock.start_of_day(start)
+    key = key_of_copy(run, tag)
+    copy = CourseRun(**values, courseware_id=key, run_tag=tag, live=False, lms_state=LmsState.NOT_NEEDED)
+    copy.source_run = run if run.run_tag != SOURCE_TAG else None
+    try:
+        with transaction.atomic():
+            copy.save(force_insert=True)
+    except IntegrityError as error:
+        if not CourseRun.all_objects.filter(courseware_id=key).exists():
+            raise
+        raise RunKeyTaken(key=key) from error
+    return copy
+
+
+def _days_to(run: CourseRun, start: date) -> int:
+    anchor: datetime | None = next((moment for name in ANCHORS if (moment := getattr(run, name)) is not None), None)
+    return (start - clock.date_of(anchor)).days if anchor is not None else 0
+
+
+def _shift(moment: datetime, days: int) -> datetime:
+    """Move by days and keep the time on the site's clock, also across daylight saving."""
+    zone = timezone.get_default_timezone()
+    local = moment.astimezone(zone).replace(tzinfo=None) + timedelta(days=days)
+    return local.replace(tzinfo=zone)
