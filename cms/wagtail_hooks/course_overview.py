@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -115,7 +115,7 @@ def add_page(request: HttpRequest, course: Course) -> CourseSection:
 @hooks.register(COURSE_SECTIONS, order=20)
 def add_runs(request: HttpRequest, course: Course) -> CourseSection:
     now = clock.now()
-    runs = CourseRun.objects.filter(course=course).annotate(
+    runs: QuerySet[Any] = CourseRun.objects.filter(course=course).annotate(
         learners=Count("enrollments", filter=Q(enrollments__active=True))
     )
     can_edit, can_add = (request.user.has_perm(f"courses.{name}_courserun") for name in ("change", "add"))

@@ -41,8 +41,9 @@ class ShiftedDate:
 def moves_of(run: CourseRun, *, start: date) -> list[ShiftedDate]:
     """Return how the dates move if the copy begins on this day."""
     days = _days_to(run, start)
+    labels = {field.name: str(field.verbose_name) for field in CourseRun._meta.concrete_fields}
     return [
-        ShiftedDate(str(CourseRun._meta.get_field(name).verbose_name), before, _shift(before, days))
+        ShiftedDate(labels[name], before, _shift(before, days))
         for name in DATES
         if (before := getattr(run, name)) is not None
     ]

@@ -14,12 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
 from wagtail.admin.ui.tables import Column, DateColumn, TitleColumn
 
-from ecommerce.enums import AttemptState, OrderState, RefundState
+from ecommerce.enums import OrderState, RefundState
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import Attention, matching_orders, orders_at_desk, refunds_at_desk, sold_between
 from ecommerce.selectors.order_file import order_file_rows
-from mitxonline.kernel.money import Money
 from mitxonline.kernel.spreadsheets import Cell
 from mitxonline.staff.lists import StaffIndexView, StateColumn
 
@@ -99,14 +98,6 @@ def describe_courses(order: Order) -> str:
     return gettext("%(title)s and %(count)d more") % {"title": titles[0], "count": len(titles) - 1}
 
 
-def describe_paid(order: Order) -> str:
-    """What arrived, or a dash: an order that waits for its payment has a total but nothing paid."""
-    paid = [attempt.paid_money for attempt in order.attempts.all() if attempt.state == AttemptState.PAID]
-    by_currency = {money.currency: Money.sum([m for m in paid if m.currency == money.currency], money.currency)
-                   for money in paid}  # fmt: skip
-    return " + ".join(money.formatted() for money in by_currency.values()) or "–"
-
-
 class OrderIndex(StaffIndexView):
     model = Order
     page_title = _("Orders")
@@ -117,7 +108,13 @@ class OrderIndex(StaffIndexView):
     is_searchable = True
     default_ordering = "-placed_at"
     columns: ClassVar[list[Column]] = [
-        TitleColumn("number", label=_("Order"), get_url=lambda order: order_url(order.pk), sort_key="number"),
+        TitleColumn(
+            "number",
+            label=_("Order"),
+            get_url=lambda order: order_url(order.pk),
+            sort_key="number",
+            classname="desk-number",
+        ),
         Column("buyer", label=_("Buyer"), accessor="purchaser.email", sort_key="purchaser__email"),
         StateColumn(
             "state",
@@ -128,7 +125,6 @@ class OrderIndex(StaffIndexView):
         ),
         Column("courses", label=_("Courses"), accessor=lambda order: describe_courses(order)),
         Column("total", label=_("Total"), accessor="money.formatted", sort_key="total"),
-        Column("paid", label=_("Paid"), accessor=lambda order: describe_paid(order)),
         StateColumn(
             "attention",
             label=_("Needs attention"),
@@ -165,7 +161,7 @@ class OrderIndex(StaffIndexView):
     ]
 
     def get_base_queryset(self) -> QuerySet[Order]:
-        return orders_at_desk().prefetch_related("lines", "attempts")
+        return orders_at_desk().prefetch_related("lines")
 
     def search_queryset(self, queryset: QuerySet[Order]) -> QuerySet[Order]:
         return queryset.filter(matching_orders(self.search_query)) if self.is_searching else queryset

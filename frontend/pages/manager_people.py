@@ -29,6 +29,7 @@ class PeoplePage:
     contract_id: int | None
     words: str
     total: int
+    different: int
     page: Page[Any]
     people: tuple[PersonWithSeat, ...]
 
@@ -38,9 +39,12 @@ class PeoplePage:
 
     @property
     def heading(self) -> str:
-        return ngettext("%(count)d person has joined", "%(count)d people have joined", self.total) % {
-            "count": self.total
-        }
+        people = ngettext("%(count)d person has joined", "%(count)d people have joined", self.different)
+        people %= {"count": self.different}
+        if self.different == self.total:
+            return people
+        seats = ngettext("%(count)d seat", "%(count)d seats", self.total) % {"count": self.total}
+        return gettext("%(people)s and have %(seats)s") % {"people": people, "seats": seats}
 
 
 def build_people_page(
@@ -61,6 +65,7 @@ def build_people_page(
         words=words,
         # The seats were counted with the contracts.
         total=sum(each.seats.joined for each in contracts if contract_id in (None, each.terms.pk)),
+        different=seats.order_by().values("user").distinct().count(),
         page=page,
         people=tuple(with_courses(page.object_list)),
     )

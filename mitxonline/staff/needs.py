@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from wagtail import hooks
+from wagtail.admin.auth import user_has_any_page_permission
 from wagtail.admin.ui.components import Component
 
 from mitxonline.kernel.db import count_together
@@ -88,4 +89,5 @@ class NeedsPanel(Component):
 
     def get_context_data(self, parent_context: Any) -> Mapping[str, Any]:
         found = [register(self.request) for register in hooks.get_hooks(NEEDS)]
-        return {"sections": count_needs([section for section in found if section is not None])}
+        sections = count_needs([section for section in found if section is not None])
+        return {"sections": sections, "has_pages": user_has_any_page_permission(self.request.user)}

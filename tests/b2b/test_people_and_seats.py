@@ -77,7 +77,7 @@ def base(world: World, rest: str = "") -> str:
 class TestManagers:
     def test_see_who_joined_when_how_and_which_courses(self, world: World) -> None:
         html = client_of(world.manager).get(base(world, "people/")).content.decode()
-        assert "4 people have joined" in html
+        assert "3 people have joined and have 4 seats" in html
         for words in ("ada@northgate.example", "Enrollment code", "Safer care", "Clinical skills", "Leading teams"):
             assert words in html
         assert "eve@harbor.example" not in html
@@ -102,7 +102,7 @@ class TestManagers:
             add_member(contract_id=world.second.pk, user_id=make_user().pk, now=clock.now()) if _each < 4 else None
         client = client_of(world.manager)
         client.get(base(world, "people/"))
-        with queries(exactly=13):
+        with queries(exactly=14):
             client.get(base(world, "people/"))
 
     def test_withdraw_access_of_anyone_after_a_question(self, world: World) -> None:

@@ -71,7 +71,6 @@ def test_paid_is_what_was_paid(desk: Client) -> None:
     order.attempts.update(state=AttemptState.PROCESSING, settled_at=None)
     html = desk.get(desk_url(order)).content.decode()
     assert "<dt>Paid</dt><dd>$0.00</dd>" in html
-    assert desk.get("/cms/orders/").content.decode().count("$195.00") == 1
     paid = make_paid_order(make_product(price="30"))
     make_second_payment(paid)
     assert "<dt>Paid</dt><dd>$60.00</dd>" in desk.get(desk_url(paid)).content.decode()

@@ -18,16 +18,22 @@ def copy_run_with_prices(
     """Copy a run and, if asked to, what it is sold for. Raises RunKeyTaken; then nothing is copied."""
     with transaction.atomic():
         copy = copy_run(run_id=run_id, tag=tag, start=start)
-        products = Product.objects.filter(course_run=run_id, requires_code=False) if copies_prices else ()
-        for product in products:
-            draft = ProductDraft(
-                item=copy.courseware_id,
-                price=product.price,
-                currency=product.currency,
-                mode=product.mode,
-                description=product.description,
-                is_active=product.is_active,
-                sku=copy.courseware_id if product.mode == products[0].mode else f"{copy.courseware_id}-{product.mode}",
-            )
-            put_on_sale(draft=draft, by_id=by_id, now=now, reason=f"copied from {product.sku}")
+        if copies_prices:
+            _copy_prices(run_id, copy, by_id=by_id, now=now)
     return copy
+
+
+def _copy_prices(run_id: int, copy: CourseRun, *, by_id: int | None, now: datetime) -> None:
+    """Sell the copy for what the run is sold for, in each mode. The first product is known by the run's key."""
+    products = Product.objects.filter(course_run=run_id, requires_code=False).order_by("pk")
+    for number, product in enumerate(products):
+        draft = ProductDraft(
+            item=copy.courseware_id,
+            price=product.price,
+            currency=product.currency,
+            mode=product.mode,
+            description=product.description,
+            is_active=product.is_active,
+            sku=f"{copy.courseware_id}-{product.mode}" if number else copy.courseware_id,
+        )
+        put_on_sale(draft=draft, by_id=by_id, now=now, reason=f"copied from {product.sku}")
