@@ -11,7 +11,9 @@ from django.utils.translation import ngettext
 from wagtail import hooks
 
 from ecommerce.selectors.order_desk import Attention, orders_needing, sales_of_day
+from ecommerce.selectors.unpriced import runs_without_price
 from ecommerce.wagtail_hooks.order_lists import ORDERS
+from ecommerce.wagtail_hooks.unpriced import ADD_PRODUCT, UNPRICED
 from mitxonline.kernel import clock
 from mitxonline.staff.needs import NEEDS, Need, NeedsSection, SectionFact
 
@@ -35,6 +37,9 @@ def add_finance_needs(request: HttpRequest) -> NeedsSection | None:
         Need(LABELS[each], orders_needing(each), f"{url}?attention={each}", "bad" if each in BAD else "warn")
         for each in Attention
     ]
+    if request.user.has_perm(ADD_PRODUCT):
+        unpriced = runs_without_price(clock.now())
+        needs.append(Need(_("Runs without a price"), unpriced, reverse(f"{UNPRICED}:index")))
     return NeedsSection("money", _("Orders and money"), tuple(needs), facts=(_describe_yesterday(url),))
 
 

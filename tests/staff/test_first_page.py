@@ -103,6 +103,7 @@ def make_finance_world(size: int = 1) -> None:
     for _number in range(size):
         make_dispute(make_paid_order(make_product()))
         make_second_payment(make_paid_order(make_product()))
+        make_run(make_course(f"UP{_number:03d}"), tag="2027W02", live=True, is_free=False)
         order = make_paid_order(make_product())
         type(order).objects.filter(pk=order.pk).update(fulfilled_at=yesterday)
 
@@ -126,7 +127,7 @@ WORLDS = {
         {"Requests for seats", "Full", "Ending in 30 days", "Updates that failed", "Updates that wait",
          "Unpublished drafts", "Failed e-mails"},
     ),
-    "finance": (make_finance_world, {"Disputes", "Second payments"}),
+    "finance": (make_finance_world, {"Disputes", "Second payments", "Runs without a price"}),
 }  # fmt: skip
 
 
