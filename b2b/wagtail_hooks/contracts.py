@@ -131,7 +131,8 @@ class ContractIndex(StaffIndexView):
     ]
 
     def get_base_queryset(self) -> QuerySet[ContractPage]:
-        return list_contracts(today=clock.today()).annotate(position=POSITION)
+        contracts: QuerySet[ContractPage] = list_contracts(today=clock.today()).annotate(position=POSITION)
+        return contracts
 
     def get_add_url(self) -> None:
         """A contract is added on its organization's page."""

@@ -147,6 +147,13 @@ class SubjectPage(SitePage):
     def subject(self) -> Any:
         return getattr(self, self.subject_field)
 
+    def search_keys(self) -> str:
+        """The words by which staff find the page: the id, and its parts, which no one types as a whole."""
+        if self.subject is None:
+            return ""
+        key: str = self.subject.readable_id
+        return f"{key} {key.replace('+', ' ').replace(':', ' ')}"
+
     def copy_subject_title(self) -> None:
         if self.subject is not None:
             self.title = self.subject.title

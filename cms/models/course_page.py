@@ -62,6 +62,8 @@ class CoursePage(SubjectPage):
     search_fields = [
         *SitePage.search_fields,
         index.SearchField("body"),
+        index.SearchField("search_keys"),
+        index.AutocompleteField("search_keys"),
         index.RelatedFields("course", [index.SearchField("summary"), index.SearchField("readable_id")]),
     ]
 

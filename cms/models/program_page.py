@@ -60,6 +60,8 @@ class ProgramPage(SubjectPage):
     search_fields = [
         *SitePage.search_fields,
         index.SearchField("body"),
+        index.SearchField("search_keys"),
+        index.AutocompleteField("search_keys"),
         index.RelatedFields("program", [index.SearchField("summary"), index.SearchField("readable_id")]),
     ]
 

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, ObjectList
-from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn, NumberColumn, TitleColumn, UpdatedAtColumn
+from wagtail.admin.ui.tables import BooleanColumn, Column, NumberColumn, TitleColumn, UpdatedAtColumn
 from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
 from cms.models import Instructor
@@ -16,6 +16,7 @@ from cms.wagtail_hooks.run_list import RunFilters, format_price, listed_runs
 from courses.models import Course, CourseRun, Department, Program
 from mitxonline.kernel import clock
 from mitxonline.kernel.choosers import SearchedChooser
+from mitxonline.staff.lists import DayColumn
 from mitxonline.staff.snippets import StaffSnippetViewSet
 
 PER_PAGE = 50
@@ -81,8 +82,8 @@ class CourseRunViewSet(StaffSnippetViewSet):
     list_display = [
         "courseware_id",
         TitleColumn("course", label=_("Course"), accessor="title", get_url=lambda run: overview_url(run.course_id)),
-        DateColumn("start_date", label=_("Starts"), sort_key="start_date"),
-        DateColumn("end_date", label=_("Ends"), sort_key="end_date"),
+        DayColumn("start_date", label=_("Starts"), sort_key="start_date"),
+        DayColumn("end_date", label=_("Ends"), sort_key="end_date"),
         Column("price", label=_("Price"), accessor=format_price),
         NumberColumn("learners", label=_("Learners"), sort_key="learners"),
         BooleanColumn("is_self_paced", label=_("Self-paced")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -19,6 +19,7 @@ from wagtail.admin.viewsets.base import ViewSet
 from wagtail.admin.widgets.button import HeaderButton
 
 from cms.models import CourseIndexPage, CoursePage
+from cms.wagtail_hooks.run_list import listed_runs
 from courses.models import Course, CourseRun, Program
 from courses.models.run import SOURCE_TAG
 from mitxonline.kernel import clock
@@ -115,9 +116,7 @@ def add_page(request: HttpRequest, course: Course) -> CourseSection:
 @hooks.register(COURSE_SECTIONS, order=20)
 def add_runs(request: HttpRequest, course: Course) -> CourseSection:
     now = clock.now()
-    runs: QuerySet[Any] = CourseRun.objects.filter(course=course).annotate(
-        learners=Count("enrollments", filter=Q(enrollments__active=True))
-    )
+    runs: QuerySet[Any] = listed_runs(now).filter(course=course)
     can_edit, can_add = (request.user.has_perm(f"courses.{name}_courserun") for name in ("change", "add"))
     rows = tuple(
         (
@@ -125,13 +124,13 @@ def add_runs(request: HttpRequest, course: Course) -> CourseSection:
             _state_of(run, now),
             SectionCell(format_moment(run.start_date)),
             SectionCell(format_moment(run.end_date)),
-            SectionCell(f"{format_moment(run.enrollment_start)} – {format_moment(run.enrollment_end)}"),
+            SectionCell(_describe_enrollment(run)),
             SectionCell(str(run.learners)),
             SectionCell(_("Copy"), reverse("run_copy:copy", args=[run.pk]))
             if can_add and run.run_tag != SOURCE_TAG
             else SectionCell(""),
         )
-        for run in runs.order_by("-start_date", "pk")
+        for run in runs.order_by("position", "nearness", "pk")
     )
     columns = (_("Run"), _("State"), _("Starts"), _("Ends"), _("Enrollment"), _("Learners"), _("Next start"))
     actions = (SectionCell(_("Add a run"), snippet_url(CourseRun, "add")),) if can_add else ()
@@ -153,6 +152,15 @@ def add_programs(request: HttpRequest, course: Course) -> CourseSection | None:
         for program in programs
     )
     return CourseSection("programs", _("Programs"), (_("Program"), _("ID"), _("State")), rows, "")
+
+
+def _describe_enrollment(run: CourseRun) -> str:
+    days = {"opens": format_moment(run.enrollment_start), "closes": format_moment(run.enrollment_end)}
+    if run.enrollment_start is not None and run.enrollment_end is not None:
+        return _("%(opens)s to %(closes)s") % days
+    if run.enrollment_start is not None:
+        return _("from %(opens)s") % days
+    return _("until %(closes)s") % days if run.enrollment_end is not None else _("any time")
 
 
 def _state_of(run: CourseRun, now: datetime) -> SectionCell:

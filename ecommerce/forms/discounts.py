@@ -58,7 +58,14 @@ class AddressesField(forms.CharField):
 
 
 class ProductsField(forms.ModelMultipleChoiceField[Product]):
-    widget = forms.CheckboxSelectMultiple(attrs={"class": "shop-products"})
+    # The script beside the form reads these texts and puts a search above the list.
+    widget = forms.CheckboxSelectMultiple(
+        attrs={
+            "class": "shop-products",
+            "data-search": gettext_lazy("Search by course, SKU or price"),
+            "data-status": gettext_lazy("{shown} of {total} shown, {chosen} chosen"),
+        }
+    )
 
     def label_from_instance(self, obj: Any) -> str:
         return f"{obj.title} · {obj.sku} · {obj.money.formatted()} · {obj.get_mode_display()}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Q
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -28,7 +30,7 @@ def add_prices(request: HttpRequest, course: Course) -> CourseSection | None:
     if not user.has_perm("ecommerce.view_product"):
         return None
     name = Product.snippet_viewset.get_url_name  # type: ignore[attr-defined]
-    products = (
+    products: QuerySet[Any] = (
         Product.objects.filter(requires_code=False, course_run__course=course)
         .select_related("course_run")
         .annotate(sold=Count("order_lines", filter=Q(order_lines__order__state__in=BOUGHT)))

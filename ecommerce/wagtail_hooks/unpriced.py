@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
 from wagtail.admin.menu import MenuItem
-from wagtail.admin.ui.tables import Column, DateColumn, TitleColumn
+from wagtail.admin.ui.tables import Column, TitleColumn
 from wagtail.admin.viewsets.base import ViewSet
 from wagtail.permission_policies import ModelPermissionPolicy
 
@@ -19,7 +19,7 @@ from ecommerce.models import Product
 from ecommerce.selectors.unpriced import runs_without_price
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from mitxonline.kernel import clock
-from mitxonline.staff.lists import StaffIndexView
+from mitxonline.staff.lists import DayColumn, StaffIndexView
 from mitxonline.staff.pages import menu_item_for
 
 UNPRICED = "shop_unpriced"
@@ -46,8 +46,8 @@ class UnpricedRunIndex(StaffIndexView):
             sort_key="title",
         ),
         Column("courseware_id", label=_("Course key"), sort_key="courseware_id"),
-        DateColumn("start_date", label=_("Starts"), sort_key="start_date"),
-        DateColumn("enrollment_start", label=_("Enrollment opens"), sort_key="enrollment_start"),
+        DayColumn("start_date", label=_("Starts"), sort_key="start_date"),
+        DayColumn("enrollment_start", label=_("Enrollment opens"), sort_key="enrollment_start"),
     ]
     export_filename = "needs-a-price"
     export_columns: ClassVar[list[Column]] = [

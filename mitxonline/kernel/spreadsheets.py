@@ -30,6 +30,7 @@ BYTE_ORDER_MARK = "\ufeff"  # Excel reads a CSV file as UTF-8 only with this.
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # Sent line by line, a large file takes several times as long.
 LINES_AT_ONCE = 500
+MAX_SHEET_NAME = 31  # Excel's limit
 
 # XML has no place for these, not even escaped.
 _IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -100,7 +101,7 @@ def write_csv(out: Writable, rows: Iterable[Sequence[Cell]]) -> None:
 
 def write_workbook(out: IO[bytes], rows: Iterable[Sequence[Cell]], *, title: str) -> None:
     """Write the rows as text cells of one sheet; neither memory nor temporary files grow with them."""
-    sheets = f'<sheets><sheet name="{_text(title, quoted=True)}" sheetId="1" r:id="rId1"/></sheets>'
+    sheets = f'<sheets><sheet name="{_text(title[:MAX_SHEET_NAME], quoted=True)}" sheetId="1" r:id="rId1"/></sheets>'
     book = f'{_HEAD}<workbook xmlns="{_MAIN}" xmlns:r="{_RELATION}">{sheets}</workbook>'
     with ZipFile(out, "w", ZIP_DEFLATED, compresslevel=3) as package:
         for name, text in (_PARTS | {"xl/workbook.xml": book}).items():

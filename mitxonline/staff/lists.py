@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.middleware.csrf import get_token
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from wagtail.admin.ui.tables import Column
 from wagtail.admin.views.generic import IndexView
 from wagtail.snippets.views.snippets import IndexView as SnippetIndexView
@@ -32,6 +35,14 @@ class StateColumn(Column):
         context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
         state = self.get_value(instance)
         return context | {"label": getattr(state, "label", state), "tone": self.tones.get(state, "plain")}
+
+
+class DayColumn(Column):
+    """A day. Wagtail's own column calls every day to come “just now”."""
+
+    def get_value(self, instance: Any) -> str:
+        moment: datetime | None = super().get_value(instance)
+        return date_format(localtime(moment), "DATE_FORMAT") if moment is not None else ""
 
 
 class TemplateColumn(Column):
@@ -70,6 +81,20 @@ class ExportMixin:
         return spreadsheet_response(
             rows, name=self.export_filename, title=self.export_filename, style=spreadsheet_format
         )
+
+
+def export_wagtails_list(view: Any, queryset: Any, spreadsheet_format: str) -> HttpResponseBase:
+    """Write a list of Wagtail's own, such as a report, by the one writer of files too."""
+    names = list(view.list_export)
+
+    def rows() -> Iterator[Sequence[Cell]]:
+        yield [view.get_heading(queryset, name) for name in names]
+        for item in queryset:
+            row = view.to_row_dict(item)
+            yield [view.preprocess_field_value(name, row[name], view.FORMAT_CSV) for name in names]
+
+    name = view.get_filename()
+    return spreadsheet_response(rows(), name=name, title=name, style=spreadsheet_format)
 
 
 class ExportingSnippetList(ExportMixin, SnippetIndexView):

@@ -10,8 +10,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from wagtail import hooks
 from wagtail.admin.ui.components import Component
+from wagtail.admin.views.mixins import SpreadsheetExportMixin
 
+from mitxonline.staff.lists import export_wagtails_list
 from mitxonline.staff.needs import NeedsPanel
+
+SpreadsheetExportMixin.as_spreadsheet = export_wagtails_list
 
 
 @hooks.register("insert_global_admin_css")

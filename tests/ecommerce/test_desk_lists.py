@@ -21,6 +21,7 @@ from mitxonline.users.models import User
 from tests.ecommerce.desk import desk_url, make_second_payment
 from tests.factories import NOON, make_course, make_discount, make_product, make_run, make_user
 from tests.factories.orders import make_paid_order
+from tests.factories.pages import make_content_page
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +186,14 @@ def test_products_can_be_downloaded(desk: Client) -> None:
     [row] = export(desk, "/cms/snippets/ecommerce/product/")
     assert (row["SKU"], row["Course"], row["Price"], row["On sale"]) == (product.sku, "'=Python", "1249.50", "Yes")
     assert "export=csv" in desk.get("/cms/snippets/ecommerce/product/").content.decode()
+
+
+def test_wagtails_own_reports_have_the_same_files(admin_client: Client) -> None:
+    page = make_content_page("about")
+    page.title = "=Evil\x0bName"
+    page.save_revision(log_action=True, user=make_user(name="Ada\x0bLovelace"))
+    answer = admin_client.get("/cms/reports/site-history/", {"export": "csv"})
+    assert b"".join(answer.streaming_content).startswith("\ufeff".encode())  # type: ignore[attr-defined]
+    book = admin_client.get("/cms/reports/site-history/", {"export": "xlsx"})
+    assert load_workbook(io.BytesIO(b"".join(book.streaming_content))).active.max_row > 1  # type: ignore[attr-defined]
+    book.close()

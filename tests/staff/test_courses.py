@@ -191,3 +191,12 @@ def test_the_list_of_runs_begins_with_what_is_current() -> None:
     make_run(course, tag="OWNPACE", is_self_paced=True, start_date=None, end_date=None)
     rows = sign_in_as("editor").get("/cms/snippets/courses/courserun/").context["object_list"]
     assert [run.run_tag for run in rows] == ["RUNNING", "NEXT", "LATER", "OWNPACE", "OLD", "OLDER", "SOURCE"]
+
+
+def test_course_pages_are_found_by_a_part_of_the_course_id() -> None:
+    page, other = make_course_page(make_course("OC101")), make_course_page(make_course("OC202"))
+    editor = sign_in_as("editor")
+    for url in ("/cms/course_pages/", f"/cms/pages/{page.get_parent().pk}/"):
+        listed = editor.get(url, {"q": "OC101"}).context["object_list"]
+        assert [found.pk for found in listed] == [page.pk], url
+    assert other.pk != page.pk
