@@ -53,6 +53,7 @@ class ContractDates:
     end: date
     next_start: date
     next_end: date
+    ends_soon: date
 
     @property
     def year(self) -> int:
@@ -64,5 +65,9 @@ def contract_dates(today: date) -> ContractDates:
     end = date(today.year if today.month == 1 else today.year + 1, 6, 30)
     start = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
     return ContractDates(
-        start=start, end=end, next_start=date(today.year + 1, 1, 1), next_end=date(today.year + 1, 12, 31)
+        start=start,
+        end=end,
+        next_start=date(today.year + 1, 1, 1),
+        next_end=date(today.year + 1, 12, 31),
+        ends_soon=today + timedelta(days=20),
     )

@@ -11,7 +11,7 @@ from courses.enums import EnrollmentMode
 from courses.models import Course, CourseRun, Department, Program
 from courses.models.run import SOURCE_TAG
 from courses.services.requirements import Group, set_requirements
-from dev.demo.calendar import ANY_TIME_TAG, RunDates, run_dates
+from dev.demo.calendar import ANY_TIME_TAG, run_dates
 from dev.demo.specs import CourseSpec, DepartmentSpec, ProgramSpec, RunSpec
 from ecommerce.models import Product
 from mitxonline.kernel import clock
@@ -53,7 +53,7 @@ def ensure_course(spec: CourseSpec, department: Department, *, now: datetime) ->
     runs = list(CourseRun.objects.filter(course=course))
     for run_spec in spec.runs:
         if is_new or not any(_matches(run, run_spec, now) for run in runs):
-            runs.append(_create_run(course, spec, run_dates(spec, run_spec, today=clock.date_of(now))))
+            runs.append(_create_run(course, spec, run_spec, now))
     return course
 
 
@@ -94,7 +94,8 @@ def _matches(run: CourseRun, spec: RunSpec, now: datetime) -> bool:
     }[spec.kind]
 
 
-def _create_run(course: Course, spec: CourseSpec, dates: RunDates) -> CourseRun:
+def _create_run(course: Course, spec: CourseSpec, run_spec: RunSpec, now: datetime) -> CourseRun:
+    dates = run_dates(spec, run_spec, today=clock.date_of(now))
     run, is_new = CourseRun.objects.get_or_create(
         courseware_id=spec.run_key(dates.tag),
         defaults={
@@ -110,9 +111,9 @@ def _create_run(course: Course, spec: CourseSpec, dates: RunDates) -> CourseRun:
             "live": True,
         },
     )
-    if is_new and spec.price:
+    if is_new and spec.price and not run_spec.needs_price:
         suffix = "ANY" if dates.tag == ANY_TIME_TAG else dates.tag
-        _create_product(price=spec.price, sku=f"{spec.number}-{suffix}", course_run=run)
+        _create_product(price=run_spec.price or spec.price, sku=f"{spec.number}-{suffix}", course_run=run)
     return run
 
 

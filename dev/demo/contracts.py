@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
 from django.db.models import Q
 
-from b2b.enums import IntegrationType, MailState, MembershipSource
+from b2b.enums import IntegrationType, MailState
 from b2b.models import ContractMembership, ContractPage, ContractRun, HandOut, HandOutMail, OrganizationPage
 from b2b.services.contracts.contracts import ModifyContract, WrittenTerms, create_contract, modify_contract
 from b2b.services.contracts.reconcile import run_reconcile
@@ -20,8 +20,9 @@ from b2b.services.organizations.managers import set_manager
 from b2b.services.organizations.organizations import OrganizationRequest, ensure_organization
 from b2b.services.seats.membership import add_member
 from b2b.services.seats.redemption import redeem_enrollment_code
+from b2b.services.seats.requests import ask_for_seats
 from dev.demo.calendar import ContractDates
-from dev.demo.people import AMARA, DANA, JONAS
+from dev.demo.people import AMARA, DANA, JONAS, OSKAR, email_of, ensure_colleagues, ensure_people
 from dev.demo.specs import ORGANIZATION
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
@@ -30,6 +31,17 @@ from mitxonline.users.models import User
 NORTHGATE, LARKFIELD, BRIGHTWATER = "Northgate Health", "Larkfield University", "Brightwater Council"
 SEATS = 200
 INVITED = 22
+ENDING_SEATS, FULL_SEATS = 16, 12
+INVITED_NAMES = (
+    "Agnes Lund", "Benedikt Auer", "Chiara Romano", "Dmitri Sokolov", "Esther Mensah", "Filip Novak",
+    "Gabriela Pinto", "Hugo Martel", "Imani Njoroge", "Jana Vesela", "Kenji Mori", "Leila Farah",
+    "Magnus Holt", "Nina Petrova", "Omar Said", "Paula Reyes", "Quentin Roux", "Rosa Delgado",
+    "Stefan Krug", "Tara Singh", "Ulla Jensen",
+)  # fmt: skip
+BRIGHTWATER_NAMES = (
+    "Alma Reid", "Callum Price", "Fiona Grant", "George Amos", "Hannah Doyle", "Iain Mackay",
+    "Joyce Okoro", "Liam Byrne", "Megan Shaw", "Owen Pugh", "Ruth Carey", "Simon Teller",
+)  # fmt: skip
 REMINDED = 3
 
 
@@ -77,6 +89,20 @@ def contract_specs(dates: ContractDates) -> tuple[ContractSpec, ...]:
             WrittenTerms(by_code, currency, start=dates.start, end=dates.end, max_learners=25, price=Decimal(49)),
             ("DE105", "WR101"),
         ),
+        ContractSpec(
+            NORTHGATE,
+            "Patient safety",
+            "Patient safety",
+            WrittenTerms(by_code, currency, start=dates.start, end=dates.ends_soon, max_learners=ENDING_SEATS),
+            ("HE201",),
+        ),
+        ContractSpec(
+            BRIGHTWATER,
+            "Accessible services",
+            "Accessible services",
+            WrittenTerms(by_code, currency, start=dates.start, end=dates.end, max_learners=FULL_SEATS),
+            ("DE105",),
+        ),
     )
 
 
@@ -108,16 +134,32 @@ def ensure_members(
         return
     runs = {run.course_run.course.number: run for run in _runs(contract)}
     _hand_out(runs["PY102"], [Recipient(AMARA.email, AMARA.name)], by=dana, now=now)
-    invited = [Recipient(f"invited{number:02d}@northgate.example") for number in range(1, INVITED)]
+    invited = [Recipient(email_of(name, "northgate.example"), name) for name in INVITED_NAMES[: INVITED - 1]]
     _hand_out(runs["HE201"], [Recipient(JONAS.email, JONAS.name), *invited], by=dana, now=now)
     _mark_as_mailed(runs["HE201"], by=dana, now=now)
-    for user in [people[AMARA.email], *colleagues[:3]]:
-        redeem_enrollment_code(text=_find_free_code(runs["WR101"]).text, user_id=user.pk, now=now)
-    for user in colleagues[3:]:
-        add_member(
-            contract_id=contract.pk, user_id=user.pk, source=MembershipSource.CODE, now=now,
-            added_by_id=dana.pk,
-        )  # fmt: skip
+    # Everyone joined with a code of their own, so that the lists of people and of codes add up.
+    redeem_codes(runs["WR101"], [people[AMARA.email], *colleagues[:40]], now=now)
+    redeem_codes(runs["HE201"], colleagues[40:], now=now)
+
+
+def redeem_codes(run: ContractRun, people: Sequence[User], *, now: datetime) -> None:
+    """Let each person use a code of the course, over the last weeks."""
+    codes = _free_codes(run)[: len(people)]
+    for number, (user, code) in enumerate(zip(people, codes, strict=True)):
+        redeem_enrollment_code(text=code.text, user_id=user.pk, now=now - timedelta(hours=5 * number))
+
+
+def ensure_small_contracts(contracts: Sequence[ContractPage], people: Mapping[str, User], *, now: datetime) -> None:
+    """Fill one contract nearly and one completely, whose manager asks for more seats."""
+    ending, full = contracts
+    oskar = people[OSKAR.email]
+    set_manager(organization_id=full.get_parent().pk, user_id=oskar.pk, is_manager=True, by_id=None, now=now)
+    if not ContractMembership.objects.filter(contract=ending).exists():
+        redeem_codes(_runs(ending)[0], ensure_colleagues(now=now)[: ENDING_SEATS - 2], now=now)
+    if not ContractMembership.objects.filter(contract=full).exists():
+        redeem_codes(_runs(full)[0], ensure_people(BRIGHTWATER_NAMES, "brightwater.example", now=now), now=now)
+        message = "Two more teams would like to join in January."
+        ask_for_seats(contract_id=full.pk, seats=10, message=message, by_id=oskar.pk, now=now)
 
 
 def ensure_member(contract: ContractPage, user: User, *, source: str, now: datetime) -> None:
@@ -135,9 +177,9 @@ def _runs(contract: ContractPage) -> list[ContractRun]:
     return list(ContractRun.objects.current().filter(contract=contract).select_related("course_run__course"))
 
 
-def _find_free_code(run: ContractRun) -> DiscountCode:
+def _free_codes(run: ContractRun) -> list[DiscountCode]:
     codes = DiscountCode.objects.filter(discount__unlocks_id=run.product_id, active=True, assigned_email="", uses=0)
-    return codes.order_by("pk")[:1].get()
+    return list(codes.order_by("pk"))
 
 
 def _hand_out(run: ContractRun, people: Sequence[Recipient], *, by: User, now: datetime) -> None:

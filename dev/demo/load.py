@@ -16,12 +16,14 @@ from cms.models import CoursePage, ProgramPage, SiteBrand
 from courses.models import Course, CourseRun, Enrollment, Program
 from dev.demo.calendar import contract_dates
 from dev.demo.catalog import ensure_course, ensure_department, ensure_program
-from dev.demo.contracts import contract_specs, ensure_contract, ensure_member, ensure_members
+from dev.demo.contracts import contract_specs, ensure_contract, ensure_member, ensure_members, ensure_small_contracts
 from dev.demo.learning import ensure_discounts, ensure_enrollments, ensure_order
+from dev.demo.orders import ensure_orders
 from dev.demo.pages import ensure_course_page, ensure_instructors, ensure_product_page, ensure_program_page
-from dev.demo.people import AMARA, SAM, ensure_accounts, ensure_colleagues
+from dev.demo.people import AMARA, SAM, ensure_accounts, ensure_buyers, ensure_colleagues
 from dev.demo.specs import demo_spec
-from ecommerce.models import DiscountCode, Product, ShopSettings
+from dev.demo.work import ensure_draft, ensure_work_in_progress
+from ecommerce.models import DiscountCode, Order, Product, ShopSettings
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 
@@ -47,14 +49,17 @@ def load_demo(*, now: datetime, report: Callable[[str], None]) -> LoadResult:
     before = _counts()
     report("People")
     people = ensure_accounts(now=now)
+    ensure_buyers(now=now)
     report("Departments, courses and runs")
     _load_courses(now)
     report("Pages")
     _load_pages()
     report("Organizations and contracts")
     _load_contracts(people, now)
-    report("Discounts, enrollments, an order")
+    report("Discounts, enrollments, orders")
     _load_learning(people, now)
+    ensure_orders(now=now)
+    ensure_work_in_progress(people, now=now)
     after = _counts()
     return LoadResult(counts=after, new=after - before)
 
@@ -106,13 +111,15 @@ def _load_learning(people: dict[str, User], now: datetime) -> None:
 
 
 def _load_contracts(people: dict[str, User], now: datetime) -> None:
-    skills, leading, campus, _design = [
+    skills, leading, campus, _design, ending, full = [
         ensure_contract(spec, now=now) for spec in contract_specs(contract_dates(clock.date_of(now)))
     ]
     with transaction.atomic():
         ensure_members(skills, people, ensure_colleagues(now=now), now=now)
         ensure_member(leading, people[AMARA.email], source=MembershipSource.STAFF, now=now)
         ensure_member(campus, people[SAM.email], source=MembershipSource.SSO, now=now)
+        ensure_small_contracts([ending, full], people, now=now)
+        ensure_draft(leading)
 
 
 def _counts() -> Counter[str]:
@@ -128,5 +135,6 @@ def _counts() -> Counter[str]:
             "contracts": ContractPage.objects.count(),
             "members": ContractMembership.objects.count(),
             "codes": DiscountCode.objects.count(),
+            "orders": Order.objects.count(),
         }
     )

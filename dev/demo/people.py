@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,7 +37,22 @@ JONAS = Account("jonas.berg@northgate.example", "Jonas Berg", "Learner with a co
 SAM = Account("sam.taylor@larkfield.example", "Sam Taylor", "Learner, Larkfield University")
 LEA = Account("lea.moreau@mail.example", "Lea Moreau", "Learner without an organization")
 
-ACCOUNTS = (ADMIN, EDITOR, FINANCE_OFFICER, CONTRACTS, DANA, AMARA, JONAS, SAM, LEA)
+OSKAR = Account("oskar.lind@brightwater.example", "Oskar Lind", "Organization manager, Brightwater Council")
+
+# Buyers and members of organizations can't sign in: they only fill the lists.
+BUYERS = (
+    Account("clara.weiss@mail.example", "Clara Weiss", "Buyer"),
+    Account("henrik.dahl@mail.example", "Henrik Dahl", "Buyer"),
+    Account("priya.raman@mail.example", "Priya Raman", "Buyer"),
+    Account("tomas.rivera@mail.example", "Tomás Rivera", "Buyer"),
+    Account("ingrid.solberg@mail.example", "Ingrid Solberg", "Buyer"),
+    Account("marek.kowal@mail.example", "Marek Kowal", "Buyer"),
+    Account("yuki.tanaka@mail.example", "Yuki Tanaka", "Buyer"),
+    Account("ola.nordmann@mail.example", "Ola Nordmann", "Buyer"),
+    Account("noor.haddad@mail.example", "Noor Haddad", "Buyer"),
+)
+
+ACCOUNTS = (ADMIN, EDITOR, FINANCE_OFFICER, CONTRACTS, DANA, AMARA, JONAS, OSKAR, SAM, LEA)
 
 _FIRST = (
     "Aiko", "Björn", "Carmen", "Dawit", "Elif", "Femi", "Greta", "Hassan", "Ines", "Jakub", "Kofi", "Lina",
@@ -55,10 +72,31 @@ def ensure_accounts(*, now: datetime) -> dict[str, User]:
     return {account.email: _ensure_account(account, password, now) for account in ACCOUNTS}
 
 
+def colleague_names() -> list[str]:
+    return [f"{first} {last}" for last in _LAST for first in _FIRST]
+
+
+def email_of(name: str, domain: str) -> str:
+    """Return the address a person of this name has: “Björn Bergström” is bjorn.bergstrom@…"""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return f"{'.'.join(plain.split())}@{domain}"
+
+
+def ensure_buyers(*, now: datetime) -> None:
+    _ensure_people({buyer.email: buyer.name for buyer in BUYERS}, now=now)
+
+
 def ensure_colleagues(*, now: datetime) -> list[User]:
-    """Create Northgate's other members, who can't sign in and only fill its seats."""
-    names = [f"{first} {last}" for last in _LAST for first in _FIRST][:COLLEAGUES]
-    emails = {f"colleague{number:03d}@northgate.example": name for number, name in enumerate(names, start=1)}
+    """Create Northgate's other members."""
+    return ensure_people(colleague_names()[:COLLEAGUES], "northgate.example", now=now)
+
+
+def ensure_people(names: Sequence[str], domain: str, *, now: datetime) -> list[User]:
+    """Create accounts without a password for these names."""
+    return _ensure_people({email_of(name, domain): name for name in names}, now=now)
+
+
+def _ensure_people(emails: Mapping[str, str], *, now: datetime) -> list[User]:
     existing = set(User.objects.filter(email__in=emails).values_list("email", flat=True))
     unusable = make_password(None)
     User.objects.bulk_create(

@@ -25,11 +25,16 @@ SOURCE_ORGANIZATION = "UAI_SOURCE"
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """A run of a course. ``week`` and ``opens`` are in weeks from now."""
+    """A run of a course. ``week`` and ``opens`` are in weeks from now. ``price`` replaces the course's.
+
+    A run that ``needs_price`` is on finance's list, and not offered.
+    """
 
     kind: str
     week: int = 0
     opens: int = 0
+    price: str = ""
+    needs_price: bool = False
 
 
 @dataclass(frozen=True, slots=True)

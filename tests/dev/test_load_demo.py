@@ -12,18 +12,27 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from b2b.models import ContractMembership, ContractPage, ContractTerms
+from b2b.enums import ManagedCodeState, MembershipSource
+from b2b.models import ContractMembership, ContractPage, ContractTerms, SeatRequest
+from b2b.selectors.managers import count_codes, managed_contracts
+from b2b.selectors.needs import ContractNeed, contracts_needing, failed_mails
 from b2b.selectors.seats import organizations_of, waiting_codes
 from cms.models import CoursePage, ProgramPage
+from cms.selectors.needs import PageNeed, pages_needing
 from courses.models import Course, CourseRun, Department
 from courses.selectors.dashboard import dashboard_for
 from dev.demo.calendar import contract_dates, next_monday
 from dev.demo.load import load_demo
-from dev.demo.people import ACCOUNTS, AMARA, DANA, JONAS, LEA, PASSWORD, SAM
+from dev.demo.people import ACCOUNTS, AMARA, CONTRACTS, DANA, EDITOR, JONAS, LEA, PASSWORD, SAM
 from dev.demo.specs import demo_spec
-from ecommerce.models import DiscountCode, Order, Product
+from ecommerce.enums import AttemptState, OrderState
+from ecommerce.models import DiscountCode, Order, PaymentAttempt, Product
+from ecommerce.selectors.audit import find_discrepancies
+from ecommerce.selectors.order_desk import Attention, orders_needing, sales_of_day
+from ecommerce.selectors.unpriced import runs_without_price
 from frontend.pages.catalog import catalog_rows
 from frontend.site.site_setup import configure
+from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.users.models import User
@@ -61,9 +70,16 @@ def test_the_demonstration_is_complete_and_loads_only_once(loaded: None, client:
     assert 16 <= Course.objects.count() <= 20
     assert CoursePage.objects.live().count() == Course.objects.count()
     assert ProgramPage.objects.live().count() >= 2
-    assert ContractPage.objects.live().count() == 4
+    assert ContractPage.objects.live().count() == 6
     names = set(ContractPage.objects.values_list("name", flat=True))
-    assert {"Clinical skills 2026", "Leading teams 2026", "Campus", "Service design"} == names
+    assert names == {
+        "Clinical skills 2026",
+        "Leading teams 2026",
+        "Campus",
+        "Service design",
+        "Patient safety",
+        "Accessible services",
+    }
     skills = ContractTerms.objects.get(page__name="Clinical skills 2026")
     assert (skills.max_learners, skills.end) == (200, date(2026, 6, 30))
     assert ContractMembership.objects.filter(contract_id=skills.pk).count() == 128
@@ -126,8 +142,40 @@ def test_an_editors_changes_stay_and_time_goes_on(loaded: None) -> None:
     assert CourseRun.objects.count() > runs
     offers = {row.course_id: row.offer for row in catalog_rows(now=later)}
     assert any(start > later for start in offers[course.pk].dates)
-    assert ContractPage.objects.count() == 4
+    assert ContractPage.objects.count() == 6
     assert ContractTerms.objects.get(page__name="Clinical skills 2026").is_valid_on(clock.date_of(later))
+
+
+def test_every_role_has_something_to_look_at(loaded: None) -> None:
+    for need in (Attention.REVIEW, Attention.DISPUTE, Attention.REQUEST, Attention.TWICE):
+        assert orders_needing(need).count() == 1, need
+    assert Order.objects.filter(state=OrderState.PARTIALLY_REFUNDED).count() == 1
+    assert PaymentAttempt.objects.filter(state=AttemptState.PROCESSING).count() == 1
+    assert sales_of_day(clock.date_of(NOW) - timedelta(days=1)).orders == 2
+    assert runs_without_price(NOW).count() == 1
+    assert {product.price for product in Product.objects.public().filter(course_run__title="Leading a small team")} == {
+        180,
+        149,
+    }
+    editor, staff, today = User.objects.get(email=EDITOR.email), User.objects.get(email=CONTRACTS.email), NOW.date()
+    for page_need in (PageNeed.DRAFT, PageNeed.APPROVAL, PageNeed.SCHEDULED):
+        assert pages_needing(page_need, user=editor, now=NOW).count() == 1, page_need
+    for contract_need in (ContractNeed.FULL, ContractNeed.ENDING, ContractNeed.DRAFT):
+        assert contracts_needing(contract_need, user=staff, today=today).count() == 1, contract_need
+    assert failed_mails(staff, now=NOW, today=today).count() == 1
+    assert SeatRequest.objects.open().count() == 1
+    assert Delivery.objects.filter(state=DeliveryState.FAILED).count() == 1
+
+
+def test_members_add_up_with_their_codes(loaded: None) -> None:
+    """Everyone who joined by a code has used one, so that the numbers of both lists are the same."""
+    by_code = ContractMembership.objects.filter(source=MembershipSource.CODE)
+    assert not by_code.filter(code_use=None).exists()
+    for contract in managed_contracts(ContractPage.objects.get(name="Clinical skills 2026").get_parent().pk, now=NOW):
+        used = count_codes(contract.terms.pk, now=NOW)[ManagedCodeState.JOINED.value]
+        assert used == by_code.filter(contract=contract.terms.pk).count()
+        assert contract.seats.joined == ContractMembership.objects.filter(contract=contract.terms.pk).count()
+    assert list(find_discrepancies()) == []
 
 
 class TestTheCommand:
