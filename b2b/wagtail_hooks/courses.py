@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from wagtail import hooks
 
 from b2b.enums import ContractStanding
-from b2b.models import ContractRun
+from b2b.models import ContractCourseware, ContractRun
 from b2b.selectors.needs import contracts_for
 from b2b.wagtail_hooks.base import SEE_CONTRACTS, TONES, contract_url
 from b2b.wagtail_hooks.contracts import format_day, format_price, format_seats
@@ -21,7 +22,10 @@ def add_contracts(request: HttpRequest, course: Course) -> CourseSection | None:
     if not request.user.has_perm(SEE_CONTRACTS):
         return None
     runs = ContractRun.objects.current().filter(course_run__course=course)
-    contracts = contracts_for(request.user, today=clock.today()).filter(pk__in=runs.values("contract"))
+    # The run of a course that was just added is made a little later.
+    covered = ContractCourseware.objects.filter(course=course, removed_at__isnull=True)
+    has_course = Q(pk__in=runs.values("contract")) | Q(pk__in=covered.values("contract"))
+    contracts = contracts_for(request.user, today=clock.today()).filter(has_course)
     rows = tuple(
         (
             SectionCell(page.name, contract_url("terms", page.pk)),

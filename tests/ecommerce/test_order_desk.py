@@ -318,7 +318,9 @@ def test_lists_are_exported_with_cells_that_do_not_run(desk: Client) -> None:
     assert orders[0]["E-mail"] == "'=cmd@evil.example"
     refunds = exported(desk, "/cms/refunds/")
     assert (refunds[0]["Order"], refunds[0]["Amount"], refunds[0]["Reason"]) == (order.number, "249.00", "'+sum(1)")
-    assert desk.get("/cms/refunds/", {"export": "xlsx"}).status_code == 200
+    workbook = desk.get("/cms/refunds/", {"export": "xlsx"})
+    assert workbook.status_code == 200
+    workbook.close()
 
 
 def exported(desk: Client, address: str) -> list[dict[str, str]]:
