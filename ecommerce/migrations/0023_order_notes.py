@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ecommerce', '0021_free_runs_stay_free'),
+        ('ecommerce', '0022_organizations_that_paid'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

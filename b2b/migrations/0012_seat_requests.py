@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('b2b', '0010_plain_labels'),
+        ('b2b', '0011_organizations_that_paid'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
