@@ -5,6 +5,30 @@ from django.utils.translation import gettext_lazy as _
 class B2bConfig(AppConfig):
     name = "b2b"
     verbose_name = _("Organizations and contracts")
+    # Sentences of constraints (mitxonline.kernel.constraints), by their name or their model’s.
+    constraint_sentences = {
+        "courseware_is_one_thing": _("Choose a course, a program or a run: courseware is one of them."),
+        "courseware_course_once": _("The contract already has this course."),
+        "courseware_program_once": _("The contract already has this program."),
+        "courseware_run_once": _("The contract already has this run."),
+        "contract_run_has_its_product": _("A run of a contract needs its product."),
+        "hand_out_open_once_per_code": _("This code was already sent to someone."),
+        "invitation_open_once_per_address": _("This address already has an open invitation."),
+        "hand_out_names_an_address": _("Enter the address that the code is sent to."),
+        "one_seat_per_learner_and_contract": _("This person already has a seat in the contract."),
+        "held_seat_names_its_order": _("A seat can only be held for an order."),
+        "organization_member_once": _("This person is already in the organization."),
+        "reconcile_waits_once": _("An update of this contract is already waiting."),
+        "terms_price_positive": _("A price is above zero. Leave it empty for none."),
+        "terms_currency_is_a_code": _("A currency has three capital letters, such as USD."),
+        "terms_seats_positive": _("A learner cap is above zero. Leave it empty for none."),
+        "terms_end_after_start": _("The contract can’t end before it starts."),
+        "withdrawn_once_at_a_time": _("This person’s access is withdrawn already."),
+        "withdrawal_names_its_authority": _("A withdrawal names who withdrew the access."),
+        "added_in_keycloak_once": _("This person is already being added in Keycloak."),
+        "settled_when_done": _("What is done has a day."),
+        "handoutmail": _("This e-mail’s state doesn’t fit, or it was sent already. Nothing was saved."),
+    }
 
     def ready(self) -> None:
         """Connect the signals here because hook modules load late, and never in some processes."""

@@ -5,3 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class CoursesConfig(AppConfig):
     name = "courses"
     verbose_name = _("Courses")
+    # Sentences of constraints (mitxonline.kernel.constraints), by their name or their model’s.
+    constraint_sentences = {
+        "run_with_its_course": _("A run belongs to one course."),
+        "enrollment_once_per_learner_and_run": _("This person is already enrolled in the run."),
+        "grant_once_per_reason": _("This person already has the course for this reason."),
+    }

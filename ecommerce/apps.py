@@ -5,6 +5,46 @@ from django.utils.translation import gettext_lazy as _
 class EcommerceConfig(AppConfig):
     name = "ecommerce"
     verbose_name = _("Shop")
+    # Sentences of constraints (mitxonline.kernel.constraints), by their name or their model’s.
+    constraint_sentences = {
+        "product_sells_exactly_one_thing": _("Choose a course run or a program: a product sells one of them."),
+        "product_sku_without_blanks": _("A SKU has no spaces."),
+        "product_price_not_negative": _("A price can’t be below zero."),
+        "discount_amount_not_negative": _("A discount can’t be below zero."),
+        "discount_at_most_100_percent": _("A percentage is at most 100."),
+        "discount_money_has_a_currency": _("An amount needs a currency, and a percentage has none."),
+        "discount_expires_after_it_starts": _("The discount can’t end before it starts."),
+        "discount_of_a_contract_opens_one_product": _("A contract’s discount is for its one product and needs a code."),
+        "discount_of_a_course_is_for_that_course": _("A course’s discount is for that course and needs a code."),
+        "discount_automatic_is_not_counted": _(
+            "A discount that applies automatically has no code whose uses could be limited."
+        ),
+        "discount_person_once": _("This address is on the list already."),
+        "code_not_used_too_often": _("The code has been used more often than that."),
+        "code_can_be_used_at_all": _("Enter a number from 1 to 1,000,000, or leave it empty for no limit."),
+        "code_use_live_once_per_learner": _("This person is using the code already."),
+        "code_use_held_for_an_order": _("A code can only be held for an order."),
+        "order_pending_once_per_basket": _("There is already an order for this cart. Reload the page."),
+        "order_line_once_per_product": _("The order already has this product."),
+        "refund_request_open_once": _("There is already an open request for this order."),
+        "refund_request_decided_has_a_moment": _("A request that was decided has a day."),
+        "basket_has_one_owner": _("A cart belongs to an account or to a visitor."),
+        "basket_once_per_account_and_kind": _("This account already has a cart."),
+        "basket_once_per_visitor_and_kind": _("This visitor already has a cart."),
+        "basket_item_once": _("This is already in the cart."),
+        "basket_item_start_once_per_course": _("A start of this course is already chosen."),
+        "basket_code_once": _("This code is already in the cart."),
+        "attempt_open_once_per_order": _("A payment for this order is already open."),
+        "order": _("The order’s amounts or its state don’t fit together, so nothing was saved."),
+        "orderline": _("The amounts of this line don’t fit together, so nothing was saved."),
+        "orderlinecourse": _("The line already has this course, or it doesn’t say what became of it."),
+        "moneyalert": _("This alert exists already."),
+        "paymentattempt": _("The payment’s amounts don’t fit together, or it is known already. Nothing was saved."),
+        "dispute": _("This dispute is known already."),
+        "gatewaynotice": _("This notice is known already."),
+        "refund": _("The refund’s amounts don’t fit together, or it is known already. Nothing was saved."),
+        "refundline": _("The refund already has this line, or its amount is below zero."),
+    }
 
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in

@@ -13,14 +13,13 @@ from wagtail.admin.ui.tables import BooleanColumn, Column, UpdatedAtColumn
 from wagtail.permission_policies import ModelPermissionPolicy
 from wagtail.permissions import register_permission_policy
 from wagtail.snippets.models import register_snippet
-from wagtail.snippets.views.snippets import CreateView
 
 from ecommerce.models import Product
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from ecommerce.wagtail_hooks.product_forms import ProductForm
 from ecommerce.wagtail_hooks.product_list import ProductList
 from mitxonline.kernel.choosers import SearchedChooser
-from mitxonline.staff.snippets import StaffSnippetViewSet
+from mitxonline.staff.snippets import StaffSnippetCreateView, StaffSnippetViewSet
 
 PER_PAGE = 50
 
@@ -49,7 +48,7 @@ class PriceHistoryPanel(HelpPanel):
             return context | {"changes": list(changes)}
 
 
-class CreateProductView(CreateView):
+class CreateProductView(StaffSnippetCreateView):
     """Takes the run to sell from the address: the list of runs that need a price leads here."""
 
     def get_initial(self) -> dict[str, Any]:

@@ -6,6 +6,10 @@ from django.utils.translation import gettext_lazy as _
 class CoordinatorConfig(AppConfig):
     name = "mitxonline.coordinator"
     verbose_name = _("Events")
+    # Sentences of constraints (mitxonline.kernel.constraints), by their name or their model’s.
+    constraint_sentences = {
+        "delivery": _("The delivery’s state doesn’t fit its times, so nothing was saved."),
+    }
 
     def ready(self) -> None:
         from celery.signals import task_success

@@ -2,7 +2,8 @@
 
 Values      money, color, clock, text (normalizing, escaping), addresses (lists of people), files (replacing one),
             dates (how days and times are written), zones
-Refusals    errors, http (as responses), forms (on a form), ratelimit, fingerprint (of a plan that was shown)
+Refusals    errors, http (as responses), forms (on a form), ratelimit, fingerprint (of a plan that was shown),
+            constraints (in sentences)
 Database    db (locks, raw SQL), audit (Wagtail's log), wagtail_hooks (names of its actions)
 Others      remote (deadlines of calls), breaker, broker (queueing tasks), mail
 Interfaces  admin, choosers (Django's and Wagtail's admin), console (commands), spreadsheets

@@ -15,11 +15,13 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import IntegrityError
 from django.utils.translation import gettext as _
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from mitxonline.kernel.constraints import refusal_for
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.text import escape_formula
 
@@ -65,6 +67,10 @@ class OperatorCommand(BaseCommand):
                 return super().execute(*args, **options)
         except DomainError as refusal:
             raise CommandError(str(refusal)) from refusal
+        except IntegrityError as error:
+            if (violation := refusal_for(error)) is None:
+                raise
+            raise CommandError(str(violation)) from error
         except BrokenPipeError:
             # The reader has enough, as in `| head`. Python would report what is still buffered when it exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

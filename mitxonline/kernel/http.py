@@ -5,19 +5,24 @@ A view catches a refusal only to show it on its form (`kernel.forms.refusals_on`
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
+from mitxonline.kernel.constraints import refusal_for
 from mitxonline.kernel.errors import DomainError, RateLimited
+
+logger = logging.getLogger(__name__)
 
 FRAGMENT = "partials/refusal.html"
 PAGE = "errors/refusal.html"
@@ -43,6 +48,10 @@ class DomainErrorMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Respond to a refusal. It has already rolled back any transaction the view had opened."""
+        if isinstance(exception, IntegrityError) and (refusal := refusal_for(exception)) is not None:
+            # Every check before the database's should have refused this, so whoever runs the site hears of it.
+            logger.error("a constraint refused what no check had", exc_info=exception)
+            exception = refusal
         return domain_error_response(request, exception) if isinstance(exception, DomainError) else None
 
 

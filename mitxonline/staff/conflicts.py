@@ -23,7 +23,6 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.db.models.fields.files import FieldFile
-from django.forms.forms import DeclarativeFieldsMetaclass
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -35,6 +34,7 @@ from wagtail.log_actions import registry as log_registry
 
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
+from mitxonline.staff.constraints import ConstraintFormMixin, ConstraintViewMixin
 from mitxonline.staff.days import DayField
 
 SALT = "mitxonline.staff.conflicts"
@@ -67,15 +67,13 @@ class SeenField(forms.CharField):
         return False
 
 
-class ConflictFormMixin(forms.BaseForm, metaclass=DeclarativeFieldsMetaclass):
+class ConflictFormMixin(ConstraintFormMixin):
     """Refuses to save over what someone else saved since the form was shown. Comes first among the bases.
 
     For model forms. Other forms override `get_stored` and `get_current_form`.
     """
 
     seen = SeenField()
-    # Whose own changes are called so.
-    reader: Any = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         bound = inspect.signature(super().__init__).bind_partial(*args, **kwargs).arguments
@@ -243,7 +241,7 @@ class LockedPostMixin:
         return response
 
 
-class ConflictEditMixin(LockedPostMixin):
+class ConflictEditMixin(LockedPostMixin, ConstraintViewMixin):
     """A Wagtail view that edits a row without revisions. Comes first among the bases."""
 
     request: HttpRequest

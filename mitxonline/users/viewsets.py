@@ -55,7 +55,7 @@ class GroupViewSet(WagtailGroupViewSet):
         return WagtailGroupEditForm if for_update else GroupForm
 
 
-class DeletePeople(DeleteBulkAction):  # type: ignore[misc]  # Wagtail has no types
+class DeletePeople(DeleteBulkAction):
     """Says before the question, not only after the answer, that a person can't be deleted."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
