@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
@@ -77,8 +79,8 @@ def test_a_document_outside_the_group_is_refused_alike(insider: Client, outsider
     document.file.save("plan.txt", ContentFile(b"The plan"))
     assert outsider.get(document.url).status_code == 403
     assert Client().get(document.url).status_code == 302
-    response = insider.get(document.url)
-    assert (response.status_code, b"".join(response.streaming_content)) == (200, b"The plan")  # type: ignore[arg-type]
+    response: Any = insider.get(document.url)
+    assert (response.status_code, b"".join(response.streaming_content)) == (200, b"The plan")
     response.close()
 
 
