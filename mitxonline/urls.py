@@ -17,6 +17,7 @@ urlpatterns = [
     path("health/", health, name="health"),
     path("", include("mitxonline.users.urls")),  # before the admins, whose own sign-in pages these replace
     path("admin/", admin.site.urls),
+    path("cms/", include("b2b.urls")),  # before Wagtail's, one of whose reports it replaces
     path("cms/", include(wagtailadmin_urls)),
     path("documents/", include(wagtaildocs_urls)),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -6,6 +6,7 @@ from cms.models.content_page import ContentPage
 from cms.models.course_page import CourseIndexPage, CoursePage
 from cms.models.home import HomePage
 from cms.models.instructor import Instructor
+from cms.models.menus import FooterLink, HeaderLink, SiteMenus
 from cms.models.product_page import ProductIndexPage, ProductPage
 from cms.models.program_page import ProgramIndexPage, ProgramPage
 
@@ -14,6 +15,8 @@ __all__ = [
     "ContentPage",
     "CourseIndexPage",
     "CoursePage",
+    "FooterLink",
+    "HeaderLink",
     "HomePage",
     "Instructor",
     "ProductIndexPage",
@@ -21,4 +24,5 @@ __all__ = [
     "ProgramIndexPage",
     "ProgramPage",
     "SiteBrand",
+    "SiteMenus",
 ]

@@ -62,7 +62,10 @@ class SitePage(Page):
             ],
             heading=_("For search engines and sharing"),
         ),
-        FieldPanel("show_in_menus"),
+        FieldPanel(
+            "show_in_menus",
+            help_text=_("A page right under the home page gets a link in the header, in the order of the page list."),
+        ),
     ]
 
     class Meta:

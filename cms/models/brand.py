@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.contrib.settings.models import BaseSiteSetting, register_setting
 from wagtail.images.models import Image
-from wagtail.models import Page
+from wagtail.models import Page, Site
 
+from cms.models.menus import FooterLink, HeaderLink, select_announcement, select_links, select_pages_in_menu
 from mitxonline.kernel.color import (
     ACCENT_INK,
     DEEP,
@@ -132,6 +135,25 @@ class SiteBrand(BaseSiteSetting):
     class Meta:
         verbose_name = _("brand")
         verbose_name_plural = _("brands")
+
+    @classmethod
+    def base_queryset(cls) -> QuerySet[SiteBrand]:
+        """Load menus and announcement along, because every page shows them."""
+        brands: QuerySet[SiteBrand] = super().base_queryset()
+        annotated: QuerySet[SiteBrand] = brands.annotate(
+            root_url_path=F("site__root_page__url_path"),
+            pages_in_menu=ArraySubquery(select_pages_in_menu("site__root_page")),
+            header_links=ArraySubquery(select_links(HeaderLink, "site")),
+            footer_links=ArraySubquery(select_links(FooterLink, "site")),
+            announcement=select_announcement("site"),
+        )
+        return annotated
+
+    @classmethod
+    def for_site(cls, site: Site | None) -> SiteBrand:
+        brand: SiteBrand = super().for_site(site)
+        # One that was just created has none of what the query adds.
+        return brand if hasattr(brand, "pages_in_menu") else cls.base_queryset().get(pk=brand.pk)
 
     def page_url(self, name: str, request: HttpRequest | None = None) -> str:
         """Return the URL of ``<name>_page``, or "" if there is none or it isn't live. Makes no query."""

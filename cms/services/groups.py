@@ -37,6 +37,8 @@ RIGHTS = {
                 "courses", ("department", "course", "courserun", "program"), "add", "change", "delete", "view"
             ),
             *_model_permissions("cms", ("instructor",), "add", "change", "delete", "view"),
+            *_model_permissions("cms", ("sitemenus",), "change"),
+            *_model_permissions("wagtailredirects", ("redirect",), "add", "change", "delete", "view"),
             *_model_permissions("b2b", ("organizationpage",), "view"),
             *_model_permissions("ecommerce", ("product",), "view"),
         ),

@@ -14,6 +14,7 @@ from wagtail.models import Site
 
 from cms.models import SiteBrand
 from frontend.site.brand import Colors
+from frontend.site.menus import Announcement, read_announcement, read_footer_links, read_links
 from frontend.site.navigation import Navigation, build_navigation
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Brand:
     mark: Image | None = None
     colors: Colors = field(default_factory=Colors)
     navigation: Navigation = field(default_factory=build_navigation)
+    announcement: Announcement | None = None
 
     @cached_property
     def stylesheet_url(self) -> str:
@@ -88,5 +90,9 @@ def _build_brand(row: SiteBrand) -> Brand:
             terms=row.page_url("terms"),
             privacy=row.page_url("privacy"),
             support_email=row.support_email,
+            in_menu=tuple(read_links(row, "pages_in_menu")),
+            in_header=tuple(read_links(row, "header_links")),
+            in_footer=tuple(read_footer_links(row)),
         ),
+        announcement=read_announcement(row),
     )

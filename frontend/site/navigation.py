@@ -15,8 +15,16 @@ if TYPE_CHECKING:
 class Link:
     """A link; without a URL it isn’t shown."""
 
-    text: StrPromise
+    text: StrPromise | str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FooterLink:
+    """A link that editors put under a heading of the footer."""
+
+    column: str
+    link: Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class Crumb:
 
 @dataclass(frozen=True, slots=True)
 class FooterColumn:
-    title: StrPromise
+    title: StrPromise | str
     links: tuple[Link, ...]
 
 
@@ -77,8 +85,14 @@ def build_navigation(
     terms: str = "",
     privacy: str = "",
     support_email: str = "",
+    in_menu: tuple[Link, ...] = (CATALOG, PROGRAMS),
+    in_header: tuple[Link, ...] = (),
+    in_footer: tuple[FooterLink, ...] = (),
 ) -> Navigation:
-    """Build the links of a site. An empty URL is a page the site doesn’t have."""
+    """Build the links of a site. An empty URL is a page the site doesn’t have.
+
+    `in_menu` are pages shown in menus; `in_header` and `in_footer` are the links that editors added.
+    """
     organizations = Link(_("For organizations"), for_organizations)
     help_link = Link(_("Help"), help)
     support = Link(_("Contact support"), f"mailto:{support_email}" if support_email else "")
@@ -93,8 +107,8 @@ def build_navigation(
         ),
     )
     return Navigation(
-        main=_visible_links(CATALOG, PROGRAMS, organizations),
-        footer=tuple(column for column in columns if column.links),
+        main=_without_repeats(_visible_links(*in_menu, organizations, *in_header)),
+        footer=_with_links_added(columns, in_footer),
         legal=legal,
         slim=_visible_links(help_link, refunds_link) + legal,
         help=help_link,
@@ -104,3 +118,17 @@ def build_navigation(
 
 def _visible_links(*links: Link) -> tuple[Link, ...]:
     return tuple(link for link in links if link.url)
+
+
+def _without_repeats(links: tuple[Link, ...]) -> tuple[Link, ...]:
+    """Keep the first link to each address."""
+    return tuple({link.url: link for link in reversed(links)}[url] for url in dict.fromkeys(link.url for link in links))
+
+
+def _with_links_added(columns: tuple[FooterColumn, ...], added: tuple[FooterLink, ...]) -> tuple[FooterColumn, ...]:
+    """Put each link at the end of the column with its heading, or into a new column."""
+    found = {str(column.title).casefold(): column for column in columns}
+    for each in added:
+        column = found.get(each.column.casefold(), FooterColumn(each.column, ()))
+        found[each.column.casefold()] = FooterColumn(column.title, _without_repeats((*column.links, each.link)))
+    return tuple(column for column in found.values() if column.links)

@@ -98,6 +98,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "wagtail.contrib.settings.context_processors.settings",
+                "frontend.pages.context_processors.announcement",
                 "frontend.pages.context_processors.brand",
                 "frontend.pages.context_processors.cart",
                 "frontend.pages.context_processors.navigation",

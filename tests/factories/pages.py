@@ -35,9 +35,9 @@ def make_home() -> HomePage:
     home = HomePage(title="Home", slug="start", hero_title="Courses that fit together.")
     Page.objects.get(depth=1).add_child(instance=home)
     for page in (
-        CatalogPage(title="Catalog", slug="catalog"),
+        CatalogPage(title="Catalog", slug="catalog", show_in_menus=True),
         CourseIndexPage(title="Course pages", slug="courses"),
-        ProgramIndexPage(title="Programs", slug="programs"),
+        ProgramIndexPage(title="Programs", slug="programs", show_in_menus=True),
         ProductIndexPage(title="Product pages", slug="products"),
     ):
         home.add_child(instance=page)

@@ -63,6 +63,8 @@ ROWS: tuple[Row, ...] = (
     Row("account/", "looooooo", "looooooo"),
     Row("account/password/", "looooooo", "looooooo"),
     Row("account/verify-email/", "mmmmmmmm", "lrrrrrrr"),
+    Row("cms/reports/page-types-usage/", "llllooro", "llllmmrm"),
+    Row("cms/reports/page-types-usage/results/", "llllooro", "llllmmrm"),
     Row("cms/shop/discounts/", "llllrroo", "llllrrmm"),
     Row("cms/shop/discounts/results/", "llllrroo", "llllrrmm"),
     Row("cms/shop/discounts/new/", "llllrroo", "llllrruu"),

@@ -1,5 +1,6 @@
 // Everything here only adds comfort: each page works without it.
 
+import "./announcement.js";
 import "./cart.js";
 import "./copy.js";
 import "./disclosure.js";
