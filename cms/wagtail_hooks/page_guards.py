@@ -44,7 +44,7 @@ def block_bulk_actions(
         destination = action_class_instance.cleaned_form.cleaned_data["chooser"]
         return next(filter(None, (_refuse_address(request, page, destination) for page in pages)), None)
     if action_type == "publish":
-        for page in _reached(request, pages):
+        for page in _list_reached(request, pages):
             if problem := _problem_of_draft(page):
                 sentence = _("“%(title)s” can’t be published: %(problem)s Nothing was published.")
                 messages.error(request, sentence % {"title": page.get_admin_display_title(), "problem": problem})
@@ -60,7 +60,7 @@ def _refuse_address(request: HttpRequest, page: Page, destination: Page) -> Http
     return redirect("wagtailadmin_explore", page.get_parent().pk)
 
 
-def _reached(request: HttpRequest, pages: list[Page]) -> Iterator[Page]:
+def _list_reached(request: HttpRequest, pages: list[Page]) -> Iterator[Page]:
     for page in pages:
         yield page
         if request.POST.get("include_descendants"):

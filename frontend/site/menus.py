@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import reverse
 
 from cms.models import SiteBrand
-from frontend.site.navigation import FooterLink, Link
+from frontend.site.navigation import ColumnLink, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ def read_links(row: SiteBrand, name: str) -> Iterator[Link]:
             yield Link(each["text"] or each["title"], url)
 
 
-def read_footer_links(row: SiteBrand) -> Iterator[FooterLink]:
+def read_footer_links(row: SiteBrand) -> Iterator[ColumnLink]:
     for each in getattr(row, "footer_links", None) or ():
         if url := _url(row, each):
-            yield FooterLink(each["column"], Link(each["text"] or each["title"], url))
+            yield ColumnLink(each["column"], Link(each["text"] or each["title"], url))
 
 
 def read_announcement(row: SiteBrand) -> Announcement | None:

@@ -20,7 +20,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class FooterLink:
+class ColumnLink:
     """A link that editors put under a heading of the footer."""
 
     column: str
@@ -87,7 +87,7 @@ def build_navigation(
     support_email: str = "",
     in_menu: tuple[Link, ...] = (CATALOG, PROGRAMS),
     in_header: tuple[Link, ...] = (),
-    in_footer: tuple[FooterLink, ...] = (),
+    in_footer: tuple[ColumnLink, ...] = (),
 ) -> Navigation:
     """Build the links of a site. An empty URL is a page the site doesn’t have.
 
@@ -125,7 +125,7 @@ def _without_repeats(links: tuple[Link, ...]) -> tuple[Link, ...]:
     return tuple({link.url: link for link in reversed(links)}[url] for url in dict.fromkeys(link.url for link in links))
 
 
-def _with_links_added(columns: tuple[FooterColumn, ...], added: tuple[FooterLink, ...]) -> tuple[FooterColumn, ...]:
+def _with_links_added(columns: tuple[FooterColumn, ...], added: tuple[ColumnLink, ...]) -> tuple[FooterColumn, ...]:
     """Put each link at the end of the column with its heading, or into a new column."""
     found = {str(column.title).casefold(): column for column in columns}
     for each in added:
