@@ -18,6 +18,7 @@ from django.utils import translation
 
 from mitxonline.kernel import audit
 from mitxonline.kernel.remote import RemoteAway, call_remote, cut_at_deadline
+from mitxonline.kernel.text import encode_domain
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def build_email(
     message = EmailMultiAlternatives(
         subject=" ".join(subject.split()),  # a line break would start another header
         body=text,
-        to=list(to),
+        to=[encode_domain(address) for address in to],
         reply_to=list(reply_to),
         headers={"Auto-Submitted": "auto-generated"},  # asks mailboxes not to send an absence note (RFC 3834)
         connection=connection,

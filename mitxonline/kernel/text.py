@@ -4,6 +4,8 @@ import re
 import unicodedata
 from urllib.parse import unquote
 
+import idna
+
 # Punctuation around a word, and control and format characters: a paste brings zero-width spaces along.
 # An underscore belongs to the word.
 _MARKS = frozenset({"Po", "Ps", "Pe", "Pi", "Pf", "Cc", "Cf"})
@@ -66,8 +68,35 @@ def _is_mark(char: str) -> bool:
 
 
 def normalize_email(text: str) -> str:
-    """Return an e-mail address as it is stored and compared: trimmed, in NFKC and lower case."""
-    return unicodedata.normalize("NFKC", text).strip().lower()
+    """Return an e-mail address as it is stored and compared: trimmed, in NFKC and lower case, its domain in letters."""
+    return decode_domain(unicodedata.normalize("NFKC", text).strip().lower())
+
+
+def decode_domain(email: str) -> str:
+    """Return the address with its domain in letters: xn--mller-kva.example and müller.example are the same."""
+    local, at, domain = email.rpartition("@")
+    if "xn--" not in domain:
+        return email
+    return f"{local}{at}{'.'.join(map(_decode_label, domain.split('.')))}"
+
+
+def encode_domain(email: str) -> str:
+    """Return the address as mail servers take it. Python's own codec would send mail for ß to another domain, ss."""
+    local, at, domain = email.rpartition("@")
+    if domain.isascii():
+        return email
+    try:
+        return f"{local}{at}{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        return email
+
+
+def _decode_label(label: str) -> str:
+    try:
+        decoded = idna.decode(label)
+        return decoded if idna.encode(decoded).decode() == label else label
+    except idna.IDNAError:
+        return label
 
 
 def escape_formula(cell: str) -> str:

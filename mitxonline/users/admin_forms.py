@@ -12,6 +12,7 @@ from wagtail.users.forms import GroupForm as WagtailGroupForm
 from wagtail.users.forms import UserCreationForm as WagtailUserCreationForm
 from wagtail.users.forms import UserEditForm as WagtailUserEditForm
 
+from mitxonline.kernel.names import NameField
 from mitxonline.staff.conflicts import ConflictFormMixin
 from mitxonline.users.models import User
 
@@ -26,12 +27,16 @@ class EmailChangeForm(forms.ModelForm[User]):
 
 
 class PersonCreationForm(AdminUserCreationForm[User]):
+    name = NameField(required=False)
+
     class Meta:
         model = User
         fields: ClassVar = ("email", "name")
 
 
 class PersonChangeForm(ConflictFormMixin, EmailChangeForm, UserChangeForm[User]):
+    name = NameField(required=False)
+
     class Meta:
         model = User
         fields: ClassVar = "__all__"
@@ -42,7 +47,7 @@ class WagtailFormMixin(forms.ModelForm[User]):
 
     first_name: ClassVar[None] = None
     last_name: ClassVar[None] = None
-    name = forms.CharField(label=_("Name"), max_length=150)
+    name = NameField()
 
 
 class WagtailPersonCreationForm(WagtailFormMixin, WagtailUserCreationForm):
@@ -58,7 +63,7 @@ class WagtailPersonEditForm(ConflictFormMixin, WagtailFormMixin, EmailChangeForm
 class WagtailNameForm(forms.ModelForm[User]):
     """For Wagtail's account page."""
 
-    name = forms.CharField(label=_("Name"), max_length=150)
+    name = NameField()
 
     class Meta:
         model = User

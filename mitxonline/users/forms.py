@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import RateLimited
 from mitxonline.kernel.forms import refusals_on
+from mitxonline.kernel.names import NameField
 from mitxonline.kernel.text import normalize_email
 from mitxonline.kernel.zones import zone_choices
 from mitxonline.users.limits import count_mail, count_registration
@@ -87,9 +88,7 @@ class SignInForm(LimitedForm, DjangoAuthenticationForm):
 
 
 class RegistrationForm(LimitedForm):
-    name = forms.CharField(
-        label=_("Name"),
-        max_length=150,
+    name = NameField(
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         help_text=_("As it should appear on your receipts and certificates."),
         error_messages={"required": _("Enter your name.")},
@@ -167,11 +166,8 @@ class PasswordChangeForm(NewPasswordForm):
 
 
 class AccountForm(forms.ModelForm[User]):
-    name = forms.CharField(
-        label=_("Name"),
-        max_length=150,
-        widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        error_messages={"required": _("Enter your name.")},
+    name = NameField(
+        widget=forms.TextInput(attrs={"autocomplete": "name"}), error_messages={"required": _("Enter your name.")}
     )
     theme = forms.ChoiceField(label=_("Appearance"), choices=Theme.choices, widget=forms.RadioSelect)
     time_zone = forms.ChoiceField(

@@ -1,6 +1,6 @@
 import pytest
 
-from mitxonline.kernel.text import escape_formula, normalize_code, normalize_email, read_code
+from mitxonline.kernel.text import encode_domain, escape_formula, normalize_code, normalize_email, read_code
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,28 @@ def test_punctuation_alone_is_no_code(pasted: str) -> None:
 @pytest.mark.parametrize("typed", ["Ada@Example.org", " ada@example.org ", "ADA@EXAMPLE.ORG"])
 def test_an_address_is_kept_in_one_form(typed: str) -> None:
     assert normalize_email(typed) == "ada@example.org"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("ines@XN--MLLER-KVA.example", "ines@müller.example"),
+        ("ines@Müller.example", "ines@müller.example"),
+        ("ines@mail.xn--strae-oqa.example", "ines@mail.straße.example"),
+        ("ines@xn--a.example", "ines@xn--a.example"),
+        ("ines@", "ines@"),
+        ("xn--mller-kva.example", "müller.example"),
+    ],
+)
+def test_an_international_domain_is_one_however_it_is_written(typed: str, kept: str) -> None:
+    assert normalize_email(typed) == kept
+    assert normalize_email(kept) == kept
+
+
+def test_mail_for_an_international_domain_goes_to_that_domain() -> None:
+    assert encode_domain("ines@straße.example") == "ines@xn--strae-oqa.example"
+    assert encode_domain("ines@example.org") == "ines@example.org"
+    assert encode_domain("ines@\u0301.example") == "ines@\u0301.example"
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])

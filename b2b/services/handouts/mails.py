@@ -27,6 +27,7 @@ from b2b.selectors.handouts import used_hand_outs
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import build_email
+from mitxonline.kernel.names import has_address
 from mitxonline.kernel.remote import RemoteAvoided
 from mitxonline.users.models import User
 
@@ -265,12 +266,11 @@ def _build_context(mail: HandOutMail) -> dict[str, object]:
     return {
         "kind": mail.kind,
         # The e-mail is sent in our name, so a "name" must not smuggle in a link.
-        "name": "" if "/" in hand_out.name else hand_out.name,
+        "name": "" if has_address(hand_out.name) else hand_out.name,
         "course": run.title,
         "organization": terms.organization.name,
         "contract": hand_out.contract_run.contract.name,
-        # Our staff aren't part of the organization, so they aren't named as senders.
-        "sender": hand_out.given_by.name if hand_out.given_by and _is_manager(hand_out) else "",
+        "sender": _sender_name(hand_out),
         "keeps_seat": not hand_out.is_shared and terms.max_learners is not None,
         "starts": terms.start if terms.start is not None and terms.start > clock.date_of(mail.queued_at) else None,
         "ends": terms.end,
@@ -279,6 +279,14 @@ def _build_context(mail: HandOutMail) -> dict[str, object]:
         "code": text,
         "link": redeem_url(text),
     }
+
+
+def _sender_name(hand_out: HandOut) -> str:
+    """Our staff aren't part of the organization, so they aren't named as senders."""
+    sender: User | None = hand_out.given_by
+    if sender is None or has_address(sender.name) or not _is_manager(hand_out):
+        return ""
+    return sender.name
 
 
 def _reply_to(hand_out: HandOut) -> list[str]:

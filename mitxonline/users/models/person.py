@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel import clock
+from mitxonline.kernel.names import clean_name, has_address
 from mitxonline.kernel.text import normalize_email
 from mitxonline.kernel.zones import find_zone, validate_zone
 from mitxonline.users.managers import UserManager
@@ -73,11 +74,14 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         super().clean()
-        self.email = normalize_email(self.email)
+        self._normalize()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.email = normalize_email(self.email)
+        self._normalize()
         super().save(*args, **kwargs)
+
+    def _normalize(self) -> None:
+        self.email, self.name = normalize_email(self.email), clean_name(self.name)
 
     def get_full_name(self) -> str:
         return self.name
@@ -89,6 +93,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     def first_name(self) -> str:
         """The first word of the name, or the part of the address before the @."""
         return next(iter(self.name.split()), "") or self.email.partition("@")[0]
+
+    @property
+    def greeting_name(self) -> str:
+        """The name for e-mails; empty until the address is confirmed, because a stranger may have typed both."""
+        is_safe = self.is_email_verified and not has_address(self.name)
+        return self.first_name if is_safe and self.name else ""
 
     @property
     def last_name(self) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mitxonline.kernel.addresses import is_email_address
-from mitxonline.kernel.text import normalize_email
-
-_MAX_NAME = 150
+from mitxonline.kernel.names import NAME_MAX_LENGTH, clean_sent_name
+from mitxonline.kernel.people.lines import is_email_address
+from mitxonline.kernel.text import decode_domain, normalize_email
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,10 @@ def read_identity(claims: Mapping[str, Any], *, provider: str, issuer: str, subj
     """
     email, is_unchanged = _read_email(claims.get("email"))
     verified = claims.get("email_verified")
-    full_name = _read_text(claims.get("name"))
+    full_name = _read_name(claims.get("name"))
     if not full_name:
-        parts = (_read_text(claims.get("given_name")), _read_text(claims.get("family_name")))
-        full_name = " ".join(filter(None, parts))
+        parts = (_read_name(claims.get("given_name")), _read_name(claims.get("family_name")))
+        full_name = " ".join(filter(None, parts))[:NAME_MAX_LENGTH]
     return ProviderIdentity(
         provider=provider,
         issuer=issuer,
@@ -66,11 +65,8 @@ def _read_email(value: Any) -> tuple[str, bool]:
     email = normalize_email(value)
     if not is_email_address(email):
         return "", False
-    return email, email == value.strip().lower()
+    return email, email == decode_domain(value.strip().lower())
 
 
-def _read_text(value: Any) -> str:
-    if not isinstance(value, str):
-        return ""
-    printable = "".join(char if char.isprintable() else " " for char in value)
-    return " ".join(printable.split())[:_MAX_NAME]
+def _read_name(value: Any) -> str:
+    return clean_sent_name(value) if isinstance(value, str) else ""
