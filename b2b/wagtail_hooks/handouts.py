@@ -35,8 +35,9 @@ from b2b.services.handouts.revoke import cancel_invitation, revoke_code
 from b2b.wagtail_hooks.base import TONES, ContractFormView, ContractListView, ContractPageView
 from b2b.wagtail_hooks.codes import name_run
 from mitxonline.kernel import clock
-from mitxonline.kernel.addresses import parse_people
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.names import NameField
+from mitxonline.kernel.people.fields import PeopleForm
 from mitxonline.staff.lists import StateColumn, TemplateColumn
 from mitxonline.staff.pages import run_and_redirect
 
@@ -74,7 +75,7 @@ class CodeMixin:
 
 class AssignForm(forms.Form):
     email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
-    name = forms.CharField(label=_("Name"), max_length=NAME_LENGTH, required=False)
+    name = NameField(max_length=NAME_LENGTH, required=False)
 
 
 class AssignView(CodeMixin, ContractFormView):
@@ -164,10 +165,12 @@ class ReplaceView(CodeMixin, ContractPageView):
 # --- Many codes ------------------------------------------------------------------------------------------------------
 
 
-class HandOutForm(forms.Form):
+class HandOutForm(PeopleForm):
+    max_people = MAX_PEOPLE
+
     people = forms.CharField(
         label=_("People"),
-        help_text=_("One e-mail address a line. You can add a name: ada@example.org, Ada Lovelace"),
+        help_text=_("One person per line, with or without a name: Ada Lovelace, ada@example.org"),
         widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off"}),
         max_length=100_000,
     )
@@ -176,15 +179,12 @@ class HandOutForm(forms.Form):
         super().__init__(*args, **kwargs)
         current = [(str(run.pk), name_run(run)) for run in runs if not run.is_removed]
         self.fields["run"] = forms.ChoiceField(label=_("Course"), choices=current)
-        self.order_fields(["run", "people"])
+        self.order_fields(["run", "people", "file"])
 
-    def clean_people(self) -> list[Recipient]:
-        """Recipients, one for each person; the plan says which addresses are incomplete."""
-        people = parse_people(self.cleaned_data["people"])
-        if len(people) > MAX_PEOPLE:
-            sentence = _("That’s more than %(most)s people. Send the list in parts.")
-            raise forms.ValidationError(sentence % {"most": f"{MAX_PEOPLE:,}"})
-        return [Recipient(person.email, person.name) for person in people]
+    @property
+    def recipients(self) -> list[Recipient]:
+        """One for each person; the plan says which addresses are incomplete."""
+        return [Recipient(person.email, person.name, person.is_unclear) for person in self.listed]
 
 
 class HandOutView(ContractFormView):
@@ -199,8 +199,10 @@ class HandOutView(ContractFormView):
         return super().get_form_kwargs() | {"runs": runs_of(self.contract.pk)}
 
     def form_valid(self, form: HandOutForm) -> HttpResponse:
-        wanted, now = HandOutRequest(int(form.cleaned_data["run"]), form.cleaned_data["people"]), clock.now()
-        if seen := self.request.POST.get("seen"):
+        wanted, now = HandOutRequest(int(form.cleaned_data["run"]), form.recipients), clock.now()
+        # The people of a file are shown in the list before anything is sent.
+        seen = self.request.POST.get("seen")
+        if seen and not form.has_new_text:
             try:
                 done = hand_out(wanted, by_id=self.request.user.pk, now=now, seen=seen)
             except DomainError as refusal:
@@ -215,7 +217,11 @@ class HandOutView(ContractFormView):
                 return redirect(self.tab_url)
         plan = plan_hand_out(wanted, now=now)
         refusal_message = refusal_for_staff(plan.refusal) if plan.refusal is not None else ""
-        return self.render_to_response(self.get_context_data(form=form, plan=plan, refusal=refusal_message))
+        heading = form.heading
+        if form.has_new_text:
+            form = HandOutForm({"run": form.cleaned_data["run"], "people": form.text}, runs=runs_of(self.contract.pk))
+        context = self.get_context_data(form=form, plan=plan, refusal=refusal_message, heading=heading)
+        return self.render_to_response(context)
 
 
 # --- Invitations -----------------------------------------------------------------------------------------------------

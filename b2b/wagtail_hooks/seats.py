@@ -33,8 +33,8 @@ from b2b.wagtail_hooks.base import (
     contract_url,
 )
 from mitxonline.kernel import clock
-from mitxonline.kernel.addresses import parse_people
 from mitxonline.kernel.forms import refusals_on
+from mitxonline.kernel.people.fields import PeopleForm
 from mitxonline.kernel.text import normalize_email
 from mitxonline.staff.lists import StateColumn, TemplateColumn
 from mitxonline.staff.pages import UNPROCESSABLE, ReasonForm
@@ -89,7 +89,11 @@ class MembersView(ContractListView):
         return members_of(self.contract.pk)
 
 
-class PeopleForm(forms.Form):
+class AccountsForm(PeopleForm):
+    people_field = "emails"
+    field_order = ["emails", "file"]
+    accounts: list[User]
+
     emails = forms.CharField(
         label=_("E-mail addresses"),
         help_text=_("One a line. These people need accounts here; to invite others, assign codes to them."),
@@ -97,9 +101,24 @@ class PeopleForm(forms.Form):
         max_length=20_000,
     )
 
-    def clean_emails(self) -> list[User]:
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not self.errors:
+            try:
+                self.accounts = self._find_accounts()
+            except forms.ValidationError as error:
+                self.add_error("emails", error)
+        return cleaned
+
+    def _find_accounts(self) -> list[User]:
         """Find the accounts; refuse the list as a whole if one is missing."""
-        emails = dict.fromkeys(normalize_email(person.email) for person in parse_people(self.cleaned_data["emails"]))
+        unclear = [person.email for person in self.listed if person.is_unclear]
+        if self.heading:
+            unclear.insert(0, self.heading)
+        if unclear:
+            unclear_sentence = _("Write one person per line. We can’t tell who this is: %(lines)s.")
+            raise forms.ValidationError(unclear_sentence % {"lines": " · ".join(unclear)})
+        emails = dict.fromkeys(normalize_email(person.email or person.name) for person in self.listed)
         found = {user.email: user for user in User.objects.filter(email__in=list(emails), is_active=True)}
         missing = [email for email in emails if email not in found]
         if missing:
@@ -117,11 +136,11 @@ class AddMembersView(ContractFormView):
 
     tab = "members"
     page_subtitle = _("Add people")
-    form_class = PeopleForm
+    form_class = AccountsForm
     template_name = "b2b/admin/add_members.html"
 
-    def perform(self, form: PeopleForm) -> str:
-        people = form.cleaned_data["emails"]
+    def perform(self, form: AccountsForm) -> str:
+        people = form.accounts
         change_members(
             ChangeMembers(self.contract.pk, [MembershipChange(email=person.email, joins=True) for person in people]),
             reason="",

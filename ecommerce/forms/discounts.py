@@ -26,8 +26,8 @@ from ecommerce.selectors.discount_access import DiscountAccess
 from ecommerce.services.discounts.discounts import draft_of
 from ecommerce.services.discounts.validation import COURSE_PAYMENT_TYPES, DiscountDraft, NewCodes, validate_discount
 from mitxonline.kernel import clock
-from mitxonline.kernel.addresses import parse_people
 from mitxonline.kernel.money import read_currency
+from mitxonline.kernel.people.reader import read_people
 from mitxonline.staff.conflicts import (
     NOT_SAID,
     ConflictFormMixin,
@@ -42,13 +42,19 @@ from mitxonline.staff.days import DayField, explain_days, keep_unchanged_moments
 
 
 class AddressesField(forms.CharField):
-    """E-mail addresses, separated by white space, commas or semicolons."""
+    """E-mail addresses as people type and paste them. Names beside them are left out."""
 
     widget = forms.Textarea(attrs={"rows": 4})
 
     def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        return tuple(dict.fromkeys(person.email for person in parse_people(text)))
+        found = read_people(super().clean(value))
+        if found.question is not None:
+            columns = " · ".join(label for _value, label in found.question.choices)
+            sentence = _("More than one column has e-mail addresses. Leave the one you mean: %(columns)s")
+            raise ValidationError(sentence % {"columns": columns})
+        if found.heading:
+            raise ValidationError(_("“%(text)s” isn’t an e-mail address.") % {"text": found.heading[:80]})
+        return tuple(dict.fromkeys(person.email or person.name for person in found.people))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed("\n".join(initial or ()), data)

@@ -32,7 +32,7 @@ from b2b.selectors.managers import (
     invitation_lines,
     shared_code_lines,
 )
-from b2b.services.handouts.assign import HandOutPlan, RecipientOutcome
+from b2b.services.handouts.assign import HandOutPlan, RecipientOutcome, RecipientRow
 from frontend.site.navigation import Crumb
 from frontend.site.parsing import parse_row_id
 
@@ -222,4 +222,17 @@ class HandOutReport:
 
     @property
     def incomplete(self) -> list[str]:
-        return [row.email or gettext("(empty)") for row in self.plan.with_outcome(RecipientOutcome.INCOMPLETE)]
+        return [row.email or row.name or gettext("(empty)") for row in self._rows(RecipientOutcome.INCOMPLETE)]
+
+    @property
+    def to_fix(self) -> list[tuple[str, list[str]]]:
+        """What is wrong with lines, with the lines themselves."""
+        found = [self._rows(RecipientOutcome.UNCLEAR), self._rows(RecipientOutcome.ADDRESS_IN_NAME)]
+        return [
+            (rows[0].sentence, [f"{row.name} ({row.email})" if row.name else row.email for row in rows])
+            for rows in found
+            if rows
+        ]
+
+    def _rows(self, outcome: RecipientOutcome) -> list[RecipientRow]:
+        return self.plan.with_outcome(outcome)

@@ -115,8 +115,9 @@ def hand_out_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpRes
     asked = HandOutRequest(contract_run_id=int(form.cleaned_data["run"]), recipients=form.recipients)
     seen = request.POST.get("seen", "")
     refusal: DomainError | None = None
-    # Browsers don't send a file a second time, so its people are shown in the list before anything is sent.
-    if request.POST.get("action") == "send" and seen and not form.had_a_file:
+    # Browsers don't send a file a second time, so its people are shown in the list before anything is sent, and so are
+    # those of a table whose column was asked for.
+    if request.POST.get("action") == "send" and seen and not form.has_new_text:
         try:
             plan = hand_out(asked, by_id=account_id(request), now=now, seen=seen)
         except (HandOutRefused, PlanChanged, TooManyMails) as error:
@@ -125,7 +126,7 @@ def hand_out_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpRes
             messages.success(request, _sent_sentence(plan))
             return redirect(f"{contract_url(membership, contract)}?state=invited")
     plan = plan_hand_out(asked, now=now)
-    shown = form.as_typed(contract.runs) if form.had_a_file else form
+    shown = form.as_typed(contract.runs) if form.has_new_text else form
     shown.is_valid()
     return _render_hand_out(
         request,
@@ -135,7 +136,8 @@ def hand_out_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpRes
         report=HandOutReport(plan),
         refusal=refusal,
         status=refusal.status if refusal is not None else 200,
-        file=form.had_a_file,
+        is_rewritten=form.has_new_text,
+        heading=form.heading,
     )
 
 
@@ -254,11 +256,12 @@ def _render_hand_out(
     report: HandOutReport | None = None,
     refusal: DomainError | None = None,
     status: int = 200,
-    file: bool = False,
+    is_rewritten: bool = False,
+    heading: str = "",
 ) -> HttpResponse:
     """Render the form as a page; for htmx only the report and the button, always with status 200."""
     context = _page_context(membership, contract, _("Hand out codes"))
-    context |= {"form": form, "report": report, "refusal": refusal, "file": file}
+    context |= {"form": form, "report": report, "refusal": refusal, "is_rewritten": is_rewritten, "heading": heading}
     if wants_fragment(request):
         response = render(request, "frontend/managers/hand_out_checked.html", context)
     else:

@@ -325,7 +325,7 @@ class TestHandingOut:
     @pytest.mark.parametrize(
         ("content", "sentence"),
         [
-            (b"PK\x03\x04 a workbook", "This is an Excel file."),
+            (b"PK\x03\x04 a workbook", "This file can’t be read as an Excel workbook."),
             (b"\x00\x01\x02", "This isn’t a text file."),
             (b"", "There are no people in this file."),
             (b"Name;E-Mail\n", "There are no people in this file."),
@@ -342,7 +342,7 @@ class TestHandingOut:
         people = "\n".join(f"person{number}@northgate.example" for number in range(5001))
         response = dana.post(manage(world, "hand-out/"), {"run": world.run.pk, "people": people})
         assert response.status_code == 422
-        assert "That’s more than 5000 people at once." in response.content.decode()
+        assert "That’s more than 5,000 people at once." in response.content.decode()
 
     def test_htmx_gets_what_the_list_comes_to(self, world: Northgate, dana: Client) -> None:
         data = {"run": world.run.pk, "people": self.LIST}

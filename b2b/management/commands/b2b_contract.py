@@ -25,7 +25,7 @@ from b2b.management.arguments import (
     refuse_dates_in_wrong_order,
     refuse_digits,
 )
-from b2b.management.people import read_membership_changes
+from b2b.management.people import add_file_options, read_addresses, read_membership_changes
 from b2b.management.progress import LateProgress
 from b2b.models import ContractPage
 from b2b.requests import request_reconcile
@@ -127,8 +127,9 @@ class Command(OperatorCommand):
         members.add_argument(
             "--file",
             metavar="FILE",
-            help="a CSV file with a column “email”; - for standard input",
+            help="a CSV file or workbook with a column “email”; - for standard input",
         )
+        add_file_options(members)
         members.add_argument("--reason", default="", help="why, for the records")
         members.add_argument("--skip-unknown", action="store_true", help="go on without those who have no account")
         add_dry_run_option(members)
@@ -315,7 +316,14 @@ class Command(OperatorCommand):
         """Give and take seats. All people are checked before anything is written."""
         contract_id = options["contract"]
         find_contract(contract_id)
-        changes = read_membership_changes(add=options["add"], remove=options["remove"], file=options["file"])
+        changes = read_membership_changes(
+            add=options["add"],
+            remove=options["remove"],
+            file=options["file"],
+            column=options["address_column"],
+            encoding=options["encoding"],
+            say=self.say,
+        )
         now = clock.now()
         request = ChangeMembers(contract_id, changes, skip_unknown=options["skip_unknown"])
         plan = plan_change_members(request)
@@ -350,7 +358,7 @@ class Command(OperatorCommand):
     def move(self, options: Mapping[str, Any]) -> None:
         """Move people with their courses, all of them or no one."""
         from_id, to_id = options["contract"], options["target"]
-        request, now = MoveMembers(from_id, to_id, options["emails"]), clock.now()
+        request, now = MoveMembers(from_id, to_id, read_addresses(options["emails"])), clock.now()
         if options["dry_run"]:
             moves = plan_move_members(request)
         else:

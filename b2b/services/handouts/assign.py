@@ -52,10 +52,11 @@ from courses.models import Enrollment
 from ecommerce.models import BasketCode, DiscountCode
 from ecommerce.services.discounts.batches import Assignment, assign_codes, remove_from_baskets, replace_code
 from mitxonline.kernel import clock
-from mitxonline.kernel.addresses import is_email_address
 from mitxonline.kernel.audit import record
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.kernel.fingerprint import fingerprint, refuse_unless_seen
+from mitxonline.kernel.names import ADDRESS_IN_NAME, clean_name, has_address
+from mitxonline.kernel.people.lines import is_email_address
 from mitxonline.kernel.text import normalize_email
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ RETURNING id
 class RecipientOutcome(StrEnum):
     GETS_CODE = "gets_code"
     INCOMPLETE = "incomplete"
+    UNCLEAR = "unclear"
+    ADDRESS_IN_NAME = "address_in_name"
     DUPLICATE = "duplicate"
     HAS_COURSE = "has_course"
     HAS_SEAT = "has_seat"
@@ -84,6 +87,8 @@ class RecipientOutcome(StrEnum):
 SENTENCES: dict[RecipientOutcome, StrOrPromise] = {
     RecipientOutcome.GETS_CODE: _("Gets a code by e-mail."),
     RecipientOutcome.INCOMPLETE: _("This address is incomplete."),
+    RecipientOutcome.UNCLEAR: _("We can’t tell the name from the address. Write one person per line: name, address."),
+    RecipientOutcome.ADDRESS_IN_NAME: ADDRESS_IN_NAME,
     RecipientOutcome.DUPLICATE: _("Listed twice. We’ll use the first."),
     RecipientOutcome.HAS_COURSE: _("Already has this course."),
     RecipientOutcome.HAS_SEAT: _("Already has a seat, so this course is included."),
@@ -100,8 +105,11 @@ STAFF_SENTENCES: dict[RecipientOutcome, StrOrPromise] = {
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
+    """Someone on a list. With `is_unclear`, `email` is what was written and couldn't be read."""
+
     email: str
     name: str = ""
+    is_unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,19 +376,23 @@ def _judge_recipients(
     run: ContractRun, terms: ContractTerms, recipients: Sequence[Recipient]
 ) -> tuple[RecipientRow, ...]:
     """Return each line with its outcome, in the same few queries for one person and for five thousand."""
-    listed = [(normalize_email(each.email), _clean_name(each.name)) for each in recipients]
-    complete = {email for email, _name in listed if is_email_address(email)}
+    listed = [_normalize(each) for each in recipients]
+    complete = {each.email for each in listed if not each.is_unclear and is_email_address(each.email)}
     facts = _RecipientFacts.load(run, terms, complete)
     rows, seen = [], set()
-    for email, name in listed:
-        if email not in complete:
+    for each in listed:
+        if each.is_unclear:
+            outcome = RecipientOutcome.UNCLEAR
+        elif each.email not in complete:
             outcome = RecipientOutcome.INCOMPLETE
-        elif email in seen:
+        elif has_address(each.name):
+            outcome = RecipientOutcome.ADDRESS_IN_NAME
+        elif each.email in seen:
             outcome = RecipientOutcome.DUPLICATE
         else:
-            seen.add(email)
-            outcome = facts.outcome(email)
-        rows.append(RecipientRow(email=email, name=name, outcome=outcome))
+            seen.add(each.email)
+            outcome = facts.outcome(each.email)
+        rows.append(RecipientRow(email=each.email, name=each.name, outcome=outcome))
     return tuple(rows)
 
 
@@ -428,8 +440,13 @@ class _RecipientFacts:
         return RecipientOutcome.WITHDRAWN if email in self.withdrawn else RecipientOutcome.GETS_CODE
 
 
+def _normalize(recipient: Recipient) -> Recipient:
+    email = recipient.email if recipient.is_unclear else normalize_email(recipient.email)
+    return replace(recipient, email=email, name=_clean_name(recipient.name))
+
+
 def _clean_name(text: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:NAME_MAX_LENGTH]
+    return clean_name(text)[:NAME_MAX_LENGTH].strip()
 
 
 def _refuse_closed_contract(terms: ContractTerms, *, now: datetime) -> None:

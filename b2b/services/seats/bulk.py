@@ -22,7 +22,7 @@ from b2b.seats import SeatCount, count_seats, lock_terms
 from b2b.selectors.contracts import terms_in_force
 from b2b.selectors.handouts import waiting_addresses
 from b2b.services.seats.membership import add_member, remove_member
-from mitxonline.kernel.addresses import is_email_address
+from mitxonline.kernel.people.lines import is_email_address
 from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 

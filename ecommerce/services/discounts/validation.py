@@ -22,7 +22,7 @@ from ecommerce.enums import AMOUNTS_OFF, DiscountType, PaymentType, RedemptionTy
 from ecommerce.models import Discount, DiscountCode, Product
 from ecommerce.models.discount import CODE_EXISTS
 from ecommerce.selectors.discount_access import DiscountAccess, of_courses
-from mitxonline.kernel.addresses import is_email_address
+from mitxonline.kernel.people.lines import is_email_address
 
 MAX_PREFIX_LENGTH = 60
 MAX_CODES = 100_000

@@ -1,0 +1,241 @@
+"""Files with lists of people as rows of cells: CSV as many programs write it, and Excel workbooks."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO, StringIO
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile, ZipFile
+
+from django.utils.translation import gettext_lazy as _
+from openpyxl import load_workbook
+
+from mitxonline.kernel.people.lines import SEPARATORS, clean_text
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+MAX_UNPACKED_BYTES = 50_000_000
+MAX_ROWS = 200_000
+
+_BYTE_ORDER_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+# Letters beyond a to z of the languages each older encoding was made for. A word has those of one of them.
+_WESTERN = ("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúü", "áâãàçéêíóôõú", "æøåäöéü", "àèéìíîòóùú", "áæðéíóöþúý", "ëïéèöüáóê")
+_CENTRAL = ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţșț", "čćđšž", "äöüß")
+_ENCODINGS: dict[str, tuple[str, ...]] = {
+    "cp1252": _WESTERN,
+    "cp1250": _CENTRAL,
+    "mac_roman": _WESTERN,
+    "cp1254": ("çğıöşüİâî",),
+    "cp1251": ("CYRILLIC",),
+    "koi8_r": ("CYRILLIC",),
+    "cp1253": ("GREEK",),
+    "cp1255": ("HEBREW",),
+    "cp1256": ("ARABIC",),
+    "cp932": ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH", "FULLWIDTH", "IDEOGRAPHIC"),
+    "gb2312": ("CJK", "FULLWIDTH", "IDEOGRAPHIC"),
+    "big5": ("CJK", "FULLWIDTH", "IDEOGRAPHIC"),
+    "euc_kr": ("HANGUL",),
+}
+ENCODINGS = tuple(_ENCODINGS)
+_WORD = re.compile(r"[^\W\d_]+")
+# Letters that Greek and Hebrew write only at the end of a word or not there, and two that hardly any word has.
+_MISPLACED = re.compile(r"[ςםןץףך]\B|σ\b|[ΰΐ]")
+_PUNCTUATION = frozenset("“”‘’‚„–—…·ºª°«»\u00a0\u00b4\u3000・")
+_SAMPLE_LENGTH = 60
+
+
+class FileUnreadable(Exception):
+    """The file isn't a list of people; the sentence says what to do."""
+
+    def __init__(self, sentence: StrOrPromise) -> None:
+        self.sentence = sentence
+        super().__init__(str(sentence))
+
+
+class SpellingUnclear(Exception):
+    """The letters of the file can be read in several ways: encoding and a sample of each."""
+
+    def __init__(self, samples: dict[str, str]) -> None:
+        self.samples = samples
+        super().__init__(", ".join(samples))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that isn't empty. `number` is its line in the file."""
+
+    number: int
+    cells: tuple[str, ...]
+
+
+def read_rows(data: bytes, *, encoding: str = "") -> list[Row]:
+    """Return the rows of a file. Raises FileUnreadable and SpellingUnclear."""
+    if data[:2] == b"PK":
+        return _read_workbook(data)
+    if data[:4] == b"\xd0\xcf\x11\xe0":
+        raise FileUnreadable(_("This is a file of an old Excel. Save it as .xlsx or as CSV (UTF-8), then choose it."))
+    text = _decode(data, encoding)
+    if text.lstrip().upper().startswith("BEGIN:VCARD"):
+        raise FileUnreadable(_("This is a file of contact cards. Export your contacts as CSV, then choose that file."))
+    return split_rows(text)
+
+
+def split_rows(text: str, separator: str = "") -> list[Row]:
+    """Split CSV into rows. Without a separator, the one that Excel names in a first line “sep=;”, or the likeliest."""
+    lines = list(StringIO(clean_text(text), newline=""))
+    named, skipped = _named_separator(lines)
+    reader = csv.reader(lines[skipped:], delimiter=separator or named or _find_separator(lines), skipinitialspace=True)
+    rows = []
+    try:
+        for cells in reader:
+            cleaned = tuple(" ".join(cell.split()) for cell in cells)
+            if any(cleaned):
+                rows.append(Row(skipped + reader.line_num, cleaned))
+    except csv.Error:
+        raise FileUnreadable(_("This file can’t be read as CSV. Save it as CSV (UTF-8), then choose it.")) from None
+    return rows
+
+
+def _named_separator(lines: Sequence[str]) -> tuple[str, int]:
+    """Return the separator that the first line names, and how many lines to skip."""
+    number, first = next(((number, line) for number, line in enumerate(lines) if line.strip()), (0, ""))
+    named = first.strip("\r\n \"'")
+    return (named[4], number + 1) if named.lower().startswith("sep=") and len(named) == 5 else ("", 0)
+
+
+def _find_separator(lines: Sequence[str]) -> str:
+    """Return the separator of the heading if it has one, or that of the lines with addresses."""
+    filled = [line for line in lines if line.strip()]
+    heading = max((line for line in filled[:10] if "@" not in line), key=_count_separators, default="")
+    likely = heading if _count_separators(heading) else next((line for line in filled if "@" in line), "")
+    return max("\t;,", key=likely.count) if likely else ","
+
+
+def _count_separators(line: str) -> int:
+    return max(map(line.count, SEPARATORS))
+
+
+# --- Letters ---------------------------------------------------------------------------------------------------------
+
+
+def _decode(data: bytes, encoding: str) -> str:
+    marked = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "")
+    if not marked and b"\x00" in data:
+        marked = _find_wide_encoding(data)
+    if marked:
+        return _decode_as(data, marked)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return _decode_as(data, encoding) if encoding in ENCODINGS else _decode_by_words(data)
+
+
+def _find_wide_encoding(data: bytes) -> str:
+    """UTF-16 without a byte order mark: every other byte is zero in most languages' addresses."""
+    even, odd = data[::2].count(0), data[1::2].count(0)
+    if b"@" not in data or max(even, odd) * 4 < len(data) or min(even, odd) * 4 > max(even, odd):
+        raise FileUnreadable(_("This isn’t a text file. Save your list as CSV (UTF-8), then choose it."))
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _decode_as(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        raise FileUnreadable(_("We can’t read this file’s encoding. Save it as CSV (UTF-8), then choose it.")) from None
+
+
+def _decode_by_words(data: bytes) -> str:
+    """Decode a file of an older program by the encoding in which its words are words of a language.
+
+    Statistical detectors need more text than a list of names has, and don't say how unsure they are.
+    """
+    odd = b"\n".join(line for line in data.splitlines() if any(byte > 127 for byte in line))
+    texts: dict[str, str] = {}
+    for encoding in ENCODINGS:
+        try:
+            text = odd.decode(encoding)
+            data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if text not in texts.values() and all(_is_word(word, encoding) for word in _words(text)):
+            texts[encoding] = text
+    if not texts:
+        raise FileUnreadable(_("We can’t read this file’s encoding. Save it as CSV (UTF-8), then choose it."))
+    if len(texts) > 1:
+        raise SpellingUnclear({encoding: _sample(text) for encoding, text in texts.items()})
+    return data.decode(next(iter(texts)))
+
+
+def _words(text: str) -> Iterator[str]:
+    for word in re.split(r"[\x00-\x40\x5b-\x60\x7b-\x7f]+", text):
+        if not word.isascii():
+            yield word
+
+
+def _is_word(word: str, encoding: str) -> bool:
+    letters = "".join(char for char in unicodedata.normalize("NFC", word) if char not in _PUNCTUATION)
+    if letters.isascii():
+        return True
+    if not _WORD.fullmatch(letters) and not all(unicodedata.category(char)[0] in "LM" for char in letters):
+        return False
+    kinds = _ENCODINGS[encoding]
+    foreign = [char for char in letters if not char.isascii()]
+    if _changes_case_late(letters):
+        return False
+    if kinds[0].isupper() and kinds[0].isascii():  # an alphabet of its own
+        is_one_alphabet = all(unicodedata.name(char, "").startswith(kinds) for char in letters)
+        return is_one_alphabet and not _MISPLACED.search(letters)
+    if len(letters) > 2 and len(foreign) == len(letters):
+        return False
+    return any(all(char.lower() in alphabet or char in alphabet for char in foreign) for alphabet in kinds)
+
+
+def _changes_case_late(word: str) -> bool:
+    """Whether a capital stands after a small letter, other than in names like McDonald and D’Éon."""
+    capitals = [place for place, char in enumerate(word) if place and char.isupper() and word[place - 1].islower()]
+    return any(not word[place].isascii() for place in capitals)
+
+
+def _sample(text: str) -> str:
+    words = dict.fromkeys(word for word in re.findall(r"[^\W\d_][^\s,;\"<>@]*", text) if not word.isascii())
+    return ", ".join(words)[:_SAMPLE_LENGTH]
+
+
+# --- Workbooks -------------------------------------------------------------------------------------------------------
+
+
+def _read_workbook(data: bytes) -> list[Row]:
+    try:
+        with ZipFile(BytesIO(data)) as package:
+            if sum(part.file_size for part in package.infolist()) > MAX_UNPACKED_BYTES:
+                raise FileUnreadable(_("This workbook is too large. Save its list as CSV, then choose that file."))
+        book = load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        for sheet in book.worksheets:
+            found = sheet.iter_rows(values_only=True, max_row=MAX_ROWS)
+            rows = [Row(number, tuple(map(_cell_text, cells))) for number, cells in enumerate(found, start=1)]
+            if filled := [row for row in rows if any(row.cells)]:
+                return filled
+    except FileUnreadable:
+        raise
+    except (BadZipFile, KeyError, ValueError, TypeError, AttributeError, OSError, SyntaxError, EOFError) as error:
+        # What openpyxl raises for other packages (OpenDocument, Word) and for damaged ones.
+        raise FileUnreadable(
+            _("This file can’t be read as an Excel workbook. Save it as CSV (UTF-8), then choose it.")
+        ) from error
+    return []
+
+
+def _cell_text(value: object) -> str:
+    return " ".join(clean_text(str(value)).split()) if value is not None else ""

@@ -1,0 +1,116 @@
+"""What the columns of a list are called: in several languages, by HR systems and by address books.
+
+Headings are compared without case, accents, blanks and punctuation: “E-Mail-Adresse” is `emailadresse`. Which column
+has the addresses is told by the addresses in it; headings only say that a row is one, and where the names are.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+def _key(heading: str) -> str:
+    letters = unicodedata.normalize("NFKD", heading.casefold().replace("ł", "l").replace("ı", "i"))
+    return "".join(char for char in letters if char.isalnum())
+
+
+def _keys(words: str) -> frozenset[str]:
+    return frozenset(map(_key, words.split()))
+
+
+_EMAIL = _keys(
+    """
+    address addresses adresseelectronique adresseemail adressemail adressmail adresposty adresemail adresmail
+    contactemail correo correoelectronico correos courriel courriels courrielprofessionnel direccionemail
+    direcciondecorreo direcciondecorreoelectronico elektronischepost email emailadres emailadresse emailaddress
+    emailaddresses emailprimarywork emails epost epostadress epostadresse eposta epostaadresi
+    enderecodeemail homeemail indirizzoemail indirizzodipostaelettronica mail mailaddress mailadres mailadresse mails
+    personalemail postaelettronica primaryemail primaryworkemail sahkoposti sahkopostiosoite studentemail useremail
+    userprincipalname workemail workemailaddress
+    メール メールアドレス 电子邮件 电子邮箱 邮箱 電子郵件 이메일 почта электроннаяпочта адресэлектроннойпочты
+    البريدالإلكتروني البريدالالكتروني דואל דואראלקטרוני อีเมล
+    """
+)
+_FULL = _keys(
+    """
+    attendee attendeename employee employeename fullname fullnaam legalname learner learnername lastnamefirstname
+    member membername nomcomplet nomeprenom nombrecompleto nombreyapellidos nomecompleto nomecognome nomeecognome
+    nometprenom participant participantname person preferredname displayname student studentname teilnehmer
+    teilnehmerin vollstandigername worker workername anzeigename fulltnavn fullstandigtnamn imieinazwisko adsoyad
+    氏名 名前 お名前 姓名 이름 성명 фио имяифамилия полноеимя الاسمالكامل 이름성명
+    """
+)
+_FIRST = _keys(
+    """
+    firstname firstnames forename forenames fornamn fornavn givenname givennames imie etunimi ad voornaam voornamen
+    vorname vornamen prenom prenoms nombredepila nombres primernombre primeironome 名 имя الاسمالأول firstgivenname
+    """
+)
+_LAST = _keys(
+    """
+    achternaam apellido apellidos apelido cognome efternamn efternavn etternavn familienaam familienname familyname
+    lastname lastnames nachname nachnamen nazwisko nomdefamille primerapellido sobrenome soyad soyadi sukunimi surname
+    surnames zuname 姓 фамилия 성
+    """
+)
+# The whole name, or the part beside a column for the other part: “Nom, Prénom”, “Nome, Cognome”.
+_NAME = _keys("name names nom nombre nome naam navn namn nimi isim")
+# Columns that end like a name's but are about someone or something else.
+_OTHERS = re.compile(
+    r"account|boss|chef|company|contact(?!name)|department|email|emergency|employer|file|group|login|manager|middle|"
+    r"organi[sz]ation|organi[sz]ationname|parent|phonetic|project|reports?to|sponsor|spouse|supervisor|team|user"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NameColumns:
+    """Where the name is: in one column, or in one for each part."""
+
+    full: int | None = None
+    first: int | None = None
+    last: int | None = None
+
+    def read(self, cells: Sequence[str]) -> str:
+        parts = [self._cell(cells, self.first), self._cell(cells, self.last)]
+        return " ".join(filter(None, parts)) or self._cell(cells, self.full)
+
+    @staticmethod
+    def _cell(cells: Sequence[str], place: int | None) -> str:
+        return cells[place] if place is not None and place < len(cells) else ""
+
+
+def is_email_heading(text: str) -> bool:
+    key = _key(text)
+    return key in _EMAIL or bool(re.fullmatch(r"e?mail(address)?(1|value|1value|primary)*", key))
+
+
+def is_heading_row(cells: Sequence[str]) -> bool:
+    """Whether a row without an address is known to be a heading."""
+    return any(is_email_heading(cell) for cell in cells)
+
+
+def find_name_columns(headings: Sequence[str]) -> NameColumns:
+    keys = [_key(heading) for heading in headings]
+    first = _place(keys, _FIRST, r"(first|given|fore)names?")
+    last = _place(keys, _LAST, r"(last|family|sur)names?")
+    full = _place(keys, _FULL, r"(full|legal|display|preferred|employee|worker|participant|learner)name")
+    plain = next((place for place, key in enumerate(keys) if key in _NAME), None)
+    if plain is not None:
+        if first is not None and last is None:
+            last = plain
+        elif last is not None and first is None:
+            first = plain
+        elif full is None:
+            full = plain
+    return NameColumns(full=full, first=first, last=last)
+
+
+def _place(keys: Sequence[str], known: frozenset[str], ending: str) -> int | None:
+    exact = next((place for place, key in enumerate(keys) if key in known), None)
+    if exact is not None:
+        return exact
+    pattern = re.compile(rf".*{ending}\Z")
+    return next((place for place, key in enumerate(keys) if pattern.match(key) and not _OTHERS.search(key)), None)
