@@ -1,7 +1,14 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
 
 class KernelConfig(AppConfig):
     name = "mitxonline.kernel"
     verbose_name = _("Kernel")
+
+    def ready(self) -> None:
+        from mitxonline.kernel import checks  # noqa: F401 - registers the checks
+        from mitxonline.kernel.db import avoid_cursors_behind_a_pooler
+
+        connection_created.connect(avoid_cursors_behind_a_pooler, dispatch_uid="poolers")

@@ -8,6 +8,7 @@ commits, `transaction_lock` inside one transaction.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -22,6 +23,7 @@ from psycopg.pq import TransactionStatus
 from mitxonline.kernel.errors import DomainError
 
 logger = logging.getLogger(__name__)
+_local = threading.local()
 
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 Params = Sequence[Any] | Mapping[str, Any]
@@ -44,21 +46,34 @@ class LockableQuerySet(models.QuerySet[M_co]):
 def named_lock(namespace: str, key: int | str, *, wait: bool = True) -> Iterator[None]:
     """Do something once at a time in the whole system, over several transactions.
 
-    The database session holds the lock, so it ends with the process at the latest. Raises LockTaken if it is taken and
-    `wait` is false, and RuntimeError inside a transaction.
+    A transaction on a connection of its own holds the lock: a session's lock would be lost or left behind where a
+    pooler gives each transaction another session. So it ends with the process at the latest. The same thread can take
+    it twice. Raises LockTaken if it is taken and `wait` is false, and RuntimeError inside a transaction.
     """
     if in_transaction():
         # The lock would be released before the commit, and the next holder wouldn't see what was done.
         raise RuntimeError("A named lock is taken outside a transaction; inside one use transaction_lock")
     number = lock_number(namespace, key)
-    if wait:
-        run_sql("SELECT pg_advisory_lock(%s)", [number])
-    elif not fetch_sql("SELECT pg_try_advisory_lock(%s)", [number])[0][0]:
-        raise LockTaken
-    try:
+    if number in _held():
         yield
+        return
+    holder = connection.copy()
+    try:
+        holder.connect()
+        holder.set_autocommit(False)
+        with holder.cursor() as cursor:
+            function = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
+            cursor.execute(f"SELECT {function}(%s)", [number])
+            if not wait and cursor.fetchone() != (True,):
+                raise LockTaken
+        _held().add(number)
+        try:
+            yield
+        finally:
+            _held().discard(number)
+            _warn_if_lost(holder, namespace)
     finally:
-        _unlock(number, namespace)
+        holder.close()
 
 
 def transaction_lock(namespace: str, key: int | str) -> None:
@@ -86,6 +101,17 @@ def lock_number(namespace: str, key: int | str) -> int:
     """Return the 64-bit number of the lock, the same in every process and release."""
     digest = blake2b(f"{namespace}\0{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
+
+
+def avoid_cursors_behind_a_pooler(*, connection: Any, **_kwargs: Any) -> None:
+    """Read long results without server-side cursors where a pooler gives each transaction another session.
+
+    A pooler hands out process ids of its own, so the session's real one tells it. Receives `connection_created`.
+    """
+    session = connection.connection
+    (pid,) = session.execute("SELECT pg_backend_pid()").fetchone()
+    if pid != session.info.backend_pid:
+        connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
 
 
 def run_sql(sql: str, params: Params = ()) -> int:
@@ -122,12 +148,13 @@ def count_together(querysets: Sequence[models.QuerySet[Any]]) -> list[int]:
     return counts
 
 
-def _unlock(number: int, namespace: str) -> None:
-    # Never hides an error that is propagating. A session that is gone has released its locks, and one in an aborted
-    # transaction can't run a statement, which only happens inside a test case's own transaction.
-    session = connection.connection
-    if session is None or session.closed or session.info.transaction_status == TransactionStatus.INERROR:
-        logger.warning("named lock not released explicitly", extra={"namespace": namespace})
-        return
-    if not fetch_sql("SELECT pg_advisory_unlock(%s)", [number])[0][0]:
+def _held() -> set[int]:
+    """The named locks of this thread."""
+    numbers: set[int] = _local.__dict__.setdefault("numbers", set())
+    return numbers
+
+
+def _warn_if_lost(holder: Any, namespace: str) -> None:
+    session = holder.connection
+    if session is None or session.closed or session.info.transaction_status != TransactionStatus.INTRANS:
         logger.error("named lock was lost while it was held", extra={"namespace": namespace})

@@ -31,6 +31,7 @@ PROGRAMS = {
     ),
     "java": Program(names=("java",), install="apt-get install default-jre-headless"),
     "mvn": Program(names=("mvn",), install="apt-get install maven"),
+    "pgbouncer": Program(names=("pgbouncer", "/usr/sbin/pgbouncer"), install="apt-get install pgbouncer"),
     "go": Program(names=("go", "/usr/local/go/bin/go"), install="apt-get install golang-go"),
 }
 
