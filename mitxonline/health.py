@@ -1,10 +1,11 @@
 """Whether this process can serve pages: for load balancers and containers, without a session."""
 
 import logging
+from collections.abc import Callable
 
 from django.core.cache import caches
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -12,6 +13,19 @@ from mitxonline.cache import ForgivingRedisCache
 from mitxonline.kernel.breaker import find_open_breakers
 
 logger = logging.getLogger(__name__)
+
+
+PATHS = ("/health/", "/health")
+
+
+class HealthMiddleware:
+    """Answers load balancers, which ask by an address and any name, before the name is checked."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return health(request) if request.path_info in PATHS else self.get_response(request)
 
 
 def database_works() -> bool:

@@ -40,7 +40,7 @@ from frontend.views.decorators import personal
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import RateLimited
 from mitxonline.kernel.forms import refusals_on
-from mitxonline.kernel.http import wants_fragment
+from mitxonline.kernel.http import is_speculative, wants_fragment
 from mitxonline.kernel.text import strip_punctuation
 
 PAGE = "frontend/cart/page.html"
@@ -68,8 +68,8 @@ def add(request: HttpRequest) -> HttpResponse:
     skus = [parse_name(strip_punctuation(text)) for text in params.getlist("sku")]
     if None in product_ids or "" in skus or not (product_ids or skus):
         raise ProductUnknown
-    if request.headers.get("Sec-Purpose", "").startswith("prefetch"):
-        return HttpResponse(status=204)  # the browser guesses that the link will be followed
+    if request.method == "GET" and is_speculative(request):
+        return HttpResponse(status=204)  # no one has followed the link yet
     start_ids = _parse_starts(params)
     owner, now = basket_owner(request, create=True), clock.now()
     basket = add_products(

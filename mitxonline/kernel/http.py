@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -31,6 +32,13 @@ PAGE = "errors/refusal.html"
 STATUS_REGION = "#form-status"
 STATUS_REGION_HEADER = "X-Status-Region"
 _ID_SELECTOR = re.compile(r"#[A-Za-z][\w-]*")
+_HOST_AND_PORT = re.compile(r"\[(?P<bracketed>[^\]]+)\](?::\d+)?|(?P<plain>[^:]+)(?::\d+)?")
+_AHEAD = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
+# Search engines, link previews and archives. Cubot makes telephones.
+_ROBOT = re.compile(
+    r"\b(?!cubot)[a-z]*bot\b|crawler|spider|slurp|facebookexternalhit|whatsapp/|embedly|skypeuripreview|mediapartners",
+    re.IGNORECASE,
+)
 
 
 class SeeOther(HttpResponseRedirect):
@@ -106,6 +114,29 @@ def client_address(request: HttpRequest) -> str:
     """
     proxies: int = settings.TRUSTED_PROXY_COUNT
     forwarded = [entry.strip() for entry in request.headers.get("X-Forwarded-For", "").split(",") if entry.strip()]
+    connected = str(request.META.get("REMOTE_ADDR", ""))
     if proxies and len(forwarded) >= proxies:
-        return forwarded[-proxies]
-    return str(request.META.get("REMOTE_ADDR", ""))
+        return _parse_address(forwarded[-proxies]) or connected
+    return _parse_address(connected) or connected
+
+
+def _parse_address(entry: str) -> str:
+    """Return the address without the port some proxies add (203.0.113.7:5000, [2001:db8::7]:443); empty for no address.
+
+    With the port, each request would seem to come from somewhere else, and no limit would hold.
+    """
+    found = _HOST_AND_PORT.fullmatch(entry.strip('" '))
+    host = (found["bracketed"] or found["plain"]) if found else entry
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return ""
+    return str((isinstance(address, IPv6Address) and address.ipv4_mapped) or address)
+
+
+def is_speculative(request: HttpRequest) -> bool:
+    """Whether a browser loads the page before anyone asked for it, or a robot follows a link."""
+    purposes = (request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"))
+    if any(_AHEAD.search(purpose) for purpose in purposes):
+        return True
+    return bool(_ROBOT.search(request.headers.get("User-Agent", "")))
