@@ -39,7 +39,8 @@ class Servers:
             address, is_new = self.redis.ensure()
             environ["REDIS_URL"] = self.redis.url(address)
             # Apart from the cache, because clearing the cache empties its whole database.
-            environ.setdefault("CELERY_BROKER_URL", self.redis.url(address, database=1))
+            if not environ.get("CELERY_BROKER_URL"):
+                environ["CELERY_BROKER_URL"] = self.redis.url(address, database=1)
             started += [self.redis] if is_new else []
         return started
 
@@ -50,8 +51,9 @@ class Servers:
 
 def name_unreachable_servers(environ: MutableMapping[str, str]) -> None:
     """Set the variables to addresses that parse but never connect, for commands that need no server."""
-    environ.setdefault("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
-    environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
+    for name, url in (("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"), ("REDIS_URL", "redis://127.0.0.1:1/0")):
+        if not environ.get(name):
+            environ[name] = url
 
 
 def development_servers() -> Servers:

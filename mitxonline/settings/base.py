@@ -1,9 +1,11 @@
 """Settings of all environments. Long subjects, and those that read environment variables, have a file in parts/."""
 
+from zoneinfo import ZoneInfo
+
 import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
-from mitxonline.settings.env import BASE_DIR, env
+from mitxonline.settings.env import BASE_DIR, env, read
 from mitxonline.settings.parts.commerce import *
 from mitxonline.settings.parts.content import *
 from mitxonline.settings.parts.coordinator import *
@@ -64,10 +66,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mitxonline.security.HostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "mitxonline.kernel.trace.TraceMiddleware",
     "mitxonline.kernel.remote.PagePatienceMiddleware",
     "mitxonline.security.PolicyMiddleware",
+    "mitxonline.health.HealthMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -122,5 +126,6 @@ USE_I18N = True
 USE_TZ = True
 # The dates of contracts are days in this zone, both ends included.
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
+read("TIME_ZONE", TIME_ZONE, lambda: ZoneInfo(TIME_ZONE))
 
 EVENT_ROUTES = "mitxonline.event_routes.ROUTES"

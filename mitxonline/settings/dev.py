@@ -11,7 +11,7 @@ from dev.embedded.errors import EmbeddedError
 from dev.embedded.fresh import migrate_new_database
 from dev.embedded.places import local_dir, site_port
 from dev.embedded.servers import development_servers, name_unreachable_servers
-from mitxonline.settings.env import env, read_dotenv
+from mitxonline.settings.env import env, read_dotenv, set_default
 
 read_dotenv()
 if needs_no_server(sys.argv):
@@ -24,9 +24,9 @@ else:
             migrate_new_database(sys.argv, os.environ["DATABASE_URL"])
     except EmbeddedError as error:
         raise ImproperlyConfigured(str(error)) from error
-os.environ.setdefault("SITE_BASE_URL", f"http://127.0.0.1:{site_port()}")
+set_default("SITE_BASE_URL", f"http://127.0.0.1:{site_port()}")
 # Three slashes, because django-environ removes one, and the path would be relative to the current folder.
-os.environ.setdefault("EMAIL_URL", f"filemail:///{quote(str(local_dir() / 'mail'))}")
+set_default("EMAIL_URL", f"filemail:///{quote(str(local_dir() / 'mail'))}")
 
 from mitxonline.settings.base import *
 
@@ -45,7 +45,7 @@ STATIC_ROOT = None
 LOGGING["loggers"]["celery.app.trace"] = {"level": "WARNING"}
 
 # Each SQL statement with its milliseconds, which Django only measures with DEBUG.
-if DEBUG and env.bool("SQL_LOG", False):
+if env.bool("SQL_LOG", False) and DEBUG:
     LOGGING["loggers"]["django.db.backends"] = {"level": "DEBUG"}
 
 SANDBOX_PAYMENTS = True

@@ -1,6 +1,6 @@
 """Settings for production, which refuse to start without what they need."""
 
-from mitxonline.settings.env import env, require
+from mitxonline.settings.env import env, positive, require
 
 require(["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "SITE_BASE_URL"])
 
@@ -10,15 +10,15 @@ from mitxonline.settings.parts.site import SITE_BASE_URL
 
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
+SECRET_KEY_FALLBACKS = [each.strip() for each in env.str("SECRET_KEY_FALLBACKS", "").split(",") if each.strip()]
+ALLOWED_HOSTS = [each.strip() for each in env.str("ALLOWED_HOSTS").split(",") if each.strip()]
 CSRF_TRUSTED_ORIGINS = [SITE_BASE_URL]
 
 # Behind a proxy that terminates TLS. Without a proxy of ours, anyone could send the header.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)
-SECURE_REDIRECT_EXEMPT = [r"^health/$"]  # asked inside the network, without TLS
-SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 365 * 24 * 3600)
+SECURE_REDIRECT_EXEMPT = [r"^health/?$"]  # asked inside the network, without TLS
+SECURE_HSTS_SECONDS = positive("SECURE_HSTS_SECONDS", 365 * 24 * 3600)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
 SESSION_COOKIE_SECURE = True

@@ -14,7 +14,7 @@ from django.core.mail import EmailMessage, get_connection
 from mitxonline.kernel.breaker import find_open_breakers
 from mitxonline.kernel.mail import PatientEmailBackend
 from mitxonline.kernel.remote import RemoteAvoided, RemoteAway, page_patience
-from mitxonline.settings.env import env
+from mitxonline.settings.parts.mail import email_settings
 from tests.support.silence import MANNERS, Manner, silent_server
 
 SHORT, LATE = 0.3, 20.0
@@ -70,8 +70,8 @@ def test_several_mails_go_over_one_connection(postman: int) -> None:
 
 
 def test_a_mail_server_in_the_settings_gets_this_backend() -> None:
-    assert env.email_url("EMAIL_URL", default="memorymail://")["EMAIL_BACKEND"].endswith("locmem.EmailBackend")
-    assert isinstance(get_connection("mitxonline.kernel.mail.PatientEmailBackend"), PatientEmailBackend)
+    backend = email_settings("smtp://127.0.0.1:25")["EMAIL_BACKEND"]
+    assert isinstance(get_connection(backend), PatientEmailBackend)
 
 
 class Postman(socketserver.StreamRequestHandler):

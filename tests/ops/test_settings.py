@@ -66,7 +66,8 @@ def test_production_runs_where_nothing_embedded_is_installed() -> None:
 
 def read_variables() -> set[str]:
     """Every variable the code, the Procfile or the compose file reads."""
-    reading = re.compile(r"""(?:env\.\w+\(|environ(?:\.get\(|\[))\s*["']([A-Z][A-Z0-9_]+)["']""")
+    calls = r"env\.\w+\(|environ(?:\.get\(|\[)|(?:http_address|positive|set_default|_roles)\("
+    reading = re.compile(rf"""(?:{calls})\s*["']([A-Z][A-Z0-9_]+)["']""")
     names: set[str] = set()
     for path in (*Path(PROJECT, "mitxonline").rglob("*.py"), *Path(PROJECT, "dev").rglob("*.py")):
         names |= set(reading.findall(path.read_text()))

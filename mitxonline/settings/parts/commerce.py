@@ -1,11 +1,14 @@
 """What the shop sells, under which rules, and how long it holds, keeps and refunds it."""
 
-from mitxonline.settings.env import env
+from babel.core import Locale
+from django.core.exceptions import ImproperlyConfigured
+
+from mitxonline.settings.env import env, positive
 
 # Contracts, products and discounts can only be priced in these currencies. Forms offer the first one first.
-CURRENCIES: list[str] = [each.strip().upper() for each in env.list("CURRENCIES", default=["USD"]) if each.strip()] or [
-    "USD"
-]
+CURRENCIES: list[str] = [each.strip().upper() for each in env.str("CURRENCIES", "USD").split(",") if each.strip()]
+if not CURRENCIES or set(CURRENCIES) - set(Locale("en").currencies):
+    raise ImproperlyConfigured("CURRENCIES isn't a list of currencies. Write their codes by commas: USD,EUR.")
 DEFAULT_CURRENCY: str = CURRENCIES[0]
 
 # Checked in this order, once for display and once under the lock. The contract's rule comes first, so that a learner
@@ -20,7 +23,7 @@ CHECKOUT_RULES = [
 ORDER_NUMBER_PREFIX = "TS"
 
 # Baskets of anonymous visitors are deleted after this many days without a change. Longer than their sessions live.
-BASKET_KEPT_DAYS = env.int("BASKET_KEPT_DAYS", 60)
+BASKET_KEPT_DAYS = positive("BASKET_KEPT_DAYS", 60, least=1)
 
 # How long a payment page is open (Stripe allows half an hour to a day). Codes and seats are held for its order a
 # quarter of an hour longer, so that a payment made in the last minute still finds them.
@@ -34,5 +37,5 @@ PAYMENT_SESSION_REUSE_SECONDS = 10 * 60
 REFUND_WINDOW_DAYS = 14
 
 # Limits for the staff of a single course: the largest discount in percent, and how many codes they create at once.
-COURSE_STAFF_MOST_PERCENT_OFF = env.int("COURSE_STAFF_MOST_PERCENT_OFF", 50)
-COURSE_STAFF_MOST_CODES = env.int("COURSE_STAFF_MOST_CODES", 200)
+COURSE_STAFF_MOST_PERCENT_OFF = positive("COURSE_STAFF_MOST_PERCENT_OFF", 50)
+COURSE_STAFF_MOST_CODES = positive("COURSE_STAFF_MOST_CODES", 200)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from mitxonline.settings.env import env
+from mitxonline.settings.env import env, http_address
 
 SANDBOX = "ecommerce.gateways.sandbox.SandboxGateway"
 STRIPE = "ecommerce.gateways.stripe.StripeGateway"
@@ -77,7 +77,7 @@ def payment_page_origins(names: str, *, default: Sequence[str]) -> list[str]:
         parts = urlsplit(origin)
         if parts.scheme not in ("https", "http") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
             raise ImproperlyConfigured(
-                f"PAYMENT_PAGE_ORIGINS: {origin!r} isn't an origin, such as https://pay.example.com without a path."
+                "PAYMENT_PAGE_ORIGINS has to list origins, such as https://pay.example.com without a path."
             )
     return origins or list(default)
 
@@ -85,7 +85,7 @@ def payment_page_origins(names: str, *, default: Sequence[str]) -> list[str]:
 STRIPE_ACCOUNTS = stripe_accounts(
     {
         "secret_key": env.str("STRIPE_SECRET_KEY", ""),
-        "webhook_secrets": [each.strip() for each in env.list("STRIPE_WEBHOOK_SECRETS", default=[]) if each.strip()],
+        "webhook_secrets": [each.strip() for each in env.str("STRIPE_WEBHOOK_SECRETS", "").split(",") if each.strip()],
     },
     env.str("STRIPE_ACCOUNTS", ""),
 )
@@ -94,7 +94,7 @@ STRIPE_TEST_MODE = env.bool("STRIPE_TEST_MODE", False)
 
 # The API version this code is written for. Stripe answers in it, whatever the account's own version is.
 STRIPE_API_VERSION = "2026-10-28.endive"
-STRIPE_API_BASE = env.str("STRIPE_API_BASE", "").rstrip("/") or "https://api.stripe.com"
+STRIPE_API_BASE = http_address("STRIPE_API_BASE", "https://api.stripe.com")
 # How often a call is repeated whose connection broke, within its time limit (parts/remote.py).
 STRIPE_RETRIES = 1
 # Seconds after which a notice is too old to be accepted, so that a copy of it can't be replayed.

@@ -2,7 +2,7 @@
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 
-from mitxonline.settings.env import env
+from mitxonline.settings.env import positive
 from mitxonline.settings.parts.payments import PAYMENT_PAGE_ORIGINS
 from mitxonline.settings.parts.sso import SIGN_IN_ORIGINS
 
@@ -44,7 +44,7 @@ SESSION_COOKIE_SAMESITE = "Lax"  # buyers come back from the payment page by a l
 CSRF_COOKIE_SAMESITE = "Lax"
 
 # How many proxies of ours are in front of the web process. With 0, X-Forwarded-For is ignored.
-TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+TRUSTED_PROXY_COUNT = positive("TRUSTED_PROXY_COUNT", 0)
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

@@ -1,6 +1,7 @@
 """The site's address."""
 
-from mitxonline.settings.env import env
+from mitxonline.settings.env import env, http_address
 
 # Links in e-mails and files begin with it, so it has to be the address that people use.
-SITE_BASE_URL = env.str("SITE_BASE_URL").rstrip("/")
+env.str("SITE_BASE_URL")  # required
+SITE_BASE_URL = http_address("SITE_BASE_URL")

@@ -2,7 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from mitxonline.settings.env import env
+from django.core.exceptions import ImproperlyConfigured
+
+from mitxonline.settings.env import env, http_address, positive
 from mitxonline.settings.parts.site import SITE_BASE_URL
 
 
@@ -10,11 +12,14 @@ def _split(value: str) -> list[str]:
     return [each.strip() for each in value.split(",") if each.strip()]
 
 
-def _roles(value: str) -> dict[str, list[str]]:
+def _roles(name: str, default: str) -> dict[str, list[str]]:
     """Read `role=Group+staff,other=superuser`. The word `none` means no role at all."""
+    value = env.str(name, default)
     if value.strip().lower() == "none":
         return {}
-    pairs = (each.partition("=") for each in _split(value))
+    pairs = [each.partition("=") for each in _split(value)]
+    if not all(role.strip() and rights.strip() for role, _, rights in pairs):
+        raise ImproperlyConfigured(f"{name} can't be read. Write role=Group+staff,other=superuser or none.")
     return {role.strip(): [each.strip() for each in rights.split("+") if each.strip()] for role, _, rights in pairs}
 
 
@@ -23,42 +28,47 @@ def _origin(address: str) -> list[str]:
     return [f"{parts.scheme}://{parts.netloc}"] if parts.netloc else []
 
 
+def _sign_in_origins() -> list[str]:
+    origins = [each.rstrip("/") for each in _split(env.str("SIGN_IN_ORIGINS", ""))]
+    if not all(_origin(each) == [each] for each in origins):
+        raise ImproperlyConfigured("SIGN_IN_ORIGINS has to list origins, such as https://login.example without a path.")
+    return origins
+
+
 # Whether people may have a password of this site. Without, they sign in through a provider only.
-LOCAL_ACCOUNTS = (env.str("LOCAL_ACCOUNTS", "") or "true").lower() not in ("false", "0", "no", "off")
+LOCAL_ACCOUNTS = env.bool("LOCAL_ACCOUNTS", True)
 
 # Keycloak, through OpenID Connect. The endpoint is the address of the realm.
-SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = env.str("SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT", "").rstrip("/")
+SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = http_address("SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT")
 SOCIAL_AUTH_KEYCLOAK_KEY = env.str("SOCIAL_AUTH_KEYCLOAK_KEY", "")
 SOCIAL_AUTH_KEYCLOAK_SECRET = env.str("SOCIAL_AUTH_KEYCLOAK_SECRET", "")
-SOCIAL_AUTH_KEYCLOAK_ISSUER = (
-    env.str("SOCIAL_AUTH_KEYCLOAK_ISSUER", "").rstrip("/") or SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT
-)
-SOCIAL_AUTH_KEYCLOAK_NAME = env.str("SOCIAL_AUTH_KEYCLOAK_NAME", "") or "Keycloak"
+SOCIAL_AUTH_KEYCLOAK_ISSUER = http_address("SOCIAL_AUTH_KEYCLOAK_ISSUER", SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT)
+SOCIAL_AUTH_KEYCLOAK_NAME = env.str("SOCIAL_AUTH_KEYCLOAK_NAME", "Keycloak")
 # Keycloak answers a request for two scopes of organizations with an error.
-SOCIAL_AUTH_KEYCLOAK_SCOPE = (env.str("SOCIAL_AUTH_KEYCLOAK_SCOPE", "") or "organization:*").split()
+SOCIAL_AUTH_KEYCLOAK_SCOPE = env.str("SOCIAL_AUTH_KEYCLOAK_SCOPE", "organization:*").split()
 SOCIAL_AUTH_KEYCLOAK_USE_PKCE = True
 SOCIAL_AUTH_KEYCLOAK_PKCE_CODE_CHALLENGE_METHOD = "S256"
 # The groups and rights that each role at the provider gives here.
 KEYCLOAK_STAFF_ROLES = _roles(
-    env.str("KEYCLOAK_STAFF_ROLES", "")
-    or "storefront-editor=Editors,storefront-finance=Finance+staff,storefront-b2b=B2B managers+staff,"
-    "storefront-admin=superuser"
+    "KEYCLOAK_STAFF_ROLES",
+    "storefront-editor=Editors,storefront-finance=Finance+staff,storefront-b2b=B2B managers+staff,"
+    "storefront-admin=superuser",
 )
 
 # The course site, through OAuth 2.
-SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = env.str("SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT", "").rstrip("/")
+SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = http_address("SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT")
 # The course site's address for browsers, if it differs from the one for servers.
-SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = (
-    env.str("SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT", "").rstrip("/") or SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT
+SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = http_address(
+    "SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT", SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT
 )
 SOCIAL_AUTH_EDX_OAUTH2_KEY = env.str("SOCIAL_AUTH_EDX_OAUTH2_KEY", "")
 SOCIAL_AUTH_EDX_OAUTH2_SECRET = env.str("SOCIAL_AUTH_EDX_OAUTH2_SECRET", "")
-SOCIAL_AUTH_EDX_OAUTH2_NAME = env.str("SOCIAL_AUTH_EDX_OAUTH2_NAME", "") or "Open edX"
+SOCIAL_AUTH_EDX_OAUTH2_NAME = env.str("SOCIAL_AUTH_EDX_OAUTH2_NAME", "Open edX")
 # The course site calls its own staff `administrator`.
-EDX_STAFF_ROLES = _roles(env.str("EDX_STAFF_ROLES", "") or "none")
+EDX_STAFF_ROLES = _roles("EDX_STAFF_ROLES", "none")
 
 # Seconds by which a provider's clock may differ from ours.
-SIGN_IN_CLOCK_SKEW = int(env.str("SIGN_IN_CLOCK_SKEW", "") or 60)
+SIGN_IN_CLOCK_SKEW = positive("SIGN_IN_CLOCK_SKEW", 60)
 SOCIAL_AUTH_JWT_LEEWAY = SIGN_IN_CLOCK_SKEW
 # Rights by a role end this many seconds after the last sign-in that showed the role, in every session.
 SIGN_IN_STAFF_SECONDS = 12 * 3600
@@ -94,7 +104,7 @@ AUTHENTICATION_BACKENDS = [
 # Where forms on our pages lead, for form-action of the content security policy.
 SIGN_IN_ORIGINS = sorted(
     {
-        *_split(env.str("SIGN_IN_ORIGINS", "")),
+        *_sign_in_origins(),
         *(_origin(SOCIAL_AUTH_KEYCLOAK_ISSUER) if _KEYCLOAK else []),
         *(_origin(SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT) if _EDX else []),
     }

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
-from mitxonline.settings.env import BASE_DIR, env
+from django.core.exceptions import ImproperlyConfigured
+
+from mitxonline.settings.env import BASE_DIR, env, read
 
 _CONNECTION = {"connect_timeout": 5, "application_name": "tessera"}
 
-_database = env.db_url("DATABASE_URL")
+_database = read("DATABASE_URL", "", lambda: env.db_url("DATABASE_URL"))
+if "postgresql" not in _database.get("ENGINE", "") or not _database.get("NAME"):
+    raise ImproperlyConfigured("DATABASE_URL isn't that of a PostgreSQL database: postgres://user:password@host/name.")
 DATABASES = {
     "default": {
         "CONN_MAX_AGE": 60,
@@ -17,6 +21,8 @@ DATABASES = {
 }
 
 REDIS_URL = env.str("REDIS_URL")
+if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured("REDIS_URL isn't that of a Redis server: redis://host:6379/0.")
 CACHES = {
     "default": {
         "BACKEND": "mitxonline.cache.ForgivingRedisCache",

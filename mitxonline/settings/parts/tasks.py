@@ -1,7 +1,9 @@
 """Celery: queues, time limits and the schedule."""
 
+import re
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Queue
 
 from mitxonline.settings.env import env
@@ -11,7 +13,9 @@ from mitxonline.settings.parts.payments import PAYMENT_BEAT_SCHEDULE
 from mitxonline.settings.parts.remote import REMOTE_QUEUE
 from mitxonline.settings.parts.storage import REDIS_URL
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or REDIS_URL
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", REDIS_URL)
+if not re.match(r"(rediss?|amqps?|pyamqp|memory|sentinel)\+?\w*://|redis\+socket://", CELERY_BROKER_URL):
+    raise ImproperlyConfigured("CELERY_BROKER_URL isn't that of a broker: redis://host:6379/1 or amqp://host//.")
 
 # Seconds that a visitor waits for the broker at most. A sweep sends later what could not be sent.
 _PATIENCE = 2
