@@ -1,11 +1,12 @@
 """What every layer may use. It knows no app.
 
-Values      money, color, clock, text (normalizing, escaping), addresses (lists of people), files (replacing one),
-            dates (how days and times are written), zones
+Values      money, color, clock, text (normalizing, escaping), names (of people), people (lists of them),
+            files (replacing one), dates (how days and times are written), zones
 Refusals    errors, http (as responses), forms (on a form), ratelimit, fingerprint (of a plan that was shown),
             constraints (in sentences)
 Database    db (locks, raw SQL), audit (Wagtail's log), wagtail_hooks (names of its actions)
 Others      remote (deadlines of calls), breaker, broker (queueing tasks), mail
+Checks      checks (what the environment sets)
 Interfaces  admin, choosers (Django's and Wagtail's admin), console (commands), spreadsheets
 Logs        trace (the id that all that follows from a request shares)
 """

@@ -15,10 +15,10 @@ from hashlib import blake2b
 from typing import Any, Self, TypeVar
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic, TransactionManagementError
 from django.utils.translation import gettext_lazy as _
-from psycopg.pq import TransactionStatus
 
 from mitxonline.kernel.errors import DomainError
 
@@ -54,7 +54,7 @@ def named_lock(namespace: str, key: int | str, *, wait: bool = True) -> Iterator
         # The lock would be released before the commit, and the next holder wouldn't see what was done.
         raise RuntimeError("A named lock is taken outside a transaction; inside one use transaction_lock")
     number = lock_number(namespace, key)
-    if number in _held():
+    if number in _thread_locks():
         yield
         return
     holder = connection.copy()
@@ -66,12 +66,12 @@ def named_lock(namespace: str, key: int | str, *, wait: bool = True) -> Iterator
             cursor.execute(f"SELECT {function}(%s)", [number])
             if not wait and cursor.fetchone() != (True,):
                 raise LockTaken
-        _held().add(number)
+        _thread_locks().add(number)
         try:
             yield
         finally:
-            _held().discard(number)
-            _warn_if_lost(holder, namespace)
+            _thread_locks().discard(number)
+            _release(holder, namespace)
     finally:
         holder.close()
 
@@ -148,13 +148,16 @@ def count_together(querysets: Sequence[models.QuerySet[Any]]) -> list[int]:
     return counts
 
 
-def _held() -> set[int]:
+def _thread_locks() -> set[int]:
     """The named locks of this thread."""
     numbers: set[int] = _local.__dict__.setdefault("numbers", set())
     return numbers
 
 
-def _warn_if_lost(holder: Any, namespace: str) -> None:
-    session = holder.connection
-    if session is None or session.closed or session.info.transaction_status != TransactionStatus.INTRANS:
+def _release(holder: BaseDatabaseWrapper, namespace: str) -> None:
+    # Never hides an error that is propagating. The server notices a closed connection a moment later only, so the
+    # transaction is ended first.
+    try:
+        holder.rollback()
+    except DatabaseError:
         logger.error("named lock was lost while it was held", extra={"namespace": namespace})

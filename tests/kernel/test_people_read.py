@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 
 import pytest
 from openpyxl import Workbook
 
+from mitxonline.kernel.names import clean_sent_name, has_address
 from mitxonline.kernel.people.files import ENCODINGS, FileUnreadable
 from mitxonline.kernel.people.lines import ListedPerson, format_people
 from mitxonline.kernel.people.reader import About, PeopleList, read_people, read_people_file
@@ -311,3 +313,14 @@ def test_letters_that_can_be_read_in_one_way_need_no_question(encoding: str, nam
 
 def test_every_encoding_that_can_be_named_is_known_to_python() -> None:
     assert all("a".encode(name) for name in ENCODINGS)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["a", "<", ">", "a ", " @", "<@", "a-", "a.", '"', "é", ";,"])
+def test_a_long_line_is_read_in_time(piece: str) -> None:
+    line = piece * (200_000 // len(piece))
+    read_people(line)
+    with suppress(FileUnreadable):
+        read_people_file(f"E-mail\n{line}\n".encode())
+    clean_sent_name(line)
+    has_address(line)

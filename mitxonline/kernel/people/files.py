@@ -72,14 +72,14 @@ class SpellingUnclear(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListRow:
     """A row that isn't empty. `number` is its line in the file."""
 
     number: int
     cells: tuple[str, ...]
 
 
-def read_rows(data: bytes, *, encoding: str = "") -> list[Row]:
+def read_rows(data: bytes, *, encoding: str = "") -> list[ListRow]:
     """Return the rows of a file. Raises FileUnreadable and SpellingUnclear."""
     if data[:2] == b"PK":
         return _read_workbook(data)
@@ -91,7 +91,7 @@ def read_rows(data: bytes, *, encoding: str = "") -> list[Row]:
     return split_rows(text)
 
 
-def split_rows(text: str, separator: str = "") -> list[Row]:
+def split_rows(text: str, separator: str = "") -> list[ListRow]:
     """Split CSV into rows. Without a separator, the one that Excel names in a first line “sep=;”, or the likeliest."""
     lines = list(StringIO(clean_text(text), newline=""))
     named, skipped = _named_separator(lines)
@@ -101,7 +101,7 @@ def split_rows(text: str, separator: str = "") -> list[Row]:
         for cells in reader:
             cleaned = tuple(" ".join(cell.split()) for cell in cells)
             if any(cleaned):
-                rows.append(Row(skipped + reader.line_num, cleaned))
+                rows.append(ListRow(skipped + reader.line_num, cleaned))
     except csv.Error:
         raise FileUnreadable(_("This file can’t be read as CSV. Save it as CSV (UTF-8), then choose it.")) from None
     return rows
@@ -216,7 +216,7 @@ def _sample(text: str) -> str:
 # --- Workbooks -------------------------------------------------------------------------------------------------------
 
 
-def _read_workbook(data: bytes) -> list[Row]:
+def _read_workbook(data: bytes) -> list[ListRow]:
     try:
         with ZipFile(BytesIO(data)) as package:
             if sum(part.file_size for part in package.infolist()) > MAX_UNPACKED_BYTES:
@@ -224,7 +224,7 @@ def _read_workbook(data: bytes) -> list[Row]:
         book = load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
         for sheet in book.worksheets:
             found = sheet.iter_rows(values_only=True, max_row=MAX_ROWS)
-            rows = [Row(number, tuple(map(_cell_text, cells))) for number, cells in enumerate(found, start=1)]
+            rows = [ListRow(number, tuple(map(_cell_text, cells))) for number, cells in enumerate(found, start=1)]
             if filled := [row for row in rows if any(row.cells)]:
                 return filled
     except FileUnreadable:

@@ -19,8 +19,6 @@ from mitxonline.kernel.names import clean_name
 EMAIL_MAX_LENGTH = 254  # RFC 5321, and what our columns hold
 SEPARATORS = ",;\t"
 
-_MAILBOX = re.compile(r"(?P<name>[^<>]*)<\s*(?P<email>[^<>]*@[^<>]*)>")
-_WITH_AT = re.compile(r"\S*@\S*")
 _MARKER = re.compile(r"\A\s*(?:[-*•·–—]|\d{1,4}[.)])\s+")
 _LABEL = re.compile(r"\A(?:mailto|smtp|e-?mail)\s*:\s*", re.IGNORECASE)
 _LEADING, _TRAILING = "<>()[]{}\"'`“”„‘’‚«»", "<>()[]{}\"'`“”„‘’«».,;:!?"
@@ -68,7 +66,7 @@ def split_lines(text: str) -> list[str]:
 def clean_address(text: str) -> str:
     """Return an address without what mail programs and sentences put around it and blanks beside its “@”."""
     plain = "".join(char for char in text if unicodedata.category(char) != "Cf")
-    plain = re.sub(r"\s*@\s*", "@", " ".join(plain.split()))
+    plain = _join_at(plain)
     plain = _LABEL.sub("", plain.lstrip(_LEADING + " "))
     address = plain.rstrip(_TRAILING + " ").lstrip(_LEADING)
     before, question, _after = address.partition("?")  # mailto:jane@x.example?subject=…
@@ -79,8 +77,8 @@ def clean_address(text: str) -> str:
 def read_line(line: str, *, number: int | None = None) -> list[ListedPerson]:
     """Read “Name, address”, “Name <address>” or addresses alone, any number of them."""
     line = _MARKER.sub("", clean_text(line))
-    if _MAILBOX.search(line):
-        return _read_mailboxes(line, number)
+    if mailboxes := _find_mailboxes(line):
+        return _read_mailboxes(line, mailboxes, number)
     if "\t" not in line and ";" in line:
         parts = split_line(line, ";")
         if sum("@" in part for part in parts) > 1:
@@ -133,23 +131,23 @@ class Cell:
 
 def read_cell(cell: str) -> Cell:
     """Read one cell: an address, “Name <address>”, “Name address”, or a text."""
-    mailbox = _MAILBOX.search(cell)
-    if mailbox:
-        people = _read_mailboxes(cell, None)
+    if mailboxes := _find_mailboxes(cell):
+        people = _read_mailboxes(cell, mailboxes, None)
         is_one = len(people) == 1 and not people[0].is_unclear
         names = people[0].name if is_one else ""
         return Cell(names, tuple(person.email for person in people), is_unclear=not is_one)
-    joined = re.sub(r"\s*@\s*", "@", cell)
-    written = _WITH_AT.findall(joined)
+    words = _join_at(cell).split()
+    written = [word for word in words if "@" in word]
     if not written:
         return Cell(tidy_name(cell))
     addresses = tuple(clean_address(address) for address in written)
-    rest = tidy_name(_LABEL.sub("", _WITH_AT.sub(" ", joined).strip() + " "))
+    beside = " ".join(word for word in words if "@" not in word)
+    rest = tidy_name(_LABEL.sub("", f"{beside} "))
     if len(addresses) > 1:
         return Cell("", addresses, is_unclear=any(char.isalnum() for char in rest))
     # “jane doe@x.example” is more likely an address with a blank in it than a person called jane, and “ask
     # boss@x.example first” is a note.
-    is_beside = "@" in joined.split()[0] or "@" in joined.split()[-1]
+    is_beside = "@" in words[0] or "@" in words[-1]
     is_name = is_beside and looks_like_name(rest) and (rest != rest.lower() or rest == rest.upper())
     return Cell(rest if is_name else "", addresses, is_unclear=bool(rest) and not is_name)
 
@@ -199,20 +197,44 @@ def _join_names(texts: Sequence[str]) -> str | None:
     return " ".join(texts) if len(texts) == 2 and not any(" " in text for text in texts) else None
 
 
-def _read_mailboxes(line: str, number: int | None) -> list[ListedPerson]:
+def _join_at(text: str) -> str:
+    """Return the text in one line without blanks around “@”."""
+    return re.sub(r" ?@ ?", "@", " ".join(text.split()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Mailbox:
+    """An address in angle brackets with the text before it; `end` is where the bracket closes."""
+
+    before: str
+    email: str
+    end: int
+
+
+def _find_mailboxes(line: str) -> list[_Mailbox]:
+    # No pattern: on a long line without brackets one would start over at each character.
+    found, start, place = [], 0, 0
+    while (closes := line.find(">", place)) >= 0:
+        opens = line.rfind("<", start, closes)
+        if opens >= 0 and "@" in line[opens:closes]:
+            found.append(_Mailbox(line[start:opens], line[opens + 1 : closes], closes + 1))
+            start = closes + 1
+        place = closes + 1
+    return found
+
+
+def _read_mailboxes(line: str, mailboxes: Sequence[_Mailbox], number: int | None) -> list[ListedPerson]:
     people: list[ListedPerson] = []
-    end = 0
-    for mailbox in _MAILBOX.finditer(line):
-        before = mailbox["name"]
+    for mailbox in mailboxes:
+        before = mailbox.before
         at = before.rfind("@")
         if at >= 0:  # further addresses before this one's name
             cut = next((place for place in range(at, len(before)) if before[place] in SEPARATORS), -1)
             if cut >= 0:
                 people += read_line(before[:cut], number=number)
             before = before[cut + 1 :] if cut >= 0 else ""
-        people.append(ListedPerson(clean_address(mailbox["email"]), tidy_name(before), number))
-        end = mailbox.end()
-    rest = line[end:].strip(_AROUND_NAMES)
+        people.append(ListedPerson(clean_address(mailbox.email), tidy_name(before), number))
+    rest = line[mailboxes[-1].end :].strip(_AROUND_NAMES)
     if "@" in rest:
         return people + read_line(rest, number=number)
     if not rest:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from mitxonline.kernel.people.files import FileUnreadable, Row, SpellingUnclear, read_rows, split_rows
+from mitxonline.kernel.people.files import FileUnreadable, ListRow, SpellingUnclear, read_rows, split_rows
 from mitxonline.kernel.people.headings import find_name_columns, is_heading_row
 from mitxonline.kernel.people.lines import (
     ListedPerson,
@@ -84,7 +84,7 @@ def read_people(text: str, *, column: str = "") -> PeopleList:
         first = lines.pop(0)[1].strip()
         heading = "" if is_heading_row([first]) else first
     is_table = any("\t" in line for _number, line in lines)
-    rows = [Row(number, tuple(split_line(line, "\t" if is_table else ""))) for number, line in lines]
+    rows = [ListRow(number, tuple(split_line(line, "\t" if is_table else ""))) for number, line in lines]
     if question := _ask_for_column(rows, (), is_table=is_table):
         answer = _find_column(question, column)
         return PeopleList(_pick(rows, answer), heading=heading) if answer else PeopleList(question=question)
@@ -106,7 +106,7 @@ def read_people_file(data: bytes, *, column: str = "", encoding: str = "") -> Pe
     return _read_table(rows, column=column, is_file=True)
 
 
-def _read_table(rows: Sequence[Row], *, column: str, is_file: bool = False) -> PeopleList:
+def _read_table(rows: Sequence[ListRow], *, column: str, is_file: bool = False) -> PeopleList:
     place = _find_heading(rows)
     if place is None:
         if is_file and rows and not any("@" in cell for row in rows for cell in row.cells):
@@ -132,7 +132,7 @@ def _read_table(rows: Sequence[Row], *, column: str, is_file: bool = False) -> P
     return PeopleList(tuple(people), heading=heading)
 
 
-def _read_person(row: Row, cell: str, name: str) -> ListedPerson:
+def _read_person(row: ListRow, cell: str, name: str) -> ListedPerson:
     """Read a row of a table whose columns are known."""
     found = read_cell(cell)
     if found.is_unclear or len(found.addresses) > 1:
@@ -142,7 +142,7 @@ def _read_person(row: Row, cell: str, name: str) -> ListedPerson:
     return ListedPerson(found.addresses[0], name or found.name, row.number)
 
 
-def _read_row(row: Row) -> Iterator[ListedPerson]:
+def _read_row(row: ListRow) -> Iterator[ListedPerson]:
     """Read a row of a table without headings."""
     if any("<" in cell and "@" in cell for cell in row.cells):
         yield from read_line(", ".join(filter(None, row.cells)), number=row.number)
@@ -150,7 +150,7 @@ def _read_row(row: Row) -> Iterator[ListedPerson]:
         yield from read_cells(row.cells, number=row.number)
 
 
-def _find_heading(rows: Sequence[Row]) -> int | None:
+def _find_heading(rows: Sequence[ListRow]) -> int | None:
     """Return the place of the heading: a known one, or a first row without an address above rows with one."""
     leading = []
     for place, row in enumerate(rows[:_LOOKED_THROUGH]):
@@ -165,7 +165,7 @@ def _find_heading(rows: Sequence[Row]) -> int | None:
     return max(leading, key=lambda place: (sum(map(bool, rows[place].cells)), -place))
 
 
-def _find_address_column(rows: Sequence[Row], headings: Sequence[str]) -> int:
+def _find_address_column(rows: Sequence[ListRow], headings: Sequence[str]) -> int:
     """Return the one column with addresses; without any, the one whose heading says so."""
     columns = _address_columns(rows)
     if columns:
@@ -173,7 +173,7 @@ def _find_address_column(rows: Sequence[Row], headings: Sequence[str]) -> int:
     return next((place for place, heading in enumerate(headings) if is_heading_row([heading])), 0)
 
 
-def _address_columns(rows: Sequence[Row]) -> list[int]:
+def _address_columns(rows: Sequence[ListRow]) -> list[int]:
     found = {
         place
         for row in rows
@@ -183,7 +183,7 @@ def _address_columns(rows: Sequence[Row]) -> list[int]:
     return sorted(found)
 
 
-def _ask_for_column(rows: Sequence[Row], headings: Sequence[str], *, is_table: bool) -> Question | None:
+def _ask_for_column(rows: Sequence[ListRow], headings: Sequence[str], *, is_table: bool) -> Question | None:
     """Return the question which column has the addresses, if several have some and it isn't a list of addresses."""
     columns = _address_columns(rows)
     if len(columns) < 2:
@@ -214,11 +214,11 @@ def _ask_for_column(rows: Sequence[Row], headings: Sequence[str], *, is_table: b
     return None
 
 
-def _are_bare(rows: Sequence[Row]) -> bool:
+def _are_bare(rows: Sequence[ListRow]) -> bool:
     return not any("<" in cell for row in rows for cell in row.cells)
 
 
-def _describe_column(rows: Sequence[Row], headings: Sequence[str], place: int) -> str:
+def _describe_column(rows: Sequence[ListRow], headings: Sequence[str], place: int) -> str:
     example = next(
         (row.cells[place] for row in rows if place < len(row.cells) and "@" in row.cells[place]),
         "",
@@ -242,13 +242,13 @@ def _place_of(answer: str) -> int:
     return int(answer.partition(":")[0]) - 1
 
 
-def _pick(rows: Sequence[Row], answer: str) -> tuple[ListedPerson, ...]:
+def _pick(rows: Sequence[ListRow], answer: str) -> tuple[ListedPerson, ...]:
     """Read rows without headings by the column that was chosen; the other columns with addresses are left out."""
     if answer == _EVERYONE:
         return tuple(person for row in rows for person in _read_row(row))
     chosen = _place_of(answer)
     kept = [
-        Row(row.number, tuple(cell for place, cell in enumerate(row.cells) if place == chosen or "@" not in cell))
+        ListRow(row.number, tuple(cell for place, cell in enumerate(row.cells) if place == chosen or "@" not in cell))
         for row in rows
     ]
     return tuple(person for row in kept for person in _read_row(row))
