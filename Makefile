@@ -35,7 +35,8 @@ setup: ## Make .venv and install the pinned packages, if that is not done
 			$$found -m venv --clear $(VENV) || { echo "$$found can't make a virtual environment here. On Debian: apt-get install python3-venv" >&2; exit 1; }; \
 		}; \
 		echo "Installing the pinned packages, about a minute …"; \
-		$(PYTHON) -m pip install --disable-pip-version-check --no-input --require-hashes -r requirements/dev.txt; \
+		$(PYTHON) -m pip install --quiet --root-user-action ignore --disable-pip-version-check --no-input \
+			--require-hashes -r requirements/dev.txt; \
 		cp requirements/dev.txt $(INSTALLED); \
 	}
 

@@ -1,11 +1,14 @@
-"""Child processes that write to one terminal and stop together."""
+"""Child processes that write to files of their own, and to one terminal what went wrong, and stop together."""
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from threading import Lock, Thread
 from typing import IO
 
@@ -16,6 +19,8 @@ GRACE = 10.0  # seconds to finish current work
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _writing = Lock()
+_LEVEL = re.compile(r"\[(?P<level>debug|info|warning|error|critical)\s*\]", re.IGNORECASE)
+LAST_LINES = 20
 
 
 def stop_with_parent() -> None:
@@ -27,8 +32,13 @@ def stop_with_parent() -> None:
 class Process:
     """A child in its own session, so that Ctrl-C reaches only the supervisor, which stops children in order."""
 
-    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], environ: Mapping[str, str], *, log: Path, shows_all: bool = False
+    ) -> None:
+        """Write every line to `log`, and show those of errors, or with `shows_all` every one."""
         self.name = name
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._shows_all = shows_all
         self._child = subprocess.Popen(
             command,
             cwd=PROJECT,
@@ -39,7 +49,7 @@ class Process:
             start_new_session=True,
             preexec_fn=stop_with_parent,
         )
-        self._reader = Thread(target=self._show, args=[self._child.stdout], daemon=True)
+        self._reader = Thread(target=self._show, args=[self._child.stdout, log], daemon=True)
         self._reader.start()
 
     @property
@@ -64,9 +74,17 @@ class Process:
         except ProcessLookupError:
             return  # all of them are gone
 
-    def _show(self, lines: IO[bytes]) -> None:
-        for line in lines:
-            with _writing:
+    def _show(self, lines: IO[bytes], log: Path) -> None:
+        is_error = False
+        with log.open("w") as file:
+            for line in lines:
                 text = line.decode(errors="replace").rstrip()
-                sys.stdout.write(f"{self.name:<6} | {text}\n")
-                sys.stdout.flush()
+                file.write(f"{text}\n")
+                file.flush()
+                self.last_lines.append(text)
+                if level := _LEVEL.search(text):  # lines without one, such as those of a traceback, belong to the last
+                    is_error = level["level"].lower() in ("error", "critical")
+                if is_error or self._shows_all:
+                    with _writing:
+                        sys.stdout.write(f"{self.name:<6} | {text}\n")
+                        sys.stdout.flush()

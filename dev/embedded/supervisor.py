@@ -48,11 +48,13 @@ def _run(host: str, port: int) -> int:
         remember_port(port)
         _say("Starting PostgreSQL and Redis …")
         started = development_servers().provide(os.environ)
-        _say("Migrating, loading the demo …")
+        _say("Preparing the database, the first time about half a minute …")
         accounts = _prepare()
         _say("Starting web, workers and beat …")
+        make_folder(_log_folder())
         for name, command in _commands(host, port).items():
-            processes.append(Process(name, command, os.environ))
+            log = _log_folder() / f"{name}.log"
+            processes.append(Process(name, command, os.environ, log=log, shows_all=_is_debugging()))
         _wait_for_first_page(processes, host, port)
         _print_welcome(port, accounts)
         return _watch(processes)
@@ -112,7 +114,7 @@ def _commands(host: str, port: int) -> dict[str, list[str]]:
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
     web += ["--workers", "1", "--blocking-threads", "4", "--no-ws", "--workers-kill-timeout", "5"]
     web += ["mitxonline.wsgi:application"]
-    if os.environ.get("DEBUG", "").lower() in ("1", "true", "yes", "on"):
+    if _is_debugging():
         web = [python, "manage.py", "runserver", f"{host}:{port}"]  # reloads changed code
     return {
         "web": web,
@@ -120,6 +122,14 @@ def _commands(host: str, port: int) -> dict[str, list[str]]:
         "remote": [*celery, *_worker("tessera-remote", 1)],
         "beat": [*celery, "beat", "--schedule", str(local_dir() / "beat")],
     }
+
+
+def _is_debugging() -> bool:
+    return os.environ.get("DEBUG", "").lower() in ("1", "true", "yes", "on")
+
+
+def _log_folder() -> Path:
+    return local_dir() / "log"
 
 
 def _worker(queue: str, concurrency: int) -> list[str]:
@@ -154,6 +164,7 @@ def _print_welcome(port: int, accounts: str) -> None:
         f"  Wagtail admin  {base}/cms/",
         f"  Django admin   {base}/admin/",
         f"  E-mail         files in {local_dir() / 'mail'}",
+        f"  Logs           files in {_log_folder()}; errors are shown here too",
         "",
         accounts.rstrip(),
         "",
@@ -168,8 +179,10 @@ def _watch(processes: list[Process]) -> int:
     while not wait_until(lambda: _find_exited(processes) is not None, seconds=1):
         if _make_was_interrupted():
             raise Stopped
-    exited = _find_exited(processes)
-    _say(f"{exited.name if exited else 'A process'} exited; stopping the others.")
+    if exited := _find_exited(processes):
+        for line in exited.last_lines:
+            _say(f"{exited.name:<6} | {line}")
+        _say(f"{exited.name} exited; stopping the others.")
     return 1
 
 

@@ -386,7 +386,7 @@ class TestCosts:
         self, runs: int, cap: int, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         page = unsettled(cap=cap, runs=runs)
-        with django_assert_num_queries(37):
+        with django_assert_num_queries(35):
             reconcile_contract(page)
         assert len(active_codes_of(page)) == runs * cap
 
@@ -396,7 +396,7 @@ class TestCosts:
     ) -> None:
         page = unsettled(cap=cap, runs=runs)
         reconcile_contract(page)
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(10):
             reconcile_contract(page)
 
     @pytest.mark.parametrize(("runs", "cap"), [(2, 3), (5, 60)])
@@ -408,7 +408,7 @@ class TestCosts:
         ContractPage.objects.filter(pk=page.pk).update(enrollment_fixed_price=12)
         with django_assert_num_queries(20):
             bring_into_force(page_id=page.pk, now=NOW)
-        with django_assert_num_queries(12):  # nothing is left to do
+        with django_assert_num_queries(10):  # nothing is left to do
             reconcile_contract(page)
 
     @pytest.mark.parametrize(("runs", "cap"), [(2, 8), (5, 60)])
@@ -418,7 +418,7 @@ class TestCosts:
         page = unsettled(cap=cap, runs=runs)
         reconcile_contract(page)
         change_terms(page, max_learners=2, settled=False)
-        with django_assert_num_queries(30):
+        with django_assert_num_queries(28):
             reconcile_contract(page)
 
     def test_codes_are_written_in_portions(self, monkeypatch: pytest.MonkeyPatch) -> None:
