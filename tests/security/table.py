@@ -289,6 +289,7 @@ ROWS: tuple[Row, ...] = (
     Row("cart/", "oooooooo", "mmmmmmmm"),
     Row("cart/add/", "rrrrrrrr", "rrrrrrrr"),
     Row("basket/add/", "rrrrrrrr", "rrrrrrrr"),
+    Row("cart/starts/", "mmmmmmmm", "rrrrrrrr"),
     Row("cart/remove/", "mmmmmmmm", "rrrrrrrr"),
     Row("cart/code/", "mmmmmmmm", "uuuuuuuu"),
     Row("cart/code/remove/", "mmmmmmmm", "rrrrrrrr"),
