@@ -26,7 +26,7 @@ from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import CodeUse, Dispute, Order, OrderLine, OrderNote, PaymentAttempt, Refund, RefundRequest
 from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
-from ecommerce.selectors.receipts import BilledTo, billed_to
+from ecommerce.selectors.receipts import BilledTo, billed_to, describe_courses, prefetch_program_courses
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 
@@ -67,6 +67,7 @@ class LineAtDesk:
     listed: Money
     refunded: Money
     left: Money
+    courses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ def order_at_desk(order_id: int) -> OrderAtDesk:
     return OrderAtDesk(
         order=order,
         billed_to=billed_to(order),
-        lines=tuple(_describe_line(line) for line in order.lines.select_related("code", "product").order_by("pk")),
+        lines=tuple(_describe_lines(order)),
         attempts=tuple(order.attempts.order_by("started_at", "pk")),
         uses=tuple(order.code_uses.select_related("code").order_by("pk")),
         refunds=tuple(
@@ -292,14 +293,18 @@ def _read_amount(words: str) -> Decimal | None:
     return Decimal(f"{whole}.{cents}") if len(whole) <= MAX_DIGITS else None
 
 
-def _describe_line(line: OrderLine) -> LineAtDesk:
-    return LineAtDesk(
-        line=line,
-        code=str(line.code) if line.code is not None else "",
-        listed=Money(line.list_price, line.currency),
-        refunded=Money(line.refunded, line.currency),
-        left=Money(line.due - line.refunded, line.currency),
-    )
+def _describe_lines(order: Order) -> Iterator[LineAtDesk]:
+    lines = list(order.lines.select_related("code", "product").order_by("pk"))
+    prefetch_program_courses(lines)
+    for line in lines:
+        yield LineAtDesk(
+            line=line,
+            code=str(line.code) if line.code is not None else "",
+            listed=Money(line.list_price, line.currency),
+            refunded=Money(line.refunded, line.currency),
+            left=Money(line.due - line.refunded, line.currency),
+            courses=describe_courses(line, now=order.fulfilled_at or order.placed_at),
+        )
 
 
 def _read_log(order: Order) -> Iterator[LogEntry]:

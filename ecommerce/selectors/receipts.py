@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import Prefetch, Q, prefetch_related_objects
+from django.utils.translation import gettext as _
 
 from courses.selectors.run_dates import format_run_dates
 from ecommerce.enums import (
@@ -19,7 +20,7 @@ from ecommerce.enums import (
     RefundState,
 )
 from ecommerce.errors.checkout import OrderUnknown
-from ecommerce.models import Order, OrderLine, OrderQuerySet, PaymentAttempt, Refund, ShopSettings
+from ecommerce.models import Order, OrderLine, OrderLineCourse, OrderQuerySet, PaymentAttempt, Refund, ShopSettings
 from ecommerce.selectors.refund_window import RefundWindow, refund_window
 from ecommerce.selectors.shop import shop_settings
 from mitxonline.kernel.money import Money
@@ -90,6 +91,7 @@ class LineData:
     refunded: Money
     discount_label: str
     dates: str
+    courses: tuple[str, ...]  # of a program, each with its start
     refund_until: date | None
     provider: str
 
@@ -174,6 +176,7 @@ def receipt_for(*, user_id: int, number: str) -> Receipt:
     order = orders.of(user_id).filter(number__iexact=number).first()
     if order is None:
         raise OrderUnknown
+    prefetch_program_courses(order.lines.all())
     refunds = [refund for refund in order.refunds.all() if refund.origin != RefundOrigin.BANK or refund.is_alive]
     alive = tuple(refund for refund in refunds if refund.is_alive)
     # A refund that failed is no news once a later refund of the same payment has taken its place.
@@ -249,6 +252,26 @@ def find_payer(lines: Sequence[OrderLine]) -> str:
     return providers.pop() if len(providers) == 1 and all(line.due == 0 for line in lines) else ""
 
 
+def prefetch_program_courses(lines: Iterable[OrderLine]) -> None:
+    """Load the courses of programs with their runs; two queries, none where no line is a program."""
+    prefetch_related_objects([line for line in lines if line.product.program_id is not None], "courses__run")
+
+
+def describe_courses(line: OrderLine, *, now: datetime) -> tuple[str, ...]:
+    """Return the courses of a program that was bought, with the start of each or that the buyer had it."""
+    if line.product.program_id is None:
+        return ()
+    return tuple(f"{row.title}: {_describe_start(row, line.currency, now)}" for row in line.courses.all())
+
+
+def _describe_start(row: OrderLineCourse, currency: str, now: datetime) -> str:
+    if row.run is not None:
+        return format_run_dates(row.run, now) or _("open now")
+    if not row.deducted:
+        return _("you already had it")
+    return _("you already had it, −%(amount)s") % {"amount": Money(row.deducted, currency).formatted()}
+
+
 def _line_data(line: OrderLine, window: RefundWindow, *, now: datetime) -> LineData:
     run = line.product.course_run
     return LineData(
@@ -262,6 +285,7 @@ def _line_data(line: OrderLine, window: RefundWindow, *, now: datetime) -> LineD
         refunded=Money(line.refunded, line.currency),
         discount_label="" if line.requires_code else line.discount_label,
         dates=format_run_dates(run, now) if run is not None else "",
+        courses=describe_courses(line, now=now),
         refund_until=window.last_days.get(line.pk) if window.refusal is None else None,
         provider=line.provider,
     )

@@ -184,6 +184,7 @@ class ReceiptPDF(FPDF):
     def _about_line(self, line: LineData) -> Iterator[str]:
         if line.dates:
             yield line.dates
+        yield from line.courses
         if line.provider and not self.data.paid_by:
             said = _("Paid by %(organization)s") if line.due.is_zero else _("%(organization)s’s price")
             yield said % {"organization": line.provider}

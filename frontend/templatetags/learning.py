@@ -14,6 +14,7 @@ from courses.models import Course, CourseRun, Department
 from courses.selectors.run_dates import effort_text, format_run_access, format_run_dates
 from ecommerce.models import OrderLine, Product
 from ecommerce.selectors.discount_text import gateway_name
+from ecommerce.selectors.receipts import describe_courses
 from frontend.pages.receipt import ReceiptPage
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
@@ -28,6 +29,12 @@ register.filter("gateway_name", gateway_name)
 @register.simple_tag
 def run_when(run: CourseRun, now: datetime) -> str:
     return format_run_dates(run, now)
+
+
+@register.simple_tag
+def line_courses(line: OrderLine, now: datetime) -> tuple[str, ...]:
+    """`{% line_courses line page.now as courses %}`: the courses of a program that was bought, with their starts."""
+    return describe_courses(line, now=now)
 
 
 @register.simple_tag

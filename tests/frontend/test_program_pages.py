@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.core import mail
+from django.core.mail import EmailMultiAlternatives
 from django.test import Client
+from django.urls import reverse
 
 from cms.models import ProductPage
 from courses.enums import EnrollmentMode, EnrollmentSource, RequirementKind
 from courses.models import Course, CourseRun, Program, ProgramRequirement
 from courses.selectors.programs import count_fulfilled, count_needed, measure_needed, requirements_tree
 from courses.services.enrollments import enroll
-from ecommerce.enums import OrderState, OwnedCourses
-from ecommerce.models import BasketItemStart, Order, OrderLineCourse, Product
-from ecommerce.services.orders.fulfillment import fulfill_order
+from ecommerce.enums import AttemptState, OrderState, OwnedCourses
+from ecommerce.events import OrderFulfilled, OrderInReview
+from ecommerce.models import BasketItemStart, Order, OrderLineCourse, PaymentAttempt, Product
+from ecommerce.receivers import email_receipt, email_review
+from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
 from frontend.pages.programs import build_program_page
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_day
 from mitxonline.users.models import User
-from tests.factories import make_course, make_department, make_product, make_run
+from tests.factories import make_course, make_department, make_product, make_run, make_user
 from tests.factories.pages import (
     make_course_page,
     make_product_page,
@@ -29,6 +35,7 @@ from tests.factories.pages import (
 )
 from tests.factories.shop import set_policy
 from tests.support.counting import queries
+from tests.support.pdf import words_of_pdf
 from tests.support.reading import Page, read, words
 
 pytestmark = pytest.mark.django_db
@@ -370,3 +377,52 @@ def test_order_lines_keep_the_titles(learners_client: Client, world: World) -> N
     order = bought(world, learners_client)
     Course.objects.filter(pk=world.a.pk).update(title="Renamed")
     assert OrderLineCourse.objects.filter(line__order=order, title="Infection").exists()
+
+
+# What is written down
+
+
+def test_receipt_pdf_and_e_mail_list_the_courses_with_their_starts(
+    learners_client: Client, learner: User, world: World
+) -> None:
+    world.has(learner, world.begun)
+    order = bought(world, learners_client)
+    days = [format_day(run.start_date or world.now) for run in (world.only_b, world.only_c)]
+    listed = [f"Statistics: Starts {days[0]}", f"Interface: Starts {days[1]}"]
+    listed.append("Infection: you already had it, −$180.00")
+    page = read(learners_client.get(f"/checkout/receipt/?order_number={order.number}"))
+    assert [words(each) for each in page.select(".paper-item .small")] == listed
+    assert "−$180.00" in words(page.one(".paper-sums"))
+    email_receipt(OrderFulfilled(order_id=order.pk, purchaser_id=learner.pk, number=order.number, at=world.now))
+    message = mail.outbox[-1]
+    assert isinstance(message, EmailMultiAlternatives)
+    html = str(message.alternatives[0][0])
+    file = learners_client.get(f"/checkout/receipt/pdf/?order_number={order.number}")
+    pdf, _pages = words_of_pdf(file.content)
+    for text in listed:
+        assert text in str(message.body)
+        assert text in html
+        assert text in " ".join(pdf.split())
+
+
+def test_a_start_called_off_while_paying_is_told_to_buyer_and_staff(
+    learners_client: Client, world: World, sign_in: Any
+) -> None:
+    add_from(learners_client, read(learners_client.get(world.page.url)))
+    form = read(learners_client.get("/cart/")).one("form[action='/checkout/']")
+    learners_client.post("/checkout/", {field["name"]: field["value"] for field in form.find_all("input")})
+    order = Order.objects.get()
+    CourseRun.objects.filter(pk=world.next.pk).update(live=False)
+    PaymentAttempt.objects.filter(order=order).update(
+        state=AttemptState.PAID, paid_amount=order.total, paid_currency="USD"
+    )
+    fulfill_or_review(order_id=order.pk, now=clock.now())
+    email_review(OrderInReview(order_id=order.pk, purchaser_id=order.purchaser_id))
+    assert "this start closed in the meantime: Infection" in str(mail.outbox[-1].body)
+    page = read(learners_client.get(f"/checkout/receipt/?order_number={order.number}"))
+    assert page.h1 == "A start you chose is no longer open"
+    assert f"Infection, {format_day(world.next.start_date or world.now)}" in page.text
+    staff = sign_in(make_user(is_staff=True, is_superuser=True))
+    desk = read(staff.get(reverse("shop_orders:order", args=[order.pk]))).text
+    assert "A start the buyer chose has closed: Infection" in desk
+    assert f"Statistics: Starts {format_day(world.only_b.start_date or world.now)}" in desk
