@@ -45,7 +45,9 @@ def fresh(order: Order) -> Order:
 # At the door
 
 
-@pytest.mark.parametrize("address", ["/payment/webhook/", "/payment/stripe/webhook/"])
+@pytest.mark.parametrize(
+    "address", ["/payment/webhook/", "/payment/stripe/webhook/", "/payment/webhook", "/payment/stripe/webhook"]
+)
 def test_a_notice_is_kept_once_and_answered_before_anything_is_done(
     stripe_api: StripeServer, django_assert_num_queries: Any, address: str
 ) -> None:
