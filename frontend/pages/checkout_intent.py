@@ -1,4 +1,4 @@
-"""A checkout that waits for its buyer to sign in.
+"""A checkout that waits for its buyer to sign in (ADR 0028).
 
 The button was pressed, with our token, on the cart that the visitor saw. What they saw is kept in their own session, so
 that the order can be placed after signing in without a second press: once, for that very cart and total, for a while.
