@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path, register_converter
 
 from frontend.site.converters import FileKind, Hexadecimal
 from frontend.views import (
+    calendars,
     cart,
     checkout,
     covers,
@@ -58,6 +59,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("dashboard/start/", dashboard.start, name="dashboard-start"),
     path("enroll/", enroll.enroll, name="enroll"),
+    path("calendar/<int:run_id>.ics", calendars.run_dates, name="run-calendar"),
     path("manage-seats/", managers.choose_organization, name="manage-seats"),
     path("organizations/<str:slug>/manage/", managers.list_contracts, name="manage"),
     path("organizations/<str:slug>/manage/people/", manager_people.list_people, name="manage-people"),

@@ -17,6 +17,7 @@ from ecommerce.models import ShopSettings
 from ecommerce.selectors.refund_window import refund_promise
 from ecommerce.selectors.shop import shop_settings
 from frontend.pages.awaited import AwaitedOrder, find_order_with_course
+from frontend.pages.calendar_file import has_dates
 from frontend.pages.cards import length_text, price_text, run_start_text, short_day, start_text
 from frontend.pages.offers import CourseOffer, RunOffer, course_offers, short_price
 from mitxonline.kernel.dates import format_day
@@ -26,6 +27,7 @@ ENROLL = "enroll"
 START = "dashboard-start"  # enrolls a member of a contract
 ENTER_CODE = "enrollment-code-entry"
 DASHBOARD = "dashboard"
+CALENDAR = "run-calendar"
 
 # So many starts the style sheet tells apart. Where there are more, each says its price and its refund.
 CHOSEN_SHOWN = 12
@@ -56,6 +58,7 @@ class StartChoice:
     start_text: str = ""
     button_text: str = ""
     refund_text: str = ""
+    calendar_url: str = ""
     checked: bool = False
     disabled: bool = False
 
@@ -88,6 +91,7 @@ class BuyPanel:
     go_url: str = ""
     go_text: str = ""
     sentence: str = ""
+    calendar_url: str = ""
     offers_code: bool = True
 
     @property
@@ -133,6 +137,11 @@ class BuyPanel:
         if not self.has_form or not any(texts) or len(texts) > CHOSEN_SHOWN:
             return (otherwise,)
         return tuple(texts)
+
+    @property
+    def has_calendars(self) -> bool:
+        """Whether the chosen start can have dates to add to a calendar."""
+        return self.has_form and len(self.choices) <= CHOSEN_SHOWN and any(each.calendar_url for each in self.choices)
 
     @property
     def only_choice(self) -> StartChoice | None:
@@ -223,6 +232,7 @@ def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -
         sentence=sentence,
         go_url=reverse(DASHBOARD),
         go_text=_("Go to dashboard"),
+        calendar_url=calendar_url(run.pk, run.start_date, run.end_date, now=now),
         short_button_text=_("Go to dashboard"),
         offers_code=False,
     )
@@ -320,6 +330,7 @@ def _list_choices(runs: Iterable[RunOffer], offer: CourseOffer, *, name: str) ->
             start_text=run_start_text(run, offer.now),
             button_text=_("Enroll for %(price)s") % {"price": price} if run.price is not None else _("Enroll for free"),
             refund_text=refund,
+            calendar_url=calendar_url(run.run_id, run.starts_at, run.ends_at, now=offer.now),
             checked=run.run_id == chosen,
             disabled=not run.is_open(offer.now),
         )
@@ -360,6 +371,11 @@ def refund_text(run: RunOffer, *, now: datetime, shop: ShopSettings) -> str:
     if run.price is None or run.price.is_zero:
         return ""
     return refund_promise(starts_at=run.starts_at, is_self_paced=run.self_paced, now=now, shop=shop)
+
+
+def calendar_url(run_id: int, starts_at: datetime | None, ends_at: datetime | None, *, now: datetime) -> str:
+    """The file with a run’s dates; empty if none is to come."""
+    return reverse(CALENDAR, args=[run_id]) if has_dates(starts_at, ends_at, now=now) else ""
 
 
 def _find_contract(course_id: int, *, user_id: int, now: datetime) -> tuple[str, MemberContract, MemberRun] | None:

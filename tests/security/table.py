@@ -280,6 +280,7 @@ ROWS: tuple[Row, ...] = (
         "mmmmmmmm",
         "covers/1/social/computing-00000000.png",
     ),
+    Row("calendar/<int:run_id>.ics", "nnnnnnnn", "mmmmmmmm", "calendar/0.ics"),
     Row("brand.css", "oooooooo", "mmmmmmmm"),
     Row("brand-mark.svg", "oooooooo", "mmmmmmmm"),
     Row("favicon.ico", "oooooooo", "mmmmmmmm"),
