@@ -38,7 +38,8 @@ def run_calendar(run: CourseRun, *, host: str, url: str, now: datetime) -> bytes
     calendar.add("method", "PUBLISH")
     for name, summary, day in _days(run):
         calendar.add_component(_event(f"run-{run.pk}-{name}@{host}", summary, day, url=url, now=now))
-    return calendar.to_ical()
+    file: bytes = calendar.to_ical()
+    return file
 
 
 def _days(run: CourseRun) -> Iterable[tuple[str, str, date]]:

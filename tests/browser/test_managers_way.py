@@ -198,3 +198,20 @@ def given_by(dana: User, *names: str) -> None:
     assert run is not None
     people = [Recipient(f"{name}@northgate.example") for name in names]
     hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=dana.pk, now=clock.now())
+
+
+def test_the_foot_of_the_hand_out_dialog_stays_in_sight(open_visitor: OpenVisitor, make_contract: MakeContract) -> None:
+    make_contract("--max-learners", "9")
+    visitor = open_visitor(width=1280, height=800)
+    page = visitor.page
+    dana_signs_in(visitor)
+    page.get_by_role("link", name="Manage seats Northgate Health").click()
+    page.get_by_role("link", name="See the codes").click()
+    page.get_by_role("link", name="Hand out codes", exact=True).click()
+    several = [f"person{number}@northgate.example" for number in range(6)]
+    page.get_by_label("E-mail addresses").fill("\n".join([*several, *several, *(f"person{each}" for each in range(60))]))
+    send = page.get_by_role("button", name="Send 6 codes")
+    expect(send).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("3 seats will be left after this.")).to_be_in_viewport(ratio=1)
+    page.get_by_label("E-mail addresses").focus()
+    expect(page.get_by_label("E-mail addresses")).to_be_in_viewport()

@@ -27,7 +27,8 @@ def address(run: CourseRun) -> str:
 
 def days(content: bytes) -> dict[str, tuple[date, date]]:
     calendar = Calendar.from_ical(content)
-    return {str(each["summary"]): (each["dtstart"].dt, each["dtend"].dt) for each in calendar.walk("VEVENT")}
+    events = calendar.walk("VEVENT")
+    return {str(each["summary"]): (each.decoded("dtstart"), each.decoded("dtend")) for each in events}
 
 
 def test_the_file_has_the_first_and_the_last_day(client: Client) -> None:
