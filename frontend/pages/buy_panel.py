@@ -283,6 +283,7 @@ def _panel_for_member(course: Course, organization: str, contract: MemberContrac
         action_url=reverse(START if is_free else BUY),
         button_text=_("Enroll") if is_free else _("Enroll for %(price)s") % {"price": price},
         short_button_text=_("Enroll"),
+        offers_code=False,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from b2b.enums import ContractStanding
 from b2b.selectors.seats import (
@@ -100,6 +100,12 @@ class DashboardPage:
     programs: tuple[StartedProgram, ...]
     awaited: tuple[AwaitedOrder, ...]
     now: datetime
+    joined_at: datetime
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the person registered a moment ago, so that nobody can be back yet."""
+        return self.now - self.joined_at < timedelta(days=1)
 
     @property
     def has_courses(self) -> bool:
@@ -127,6 +133,7 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
         programs=_started_programs(started),
         awaited=awaited_orders(user.pk),
         now=now,
+        joined_at=user.date_joined,
     )
 
 

@@ -29,6 +29,7 @@ register = template.Library()
 # Icons that point somewhere: mirrored in right-to-left languages.
 MIRRORED = frozenset({"chevron-next", "chevron-previous", "arrow", "back", "leave"})
 AVATARS = 4
+KEPT_TOGETHER = 26  # characters, so that a part fits a choice on the narrowest phone
 
 
 @register.simple_tag
@@ -65,6 +66,13 @@ def moment(context: Context, value: datetime, time_only: bool = False) -> SafeSt
         SafeString("" if zone else f' data-zone="{"time" if time_only else "moment"}"'),
         format_time(value, zone=zone) if time_only else format_moment(value, zone=zone),
     )
+
+
+@register.filter
+def keep_together(text: str) -> str:
+    """Break a line of short parts (“With an instructor · ends 14 March 2027”) between them only."""
+    parts = (part if len(part) > KEPT_TOGETHER else part.replace(" ", "\u00a0") for part in str(text).split(" · "))
+    return " · ".join(parts)
 
 
 @register.filter

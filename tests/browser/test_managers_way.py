@@ -209,7 +209,8 @@ def test_the_foot_of_the_hand_out_dialog_stays_in_sight(open_visitor: OpenVisito
     page.get_by_role("link", name="See the codes").click()
     page.get_by_role("link", name="Hand out codes", exact=True).click()
     several = [f"person{number}@northgate.example" for number in range(6)]
-    page.get_by_label("E-mail addresses").fill("\n".join([*several, *several, *(f"person{each}" for each in range(60))]))
+    incomplete = [f"person{number}" for number in range(60)]
+    page.get_by_label("E-mail addresses").fill("\n".join([*several, *several, *incomplete]))
     send = page.get_by_role("button", name="Send 6 codes")
     expect(send).to_be_in_viewport(ratio=1)
     expect(page.get_by_text("3 seats will be left after this.")).to_be_in_viewport(ratio=1)

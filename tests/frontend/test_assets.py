@@ -67,3 +67,10 @@ def test_a_modules_imports_exist() -> None:
     for module in (STATIC / "js").glob("*.js"):
         for imported in re.findall(r'(?:import|from) "\./([\w.-]+)"', module.read_text()):
             assert (STATIC / "js" / imported).is_file()
+
+
+def test_every_script_is_asked_for_at_once() -> None:
+    """Modules that import each other would otherwise be found one after the other."""
+    head = (ROOT / "templates/partials/assets.html").read_text()
+    modules = {path.name for path in (STATIC / "js").glob("*.js")} - {"main.js"}
+    assert set(re.findall(r"modulepreload\" href=\"{% static 'frontend/js/([a-z]+.js)'", head)) == modules

@@ -66,6 +66,8 @@ def test_courses_are_grouped_by_progress(learners_client: Client, learner: User)
             make_course(title=title), start_date=now + timedelta(days=start), end_date=now + timedelta(days=end)
         )
         enrolled_in(learner, run)
+    assert read(learners_client.get("/dashboard/")).h1 == "Welcome, Amara", "who has just joined can’t be back"
+    User.objects.filter(pk=learner.pk).update(date_joined=now - timedelta(days=90))
     page = read(learners_client.get("/dashboard/"))
     assert page.h1 == "Welcome back, Amara"
     assert page.headings(2) == ["Latest one", "In progress", "Upcoming", "Finished"]
