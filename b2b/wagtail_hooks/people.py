@@ -13,7 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import WagtailFilterSet
-from wagtail.admin.ui.tables import Column, DateColumn
+from wagtail.admin.ui.tables import Column
 from wagtail.admin.widgets.button import HeaderButton
 from wagtail.permission_policies import ModelPermissionPolicy
 
@@ -22,7 +22,7 @@ from b2b.selectors.people import describe_people, people_of
 from b2b.services.organizations.managers import set_manager
 from mitxonline.kernel import clock
 from mitxonline.kernel.text import normalize_email
-from mitxonline.staff.lists import StaffIndexView, TemplateColumn
+from mitxonline.staff.lists import DayColumn, StaffIndexView, TemplateColumn
 from mitxonline.staff.pages import StaffButtonView, StaffFormPage, StaffPageMixin
 from mitxonline.users.models import User
 
@@ -86,9 +86,9 @@ class PeopleView(OrganizationPeopleMixin, StaffIndexView):
         TemplateColumn(
             "person", label=_("Person"), template="b2b/admin/organization_person_cell.html", sort_key="name"
         ),
-        Column("contracts", label=_("Contracts"), accessor="contracts_text"),
+        TemplateColumn("contracts", label=_("Contracts"), template="b2b/admin/organization_person_contracts_cell.html"),
         Column("joined_by", label=_("Joined by"), accessor="person.joined_by"),
-        DateColumn("since", label=_("Since"), accessor="person.since"),
+        DayColumn("since", label=_("Since"), accessor="person.since"),
         TemplateColumn("act", label=_("Actions"), template="b2b/admin/organization_person_act_cell.html"),
     ]
     export_filename = "people"

@@ -10,7 +10,7 @@ from wagtail.admin.ui.tables import BooleanColumn, Column, NumberColumn, TitleCo
 from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
 from cms.models import Instructor
-from cms.wagtail_hooks.course_overview import overview_url
+from cms.wagtail_hooks.course_overview import CourseEditView, RunEditView, overview_url
 from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProgramForm
 from cms.wagtail_hooks.run_list import RunFilters, format_price, listed_runs
 from courses.models import Course, CourseRun, Department, Program
@@ -24,6 +24,7 @@ PER_PAGE = 50
 
 class CourseViewSet(StaffSnippetViewSet):
     model = Course
+    edit_view_class = CourseEditView
     icon = "openquote"
     menu_label = _("Courses")
     list_display = [
@@ -77,6 +78,7 @@ class CourseRunViewSet(StaffSnippetViewSet):
     """Public runs only: contract runs are managed by their contracts."""
 
     model = CourseRun
+    edit_view_class = RunEditView
     icon = "calendar-alt"
     menu_label = _("Course runs")
     list_display = [

@@ -25,6 +25,7 @@ from courses.models.run import SOURCE_TAG
 from mitxonline.kernel import clock
 from mitxonline.staff.courses import COURSE_SECTIONS, CourseSection, SectionCell
 from mitxonline.staff.pages import StaffPage
+from mitxonline.staff.snippets import StaffSnippetEditView
 
 NAMESPACE = "course_overview"
 
@@ -74,6 +75,27 @@ class CourseOverview(StaffPage):
         found = [register(self.request, self.course) for register in hooks.get_hooks(COURSE_SECTIONS)]
         sections = [section for section in found if section is not None]
         return super().get_context_data(course=self.course, sections=sections, **kwargs)
+
+
+class CourseEditView(StaffSnippetEditView):
+    """The form of a course, which leads to its page."""
+
+    @property
+    def header_buttons(self) -> list[Any]:
+        button = HeaderButton(_("Runs, prices, contracts"), url=overview_url(self.object.pk), icon_name="list-ul")
+        return [*super().header_buttons, button]
+
+
+class RunEditView(StaffSnippetEditView):
+    """The form of a run, which leads to its course's page and to a copy."""
+
+    @property
+    def header_buttons(self) -> list[Any]:
+        run = self.object
+        buttons = [HeaderButton(_("Its course"), url=overview_url(run.course_id), icon_name="openquote")]
+        if run.run_tag != SOURCE_TAG and self.request.user.has_perm("courses.add_courserun"):
+            buttons.append(HeaderButton(_("Copy"), url=reverse("run_copy:copy", args=[run.pk]), icon_name="copy"))
+        return [*super().header_buttons, *buttons]
 
 
 class CourseOverviewViewSet(ViewSet):

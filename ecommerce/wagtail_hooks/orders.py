@@ -25,7 +25,7 @@ class OrderViewSet(ViewSet):
     menu_hook = SHOP_MENU
     menu_label = _("Orders")
     menu_name = "shop-orders"
-    menu_order = 300
+    menu_order = 100
 
     @cached_property
     def menu_item_class(self) -> type[MenuItem]:
@@ -56,7 +56,7 @@ class RefundViewSet(ViewSet):
     menu_hook = SHOP_MENU
     menu_label = _("Refunds")
     menu_name = "shop-refunds"
-    menu_order = 310
+    menu_order = 110
 
     @cached_property
     def menu_item_class(self) -> type[MenuItem]:

@@ -15,6 +15,7 @@ from b2b.events import SeatRequestClosed, SeatsRequested
 from b2b.models import ContractPage, ContractTerms, SeatRequest
 from b2b.models.seat_request import MAX_SEATS
 from mitxonline.coordinator.bus import publish
+from mitxonline.kernel import clock
 from mitxonline.kernel.audit import record
 from mitxonline.kernel.mail import send_email
 from mitxonline.users.models import User
@@ -40,8 +41,9 @@ def ask_for_seats(*, contract_id: int, seats: int, message: str, by_id: int, now
     except IntegrityError as error:
         if "seat_request_open_once" not in str(error):
             raise
-        open_request = SeatRequest.objects.open().get(contract_id=contract_id)
-        raise SeatsAskedAlready(seats=open_request.seats, asked=open_request.asked_at.date()) from error
+        # If staff closed it at this very moment, what was asked for last is still the better answer than an error.
+        earlier = SeatRequest.objects.filter(contract_id=contract_id).latest("asked_at")
+        raise SeatsAskedAlready(seats=earlier.seats, asked=clock.date_of(earlier.asked_at)) from error
     return asked
 
 
