@@ -115,10 +115,14 @@ class TestFinance:
         finance.post(f"{LIST}new/", form(codes="many", code="", count="3", begins="SPRING", often="once"))
         discount = Discount.objects.get()
         use_code(code=discount.codes.order_by("pk")[0], user_id=make_user().pk, now=NOON)
-        lines = b"".join(finance.get(f"{LIST}{discount.pk}/?export=csv").streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+        lines = (
+            b"".join(finance.get(f"{LIST}{discount.pk}/?export=csv").streaming_content).decode("utf-8-sig").splitlines()
+        )  # type: ignore[attr-defined]
         assert lines[0] == "Code,Discount,Can be used,Used,In checkout,Given to,State"
         assert lines[1].endswith(",Autumn,Once,1,0,,Used up")
-        sheet = load_workbook(BytesIO(b"".join(finance.get(f"{LIST}{discount.pk}/?export=xlsx").streaming_content)))  # type: ignore[attr-defined]
+        workbook: Any = finance.get(f"{LIST}{discount.pk}/?export=xlsx")
+        sheet = load_workbook(BytesIO(b"".join(workbook.streaming_content)))
+        workbook.close()
         assert len(list(sheet.active.rows)) == 4
         assert ModelLogEntry.objects.filter(action="ecommerce.discount.export").count() == 2
 
@@ -126,7 +130,9 @@ class TestFinance:
         make_discount(name="=1+1", amount="10")
         body = b"".join(finance.get(f"{LIST}?export=csv").streaming_content).decode()  # type: ignore[attr-defined]
         assert "'=1+1" in body
-        assert finance.get(f"{LIST}?export=xlsx").status_code == 200
+        workbook: Any = finance.get(f"{LIST}?export=xlsx")
+        assert workbook.status_code == 200
+        workbook.close()
 
     @pytest.mark.parametrize(
         ("fields", "sentence"),
