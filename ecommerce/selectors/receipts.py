@@ -52,6 +52,11 @@ class Receipt:
     failed_refunds: tuple[Refund, ...]
 
     @property
+    def course_count(self) -> int:
+        """How many courses the lines give: of a program those that the buyer didn't have."""
+        return sum(_count_courses(line) for line in self.lines)
+
+    @property
     def returned(self) -> tuple[Money, ...]:
         """What went back or is on its way: a sum for each currency, second payments aside."""
         sums: dict[str, Money] = {}
@@ -153,6 +158,7 @@ class ReceiptData:
     paid_with: str
     gateway: str
     lines: tuple[LineData, ...]
+    course_count: int
     refunds: tuple[RefundData, ...]
     totals: Totals
     seller: Seller
@@ -223,6 +229,7 @@ def receipt_data(receipt: Receipt, *, now: datetime, shop: ShopSettings | None =
         paid_with=receipt.paid_by.paid_with if receipt.paid_by else "",
         gateway=receipt.paid_by.gateway if receipt.paid_by else "",
         lines=tuple(_line_data(line, window, now=now) for line in receipt.lines),
+        course_count=receipt.course_count,
         refunds=tuple(_refund_data(refund) for refund in refunds),
         totals=receipt.totals,
         seller=Seller(shop.seller_name, shop.seller_address, shop.seller_tax_id, shop.support_email),
@@ -262,6 +269,11 @@ def describe_courses(line: OrderLine, *, now: datetime) -> tuple[str, ...]:
     if line.product.program_id is None:
         return ()
     return tuple(f"{row.title}: {_describe_start(row, line.currency, now)}" for row in line.courses.all())
+
+
+def _count_courses(line: OrderLine) -> int:
+    given = [row for row in line.courses.all() if not row.is_owned] if line.product.program_id is not None else []
+    return len(given) or 1
 
 
 def _describe_start(row: OrderLineCourse, currency: str, now: datetime) -> str:

@@ -393,6 +393,7 @@ def test_receipt_pdf_and_e_mail_list_the_courses_with_their_starts(
     page = read(learners_client.get(f"/checkout/receipt/?order_number={order.number}"))
     assert [words(each) for each in page.select(".paper-item .small")] == listed
     assert "−$180.00" in words(page.one(".paper-sums"))
+    assert "Your courses are on your dashboard." in page.text
     email_receipt(OrderFulfilled(order_id=order.pk, purchaser_id=learner.pk, number=order.number, at=world.now))
     message = mail.outbox[-1]
     assert isinstance(message, EmailMultiAlternatives)
