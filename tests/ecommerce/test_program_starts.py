@@ -44,6 +44,7 @@ from tests.factories import (
 )
 from tests.factories.orders import make_paid_order
 from tests.factories.shop import set_policy
+from tests.support.counting import queries
 
 pytestmark = pytest.mark.django_db
 
@@ -492,3 +493,18 @@ def test_one_grant_for_each_course(world: World) -> None:
     world.put()
     order = world.pay(world.buy())
     assert EnrollmentGrant.objects.filter(reference=order.number).count() == 3
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_a_cart_of_programs_costs_the_same_for_any_number(world: World, number: int) -> None:
+    for each in range(number):
+        mine, other = make_course(), make_course()
+        world.has(make_run(mine))
+        make_product(make_run(mine), price="10")
+        make_run(other)
+        make_run(other)
+        world.put(make_program_product(mine, other, sku=f"N{each}"))
+    with queries(exactly=11):
+        priced = world.cart()
+    assert priced.can_check_out
+    assert priced.deduction_total.amount == 10 * number
