@@ -263,6 +263,8 @@ def _render_hand_out(
     context = _page_context(membership, contract, _("Hand out codes"))
     context |= {"form": form, "report": report, "refusal": refusal, "is_rewritten": is_rewritten, "heading": heading}
     if wants_fragment(request):
+        if form.is_bound:
+            form.ask_quietly()
         response = render(request, "frontend/managers/hand_out_checked.html", context)
     else:
         response = render(request, "frontend/managers/hand_out.html", context, status=status)

@@ -97,6 +97,11 @@ class PeopleForm(forms.Form):
         """All people as typed text."""
         return format_people(self.listed)
 
+    def ask_quietly(self) -> None:
+        """Drop the errors of questions, for a check while someone types: an error would take the focus."""
+        for name in QUESTIONS:
+            self.errors.pop(name, None)
+
     def _read_typed(self, text: str) -> tuple[ListedPerson, ...]:
         found = read_people(text, column=self._answer("typed_column"))
         return self._take(found, {About.COLUMN: "typed_column"})
