@@ -5,7 +5,7 @@ What makes a discount impossible is decided by `validate_discount`; a form only 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -27,7 +27,7 @@ from ecommerce.services.discounts.discounts import draft_of
 from ecommerce.services.discounts.validation import COURSE_PAYMENT_TYPES, DiscountDraft, NewCodes, validate_discount
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import read_currency
-from mitxonline.kernel.people.reader import read_people
+from mitxonline.kernel.people.reader import Question, read_people
 from mitxonline.staff.conflicts import (
     NOT_SAID,
     ConflictFormMixin,
@@ -42,16 +42,20 @@ from mitxonline.staff.days import DayField, explain_days, keep_unchanged_moments
 
 
 class AddressesField(forms.CharField):
-    """E-mail addresses as people type and paste them. Names beside them are left out."""
+    """E-mail addresses as people type and paste them. Names beside them are left out.
+
+    `column` answers the `question` which column of a pasted table has the addresses.
+    """
 
     widget = forms.Textarea(attrs={"rows": 4})
+    column = ""
+    question: Question | None = None
 
     def clean(self, value: Any) -> Any:
-        found = read_people(super().clean(value))
+        found = read_people(super().clean(value), column=self.column)
+        self.question = found.question
         if found.question is not None:
-            columns = " · ".join(label for _value, label in found.question.choices)
-            sentence = _("More than one column has e-mail addresses. Leave the one you mean: %(columns)s")
-            raise ValidationError(sentence % {"columns": columns})
+            raise ValidationError(_("Choose the column with the addresses."))
         if found.heading:
             raise ValidationError(_("“%(text)s” isn’t an e-mail address.") % {"text": found.heading[:80]})
         return tuple(dict.fromkeys(person.email or person.name for person in found.people))
@@ -133,11 +137,33 @@ class DiscountForm(forms.Form):
         if discount is not None and discount.course_id is not None:
             products = products.filter(course_run__course_id=discount.course_id)
         self.fields["products"].queryset = products  # type: ignore[attr-defined]
+        self._take_columns()
         explain_days(self, self.get_stored_days())
         if discount is not None:
             self.fields["amount"].help_text = _describe_amount(discount.discount_type, discount.currency)
         if access.is_of_courses:
             self.limit_to_courses()
+
+    def _take_columns(self) -> None:
+        for name, field in self.fields.items():
+            if isinstance(field, AddressesField):
+                field.column = str(self.data.get(self.add_prefix(f"{name}_column")) or "")
+
+    def _clean_fields(self) -> None:
+        """Ask for the columns that pasted tables leave open; an answer goes along while other fields are corrected."""
+        super()._clean_fields()  # type: ignore[misc]  # the stubs leave it out
+        for name, field in list(self.fields.items()):
+            if not isinstance(field, AddressesField):
+                continue
+            if field.question is not None:
+                self.fields[f"{name}_column"] = forms.ChoiceField(
+                    label=field.question.sentence,
+                    choices=field.question.choices,
+                    widget=forms.RadioSelect,
+                    required=False,
+                )
+            elif field.column:
+                self.fields[f"{name}_column"] = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def limit_to_courses(self) -> None:
         """Offer course staff only what they may choose. Other values are refused by `validate_discount`."""
@@ -198,7 +224,14 @@ class DiscountForm(forms.Form):
 
     def get_groups(self) -> list[tuple[Any, list[forms.BoundField]]]:
         """Return the headings of the page with their fields."""
-        return [(title, [self[name] for name in names if name in self.fields]) for title, names in self.GROUPS]
+        return [(title, list(self._list_fields(names))) for title, names in self.GROUPS]
+
+    def _list_fields(self, names: Sequence[str]) -> Iterator[forms.BoundField]:
+        for name in names:
+            if name in self.fields:
+                yield self[name]
+            if f"{name}_column" in self.fields and not self[f"{name}_column"].is_hidden:
+                yield self[f"{name}_column"]
 
 
 class ChangeDiscountForm(ConflictFormMixin, DiscountForm):

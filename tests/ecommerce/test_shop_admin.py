@@ -164,6 +164,19 @@ class TestFinance:
         assert ("Kept as typed" in response.content.decode()) is ("name" not in fields)
         assert not Discount.objects.exists()
 
+    def test_a_pasted_table_with_two_columns_of_addresses_asks_which_one(self, finance: Client) -> None:
+        table = "Name\tWork Email\tManager\nJane Doe\tjane@x.example\tboss@x.example\n"
+        fields = form(codes="people", code="", addresses=table, often="once")
+        page = BeautifulSoup(finance.post(f"{LIST}new/", fields).content.decode(), "html.parser")
+        assert "More than one column has e-mail addresses." in page.get_text()
+        values = [each["value"] for each in page.select("[name=addresses_column]")]
+        assert values == ["2:Work Email", "3:Manager"]
+        answered = fields | {"addresses_column": values[0]}
+        kept = BeautifulSoup(finance.post(f"{LIST}new/", answered | {"name": ""}).content.decode(), "html.parser")
+        assert [each["value"] for each in kept.select("[name=addresses_column]")] == [values[0]]
+        finance.post(f"{LIST}new/", answered)
+        assert DiscountCode.objects.get().assigned_email == "jane@x.example"
+
     def test_an_automatic_discount_can_be_made(self, finance: Client) -> None:
         response = finance.post(f"{LIST}new/", form(codes="none", code="left over"), follow=True)
         assert "It applies automatically." in text_of(response)
